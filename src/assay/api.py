@@ -1,0 +1,74 @@
+"""The stages as functions, for notebooks and scripts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from assay.core.plan import Plan, parse_plan, read_plan
+from assay.pipelines import walk as stages
+from assay.pipelines.job import Job
+from assay.stores.lake import Lake
+
+__all__ = ["Lake", "Plan", "arrange", "clean", "embed", "ingest", "read_plan", "score", "select", "split", "train"]
+
+ROWS = {
+    "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE list_contains(string_split(?, '+'), pool)) ORDER BY id",
+    "clean": "SELECT * FROM drops WHERE key = ? ORDER BY reason, problem_id",
+    "split": "SELECT * FROM splits WHERE split = string_split(?, '+')[2] ORDER BY problem_id",
+    "score": "SELECT * FROM scores WHERE scoring = string_split(?, '+')[2] ORDER BY problem_id",
+    "embed": "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id",
+    "select": "SELECT * FROM selections WHERE selection = ? ORDER BY problem_id",
+    "arrange": "SELECT * FROM lessons WHERE curriculum = ? ORDER BY lesson, position",
+    "train": "SELECT * FROM train_log WHERE training = ? ORDER BY step, name",
+}
+
+
+class Silence:
+    """A narrator (`core.ports.Narrator`) that says nothing."""
+
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
+
+    @contextmanager
+    def track(self, title: str, total: int) -> Iterator["Silence"]:
+        yield self
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None: ...
+
+
+def _stage(name: str, does: str) -> Callable[..., pa.Table]:
+    def run(plan: str | Path | Mapping[str, Any] | Plan, *, lake: str | Path | None = None) -> pa.Table:
+        made = plan if isinstance(plan, Plan) else read_plan(Path(plan)) if isinstance(plan, str | Path) else parse_plan(plan)
+        with Lake(lake or made.lake) as opened, Job(made, opened, Silence(), command=f"assay.{name}") as job:
+            stages.preflight(job, name)
+            job.log_run("start")
+            key = stages.train(job).key if name == "train" else stages.walk(job, name)[-1].key
+            job.log_run("end", "done")
+            return opened.query(ROWS[name], [key])
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = f"""{does}
+
+    Does this stage and those before it, as far as the lake does not hold them.
+
+    Raises:
+        PlanError: the plan, a file or a model is not as it must be; nothing was written.
+        LakeError: the lake cannot be opened or written.
+    """
+    return run
+
+
+ingest = _stage("ingest", "Rows of `problems` that the plan's sources hold.")
+clean = _stage("clean", "Rows of `drops`: who left, and why.")
+split = _stage("split", "Rows of `splits`: the side of each problem.")
+score = _stage("score", "Rows of `scores`: how hard each training problem is for the plan's policy.")
+embed = _stage("embed", "Rows of `clusters`.")
+select = _stage("select", "Rows of `selections`: kept or dropped, with the reason.")
+arrange = _stage("arrange", "Rows of `lessons`: the curriculum in its order.")
+train = _stage("train", "Rows of `train_log`, after training on the curriculum, which must be in the lake.")

@@ -1,0 +1,29 @@
+"""The three typer apps, one file a command."""
+
+import typer
+
+from assay.cli import doctor
+from assay.cli.curate import check, run, sql, stages, status
+from assay.cli.train import run as train_run
+
+SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
+
+curate_app = typer.Typer(help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS)  # type: ignore[arg-type]
+train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)  # type: ignore[arg-type]
+assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)  # type: ignore[arg-type]
+
+for name, command in stages.commands().items():
+    curate_app.command(name, help=command.__doc__)(command)
+curate_app.command("run")(run.run)
+curate_app.command("check")(check.check)
+curate_app.command("status")(status.status)
+curate_app.command("sql")(sql.sql)
+train_app.command("run")(train_run.run)
+assay_app.add_typer(curate_app, name="curate")
+assay_app.add_typer(train_app, name="train")
+assay_app.command("doctor")(doctor.doctor)
+
+
+@train_app.callback()
+def _train() -> None:
+    """GRPO on a curriculum, in its order; the rollouts flow back into the lake."""

@@ -1,0 +1,1 @@
+"""Commands of `curate`, one file each."""

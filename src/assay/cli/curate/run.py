@@ -1,0 +1,49 @@
+"""`curate run`: all stages, ingest to arrange, and a report of what came out."""
+
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.curate import report
+from assay.cli.narrator import Voice
+from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the work that is left, and do none of it.")]
+Pilot = Annotated[
+    int,
+    typer.Option("--pilot", min=0, metavar="N", help="With --dry-run: attempt N problems first, for an 80% interval of tokens and time."),
+]
+Flow = Annotated[bool, typer.Option("--flow", help="Run the stages as a Prefect flow.")]
+
+
+def run(
+    plan: PlanPath,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    pilot: Pilot = 0,
+    flow: Flow = False,
+) -> None:
+    """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+        if dry_run:
+            report.forecast(made, pilot, voice, as_json)
+            return
+        if flow or made.flow.enabled:
+            from assay.flows.curate import walk_as_flow as walk
+        else:
+            from assay.pipelines.walk import walk
+    with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, str(plan)), voice, upto="arrange")
+
+
+def _walk(job: Any, walk: Any, as_json: bool, voice: Voice, plan: str) -> int:
+    outcomes = walk(job)
+    partly = any(outcome.partly for outcome in outcomes)
+    if as_json:
+        emit(report.machine(job, outcomes))
+    else:
+        report.human(job, outcomes, plan)
+    return PARTLY if partly else DONE

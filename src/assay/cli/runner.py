@@ -1,0 +1,101 @@
+"""Arguments in, a plan out: what every command shares. Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (run it again)."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.narrator import Voice
+from assay.core.errors import EngineError, LakeError, PlanError, Stopped
+from assay.core.plan import Plan, read_plan
+
+DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
+LakeDir = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder, in place of the plan's.", show_default=False)]
+Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
+
+
+class Stop:
+    """Set by the first SIGINT or SIGTERM; the second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def _ask(self, number: int, _frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
+
+    @contextmanager
+    def listening(self) -> Iterator["Stop"]:
+        """Takes the two signals over, and gives them back."""
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, old in before.items():
+                signal.signal(number, old)
+
+
+def load(path: Path, lake: str, sets: list[str]) -> Plan:
+    """The plan after the command line's say."""
+    plan = read_plan(path, sets)
+    return plan.model_copy(update={"lake": lake}) if lake else plan
+
+
+def emit(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=1, default=str, allow_nan=False) + "\n")
+
+
+@contextmanager
+def exits(voice: Voice) -> Iterator[None]:
+    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback."""
+    try:
+        yield
+    except PlanError as error:
+        voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(USAGE) from error
+    except (LakeError, EngineError) as error:
+        voice.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(FAILED) from error
+    except (Stopped, KeyboardInterrupt) as error:
+        voice.console.print(f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True)
+        raise typer.Exit(PARTLY) from error
+
+
+def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice, *, upto: str) -> None:
+    """Opens the plan's lake and runs the body as one run, whose start and end are rows in `runs`.
+
+    Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
+    """
+    from assay.pipelines.job import Job
+    from assay.pipelines.walk import preflight
+    from assay.stores.lake import Lake
+
+    with exits(voice), Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command=command, stop=stop) as job:
+        preflight(job, upto)
+        job.log_run("start")
+        outcome, code = "failed", FAILED
+        try:
+            code = body(job)
+            outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
+        except (Stopped, KeyboardInterrupt):
+            outcome = "partly"
+            raise
+        finally:
+            job.log_run("end", outcome)
+            lake.catalogue()
+        if code:
+            raise typer.Exit(code)

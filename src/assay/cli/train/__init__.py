@@ -1,0 +1,1 @@
+"""Commands of `train`, one file each."""

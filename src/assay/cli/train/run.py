@@ -1,0 +1,36 @@
+"""`train run`: GRPO on the plan's curriculum."""
+
+from typing import Any
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+
+def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Train the policy on the curriculum in its order; write a checkpoint, and every rollout into the lake."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+    with_job(made, "train run", lambda job: _train(job, as_json), voice, upto="train")
+
+
+def _train(job: Any, as_json: bool) -> int:
+    from assay.pipelines.walk import train
+
+    outcome = train(job)
+    log = job.lake.rows(
+        "SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, "
+        "max(value) FILTER (name = 'seconds') AS seconds FROM train_log WHERE training = ? GROUP BY step ORDER BY step",
+        [outcome.key],
+    )
+    told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": job.meter.tokens, "log": log}
+    if as_json:
+        emit(told)
+        return DONE
+    console = page()
+    if outcome.reused:
+        console.print("nothing to do: this training is in the lake", style="bold")
+    console.print(table("training", ("step", "reward", "loss", "seconds"), [tuple(row.values()) for row in log]))
+    console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
+    console.print(f"rollouts written: {outcome.detail['rollouts']}; spent now: {job.meter.tokens} tokens", markup=False)
+    return DONE

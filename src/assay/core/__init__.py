@@ -1,0 +1,1 @@
+"""Nouns, ports, parts and the plan; imports nothing of ours."""

@@ -1,0 +1,101 @@
+"""Parts are found by their file names and imported only when named.
+
+`selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`; `python:package.module:Name` is a part
+that lives outside the package. A part is a frozen dataclass; its fields are its whole configuration.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from assay.core.errors import PlanError, nearest
+
+ROOMS = {
+    "source": "sources",
+    "filter": "filters",
+    "verifier": "verifiers",
+    "scorer": "scorers",
+    "selector": "selectors",
+    "curriculum": "curricula",
+    "engine": "engines",
+    "objective": "training/objectives",
+    "table": "stores/tables",
+    "export": "exports",
+}
+HOUSE = Path(__file__).resolve().parent.parent
+
+
+def names(kind: str) -> list[str]:
+    """The parts of one kind, ascending; nothing is imported.
+
+    >>> "frontier" in names("selector")
+    True
+    """
+    return sorted(path.stem for path in (HOUSE / ROOMS[kind]).glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(kind: str, name: str) -> Any:
+    """The class of a part.
+
+    Raises:
+        PlanError: unknown name; the message holds its neighbours.
+    """
+    if name.startswith("python:"):
+        return _load_outside(kind, name)
+    if name not in names(kind):
+        raise PlanError(f"unknown {kind} {name!r}; {nearest(name, names(kind))}")
+    module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
+    return getattr(module, class_name(name))
+
+
+def class_name(name: str) -> str:
+    """The class that a part's file holds.
+
+    >>> class_name("kmeans_quality")
+    'KmeansQuality'
+    """
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """A configured part; every setting is checked for its name and type.
+
+    Raises:
+        PlanError: an unknown part or setting, or a value of the wrong type or out of range.
+    """
+    part, given = load(kind, name), dict(settings or {})
+    known = [each.name for each in fields(part) if each.init] if is_dataclass(part) else []
+    for key in given:
+        if key not in known:
+            raise PlanError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, known)}")
+    if not is_dataclass(part):
+        return part  # a plain function or object from outside
+    try:
+        return TypeAdapter(part).validate_python(given)
+    except ValidationError as error:
+        raise PlanError(f"{kind} {name!r}: {complaint(error)}") from error
+    except ValueError as error:
+        raise PlanError(f"{kind} {name!r}: {error}") from error
+
+
+def complaint(error: ValidationError) -> str:
+    """The first complaint of a validation error, in one line with the key and what was found."""
+    first = error.errors()[0]
+    key = ".".join(str(step) for step in first["loc"]) or "value"
+    found = repr(first.get("input"))
+    return f"{key}: {first['msg'].removeprefix('Value error, ').lower()}, found {found if len(found) < 80 else found[:77] + '...'}"
+
+
+def _load_outside(kind: str, name: str) -> Any:
+    try:
+        _, module, attribute = name.split(":")
+    except ValueError:
+        raise PlanError(f"{kind} {name!r} is not of the form python:package.module:name") from None
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PlanError(f"{kind} {name!r}: {error}") from error

@@ -1,0 +1,272 @@
+"""The plan: one TOML file that every command takes, checked before anything is written."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from assay.core.errors import PlanError, nearest
+from assay.core.identity import canonical
+from assay.core.parts import build, complaint
+from assay.core.types import Sampler
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Part(BaseModel):
+    """A table that names a part; keys that are not the table's own are the part's settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class SourcePlan(_Part):
+    """`[[source]]`: where problems come from."""
+
+    part: str
+
+
+class CleanPlan(_Strict):
+    """`[clean]`: filters in their order; `[clean.settings.NAME]` holds a filter's settings."""
+
+    filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable")
+    settings: dict[str, dict[str, Any]] = {}
+
+
+class SplitPlan(_Strict):
+    """`[split]`: problems held out before any score exists."""
+
+    held_out: int = Field(default=0, ge=0)
+    seed: int = 0
+
+
+class Shot(_Strict):
+    """One solved example, given to the model as two chat turns."""
+
+    user: str
+    assistant: str
+
+
+class PolicyPlan(_Part):
+    """`[policy]`: the model and how it is asked; scoring, training and export all read this one table."""
+
+    model: str = "smollm2-135m-instruct"
+    engine: str = "llamacpp"
+    revision: str = ""  # of a hub model
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=256, ge=1)
+    stop: tuple[str, ...] = ()
+    system: str = ""
+    template: str = "{prompt}"
+    shots: tuple[Shot, ...] = ()
+    chat_template_args: dict[str, Any] = {}
+
+    @field_validator("template")
+    @classmethod
+    def _holds_prompt(cls, value: str) -> str:
+        if "{prompt}" not in value:
+            raise ValueError("the template lacks {prompt}")
+        return value
+
+    @property
+    def sampler(self) -> Sampler:
+        """How the policy is asked, as one hashable value."""
+        return Sampler(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+            stop=self.stop,
+            system=self.system,
+            template=self.template,
+            shots=tuple((shot.user, shot.assistant) for shot in self.shots),
+            chat_template_args=canonical(self.chat_template_args),
+        )
+
+
+class GradePlan(_Strict):
+    """`[grade]`: the killable workers that judge."""
+
+    workers: int = Field(default=2, ge=1)
+    limit_s: float = Field(default=5.0, gt=0)
+
+
+class ScorePlan(_Part):
+    """`[score]`: how difficulty is measured."""
+
+    scorer: str = "pass_rate"
+    wave: int = Field(default=4, ge=1)  # problems a commit; at most a wave is lost when a process is killed
+
+
+class EmbedPlan(_Strict):
+    """`[embed]`: text to unit vectors to clusters."""
+
+    encoder: str = "minilm"
+    clusters: int = Field(default=8, ge=1)
+    seed: int = 0
+    device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
+
+
+class SelectPlan(_Part):
+    """`[select]`: which problems stay."""
+
+    selector: str = "frontier"
+    budget: int = Field(default=100, ge=0)
+    seed: int = 0
+
+
+class ArrangePlan(_Part):
+    """`[arrange]`: in which order."""
+
+    curriculum: str = "easy_to_hard"
+    seed: int = 0
+
+
+class TrainPlan(_Strict):
+    """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
+
+    objective: str = "grpo"
+    steps: int = Field(default=2, ge=1)
+    group_size: int = Field(default=8, ge=2)
+    groups: int = Field(default=1, ge=1)  # problems an optimiser step
+    learning_rate: float = Field(default=1e-6, gt=0)
+    beta: float = Field(default=0.0, ge=0)  # KL weight
+    seed: int = 0
+    micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
+    mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
+    allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, gt=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+
+
+class LimitPlan(_Strict):
+    """`[limit]`: stop cleanly, with the best selection so far."""
+
+    tokens: int | None = Field(default=None, ge=0)
+    hours: float | None = Field(default=None, ge=0)
+
+
+class FlowPlan(_Strict):
+    """`[flow]`: run the stages as a Prefect flow."""
+
+    enabled: bool = False
+
+
+class Plan(_Strict):
+    """All tables of a plan."""
+
+    name: str = "assay"
+    seed: int = 0
+    lake: str = ".assay/lake"
+    source: tuple[SourcePlan, ...] = Field(min_length=1)
+    clean: CleanPlan = CleanPlan()
+    split: SplitPlan = SplitPlan()
+    policy: PolicyPlan = PolicyPlan()
+    grade: GradePlan = GradePlan()
+    score: ScorePlan = ScorePlan()
+    embed: EmbedPlan = EmbedPlan()
+    select: SelectPlan = SelectPlan()
+    arrange: ArrangePlan = ArrangePlan()
+    train: TrainPlan = TrainPlan()
+    limit: LimitPlan = LimitPlan()
+    flow: FlowPlan = FlowPlan()
+
+    @property
+    def train_sampler(self) -> Sampler:
+        """The policy's sampler with training's deviations applied."""
+        changes = {key: getattr(self.train, key) for key in ("max_tokens", "temperature", "top_p")}
+        return self.policy.model_copy(update={key: value for key, value in changes.items() if value is not None}).sampler
+
+
+def read_plan(path: Path, overrides: Iterable[str] = ()) -> Plan:
+    """The plan in a TOML file after `key=value` overrides.
+
+    Raises:
+        PlanError: a missing or broken file, an unknown key or part, a value of the wrong type.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"plan {str(path)!r}: {(error.strerror or str(error)).lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"plan {str(path)!r} is not TOML: {error}") from error
+    for override in overrides:
+        _override(tree, override)
+    return parse_plan(tree)
+
+
+def parse_plan(tree: Mapping[str, Any]) -> Plan:
+    """The plan of a nested mapping, with every part's settings checked too.
+
+    Raises:
+        PlanError: as `read_plan`.
+    """
+    try:
+        plan = Plan.model_validate(tree)
+    except ValidationError as error:
+        raise PlanError(_one_line(error)) from error
+    _check_parts(plan)
+    return plan
+
+
+def _check_parts(plan: Plan) -> None:
+    for source in plan.source:
+        build("source", source.part, source.settings)
+    for name in plan.clean.filters:
+        build("filter", name, plan.clean.settings.get(name))
+    for name in plan.clean.settings:
+        if name not in plan.clean.filters:
+            raise PlanError(f"clean.settings.{name}: not among clean.filters; {nearest(name, plan.clean.filters)}")
+    build("scorer", plan.score.scorer, plan.score.settings)
+    build("selector", plan.select.selector, plan.select.settings)
+    build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    steps = key.strip().split(".")
+    if not equals or not all(steps):
+        raise PlanError(f"--set {override!r} is not of the form key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string
+    for step in steps[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise PlanError(f"--set {override!r}: {step!r} is no table")
+    tree[steps[-1]] = value
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["type"] == "extra_forbidden":
+        *path, key = [str(step) for step in first["loc"]]
+        where = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
+        return f"{where} {key!r}; {nearest(key, _known(path))}"
+    if first["type"] == "missing":
+        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
+    return complaint(error)
+
+
+def _known(path: list[str]) -> list[str]:
+    model: Any = Plan
+    for step in path:
+        if step.isdigit():
+            continue
+        annotation = model.model_fields[step].annotation
+        model = next((each for each in (annotation, *getattr(annotation, "__args__", ())) if isinstance(each, type)), None)
+        if model is None or not issubclass(model, BaseModel):
+            return []
+    return list(model.model_fields)

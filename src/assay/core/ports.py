@@ -1,0 +1,150 @@
+"""What one room asks of another: structural types, met without inheritance."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.types import Case, Counts, Curriculum, Drop, Label, Policy, Pool, Problem, Request, Rollout, Score, Selection, Verdict
+
+Found = tuple[Problem, Label] | Drop
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that yields problems; a row that cannot become one is a Drop with its place."""
+
+    def read(self) -> Iterator[Found]: ...
+
+    def fingerprint(self) -> str:
+        """Hash of what the settings do not determine: the bytes of the files, the generator's version; computed without reading rows."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Lets a policy attempt problems: one tuple of rollouts a request, in the order of the requests, each yielded when it is complete."""
+
+    @property
+    def policy(self) -> Policy: ...
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]: ...
+
+    def count_tokens(self, request: Request) -> int:
+        """Prompt tokens of one request, chat template applied once."""
+
+    def show(self, request: Request) -> str:
+        """The prompt exactly as the model reads it."""
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """(problem, label, rollout) -> Verdict; may hang or explode, so it runs in workers that can be killed."""
+
+    version: ClassVar[str]
+
+    def judge(self, case: Case) -> Verdict: ...
+
+    def reads(self, label: Label) -> bool:
+        """Whether the gold answer can be parsed at all."""
+
+
+class Judge(Protocol):
+    """Verifiers behind killable workers, chosen by each label's verifier; a killed or crashed case is a verifier_error."""
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]: ...
+
+    def reads(self, labels: Sequence[Label]) -> list[bool]: ...
+
+    def version(self, verifier: str) -> str: ...
+
+
+class Encoder(Protocol):
+    """Texts -> unit vectors."""
+
+    @property
+    def revision(self) -> str: ...
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...  # (n, d), rows of norm 1
+
+
+class Attempts(Protocol):
+    """A scorer's way to evidence: stored attempts first, new ones only for what is missing."""
+
+    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+        """Counts per problem id once each has `wanted` attempts (fewer where a limit stopped the run)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What filters may borrow from other rooms; a filter lists what it `needs`."""
+
+    judge: Judge | None = None
+    encoder: Encoder | None = None
+
+
+@runtime_checkable
+class Filter(Protocol):
+    """Problems -> drops with reasons; what is not dropped is kept."""
+
+    joint: ClassVar[bool]  # True: the answer for one row depends on the others
+    needs: ClassVar[tuple[str, ...]]  # fields of Bench
+
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]: ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Problems + attempts -> Scores."""
+
+    joint: ClassVar[bool]
+
+    def score(self, ids: Sequence[str], attempts: Attempts) -> list[Score]: ...
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """Pool + budget + rng -> Selection of exactly min(budget, rows that have what it needs)."""
+
+    needs: ClassVar[tuple[str, ...]]  # columns, or "cluster", "vectors"
+
+    def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection: ...
+
+
+@runtime_checkable
+class Arranger(Protocol):
+    """Selected rows of a pool -> Curriculum."""
+
+    needs: ClassVar[tuple[str, ...]]
+
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
+
+
+class RolloutSink(Protocol):
+    """Where training hands the rollouts that it made."""
+
+    def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None: ...
+
+    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+
+
+class Ticker(Protocol):
+    """A bar, or a plain line every so often."""
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None: ...
+
+
+class Narrator(Protocol):
+    """Says what happens, on stderr."""
+
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
+
+    def track(self, title: str, total: int) -> AbstractContextManager[Ticker]: ...

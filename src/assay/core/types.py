@@ -1,0 +1,336 @@
+"""The nouns. Frozen, slotted, and each number says its unit and which way it turns."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.identity import canonical, content_id, stream_seed
+
+Finish = Literal["stop", "length", "error"]
+Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
+
+
+class Message(NamedTuple):
+    """One chat turn."""
+
+    role: str  # system, user, assistant
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question as its author wrote it, before any template; its id is the hash of messages and media."""
+
+    id: str
+    messages: tuple[Message, ...]
+    media: tuple[str, ...] = ()  # SHA-256 of each attached file's bytes
+    source: str = ""
+    metadata: str = "{}"  # canonical JSON: kept fields, a generator's entry
+
+    @classmethod
+    def of(
+        cls, prompt: str | tuple[Message, ...], *, source: str = "", media: tuple[str, ...] = (), metadata: Mapping[str, Any] | None = None
+    ) -> "Problem":
+        """The problem of one user turn, or of a whole chat."""
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        return cls(content_id("problem", messages, media), messages, media, source, canonical(dict(metadata or {})))
+
+    @property
+    def text(self) -> str:
+        """All turns' contents, one a line."""
+        return "\n".join(message.content for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A gold answer and who verifies it; a corrected answer is another label, never an edit."""
+
+    id: str
+    problem_id: str
+    answer: str
+    verifier: str  # name of a part in verifiers/, or python:package.module:name
+    origin: str = "gold"  # gold, corrected, vote, teacher
+
+    @classmethod
+    def of(cls, problem_id: str, answer: str, *, verifier: str, origin: str = "gold") -> "Label":
+        """The label with its content hash."""
+        return cls(content_id("label", problem_id, answer, verifier, origin), problem_id, answer, verifier, origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One row that left the pool, and why."""
+
+    stage: str  # ingest, clean
+    reason: str  # one word: duplicate, empty, unparsable, ...
+    problem_id: str = ""  # "" where the row never became a problem
+    detail: str = ""  # names the other row, the value, the exception
+    source: str = ""
+    file: str = ""
+    line: int = 0  # counted from 1; 0 = no line
+
+    @property
+    def id(self) -> str:
+        """Content hash of the whole row."""
+        return content_id("drop", *asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A model's name and the revision of its weights; the revision alone identifies it."""
+
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How a policy is asked: template, few-shot turns, temperature, cap. Another sampler is another quantity."""
+
+    temperature: float = 1.0  # 0 = greedy
+    top_p: float = 1.0  # (0, 1], 1 = off
+    top_k: int = 0  # 0 = off
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    system: str = ""  # "" leaves the chat template's own default in place
+    template: str = "{prompt}"  # wraps the last user turn
+    shots: tuple[tuple[str, str], ...] = ()  # (question, answer) pairs, as chat turns before the problem
+    chat_template_args: str = "{}"  # canonical JSON, passed to the chat template
+
+    @property
+    def id(self) -> str:
+        """Content hash of every field: what changes what a rollout means changes the key."""
+        return content_id("sampler", *asdict(self).values())
+
+    def render(self, problem: Problem) -> tuple[Message, ...]:
+        """The chat that the policy sees: system, few-shot turns, and the problem with its last user turn templated."""
+        head = (Message("system", self.system),) if self.system else ()
+        shots = tuple(turn for question, answer in self.shots for turn in (Message("user", self._wrap(question)), Message("assistant", answer)))
+        last = max((i for i, message in enumerate(problem.messages) if message.role == "user"), default=-1)
+        body = tuple(Message(message.role, self._wrap(message.content)) if i == last else message for i, message in enumerate(problem.messages))
+        return head + shots + body
+
+    def _wrap(self, prompt: str) -> str:
+        return self.template.replace("{prompt}", prompt)  # not str.format: prompts are full of braces
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One problem to attempt, and which of its samples are still missing."""
+
+    problem_id: str
+    messages: tuple[Message, ...]  # already rendered by the sampler
+    sampler: Sampler
+    samples: tuple[int, ...]  # sample indices, ascending
+    seed: int  # of the run
+
+    def seed_of(self, sample: int) -> int:
+        """hash(problem id, run seed) + sample index, the rule by which llama.cpp seeds the i-th of n choices."""
+        return stream_seed("rollout", self.problem_id, self.seed) + sample
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One attempt, raw and immutable."""
+
+    id: str
+    problem_id: str
+    policy: str  # revision of the weights
+    policy_name: str
+    sampler: str  # sampler id
+    sample: int
+    seed: int  # recorded, not part of the id; -1 = the backend was given none
+    text: str
+    tokens: int  # generated tokens
+    finish: Finish
+    prompt_tokens: int = 0
+    engine: str = ""
+    logprobs: tuple[float, ...] | None = None  # one a generated token, natural log
+    step: int | None = None  # optimiser step that sampled it; None = not from training
+    group: str | None = None  # GRPO group
+    advantage: float | None = None
+    guided: bool = False  # a teacher wrote part of it
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        sample: int,
+        *,
+        policy: Policy,
+        engine: str,
+        text: str,
+        tokens: int,
+        finish: Finish,
+        prompt_tokens: int = 0,
+        seed: int | None = None,
+        logprobs: tuple[float, ...] | None = None,
+    ) -> "Rollout":
+        """The rollout of one sample of a request, keyed by problem, policy revision, sampler and sample index."""
+        key = rollout_id(request.problem_id, policy.revision, request.sampler.id, sample)
+        used = request.seed_of(sample) if seed is None else seed
+        return cls(
+            key,
+            request.problem_id,
+            policy.revision,
+            policy.name,
+            request.sampler.id,
+            sample,
+            used,
+            text,
+            tokens,
+            finish,
+            prompt_tokens=prompt_tokens,
+            engine=engine,
+            logprobs=logprobs,
+        )
+
+
+def rollout_id(problem_id: str, policy: str, sampler: str, sample: int) -> str:
+    """The key under which a rollout is paid for once."""
+    return content_id("rollout", problem_id, policy, sampler, sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a verifier judges."""
+
+    problem: Problem
+    label: Label
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judgement of one rollout against one label; regrading adds, never edits."""
+
+    id: str
+    rollout_id: str
+    label_id: str
+    verifier: str
+    version: str
+    outcome: Outcome
+    reward: float  # 1 = right in the binary case
+    extracted: str = ""  # the final answer that was read
+    reason: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        case: Case,
+        *,
+        verifier: str,
+        version: str,
+        outcome: Outcome,
+        reward: float | None = None,
+        extracted: str = "",
+        reason: str = "",
+    ) -> "Verdict":
+        """The verdict with its content hash; the reward defaults to 1 for correct and 0 for all else."""
+        value = float(outcome == "correct") if reward is None else reward
+        key = content_id("verdict", case.rollout.id, case.label.id, verifier, version)
+        return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Integer outcomes of one problem's attempts; truncated and error are neither right nor wrong."""
+
+    correct: int = 0
+    wrong: int = 0  # includes unparsable answers of finished attempts
+    truncated: int = 0
+    error: int = 0  # the verifier or the engine failed
+
+    @property
+    def total(self) -> int:
+        """Attempts of every outcome."""
+        return self.correct + self.wrong + self.truncated + self.error
+
+    def plus(self, outcome: Outcome) -> "Counts":
+        """The counts after one more outcome."""
+        name = {"unparsable": "wrong", "verifier_error": "error"}.get(outcome, outcome)
+        values = asdict(self)
+        values[name] += 1
+        return Counts(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How hard one problem is for one policy, with its doubt."""
+
+    problem_id: str
+    scorer: str
+    value: float  # for pass_rate: posterior mean in [0, 1], 1 = always solved
+    low: float
+    high: float
+    prior: str = ""
+    post_a: float | None = None  # Beta posterior of the pass rate; None where the scorer has none
+    post_b: float | None = None
+    counts: Counts = field(default_factory=Counts)
+    censored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What selectors see: row i is ids[i], ids ascending; columns only as declared in `needs`."""
+
+    ids: tuple[str, ...]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # {name: (n,)}
+    vectors: NDArray[np.float32] | None = None  # (n, d), unit rows
+    cluster: NDArray[np.int64] | None = None  # (n,)
+
+    def __post_init__(self) -> None:
+        if list(self.ids) != sorted(set(self.ids)):
+            raise ValueError(f"{len(self.ids)} ids are not ascending and distinct")
+        for name, rows in self._rows().items():
+            if len(rows) != len(self.ids):
+                raise ValueError(f"{len(rows)} rows of {name} for {len(self.ids)} ids")
+
+    def _rows(self) -> dict[str, Any]:
+        extra = {"vectors": self.vectors, "cluster": self.cluster}
+        return {**self.columns, **{name: rows for name, rows in extra.items() if rows is not None}}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One column, (n,).
+
+        Raises:
+            LookupError: the pool has no such column.
+        """
+        if name not in self.columns:
+            raise LookupError(f"the pool of {len(self)} has no column {name!r}; it has {sorted(self.columns)}")
+        return self.columns[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Kept ids with weights, and every other id of the pool under its reason, once each."""
+
+    ids: tuple[str, ...]
+    weights: tuple[float, ...]
+    dropped: Mapping[str, tuple[str, ...]]  # {reason: ids}
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Problems in their order, walked `passes` times."""
+
+    ids: tuple[str, ...]
+    passes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Curriculum:
+    """Lessons in their order."""
+
+    lessons: tuple[Lesson, ...]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Every id as often as training will meet it, first to last."""
+        return tuple(id_ for lesson in self.lessons for _ in range(lesson.passes) for id_ in lesson.ids)

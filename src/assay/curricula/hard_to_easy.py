@@ -1,0 +1,28 @@
+"""Hardest first: the reverse, as a control."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.core.types import Curriculum, Pool
+from assay.curricula._order import easiest_first, one_lesson
+
+
+@dataclass(frozen=True)
+class HardToEasy:
+    """Problems come by rising posterior mean of the pass rate: the exact reverse of `easy_to_hard`, equal means included.
+
+    If an order helps, this one should hurt; where both help, what helped was not the order. One lesson, walked `passes` times.
+
+    Source: the anti-curriculum of Wu, Dyer and Neyshabur (2020), When Do Curricula Work?, arXiv:2012.03107, sec. 3.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("mean",)
+
+    passes: Annotated[int, Field(ge=1)] = 1
+
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
+        """One lesson; chance plays no part."""
+        return one_lesson(pool, easiest_first(pool)[::-1], self.passes)

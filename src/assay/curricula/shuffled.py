@@ -1,0 +1,26 @@
+"""The baseline order: none."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.core.types import Curriculum, Lesson, Pool
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """Every order is equally likely; each pass is shuffled anew and is a lesson of its own.
+
+    An empty pool has no lessons.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    passes: Annotated[int, Field(ge=1)] = 1
+
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
+        """`passes` lessons, each a permutation of the pool."""
+        orders = [rng.permutation(len(pool)) for _ in range(self.passes if len(pool) else 0)]
+        return Curriculum(tuple(Lesson(tuple(pool.ids[row] for row in order)) for order in orders))

@@ -1,0 +1,131 @@
+"""Spherical k-means by FAISS, from a k-means++ start; the result says what ran and how many clusters there really are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.errors import PlanError, require
+from assay.embedding.unit import check_unit, unit
+from assay.maths.seeding import plus_plus
+
+Ints = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+START_ROWS = 20_000  # k-means++ reads a sample of this size: +1.2% inertia on 100k rows against all of them, at 1/13 of the time
+ROWS_A_CENTROID = 256  # training reads at most this many rows a centroid, and never fewer than START_ROWS
+ITERATIONS = 10
+CHUNK = 65_536  # rows assigned at a time, so memory does not grow with the pool
+REPAIRS = 10  # attempts to refill empty clusters before they are given up
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Clusters numbered by falling size, equal sizes by their first row in byte order."""
+
+    assignment: Ints  # (n,), in [0, k)
+    similarity: NDArray[np.float32]  # (n,), cosine to the own centroid, in [-1, 1], 1 = at it
+    centroids: Vectors  # (k, d), unit rows
+    asked: int  # the k that was asked for; more than len(centroids) where fewer distinct rows exist
+    device: str  # cpu or gpu: what ran, not what was asked for
+
+
+def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", iterations: int = ITERATIONS) -> Clustering:
+    """Every row belongs to the centroid of highest cosine; no cluster is empty, and k is at most the number of distinct rows.
+
+    The same rows in another order get the same clusters: all work is done in the order of the rows' bytes. Chance enters only
+    through `seed`. Shapes: (n, d) unit rows; n = 0 gives no cluster.
+
+    Raises:
+        ValueError: k below 1, or a row that is not finite, zero or not of norm 1.
+        PlanError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
+
+    Source: Arthur and Vassilvitskii (2007), k-means++, for the start; FAISS's own random start is about 5% worse in inertia.
+    """
+    if k < 1:
+        raise ValueError(f"{k} clusters are below 1")
+    rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0)  # -0 becomes 0: equal rows have equal bytes
+    ran = _device(device)
+    if not len(rows):
+        return Clustering(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), k, ran)
+    check_unit(rows)
+    order, first = _byte_order(rows)
+    centroids = _train(rows, order, order[first], min(k, int(first.sum())), seed, ran, iterations)
+    centroids, own, near = _repaired(rows, order, first, centroids)
+    return _numbered(order, centroids, own, near, asked=k, device=ran)
+
+
+def _device(asked: str) -> str:
+    if asked not in ("auto", "cpu", "gpu"):
+        raise PlanError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
+    seen = require("faiss", extra="cpu").get_num_gpus()
+    if asked == "gpu" and not seen:
+        raise PlanError("embed.device is 'gpu', but FAISS sees 0 GPUs here; 'auto' or 'cpu' runs on the CPU")
+    return "gpu" if seen and asked != "cpu" else "cpu"
+
+
+def _byte_order(rows: Vectors) -> tuple[Ints, NDArray[np.bool_]]:
+    """Row numbers in the order of the rows' bytes, (n,), and where a row differs from the one before it, (n,)."""
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    order = np.argsort(keys, kind="stable")
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = keys[order[1:]] != keys[order[:-1]]
+    return order, first
+
+
+def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device: str, iterations: int) -> Vectors:
+    """Centroids, (k, d), after FAISS's iterations from a k-means++ start; as many centroids as distinct rows are those rows."""
+    if k == len(distinct):
+        return rows[distinct]
+    faiss = require("faiss", extra="cpu")
+    seen = rows[_sample(order, max(START_ROWS, ROWS_A_CENTROID * k), seed)]
+    means = faiss.Kmeans(rows.shape[1], k, niter=iterations, spherical=True, seed=seed, gpu=device == "gpu", min_points_per_centroid=1)
+    means.cp.max_points_per_centroid = len(seen)  # sub-sampled above, by our own seed and in byte order
+    pool = rows[_sample(distinct, max(START_ROWS, k), seed)]
+    means.train(seen, init_centroids=pool[plus_plus(pool, k, np.random.default_rng(seed))])
+    return unit(means.centroids)
+
+
+def _sample(order: Ints, most: int, seed: int) -> Ints:
+    if len(order) <= most:
+        return order
+    return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
+
+
+def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors) -> tuple[Vectors, Ints, NDArray[np.float32]]:
+    """Centroids without empty clusters, and each row's own in byte order: an empty one moves to the row worst served, all its twins with it."""
+    own, near = _assign(rows, order, centroids)
+    for _ in range(REPAIRS):
+        empty = np.flatnonzero(np.bincount(own, minlength=len(centroids)) == 0)
+        if not len(empty):
+            break
+        worst = np.flatnonzero(first)[np.argsort(near[first], kind="stable")[: len(empty)]]
+        centroids[empty] = rows[order[worst]]
+        own, near = _assign(rows, order, centroids)
+    used, own = np.unique(own, return_inverse=True)
+    return centroids[used], own.astype(np.int64), near
+
+
+def _assign(rows: Vectors, order: Ints, centroids: Vectors) -> tuple[Ints, NDArray[np.float32]]:
+    """Own centroid and cosine of each row, (n,), (n,), in the order given, a chunk at a time."""
+    faiss = require("faiss", extra="cpu")
+    index: Any = faiss.IndexFlatIP(centroids.shape[1])
+    index.add(centroids)
+    own, near = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
+    for start in range(0, len(order), CHUNK):
+        part = slice(start, start + CHUNK)
+        cosine, nearest = index.search(rows[order[part]], 1)
+        own[part], near[part] = nearest[:, 0], cosine[:, 0]
+    return own, np.clip(near, -1, 1)
+
+
+def _numbered(order: Ints, centroids: Vectors, own: Ints, near: NDArray[np.float32], *, asked: int, device: str) -> Clustering:
+    """The clustering in the caller's row order, clusters renumbered by size."""
+    _, met = np.unique(own, return_index=True)  # (k,) first row in byte order
+    rank = np.lexsort((met, -np.bincount(own)))
+    number = np.empty_like(rank)
+    number[rank] = np.arange(len(rank))
+    assignment, similarity = np.empty_like(own), np.empty_like(near)
+    assignment[order], similarity[order] = number[own], near
+    return Clustering(assignment, similarity, centroids[rank], asked, device)

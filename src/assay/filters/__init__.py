@@ -1,0 +1,1 @@
+"""Problems -> drops with reasons; what is not dropped is kept."""

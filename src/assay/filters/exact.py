@@ -1,0 +1,31 @@
+"""`exact`: the same problem twice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from assay.core.ports import Bench
+from assay.core.types import Drop, Label, Problem
+from assay.maths.text import normal_key
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Keeps the smallest id of each set of problems whose roles, texts and media are equal after `normal_form`, and drops the others.
+
+    Only white space, invisible characters and Unicode's compatible spellings are evened out: numbers, signs, letter case and punctuation
+    all count. Pools all problems. Gold answers are not compared; `conflicting_labels` goes first.
+    """
+
+    joint: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+        """One drop a copy, ids ascending; the detail names the id that stays."""
+        kept: dict[object, str] = {}
+        drops = []
+        for problem in sorted(problems, key=lambda each: each.id):
+            first = kept.setdefault(normal_key(problem), problem.id)
+            if first != problem.id:
+                drops.append(Drop("clean", "duplicate", problem.id, f"same text as {first}", problem.source))
+        return drops

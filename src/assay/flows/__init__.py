@@ -1,0 +1,1 @@
+"""The same pipelines as Prefect flows; the only room that imports Prefect."""

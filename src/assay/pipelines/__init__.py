@@ -1,0 +1,1 @@
+"""Stages as plain functions over tables; the only room that joins rooms."""

@@ -1,0 +1,87 @@
+"""Stage 1: sources -> problems, labels, members; malformed rows -> drops with their place."""
+
+import time
+from collections import Counter
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from assay.core.identity import content_id
+from assay.core.parts import build
+from assay.core.plan import SourcePlan
+from assay.core.ports import Found, Source
+from assay.core.types import Drop
+from assay.pipelines.job import Job, Outcome, Work
+from assay.pipelines.pool import to_row
+
+CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
+
+
+def work(job: Job) -> Work:
+    """Every source of the plan that this lake has not read in its present state."""
+    sources = [(plan, build("source", plan.part, plan.settings)) for plan in job.plan.source]
+    keys = [source_key(plan, source) for plan, source in sources]
+    left = [each for each, key in zip(sources, keys, strict=True) if not job.finished("ingest", key)]
+    return Work("ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(job, sources, keys))
+
+
+def source_key(plan: SourcePlan, source: Source) -> str:
+    """Hash of a source's settings and of the bytes behind them."""
+    return content_id("ingest", plan.part, plan.settings, source.fingerprint())
+
+
+def _read_all(job: Job, sources: list[tuple[SourcePlan, Source]], keys: list[str]) -> Outcome:
+    outcomes = [
+        job.finished("ingest", key) or _read_one(job, source, key, plan.settings.get("name") or plan.part)
+        for (plan, source), key in zip(sources, keys, strict=True)
+    ]
+    dropped: Counter[str] = Counter()
+    for outcome in outcomes:
+        dropped.update(outcome.detail["dropped"])
+    return Outcome(
+        "ingest",
+        "+".join(keys),
+        sum(each.rows_in for each in outcomes),
+        sum(each.rows_out for each in outcomes),
+        {"dropped": dict(dropped)},
+        sum(each.seconds for each in outcomes if not each.reused),
+        reused=all(each.reused for each in outcomes),
+    )
+
+
+def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
+    began, found, seen = time.monotonic(), iter(source.read()), set[str]()
+    rows_in = rows_out = 0
+    dropped: Counter[str] = Counter()
+    while chunk := list(islice(found, CHUNK)):
+        rows = _rows(chunk, key, seen, rows_in)
+        rows_in += len(chunk)
+        rows_out += len(rows["members"])
+        dropped.update(row["reason"] for row in rows["drops"])
+        job.lake.append(rows, run=job.run)
+    job.narrator.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
+    return job.finish(Outcome("ingest", key, rows_in, rows_out, {"dropped": dict(dropped)}, time.monotonic() - began))
+
+
+def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": []}
+    for number, each in enumerate(chunk, before + 1):
+        if isinstance(each, Drop):
+            rows["drops"].append(drop_row(each, key))
+            continue
+        problem, label = each
+        member = content_id("member", key, problem.id, label.id)
+        if member in seen:
+            again = Drop("ingest", "duplicate", problem.id, "byte for byte an earlier row's messages and answer", problem.source, "", number)
+            rows["drops"].append(drop_row(again, key))
+            continue
+        seen.add(member)
+        rows["problems"].append(to_row(problem))
+        rows["labels"].append(asdict(label))
+        rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
+    return rows
+
+
+def drop_row(drop: Drop, key: str) -> dict[str, Any]:
+    """A drop as a row of `drops`, under the key of the stage that made it."""
+    return {"id": content_id("drop", key, drop.id), "key": key, **asdict(drop)}

@@ -1,0 +1,171 @@
+"""One run of one plan on one lake: what every stage is given, and the ledger that tells what is already done."""
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from assay.core import parts
+from assay.core.errors import PlanError
+from assay.core.identity import canonical, content_id
+from assay.core.plan import Plan
+from assay.core.ports import Engine, Narrator
+from assay.stores.lake import Lake, Rows
+from assay.verifiers._workers import Grader
+
+WATCHED = ("torch", "transformers", "trl", "xllamacpp", "math-verify", "faiss-cpu", "reasoning-gym", "duckdb", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one stage did."""
+
+    stage: str
+    key: str
+    rows_in: int
+    rows_out: int
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    reused: bool = False  # it was in the ledger: nothing was done
+    partly: bool = False  # a limit stopped it: not in the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One stage before it starts: its key, what is left, and how to do it."""
+
+    stage: str
+    key: str
+    rows_in: int
+    left: Mapping[str, int]  # {unit: how many}: problems, samples, tokens at most
+    do: Callable[[], Outcome]
+
+
+@dataclass(slots=True)
+class Meter:
+    """What this run has spent."""
+
+    tokens: int = 0
+    samples: int = 0
+    engine_s: float = 0.0  # wall time inside the policy's engine
+    encoder_s: float = 0.0  # wall time inside the encoder
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class Job:
+    """A plan, its lake and its run; rooms are opened at first use and closed at the end."""
+
+    def __init__(self, plan: Plan, lake: Lake, narrator: Narrator, *, command: str = "", stop: Callable[[], bool] = lambda: False) -> None:
+        self.plan, self.lake, self.narrator, self.command, self.stop = plan, lake, narrator, command, stop
+        self.meter = Meter()
+        self.keys: dict[str, str] = {}  # of the stages walked so far
+        self.warned: set[str] = set()
+        self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The policy's engine; building it loads no model."""
+        policy = self.plan.policy
+        settings = policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}
+        if policy.revision:
+            settings["revision"] = policy.revision
+        return parts.build("engine", policy.engine, settings)  # type: ignore[no-any-return]
+
+    @cached_property
+    def judge(self) -> Grader:
+        """Verifiers behind killable workers."""
+        return Grader(limit_s=self.plan.grade.limit_s, workers=self.plan.grade.workers)
+
+    def limit_reached(self) -> str:
+        """Which of the plan's limits this run has reached, as words; "" while there is room."""
+        limit = self.plan.limit
+        if limit.tokens is not None and self.meter.tokens >= limit.tokens:
+            return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
+        if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:
+            return f"limit.hours = {limit.hours} reached"
+        return ""
+
+    def finished(self, stage: str, key: str) -> Outcome | None:
+        """The stage's result from the ledger, if it was ever finished for this key."""
+        found = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, key])
+        if not found:
+            return None
+        row = found[0]
+        return Outcome(stage, key, row["rows_in"], row["rows_out"], parse(row["detail"]), row["seconds"], reused=True)
+
+    def finish(self, outcome: Outcome, rows: Mapping[str, Rows] | None = None) -> Outcome:
+        """Commits a stage's rows and its ledger entry at once; a partly done stage gets rows and no entry."""
+        entry = {
+            "id": content_id("stage", outcome.stage, outcome.key),
+            "stage": outcome.stage,
+            "key": outcome.key,
+            "rows_in": outcome.rows_in,
+            "rows_out": outcome.rows_out,
+            "detail": canonical(dict(outcome.detail)),
+            "seconds": outcome.seconds,
+        }
+        self.lake.append({**(rows or {}), "stages": [] if outcome.partly else [entry]}, run=self.run)
+        return outcome
+
+    def key_of(self, stage: str, needed_by: str) -> str:
+        """The key of an earlier stage.
+
+        Raises:
+            PlanError: it has not been walked.
+        """
+        if stage not in self.keys:
+            raise PlanError(f"{needed_by} needs {stage}, which is not done: `curate {stage} PLAN` first, or `curate run PLAN`")
+        return self.keys[stage]
+
+    def log_run(self, event: str, outcome: str | None = None) -> None:
+        """Writes the run's start or end."""
+        meter = self.meter
+        row = {
+            "id": content_id("run-event", self.run, event),
+            "event": event,
+            "command": self.command,
+            "plan": canonical(self.plan.model_dump(mode="json")),
+            "versions": canonical(versions()),
+            "outcome": outcome,
+            "tokens": meter.tokens,
+            "samples": meter.samples,
+            "seconds": meter.seconds,
+            "time": time.time(),
+        }
+        self.lake.append({"runs": [row]}, run=self.run)
+
+    def close(self) -> None:
+        """Ends engine and workers, if they were ever started."""
+        for name in ("engine", "judge"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> "Job":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def versions() -> dict[str, str]:
+    """The versions on which results may depend."""
+    found = {"python": platform.python_version()}
+    for name in ("assay-curation", *WATCHED):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def parse(text: str) -> Any:
+    """JSON back to a value."""
+    return json.loads(text)

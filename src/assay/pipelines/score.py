@@ -1,0 +1,89 @@
+"""Stage 4: how hard each training problem is for this policy, with its doubt. Held-out problems are not attempted."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from assay.core.identity import content_id
+from assay.core.parts import build
+from assay.core.types import Label, Score
+from assay.pipelines.attempts import Attempts
+from assay.pipelines.job import Job, Outcome, Work
+from assay.pipelines.pool import side
+
+
+def work(job: Job) -> Work:
+    """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
+    problems, labels = side(job, "train")
+    scoring = scoring_key(job, labels)
+    key = f"{content_id('score', scoring, sorted(problems))}+{scoring}"
+    part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
+    if job.finished("score", key):
+        return Work("score", key, len(problems), {}, lambda: _nothing())
+    attempts = Attempts(job, problems, labels)
+    missing = attempts.missing(dict.fromkeys(problems, getattr(part, "n", 0)))
+    samples = sum(len(each) for each in missing.values())
+    left = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}
+    return Work("score", key, len(problems), left, lambda: _score(job, attempts, key, scoring))
+
+
+def scoring_key(job: Job, labels: Mapping[str, Label]) -> str:
+    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions."""
+    plan = job.plan.score
+    versions = sorted({(label.verifier, job.judge.version(label.verifier)) for label in labels.values()})
+    return content_id("scoring", plan.scorer, plan.settings, job.engine.policy.revision, job.plan.policy.sampler.id, versions)
+
+
+def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
+    began = time.monotonic()
+    _warn_of_other_samplers(job, attempts)
+    part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
+    scores: list[Score] = part.score(sorted(attempts.problems), attempts)
+    rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
+    scored = sum(score.counts.total > 0 for score in scores)
+    detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples}
+    outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=bool(attempts.stopped))
+    return job.finish(outcome, {"scores": rows})
+
+
+def _row(job: Job, score: Score, label: Label, scoring: str) -> dict[str, Any]:
+    row = asdict(score)
+    counts = row.pop("counts")
+    verifier = f"{label.verifier}@{job.judge.version(label.verifier)}"
+    content = {
+        **row,
+        **counts,
+        "scoring": scoring,
+        "policy": job.engine.policy.revision,
+        "sampler": job.plan.policy.sampler.id,
+        "verifier": verifier,
+    }
+    return {"id": content_id("score", content), **content}
+
+
+def _warn_of_other_samplers(job: Job, attempts: Attempts) -> None:
+    """Says before anything is paid for that a changed sampler cannot reuse what is stored."""
+    others = job.lake.rows(
+        "SELECT sampler, count(*) AS n FROM rollouts WHERE policy = ? AND sampler <> ? AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
+        [attempts.policy.revision, attempts.sampler.id],
+    )
+    mine = sum(len(samples) for samples in attempts._samples.values())
+    if others and not mine:
+        job.narrator.warn(
+            f"{others[0]['n']} stored rollouts of this policy were made under another sampler ({others[0]['sampler']}): "
+            f"a pass rate under another prompt or temperature is another quantity, so all samples are drawn afresh"
+        )
+
+
+def _nothing() -> Outcome:
+    raise AssertionError("a finished stage is read from the ledger")
+
+
+def current_scores(job: Job, scoring: str) -> list[dict[str, Any]]:
+    """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
+    return job.lake.rows(
+        "SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
+        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id",
+        [scoring],
+    )

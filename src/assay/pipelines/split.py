@@ -1,0 +1,52 @@
+"""Stage 3: held-out problems, drawn from the cleaned pool before any score exists; groups of duplicates stay together.
+
+The draw is by hash order of (seed, group), so it depends on no other problem. What is stored stays: a problem once on a side is never moved,
+and later plans over the same lake compare on the same held-out problems.
+"""
+
+import time
+
+from assay.core.identity import content_id
+from assay.core.types import Problem
+from assay.maths.text import normal_key
+from assay.pipelines.job import Job, Outcome, Work
+from assay.pipelines.pool import cleaned
+
+
+def work(job: Job) -> Work:
+    """Sides for the cleaned problems that have none yet. The key is `<ledger key>+<split id>`."""
+    clean, plan = job.key_of("clean", "split"), job.plan.split
+    split = content_id("split", plan.seed, plan.held_out)
+    rows = job.finished("clean", clean)
+    count = rows.rows_out if rows else 0
+    return Work("split", f"{content_id('split', clean, split)}+{split}", count, {"problems": count}, lambda: _assign(job, split))
+
+
+def _assign(job: Job, split: str) -> Outcome:
+    began = time.monotonic()
+    problems, _ = cleaned(job)
+    stored = {row["problem_id"]: row for row in job.lake.rows("SELECT * FROM splits WHERE split = ?", [split])}
+    groups = grouped(problems)
+    sides = {row["duplicates"]: row["side"] for row in stored.values()}
+    held = sum(stored[id_]["side"] == "held_out" for id_ in problems if id_ in stored)
+    for group in sorted((each for each in groups if each not in sides), key=lambda each: content_id("draw", job.plan.split.seed, each)):
+        sides[group] = "held_out" if held < job.plan.split.held_out else "train"
+        held += len(groups[group]) if sides[group] == "held_out" else 0
+    fresh = [(id_, group) for group, ids in groups.items() for id_ in ids if id_ not in stored]
+    rows = [
+        {"id": content_id("split", split, id_), "split": split, "problem_id": id_, "side": sides[group], "duplicates": group}
+        for id_, group in sorted(fresh)
+    ]
+    if held < job.plan.split.held_out:
+        job.narrator.warn(f"split.held_out = {job.plan.split.held_out}, but only {held} of {len(problems)} cleaned problems could be held out")
+    key = f"{content_id('split', job.key_of('clean', 'split'), split)}+{split}"
+    return job.finish(Outcome("split", key, len(problems), len(problems) - held, {"held_out": held}, time.monotonic() - began), {"splits": rows})
+
+
+def grouped(problems: dict[str, Problem]) -> dict[str, list[str]]:
+    """Ids by the hash of their normal form, ids ascending: a group is a set of duplicates."""
+    groups: dict[str, list[str]] = {}
+    for id_ in sorted(problems):
+        problem = problems[id_]
+        groups.setdefault(content_id("duplicates", normal_key(problem)), []).append(id_)
+    return groups

@@ -1,0 +1,96 @@
+"""What a plan's stages left in the lake, as plain values: who was kept, who was dropped and why, how hard it all was, in which order."""
+
+from typing import Any
+
+from assay.pipelines.job import Job
+from assay.pipelines.score import current_scores
+
+BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
+
+
+def summary(job: Job) -> dict[str, Any]:
+    """Everything that the end of a run prints; `--json` prints it as it is."""
+    made: dict[str, Any] = {
+        "lake": str(job.lake.root),
+        "run": job.run,
+        "policy": job.engine.policy.name,
+        "revision": job.engine.policy.revision,
+    }
+    if "score" in job.keys:
+        made["difficulty"] = difficulty(job)
+    made["dropped"] = dropped(job)
+    if "arrange" in job.keys:
+        made["curriculum"] = lessons(job)
+    made["spent"] = {"tokens": job.meter.tokens, "samples": job.meter.samples, "seconds": round(job.meter.seconds, 1)}
+    return made
+
+
+def difficulty(job: Job) -> list[dict[str, Any]]:
+    """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
+    scores = current_scores(job, job.keys["score"].partition("+")[2])
+    sources = {row["id"]: row["source"] for row in job.lake.rows("SELECT id, source FROM problems")}
+    kept = set[str]()
+    if "select" in job.keys:
+        found = job.lake.rows("SELECT problem_id FROM selections WHERE selection = ? AND kept", [job.keys["select"]])
+        kept = {row["problem_id"] for row in found}
+    by_source: dict[str, list[dict[str, Any]]] = {}
+    for row in scores:
+        by_source.setdefault(sources[row["problem_id"]], []).append(row)
+    return [
+        {
+            "source": source,
+            "scored": len(rows),
+            "kept": sum(row["problem_id"] in kept for row in rows),
+            **{name: sum(row[name] for row in rows) for name in ("correct", "wrong", "truncated", "error")},
+            "mean": sum(row["value"] for row in rows) / len(rows),
+            "histogram": histogram([(row["correct"], row["wrong"] + row["truncated"]) for row in rows]),
+        }
+        for source, rows in sorted(by_source.items())
+    ]
+
+
+def histogram(counts: list[tuple[int, int]]) -> dict[str, int]:
+    """Problems by share solved, from (solved, not solved) counts; all and none apart; nothing for a problem without attempts.
+
+    >>> histogram([(0, 8), (4, 4), (8, 0), (1, 7), (0, 0)])
+    {'0': 1, '<.2': 1, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
+    """
+    bins = dict.fromkeys(BINS, 0)
+    for correct, wrong in counts:
+        if correct + wrong == 0:
+            continue
+        inner = min(4, 5 * correct // (correct + wrong))
+        bins["0" if correct == 0 else "1" if wrong == 0 else BINS[1 + inner]] += 1
+    return bins
+
+
+def dropped(job: Job) -> list[dict[str, Any]]:
+    """Every reason for which a row left, stage by stage, with one example."""
+    keys = [key for name in ("ingest", "clean") if name in job.keys for key in job.keys[name].split("+")]
+    rows = job.lake.rows(
+        "SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[])) "
+        "GROUP BY stage, reason ORDER BY stage DESC, rows DESC, reason",
+        [keys],
+    )
+    if "split" in job.keys:
+        split = job.finished("split", job.keys["split"])
+        rows.append({"stage": "split", "reason": "held_out", "rows": split.detail["held_out"] if split else 0, "example": "kept for evaluation"})
+    if "select" in job.keys:
+        rows += job.lake.rows(
+            "SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections WHERE selection = ? AND NOT kept "
+            "GROUP BY reason ORDER BY rows DESC, reason",
+            [job.keys["select"]],
+        )
+    return rows
+
+
+def lessons(job: Job) -> list[dict[str, Any]]:
+    """The curriculum, first to last, with what was measured of each problem."""
+    return job.lake.rows(
+        "SELECT l.lesson, l.position, l.problem_id, p.source, s.correct, s.wrong, s.truncated, s.value AS mean, s.low, s.high, "
+        "p.messages[-1].content AS prompt FROM lessons l JOIN problems p ON p.id = l.problem_id "
+        "LEFT JOIN (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
+        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s USING (problem_id) "
+        "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
+        [job.keys["score"].partition("+")[2], job.keys["arrange"]],
+    )

@@ -1,0 +1,91 @@
+"""Walks the stages in their order; what the ledger knows is not done again."""
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+from assay.core.errors import PlanError
+from assay.pipelines import arrange, clean, embed, ingest, score, select, split
+from assay.pipelines.job import Job, Outcome, Work
+
+STAGES: dict[str, ModuleType] = {
+    "ingest": ingest,
+    "clean": clean,
+    "split": split,
+    "score": score,
+    "embed": embed,
+    "select": select,
+    "arrange": arrange,
+}
+
+
+def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome]:
+    """Does every stage up to and with `upto`; with `only`, earlier ones must be in the ledger already.
+
+    Raises:
+        PlanError: with `only`, an earlier stage is not done.
+        Stopped: the run was asked to stop.
+    """
+    outcomes = []
+    for name in _until(upto):
+        work, done = look(job, name)
+        if done is None and only and name != upto:
+            raise PlanError(f"{upto} needs {name}, which is not done: `curate {name} PLAN` first, or `curate run PLAN`")
+        outcome = done or _do(job, work)
+        job.keys[name] = outcome.key
+        outcomes.append(outcome)
+    return outcomes
+
+
+def look(job: Job, stage: str) -> tuple[Work, Outcome | None]:
+    """One stage before it starts, and its outcome if the ledger holds it."""
+    work: Work = STAGES[stage].work(job)
+    if stage == "ingest":  # one ledger row a source
+        return work, None if work.left["sources"] else work.do()
+    return work, job.finished(stage, work.key)
+
+
+def survey(job: Job, tell: Callable[[Work, Outcome | None], None], upto: str = "arrange") -> Work | None:
+    """Tells of each stage without doing any; returns the first that is not done, beyond which nothing can be known."""
+    for name in _until(upto):
+        work, done = look(job, name)
+        tell(work, done)
+        if done is None:
+            return work
+        job.keys[name] = done.key
+    return None
+
+
+def preflight(job: Job, upto: str) -> None:
+    """Finds what can be wrong with files, model and settings before anything is written.
+
+    Raises:
+        PlanError: a missing file, an unknown part or key, a model that is not there.
+    """
+    ingest.work(job)
+    if upto not in ("ingest", "clean", "split"):
+        _ = job.engine.policy
+
+
+def _do(job: Job, work: Work) -> Outcome:
+    job.narrator.say(f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.left.items())}")
+    return work.do()
+
+
+def _until(upto: str) -> Sequence[str]:
+    names = list(STAGES)
+    return names[: names.index(upto) + 1]
+
+
+def train(job: Job) -> Outcome:
+    """Stage 8, on a curriculum that the lake already holds.
+
+    Raises:
+        PlanError: the curriculum is not there.
+    """
+    from assay.pipelines import train as stage
+
+    walk(job, "arrange", only=True)
+    if job.finished("arrange", job.keys["arrange"]) is None:
+        raise PlanError("train needs arrange, which is not done: `curate run PLAN` first")
+    work = stage.work(job)
+    return job.finished("train", work.key) or _do(job, work)

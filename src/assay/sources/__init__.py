@@ -1,0 +1,1 @@
+"""Anything that holds problems -> problems with labels, and a drop for each row that holds none."""

@@ -1,0 +1,199 @@
+"""Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the place where it begins.
+
+Memory holds one row, or one batch of Parquet, however long the file is; a JSON list is the exception and is read whole.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from assay.sources._rows import BadRow, parsed, shown
+
+MAX_ROW = 64 << 20  # bytes of one row; what is longer is passed over and dropped
+BATCH = 256  # rows of Parquet in memory at a time
+BROKEN = (OSError, EOFError, zlib.error)  # a compressed file that ends early
+BLANK = object()  # not None, which is the row `null`
+Placed = Iterator[tuple[int, Any]]  # (line or row counted from 1, a mapping or a BadRow)
+
+
+def kind_of(path: Path) -> str:
+    """The suffix that decides how a file is read, without `.gz`.
+
+    >>> kind_of(Path("a/train.JSONL.gz"))
+    '.jsonl'
+    """
+    name = path.name.lower()
+    return Path(name.removesuffix(".gz")).suffix
+
+
+def rows_of(path: Path, columns: list[str] | None) -> Placed:
+    """Every row of a file; blank lines are no rows. `columns` limits what Parquet reads."""
+    return READERS[kind_of(path)](path, columns)
+
+
+def schema_of(path: Path) -> list[str] | None:
+    """The column names of a CSV or Parquet file, or None where rows need not agree.
+
+    Raises:
+        ValueError: a Parquet file that is none, or a broken header.
+    """
+    if kind_of(path) == ".parquet":
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    if kind_of(path) in DELIMITERS:
+        for _, row in _cells(path):
+            if isinstance(row, BadRow):
+                raise ValueError(row.detail)
+            return row
+    return None
+
+
+def _jsonl(path: Path, _: list[str] | None) -> Placed:
+    with _opened(path) as file:
+        number = 0
+        try:
+            while line := file.readline(MAX_ROW):
+                number += 1
+                whole = len(line) < MAX_ROW or line.endswith(b"\n")
+                while line and not line.endswith(b"\n") and not whole:  # pass over the rest of an endless line
+                    line = file.readline(MAX_ROW)
+                row = _json_line(line, first=number == 1) if whole else BadRow("row_too_long", f"a line of more than {MAX_ROW} bytes")
+                if row is not BLANK:
+                    yield number, row
+        except BROKEN as error:
+            yield number + 1, _broken(error)
+
+
+def _json_line(line: bytes, *, first: bool) -> Any:
+    try:
+        text = line.decode("utf-8-sig" if first else "utf-8").strip()
+    except UnicodeDecodeError as error:
+        return BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start} of the line is not UTF-8")
+    return parsed(text) if text else BLANK
+
+
+def _json(path: Path, _: list[str] | None) -> Placed:
+    try:
+        with _opened(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        yield error.object.count(b"\n", 0, error.start) + 1, BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start}")
+        return
+    except BROKEN as error:
+        yield 1, _broken(error)
+        return
+    if text.strip():
+        yield from _elements(text)
+
+
+def _elements(text: str) -> Placed:
+    """Each element of a JSON list with the line where it begins; after a broken one nothing can be told apart, so it is the last."""
+    at, line, seen, read = _past(text, 0), 1, 0, json.JSONDecoder().raw_decode
+    if text[at] != "[":
+        yield 1, BadRow("not_a_list", f"a .json file is a list of objects (one object a line is .jsonl), found {shown(text[at : at + 60])}")
+        return
+    at = _past(text, at + 1)
+    while text[at : at + 1] != "]":
+        line, seen = line + text.count("\n", seen, at), at
+        try:
+            value, at = read(text, at)
+        except (ValueError, RecursionError) as error:
+            yield line, BadRow("broken_json", f"{shown(str(error), 120)}; what follows is lost")
+            return
+        yield line, value
+        at = _past(text, at)
+        if text[at : at + 1] == ",":
+            at = _past(text, at + 1)
+        elif text[at : at + 1] != "]":
+            line += text.count("\n", seen, at)
+            yield line, BadRow("broken_json", f"expected , or ] after an element, found {shown(text[at : at + 40])}; what follows is lost")
+            return
+
+
+def _past(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
+
+
+def _csv(path: Path, _: list[str] | None) -> Placed:
+    header: list[str] | None = None
+    for line, row in _cells(path):
+        if isinstance(row, BadRow):
+            yield line, row
+        elif header is None:
+            header = row
+        elif len(row) != len(header):
+            yield line, BadRow("wrong_cells", f"{len(row)} cells for {len(header)} columns")
+        elif any("\udc80" <= character <= "\udcff" for cell in row if not cell.isascii() for character in cell):
+            yield line, BadRow("not_utf8", f"a byte that is not UTF-8 in {shown(row)}")
+        else:
+            yield line, dict(zip(header, row, strict=True))
+
+
+def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
+    with _opened(path) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW))  # the default of 128 KiB is less than a prompt may have
+        reader = csv.reader(text, delimiter=DELIMITERS[kind_of(path)], strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:  # strict: an open quote at the end would otherwise swallow rows in silence
+                yield line, BadRow("broken_csv", f"{error}, from line {line} to line {reader.line_num}")
+                continue
+            except BROKEN as error:
+                yield line, _broken(error)
+                return
+            if row:
+                yield line, row
+
+
+def _parquet(path: Path, columns: list[str] | None) -> Placed:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    with pq.ParquetFile(path) as file:
+        try:
+            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                for index in range(batch.num_rows):
+                    number += 1
+                    yield number, _record(batch, index)
+        except (pa.ArrowException, OSError) as error:
+            yield number + 1, BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost")
+
+
+def _record(batch: Any, index: int) -> Any:
+    try:
+        return {name: column[index].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    except UnicodeDecodeError as error:
+        return BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start} of a cell is not UTF-8")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+
+
+def _broken(error: BaseException) -> BadRow:
+    return BadRow("broken_file", f"{shown(str(error), 200)}; this row and what follows is lost")
+
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+READERS: dict[str, Callable[[Path, list[str] | None], Placed]] = {
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+}

@@ -1,0 +1,86 @@
+"""`files`: problems from JSONL, JSON, CSV and Parquet files."""
+
+import glob
+import importlib.resources
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.core.errors import PlanError, nearest
+from assay.core.identity import content_id, file_sha256
+from assay.core.ports import Found
+from assay.sources._rows import Fields, Row, printable, shown
+from assay.sources._tables import READERS, kind_of, rows_of, schema_of
+
+BUNDLED = "package:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Fields):
+    """Each row of the files is one problem with its label, or one drop that names its file, its line and what is wrong.
+
+    `paths` are paths or globs (`**` goes deeper), read in ascending order, each file once; `package:NAME` is a file that the package
+    bundles. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects), .csv, .tsv (header first), .parquet, and the
+    text kinds with .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
+
+    Raises (when reading starts, before the first row):
+        PlanError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
+    """
+
+    paths: str | tuple[str, ...]
+
+    def read(self) -> Iterator[Found]:
+        """Problems with labels, and drops, in the order of the files; memory does not grow with their length (.json aside)."""
+        return self.found(self._rows([(name, path, self._columns(name, path)) for name, path in self._places()]))
+
+    def fingerprint(self) -> str:
+        """Hash of every file's name and bytes."""
+        return content_id("files", [(name, file_sha256(path)) for name, path in self._places()])
+
+    def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
+        for name, path, columns in places:
+            source = self.name or path.name.split(".")[0]
+            for line, value in rows_of(path, columns):
+                yield Row(value, file=name, line=line, source=source)
+
+    def _columns(self, name: str, path: Path) -> list[str] | None:
+        try:
+            known = schema_of(path)
+        except (OSError, ValueError) as error:
+            raise PlanError(f"{name} cannot be read: {shown(str(error), 160)}") from error
+        return None if known is None else self.columns(known, name)
+
+    def _places(self) -> list[tuple[str, Path]]:
+        patterns = (self.paths,) if isinstance(self.paths, str) else self.paths
+        if not patterns:
+            raise PlanError("paths names no file")
+        places = dict(place for pattern in patterns for place in _matches(pattern))
+        for name, path in places.items():
+            if kind_of(path) not in READERS:
+                raise PlanError(f"{name} is of an unknown kind {kind_of(path)!r}; {nearest(kind_of(path), READERS)}")
+        return list(places.items())
+
+
+def _matches(pattern: str) -> list[tuple[str, Path]]:
+    """(name as in the plan, path), ascending."""
+    root = _bundled() if pattern.startswith(BUNDLED) else None
+    real = pattern if root is None else str(root / pattern.removeprefix(BUNDLED))
+    real = os.path.expanduser(real)
+    found = [real] if os.path.isfile(real) else sorted(path for path in glob.glob(real, recursive=True) if os.path.isfile(path))
+    if not found:
+        raise PlanError(f"no file {printable(pattern)!r}; {_neighbours(Path(real))}")
+    return [(printable(path if root is None else BUNDLED + os.path.basename(path)), Path(path)) for path in found]
+
+
+def _neighbours(path: Path) -> str:
+    folder = path.parent
+    if path.is_dir():
+        return f"it is a folder: {printable(str(path / '*'))!r} names the files in it"
+    if not folder.is_dir():
+        return f"there is no folder {printable(str(folder))!r}" if not glob.has_magic(str(folder)) else "nothing matches"
+    return nearest(path.name, sorted(printable(each.name) for each in folder.iterdir() if kind_of(each) in READERS)[:200])
+
+
+def _bundled() -> Path:
+    return Path(str(importlib.resources.files("assay") / "data"))

@@ -1,0 +1,1 @@
+"""Parquet is the truth, append-only; DuckDB is how people look."""

@@ -1,0 +1,96 @@
+"""The tables and views as Markdown: what docs/store.md holds between its two marks."""
+
+import importlib
+
+import duckdb
+
+from assay.stores.columns import sql_type
+from assay.stores.tables import schemas
+from assay.stores.views import ASKED, create_views
+
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+BAR = r"\|"  # a bar inside a cell
+VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {column: meaning})
+    "pass_rates": (
+        "How often a policy solves a problem: one row a problem, policy, sampler, label and verifier version. Guided rollouts are left out.",
+        {
+            "problem_id": "problems.id",
+            "policy": "rollouts.policy",
+            "policy_name": "what people call that revision",
+            "sampler": "samplers.id",
+            "label_id": "the label that was judged against",
+            "verifier": "the part that judged",
+            "version": "its version",
+            "n_correct": "attempts judged right",
+            "n_wrong": "attempts judged wrong, unparsable ones included",
+            "n_truncated": "attempts cut by the cap, neither right nor wrong",
+            "n_error": "attempts whose verifier or engine failed",
+            "n": "attempts of every outcome",
+            "tokens": "generated tokens of all attempts",
+            "post_a": "n_correct + 1/2: first parameter of the Beta posterior under Jeffreys' prior",
+            "post_b": "n_wrong + 1/2: its second parameter",
+            "mean": "post_a / (post_a + post_b), in (0, 1), 1 = always solved",
+        },
+    ),
+    "costs": (
+        "What was paid: one row a policy, sampler, engine and purpose.",
+        {
+            "policy": "rollouts.policy",
+            "policy_name": "what people call that revision",
+            "sampler": "samplers.id",
+            "engine": "backend that ran the policy",
+            "from_training": "whether training sampled them",
+            "rollouts": "how many attempts",
+            "tokens": "generated tokens",
+            "prompt_tokens": "prompt tokens, counted once an attempt",
+        },
+    ),
+}
+
+
+def tables() -> str:
+    """Every table and view with its columns, types and meanings, tables by name and then views.
+
+    Raises:
+        LookupError: a view, or a column of one, has no meaning in VIEWS; or VIEWS describes one that does not exist.
+    """
+    return "\n".join([*(_table(name) for name in schemas()), *_views()])
+
+
+def rewritten(page: str) -> str:
+    """The page with the part between its two marks brought up to date.
+
+    Raises:
+        ValueError: the page lacks a mark.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page of {len(page)} characters lacks {BEGIN if not begin else END}")
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def _table(name: str) -> str:
+    schema = schemas()[name]
+    rows = [(each.name, sql_type(each.type), each.metadata[b"meaning"].decode()) for each in schema]
+    says = importlib.import_module(f"assay.stores.tables.{name}").__doc__ or ""
+    return _section(name, says, rows)
+
+
+def _views() -> list[str]:
+    if stray := set(ASKED) ^ set(VIEWS):
+        raise LookupError(f"{sorted(stray)}: in views.ASKED or in document.VIEWS, but not in both")
+    sections = []
+    with duckdb.connect(":memory:") as connection:
+        create_views(connection, {})
+        for name, (says, meanings) in VIEWS.items():
+            types = {row[0]: row[1] for row in connection.execute(f'DESCRIBE "{name}"').fetchall()}
+            if stray := set(types) ^ set(meanings):
+                raise LookupError(f"{name}: {sorted(stray)} are columns of the view or have a meaning in document.VIEWS, but not both")
+            sections.append(_section(f"{name} (view)", says, [(column, types[column], meanings[column]) for column in types]))
+    return sections
+
+
+def _section(title: str, says: str, rows: list[tuple[str, str, str]]) -> str:
+    lines = [f"| `{column}` | {kind} | {meaning.replace('|', BAR)} |" for column, kind, meaning in rows]
+    return "\n".join([f"### {title}", "", says.strip(), "", "| column | type | meaning |", "|---|---|---|", *lines, ""])

@@ -1,0 +1,17 @@
+"""One schema file a table; a file's name is its table's name."""
+
+import importlib
+
+import pyarrow as pa
+
+from assay.core.parts import names
+
+
+def schema(name: str) -> pa.Schema:
+    """The schema of one table."""
+    return importlib.import_module(f"assay.stores.tables.{name}").SCHEMA
+
+
+def schemas() -> dict[str, pa.Schema]:
+    """Every table's schema, names ascending."""
+    return {name: schema(name) for name in names("table")}

@@ -1,0 +1,10 @@
+"""The cluster of each problem under one clustering."""
+
+from assay.stores.columns import FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("clustering", TEXT, "stages.key of the embed stage"),
+    column("problem_id", TEXT, "problems.id"),
+    column("cluster", INT, "from 0"),
+    column("similarity", FLOAT, "cosine to the cluster's centre, in [-1, 1]"),
+)

@@ -1,0 +1,14 @@
+"""Every row that left the pool, with its reason."""
+
+from assay.stores.columns import INT, TEXT, column, table
+
+SCHEMA = table(
+    column("key", TEXT, "stages.key of the stage that dropped it"),
+    column("stage", TEXT, "ingest or clean"),
+    column("reason", TEXT, "one word"),
+    column("problem_id", TEXT, "problems.id; empty where the row never became a problem"),
+    column("detail", TEXT, "the other row, the value or the error"),
+    column("source", TEXT, "name of the set that it came from"),
+    column("file", TEXT, "file of a malformed row"),
+    column("line", INT, "line or row in that file, from 1; 0 = none"),
+)

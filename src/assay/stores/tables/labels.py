@@ -1,0 +1,10 @@
+"""Gold answers, versioned: a corrected answer is another row, and verdicts say which one they used."""
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("problem_id", TEXT, "problems.id"),
+    column("answer", TEXT, "the gold answer as text"),
+    column("verifier", TEXT, "the part that judges against it"),
+    column("origin", TEXT, "gold, corrected, vote, teacher"),
+)

@@ -1,0 +1,11 @@
+"""The curriculum, one row a position."""
+
+from assay.stores.columns import INT, TEXT, column, table
+
+SCHEMA = table(
+    column("curriculum", TEXT, "stages.key of the arrange stage"),
+    column("lesson", INT, "from 0"),
+    column("position", INT, "place in the lesson, from 0"),
+    column("passes", INT, "how often the lesson is walked"),
+    column("problem_id", TEXT, "problems.id"),
+)

@@ -1,0 +1,9 @@
+"""Which problems and labels each reading of a source yielded."""
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("pool", TEXT, "hash of the source's settings and of its files"),
+    column("problem_id", TEXT, "problems.id"),
+    column("label_id", TEXT, "labels.id"),
+)

@@ -1,0 +1,20 @@
+"""Attempts, raw and immutable; long texts lie in texts, so that counting never reads them."""
+
+from assay.stores.columns import FLAG, FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("problem_id", TEXT, "problems.id"),
+    column("policy", TEXT, "revision of the weights that sampled it"),
+    column("policy_name", TEXT, "what people call that revision"),
+    column("sampler", TEXT, "samplers.id"),
+    column("sample", INT, "index among the exchangeable samples of one problem, policy and sampler"),
+    column("seed", INT, "recorded, not part of the id; -1 = none was given"),
+    column("tokens", INT, "generated tokens"),
+    column("prompt_tokens", INT, "tokens of the prompt, chat template included"),
+    column("finish", TEXT, "stop, length, error"),
+    column("engine", TEXT, "backend that ran the policy"),
+    column("step", INT, "optimiser step that sampled it; null = not from training"),
+    column("group", TEXT, "GRPO group; null = not from training"),
+    column("advantage", FLOAT, "as training used it; null = not from training"),
+    column("guided", FLAG, "a teacher wrote part of it: no evidence about the policy"),
+)

@@ -1,0 +1,15 @@
+"""Runs: one row when a run starts, one when it ends; a run without an end was killed."""
+
+from assay.stores.columns import FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("event", TEXT, "start or end"),
+    column("command", TEXT, "what was asked"),
+    column("plan", TEXT, "JSON of the whole plan"),
+    column("versions", TEXT, "JSON: of this package, Python and the packages that matter"),
+    column("outcome", TEXT, "done, partly, failed; null at the start"),
+    column("tokens", INT, "generated tokens"),
+    column("samples", INT, "rollouts made"),
+    column("seconds", FLOAT, "wall time"),
+    column("time", FLOAT, "seconds since 1970, UTC"),
+)

@@ -1,0 +1,7 @@
+"""How a policy was asked: template, few-shot turns, temperature, cap."""
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("settings", TEXT, "JSON of every field; the id is its hash"),
+)

@@ -1,0 +1,11 @@
+"""Each problem of a pool: kept with its weight, or dropped with its reason."""
+
+from assay.stores.columns import FLAG, FLOAT, TEXT, column, table
+
+SCHEMA = table(
+    column("selection", TEXT, "stages.key of the select stage"),
+    column("problem_id", TEXT, "problems.id"),
+    column("kept", FLAG, "whether it was selected"),
+    column("weight", FLOAT, "1 = as it is; 0 = dropped"),
+    column("reason", TEXT, "why it was dropped; empty where kept"),
+)

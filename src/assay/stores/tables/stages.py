@@ -1,0 +1,12 @@
+"""The ledger of finished work: a stage is done for a key when its row exists, written in one commit with its results."""
+
+from assay.stores.columns import FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("stage", TEXT, "ingest, clean, split, score, embed, select, arrange, train"),
+    column("key", TEXT, "hash of everything that the result depends on"),
+    column("rows_in", INT, "rows that came in"),
+    column("rows_out", INT, "rows that went on"),
+    column("detail", TEXT, "JSON: counts by reason, device, and the like"),
+    column("seconds", FLOAT, "wall time of the stage in the run that finished it"),
+)

@@ -1,0 +1,10 @@
+"""What the attempts said."""
+
+import pyarrow as pa
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("text", TEXT, "the completion; the id is the rollout's"),
+    column("logprobs", pa.list_(pa.float32()), "natural log, one a generated token; null where the backend gave none"),
+)

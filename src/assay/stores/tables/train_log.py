@@ -1,0 +1,10 @@
+"""What training measured, one row a step and name."""
+
+from assay.stores.columns import FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("training", TEXT, "stages.key of the train stage"),
+    column("step", INT, "optimiser step, from 0"),
+    column("name", TEXT, "loss, reward, learning_rate, ..."),
+    column("value", FLOAT, "null where it was not a number"),
+)

@@ -1,0 +1,12 @@
+"""Unit vectors of problems."""
+
+import pyarrow as pa
+
+from assay.stores.columns import INT, TEXT, column, table
+
+SCHEMA = table(
+    column("problem_id", TEXT, "problems.id"),
+    column("encoder", TEXT, "revision of the encoder"),
+    column("dim", INT, "length of the vector"),
+    column("vector", pa.list_(pa.float32()), "norm 1"),
+)

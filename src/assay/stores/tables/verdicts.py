@@ -1,0 +1,14 @@
+"""Judgements of rollouts; regrading adds rows and edits none."""
+
+from assay.stores.columns import FLOAT, TEXT, column, table
+
+SCHEMA = table(
+    column("rollout_id", TEXT, "rollouts.id"),
+    column("label_id", TEXT, "labels.id"),
+    column("verifier", TEXT, "the part that judged"),
+    column("version", TEXT, "its version"),
+    column("outcome", TEXT, "correct, wrong, unparsable, truncated, verifier_error"),
+    column("reward", FLOAT, "1 = right in the binary case"),
+    column("extracted", TEXT, "the final answer that was read"),
+    column("reason", TEXT, "the path taken, or what went wrong"),
+)

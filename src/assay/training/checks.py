@@ -1,0 +1,61 @@
+"""What cannot be trained is refused before the weights are loaded, in one line with its numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.core.errors import PlanError
+from assay.core.types import Label, Problem, Sampler
+
+Chat = list[dict[str, str]]
+
+
+def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labels: Mapping[str, Label]) -> None:
+    """Every id of the curriculum has its problem and its label.
+
+    Raises:
+        PlanError: an empty curriculum, or an id that lacks one of them.
+    """
+    if not order:
+        raise PlanError("the curriculum is empty: 0 problems to train on")
+    for name, known in (("problem", problems), ("label", labels)):
+        lacking = [id_ for id_ in dict.fromkeys(order) if id_ not in known]
+        if lacking:
+            raise PlanError(f"{len(lacking)} ids of the curriculum have no {name}, first {lacking[0]!r}")
+
+
+def check_numbers(sampler: Sampler, *, group_size: int, groups: int, micro_batch: int, steps: int, learning_rate: float) -> None:
+    """The settings can make a step.
+
+    Raises:
+        PlanError: names the setting, with what was found and what is needed.
+    """
+    if group_size < 2:
+        raise PlanError(f"group_size is {group_size}: an advantage compares rollouts of one problem, so at least 2 are needed")
+    for name, found in (("steps", steps), ("groups", groups), ("micro_batch", micro_batch)):
+        if found < 1:
+            raise PlanError(f"{name} is {found}, and at least 1 is needed")
+    if (groups * group_size) % micro_batch:
+        raise PlanError(f"micro_batch of {micro_batch} does not divide a step's {groups} x {group_size} = {groups * group_size} rollouts")
+    if learning_rate <= 0:
+        raise PlanError(f"learning_rate is {learning_rate}, and must be above 0")
+    if sampler.temperature <= 0:
+        raise PlanError(f"temperature is {sampler.temperature}: greedy rollouts of one problem are all the same and teach nothing")
+
+
+def check_window(tokenizer: Any, chats: Mapping[str, Chat], *, window: int | None, max_tokens: int, template_args: Mapping[str, Any]) -> None:
+    """Every prompt, rendered by the policy's own chat template, leaves room for a completion.
+
+    Raises:
+        PlanError: no chat template, or a prompt that is too long; names the problem and the numbers.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise PlanError(f"the policy's tokenizer in {tokenizer.name_or_path!r} has no chat template, and prompts are chats")
+    if window is None:
+        return
+    for problem_id, chat in chats.items():
+        rendered = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True, **template_args)
+        length = len(rendered["input_ids"])
+        if length + max_tokens > window:
+            raise PlanError(
+                f"problem {problem_id}: prompt of {length} + max_tokens of {max_tokens} = {length + max_tokens} tokens, window of {window}"
+            )

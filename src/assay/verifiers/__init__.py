@@ -1,0 +1,1 @@
+"""(problem, label, rollout) -> Verdict, in processes that can be killed."""

@@ -1,0 +1,105 @@
+"""Numbers as people and models write them, read exactly and compared without a floating-point unit."""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+_DIGITS = 300  # more digits than this are no number here: reading them is quadratic
+_INTEGER = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+"
+_SCALAR = re.compile(rf"([-+]?)(?:({_INTEGER})(\.[0-9]*)?|(\.[0-9]+))")
+_RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
+_FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
+_SIGN = re.compile(r"^([-+]?)\s*(?:\\?\$|[€£¥₹])\s*([-+]?)")
+_SPACES = (r"\!", r"\,", r"\;", r"\:", r"\ ", "~")
+_ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
+_PLAIN = re.compile(r"-?[0-9]+")
+PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
+RELATIVE = Fraction(1, 10**5)  # ... and to 5 significant digits, which it does not ask
+
+
+class Number(NamedTuple):
+    """A rational and whether it was written as a decimal, hence perhaps rounded."""
+
+    value: Fraction
+    decimal: bool
+
+
+def tidy(text: str) -> str:
+    """An answer without dollar signs around it, LaTeX spacing, a full stop, or spellings that mean the same.
+
+    >>> tidy("$\\\\dfrac{1}{2}$.")
+    '\\\\frac{1}{2}'
+    """
+    if not _ODD.search(text):
+        return text
+    bare = text.strip().removesuffix(".").strip()
+    for left, right in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**")):
+        if len(bare) > len(left + right) and bare.startswith(left) and bare.endswith(right):
+            bare = bare[len(left) : -len(right)].strip()
+    for space in _SPACES:
+        bare = bare.replace(space, " " if space != r"\!" else "")
+    for old, new in ((r"\dfrac", r"\frac"), (r"\tfrac", r"\frac"), ("−", "-"), ("{,}", ","), (r"\left", ""), (r"\right", "")):
+        bare = bare.replace(old, new)
+    return re.sub(r"(?<![0-9])\s+|\s+(?![0-9])", "", bare).removesuffix(".")  # "1 2" stays two numbers
+
+
+def number(text: str) -> Number | None:
+    """The number that a text is as a whole: integer, decimal, a/b, \\frac{a}{b}, 1\\frac{a}{b}; None otherwise.
+
+    Thousands separators and one currency sign are allowed.
+
+    >>> number("$1,234.50"), number("x")
+    (Number(value=Fraction(2469, 2), decimal=True), None)
+    """
+    if len(text) > _DIGITS:
+        return None
+    if _PLAIN.fullmatch(text):
+        return Number(Fraction(int(text)), False)
+    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "_")  # int() reads 1_000, so a space may not become nothing
+    return _scalar(bare) or _ratio(bare)
+
+
+def same(gold: Number, answer: Number) -> bool:
+    """Whether two numbers are equal; where one is a decimal, equal when rounded to 6 places and within 1e-5 of each other, relatively.
+
+    >>> same(Number(Fraction(1, 3), False), Number(Fraction(333333, 10**6), True))
+    True
+    >>> same(Number(Fraction(1, 10**7), True), Number(Fraction(2, 10**7), True))
+    False
+    """
+    if gold.value == answer.value or not (gold.decimal or answer.decimal):
+        return gold.value == answer.value
+    return round(gold.value, PLACES) == round(answer.value, PLACES) and close(gold.value, answer.value, RELATIVE)
+
+
+def close(gold: Fraction, answer: Fraction, tolerance: Fraction) -> bool:
+    """Whether two rationals differ by at most `tolerance` of the larger one; 0 is close to 0 alone."""
+    return abs(gold - answer) <= tolerance * max(abs(gold), abs(answer))
+
+
+def _scalar(bare: str) -> Number | None:
+    match = _SCALAR.fullmatch(bare)
+    if match is None:
+        return None
+    sign, whole, tail, only = match.groups()
+    digits = (whole or "0").replace(",", "") + (only or tail or "")
+    return Number(Fraction(("-" if sign == "-" else "") + digits.removesuffix(".")), bool((only or tail or "").strip(".")))
+
+
+def _ratio(bare: str) -> Number | None:
+    match = _RATIO.fullmatch(bare)
+    parts = (match[1], "0", match[2], match[3]) if match else _frac(bare)
+    if parts is None:
+        return None
+    sign, whole, top, bottom = (each.replace(",", "") for each in parts)
+    if int(bottom) == 0:
+        return None
+    return Number((int(whole) + Fraction(int(top), int(bottom))) * (-1 if sign == "-" else 1), False)
+
+
+def _frac(bare: str) -> tuple[str, str, str, str] | None:
+    match = _FRAC.fullmatch(bare)
+    if match is None:
+        return None
+    sign, whole, long_top, top, long_bottom, bottom = match.groups()
+    return sign, whole or "0", long_top or top, long_bottom or bottom

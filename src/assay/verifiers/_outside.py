@@ -1,0 +1,81 @@
+"""`python:package.module:name`: a lab's own reward function, or its own verifier, under this house's verdicts."""
+
+import hashlib
+import importlib.util
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from assay.core.errors import PlanError
+from assay.core.ports import Verifier
+from assay.core.types import Case, Label, Verdict
+from assay.verifiers._rules import Grade, settle
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A function with verl's signature (data_source, solution_str, ground_truth, extra_info) -> float or dict, as a verifier.
+
+    Correct where the dict says so (`acc`, a truth value) or else where the score is at least 1; the score is the reward. A score that is
+    no finite number is an error of the verifier.
+    """
+
+    name: str
+    version: str  # of the function's source
+    function: Callable[..., Any]
+
+    def judge(self, case: Case) -> Verdict:
+        """The verdict of one case; whatever the function does, it does here."""
+        return settle(case, self._grade, verifier=self.name, version=self.version)
+
+    def reads(self, label: Label) -> bool:
+        """Whether there is a gold answer."""
+        return bool(label.answer.strip())
+
+    def _grade(self, case: Case) -> Grade:
+        found = self.function(
+            data_source=case.problem.source,
+            solution_str=case.rollout.text,
+            ground_truth=case.label.answer,
+            extra_info=json.loads(case.problem.metadata),
+        )
+        told = found if isinstance(found, Mapping) else {"score": found}
+        score = told.get("score")
+        if isinstance(score, str) or score is None or not math.isfinite(float(score)):
+            return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
+        right = bool(told["acc"]) if "acc" in told else float(score) >= 1
+        return Grade(right, str(told.get("pred") or ""), "function", reward=float(score))
+
+
+def source_version(verifier: str) -> str:
+    """The hash of the file that a `python:` verifier lives in; its package is found, the module itself is not run.
+
+    Raises:
+        PlanError: no such module.
+    """
+    try:
+        _, module, _ = verifier.split(":")
+        spec = importlib.util.find_spec(module)
+    except (ValueError, ImportError) as error:
+        raise PlanError(f"verifier {verifier!r}: {error}") from error
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise PlanError(f"verifier {verifier!r}: there is no source file of module {module!r}")
+    return "source-" + hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]
+
+
+def wrap(verifier: str, part: Any) -> Verifier:
+    """A built part as a verifier: itself where it judges, its wrapping where it is a function.
+
+    Raises:
+        PlanError: neither.
+    """
+    if callable(getattr(part, "judge", None)) and not isinstance(part, type):
+        return part  # type: ignore[no-any-return]  # a part met structurally
+    if isinstance(part, type) and callable(getattr(part, "judge", None)):
+        return part()  # type: ignore[no-any-return]
+    if not callable(part):
+        raise PlanError(f"verifier {verifier!r} is a {type(part).__name__}, neither a function nor a verifier")
+    return cast(Verifier, Outside(verifier, source_version(verifier), part))  # its version belongs to the object, not to the class

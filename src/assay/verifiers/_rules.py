@@ -1,0 +1,66 @@
+"""How a grade becomes a verdict: the same rule on errors, truncation and silence for every verifier."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from assay.core.types import Case, Outcome, Verdict
+
+SHOWN = 500  # characters of an answer or a reason that a verdict keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What a verifier read, before the finish reason has its say."""
+
+    right: bool | None  # None = no answer could be read
+    extracted: str = ""
+    reason: str = ""  # the path taken: exact, numeric, symbolic, ...
+    reward: float | None = None  # None = 1 for right, 0 otherwise
+    failed: bool = False  # the verifier could not do its work
+
+
+def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version: str) -> Verdict:
+    """The verdict of one case: a right answer counts even where the text was cut, other cut texts are truncated.
+
+    An engine's error is not graded. An answer that cannot be read is `unparsable` only where the model stopped by itself.
+    """
+    if case.rollout.finish == "error":
+        return verdict(case, verifier, version, "verifier_error", Grade(None, reason="the engine failed on this rollout"))
+    found = grade(case)
+    return verdict(case, verifier, version, _outcome(case, found), found)
+
+
+def verdict(case: Case, verifier: str, version: str, outcome: Outcome, grade: Grade) -> Verdict:
+    """A verdict whose texts can be stored: short, without lone surrogates."""
+    reward = grade.reward if outcome in ("correct", "wrong") else None
+    return Verdict.of(
+        case,
+        verifier=verifier,
+        version=version,
+        outcome=outcome,
+        reward=reward,
+        extracted=storable(grade.extracted),
+        reason=storable(grade.reason),
+    )
+
+
+def storable(text: str) -> str:
+    """At most 500 characters of a text, lone surrogates and NUL bytes replaced.
+
+    >>> storable("a\\ud800\\x00b")
+    'a??b'
+    """
+    short = text[:SHOWN]
+    if short.isascii() and "\x00" not in short:
+        return short
+    return short.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+
+
+def _outcome(case: Case, grade: Grade) -> Outcome:
+    if grade.failed:
+        return "verifier_error"
+    if grade.right:
+        return "correct"
+    if case.rollout.finish == "length":
+        return "truncated"
+    return "unparsable" if grade.right is None else "wrong"

@@ -1,0 +1,199 @@
+"""Verifiers behind worker processes that can be killed: a hang, a crash or a memory bomb costs one case and its time limit."""
+
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any
+
+from assay.core.parts import build
+from assay.core.types import Case, Label, Verdict
+from assay.verifiers._outside import source_version
+from assay.verifiers._process import Worker, answers
+from assay.verifiers._rules import Grade, verdict
+
+CHUNK = 8  # cases a message, at most
+START = 32  # rows for which one more worker is started: a start costs a second of CPU
+CACHED = 200_000  # judgements kept
+
+
+class Grader:
+    """Judges cases with the verifier that each label names, in the order given; implements `core.ports.Judge`.
+
+    What a verifier decides in bounded time is decided in this process; the rest goes to at most `workers` processes a verifier, started
+    when first needed. A case that takes longer than `limit_s` is killed and becomes a `verifier_error`; all others are unaffected. Needs
+    no signals and works from any thread (one batch at a time). Workers end with `close()`, and when this process dies.
+
+    Raises:
+        ValueError: no worker, or no time.
+    """
+
+    def __init__(self, limit_s: float = 5.0, workers: int = 2, *, memory: int = 2 << 30) -> None:
+        if limit_s <= 0 or workers < 1:
+            raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
+        self.limit_s, self.size, self.memory = limit_s, workers, memory
+        self._workers: dict[str, list[Worker]] = {}  # by verifier
+        self._parts: dict[str, Any] = {}
+        self._cache: OrderedDict[bytes, Any] = OrderedDict()
+        self._lock = threading.RLock()
+        self._end = weakref.finalize(self, _stop_all, self._workers)
+
+    def __enter__(self) -> "Grader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No worker is left; the next batch would start new ones."""
+        with self._lock:
+            _stop_all(self._workers)
+
+    def warm(self, verifier: str) -> None:
+        """All workers of a verifier are started and have imported it (also done by the first batch that needs them).
+
+        Raises:
+            PlanError: as `judge`.
+        """
+        with self._lock:
+            crew = self._workers.setdefault(verifier, [])
+            crew += [Worker(verifier, self.limit_s, self.memory) for _ in range(self.size - len(crew))]
+            while not all(worker.free for worker in crew):
+                answers(crew, deque())
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of all workers and of the children that judge for them."""
+        return tuple(pid for crew in self._workers.values() for worker in crew for pid in worker.pids)
+
+    def version(self, verifier: str) -> str:
+        """The version under which verdicts are stored: the part's own, or the hash of an outside part's source file.
+
+        Raises:
+            PlanError: no such verifier.
+        """
+        return source_version(verifier) if verifier.startswith("python:") else str(self._part(verifier).version)
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """One verdict a case, in the order of the cases.
+
+        Raises:
+            PlanError: a label names a verifier that does not exist or cannot be loaded.
+        """
+        with self._lock:
+            return self._all(cases, [case.label.verifier for case in cases], "judge")
+
+    def reads(self, labels: Sequence[Label]) -> list[bool]:
+        """Whether each gold answer can be parsed; False where trying hangs or crashes.
+
+        Raises:
+            PlanError: as `judge`.
+        """
+        with self._lock:
+            return self._all(labels, [label.verifier for label in labels], "reads")
+
+    def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
+        found: list[Any] = [None] * len(rows)
+        for verifier in dict.fromkeys(verifiers):
+            glance, version = self._glance(verifier, verb), self.version(verifier)
+            waiting: dict[bytes, list[int]] = {}
+            for index in (i for i, each in enumerate(verifiers) if each == verifier):
+                found[index] = glance(rows[index])
+                if found[index] is None:
+                    waiting.setdefault(_key(verb, version, rows[index]), []).append(index)
+            self._ask(verifier, verb, {key: rows[places[0]] for key, places in waiting.items() if key not in self._cache})
+            for key, places in waiting.items():
+                for index in places:
+                    found[index] = _as_own(self._cache[key], rows[index], version)
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+        return found
+
+    def _glance(self, verifier: str, verb: str) -> Callable[[Any], Any]:
+        """What may be decided here: everything of a bounded verifier, what `glance` decides of another, nothing of an outside one."""
+        part = None if verifier.startswith("python:") else self._part(verifier)
+        if getattr(part, "bounded", False):
+            return getattr(part, verb)  # type: ignore[no-any-return]
+        glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[verb], None)
+        return glance or (lambda row: None)
+
+    def _part(self, verifier: str) -> Any:
+        if verifier not in self._parts:
+            self._parts[verifier] = build("verifier", verifier)
+        return self._parts[verifier]
+
+    def _ask(self, verifier: str, verb: str, rows: dict[bytes, Any]) -> None:
+        """Sends rows to workers and caches each answer as it comes; rows behind a failed one are sent again."""
+        keys, sent = list(rows), [_slim(row) for row in rows.values()]
+        queue, crew = deque(range(len(keys))), self._workers.setdefault(verifier, [])
+        wanted = min(self.size, -(-len(keys) // START))
+        try:
+            while queue or any(worker.rows for worker in crew):
+                while len(crew) < min(wanted, len(queue) + len(crew)):
+                    crew.append(Worker(verifier, self.limit_s, self.memory))
+                for worker in crew:
+                    if queue and worker.free:
+                        worker.give(verb, [(i, sent[i]) for i in _take(queue, len(queue) // (2 * self.size))])
+                for index, answer in answers(crew, queue):
+                    failed = isinstance(answer, str)
+                    wanted = self.size if failed else wanted  # hostile rows rarely come alone: let them hang side by side
+                    self._cache[keys[index]] = _failed(sent[index], answer) if failed else answer
+        except BaseException:
+            _stop_all({verifier: crew})  # half a batch is in their pipes
+            raise
+
+
+def _stop_all(workers: dict[str, list[Worker]]) -> None:
+    for crew in workers.values():
+        for worker in crew:
+            worker.close()
+        crew.clear()
+
+
+def _take(queue: deque[int], size: int) -> list[int]:
+    """At most 8 rows, at least one."""
+    return [queue.popleft() for _ in range(max(1, min(CHUNK, size)))]
+
+
+def _failed(row: Any, reason: str) -> Any:
+    if isinstance(row, Label):
+        return False
+    return verdict(row, row.label.verifier, "", "verifier_error", Grade(None, reason=reason))
+
+
+def _slim(row: Any) -> Any:
+    """A row without log-probabilities, which no verifier reads."""
+    if isinstance(row, Label) or row.rollout.logprobs is None:
+        return row
+    return replace(row, rollout=replace(row.rollout, logprobs=None))
+
+
+def _key(verb: str, version: str, row: Any) -> bytes:
+    """What an answer depends on, hashed: texts are long and may hold anything."""
+    label = row if isinstance(row, Label) else row.label
+    parts = [verb, label.verifier, version, label.answer]
+    if not isinstance(row, Label):
+        parts += [row.rollout.text, row.rollout.finish, row.problem.id, row.problem.metadata, row.problem.source]
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.digest()
+
+
+def _as_own(answer: Any, case: Any, version: str) -> Any:
+    """A cached judgement as the verdict of this case."""
+    if not isinstance(answer, Verdict):
+        return answer
+    return Verdict.of(
+        case,
+        verifier=case.label.verifier,
+        version=version,
+        outcome=answer.outcome,
+        reward=answer.reward,
+        extracted=answer.extracted,
+        reason=answer.reason,
+    )

@@ -1,0 +1,186 @@
+"""What a user types and sees: exit codes, one-line errors, a report, and nothing written when the plan is wrong."""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+pytestmark = pytest.mark.service  # each test starts real processes
+
+
+def test_run_reports_kept_dropped_curriculum_queries_and_places(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan)
+    assert ran.returncode == 0, ran.stderr
+    for piece in ("dropped, and why", "held_out", "curriculum", "two queries to try", "tables/", f"next: train run {plan}"):
+        assert piece in ran.stdout, piece
+    again = assay("curate", "run", plan)
+    assert "nothing to do" in again.stdout
+    assert "spent now: 0 tokens" in again.stdout
+
+
+def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan)
+    queries = [line.split('"')[1] for line in ran.stdout.splitlines() if line.startswith("  curate sql")]
+    assert len(queries) == 2
+    for query in queries:
+        answer = assay("curate", "sql", query, "--lake", plan.parent / "lake", "--format", "json")
+        assert answer.returncode == 0, answer.stderr
+        assert isinstance(json.loads(answer.stdout), list)
+
+
+def test_json_is_one_document_on_stdout(assay: Run, plan: Path) -> None:
+    told = json.loads(assay("curate", "run", plan, "--json").stdout)
+    assert told["nothing_to_do"] is False
+    assert (told["stages"]["score"]["in"], told["stages"]["select"]["out"]) == (16, 6)
+    assert told["spent"]["samples"] == 64
+    assert len(told["curriculum"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--set", "select.selector=fronteir"], "unknown selector 'fronteir'; nearest: 'frontier'"),
+        (["--set", "selct.budget=3"], "unknown table or key 'selct'; nearest: 'select'"),
+        (["--set", "select.budget=many"], "select.budget: input should be a valid integer"),
+        (["--set", "policy.model=none", "--set", "policy.engine=llamacpp", "--set", "policy.rule=1"], "no setting 'rule'"),
+    ],
+)
+def test_a_wrong_plan_is_one_line_exit_2_and_nothing_written(assay: Run, plan: Path, arguments: list[str], line: str) -> None:
+    ran = assay("curate", "run", plan, *arguments)
+    assert ran.returncode == 2
+    assert line in ran.stderr
+    assert ran.stderr.count("\n") == 1, ran.stderr
+    assert not (plan.parent / "lake").exists()
+
+
+def test_a_missing_plan_and_a_missing_data_file_are_named_with_their_neighbours(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan.parent / "plann.toml")
+    assert (ran.returncode, "plann.toml" in ran.stderr) == (2, True)
+    (plan.parent / "sums.jsonl").rename(plan.parent / "sums2.jsonl")
+    ran = assay("curate", "run", plan)
+    assert ran.returncode == 2
+    assert "sums.jsonl" in ran.stderr
+    assert "sums2.jsonl" in ran.stderr
+    assert not (plan.parent / "lake").exists()
+
+
+def test_check_runs_and_writes_nothing(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "check", plan)
+    assert ran.returncode == 0
+    assert "whole" in ran.stderr
+    assert not (plan.parent / "lake").exists()
+
+
+def test_a_dry_run_tells_the_work_and_does_none(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--dry-run")
+    assert ran.returncode == 0, ran.stderr
+    assert "unknown" in ran.stdout
+    assert not (plan.parent / "lake").exists()
+    assay("curate", "ingest", plan), assay("curate", "clean", plan), assay("curate", "split", plan)
+    told = json.loads(assay("curate", "run", plan, "--dry-run", "--json").stdout)
+    score = next(stage for stage in told["stages"] if stage["stage"] == "score")
+    assert score["left"] == {"problems": 16, "samples": 64, "tokens at most": 64 * 16}
+    assert told["tokens"] is None
+
+
+def test_a_pilot_gives_an_interval_that_holds_and_is_not_paid_for_again(assay: Run, plan: Path) -> None:
+    told = json.loads(assay("curate", "run", plan, "--dry-run", "--pilot", 4, "--json").stdout)
+    ran = json.loads(assay("curate", "run", plan, "--json").stdout)
+    low, high = told["tokens"]
+    assert low <= ran["spent"]["tokens"] <= high
+    assert ran["spent"]["samples"] == (16 - 4) * 4
+
+
+def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, plan: Path) -> None:
+    for stage in ("ingest", "clean", "split"):
+        assert assay("curate", stage, plan).returncode == 0
+    told = json.loads(assay("curate", "status", plan, "--json").stdout)
+    assert [stage["state"] for stage in told["stages"]] == ["done"] * 3 + ["next"] + ["later"] * 3
+    assay("curate", "run", plan)
+    told = json.loads(assay("curate", "status", plan, "--json").stdout)
+    assert {stage["state"] for stage in told["stages"]} == {"done"}
+    assert told["costs"][0]["rollouts"] == 64
+
+
+def test_a_stage_before_its_time_names_the_one_that_it_lacks(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "select", plan)
+    assert ran.returncode == 2
+    assert "select needs ingest" in ran.stderr
+
+
+def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, plan: Path) -> None:
+    assay("curate", "run", plan)
+    lake, query = plan.parent / "lake", "SELECT id, messages FROM problems ORDER BY id LIMIT 3"
+    assert "3 rows" in assay("curate", "sql", query, "--lake", lake).stdout
+    rows = list(csv.DictReader(io.StringIO(assay("curate", "sql", query, "--lake", lake, "--format", "csv").stdout)))
+    assert [json.loads(row["messages"])[0]["role"] for row in rows] == ["user"] * 3
+    assert len(json.loads(assay("curate", "sql", query, "--lake", lake, "--format", "json").stdout)) == 3
+    command = [sys.executable, "-m", "assay", "curate", "sql", query, "--lake", str(lake), "--format", "parquet"]
+    data = subprocess.run(command, capture_output=True, check=True).stdout
+    assert pq.read_table(pa.BufferReader(data)).num_rows == 3
+
+
+@pytest.mark.parametrize("query", ["COPY problems TO 'x.csv'", "INSTALL httpfs", "SELECT * FROM read_text('/etc/hostname')", "DROP VIEW problems"])
+def test_sql_only_answers(assay: Run, plan: Path, query: str) -> None:
+    assay("curate", "ingest", plan)
+    ran = assay("curate", "sql", query, "--lake", plan.parent / "lake")
+    assert ran.returncode in (1, 2)
+    assert not (plan.parent / "x.csv").exists()
+
+
+def test_sql_on_no_lake_says_so(assay: Run, tmp_path: Path) -> None:
+    ran = assay("curate", "sql", "SELECT 1", "--lake", tmp_path / "nowhere")
+    assert ran.returncode == 1
+    assert "no lake at" in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_commits_what_has_arrived_and_exits_3(assay: Run, plan: Path, number: signal.Signals) -> None:
+    slow = [sys.executable, "-m", "assay", "curate", "run", str(plan), "--set", "policy.delay_s=0.2", "--set", "score.wave=1"]
+    process = subprocess.Popen(slow, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    lake = plan.parent / "lake"
+    wait_for(lambda: len(list(lake.glob("tables/rollouts/*.parquet"))) >= 2)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 3, told
+    assert "goes on from here" in told
+    stored = json.loads(assay("curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", lake, "--format", "json").stdout)[0]["n"]
+    assert 8 <= stored < 64
+    rest = json.loads(assay("curate", "run", plan, "--set", "policy.delay_s=0", "--json").stdout)
+    assert rest["spent"]["samples"] == 64 - stored
+
+
+def test_a_limit_exits_3_with_a_selection(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--set", "limit.tokens=60")
+    assert ran.returncode == 3, ran.stderr
+    assert "limit.tokens = 60 reached" in ran.stderr
+    assert "curriculum" in ran.stdout
+
+
+def test_training_without_a_curriculum_names_the_command_that_makes_it(assay: Run, plan: Path) -> None:
+    ran = assay("train", "run", plan)
+    assert ran.returncode == 2
+    assert "or `curate run PLAN`" in ran.stderr
+
+
+def test_doctor_lists_extras_with_the_command_that_brings_each(assay: Run) -> None:
+    ran = assay("doctor")
+    assert ran.returncode == 0
+    assert "assay-curation[train]" in ran.stdout
+
+
+def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)

@@ -1,0 +1,29 @@
+"""Equal content, equal id; anything else, another."""
+
+import pytest
+
+from assay.core.identity import canonical, content_id
+
+
+def test_an_id_is_known_in_advance() -> None:
+    assert content_id("label", "p", "4") == "5986b1ecef4632c976e8e535"
+
+
+def test_the_order_of_keys_does_not_matter_and_the_order_of_items_does() -> None:
+    assert content_id({"a": 1, "b": 2}) == content_id({"b": 2, "a": 1})
+    assert content_id([1, 2]) != content_id([2, 1])
+
+
+def test_parts_do_not_run_together() -> None:
+    assert content_id("ab", "c") != content_id("a", "bc")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_hold_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical(value)
+
+
+def test_a_lone_surrogate_has_no_id() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        content_id("\ud800")

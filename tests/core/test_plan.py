@@ -1,0 +1,78 @@
+"""A plan is checked before anything runs: one line that names the key, what was found and the nearest valid names."""
+
+from pathlib import Path
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.plan import Plan, parse_plan, read_plan
+
+SOURCE = {"part": "files", "paths": "x.jsonl"}
+
+
+def plan(**tables: object) -> Plan:
+    return parse_plan({"source": [SOURCE], **tables})
+
+
+@pytest.mark.parametrize(
+    ("tables", "line"),
+    [
+        ({"selct": {}}, "unknown table or key 'selct'; nearest: 'select'"),
+        ({"split": {"heldout": 3}}, "[split] has no key 'heldout'; nearest: 'held_out'"),
+        ({"split": {"held_out": "many"}}, "split.held_out: input should be a valid integer"),
+        ({"split": {"held_out": -1}}, "split.held_out: input should be greater than or equal to 0, found -1"),
+        ({"select": {"selector": "fronteir"}}, "unknown selector 'fronteir'; nearest: 'frontier'"),
+        ({"select": {"selector": "frontier", "group_sise": 8}}, "selector 'frontier' has no setting 'group_sise'; nearest: 'group_size'"),
+        ({"score": {"n": "eight"}}, "scorer 'pass_rate': n: input should be a valid integer"),
+        ({"policy": {"template": "Solve it."}}, "policy.template: the template lacks {prompt}"),
+        ({"policy": {"shots": [{"usr": "1 + 1"}]}}, "policy.shots"),
+        ({"train": {"group_size": 1}}, "train.group_size: input should be greater than or equal to 2, found 1"),
+        ({"clean": {"filters": ["exakt"]}}, "unknown filter 'exakt'; nearest: 'exact'"),
+        ({"clean": {"settings": {"near": {}}}}, "clean.settings.near: not among clean.filters"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_line_that_names_it(tables: dict[str, object], line: str) -> None:
+    with pytest.raises(PlanError) as error:
+        plan(**tables)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_plan_without_a_source_says_so() -> None:
+    with pytest.raises(PlanError, match="the plan lacks 'source'"):
+        parse_plan({})
+
+
+def test_a_missing_file_and_broken_toml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="no such file or directory"):
+        read_plan(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("name = ")
+    with pytest.raises(PlanError, match=r"broken\.toml' is not TOML"):
+        read_plan(tmp_path / "broken.toml")
+
+
+def test_set_overrides_one_key_and_a_bare_word_is_a_string(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('[[source]]\npart = "files"\npaths = "x.jsonl"\n[select]\nbudget = 9\n')
+    made = read_plan(path, ["select.budget=50", "name=night", "policy.temperature=0.5"])
+    assert (made.select.budget, made.name, made.policy.temperature) == (50, "night", 0.5)
+
+
+@pytest.mark.parametrize("override", ["budget", "=3", "select..budget=3", "name.inner=3"])
+def test_a_malformed_override_is_refused(tmp_path: Path, override: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('name = "x"\n[[source]]\npart = "files"\npaths = "x.jsonl"\n')
+    with pytest.raises(PlanError, match="--set"):
+        read_plan(path, [override])
+
+
+def test_training_samples_as_scoring_does_unless_told_otherwise() -> None:
+    assert plan().train_sampler == plan().policy.sampler
+    assert plan(train={"temperature": 1.5}).train_sampler.temperature == 1.5
+
+
+def test_what_changes_a_rollout_changes_the_sampler_and_the_engine_does_not() -> None:
+    before = plan().policy.sampler.id
+    assert plan(policy={"engine": "transformers"}).policy.sampler.id == before
+    for change in ({"temperature": 0.5}, {"max_tokens": 9}, {"template": "{prompt}!"}, {"shots": [{"user": "a", "assistant": "b"}]}):
+        assert plan(policy=change).policy.sampler.id != before

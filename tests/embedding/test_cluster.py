@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from assay.core.errors import PlanError
+from assay.embedding.cluster import cluster
+
+faiss = pytest.importorskip("faiss")
+
+
+def heaps(sizes, d=8, noise=0.05, seed=0):
+    """Rows near the first axes, sizes[j] of them near axis j."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(np.eye(d), [*sizes, *[0] * (d - len(sizes))], axis=0) + noise * rng.normal(size=(sum(sizes), d))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_far_heaps_are_found_and_numbered_by_falling_size():
+    found = cluster(heaps([20, 50, 30]), 3)
+    assert found.assignment.tolist() == [2] * 20 + [0] * 50 + [1] * 30
+    assert (found.similarity > 0.9).all()
+    assert (found.asked, len(found.centroids), found.device) == (3, 3, "cpu" if not faiss.get_num_gpus() else "gpu")
+
+
+def test_a_shuffled_pool_has_equal_clusters():
+    rows = heaps([40, 40, 40], noise=0.4)
+    order = np.random.default_rng(1).permutation(len(rows))
+    one, other = cluster(rows, 7), cluster(rows[order], 7)
+    assert (one.assignment[order] == other.assignment).all()
+    np.testing.assert_array_equal(one.centroids, other.centroids)
+    np.testing.assert_array_equal(one.similarity[order], other.similarity)
+
+
+def test_one_seed_gives_one_answer():
+    rows = heaps([40, 40, 40], noise=0.4)
+    assert cluster(rows, 9, seed=5).assignment.tolist() == cluster(rows, 9, seed=5).assignment.tolist()
+
+
+def test_no_cluster_is_empty_and_every_row_is_at_its_nearest_centroid():
+    rows = heaps([60, 5, 5], noise=0.5)
+    found = cluster(rows, 25)
+    assert np.bincount(found.assignment).min() >= 1
+    assert np.bincount(found.assignment).tolist() == sorted(np.bincount(found.assignment), reverse=True)
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose((rows @ found.centroids.T).max(axis=1), found.similarity, atol=1e-5)
+
+
+def test_k_ends_at_the_number_of_distinct_rows_and_the_result_says_so():
+    twins = np.repeat(heaps([1, 1, 1]), 4, axis=0)
+    found = cluster(twins, 10)
+    assert (found.asked, len(found.centroids)) == (10, 3)
+    assert np.bincount(found.assignment).tolist() == [4, 4, 4]
+
+
+def test_rows_all_alike_are_one_cluster():
+    found = cluster(np.repeat(heaps([1]), 6, axis=0), 3)
+    assert found.assignment.tolist() == [0] * 6
+
+
+def test_both_ends_of_k():
+    rows = heaps([4, 3])
+    assert cluster(rows, 1).assignment.tolist() == [0] * 7
+    assert sorted(cluster(rows, 7).assignment) == list(range(7))
+    assert cluster(rows[:1], 5).assignment.tolist() == [0]
+
+
+def test_no_row_is_no_cluster():
+    found = cluster(np.zeros((0, 4), np.float32), 3)
+    assert (found.assignment.shape, found.centroids.shape) == ((0,), (0, 0))
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0.0], [0.0, 0.0], [2.0, 0.0]])
+def test_a_row_that_is_no_unit_vector_is_named(row):
+    with pytest.raises(ValueError, match="row 1"):
+        cluster(np.array([[1.0, 0.0], row], dtype=np.float32), 1)
+
+
+def test_what_cannot_be_done_is_said():
+    with pytest.raises(ValueError, match="0 clusters"):
+        cluster(heaps([3]), 0)
+    with pytest.raises(PlanError, match="tpu"):
+        cluster(heaps([3]), 1, device="tpu")
+    if not faiss.get_num_gpus():
+        with pytest.raises(PlanError, match="0 GPUs"):
+            cluster(heaps([3]), 1, device="gpu")
+
+
+def test_its_start_is_no_worse_than_faiss_own():
+    rows = heaps([300, 100, 50, 25, 12, 6, 3, 2], noise=0.15)
+    ours, theirs = [], []
+    for seed in range(5):
+        ours.append(2 - 2 * cluster(rows, 8, seed=seed).similarity.mean())
+        plain = faiss.Kmeans(8, 8, niter=10, spherical=True, seed=seed, min_points_per_centroid=1)
+        plain.train(rows)
+        theirs.append(2 - 2 * plain.index.search(rows, 1)[0].mean())
+    assert np.mean(ours) <= np.mean(theirs)
+
+
+def test_importing_it_imports_no_faiss():
+    code = "import sys, assay.embedding.cluster, assay.embedding.encode; print({'faiss', 'torch', 'sklearn'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"

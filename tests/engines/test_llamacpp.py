@@ -1,0 +1,111 @@
+import subprocess
+import sys
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.parts import build
+from assay.engines.llamacpp import Llamacpp, contiguous, opened_once
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None  # as if they were not installed
+from assay.core.types import Problem, Request, Sampler
+from assay.engines.llamacpp import Llamacpp
+sampler, problem = Sampler(max_tokens=4), Problem.of("What is 3+4?")
+request = Request(problem.id, sampler.render(problem), sampler, (0, 1), 0)
+print([rollout.tokens for rollout in next(iter(Llamacpp(sys.argv[1], slots=2, threads=1).generate([request])))])
+"""
+
+
+@pytest.fixture(scope="module")
+def engine(packaged):
+    built = Llamacpp(packaged, slots=4, threads=1, context=512)
+    yield built
+    built.close()
+
+
+def test_a_gap_or_too_few_slots_cut_a_run():
+    assert contiguous((), 4) == []
+    assert contiguous((3,), 4) == [(3,)]
+    assert contiguous(tuple(range(10)), 4) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
+    assert contiguous((0, 2, 3, 7), 4) == [(0,), (2, 3), (7,)]
+
+
+def test_only_a_doubled_opening_is_removed():
+    assert opened_once([1, 1, 5], (1,)) == [1, 5]
+    assert opened_once([1, 5, 1], (1,)) == [1, 5, 1]
+    assert opened_once([], (1,)) == []
+
+
+def test_settings_out_of_range_are_one_line():
+    with pytest.raises(PlanError, match="slots 0"):
+        build("engine", "llamacpp", {"slots": 0})
+    with pytest.raises(PlanError, match="device 'tpu'"):
+        build("engine", "llamacpp", {"device": "tpu"})
+
+
+def test_the_policy_is_known_before_anything_is_loaded():
+    engine = Llamacpp("smollm2-135m-instruct")
+    assert engine.policy.revision == "b179c9523d0e6a0f"
+    assert "_server" not in engine.__dict__
+
+
+def test_a_missing_model_names_the_command(tmp_path, monkeypatch, ask):
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
+    with pytest.raises(PlanError, match="assay doctor --install-model"):
+        Llamacpp().count_tokens(ask())
+
+
+@pytest.mark.model
+def test_the_prompt_opens_once(engine, ask):
+    prompt = engine._prompt(ask())
+    assert tuple(prompt[:1]) == engine._bos
+    assert tuple(prompt[1:2]) != engine._bos
+    assert engine.show(ask()).startswith("<|im_start|>system\n")
+    assert engine.show(ask()).endswith("<|im_start|>assistant\n")
+
+
+@pytest.mark.model
+def test_each_choice_has_its_own_token_count(engine, ask):
+    request = ask("Write a poem about the sea.", samples=(0, 1, 2, 3), temperature=1.3, max_tokens=24, stop=(",",))
+    for rollout in next(iter(engine.generate([request]))):
+        assert rollout.tokens >= len(engine._server.tokens(rollout.text, special=False))
+        assert rollout.tokens <= 24
+        assert "," not in rollout.text
+
+
+@pytest.mark.model
+def test_the_few_shot_prefix_is_computed_once_a_run(engine, ask):
+    requests = [ask("What is 8+1?"), ask("What is 3+9?")]
+    for request in requests:
+        choices = engine._choices(request, engine._prompt(request), (0, 1, 2, 3))
+    computed, reused = choices[0]["timings"]["prompt_n"], choices[0]["timings"]["cache_n"]
+    assert computed + reused == engine.count_tokens(requests[1])
+    assert computed <= 12 < 60 <= reused
+
+
+@pytest.mark.model
+def test_more_samples_than_slots_are_drawn_in_turns(engine, ask):
+    group = next(iter(engine.generate([ask("Write a poem.", samples=tuple(range(10)), max_tokens=3)])))
+    assert [rollout.sample for rollout in group] == list(range(10))
+    assert [rollout.seed - group[0].seed for rollout in group] == list(range(10))
+
+
+@pytest.mark.model
+def test_a_prompt_without_room_for_its_answer_is_an_error_and_the_next_goes_on(engine, ask):
+    long, short = engine.generate([ask("word " * 600), ask()])
+    assert {(rollout.finish, rollout.tokens) for rollout in long} == {("error", 0)}
+    assert short[0].finish == "stop"
+
+
+@pytest.mark.model
+def test_a_cap_above_the_context_is_refused(engine, ask):
+    with pytest.raises(PlanError, match="max_tokens 512 does not fit a context of 512"):
+        list(engine.generate([ask(max_tokens=512)]))
+
+
+@pytest.mark.model
+def test_it_runs_without_torch_and_says_nothing_of_its_own(packaged):
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, packaged], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[4, 4]\n", "")

@@ -1,0 +1,72 @@
+"""What every filter promises, on every filter found."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay.core.parts import build, names
+from assay.core.ports import Bench, Filter
+from assay.core.types import Label, Problem
+
+PROMPTS = ["", " ", "1 + 1?", "1  +  1?", "1 - 1?", "What is x² for x = 3?", "What is x2 for x = 3?", "Ｗhat?", "What?", "\u200b", "5 apples at 3?"]
+POOLS = st.lists(st.tuples(st.sampled_from(PROMPTS), st.sampled_from(["2", "2.0", "3", "", "x"])), max_size=12)
+KNOWN = names("filter")
+
+
+class Reads:
+    """A judge that reads whole numbers."""
+
+    def reads(self, labels):
+        return [label.answer.isdigit() for label in labels]
+
+
+def pool(pairs):
+    problems = {problem.id: problem for problem in (Problem.of(prompt, source="s") for prompt, _ in pairs)}
+    labels = {id_: [] for id_ in problems}
+    for prompt, answer in dict.fromkeys(pairs):
+        labels[Problem.of(prompt).id].append(Label.of(Problem.of(prompt).id, answer, verifier="math"))
+    return list(problems.values()), labels
+
+
+def sifted(part, problems, labels):
+    return part.sift(problems, labels, Bench(judge=Reads()))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@settings(max_examples=40, deadline=None)
+@given(pairs=POOLS)
+def test_drops_are_of_the_pool_once_each_with_a_reason_whatever_the_order(name, pairs):
+    part = build("filter", name)
+    problems, labels = pool(pairs)
+    drops = sifted(part, problems, labels)
+    ids = [drop.problem_id for drop in drops]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) <= {problem.id for problem in problems}
+    assert all(drop.stage == "clean" and drop.reason and drop.detail and drop.source == "s" for drop in drops)
+    shuffled = random.Random(1).sample(problems, len(problems))
+    assert sorted(sifted(part, shuffled, labels), key=lambda drop: drop.id) == sorted(drops, key=lambda drop: drop.id)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@settings(max_examples=40, deadline=None)
+@given(pairs=POOLS)
+def test_a_filter_that_is_not_joint_says_the_same_alone(name, pairs):
+    part = build("filter", name)
+    problems, labels = pool(pairs)
+    if part.joint:
+        return
+    alone = [drop for problem in problems for drop in sifted(part, [problem], {problem.id: labels[problem.id]})]
+    assert alone == sifted(part, problems, labels)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_left_is_left_alone_and_none_is_none(name):
+    part = build("filter", name)
+    problems, labels = pool([(prompt, "2") for prompt in PROMPTS] + [("1 + 1?", "3")])
+    gone = {drop.problem_id for drop in sifted(part, problems, labels)}
+    left = [problem for problem in problems if problem.id not in gone]
+    assert sifted(part, left, labels) == []
+    assert sifted(part, [], {}) == []
+    assert isinstance(part, Filter)

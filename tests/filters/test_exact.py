@@ -1,0 +1,39 @@
+import pytest
+
+from assay.core.types import Message, Problem
+from assay.filters.exact import Exact
+
+
+def test_the_smallest_id_stays_and_the_drop_names_it(sift):
+    copies = sorted((Problem.of(text) for text in ("1 + 1?", "1  + 1?", "1 + 1?\n")), key=lambda each: each.id)
+    drops = sift(Exact(), [(each, "2") for each in copies])
+    assert sorted(drops) == [each.id for each in copies[1:]]
+    assert {(drop.reason, drop.detail) for drop in drops.values()} == {("duplicate", f"same text as {copies[0].id}")}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5 apples at 3?", "5 apples at 4?"),
+        ("5 + 3?", "5 - 3?"),
+        ("Is 3 > 2?", "Is 3 ≥ 2?"),
+        ("A train leaves at 3:15 going 60 mph.", "A train leaves at 9:40 going 45 mph."),
+        ("x² = 4", "x2 = 4"),
+        ("Find X.", "Find x."),
+        ("1,5", "1.5"),
+        ("ab", "a b"),
+    ],
+)
+def test_a_number_an_operator_a_case_or_a_comma_is_another_problem(sift, one, other):
+    assert not sift(Exact(), [(one, "1"), (other, "1")])
+
+
+def test_media_and_roles_count(sift):
+    pairs = [
+        (Problem.of("Find x.", media=("a",)), "1"),
+        (Problem.of("Find x.", media=("b",)), "1"),
+        (Problem.of("Find x."), "1"),
+        (Problem.of((Message("system", "Find x."),)), "1"),
+    ]
+    assert not sift(Exact(), pairs)
+    assert len(sift(Exact(), [*pairs, (Problem.of("Find  x.", media=("a",)), "1")])) == 1

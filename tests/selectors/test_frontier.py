@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from assay.core.types import Pool
+from assay.maths.signal import expected_signal
+from assay.selectors.frontier import Frontier
+
+
+def test_half_solved_goes_first_and_the_reasons_tell_the_sides_apart(pool_of, rng):
+    pool = pool_of([0, 4, 8, 3], cluster=[0, 0, 0, 0])
+    made = Frontier().select(pool, 2, rng)
+    assert made.ids == ("p001", "p003")
+    assert made.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+
+
+def test_never_solved_is_ranked_and_not_thrown_away(pool_of, rng):
+    assert len(Frontier().select(pool_of([0, 8], cluster=[0, 0]), 2, rng).ids) == 2
+
+
+def test_one_failure_of_one_is_nearer_the_frontier_than_eight_of_eight(rng):
+    pool = Pool(("a", "b"), {"post_a": np.array([0.5, 0.5]), "post_b": np.array([8.5, 1.5])})
+    assert Frontier(spread="none").select(pool, 1, rng).ids == ("b",)
+
+
+def test_equal_signals_are_taken_by_id_even_when_mirrored(pool_of, rng):
+    pool = pool_of([5, 3, 5, 3], cluster=[0, 0, 0, 0])
+    made = Frontier().select(pool, 2, rng)
+    assert made.ids == ("p000", "p001")
+    assert made.dropped == {"not_chosen": ("p002", "p003")}
+
+
+def test_spread_by_size_gives_each_cluster_its_share_and_none_ranks_the_whole_pool(pool_of, rng):
+    pool = pool_of([4, 4, 4, 0, 0, 0], cluster=[7, 7, 7, 2, 2, 2])
+    assert Frontier(spread="size").select(pool, 2, rng).ids == ("p000", "p003")
+    assert Frontier(spread="none").select(pool, 2, rng).ids == ("p000", "p001")
+
+
+def test_spread_by_signal_gives_a_hopeless_cluster_less_than_its_size(pool_of, rng):
+    pool = pool_of([4] * 10 + [0] * 10, cluster=[0] * 10 + [1] * 10)
+    kept = Frontier(spread="signal").select(pool, 10, rng).ids
+    signal = expected_signal(np.array([4.5, 0.5]), np.array([4.5, 8.5]), 8)  # .93 and .20
+    assert sum(id_ >= "p010" for id_ in kept) == round(10 * signal[1] / signal.sum()) < 5
+
+
+def test_a_larger_group_reaches_harder_problems(pool_of, rng):
+    pool = Pool(("easy", "hard"), {"post_a": np.array([85.5, 5.5]), "post_b": np.array([15.5, 95.5])})
+    gaps = [np.subtract(*expected_signal(pool.column("post_a"), pool.column("post_b"), size)) for size in (2, 64)]
+    assert gaps[0] > gaps[1]
+    assert Frontier(group_size=2, spread="none").select(pool, 1, rng).ids == ("easy",)
+
+
+def test_only_a_spread_needs_clusters():
+    assert "cluster" in Frontier().needs
+    assert "cluster" not in Frontier(spread="none").needs
+
+
+def test_without_budget_nothing_is_called_hard_or_easy(pool_of, rng):
+    assert set(Frontier().select(pool_of([0, 8], cluster=[0, 0]), 0, rng).dropped) == {"not_chosen"}
+
+
+def test_a_problem_without_a_posterior_is_named_and_never_zero(rng):
+    pool = Pool(("a", "b"), {"post_a": np.array([0.5, np.nan]), "post_b": np.array([8.5, 1.5])})
+    with pytest.raises(ValueError, match="'b'"):
+        Frontier(spread="none").select(pool, 1, rng)
+
+
+def test_a_pool_without_clusters_is_an_error_and_not_one_cluster(pool_of, rng):
+    with pytest.raises(LookupError, match="clusters"):
+        Frontier().select(pool_of([1, 2]), 1, rng)

@@ -1,0 +1,97 @@
+import json
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.ports import Source
+from assay.core.types import Drop
+from assay.sources.reasoning_gym import OPEN, ReasoningGym, tupled
+
+gym = pytest.importorskip("reasoning_gym")
+
+
+def stored(problem):
+    return json.loads(problem.metadata)["reasoning_gym"]
+
+
+@pytest.mark.parametrize(
+    "generator", ["chain_sum", "basic_arithmetic", "countdown", "arc_1d", "knights_knaves", "rearc", "propositional_logic", "graph_color"]
+)
+def test_what_is_stored_scores_its_own_gold_as_right(generator):
+    found = list(ReasoningGym(generator=generator, size=3, seed=1).read())
+    assert len(found) == 3
+    for problem, label in found:
+        kept = stored(problem)
+        entry = tupled(kept["entry"]) if kept.get("tuples") else kept["entry"]
+        assert kept["dataset"] == generator
+        assert gym.get_score_answer_fn(generator)(answer=label.answer, entry=entry) == 1
+        assert (label.verifier, problem.source) == ("reasoning_gym", f"reasoning_gym/{generator}")
+
+
+def test_a_seed_repeats_its_problems_and_seeds_nearer_than_the_size_share_some():
+    def ids(seed):
+        return [problem.id for problem, _ in ReasoningGym(generator="chain_sum", size=5, seed=seed).read()]
+
+    assert ids(1) == ids(1)
+    assert not set(ids(1)) & set(ids(6))
+    assert len(set(ids(1)) & set(ids(2))) == 4  # item i is made from seed + i
+
+
+def test_config_reaches_the_generator():
+    config = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
+    for problem, label in ReasoningGym(generator="chain_sum", size=5, config=config).read():
+        assert abs(int(label.answer)) <= 18
+        assert "? " not in problem.text
+
+
+def test_a_generator_without_oracle_or_witness_says_that_its_scorer_decides():
+    ((problem, label),) = ReasoningGym(generator="rush_hour", size=1).read()
+    assert label.answer == OPEN
+    assert stored(problem)["entry"]["answer"] is None
+
+
+def test_an_item_of_a_composite_names_the_generator_that_made_it():
+    config = {"datasets": [{"name": "chain_sum"}, {"name": "gcd", "weight": 2, "config": {"min_numbers": 2}}]}
+    found = list(ReasoningGym(generator="composite", size=8, config=config).read())
+    assert {stored(problem)["dataset"] for problem, _ in found} == {"chain_sum", "gcd"}
+
+
+def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
+    kind = gym.factory.DATASETS["chain_sum"][0]
+    real = kind.__getitem__
+
+    def fails_at_two(self, index):
+        if index == 1:
+            raise ValueError("no such sum")
+        return {**real(self, index), "answer": "" if index == 2 else real(self, index)["answer"]}
+
+    monkeypatch.setattr(kind, "__getitem__", fails_at_two)
+    first, second, third = ReasoningGym(generator="chain_sum", size=3).read()
+    assert not isinstance(first, Drop)
+    assert (second.reason, second.line, second.file) == ("generator_failed", 2, "chain_sum")
+    assert "no such sum" in second.detail
+    assert third.reason == "answer_empty"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"generator": "chain_sums"}, "nearest: 'chain_sum'"),
+        ({"generator": "chain_sum", "config": {"min_term": 2}}, "nearest: 'min_terms'"),
+        ({"generator": "chain_sum", "config": {"size": 2}}, "no config 'size'"),
+        ({"generator": "chain_sum", "config": {"min_terms": 9, "max_terms": 2}}, "max_terms must be >= min_terms"),
+        ({"generator": "chain_sum", "config": {"min_terms": "x"}}, "refuses"),
+        ({"generator": "composite"}, "refuses"),
+    ],
+)
+def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, told):
+    for ask in (ReasoningGym(**fields).read, ReasoningGym(**fields).fingerprint):
+        with pytest.raises(PlanError, match=told) as error:
+            ask()
+        assert "\n" not in str(error.value)
+
+
+def test_no_size_below_one():
+    with pytest.raises(ValueError, match="size 0"):
+        ReasoningGym(generator="chain_sum", size=0)
+    assert isinstance(ReasoningGym(generator="chain_sum"), Source)

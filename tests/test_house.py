@@ -1,0 +1,264 @@
+"""The laws of the house that no import contract and no linter sees. `docs/house.md` gives the reasons."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from assay.core.parts import HOUSE, ROOMS, class_name, load, names
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(HOUSE.rglob("*.py"))
+PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
+
+LONGEST_FILE, LONGEST_FUNCTION = 400, 70  # lines
+MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
+    "prefect": {"flows"},
+    "duckdb": {"stores"},
+    "pyarrow.dataset": {"stores"},
+    "faiss": {"embedding"},
+    "sentence_transformers": {"embedding"},
+    "torch": {"training", "engines", "embedding"},
+    "transformers": {"training", "engines", "embedding"},
+    "trl": {"training", "engines", "embedding"},
+    "vllm": {"training", "engines", "embedding"},
+    "xllamacpp": {"engines"},
+    "math_verify": {"verifiers"},
+    "reasoning_gym": {"sources", "verifiers"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+WRITES_PARQUET = {"write_table", "write_dataset", "write_to_dataset", "ParquetWriter", "to_parquet"}
+HEAVY = {"torch", "transformers", "trl", "prefect", "faiss", "sentence_transformers", "datasets", "sklearn", "math_verify", "reasoning_gym"}
+PRESENT = "import json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+MACHINE = re.compile(r"/(?:root|work|home|Users|tmp/[a-z])/|\b[a-z0-9.-]*(?:pypi\.org|pythonhosted\.org)\b")
+UNFINISHED = re.compile(r"\b(?:raise NotImplementedError|TODO|FIXME|XXX)\b")
+
+
+def room(path: Path) -> str:
+    """The first folder under src/assay; the file's own name for what lies there directly."""
+    return path.relative_to(HOUSE).parts[0]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file names in an import, in `require("...")` or in `import_module("...")`, with its line; functions included."""
+    package = ["assay", *path.relative_to(HOUSE).parent.parts]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((each.name, node.lineno) for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield module, node.lineno
+            yield from ((f"{module}.{each.name}", node.lineno) for each in node.names)
+        elif isinstance(node, ast.Call) and called(node) in ("require", "import_module") and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value, node.lineno
+
+
+def called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+
+
+def spot(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def text_files() -> list[Path]:
+    """What people read or run, apart from this file."""
+    folders = [ROOT / name for name in ("src", "tests", "configs", "docs", "benchmarks", "examples", ".ci")]
+    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()] + [path for path in ROOT.iterdir() if path.is_file()]
+    kinds = {".py", ".md", ".toml", ".txt", ".cfg", ".sh", ".sql", ".yaml", ".yml", "", ".ipynb"}
+    skipped = {"__pycache__", "results"}
+    return [
+        path for path in found if path.suffix in kinds and path != Path(__file__) and not skipped & set(path.parts) and "egg-info" not in str(path)
+    ]
+
+
+def run_python(code: str) -> set[str]:
+    """Names of the top-level modules that are loaded after this code has run in a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{PRESENT}"], capture_output=True, text=True, timeout=60, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+# Rooms and libraries
+
+
+def test_a_library_is_imported_only_in_its_rooms() -> None:
+    strays = [
+        f"{spot(path, line)} imports {module}; only {sorted(rooms)} may"
+        for path in SOURCES
+        for module, line in imported(path)
+        for library, rooms in MAY_IMPORT.items()
+        if (module == library or module.startswith(library + ".")) and room(path) not in rooms
+    ]
+    assert strays == []
+
+
+def test_parquet_is_written_only_in_stores() -> None:
+    strays = [
+        f"{spot(path, node.lineno)} calls {called(node)}"
+        for path in SOURCES
+        if room(path) != "stores"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and called(node) in WRITES_PARQUET
+    ]
+    assert strays == []
+
+
+def test_parts_of_one_room_never_import_each_other() -> None:
+    """Files starting with `_` are no parts: a room's parts may share them, and they import no part."""
+    strays = []
+    for folder in {HOUSE / each for each in ROOMS.values()}:
+        inside = "assay." + ".".join(folder.relative_to(HOUSE).parts) + "."
+        parts = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+        for path in folder.glob("*.py"):
+            for module, line in imported(path):
+                other = module.removeprefix(inside).partition(".")[0] if module.startswith(inside) else ""
+                if other in parts and other != path.stem:
+                    strays.append(f"{spot(path, line)} imports {module}")
+    assert strays == []
+
+
+def test_no_room_imports_the_package_itself() -> None:
+    """`from assay import score` would reach the top floor by a door that the contract leaves open."""
+    rooms = {path.stem for path in HOUSE.iterdir()}
+    strays = [
+        spot(path, node.lineno)
+        for path in SOURCES
+        if path.parent != HOUSE
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.ImportFrom) and node.module == "assay" and not {each.name for each in node.names} <= rooms)
+        or (isinstance(node, ast.Import) and "assay" in {each.name for each in node.names})
+    ]
+    assert strays == []
+
+
+def test_nothing_inside_the_package_is_a_script() -> None:
+    scripts = [path for path in SOURCES if path.name != "__main__.py" and "__name__ ==" in path.read_text(encoding="utf-8")]
+    assert scripts == []
+
+
+# What loads what
+
+
+def test_help_loads_no_heavy_library() -> None:
+    call = "with contextlib.suppress(SystemExit): runpy.run_module('assay', run_name='__main__')"
+    loaded = run_python(f"import contextlib, runpy, sys\nsys.argv = ['assay', 'curate', '--help']\n{call}")
+    assert loaded & (HEAVY | {"duckdb"}) == set()
+    assert "typer" in loaded
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    assert run_python("import assay") - run_python("") - sys.stdlib_module_names == {"assay"}
+
+
+def test_importing_every_part_loads_no_heavy_library() -> None:
+    code = f"from assay.core.parts import load\nfor kind, name in {[each for each in PARTS if each[0] != 'table']!r}: load(kind, name)"
+    assert run_python(code) & HEAVY == set()
+
+
+# Parts
+
+
+@pytest.mark.parametrize(("kind", "name"), [each for each in PARTS if each[0] != "table"])
+def test_a_part_is_named_after_its_file_and_frozen(kind: str, name: str) -> None:
+    part = load(kind, name)
+    assert part.__name__ == class_name(name)
+    assert part.__dataclass_params__.frozen
+    assert part.__doc__
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_a_part_has_a_twin_test(kind: str, name: str) -> None:
+    """A table's twin is `tests/stores/test_tables.py`, which holds every schema to the same rules."""
+    twin = ROOT / "tests" / ("stores/test_tables.py" if kind == "table" else f"{ROOMS[kind]}/test_{name}.py")
+    assert twin.is_file(), f"{ROOMS[kind]}/{name}.py has no {twin.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize(("kind", "name"), [each for each in PARTS if each[0] != "table"])
+def test_a_part_has_a_row_in_methods(kind: str, name: str) -> None:
+    """Tables are documented column by column in `docs/store.md` instead."""
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|") and f"`{ROOMS[kind]}/{name}.py`" in line]
+    assert len(rows) == 1, f"{len(rows)} rows of docs/methods.md name `{ROOMS[kind]}/{name}.py`"
+    told = rows[0].split(" | ")[2].replace("the fields of files", " ".join(each.name for each in fields(load("source", "files"))))
+    untold = [each.name for each in fields(load(kind, name)) if each.init and each.name not in told]
+    assert untold == [], f"settings of {name} that its row leaves out"
+
+
+# Size and words
+
+
+def test_a_file_holds_one_idea() -> None:
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    long = [
+        f"{spot(path, node.lineno)} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_every_file_says_what_it_is() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in SOURCES if ast.get_docstring(tree(path)) is None]
+    assert silent == []
+
+
+def test_no_file_knows_this_machine() -> None:
+    """No path of one computer's folders, and no host of a package registry, which a user's own pip configuration chooses."""
+    found = [
+        f"{spot(path, number)}: {match[0]}"
+        for path in text_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if (match := MACHINE.search(line))
+    ]
+    assert found == []
+
+
+def test_nothing_in_the_package_is_left_for_later() -> None:
+    found = [
+        f"{spot(path, number)}: {match[0]}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := UNFINISHED.search(line))
+    ]
+    assert found == []
+
+
+def test_tests_are_no_packages() -> None:
+    assert [str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("__init__.py")] == []
+
+
+# Pages
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    """`selectors/frontier.py` is a file under src/assay or under the root; so are `docs/...`, `tests/...` and `configs/...`."""
+    pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    named = [(page, name) for page in pages for name in re.findall(r"`([\w./-]+\.(?:py|md|toml))`", page.read_text(encoding="utf-8"))]
+    real = [(page, name) for page, name in named if "NAME" not in name]
+    lost = [f"{page.name}: {name}" for page, name in real if not any((base / name).exists() for base in (HOUSE, ROOT))]
+    assert lost == []
+
+
+def test_the_house_page_names_every_room() -> None:
+    page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in HOUSE.iterdir() if path.is_dir() and not path.name.startswith("_")}
+    assert {name for name in rooms if f"{name}/" not in page} == set()

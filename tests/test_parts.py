@@ -1,0 +1,388 @@
+"""The laws, on every filter, scorer, selector and curriculum that is found: a new part is held to them by lying in its folder.
+
+Everything that a part may read is scripted here. Pools hold exactly the columns that a part declares in `needs`, so a part that
+reads more than it says fails.
+"""
+
+import dataclasses
+import hashlib
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.parts import build, load, names
+from assay.core.ports import Arranger, Bench, Filter, Scorer, Selector
+from assay.core.types import Case, Counts, Drop, Label, Pool, Problem, Verdict
+from assay.embedding.tfidf import Tfidf
+
+KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
+PARTS = [(kind, name) for kind in KINDS for name in names(kind)]
+SETTINGS: dict[tuple[str, str], dict[str, object]] = {}  # for parts that cannot do without
+
+filters = pytest.mark.parametrize("name", names("filter"))
+scorers = pytest.mark.parametrize("name", names("scorer"))
+selectors = pytest.mark.parametrize("name", names("selector"))
+curricula = pytest.mark.parametrize("name", names("curriculum"))
+
+
+def made(kind: str, name: str):
+    return build(kind, name, SETTINGS.get((kind, name)))
+
+
+@pytest.fixture(autouse=True)
+def no_global_chance():
+    """Law 1: the global generators are where they were; a part's chance is its `rng`."""
+    np.random.seed(12345)
+    random.seed(12345)
+    before = np.random.get_state()[1].copy(), random.getstate()
+    yield
+    after = np.random.get_state()[1].copy(), random.getstate()
+    assert (before[0] == after[0]).all()
+    assert before[1] == after[1]
+
+
+# Scripted inputs -------------------------------------------------------------------------------------------------------------
+
+
+class Strict:
+    """A judge that reads plain integers and finds an answer right when the last word is the gold answer."""
+
+    def reads(self, labels: Sequence[Label]) -> list[bool]:
+        return [label.answer.lstrip("-").isdigit() for label in labels]
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        return [self._judge(case) for case in cases]
+
+    def version(self, verifier: str) -> str:
+        return "1"
+
+    def _judge(self, case: Case) -> Verdict:
+        right = case.rollout.text.split()[-1:] == [case.label.answer]
+        return Verdict.of(case, verifier="exact", version="1", outcome="correct" if right else "wrong")
+
+
+class Recorded:
+    """Attempts whose outcomes are drawn from a problem's own id: half of the problems are easier than the other."""
+
+    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+        return {id_: self._counts(id_, n) for id_, n in wanted.items()}
+
+    def _counts(self, id_: str, n: int) -> Counts:
+        digest = hashlib.sha256(id_.encode()).digest()
+        if digest[0] < 20:
+            return Counts()
+        outcomes = ["correct" if byte < digest[1] else "wrong" for byte in digest[2 : 2 + n]]
+        outcomes[:1] = ["truncated" if digest[3] < 60 else outcomes[0]]
+        return Counts(**Counter(outcomes))
+
+
+BENCH = Bench(judge=Strict(), encoder=Tfidf(("1 2 3 apples are left", "how many")))
+
+
+def problems() -> tuple[list[Problem], dict[str, list[Label]]]:
+    """Good problems, and one of each kind that a filter may object to."""
+    texts = [f"Ada has {n} apples and buys {n + 2} more. How many now?" for n in range(12)]
+    texts += ["", "   ", "Ada  has 3 apples and buys 5 more. How many now? ", "Ada has 4 apples and buys 6 more.\nHow many now?"]
+    texts += ["数学の問題です。3と4の和は何ですか。", "Is it true? Answer yes or no.", "x" * 20_000, "What is $2^{2^{2}}$?"]
+    found = [Problem.of(text, source="scripted") for text in texts]
+    answers = [str(index % 7) for index, _ in enumerate(found)]
+    answers[1], answers[2] = "", "no number"
+    labels = {each.id: [Label.of(each.id, answer, verifier="exact")] for each, answer in zip(found, answers, strict=True)}
+    labels[found[5].id].append(Label.of(found[5].id, "999", verifier="exact"))
+    return found, labels
+
+
+def column(name: str, correct: np.ndarray, n: int = 8) -> np.ndarray:
+    """A column as the pipeline makes it from `correct` of n attempts."""
+    a, b = correct + 0.5, n - correct + 0.5
+    rows = len(correct)
+    known = {"post_a": a, "post_b": b, "mean": a / (a + b), "low": a / (a + b + 4), "high": (a + 2) / (a + b + 2), "correct": correct}
+    known |= {"wrong": n - correct, "truncated": np.zeros(rows, np.int64), "error": np.zeros(rows, np.int64)}
+    known |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
+    known |= {"quality": 1.0 + np.arange(rows) % 5}
+    return known[name]
+
+
+def pool(needs: Sequence[str], correct: Sequence[int], *, clusters: int = 4) -> Pool:
+    """A pool with exactly these columns."""
+    right = np.asarray(correct, dtype=np.int64)
+    rows = len(right)
+    vectors = np.random.default_rng(7).normal(size=(rows, 6))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Pool(
+        tuple(f"p{row:04d}" for row in range(rows)),
+        {name: column(name, right) for name in needs if name not in ("cluster", "vectors")},
+        vectors.astype(np.float32) if "vectors" in needs else None,
+        (np.arange(rows) * 7 % 5 % clusters).astype(np.int64) if "cluster" in needs else None,
+    )
+
+
+MIXED = [0, 1, 2, 3, 4, 5, 6, 7, 8] * 5
+POOLS = {"mixed": MIXED, "one": [4], "alike": [4] * 10, "unsolved": [0] * 10, "solved": [8] * 10, "none": []}
+
+
+def selection(name: str, of: Pool, budget: int, seed: int = 0):
+    return made("selector", name).select(of, budget, np.random.default_rng(seed))
+
+
+# Every part ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_a_part_is_a_frozen_dataclass_that_meets_its_port_and_says_what_it_does(kind, name):
+    part = made(kind, name)
+    assert isinstance(part, KINDS[kind])
+    assert type(part).__dataclass_params__.frozen
+    assert load(kind, name).__doc__
+    assert not load(kind, name).__doc__.startswith(f"{load(kind, name).__name__}(")  # the one that dataclass writes by itself
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_an_unknown_setting_is_refused_with_its_neighbours(kind, name):
+    with pytest.raises(PlanError, match=r"has no setting 'zzz_unheard'.*(nearest|known)"):
+        build(kind, name, {"zzz_unheard": 1})
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_an_unknown_name_is_refused_with_its_neighbours(kind, name):
+    wrong = f"{name}x"
+    if wrong not in names(kind):
+        with pytest.raises(PlanError, match=f"unknown {kind} '{wrong}'.*'{name}'"):
+            build(kind, wrong)
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_every_setting_checks_its_type(kind, name):
+    for field in dataclasses.fields(load(kind, name)):
+        with pytest.raises(PlanError, match=field.name):
+            build(kind, name, {**SETTINGS.get((kind, name), {}), field.name: object()})
+
+
+def test_listing_parts_imports_none_of_them():
+    listing = "import sys; from assay.core.parts import ROOMS, names; found = [names(kind) for kind in ROOMS]"
+    rooms = "('filters', 'scorers', 'selectors', 'curricula', 'engines', 'sources', 'verifiers')"
+    code = f"{listing}; print([m for m in sys.modules if m.startswith(tuple(f'assay.{{r}}' for r in {rooms}))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Filters ---------------------------------------------------------------------------------------------------------------------
+
+
+def sifted(name: str, found: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Drop]:
+    drops = made("filter", name).sift(found, labels, BENCH)
+    return sorted(drops, key=lambda drop: drop.problem_id)
+
+
+@filters
+def test_a_filter_drops_only_what_it_was_given_once_each_with_a_one_word_reason(name):
+    found, labels = problems()
+    drops = sifted(name, found, labels)
+    assert set(Counter(drop.problem_id for drop in drops).values()) <= {1}
+    assert {drop.problem_id for drop in drops} <= {each.id for each in found}
+    for drop in drops:
+        assert drop.stage == "clean"
+        assert drop.reason.isidentifier()
+        assert drop.source == "scripted"
+
+
+@filters
+def test_a_filter_gives_an_equal_result_twice_and_shuffled(name):
+    found, labels = problems()
+    shuffled = [found[row] for row in np.random.default_rng(1).permutation(len(found))]
+    assert sifted(name, found, labels) == sifted(name, found, labels)
+    assert sifted(name, shuffled, dict(reversed(labels.items()))) == sifted(name, found, labels)
+
+
+@filters
+def test_a_filter_that_is_not_joint_judges_a_problem_alone_as_in_company(name):
+    found, labels = problems()
+    if made("filter", name).joint:
+        return
+    alone = [drop for each in found for drop in sifted(name, [each], {each.id: labels[each.id]})]
+    assert sorted(alone, key=lambda drop: drop.problem_id) == sifted(name, found, labels)
+
+
+@filters
+def test_a_filter_has_an_answer_for_nothing_and_for_what_it_kept(name):
+    assert made("filter", name).sift([], {}, BENCH) == []
+    found, labels = problems()
+    gone = {drop.problem_id for drop in sifted(name, found, labels)}
+    kept = [each for each in found if each.id not in gone]
+    assert sifted(name, kept, {each.id: labels[each.id] for each in kept}) == []
+
+
+# Scorers ---------------------------------------------------------------------------------------------------------------------
+
+IDS = [f"q{number}" for number in range(60)]
+
+
+@scorers
+def test_a_scorer_scores_each_attempted_problem_once_and_no_other(name):
+    scores = made("scorer", name).score(IDS, Recorded())
+    counts = Recorded().draw(dict.fromkeys(IDS, 8))
+    assert [score.problem_id for score in scores] == sorted(id_ for id_ in IDS if counts[id_].total)
+    assert all(score.scorer == name for score in scores)
+
+
+@scorers
+def test_a_score_lies_inside_its_interval_and_has_counts(name):
+    for score in made("scorer", name).score(IDS, Recorded()):
+        assert score.low <= score.value <= score.high
+        assert score.counts.total > 0
+        assert (score.post_a is None) == (score.post_b is None)
+
+
+@scorers
+def test_a_scorer_gives_an_equal_result_twice_and_shuffled(name):
+    part = made("scorer", name)
+    shuffled = [IDS[row] for row in np.random.default_rng(1).permutation(len(IDS))]
+    assert part.score(IDS, Recorded()) == part.score(IDS, Recorded()) == part.score(shuffled, Recorded())
+
+
+@scorers
+def test_a_scorer_that_is_not_joint_scores_a_problem_alone_as_in_company(name):
+    part = made("scorer", name)
+    if not part.joint:
+        assert [score for id_ in sorted(IDS) for score in part.score([id_], Recorded())] == part.score(IDS, Recorded())
+
+
+@scorers
+def test_a_scorer_of_nothing_says_nothing(name):
+    assert made("scorer", name).score([], Recorded()) == []
+
+
+# Selectors -------------------------------------------------------------------------------------------------------------------
+
+
+@selectors
+@pytest.mark.parametrize("kind", POOLS)
+@pytest.mark.parametrize("budget", [0, 1, 7, 10_000])
+def test_a_selector_keeps_or_drops_each_problem_once_and_spends_its_budget_exactly(name, kind, budget):
+    of = pool(made("selector", name).needs, POOLS[kind])
+    chosen, willing = selection(name, of, budget), selection(name, of, len(of))
+    told = [*chosen.ids, *(id_ for ids in chosen.dropped.values() for id_ in ids)]
+    assert sorted(told) == list(of.ids)
+    assert len(chosen.ids) == min(budget, len(willing.ids))
+    assert list(chosen.ids) == sorted(chosen.ids)
+    assert len(chosen.weights) == len(chosen.ids)
+    assert all(weight > 0 for weight in chosen.weights)
+    assert all(reason.isidentifier() and ids for reason, ids in chosen.dropped.items())
+
+
+@selectors
+def test_a_selector_that_is_given_the_whole_pool_drops_nothing_for_want_of_budget(name):
+    assert "not_chosen" not in selection(name, pool(made("selector", name).needs, MIXED), len(MIXED)).dropped
+
+
+@selectors
+def test_a_selector_gives_an_equal_result_twice(name):
+    of = pool(made("selector", name).needs, MIXED)
+    assert selection(name, of, 11, seed=3) == selection(name, of, 11, seed=3)
+
+
+@selectors
+def test_a_selector_reads_a_clusters_number_as_a_name(name):
+    of = pool(made("selector", name).needs, MIXED)
+    if of.cluster is not None:
+        renamed = dataclasses.replace(of, cluster=np.array([40, 7, 99, -3])[of.cluster])
+        assert selection(name, renamed, 11) == selection(name, of, 11)
+
+
+@selectors
+def test_a_selector_leaves_its_pool_as_it_was(name):
+    of, same = (pool(made("selector", name).needs, MIXED) for _ in range(2))
+    selection(name, of, 11)
+    for key in of.columns:
+        np.testing.assert_array_equal(of.columns[key], same.columns[key])
+    if of.vectors is not None:
+        np.testing.assert_array_equal(of.vectors, same.vectors)
+
+
+@selectors
+def test_a_selector_refuses_a_missing_number_and_names_the_problem(name):
+    of = pool(made("selector", name).needs, MIXED)
+    for key, values in of.columns.items():
+        if values.dtype.kind in "fi":
+            broken = values.astype(np.float64)
+            broken[3] = np.nan
+            with pytest.raises(ValueError, match="'p0003'"):
+                selection(name, dataclasses.replace(of, columns={**of.columns, key: broken}), 5)
+
+
+@selectors
+def test_a_selector_refuses_a_vector_without_direction_and_names_the_problem(name):
+    of = pool(made("selector", name).needs, MIXED)
+    for value in (np.nan, 0.0):
+        if of.vectors is not None:
+            broken = of.vectors.copy()
+            broken[3] = value
+            with pytest.raises(ValueError, match="'p0003'"):
+                selection(name, dataclasses.replace(of, vectors=broken), 5)
+
+
+@selectors
+def test_a_selector_refuses_a_pool_that_lacks_what_it_needs(name):
+    for missing in made("selector", name).needs:
+        with pytest.raises(LookupError, match=missing.rstrip("s")):
+            selection(name, pool([each for each in made("selector", name).needs if each != missing], MIXED), 5)
+
+
+@selectors
+def test_a_selector_refuses_a_negative_budget(name):
+    with pytest.raises(ValueError, match="-1"):
+        selection(name, pool(made("selector", name).needs, MIXED), -1)
+
+
+# Curricula -------------------------------------------------------------------------------------------------------------------
+
+
+@curricula
+@pytest.mark.parametrize("kind", POOLS)
+@pytest.mark.parametrize("passes", [1, 3])
+def test_a_curriculum_walks_every_problem_once_a_pass(name, kind, passes):
+    part = build("curriculum", name, {"passes": passes})
+    of = pool(part.needs, POOLS[kind])
+    made_order = part.arrange(of, np.random.default_rng(0)).order
+    assert Counter(made_order) == dict.fromkeys(of.ids, passes)
+    assert all(set(made_order[n * len(of) : (n + 1) * len(of)]) == set(of.ids) for n in range(passes))
+
+
+@curricula
+def test_a_curriculum_gives_an_equal_result_twice(name):
+    part = made("curriculum", name)
+    of = pool(part.needs, MIXED)
+    assert part.arrange(of, np.random.default_rng(3)) == part.arrange(of, np.random.default_rng(3))
+
+
+@curricula
+def test_a_curriculum_reads_a_clusters_number_as_a_name(name):
+    part = made("curriculum", name)
+    of = pool(part.needs, MIXED)
+    if of.cluster is not None:
+        renamed = dataclasses.replace(of, cluster=np.array([40, 7, 99, -3])[of.cluster])
+        assert part.arrange(renamed, np.random.default_rng(3)) == part.arrange(of, np.random.default_rng(3))
+
+
+@curricula
+def test_a_curriculum_refuses_a_missing_number_and_names_the_problem(name):
+    part = made("curriculum", name)
+    of = pool(part.needs, MIXED)
+    for key, values in of.columns.items():
+        if values.dtype.kind == "f":
+            broken = values.copy()
+            broken[3] = np.nan
+            with pytest.raises(ValueError, match="'p0003'"):
+                part.arrange(dataclasses.replace(of, columns={**of.columns, key: broken}), np.random.default_rng(0))
+
+
+@curricula
+def test_a_curriculum_refuses_no_pass(name):
+    with pytest.raises(PlanError, match="passes"):
+        build("curriculum", name, {"passes": 0})

@@ -1,0 +1,273 @@
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.types import Problem, Sampler, rollout_id
+from assay.training.evidence import policy_at
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from transformers import AutoModelForCausalLM
+
+    return dict(AutoModelForCausalLM.from_pretrained(folder).state_dict())
+
+
+def test_problems_are_met_in_the_curriculums_order(room: SimpleNamespace) -> None:
+    room.train("314", steps=3, group_size=2)
+    met = [rollout.problem_id for rollout in room.sink.rollouts]
+    assert met == [room.ids[name] for name in "331144"]
+
+
+def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleNamespace) -> None:
+    trained = room.train(steps=2, groups=2, group_size=2)
+    assert len(room.sink.writes) == 2
+    assert [rollout.step for rollout in room.sink.rollouts] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert len({rollout.id for rollout in room.sink.rollouts}) == 8
+    for rollout in room.sink.rollouts:
+        policy = policy_at(trained.run, room.base, rollout.step)
+        assert (rollout.policy, rollout.policy_name) == (policy.revision, f"tiny+step-{rollout.step}")
+        assert rollout.id == rollout_id(rollout.problem_id, policy.revision, room.sampler.id, rollout.sample)
+    assert [case.rollout.id for case in room.judge.seen] == [rollout.id for rollout in room.sink.rollouts]
+    assert trained.tokens == sum(rollout.tokens for rollout in room.sink.rollouts)
+
+
+def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> None:
+    room.train("12", steps=3, group_size=2)
+    assert [rollout.problem_id for rollout in room.sink.rollouts[::2]] == [room.ids[name] for name in "121"]
+    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.narrator.said[0]
+
+
+def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:
+    room.train(steps=1, groups=2, group_size=4)
+    rollouts, verdicts = room.sink.writes[0]
+    for first in (0, 4):
+        rewards = [verdict.reward for verdict in verdicts[first : first + 4]]
+        mean = sum(rewards) / 4
+        spread = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / 3)
+        expected = [(reward - mean) / (spread + 1e-4) for reward in rewards]
+        assert [rollout.advantage for rollout in rollouts[first : first + 4]] == pytest.approx(expected, abs=1e-5)
+    assert {rollout.advantage for rollout in rollouts} != {0.0}
+
+
+def test_dr_grpo_advantages_are_rewards_minus_the_groups_mean(room: SimpleNamespace) -> None:
+    room.train(steps=1, objective="dr_grpo")
+    rollouts, verdicts = room.sink.writes[0]
+    mean = sum(verdict.reward for verdict in verdicts) / 4
+    assert [rollout.advantage for rollout in rollouts] == pytest.approx([verdict.reward - mean for verdict in verdicts])
+
+
+@pytest.mark.parametrize("objective", ["grpo", "dr_grpo", "dapo"])
+def test_training_changes_the_weights_and_the_checkpoint_loads(room: SimpleNamespace, objective: str) -> None:
+    trained = room.train(objective=objective)
+    before, after = weights(room.tiny), weights(trained.checkpoint)
+    assert before.keys() == after.keys()
+    assert any(not before[name].equal(after[name]) for name in before)
+    assert {str(weight.dtype) for weight in after.values()} == {"torch.float32"}
+
+
+def test_the_checkpoint_holds_the_template_and_the_run(room: SimpleNamespace) -> None:
+    from transformers import AutoTokenizer
+
+    trained = room.train(steps=1)
+    old, new = (AutoTokenizer.from_pretrained(folder) for folder in (room.tiny, trained.checkpoint))
+    assert new.chat_template == old.chat_template
+    assert json.loads((trained.checkpoint / "training.json").read_text())["run"] == trained.run
+    for name in ("config.json", "generation_config.json"):
+        assert json.loads((trained.checkpoint / name).read_text()) == json.loads((room.tiny / name).read_text())
+
+
+def test_nothing_else_is_written(room: SimpleNamespace, tmp_path: Path) -> None:
+    room.train(steps=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in room.output.iterdir()] == ["step-1"]
+
+
+def test_the_same_run_again_makes_the_same_rollouts(room: SimpleNamespace) -> None:
+    first = room.train()
+    second = room.train()
+    assert first.run == second.run
+    assert room.sink.writes[:2] == room.sink.writes[2:]
+    assert room.train(seed=1).run != first.run
+
+
+def test_micro_batches_make_the_same_update(room: SimpleNamespace, tmp_path: Path) -> None:
+    whole = weights(room.train(steps=1, groups=2, micro_batch=8, output=tmp_path / "whole").checkpoint)
+    parts = weights(room.train(steps=1, groups=2, micro_batch=2, output=tmp_path / "parts").checkpoint)
+    assert max((whole[name] - parts[name]).abs().max().item() for name in whole) < 1e-5
+
+
+def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) -> None:
+    room.train(beta=0.1)
+    assert room.sink.logs[0][1]["kl"] == pytest.approx(0, abs=1e-6)
+    assert room.sink.logs[1][1]["kl"] > 0
+
+
+def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None:
+    room.train()
+    assert [step for step, _ in room.sink.logs] == [0, 1]
+    wanted = {"loss", "reward", "learning_rate", "truncated", "frac_reward_zero_std", "clip_ratio_low", "clip_ratio_high", "seconds"}
+    assert wanted <= room.sink.logs[0][1].keys()
+    assert all(isinstance(value, float) for _, values in room.sink.logs for value in values.values())
+    assert [values["learning_rate"] for _, values in room.sink.logs] == [1e-2, 1e-2]
+    assert [line.split(":")[0] for line in room.narrator.said] == ["step 1 of 2", "step 2 of 2"]
+
+
+def test_libraries_print_nothing(room: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    room.judge.errors = 1  # TRL warns of a reward that is None
+    room.train()
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_failed_verifier_teaches_nothing(room: SimpleNamespace) -> None:
+    room.judge.errors = 1
+    room.train(steps=1)
+    rollouts, verdicts = room.sink.writes[0]
+    rewards = [verdict.reward for verdict in verdicts[1:]]
+    assert verdicts[0].outcome == "verifier_error"
+    assert rollouts[0].advantage == 0
+    assert sum(rollout.advantage for rollout in rollouts[1:]) == pytest.approx(0, abs=1e-5)  # the group's mean is that of the other three
+    assert room.sink.logs[0][1]["reward"] == pytest.approx(sum(rewards) / 3)
+    assert room.sink.logs[0][1]["verifier_errors"] == 1
+
+
+def test_a_step_that_cannot_be_judged_warns_and_changes_nothing(room: SimpleNamespace) -> None:
+    room.judge.errors = 4
+    trained = room.train(steps=1)
+    assert any("failed on all 4 rollouts" in line for line in room.narrator.warned)
+    before, after = weights(room.tiny), weights(trained.checkpoint)
+    assert all(before[name].equal(after[name]) for name in before)
+    assert math.isnan(trained.rewards[0])
+
+
+def test_cut_rollouts_can_be_left_out_of_the_update(room: SimpleNamespace) -> None:
+    sampler = Sampler(max_tokens=1)  # a random model ends after one token about once in 46
+    trained = room.train(steps=1, sampler=sampler, mask_truncated=True)
+    assert {rollout.finish for rollout in room.sink.rollouts} == {"length"}
+    before, after = weights(room.tiny), weights(trained.checkpoint)
+    assert all(before[name].equal(after[name]) for name in before)
+
+
+def test_completions_end_at_a_stop_string(room: SimpleNamespace) -> None:
+    every = tuple("abcdefghijklm")
+    room.train(steps=1, sampler=Sampler(max_tokens=64, stop=every), group_size=8)
+    for rollout in room.sink.rollouts:
+        assert not set(rollout.text) & set(every)
+        assert rollout.finish == "stop"
+        assert rollout.tokens <= len(rollout.text) + 3  # the stop itself, and special tokens that leave no text
+
+
+def test_sharing_the_prompt_samples_and_learns_the_same(room: SimpleNamespace, tmp_path: Path) -> None:
+    shared = room.train(output=tmp_path / "shared", groups=2)
+    by_row = room.train(output=tmp_path / "by_row", groups=2, share_prompt=False)
+    halves = [rollout.text for rollout in room.sink.rollouts]
+    assert halves[: len(halves) // 2] == halves[len(halves) // 2 :]
+    left, right = weights(shared.checkpoint), weights(by_row.checkpoint)
+    assert max((left[name] - right[name]).abs().max().item() for name in left) < 1e-4
+    room.train(output=tmp_path / "less memory", checkpointing=True)
+
+
+def test_importing_the_room_is_light() -> None:
+    code = "import sys, assay.training.grpo; print(sorted({'torch', 'trl', 'transformers', 'datasets'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Faults
+
+
+def test_an_empty_curriculum_is_refused(room: SimpleNamespace) -> None:
+    with pytest.raises(PlanError, match="curriculum is empty: 0 problems"):
+        room.train("")
+
+
+def test_an_unknown_objective_names_its_neighbours(room: SimpleNamespace) -> None:
+    with pytest.raises(PlanError, match=r"nearest: .*'grpo'"):
+        room.train(objective="grppo")
+
+
+def test_a_policy_without_a_chat_template_is_refused(room: SimpleNamespace, edited: Any) -> None:
+    copy = edited("tokenizer_config.json", chat_template=None)
+    (copy / "chat_template.jinja").unlink(missing_ok=True)
+    with pytest.raises(PlanError, match="has no chat template"):
+        room.train(checkpoint=copy)
+
+
+def test_a_prompt_beyond_the_window_is_refused_by_name_and_numbers(room: SimpleNamespace) -> None:
+    long = Problem.of("1+" * 130 + "1=?")
+    room.problems[long.id], room.ids["long"] = long, long.id
+    room.labels[long.id] = room.labels[room.ids["1"]]
+    with pytest.raises(PlanError, match=rf"problem {long.id}: prompt of 282 \+ max_tokens of 8 = 290 tokens, window of 256"):
+        room.train(("1", "long"))
+    assert not room.output.exists()
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(room: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="is no checkpoint"):
+        room.train(checkpoint=tmp_path)
+
+
+def test_a_limit_that_cuts_the_first_step_stops_the_run_unless_allowed(room: SimpleNamespace) -> None:
+    short = Sampler(max_tokens=1)
+    with pytest.raises(RuntimeError, match="100% of the first step's 4 rollouts ran into the limit of 1 tokens"):
+        room.train(sampler=short, allow_truncated=False)
+    assert len(room.sink.rollouts) == 4  # paid for, so kept
+    assert not list(room.output.glob("*"))
+    room.train(sampler=short)
+    assert "raise max_tokens above 1" in room.narrator.warned[-1]
+
+
+def test_a_reward_that_is_no_number_stops_the_run(room: SimpleNamespace) -> None:
+    room.judge.reward = math.nan
+    with pytest.raises(RuntimeError, match="step 1: reward nan for rollout"):
+        room.train()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_an_update(room: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hollow_objective.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from assay.training.objectives.grpo import Grpo\n"
+        "@dataclass(frozen=True)\n"
+        "class Hollow(Grpo):\n"
+        "    def mean(self, values, tokens):\n"
+        "        return values.sum() * float('nan')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RuntimeError, match="step 1: the loss is nan"):
+        room.train(objective="python:hollow_objective:Hollow")
+    assert not list(room.output.glob("*"))
+
+
+def test_weights_that_are_no_numbers_are_never_saved(room: SimpleNamespace) -> None:
+    with pytest.raises(RuntimeError, match=r"after step 1 at learning rate 1e\+39, .* weights in .* are not finite"):
+        room.train(steps=1, learning_rate=1e39)
+    assert not list(room.output.glob("*"))
+
+
+@pytest.mark.model
+def test_the_packaged_model_makes_real_steps_under_six_gib(room: SimpleNamespace) -> None:
+    import resource
+
+    from assay.core.types import Policy
+    from assay.engines import _models as models
+
+    try:
+        room.tiny = models.checkpoint("smollm2-135m-instruct")
+    except PlanError as missing:
+        pytest.skip(str(missing))
+    shots = tuple((f"What is {a} + {a}?", f"{a + a}") for a in range(2, 8))
+    room.base = Policy("smollm2-135m-instruct", "0" * 16)
+    trained = room.train(
+        checkpoint=room.tiny, sampler=Sampler(temperature=0.7, top_p=0.95, max_tokens=16, shots=shots), group_size=8, learning_rate=1e-6
+    )
+    assert len(room.sink.rollouts) == 16
+    assert {rollout.finish for rollout in room.sink.rollouts} <= {"stop", "length"}
+    assert (trained.checkpoint / "model.safetensors").stat().st_size > 5e8
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 6 * 2**20  # KiB

@@ -1,0 +1,36 @@
+from fractions import Fraction
+
+import pytest
+
+from assay.verifiers._numbers import number, same
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18", 18),
+        ("-1,234.5", Fraction(-2469, 2)),
+        (".5", Fraction(1, 2)),
+        ("$-3$", -3),
+        ("-\\$3", -3),
+        ("\\frac{-1}{3}", Fraction(-1, 3)),
+        ("\\frac12", Fraction(1, 2)),
+        ("10{,}000", 10_000),
+        ("5.", 5),
+        ("-2 \\frac{1}{2}", Fraction(-5, 2)),
+        ("−7", -7),
+    ],
+)
+def test_numbers_are_read_exactly(text, value):
+    assert number(text).value == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "1 2", "1,23", "1/0", "1_000", "٣", "2^3", "5!", "1e5", "9" * 301, "--1", "10,11"])
+def test_what_is_not_one_plain_number_is_none(text):
+    assert number(text) is None
+
+
+def test_decimals_may_be_rounded_to_six_places_and_ratios_may_not():
+    assert same(number("1/3"), number("0.333333"))
+    assert not same(number("1/3"), number("0.33333"))
+    assert not same(number("1/3"), number("333333/1000000"))

@@ -1,0 +1,113 @@
+"""Exact paths, Math-Verify behind them, and what Math-Verify gets wrong."""
+
+import time
+
+import pytest
+
+from assay.verifiers.math import Math
+
+
+def outcome(case, gold, text, **changes):
+    return Math().judge(case(gold, text, **changes)).outcome
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "path"),
+    [
+        ("18", "9 * 2 = 18\nA: 18", "exact"),
+        ("\\frac{1}{2}", "\\[ x = \\boxed{\\dfrac{1}{2}}. \\]", "exact"),
+        ("1234", "#### 1,234", "numeric"),
+        ("1/2", "\\boxed{0.5}", "numeric"),
+        ("1/3", "\\boxed{0.333333}", "numeric"),
+        ("18", "The answer is 9 * 2 = 18 dollars for 3 days. Then", "numeric"),
+        ("4", "First 3 and then it is 4", "last number"),
+        ("4", "\\boxed{4 \\text{ apples}}", "symbolic"),
+        ("x^2+1", "It is $1+x^2$", "symbolic"),
+        ("(1,2)", "\\boxed{\\left( 1, \\frac{4}{2} \\right)}", "symbolic"),
+        ("50\\%", "\\boxed{50}", "symbolic"),
+        ("5", "\\boxed{x=5}", "symbolic"),
+        ("\\sqrt{2}", "\\boxed{1.414214}", "symbolic"),
+        ("1,2", "\\boxed{1} and \\boxed{2}", "exact"),
+    ],
+)
+def test_a_right_answer_is_found_on_the_path_that_suits_it(case, gold, text, path):
+    verdict = Math().judge(case(gold, text))
+    assert (verdict.outcome, verdict.reason) == ("correct", path)
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"),
+    [
+        ("\\frac{1}{2^{99}}", "\\boxed{\\frac{1}{2^{98}}}"),
+        ("\\frac{1}{2004!}", "\\boxed{\\frac{1}{2006!}}"),
+        ("1-\\frac{1}{\\mathrm{e}}", "\\boxed{1+\\frac{1}{\\mathrm{e}}}"),
+        ("1-\\frac{1}{\\mathrm{e}}", "\\boxed{1}"),
+        ("1-\\frac{1}{\\mathrm{abc}}", "\\boxed{1}"),
+        ("\\frac{x}{2^{99}}", "\\boxed{\\frac{x}{2^{98}}}"),
+        ("\\{1, 2^{-99}\\}", "\\boxed{\\{1, 2^{-98}\\}}"),
+        ("0.0000001", "\\boxed{0.0000002}"),
+        ("0", "\\boxed{2^{-80}}"),
+    ],
+)
+def test_what_math_verify_holds_for_equal_by_mistake_is_wrong(case, gold, text):
+    assert outcome(case, gold, text) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("gold", "text"),
+    [
+        ("1-\\frac{1}{\\mathrm{e}}", "\\boxed{\\frac{e-1}{e}}"),
+        ("\\frac{1}{2^{99}}", "\\boxed{2^{-99}}"),
+        ("\\frac{1}{2004!}", "\\boxed{\\frac{2005}{2005!}}"),
+        ("0", "\\boxed{\\sin(\\pi)}"),
+    ],
+)
+def test_the_second_opinion_lets_equal_values_pass(case, gold, text):
+    assert outcome(case, gold, text) == "correct"
+
+
+def test_the_last_number_of_unfinished_prose_is_no_answer(case):
+    assert outcome(case, "4", "First we add 2 + 2 = 4") == "correct"
+    assert outcome(case, "4", "First we add 2 + 2 = 4", finish="length") == "truncated"
+    assert outcome(case, "4", "thus \\boxed{4} and", finish="length") == "correct"
+
+
+@pytest.mark.parametrize(
+    "text", ["\\boxed{" + "{" * 500_000 + "}" * 500_000 + "}", "{" * 500_000 + "}" * 500_000, "\\boxed{" + "(" * 60 + "1" + ")" * 60 + "}"]
+)
+def test_nesting_that_would_explode_is_refused_as_an_error_at_once(case, text):
+    start = time.perf_counter()
+    assert outcome(case, "4", text) == "verifier_error"
+    assert time.perf_counter() - start < 2
+
+
+def test_a_long_answer_is_read_in_linear_time(case):
+    start = time.perf_counter()
+    assert outcome(case, "4", "we have 12 of 3 \\( x \\) " * 2_600 + "\\boxed{4}") == "correct"
+    assert outcome(case, "4", "4 " * 30_000) == "correct"  # Math-Verify alone needs more than 15 s for it
+    assert time.perf_counter() - start < 1
+
+
+def test_exact_paths_evaluate_no_power_and_no_factorial(case):
+    for gold in ("2^{2^{2^{2^{99}}}}", "100000000!"):
+        assert Math().glance(case(gold, f"\\boxed{{{gold}}}")).outcome == "correct"
+        assert Math().glance(case(gold, "\\boxed{4}")) is None
+        assert Math().glance(case("4", f"\\boxed{{{gold}}}")) is None
+
+
+def test_golds_of_every_kind_are_readable(case):
+    for gold in (
+        "18",
+        "-\\frac{5}{3}.",
+        "\\text{(E)},",
+        "\\dfrac{1}{29,\\!322,\\!216}",
+        "east",
+        "x \\in [-2,7]",
+        "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}",
+        "a + b + c",
+    ):
+        assert Math().reads(case(gold, "").label), gold
+
+
+def test_a_gold_without_a_letter_or_digit_is_not_readable(case):
+    assert not any(Math().reads(case(gold, "").label) for gold in ("", "???", "$$", "{" * 100 + "1"))
