@@ -79,7 +79,7 @@ def _train(job: Job, key: str, curriculum: Curriculum) -> Outcome:
         curriculum,
         problems,
         labels,
-        checkpoint=_models.checkpoint(job.plan.policy.model),
+        checkpoint=_models.checkpoint(job.plan.policy.model, job.plan.policy.revision),
         base=job.engine.policy,
         sampler=sampler,
         judge=job.judge,
