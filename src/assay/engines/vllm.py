@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import count, islice
 from typing import Any
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import EngineError, PlanError, require
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines import _models
 from assay.engines._order import in_order
@@ -31,7 +31,7 @@ class Vllm:
     revision: str = ""  # of a hub model: branch, tag or commit
     tensor_parallel_size: int = 1  # GPUs that share the model
     context: int = 4096  # tokens of prompt and answer together
-    memory: float = 0.9  # (0, 1], share of a GPU's memory that vLLM takes
+    memory: float = 0.9  # (0, 1], share of a GPU's memory that vLLM takes, or of a CPU's; it must be free
     dtype: str = "auto"  # auto, float32, bfloat16, float16
     seeded: bool = False
     logprobs: bool = False  # keep the log-probability of each token
@@ -54,6 +54,7 @@ class Vllm:
 
         Raises:
             PlanError: the model has no chat template, or the extra `vllm` is missing.
+            EngineError: vLLM cannot start; its own log says why.
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
@@ -103,14 +104,18 @@ class Vllm:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         vllm = require("vllm", extra="vllm")
-        return vllm.LLM(
-            model=str(_models.checkpoint(self.model, self.revision)),
-            tensor_parallel_size=self.tensor_parallel_size,
-            dtype=self.dtype,
-            max_model_len=self.context,
-            gpu_memory_utilization=self.memory,
-            enable_prefix_caching=True,
-        )
+        try:
+            return vllm.LLM(
+                model=str(_models.checkpoint(self.model, self.revision)),
+                tensor_parallel_size=self.tensor_parallel_size,
+                dtype=self.dtype,
+                max_model_len=self.context,
+                gpu_memory_utilization=self.memory,
+                enable_prefix_caching=True,
+            )
+        except (RuntimeError, ValueError) as error:
+            words = " ".join(str(error).split())[:300]
+            raise EngineError(f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}") from error
 
     def _prompt(self, request: Request) -> list[int]:
         messages = [message._asdict() for message in request.messages]
