@@ -126,7 +126,7 @@ class Openai:
         asked = ((request, i) for request in requests if not servers.lost for i in request.samples if not servers.lost)
         try:
             yield from as_they_come(lambda ask: self._attempt(servers, policy, *ask), asked, size=servers.size, tick_s=TICK_S)
-        except GeneratorExit:
+        except (GeneratorExit, EngineError, PlanError):
             self.close()
             raise
         if servers.lost:
