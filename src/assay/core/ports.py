@@ -1,6 +1,6 @@
 """What one room asks of another: structural types, met without inheritance."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -39,6 +39,27 @@ class Engine(Protocol):
         """The prompt exactly as the model reads it."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """An engine whose samples need not wait for each other: a long answer holds up nobody's commit."""
+
+    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """Every sample once, in tuples of what has arrived since the last; an empty one comes about every second, so that the caller is heard.
+
+        Requests are taken as there is room for them. When they end, those in flight are finished: cutting them off would keep the short
+        answers, which are more often right, and so bias every rate. Only closing the iterator abandons them.
+        """
+
+
+@runtime_checkable
+class Served(Protocol):
+    """An engine whose weights lie behind an address, where they may change."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What is served there now: the model's root and its greedy answers to fixed prompts."""
 
 
 @runtime_checkable

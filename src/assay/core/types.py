@@ -153,6 +153,7 @@ class Rollout:
     group: str | None = None  # GRPO group
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
+    fault: str = ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
 
     @classmethod
     def of(
@@ -168,6 +169,7 @@ class Rollout:
         prompt_tokens: int = 0,
         seed: int | None = None,
         logprobs: tuple[float, ...] | None = None,
+        fault: str = "",
     ) -> "Rollout":
         """The rollout of one sample of a request, keyed by problem, policy revision, sampler and sample index."""
         key = rollout_id(request.problem_id, policy.revision, request.sampler.id, sample)
@@ -186,6 +188,7 @@ class Rollout:
             prompt_tokens=prompt_tokens,
             engine=engine,
             logprobs=logprobs,
+            fault=fault,
         )
 
 

@@ -1,20 +1,25 @@
 """Evidence for scorers: stored attempts first, new ones only for what is missing, each paid for once.
 
 Samples are exchangeable: want n, have m, draw n - m. Rollouts, texts and verdicts of a wave are one commit, so a killed process loses at most
-the wave in flight. Stored rollouts that lack a verdict of the present label or verifier version are judged again, free of tokens.
+the wave in flight. From an engine that streams, samples are committed as they arrive, so a long answer holds up nobody. A sample that failed
+(a dead server, a broken connection) is no evidence: it is counted and told, never stored, and the next run draws it. Stored rollouts that
+lack a verdict of the present label or verifier version are judged again, free of tokens.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from assay.core.errors import Stopped
+from assay.core.errors import EngineError, Stopped
 from assay.core.identity import canonical, content_id
-from assay.core.ports import Ticker
+from assay.core.ports import Streaming, Ticker
 from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Verdict, rollout_id
+from assay.pipelines import served
 from assay.pipelines.job import Job
 
+COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
 Samples = dict[int, Outcome | None]  # sample index -> outcome; None = stored but not judged by the present verifier
 
 STORED = """
@@ -35,6 +40,7 @@ class Attempts:
         self.sampler: Sampler = job.plan.policy.sampler
         self.policy = job.engine.policy
         self.stopped = ""  # the limit that was reached, as words
+        self.failed = 0  # samples that the engine could not bring in this run
         self._samples = self._stored()
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
@@ -54,6 +60,11 @@ class Attempts:
         if missing and not self.stopped:
             self._generate(missing)
         return {id_: self._counts(id_) for id_ in wanted}
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether another run may find more evidence."""
+        return bool(self.stopped or self.failed)
 
     def _stored(self) -> dict[str, Samples]:
         samples: dict[str, Samples] = {id_: {} for id_ in self.problems}
@@ -81,48 +92,82 @@ class Attempts:
         self.job.lake.append({"verdicts": [asdict(verdict) for verdict in verdicts]}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
-        self.job.lake.append({"samplers": [{"id": self.sampler.id, "settings": settings_of(self.sampler)}]}, run=self.job.run)
+        settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
+        self.job.lake.append({"samplers": [settings], "policies": served.row(self.job)}, run=self.job.run)
         requests = [self.request(id_, samples) for id_, samples in missing.items()]
         if "prompt" not in self.job.warned:
             self.job.warned.add("prompt")
             self.job.narrator.say(f"the first prompt, as the model reads it:\n{self.job.engine.show(requests[0])}")
-        total = sum(len(request.samples) for request in requests)
-        wave: list[Rollout] = []
-        with self.job.narrator.track("attempts", total) as bar:
-            for rollouts in self._until_stopped(requests, bar):
-                wave.extend(rollouts)
-                if len({rollout.problem_id for rollout in wave}) >= self.job.plan.score.wave:
-                    self._commit(wave)
-                    wave = []
-            self._commit(wave)
+        streaming = isinstance(self.job.engine, Streaming)
+        with self.job.narrator.track("attempts", sum(len(request.samples) for request in requests)) as bar:
+            found = self._streamed(requests) if streaming else self._one_by_one(requests)
+            self._in_waves(self._metered(found, bar), most=max(len(request.samples) for request in requests) if streaming else 0)
         if self.job.stop():
             raise Stopped("asked to stop; the attempts that had arrived are committed")
 
-    def _until_stopped(self, requests: Sequence[Request], bar: Ticker) -> Iterator[tuple[Rollout, ...]]:
-        """The engine's rollouts, problem by problem, until a stop or a limit; time inside the engine is metered."""
-        meter, answers = self.job.meter, iter(self.job.engine.generate(requests))
-        while not self.job.stop():
-            if limit := self.job.limit_reached():
-                self.stopped = limit
-                self.job.narrator.warn(f"{limit}; going on with the evidence so far")
-                return
-            began = time.monotonic()
-            rollouts = next(answers, None)
-            meter.engine_s += time.monotonic() - began
-            if rollouts is None:
-                return
-            meter.tokens += sum(rollout.tokens for rollout in rollouts)
-            meter.samples += len(rollouts)
-            bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
+    def _in_waves(self, found: Iterator[list[Rollout]], *, most: int) -> None:
+        """Commits wave by wave: `score.wave` problems, or as many samples as these have at `most` where samples arrive one by one."""
+        wave: list[Rollout] = []
+        size, since = self.job.plan.score.wave, time.monotonic()
+        try:
+            for rollouts in found:
+                wave.extend(rollouts)
+                whole = len(wave) >= size * most if most else len({rollout.problem_id for rollout in wave}) >= size
+                if whole or time.monotonic() - since > COMMIT_S:
+                    self._commit(wave)
+                    wave, since = [], time.monotonic()
+        except EngineError:
+            self._commit(wave)
+            raise
+        self._commit(wave)
+
+    def _one_by_one(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
+        """The engine's rollouts, problem by problem, until a limit."""
+        for rollouts in self.job.engine.generate(requests):
             yield rollouts
+            if self._limited():
+                return
+
+    def _streamed(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
+        """The engine's rollouts as they arrive. At a limit no new problem begins, and what is in flight is finished: cut, it would bias the rates."""
+        engine = self.job.engine
+        assert isinstance(engine, Streaming)
+        yield from engine.arrivals(request for request in requests if not (self.stopped or self._limited()))
+
+    def _limited(self) -> bool:
+        if limit := self.job.limit_reached():
+            self.stopped = limit
+            self.job.narrator.warn(f"{limit}; going on with the evidence so far")
+        return bool(self.stopped)
+
+    def _metered(self, found: Generator[tuple[Rollout, ...], None, None], bar: Ticker) -> Iterator[list[Rollout]]:
+        """What was found until a stop, without what failed; time inside the engine is metered."""
+        meter, failed = self.job.meter, list[str]()
+        with closing(found):
+            while not (self.job.stop() or (not meter.samples and self._limited())):
+                began = time.monotonic()
+                rollouts = next(found, None)
+                meter.engine_s += time.monotonic() - began
+                if rollouts is None:
+                    break
+                failed += [rollout.fault for rollout in rollouts if rollout.fault]
+                kept = [rollout for rollout in rollouts if not rollout.fault]
+                meter.tokens += sum(rollout.tokens for rollout in kept)
+                meter.samples += len(kept)
+                bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
+                yield kept
+        if failed:
+            self.failed += len(failed)
+            self.job.narrator.warn(f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}")
 
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """One problem's missing samples, rendered."""
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.job.plan.seed)
 
     def _commit(self, wave: Sequence[Rollout]) -> None:
-        if wave:
-            commit(self.job, wave, self._judge(wave))
+        ordered = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))
+        if ordered:
+            commit(self.job, ordered, self._judge(ordered))
 
     def _judge(self, rollouts: Sequence[Rollout]) -> list[Verdict]:
         cases = [Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
@@ -149,12 +194,12 @@ def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -
 def rollout_row(rollout: Rollout) -> dict[str, Any]:
     """A rollout without its text."""
     row = asdict(rollout)
-    return {name: value for name, value in row.items() if name not in ("text", "logprobs")}
+    return {name: value for name, value in row.items() if name not in ("text", "logprobs", "fault")}
 
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """A row of `rollouts` joined with its text as the noun."""
-    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name != "logprobs"})
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault")})
 
 
 def storable(text: str) -> str:

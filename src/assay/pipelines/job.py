@@ -12,7 +12,7 @@ from typing import Any
 from assay.core import parts
 from assay.core.errors import PlanError
 from assay.core.identity import canonical, content_id
-from assay.core.plan import Plan
+from assay.core.plan import Plan, PolicyPlan
 from assay.core.ports import Engine, Narrator
 from assay.stores.lake import Lake, Rows
 from assay.verifiers._workers import Grader
@@ -73,11 +73,7 @@ class Job:
     @cached_property
     def engine(self) -> Engine:
         """The policy's engine; building it loads no model."""
-        policy = self.plan.policy
-        settings = policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}
-        if policy.revision:
-            settings["revision"] = policy.revision
-        return parts.build("engine", policy.engine, settings)  # type: ignore[no-any-return]
+        return engine_of(self.plan.policy)
 
     @cached_property
     def judge(self) -> Grader:
@@ -153,6 +149,18 @@ class Job:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def engine_of(policy: PolicyPlan) -> Engine:
+    """The engine that a plan's `[policy]` names; building it loads no model.
+
+    Raises:
+        PlanError: an unknown engine or setting.
+    """
+    settings = policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}
+    if policy.revision:
+        settings["revision"] = policy.revision
+    return parts.build("engine", policy.engine, settings)  # type: ignore[no-any-return]
 
 
 def versions() -> dict[str, str]:

@@ -43,7 +43,7 @@ def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
     rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
     detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples}
-    outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=bool(attempts.stopped))
+    outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished)
     return job.finish(outcome, {"scores": rows})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from assay.core.errors import PlanError
-from assay.pipelines import arrange, clean, embed, ingest, score, select, split
+from assay.pipelines import arrange, clean, embed, ingest, score, select, served, split
 from assay.pipelines.job import Job, Outcome, Work
 
 STAGES: dict[str, ModuleType] = {
@@ -59,11 +59,12 @@ def preflight(job: Job, upto: str) -> None:
     """Finds what can be wrong with files, model and settings before anything is written.
 
     Raises:
-        PlanError: a missing file, an unknown part or key, a model that is not there.
+        PlanError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was.
     """
     ingest.work(job)
     if upto not in ("ingest", "clean", "split"):
         _ = job.engine.policy
+        served.same_as_stored(job)
 
 
 def _do(job: Job, work: Work) -> Outcome:

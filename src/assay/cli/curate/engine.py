@@ -1,0 +1,72 @@
+"""`curate engine serve`: a local engine behind an OpenAI-compatible address."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.narrator import Voice
+from assay.cli.runner import Sets, exits
+from assay.core.errors import PlanError
+from assay.core.parts import build
+from assay.core.plan import read_plan
+
+Where = Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose [policy] is served.", show_default=False)]
+Name = Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ...")]
+Model = Annotated[str, typer.Option("--model", metavar="M", help="Its model.", show_default=False)]
+Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in: give a key then.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
+Key = Annotated[str, typer.Option("--key-env", metavar="VARIABLE", help="Environment variable with the key that clients must send.")]
+Slots = Annotated[int, typer.Option("--slots", min=1, help="Samples at once that clients are told to send.")]
+
+app = typer.Typer(help="Engines beside the walk.", no_args_is_help=True)
+
+
+@app.callback()
+def _engine() -> None:
+    """Engines beside the walk."""
+
+
+@app.command()
+def serve(
+    plan: Where = None,
+    engine: Name = "llamacpp",
+    model: Model = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    key_env: Key = "",
+    slots: Slots = 64,
+    sets: Sets = [],
+) -> None:
+    """Serve a local engine: /v1/models, /v1/chat/completions (streams, n choices) and /tokenize, until interrupted."""
+    voice = Voice()
+    with exits(voice):
+        from assay.engines._serving import Service
+
+        key = os.environ.get(key_env, "")
+        if key_env and not key:
+            raise PlanError(f"the environment variable {key_env} of --key-env is not set")
+        built = _of_plan(plan, sets) if plan else _named(engine, model, sets)
+        service = Service(built, host, port, key, slots)
+        voice.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
+        try:
+            service.serve()
+        finally:
+            service.desk.close()
+
+
+def _of_plan(plan: Path, sets: list[str]) -> Any:
+    from assay.pipelines.job import engine_of
+
+    return engine_of(read_plan(plan, sets).policy)
+
+
+def _named(engine: str, model: str, sets: list[str]) -> Any:
+    """An engine by name; `--set key=value` are its settings here."""
+    try:
+        settings = {name.strip(): tomllib.loads(f"value = {text}")["value"] for name, _, text in (each.partition("=") for each in sets)}
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"--set: {error}") from error
+    return build("engine", engine, {**({"model": model} if model else {}), **settings})
