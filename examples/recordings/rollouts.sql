@@ -5,4 +5,5 @@ JOIN texts t USING (id)
 JOIN verdicts v ON v.rollout_id = r.id
 JOIN labels l ON l.id = v.label_id
 JOIN problems p ON p.id = r.problem_id
+WHERE v.verifier = 'numeric'
 ORDER BY r.problem_id, r.sample
