@@ -130,6 +130,11 @@ def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, plan: Path) -> No
     assert pq.read_table(pa.BufferReader(data)).num_rows == 3
 
 
+def test_sql_shows_two_columns_of_one_name(assay: Run, plan: Path) -> None:
+    assay("curate", "ingest", plan)
+    assert "7   8" in assay("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake").stdout
+
+
 @pytest.mark.parametrize("query", ["COPY problems TO 'x.csv'", "INSTALL httpfs", "SELECT * FROM read_text('/etc/hostname')", "DROP VIEW problems"])
 def test_sql_only_answers(assay: Run, plan: Path, query: str) -> None:
     assay("curate", "ingest", plan)

@@ -37,6 +37,7 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
             return
         rows = [(extra, _state(modules), f"pip install '{DISTRIBUTION}[{extra}]'") for extra, modules in EXTRAS.items()]
         models = [(name, _models.state(name), "assay doctor --install-model") for name in _models.CATALOGUE]
+        models += [(name, "bundled", "the package itself") for name in _models.BUNDLED]
         page().print(table("extras and models", ("what", "state", "brought by"), rows + models))
 
 

@@ -1,7 +1,8 @@
 """The nouns. Frozen, slotted, and each number says its unit and which way it turns."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -103,7 +104,7 @@ class Sampler:
     @property
     def id(self) -> str:
         """Content hash of every field: what changes what a rollout means changes the key."""
-        return content_id("sampler", *asdict(self).values())
+        return _sampler_id(self)
 
     def render(self, problem: Problem) -> tuple[Message, ...]:
         """The chat that the policy sees: system, few-shot turns, and the problem with its last user turn templated."""
@@ -115,6 +116,12 @@ class Sampler:
 
     def _wrap(self, prompt: str) -> str:
         return self.template.replace("{prompt}", prompt)  # not str.format: prompts are full of braces
+
+
+@lru_cache(maxsize=1024)
+def _sampler_id(sampler: Sampler) -> str:
+    """Kept, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
+    return content_id("sampler", *asdict(sampler).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +262,7 @@ class Counts:
     def plus(self, outcome: Outcome) -> "Counts":
         """The counts after one more outcome."""
         name = {"unparsable": "wrong", "verifier_error": "error"}.get(outcome, outcome)
-        values = asdict(self)
-        values[name] += 1
-        return Counts(**values)
+        return replace(self, **{name: getattr(self, name) + 1})
 
 
 @dataclass(frozen=True, slots=True)

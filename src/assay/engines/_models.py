@@ -1,7 +1,7 @@
 """Models by name: what a name stands for, where its files lie, and which weights they are.
 
-A name is one of the catalogue (`smollm2-135m-instruct`), a `.gguf` file, a folder with a transformers checkpoint, or a hub id
-`owner/name`. Nothing here loads a model except `checkpoint`, and that only once in a machine's life.
+A name is one of the catalogue (`smollm2-135m-instruct`, `tiny-arithmetic`), a `.gguf` file, a folder with a transformers checkpoint,
+or a hub id `owner/name`. Nothing here loads a model except `checkpoint`, and that only once in a machine's life.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 
 from assay.core.errors import EngineError, PlanError, nearest, require
@@ -62,6 +63,10 @@ CATALOGUE = {
 }
 
 
+BUNDLED = {"tiny-arithmetic": "tiny_model"}  # checkpoints in a folder of the package's own data: always there, for engine 'transformers'
+NAMES = (*CATALOGUE, *BUNDLED)
+
+
 def cache() -> Path:
     """The folder of everything that can be made again: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay."""
     if own := os.environ.get("ASSAY_CACHE"):
@@ -81,7 +86,7 @@ def revision(model: str, hub_revision: str = "") -> Policy:
     """
     if model in CATALOGUE:
         return Policy(model, CATALOGUE[model].sha256[:REVISION_CHARS])
-    path = Path(model).expanduser()
+    path = _place(model)
     if path.is_file() and path.suffix == ".gguf":
         return Policy(model, _file_identity(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)[:REVISION_CHARS])
     if path.is_dir():
@@ -99,7 +104,7 @@ def gguf(model: str) -> Path:
     """
     if model in CATALOGUE:
         return _installed(model)
-    path = Path(model).expanduser()
+    path = _place(model)
     if path.is_file() and path.suffix == ".gguf":
         return path
     if path.is_dir() or HUB_ID.match(model):
@@ -118,7 +123,7 @@ def checkpoint(model: str, hub_revision: str = "") -> Path:
     if model in CATALOGUE:
         target = _installed(model).parent / "checkpoint"
         return target if target.is_dir() else _dequantise(_installed(model), target)
-    path = Path(model).expanduser()
+    path = _place(model)
     if path.is_dir():
         _weights(path)
         return path
@@ -137,7 +142,7 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:
-        raise PlanError(f"model {model!r} comes in no package; {nearest(model, CATALOGUE)}")
+        raise PlanError(f"model {model!r} comes in no package; {nearest(model, NAMES)}")
     packaged, target = CATALOGUE[model], _home(model)
     if target.is_dir():
         return target / Path(packaged.member).name
@@ -195,6 +200,11 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _place(model: str) -> Path:
+    """The file or folder that a name stands for, whether it exists or not."""
+    return Path(str(files("assay") / "data" / BUNDLED[model])) if model in BUNDLED else Path(model).expanduser()
+
+
 def _home(model: str) -> Path:
     return cache() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
 
@@ -207,7 +217,7 @@ def _installed(model: str) -> Path:
 
 
 def _unknown(model: str) -> PlanError:
-    return PlanError(f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, CATALOGUE)}")
+    return PlanError(f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, NAMES)}")
 
 
 def _download(requirement: str, folder: Path, pip_flags: Sequence[str]) -> Path:
@@ -320,4 +330,4 @@ def _snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
 
 def _unreachable(model: str, error: Exception) -> PlanError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return PlanError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, CATALOGUE)}")
+    return PlanError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, NAMES)}")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from assay.core.types import Policy, Request, Rollout
 
 NEEDED = ("problem_id", "sample", "text", "tokens", "finish", "policy", "policy_name")
 OPTIONAL = ("seed", "prompt_tokens")
+BUNDLED = "package:"
 
 Key = tuple[str, str, int]  # sampler id ("" where the recording has none), problem id, sample
 
@@ -25,7 +27,7 @@ class Replay:
     The seed is the recorded one, or -1.
     """
 
-    path: str
+    path: str  # a file or a folder of them; "package:recordings/NAME.parquet" is one that the package bundles
     model: str = ""  # policy_name of the rows to use; "" = the only one
     revision: str = ""  # policy of the rows to use; "" = the only one
     delay_s: float = 0.0  # a request
@@ -97,6 +99,11 @@ class Replay:
             )
         return tuple(_rollout(request, self._rows[key], policy) for key in keys)
 
+    @property
+    def _place(self) -> Path:
+        bundled = Path(str(files("assay") / "data" / self.path.removeprefix(BUNDLED)))
+        return bundled if self.path.startswith(BUNDLED) else Path(self.path)
+
     def _columns(self) -> list[str]:
         return list(self._read(None).column_names)
 
@@ -107,9 +114,9 @@ class Replay:
 
         try:
             if columns is None:
-                first = next(iter(sorted(Path(self.path).rglob("*.parquet"))), Path(self.path))
+                first = next(iter(sorted(self._place.rglob("*.parquet"))), self._place)
                 return parquet.read_schema(first).empty_table()
-            return parquet.read_table(self.path, columns=list(columns))
+            return parquet.read_table(self._place, columns=list(columns))
         except (OSError, ArrowException) as error:
             raise PlanError(f"recording {self.path!r} cannot be read: {str(error).splitlines()[0]}") from error
 

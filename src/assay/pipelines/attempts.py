@@ -20,6 +20,8 @@ from assay.pipelines import served
 from assay.pipelines.job import Job
 
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
+ROLLOUT = tuple(name for name in Rollout.__slots__ if name not in ("text", "logprobs", "fault"))
+VERDICT = tuple(Verdict.__slots__)
 Samples = dict[int, Outcome | None]  # sample index -> outcome; None = stored but not judged by the present verifier
 
 STORED = """
@@ -89,7 +91,7 @@ class Attempts:
             "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[]))", [sorted(ids)]
         )
         verdicts = self._judge([from_row(row) for row in rows])
-        self.job.lake.append({"verdicts": [asdict(verdict) for verdict in verdicts]}, run=self.job.run)
+        self.job.lake.append({"verdicts": [verdict_row(verdict) for verdict in verdicts]}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
@@ -187,14 +189,17 @@ def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -
     """Rollouts, their texts and their verdicts, all or none."""
     rows = [rollout_row(rollout) for rollout in rollouts]
     texts = [{"id": rollout.id, "text": storable(rollout.text), "logprobs": rollout.logprobs} for rollout in rollouts]
-    verdict_rows = [{**asdict(verdict), "extracted": storable(verdict.extracted)} for verdict in verdicts]
-    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": verdict_rows}, run=job.run)
+    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": [verdict_row(verdict) for verdict in verdicts]}, run=job.run)
 
 
 def rollout_row(rollout: Rollout) -> dict[str, Any]:
     """A rollout without its text."""
-    row = asdict(rollout)
-    return {name: value for name, value in row.items() if name not in ("text", "logprobs", "fault")}
+    return {name: getattr(rollout, name) for name in ROLLOUT}
+
+
+def verdict_row(verdict: Verdict) -> dict[str, Any]:
+    """A verdict whose answer Parquet can hold."""
+    return {**{name: getattr(verdict, name) for name in VERDICT}, "extracted": storable(verdict.extracted)}
 
 
 def from_row(row: Mapping[str, Any]) -> Rollout:

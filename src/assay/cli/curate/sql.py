@@ -33,7 +33,7 @@ def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE
         with Lake(lake, create=False) as opened:
             answer = opened.ask(query)
         if shape is Format.TABLE:
-            rows = [tuple(row.values()) for row in answer.to_pylist()]
+            rows = list(zip(*(each.to_pylist() for each in answer.columns)))  # by place: two columns may share a name
             console = page()
             console.print(table("", answer.column_names, rows), f"{len(rows)} rows", sep="\n")
         elif shape is Format.JSON:

@@ -1,0 +1,74 @@
+"""The bundled model: it is there, it is what its card says, and it is one policy wherever it is read."""
+
+import json
+from collections import defaultdict
+from importlib.resources import files
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.types import Problem, Request, Sampler
+from assay.engines import _models
+from assay.engines.transformers import Transformers
+
+NAME = "tiny-arithmetic"
+HOW = Sampler(temperature=1.0, max_tokens=8)
+CARD = {1: 0.98, 2: 0.64, 3: 0.02}  # mean pass rates by digits, as in docs/models.md
+
+
+def ask(question: str, n: int = 16) -> Request:
+    problem = Problem.of(question)
+    return Request(problem.id, HOW.render(problem), HOW, tuple(range(1000, 1000 + n)), 5)  # samples that no recording holds
+
+
+def problems() -> list[dict[str, object]]:
+    return [json.loads(line) for line in (files("assay") / "data/recordings/tiny_problems.jsonl").read_text().splitlines()]
+
+
+def test_it_is_a_checkpoint_under_5_megabytes_that_needs_no_installation(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
+    folder = _models.checkpoint(NAME)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 5e6
+    assert _models.revision(NAME).revision == _models.revision(str(folder)).revision
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_engine_is_told_who_reads_it():
+    with pytest.raises(PlanError, match=r"'tiny-arithmetic' is no \.gguf file.*'transformers' reads"):
+        _models.gguf(NAME)
+    with pytest.raises(PlanError, match="nearest: 'tiny-arithmetic'"):
+        _models.checkpoint("tiny-arithmetics")
+
+
+def test_any_reader_loads_it_as_float32():
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(_models.checkpoint(NAME))
+    assert model.dtype == torch.float32
+    assert 500_000 < sum(each.numel() for each in model.parameters()) < 2_000_000
+
+
+def test_the_chat_template_opens_each_turn_once():
+    shots = Sampler(shots=(("1+1=", "2"),))
+    problem = Problem.of("3+4=")
+    engine = Transformers(NAME)
+    assert engine.show(Request(problem.id, shots.render(problem), shots, (0,), 0)) == "<user>1+1=<assistant>2<end><user>3+4=<assistant>"
+    assert engine.count_tokens(ask("3+4=")) == 6
+
+
+def test_every_ascii_text_and_line_break_survives_the_tokenizer():
+    text = "What is (3 + 4)?\n~{|}" + "".join(map(chr, range(32, 127)))
+    assert Transformers(NAME).show(ask(text)) == f"<user>{text}<assistant>"
+
+
+def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
+    """Every sixth problem of the recording, 16 new samples each; the card's mean lies in a wide interval around what is found."""
+    right: dict[object, list[bool]] = defaultdict(list)
+    rows = problems()[::6]
+    for row, rollouts in zip(rows, Transformers(NAME, batch_size=128).generate([ask(str(row["prompt"])) for row in rows]), strict=True):
+        assert {rollout.finish for rollout in rollouts} <= {"stop", "length"}
+        right[row["digits"]] += [rollout.text == row["answer"] for rollout in rollouts]
+    for digits, mean in CARD.items():
+        solved = sum(right[digits]) / len(right[digits])
+        assert abs(solved - mean) < 0.12, f"{digits} digits: {solved:.3f} against the card's {mean}"
