@@ -59,6 +59,7 @@ class Grader:
             PlanError: as `judge`.
         """
         with self._lock:
+            self.version(verifier)
             crew = self._workers.setdefault(verifier, [])
             crew += [Worker(verifier, self.limit_s, self.memory) for _ in range(self.size - len(crew))]
             while not all(worker.free for worker in crew):
@@ -98,12 +99,12 @@ class Grader:
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)
         for verifier in dict.fromkeys(verifiers):
-            glance, version = self._glance(verifier, verb), self.version(verifier)
+            glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
             waiting: dict[bytes, list[int]] = {}
             for index in (i for i, each in enumerate(verifiers) if each == verifier):
                 found[index] = glance(rows[index])
                 if found[index] is None:
-                    waiting.setdefault(_key(verb, version, rows[index]), []).append(index)
+                    waiting.setdefault(_key(verb, version, rows[index], essence), []).append(index)
             self._ask(verifier, verb, {key: rows[places[0]] for key, places in waiting.items() if key not in self._cache})
             for key, places in waiting.items():
                 for index in places:
@@ -119,6 +120,11 @@ class Grader:
             return getattr(part, verb)  # type: ignore[no-any-return]
         glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[verb], None)
         return glance or (lambda row: None)
+
+    def _essence(self, verifier: str, verb: str) -> Callable[[Case], str | None]:
+        """The part of a case's text on which its verdict depends, where the verifier can tell."""
+        part = None if verifier.startswith("python:") or verb != "judge" else self._part(verifier)
+        return getattr(part, "essence", None) or (lambda case: None)
 
     def _part(self, verifier: str) -> Any:
         if verifier not in self._parts:
@@ -171,11 +177,13 @@ def _slim(row: Any) -> Any:
     return replace(row, rollout=replace(row.rollout, logprobs=None))
 
 
-def _key(verb: str, version: str, row: Any) -> bytes:
+def _key(verb: str, version: str, row: Any, essence: Callable[[Case], str | None]) -> bytes:
     """What an answer depends on, hashed: texts are long and may hold anything."""
     label = row if isinstance(row, Label) else row.label
     parts = [verb, label.verifier, version, label.answer]
-    if not isinstance(row, Label):
+    if not isinstance(row, Label) and (said := essence(row)) is not None:
+        parts += [said, row.rollout.finish]
+    elif not isinstance(row, Label):
         parts += [row.rollout.text, row.rollout.finish, row.problem.id, row.problem.metadata, row.problem.source]
     digest = blake2b(digest_size=16)
     for part in parts:
