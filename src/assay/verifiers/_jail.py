@@ -35,6 +35,7 @@ def main() -> None:
         if child:
             os._exit(_watch(child, given["processes"], given["cpu_s"]))
         libc.prctl(PDEATHSIG, signal.SIGKILL)
+        os.nice(5)  # the one who watches comes first, whatever the program starts
     os.chdir(given["folder"])
     _landlock(libc, given["folder"])
     _limit(given)

@@ -46,7 +46,7 @@ class Code:
     limit_s: float = 60.0  # of one case, all tests
     memory_mb: int = 1024  # address space of one process
     file_mb: int = 8  # of one file, standard output included
-    processes: int = 32
+    processes: int = 16
     packages: bool = False  # True: the program may import what is installed here
     sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = a subprocess here
 

@@ -170,14 +170,19 @@ def _gold(answer: str) -> list[Any]:
 
 def _parse(text: str) -> list[Any]:
     """Math-Verify's readings of a text: expressions first, the string that they came from last."""
+    return list(_readings(text))
+
+
+@lru_cache(2048)  # reading is nine tenths of the symbolic path, and a gold has many attempts
+def _readings(text: str) -> tuple[Any, ...]:
     from math_verify import parse
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time-outs are off
     spelled = _CONSTANT.sub(lambda match: f"{{{match.group(1) or match.group(2)}}}", text)
     readings: list[Any] = parse(spelled, parsing_timeout=None)
     if balanced(spelled) and readings and isinstance(readings[-1], str) and not balanced(readings[-1]):
-        return [tidy(text)]  # a part of the answer was lost: only its characters can be compared
-    return readings
+        return (tidy(text),)  # a part of the answer was lost: only its characters can be compared
+    return tuple(readings)
 
 
 def _equal(gold: list[Any], answers: list[Any]) -> bool:
