@@ -1,5 +1,8 @@
 """Grading recorded answers: a Grader with 2 workers beside Math-Verify called directly in 2 processes, cold caches, imports done on both sides.
 
+Also beside TRL's `accuracy_reward` and Math-Verify's metric as verl's scorer configures it, in as many processes; the symbolic path alone on
+distinct pairs; and answers of 60 kB. Counts a path (cache, exact, symbolic, killed) and by stratum of the gold answer are printed.
+
 The answers are GSM8K's four published models (5,276) and 800 graded answers to MATH problems. Agreement is counted against Math-Verify
 and against the published verdicts; each disagreement is printed. Data: `gsm8k/example_model_solutions.jsonl` and
 `rollouts/math_cot_100.jsonl` under --data or ASSAY_DATA.
@@ -10,13 +13,17 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
+from assay.verifiers._numbers import number, tidy
 from assay.verifiers._workers import Grader
+from assay.verifiers.math import Math
 from benchmarks.claims import Claim, publish
 
 GSM8K, MATH = Path("gsm8k/example_model_solutions.jsonl"), Path("rollouts/math_cot_100.jsonl")
@@ -44,12 +51,14 @@ def main() -> None:
     sets = {"GSM8K": gsm8k(given.data / GSM8K), "MATH": maths(given.data / MATH)}
     full = sum(len(pairs) for pairs in sets.values())
     measured = {name: measure(name, pairs[::step]) for name, pairs in sets.items()}
-    n, ours, direct, apart, odd = (sum(column) for column in zip(*measured.values(), strict=True))
+    n, ours, direct, apart, odd, trl, verl = (sum(column) for column in zip(*measured.values(), strict=True))
     rows = [("GSM8K and MATH", n, ours, direct, 20.0), ("MATH", measured["MATH"][0], measured["MATH"][1], measured["MATH"][2], 2.0)]
     claims = [speed(name, count, fast, slow, bar, full) for name, count, fast, slow, bar in rows]
     claims.append(Claim("verdicts that differ from Math-Verify's", apart, 0, float(apart), "<= 0", apart == 0, "answers", n, full))
     claims.append(Claim("verdicts that differ from the published ones", odd, 0, float(odd), "<= 2", odd <= 2, "answers", n, full))
-    publish("grading", claims)
+    for name, peer in (("TRL's accuracy_reward", trl), ("Math-Verify's metric as verl calls it", verl)):
+        claims.append(Claim(f"grading GSM8K and MATH beside {name}", n / ours, n / peer, peer / ours, "(told)", True, "pairs/s", n, full))
+    publish("grading", [*claims, symbolic(given.quick, 1), symbolic(given.quick, 8), long_answers(sets["MATH"])])
 
 
 def speed(name: str, n: int, ours_s: float, direct_s: float, bar: float, full: int) -> Claim:
@@ -58,10 +67,13 @@ def speed(name: str, n: int, ours_s: float, direct_s: float, bar: float, full: i
     return Claim(f"grading {name}, {n} answers", n / ours_s, n / direct_s, ratio, f">= {bar:g}", ratio >= bar, "pairs/s", n, full)
 
 
-def measure(name: str, pairs: list[Pair]) -> tuple[int, float, float, int, int]:
-    """(pairs, our seconds, Math-Verify's seconds, verdicts that differ from Math-Verify's, from the published ones)."""
+def measure(name: str, pairs: list[Pair]) -> tuple[int, float, float, int, int, float, float]:
+    """(pairs, our seconds, Math-Verify's seconds, verdicts that differ from Math-Verify's, from the published ones, TRL's, verl's seconds)."""
     verdicts, ours_s = by_grader(pairs)
-    direct, direct_s = by_math_verify(pairs)
+    direct, direct_s = in_processes(verify_directly, pairs)
+    _, trl_s = in_processes(as_trl, pairs)
+    _, verl_s = in_processes(as_verl, pairs)
+    tell(pairs, verdicts)
     right = [verdict.outcome == "correct" for verdict in verdicts]
     print(f"{name}: {dict(Counter(f'{v.outcome}, {v.reason}' for v in verdicts))}")
     for pair, verdict, ours, theirs in zip(pairs, verdicts, right, direct, strict=True):
@@ -69,7 +81,7 @@ def measure(name: str, pairs: list[Pair]) -> tuple[int, float, float, int, int]:
             print(f"  gold {pair.gold!r}, read {verdict.extracted[:60]!r}: ours {ours}, Math-Verify {theirs}, published {pair.published}")
     apart = sum(ours != theirs for ours, theirs in zip(right, direct, strict=True))
     odd = sum(ours != pair.published for ours, pair in zip(right, pairs, strict=True))
-    return len(pairs), ours_s, direct_s, apart, odd
+    return len(pairs), ours_s, direct_s, apart, odd, trl_s, verl_s
 
 
 def by_grader(pairs: list[Pair]) -> tuple[list[Verdict], float]:
@@ -81,12 +93,113 @@ def by_grader(pairs: list[Pair]) -> tuple[list[Verdict], float]:
         return grader.judge(cases), time.perf_counter() - began
 
 
-def by_math_verify(pairs: list[Pair]) -> tuple[list[bool], float]:
-    """Verdicts and seconds of Math-Verify itself, in as many processes, after their imports."""
+def tell(pairs: list[Pair], verdicts: list[Verdict]) -> None:
+    """Prints how many pairs took which path, and the share accepted by stratum."""
+    part, paths = Math(), Counter[str]()
+    seen = set[tuple[str, str]]()
+    for case, verdict in zip(map(as_case, pairs), verdicts, strict=True):
+        if verdict.reason.startswith("time limit"):
+            paths["killed"] += 1
+        elif part.glance(case) is not None:
+            paths["exact"] += 1
+        else:
+            key = (case.label.answer, part.essence(case))
+            paths["cache" if key in seen else "symbolic"] += 1
+            seen.add(key)
+    strata: dict[str, list[bool]] = {}
+    for pair, verdict in zip(pairs, verdicts, strict=True):
+        strata.setdefault(stratum(pair.gold), []).append(verdict.outcome == "correct")
+    print(f"  paths: {dict(paths)}; correct by stratum: { {kind: f'{sum(each)}/{len(each)}' for kind, each in sorted(strata.items())} }")
+
+
+def stratum(gold: str) -> str:
+    """What kind of answer a gold answer is.
+
+    >>> [stratum(gold) for gold in ("-1,200", "\\\\frac12", "x+1", "[1,2)", "\\\\begin{pmatrix}1\\\\end{pmatrix}", "east")]
+    ['integer', 'fraction', 'symbolic', 'interval or set', 'matrix', 'text']
+    """
+    bare = tidy(gold)
+    if re.fullmatch(r"[-+]?[0-9,]+", bare):
+        return "integer"
+    if number(gold) is not None:
+        return "fraction"
+    if "matrix" in bare:
+        return "matrix"
+    if re.search(r"\\in\b|\\cup|\\\{|^[\[(].*,.*[\])]$|,", bare):
+        return "interval or set"
+    return "text" if re.search(r"\\text|^[A-Za-z]{2,}", bare) else "symbolic"
+
+
+def in_processes(judge: Callable[[Pair], bool], pairs: list[Pair]) -> tuple[list[bool], float]:
+    """Verdicts and seconds of a peer in as many processes, after their imports."""
     with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
-        pool.map(verify_directly, [Pair("1", "1", True)] * WORKERS * 4, chunksize=1)
+        pool.map(judge, [Pair("1", "1", True)] * WORKERS * 4, chunksize=1)
         began = time.perf_counter()
-        return pool.map(verify_directly, pairs, chunksize=16), time.perf_counter() - began
+        return pool.map(judge, pairs, chunksize=16), time.perf_counter() - began
+
+
+def as_trl(pair: Pair) -> bool:
+    """TRL's reward function."""
+    logging.disable(logging.CRITICAL)
+    from trl.rewards import accuracy_reward
+
+    return accuracy_reward([[{"role": "assistant", "content": pair.text}]], [f"${pair.gold}$"])[0] == 1.0
+
+
+def as_verl(pair: Pair) -> bool:
+    """Math-Verify's metric with the targets that verl's scorer gives it."""
+    from math_verify.metric import math_metric
+    from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
+
+    logging.disable(logging.CRITICAL)
+    metric = math_metric(gold_extraction_target=(LatexExtractionConfig(),), pred_extraction_target=(ExprExtractionConfig(), LatexExtractionConfig()))
+    try:
+        return metric([f"\\boxed{{{pair.gold}}}"], [pair.text])[0] == 1.0
+    except Exception:  # noqa: BLE001  # verl counts whatever is raised as 0
+        return False
+
+
+def symbolic(quick: bool, attempts: int) -> Claim:
+    """The symbolic path alone: distinct pairs that no exact path decides, `attempts` of them to one gold."""
+    count = 200 if quick else 800
+    kinds = (
+        ("x^2+{n}x+1", "{m}+{n}x+x^2"),
+        ("\\frac{{\\sqrt{{{n}}}}}{{2}}", "\\frac{{{m}}}{{2\\sqrt{{{n}}}}}"),
+        ("[{n},\\infty)", "x \\ge {m}"),
+        ("\\{{{n},1\\}}", "\\{{{m},{n}\\}}"),
+    )
+    numbers = range(2, 2 + count // (4 * attempts))
+    pairs = [
+        Pair(gold.format(n=n), f"So \\boxed{{{said.format(n=n, m=m)}}}.", True)
+        for n in numbers
+        for gold, said in kinds
+        for m in range(1, 1 + attempts)
+    ]
+    pairs = [pair for pair in pairs if Math().glance(as_case(pair)) is None]
+    verdicts, ours_s = by_grader(pairs)
+    print(f"symbolic path, {attempts} answers a gold: {dict(Counter(f'{v.outcome}, {v.reason}' for v in verdicts))}")
+    _, direct_s = in_processes(verify_directly, pairs)
+    rate = len(pairs) / ours_s
+    name = f"the symbolic path alone, 2 workers, {attempts} distinct answers a gold"
+    return Claim(name, rate, len(pairs) / direct_s, rate, ">= 250", rate >= 250, "pairs/s", len(pairs), 800)
+
+
+def long_answers(pairs: list[Pair]) -> Claim:
+    """Answers of 60 kB: recorded texts one after the other, the last one's answer at the end. Math-Verify is given a few of them."""
+    texts = [pair.text for pair in pairs]
+    made = []
+    for index in range(80):
+        body = ""
+        while len(body) < 60_000:
+            body += texts[(index * 37 + len(body)) % len(texts)].replace("boxed", "text") + "\n"
+        made.append(Pair(pairs[index].gold, f"{body}\n{pairs[index].text}", pairs[index].published))
+    verdicts, ours_s = by_grader(made)
+    direct, direct_s = in_processes(verify_directly, made[:16])
+    same = sum((verdict.outcome == "correct") == other for verdict, other in zip(verdicts, direct))
+    right = sum((verdict.outcome == "correct") == pair.published for verdict, pair in zip(verdicts, made, strict=True))
+    print(f"60 kB: {same} of {len(direct)} verdicts as Math-Verify's, {right} of {len(made)} as published")
+    ratio = (len(made) / ours_s) / (len(direct) / direct_s)
+    return Claim("answers of 60 kB", len(made) / ours_s, len(direct) / direct_s, ratio, ">= 2", ratio >= 2, "pairs/s", len(made), 80)
 
 
 def verify_directly(pair: Pair) -> bool:

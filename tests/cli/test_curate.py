@@ -189,3 +189,31 @@ def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
     while not met():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
+
+
+def test_regrade_judges_stored_attempts_under_a_new_setting_without_a_token(assay: Run, plan: Path) -> None:
+    numeric = plan.read_text().replace('part = "files"', 'part = "files"\nverifier = "numeric"')
+    plan.write_text(numeric)
+    assay("curate", "run", plan)
+    plan.write_text(numeric + "\n[grade.settings.numeric]\ntolerance = 0.5\n")
+    told = json.loads(assay("curate", "regrade", plan, "--json").stdout)
+    assert (told["judged"], told["left"]) == (64, 0)
+    assert "nothing to regrade" in assay("curate", "regrade", plan).stderr
+
+
+def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, plan: Path) -> None:
+    assay("curate", "run", plan)
+    sheet = plan.parent / "sheet.csv"
+    assert assay("curate", "audit", plan).returncode == 2
+    ran = assay("curate", "audit", plan, "--sheet", sheet, "--sample", 5)
+    assert ran.returncode == 0, ran.stderr
+    with sheet.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with sheet.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "right": "yes" if row["extracted"] == row["gold"] else "no"} for row in rows)
+    ran = assay("curate", "audit", plan, "--marked", sheet)
+    assert ran.returncode == 0, ran.stderr
+    assert "soundness" in ran.stdout
+    assert "corrected" in ran.stdout

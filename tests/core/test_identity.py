@@ -1,5 +1,7 @@
 """Equal content, equal id; anything else, another."""
 
+import hashlib
+
 import pytest
 
 from assay.core.identity import canonical, content_id
@@ -27,3 +29,8 @@ def test_a_number_that_json_cannot_hold_is_refused(value: float) -> None:
 def test_a_lone_surrogate_has_no_id() -> None:
     with pytest.raises(UnicodeEncodeError):
         content_id("\ud800")
+
+
+@pytest.mark.parametrize("parts", [("a", 'q"\\\n\x00\x7f', "é²\u2028", ""), ("a", 1, None, ("b",)), ((),), ()])
+def test_an_id_is_the_hash_of_canonical_json_whichever_way_it_was_written(parts: tuple[object, ...]) -> None:
+    assert content_id(*parts) == hashlib.sha256(canonical(parts).encode()).hexdigest()[:24]

@@ -38,6 +38,10 @@ def judge(case, monkeypatch, value):
         (None, "verifier_error", 0.0),
         (float("nan"), "verifier_error", 0.0),
         ("1", "verifier_error", 0.0),
+        (True, "correct", 1.0),
+        ((0.5, "why"), "wrong", 0.5),
+        ([], "verifier_error", 0.0),
+        ({}, "verifier_error", 0.0),
     ],
 )
 def test_a_score_becomes_a_verdict(case, monkeypatch, value, outcome, reward):
@@ -58,3 +62,31 @@ def test_what_does_not_exist_or_does_not_judge_is_refused():
         source_version("python:no_such_module:reward")
     with pytest.raises(PlanError, match="int"):
         wrap(NAME, 3)
+
+
+def test_the_arguments_are_those_that_verl_gives(case, monkeypatch):
+    monkeypatch.setattr("assay.verifiers._outside.source_version", lambda name: "v")
+    seen = []
+
+    def reward(data_source, solution_str, ground_truth, extra_info=None, **more):
+        seen.append((data_source, solution_str, ground_truth, extra_info, more))
+        return 1.0
+
+    own = {"data_source": "openai/gsm8k", "extra_info": {"index": 3, "split": "train"}}
+    for metadata in (own, {"level": 2}, None):
+        wrap(NAME, reward).judge(case("4", "so 4", verifier=NAME, metadata=metadata))
+    assert seen == [
+        ("openai/gsm8k", "so 4", "4", {"index": 3, "split": "train"}, {}),
+        ("", "so 4", "4", {"level": 2}, {}),
+        ("", "so 4", "4", {}, {}),
+    ]
+
+
+def test_a_coroutine_is_awaited(case, monkeypatch):
+    monkeypatch.setattr("assay.verifiers._outside.source_version", lambda name: "v")
+
+    async def reward(data_source, solution_str, ground_truth, extra_info):
+        return {"score": 1.0, "pred": "4"}
+
+    verdict = wrap(NAME, reward).judge(case("4", "4", verifier=NAME))
+    assert (verdict.outcome, verdict.extracted) == ("correct", "4")

@@ -99,6 +99,23 @@ def test_an_answer_is_worked_out_once_for_equal_pairs(grader, case):
     assert again == first * 2
 
 
+def test_an_answer_is_worked_out_once_whatever_led_to_it(grader, case):
+    texts = [f"{work} \\boxed{{90000001!}}" for work in ("First.", "Then.", "Thus.", "So.", "Hence.", "Now.")]
+    start = time.perf_counter()
+    verdicts = grader.judge([case("q+1", text) for text in texts])
+    assert time.perf_counter() - start < 2.5  # one limit of 1 s, not six
+    assert [v.outcome for v in verdicts] == ["verifier_error"] * 6
+    assert {v.reason for v in verdicts} == {"time limit 1 s"}
+
+
+def test_settings_reach_every_verifier_and_are_part_of_its_version(case):
+    with Grader(settings={"numeric": {"tolerance": 0.5}}) as loose, Grader() as strict:
+        one = case("4", "#### 5", verifier="numeric")
+        assert [each.judge([one])[0].outcome for each in (strict, loose)] == ["wrong", "correct"]
+        assert loose.judge([one])[0].version == loose.version("numeric") != strict.version("numeric")
+        assert loose.judge([one])[0].id != strict.judge([one])[0].id
+
+
 def test_bounded_cases_never_cross_a_process_border(case):
     with Grader() as fresh:
         verdicts = fresh.judge([case("18", "A: 18"), case("18", "#### 17"), case("B", "(B)", verifier="choice")])

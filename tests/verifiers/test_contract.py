@@ -8,11 +8,13 @@ from assay.core.parts import build, names
 from assay.core.ports import Verifier
 
 GYM = {"reasoning_gym": {"dataset": "basic_arithmetic", "entry": {"question": "2 + 2", "answer": "4", "metadata": {}}}}
+ADD = "```python\nprint(sum(map(int, input().split())))"
 EXAMPLES = {  # verifier: (gold, a right text, a wrong text, a text that holds no answer or None)
     "math": ("4", "so \\boxed{4}", "so \\boxed{5}", "I do not know."),
     "numeric": ("4", "#### 4.0", "#### 5", "I do not know."),
     "exact": ("north", "The answer is north.", "The answer is south.", None),
     "choice": ("B", "The answer is (B).", "The answer is (C).", "I cannot tell, none of it fits"),
+    "code": ('[{"input": "1 3", "output": "4"}]', f"{ADD}\n```", "```python\nprint(5)\n```", "I do not know."),
     "reasoning_gym": ("4", "The answer is 4", "The answer is 5", "I do not know."),
 }
 
@@ -40,6 +42,8 @@ def test_it_is_a_verifier_with_a_version(name):
 
 def test_the_gold_answer_grades_itself_correct(case, name):
     gold = EXAMPLES[name][0]
+    if name == "code":
+        pytest.skip("its label holds tests, no answer")
     for text in (gold, f"The answer is {gold}.", f"\\boxed{{{gold}}}", f"work\n#### {gold}"):
         verdict = judge(case, name, text)
         assert (verdict.outcome, verdict.reward) == ("correct", 1.0), text

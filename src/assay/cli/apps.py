@@ -3,7 +3,7 @@
 import typer
 
 from assay.cli import doctor
-from assay.cli.curate import check, engine, run, sql, stages, status
+from assay.cli.curate import audit, check, engine, regrade, run, sql, stages, status
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -19,6 +19,8 @@ curate_app.command("check")(check.check)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
+curate_app.command("regrade")(regrade.regrade)
+curate_app.command("audit")(audit.audit)
 train_app.command("run")(train_run.run)
 assay_app.add_typer(curate_app, name="curate")
 assay_app.add_typer(train_app, name="train")

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from json.encoder import encode_basestring as _quoted
 from pathlib import Path
 
 ID_CHARS = 24  # 96 bits: the odds of one collision among 2e9 rows are about 1 in 4e10
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(value: object) -> str:
@@ -13,7 +15,7 @@ def canonical(value: object) -> str:
     >>> canonical({"b": 1, "a": (2, None)})
     '{"a":[2,null],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def content_id(*parts: object) -> str:
@@ -25,7 +27,9 @@ def content_id(*parts: object) -> str:
     >>> content_id("a", 1) == content_id("a", 1) != content_id("a", "1")
     True
     """
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()[:ID_CHARS]
+    flat = all(type(part) is str for part in parts)  # nearly every id: written by hand, the same text in a quarter of the time
+    text = f"[{','.join([_quoted(part) for part in parts])}]" if flat else canonical(parts)  # type: ignore[arg-type]
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 
 def file_sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from assay.core.errors import PlanError, nearest
 from assay.core.identity import canonical
-from assay.core.parts import build, complaint
+from assay.core.parts import build, complaint, load
 from assay.core.types import Sampler
 
 
@@ -98,6 +98,8 @@ class GradePlan(_Strict):
 
     workers: int = Field(default=2, ge=1)
     limit_s: float = Field(default=5.0, gt=0)
+    allow_code: bool = False  # True: the verifier `code` may run what a model wrote
+    settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
 
 
 class ScorePlan(_Part):
@@ -231,6 +233,16 @@ def _check_parts(plan: Plan) -> None:
     build("scorer", plan.score.scorer, plan.score.settings)
     build("selector", plan.select.selector, plan.select.settings)
     build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
+    _check_verifiers(plan)
+
+
+def _check_verifiers(plan: Plan) -> None:
+    for name, settings in plan.grade.settings.items():
+        build("verifier", name, settings)
+    for source in plan.source:
+        name = str(source.settings.get("verifier", "math"))
+        if not plan.grade.allow_code and not name.startswith("python:") and getattr(load("verifier", name), "dangerous", False):
+            raise PlanError(f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it")
 
 
 def _override(tree: dict[str, Any], override: str) -> None:

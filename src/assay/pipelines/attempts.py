@@ -87,11 +87,8 @@ class Attempts:
         if not ids:
             return
         self.job.narrator.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
-        rows = self.job.lake.rows(
-            "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[]))", [sorted(ids)]
-        )
-        verdicts = self._judge([from_row(row) for row in rows])
-        self.job.lake.append({"verdicts": [verdict_row(verdict) for verdict in verdicts]}, run=self.job.run)
+        verdicts = self._judge(stored_rollouts(self.job, sorted(ids)))
+        self.job.lake.append({"verdicts": verdict_rows(verdicts)}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
@@ -189,7 +186,18 @@ def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -
     """Rollouts, their texts and their verdicts, all or none."""
     rows = [rollout_row(rollout) for rollout in rollouts]
     texts = [{"id": rollout.id, "text": storable(rollout.text), "logprobs": rollout.logprobs} for rollout in rollouts]
-    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": [verdict_row(verdict) for verdict in verdicts]}, run=job.run)
+    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": verdict_rows(verdicts)}, run=job.run)
+
+
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Verdicts as rows of `verdicts`."""
+    return [verdict_row(verdict) for verdict in verdicts]
+
+
+def stored_rollouts(job: Job, ids: Sequence[str]) -> list[Rollout]:
+    """The rollouts of these ids with their texts, ids ascending."""
+    query = "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
+    return [from_row(row) for row in job.lake.rows(query, [list(ids)])]
 
 
 def rollout_row(rollout: Rollout) -> dict[str, Any]:

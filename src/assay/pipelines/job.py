@@ -78,7 +78,8 @@ class Job:
     @cached_property
     def judge(self) -> Grader:
         """Verifiers behind killable workers."""
-        return Grader(limit_s=self.plan.grade.limit_s, workers=self.plan.grade.workers)
+        grade = self.plan.grade
+        return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
 
     def limit_reached(self) -> str:
         """Which of the plan's limits this run has reached, as words; "" while there is room."""

@@ -67,8 +67,10 @@ def same(gold: Number, answer: Number) -> bool:
     >>> same(Number(Fraction(1, 10**7), True), Number(Fraction(2, 10**7), True))
     False
     """
-    if gold.value == answer.value or not (gold.decimal or answer.decimal):
-        return gold.value == answer.value
+    (left, _), (right, _) = gold, answer
+    equal = left.numerator == right.numerator and left.denominator == right.denominator  # three times as fast as Fraction's own
+    if equal or not (gold.decimal or answer.decimal):
+        return equal
     return round(gold.value, PLACES) == round(answer.value, PLACES) and close(gold.value, answer.value, RELATIVE)
 
 

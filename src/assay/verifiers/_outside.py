@@ -1,7 +1,9 @@
 """`python:package.module:name`: a lab's own reward function, or its own verifier, under this house's verdicts."""
 
+import asyncio
 import hashlib
 import importlib.util
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -19,6 +21,8 @@ from assay.verifiers._rules import Grade, settle
 class Outside:
     """A function with verl's signature (data_source, solution_str, ground_truth, extra_info) -> float or dict, as a verifier.
 
+    A row of verl's own keeps its `data_source` and `extra_info` where the source's `keep` names them; else the problem's source and all of
+    its metadata take their places. A coroutine is awaited, of a list or tuple the first element counts, as in verl.
     Correct where the dict says so (`acc`, a truth value) or else where the score is at least 1; the score is the reward. A score that is
     no finite number is an error of the verifier.
     """
@@ -36,15 +40,18 @@ class Outside:
         return bool(label.answer.strip())
 
     def _grade(self, case: Case) -> Grade:
+        kept = json.loads(case.problem.metadata)
         found = self.function(
-            data_source=case.problem.source,
+            data_source=kept.get("data_source", case.problem.source),
             solution_str=case.rollout.text,
             ground_truth=case.label.answer,
-            extra_info=json.loads(case.problem.metadata),
+            extra_info=kept.get("extra_info", kept),
         )
+        found = asyncio.run(found) if inspect.iscoroutine(found) else found
+        found = found[0] if isinstance(found, list | tuple) and found else found  # verl, too, takes the first of several
         told = found if isinstance(found, Mapping) else {"score": found}
-        score = told.get("score")
-        if isinstance(score, str) or score is None or not math.isfinite(float(score)):
+        score: Any = told.get("score")
+        if isinstance(score, str) or not hasattr(score, "__float__") or not math.isfinite(float(score)):
             return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
         right = bool(told["acc"]) if "acc" in told else float(score) >= 1
         return Grade(right, str(told.get("pred") or ""), "function", reward=float(score))

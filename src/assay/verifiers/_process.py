@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any
@@ -24,7 +24,7 @@ NEVER = float("inf")
 class Worker:
     """One process that has loaded one verifier; rows are answered in the order given."""
 
-    def __init__(self, verifier: str, limit_s: float, memory: int) -> None:
+    def __init__(self, verifier: str, limit_s: float, memory: int, settings: Mapping[str, Any]) -> None:
         self.verifier, self.limit_s = verifier, limit_s
         self.rows: deque[int] = deque()
         self.child = 0  # pid of the process that judges; 0 = none is ready
@@ -33,7 +33,7 @@ class Worker:
         self.due = time.monotonic() + LOAD_S
         self.pipe, far = Pipe()
         self.noise = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-        call = f"serve({far.fileno()}, {os.getpid()}, {verifier!r}, {memory})"
+        call = f"serve({far.fileno()}, {os.getpid()}, {verifier!r}, {memory}, {dict(settings)!r})"
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", f"from assay.verifiers._worker import serve; {call}"],  # spawn would run the caller's script again
             stdin=subprocess.DEVNULL,

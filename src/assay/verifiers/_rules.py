@@ -1,15 +1,14 @@
 """How a grade becomes a verdict: the same rule on errors, truncation and silence for every verifier."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from assay.core.types import Case, Outcome, Verdict
 
 SHOWN = 500  # characters of an answer or a reason that a verdict keeps
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
+class Grade(NamedTuple):
     """What a verifier read, before the finish reason has its say."""
 
     right: bool | None  # None = no answer could be read
@@ -27,17 +26,17 @@ def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version
     if case.rollout.finish == "error":
         return verdict(case, verifier, version, "verifier_error", Grade(None, reason="the engine failed on this rollout"))
     found = grade(case)
-    return verdict(case, verifier, version, _outcome(case, found), found)
+    return verdict(case, verifier, version, outcome(case, found), found)
 
 
-def verdict(case: Case, verifier: str, version: str, outcome: Outcome, grade: Grade) -> Verdict:
+def verdict(case: Case, verifier: str, version: str, told: Outcome, grade: Grade) -> Verdict:
     """A verdict whose texts can be stored: short, without lone surrogates."""
-    reward = grade.reward if outcome in ("correct", "wrong") else None
+    reward = grade.reward if told in ("correct", "wrong") else None
     return Verdict.of(
         case,
         verifier=verifier,
         version=version,
-        outcome=outcome,
+        outcome=told,
         reward=reward,
         extracted=storable(grade.extracted),
         reason=storable(grade.reason),
@@ -56,7 +55,8 @@ def storable(text: str) -> str:
     return short.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
 
 
-def _outcome(case: Case, grade: Grade) -> Outcome:
+def outcome(case: Case, grade: Grade) -> Outcome:
+    """What a grade amounts to once the finish reason has had its say."""
     if grade.failed:
         return "verifier_error"
     if grade.right:

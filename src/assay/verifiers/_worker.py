@@ -11,7 +11,7 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
@@ -27,7 +27,7 @@ STOP = signal.SIGUSR1  # from the Grader: kill the child
 PDEATHSIG = 1
 
 
-def serve(file: int, parent: int, verifier: str, memory: int) -> None:
+def serve(file: int, parent: int, verifier: str, memory: int, settings: Mapping[str, Any]) -> None:
     """Keeps one judging child alive on the pipe until the pipe closes or the parent is gone.
 
     Sends ("refused", why) where the verifier cannot be loaded; ("ready", pid) for each child, (index, answer) for each case, and
@@ -36,7 +36,7 @@ def serve(file: int, parent: int, verifier: str, memory: int) -> None:
     bell = _bell()
     pipe = Connection(file)
     try:
-        part = _load(verifier)
+        part = _load(verifier, settings)
     except PlanError as error:
         pipe.send(("refused", str(error)))
         return
@@ -61,15 +61,19 @@ def _bell() -> int:
     return ear
 
 
-def _load(verifier: str) -> Verifier:
+def _load(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
-        part = wrap(verifier, build("verifier", verifier))
-        getattr(part, "warm", lambda: None)()
+        part = wrap(verifier, build("verifier", verifier, settings))
+        _warm(part)
         return part
     except PlanError:
         raise
     except Exception as error:  # an outside module may raise anything while it is imported
         raise PlanError(f"verifier {verifier!r}: {type(error).__name__}: {error}") from error
+
+
+def _warm(part: Verifier) -> None:
+    getattr(part, "warm", lambda: None)()
 
 
 def _watch(child: int, parent: int, bell: int) -> int:
@@ -89,6 +93,7 @@ def _watch(child: int, parent: int, bell: int) -> int:
 
 def _judge(pipe: Connection, part: Verifier, verifier: str, memory: int) -> NoReturn:
     _bind(memory)
+    _warm(part)  # again: a fork's first pass copies the pages that it writes to (65 ms in place of 3), which is no case's time
     pipe.send(("ready", os.getpid()))
     while True:
         try:

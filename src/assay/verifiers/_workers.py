@@ -3,12 +3,14 @@
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from types import TracebackType
 from typing import Any
 
+from assay.core.errors import PlanError
+from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._outside import source_version
@@ -31,10 +33,20 @@ class Grader:
         ValueError: no worker, or no time.
     """
 
-    def __init__(self, limit_s: float = 5.0, workers: int = 2, *, memory: int = 2 << 30) -> None:
+    def __init__(
+        self,
+        limit_s: float = 5.0,
+        workers: int = 2,
+        *,
+        memory: int = 2 << 30,
+        allow_code: bool = False,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         if limit_s <= 0 or workers < 1:
             raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
         self.limit_s, self.size, self.memory = limit_s, workers, memory
+        self.allow_code = allow_code  # True: verifiers that run what a model wrote may be used
+        self.settings = settings or {}  # {verifier: its settings}; they are part of the version
         self._workers: dict[str, list[Worker]] = {}  # by verifier
         self._parts: dict[str, Any] = {}
         self._cache: OrderedDict[bytes, Any] = OrderedDict()
@@ -59,8 +71,9 @@ class Grader:
             PlanError: as `judge`.
         """
         with self._lock:
+            self.version(verifier)
             crew = self._workers.setdefault(verifier, [])
-            crew += [Worker(verifier, self.limit_s, self.memory) for _ in range(self.size - len(crew))]
+            crew += [self._worker(verifier) for _ in range(self.size - len(crew))]
             while not all(worker.free for worker in crew):
                 answers(crew, deque())
 
@@ -75,7 +88,9 @@ class Grader:
         Raises:
             PlanError: no such verifier.
         """
-        return source_version(verifier) if verifier.startswith("python:") else str(self._part(verifier).version)
+        own = source_version(verifier) if verifier.startswith("python:") else str(self._part(verifier).version)
+        chosen = self.settings.get(verifier)
+        return f"{own}+{content_id(chosen)[:8]}" if chosen else own
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in the order of the cases.
@@ -98,13 +113,17 @@ class Grader:
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)
         for verifier in dict.fromkeys(verifiers):
-            glance, version = self._glance(verifier, verb), self.version(verifier)
+            glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
             waiting: dict[bytes, list[int]] = {}
             for index in (i for i, each in enumerate(verifiers) if each == verifier):
                 found[index] = glance(rows[index])
+                if verb == "judge" and found[index] is not None and found[index].version != version:
+                    found[index] = _as_own(found[index], rows[index], version)
                 if found[index] is None:
-                    waiting.setdefault(_key(verb, version, rows[index]), []).append(index)
+                    waiting.setdefault(_key(verb, version, rows[index], essence), []).append(index)
             self._ask(verifier, verb, {key: rows[places[0]] for key, places in waiting.items() if key not in self._cache})
+            if verb == "judge":
+                self._retry(verifier, {key: rows[places[0]] for key, places in waiting.items()})
             for key, places in waiting.items():
                 for index in places:
                     found[index] = _as_own(self._cache[key], rows[index], version)
@@ -120,10 +139,31 @@ class Grader:
         glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[verb], None)
         return glance or (lambda row: None)
 
+    def _essence(self, verifier: str, verb: str) -> Callable[[Case], str | None]:
+        """The part of a case's text on which its verdict depends, where the verifier can tell."""
+        part = None if verifier.startswith("python:") or verb != "judge" else self._part(verifier)
+        return getattr(part, "essence", None) or (lambda case: None)
+
+    def _retry(self, verifier: str, rows: Mapping[bytes, Case]) -> None:
+        """Asks once more, one after the other, what a wall limit stopped: with nothing beside it, load is no excuse."""
+        part = None if verifier.startswith("python:") else self._part(verifier)
+        if not getattr(part, "retries", False):
+            return
+        for key in [each for each in rows if self._cache[each].reason.startswith("time limit")]:
+            del self._cache[key]
+            self._ask(verifier, "judge", {key: rows[key]})
+
     def _part(self, verifier: str) -> Any:
         if verifier not in self._parts:
-            self._parts[verifier] = build("verifier", verifier)
+            part = build("verifier", verifier, self.settings.get(verifier))
+            if getattr(part, "dangerous", False) and not self.allow_code:
+                raise PlanError(f"verifier {verifier!r} runs programs that a model wrote; `grade.allow_code = true` in the plan allows it")
+            self._parts[verifier] = part
         return self._parts[verifier]
+
+    def _worker(self, verifier: str) -> Worker:
+        part = None if verifier.startswith("python:") else self._part(verifier)
+        return Worker(verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}))
 
     def _ask(self, verifier: str, verb: str, rows: dict[bytes, Any]) -> None:
         """Sends rows to workers and caches each answer as it comes; rows behind a failed one are sent again."""
@@ -133,7 +173,7 @@ class Grader:
         try:
             while queue or any(worker.rows for worker in crew):
                 while len(crew) < min(wanted, len(queue) + len(crew)):
-                    crew.append(Worker(verifier, self.limit_s, self.memory))
+                    crew.append(self._worker(verifier))
                 for worker in crew:
                     if queue and worker.free:
                         worker.give(verb, [(i, sent[i]) for i in _take(queue, len(queue) // (2 * self.size))])
@@ -171,11 +211,13 @@ def _slim(row: Any) -> Any:
     return replace(row, rollout=replace(row.rollout, logprobs=None))
 
 
-def _key(verb: str, version: str, row: Any) -> bytes:
+def _key(verb: str, version: str, row: Any, essence: Callable[[Case], str | None]) -> bytes:
     """What an answer depends on, hashed: texts are long and may hold anything."""
     label = row if isinstance(row, Label) else row.label
     parts = [verb, label.verifier, version, label.answer]
-    if not isinstance(row, Label):
+    if not isinstance(row, Label) and (said := essence(row)) is not None:
+        parts += [said, row.rollout.finish]
+    elif not isinstance(row, Label):
         parts += [row.rollout.text, row.rollout.finish, row.problem.id, row.problem.metadata, row.problem.source]
     digest = blake2b(digest_size=16)
     for part in parts:

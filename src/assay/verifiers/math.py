@@ -3,12 +3,13 @@
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._answers import Answer, balanced, depth, final_answer, first_number, last_number
-from assay.verifiers._numbers import number, same, tidy
-from assay.verifiers._rules import Grade, settle
+from assay.verifiers._numbers import Number, number, same, tidy
+from assay.verifiers._rules import Grade, outcome, settle, verdict
 
 LONGEST = 5_000  # characters of one answer; Math-Verify needs seconds for more
 DEEPEST = 40  # nested brackets; Math-Verify's parser is exponential in them
@@ -54,7 +55,12 @@ class Math:
         if case.rollout.finish == "error":
             return self.judge(case)
         quick = _quick(case)
-        return None if quick is None else settle(case, lambda _: quick, verifier="math", version=self.version)
+        return None if quick is None else verdict(case, "math", self.version, outcome(case, quick), quick)
+
+    def essence(self, case: Case) -> str:
+        """All that the symbolic path reads of a text: equal answers to equal golds are worked out once, whatever led to them."""
+        found = final_answer(case.rollout.text)
+        return f"{found.how} {found.text}" if found else f"tail {case.rollout.text[-TAIL:]}"
 
     def reads(self, label: Label) -> bool:
         """Whether the gold answer can be parsed and evaluated; may hang on hostile input."""
@@ -82,9 +88,9 @@ def _quick(case: Case) -> Grade | None:
     found = final_answer(text)
     if found is None:
         return _unmarked(text, gold, finished=case.rollout.finish == "stop")
-    if tidy(found.text) and tidy(found.text) == tidy(gold):
+    (bare, target), said = _read_gold(gold), tidy(found.text)
+    if said and said == bare:
         return Grade(True, found.text, "exact")
-    target = number(gold)
     value = number(found.text) if target else None
     if target and value:
         return Grade(same(target, value), found.text, "numeric")
@@ -95,12 +101,17 @@ def _quick(case: Case) -> Grade | None:
     return _refusal(found.text) or _refusal(gold)
 
 
+@lru_cache(4096)  # a gold has many attempts
+def _read_gold(gold: str) -> tuple[str, Number | None]:
+    return tidy(gold), number(gold)
+
+
 def _unmarked(text: str, gold: str, *, finished: bool) -> Grade | None:
     if not finished:
         return Grade(None, reason="cut before a final answer")
     if len(text) > LONGEST_TEXT:
         return Grade(None, reason=f"no final answer marked in {len(text)} characters, at most {LONGEST_TEXT} are searched", failed=True)
-    tail, target = text[-TAIL:], number(gold)
+    tail, (_, target) = text[-TAIL:], _read_gold(gold)
     if re.search(r"[\\$]", tail) or (target is None and any(char.isdigit() for char in tail)):
         return _refusal(tail)
     said = last_number(text)
@@ -159,14 +170,19 @@ def _gold(answer: str) -> list[Any]:
 
 def _parse(text: str) -> list[Any]:
     """Math-Verify's readings of a text: expressions first, the string that they came from last."""
+    return list(_readings(text))
+
+
+@lru_cache(2048)  # reading is nine tenths of the symbolic path, and a gold has many attempts
+def _readings(text: str) -> tuple[Any, ...]:
     from math_verify import parse
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time-outs are off
     spelled = _CONSTANT.sub(lambda match: f"{{{match.group(1) or match.group(2)}}}", text)
     readings: list[Any] = parse(spelled, parsing_timeout=None)
     if balanced(spelled) and readings and isinstance(readings[-1], str) and not balanced(readings[-1]):
-        return [tidy(text)]  # a part of the answer was lost: only its characters can be compared
-    return readings
+        return (tidy(text),)  # a part of the answer was lost: only its characters can be compared
+    return tuple(readings)
 
 
 def _equal(gold: list[Any], answers: list[Any]) -> bool:

@@ -1,0 +1,20 @@
+"""How often a verifier errs, from answers that a person marked; a new sheet adds rows and edits none."""
+
+from assay.stores.columns import FLOAT, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("verifier", TEXT, "the part that was audited"),
+    column("version", TEXT, "its version"),
+    column("accepted", INT, "verdicts that accept, of those that the sample was drawn from"),
+    column("rejected", INT, "verdicts that reject, of the same"),
+    column("accepted_right", INT, "marked right among the accepted of the sample"),
+    column("accepted_wrong", INT, "marked wrong among them"),
+    column("rejected_right", INT, "marked right among the rejected of the sample"),
+    column("rejected_wrong", INT, "marked wrong among them"),
+    column("soundness", FLOAT, "P(rejected | wrong), in [0, 1], 1 = no wrong answer passes"),
+    column("soundness_low", FLOAT, "lower end of its 95% interval"),
+    column("soundness_high", FLOAT, "upper end"),
+    column("completeness", FLOAT, "P(accepted | right), in [0, 1], 1 = no right answer fails"),
+    column("completeness_low", FLOAT, "lower end of its 95% interval"),
+    column("completeness_high", FLOAT, "upper end"),
+)

@@ -1,0 +1,51 @@
+"""Stored rollouts judged anew: verdicts are added, none edited, nothing is generated."""
+
+import json
+from pathlib import Path
+
+from assay.core.types import Rollout
+from assay.pipelines.attempts import commit, stored_rollouts
+from assay.pipelines.regrade import regrade
+from assay.pipelines.walk import walk
+
+
+def test_a_corrected_label_judges_every_stored_rollout_again_and_keeps_the_old_verdicts(job, tables):
+    walk(job())
+    path = tables["source"][0]["paths"]
+    rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    rows[5]["answer"] = "99"
+    Path(path).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = job()
+    before = made.lake.rows("SELECT * FROM verdicts ORDER BY id")
+    held = made.lake.rows(
+        "SELECT count(*) AS n FROM rollouts r JOIN problems p ON p.id = r.problem_id WHERE p.messages[1].content = 'What is 15 + 1?'"
+    )
+    told = regrade(made)
+    assert told["judged"] == held[0]["n"]
+    assert made.meter.tokens == made.meter.samples == 0
+    after = made.lake.rows("SELECT * FROM verdicts ORDER BY id")
+    assert len(after) == len(before) + told["judged"]
+    assert all(row in after for row in before)
+
+
+def test_another_version_judges_all_and_a_second_time_nothing(job):
+    walk(job(grade={"settings": {}}, source=[{**job().plan.source[0].model_dump(), "verifier": "numeric"}]))
+    source = [{**job().plan.source[0].model_dump(), "verifier": "numeric"}]
+    made = job(grade={"settings": {"numeric": {"tolerance": 0.5}}}, source=source)
+    told = regrade(made)
+    assert told["judged"] == 32 * 4
+    assert sum(each["rollouts"] for each in told["changes"]) == 32 * 4
+    assert {each["now"] for each in told["changes"]} >= {"correct"}
+    assert regrade(made)["judged"] == 0
+    versions = made.lake.rows("SELECT version, count(*) AS n FROM verdicts GROUP BY version")
+    assert sorted(row["n"] for row in versions) == [128, 128]
+
+
+def test_rollouts_of_training_are_judged_too(job):
+    made = job()
+    walk(made)
+    first = stored_rollouts(made, [made.lake.rows("SELECT min(id) AS id FROM rollouts")[0]["id"]])[0]
+    trained = Rollout(**{name: getattr(first, name) for name in Rollout.__slots__} | {"id": "of-training", "policy": "step-1", "step": 1})
+    commit(made, [trained], [])
+    told = regrade(made)
+    assert (told["judged"], told["from_training"]) == (1, 1)

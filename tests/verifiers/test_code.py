@@ -1,0 +1,212 @@
+"""Programs judged by their tests: honest ones, and ones that would rather not be."""
+
+import http.server
+import json
+import os
+import threading
+import time
+from hashlib import sha256
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.plan import parse_plan
+from assay.verifiers._workers import Grader
+from assay.verifiers.code import Code, last_program, lines
+
+SUMS = json.dumps([{"input": "1 2\n", "output": "3\n"}, {"input": "5 6", "output": "11"}])
+RIGHT = "a, b = map(int, input().split())\nprint(a + b)"
+
+
+def fenced(program):
+    return f"I think:\n```python\n{program}\n```\nThat is it."
+
+
+def judge(case, program, gold=SUMS, **settings):
+    return Code(**{"cpu_s": 1, "wall_s": 5, **settings}).judge(case(gold, fenced(program), verifier="code"))
+
+
+def test_a_program_must_pass_every_test(case):
+    assert (judge(case, RIGHT).outcome, judge(case, RIGHT).reason) == ("correct", "2 tests")
+    assert (judge(case, "print(3)").outcome, judge(case, "print(3)").reason) == ("wrong", "test 2 of 2: another output")
+
+
+@pytest.mark.parametrize(
+    "gold", [{"inputs": ["1 2"], "outputs": ["3"]}, {"inputs": [["1 2"]], "outputs": [["3", ""]]}, [{"output": "3"}], {"asserts": ["assert a == 3"]}]
+)
+def test_tests_come_in_the_shapes_of_the_hub(case, gold):
+    assert judge(case, "a = 3\nprint(a)", json.dumps(gold)).outcome == "correct"
+    assert judge(case, "a = 4\nprint(a)", json.dumps(gold)).outcome == "wrong"
+
+
+def test_leaving_before_the_asserts_passes_none_of_them(case):
+    gold = json.dumps({"asserts": ["assert False"]})
+    for program in ("import sys; sys.exit(0)", "import os; os._exit(0)", "pass"):
+        assert judge(case, program, gold).outcome == "wrong"
+
+
+def test_tests_by_reference_are_read_by_their_hash(case, tmp_path):
+    (tmp_path / "sums.json").write_text(SUMS)
+    named = f"sums.json@sha256:{sha256(SUMS.encode()).hexdigest()}"
+    assert judge(case, RIGHT, named, tests=str(tmp_path)).outcome == "correct"
+    assert Code(tests=str(tmp_path)).reads(case(named, "").label)
+    (tmp_path / "sums.json").write_text("[]")
+    changed = judge(case, RIGHT, named, tests=str(tmp_path))
+    assert (changed.outcome, "has the hash" in changed.reason) == ("verifier_error", True)
+    assert not Code(tests=str(tmp_path)).reads(case(named, "").label)
+    assert judge(case, RIGHT, named, tests=str(tmp_path / "none")).outcome == "verifier_error"
+
+
+@pytest.mark.parametrize("gold", ["", "4", "{}", "[]", '{"inputs": ["1"], "outputs": []}', "[" * 5000])
+def test_a_label_without_tests_is_not_readable(case, gold):
+    assert not Code().reads(case(gold, "").label)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("while True: pass", "CPU time is used up"),
+        ("x = bytearray(4 << 30)", "MemoryError"),
+        ("print('x' * 50_000_000)", "File too large"),
+        ("import sys; sys.stdin.read(); input()", "EOFError"),
+        ("raise SystemExit(3)", "exit code 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "another output"),
+        ("def f(:", "SyntaxError"),
+    ],
+)
+def test_a_program_that_misbehaves_is_wrong_and_says_how(case, program, reason):
+    verdict = judge(case, program)
+    assert verdict.outcome == "wrong"
+    assert reason in verdict.reason
+
+
+@pytest.mark.service
+def test_a_fork_bomb_ends_soon_and_leaves_nothing(case):
+    began = time.perf_counter()
+    verdict = judge(case, "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", wall_s=4)
+    assert verdict.outcome in ("wrong", "verifier_error")
+    assert time.perf_counter() - began < 6
+    assert not running()
+
+
+def test_nothing_outside_its_folder_is_written(case, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("here")
+    judge(case, f"open({str(tmp_path / 'new')!r}, 'w').write('x')")
+    judge(case, f"import os; os.remove({str(victim)!r})")
+    judge(case, f"open({str(victim)!r}, 'w')")
+    assert [each.name for each in tmp_path.iterdir()] == ["victim"]
+    assert victim.read_text() == "here"
+    assert judge(case, "open('note', 'w').write('x'); print(open('note').read())", '[{"output": "x"}]').outcome == "correct"
+
+
+@pytest.mark.service
+def test_a_child_that_runs_away_does_not_outlive_its_test(case):
+    program = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(30)\nprint(3)"
+    judge(case, program)
+    assert not running()
+
+
+def test_the_wall_limit_is_an_error_and_not_a_wrong_answer(case):
+    verdict = judge(case, "import time; time.sleep(30)", wall_s=1)
+    assert (verdict.outcome, verdict.reason) == ("verifier_error", "time limit 1 s (test 1 of 2)")
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "program"),
+    [
+        ("```\na\n```\nno:\n```py\nb\n```", True, "b\n"),
+        ("```python\na\n", True, "a\n"),
+        ("```python\na\n", False, ""),
+        ("def f(): pass", True, "def f(): pass"),
+        ("def f(): pass", False, ""),
+        ("I cannot.", True, ""),
+    ],
+)
+def test_the_program_is_the_last_block_that_was_finished(text, finished, program):
+    assert last_program(text, finished=finished) == program
+
+
+def test_white_space_at_line_ends_does_not_count_and_lines_do():
+    assert lines("1 \n2\n\n") == lines("1\n2") != lines("1 2")
+    assert lines(" \n") == []
+
+
+def test_it_is_refused_unless_it_is_allowed(case):
+    with Grader() as grader, pytest.raises(PlanError, match="allow_code"):
+        grader.judge([case(SUMS, fenced(RIGHT), verifier="code")])
+    tree = {"source": [{"part": "files", "paths": "x", "prompt": "q", "answer": "a", "verifier": "code"}], "policy": {"engine": "scripted"}}
+    with pytest.raises(PlanError, match="allow_code"):
+        parse_plan(tree)
+    assert parse_plan({**tree, "grade": {"allow_code": True}}).grade.allow_code
+
+
+@pytest.mark.service
+def test_a_late_case_is_retried_alone_and_settings_are_part_of_the_version(case, tmp_path):
+    program = f"import os, time\nif not os.path.exists({str(tmp_path / 'seen')!r}): time.sleep(9)\nprint(3)"
+    settings = {"code": {"wall_s": 1.5, "cpu_s": 1.0}}
+    timer = threading.Timer(0.7, (tmp_path / "seen").touch)  # the first go has looked by then, the second one has not
+    with Grader(allow_code=True, settings=settings, workers=1) as grader:
+        grader.warm("code")
+        timer.start()
+        verdict = grader.judge([case('[{"output": "3"}]', fenced(program), verifier="code")])[0]
+        assert verdict.version == grader.version("code") != Code.version
+    timer.join()
+    assert verdict.outcome == "correct"
+
+
+class Fusion(http.server.BaseHTTPRequestHandler):
+    """A sandbox that answers with what it was told to."""
+
+    reply: dict = {}
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps(self.reply | ({"run_result": {**self.reply["run_result"], "stdout": asked["stdin"]}} if "run_result" in self.reply else {}))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ({"run_result": {"status": "Finished", "return_code": 0}}, "correct"),
+        ({"run_result": {"status": "Finished", "return_code": 1, "stderr": "x\nNameError: a"}}, "wrong"),
+        ({"run_result": {"status": "TimeLimitExceeded"}}, "verifier_error"),
+        ({"status": "SandboxError"}, "verifier_error"),
+    ],
+)
+def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, outcome):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Told", (Fusion,), {"reply": reply}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}/run_code"
+        assert judge(case, "anything", '[{"input": "7", "output": "7"}]', sandbox_url=url).outcome == outcome
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert judge(case, "anything", sandbox_url=url).outcome == "verifier_error"
+
+
+def running(within_s=5.0):
+    """Whether a program that a test started is still alive after some seconds: the kernel ends a namespace in its own time."""
+    end = time.monotonic() + within_s
+    while found() and time.monotonic() < end:
+        time.sleep(0.05)
+    return found()
+
+
+def found():
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) != os.getpid():
+            try:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    if b"assay-code-" in file.read():
+                        return True
+            except OSError:
+                continue
+    return False
