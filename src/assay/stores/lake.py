@@ -67,22 +67,23 @@ class Lake:
         self.commit(fresh, run)
         return sum(table.num_rows for table in fresh.values())
 
-    def commit(self, tables: Mapping[str, pa.Table], run: str, *, replaces: Sequence[str] = ()) -> str:
-        """One commit of typed tables, unchecked; with `replaces`, it stands for those entries from now on. Returns its name.
+    def commit(self, tables: Mapping[str, pa.Table], run: str) -> None:
+        """One commit of typed tables, unchecked.
 
         Raises:
             LakeError: the disk refused; nothing of this call is visible.
         """
         self._found()
-        name = manifest.new_name(stand_in=bool(replaces))
+        name = manifest.new_name()
         files = tuple(manifest.write_parquet(self.root, table, content, name) for table, content in tables.items())
-        seen = None if replaces else self._seal
-        entry = manifest.Entry(name, run, manifest.FORMAT, files, self._writer, seen, tuple(replaces))
+        self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+
+    def restated(self, entry: manifest.Entry) -> None:
+        """Writes an entry whose files lie there: the commit itself."""
         manifest.write_entry(self.root, entry)
         self._snapshot.entries[entry.name] = entry
         self._seal ^= seal([entry.name])
         self._stale = True
-        return entry.name
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """The answer of one SQL query over all views, as an Arrow table."""
@@ -127,6 +128,20 @@ class Lake:
         """The commits that count, oldest first."""
         self._refresh()
         return self._snapshot.live()
+
+    def all_entries(self) -> list[manifest.Entry]:
+        """Every commit in the manifest, those included for which another stands."""
+        self._refresh()
+        return [self._snapshot.entries[name] for name in sorted(self._snapshot.entries)]
+
+    def groups(self) -> dict[str, list[views.Group]]:
+        """The files by table, apart where columns differ and where a row may lie in two of them."""
+        self._refresh()
+        return self._snapshot.groups()
+
+    def doubled(self) -> bool:
+        """Whether two writers may have added one row, so that readers must fold."""
+        return any(group.doubled for groups in self.groups().values() for group in groups)
 
     @property
     def older(self) -> int | None:
@@ -197,7 +212,15 @@ class Lake:
             self._seal, self._stale = self._snapshot.seal(), True
         if self._base is None:
             self._base = frozenset(self._snapshot.entries)
+            self._not_bereft()
         return fresh
+
+    def _not_bereft(self) -> None:
+        """A lake whose manifest is gone is not an empty lake."""
+        if not self._base and not (self.root / "manifest").is_dir() and any((self.root / "tables").glob("*/*.parquet")):
+            raise LakeError(
+                f"{self.root / 'manifest'} is missing, but there are files in tables/: `curate fsck --lake {self.root}` enters them again"
+            )
 
     def _foreign(self) -> frozenset[str]:
         """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
@@ -224,7 +247,7 @@ class Lake:
             return
         temporary = self.root / f".lake.{os.getpid()}.tmp"
         with manifest.disk(temporary):
-            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / "manifest").mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps({"format": manifest.FORMAT}))
             os.replace(temporary, self.root / "lake.json")
 

@@ -96,12 +96,22 @@ def create_views(connection: duckdb.DuckDBPyConnection, files: Groups, *, only: 
     """
     for name, schema in schemas().items():
         if only is None or name in only:
-            connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {table_query(schema, files.get(name, ()))}')
+            _create_view(connection, name, table_query(schema, files.get(name, ())))
     if only is not None:
         return
     connection.execute(f"CREATE OR REPLACE MACRO signal(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}")
     for name, query in asked().items():
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """The view; where a file of it is broken, one that says so when it is asked, so that the other tables stay readable."""
+    try:
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
+    except duckdb.Error as error:
+        said = quoted(f"{name}: " + " ".join(str(error).split()) + _remedy(error))
+        nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT {nothing} FROM (SELECT error({said}) AS refused) WHERE refused IS NOT NULL')
 
 
 def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
@@ -114,11 +124,12 @@ def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> 
 def table_query(schema: pa.Schema, groups: Sequence[Group]) -> str:
     """The SELECT behind one table's view: each group of equal columns is read for itself, and a column that a group lacks is null."""
     nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schema)
-    parts = [f"SELECT {nothing} WHERE false", *(_group_query(group) for group in groups if group.paths)]
+    parts = [f"SELECT {nothing} WHERE false", *(group_query(group) for group in groups if group.paths)]
     return parts[0] if len(parts) == 1 else " UNION ALL BY NAME ".join(parts)
 
 
-def _group_query(group: Group) -> str:
+def group_query(group: Group) -> str:
+    """The rows of one group, each id once."""
     listed = ", ".join(quoted(path) for path in group.paths)
     if not group.doubled:
         return f"SELECT * FROM read_parquet([{listed}])"
