@@ -32,6 +32,9 @@ def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE
 
         with Lake(lake, create=False) as opened:
             answer = opened.ask(query)
+            if opened.moved():
+                opened.catalogue()
+                voice.say(f"the lake has moved: the paths in {opened.root / 'assay.duckdb'} are rewritten")
         if shape is Format.TABLE:
             rows = [tuple(row.values()) for row in answer.to_pylist()]
             console = page()
