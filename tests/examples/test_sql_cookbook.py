@@ -15,6 +15,8 @@ from assay.stores.lake import Lake
 
 PAGE = (Path(__file__).resolve().parents[2] / "examples" / "sql_cookbook.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(r"^## (\d+\. .*?)$.*?```sql\n(.*?)```", PAGE, flags=re.MULTILINE | re.DOTALL)
+ANSWERS = {f"What is {n} + 1?": [f"The answer is {n + 1}", "The answer is 77", "no idea"] for n in range(10)}
+ANSWERS["What is 0 + 1?"] = ANSWERS["What is 1 + 1?"] = ["The answer is 50"]
 MAY_BE_EMPTY = {"12", "14", "19", "20"}  # of a lake that was neither killed nor regraded, trained or forgotten
 
 
@@ -30,7 +32,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "lake": str(folder / "lake"),
             "source": [{"part": "files", "paths": str(folder / "sums.jsonl")}],
             "split": {"held_out": 2},
-            "policy": {"model": "scripted", "engine": "scripted", "answers": ["The answer is 5", "The answer is 2", "none"], "max_tokens": 16},
+            "policy": {"model": "scripted", "engine": "scripted", "answers": ANSWERS, "rule": "cycle", "max_tokens": 16},
             "score": {"n": 6, "truncated": "wrong"},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 4},

@@ -113,7 +113,7 @@ def erase(lake: Lake, gone: Mapping[str, str], removed: Mapping[str, int], by: s
         gone = {**gone, "stages": f"stage IN ({', '.join(quoted(each) for each in stages)})"}
     now = time.time()
     rows = [
-        {"id": manifest.new_name(), "table": name, "by": by, "value": value, "rows": count, "time": now, "run": run}
+        {"id": manifest.new_name(), "table": name, "what": by, "value": value, "rows": count, "time": now, "run": run}
         for name, count in removed.items()
     ]
     restate(lake, gone, run=run, extra={"tombstones": pa.Table.from_pylist(rows, schema=schema("tombstones"))}, lost=lost)

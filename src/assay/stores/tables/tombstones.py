@@ -4,7 +4,7 @@ from assay.stores.columns import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("table", TEXT, "table that the rows lay in"),
-    column("by", TEXT, "policy, source or lost; lost = a broken file took what they referred to"),
+    column("what", TEXT, "policy, source or lost; lost = a broken file took what they referred to"),
     column("value", TEXT, "the policy's revision or name, the source's name, the file"),
     column("rows", INT, "rows removed"),
     column("time", FLOAT, "seconds since 1970, UTC"),
