@@ -63,7 +63,7 @@ def hashes(rng: np.random.Generator, n: int) -> list[str]:
 
 def same(n: int, value: object, kind: pa.DataType) -> pa.Array:
     """One value n times."""
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([value], kind)).cast(kind)
+    return pa.nulls(n, kind) if value is None else pa.repeat(pa.scalar(value, kind), n)
 
 
 def filled(name: str, n: int, columns: dict[str, object]) -> pa.Table:
