@@ -135,6 +135,7 @@ class Job:
             "tokens": meter.tokens,
             "samples": meter.samples,
             "seconds": meter.seconds,
+            "policy": self.engine.policy.revision if "engine" in self.__dict__ else None,
             "time": time.time(),
         }
         self.lake.append({"runs": [row]}, run=self.run)

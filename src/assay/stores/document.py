@@ -5,11 +5,16 @@ import importlib
 import duckdb
 
 from assay.stores.columns import sql_type
+from assay.stores.intervals import usual
 from assay.stores.tables import schemas
-from assay.stores.views import ASKED, create_views
+from assay.stores.views import asked, create_intervals, create_views
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 BAR = r"\|"  # a bar inside a cell
+RATES = (
+    *("problem_id", "policy", "policy_name", "sampler", "label_id", "verifier", "version", "n_correct", "n_wrong", "n_truncated", "n_error"),
+    *("n", "tokens", "post_a", "post_b", "mean", "low", "high", "least", "most", "signal_8", "signal_16"),
+)
 VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {column: meaning})
     "pass_rates": (
         "How often a policy solves a problem: one row a problem, policy, sampler, label and verifier version. Guided rollouts are left out.",
@@ -30,6 +35,39 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {colum
             "post_a": "n_correct + 1/2: first parameter of the Beta posterior under Jeffreys' prior",
             "post_b": "n_wrong + 1/2: its second parameter",
             "mean": "post_a / (post_a + post_b), in (0, 1), 1 = always solved",
+            "low": "lower end of the 95% interval; 0 where nothing was solved; from the table intervals",
+            "high": "upper end; 1 where nothing failed; null for counts that the next run's catalogue adds to intervals",
+            "least": "n_correct / (n_correct + n_wrong + n_truncated): the share solved if every cut attempt were wrong",
+            "most": "(n_correct + n_truncated) / (n_correct + n_wrong + n_truncated): if every cut attempt were right",
+            "signal_8": "expected share of GRPO groups of 8 that are neither all right nor all wrong; signal(post_a, post_b, g) gives any g",
+            "signal_16": "the same for groups of 16",
+        },
+    ),
+    "frontier": (
+        "Pass rates where at least half of all GRPO groups of 8 would carry signal, with the question beside them.",
+        {
+            **dict.fromkeys(RATES, "as in pass_rates"),
+            "source": "problems.source",
+            "characters": "problems.characters",
+            "prompt": "content of the last turn",
+        },
+    ),
+    "lineage": (
+        "Who wrote which row: one row a stored row, with its run, of every table but runs, stages and tombstones. Ask with a WHERE on id or run.",
+        {
+            "table": "the row's table",
+            "id": "the row's id",
+            "run": "runs.run",
+            "command": "what was asked",
+            "plan": "JSON of the whole plan, seeds included",
+            "policy": "revision of the policy's weights; null in lakes of format 1",
+            "versions": "JSON: of this package, Python and the packages that matter",
+            "started": "seconds since 1970, UTC",
+            "ended": "the same; null = killed, or still running",
+            "outcome": "done, partly, failed; null = killed, or still running",
+            "tokens": "generated tokens of the whole run",
+            "samples": "rollouts of the whole run",
+            "seconds": "wall time of the run",
         },
     ),
     "costs": (
@@ -78,10 +116,11 @@ def _table(name: str) -> str:
 
 
 def _views() -> list[str]:
-    if stray := set(ASKED) ^ set(VIEWS):
-        raise LookupError(f"{sorted(stray)}: in views.ASKED or in document.VIEWS, but not in both")
+    if stray := set(asked()) ^ set(VIEWS):
+        raise LookupError(f"{sorted(stray)}: in views.asked or in document.VIEWS, but not in both")
     sections = []
     with duckdb.connect(":memory:") as connection:
+        create_intervals(connection, usual())
         create_views(connection, {})
         for name, (says, meanings) in VIEWS.items():
             types = {row[0]: row[1] for row in connection.execute(f'DESCRIBE "{name}"').fetchall()}

@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,10 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import LakeError
-from assay.stores import manifest, views
-from assay.stores.tables import schema
+from assay.stores import intervals, manifest, views
+from assay.stores.concurrency import seal
+from assay.stores.snapshot import Snapshot
+from assay.stores.tables import schema, schemas
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
+LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
 
 
 class Lake:
@@ -33,9 +38,14 @@ class Lake:
             self._check_format()
         elif self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise LakeError(f"{self.root} holds other files and no lake.json; name an empty folder")
-        self._entries: dict[str, manifest.Entry] = {}
+        self._snapshot = Snapshot(self.root)
+        self._writer = secrets.token_hex(4)
+        self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
+        self._seal = 0
+        self._looked = 0.0
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._seen: frozenset[str] = frozenset()
+        self._shown: dict[str, list[views.Group]] = {}
+        self._stale = False
 
     def append(self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")) -> int:
         """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
@@ -46,17 +56,34 @@ class Lake:
             LakeError: the disk refused; nothing of this call is visible, all earlier commits are.
         """
         fresh = {name: self._typed(name, given, run) for name, given in rows.items()}
-        fresh = {name: table if name in known else self._unseen(name, table) for name, table in fresh.items()}
+        checked = {name for name, table in fresh.items() if table.num_rows and name not in known}
+        if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._refresh()
+        foreign = self._foreign() if len(checked) < len(fresh) else frozenset()
+        fresh = {name: self._unseen(name, table) if name in checked or foreign else table for name, table in fresh.items()}
         fresh = {name: table for name, table in fresh.items() if table.num_rows}
         if not fresh:
             return 0
+        self.commit(fresh, run)
+        return sum(table.num_rows for table in fresh.values())
+
+    def commit(self, tables: Mapping[str, pa.Table], run: str) -> None:
+        """One commit of typed tables, unchecked.
+
+        Raises:
+            LakeError: the disk refused; nothing of this call is visible.
+        """
         self._found()
         name = manifest.new_name()
-        files = tuple(manifest.write_parquet(self.root, table, content, name) for table, content in fresh.items())
-        entry = manifest.Entry(name, run, manifest.FORMAT, files)
+        files = tuple(manifest.write_parquet(self.root, table, content, name) for table, content in tables.items())
+        self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+
+    def restated(self, entry: manifest.Entry) -> None:
+        """Writes an entry whose files lie there: the commit itself."""
         manifest.write_entry(self.root, entry)
-        self._entries[name] = entry
-        return sum(table.num_rows for table in fresh.values())
+        self._snapshot.entries[entry.name] = entry
+        self._seal ^= seal([entry.name])
+        self._stale = True
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """The answer of one SQL query over all views, as an Arrow table."""
@@ -75,7 +102,9 @@ class Lake:
         """
         views.only_select(sql)
         with duckdb.connect(":memory:") as connection:
-            views.create_views(connection, self.files())
+            self._refresh()
+            views.create_intervals(connection, intervals.known(self.root))
+            views.create_views(connection, self._snapshot.groups())
             views.lock(connection, self.root)
             return views.run(connection, sql)
 
@@ -93,11 +122,32 @@ class Lake:
     def files(self) -> dict[str, list[str]]:
         """Absolute paths of every table's committed files, oldest first."""
         self._refresh()
-        paths: dict[str, list[str]] = {}
-        for name in sorted(self._entries):
-            for file in self._entries[name].files:
-                paths.setdefault(file.table, []).append(str(self.root / file.path))
-        return paths
+        return self._snapshot.files()
+
+    def entries(self) -> list[manifest.Entry]:
+        """The commits that count, oldest first."""
+        self._refresh()
+        return self._snapshot.live()
+
+    def all_entries(self) -> list[manifest.Entry]:
+        """Every commit in the manifest, those included for which another stands."""
+        self._refresh()
+        return [self._snapshot.entries[name] for name in sorted(self._snapshot.entries)]
+
+    def groups(self) -> dict[str, list[views.Group]]:
+        """The files by table, apart where columns differ and where a row may lie in two of them."""
+        self._refresh()
+        return self._snapshot.groups()
+
+    def doubled(self) -> bool:
+        """Whether two writers may have added one row, so that readers must fold."""
+        return any(group.doubled for groups in self.groups().values() for group in groups)
+
+    @property
+    def older(self) -> int | None:
+        """The format in which this lake began, where it is older than the one that is written now."""
+        form = self._format()
+        return form if form is not None and form < manifest.FORMAT else None
 
     def catalogue(self) -> Path:
         """`assay.duckdb` brought up to date, for other tools.
@@ -105,15 +155,20 @@ class Lake:
         Raises:
             LakeError: the disk refused.
         """
+        self._refresh()
         with manifest.disk(self.root / "assay.duckdb.tmp"):
-            return views.write_catalogue(self.root, self.files())
+            return views.write_catalogue(self.root, self._snapshot.groups(), self._intervals())
+
+    def moved(self) -> bool:
+        """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
+        return (self.root / "assay.duckdb").exists() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
 
     def close(self) -> None:
         """Lets the connection go; files need no closing."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._seen = frozenset()
+            self._shown = {}
 
     def __enter__(self) -> "Lake":
         return self
@@ -136,18 +191,55 @@ class Lake:
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
     def _views(self) -> duckdb.DuckDBPyConnection:
-        self._refresh()
+        fresh = self._refresh()
         if self._connection is None:
             self._connection = duckdb.connect(":memory:")
-        if self._seen != (now := frozenset(self._entries)) or not now:
-            views.create_views(self._connection, self.files())
-            self._seen = now
+            views.create_intervals(self._connection, intervals.known(self.root))
+            self._shown = self._snapshot.groups()
+            views.create_views(self._connection, self._shown)
+        elif fresh or self._stale:
+            groups = self._snapshot.groups()
+            views.create_views(self._connection, groups, only={name for name in schemas() if groups.get(name) != self._shown.get(name)})
+            self._shown = groups
+        self._stale = False
         return self._connection
 
-    def _refresh(self) -> None:
-        for name in manifest.entry_names(self.root):
-            if name not in self._entries:
-                self._entries[name] = manifest.read_entry(self.root, name)
+    def _refresh(self) -> bool:
+        """Looks into the manifest; whether there was anything new."""
+        self._looked = time.monotonic()
+        fresh = self._snapshot.refresh()
+        if fresh:
+            self._seal, self._stale = self._snapshot.seal(), True
+        if self._base is None:
+            self._base = frozenset(self._snapshot.entries)
+            self._not_bereft()
+        return fresh
+
+    def _not_bereft(self) -> None:
+        """A lake whose manifest is gone is not an empty lake."""
+        if not self._base and not (self.root / "manifest").is_dir() and any((self.root / "tables").glob("*/*.parquet")):
+            raise LakeError(
+                f"{self.root / 'manifest'} is missing, but there are files in tables/: `curate fsck --lake {self.root}` enters them again"
+            )
+
+    def _foreign(self) -> frozenset[str]:
+        """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
+        if self._base is None:
+            return frozenset()
+        return frozenset(
+            name for name, entry in self._snapshot.entries.items() if name not in self._base and entry.writer != self._writer and not entry.replaces
+        )
+
+    def _intervals(self) -> pa.Table:
+        """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
+        table = intervals.known(self.root)
+        lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
+        if lacking:
+            table = pa.concat_tables([table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)])
+        if lacking or not intervals.path(self.root).exists():
+            intervals.store(self.root, table)
+            self.close()
+        return table
 
     def _found(self) -> None:
         """Marks a new folder as a lake, whole or not at all."""
@@ -155,14 +247,19 @@ class Lake:
             return
         temporary = self.root / f".lake.{os.getpid()}.tmp"
         with manifest.disk(temporary):
-            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / "manifest").mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps({"format": manifest.FORMAT}))
             os.replace(temporary, self.root / "lake.json")
 
     def _check_format(self) -> None:
+        if (found := self._format()) is None or found > manifest.FORMAT:
+            raise LakeError(f"{self.root} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
+
+    def _format(self) -> int | None:
         try:
             found = json.loads((self.root / "lake.json").read_text())["format"]
+        except FileNotFoundError:
+            return manifest.FORMAT
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{self.root / 'lake.json'} cannot be read: {error}") from error
-        if not isinstance(found, int) or found > manifest.FORMAT:
-            raise LakeError(f"{self.root} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
+        return found if isinstance(found, int) else None

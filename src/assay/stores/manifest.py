@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
 
-FORMAT = 1  # of the lake; a newer one is refused
+FORMAT = 2  # of what is written; a newer one is refused, an older one is read as it is and never rewritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,27 @@ class Entry:
     run: str
     format: int
     files: tuple[File, ...]
+    writer: str = ""  # the process's opening of the lake that made it
+    seen: int | None = None  # seal of the entries that the writer had seen; None = format 1, which did not say
+    replaces: tuple[str, ...] = ()  # entries that this one stands for, those that they stood for included
+
+    @property
+    def time_ns(self) -> int:
+        """When it was committed, in nanoseconds since 1970, by its writer's clock."""
+        return int(self.name[:20])
 
 
-def new_name() -> str:
+STAND_IN = "-c"  # ends the name of an entry that stands for others
+
+
+def new_name(*, stand_in: bool = False) -> str:
     """A name that sorts by time and that no other writer has."""
-    return f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+    return f"{time.time_ns():020d}-{secrets.token_hex(4)}{STAND_IN if stand_in else ''}"
+
+
+def stands_in(name: str) -> bool:
+    """Whether the entry of this name stands for others: made by compaction, `forget` or `fsck`."""
+    return name.endswith(STAND_IN)
 
 
 def write_parquet(root: Path, table: str, rows: pa.Table, name: str) -> File:
@@ -58,7 +74,7 @@ def write_parquet(root: Path, table: str, rows: pa.Table, name: str) -> File:
         sink = pa.BufferOutputStream()
         pq.write_table(rows, sink, compression="zstd")
         data = sink.getvalue()
-        _write_synced(temporary, data)
+        write_synced(temporary, data)
         os.replace(temporary, final)
         _sync_folder(folder)
     return File(table, str(final.relative_to(root)), rows.num_rows, data.size, hashlib.sha256(data).hexdigest())
@@ -70,30 +86,37 @@ def write_entry(root: Path, entry: Entry) -> None:
     final, temporary = folder / f"{entry.name}.json", folder / f".{entry.name}.tmp"
     with disk(temporary):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_synced(temporary, json.dumps(asdict(entry), separators=(",", ":")).encode())
-        os.replace(temporary, final)
+        write_synced(temporary, json.dumps(asdict(entry), separators=(",", ":")).encode())
+        _create(temporary, final)
         _sync_folder(folder)
 
 
 def entry_names(root: Path) -> list[str]:
-    """Every commit's name, oldest first."""
-    return sorted(path.stem for path in (root / "manifest").glob("[0-9]*.json"))
+    """Every commit's name, oldest first; none where there is no manifest."""
+    try:
+        listed = os.listdir(root / "manifest")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name[:-5] for name in listed if name.endswith(".json") and name[0].isdigit())
 
 
 def read_entry(root: Path, name: str) -> Entry:
     """One commit.
 
     Raises:
+        FileNotFoundError: it was compacted away meanwhile.
         LakeError: the entry is broken, or of a newer format.
     """
     path = root / "manifest" / f"{name}.json"
+    text = path.read_text(errors="replace")
     try:
-        tree = json.loads(path.read_text())
-        entry = Entry(tree["name"], tree["run"], tree["format"], tuple(File(**each) for each in tree["files"]))
+        tree = json.loads(text)
+        if tree["format"] > FORMAT:
+            raise LakeError(f"{path} is of lake format {tree['format']}; this version reads up to {FORMAT}: upgrade assay-curation")
+        files = tuple(File(**each) for each in tree["files"])
+        entry = Entry(tree["name"], tree["run"], tree["format"], files, tree.get("writer", ""), tree.get("seen"), tuple(tree.get("replaces", ())))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakeError(f"manifest entry {path} cannot be read: {error}") from error
-    if entry.format > FORMAT:
-        raise LakeError(f"{path} is of lake format {entry.format}; this version reads up to {FORMAT}: upgrade assay-curation")
+        raise LakeError(f"manifest entry {path} cannot be read: {error}; `curate fsck` sets it aside") from error
     return entry
 
 
@@ -111,7 +134,19 @@ def disk(path: Path) -> Iterator[None]:
         raise LakeError(f"cannot write {path.parent}: {os.strerror(error.errno or 0)}; what was committed before is safe") from error
 
 
-def _write_synced(path: Path, data: bytes | pa.Buffer) -> None:
+def _create(temporary: Path, final: Path) -> None:
+    """Gives the file its name, which must be new: a link fails where a rename would overwrite."""
+    try:
+        os.link(temporary, final)
+        temporary.unlink()
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links; the name holds 32 random bits
+        os.replace(temporary, final)
+
+
+def write_synced(path: Path, data: bytes | pa.Buffer) -> None:
+    """A new file whose bytes are on the disk when this returns."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()

@@ -1,8 +1,10 @@
 """DuckDB views over the committed files: the tables under their names, and what people ask most."""
 
 import os
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +15,129 @@ from assay.core.errors import LakeError, PlanError
 from assay.stores.columns import sql_type
 from assay.stores.tables import schemas
 
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files of one table that have equal columns."""
+
+    paths: tuple[str, ...]
+    doubled: bool = False  # a row may lie in two of them
+
+
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
 # policy. One rollout has one verdict a label and verifier version, so a regraded lake shows one row a version.
-PASS_RATES = """
-SELECT problem_id, policy, any_value(policy_name) AS policy_name, sampler, label_id, verifier, version,
-       n_correct, n_wrong, n_truncated, n_error, n_correct + n_wrong + n_truncated + n_error AS n, tokens,
-       n_correct + 0.5::DOUBLE AS post_a, n_wrong + 0.5::DOUBLE AS post_b, (n_correct + 0.5::DOUBLE) / (n_correct + n_wrong + 1) AS mean
-FROM (
-    SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
-           count(*) FILTER (v.outcome = 'correct') AS n_correct,
-           count(*) FILTER (v.outcome IN ('wrong', 'unparsable')) AS n_wrong,
-           count(*) FILTER (v.outcome = 'truncated') AS n_truncated,
-           count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
-           sum(r.tokens)::BIGINT AS tokens
-    FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-    WHERE NOT r.guided
-    GROUP BY ALL
+COUNTS = """
+SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
+       count(*) FILTER (v.outcome = 'correct') AS n_correct,
+       count(*) FILTER (v.outcome IN ('wrong', 'unparsable')) AS n_wrong,
+       count(*) FILTER (v.outcome = 'truncated') AS n_truncated,
+       count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
+       sum(r.tokens)::BIGINT AS tokens
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE NOT r.guided
+GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
+"""
+# 1 - E[p^G] - E[(1-p)^G] for p ~ Beta(a, b), as `maths.signal.expected_signal`: E[p^G] = B(a + G, b) / B(a, b).
+SIGNAL = (
+    "greatest(0, 1 - exp(lgamma({a} + {g}) - lgamma({a}) + lgamma({a} + {b}) - lgamma({a} + {b} + {g}))"
+    " - exp(lgamma({b} + {g}) - lgamma({b}) + lgamma({a} + {b}) - lgamma({a} + {b} + {g})))"
 )
-GROUP BY ALL
+PASS_RATES = f"""
+SELECT c.problem_id, c.policy, c.policy_name, c.sampler, c.label_id, c.verifier, c.version,
+       n_correct, n_wrong, n_truncated, n_error, n_correct + n_wrong + n_truncated + n_error AS n, tokens,
+       n_correct + 0.5::DOUBLE AS post_a, n_wrong + 0.5::DOUBLE AS post_b, (n_correct + 0.5::DOUBLE) / (n_correct + n_wrong + 1) AS mean,
+       i.low, i.high,
+       n_correct / nullif(n_correct + n_wrong + n_truncated, 0) AS least,
+       (n_correct + n_truncated) / nullif(n_correct + n_wrong + n_truncated, 0) AS most,
+       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=8)} AS signal_8,
+       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=16)} AS signal_16
+FROM ({COUNTS}) c LEFT JOIN intervals i ON i.prior = 'jeffreys' AND i.correct = c.n_correct AND i.wrong = c.n_wrong
+"""
+FRONTIER = """
+SELECT r.*, p.source, p.characters, p.messages[-1].content AS prompt
+FROM pass_rates r JOIN problems p ON p.id = r.problem_id WHERE r.n_correct + r.n_wrong > 0 AND r.signal_8 >= 0.5
 """
 COSTS = """
 SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS NOT NULL AS from_training,
        count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
 FROM rollouts GROUP BY policy, sampler, engine, step IS NOT NULL
 """
-ASKED = {"pass_rates": PASS_RATES, "costs": COSTS}
+UNTRACED = ("runs", "stages", "tombstones")
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> None:
-    """Every table and every view, from absolute paths by table name; a table without files is empty but typed."""
+def lineage(tables: Sequence[str]) -> str:
+    """Every row of the tables beside the run that wrote it."""
+    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in tables)
+    return f"""
+SELECT w."table", w.id, w.run, r.command, r.plan, r.policy, r.versions, r.started, r.ended, r.outcome, r.tokens, r.samples, r.seconds
+FROM ({rows}) w LEFT JOIN (
+    SELECT run, any_value(command) AS command, any_value(plan) AS plan, any_value(policy) AS policy, any_value(versions) AS versions,
+           min(time) FILTER (event = 'start') AS started, max(time) FILTER (event = 'end') AS ended,
+           max(outcome) FILTER (event = 'end') AS outcome, max(tokens) FILTER (event = 'end') AS tokens,
+           max(samples) FILTER (event = 'end') AS samples, max(seconds) FILTER (event = 'end') AS seconds
+    FROM runs GROUP BY run
+) r ON r.run = w.run
+"""
+
+
+def asked() -> dict[str, str]:
+    """The views that people ask most, by name, in an order in which each needs only earlier ones."""
+    traced = [name for name in schemas() if name not in UNTRACED]
+    return {"pass_rates": PASS_RATES, "frontier": FRONTIER, "costs": COSTS, "lineage": lineage(traced)}
+
+
+Groups = Mapping[str, Sequence[Group]]
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, files: Groups, *, only: Collection[str] | None = None) -> None:
+    """Every table and every view, from absolute paths by table name; a table without files is empty but typed.
+
+    `only` names the tables whose files have changed; the views over them need no renewal, for they name tables and no files.
+    """
     for name, schema in schemas().items():
-        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {table_query(schema, files.get(name, ()))}')
-    for name, query in ASKED.items():
+        if only is None or name in only:
+            _create_view(connection, name, table_query(schema, files.get(name, ())))
+    if only is not None:
+        return
+    connection.execute(f"CREATE OR REPLACE MACRO signal(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}")
+    for name, query in asked().items():
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
 
 
-def table_query(schema: pa.Schema, paths: Sequence[str]) -> str:
-    """The SELECT behind one table's view."""
-    if not paths:
-        nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schema)
-        return f"SELECT {nothing} WHERE false"
-    listed = ", ".join(quoted(path) for path in paths)
-    return f"SELECT * FROM read_parquet([{listed}])"
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """The view; where a file of it is broken, one that says so when it is asked, so that the other tables stay readable."""
+    try:
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
+    except duckdb.Error as error:
+        said = quoted(f"{name}: " + " ".join(str(error).split()) + _remedy(error))
+        nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT {nothing} FROM (SELECT error({said}) AS refused) WHERE refused IS NOT NULL')
+
+
+def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
+    """The table `intervals`, copied in; before `create_views`, whose `pass_rates` reads it."""
+    connection.register("given_intervals", table)
+    connection.execute("CREATE OR REPLACE TABLE intervals AS SELECT * FROM given_intervals")
+    connection.unregister("given_intervals")
+
+
+def table_query(schema: pa.Schema, groups: Sequence[Group]) -> str:
+    """The SELECT behind one table's view: each group of equal columns is read for itself, and a column that a group lacks is null."""
+    nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schema)
+    parts = [f"SELECT {nothing} WHERE false", *(group_query(group) for group in groups if group.paths)]
+    return parts[0] if len(parts) == 1 else " UNION ALL BY NAME ".join(parts)
+
+
+def group_query(group: Group) -> str:
+    """The rows of one group, each id once."""
+    listed = ", ".join(quoted(path) for path in group.paths)
+    if not group.doubled:
+        return f"SELECT * FROM read_parquet([{listed}])"
+    # two writers may have added one row at one moment: the earlier commit's stays, in every table the same commit's
+    return (
+        "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
+        f"FROM read_parquet([{listed}], filename = 'commit_path', union_by_name = true)) WHERE place = 1"
+    )
 
 
 def quoted(text: str) -> str:
@@ -66,13 +149,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def write_catalogue(root: Path, files: Mapping[str, Sequence[str]]) -> Path:
+def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     """`assay.duckdb`, a file of views for other tools: made beside the old one and put in its place at once.
 
     Nobody holds it open for writing, because an open writer locks every reader out.
     """
     final, temporary = root / "assay.duckdb", root / f".assay.{secrets.token_hex(4)}.duckdb"
     with duckdb.connect(str(temporary)) as connection:
+        create_intervals(connection, intervals)
         create_views(connection, files)
     os.replace(temporary, final)
     return final
@@ -113,4 +197,22 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         relation = connection.sql(query, params=parameters)
         return relation.to_arrow_table() if relation is not None else pa.table({})
     except duckdb.Error as error:
-        raise LakeError(" ".join(str(error).split("\n\n")[0].split())) from error
+        raise LakeError(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
+
+
+def _remedy(error: duckdb.Error) -> str:
+    broken = isinstance(error, duckdb.IOException | duckdb.InvalidInputException | duckdb.SerializationException) or "parquet" in str(error).lower()
+    return (
+        "; `curate fsck` names what is broken and restores what can be restored" if broken and "disabled by configuration" not in str(error) else ""
+    )
+
+
+def catalogue_root(catalogue: Path) -> str:
+    """The lake's folder to which a catalogue's paths lead; "" where it names none or cannot be read."""
+    try:
+        with duckdb.connect(str(catalogue), read_only=True) as connection:
+            texts = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    except duckdb.Error:
+        return ""
+    named = (re.search(r"'([^']*)/tables/[a-z_]+/", text) for (text,) in texts)
+    return next((found[1] for found in named if found), "")

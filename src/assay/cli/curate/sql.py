@@ -32,6 +32,9 @@ def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE
 
         with Lake(lake, create=False) as opened:
             answer = opened.ask(query)
+            if opened.moved():
+                opened.catalogue()
+                voice.say(f"the lake has moved: the paths in {opened.root / 'assay.duckdb'} are rewritten")
         if shape is Format.TABLE:
             rows = list(zip(*(each.to_pylist() for each in answer.columns)))  # by place: two columns may share a name
             console = page()

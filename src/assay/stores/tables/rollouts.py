@@ -17,4 +17,5 @@ SCHEMA = table(
     column("group", TEXT, "GRPO group; null = not from training"),
     column("advantage", FLOAT, "as training used it; null = not from training"),
     column("guided", FLAG, "a teacher wrote part of it: no evidence about the policy"),
+    column("policy_last", TEXT, "revision that finished it, where asynchronous training changed weights meanwhile; null = policy"),
 )

@@ -11,5 +11,6 @@ SCHEMA = table(
     column("tokens", INT, "generated tokens"),
     column("samples", INT, "rollouts made"),
     column("seconds", FLOAT, "wall time"),
+    column("policy", TEXT, "revision of the policy's weights; null where the command opened none"),
     column("time", FLOAT, "seconds since 1970, UTC"),
 )

@@ -19,5 +19,6 @@ SCHEMA = table(
     column("wrong", INT, "attempts judged wrong, unparsable ones included"),
     column("truncated", INT, "attempts cut by the cap, neither right nor wrong"),
     column("error", INT, "attempts whose verifier or engine failed"),
+    column("direction", TEXT, "what more value means: easier or harder; null = easier"),
     column("censored", FLAG, "not solved within the budget of a search"),
 )

@@ -1,0 +1,38 @@
+"""`curate explain`: why one problem is where it is."""
+
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import AsJson, LakeDir, emit, exits
+
+ProblemId = Annotated[str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)]
+CELL = 60  # characters shown of a text
+
+
+def explain(problem: ProblemId, lake: LakeDir = ".assay/lake", as_json: AsJson = False) -> None:
+    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped, place, training."""
+    voice = Voice()
+    with exits(voice):
+        from assay.pipelines.explain import explain as tell
+        from assay.stores.lake import Lake
+
+        with Lake(lake, create=False) as opened:
+            story = tell(opened, problem)
+    if as_json:
+        emit(story)
+        return
+    console, told = page(), story["problem"][0]
+    console.print(f"{told['id']}  source {told['source']}  run {told['run']}", markup=False)
+    for turn in told["messages"]:
+        console.print(f"{turn['role']}: {turn['content']}", markup=False, soft_wrap=True)
+    for chapter, rows in story.items():
+        if chapter != "problem":
+            title = f"\n{chapter}" if rows else f"\n{chapter}: none"
+            console.print(table(title, tuple(rows[0]), [tuple(map(_cell, row.values())) for row in rows]) if rows else title, markup=False)
+
+
+def _cell(value: Any) -> Any:
+    short = " ".join(value.split()) if isinstance(value, str) else value
+    return short if not isinstance(short, str) or len(short) <= CELL else short[: CELL - 3] + "..."

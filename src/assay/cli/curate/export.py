@@ -1,0 +1,38 @@
+"""`curate export`: the curriculum for another trainer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.narrator import Voice
+from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+
+To = Annotated[str, typer.Option("--to", metavar="NAME", help="trl, verl, open_instruct, verifiers, jsonl or hub.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
+Filtered = Annotated[bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")]
+
+
+def export(
+    plan: PlanPath,
+    to: To = "jsonl",
+    out: Out = Path("export"),
+    filtered: Filtered = False,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    as_json: AsJson = False,
+) -> None:
+    """Write the curriculum in its order, in the form that another trainer reads, and say how it is read."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+        from assay.pipelines.export import export as write
+        from assay.pipelines.job import Job
+        from assay.stores.lake import Lake
+
+        with Lake(made.lake, create=False) as opened, Job(made, opened, voice, command="curate export") as job:
+            told = write(job, to, out.resolve(), filtered=filtered)
+        if as_json:
+            emit(told)
+            return
+        voice.say(f"{told['folder']}: {told['rows']} rows for {to}, {told['filtered']} filtered rows; it is read so:\n{told['snippet']}")

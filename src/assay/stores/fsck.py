@@ -1,0 +1,165 @@
+"""Verifies every file against the manifest; what fails is set aside, and what that takes away is named with the stage that restores it."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import LakeError
+from assay.core.identity import file_sha256
+from assay.stores import manifest, upkeep
+from assay.stores.lake import Lake
+from assay.stores.manifest import Entry, File
+from assay.stores.tables import schemas
+from assay.stores.views import quoted
+
+OURS = {"lake.json", "manifest", "tables", "derived", "leases", "quarantine", "checkpoints", "assay.duckdb"}
+NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as the manifest says, or that no commit accounts for."""
+
+    kind: str  # broken, missing, entry, manifest, left_over, foreign
+    path: str  # relative to the lake
+    said: str  # what is wrong, with both numbers
+    table: str = ""
+    rows: int = 0  # that are gone from the views
+    run: str = ""
+    restore: str = ""  # the command that makes the rows anew
+
+    @property
+    def harm(self) -> bool:
+        """Whether rows are gone or entries had to be mended; what is left over or foreign harms nothing."""
+        return self.kind not in ("left_over", "foreign")
+
+
+def fsck(root: Path, *, repair: bool = True, run: str = "") -> list[Finding]:
+    """Everything that is wrong with a lake, worst first; with `repair`, broken files lie in `quarantine/` and the rest of the lake works.
+
+    Raises:
+        LakeError: there is no lake, or the disk refused.
+    """
+    if not (root / "lake.json").exists():
+        raise LakeError(f"no lake at {root}")
+    found = list(_entries(root, repair))
+    readable = repair or not found
+    if not readable:
+        return found + list(_strangers(root, []))
+    with Lake(root, create=False) as lake:
+        live = lake.entries()
+        broken = [finding for entry in live for file in entry.files if (finding := _file(root, entry, file))]
+        if broken and repair:
+            _set_aside(lake, broken, run)
+    return found + broken + list(_strangers(root, lake.all_entries()))
+
+
+def _entries(root: Path, repair: bool) -> Iterator[Finding]:
+    """Entries that cannot be read, and a manifest that is gone; both are rebuilt from the files that bear the commits' names."""
+    files = _by_commit(root)
+    if files and not (root / "manifest").is_dir():
+        count = sum(len(each) for each in files.values())
+        if repair:
+            for name in files:
+                _adopt(root, name, files[name])
+        yield Finding("manifest", "manifest", f"missing; {count} files of {len(files)} commits in tables/ are entered again, folded by id")
+        return
+    for name in manifest.entry_names(root):
+        try:
+            manifest.read_entry(root, name)
+        except LakeError as error:
+            if "upgrade" in str(error):
+                raise
+            if repair:
+                _move(root, Path("manifest") / f"{name}.json")
+                _adopt(root, name, files.get(name, []))
+            yield Finding("entry", f"manifest/{name}.json", f"{error}; entered again from its {len(files.get(name, []))} files")
+
+
+def _file(root: Path, entry: Entry, file: File) -> Finding | None:
+    path = root / file.path
+    restore = f"curate {upkeep.STAGE[file.table]} PLAN" if file.table in upkeep.STAGE else ""
+
+    def found(kind: str, said: str) -> Finding:
+        return Finding(kind, file.path, said, file.table, file.rows, entry.run, restore)
+
+    if not path.is_file():
+        return found("missing", f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk")
+    if (size := path.stat().st_size) != file.bytes:
+        return found("broken", f"{size} bytes on disk, {file.bytes} in the manifest")
+    if (digest := file_sha256(path)) != file.sha256:
+        return found("broken", f"SHA-256 {digest[:12]} on disk, {file.sha256[:12]} in the manifest")
+    if (rows := pq.read_metadata(path).num_rows) != file.rows:
+        return found("broken", f"{rows} rows on disk, {file.rows} in the manifest")
+    return None
+
+
+def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
+    """Moves broken files away, and in one commit leaves out what refers to rows that are gone and the ledger lines that claim them."""
+    lost = [str(lake.root / each.path) for each in broken]
+    removed: dict[str, int] = {}
+    for each in broken:
+        removed[each.table] = removed.get(each.table, 0) + each.rows
+    gone = {}
+    if "rollouts" in removed:  # an attempt that is drawn again must not meet the old one's text and verdict
+        whole = [path for path in lake.files().get("rollouts", []) if path not in lost]
+        left = f"SELECT id FROM read_parquet([{', '.join(map(quoted, whole))}])" if whole else "SELECT '' AS id WHERE false"
+        gone = {"texts": f"id NOT IN ({left})", "verdicts": f"rollout_id NOT IN ({left})"}
+    upkeep.erase(lake, gone, removed, "lost", ", ".join(each.path for each in broken), run=run, lost=lost)
+    for each in broken:
+        _move(lake.root, Path(each.path))
+
+
+def _move(root: Path, path: Path) -> None:
+    target = root / "quarantine" / path
+    if (root / path).exists():
+        with manifest.disk(target.with_suffix(".tmp")):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(root / path, target)
+
+
+def _by_commit(root: Path) -> dict[str, list[Path]]:
+    commits: dict[str, list[Path]] = {}
+    for path in sorted((root / "tables").glob("*/*.parquet")):
+        if match := NAME.fullmatch(path.name):
+            commits.setdefault(match[1], []).append(path)
+    return commits
+
+
+def _adopt(root: Path, name: str, paths: list[Path]) -> None:
+    """An entry for files that lost theirs. It claims to have seen nothing, so that readers fold its rows with all others'."""
+    files = []
+    for path in paths:
+        try:
+            rows = pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError):
+            _move(root, path.relative_to(root))
+            continue
+        files.append(File(path.parent.name, str(path.relative_to(root)), rows, path.stat().st_size, file_sha256(path)))
+    plain = name.removesuffix(manifest.STAND_IN)
+    manifest.write_entry(root, Entry(plain, "", manifest.FORMAT, tuple(files), writer=plain, seen=-1))
+
+
+def _strangers(root: Path, entries: list[Entry]) -> Iterator[Finding]:
+    """What no commit accounts for: rests of killed writes, and files that are not ours."""
+    named = {file.path for entry in entries for file in entry.files}
+    for path in sorted(root.iterdir()):
+        if path.name not in OURS:
+            kind = "left_over" if path.name.endswith(".tmp") or path.name.startswith(".assay.") else "foreign"
+            yield Finding(kind, path.name, "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it")
+    for path in sorted(each for folder in ("tables", "manifest") for each in (root / folder).rglob("*") if each.is_file()):
+        inside = str(path.relative_to(root))
+        if path.name.startswith(".") and path.name.endswith(".tmp"):
+            yield Finding("left_over", inside, "a write that never finished; nobody reads it")
+        elif inside.startswith("manifest") and path.suffix == ".json" and path.name[0].isdigit():
+            continue
+        elif NAME.fullmatch(path.name) and path.parent.name in schemas():
+            if inside not in named:
+                yield Finding("left_over", inside, "of a commit that never happened; nobody reads it")
+        else:
+            yield Finding("foreign", inside, "not of this lake; nobody reads it")

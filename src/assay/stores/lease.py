@@ -1,0 +1,88 @@
+"""Create-if-absent leases: work that one process does at a time, without a lock that a dead process would hold for ever.
+
+A lease is a file that only one process can create (O_EXCL). It names its end; after that anybody may take it over. A holder that is slower than
+its lease costs its work twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
+"""
+
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from assay.stores.manifest import disk
+
+
+@contextmanager
+def lease(root: Path, name: str, *, limit_s: float) -> Iterator[bool]:
+    """Yields whether the lease is ours, and gives it back at the end.
+
+    Raises:
+        LakeError: the disk refused.
+    """
+    token = take(root, name, limit_s=limit_s)
+    try:
+        yield token is not None
+    finally:
+        if token is not None:
+            give_back(root, name, token)
+
+
+def take(root: Path, name: str, *, limit_s: float) -> str | None:
+    """A token, or None while another holds the lease. An expired lease is set aside first, by exactly one of those who try."""
+    path, token = root / "leases" / f"{name}.json", secrets.token_hex(8)
+    with disk(path.with_suffix(".tmp")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _create(path, token, limit_s):
+            return token
+        if not expired(path):
+            return None
+        # rename, not unlink: only one of several takers can move the old file, and the loser must not remove the winner's new one
+        aside = path.with_name(f".{name}.{secrets.token_hex(4)}.expired")
+        with suppress(FileNotFoundError):
+            os.rename(path, aside)
+            if not expired(aside):  # another took it over between our look and our rename: give it back to that one
+                with suppress(FileExistsError):
+                    os.link(aside, path)
+                aside.unlink()
+                return None
+            aside.unlink()
+        return token if _create(path, token, limit_s) else None
+
+
+def give_back(root: Path, name: str, token: str) -> None:
+    """Ends our lease; one that expired and was taken over by another stays theirs."""
+    path = root / "leases" / f"{name}.json"
+    if _read(path).get("token") == token:
+        path.unlink(missing_ok=True)
+
+
+def expired(path: Path) -> bool:
+    """Whether a lease's end is past; one that was never written whole counts by its age, and one that is gone is no lease."""
+    if until := _read(path).get("until"):
+        return time.time() > float(str(until))
+    try:
+        return time.time() - path.stat().st_mtime > 60
+    except FileNotFoundError:
+        return False
+
+
+def _create(path: Path, token: str, limit_s: float) -> bool:
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w") as file:
+        json.dump({"token": token, "until": time.time() + limit_s, "host": socket.gethostname(), "process": os.getpid()}, file)
+    return True
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,16 @@
+"""Tree searches: one row a problem and search, with what it cost and whether it solved."""
+
+from assay.stores.columns import FLAG, INT, TEXT, column, table
+
+SCHEMA = table(
+    column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions, as in scores"),
+    column("problem_id", TEXT, "problems.id"),
+    column("policy", TEXT, "rollouts.policy"),
+    column("sampler", TEXT, "samplers.id"),
+    column("settings", TEXT, "JSON of the search's settings"),
+    column("seed", INT, "of the search"),
+    column("iterations", INT, "selections made"),
+    column("solved_at", INT, "iteration of the first right answer, from 1; null = not within the budget"),
+    column("censored", FLAG, "the budget ended before a right answer"),
+    column("tokens", INT, "generated tokens of the whole tree"),
+)

@@ -1,0 +1,205 @@
+"""Upkeep: small files merged, rows removed on request; a reader sees the lake before or after, never between.
+
+Each of these is one commit that stands for the commits before it. Replaced files stay for a day, for readers that have them open.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import LakeError
+from assay.stores import manifest
+from assay.stores.lake import Lake
+from assay.stores.lease import lease
+from assay.stores.manifest import File
+from assay.stores.tables import schema
+from assay.stores.views import group_query, quoted
+
+SMALL = 32 << 20  # bytes; a file above it is left as it is
+BIN = 128 << 20  # bytes of small files that are merged into one
+KEEP_S = 86_400.0  # replaced files stay so long
+STAGE = {  # table: the command that makes its rows anew
+    **dict.fromkeys(("problems", "labels", "members"), "ingest"),
+    "drops": "clean",
+    "splits": "split",
+    "vectors": "embed",
+    "clusters": "embed",
+    "selections": "select",
+    "lessons": "arrange",
+    **dict.fromkeys(("rollouts", "texts", "verdicts", "samplers", "scores", "searches", "search_nodes"), "score"),
+    **dict.fromkeys(("train_log", "curriculum_state"), "train"),
+}
+BY_POLICY = "policy IN (SELECT policy FROM rollouts WHERE policy = {v} OR policy_name = {v} UNION SELECT {v})"
+OF_SOURCE = "problem_id IN (SELECT id FROM problems WHERE source = {v})"
+GONE = {  # which rows go, by what is forgotten
+    "policy": {
+        **dict.fromkeys(("rollouts", "scores", "searches"), BY_POLICY),
+        "search_nodes": f"search IN (SELECT id FROM searches WHERE {BY_POLICY})",
+        "texts": f"id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
+        "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
+        "targets": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
+        "pairs": f"chosen IN (SELECT id FROM rollouts WHERE {BY_POLICY}) OR rejected IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
+    },
+    "source": {
+        "problems": "source = {v}",
+        "drops": "source = {v} OR " + OF_SOURCE,
+        **dict.fromkeys(("labels", "members", "splits", "rollouts", "scores", "searches", "vectors", "clusters", "selections"), OF_SOURCE),
+        **dict.fromkeys(("lessons", "targets", "pairs"), OF_SOURCE),
+        "search_nodes": f"search IN (SELECT id FROM searches WHERE {OF_SOURCE})",
+        "texts": f"id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",
+        "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an upkeep command did."""
+
+    before: int  # files that counted
+    after: int
+    removed: Mapping[str, int]  # rows by table
+    swept: int  # replaced files that were deleted
+
+
+def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Done:
+    """Small files merged and doubled rows folded, in one commit; what was replaced more than `keep_s` ago is deleted.
+
+    Raises:
+        LakeError: another compaction is under way, or the disk refused.
+    """
+    with lease(lake.root, "compact", limit_s=3600) as mine:
+        if not mine:
+            raise LakeError(f"another compaction of {lake.root} is under way; its lease ends by itself within an hour")
+        small = sum(file.bytes < SMALL for entry in lake.entries() for file in entry.files)
+        tables = {file.table for entry in lake.entries() for file in entry.files}
+        before = sum(len(entry.files) for entry in lake.entries())
+        if small > len(tables) or lake.doubled():
+            restate(lake, {}, run=run, merge=True)
+        return Done(before, sum(len(entry.files) for entry in lake.entries()), {}, sweep(lake, keep_s=keep_s))
+
+
+def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S) -> Done:
+    """Every row of a policy or a source removed in one commit, which leaves a tombstone a table; nothing of it is in any view afterwards.
+
+    Ledger lines of stages that lost rows go too. The replaced files hold the rows until `keep_s` has passed and `compact` or `forget` sweeps.
+
+    Raises:
+        LakeError: unknown kind, another compaction is under way, or the disk refused.
+    """
+    if by not in GONE:
+        raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(GONE)}")
+    gone = {name: condition.format(v=quoted(value)) for name, condition in GONE[by].items()}
+    with lease(lake.root, "compact", limit_s=3600) as mine:
+        if not mine:
+            raise LakeError(f"a compaction of {lake.root} is under way; its lease ends by itself within an hour")
+        counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
+        removed = {name: count for name, count in counts.items() if count}
+        before = sum(len(entry.files) for entry in lake.entries())
+        if removed:
+            erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
+        return Done(before, sum(len(entry.files) for entry in lake.entries()), removed, sweep(lake, keep_s=keep_s))
+
+
+def erase(lake: Lake, gone: Mapping[str, str], removed: Mapping[str, int], by: str, value: str, *, run: str, lost: Sequence[str] = ()) -> None:
+    """Takes the rows out of the views, with a tombstone a table and without the ledger lines that claim they are there."""
+    stages = sorted({STAGE[name] for name in removed if name in STAGE})
+    if stages:
+        gone = {**gone, "stages": f"stage IN ({', '.join(quoted(each) for each in stages)})"}
+    now = time.time()
+    rows = [
+        {"id": manifest.new_name(), "table": name, "what": by, "value": value, "rows": count, "time": now, "run": run}
+        for name, count in removed.items()
+    ]
+    restate(lake, gone, run=run, extra={"tombstones": pa.Table.from_pylist(rows, schema=schema("tombstones"))}, lost=lost)
+
+
+def restate(
+    lake: Lake,
+    gone: Mapping[str, str],
+    *,
+    run: str,
+    merge: bool = False,
+    extra: Mapping[str, pa.Table] | None = None,
+    lost: Sequence[str] = (),
+) -> str:
+    """One commit that stands for all commits so far, without the rows of `gone` (SQL by table) and the files of `lost`."""
+    entries = lake.entries()
+    records = {str(lake.root / file.path): file for entry in entries for file in entry.files}
+    name, files = manifest.new_name(stand_in=True), list[File]()
+    for table in sorted({file.table for file in records.values()}):
+        carried, fresh = _kept(lake, table, records, gone.get(table, "false"), set(lost))
+        if merge:
+            fresh, carried = [*fresh, *_merged(lake, table, carried)], [file for file in carried if file.bytes >= SMALL]
+        files += carried
+        for content in fresh:
+            files.append(manifest.write_parquet(lake.root, table, content, f"{name}-{len(files)}"))
+    for table, content in (extra or {}).items():
+        files.append(manifest.write_parquet(lake.root, table, content, f"{name}-{len(files)}"))
+    replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
+    lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
+    return name
+
+
+def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
+    """Deletes files that were replaced more than `keep_s` ago, and then their entries; returns how many files."""
+    live = {file.path for entry in lake.entries() for file in entry.files}
+    old = {name for entry in lake.entries() if time.time_ns() - entry.time_ns >= keep_s * 1e9 for name in entry.replaces}
+    swept = 0
+    for name in sorted(old & set(manifest.entry_names(lake.root))):
+        with suppress(FileNotFoundError), manifest.disk(lake.root / "manifest" / ".sweep.tmp"):
+            for file in manifest.read_entry(lake.root, name).files:
+                if file.path not in live and (lake.root / file.path).exists():
+                    (lake.root / file.path).unlink()
+                    swept += 1
+            (lake.root / "manifest" / f"{name}.json").unlink()
+    return swept
+
+
+def _kept(lake: Lake, table: str, records: Mapping[str, File], gone: str, lost: set[str]) -> tuple[list[File], list[pa.Table]]:
+    """Files that stay as they are, and the rest's rows as new content."""
+    carried, fresh = list[File](), list[pa.Table]()
+    for group in lake.groups().get(table, ()):
+        whole = replace(group, paths=tuple(path for path in group.paths if path not in lost))
+        for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
+            if not piece.paths:
+                continue
+            if not piece.doubled and gone == "false":
+                carried.append(records[piece.paths[0]])
+                continue
+            rows = lake.query(f"SELECT * FROM ({group_query(piece)}) WHERE ({gone}) IS NOT TRUE")
+            if not piece.doubled and rows.num_rows == records[piece.paths[0]].rows:
+                carried.append(records[piece.paths[0]])
+            elif rows.num_rows:
+                fresh.append(typed(rows, table))
+    return carried, fresh
+
+
+def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]:
+    """The small files' rows, in pieces of about BIN bytes on disk."""
+    pieces, size = list[Path](), 0
+    for file in files:
+        if file.bytes < SMALL:
+            pieces.append(lake.root / file.path)
+            size += file.bytes
+        if size >= BIN:
+            yield pa.concat_tables([typed(pq.read_table(path), table) for path in pieces])
+            pieces, size = [], 0
+    if pieces:
+        yield pa.concat_tables([typed(pq.read_table(path), table) for path in pieces])
+
+
+def typed(rows: pa.Table, table: str) -> pa.Table:
+    """Rows under the table's present schema; a column that an older format lacks is null."""
+    wanted = schema(table)
+    columns = [rows[each.name].cast(each.type) if each.name in rows.column_names else pa.nulls(rows.num_rows, each.type) for each in wanted]
+    return pa.table(columns, schema=wanted)
+
+
+def _count(lake: Lake, table: str, gone: str) -> int:
+    return int(lake.rows(f'SELECT count(*) AS n FROM "{table}" WHERE {gone}')[0]["n"])

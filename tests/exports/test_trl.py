@@ -1,0 +1,14 @@
+"""The prompt is a chat, the answer a column."""
+
+from assay.exports._chosen import Chosen
+from assay.exports.trl import Trl
+
+
+def test_the_prompt_is_the_chat_that_the_policy_was_asked(chosen: Chosen) -> None:
+    (row,) = Trl().rows([chosen])
+    assert [turn["role"] for turn in row["prompt"]] == ["system", "user"]
+    assert (row["answer"], row["assay_id"], row["weight"]) == ("4", "id", 1.0)
+
+
+def test_the_snippet_keeps_the_order() -> None:
+    assert "shuffle_dataset=False" in Trl().snippet("train.parquet")

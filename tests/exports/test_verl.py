@@ -1,0 +1,15 @@
+"""verl's five columns, and the id that brings rollouts home."""
+
+from assay.exports._chosen import Chosen
+from assay.exports.verl import Verl
+
+
+def test_a_row_has_verl_s_five_columns(chosen: Chosen) -> None:
+    (row,) = Verl(ability="sums").rows([chosen])
+    assert list(row) == ["data_source", "prompt", "ability", "reward_model", "extra_info"]
+    assert row["reward_model"] == {"style": "rule", "ground_truth": "4"}
+    assert (row["ability"], row["extra_info"]["assay_id"]) == ("sums", "id")
+
+
+def test_the_snippet_keeps_the_order() -> None:
+    assert "data.shuffle=False" in Verl().snippet("train.parquet")

@@ -1,0 +1,213 @@
+"""Compaction changes files and no answer; what is forgotten is gone from every view; fsck names, sets aside and leaves the rest whole."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import LakeError
+from assay.stores import manifest
+from assay.stores.fsck import Finding, fsck
+from assay.stores.lake import Lake
+from assay.stores.lease import expired, give_back, lease, take
+from assay.stores.upkeep import compact, forget
+
+Rows = Callable[..., dict[str, list[dict[str, Any]]]]
+
+
+def count(lake: Lake, table: str) -> int:
+    return int(lake.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])
+
+
+def fill(lake: Lake, attempted: Rows, problems: str = "abc") -> None:
+    for problem in problems:
+        lake.append(attempted(problem, "cwt"), run=f"run-{problem}")
+
+
+def kinds(found: list[Finding]) -> list[tuple[str, str]]:
+    return [(each.kind, each.table) for each in found]
+
+
+def test_compaction_leaves_one_file_a_table_and_every_answer_as_it_was(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        asked = "SELECT * FROM pass_rates ORDER BY problem_id"
+        before = lake.rows(asked)
+        done = compact(lake)
+        assert (done.before, done.after, done.swept) == (9, 3, 0)
+        assert lake.rows(asked) == before
+    with Lake(tmp_path / "lake") as again:
+        assert again.rows(asked) == before
+        assert {row["run"] for row in again.rows("SELECT run FROM rollouts")} == {"run-a", "run-b", "run-c"}
+
+
+def test_a_reader_that_opened_before_compaction_still_finds_its_files(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        old = lake.files()["rollouts"]
+        compact(lake)
+        assert all(Path(path).exists() for path in old)
+        assert compact(lake, keep_s=0).swept == 9
+        assert not any(Path(path).exists() for path in old)
+        assert count(lake, "rollouts") == 9
+
+
+def test_an_append_beside_a_compaction_is_neither_lost_nor_doubled(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as one, Lake(tmp_path / "lake") as two:
+        fill(one, attempted)
+        two._refresh()
+        compact(one)
+        two.append(attempted("d", "cc"))
+        assert (count(one, "rollouts"), count(two, "rollouts")) == (11, 11)
+        compact(one, keep_s=0)
+        with Lake(tmp_path / "lake") as fresh:
+            assert count(fresh, "rollouts") == 11
+
+
+def test_compaction_folds_for_good_what_two_writers_added(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as one, Lake(tmp_path / "lake") as two:
+        rows = {name: one._typed(name, given, "r") for name, given in attempted("a", "cw").items()}
+        two._refresh()
+        one.commit(rows, "one")
+        two.commit(rows, "two")
+        assert one.doubled()
+        compact(one)
+        assert not one.doubled()
+        assert count(one, "rollouts") == 2
+        assert sum(file.rows for entry in one.entries() for file in entry.files if file.table == "rollouts") == 2
+
+
+def test_of_two_compactions_at_once_the_earlier_counts(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        replaced = tuple(entry.name for entry in lake.entries())
+        for _ in range(2):
+            lake.restated(manifest.Entry(manifest.new_name(stand_in=True), "", manifest.FORMAT, lake.entries()[0].files, replaces=replaced))
+        with Lake(tmp_path / "lake") as reader:
+            assert count(reader, "rollouts") == 3
+
+
+def test_a_forgotten_policy_is_in_no_view_and_leaves_a_tombstone(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        lake.append(attempted("a", "cc", policy="bad"))
+        lake.append({"stages": [{"id": "1", "stage": "score", "key": "k"}, {"id": "2", "stage": "ingest", "key": "k"}]})
+        done = forget(lake, "policy", "name of bad", keep_s=0)
+        assert dict(done.removed) == {"rollouts": 2, "texts": 2, "verdicts": 2}
+        assert [row["policy"] for row in lake.rows("SELECT DISTINCT policy FROM rollouts")] == ["rev"]
+        assert [row["stage"] for row in lake.rows("SELECT stage FROM stages")] == ["ingest"]
+        assert lake.rows('SELECT "table", rows, value FROM tombstones ORDER BY ALL')[0] == {"table": "rollouts", "rows": 2, "value": "name of bad"}
+    assert not any(b"bad" in path.read_bytes() for path in (tmp_path / "lake" / "tables" / "rollouts").glob("*.parquet"))
+
+
+def test_a_forgotten_source_takes_its_labels_and_attempts_along(tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]]) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"problems": [{"id": "a", "source": "theirs"}, {"id": "b", "source": "ours"}], "labels": [labels("l", "a"), labels("m", "b")]})
+        fill(lake, attempted, "ab")
+        assert dict(forget(lake, "source", "theirs").removed) == {"problems": 1, "labels": 1, "rollouts": 3, "texts": 3, "verdicts": 3}
+        assert [count(lake, name) for name in ("problems", "labels", "rollouts", "texts", "verdicts")] == [1, 1, 3, 3, 3]
+
+
+def test_what_cannot_be_forgotten_is_named(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="known: policy, source"):
+        forget(lake, "colour", "red")
+
+
+def test_one_holds_a_lease_until_it_ends(tmp_path: Path) -> None:
+    token = take(tmp_path, "chunk", limit_s=0.05)
+    assert token is not None
+    assert take(tmp_path, "chunk", limit_s=9) is None
+    time.sleep(0.06)
+    second = take(tmp_path, "chunk", limit_s=9)
+    assert second is not None
+    give_back(tmp_path, "chunk", token)  # the first holder is late: the lease is no longer its own
+    assert take(tmp_path, "chunk", limit_s=9) is None
+    give_back(tmp_path, "chunk", second)
+    with lease(tmp_path, "chunk", limit_s=9) as mine:
+        assert mine
+    assert not expired(tmp_path / "leases" / "chunk.json")
+
+
+def test_a_sound_lake_has_no_findings(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        compact(lake)
+        lake.catalogue()
+    assert fsck(tmp_path / "lake") == []
+
+
+def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_restores(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        lake.append({"stages": [{"id": "1", "stage": "score", "key": "k"}]})
+        victim = Path(lake.files()["rollouts"][0])
+    victim.write_bytes(victim.read_bytes()[:-20])
+    with Lake(tmp_path / "lake") as lake:
+        with pytest.raises(LakeError, match="curate fsck"):
+            lake.query("SELECT * FROM rollouts")
+        assert count(lake, "texts") == 9
+    (found,) = fsck(tmp_path / "lake")
+    assert (found.kind, found.table, found.rows, found.run, found.restore) == ("broken", "rollouts", 3, "run-a", "curate score PLAN")
+    assert "bytes on disk" in found.said
+    with Lake(tmp_path / "lake") as lake:
+        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts", "stages")] == [6, 6, 6, 0]
+    assert (tmp_path / "lake" / "quarantine" / found.path).exists()
+    assert fsck(tmp_path / "lake") == []
+
+
+def test_one_flipped_bit_is_found_and_harms_no_other_table(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        victim = Path(lake.files()["verdicts"][1])
+    data = bytearray(victim.read_bytes())
+    data[40] ^= 1
+    victim.write_bytes(data)
+    looked = fsck(tmp_path / "lake", repair=False)
+    assert kinds(looked) == [("broken", "verdicts")]
+    assert "SHA-256" in looked[0].said
+    assert victim.exists()
+    fsck(tmp_path / "lake")
+    with Lake(tmp_path / "lake") as lake:
+        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 6]
+
+
+def test_a_missing_manifest_is_named_and_entered_again(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        compact(lake)  # both the old files and the merged ones lie there now
+    shutil.rmtree(tmp_path / "lake" / "manifest")
+    with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="curate fsck"):
+        lake.rows("SELECT * FROM rollouts")
+    assert kinds(fsck(tmp_path / "lake")) == [("manifest", "")]
+    with Lake(tmp_path / "lake") as lake:
+        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 9]
+
+
+def test_a_broken_entry_is_entered_again_from_its_files(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+    entry = min((tmp_path / "lake" / "manifest").glob("*.json"))
+    entry.write_bytes(entry.read_bytes()[:30])
+    with pytest.raises(LakeError, match="curate fsck"), Lake(tmp_path / "lake") as lake:
+        lake.rows("SELECT * FROM rollouts")
+    assert kinds(fsck(tmp_path / "lake")) == [("entry", "")]
+    with Lake(tmp_path / "lake") as lake:
+        assert count(lake, "rollouts") == 9
+
+
+def test_foreign_files_and_rests_of_killed_writes_are_named_and_left_alone(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+    strange = tmp_path / "lake" / "tables" / "rollouts" / "notes.txt"
+    strange.write_text("mine")
+    (tmp_path / "lake" / "tables" / "rollouts" / ".half.tmp").write_bytes(b"PAR1")
+    shutil.copy(next((tmp_path / "lake" / "tables" / "texts").glob("*")), tmp_path / "lake" / "tables" / "texts" / f"{manifest.new_name()}.parquet")
+    found = fsck(tmp_path / "lake")
+    assert sorted(each.kind for each in found) == ["foreign", "left_over", "left_over"]
+    assert not any(each.harm for each in found)
+    assert strange.read_text() == "mine"
+    with Lake(tmp_path / "lake") as lake:
+        assert (count(lake, "rollouts"), count(lake, "texts")) == (9, 9)

@@ -1,0 +1,63 @@
+"""Sixteen writers, half of them killed, leave the keys that one undisturbed writer leaves; a killed pipeline is completed by the next."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from assay.stores.fsck import fsck
+from assay.stores.lake import Lake
+from assay.stores.upkeep import compact
+
+CHUNKS, PER = 48, 4
+WRITER = """
+import sys, time
+from assay.stores.lake import Lake
+from assay.stores.lease import lease
+root, chunks, per, limit_s = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+lake = Lake(root)
+print("ready", flush=True)
+def ids(chunk): return [f"{chunk:03d}-{n}" for n in range(per)]
+while left := [c for c in range(chunks) if len(lake.ids("rollouts", ids(c))) < per]:
+    for chunk in left:
+        with lease(lake.root, f"chunk-{chunk}", limit_s=limit_s) as mine:
+            if mine and len(lake.ids("rollouts", ids(chunk))) < per:
+                time.sleep(0.02)
+                base = {"problem_id": str(chunk), "policy": "p", "sampler": "s", "tokens": 1, "guided": False}
+                rows = [{"id": id_, "sample": n, **base} for n, id_ in enumerate(ids(chunk))]
+                verdict = {"verifier": "math", "version": "1", "label_id": "l", "outcome": "correct", "reward": 1.0}
+                verdicts = [{"id": "v" + id_, "rollout_id": id_, **verdict} for id_ in ids(chunk)]
+                lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)], "verdicts": verdicts})
+    time.sleep(0.05)
+"""
+WANTED = sorted(f"{chunk:03d}-{n}" for chunk in range(CHUNKS) for n in range(PER))
+
+
+@pytest.mark.service
+def test_sixteen_writers_of_which_eight_are_killed_leave_every_key_once(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    with Lake(root) as lake:
+        lake.append({"samplers": [{"id": "s", "settings": "{}"}]})
+    call = [sys.executable, "-c", WRITER, str(root), str(CHUNKS), str(PER), "0.5"]
+    writers = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(16)]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    chance = random.Random(0)
+    for writer in writers[::2]:
+        time.sleep(chance.uniform(0, 0.05))
+        writer.send_signal(signal.SIGKILL)
+    assert [writer.wait(timeout=120) for writer in writers[1::2]] == [0] * 8
+    with Lake(root) as lake:
+        for table, prefix in (("rollouts", ""), ("texts", ""), ("verdicts", "v")):
+            found = [row["id"] for row in lake.rows(f"SELECT id FROM {table} ORDER BY id")]
+            assert found == sorted(prefix + id_ for id_ in WANTED), table
+        assert lake.rows("SELECT sum(n)::BIGINT AS n FROM pass_rates") == [{"n": CHUNKS * PER}]
+        compact(lake, keep_s=0)
+        assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": CHUNKS * PER}]
+    assert [each for each in fsck(root) if each.harm] == []
