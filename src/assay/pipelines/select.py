@@ -10,10 +10,10 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id, stream_seed
 from assay.core.parts import build
 from assay.core.types import Pool
-from assay.pipelines.embed import stored_vectors
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
+from assay.pipelines.vectors import stored_vectors
 
 SCORE_COLUMNS = ("post_a", "post_b", "mean", "low", "high", "correct", "wrong", "truncated", "error")
 
