@@ -9,11 +9,10 @@ from assay.core.errors import PlanError, Stopped
 from assay.core.plan import Plan, SourcePlan
 from assay.core.ports import Bench, Encoder, Filter, Source
 from assay.core.types import Drop, Label, Problem, Request, Sampler, Verdict
-from assay.embedding.encode import encoder
 from assay.embedding.neighbours import FaissNeighbours
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.job import Job
-from assay.pipelines.vectors import Remembered
+from assay.pipelines.vectors import Remembered, coder
 
 VERDICTS = """
 SELECT r.problem_id, r.sample, v.id, v.rollout_id, v.label_id, v.verifier, v.version, v.outcome, v.reward, v.extracted, v.reason
@@ -138,7 +137,7 @@ def _encoder(job: Job, problems: Mapping[str, Problem]) -> Remembered:
 
 
 def _coder(job: Job, problems: Mapping[str, Problem]) -> Encoder:
-    return encoder(job.plan.embed.encoder, texts=[problem.text for problem in problems.values()])
+    return coder(job, [problem.text for problem in problems.values()])
 
 
 def _read(job: Job, name: str, source: Source) -> list[Problem]:

@@ -4,18 +4,18 @@ import time
 
 from assay.core.identity import content_id
 from assay.core.types import Problem
+from assay.embedding.choose import best_k
 from assay.embedding.cluster import cluster
-from assay.embedding.encode import encoder
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
-from assay.pipelines.vectors import remember, stored_vectors, vector_id
+from assay.pipelines.vectors import coder, remember, stored_vectors, vector_id
 
 
 def work(job: Job) -> Work:
     """Vectors for the train side that this encoder has not made yet, and one clustering."""
     problems, _ = side(job, "train")
     plan = job.plan.embed
-    revision = encoder(plan.encoder, texts=[problem.text for problem in problems.values()]).revision
+    revision = coder(job, [problem.text for problem in problems.values()]).revision
     key = content_id("embed", revision, plan.clusters, plan.seed, sorted(problems))
     if job.finished("embed", key):
         return Work("embed", key, len(problems), {}, lambda: _embed(job, problems, key))
@@ -25,15 +25,16 @@ def work(job: Job) -> Work:
 
 def _embed(job: Job, problems: dict[str, Problem], key: str) -> Outcome:
     began, plan = time.monotonic(), job.plan.embed
-    coder = encoder(plan.encoder, texts=[problem.text for problem in problems.values()])
-    encoded = remember(job, coder, {id_: problem.text for id_, problem in problems.items()})
-    ids, vectors = stored_vectors(job, sorted(problems), coder.revision)
+    by = coder(job, [problem.text for problem in problems.values()])
+    encoded = remember(job, by, {id_: problem.text for id_, problem in problems.items()})
+    ids, vectors = stored_vectors(job, sorted(problems), by.revision)
     if not ids:
         return job.finish(Outcome("embed", key, 0, 0, {"clusters": 0}, time.monotonic() - began))
-    found = cluster(vectors, plan.clusters, seed=plan.seed, device=plan.device)
+    k = best_k(vectors, seed=plan.seed, device=plan.device)[0] if plan.clusters == "auto" else plan.clusters
+    found = cluster(vectors, k, seed=plan.seed, device=plan.device)
     rows = [
         {"id": content_id("cluster", key, id_), "clustering": key, "problem_id": id_, "cluster": int(own), "similarity": float(near)}
         for id_, own, near in zip(ids, found.assignment, found.similarity, strict=True)
     ]
-    detail = {"clusters": len(found.centroids), "device": found.device, "encoded": encoded}
+    detail = {"clusters": len(found.centroids), "device": found.device, "encoded": encoded, "encoder": by.revision}
     return job.finish(Outcome("embed", key, len(problems), len(ids), detail, time.monotonic() - began), {"clusters": rows})

@@ -1,26 +1,44 @@
 """Unit vectors of texts, each made once by an encoder and read from the lake ever after."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from assay.core.errors import PlanError
 from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.core.types import Problem
+from assay.embedding.encode import encoder
+from assay.embedding.hidden import HiddenStates
+from assay.engines import _models
 from assay.pipelines.job import Job
 
 WAVE = 2048  # texts encoded between commits
 
 
+def coder(job: Job, texts: Iterable[str]) -> Encoder:
+    """The plan's encoder; "policy" is the policy's own hidden states.
+
+    Raises:
+        PlanError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
+    """
+    plan = job.plan
+    if plan.embed.encoder != "policy":
+        return encoder(plan.embed.encoder, texts=texts)
+    if plan.policy.engine in ("scripted", "replay"):
+        raise PlanError(f"embed.encoder is 'policy', but engine {plan.policy.engine!r} has no hidden states")
+    return HiddenStates(_models.checkpoint(plan.policy.model, plan.policy.revision), job.engine.policy.revision)
+
+
 class Remembered:
     """An encoder that asks the lake first: a text that this revision has encoded is not encoded again."""
 
-    def __init__(self, job: Job, coder: Encoder) -> None:
-        self.job, self.coder = job, coder
+    def __init__(self, job: Job, behind: Encoder) -> None:
+        self.job, self.coder = job, behind
 
     @property
     def revision(self) -> str:
@@ -47,25 +65,25 @@ def vector_id(problem_id: str, revision: str) -> str:
     return content_id("vector", problem_id, revision)
 
 
-def remember(job: Job, coder: Encoder, texts: Mapping[str, str]) -> int:
+def remember(job: Job, by: Encoder, texts: Mapping[str, str]) -> int:
     """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded.
 
     Raises:
         ValueError: the encoder's vectors have another dimension than those that it made before under the same revision.
     """
-    known = job.lake.ids("vectors", [vector_id(id_, coder.revision) for id_ in texts])
-    fresh = [id_ for id_ in texts if vector_id(id_, coder.revision) not in known]
-    before = job.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [coder.revision]) if fresh else []
+    known = job.lake.ids("vectors", [vector_id(id_, by.revision) for id_ in texts])
+    fresh = [id_ for id_ in texts if vector_id(id_, by.revision) not in known]
+    before = job.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [by.revision]) if fresh else []
     with job.narrator.track("vectors", len(fresh)) as bar:
         for start in range(0, len(fresh), WAVE):
             wave = fresh[start : start + WAVE]
             entered = time.monotonic()
-            made = coder.encode([texts[id_] for id_ in wave])
+            made = by.encode([texts[id_] for id_ in wave])
             job.meter.encoder_s += time.monotonic() - entered
             if before and before[0]["dim"] != made.shape[1]:
-                raise ValueError(f"encoder {coder.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
+                raise ValueError(f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
             rows = [
-                {"id": vector_id(id_, coder.revision), "problem_id": id_, "encoder": coder.revision, "dim": made.shape[1], "vector": vector}
+                {"id": vector_id(id_, by.revision), "problem_id": id_, "encoder": by.revision, "dim": made.shape[1], "vector": vector}
                 for id_, vector in zip(wave, made, strict=True)
             ]
             job.lake.append({"vectors": rows}, run=job.run)
