@@ -32,3 +32,15 @@ def test_signs_and_single_words_have_no_language(text):
 
 def test_formulas_do_not_vote():
     assert language("Найдите все x, если $the of and is are with that$ и это не число.") == "ru"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Simplify $\\frac{3^4+3^2}{3^3-3}$  . Express your answer as a common fraction.",
+        "At Frank's Fruit Market, 3 bananas cost as much as 2 apples, and 6 apples cost as much as 4 oranges.",
+        "House C cost twice as much as House A.",
+    ],
+)
+def test_an_english_problem_full_of_as_is_not_portuguese(text):
+    assert language(text) in ("en", "und")

@@ -3,7 +3,7 @@
 import typer
 
 from assay.cli import doctor
-from assay.cli.curate import check, run, sql, stages, status
+from assay.cli.curate import check, clusters, run, sql, stages, status
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -18,6 +18,7 @@ curate_app.command("run")(run.run)
 curate_app.command("check")(check.check)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
+curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 assay_app.add_typer(curate_app, name="curate")
 assay_app.add_typer(train_app, name="train")

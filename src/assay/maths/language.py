@@ -24,7 +24,8 @@ SCRIPTS = {  # first word of a letter's Unicode name -> script
     "CJK": "zh",
 }
 COMMON = {
-    "en": "the of and is to in a how what if are many that for find be with he she has have each his her does it from will by let many at on this",
+    "en": "the of and is to in a how what if are many that for find be with he she has have each his her does it from "
+    "will by let many at on this as an your or than much which express answer",
     "de": "der die das und ist wie viele ein eine einen von zu mit den dem auf für hat wenn sich nicht es wird sind im er sie berechne welche",
     "fr": "le la les des et est un une de du que combien quel quelle dans pour il elle sur avec si au sont par en a ses chaque calculer",
     "es": "el la los las de y es un una que cuántos cuántas en para con si por del al cuál se su tiene cada hay son cuánto calcula",
@@ -39,6 +40,7 @@ _MATH = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\[a-zA-Z]+|\[asy\].*?\[/
 _WORD = re.compile(r"[^\W\d_]+")
 UNKNOWN = "und"
 LEAST_WORDS = 5  # of an alphabetic script; fewer say nothing
+LEAST_DISTINCT = 3  # common words: one "as" would make "Express your answer as a fraction" Portuguese
 READ = 20_000  # characters: the start of a text tells
 
 
@@ -47,7 +49,7 @@ def language(text: str) -> str:
 
     Formulas, commands and single letters do not count. The script of most letters decides where it is a language's own; Japanese is what has
     kana, whatever the share. Among Latin and Cyrillic the language whose commonest words are most frequent wins, if at least a tenth of the
-    words are among them and no other is as frequent. Known: those of SCRIPTS and COMMON.
+    words are among them, three different ones, and no other language has two thirds as many. Known: those of SCRIPTS and COMMON.
 
     >>> language("How many apples are in the box?"), language("数学の問題です。和は何ですか。"), language("$x^2 = 4$")
     ('en', 'ja', 'und')
@@ -66,7 +68,9 @@ def _by_words(words: list[str], known: tuple[str, ...]) -> str:
     if len(words) < LEAST_WORDS:
         return UNKNOWN
     shares = sorted(((sum(word in _WORDS[name] for word in words) / len(words), name) for name in known), reverse=True)
-    return shares[0][1] if shares[0][0] >= 0.1 and shares[0][0] > shares[1][0] else UNKNOWN
+    (share, name), (second, _) = shares[:2]
+    sure = share >= 0.1 and second < share * 2 / 3 and len(_WORDS[name].intersection(words)) >= LEAST_DISTINCT
+    return name if sure else UNKNOWN
 
 
 @lru_cache(maxsize=8192)
