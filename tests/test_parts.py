@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.parts import build, load, names
 from assay.core.ports import Arranger, Bench, Filter, Scorer, Selector
-from assay.core.types import Case, Counts, Drop, Label, Pool, Problem, Verdict
+from assay.core.types import Case, Counts, Drop, Label, Policy, Pool, Problem, Request, Rollout, Sampler, Verdict
 from assay.embedding.tfidf import Tfidf
 
 KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
@@ -82,7 +82,48 @@ class Recorded:
         return Counts(**Counter(outcomes))
 
 
-BENCH = Bench(judge=Strict(), encoder=Tfidf(("1 2 3 apples are left", "how many")))
+class Brute:
+    """Neighbours by one matrix product."""
+
+    def above(self, queries: np.ndarray, rows: np.ndarray, threshold: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for cosines in queries @ rows.T:
+            found = np.flatnonzero(cosines >= threshold - 1e-6)
+            yield found, cosines[found]
+
+
+class Words:
+    """A tokenizer whose tokens are characters."""
+
+    def count(self, problems: Sequence[Problem]) -> list[int]:
+        return [len(each.text) for each in problems]
+
+
+class Asked:
+    """A policy that says 3 to every problem with an even digest, and else something new each time."""
+
+    def ask(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: object) -> Mapping[str, Sequence[Verdict]]:
+        return {each.id: [self._say(each, labels[each.id][0], sample) for sample in range(n)] for each in problems if labels.get(each.id)}
+
+    def _say(self, problem: Problem, label: Label, sample: int) -> Verdict:
+        text = "3" if hashlib.sha256(problem.id.encode()).digest()[0] % 2 else str(1000 + sample)
+        request = Request(problem.id, problem.messages, Sampler(), (sample,), 0)
+        rollout = Rollout.of(request, sample, policy=Policy("p", "p"), engine="asked", text=text, tokens=1, finish="stop")
+        outcome = "correct" if text == label.answer else "wrong"
+        return Verdict.of(Case(problem, label, rollout), verifier="exact", version="1", outcome=outcome, extracted=text)
+
+
+TEST_SET = [
+    Problem.of("Ada has 7 apples and buys 9 more. How many now?"),
+    Problem.of("A question about trains and boats that stands in no pool of ours."),
+]
+BENCH = Bench(
+    judge=Strict(),
+    encoder=Tfidf(("1 2 3 apples are left", "how many")),
+    neighbours=Brute(),
+    tokenizer=Words(),
+    policy=Asked(),
+    benchmarks={"a test set": TEST_SET},
+)
 
 
 def problems() -> tuple[list[Problem], dict[str, list[Label]]]:
@@ -176,8 +217,13 @@ def test_listing_parts_imports_none_of_them():
 
 
 def sifted(name: str, found: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Drop]:
-    drops = made("filter", name).sift(found, labels, BENCH)
-    return sorted(drops, key=lambda drop: drop.problem_id)
+    told = made("filter", name).sift(found, labels, BENCH)
+    return sorted((each for each in told if isinstance(each, Drop)), key=lambda drop: drop.problem_id)
+
+
+def relabelled(name: str, found: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Label]:
+    told = made("filter", name).sift(found, labels, BENCH)
+    return sorted((each for each in told if isinstance(each, Label)), key=lambda label: label.id)
 
 
 @filters
@@ -190,6 +236,18 @@ def test_a_filter_drops_only_what_it_was_given_once_each_with_a_one_word_reason(
         assert drop.stage == "clean"
         assert drop.reason.isidentifier()
         assert drop.source == "scripted"
+
+
+@filters
+def test_a_filter_corrects_only_what_it_keeps_by_a_new_label_that_says_so(name):
+    found, labels = problems()
+    shuffled = [found[row] for row in np.random.default_rng(1).permutation(len(found))]
+    fresh = relabelled(name, found, labels)
+    assert relabelled(name, shuffled, labels) == fresh
+    assert not {label.problem_id for label in fresh} & {drop.problem_id for drop in sifted(name, found, labels)}
+    for label in fresh:
+        assert label.origin != "gold"
+        assert label.answer not in {old.answer for old in labels[label.problem_id]}
 
 
 @filters
@@ -211,7 +269,7 @@ def test_a_filter_that_is_not_joint_judges_a_problem_alone_as_in_company(name):
 
 @filters
 def test_a_filter_has_an_answer_for_nothing_and_for_what_it_kept(name):
-    assert made("filter", name).sift([], {}, BENCH) == []
+    assert list(made("filter", name).sift([], {}, BENCH)) == []
     found, labels = problems()
     gone = {drop.problem_id for drop in sifted(name, found, labels)}
     kept = [each for each in found if each.id not in gone]

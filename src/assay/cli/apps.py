@@ -3,7 +3,7 @@
 import typer
 
 from assay.cli import doctor
-from assay.cli.curate import audit, check, engine, explain, export, importing, regrade, run, sql, stages, status, upkeep
+from assay.cli.curate import audit, check, clusters, engine, explain, export, importing, regrade, run, sql, stages, status, upkeep
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -27,6 +27,7 @@ curate_app.add_typer(importing.app, name="import")
 curate_app.command("fsck")(upkeep.fsck)
 curate_app.command("compact")(upkeep.compact)
 curate_app.command("forget")(upkeep.forget)
+curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 assay_app.add_typer(curate_app, name="curate")
 assay_app.add_typer(train_app, name="train")

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -113,7 +113,7 @@ class EmbedPlan(_Strict):
     """`[embed]`: text to unit vectors to clusters."""
 
     encoder: str = "minilm"
-    clusters: int = Field(default=8, ge=1)
+    clusters: Annotated[int, Field(ge=1)] | Literal["auto"] = 8  # auto = by silhouette on a sample
     seed: int = 0
     device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
 

@@ -93,6 +93,31 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...  # (n, d), rows of norm 1
 
 
+class Neighbours(Protocol):
+    """Exact search by cosine among unit rows."""
+
+    def above(
+        self, queries: NDArray[np.float32], rows: NDArray[np.float32], threshold: float
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """For each query, in order: the rows of cosine at least `threshold`, ascending, and their cosines."""
+
+
+class Tokenizer(Protocol):
+    """How long problems are for the policy."""
+
+    def count(self, problems: Sequence[Problem]) -> list[int]:
+        """Prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
+
+
+class Asked(Protocol):
+    """The policy's graded attempts: stored ones first, new ones only for what is missing."""
+
+    def ask(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, Any]
+    ) -> Mapping[str, Sequence[Verdict]]:
+        """n verdicts a problem that has a label, under the policy's sampler with these fields changed."""
+
+
 class Attempts(Protocol):
     """A scorer's way to evidence: stored attempts first, new ones only for what is missing."""
 
@@ -106,16 +131,20 @@ class Bench:
 
     judge: Judge | None = None
     encoder: Encoder | None = None
+    neighbours: Neighbours | None = None
+    tokenizer: Tokenizer | None = None
+    policy: Asked | None = None
+    benchmarks: Mapping[str, Sequence[Problem]] | None = None  # by name: what a filter's `against` names
 
 
 @runtime_checkable
 class Filter(Protocol):
-    """Problems -> drops with reasons; what is not dropped is kept."""
+    """Problems -> drops with reasons, and labels that take the place of a kept problem's old ones; what is not dropped is kept."""
 
     joint: ClassVar[bool]  # True: the answer for one row depends on the others
     needs: ClassVar[tuple[str, ...]]  # fields of Bench
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]: ...
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> Sequence[Drop | Label]: ...
 
 
 @runtime_checkable

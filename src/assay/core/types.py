@@ -12,6 +12,7 @@ from assay.core.identity import canonical, content_id, stream_seed
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
+OPEN = "any answer that the generator's scorer accepts"  # stands where a generator has a scorer but no oracle; it is no gold answer
 
 
 class Message(NamedTuple):

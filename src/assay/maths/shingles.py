@@ -18,10 +18,19 @@ def shingles(text: str, k: int = 3) -> Shingles:
     >>> shingles("?!", 3)
     frozenset({()})
     """
-    words = _WORDS.findall(text.casefold())
-    if len(words) <= k:
-        return frozenset([tuple(words)])
-    return frozenset(zip(*(words[start:] for start in range(k)), strict=False))
+    found = words(text)
+    if len(found) <= k:
+        return frozenset([tuple(found)])
+    return frozenset(zip(*(found[start:] for start in range(k)), strict=False))
+
+
+def words(text: str) -> list[str]:
+    """The words in their order, casefolded, without punctuation.
+
+    >>> words("The cat, 5!")
+    ['the', 'cat', '5']
+    """
+    return _WORDS.findall(text.casefold())
 
 
 def jaccard(one: Set[object], other: Set[object]) -> float:

@@ -37,9 +37,9 @@ WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
 class Attempts:
     """A scorer's way to evidence (`core.ports.Attempts`) on one lake, for one policy and sampler."""
 
-    def __init__(self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label]) -> None:
+    def __init__(self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label], *, sampler: Sampler | None = None) -> None:
         self.job, self.problems, self.labels = job, problems, labels
-        self.sampler: Sampler = job.plan.policy.sampler
+        self.sampler: Sampler = sampler or job.plan.policy.sampler
         self.policy = job.engine.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run

@@ -1,43 +1,68 @@
-"""Stage 2: filters in the plan's order, each seeing what the one before kept; every drop keeps its reason."""
+"""Stage 2: filters in the plan's order, each seeing what the one before kept; every drop keeps its reason, every old label stays in the store."""
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 
 from assay.core.errors import PlanError
 from assay.core.identity import content_id
-from assay.core.parts import build
-from assay.core.ports import Bench
-from assay.core.types import Drop
+from assay.core.types import Drop, Label, Problem
+from assay.pipelines.bench import bench, depends, filters
 from assay.pipelines.ingest import drop_row
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import members
 
+COUNT = "SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+VERIFIERS = "SELECT DISTINCT l.verifier FROM labels l JOIN members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"
+
 
 def work(job: Job) -> Work:
-    """The plan's filters over the members of its pool."""
+    """The plan's filters over the members of its pool. The key hashes all that their results depend on: policy, encoder, benchmarks, verifiers."""
     pool, plan = job.key_of("ingest", "clean"), job.plan.clean
-    used = job.lake.rows(
-        "SELECT DISTINCT l.verifier FROM labels l JOIN members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL",
-        [pool.split("+")],
-    )
-    versions = [(row["verifier"], job.judge.version(row["verifier"])) for row in used]
-    key = content_id("clean", pool, plan.filters, plan.settings, versions)
-    count = job.lake.rows("SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))", [pool.split("+")])
+    versions = [(row["verifier"], job.judge.version(row["verifier"])) for row in job.lake.rows(VERIFIERS, [pool.split("+")])]
+    parts = filters(job.plan)
+    problems = members(job)[0] if any("encoder" in part.needs for _, part in parts) else {}
+    borrowed = [depends(job, part, problems) for _, part in parts]
+    key = content_id("clean", pool, plan.filters, plan.settings, versions, borrowed)
+    count = job.lake.rows(COUNT, [pool.split("+")])
     return Work("clean", key, count[0]["n"], {"problems": count[0]["n"]}, lambda: _sift_all(job, key))
+
+
+def preflight(job: Job) -> None:
+    """Finds a filter's missing model, encoder or benchmark before anything is written.
+
+    Raises:
+        PlanError: one is not there.
+    """
+    for _, part in filters(job.plan):
+        depends(job, part, None)
 
 
 def _sift_all(job: Job, key: str) -> Outcome:
     began = time.monotonic()
     problems, labels = members(job)
-    left, drops = dict(problems), list[Drop]()
-    for name in job.plan.clean.filters:
-        part = build("filter", name, job.plan.clean.settings.get(name))
-        bench = Bench(judge=job.judge if "judge" in part.needs else None)
-        gone = part.sift(list(left.values()), {id_: labels[id_] for id_ in left}, bench)
-        for drop in gone:
-            if left.pop(drop.problem_id, None) is None:
-                raise PlanError(f"filter {name!r} dropped {drop.problem_id!r}, which is not among the {len(left)} problems that it was given")
-        drops.extend(gone)
-    dropped = dict(Counter(drop.reason for drop in drops))
-    outcome = Outcome("clean", key, len(problems), len(left), {"dropped": dropped}, time.monotonic() - began)
-    return job.finish(outcome, {"drops": [drop_row(drop, key) for drop in drops]})
+    left, golds, drops, made = dict(problems), dict[str, list[Label]](labels), list[Drop](), dict[str, Label]()
+    for name, part in filters(job.plan):
+        for each in part.sift(list(left.values()), {id_: golds[id_] for id_ in left}, bench(job, part, problems)):
+            _check(name, each, left)
+            if isinstance(each, Drop):
+                left.pop(each.problem_id)
+                drops.append(each)
+            else:
+                golds[each.problem_id] = [each]
+                made[each.problem_id] = each
+    corrected = [label for id_, label in sorted(made.items()) if id_ in left]
+    detail = {"dropped": dict(Counter(drop.reason for drop in drops)), **({"corrected": len(corrected)} if corrected else {})}
+    outcome = Outcome("clean", key, len(problems), len(left), detail, time.monotonic() - began)
+    rows = [
+        {"id": content_id("member", key, each.problem_id, each.id), "pool": key, "problem_id": each.problem_id, "label_id": each.id}
+        for each in corrected
+    ]
+    return job.finish(outcome, {"labels": [asdict(each) for each in corrected], "members": rows, "drops": [drop_row(drop, key) for drop in drops]})
+
+
+def _check(name: str, each: Drop | Label, left: Mapping[str, Problem]) -> None:
+    if each.problem_id not in left:
+        did = "dropped" if isinstance(each, Drop) else "relabelled"
+        raise PlanError(f"filter {name!r} {did} {each.problem_id!r}, which is not among the {len(left)} problems that it was given")

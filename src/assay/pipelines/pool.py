@@ -17,17 +17,18 @@ def members(job: Job) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     problems = {row["id"]: to_problem(row) for row in found}
     labels: dict[str, list[Label]] = {id_: [] for id_ in problems}
     for row in golds:
-        labels[row["problem_id"]].append(Label(row["id"], row["problem_id"], row["answer"], row["verifier"], row["origin"]))
+        labels[row["problem_id"]].append(to_label(row))
     return problems, labels
 
 
 def cleaned(job: Job) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """The problems that clean kept, ids ascending, each with its one label."""
+    """The problems that clean kept, ids ascending, each with its one label: the one that clean corrected it to, where it did."""
     problems, labels = members(job)
     key = job.key_of("clean", "split")
     gone = {row["problem_id"] for row in job.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
     kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
-    return kept, {id_: labels[id_][0] for id_ in kept}
+    corrected = job.lake.rows("SELECT l.* FROM labels l SEMI JOIN members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key])
+    return kept, {id_: labels[id_][0] for id_ in kept} | {row["problem_id"]: to_label(row) for row in corrected if row["problem_id"] in kept}
 
 
 def side(job: Job, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
@@ -49,6 +50,11 @@ def to_problem(row: Mapping[str, Any]) -> Problem:
     """A row of `problems` as the noun."""
     turns = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
     return Problem(row["id"], turns, tuple(row["media"] or ()), row["source"], row["metadata"])
+
+
+def to_label(row: Mapping[str, Any]) -> Label:
+    """A row of `labels` as the noun."""
+    return Label(row["id"], row["problem_id"], row["answer"], row["verifier"], row["origin"])
 
 
 def to_row(problem: Problem) -> dict[str, object]:

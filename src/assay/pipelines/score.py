@@ -9,6 +9,7 @@ from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Label, Score
 from assay.pipelines.attempts import Attempts
+from assay.pipelines.bench import samplers
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 
@@ -65,8 +66,9 @@ def _row(job: Job, score: Score, label: Label, scoring: str) -> dict[str, Any]:
 def _warn_of_other_samplers(job: Job, attempts: Attempts) -> None:
     """Says before anything is paid for that a changed sampler cannot reuse what is stored."""
     others = job.lake.rows(
-        "SELECT sampler, count(*) AS n FROM rollouts WHERE policy = ? AND sampler <> ? AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
-        [attempts.policy.revision, attempts.sampler.id],
+        "SELECT sampler, count(*) AS n FROM rollouts WHERE policy = ? AND sampler NOT IN (SELECT unnest(?::VARCHAR[])) "
+        "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
+        [attempts.policy.revision, [attempts.sampler.id, *samplers(job.plan)]],
     )
     mine = sum(len(samples) for samples in attempts._samples.values())
     if others and not mine:

@@ -10,10 +10,10 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id, stream_seed
 from assay.core.parts import build
 from assay.core.types import Pool
-from assay.pipelines.embed import stored_vectors
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
+from assay.pipelines.vectors import stored_vectors
 
 SCORE_COLUMNS = ("post_a", "post_b", "mean", "low", "high", "correct", "wrong", "truncated", "error")
 
@@ -94,11 +94,9 @@ def _column(job: Job, name: str, ids: list[str], scores: dict[str, dict[str, Any
 
 
 def _revision(job: Job) -> str:
-    found = job.lake.rows(
-        "SELECT DISTINCT v.encoder FROM vectors v JOIN clusters c USING (problem_id) WHERE c.clustering = ? LIMIT 1",
-        [job.key_of("embed", "select")],
-    )
-    return str(found[0]["encoder"]) if found else ""
+    """The encoder of the clustering; filters may have stored vectors of others."""
+    embed = job.finished("embed", job.key_of("embed", "select"))
+    return str(embed.detail.get("encoder", "")) if embed else ""
 
 
 def _conserved(selector: str, pool: Pool, kept: tuple[str, ...], dropped: Any) -> None:

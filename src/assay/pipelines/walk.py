@@ -62,6 +62,8 @@ def preflight(job: Job, upto: str) -> None:
         PlanError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was.
     """
     ingest.work(job)
+    if upto != "ingest":
+        clean.preflight(job)
     if upto not in ("ingest", "clean", "split"):
         _ = job.engine.policy
         served.same_as_stored(job)

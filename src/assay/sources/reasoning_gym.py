@@ -9,10 +9,9 @@ from typing import Any
 from assay.core.errors import PlanError, nearest, require
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Found
-from assay.core.types import Drop, Label, Problem
+from assay.core.types import OPEN, Drop, Label, Problem
 from assay.sources._rows import shown
 
-OPEN = "any answer that the generator's scorer accepts"  # the gold of a problem whose generator has a scorer but no oracle
 WITNESSES = ("possible_answer", "example_answer", "example_correct_answer")  # where generators without an oracle keep one solution
 FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, ArithmeticError, RuntimeError, OSError)
 

@@ -3,7 +3,7 @@
 from assay.stores.columns import TEXT, column, table
 
 SCHEMA = table(
-    column("pool", TEXT, "hash of the source's settings and of its files"),
+    column("pool", TEXT, "hash of the source's settings and of its files; stages.key of the clean stage for a label that it corrected"),
     column("problem_id", TEXT, "problems.id"),
     column("label_id", TEXT, "labels.id"),
 )

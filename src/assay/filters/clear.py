@@ -1,0 +1,77 @@
+"""`clear`: keep, correct or drop a label by confidence."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from assay.core.ports import Bench
+from assay.core.types import Drop, Label, Problem, Verdict
+from assay.maths.text import answer_value
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Compares each gold answer with the policy's votes: kept, corrected where the votes are sure of another answer, dropped where they doubt it.
+
+    Of `samples` attempts, those that finished with an answer vote. Where nobody votes for the gold answer, the commonest other answer decides:
+    with a share of at least `correct` of all votes it becomes a new label of origin "corrected" (the old one stays in the store), and with at
+    least `doubt` the problem is a drop. All else keeps its label: a split vote says that the problem is hard, not that its label is wrong.
+    Below `votes` votes nothing is said. A weak policy errs in unison, so ask one that solves most of the pool.
+
+    Problems with several labels are kept; `conflicting_labels` is for them. Answers compare by value (`maths.text.answer_value`).
+    Source: CLEAR (arXiv:2403.12776, sec. 3), its observed consistency without self-reflection; an absolute doubt in place of the median.
+    """
+
+    samples: int = 8  # attempts a problem
+    correct: float = 0.8  # (0, 1], share of the votes; CLEAR's eta; higher corrects fewer
+    doubt: float = 0.6  # (0, 1], at most `correct`; higher drops fewer
+    votes: int = 4  # at least, for anything to be said
+    joint: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("policy",)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.doubt <= self.correct <= 1 or not 1 <= self.votes <= self.samples:
+            raise ValueError(
+                f"doubt {self.doubt} and correct {self.correct} must be in (0, 1] in this order, votes {self.votes} in [1, {self.samples}]"
+            )
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields of the policy's sampler that differ: none, so scoring reuses the attempts."""
+        return {}
+
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop | Label]:
+        """New labels and drops, in the order given; a drop's detail names both answers and the votes.
+
+        Raises:
+            ValueError: the bench has no policy.
+        """
+        if bench.policy is None:
+            raise ValueError(f"no policy to vote on {len(problems)} problems")
+        single = [problem for problem in problems if len(labels.get(problem.id, ())) == 1]
+        verdicts = bench.policy.ask(single, labels, self.samples, self.changes)
+        found = [self._judged(problem, labels[problem.id][0], verdicts.get(problem.id, ())) for problem in single]
+        return [each for each in found if each is not None]
+
+    def _judged(self, problem: Problem, label: Label, verdicts: Sequence[Verdict]) -> Drop | Label | None:
+        said: dict[Fraction | str, str] = {}
+        votes: Counter[Fraction | str] = Counter()
+        for verdict in verdicts:
+            if verdict.outcome == "correct":
+                return None
+            if verdict.outcome == "wrong" and verdict.extracted.strip():
+                value = answer_value(verdict.extracted)
+                said[value] = min(said.get(value, verdict.extracted), verdict.extracted)
+                votes[value] += 1
+        if votes.total() < self.votes:
+            return None
+        value, count = min(votes.items(), key=lambda item: (-item[1], str(item[0])))
+        share = count / votes.total()
+        if share >= self.correct:
+            return Label.of(problem.id, said[value].strip(), verifier=label.verifier, origin="corrected")
+        if share >= self.doubt:
+            told = f"{count} of {votes.total()} votes for {said[value][:80]!r}, none for {label.answer[:80]!r}"
+            return Drop("clean", "doubtful_label", problem.id, told, problem.source)
+        return None

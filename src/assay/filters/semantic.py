@@ -1,0 +1,82 @@
+"""`semantic`: the same problem in other words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.ports import Bench, Neighbours
+from assay.core.types import Drop, Label, Problem
+from assay.maths.protected import amounts, plain, protected_all
+from assay.maths.shingles import jaccard, words
+from assay.maths.text import answer_value
+
+Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answers
+
+
+@dataclass(frozen=True)
+class Semantic:
+    """Drops a problem whose unit vector has a cosine of at least `threshold` to one with a smaller id that stays.
+
+    Roles and media must be equal, and so must the protected tokens (`maths.protected`), in any order, since paraphrases turn sentences around.
+    `respect` = "numbers" leaves out units and the words of comparison and operation, "none" all of them: then 3 and 5 apples are one problem
+    to most encoders. `same_answer` asks for equal gold answers. The two texts must share words too (`overlap`), because encoders give all
+    texts of a script that they do not know nearly one vector, and read no more than their window of a long text.
+
+    Of what stays, no two are duplicates in this sense; what goes is near what its drop names. Pools all problems.
+    Source: cosine deduplication, SemDeDup (arXiv:2303.09540, sec. 3), here exact and not inside clusters.
+    """
+
+    threshold: float = 0.9  # cosine, (0, 1]; higher drops fewer
+    respect: Literal["tokens", "numbers", "none"] = "tokens"  # which protected tokens must be equal
+    same_answer: bool = True  # False: the texts alone decide
+    overlap: float = 0.2  # [0, 1], Jaccard similarity of the two sets of words, at least; 0 = off
+    joint: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("encoder", "neighbours")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1 or not 0 <= self.overlap <= 1:
+            raise ValueError(f"threshold {self.threshold} must be in (0, 1] and overlap {self.overlap} in [0, 1]")
+
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+        """One drop a paraphrase, ids ascending; the detail names the id that stays and the cosine.
+
+        Raises:
+            ValueError: the bench has no encoder or no neighbours.
+        """
+        if bench.encoder is None or bench.neighbours is None:
+            raise ValueError(f"no encoder or no neighbours to compare {len(problems)} problems with")
+        groups = [group for group in self._groups(problems, labels) if len(group) > 1]
+        asked = [problem for group in groups for problem in group]
+        if not asked:
+            return []
+        vectors, drops, at = bench.encoder.encode([problem.text for problem in asked]), list[Drop](), 0
+        for group in groups:
+            drops += self._copies(group, vectors[at : at + len(group)], bench.neighbours)
+            at += len(group)
+        return sorted(drops, key=lambda drop: drop.problem_id)
+
+    def _copies(self, group: Sequence[Problem], vectors: NDArray[np.float32], neighbours: Neighbours) -> list[Drop]:
+        bags = [frozenset(words(plain(problem.text))) for problem in group]
+        kept, drops = set[int](), list[Drop]()
+        for row, (rows, cosines) in enumerate(neighbours.above(vectors, vectors, self.threshold)):
+            near = [(int(other), float(cosine)) for other, cosine in zip(rows, cosines, strict=True) if int(other) in kept]
+            first = next(((other, cosine) for other, cosine in near if jaccard(bags[row], bags[other]) >= self.overlap), None)
+            if first is None:
+                kept.add(row)
+                continue
+            detail = f"cosine {first[1]:.3f} to {group[first[0]].id}"
+            drops.append(Drop("clean", "semantic_duplicate", group[row].id, detail, group[row].source))
+        return drops
+
+    def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[Problem]]:
+        ordered = sorted(problems, key=lambda each: each.id)
+        groups: dict[Key, list[Problem]] = {}
+        for problem, sequence in zip(ordered, protected_all([plain(each.text) for each in ordered]), strict=True):
+            tokens = {"tokens": sequence, "numbers": amounts(sequence), "none": ()}[self.respect]
+            golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
+            key = (tuple(turn.role for turn in problem.messages), problem.media, tuple(sorted(tokens)), tuple(golds))
+            groups.setdefault(key, []).append(problem)
+        return list(groups.values())

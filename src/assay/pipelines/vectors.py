@@ -1,0 +1,103 @@
+"""Unit vectors of texts, each made once by an encoder and read from the lake ever after."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from assay.core.errors import PlanError
+from assay.core.identity import content_id
+from assay.core.ports import Encoder
+from assay.core.types import Problem
+from assay.embedding.encode import encoder
+from assay.embedding.hidden import HiddenStates
+from assay.engines import _models
+from assay.pipelines.job import Job
+
+WAVE = 2048  # texts encoded between commits
+
+
+def coder(job: Job, texts: Iterable[str]) -> Encoder:
+    """The plan's encoder; "policy" is the policy's own hidden states.
+
+    Raises:
+        PlanError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
+    """
+    plan = job.plan
+    if plan.embed.encoder != "policy":
+        return encoder(plan.embed.encoder, texts=texts)
+    if plan.policy.engine in ("scripted", "replay"):
+        raise PlanError(f"embed.encoder is 'policy', but engine {plan.policy.engine!r} has no hidden states")
+    return HiddenStates(_models.checkpoint(plan.policy.model, plan.policy.revision), job.engine.policy.revision)
+
+
+class Remembered:
+    """An encoder that asks the lake first: a text that this revision has encoded is not encoded again."""
+
+    def __init__(self, job: Job, behind: Encoder) -> None:
+        self.job, self.coder = job, behind
+
+    @property
+    def revision(self) -> str:
+        """Of the encoder behind it."""
+        return self.coder.revision
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows, (n, d), one a text.
+
+        Raises:
+            ValueError: stored vectors of this revision have another dimension than new ones.
+        """
+        if not texts:
+            return self.coder.encode([])
+        owner = {text: Problem.of(text).id for text in dict.fromkeys(texts)}
+        remember(self.job, self.coder, {id_: text for text, id_ in owner.items()})
+        ids, vectors = stored_vectors(self.job, sorted(owner.values()), self.coder.revision)
+        row = {id_: at for at, id_ in enumerate(ids)}
+        return vectors[[row[owner[text]] for text in texts]]
+
+
+def vector_id(problem_id: str, revision: str) -> str:
+    """The key under which a vector is made once."""
+    return content_id("vector", problem_id, revision)
+
+
+def remember(job: Job, by: Encoder, texts: Mapping[str, str]) -> int:
+    """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded.
+
+    Raises:
+        ValueError: the encoder's vectors have another dimension than those that it made before under the same revision.
+    """
+    known = job.lake.ids("vectors", [vector_id(id_, by.revision) for id_ in texts])
+    fresh = [id_ for id_ in texts if vector_id(id_, by.revision) not in known]
+    before = job.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [by.revision]) if fresh else []
+    with job.narrator.track("vectors", len(fresh)) as bar:
+        for start in range(0, len(fresh), WAVE):
+            wave = fresh[start : start + WAVE]
+            entered = time.monotonic()
+            made = by.encode([texts[id_] for id_ in wave])
+            job.meter.encoder_s += time.monotonic() - entered
+            if before and before[0]["dim"] != made.shape[1]:
+                raise ValueError(f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
+            rows = [
+                {"id": vector_id(id_, by.revision), "problem_id": id_, "encoder": by.revision, "dim": made.shape[1], "vector": vector}
+                for id_, vector in zip(wave, made, strict=True)
+            ]
+            job.lake.append({"vectors": rows}, run=job.run)
+            bar.advance(len(wave))
+    return len(fresh)
+
+
+def stored_vectors(job: Job, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:
+    """The ids that have a vector, ascending, and their unit rows (n, d) in float32."""
+    table = job.lake.query(
+        "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[])) "
+        "QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY problem_id",
+        [revision, ids],
+    )
+    rows = table["vector"].combine_chunks()
+    flat = np.asarray(pa.compute.list_flatten(rows), dtype=np.float32)
+    return table["problem_id"].to_pylist(), flat.reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)

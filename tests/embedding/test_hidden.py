@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.embedding.hidden import HiddenStates
+
+
+def test_weights_layer_and_window_are_the_revision():
+    one = HiddenStates(Path("a"), "w")
+    assert one.revision == HiddenStates(Path("b"), "w").revision
+    others = [HiddenStates(Path("a"), "v"), HiddenStates(Path("a"), "w", layer=3), HiddenStates(Path("a"), "w", window=8)]
+    assert len({one.revision, *(each.revision for each in others)}) == 4
+
+
+@pytest.mark.model
+def test_a_text_has_one_unit_vector_in_any_company():
+    from assay.engines import _models
+
+    policy = _models.revision("smollm2-135m-instruct")
+    coder = HiddenStates(_models.checkpoint("smollm2-135m-instruct"), policy.revision, batch=2)
+    texts = ["How many apples are left?", "", "word " * 2000, "Find the derivative of sin x."]
+    rows = coder.encode(texts)
+    assert rows.shape == (4, 576)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(rows[:1], coder.encode(texts[:1]), atol=1e-4)
+    assert coder.encode([]).shape == (0, 576)

@@ -1,0 +1,97 @@
+import pytest
+
+from assay.core.ports import Bench
+from assay.core.types import Problem
+from assay.filters.contaminated import Contaminated
+
+DUCKS = (
+    "Janet's ducks lay 16 eggs per day. She eats three for breakfast every morning and bakes muffins for her friends every day with four. "
+    "She sells the remainder at the farmers' market daily for $2 per fresh duck egg. How much does she make every day?"
+)
+ROOT = "Compute $\\sqrt{2 + \\sqrt{3}}$. Express your answer as a common fraction in simplest radical form."
+SERIES = "Find $\\sum_{n=1}^7 n^3$. Express your answer as a common fraction in simplest radical form."
+
+
+@pytest.fixture
+def held(rooms):
+    return rooms(benchmarks={"GSM8K": [Problem.of(DUCKS)], "MATH": [Problem.of(ROOT), Problem.of(SERIES)]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DUCKS,
+        f"Here is a question for you, think hard. {DUCKS} Give the answer after four hash signs.",
+        DUCKS.lower(),
+        DUCKS.replace("breakfast", "lunch"),
+        ROOT,
+        ROOT.replace("Express", "Write"),
+    ],
+)
+def test_a_repeat_goes_and_says_how_it_was_found(sift, held, text):
+    (drop,) = sift(Contaminated(), [(text, "1")], held).values()
+    assert drop.reason == "contaminated"
+    assert drop.detail.split(":")[0] in ("ngram", "near", "semantic")
+
+
+def test_the_detail_names_benchmark_and_problem(sift, held):
+    (drop,) = sift(Contaminated(), [(DUCKS, "18")], held).values()
+    assert drop.detail == f"ngram: 1.00 of GSM8K {Problem.of(DUCKS).id}"
+
+
+def test_a_turned_text_is_found_by_its_vector(sift, rooms):
+    one = "A train leaves at 3:15 going 60 mph toward the coast."
+    other = "Going toward the coast, a train leaves at 3:15 going 60 mph."
+    (drop,) = sift(Contaminated(), [(other, "1")], rooms(benchmarks={"trains": [Problem.of(one)]})).values()
+    assert drop.detail.startswith("semantic: 0.9")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DUCKS.replace("16", "20"),
+        DUCKS.replace("three", "five"),
+        DUCKS.replace("per fresh", "for each second"),
+        ROOT.replace("2", "5"),
+        "Find $x$ if $x^2 = 9$. Express your answer as a common fraction in simplest radical form.",
+        "Recall that $\\sin^2 x + \\cos^2 x = 1$. Which ducks lay eggs at the farmers' market daily for breakfast every morning?",
+        "How many eggs?",
+        "",
+    ],
+)
+def test_templates_boilerplate_and_shared_identities_survive(sift, held, text):
+    assert not sift(Contaminated(), [(text, "1")], held)
+
+
+def test_boilerplate_that_two_benchmark_problems_share_counts_for_nothing(sift, rooms):
+    tail = " Please write the whole solution down step by step and check every result that you have found."
+    bench = rooms(benchmarks={"b": [Problem.of("Add 3 and 4." + tail), Problem.of("Take 2 from 9." + tail)]})
+    assert not sift(Contaminated(coverage=0.1), [("Is 9 odd? Add 3 and 4 and 5." + tail, "1")], bench)
+    assert len(sift(Contaminated(), [("Add 3 and 4." + tail, "7")], bench)) == 1
+
+
+def test_other_pictures_make_other_problems(sift, rooms):
+    bench = rooms(benchmarks={"geometry": [Problem.of("Find x.", media=("a",))]})
+    assert not sift(Contaminated(), [(Problem.of("Find x.", media=("b",)), "1"), ("Find x.", "1")], bench)
+    assert len(sift(Contaminated(), [(Problem.of("Find x.", media=("a",)), "1")], bench)) == 1
+
+
+def test_both_ends_of_coverage(sift, held):
+    half = " ".join(DUCKS.split()[:26]) + " 2 $ for per daily every"
+    assert not sift(Contaminated(), [(half, "1")], held)
+    assert len(sift(Contaminated(coverage=0.01), [(f"{DUCKS} And so on.", "1")], held)) == 1
+
+
+def test_a_megabyte_is_searched_in_a_moment(sift, held):
+    assert not sift(Contaminated(), [("word and then some more of it " * 30_000, "1")], held)
+
+
+def test_what_cannot_be_compared_is_named(rooms, pairs_of):
+    with pytest.raises(ValueError, match="no benchmarks to compare 1 problems"):
+        Contaminated().sift([Problem.of("a")], {}, Bench())
+    with pytest.raises(ValueError, match="'void' holds 0 problems"):
+        Contaminated().sift(*pairs_of([("a", "1")]), rooms(benchmarks={"void": []}))
+    with pytest.raises(ValueError, match="coverage 0"):
+        Contaminated(coverage=0)
+    with pytest.raises(ValueError, match="words 2"):
+        Contaminated(words=2)

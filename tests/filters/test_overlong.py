@@ -1,0 +1,24 @@
+import pytest
+
+from assay.core.ports import Bench
+from assay.core.types import Problem
+from assay.filters.overlong import Overlong
+
+
+def test_both_ends_of_the_limit(sift):
+    pairs = [("one two three", "1"), ("one two", "1")]
+    (drop,) = sift(Overlong(tokens=2), pairs).values()
+    assert (drop.problem_id, drop.reason, drop.detail) == (Problem.of("one two three").id, "overlong", "3 prompt tokens, more than 2")
+    assert not sift(Overlong(tokens=3), pairs)
+    assert len(sift(Overlong(tokens=1), pairs)) == 2
+
+
+def test_a_megabyte_is_measured_and_leaves(sift):
+    assert len(sift(Overlong(), [("word " * 200_000, "1")])) == 1
+
+
+def test_settings_and_a_bench_that_cannot_do_are_named():
+    with pytest.raises(ValueError, match="tokens 0"):
+        Overlong(tokens=0)
+    with pytest.raises(ValueError, match="no tokenizer to measure 1 problems"):
+        Overlong().sift([Problem.of("a")], {}, Bench())

