@@ -38,23 +38,19 @@ def _lazy(like: Callable[[Ints], Vectors], n: int, budget: int, weight: Floats, 
     best = np.zeros(n, np.float32)  # (n,) similarity to the nearest chosen row
 
     def gains(block: Ints) -> Floats:
-        more = like(block) - best  # (b, n)
-        return np.asarray(np.maximum(more, 0, out=more) @ importance + own[block])
+        more = like(block)  # (b, n), a copy
+        np.subtract(more, best, out=more)
+        np.maximum(more, 0, out=more)
+        return np.asarray(more @ importance + own[block])
 
     bound = np.concatenate([np.empty(0), *(gains(np.arange(start, min(n, start + 256))) for start in range(0, n, 256))])
     chosen = np.empty(min(budget, n), dtype=np.int64)
     for step in range(len(chosen)):
-        fresh, size = -1, 1
-        while True:
-            top = int(np.argmax(bound))
-            if top == fresh:
-                break
-            block = np.argpartition(-bound, size - 1)[:size] if size < n else np.arange(n)
-            block = block[np.isfinite(bound[block])]
-            bound[block] = gains(block)
-            fresh = int(block[np.argmax(bound[block])])
-            size = min(n, max(BATCH, size * 2))
-        chosen[step] = top
-        bound[top] = -np.inf
+        old = np.full(n, step > 0)
+        while old[top := int(np.argmax(bound))]:
+            block = np.argpartition(-bound, BATCH)[:BATCH] if n > BATCH else np.arange(n)
+            block = block[old[block] & np.isfinite(bound[block])]
+            bound[block], old[block] = gains(block), False
+        chosen[step], bound[top] = top, -np.inf
         np.maximum(best, like(chosen[step : step + 1])[0], out=best)
     return chosen
