@@ -71,9 +71,8 @@ def main() -> None:
     seeds = 4 if given.quick else SEEDS
     vectors = encoder(given.encoder, texts=[row["text"] for row in rows]).encode([row["text"] for row in rows])
     own = cluster(vectors, min(CLUSTERS, len(rows))).assignment
-    print(
-        f"{len(rows)} problems, {'recorded attempts' if given.plan else 'simulated attempts'}, groups of {group}, {given.budget} wanted, {seeds} seeds"
-    )
+    how = "recorded" if given.plan else "simulated"
+    print(f"{len(rows)} problems, {how} attempts, groups of {group}, {given.budget} wanted, {seeds} seeds")
     told = {name: study(name, rows, vectors, own, draw, group, given.budget, seeds) for name in studied()}
     show(told, rows)
     where = RESULTS / f"selection_study_{how}.json"
