@@ -13,6 +13,11 @@ Names = Annotated[
     typer.Argument(metavar="[SELECTOR]...", help='A name, with settings after it: frontier "frontier drift=2 budget=50".', show_default=False),
 ]
 
+LEGEND = (
+    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains `drift` logits",
+    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for each kept problem",
+)
+
 
 def compare(plan: PlanPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Set selectors side by side on one pool: size, signal, coverage, cost, difficulty, overlap. Writes nothing."""
@@ -42,10 +47,10 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     bins = list(rows[0]["histogram"])
     shares = [(row["selection"], *(row["histogram"][name] for name in bins)) for row in rows]
     console.print(table("\nkept problems by share solved", ("selection", *bins), shares))
-    overlaps = [(row["selection"], *(float(row["overlap"][other]) for other in names)) for row in rows]
-    console.print(table("\noverlap: shared / all of both", ("selection", *names), overlaps))
-    console.print("\nsignal: expected share of groups that are neither all right nor all wrong; radius and distance: largest and mean way to a")
-    console.print("kept problem, 0 to 2; tokens: one group of attempts for each kept problem")
+    numbered = [(f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names)) for place, row in enumerate(rows, 1)]
+    console.print(table("\noverlap: shared / all of both", ("selection", *(str(place) for place in range(1, len(rows) + 1))), numbered))
+    for line in LEGEND:
+        console.print(line, soft_wrap=True)
 
 
 def _plain(row: dict[str, Any], signals: list[str]) -> tuple[Any, ...]:
