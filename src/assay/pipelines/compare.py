@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import PlanError
-from assay.core.parts import build
 from assay.core.plan import SelectPlan
 from assay.core.types import Pool
 from assay.maths.coverage import coverage
 from assay.maths.drift import run_signal
 from assay.pipelines.columns import scored_pool
+from assay.pipelines.drift import selector
 from assay.pipelines.job import Job
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
@@ -40,7 +40,7 @@ def compare(job: Job, asked: Sequence[str] = ()) -> dict[str, Any]:
     if (lacking := survey(job, lambda *_: None, "embed")) is not None:
         raise PlanError(f"compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
     plans = _plans(job.plan.select, asked)
-    parts = {name: build("selector", plan.selector, plan.settings) for name, plan in plans.items()}
+    parts = {name: selector(job, plan) for name, plan in plans.items()}
     pool, unscored = _pool(job, [name for part in parts.values() for name in part.needs])
     kept = {}
     for name, part in parts.items():

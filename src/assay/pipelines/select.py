@@ -8,9 +8,9 @@ import numpy as np
 
 from assay.core.errors import PlanError
 from assay.core.identity import content_id, stream_seed
-from assay.core.parts import build
 from assay.core.types import Pool, Selection
 from assay.pipelines.columns import further_evidence, scored_pool
+from assay.pipelines.drift import selector
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
@@ -21,8 +21,9 @@ def work(job: Job) -> Work:
     scores = current_scores(job, job.key_of("score", "select").partition("+")[2])
     plan = job.plan.select
     clustering = job.key_of("embed", "select")
-    part = build("selector", plan.selector, plan.settings)
-    evidence = content_id("evidence", [row["id"] for row in scores], *further_evidence(job, part.needs))
+    part = selector(job, plan)
+    fitted = [part.drift] if plan.settings.get("drift") == "fitted" else []
+    evidence = content_id("evidence", [row["id"] for row in scores], *further_evidence(job, part.needs), *fitted)
     split = job.key_of("split", "select")
     key = content_id("select", evidence, clustering, split, plan.selector, plan.settings, plan.budget, plan.seed)
     return Work("select", key, len(scores), {"problems": len(scores)}, lambda: _select(job, key, scores))
@@ -30,7 +31,7 @@ def work(job: Job) -> Work:
 
 def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
     began, plan = time.monotonic(), job.plan.select
-    part = build("selector", plan.selector, plan.settings)
+    part = selector(job, plan)
     _warn_of_another_trainer(job, part)
     problems, _ = side(job, "train")
     pool, unscored = scored_pool(job, scores, part.needs, sorted(problems))
