@@ -4,7 +4,8 @@ The pool: 300 problems of GSM8K, 300 of SVAMP and 400 generated sums. Human leve
 in SVAMP's equations, terms of a sum less one. Without --plan the policy is simulated: a problem's logit is its source's, less .7 a level,
 plus N(0, 1.5), the sources' set so that sums are solved .63 of the time, SVAMP .05 and GSM8K .02, as SmolLM2-135M-Instruct was measured; eight
 attempts are drawn, and the truth is known. With --plan the attempts are those that its lake has recorded: the first half of each
-problem's attempts is shown to the selectors, the second half is the truth, and a group is as large as half of them.
+problem's attempts is shown to the selectors, the second half is the truth, and a group is as large as half of them; the level is then
+the count of numbers in the text less one.
 
 The winner's curse is the signal expected of the chosen less the true one. Intervals are 95% over seeds (of attempts and of chance; of chance
 alone with --plan).
