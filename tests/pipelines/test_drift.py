@@ -15,10 +15,10 @@ from assay.pipelines.walk import walk
 Made = Callable[..., Job]
 
 
-def trained(job: Job, drift: float) -> None:
+def trained(job: Job, drift: float, few: int = 99) -> None:
     """Two thousand training attempts over ten steps, by a policy whose logits rise by `drift`."""
     rng = np.random.default_rng(0)
-    scores = job.lake.rows("SELECT problem_id, value FROM scores ORDER BY problem_id")
+    scores = job.lake.rows("SELECT problem_id, value FROM scores ORDER BY problem_id")[:few]
     rollouts, verdicts = [], []
     for number in range(2000):
         row, step = scores[number % len(scores)], number % 10
@@ -31,6 +31,17 @@ def trained(job: Job, drift: float) -> None:
         verdicts.append(Verdict.of(case, verifier="math", version="1", outcome="correct" if won else "wrong"))
     commit(job, rollouts, verdicts)
     assert asdict(rollouts[9])["step"] == 9
+
+
+def test_a_training_run_is_a_round_of_diversify_and_conquer(job: Made) -> None:
+    made = job()
+    walk(made)
+    other = job(select={"selector": "iterative", "history": True, "budget": 12})
+    assert walk(other)[-2].detail["dropped"] == {"not_chosen": 20}
+    made.log_run("start")
+    trained(made, 1.0, few=8)
+    after = job(select={"selector": "iterative", "history": True, "budget": 12})
+    assert walk(after)[-2].detail["dropped"] == {"chosen_before": 8, "not_chosen": 12}
 
 
 def test_a_planted_drift_comes_back_and_none_is_zero(job: Made) -> None:

@@ -23,6 +23,12 @@ SEARCHED = (
     "SELECT * FROM scores WHERE scorer = 'mcts' AND policy = ? QUALIFY row_number() OVER "
     "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id"
 )
+TRAINED = """
+SELECT t.problem_id, min(s.place) AS round FROM (SELECT DISTINCT problem_id, run FROM rollouts WHERE step IS NOT NULL) t
+JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHERE event = 'start'
+      AND run IN (SELECT run FROM rollouts WHERE step IS NOT NULL)) s USING (run)
+GROUP BY t.problem_id ORDER BY t.problem_id
+"""
 Values = dict[str, Any]  # by problem id; an id that is not there lacks the value
 
 
@@ -44,8 +50,9 @@ def scored_pool(job: Job, scores: list[dict[str, Any]], needs: Sequence[str], id
 
 
 def further_evidence(job: Job, needs: Sequence[str]) -> list[str]:
-    """Ids of the scores that a part reads beside the plan's own scoring."""
-    return [row["id"] for row in _searched(job)] if set(needs) & set(SEARCH_COLUMNS) else []
+    """What a part reads beside the plan's own scoring: ids of a search's scores, problems with their training round."""
+    searched = [row["id"] for row in _searched(job)] if set(needs) & set(SEARCH_COLUMNS) else []
+    return searched + ([f"{row['problem_id']} {row['round']}" for row in job.lake.rows(TRAINED)] if "round" in needs else [])
 
 
 def _values(job: Job, name: str, ids: list[str], scores: list[dict[str, Any]]) -> Values:
@@ -56,6 +63,8 @@ def _values(job: Job, name: str, ids: list[str], scores: list[dict[str, Any]]) -
         return {row["problem_id"]: row[column] for row in told if row[column] is not None}
     if name in SEARCH_COLUMNS:
         return {row["problem_id"]: row["value" if name == "K" else name] for row in _searched(job)}
+    if name == "round":  # the first training run that met the problem, counted from 1; 0 = none
+        return dict.fromkeys(ids, 0) | {row["problem_id"]: row["round"] for row in job.lake.rows(TRAINED)}
     if name in PROBLEM_COLUMNS:
         column = {"source": "source", "length": "characters"}[name]
         rows = job.lake.rows(f"SELECT id, {column} AS v FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids])
@@ -69,7 +78,7 @@ def _kept(job: Job, name: str, ids: list[str]) -> Values:
     fields = {row["id"]: json.loads(row["metadata"]) for row in rows}
     values = {id_: given[name] for id_, given in fields.items() if _plain(given.get(name))}
     if ids and not values:
-        made = (*SCORE_COLUMNS, *SEARCH_COLUMNS, *PROBLEM_COLUMNS)
+        made = (*SCORE_COLUMNS, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round")
         kept = sorted({key for given in fields.values() for key, value in given.items() if _plain(value)})
         told = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
         raise PlanError(f"{told} (`keep` of a source); {nearest(name, [*made, *kept])}")

@@ -20,13 +20,14 @@ class Iterative:
     the policy's own: with a verifier as reward model, 1 minus the pass rate under the current policy. by = "gain" reads that
     from a column instead, higher = more to gain. A cluster without a draw keeps its weight, an empty one passes its quota on.
 
-    history = true draws one round and takes earlier ones from the pool: column `round` (0 = not yet chosen, t = chosen in round
-    t) and column `by` (what was measured after it); earlier problems leave as `chosen_before`. rounds = 1 is `kmeans_random`
+    history = true draws one round and takes earlier ones from the column `round` (t = the lake's t-th training run met the problem
+    first, 0 = none did): their gains, measured by the policy as it is now, set the weights, and their problems leave as
+    `chosen_before`. rounds = 1 is `kmeans_random`
     with equal clusters in place of proportional ones. Dropped: `chosen_before`, `not_chosen`.
 
     Source: arXiv:2409.11378, sec. 3, algorithm 1, with N = 3. form = "plain" is its equation 6, which refuses negative gains;
     memory = false is what its released code does. The paper fine-tunes between rounds; here one run of a plan is one state of the
-    policy, so rounds inside it share its measurements, and `history` carries measurements from run to run.
+    policy, so rounds inside it share its measurements, and `history` makes each training run a round.
     """
 
     rounds: Annotated[int, Field(ge=1)] = 3
@@ -42,8 +43,8 @@ class Iterative:
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """min(budget, problems not chosen before), without replacement."""
-        parts, value = clusters(pool), numbers(pool, self.by)
-        gain = 1 - value if self.by == "mean" else value  # (n,)
+        parts, value = clusters(pool), numbers(pool, self.by)  # (n,)
+        gain = 1 - value if self.by == "mean" else value
         when = numbers(pool, "round") if self.history else np.zeros(len(pool))
         weight = np.full(len(parts), 1 / max(1, len(parts)))  # (k,)
         for past in np.unique(when[when > 0]):
