@@ -146,7 +146,8 @@ def column(name: str, correct: np.ndarray, n: int = 8) -> np.ndarray:
     known = {"post_a": a, "post_b": b, "mean": a / (a + b), "low": a / (a + b + 4), "high": (a + 2) / (a + b + 2), "correct": correct}
     known |= {"wrong": n - correct, "truncated": np.zeros(rows, np.int64), "error": np.zeros(rows, np.int64)}
     known |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
-    known |= {"quality": 1.0 + np.arange(rows) % 5}
+    known |= {"quality": 1.0 + np.arange(rows) % 5, "difficulty": 0.1 * (np.arange(rows) % 7)}
+    known |= {"K": n - correct, "censored": correct == 0}
     return known[name]
 
 

@@ -217,3 +217,25 @@ def test_audit_writes_a_sheet_and_reads_it_back(assay: Run, plan: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "soundness" in ran.stdout
     assert "corrected" in ran.stdout
+
+
+def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(assay: Run, plan: Path) -> None:
+    early = assay("curate", "compare", plan)
+    assert early.returncode == 2
+    assert "compare needs ingest" in early.stderr
+    assay("curate", "run", plan)
+    told = assay("curate", "compare", plan, "frontier drift=2 spread=none", "k_center")
+    assert told.returncode == 0, told.stderr
+    for piece in ("frontier drift=2 spread=none", "k_center", "uniform", "informative", "signal, drift 2", "overlap"):
+        assert piece in told.stdout, piece
+    assert len(json.loads(assay("curate", "compare", plan, "--json").stdout)["selections"]) == 3
+
+
+def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay: Run, plan: Path) -> None:
+    assay("curate", "run", plan)
+    first = assay("curate", "recheck", plan, "--kept", 4, "--dropped", 2)
+    assert first.returncode == 0, first.stderr
+    assert "winner's curse: " in first.stdout
+    assert "48 attempts" in first.stdout
+    again = json.loads(assay("curate", "recheck", plan, "--kept", 4, "--dropped", 2, "--json").stdout)
+    assert (again["samples"], again["kept"]["problems"]) == (0, 4)

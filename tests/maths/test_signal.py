@@ -1,8 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from assay.maths.signal import expected_signal, group_signal
+from assay.maths.signal import expected_signal, group_signal, observed_signal
 
 
 def test_a_group_of_eight_keeps_the_published_shares():
@@ -46,3 +48,15 @@ def test_a_group_below_one_is_named():
         group_signal(0.5, 0)
     with pytest.raises(ValueError, match="-1 attempts"):
         expected_signal(1, 1, -1)
+
+
+def test_the_observed_signal_is_the_share_of_mixed_groups_among_all_subsets():
+    groups = list(itertools.combinations([1, 1, 1, 0, 0, 1], 3))
+    mixed = sum(0 < sum(group) < 3 for group in groups) / len(groups)
+    assert float(observed_signal(4, 6, 3)) == pytest.approx(mixed)
+
+
+def test_fewer_attempts_than_a_group_tell_nothing():
+    assert np.isnan(observed_signal([0, 3], [0, 7], 8)).all()
+    assert observed_signal([0, 8, 1], [8, 8, 8], 8).tolist() == [0, 0, 1]
+    assert observed_signal([2], [4], 1).tolist() == [0]

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from assay.core.errors import PlanError
+from assay.core.parts import build
 from assay.core.types import Pool
 from assay.maths.signal import expected_signal
 from assay.selectors.frontier import Frontier
@@ -67,3 +69,16 @@ def test_a_problem_without_a_posterior_is_named_and_never_zero(rng):
 def test_a_pool_without_clusters_is_an_error_and_not_one_cluster(pool_of, rng):
     with pytest.raises(LookupError, match="clusters"):
         Frontier().select(pool_of([1, 2]), 1, rng)
+
+
+def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
+    pool = pool_of([1, 4])
+    assert Frontier(spread="none", drift=0).select(pool, 1, rng).ids == ("p001",)
+    assert Frontier(spread="none", drift=6).select(pool, 1, rng).ids == ("p000",)
+
+
+def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
+    with pytest.raises(ValueError, match="becomes a number"):
+        build("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
+    with pytest.raises(PlanError, match="drift"):
+        build("selector", "frontier", {"drift": float("nan")})

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 
+from assay.selectors import k_center
 from assay.selectors.k_center import KCenter, farthest_first
 
 
@@ -31,3 +32,27 @@ def test_its_radius_is_at_most_twice_the_best():
         rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
         best = min(radius(rows, chosen) for chosen in itertools.combinations(range(9), 3))
         assert radius(rows, farthest_first(rows, 3)) <= 2 * best + 1e-6
+
+
+def plain(rows, budget):
+    """One product a step, over all rows."""
+    chosen = [int(np.argmax(np.round(rows @ rows.mean(axis=0), 6)))]
+    while len(chosen) < budget:
+        near = (rows @ rows[chosen].T).max(axis=1)
+        near[chosen] = np.inf
+        chosen.append(int(np.argmin(near)))
+    return chosen
+
+
+def test_looking_at_few_rows_chooses_what_looking_at_all_does(monkeypatch):
+    monkeypatch.setattr(k_center, "AHEAD", 16)
+    rng = np.random.default_rng(0)
+    heaps = rng.normal(size=(8, 6))[rng.integers(8, size=400)] + 0.1 * rng.normal(size=(400, 6))
+    for cloud in (heaps, rng.normal(size=(400, 6)), np.repeat(rng.normal(size=(20, 6)), 3, axis=0)):
+        rows = (cloud / np.linalg.norm(cloud, axis=1, keepdims=True)).astype(np.float32)
+        for budget in (1, 2, 40):
+            chosen = farthest_first(rows, budget)
+            assert len(set(chosen.tolist())) == budget
+            assert abs(radius(rows, chosen) - radius(rows, plain(rows, budget))) < 1e-3
+    assert farthest_first(rows, 0).tolist() == []
+    assert sorted(farthest_first(rows, 60).tolist()) == list(range(60))

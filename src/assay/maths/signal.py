@@ -47,6 +47,32 @@ def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     return np.asarray(np.clip(1 - alike, 0.0, 1.0))
 
 
+def observed_signal(correct: ArrayLike, attempts: ArrayLike, group_size: int) -> Floats:
+    """The share of all groups of G among these attempts that are mixed: 1 - C(c, G) / C(m, G) - C(m - c, G) / C(m, G), unbiased for any m >= G.
+
+    NaN where there are fewer than G attempts. Shapes: correct S, attempts S -> S.
+
+    Raises:
+        ValueError: G is below 1.
+
+    >>> observed_signal([4, 0, 7], [8, 8, 7], 8).tolist()
+    [1.0, 0.0, nan]
+    """
+    right, tried = np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64)
+    if _lone(group_size):
+        return np.where(tried >= 1, 0.0, np.nan)
+    alike = _share_alike(right, tried, group_size) + _share_alike(tried - right, tried, group_size)
+    return np.where(tried >= group_size, np.clip(1 - alike, 0.0, 1.0), np.nan)
+
+
+def _share_alike(of: Floats, tried: Floats, size: int) -> Floats:
+    """C(of, size) / C(tried, size), 0 where `of` is smaller than `size`."""
+    enough = of >= size
+    part, whole = np.where(enough, of, size), np.maximum(tried, size)
+    log = special.gammaln(part + 1) - special.gammaln(part - size + 1) - special.gammaln(whole + 1) + special.gammaln(whole - size + 1)
+    return np.asarray(np.where(enough, np.exp(log), 0.0))
+
+
 def _log_moment(a: Floats, b: Floats, power: int) -> Floats:
     """log E[p^power] under Beta(a, b)."""
     total = a + b

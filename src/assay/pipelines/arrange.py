@@ -7,9 +7,9 @@ import numpy as np
 from assay.core.identity import content_id, stream_seed
 from assay.core.parts import build
 from assay.core.types import Curriculum, Lesson
+from assay.pipelines.columns import scored_pool
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.score import current_scores
-from assay.pipelines.select import scored_pool
 
 
 def work(job: Job) -> Work:

@@ -29,18 +29,31 @@ def account(pool: Pool, chosen: Ints, *, reasons: NDArray[np.str_] | None = None
     return Selection(tuple(pool.ids[row] for row in kept), tuple(float(each) for each in weight), {name: tuple(ids) for name, ids in dropped.items()})
 
 
-def numbers(pool: Pool, name: str) -> Floats:
-    """One numeric column of the pool, (n,), every value finite.
+def numbers(pool: Pool, name: str, *, where: NDArray[np.bool_] | None = None) -> Floats:
+    """One numeric column of the pool, (n,), every value finite (only the rows `where` is true are checked); texts are read as numbers.
 
     Raises:
         LookupError: the pool lacks the column.
-        ValueError: a value is not finite; a problem without evidence is `unscored`, never 0.
+        ValueError: a value is no number or not finite; a problem without evidence is `unscored`, never 0.
     """
-    values = np.asarray(pool.column(name), dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(values))
+    values = _floats(pool, name)
+    wrong = np.flatnonzero(~np.isfinite(values) if where is None else ~np.isfinite(values) & where)
     if len(wrong):
         raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {name} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it")
     return values
+
+
+def _floats(pool: Pool, name: str) -> Floats:
+    column = np.asarray(pool.column(name))
+    try:
+        return column.astype(np.float64)
+    except (ValueError, TypeError):
+        for id_, value in zip(pool.ids, column, strict=True):
+            try:
+                float(value)
+            except (ValueError, TypeError):
+                raise ValueError(f"problem {id_!r} has {name} = {str(value)!r}, which is no number") from None
+        raise
 
 
 def within(budget: int, rows: int) -> int:

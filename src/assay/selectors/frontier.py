@@ -9,8 +9,8 @@ from pydantic import Field
 
 from assay.core.types import Pool, Selection
 from assay.maths.allocation import quotas
+from assay.maths.drift import run_signal
 from assay.maths.posterior import mean
-from assay.maths.signal import expected_signal
 from assay.selectors._outcome import Floats, Ints, account, best, clusters, numbers, take, within
 
 
@@ -20,7 +20,9 @@ class Frontier:
 
     The signal is E[1 - p^G - (1 - p)^G] under each problem's Beta posterior (`maths/signal.py`), so a problem that was solved in
     0 of 8 attempts is not written off as p = 0, and one with few attempts is not trusted as much as one with many. Equal
-    signals are taken by id. With one cluster, or spread = "none", it is a plain ranking.
+    signals are taken by id. With a drift the signal is averaged over a run in which every problem's logit rises evenly by that
+    much (`maths/drift.py`), because what is at one half now will be easy later; "fitted" is what the lake's training rollouts
+    tell, 0 without any. With one cluster, or spread = "none", it is a plain ranking.
 
     Dropped: `too_easy` and `too_hard` (less signal than every chosen problem, mean above or below one half), `not_chosen` (as
     good as a chosen one, but its cluster's quota was full or its id came later).
@@ -31,6 +33,7 @@ class Frontier:
 
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run
     spread: Literal["signal", "size", "none"] = "signal"  # what a cluster's quota is proportional to
+    drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0  # logits gained over the run; above 0 favours what is hard now
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -39,8 +42,10 @@ class Frontier:
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """min(budget, n) problems; chance plays no part."""
+        if self.drift == "fitted":
+            raise ValueError("drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none")
         a, b = numbers(pool, "post_a"), numbers(pool, "post_b")
-        signal = expected_signal(a, b, self.group_size)  # (n,)
+        signal = run_signal(a, b, self.group_size, drift=self.drift)  # (n,)
         parts = [np.arange(len(pool))] if self.spread == "none" else clusters(pool)
         ranked = [best(signal, rows) for rows in parts]
         chosen = take(ranked, self._shares(ranked, signal, within(budget, len(pool))))

@@ -1,0 +1,42 @@
+"""`curate recheck`: was the selection lucky? Fresh attempts beside what was expected."""
+
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted afresh.")]
+Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted afresh.")]
+
+
+def recheck(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, kept: Kept = 200, dropped: Dropped = 100) -> None:
+    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's curse in one number."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+    with_job(made, "curate recheck", lambda job: _recheck(job, as_json, kept, dropped), voice, upto="select")
+
+
+def _recheck(job: Any, as_json: bool, kept: int, dropped: int) -> int:
+    from assay.pipelines.recheck import recheck as afresh
+
+    told = afresh(job, kept=kept, dropped=dropped)
+    if as_json:
+        emit(told)
+        return DONE
+    head = ("problems", "attempted", "predicted signal", "observed", "difference", "95% interval")
+    console = page()
+    console.print(table(f"groups of {told['group_size']} attempts", head, [_row(name, told[name]) for name in ("kept", "dropped")]))
+    curse, low, high = (told["kept"][name] for name in ("difference", "low", "high"))
+    words = "unknown: no kept problem has a whole group of fresh attempts" if curse is None else f"{curse:+.3f} [{low:+.3f}, {high:+.3f}]"
+    console.print(f"winner's curse: {words}; {told['samples']} attempts, {told['tokens']} tokens spent now", markup=False, soft_wrap=True)
+    return DONE
+
+
+def _row(name: str, told: dict[str, Any]) -> tuple[Any, ...]:
+    if told["difference"] is None:
+        return name, told["problems"], "-", "-", "-", "-"
+    interval = f"[{told['low']:+.3f}, {told['high']:+.3f}]"
+    return name, told["problems"], f"{told['predicted']:.3f}", f"{told['observed']:.3f}", f"{told['difference']:+.3f}", interval

@@ -1,0 +1,90 @@
+"""The winner's curse of a selection: fresh attempts at chosen and dropped problems beside what was expected of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from assay.core.errors import PlanError
+from assay.core.identity import stream_seed
+from assay.core.parts import build
+from assay.core.types import Counts
+from assay.maths.drift import run_signal
+from assay.maths.signal import observed_signal
+from assay.pipelines.attempts import Attempts
+from assay.pipelines.job import Job
+from assay.pipelines.pool import side
+from assay.pipelines.score import current_scores
+from assay.pipelines.walk import survey
+
+Z = 1.96  # of a 95% interval
+COUNTED = ("correct", "wrong", "truncated", "error")
+
+
+def recheck(job: Job, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
+    """{kept, dropped: problems, predicted and observed signal, their difference with its 95% interval; tokens, samples}.
+
+    Up to `kept` chosen and `dropped` other scored problems, drawn by the plan's seed, are attempted G more times each. What was expected
+    comes from the scores that the selection saw, what is observed only from attempts beyond those. Whoever is chosen for a high
+    estimate was lucky on average: the difference on the chosen is the winner's curse, in groups with a gradient. The attempts stay in the
+    lake, and a second call pays for none of them again.
+
+    Raises:
+        PlanError: the plan's selection is not in the lake.
+        Stopped: the run was asked to stop; what arrived is committed.
+    """
+    if (lacking := survey(job, lambda *_: None, "select")) is not None:
+        raise PlanError(f"recheck needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    scores = {row["problem_id"]: row for row in current_scores(job, job.keys["score"].partition("+")[2]) if row["post_a"] is not None}
+    rows = job.lake.rows("SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [job.keys["select"]])
+    rng = np.random.default_rng(stream_seed("recheck", job.plan.seed))
+    sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}
+    group = _group_size(job)
+    seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
+    found = _attempted(job, {id_: counts.total + group for id_, counts in seen.items()})
+    made = {name: _told(job, ids, scores, seen, found, group) for name, ids in sides.items()}
+    return {"group_size": group, **made, "tokens": job.meter.tokens, "samples": job.meter.samples}
+
+
+def _drawn(rows: list[dict[str, Any]], scores: Mapping[str, Any], kept: bool, most: int, rng: np.random.Generator) -> list[str]:
+    ids = [row["problem_id"] for row in rows if row["kept"] is kept and row["problem_id"] in scores]
+    return sorted(rng.permutation(ids)[:most].tolist())
+
+
+def _group_size(job: Job) -> int:
+    part = build("selector", job.plan.select.selector, job.plan.select.settings)
+    return int(getattr(part, "group_size", job.plan.train.group_size))
+
+
+def _attempted(job: Job, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+    problems, labels = side(job, "train")
+    attempts = Attempts(job, {id_: problems[id_] for id_ in wanted}, {id_: labels[id_] for id_ in wanted})
+    return attempts.draw(wanted)
+
+
+def _told(job: Job, ids: list[str], scores: Mapping[str, Any], seen: Mapping[str, Counts], found: Mapping[str, Counts], group: int) -> dict[str, Any]:
+    """Predicted and observed, over the problems whose fresh attempts make up a group."""
+    as_wrong = job.plan.score.settings.get("truncated", "masked") == "wrong"
+    right = np.array([found[id_].correct - seen[id_].correct for id_ in ids], dtype=np.float64)
+    failed = np.array([_failed(found[id_], as_wrong) - _failed(seen[id_], as_wrong) for id_ in ids], dtype=np.float64)
+    observed = observed_signal(right, right + failed, group)
+    predicted = run_signal([scores[id_]["post_a"] for id_ in ids], [scores[id_]["post_b"] for id_ in ids], group)
+    whole = np.isfinite(observed)
+    gap = (predicted - observed)[whole]
+    told: dict[str, Any] = {"problems": int(whole.sum()), "too_few_attempts": int((~whole).sum())}
+    if not len(gap):
+        return {**told, "predicted": None, "observed": None, "difference": None, "low": None, "high": None}
+    half = Z * float(gap.std(ddof=1)) / len(gap) ** 0.5 if len(gap) > 1 else 1.0
+    mean = float(gap.mean())
+    return {
+        **told,
+        "predicted": float(predicted[whole].mean()),
+        "observed": float(observed[whole].mean()),
+        "difference": mean,
+        "low": mean - half,
+        "high": mean + half,
+    }
+
+
+def _failed(counts: Counts, truncated_is_wrong: bool) -> int:
+    return counts.wrong + (counts.truncated if truncated_is_wrong else 0)

@@ -1,0 +1,50 @@
+"""Fresh attempts at a selection, on a policy whose luck is scripted."""
+
+from collections.abc import Callable
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.pipelines.job import Job
+from assay.pipelines.recheck import recheck
+from assay.pipelines.walk import walk
+
+Made = Callable[..., Job]
+
+
+def test_it_attempts_a_group_more_for_each_and_pays_for_none_twice(job: Made) -> None:
+    walk(job())
+    told = recheck(job(), kept=6, dropped=4)
+    assert (told["kept"]["problems"], told["dropped"]["problems"]) == (6, 4)
+    assert told["samples"] == 10 * 8
+    again = recheck(job(), kept=6, dropped=4)
+    assert again["samples"] == 0
+    assert {**again, "tokens": 0, "samples": 0} == {**told, "tokens": 0, "samples": 0}
+
+
+def test_the_selection_s_own_scores_and_its_ledger_stay_as_they_were(job: Made) -> None:
+    walk(job())
+    recheck(job(), kept=3, dropped=3)
+    assert all(each.reused for each in walk(job()))
+
+
+def test_a_policy_that_never_answers_alike_is_seen_in_the_difference(job: Made) -> None:
+    """`sum` is right or wrong by the problem: 4 of 4 or 0 of 4 leaves doubt that no fresh group bears out."""
+    walk(job())
+    told = recheck(job(), kept=99, dropped=99)
+    assert told["kept"]["problems"] == 10
+    assert told["kept"]["difference"] == pytest.approx(told["kept"]["predicted"] - told["kept"]["observed"])
+    assert told["kept"]["low"] <= told["kept"]["difference"] <= told["kept"]["high"]
+
+
+def test_a_selection_that_was_not_made_is_named(job: Made) -> None:
+    walk(job(), "embed")
+    with pytest.raises(PlanError, match="recheck needs select"):
+        recheck(job())
+
+
+def test_an_empty_selection_has_no_curse(job: Made) -> None:
+    walk(job(select={"budget": 0}))
+    told = recheck(job(select={"budget": 0}), dropped=2)
+    assert told["kept"]["difference"] is None
+    assert told["dropped"]["problems"] == 2

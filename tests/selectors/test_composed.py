@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from assay.core.errors import PlanError
+from assay.core.parts import build
+from assay.selectors.composed import Composed, Step
+
+
+def test_filter_then_rank_then_draw_and_each_says_whom_it_cut(pool_of, rng):
+    pool = pool_of([0, 1, 4, 4, 8], cluster=[0] * 5)
+    made = Composed((Step("informative"), Step("hardest", times=2), Step("uniform"))).select(pool, 1, rng)
+    assert made.dropped["too_hard"] == ("p000",)
+    assert made.dropped["too_easy"] == ("p004",)
+    assert made.dropped["cut_by_hardest"] == ("p003",)
+    assert len(made.dropped["not_chosen"]) == 1
+
+
+def test_a_step_inside_clusters_gives_each_its_share(pool_of, rng):
+    pool = pool_of([4, 4, 4, 4, 1, 2], cluster=[0, 0, 0, 0, 1, 1])
+    part = Composed((Step("frontier", {"spread": "none"}, within="cluster"),))
+    assert part.needs == ("post_a", "post_b", "cluster")
+    assert part.select(pool, 3, rng).ids == ("p000", "p001", "p005")
+
+
+def test_a_group_that_gives_less_than_its_share_passes_it_on(pool_of, rng):
+    pool = pool_of([4, 4, 4, 0, 0, 4], source=["a", "a", "a", "b", "b", "b"])
+    made = Composed((Step("informative", within="source"),)).select(pool, 4, rng)
+    assert made.ids == ("p000", "p001", "p002", "p005")
+
+
+def test_weights_are_multiplied(pool_of, rng):
+    pool = pool_of([4, 4, 6, 0])
+    twice, once = Composed((Step("dart"), Step("dart"))), Composed((Step("dart"),))
+    square = np.array(once.select(pool, 4, rng).weights) ** 2
+    assert twice.select(pool, 4, rng).weights == pytest.approx(square.tolist())
+
+
+def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
+    part = build("selector", "composed", {"steps": [{"selector": "band", "settings": {"low": 0.3}}, {"selector": "k_center"}]})
+    assert part.needs == ("post_a", "post_b", "vectors")
+    for steps, complaint in (
+        ([{"selector": "bandd"}], "nearest: 'band'"),
+        ([{"selector": "band", "settings": {"lowe": 1}}], "nearest: 'low'"),
+        ([], "a chain of 0 selectors"),
+        ([{"selector": "uniform", "times": 2}], "the last one keeps the budget"),
+        ([{"selector": "uniform", "times": 0.5}, {"selector": "uniform"}], "greater than or equal to 1"),
+    ):
+        with pytest.raises(PlanError, match=complaint):
+            build("selector", "composed", {"steps": steps})

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from assay.selectors.facility import Facility
+
+
+def circle(*degrees):
+    angles = np.radians(degrees)
+    return np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+
+
+def test_one_stands_for_the_largest_heap(pool_of, rng):
+    pool = pool_of([4] * 5, vectors=circle(0, 5, 10, 100, 190))
+    part = Facility(weighted=False)
+    assert part.needs == ("vectors",)
+    assert part.select(pool, 1, rng).ids == ("p001",)
+    assert part.select(pool, 3, rng).ids == ("p001", "p003", "p004")
+
+
+def test_a_heap_that_everybody_solves_pulls_less_than_one_problem_at_the_frontier(pool_of, rng):
+    pool = pool_of([512, 512, 512, 256], n=512, vectors=circle(0, 1, 2, 100))
+    assert Facility(weighted=False).select(pool, 1, rng).ids == ("p001",)
+    assert Facility(weighted=True).select(pool, 1, rng).ids == ("p003",)
+
+
+def test_alpha_turns_coverage_into_a_ranking(pool_of, rng):
+    pool = pool_of([4] * 4, vectors=circle(0, 1, 2, 100), score=[0.2, 0.1, 0.9, 1.0])
+    assert Facility(by="score", weighted=False, alpha=0).select(pool, 1, rng).ids == ("p001",)
+    assert Facility(by="score", alpha=1).select(pool, 2, rng).ids == ("p002", "p003")
+
+
+def test_a_negative_weight_is_refused(pool_of, rng):
+    with pytest.raises(ValueError, match=r"'p001' has score = -1.0"):
+        Facility(by="score").select(pool_of([4] * 2, vectors=circle(0, 1), score=[1.0, -1.0]), 1, rng)
