@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} tokens in place of {FULL}")
     wanted = QUICK if parser.parse_args().quick else FULL
     with tempfile.TemporaryDirectory() as folder:
-        tokens, total, inside = measure(Path(folder), n=8 if wanted == QUICK else 32)
+        tokens, total, inside = measure(Path(folder), n=3 if wanted == QUICK else 24)
     if tokens < wanted * 0.5:
         raise SystemExit(f"only {tokens} tokens were generated, {wanted} are wanted: raise n")
     outside = total - inside

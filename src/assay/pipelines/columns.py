@@ -11,9 +11,7 @@ import numpy as np
 
 from assay.core.errors import PlanError, nearest
 from assay.core.types import Pool
-from assay.embedding.encode import encoder
 from assay.pipelines.job import Job
-from assay.pipelines.pool import side
 from assay.pipelines.vectors import stored_vectors
 
 SCORE_COLUMNS = ("post_a", "post_b", "mean", "low", "high", "correct", "wrong", "truncated", "error")
@@ -100,5 +98,6 @@ def _clusters(job: Job) -> Mapping[str, int]:
 
 
 def _revision(job: Job) -> str:
-    problems, _ = side(job, "train")
-    return encoder(job.plan.embed.encoder, texts=[problem.text for problem in problems.values()]).revision
+    """The encoder of the clustering; filters may have stored vectors of others."""
+    embed = job.finished("embed", job.key_of("embed", "select"))
+    return str(embed.detail.get("encoder", "")) if embed else ""
