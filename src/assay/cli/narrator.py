@@ -80,7 +80,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for place, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         widest = max((len(str(row[place])) for row in rows), default=0)
-        fixed = max(len(name), min(widest, 24)) if numeric or widest <= 24 else None
+        fixed = max(len(name), min(widest, 40)) if numeric or widest <= 40 else None
         made.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True, min_width=fixed)
     for row in rows:
         made.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
