@@ -80,10 +80,13 @@ def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice,
 
     Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
     """
+    from assay.cli.doctor import one_faiss
     from assay.pipelines.job import Job
     from assay.pipelines.walk import preflight
     from assay.stores.lake import Lake
 
+    with exits(voice):
+        one_faiss()
     with exits(voice), Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command=command, stop=stop) as job:
         preflight(job, upto)
         if lake.older is not None:
