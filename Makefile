@@ -18,7 +18,7 @@ quickstart: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
 	$(MAKE) check
-	$(BIN)/python -m pytest -m "not model and not service" --durations=10
+	$(BIN)/python -m pytest -m "not model and not service" -n 2 --durations=10
 	$(BIN)/python -m pytest -m "model or service" --durations=10
 
 # vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB); the packaged model is converted by `make test`
