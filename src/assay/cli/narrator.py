@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 LINE_EVERY_S = 10.0  # plain lines
+WIDTH, LONG = 120, 40  # columns of a page where stdout is no terminal; a wider text gives way
 
 
 class Voice:
@@ -69,19 +70,26 @@ class _Lines:
 
 
 def page() -> Console:
-    """Stdout; 120 columns where it is no terminal."""
+    """Stdout; WIDTH columns where it is no terminal."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A rich table; numbers are right-aligned."""
+    """A rich table of one line a row: numbers are right-aligned, long texts are cut so that all columns fit a page."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    cells = [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
+    long = [width for width in widths if width > LONG]
+    room = max(LONG // 2, (WIDTH - sum(widths) + sum(long) - 3 * len(widths)) // max(len(long), 1))
+    widths = [min(width, room) if width > LONG else width for width in widths]
     for place, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
-        widest = max((len(str(row[place])) for row in rows), default=0)
-        fixed = max(len(name), min(widest, 40)) if numeric or widest <= 40 else None
-        made.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True, min_width=fixed)
-    for row in rows:
-        made.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
+        made.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis", min_width=widths[place])
+    for row in cells:
+        made.add_row(*(escape(_cut(cell, width)) for cell, width in zip(row, widths, strict=True)))
     return made
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
