@@ -33,15 +33,22 @@ def test_equal_signals_are_taken_by_id_even_when_mirrored(pool_of, rng):
 
 def test_spread_by_size_gives_each_cluster_its_share_and_none_ranks_the_whole_pool(pool_of, rng):
     pool = pool_of([4, 4, 4, 0, 0, 0], cluster=[7, 7, 7, 2, 2, 2])
-    assert Frontier(spread="size").select(pool, 2, rng).ids == ("p000", "p003")
+    assert Frontier(spread="size", width="pool").select(pool, 2, rng).ids == ("p000", "p003")
     assert Frontier(spread="none").select(pool, 2, rng).ids == ("p000", "p001")
 
 
-def test_spread_by_signal_gives_a_hopeless_cluster_less_than_its_size(pool_of, rng):
-    pool = pool_of([4] * 10 + [0] * 10, cluster=[0] * 10 + [1] * 10)
-    kept = Frontier(spread="signal").select(pool, 10, rng).ids
+def test_a_hopeless_cluster_has_no_share_in_the_frontier_and_less_than_its_size_in_the_pool(pool_of, rng):
+    pool = pool_of([4] * 20 + [0] * 10, cluster=[0] * 20 + [1] * 10)
+    hopeless = [sum(id_ >= "p020" for id_ in Frontier(width=width).select(pool, 10, rng).ids) for width in (1, 2, 3, "pool")]
     signal = expected_signal(np.array([4.5, 0.5]), np.array([4.5, 8.5]), 8)  # .93 and .20
-    assert sum(id_ >= "p010" for id_ in kept) == round(10 * signal[1] / signal.sum()) < 5
+    assert hopeless == [0, 0, 1, round(10 * 10 * signal[1] / (20 * signal[0] + 10 * signal[1]))] == [0, 0, 1, 1]
+
+
+def test_the_frontier_is_shared_by_its_clusters_and_width_one_is_a_plain_ranking(pool_of, rng):
+    pool = pool_of([4, 4, 4, 4, 3, 3, 3, 3, 0, 0], cluster=[0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
+    kept = {width: Frontier(width=width, spread="size").select(pool, 4, rng).ids for width in (1, 2)}
+    assert kept[1] == Frontier(spread="none").select(pool, 4, rng).ids == ("p000", "p001", "p002", "p003")
+    assert kept[2] == ("p000", "p001", "p004", "p005")
 
 
 def test_a_larger_group_reaches_harder_problems(pool_of, rng):
