@@ -6,11 +6,13 @@ reads more than it says fails.
 
 import dataclasses
 import hashlib
+import io
 import random
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.parts import build, load, names
 from assay.core.ports import Arranger, Bench, Filter, Scorer, Selector
-from assay.core.types import Case, Counts, Drop, Label, Policy, Pool, Problem, Request, Rollout, Sampler, Verdict
+from assay.core.types import Case, Counts, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Sampler, Verdict
 from assay.embedding.tfidf import Tfidf
 
 KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
@@ -29,6 +31,11 @@ filters = pytest.mark.parametrize("name", names("filter"))
 scorers = pytest.mark.parametrize("name", names("scorer"))
 selectors = pytest.mark.parametrize("name", names("selector"))
 curricula = pytest.mark.parametrize("name", names("curriculum"))
+ONLINE = [name for name in names("curriculum") if hasattr(load("curriculum", name), "begin")]
+orders = pytest.mark.parametrize(
+    "name", [name for name in names("curriculum") if "passes" in {each.name for each in fields(load("curriculum", name))}]
+)
+courses = pytest.mark.parametrize("name", ONLINE)
 
 
 def made(kind: str, name: str):
@@ -402,7 +409,7 @@ def test_a_selector_refuses_a_negative_budget(name):
 # Curricula -------------------------------------------------------------------------------------------------------------------
 
 
-@curricula
+@orders
 @pytest.mark.parametrize("kind", POOLS)
 @pytest.mark.parametrize("passes", [1, 3])
 def test_a_curriculum_walks_every_problem_once_a_pass(name, kind, passes):
@@ -441,7 +448,65 @@ def test_a_curriculum_refuses_a_missing_number_and_names_the_problem(name):
                 part.arrange(dataclasses.replace(of, columns={**of.columns, key: broken}), np.random.default_rng(0))
 
 
-@curricula
+@orders
 def test_a_curriculum_refuses_no_pass(name):
     with pytest.raises(PlanError, match="passes"):
         build("curriculum", name, {"passes": 0})
+
+
+@courses
+@pytest.mark.parametrize("kind", POOLS)
+def test_an_online_curriculum_without_training_orders_every_problem_once(name, kind):
+    part = made("curriculum", name)
+    of = pool(part.needs, POOLS[kind])
+    assert Counter(part.arrange(of, np.random.default_rng(0)).order) == dict.fromkeys(of.ids, 1)
+
+
+def walked(course, steps: int) -> list[tuple[str, ...]]:
+    """Choices of some steps, each answered by counts that follow from the problem's id alone."""
+    chosen = []
+    for _ in range(steps):
+        ids = course.next(3)
+        chosen.append(ids)
+        right = [hashlib.sha256(id_.encode()).digest()[0] % 9 for id_ in ids]
+        course.observe([Group(id_, Counts(k, 8 - k), 2 * (k / 8 * (1 - k / 8)) ** 0.5) for id_, k in zip(ids, right, strict=True)])
+    return chosen
+
+
+@courses
+@pytest.mark.parametrize("kind", POOLS)
+def test_an_online_curriculum_resumes_exactly_after_every_step(name, kind):
+    part = made("curriculum", name)
+    of = pool(part.needs, POOLS[kind])
+    whole = walked(part.begin(of, seed=4), 12)
+    assert whole == walked(part.begin(of, seed=4), 12)
+    assert {id_ for step in whole for id_ in step} <= set(of.ids)
+    for done in (1, 5, 11):
+        first, second = part.begin(of, seed=4), part.begin(of, seed=4)
+        walked(first, done)
+        with io.BytesIO() as file:
+            np.savez(file, **first.state())
+            file.seek(0)
+            second.restore(dict(np.load(file)))
+        assert walked(second, 12 - done) == whole[done:]
+
+
+@courses
+def test_an_online_curriculum_is_another_for_another_seed_and_knows_it(name):
+    part = made("curriculum", name)
+    of = pool(part.needs, MIXED)
+    with pytest.raises(PlanError, match="another seed"):
+        part.begin(of, seed=1).restore(part.begin(of, seed=0).state())
+
+
+@courses
+def test_an_online_curriculum_keeps_choosing_when_no_problem_is_ever_solved(name):
+    part = made("curriculum", name)
+    of = pool(part.needs, MIXED)
+    course = part.begin(of, seed=0)
+    for _ in range(40):
+        ids = course.next(2)
+        assert len(ids) == 2
+        course.observe([Group(id_, Counts(wrong=8)) for id_ in ids])
+        weights = course.weights(ids)
+        assert ((weights >= 0) & (weights <= 1)).all()

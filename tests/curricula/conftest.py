@@ -11,7 +11,7 @@ def pool_of():
     """A pool from posterior means, clusters and sources."""
 
     def make(mean, *, cluster=None, source=None) -> Pool:
-        ids = tuple(f"p{row}" for row in range(len(mean)))
+        ids = tuple(f"p{row:0{len(str(len(mean) - 1))}}" for row in range(len(mean)))
         columns = {"mean": np.asarray(mean, dtype=np.float64)}
         if source is not None:
             columns["source"] = np.asarray(source)

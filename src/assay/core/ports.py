@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.types import Case, Counts, Curriculum, Drop, Label, Policy, Pool, Problem, Request, Rollout, Score, Selection, Verdict
+from assay.core.types import Case, Counts, Curriculum, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Score, Selection, Verdict
 
 Found = tuple[Problem, Label] | Drop
 
@@ -172,6 +172,45 @@ class Arranger(Protocol):
     needs: ClassVar[tuple[str, ...]]
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
+
+
+class Course(Protocol):
+    """An online curriculum under way. The same pool, seed and groups give the same choices; `restore(state())` changes none of them."""
+
+    refills: int  # how often a step may ask again for groups that were not kept; 0 = every group is trained on
+
+    def next(self, groups: int) -> tuple[str, ...]:
+        """The problems of the next groups; fewer where there are no more, which ends training."""
+
+    def observe(self, groups: Sequence[Group]) -> None:
+        """What came of them: every finished group once, in the order of the choices."""
+
+    def keeps(self, group: Group) -> bool:
+        """Whether training learns from this group."""
+
+    def weights(self, ids: Sequence[str]) -> NDArray[np.float64]:  # (n,), at least 0
+        """By how much each problem's loss counts in this step."""
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """All that the next choice depends on beside pool, settings and seed."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from a state.
+
+        Raises:
+            PlanError: it was made for another pool, other settings or another seed.
+        """
+
+
+@runtime_checkable
+class Online(Protocol):
+    """An Arranger whose order answers to training; its `arrange` is the order that it would have without."""
+
+    needs: ClassVar[tuple[str, ...]]
+
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
+
+    def begin(self, pool: Pool, *, seed: int) -> Course: ...
 
 
 class RolloutSink(Protocol):

@@ -267,6 +267,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """What came of one problem's rollouts in one optimiser step."""
+
+    problem_id: str
+    counts: Counts
+    advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """How hard one problem is for one policy, with its doubt."""
 

@@ -21,11 +21,7 @@ def easiest_first(pool: Pool) -> Ints:
     Raises:
         ValueError: a mean is not finite.
     """
-    rate = np.asarray(pool.column("mean"), dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(rate))
-    if len(wrong):
-        raise ValueError(f"problem {pool.ids[wrong[0]]!r} has mean = {rate[wrong[0]]}; {len(wrong)} of {len(pool)} lack it")
-    return np.argsort(-np.round(rate, 12), kind="stable")
+    return np.argsort(-np.round(finite(pool, "mean"), 12), kind="stable")
 
 
 def grouped(pool: Pool, by: str, rows: Ints) -> list[Ints]:
@@ -69,3 +65,39 @@ def _turn(left: list[int], last: int, total: int) -> int:
         return left.index(most)
     cycle = (*range(last + 1, len(left)), *range(max(last, 0)))
     return next((group for group in cycle if left[group]), last)
+
+
+def arms(pool: Pool, by: str, bins: int) -> list[Ints]:
+    """The pool's rows in `bins` parts of equal size by a number, easiest or least first, or with bins = 0 grouped by value; no part is empty.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    if not bins:
+        return grouped(pool, by, np.arange(len(pool)))
+    ranked = easiest_first(pool) if by == "mean" else ascending(pool, by)
+    return [np.sort(part) for part in np.array_split(ranked, bins) if len(part)]
+
+
+def ascending(pool: Pool, by: str) -> Ints:
+    """Row numbers by a numeric column, lowest first, equal ones by id.
+
+    Raises:
+        ValueError: a value is no finite number.
+    """
+    return np.argsort(np.round(finite(pool, by), 12), kind="stable")
+
+
+def finite(pool: Pool, by: str) -> NDArray[np.float64]:
+    """A numeric column, (n,).
+
+    Raises:
+        ValueError: a value is no finite number; names the problem.
+    """
+    values = np.asarray(pool.column(by))
+    if values.dtype.kind not in "fiub":
+        raise ValueError(f"column {by!r} holds {str(values[:1].tolist())[1:-1]}, and is asked for a number")
+    wrong = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
+    if len(wrong):
+        raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {by} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it")
+    return values.astype(np.float64)

@@ -1,0 +1,111 @@
+"""What online curricula share: rows of one pool, chance by call, and a state of nothing but named arrays."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.errors import PlanError
+from assay.core.identity import content_id
+from assay.core.types import Group, Pool
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Course(ABC):
+    """Choices by row number, each call with a stream of its own, so that a state needs no generator's innards (`core.ports.Course`).
+
+    A kind of course gives `choose` and, where it learns, `learn`; `held` names its attributes that a checkpoint keeps.
+    """
+
+    held: ClassVar[tuple[str, ...]] = ()
+    refills: int = 0
+
+    def __init__(self, settings: Any, pool: Pool, seed: int) -> None:
+        self.ids, self.seed, self.calls = pool.ids, seed, 0
+        self.key = content_id("course", type(settings).__name__, repr(settings), seed, *pool.ids)
+        self._rows = {id_: row for row, id_ in enumerate(pool.ids)}
+
+    @abstractmethod
+    def choose(self, groups: int, rng: np.random.Generator) -> Iterable[int]:
+        """Row numbers of the next groups."""
+
+    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:  # noqa: B027
+        """Takes finished groups in; nothing by default."""
+
+    def next(self, groups: int) -> tuple[str, ...]:
+        """The ids of the next groups; an empty pool has none."""
+        rng = np.random.default_rng((self.seed, self.calls))
+        self.calls += 1
+        return tuple(self.ids[row] for row in self.choose(groups, rng)) if self.ids else ()
+
+    def observe(self, groups: Sequence[Group]) -> None:
+        """Takes finished groups in.
+
+        Raises:
+            LookupError: a problem that is not of this pool.
+        """
+        self.learn(np.array([self._row(group.problem_id) for group in groups], dtype=np.int64), groups)
+
+    def keeps(self, group: Group) -> bool:
+        """Every group is learnt from."""
+        return True
+
+    def weights(self, ids: Sequence[str]) -> Floats:
+        """All problems count alike."""
+        return np.ones(len(ids))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The held attributes, and what they belong to."""
+        return {"key": np.array(self.key), "calls": np.array(self.calls), **{name: np.array(getattr(self, name)) for name in self.held}}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from a state.
+
+        Raises:
+            PlanError: it belongs to another curriculum, or lacks a part.
+        """
+        if lacking := [name for name in ("key", "calls", *self.held) if name not in state]:
+            raise PlanError(f"the curriculum's state lacks {', '.join(lacking)}; it has {', '.join(sorted(state)) or 'nothing'}")
+        if str(state["key"]) != self.key:
+            raise PlanError(f"the curriculum's state {state['key']} is of another pool, other settings or another seed; this one is {self.key}")
+        self.calls = int(state["calls"])
+        for name in self.held:
+            value = np.array(state[name])
+            setattr(self, name, value if value.ndim else value.item())
+        self.resume()
+
+    def resume(self) -> None:  # noqa: B027
+        """Rebuilds what follows from the held attributes; nothing by default."""
+
+    def _row(self, id_: str) -> int:
+        if id_ not in self._rows:
+            raise LookupError(f"problem {id_!r} is none of the curriculum's {len(self.ids)}")
+        return self._rows[id_]
+
+
+class Deck:
+    """Row numbers dealt in shuffled order without repeats; each time the deck runs out it is shuffled anew, by its own round's seed."""
+
+    def __init__(self, rows: Ints, *seed: int) -> None:
+        self.rows, self.seed, self.dealt = rows, seed, 0
+        self._round, self._order = -1, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def left(self) -> int:
+        """Rows of this round that were not dealt yet; 0 in an empty deck."""
+        return len(self.rows) - self.dealt % len(self.rows) if len(self.rows) else 0
+
+    def deal(self) -> int:
+        """The next row."""
+        turn, place = divmod(self.dealt, len(self.rows))
+        if turn != self._round:
+            self._round, self._order = turn, np.random.default_rng((*self.seed, turn)).permutation(self.rows)
+        self.dealt += 1
+        return int(self._order[place])

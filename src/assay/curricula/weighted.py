@@ -1,0 +1,87 @@
+"""Every problem from the start, the hard ones at first with less weight."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from assay.core.types import Curriculum, Group, Pool
+from assay.curricula._course import Course, Deck, Floats, Ints
+from assay.curricula._order import finite, one_lesson
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """In step e a problem's loss counts w = D + (e / steps) (1 - D), and from step `steps` on 1; D in [0, 1] is its ease.
+
+    D comes from a number of the pool ("mean": the higher, the easier): its place among all ("rank", ties share theirs) or its place between the
+    least and the most ("range"). anti = true favours what is hard. Where all problems are alike D is 1. Problems are walked in shuffled order.
+
+    Source: MacAvaney et al. (2020), Training Curricula for Open Domain Answer Re-Ranking, arXiv:2004.14269, sec. 3. Its code weighs a batch's mean
+    loss by its mean weight; here each problem has its own, which is the formula.
+    """
+
+    by: str = "mean"
+    ease: Literal["rank", "range"] = "rank"
+    steps: Annotated[int, Field(ge=1)] = 20  # the paper's m counts iterations of a fixed size
+    anti: bool = False
+    passes: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What tells easy from hard."""
+        return (self.by,)
+
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
+        """All problems, shuffled."""
+        finite(pool, self.by)
+        return one_lesson(pool, rng.permutation(len(pool)), self.passes)
+
+    def begin(self, pool: Pool, *, seed: int) -> "Weighing":
+        """Step 0: every weight is the problem's ease."""
+        return Weighing(self, pool, seed)
+
+    def eases(self, pool: Pool) -> Floats:
+        """D of each problem, (n,)."""
+        values = np.round(finite(pool, self.by), 12)
+        if not len(values) or np.ptp(values) == 0:
+            return np.ones(len(values))
+        if self.ease == "rank":
+            values = np.unique(values, return_inverse=True)[1].astype(np.float64)
+        share = (values - values.min()) / np.ptp(values)
+        return np.asarray(1 - share if self.anti else share)
+
+
+class Weighing(Course):
+    """One deck, and the step."""
+
+    held = ("dealt", "step")
+
+    def __init__(self, settings: Weighted, pool: Pool, seed: int) -> None:
+        super().__init__(settings, pool, seed)
+        self.steps, self.ease, self.step = settings.steps, settings.eases(pool), 0
+        self.deck = Deck(np.arange(len(pool)), seed)
+
+    @property
+    def dealt(self) -> int:
+        """Problems given so far."""
+        return self.deck.dealt
+
+    @dealt.setter
+    def dealt(self, count: int) -> None:
+        self.deck.dealt = count
+
+    def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
+        """The next of the deck."""
+        return [self.deck.deal() for _ in range(groups)]
+
+    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+        """One step more."""
+        self.step += 1
+
+    def weights(self, ids: Sequence[str]) -> Floats:
+        """w of each of these problems in this step."""
+        ease = self.ease[[self._row(id_) for id_ in ids]]
+        return np.asarray(ease + min(1.0, self.step / self.steps) * (1 - ease))

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from assay.core.types import Counts, Group, Pool
+from assay.curricula.ability import Ability
+
+
+def course(difficulty, **settings):
+    pool = Pool(tuple(f"p{row:03d}" for row in range(len(difficulty))), {"b": np.asarray(difficulty, dtype=float)})
+    return Ability(by="b", **settings).begin(pool, seed=0)
+
+
+def test_only_problems_within_reach_are_drawn_and_the_easiest_at_least():
+    reach = course([-1, 0, 1, 2], least=1)
+    assert {id_ for _ in range(30) for id_ in reach.next(1)} == {"p000", "p001"}
+    assert set(course([1, 2, 3], least=2).next(2)) == {"p000", "p001"}
+
+
+def test_a_margin_admits_problems_down_to_a_chance_of_success():
+    assert course([0.0, 0.8, 0.9], least=1, margin=float(np.log(1 / 0.3 - 1))).within == 2  # .847
+
+
+def test_an_able_policy_reaches_further_and_a_stagnant_one_is_nudged():
+    reach = course(np.linspace(-3, 3, 61), least=1, every=1, nudge=0.1)
+    reach.observe([Group("p030", Counts(correct=30, wrong=10))])
+    first = reach.theta
+    assert first == pytest.approx(1.05, abs=0.06)  # logit of .75 is 1.10, drawn a little to 0 by the prior
+    reach.observe([Group("p030", Counts(correct=0, wrong=40))])
+    assert reach.theta == pytest.approx(first + 0.1)
+
+
+def test_theta_is_calibrated_on_simulated_responses():
+    rng = np.random.default_rng(0)
+    difficulty = rng.normal(size=400)
+    found = []
+    for theta in (-1.0, 0.0, 1.5):
+        reach = course(difficulty, every=1)
+        right = rng.binomial(8, expit(theta - difficulty))
+        reach.observe([Group(f"p{row:03d}", Counts(int(k), 8 - int(k))) for row, k in enumerate(right)])
+        found.append(reach.theta - theta)
+    assert np.abs(found).max() < 0.15  # standard error .04
+
+
+def test_where_nothing_is_solvable_theta_stays_finite_and_the_easiest_are_walked():
+    reach = course([0.0, 1.0, 2.0], least=1, every=1, nudge=0.0)
+    for _ in range(5):
+        reach.observe([Group("p000", Counts(wrong=64))])
+    assert -20 < reach.theta < -2
+    assert reach.next(1) == ("p000",)
+
+
+def test_minus_the_logit_of_the_mean_is_the_difficulty(pool_of):
+    reach = Ability(least=1).begin(pool_of([0.9, 0.5, 0.1]), seed=0)
+    assert reach.difficulty.round(2).tolist() == [-2.2, 0.0, 2.2]
+    assert reach.within == 2  # theta = 0: half the time or more
