@@ -87,6 +87,22 @@ class Course(ABC):
         return self._rows[id_]
 
 
+class Fixed(Course):
+    """An order that answers to nothing, as a course: first to last, and again from the front."""
+
+    held = ("place",)
+
+    def __init__(self, order: Sequence[str], seed: int = 0) -> None:
+        super().__init__(("fixed", *order), Pool(tuple(sorted(set(order)))), seed)
+        self.order, self.place = tuple(order), 0
+
+    def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
+        """The next of the order; chance plays no part."""
+        found = [self._row(self.order[(self.place + n) % len(self.order)]) for n in range(groups)]
+        self.place += groups
+        return found
+
+
 class Deck:
     """Row numbers dealt in shuffled order without repeats; each time the deck runs out it is shuffled anew, by its own round's seed."""
 

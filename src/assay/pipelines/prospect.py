@@ -1,0 +1,154 @@
+"""What training would meet under each curriculum: the share of groups that carry signal, and what a step costs. Nothing is written.
+
+The policy stands still here: rates are drawn from the lake's posteriors, once a repeat, and every group's counts from these rates. An online
+curriculum is told the counts as training would tell it. What the policy learns on the way is not foreseen.
+"""
+
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.core.errors import PlanError
+from assay.core.identity import stream_seed
+from assay.core.parts import build
+from assay.core.plan import ArrangePlan
+from assay.core.ports import Course, Online
+from assay.core.types import Counts, Group, Pool
+from assay.curricula._course import Fixed
+from assay.pipelines.arrange import selected
+from assay.pipelines.columns import scored_pool
+from assay.pipelines.compare import TOKENS
+from assay.pipelines.job import Job
+from assay.pipelines.score import current_scores
+from assay.pipelines.walk import survey
+
+ALWAYS = ("shuffled",)  # the baseline
+RATES = ("post_a", "post_b")
+
+
+def forecast(job: Job, asked: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
+    """{problems, steps, groups, group_size, curricula: one row each}, the plan's own first, `shuffled` last; standard deviations are over repeats.
+
+    A row: signal, the share of groups paid for that are mixed; trained, groups a step that training learns from; paid, groups a step whose
+    rollouts are made (more where a step is refilled); tokens of these a step; first and last, the signal of the first and the last quarter.
+
+    Raises:
+        PlanError: a stage before arrange is not done, or a name or setting is wrong.
+    """
+    if (lacking := survey(job, lambda *_: None, "select")) is not None:
+        raise PlanError(f"a forecast needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    plans = _plans(job.plan.arrange, asked)
+    parts = {name: build("curriculum", plan.curriculum, plan.settings) for name, plan in plans.items()}
+    needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
+    scores = current_scores(job, job.key_of("score", "forecast").partition("+")[2])
+    pool, unscored = scored_pool(job, scores, needs, selected(job, job.key_of("select", "forecast")))
+    if not len(pool):
+        raise PlanError(f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen")
+    cost = _cost(job, pool)
+    rows = [{"curriculum": name, **_foreseen(job, part, pool, cost, plans[name].seed, repeats)} for name, part in parts.items()]
+    train = job.plan.train
+    return {
+        "problems": len(pool),
+        "unscored": len(unscored),
+        "steps": train.steps,
+        "groups": train.groups,
+        "group_size": train.group_size,
+        "curricula": rows,
+    }
+
+
+def _plans(own: ArrangePlan, asked: Sequence[str]) -> dict[str, ArrangePlan]:
+    plans = {"plan": own, **{text: read(text, own) for text in asked if text != "plan"}}
+    for name in ALWAYS:
+        plans.setdefault(name, read(name, own))
+    return plans
+
+
+def read(text: str, own: ArrangePlan) -> ArrangePlan:
+    """`[arrange]` with another curriculum: its name, then key=value pairs, values as in TOML; the seed defaults to the plan's.
+
+    Raises:
+        PlanError: a word after the name is no key=value pair, or a value does not fit.
+    """
+    name, *pairs = shlex.split(text) or [""]
+    tree: dict[str, Any] = {"seed": own.seed, "curriculum": name}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise PlanError(f"{text!r}: {pair!r} is not of the form key=value")
+        try:
+            tree[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            tree[key] = value
+    try:
+        return ArrangePlan.model_validate(tree)
+    except ValueError as error:
+        raise PlanError(f"{text!r}: {' '.join(str(error).split())}") from error
+
+
+def _cost(job: Job, pool: Pool) -> NDArray[np.float64]:
+    """Mean generated tokens of an attempt, (n,)."""
+    rows = job.lake.rows(TOKENS, [job.engine.policy.revision, job.plan.policy.sampler.id])
+    tokens: Mapping[str, float] = {row["problem_id"]: row["tokens"] for row in rows}
+    mean = sum(tokens.values()) / max(1, len(tokens))
+    return np.array([tokens.get(id_, mean) for id_ in pool.ids])
+
+
+def _foreseen(job: Job, part: Any, pool: Pool, cost: NDArray[np.float64], seed: int, repeats: int) -> dict[str, Any]:
+    """Means over the repeats, and the standard deviation of the signal."""
+    seen = Pool(pool.ids, pool.columns, pool.vectors if "vectors" in part.needs else None, pool.cluster if "cluster" in part.needs else None)
+    told = np.array([_run(job, part, seen, pool, cost, seed, repeat) for repeat in range(repeats)])
+    mean = dict(zip(("signal", "first", "last", "trained", "paid", "tokens"), told.mean(axis=0).tolist(), strict=True))
+    return {**mean, "deviation": float(told[:, 0].std(ddof=1)) if repeats > 1 else 0.0}
+
+
+def _run(job: Job, part: Any, seen: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int) -> tuple[float, ...]:
+    plan, rng = job.plan.train, np.random.default_rng(stream_seed("forecast", seed, repeat))
+    rate = rng.beta(pool.column("post_a"), pool.column("post_b"))  # (n,)
+    rows = {id_: row for row, id_ in enumerate(pool.ids)}
+    course = course_of(part, seen, seed if repeat == 0 else stream_seed("course", seed, repeat))
+
+    def attempt(ids: Sequence[str]) -> list[Group]:
+        right = rng.binomial(plan.group_size, [rate[rows[id_]] for id_ in ids])
+        return [_group(id_, int(k), plan.group_size) for id_, k in zip(ids, right, strict=True)]
+
+    paid: list[Group] = []
+    trained = 0
+    for _ in range(plan.steps):
+        groups, kept = step(course, plan.groups, attempt)
+        paid, trained = paid + groups, trained + kept
+    mixed = [group.advantage > 0 for group in paid]
+    tokens = plan.group_size * sum(float(cost[rows[group.problem_id]]) for group in paid)
+    quarter = max(1, len(mixed) // 4)
+    shares = (np.mean(mixed), np.mean(mixed[:quarter]), np.mean(mixed[-quarter:])) if mixed else (0.0, 0.0, 0.0)
+    return *(float(share) for share in shares), trained / plan.steps, len(paid) / plan.steps, tokens / plan.steps
+
+
+def course_of(part: Any, pool: Pool, seed: int) -> Course:
+    """An online curriculum under way, or an offline one's order."""
+    if isinstance(part, Online):
+        return part.begin(pool, seed=seed)
+    return Fixed(part.arrange(pool, np.random.default_rng(stream_seed("arrange", seed))).order)
+
+
+def step(course: Course, groups: int, attempt: Callable[[Sequence[str]], list[Group]]) -> tuple[list[Group], int]:
+    """The groups of one optimiser step, dropped ones included, and how many are trained on; refilled as often as the course allows."""
+    paid: list[Group] = []
+    kept = 0
+    for _ in range(1 + course.refills):
+        found = attempt(course.next(groups - kept))
+        course.observe(found)
+        paid += found
+        kept += sum(map(course.keeps, found))
+        if kept >= groups or not found:
+            break
+    return paid, kept
+
+
+def _group(id_: str, right: int, size: int) -> Group:
+    share = right / size
+    return Group(id_, Counts(correct=right, wrong=size - right), 2 * (share * (1 - share)) ** 0.5)
