@@ -44,7 +44,8 @@ def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
         {"id": content_id("selection", key, id_), "selection": key, "problem_id": id_, "kept": keep, "weight": weight, "reason": reason}
         for id_, keep, weight, reason in sorted(kept + gone)
     ]
-    detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}}
+    scoring = job.key_of("score", "select").partition("+")[2]
+    detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}, "scoring": scoring}
     return job.finish(Outcome("select", key, len(rows), len(kept), detail, time.monotonic() - began), {"selections": rows})
 
 
