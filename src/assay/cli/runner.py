@@ -22,11 +22,18 @@ Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Ove
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 
 
+GRACE_S = 10  # an engine that is asked to stop may finish what it is at for so long, then it is cut
+
+
 class Stop:
-    """Set by the first SIGINT or SIGTERM; the second one interrupts at once."""
+    """Set by the first SIGINT, SIGTERM or SIGUSR1 (a scheduler's warning); the second one interrupts at once.
+
+    An engine that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self.waiting: Callable[[], bool] = lambda: False  # whether the run is inside the engine, where it may be cut
 
     def __call__(self) -> bool:
         return self.asked
@@ -35,15 +42,23 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        signal.alarm(GRACE_S)
         print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
+
+    def _cut(self, _number: int, _frame: object) -> None:
+        if self.waiting():
+            raise Stopped(f"asked to stop; what had not arrived {GRACE_S} s later is left, the rest is committed")
+        signal.alarm(1)  # rows are being written, or judged: never in between
 
     @contextmanager
     def listening(self) -> Iterator["Stop"]:
-        """Takes the two signals over, and gives them back."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Takes the signals over, and gives them back."""
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._cut)
         try:
             yield self
         finally:
+            signal.alarm(0)
             for number, old in before.items():
                 signal.signal(number, old)
 
@@ -88,6 +103,7 @@ def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice,
     with exits(voice):
         one_faiss()
     with exits(voice), Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command=command, stop=stop) as job:
+        stop.waiting = lambda: job.meter.waiting
         preflight(job, upto)
         if lake.older is not None:
             voice.say(f"{lake.root} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")

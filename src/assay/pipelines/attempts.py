@@ -30,7 +30,7 @@ FROM rollouts r LEFT JOIN (
     SELECT rollout_id, outcome FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
 ) v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
 """
 
 
@@ -72,9 +72,8 @@ class Attempts:
         samples: dict[str, Samples] = {id_: {} for id_ in self.problems}
         versions = [f"{label.verifier}@{self.job.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id]):
-            if row["problem_id"] in samples:
-                samples[row["problem_id"]][row["sample"]] = row["outcome"]
+        for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
+            samples[row["problem_id"]][row["sample"]] = row["outcome"]
         return samples
 
     def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
@@ -115,7 +114,7 @@ class Attempts:
                 if whole or time.monotonic() - since > COMMIT_S:
                     self._commit(wave)
                     wave, since = [], time.monotonic()
-        except EngineError:
+        except (EngineError, Stopped):
             self._commit(wave)
             raise
         self._commit(wave)
@@ -144,8 +143,11 @@ class Attempts:
         meter, failed = self.job.meter, list[str]()
         with closing(found):
             while not (self.job.stop() or (not meter.samples and self._limited())):
-                began = time.monotonic()
-                rollouts = next(found, None)
+                began, meter.waiting = time.monotonic(), True
+                try:
+                    rollouts = next(found, None)
+                finally:
+                    meter.waiting = False
                 meter.engine_s += time.monotonic() - began
                 if rollouts is None:
                     break

@@ -137,7 +137,7 @@ def _encoder(job: Job, problems: Mapping[str, Problem]) -> Remembered:
 
 
 def _coder(job: Job, problems: Mapping[str, Problem]) -> Encoder:
-    return coder(job, [problem.text for problem in problems.values()])
+    return coder(job, lambda: [problem.text for problem in problems.values()])
 
 
 def _read(job: Job, name: str, source: Source) -> list[Problem]:

@@ -22,7 +22,8 @@ def work(job: Job) -> Work:
     pool, plan = job.key_of("ingest", "clean"), job.plan.clean
     versions = [(row["verifier"], job.judge.version(row["verifier"])) for row in job.lake.rows(VERIFIERS, [pool.split("+")])]
     parts = filters(job.plan)
-    problems = members(job)[0] if any("encoder" in part.needs for _, part in parts) else {}
+    fitted = job.plan.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
+    problems = members(job)[0] if fitted else {}
     borrowed = [depends(job, part, problems) for _, part in parts]
     key = content_id("clean", pool, plan.filters, plan.settings, versions, borrowed)
     count = job.lake.rows(COUNT, [pool.split("+")])

@@ -126,5 +126,5 @@ def _measured(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -
         "radius": None if math.isnan(gap.radius) else gap.radius,
         "distance": None if math.isnan(gap.mean) else gap.mean,
         "tokens": round(float(cost[rows].sum()) * group_size),  # of one group for each kept problem
-        "histogram": histogram([(int(c), int(w)) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
+        "histogram": histogram([(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
     }

@@ -7,25 +7,25 @@ from assay.core.types import Problem
 from assay.embedding.choose import best_k
 from assay.embedding.cluster import cluster
 from assay.pipelines.job import Job, Outcome, Work
-from assay.pipelines.pool import side
+from assay.pipelines.pool import side, side_ids, side_texts
 from assay.pipelines.vectors import coder, remember, stored_vectors, vector_id
 
 
 def work(job: Job) -> Work:
     """Vectors for the train side that this encoder has not made yet, and one clustering."""
-    problems, _ = side(job, "train")
-    plan = job.plan.embed
-    revision = coder(job, [problem.text for problem in problems.values()]).revision
-    key = content_id("embed", revision, plan.clusters, plan.seed, sorted(problems))
+    ids, plan = side_ids(job, "train"), job.plan.embed
+    revision = coder(job, lambda: side_texts(job, "train")).revision
+    key = content_id("embed", revision, plan.clusters, plan.seed, ids)
     if job.finished("embed", key):
-        return Work("embed", key, len(problems), {}, lambda: _embed(job, problems, key))
+        return Work("embed", key, len(ids), {}, lambda: _embed(job, side(job, "train")[0], key))
+    problems, _ = side(job, "train")
     left = len(problems) - len(job.lake.ids("vectors", [vector_id(id_, revision) for id_ in problems]))
     return Work("embed", key, len(problems), {"texts": left}, lambda: _embed(job, problems, key))
 
 
 def _embed(job: Job, problems: dict[str, Problem], key: str) -> Outcome:
     began, plan = time.monotonic(), job.plan.embed
-    by = coder(job, [problem.text for problem in problems.values()])
+    by = coder(job, lambda: [problem.text for problem in problems.values()])
     encoded = remember(job, by, {id_: problem.text for id_, problem in problems.items()})
     ids, vectors = stored_vectors(job, sorted(problems), by.revision)
     if not ids:

@@ -1,6 +1,8 @@
 """The work before it starts: stage by stage what is left, and from a pilot what it will cost."""
 
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from assay.pipelines.pool import side
 from assay.pipelines.walk import survey, walk
 
 LEVEL = 0.8  # of the interval
+ATTEMPT = ("rollouts", "texts", "verdicts")  # the tables of which every attempt takes a row
+OVERHEAD, BYTES_A_TOKEN = 200, 2  # of an attempt on disk where none is stored yet: ids and counts, and text under zstd up to the cap
 
 
 def stages(job: Job) -> list[dict[str, Any]]:
@@ -39,7 +43,27 @@ def forecast(job: Job, pilot: int) -> dict[str, Any]:
         walk(job, "split")
         tokens, seconds = _measured(job, pilot)
         job.keys.clear()
-    return {"stages": stages(job), "pilot": pilot, "tokens": tokens, "seconds": seconds}
+    rows = stages(job)
+    return {"stages": rows, "pilot": pilot, "tokens": tokens, "seconds": seconds, "disk": disk(job, rows)}
+
+
+def disk(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Bytes that the attempts which are left will take, by what this lake's own take; free bytes; and on how many attempts that rests, 0 = a guess.
+
+    `bytes` is None where the stages before scoring are not done, so that nobody knows how many attempts are left.
+    """
+    score = next(row for row in rows if row["stage"] == "score")
+    files = [file for entry in job.lake.entries() for file in entry.files if file.table in ATTEMPT]
+    held = sum(file.rows for file in files if file.table == "rollouts")
+    each = sum(file.bytes for file in files) / held if held else OVERHEAD + job.plan.policy.max_tokens * BYTES_A_TOKEN
+    samples = {"done": 0, "later": None}.get(score["state"], score["left"].get("samples"))
+    free = shutil.disk_usage(_there(job.lake.root)).free
+    expected = None if samples is None else math.ceil(samples * each)
+    return {"bytes": expected, "free": free, "attempts": held, "short": expected is not None and expected > free}
+
+
+def _there(path: Path) -> Path:
+    return path if path.exists() else _there(path.parent)
 
 
 def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -53,6 +53,7 @@ class Meter:
     samples: int = 0
     engine_s: float = 0.0  # wall time inside the policy's engine
     encoder_s: float = 0.0  # wall time inside the encoder
+    waiting: bool = False  # inside the engine, where nothing is being written and a stop may cut in
     started: float = field(default_factory=time.monotonic)
 
     @property

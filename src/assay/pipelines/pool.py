@@ -7,6 +7,19 @@ from assay.core.types import Label, Message, Problem
 from assay.pipelines.job import Job
 
 MEMBERS = "SELECT DISTINCT {what} FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+SIDE = """
+WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
+     corrected AS (SELECT problem_id, max(label_id) AS label_id FROM members WHERE pool = ? GROUP BY problem_id),
+     side AS (SELECT problem_id, coalesce(c.label_id, own.label_id) AS label_id FROM own LEFT JOIN corrected c USING (problem_id)
+              WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)
+                AND problem_id IN (SELECT problem_id FROM splits WHERE split = ? AND side = ?))
+"""
+IDS = SIDE + "SELECT problem_id FROM side ORDER BY problem_id"
+VERIFIERS = SIDE + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id ORDER BY l.verifier"
+TEXTS = SIDE + (
+    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text FROM side s JOIN problems p ON p.id = s.problem_id "
+    "ORDER BY s.problem_id"
+)
 
 
 def members(job: Job) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
@@ -38,6 +51,28 @@ def side(job: Job, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
     on_side = {row["problem_id"] for row in job.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])}
     chosen = {id_: problem for id_, problem in problems.items() if id_ in on_side}
     return chosen, {id_: labels[id_] for id_ in chosen}
+
+
+def side_ids(job: Job, name: str) -> list[str]:
+    """The ids of `side`, ascending, without reading a question: a finished stage is looked up by these alone."""
+    return _of_side(job, IDS, name)
+
+
+def side_verifiers(job: Job, name: str) -> list[str]:
+    """The verifiers of the labels of `side`, ascending."""
+    return _of_side(job, VERIFIERS, name)
+
+
+def side_texts(job: Job, name: str) -> list[str]:
+    """The texts of the problems of `side`, in the order of their ids."""
+    return _of_side(job, TEXTS, name)
+
+
+def _of_side(job: Job, query: str, name: str) -> list[str]:
+    clean = job.key_of("clean", "split")
+    split = job.key_of("split", "score").partition("+")[2]
+    found = job.lake.query(query, [job.key_of("ingest", "clean").split("+"), clean, clean, split, name])
+    return list(found.column(0).to_pylist())
 
 
 def problems_by_id(job: Job, ids: Sequence[str]) -> dict[str, Problem]:

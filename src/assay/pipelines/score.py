@@ -1,7 +1,7 @@
 """Stage 4: how hard each training problem is for this policy, with its doubt. Held-out problems are not attempted."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,17 +11,17 @@ from assay.core.types import Label, Score
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.bench import samplers
 from assay.pipelines.job import Job, Outcome, Work
-from assay.pipelines.pool import side
+from assay.pipelines.pool import side, side_ids, side_verifiers
 
 
 def work(job: Job) -> Work:
     """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
-    problems, labels = side(job, "train")
-    scoring = scoring_key(job, labels)
-    key = f"{content_id('score', scoring, sorted(problems))}+{scoring}"
+    ids, scoring = side_ids(job, "train"), scoring_key(job, side_verifiers(job, "train"))
+    key = f"{content_id('score', scoring, ids)}+{scoring}"
     part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
     if job.finished("score", key):
-        return Work("score", key, len(problems), {}, lambda: _nothing())
+        return Work("score", key, len(ids), {}, lambda: _nothing())
+    problems, labels = side(job, "train")
     attempts = Attempts(job, problems, labels)
     missing = attempts.missing(dict.fromkeys(problems, getattr(part, "n", 0)))
     samples = sum(len(each) for each in missing.values())
@@ -29,10 +29,10 @@ def work(job: Job) -> Work:
     return Work("score", key, len(problems), left, lambda: _score(job, attempts, key, scoring))
 
 
-def scoring_key(job: Job, labels: Mapping[str, Label]) -> str:
+def scoring_key(job: Job, verifiers: Sequence[str]) -> str:
     """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions."""
     plan = job.plan.score
-    versions = sorted({(label.verifier, job.judge.version(label.verifier)) for label in labels.values()})
+    versions = sorted((verifier, job.judge.version(verifier)) for verifier in set(verifiers))
     return content_id("scoring", plan.scorer, plan.settings, job.engine.policy.revision, job.plan.policy.sampler.id, versions)
 
 
@@ -82,10 +82,10 @@ def _nothing() -> Outcome:
     raise AssertionError("a finished stage is read from the ledger")
 
 
-def current_scores(job: Job, scoring: str) -> list[dict[str, Any]]:
+def current_scores(job: Job, scoring: str, columns: str = "*") -> list[dict[str, Any]]:
     """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
     return job.lake.rows(
-        "SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
+        f"SELECT {columns} FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
         "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id",
         [scoring],
     )

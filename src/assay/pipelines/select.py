@@ -18,15 +18,15 @@ from assay.pipelines.score import current_scores
 
 def work(job: Job) -> Work:
     """The plan's selector over the scored train side."""
-    scores = current_scores(job, job.key_of("score", "select").partition("+")[2])
-    plan = job.plan.select
+    scoring, plan = job.key_of("score", "select").partition("+")[2], job.plan.select
+    scores = current_scores(job, scoring, "id")
     clustering = job.key_of("embed", "select")
     part = selector(job, plan)
     fitted = [part.drift] if plan.settings.get("drift") == "fitted" else []
     evidence = content_id("evidence", [row["id"] for row in scores], *further_evidence(job, part.needs), *fitted)
     split = job.key_of("split", "select")
     key = content_id("select", evidence, clustering, split, plan.selector, plan.settings, plan.budget, plan.seed)
-    return Work("select", key, len(scores), {"problems": len(scores)}, lambda: _select(job, key, scores))
+    return Work("select", key, len(scores), {"problems": len(scores)}, lambda: _select(job, key, current_scores(job, scoring)))
 
 
 def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
@@ -44,7 +44,8 @@ def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
         {"id": content_id("selection", key, id_), "selection": key, "problem_id": id_, "kept": keep, "weight": weight, "reason": reason}
         for id_, keep, weight, reason in sorted(kept + gone)
     ]
-    detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}}
+    scoring = job.key_of("score", "select").partition("+")[2]
+    detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}, "scoring": scoring}
     return job.finish(Outcome("select", key, len(rows), len(kept), detail, time.monotonic() - began), {"selections": rows})
 
 

@@ -3,8 +3,18 @@
 from typing import Any
 
 from assay.pipelines.job import Job
-from assay.pipelines.score import current_scores
 
+SUMS = ("correct", "wrong", "truncated", "error")
+DIFFICULTY = """
+SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept,
+       sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
+       sum(s.value) AS value
+FROM (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER
+      (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s
+JOIN problems p ON p.id = s.problem_id
+LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
+GROUP BY p.source, solved, unsolved ORDER BY ALL
+"""
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 
@@ -27,40 +37,33 @@ def summary(job: Job) -> dict[str, Any]:
 
 def difficulty(job: Job) -> list[dict[str, Any]]:
     """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
-    scores = current_scores(job, job.keys["score"].partition("+")[2])
-    sources = {row["id"]: row["source"] for row in job.lake.rows("SELECT id, source FROM problems")}
-    kept = set[str]()
-    if "select" in job.keys:
-        found = job.lake.rows("SELECT problem_id FROM selections WHERE selection = ? AND kept", [job.keys["select"]])
-        kept = {row["problem_id"] for row in found}
-    by_source: dict[str, list[dict[str, Any]]] = {}
-    for row in scores:
-        by_source.setdefault(sources[row["problem_id"]], []).append(row)
+    rows = job.lake.rows(DIFFICULTY, [job.keys["score"].partition("+")[2], job.keys.get("select", "")])
+    sources: dict[str, dict[str, Any]] = {}
+    for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
+        n, told = row["problems"], sources.setdefault(row["source"], {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []})
+        told["scored"] += n
+        told["counts"] += [(row["solved"], row["unsolved"], n)]
+        for name in ("kept", *SUMS, "value"):
+            told[name] += row[name]
     return [
-        {
-            "source": source,
-            "scored": len(rows),
-            "kept": sum(row["problem_id"] in kept for row in rows),
-            **{name: sum(row[name] for row in rows) for name in ("correct", "wrong", "truncated", "error")},
-            "mean": sum(row["value"] for row in rows) / len(rows),
-            "histogram": histogram([(row["correct"], row["wrong"] + row["truncated"]) for row in rows]),
-        }
-        for source, rows in sorted(by_source.items())
+        {"source": source, "scored": told["scored"], "kept": told["kept"], **{name: told[name] for name in SUMS}}
+        | {"mean": round(told["value"] / told["scored"], 12), "histogram": histogram(told["counts"])}
+        for source, told in sorted(sources.items())
     ]
 
 
-def histogram(counts: list[tuple[int, int]]) -> dict[str, int]:
-    """Problems by share solved, from (solved, not solved) counts; all and none apart; nothing for a problem without attempts.
+def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
+    """Problems by share solved, from (solved, not solved, problems) counts; all and none apart; nothing for a problem without attempts.
 
-    >>> histogram([(0, 8), (4, 4), (8, 0), (1, 7), (0, 0)])
-    {'0': 1, '<.2': 1, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
+    >>> histogram([(0, 8, 1), (4, 4, 1), (8, 0, 1), (1, 7, 2), (0, 0, 1)])
+    {'0': 1, '<.2': 2, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
     """
     bins = dict.fromkeys(BINS, 0)
-    for correct, wrong in counts:
+    for correct, wrong, problems in counts:
         if correct + wrong == 0:
             continue
         inner = min(4, 5 * correct // (correct + wrong))
-        bins["0" if correct == 0 else "1" if wrong == 0 else BINS[1 + inner]] += 1
+        bins["0" if correct == 0 else "1" if wrong == 0 else BINS[1 + inner]] += problems
     return bins
 
 

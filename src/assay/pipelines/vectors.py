@@ -1,7 +1,7 @@
 """Unit vectors of texts, each made once by an encoder and read from the lake ever after."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,15 +20,15 @@ from assay.pipelines.job import Job
 WAVE = 2048  # texts encoded between commits
 
 
-def coder(job: Job, texts: Iterable[str]) -> Encoder:
-    """The plan's encoder; "policy" is the policy's own hidden states.
+def coder(job: Job, texts: Callable[[], Iterable[str]]) -> Encoder:
+    """The plan's encoder; "policy" is the policy's own hidden states. `texts` are read only by one that is fitted to them.
 
     Raises:
         PlanError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
     """
     plan = job.plan
     if plan.embed.encoder != "policy":
-        return encoder(plan.embed.encoder, texts=texts)
+        return encoder(plan.embed.encoder, texts=texts() if plan.embed.encoder == "tfidf" else ())
     if plan.policy.engine in ("scripted", "replay"):
         raise PlanError(f"embed.encoder is 'policy', but engine {plan.policy.engine!r} has no hidden states")
     return HiddenStates(_models.checkpoint(plan.policy.model, plan.policy.revision), job.engine.policy.revision)

@@ -5,6 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -75,7 +76,8 @@ class Lake:
         """
         self._found()
         name = manifest.new_name()
-        files = tuple(manifest.write_parquet(self.root, table, content, name) for table, content in tables.items())
+        with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
+            files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.root, table, tables[table], name), tables))
         self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def restated(self, entry: manifest.Entry) -> None:

@@ -91,3 +91,26 @@ def forecast(plan: Plan, pilot: int, voice: Voice, as_json: bool) -> None:
         low, high = made[name] or (None, None)
         told = "unknown (--pilot N measures it)" if low is None else f"{low:.0f} to {high:.0f} (80% interval from {made['pilot']} problems)"
         console.print(f"{name}: {told}", markup=False)
+    console.print(f"disk: {_disk(made['disk'])}", markup=False)
+    if made["disk"]["short"]:
+        voice.warn(f"the disk is short: {_size(made['disk']['bytes'])} are expected, {_size(made['disk']['free'])} are free")
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    if disk["bytes"] is None:
+        return f"unknown until split is done; {_size(disk['free'])} free"
+    basis = f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
+    return f"{_size(disk['bytes'])} more ({basis}); {_size(disk['free'])} free"
+
+
+def _size(count: float) -> str:
+    """Bytes for people.
+
+    >>> _size(999), _size(5 << 20)
+    ('999 B', '5.0 MiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

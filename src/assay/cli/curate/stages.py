@@ -1,16 +1,22 @@
-"""The seven stages as commands of one shape: each does its own stage and needs the earlier ones done."""
+"""The seven stages as commands of one shape: each does its own stage and needs the earlier ones done. `score` may be one of many workers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from assay.cli.narrator import Voice
 from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+AsWorker = Annotated[bool, typer.Option("--worker", help="Score as one of many processes on this lake, chunk by chunk; start as many as you like.")]
+Chunk = Annotated[int, typer.Option("--chunk", min=1, help="With --worker: problems that it takes at a time.")]
+LeaseS = Annotated[float, typer.Option("--lease-s", min=1, help="With --worker: seconds after which another may take a chunk that is not done.")]
 
 MEANING = {
     "ingest": "Read the plan's sources into problems and labels; malformed rows become drops.",
     "clean": "Drop empty, duplicate, contradictory and unverifiable problems, each with its reason.",
     "split": "Hold problems out for evaluation, before any score exists.",
-    "score": "Let the policy attempt each training problem, and measure how hard it is.",
+    "score": "Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes.",
     "embed": "Turn problems into unit vectors, and vectors into clusters.",
     "select": "Choose the subset to train on.",
     "arrange": "Put the selection into its order.",
@@ -19,7 +25,31 @@ MEANING = {
 
 def commands() -> dict[str, Callable[..., None]]:
     """One command a stage, in the order of the walk."""
-    return {stage: _command(stage, meaning) for stage, meaning in MEANING.items()}
+    return {**{stage: _command(stage, meaning) for stage, meaning in MEANING.items()}, "score": score}
+
+
+def score(
+    plan: PlanPath,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    worker: AsWorker = False,
+    chunk: Chunk = 64,
+    lease_s: LeaseS = 900.0,
+    as_json: AsJson = False,
+) -> None:
+    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+
+    def body(job: Any) -> int:
+        if not worker:
+            return _walk(job, "score", as_json, voice)
+        from assay.pipelines.workers import Terms, work_off
+
+        return _tell("score", work_off(job, Terms(chunk, lease_s)), as_json, voice)
+
+    with_job(made, "curate score --worker" if worker else "curate score", body, voice, upto="score")
 
 
 def _command(stage: str, meaning: str) -> Callable[..., None]:
@@ -36,7 +66,10 @@ def _command(stage: str, meaning: str) -> Callable[..., None]:
 def _walk(job: Any, stage: str, as_json: bool, voice: Voice) -> int:
     from assay.pipelines.walk import walk
 
-    outcome = walk(job, stage, only=True)[-1]
+    return _tell(stage, walk(job, stage, only=True)[-1], as_json, voice)
+
+
+def _tell(stage: str, outcome: Any, as_json: bool, voice: Voice) -> int:
     told = {"stage": stage, "rows_in": outcome.rows_in, "rows_out": outcome.rows_out, "nothing_to_do": outcome.reused, **outcome.detail}
     if as_json:
         emit(told)

@@ -1,0 +1,202 @@
+"""Many workers on one lake leave what one run leaves; what is killed costs its chunk at most."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.cli.runner import Stop
+from assay.core.errors import PlanError, Stopped
+from assay.pipelines import workers
+from assay.pipelines.job import Job
+from assay.pipelines.walk import walk
+from assay.pipelines.workers import Terms, work_off
+from assay.scorers.pass_rate import PassRate
+from assay.stores.lake import Lake
+from assay.stores.lease import take
+
+Made = Callable[..., Job]
+TABLES = ("rollouts", "texts", "verdicts", "scores", "samplers")
+
+
+def keys(lake: Lake, table: str) -> list[str]:
+    return [row["id"] for row in lake.rows(f'SELECT id FROM "{table}" ORDER BY id')]
+
+
+def plain(job: Made, tmp_path: Path) -> Job:
+    made = job(lake=str(tmp_path / "plain"))
+    walk(made, "score")
+    return made
+
+
+def ready(job: Made, **changes: Any) -> Job:
+    made = job(**changes)
+    walk(made, "split")
+    return made
+
+
+def test_a_worker_leaves_what_plain_scoring_leaves_and_then_finds_nothing_to_do(job: Made, tmp_path: Path) -> None:
+    alone, made = plain(job, tmp_path), ready(job)
+    outcome = work_off(made, Terms(chunk=5))
+    assert (outcome.rows_in, outcome.rows_out, outcome.partly) == (32, 32, False)
+    assert {table: keys(made.lake, table) for table in TABLES} == {table: keys(alone.lake, table) for table in TABLES}
+    again = job()
+    assert work_off(again, Terms(chunk=5)).reused
+    assert again.meter.samples == 0
+    assert walk(job(), "score")[-1].reused
+
+
+def test_failed_attempts_leave_their_chunk_to_the_next_run(job: Made) -> None:
+    ready(job)
+    with pytest.raises(Exception, match="the script fails after 6 requests"):
+        work_off(job(policy={"fail_after": 6}), Terms(chunk=5))
+    rest = job()
+    assert not work_off(rest, Terms(chunk=5)).partly
+    assert rest.meter.samples == (32 - 6) * 4
+    assert not list((rest.lake.root / "leases").glob("*.json")), "a lease was not given back"
+
+
+def test_a_limit_ends_a_worker_and_the_next_one_goes_on(job: Made) -> None:
+    ready(job)
+    outcome = work_off(job(limit={"tokens": 60}), Terms(chunk=5))
+    assert outcome.partly
+    assert outcome.detail["chunks_left"] >= 1
+    assert not work_off(job(), Terms(chunk=5)).partly
+
+
+def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK_S", 0.05)
+    made = ready(job)
+    (only,) = workers.Chunks(made, workers.look(made, "score")[0].key, Terms(chunk=100)).ids
+    assert take(made.lake.root, f"score-{only}", limit_s=0.6)
+    began = time.monotonic()
+    assert not work_off(job(), Terms(chunk=100)).partly
+    assert time.monotonic() - began >= 0.5
+
+
+def test_a_worker_that_only_waits_stops_when_it_is_asked(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK_S", 0.01)
+    made = ready(job)
+    (only,) = workers.Chunks(made, workers.look(made, "score")[0].key, Terms(chunk=100)).ids
+    assert take(made.lake.root, f"score-{only}", limit_s=60)
+    waiting = job()
+    waiting.stop = lambda: True
+    with pytest.raises(Stopped, match="while waiting"):
+        work_off(waiting, Terms(chunk=100))
+
+
+def test_a_chunk_that_outlives_its_lease_says_so(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready(job)
+    made, heard = job(policy={"delay_s": 0.02}), list[str]()
+    monkeypatch.setattr(made.narrator, "warn", heard.append)
+    work_off(made, Terms(chunk=16, lease_s=0.1))
+    assert sum("another worker may have paid for it too" in each for each in heard) == 2
+
+
+def test_a_scorer_that_sees_the_whole_pool_at_once_is_refused(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ready(job)
+    monkeypatch.setattr(PassRate, "joint", True)
+    with pytest.raises(PlanError, match="'pass_rate' decides over all problems at once"):
+        work_off(made, Terms())
+
+
+def test_terms_that_make_no_sense_are_refused_with_both_numbers() -> None:
+    with pytest.raises(PlanError, match="a chunk of 0 problems for 900"):
+        Terms(chunk=0)
+
+
+def test_what_had_arrived_when_the_engine_was_cut_is_committed(job: Made) -> None:
+    made, stop = ready(job, policy={"delay_s": 0.4}, score={"wave": 100}), Stop()
+    stop.waiting = lambda: made.meter.waiting
+    with stop.listening():
+        signal.setitimer(signal.ITIMER_REAL, 1.5)  # in place of GRACE_S after a signal
+        with pytest.raises(Stopped, match="is left, the rest is committed"):
+            work_off(made, Terms())
+    (stored,) = made.lake.rows("SELECT count(*) AS n FROM rollouts")
+    assert stored["n"] in (4, 8, 12), "the problems that were answered, whole, and not the one under way"
+
+
+PLAN = """
+name = "sums"
+[[source]]
+part = "files"
+paths = "{folder}/sums.jsonl"
+[policy]
+model = "scripted"
+engine = "scripted"
+rule = "sum"
+max_tokens = 16
+delay_s = {delay_s}
+[score]
+n = 4
+wave = 2
+truncated = "wrong"
+"""
+
+
+def written(folder: Path, problems: int, delay_s: float) -> Path:
+    rows = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(problems)]
+    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = folder / f"plan-{delay_s}.toml"
+    path.write_text(PLAN.format(folder=folder, delay_s=delay_s))
+    return path
+
+
+def curate(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "assay", "curate", *map(str, arguments)], check=True, capture_output=True, timeout=120)
+
+
+def worker(plan: Path, lake: Path, *more: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "assay", "curate", "score", str(plan), "--lake", str(lake), "--worker", *map(str, more)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def rows_of(lake: Path, table: str) -> int:
+    with Lake(lake) as opened:
+        return int(opened.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
+
+
+@pytest.mark.service
+def test_many_workers_of_which_most_are_ended_leave_the_keys_of_one_run(tmp_path: Path) -> None:
+    """SIGTERM to some at random moments, SIGKILL to two, the rest go on to the end; WORKERS=16 ends ten of sixteen."""
+    plan, lake, count = written(tmp_path, 96, 0.05), tmp_path / "many", int(os.environ.get("WORKERS", "6"))
+    for stage in ("ingest", "clean", "split"):
+        curate(stage, plan, "--lake", lake)
+    started = [worker(plan, lake, "--chunk", 6, "--lease-s", 3) for _ in range(count)]
+    rng, doomed = random.Random(4), started[: count * 10 // 16]
+    while not rows_of(lake, "rollouts"):
+        time.sleep(0.05)
+    for number, process in enumerate(doomed):
+        time.sleep(rng.random() * 0.3)
+        process.send_signal(signal.SIGKILL if number < 2 else signal.SIGTERM)
+    codes = [process.wait(timeout=120) for process in started]
+    assert set(codes[2 : len(doomed)]) <= {0, 3, -signal.SIGTERM}, codes  # one that had not begun to listen dies of it; one that was done is done
+    assert set(codes[len(doomed) :]) == {0}, codes
+    for stage in ("ingest", "clean", "split", "score"):
+        curate(stage, plan, "--lake", tmp_path / "one")
+    for table in ("rollouts", "texts", "verdicts", "scores"):
+        with Lake(lake) as many, Lake(tmp_path / "one") as one:
+            assert keys(many, table) == keys(one, table), table
+
+
+@pytest.mark.service
+def test_a_slow_engine_is_cut_within_twenty_seconds_and_the_lease_is_given_back(tmp_path: Path) -> None:
+    plan, lake = written(tmp_path, 3, 0.0), tmp_path / "lake"
+    for stage in ("ingest", "clean", "split"):
+        curate(stage, plan, "--lake", lake)
+    process = worker(written(tmp_path, 3, 60.0), lake)
+    while not rows_of(lake, "samplers"):  # written before the first question
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(timeout=60) == 3
+    assert time.monotonic() - began < 20
+    assert not list((lake / "leases").glob("*.json"))
