@@ -68,20 +68,30 @@ def _value(each: Any) -> float | None:
         return None
 
 
-def _scalars_agree(gold: Any, answer: Any) -> bool:
+def values(gold: Any, answer: Any) -> tuple[Any, Any] | None:
+    """Both expressions at 30 digits, symbols set to one point of positive numbers; None where either has no finite value there."""
     sympy: Any = importlib.import_module("sympy")
     if not (isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr)) or gold.free_symbols != answer.free_symbols:
-        return True
+        return None
     symbols = sorted(gold.free_symbols, key=str)
     if len(symbols) > len(_POINTS):
-        return True
+        return None
     point = {symbol: _fraction(prime) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
         left, right = (side.subs(point).evalf(DIGITS) for side in (gold, answer))
-        if not (left.is_number and right.is_number and left.is_finite and right.is_finite):
-            return True
-        size = max(abs(left), abs(right))
-        if abs(left - right) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
+    except (TypeError, ValueError, AttributeError, NotImplementedError):
+        return None
+    return (left, right) if left.is_number and right.is_number and left.is_finite and right.is_finite else None
+
+
+def _scalars_agree(gold: Any, answer: Any) -> bool:
+    found = values(gold, answer)
+    if found is None:
+        return True
+    sympy: Any = importlib.import_module("sympy")
+    size = max(abs(found[0]), abs(found[1]))
+    try:
+        if abs(found[0] - found[1]) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
             return True
         return bool(sympy.simplify(gold - answer).is_zero)
     except (TypeError, ValueError, AttributeError, NotImplementedError):

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._answers import Answer, balanced, depth, final_answer, first_number, last_number
+from assay.verifiers._latex import math_verify
 from assay.verifiers._numbers import Number, number, same, tidy
+from assay.verifiers._opinion import agree, evaluate
 from assay.verifiers._rules import Grade, outcome, settle, verdict
 
 LONGEST = 5_000  # characters of one answer; Math-Verify needs seconds for more
@@ -175,8 +177,7 @@ def _parse(text: str) -> list[Any]:
 
 @lru_cache(2048)  # reading is nine tenths of the symbolic path, and a gold has many attempts
 def _readings(text: str) -> tuple[Any, ...]:
-    from math_verify import parse
-
+    parse = math_verify().parse
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time-outs are off
     spelled = _CONSTANT.sub(lambda match: f"{{{match.group(1) or match.group(2)}}}", text)
     readings: list[Any] = parse(spelled, parsing_timeout=None)
@@ -191,12 +192,8 @@ def _equal(gold: list[Any], answers: list[Any]) -> bool:
     Raises:
         OverflowError, MemoryError, RecursionError: comparing explodes.
     """
-    from math_verify import verify
-
-    from assay.verifiers._opinion import agree, evaluate
-
     left, right = ([each for each in side if not isinstance(each, str)] for side in (gold, answers))
-    if verify(gold, answers, timeout_seconds=None):
+    if math_verify().verify(gold, answers, timeout_seconds=None):
         return not (left and right) or agree(left[0], right[0])  # else two strings, equal as such
     if left and right:
         evaluate(left[0], right[0])
