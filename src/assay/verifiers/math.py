@@ -18,13 +18,22 @@ DEEPEST = 40  # nested brackets; Math-Verify's parser is exponential in them
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
 TAIL = 600  # characters at the end of a text that are searched for mathematics where no answer is marked
 _CONSTANT = re.compile(r"\\(?:mathrm|operatorname|mathit|mathsf|text|textrm)\s*\{\s*([ei])\s*\}|\{\\rm\s+([ei])\s*\}")
-_WARM = (
+_WARM = (  # one of each common kind; the first one needs simplifying
+    (r"\frac{x^2-1}{x-1}", "x+1"),
     ("x^2+1", "1+x^2"),
     (r"\frac{\sqrt{2}}{2}", r"\sin 45"),
     ("(1,2]", "(1,3]"),
     (r"\text{east}", "west"),
     ("x=1", "1"),
     (r"\{1,2\}", "1,2"),
+    (r"1\frac{2}{3}, -0.5", r"\sqrt{34}+3\sqrt{10}"),
+    (r"4:30 \text{ p.m.}", r"2\pi r^2"),
+    (r"\begin{pmatrix} 1 \\ -2 \end{pmatrix}", r"x \in [-2,7]"),
+    (r"(-\infty,2)\cup(3,\infty)", "50\\%"),
+    ("(2,-3)", r"90^\circ"),
+    ("y=2x-3", r"(x+5)(x-5)"),
+    (r"\frac{3+\sqrt{5}}{2}", r"-\frac{7}{12}"),
+    ("x<-4", r"\log_2 3"),
 )
 
 
