@@ -10,7 +10,10 @@ import importlib
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
+
+from assay.verifiers._opinion import values
+from assay.verifiers._size import explodes
 
 KEPT = 20_000  # token sequences whose choices are kept
 LONGEST = 300  # tokens of one; longer ones rarely come twice
@@ -24,12 +27,13 @@ class Unreadable(Exception):
 
 @lru_cache(1)
 def math_verify() -> Any:
-    """The `math_verify` module, patched in this process: parser, integers, and the comparison by simplifying."""
-    module, grader = importlib.import_module("math_verify"), importlib.import_module("math_verify.grader")
+    """The `math_verify` module, patched in this process: parser, integers, and what it tries when it compares."""
+    module, grader = importlib.import_module("math_verify"), cast(Any, importlib.import_module("math_verify.grader"))
     latex = importlib.import_module("latex2sympy2_extended.latex2sympy2")
     reader = latex._Latex2Sympy
     reader.create_parser = _two_staged(reader.create_parser)
     reader.parse_number = _integers_first(reader.parse_number)
+    grader.sympy_numeric_eq = _sized(grader.sympy_numeric_eq)
     grader.sympy_symbolic_eq = _values_first(grader.sympy_symbolic_eq)
     return module
 
@@ -107,9 +111,19 @@ def _integers_first(parse: Callable[[Any, str], Any]) -> Callable[[Any, str], An
     return parse_number
 
 
+def _sized(compare: Callable[..., bool]) -> Callable[..., bool]:
+    """As it was, unless evaluating would explode: an OverflowError, which Math-Verify takes for unequal and `evaluate` then tells."""
+
+    def numeric_eq(gold: Any, answer: Any, *places: int) -> bool:
+        if explodes(gold) or explodes(answer):
+            raise OverflowError("a number of more than a million digits")
+        return compare(gold, answer, *places)
+
+    return numeric_eq
+
+
 def _values_first(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     """Not equal where the values at one point are far apart; else as simplifying says."""
-    from assay.verifiers._opinion import values
 
     def symbolic_eq(gold: Any, answer: Any) -> bool:
         found = values(gold, answer)
