@@ -3,10 +3,11 @@
     python -m benchmarks.fuzz_grading --minutes 10 --seed 0
 
 Texts are recorded-looking answers with pieces of LaTeX, marks and junk spliced in. What is drawn in the parent is judged by every verifier of
-bounded time too, and must take linear time.
+bounded time too, and must take linear time. Each seed keeps its row of the results, so that several short runs add up.
 """
 
 import argparse
+import json
 import random
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from pathlib import Path
 from assay.core.parts import build
 from assay.verifiers._answers import final_answer, last_number
 from assay.verifiers._workers import Grader
-from benchmarks.claims import Claim, publish
+from benchmarks.claims import RESULTS, Claim, publish
 from benchmarks.grading import Pair, as_case
 
 PIECES = (
@@ -51,7 +52,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="half a minute")
     given = parser.parse_args()
-    rng, end = random.Random(given.seed), time.monotonic() + 60 * (0.5 if given.quick else given.minutes)
+    minutes = 0.5 if given.quick else given.minutes
+    rng, end = random.Random(given.seed), time.monotonic() + 60 * minutes
     outcomes, broken, pids, batches = Counter[str](), list[str](), set[int](), 0
     with Grader(limit_s=LIMIT_S, workers=2) as grader:
         grader.warm("math")
@@ -63,6 +65,7 @@ def main() -> None:
             if time.monotonic() - began > 30 + killed * (LIMIT_S + 1):
                 broken.append(f"a batch took {time.monotonic() - began:.0f} s with {killed} kills")
             broken += [f"{pair!r}: {found}" for pair, verdict in zip(pairs, verdicts, strict=True) if (found := wrong_with(pair, verdict.extracted))]
+            broken += [f"{pair!r}: {v.reason}" for pair, v in zip(pairs, verdicts, strict=True) if v.reason.startswith("worker")]
             outcomes.update(f"{v.outcome}, {v.reason if not v.reason[:1].isdigit() else 'other'}"[:60] for v in verdicts)
             pids |= set(grader.pids)
             batches += 1
@@ -70,9 +73,15 @@ def main() -> None:
     cases = batches * BATCH
     print(f"seed {given.seed}: {cases} cases, {dict(outcomes.most_common(14))}; broken: {broken[:5]}; processes left: {left}")
     bad = len(broken) + len(left)
-    publish(
-        "fuzz_grading", [Claim(f"fuzzed cases that crashed, hung or leaked, seed {given.seed}", bad, 0, float(bad), "<= 0", not bad, "cases", cases)]
-    )
+    name = f"fuzzed cases that crashed, hung or leaked, seed {given.seed}"
+    publish("fuzz_grading", [*other_seeds(name), Claim(name, bad, 0, float(bad), "<= 0", not bad, f"cases in {minutes:g} min", cases)])
+
+
+def other_seeds(name: str) -> list[Claim]:
+    """What runs with other seeds have recorded, so that several short runs add up."""
+    file = RESULTS / "fuzz_grading.json"
+    rows = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return [Claim(**row) for row in rows if row["claim"] != name]
 
 
 def drawn(rng: random.Random) -> str:

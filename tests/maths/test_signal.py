@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from assay.maths.signal import expected_signal, group_signal, observed_signal
+from assay.maths.signal import expected_signal, group_signal, observed_signal, reward_signal
 
 
 def test_a_group_of_eight_keeps_the_published_shares():
@@ -60,3 +60,16 @@ def test_fewer_attempts_than_a_group_tell_nothing():
     assert np.isnan(observed_signal([0, 3], [0, 7], 8)).all()
     assert observed_signal([0, 8, 1], [8, 8, 8], 8).tolist() == [0, 0, 1]
     assert observed_signal([2], [4], 1).tolist() == [0]
+
+
+def test_the_signal_of_rewards_is_the_share_of_groups_with_unequal_ones():
+    rewards = [0.0, 0.0, 0.5, 0.5, 0.5, 1.0]
+    groups = list(itertools.combinations(rewards, 3))
+    mixed = sum(len(set(group)) > 1 for group in groups) / len(groups)
+    assert reward_signal([2, 3, 1], 3) == pytest.approx(mixed)
+    assert np.isnan(reward_signal([1, 1, 0], 3))
+
+
+def test_two_rewards_are_the_binary_case():
+    tally = np.array([[4, 4], [8, 0], [7, 1]])
+    np.testing.assert_allclose(reward_signal(tally, 4), observed_signal(tally[:, 0], 8, 4))

@@ -14,6 +14,7 @@ from assay.core.errors import PlanError
 from assay.verifiers._workers import Grader
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
+HANG = "$\\binom{10^{17}}{1000000017}$"
 LAB = """
 import os, signal, sys, time
 def reward(data_source, solution_str, ground_truth, extra_info):
@@ -63,10 +64,10 @@ def lab(tmp_path_factory):
 
 
 def test_a_case_that_hangs_is_an_error_and_the_others_keep_their_verdicts_and_order(grader, case):
-    texts = ["$1+x$", TOWER, "$x+1$", "$100000000!$", "\\boxed{3}", "$x$", "$2+x$"]
+    texts = ["$1+x$", TOWER, "$x+1$", HANG, "\\boxed{3}", "$x$", "$2+x$"]
     verdicts = grader.judge([case("x+1", text) for text in texts])
     assert [v.outcome for v in verdicts] == ["correct", "verifier_error", "correct", "verifier_error", "wrong", "wrong", "wrong"]
-    assert verdicts[1].reason == "OverflowError while comparing"  # Math-Verify calls it unequal
+    assert verdicts[1].reason == "OverflowError while comparing"  # Math-Verify calls it unequal, or hangs
     assert verdicts[3].reason == "time limit 1 s"
     assert verdicts[1].reward == 0.0
 
@@ -100,7 +101,7 @@ def test_an_answer_is_worked_out_once_for_equal_pairs(grader, case):
 
 
 def test_an_answer_is_worked_out_once_whatever_led_to_it(grader, case):
-    texts = [f"{work} \\boxed{{90000001!}}" for work in ("First.", "Then.", "Thus.", "So.", "Hence.", "Now.")]
+    texts = [f"{work} \\boxed{{{HANG[1:-1]}}}" for work in ("First.", "Then.", "Thus.", "So.", "Hence.", "Now.")]
     start = time.perf_counter()
     verdicts = grader.judge([case("q+1", text) for text in texts])
     assert time.perf_counter() - start < 2.5  # one limit of 1 s, not six
@@ -195,7 +196,7 @@ def test_workers_die_with_their_parent_even_in_the_middle_of_a_hang(tmp_path, la
         from assay.verifiers._workers import Grader
         problem = Problem.of("q"); label = Label.of(problem.id, "4", verifier="math")
         request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-        case = Case(problem, label, Rollout.of(request, 0, policy=Policy("p", "r"), engine="e", text={TOWER!r}, tokens=1, finish="stop"))
+        case = Case(problem, label, Rollout.of(request, 0, policy=Policy("p", "r"), engine="e", text={HANG!r}, tokens=1, finish="stop"))
         grader = Grader(limit_s=60, workers=2)
         grader.warm("math")
         print(*grader.pids, flush=True)

@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from hashlib import sha256
@@ -178,6 +180,7 @@ class Fusion(http.server.BaseHTTPRequestHandler):
         ({"run_result": {"status": "Finished", "return_code": 1, "stderr": "x\nNameError: a"}}, "wrong"),
         ({"run_result": {"status": "TimeLimitExceeded"}}, "verifier_error"),
         ({"status": "SandboxError"}, "verifier_error"),
+        ({"run_result": {"status": "Error", "return_code": None, "stderr": "no such image"}}, "verifier_error"),
     ],
 )
 def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, outcome):
@@ -190,6 +193,70 @@ def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, 
         server.shutdown()
         server.server_close()
     assert judge(case, "anything", sandbox_url=url).outcome == "verifier_error"
+
+
+SANDBOX = """
+import http.server, json
+from assay.verifiers._sandbox import Limits, run
+class Fusion(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "BREAK" in asked["code"]:
+            return self.send_error(500)
+        if "HANG UP" in asked["code"]:
+            return self.connection.close()
+        ran = run(asked["code"], asked["stdin"], Limits(1, asked["run_timeout"], asked["memory_limit_MB"] << 20, 1 << 20, 8, False))
+        told = {"status": "TimeLimitExceeded" if ran.late else "Finished", "return_code": None if ran.late else int(bool(ran.why)),
+                "stdout": ran.output, "stderr": ran.why}
+        body = json.dumps({"status": "Failed" if ran.why else "Success", "run_result": told}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fusion)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def sandbox():
+    """A server process that runs programs, and its address."""
+    process = subprocess.Popen([sys.executable, "-c", SANDBOX], stdout=subprocess.PIPE, text=True)
+    yield process, f"http://127.0.0.1:{int(process.stdout.readline())}/run_code"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.service
+def test_a_sandbox_server_runs_real_programs_and_its_faults_are_never_wrong(case, sandbox):
+    process, url = sandbox
+    programs = {
+        RIGHT: ("correct", "2 tests"),
+        "print(3)": ("wrong", "test 2 of 2: another output"),
+        "print(undefined)": ("wrong", "test 1 of 2: NameError: name 'undefined' is not defined"),
+        "import time; time.sleep(9)": ("verifier_error", "time limit 1 s (test 1 of 2)"),
+        "# BREAK": ("verifier_error", "sandbox: HTTPError: HTTP Error 500: Internal Server Error (test 1 of 2)"),
+        "# HANG UP": ("verifier_error", "sandbox: RemoteDisconnected: Remote end closed connection without response (test 1 of 2)"),
+    }
+    with Grader(allow_code=True, settings={"code": {"sandbox_url": url, "wall_s": 1.0}}) as grader:
+        verdicts = grader.judge([case(SUMS, fenced(program), verifier="code") for program in programs])
+        assert [(verdict.outcome, verdict.reason) for verdict in verdicts] == list(programs.values())
+        process.kill()
+        process.wait()
+        late = grader.judge([case(SUMS, fenced(f"{RIGHT} # again"), verifier="code")])[0]
+    assert late.outcome == "verifier_error"
+    assert "sandbox: URLError" in late.reason
+
+
+@pytest.mark.service
+def test_asserts_hold_in_a_sandbox_server_only_where_they_were_reached(case, sandbox):
+    _, url = sandbox
+    gold = json.dumps({"asserts": ["assert add(1, 2) == 3"]})
+    for program, outcome in (("def add(a, b): return a + b", "correct"), ("def add(a, b): return 4", "wrong"), ("raise SystemExit", "wrong")):
+        assert judge(case, program, gold, sandbox_url=url).outcome == outcome
 
 
 def running(within_s=5.0):

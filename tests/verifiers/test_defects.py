@@ -28,6 +28,7 @@ from assay.verifiers.math import Math
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
 FACTORIAL = "$100000000!$"
+HANG = "$\\binom{10^{17}}{1000000017}$"
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +58,7 @@ def test_every_kind_of_cut_is_truncated_and_a_right_answer_counts(case, text):
 
 def test_verdicts_stay_with_their_rollouts_when_some_cannot_be_read(grader, case):
     cases = [
-        case("4", text, prompt=f"{number}")
-        for number, text in enumerate(("\\boxed{4}", "no idea", FACTORIAL, "\\boxed{5}", "4", TOWER, "\\boxed{4}"))
+        case("4", text, prompt=f"{number}") for number, text in enumerate(("\\boxed{4}", "no idea", HANG, "\\boxed{5}", "4", TOWER, "\\boxed{4}"))
     ]
     verdicts = grader.judge(cases)
     assert [verdict.rollout_id for verdict in verdicts] == [each.rollout.id for each in cases]
@@ -67,7 +67,7 @@ def test_verdicts_stay_with_their_rollouts_when_some_cannot_be_read(grader, case
 
 def test_any_thread_may_judge_what_hangs(grader, case):
     found = []
-    thread = threading.Thread(target=lambda: found.extend(grader.judge([case("z+1", "$90000000!$"), case("z+1", "$1+z$")])))
+    thread = threading.Thread(target=lambda: found.extend(grader.judge([case("z+1", HANG), case("z+1", "$1+z$")])))
     thread.start()
     thread.join(30)
     assert [verdict.outcome for verdict in found] == ["verifier_error", "correct"]

@@ -6,6 +6,7 @@ from json.encoder import encode_basestring as _quoted
 from pathlib import Path
 
 ID_CHARS = 24  # 96 bits: the odds of one collision among 2e9 rows are about 1 in 4e10
+_STRING = {str}
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -27,8 +28,8 @@ def content_id(*parts: object) -> str:
     >>> content_id("a", 1) == content_id("a", 1) != content_id("a", "1")
     True
     """
-    flat = all(type(part) is str for part in parts)  # nearly every id: written by hand, the same text in a quarter of the time
-    text = f"[{','.join([_quoted(part) for part in parts])}]" if flat else canonical(parts)  # type: ignore[arg-type]
+    flat = {*map(type, parts)} == _STRING  # nearly every id: written by hand, the same text in a quarter of the time
+    text = f"[{','.join(map(_quoted, parts))}]" if flat else canonical(parts)  # type: ignore[arg-type]
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 

@@ -59,9 +59,26 @@ def observed_signal(correct: ArrayLike, attempts: ArrayLike, group_size: int) ->
     [1.0, 0.0, nan]
     """
     right, tried = np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64)
+    return reward_signal(np.stack(np.broadcast_arrays(right, tried - right), axis=-1), group_size)
+
+
+def reward_signal(tally: ArrayLike, group_size: int) -> Floats:
+    """The share of all groups of G whose rewards are not all equal: 1 - sum over rewards of C(n_r, G) / C(n, G), unbiased for any n >= G.
+
+    The last axis counts the attempts that got each of V different rewards; with the two of right and wrong this is `observed_signal`. NaN
+    where there are fewer than G attempts. Shapes: tally S x V -> S.
+
+    Raises:
+        ValueError: G is below 1.
+
+    >>> reward_signal([[2, 1, 1], [4, 0, 0]], 2).round(3).tolist()  # of 6 pairs one is alike; all are
+    [0.833, 0.0]
+    """
+    counts = np.asarray(tally, dtype=np.float64)
+    tried = counts.sum(axis=-1)
     if _lone(group_size):
         return np.where(tried >= 1, 0.0, np.nan)
-    alike = _share_alike(right, tried, group_size) + _share_alike(tried - right, tried, group_size)
+    alike = _share_alike(counts, tried[..., None], group_size).sum(axis=-1)
     return np.where(tried >= group_size, np.clip(1 - alike, 0.0, 1.0), np.nan)
 
 

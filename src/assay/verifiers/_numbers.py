@@ -10,7 +10,7 @@ _SCALAR = re.compile(rf"([-+]?)(?:({_INTEGER})(\.[0-9]*)?|(\.[0-9]+))")
 _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
 _SIGN = re.compile(r"^([-+]?)\s*(?:\\?\$|[€£¥₹])\s*([-+]?)")
-_SPACES = (r"\!", r"\,", r"\;", r"\:", r"\ ", "~")
+_SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end before a space
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
 PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
@@ -36,8 +36,7 @@ def tidy(text: str) -> str:
     for left, right in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**")):
         if len(bare) > len(left + right) and bare.startswith(left) and bare.endswith(right):
             bare = bare[len(left) : -len(right)].strip()
-    for space in _SPACES:
-        bare = bare.replace(space, " " if space != r"\!" else "")
+    bare = _SPACE.sub(lambda match: match[1] or ("" if match[0] == r"\!" else " "), bare)
     for old, new in ((r"\dfrac", r"\frac"), (r"\tfrac", r"\frac"), ("−", "-"), ("{,}", ","), (r"\left", ""), (r"\right", "")):
         bare = bare.replace(old, new)
     return re.sub(r"(?<![0-9])\s+|\s+(?![0-9])", "", bare).removesuffix(".")  # "1 2" stays two numbers

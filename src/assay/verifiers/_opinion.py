@@ -4,6 +4,8 @@ import importlib
 from itertools import islice
 from typing import Any
 
+from assay.verifiers._size import explodes
+
 DIGITS = 30  # precision of the evaluation
 TIGHT = 1e-9  # relative difference of exact values
 LOOSE = 1e-5  # where one side was written as a decimal, hence perhaps rounded
@@ -30,6 +32,8 @@ def evaluate(gold: Any, answer: Any) -> None:
     Raises:
         OverflowError, MemoryError, RecursionError: numbers too large for this machine; Math-Verify hides it behind "unequal".
     """
+    if explodes(gold) or explodes(answer):
+        raise OverflowError("a number of more than a million digits")
     try:
         (gold - answer).evalf(DIGITS)
     except (OverflowError, MemoryError, RecursionError):
@@ -68,20 +72,30 @@ def _value(each: Any) -> float | None:
         return None
 
 
-def _scalars_agree(gold: Any, answer: Any) -> bool:
+def values(gold: Any, answer: Any) -> tuple[Any, Any] | None:
+    """Both expressions at 30 digits, symbols set to one point of positive numbers; None where either has no finite value there."""
     sympy: Any = importlib.import_module("sympy")
     if not (isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr)) or gold.free_symbols != answer.free_symbols:
-        return True
+        return None
     symbols = sorted(gold.free_symbols, key=str)
     if len(symbols) > len(_POINTS):
-        return True
+        return None
     point = {symbol: _fraction(prime) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
-        left, right = (side.subs(point).evalf(DIGITS) for side in (gold, answer))
-        if not (left.is_number and right.is_number and left.is_finite and right.is_finite):
-            return True
-        size = max(abs(left), abs(right))
-        if abs(left - right) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
+        left, right = (side.evalf(DIGITS, subs=point) for side in (gold, answer))  # subs() would work out (7/5)^(2^30) exactly
+    except (TypeError, ValueError, AttributeError, NotImplementedError):
+        return None
+    return (left, right) if left.is_number and right.is_number and left.is_finite and right.is_finite else None
+
+
+def _scalars_agree(gold: Any, answer: Any) -> bool:
+    found = values(gold, answer)
+    if found is None:
+        return True
+    sympy: Any = importlib.import_module("sympy")
+    size = max(abs(found[0]), abs(found[1]))
+    try:
+        if abs(found[0] - found[1]) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
             return True
         return bool(sympy.simplify(gold - answer).is_zero)
     except (TypeError, ValueError, AttributeError, NotImplementedError):

@@ -124,14 +124,15 @@ class Worker:
             yield row, why if doomed is None else f"time limit {self.limit_s:g} s"
 
 
-def answers(crew: list[Worker], queue: deque[int]) -> list[tuple[int, Any]]:
-    """What has arrived from a crew by its next deadline; lost workers leave the crew.
+def answers(crew: list[Worker], queue: deque[int], patience: float | None = None) -> list[tuple[int, Any]]:
+    """What has arrived from a crew by its next deadline, or after `patience` seconds; lost workers leave the crew.
 
     Raises:
         PlanError: as `Worker.receive`.
     """
     pause = min(worker.due for worker in crew) - time.monotonic()
-    ready = wait([worker.pipe for worker in crew], None if pause == NEVER else max(0.0, pause))
+    pause = max(0.0, pause if patience is None else min(pause, patience))
+    ready = wait([worker.pipe for worker in crew], None if pause == NEVER else pause)
     found: list[tuple[int, Any]] = []
     for worker in list(crew):
         if worker.pipe in ready:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from assay.verifiers import _jail
 
 START = "import importlib.util as u; s = u.spec_from_file_location('jail', {!r}); m = u.module_from_spec(s); s.loader.exec_module(m); m.main()"
+QUEUE_S = 30.0  # that an HTTP sandbox may take longer than the program
 SHOWN = 300  # characters of an error that are kept
 
 
@@ -99,7 +100,7 @@ def ask(url: str, program: str, given: str, limits: Limits) -> Ran:
     body = {"code": program, "stdin": given, "language": "python", "run_timeout": limits.wall_s, "memory_limit_MB": limits.memory >> 20}
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=limits.wall_s + 30) as answer:
+        with urllib.request.urlopen(request, timeout=limits.wall_s + QUEUE_S) as answer:
             told: Any = json.loads(answer.read())
     except (urllib.error.URLError, OSError, ValueError) as error:
         return Ran("", f"sandbox: {type(error).__name__}: {error}"[:SHOWN], failed=True)
@@ -109,5 +110,7 @@ def ask(url: str, program: str, given: str, limits: Limits) -> Ran:
     if result.get("status") == "TimeLimitExceeded":
         return Ran(str(result.get("stdout") or ""), f"time limit {limits.wall_s:g} s", late=True)
     code = result.get("return_code")
+    if not isinstance(code, int):  # it never ran, says SandboxFusion's status "Error"
+        return Ran("", f"sandbox: {json.dumps(result)}"[:SHOWN], failed=True)
     why = "" if code == 0 else (str(result.get("stderr") or "").strip().rsplit("\n", 1)[-1] or f"exit code {code}")[:SHOWN]
     return Ran(str(result.get("stdout") or ""), why)

@@ -42,12 +42,14 @@ def serve(file: int, parent: int, verifier: str, memory: int, settings: Mapping[
         return
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of what was imported
+    first = True
     while (child := os.fork()) != 0:
+        first = False
         code = _watch(child, parent, bell)
         if code == DONE:
             return
         pipe.send(("died", "" if code == SPENT else f"worker died ({f'signal {-code}' if code < 0 else f'exit {code}'})"))
-    _judge(pipe, part, verifier, memory)
+    _judge(pipe, part, verifier, memory, warm=first)
 
 
 def _bell() -> int:
@@ -91,9 +93,10 @@ def _watch(child: int, parent: int, bell: int) -> int:
             os._exit(1)
 
 
-def _judge(pipe: Connection, part: Verifier, verifier: str, memory: int) -> NoReturn:
+def _judge(pipe: Connection, part: Verifier, verifier: str, memory: int, *, warm: bool) -> NoReturn:
     _bind(memory)
-    _warm(part)  # again: a fork's first pass copies the pages that it writes to (65 ms in place of 3), which is no case's time
+    if warm:
+        _warm(part)  # again: a fork's first pass copies the pages that it writes to, which is no case's time; one that follows a kill is in a hurry
     pipe.send(("ready", os.getpid()))
     while True:
         try:

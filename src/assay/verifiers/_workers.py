@@ -1,9 +1,10 @@
 """Verifiers behind worker processes that can be killed: a hang, a crash or a memory bomb costs one case and its time limit."""
 
+import contextlib
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from types import TracebackType
@@ -13,12 +14,10 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
+from assay.verifiers._desk import Desk
 from assay.verifiers._outside import source_version
 from assay.verifiers._process import Worker, answers
-from assay.verifiers._rules import Grade, verdict
 
-CHUNK = 8  # cases a message, at most
-START = 32  # rows for which one more worker is started: a start costs a second of CPU
 CACHED = 200_000  # judgements kept
 
 
@@ -113,23 +112,31 @@ class Grader:
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)
         for verifier in dict.fromkeys(verifiers):
-            glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
-            waiting: dict[bytes, list[int]] = {}
-            for index in (i for i, each in enumerate(verifiers) if each == verifier):
-                found[index] = glance(rows[index])
-                if verb == "judge" and found[index] is not None and found[index].version != version:
-                    found[index] = _as_own(found[index], rows[index], version)
-                if found[index] is None:
-                    waiting.setdefault(_key(verb, version, rows[index], essence), []).append(index)
-            self._ask(verifier, verb, {key: rows[places[0]] for key, places in waiting.items() if key not in self._cache})
-            if verb == "judge":
-                self._retry(verifier, {key: rows[places[0]] for key, places in waiting.items()})
-            for key, places in waiting.items():
-                for index in places:
-                    found[index] = _as_own(self._cache[key], rows[index], version)
+            self._of_one(verifier, verb, [index for index, each in enumerate(verifiers) if each == verifier], rows, found)
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)
         return found
+
+    def _of_one(self, verifier: str, verb: str, places: Sequence[int], rows: Sequence[Any], found: list[Any]) -> None:
+        """Fills in what one verifier says of its rows; workers begin while this process still looks at the rest."""
+        glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
+        waiting: dict[bytes, list[int]] = {}
+        with self._desk(verifier, verb) as desk:
+            for index in places:
+                told = glance(rows[index])
+                if told is None:
+                    key = _key(verb, version, rows[index], essence)
+                    if key not in waiting and key not in self._cache:
+                        desk.take(key, _slim(rows[index]))
+                    waiting.setdefault(key, []).append(index)
+                    continue
+                found[index] = told if verb != "judge" or told.version == version else _as_own(told, rows[index], version)
+            desk.finish()
+        if verb == "judge":
+            self._retry(verifier, {key: rows[indices[0]] for key, indices in waiting.items()})
+        for key, indices in waiting.items():
+            for index in indices:
+                found[index] = _as_own(self._cache[key], rows[index], version)
 
     def _glance(self, verifier: str, verb: str) -> Callable[[Any], Any]:
         """What may be decided here: everything of a bounded verifier, what `glance` decides of another, nothing of an outside one."""
@@ -151,7 +158,9 @@ class Grader:
             return
         for key in [each for each in rows if self._cache[each].reason.startswith("time limit")]:
             del self._cache[key]
-            self._ask(verifier, "judge", {key: rows[key]})
+            with self._desk(verifier, "judge") as desk:
+                desk.take(key, _slim(rows[key]))
+                desk.finish()
 
     def _part(self, verifier: str) -> Any:
         if verifier not in self._parts:
@@ -165,24 +174,14 @@ class Grader:
         part = None if verifier.startswith("python:") else self._part(verifier)
         return Worker(verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}))
 
-    def _ask(self, verifier: str, verb: str, rows: dict[bytes, Any]) -> None:
-        """Sends rows to workers and caches each answer as it comes; rows behind a failed one are sent again."""
-        keys, sent = list(rows), [_slim(row) for row in rows.values()]
-        queue, crew = deque(range(len(keys))), self._workers.setdefault(verifier, [])
-        wanted = min(self.size, -(-len(keys) // START))
+    @contextlib.contextmanager
+    def _desk(self, verifier: str, verb: str) -> Iterator[Desk]:
+        """Rows for the workers of one verifier; on the way out of a failure they are stopped, for half a batch is in their pipes."""
+        crew = self._workers.setdefault(verifier, [])
         try:
-            while queue or any(worker.rows for worker in crew):
-                while len(crew) < min(wanted, len(queue) + len(crew)):
-                    crew.append(self._worker(verifier))
-                for worker in crew:
-                    if queue and worker.free:
-                        worker.give(verb, [(i, sent[i]) for i in _take(queue, len(queue) // (2 * self.size))])
-                for index, answer in answers(crew, queue):
-                    failed = isinstance(answer, str)
-                    wanted = self.size if failed else wanted  # hostile rows rarely come alone: let them hang side by side
-                    self._cache[keys[index]] = _failed(sent[index], answer) if failed else answer
+            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, self._cache)
         except BaseException:
-            _stop_all({verifier: crew})  # half a batch is in their pipes
+            _stop_all({verifier: crew})
             raise
 
 
@@ -191,17 +190,6 @@ def _stop_all(workers: dict[str, list[Worker]]) -> None:
         for worker in crew:
             worker.close()
         crew.clear()
-
-
-def _take(queue: deque[int], size: int) -> list[int]:
-    """At most 8 rows, at least one."""
-    return [queue.popleft() for _ in range(max(1, min(CHUNK, size)))]
-
-
-def _failed(row: Any, reason: str) -> Any:
-    if isinstance(row, Label):
-        return False
-    return verdict(row, row.label.verifier, "", "verifier_error", Grade(None, reason=reason))
 
 
 def _slim(row: Any) -> Any:

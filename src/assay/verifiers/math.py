@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._answers import Answer, balanced, depth, final_answer, first_number, last_number
+from assay.verifiers._latex import math_verify
 from assay.verifiers._numbers import Number, number, same, tidy
+from assay.verifiers._opinion import agree, evaluate
 from assay.verifiers._rules import Grade, outcome, settle, verdict
 
 LONGEST = 5_000  # characters of one answer; Math-Verify needs seconds for more
@@ -16,13 +18,22 @@ DEEPEST = 40  # nested brackets; Math-Verify's parser is exponential in them
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
 TAIL = 600  # characters at the end of a text that are searched for mathematics where no answer is marked
 _CONSTANT = re.compile(r"\\(?:mathrm|operatorname|mathit|mathsf|text|textrm)\s*\{\s*([ei])\s*\}|\{\\rm\s+([ei])\s*\}")
-_WARM = (
+_WARM = (  # one of each common kind; the first one needs simplifying
+    (r"\frac{x^2-1}{x-1}", "x+1"),
     ("x^2+1", "1+x^2"),
     (r"\frac{\sqrt{2}}{2}", r"\sin 45"),
     ("(1,2]", "(1,3]"),
     (r"\text{east}", "west"),
     ("x=1", "1"),
     (r"\{1,2\}", "1,2"),
+    (r"1\frac{2}{3}, -0.5", r"\sqrt{34}+3\sqrt{10}"),
+    (r"4:30 \text{ p.m.}", r"2\pi r^2"),
+    (r"\begin{pmatrix} 1 \\ -2 \end{pmatrix}", r"x \in [-2,7]"),
+    (r"(-\infty,2)\cup(3,\infty)", "50\\%"),
+    ("(2,-3)", r"90^\circ"),
+    ("y=2x-3", r"(x+5)(x-5)"),
+    (r"\frac{3+\sqrt{5}}{2}", r"-\frac{7}{12}"),
+    ("x<-4", r"\log_2 3"),
 )
 
 
@@ -175,8 +186,7 @@ def _parse(text: str) -> list[Any]:
 
 @lru_cache(2048)  # reading is nine tenths of the symbolic path, and a gold has many attempts
 def _readings(text: str) -> tuple[Any, ...]:
-    from math_verify import parse
-
+    parse = math_verify().parse
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time-outs are off
     spelled = _CONSTANT.sub(lambda match: f"{{{match.group(1) or match.group(2)}}}", text)
     readings: list[Any] = parse(spelled, parsing_timeout=None)
@@ -191,12 +201,8 @@ def _equal(gold: list[Any], answers: list[Any]) -> bool:
     Raises:
         OverflowError, MemoryError, RecursionError: comparing explodes.
     """
-    from math_verify import verify
-
-    from assay.verifiers._opinion import agree, evaluate
-
     left, right = ([each for each in side if not isinstance(each, str)] for side in (gold, answers))
-    if verify(gold, answers, timeout_seconds=None):
+    if math_verify().verify(gold, answers, timeout_seconds=None):
         return not (left and right) or agree(left[0], right[0])  # else two strings, equal as such
     if left and right:
         evaluate(left[0], right[0])

@@ -1,0 +1,64 @@
+"""One batch at the workers of one verifier: rows are handed out as they come, answers collected as they arrive."""
+
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from assay.core.types import Label
+from assay.verifiers._process import Worker, answers
+from assay.verifiers._rules import Grade, verdict
+
+CHUNK = 8  # cases a message, at most
+START = 32  # rows for which one more worker is started: a start costs a second of CPU
+
+
+class Desk:
+    """Rows in, each under its key; every answer lands in `answered` under the same key. Rows behind a failed one are sent again."""
+
+    def __init__(self, crew: list[Worker], hire: Callable[[], Worker], size: int, verb: str, answered: MutableMapping[bytes, Any]) -> None:
+        self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
+        self.rows: list[tuple[bytes, Any]] = []
+        self.queue: deque[int] = deque()
+        self.failures = 0
+
+    def take(self, key: bytes, row: Any) -> None:
+        """Adds a row and gives it to a worker that is free; does not wait."""
+        self.queue.append(len(self.rows))
+        self.rows.append((key, row))
+        self._hand_out(1)
+        if self.queue and self.crew:
+            self._collect(0.0)
+
+    def finish(self) -> None:
+        """Every row has its answer.
+
+        Raises:
+            PlanError: the verifier cannot be loaded.
+        """
+        while self.queue or any(worker.rows for worker in self.crew):
+            self._hand_out(len(self.queue) // (2 * self.size))
+            self._collect()
+
+    def _hand_out(self, size: int) -> None:
+        """Gives chunks of at most 8 rows, at least one, to the workers that are free; starts those that are missing."""
+        wanted = self.size if self.failures else min(self.size, -(-len(self.rows) // START))  # hostile rows rarely come alone
+        while len(self.crew) < min(wanted, len(self.queue) + len(self.crew)):
+            self.crew.append(self.hire())
+        for worker in self.crew:
+            if self.queue and worker.free:
+                chunk = [self.queue.popleft() for _ in range(min(len(self.queue), max(1, min(CHUNK, size))))]
+                worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk])
+
+    def _collect(self, patience: float | None = None) -> None:
+        for index, answer in answers(self.crew, self.queue, patience):
+            key, row = self.rows[index]
+            if isinstance(answer, str):
+                self.failures += 1
+                answer = _failed(row, answer)
+            self.answered[key] = answer
+
+
+def _failed(row: Any, reason: str) -> Any:
+    if isinstance(row, Label):
+        return False
+    return verdict(row, row.label.verifier, "", "verifier_error", Grade(None, reason=reason))
