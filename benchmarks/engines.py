@@ -2,7 +2,7 @@
 
 (models) `transformers` on problems x 16 samples behind a few-shot prefix of about 300 tokens, beside `generate(num_return_sequences=16)` of
 the same library on the same prompts; `llamacpp` beside it. Useful tokens are those of the answers. Plain `generate` takes about as long for
-each problem as for any other, so at full size it is measured on every eighth. Needs the packaged model.
+each problem as for any other, so it is measured on a few of them. Needs the packaged model.
 (servers) `openai` on five stub servers, each a process of its own, of which one (20%) is killed in the middle. No peer: the bars are absolute.
 (vllm) `vllm` beside a plain `LLM.generate` of the same instance on the same requests, taking turns; greedy tokens beside `transformers`. Runs
 where vLLM is installed: `make test-vllm`, then `PYTHONPATH=src .venv-vllm/bin/python -m benchmarks.engines --only vllm`.
@@ -30,7 +30,6 @@ from benchmarks.claims import Claim, publish
 
 MODEL = "smollm2-135m-instruct"
 SAMPLES, CAP = 16, 24
-PEERS_SHARE = 8  # of the problems, plain generate is measured on each eighth
 SHOTS = tuple(
     (f"Ann has {n} apples and buys {n + 3} more. How many has she now?", f"{n} + {n + 3} = {2 * n + 3}. The answer is {2 * n + 3}.")
     for n in range(2, 8)
@@ -48,14 +47,14 @@ def main() -> None:
     if asked.only in (None, "servers"):
         publish("engines_servers", servers(*((256, 500, 2_000) if asked.quick else (2_048, 2_000, 10_000))))
     if asked.only in (None, "models"):
-        publish("engines_models", models(8 if asked.quick else 64))
+        publish("engines_models", models(*((8, 2) if asked.quick else (64, 4))))
     if asked.only == "vllm":
         publish("engines_vllm", vllm(8 if asked.quick else 32))
 
 
-def models(problems: int) -> list[Claim]:
+def models(problems: int, peers: int) -> list[Claim]:
     """Useful tokens a second of both local engines, and of plain generate."""
-    requests, peers = _asked(problems, SAMPLES), max(8, problems // PEERS_SHARE)
+    requests = _asked(problems, SAMPLES)
     engine = Transformers(MODEL, batch_size=64)
     list(engine.generate(_asked(1, 1)))  # loads
     plain = _plain(engine, requests[:: problems // peers])

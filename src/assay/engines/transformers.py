@@ -1,15 +1,14 @@
 """The reference engine: an ordinary transformers checkpoint, its prompts computed once however many samples are drawn."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import require
 from assay.core.types import Policy, Request, Rollout, Sampler
-from assay.engines import _decode, _models
+from assay.engines import _decode, _models, _prompts
 
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
 
@@ -42,7 +41,8 @@ class Transformers:
         return _models.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer has finish "error".
+        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
+        refuses, has finish "error".
 
         Raises:
             PlanError: the model has no chat template, or lacks an extra.
@@ -67,11 +67,7 @@ class Transformers:
     @cached_property
     def _tokenizer(self) -> Any:
         _models.share_cores()
-        transformers = require("transformers", extra="train")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(_models.checkpoint(self.model, self.revision))
-        if not tokenizer.chat_template:
-            raise PlanError(f"model {self.model!r} has no chat template, and a prompt without one is another quantity")
-        return tokenizer
+        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="train")
 
     @cached_property
     def _decoder(self) -> _decode.Decoder:
@@ -91,20 +87,11 @@ class Transformers:
         return frozenset(token for token in [*listed, self._tokenizer.eos_token_id] if token is not None)
 
     def _prompt(self, request: Request) -> tuple[int, ...]:
-        messages = [message._asdict() for message in request.messages]
-        open_answer = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
-        text = self._tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not open_answer,
-            continue_final_message=open_answer,
-            **json.loads(request.sampler.chat_template_args),
-        )
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return _prompts.tokens(self._tokenizer, request)
 
     def _alike(self, requests: Sequence[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
         """Requests of one sampler: their samples in a row, cut into batches, each request yielded when its last sample is in."""
-        prompts = [self._prompt(request) for request in requests]
+        prompts = [_prompts.tokens_or_none(self._tokenizer, request) for request in requests]
         fits = [self._fits(prompt, request.sampler) for prompt, request in zip(prompts, requests, strict=True)]
         row = [(i, sample) for i, request in enumerate(requests) if fits[i] for sample in request.samples]
         found: dict[tuple[int, int], _decode.Answer] = {}
@@ -138,7 +125,7 @@ class Transformers:
 
     def _fits(self, prompt: Sequence[int], sampler: Sampler) -> bool:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
-        return limit is None or len(prompt) + sampler.max_tokens <= limit
+        return bool(prompt) and (limit is None or len(prompt) + sampler.max_tokens <= limit)
 
     def _text(self, tokens: Sequence[int], sampler: Sampler) -> str:
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))

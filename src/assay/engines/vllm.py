@@ -1,6 +1,5 @@
 """vLLM in this process: many samples at once, a prompt's keys and values shared among them, several GPUs where asked."""
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,9 +8,9 @@ from functools import cached_property
 from itertools import count, islice
 from typing import Any
 
-from assay.core.errors import EngineError, PlanError, require
+from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
-from assay.engines import _models
+from assay.engines import _models, _prompts
 from assay.engines._order import in_order
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
@@ -50,7 +49,8 @@ class Vllm:
         return _models.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer has finish "error".
+        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
+        refuses, has finish "error".
 
         Raises:
             PlanError: the model has no chat template, or the extra `vllm` is missing.
@@ -61,7 +61,8 @@ class Vllm:
     def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it is complete (`core.ports.Streaming`)."""
         policy = self.policy
-        waiting = ((request, sample, prompt) for request in requests if (prompt := self._prompt(request)) for sample in request.samples)
+        asked = ((request, list(_prompts.tokens_or_none(self._tokenizer, request))) for request in requests)
+        waiting = ((request, sample, prompt) for request, prompt in asked for sample in request.samples)
         flying: dict[str, Flight] = {}
         numbers, looked = count(), time.monotonic()
         try:
@@ -93,11 +94,7 @@ class Vllm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        transformers = require("transformers", extra="vllm")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(_models.checkpoint(self.model, self.revision))
-        if not tokenizer.chat_template:
-            raise PlanError(f"model {self.model!r} has no chat template, and a prompt without one is another quantity")
-        return tokenizer
+        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="vllm")
 
     @cached_property
     def _llm(self) -> Any:
@@ -118,21 +115,15 @@ class Vllm:
             raise EngineError(f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}") from error
 
     def _prompt(self, request: Request) -> list[int]:
-        messages = [message._asdict() for message in request.messages]
-        begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
-        arguments = json.loads(request.sampler.chat_template_args)
-        text = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments
-        )
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return list(_prompts.tokens(self._tokenizer, request))
 
     def _start(
         self, asked: Iterable[tuple[Request, int, list[int]]], numbers: Iterator[int], flying: dict[str, Flight], policy: Policy
     ) -> list[Rollout]:
-        """Hands samples to vLLM; those without room come back at once."""
+        """Hands samples to vLLM; those without a prompt or without room come back at once."""
         refused = []
         for request, sample, prompt in asked:
-            if len(prompt) + request.sampler.max_tokens > self.context:
+            if not prompt or len(prompt) + request.sampler.max_tokens > self.context:
                 refused.append(
                     Rollout.of(
                         request,
