@@ -1,21 +1,25 @@
 """The reference engine: an ordinary transformers checkpoint, its prompts computed once however many samples are drawn."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from assay.core.errors import require
 from assay.core.types import Policy, Request, Rollout, Sampler
 from assay.engines import _decode, _models, _prompts
+from assay.engines._order import in_order
 
+TICK_S = 1.0  # between two looks of a caller who wants to stop
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
 
 
 @dataclass(frozen=True)
 class Transformers:
-    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes.
+    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes: a sample that ends makes room
+    for the next, and is yielded while the long ones go on.
 
     Each sample draws its tokens by inverting the distribution at numbers from a generator of its own, seeded with `seed_of(sample)`:
     a sample drawn alone, in company or in another order uses the same numbers. Texts repeat exactly for the same calls in the same
@@ -47,9 +51,13 @@ class Transformers:
         Raises:
             PlanError: the model has no chat template, or lacks an extra.
         """
+        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+
+    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """Every sample once, as it is complete (`core.ports.Streaming`); samples of one sampler are drawn together."""
         policy = self.policy
         for _, group in groupby(requests, key=lambda request: request.sampler.id):
-            yield from self._alike(list(group), policy)
+            yield from self._alike(group, policy)
 
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, chat template applied once; loads the tokenizer only."""
@@ -89,37 +97,39 @@ class Transformers:
     def _prompt(self, request: Request) -> tuple[int, ...]:
         return _prompts.tokens(self._tokenizer, request)
 
-    def _alike(self, requests: Sequence[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
-        """Requests of one sampler: their samples in a row, cut into batches, each request yielded when its last sample is in."""
-        prompts = [_prompts.tokens_or_none(self._tokenizer, request) for request in requests]
-        fits = [self._fits(prompt, request.sampler) for prompt, request in zip(prompts, requests, strict=True)]
-        row = [(i, sample) for i, request in enumerate(requests) if fits[i] for sample in request.samples]
-        found: dict[tuple[int, int], _decode.Answer] = {}
-        at = 0
-        for i, request in enumerate(requests):
-            while fits[i] and any((i, sample) not in found for sample in request.samples):
-                batch, at = row[at : at + self.batch_size], at + self.batch_size
-                found |= self._batch(requests, prompts, batch)
-            yield tuple(self._rollout(request, sample, policy, len(prompts[i]), found.pop((i, sample), None)) for sample in request.samples)
+    def _alike(self, requests: Iterator[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
+        """Requests of one sampler: their samples in a row, which is read as there is room in the batch."""
+        refused: list[Rollout] = []
+        first = next(requests)
+        rows, looked = self._rows(chain([first], requests), policy, refused), time.monotonic()
+        for done in self._decoder.answer(rows, first.sampler, most=self.batch_size):
+            if done or refused or time.monotonic() - looked > TICK_S:
+                yield (*refused, *(self._rollout(row.key, policy, len(row.prompt), answer) for row, answer in done))
+                refused.clear()
+                looked = time.monotonic()
+        if refused:
+            yield tuple(refused)
 
-    def _batch(
-        self, requests: Sequence[Request], prompts: Sequence[tuple[int, ...]], batch: Sequence[tuple[int, int]]
-    ) -> dict[tuple[int, int], _decode.Answer]:
-        owners = sorted({i for i, _ in batch})
-        seeds = [[requests[i].seed_of(sample) for owner, sample in batch if owner == i] for i in owners]
-        answers = self._decoder.answer([prompts[i] for i in owners], seeds, requests[owners[0]].sampler)
-        return dict(zip(batch, (answer for each in answers for answer in each), strict=True))
+    def _rows(self, requests: Iterable[Request], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row]:
+        """The samples to be drawn; those without a prompt or without room for their answer are laid aside."""
+        for request in requests:
+            prompt = _prompts.tokens_or_none(self._tokenizer, request)
+            if self._fits(prompt, request.sampler):
+                yield from (_decode.Row((request, sample), prompt, request.seed_of(sample)) for sample in request.samples)
+            else:
+                none = _decode.Answer((), "error")
+                refused += [self._rollout((request, sample), policy, len(prompt), none) for sample in request.samples]
 
-    def _rollout(self, request: Request, sample: int, policy: Policy, length: int, answer: _decode.Answer | None) -> Rollout:
-        found = answer or _decode.Answer((), "error")
+    def _rollout(self, key: tuple[Request, int], policy: Policy, length: int, answer: _decode.Answer) -> Rollout:
+        request, sample = key
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="transformers",
-            text=self._text(found.tokens, request.sampler),
-            tokens=len(found.tokens),
-            finish=found.finish,
+            text=self._text(answer.tokens, request.sampler),
+            tokens=len(answer.tokens),
+            finish=answer.finish,
             prompt_tokens=length,
         )
 
