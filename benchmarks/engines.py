@@ -4,8 +4,9 @@
 the same library on the same prompts; `llamacpp` beside it. Useful tokens are those of the answers. Plain `generate` takes about as long for
 each problem as for any other, so it is measured on a few of them. Needs the packaged model.
 (servers) `openai` on five stub servers, each a process of its own, of which one (20%) is killed in the middle. No peer: the bars are absolute.
-(vllm) `vllm` beside a plain `LLM.generate` of the same instance on the same requests, taking turns; greedy tokens beside `transformers`. Runs
-where vLLM is installed: `make test-vllm`, then `PYTHONPATH=src .venv-vllm/bin/python -m benchmarks.engines --only vllm`.
+(vllm) `vllm` beside a plain `LLM.generate` of the same instance on the same requests, taking turns; greedy tokens beside `transformers`. With
+--quick nothing is compiled, on either side. Runs where vLLM is installed: `make test-vllm`, then
+`PYTHONPATH=src .venv-vllm/bin/python -m benchmarks.engines --only vllm`.
 
 Each part writes a file of its own, `results/engines_PART.json`.
 """
@@ -49,7 +50,7 @@ def main() -> None:
     if asked.only in (None, "models"):
         publish("engines_models", models(*((8, 2) if asked.quick else (64, 4))))
     if asked.only == "vllm":
-        publish("engines_vllm", vllm(8 if asked.quick else 32))
+        publish("engines_vllm", vllm(*((4, 2) if asked.quick else (32, 3)), eager=asked.quick))
 
 
 def models(problems: int, peers: int) -> list[Claim]:
@@ -96,26 +97,27 @@ def _plain(engine: Transformers, requests: list[Request]) -> float:
     return tokens / (time.monotonic() - began)
 
 
-def vllm(problems: int) -> list[Claim]:
-    """Tokens a second of our engine and of plain LLM.generate, the mean of three turns each; greedy tokens beside transformers."""
-    requests, engine = _asked(problems, SAMPLES), Vllm(MODEL, context=1024, memory=0.3, dtype="float32")
+def vllm(problems: int, turns: int, *, eager: bool) -> list[Claim]:
+    """Tokens a second of our engine and of plain LLM.generate, the mean of some turns each; greedy tokens beside transformers."""
+    requests, engine = _asked(problems, SAMPLES), Vllm(MODEL, context=1024, memory=0.3, dtype="float32", eager=eager)
     list(engine.generate(_asked(2, 4, question="Hello")))  # loads and warms
     list(_bare(engine, _asked(2, 4, question="Hello")))
     ours, plain = 0.0, 0.0
-    for _ in range(3):
+    for _ in range(turns):
         for bare in (True, False):
             engine._llm.reset_prefix_cache()
             began = time.monotonic()
             groups = _bare(engine, requests) if bare else [[each.tokens for each in group] for group in engine.generate(requests)]
             pace = sum(map(sum, groups)) / (time.monotonic() - began)
-            ours, plain = ours + (0 if bare else pace / 3), plain + (pace / 3 if bare else 0)
+            print(f"{'plain' if bare else 'ours'}: {pace:.1f} tokens/s", file=sys.stderr)
+            ours, plain = ours + (0 if bare else pace / turns), plain + (pace / turns if bare else 0)
     greedy = _asked(32, 1, temperature=0.0, max_tokens=32, shots=())
     found = [group[0].text for group in engine.generate(greedy)]
     engine.close()
     reference = Transformers(MODEL, batch_size=32)
     ids = [[reference._tokenizer(text)["input_ids"] for text in (a, b[0].text)] for a, b in zip(found, reference.generate(greedy), strict=True)]
     alike, whole = _alike(ids)
-    what = f"{problems} problems x {SAMPLES} samples, cap {CAP}, float32"
+    what = f"{problems} problems x {SAMPLES} samples, cap {CAP}, float32{', nothing compiled' if eager else ''}"
     return [
         Claim(f"vllm engine, {what}, beside LLM.generate(n={SAMPLES})", ours, plain, ours / plain, ">= .97", ours / plain >= 0.97, "tokens/s"),
         Claim(

@@ -64,7 +64,7 @@ def _local(kind: str, name: str):
     if kind == "transformers":
         return Transformers(name, batch_size=8)
     pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` brings it")
-    return Vllm(name, context=1024, memory=0.3, dtype="float32", seeded=True)
+    return Vllm(name, context=1024, memory=0.3, dtype="float32", eager=True, seeded=True)
 
 
 def test_it_is_an_engine(engine):

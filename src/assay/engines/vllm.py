@@ -32,6 +32,7 @@ class Vllm:
     context: int = 4096  # tokens of prompt and answer together
     memory: float = 0.9  # (0, 1], share of a GPU's memory that vLLM takes, or of a CPU's; it must be free
     dtype: str = "auto"  # auto, float32, bfloat16, float16
+    eager: bool = False  # nothing is compiled: starts a minute or two sooner, generates slower
     seeded: bool = False
     logprobs: bool = False  # keep the log-probability of each token
     ahead: int = 2048  # samples handed to vLLM at once; it runs as many of them as fit
@@ -108,6 +109,7 @@ class Vllm:
                 dtype=self.dtype,
                 max_model_len=self.context,
                 gpu_memory_utilization=self.memory,
+                enforce_eager=self.eager,
                 enable_prefix_caching=True,
             )
         except (RuntimeError, ValueError) as error:
