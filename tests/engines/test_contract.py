@@ -137,6 +137,14 @@ def test_samples_with_a_gap_keep_their_own_seeds(engine, ask):
     assert part == (whole[0], whole[3])
 
 
+def test_an_abandoned_run_leaves_nothing_behind(engine, ask):
+    before = next(iter(engine.generate([ask(temperature=0.0)])))
+    stream = engine.generate([ask(question) for question in QUESTIONS])
+    assert len(next(stream)) == 4
+    stream.close()
+    assert next(iter(engine.generate([ask(temperature=0.0)]))) == before
+
+
 def test_the_prompt_is_shown_once_with_all_its_turns(engine, ask):
     shown = engine.show(ask())
     assert shown.count("What is 3+4?") == 1
