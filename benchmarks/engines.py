@@ -1,8 +1,14 @@
 """What the engines deliver: useful tokens a second beside plain `generate`, and streams from servers of which some die.
 
-(a) `transformers` on problems x 16 samples behind a few-shot prefix of about 300 tokens, beside `generate(num_return_sequences=16)` of the
-same library on the same prompts; `llamacpp` beside it. Useful tokens are those of the answers. Needs the packaged model.
-(b) `openai` on five stub servers, each a process of its own, of which one (20%) is killed in the middle. No peer: the bars are absolute.
+(models) `transformers` on problems x 16 samples behind a few-shot prefix of about 300 tokens, beside `generate(num_return_sequences=16)` of
+the same library on the same prompts; `llamacpp` beside it. Useful tokens are those of the answers. Plain `generate` takes about as long for
+each problem as for any other, so it is measured on a few of them. Needs the packaged model.
+(servers) `openai` on five stub servers, each a process of its own, of which one (20%) is killed in the middle. No peer: the bars are absolute.
+(vllm) `vllm` beside a plain `LLM.generate` of the same instance on the same requests, taking turns; greedy tokens beside `transformers`. With
+--quick nothing is compiled, on either side. Runs where vLLM is installed: `make test-vllm`, then
+`PYTHONPATH=src .venv-vllm/bin/python -m benchmarks.engines --only vllm`.
+
+Each part writes a file of its own, `results/engines_PART.json`.
 """
 
 import argparse
@@ -11,59 +17,67 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from assay.core.types import Problem, Request, Sampler
 from assay.engines.llamacpp import Llamacpp
 from assay.engines.openai import Openai
 from assay.engines.transformers import Transformers
+from assay.engines.vllm import Vllm
 from benchmarks.claims import Claim, publish
 
 MODEL = "smollm2-135m-instruct"
-SAMPLES = 16
+SAMPLES, CAP = 16, 24
 SHOTS = tuple(
     (f"Ann has {n} apples and buys {n + 3} more. How many has she now?", f"{n} + {n + 3} = {2 * n + 3}. The answer is {2 * n + 3}.")
     for n in range(2, 8)
 )
 SERVERS, KILLED = 5, 1
+PARTS = ("servers", "models", "vllm")
 
 
 def main() -> None:
     """Runs what is asked for and prints the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="8 problems in place of 64, 256 streams of 500 tokens in place of 2,048 of 2,000")
-    parser.add_argument("--only", choices=("models", "servers"), help="one half")
+    parser.add_argument("--only", choices=PARTS, help="one part; without it, servers and models")
     asked = parser.parse_args()
-    claims: list[Claim] = []
-    if asked.only != "models":
-        claims += servers(*((256, 500, 2_000) if asked.quick else (2_048, 2_000, 10_000)))
-    if asked.only != "servers":
-        claims += models(8 if asked.quick else 64)
-    publish("engines", claims)
+    if asked.only in (None, "servers"):
+        publish("engines_servers", servers(*((256, 500, 2_000) if asked.quick else (2_048, 2_000, 10_000))))
+    if asked.only in (None, "models"):
+        publish("engines_models", models(*((8, 2) if asked.quick else (64, 4))))
+    if asked.only == "vllm":
+        publish("engines_vllm", vllm(*((4, 2) if asked.quick else (32, 3)), eager=asked.quick))
 
 
-def models(problems: int) -> list[Claim]:
+def models(problems: int, peers: int) -> list[Claim]:
     """Useful tokens a second of both local engines, and of plain generate."""
-    sampler = Sampler(temperature=0.7, max_tokens=24, shots=SHOTS)
-    found = [Problem.of(f"Tom has {n + 11} pens and gives {n % 7} away. How many are left?") for n in range(problems)]
-    requests = [Request(each.id, sampler.render(each), sampler, tuple(range(SAMPLES)), 0) for each in found]
+    requests = _asked(problems, SAMPLES)
     engine = Transformers(MODEL, batch_size=64)
-    list(engine.generate([Request(found[0].id, sampler.render(found[0]), sampler, (0,), 0)]))  # loads
-    plain = _plain(engine, requests)
+    list(engine.generate(_asked(1, 1)))  # loads
+    plain = _plain(engine, requests[:: problems // peers])
     engine._decoder.warm, engine._decoder.cache = (), None
     ours, llama = _pace(engine, requests), Llamacpp(MODEL, slots=SAMPLES)
-    list(llama.generate([Request("warm", sampler.render(Problem.of("Hello")), sampler, (0,), 0)]))
-    other, prompt = _pace(llama, requests), engine.count_tokens(requests[0])
-    what = f"{problems} problems x {SAMPLES} samples, prompt of {prompt} tokens, beside generate(num_return_sequences={SAMPLES})"
+    engine.close()
+    list(llama.generate(_asked(1, 1, question="Hello")))
+    other, prompt = _pace(llama, requests), llama.count_tokens(requests[0])
+    what = f"{problems} problems x {SAMPLES} samples, prompt of {prompt} tokens, beside generate(num_return_sequences={SAMPLES}) on {peers} of them"
     return [
         Claim(f"transformers engine, {what}", ours, plain, ours / plain, ">= 3", ours / plain >= 3, "useful tokens/s", n=problems, full_n=64),
         Claim(f"llamacpp engine, {what}", other, plain, other / plain, "none", True, "useful tokens/s", n=problems, full_n=64),
     ]
 
 
-def _pace(engine: Transformers | Llamacpp, requests: list[Request]) -> float:
+def _asked(problems: int, samples: int, *, question: str = "", **sampler: Any) -> list[Request]:
+    how = Sampler(**{"temperature": 0.7, "max_tokens": CAP, "shots": SHOTS, **sampler})
+    found = [Problem.of(question or f"Tom has {n + 11} pens and gives {n % 7} away. How many are left?") for n in range(problems)]
+    return [Request(each.id, how.render(each), how, tuple(range(samples)), 0) for each in found]
+
+
+def _pace(engine: Transformers | Llamacpp | Vllm, requests: list[Request]) -> float:
     began = time.monotonic()
     tokens = sum(rollout.tokens for group in engine.generate(requests) for rollout in group)
     return tokens / (time.monotonic() - began)
@@ -77,10 +91,63 @@ def _plain(engine: Transformers, requests: list[Request]) -> float:
     began, tokens = time.monotonic(), 0
     for request in requests:
         prompt = torch.tensor([engine._prompt(request)])
-        out = model.generate(prompt, do_sample=True, temperature=0.7, top_k=0, max_new_tokens=24, num_return_sequences=SAMPLES, pad_token_id=closing)
+        out = model.generate(prompt, do_sample=True, temperature=0.7, top_k=0, max_new_tokens=CAP, num_return_sequences=SAMPLES, pad_token_id=closing)
         for row in out[:, prompt.shape[1] :].tolist():
             tokens += row.index(closing) + 1 if closing in row else len(row)
     return tokens / (time.monotonic() - began)
+
+
+def vllm(problems: int, turns: int, *, eager: bool) -> list[Claim]:
+    """Tokens a second of our engine and of plain LLM.generate, the mean of some turns each; greedy tokens beside transformers."""
+    requests, engine = _asked(problems, SAMPLES), Vllm(MODEL, context=1024, memory=0.3, dtype="float32", eager=eager)
+    list(engine.generate(_asked(2, 4, question="Hello")))  # loads and warms
+    list(_bare(engine, _asked(2, 4, question="Hello")))
+    ours, plain = 0.0, 0.0
+    for _ in range(turns):
+        for bare in (True, False):
+            engine._llm.reset_prefix_cache()
+            began = time.monotonic()
+            groups = _bare(engine, requests) if bare else [[each.tokens for each in group] for group in engine.generate(requests)]
+            pace = sum(map(sum, groups)) / (time.monotonic() - began)
+            print(f"{'plain' if bare else 'ours'}: {pace:.1f} tokens/s", file=sys.stderr)
+            ours, plain = ours + (0 if bare else pace / turns), plain + (pace / turns if bare else 0)
+    greedy = _asked(32, 1, temperature=0.0, max_tokens=32, shots=())
+    found = [group[0].text for group in engine.generate(greedy)]
+    engine.close()
+    reference = Transformers(MODEL, batch_size=32)
+    ids = [[reference._tokenizer(text)["input_ids"] for text in (a, b[0].text)] for a, b in zip(found, reference.generate(greedy), strict=True)]
+    alike, whole = _alike(ids)
+    what = f"{problems} problems x {SAMPLES} samples, cap {CAP}, float32{', nothing compiled' if eager else ''}"
+    return [
+        Claim(f"vllm engine, {what}, beside LLM.generate(n={SAMPLES})", ours, plain, ours / plain, ">= .97", ours / plain >= 0.97, "tokens/s"),
+        Claim(
+            "32 greedy answers of up to 32 tokens: tokens up to the first that differs from transformers'",
+            alike,
+            whole,
+            alike / whole,
+            "none",
+            True,
+            "tokens",
+        ),
+    ]
+
+
+def _bare(engine: Vllm, requests: list[Request]) -> list[list[int]]:
+    """Plain LLM.generate: tokens of each sample of each request."""
+    from vllm import SamplingParams
+
+    how = SamplingParams(temperature=0.7, max_tokens=CAP, n=len(requests[0].samples))
+    prompts = [{"prompt_token_ids": engine._prompt(request)} for request in requests]
+    outputs = engine._llm.generate(prompts, how, use_tqdm=False)
+    return [[len(each.token_ids) for each in output.outputs] for output in outputs]
+
+
+def _alike(pairs: Sequence[Sequence[Sequence[int]]]) -> tuple[int, int]:
+    """Tokens before the first difference, and tokens of the reference."""
+    agreed = sum(
+        next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))) for ours, theirs in pairs
+    )
+    return agreed, sum(len(theirs) for _, theirs in pairs)
 
 
 def servers(streams: int, tokens: int, short: int) -> list[Claim]:

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from assay.core.types import Sampler
-from assay.engines._decode import _append, common, draw
+from assay.engines._columns import append
+from assay.engines._decode import common
+from assay.engines._draw import draw
 
 torch = pytest.importorskip("torch")
 
@@ -61,14 +63,14 @@ def test_columns_are_appended_in_place_once_there_is_room():
     whole = torch.arange(2 * 3 * 100 * 4.0).reshape(2, 3, 100, 4)
     grown, homes = whole[:, :, :5].contiguous(), set()
     for column in range(5, 100):
-        grown = _append(grown, whole[:, :, column : column + 1])
+        grown = append(grown, whole[:, :, column : column + 1])
         homes.add(grown.untyped_storage().data_ptr())
     assert torch.equal(grown, whole)
     assert len(homes) == 2  # 64 spare columns each time: at 5 and at 70
 
 
 def test_rows_taken_out_of_a_roomy_cache_grow_on_their_own():
-    roomy = _append(torch.zeros(3, 1, 2, 4), torch.ones(3, 1, 1, 4))
-    taken = _append(roomy[torch.tensor([0, 2])], torch.full((2, 1, 1, 4), 2.0))
+    roomy = append(torch.zeros(3, 1, 2, 4), torch.ones(3, 1, 1, 4))
+    taken = append(roomy[torch.tensor([0, 2])], torch.full((2, 1, 1, 4), 2.0))
     assert taken[:, 0, :, 0].tolist() == [[0, 0, 1, 2]] * 2
     assert roomy.shape == (3, 1, 3, 4)

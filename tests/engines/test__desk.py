@@ -4,6 +4,7 @@ from assay.core.types import Message, Sampler
 from assay.engines._desk import Desk, Question, alike, merged
 from assay.engines._serving import Failed, Wrong, answered, question
 from assay.engines.scripted import Scripted
+from assay.engines.transformers import Transformers
 
 CHAT = (Message("user", "What is 3+4?"),)
 
@@ -52,3 +53,11 @@ def test_parts_of_text_are_joined_and_off_values_read():
     )
     assert read.messages == (Message("user", "ab"),)
     assert (read.sampler.top_k, read.sampler.stop, read.n, read.seed) == (0, ("x",), 1, None)
+
+
+def test_strangers_with_seeds_of_their_own_get_their_own_answers():
+    pytest.importorskip("torch")
+    asked = [Question((Message("user", "37+45="),), Sampler(max_tokens=6), seed=seed) for seed in (5, 3, 9, 3, 21, 40)]
+    alone = [next(iter(Transformers("tiny-arithmetic").generate([merged([question])])))[0].text for question in asked]
+    assert [group[0].text for group in Transformers("tiny-arithmetic").generate([merged([question]) for question in asked])] == alone
+    assert len({merged([question]).problem_id for question in asked}) == 5

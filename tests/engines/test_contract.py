@@ -64,7 +64,7 @@ def _local(kind: str, name: str):
     if kind == "transformers":
         return Transformers(name, batch_size=8)
     pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` brings it")
-    return Vllm(name, context=1024, memory=0.3, dtype="float32", seeded=True)
+    return Vllm(name, context=1024, memory=0.3, dtype="float32", eager=True, seeded=True)
 
 
 def test_it_is_an_engine(engine):
@@ -135,6 +135,14 @@ def test_a_subset_of_samples_repeats_those_of_the_whole(engine, ask):
 def test_samples_with_a_gap_keep_their_own_seeds(engine, ask):
     whole, part = (next(iter(engine.generate([ask(samples=samples)]))) for samples in ((0, 1, 2, 3), (0, 3)))
     assert part == (whole[0], whole[3])
+
+
+def test_an_abandoned_run_leaves_nothing_behind(engine, ask):
+    before = next(iter(engine.generate([ask(temperature=0.0)])))
+    stream = engine.generate([ask(question) for question in QUESTIONS])
+    assert len(next(stream)) == 4
+    stream.close()
+    assert next(iter(engine.generate([ask(temperature=0.0)]))) == before
 
 
 def test_the_prompt_is_shown_once_with_all_its_turns(engine, ask):

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import EngineError, PlanError
 from assay.core.parts import build
+from assay.engines import _models
 from assay.engines.llamacpp import Llamacpp, contiguous, opened_once
 
 WITHOUT_TORCH = """
@@ -109,3 +110,26 @@ def test_a_cap_above_the_context_is_refused(engine, ask):
 def test_it_runs_without_torch_and_says_nothing_of_its_own(packaged):
     ran = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, packaged], capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.stderr) == ("[4, 4]\n", "")
+
+
+@pytest.mark.model
+def test_samples_whose_template_raises_are_errors_and_the_next_goes_on(packaged, tmp_path, ask):
+    pytest.importorskip("gguf")
+    refusing = "{% if 'sea' in messages[-1]['content'] %}{{ raise_exception('Not the sea') }}{% endif %}{{ messages[-1]['content'] }}="
+    command = [
+        sys.executable,
+        "-m",
+        "gguf.scripts.gguf_new_metadata",
+        "--chat-template",
+        refusing,
+        str(_models.gguf(packaged)),
+        str(tmp_path / "m.gguf"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    other = Llamacpp(str(tmp_path / "m.gguf"), slots=1, threads=1, context=256)
+    refused, drawn = other.generate([ask("The sea?", samples=(0, 1), shots=()), ask(samples=(0,), shots=())])
+    assert [(each.finish, each.tokens, each.fault) for each in refused] == [("error", 0, "")] * 2
+    assert drawn[0].finish != "error"
+    with pytest.raises(EngineError, match="Not the sea"):
+        other.show(ask("The sea?", shots=()))
+    other.close()

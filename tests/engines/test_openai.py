@@ -1,7 +1,9 @@
 import collections
 import itertools
+import json
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -243,9 +245,40 @@ def test_requests_are_taken_as_there_is_room_and_those_in_flight_are_finished(se
 
 
 @SERVICE
-def test_reasoning_and_content_are_joined_and_logprobs_and_missing_usage_are_read(ask):
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+@pytest.mark.parametrize(
+    ("path", "told", "held"),
+    [
+        ("/props", {"total_slots": 12}, 12),
+        ("/get_server_info", {"max_running_requests": 48}, 48),
+        ("/server_info", {"max_running_requests": 40}, 40),
+        ("/v1/models", {"data": [{"id": "m", "owned_by": "vllm"}]}, 256),
+        ("/v1/models", {"data": [{"id": "m", "owned_by": "someone"}]}, 64),
+        ("/nothing", {}, 64),
+    ],
+)
+def test_a_server_is_given_as_much_as_it_holds(path, told, held):
+    class Told(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
 
+        def do_GET(self):
+            body = json.dumps(told).encode() if self.path == path else b""
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    assert Openai("m", urls=(url,))._servers.size == held
+    assert Openai("m", urls=(url, url), concurrency=3)._servers.size == 6
+    server.shutdown()
+    server.server_close()
+
+
+@SERVICE
+def test_reasoning_and_content_are_joined_and_logprobs_and_missing_usage_are_read(ask):
     class Thinker(BaseHTTPRequestHandler):
         def log_message(self, *_):
             pass

@@ -1,17 +1,19 @@
 """From prompts to tokens in torch: each prompt computed once, its keys and values copied to every sample, each sample drawn by its own seed."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from assay.core.types import Finish, Sampler
+from assay.engines import _columns
+from assay.engines._draw import draw
 
-ROOM = 64  # spare columns of a growing cache
-HEAD = 1024  # most probable tokens that nearly always hold the nucleus; the whole vocabulary is sorted only where they do not
+FREE = 8  # a batch is filled up once one place in so many is free
+DEAD = 64  # columns that no row needs any more before they are cut off
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,63 @@ class Answer:
 
     tokens: tuple[int, ...]
     finish: Finish
+
+
+@dataclass(frozen=True)
+class Row:
+    """A sample to be drawn."""
+
+    key: Any  # the caller's own
+    prompt: tuple[int, ...]
+    seed: int
+
+
+@dataclass
+class Batch:
+    """Samples that are drawn together. A place whose sample has ended is empty until another takes it, and is computed all the same."""
+
+    places: list[Row | None]
+    written: list[list[int]]
+    chance: list[Any]  # the random numbers of each
+    logits: Any  # (r, V) of the next token
+    mask: Any  # (r, L), 1 = a column of this row
+    cache: Any
+
+    @property
+    def free(self) -> list[int]:
+        """Places whose sample has ended."""
+        return [i for i, row in enumerate(self.places) if row is None]
+
+    def take(self, new: "Batch") -> None:
+        """The rows of `new` in the first free places."""
+        import torch
+
+        at = self.free[: len(new.places)]
+        if (short := new.mask.shape[1] - self.mask.shape[1]) > 0:
+            self.mask = torch.nn.functional.pad(self.mask, (short, 0))
+            _columns.shift(self.cache, short)
+        for place, row, chance in zip(at, new.places, new.chance, strict=True):
+            self.places[place], self.written[place], self.chance[place] = row, [], chance
+        rows = torch.tensor(at, device=self.mask.device)
+        _columns.place(self.cache, rows, new.cache)
+        self.mask[rows] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
+        self.logits[rows] = new.logits
+
+    def keep(self, at: Sequence[int]) -> None:
+        """Only those places."""
+        import torch
+
+        rows = torch.tensor(at, device=self.mask.device)
+        self.places, self.written, self.chance = [self.places[i] for i in at], [self.written[i] for i in at], [self.chance[i] for i in at]
+        self.logits, self.mask = self.logits[rows], self.mask[rows]
+        self.cache.batch_select_indices(rows)
+
+    def trim(self) -> None:
+        """Without the first columns, where no row needs them."""
+        dead = int(self.mask.any(dim=0).int().argmax())
+        if dead >= DEAD:
+            self.mask = self.mask[:, dead:]
+            _columns.shift(self.cache, -dead)
 
 
 @dataclass
@@ -31,41 +90,64 @@ class Decoder:
     warm: tuple[int, ...] = ()  # tokens of the kept prefix
     cache: Any = field(default=None, repr=False)  # their keys and values, batch of one
 
-    def answer(self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampler: Sampler) -> list[list[Answer]]:
-        """Answers[i][j] of prompt i with its j-th seed; a row leaves the batch when it ends."""
+    def answer(self, rows: Iterator[Row], sampler: Sampler, *, most: int) -> Iterator[list[tuple[Row, Answer]]]:
+        """The samples that each step completed, perhaps none; at most `most` are drawn at once, and the next take the places of those that ended.
+
+        `rows` is read as there is room. Each of them is yielded once.
+        """
         import torch
 
-        with torch.inference_mode():
-            logits, mask, cache = self._prefill(prompts)
-            owners = torch.tensor([i for i, each in enumerate(seeds) for _ in each], device=mask.device)
-            chance = [np.random.default_rng(seed).random(sampler.max_tokens) for each in seeds for seed in each]
-            cache.batch_select_indices(owners)
-            _give_room(cache)
-            rows = self._decode(logits[owners], mask[owners], cache, chance, sampler)
-        finished = iter(rows)
-        return [[next(finished) for _ in each] for each in seeds]
+        batch, more = None, True
+        while True:
+            with torch.inference_mode():  # not around the yield: it is the thread's, and would hold for the caller too
+                if more and (batch is None or _has_room(batch, most)):
+                    new = list(islice(rows, most if batch is None else len(batch.free)))
+                    more = len(new) > 0
+                    batch = self._with(batch, new, sampler) if new else batch
+                if batch is None:
+                    return
+                done = self._step(batch, sampler)
+                batch = _smaller(batch, more=more)
+            yield done
 
-    def _decode(self, logits: Any, mask: Any, cache: Any, chance: Sequence[Any], sampler: Sampler) -> list[Answer]:
+    def _with(self, batch: Batch | None, new: Sequence[Row], sampler: Sampler) -> Batch:
+        """The batch with new rows in its free places, or a new batch."""
         import torch
 
-        written: list[list[int]] = [[] for _ in chance]
-        closed: set[int] = set()
-        live = list(range(len(chance)))
-        for step in range(sampler.max_tokens):
-            drawn = draw(logits, sampler, torch.tensor([chance[row][step] for row in live], device=logits.device))
-            for row, token in zip(live, drawn.tolist(), strict=True):
-                written[row].append(token)
-            closed |= {row for row in live if self.ends(written[row], sampler)}
-            stay = [i for i, row in enumerate(live) if row not in closed]
-            if not stay or step + 1 == sampler.max_tokens:
-                break
-            if len(stay) < len(live):
-                kept = torch.tensor(stay, device=mask.device)
-                live, drawn, mask = [live[i] for i in stay], drawn[kept], mask[kept]
-                cache.batch_select_indices(kept)
-            mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
-            logits = self._forward(drawn[:, None], mask, cache)
-        return [Answer(tuple(tokens), "stop" if row in closed else "length") for row, tokens in enumerate(written)]
+        prompts = list(dict.fromkeys(row.prompt for row in new))
+        logits, mask, cache = self._prefill(prompts)
+        owners = torch.tensor([prompts.index(row.prompt) for row in new], device=mask.device)
+        cache.batch_select_indices(owners)
+        chance = [np.random.default_rng(row.seed).random(sampler.max_tokens) for row in new]
+        fresh = Batch([*new], [[] for _ in new], chance, logits[owners], mask[owners], cache)
+        if batch is None:
+            _columns.give_room(cache)
+            return fresh
+        batch.take(fresh)
+        batch.trim()
+        return batch
+
+    def _step(self, batch: Batch, sampler: Sampler) -> list[tuple[Row, Answer]]:
+        """One token for every row; those that it completed."""
+        import torch
+
+        chance = [numbers[len(written)] if row else 0.0 for row, written, numbers in zip(batch.places, batch.written, batch.chance, strict=True)]
+        drawn = draw(batch.logits, sampler, torch.tensor(chance, device=batch.logits.device))
+        done: list[tuple[Row, Answer]] = []
+        for i, (row, token) in enumerate(zip(batch.places, drawn.tolist(), strict=True)):
+            if row is None:
+                continue
+            batch.written[i].append(token)
+            closed = self.ends(batch.written[i], sampler)
+            if closed or len(batch.written[i]) == sampler.max_tokens:
+                done.append((row, Answer(tuple(batch.written[i]), "stop" if closed else "length")))
+                batch.places[i] = None
+                batch.mask[i, :-1] = 0  # one column stays: a row of none would be no distribution
+        if any(batch.places):
+            live = batch.mask.new_tensor([[row is not None] for row in batch.places])
+            batch.mask = torch.cat([batch.mask, live], dim=1)
+            batch.logits = self._forward(drawn[:, None], batch.mask, batch.cache)
+        return done
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
         """Next-token logits (p, V), mask (p, L) and cache of p prompts whose common prefix is computed once for all."""
@@ -84,11 +166,11 @@ class Decoder:
     def _prefix(self, shared: tuple[int, ...]) -> Any:
         """A cache of the shared tokens that its caller may change; only what the warm one lacks is computed."""
         import torch
-        from transformers.cache_utils import DynamicCache, DynamicLayer
+        from transformers.cache_utils import DynamicCache
 
         kept = common([shared, self.warm])
         cache = copy.deepcopy(self.cache)
-        plain = cache is not None and all(type(layer) is DynamicLayer for layer in cache.layers)
+        plain = cache is not None and _columns.plain(cache)
         if plain and kept:
             cache.crop(len(kept) - len(self.warm))
         else:  # a sliding window or a recurrent state cannot go back
@@ -106,42 +188,17 @@ class Decoder:
         return found.logits[:, -1]
 
 
-def _give_room(cache: Any) -> None:
-    """Plain layers get spare columns, so that a new token is written in place and not into a copy of everything before it."""
-    from transformers.cache_utils import DynamicLayer
-
-    roomy = _roomy(DynamicLayer)
-    for layer in cache.layers:
-        if type(layer) is DynamicLayer:
-            layer.__class__ = roomy
+def _has_room(batch: Batch, most: int) -> bool:
+    return len(batch.free) * FREE >= most and _columns.plain(batch.cache)
 
 
-@lru_cache(maxsize=1)
-def _roomy(plain: Any) -> type:
-    """The plain layer with its columns at the front of a larger tensor, of which `keys` and `values` are views."""
-
-    class Roomy(plain):  # type: ignore[misc]  # its base is known only once transformers is imported
-        keys: Any
-        values: Any
-
-        def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
-            self.keys, self.values = _append(self.keys, key_states), _append(self.values, value_states)
-            return self.keys, self.values
-
-    return Roomy
-
-
-def _append(before: Any, new: Any) -> Any:
-    """`before` (r, h, t, d) and `new` (r, h, 1, d) as one view (r, h, t + 1, d), copied only where no room is left behind `before`."""
-    rows, heads, columns, width = before.shape
-    room = before.stride(1) // width - columns if before.stride(2) == width else 0
-    if room < new.shape[2] or before.storage_offset():
-        wide = before.new_empty(rows, heads, columns + new.shape[2] + ROOM, width)
-        wide[:, :, :columns] = before
-        before = wide[:, :, :columns]
-    longer = before.as_strided((rows, heads, columns + new.shape[2], width), before.stride())
-    longer[:, :, columns:] = new
-    return longer
+def _smaller(batch: Batch, *, more: bool) -> Batch | None:
+    """The batch without its empty places, where nobody waits for them and they are a quarter or more; None where none is left."""
+    if not any(batch.places):
+        return None
+    if (not more or not _columns.plain(batch.cache)) and len(batch.free) * 4 >= len(batch.places):
+        batch.keep([i for i, row in enumerate(batch.places) if row])
+    return batch
 
 
 def common(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -153,44 +210,3 @@ def common(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
     first, last = min(map(tuple, rows)), max(map(tuple, rows))  # in order, only the outermost two can differ earliest
     length = next((i for i, (left, right) in enumerate(zip(first, last, strict=False)) if left != right), min(len(first), len(last)))
     return first[:length]
-
-
-def draw(logits: Any, sampler: Sampler, chance: Any) -> Any:
-    """One token a row, (r,), by inverting the distribution at `chance` (r,) in [0, 1); temperature, then top-k, then top-p; 0 = greedy.
-
-    logits: (r, V). A row's token depends on its own logits and its own number only.
-    """
-    import torch
-
-    if not sampler.temperature:
-        return logits.argmax(dim=-1)
-    scaled = logits.float() / sampler.temperature
-    if not sampler.top_k and sampler.top_p == 1:
-        return _invert(torch.softmax(scaled, dim=-1), chance)
-    if sampler.top_k:
-        values, order = scaled.topk(min(sampler.top_k, scaled.shape[-1]), dim=-1)
-        share = torch.softmax(values, dim=-1)
-    else:
-        share, order = _nucleus_head(torch.softmax(scaled, dim=-1), sampler.top_p)
-    before = share.cumsum(dim=-1) - share
-    share = share.masked_fill(before >= sampler.top_p, 0.0)  # the token that crosses top_p stays
-    return order.gather(1, _invert(share, chance)[:, None])[:, 0]
-
-
-def _nucleus_head(share: Any, top_p: float) -> tuple[Any, Any]:
-    """The most probable tokens of each row, descending, at least down to the nucleus' edge: shares and ids."""
-    head, order = share.topk(min(HEAD, share.shape[-1]), dim=-1)
-    if bool((head.sum(dim=-1) >= top_p).all()):
-        return head, order
-    whole = share.sort(dim=-1, descending=True)
-    return whole.values, whole.indices
-
-
-def _invert(share: Any, chance: Any) -> Any:
-    """The column at which each row's cumulated share first exceeds chance x total; never one without share."""
-    import torch
-
-    rising = share.double().cumsum(dim=-1)
-    place = torch.searchsorted(rising, (chance.double() * rising[:, -1])[:, None], right=True)
-    last = share.shape[-1] - 1 - (share.flip(-1) > 0).int().argmax(dim=-1)  # rounding may point behind the last share
-    return torch.minimum(place[:, 0], last)

@@ -49,7 +49,8 @@ class Llamacpp:
         return _models.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer has finish "error".
+        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
+        refuses, has finish "error".
 
         Raises:
             PlanError: the cap alone exceeds the context.
@@ -86,13 +87,20 @@ class Llamacpp:
         prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})["prompt"]
         return opened_once(self._server.tokens(prompt, special=True), self._bos)
 
+    def _prompt_or_none(self, request: Request) -> list[int]:
+        """The prompt, and [] where the chat template refuses the messages: an error of these samples and not of the run."""
+        try:
+            return self._prompt(request)
+        except _Refused:
+            return []
+
     def _attempt(self, request: Request, policy: Policy) -> Iterator[Rollout]:
         cap = request.sampler.max_tokens
         if cap >= self.context:
             raise PlanError(f"max_tokens {cap} does not fit a context of {self.context} tokens; give the policy a larger `context`")
-        prompt = self._prompt(request)
+        prompt = self._prompt_or_none(request)
         name, length = "llamacpp", len(prompt)
-        if length + cap > self.context:  # an answer cut by the context would pass for one cut by the cap
+        if not prompt or length + cap > self.context:  # an answer cut by the context would pass for one cut by the cap
             for sample in request.samples:
                 yield Rollout.of(request, sample, policy=policy, engine=name, text="", tokens=0, finish="error", prompt_tokens=length)
             return
@@ -160,6 +168,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Refused(EngineError):
+    """The server lives and will not do what it was asked."""
+
+
 class _Server:
     """A running llama.cpp with a private address on this machine; it stops when nothing refers to it."""
 
@@ -207,5 +219,5 @@ class _Server:
         finally:
             line.close()
         if status != http.client.OK:
-            raise EngineError(f"llama.cpp at {path}: status {status}: {text[:300]}")
+            raise _Refused(f"llama.cpp at {path}: status {status}: {text[:300]}")
         return json.loads(text)

@@ -22,7 +22,9 @@ from assay.engines._servers import Server, Servers, pause
 REVISION_CHARS = 16
 TICK_S = 1.0  # between two looks of a caller who wants to stop
 LEAST_PATIENCE = 3  # failures in a row of a server that is not given up yet
+HOLDINGS = (("/props", "total_slots"), ("/get_server_info", "max_running_requests"), ("/server_info", "max_running_requests"))
 HELD = 64  # samples at once where a server does not say what it holds
+HELD_BY_VLLM = 256  # its default on most GPUs, 1,024 on the largest; it does not say
 PROBES = (  # greedy answers to these tell one checkpoint from another
     "What is 17 + 25?",
     "Name the capital of Australia.",
@@ -57,7 +59,7 @@ class Openai:
     urls: tuple[str, ...] = ("http://127.0.0.1:8000/v1",)
     revision: str = ""  # you vouch for the weights: takes the place of the hash, and no answer is compared
     key_env: str = ""  # name of the environment variable that holds the key; the key itself stands nowhere
-    concurrency: int = 0  # samples at once a server; 0 = what it says it holds, or 64
+    concurrency: int = 0  # samples at once a server; 0 = what it says it holds, 256 for vLLM, else 64
     silence_s: float = 300.0  # without a single byte; raise it where requests queue inside the server
     retries: int = 6  # of a sample
     send_seed: bool = False
@@ -187,14 +189,17 @@ class Openai:
         return urlsplit(url or self.urls[0]).path.rstrip("/") + path
 
     def _holds(self, url: str) -> int:
-        """What the server says it holds: llama.cpp's slots, SGLang's running requests."""
+        """What the server says it holds (llama.cpp's slots, SGLang's running requests), or what its kind does."""
         line, root = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1")
         try:
-            told = _asked(line, f"{root}/props") or _asked(line, f"{root}/get_server_info")
+            for path, name in HOLDINGS:
+                held = _asked(line, root + path).get(name)
+                if isinstance(held, int) and held > 0:
+                    return held
+            owners = {str(each.get("owned_by")) for each in _asked(line, self._path("/models", url)).get("data") or ()}
         finally:
             line.close()
-        held = told.get("total_slots") or told.get("max_running_requests")
-        return held if isinstance(held, int) and held > 0 else HELD
+        return HELD_BY_VLLM if "vllm" in owners else HELD
 
     def _identity(self, line: Line, url: str) -> dict[str, str]:
         try:

@@ -1,22 +1,25 @@
 """The reference engine: an ordinary transformers checkpoint, its prompts computed once however many samples are drawn."""
 
-import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import require
 from assay.core.types import Policy, Request, Rollout, Sampler
-from assay.engines import _decode, _models
+from assay.engines import _decode, _models, _prompts
+from assay.engines._order import in_order
 
+TICK_S = 1.0  # between two looks of a caller who wants to stop
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
 
 
 @dataclass(frozen=True)
 class Transformers:
-    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes.
+    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes: a sample that ends makes room
+    for the next, and is yielded while the long ones go on.
 
     Each sample draws its tokens by inverting the distribution at numbers from a generator of its own, seeded with `seed_of(sample)`:
     a sample drawn alone, in company or in another order uses the same numbers. Texts repeat exactly for the same calls in the same
@@ -42,14 +45,19 @@ class Transformers:
         return _models.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer has finish "error".
+        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
+        refuses, has finish "error".
 
         Raises:
             PlanError: the model has no chat template, or lacks an extra.
         """
+        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+
+    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """Every sample once, as it is complete (`core.ports.Streaming`); samples of one sampler are drawn together."""
         policy = self.policy
         for _, group in groupby(requests, key=lambda request: request.sampler.id):
-            yield from self._alike(list(group), policy)
+            yield from self._alike(group, policy)
 
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, chat template applied once; loads the tokenizer only."""
@@ -67,11 +75,7 @@ class Transformers:
     @cached_property
     def _tokenizer(self) -> Any:
         _models.share_cores()
-        transformers = require("transformers", extra="train")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(_models.checkpoint(self.model, self.revision))
-        if not tokenizer.chat_template:
-            raise PlanError(f"model {self.model!r} has no chat template, and a prompt without one is another quantity")
-        return tokenizer
+        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="train")
 
     @cached_property
     def _decoder(self) -> _decode.Decoder:
@@ -91,54 +95,47 @@ class Transformers:
         return frozenset(token for token in [*listed, self._tokenizer.eos_token_id] if token is not None)
 
     def _prompt(self, request: Request) -> tuple[int, ...]:
-        messages = [message._asdict() for message in request.messages]
-        open_answer = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
-        text = self._tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not open_answer,
-            continue_final_message=open_answer,
-            **json.loads(request.sampler.chat_template_args),
-        )
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return _prompts.tokens(self._tokenizer, request)
 
-    def _alike(self, requests: Sequence[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
-        """Requests of one sampler: their samples in a row, cut into batches, each request yielded when its last sample is in."""
-        prompts = [self._prompt(request) for request in requests]
-        fits = [self._fits(prompt, request.sampler) for prompt, request in zip(prompts, requests, strict=True)]
-        row = [(i, sample) for i, request in enumerate(requests) if fits[i] for sample in request.samples]
-        found: dict[tuple[int, int], _decode.Answer] = {}
-        at = 0
-        for i, request in enumerate(requests):
-            while fits[i] and any((i, sample) not in found for sample in request.samples):
-                batch, at = row[at : at + self.batch_size], at + self.batch_size
-                found |= self._batch(requests, prompts, batch)
-            yield tuple(self._rollout(request, sample, policy, len(prompts[i]), found.pop((i, sample), None)) for sample in request.samples)
+    def _alike(self, requests: Iterator[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
+        """Requests of one sampler: their samples in a row, which is read as there is room in the batch."""
+        refused: list[Rollout] = []
+        first = next(requests)
+        rows, looked = self._rows(chain([first], requests), policy, refused), time.monotonic()
+        for done in self._decoder.answer(rows, first.sampler, most=self.batch_size):
+            if done or refused or time.monotonic() - looked > TICK_S:
+                yield (*refused, *(self._rollout(row.key, policy, len(row.prompt), answer) for row, answer in done))
+                refused.clear()
+                looked = time.monotonic()
+        if refused:
+            yield tuple(refused)
 
-    def _batch(
-        self, requests: Sequence[Request], prompts: Sequence[tuple[int, ...]], batch: Sequence[tuple[int, int]]
-    ) -> dict[tuple[int, int], _decode.Answer]:
-        owners = sorted({i for i, _ in batch})
-        seeds = [[requests[i].seed_of(sample) for owner, sample in batch if owner == i] for i in owners]
-        answers = self._decoder.answer([prompts[i] for i in owners], seeds, requests[owners[0]].sampler)
-        return dict(zip(batch, (answer for each in answers for answer in each), strict=True))
+    def _rows(self, requests: Iterable[Request], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row]:
+        """The samples to be drawn; those without a prompt or without room for their answer are laid aside."""
+        for request in requests:
+            prompt = _prompts.tokens_or_none(self._tokenizer, request)
+            if self._fits(prompt, request.sampler):
+                yield from (_decode.Row((request, sample), prompt, request.seed_of(sample)) for sample in request.samples)
+            else:
+                none = _decode.Answer((), "error")
+                refused += [self._rollout((request, sample), policy, len(prompt), none) for sample in request.samples]
 
-    def _rollout(self, request: Request, sample: int, policy: Policy, length: int, answer: _decode.Answer | None) -> Rollout:
-        found = answer or _decode.Answer((), "error")
+    def _rollout(self, key: tuple[Request, int], policy: Policy, length: int, answer: _decode.Answer) -> Rollout:
+        request, sample = key
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="transformers",
-            text=self._text(found.tokens, request.sampler),
-            tokens=len(found.tokens),
-            finish=found.finish,
+            text=self._text(answer.tokens, request.sampler),
+            tokens=len(answer.tokens),
+            finish=answer.finish,
             prompt_tokens=length,
         )
 
     def _fits(self, prompt: Sequence[int], sampler: Sampler) -> bool:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
-        return limit is None or len(prompt) + sampler.max_tokens <= limit
+        return bool(prompt) and (limit is None or len(prompt) + sampler.max_tokens <= limit)
 
     def _text(self, tokens: Sequence[int], sampler: Sampler) -> str:
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))

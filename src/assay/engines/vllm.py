@@ -1,6 +1,5 @@
 """vLLM in this process: many samples at once, a prompt's keys and values shared among them, several GPUs where asked."""
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,9 +8,9 @@ from functools import cached_property
 from itertools import count, islice
 from typing import Any
 
-from assay.core.errors import EngineError, PlanError, require
+from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
-from assay.engines import _models
+from assay.engines import _models, _prompts
 from assay.engines._order import in_order
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
@@ -33,6 +32,7 @@ class Vllm:
     context: int = 4096  # tokens of prompt and answer together
     memory: float = 0.9  # (0, 1], share of a GPU's memory that vLLM takes, or of a CPU's; it must be free
     dtype: str = "auto"  # auto, float32, bfloat16, float16
+    eager: bool = False  # nothing is compiled: starts a minute or two sooner, generates slower
     seeded: bool = False
     logprobs: bool = False  # keep the log-probability of each token
     ahead: int = 2048  # samples handed to vLLM at once; it runs as many of them as fit
@@ -50,7 +50,8 @@ class Vllm:
         return _models.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer has finish "error".
+        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
+        refuses, has finish "error".
 
         Raises:
             PlanError: the model has no chat template, or the extra `vllm` is missing.
@@ -61,7 +62,8 @@ class Vllm:
     def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it is complete (`core.ports.Streaming`)."""
         policy = self.policy
-        waiting = ((request, sample, prompt) for request in requests if (prompt := self._prompt(request)) for sample in request.samples)
+        asked = ((request, list(_prompts.tokens_or_none(self._tokenizer, request))) for request in requests)
+        waiting = ((request, sample, prompt) for request, prompt in asked for sample in request.samples)
         flying: dict[str, Flight] = {}
         numbers, looked = count(), time.monotonic()
         try:
@@ -93,11 +95,7 @@ class Vllm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        transformers = require("transformers", extra="vllm")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(_models.checkpoint(self.model, self.revision))
-        if not tokenizer.chat_template:
-            raise PlanError(f"model {self.model!r} has no chat template, and a prompt without one is another quantity")
-        return tokenizer
+        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="vllm")
 
     @cached_property
     def _llm(self) -> Any:
@@ -111,6 +109,7 @@ class Vllm:
                 dtype=self.dtype,
                 max_model_len=self.context,
                 gpu_memory_utilization=self.memory,
+                enforce_eager=self.eager,
                 enable_prefix_caching=True,
             )
         except (RuntimeError, ValueError) as error:
@@ -118,21 +117,15 @@ class Vllm:
             raise EngineError(f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}") from error
 
     def _prompt(self, request: Request) -> list[int]:
-        messages = [message._asdict() for message in request.messages]
-        begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
-        arguments = json.loads(request.sampler.chat_template_args)
-        text = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments
-        )
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return list(_prompts.tokens(self._tokenizer, request))
 
     def _start(
         self, asked: Iterable[tuple[Request, int, list[int]]], numbers: Iterator[int], flying: dict[str, Flight], policy: Policy
     ) -> list[Rollout]:
-        """Hands samples to vLLM; those without room come back at once."""
+        """Hands samples to vLLM; those without a prompt or without room come back at once."""
         refused = []
         for request, sample, prompt in asked:
-            if len(prompt) + request.sampler.max_tokens > self.context:
+            if not prompt or len(prompt) + request.sampler.max_tokens > self.context:
                 refused.append(
                     Rollout.of(
                         request,

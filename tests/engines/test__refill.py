@@ -1,0 +1,89 @@
+"""Places in a batch: a sample that ends makes room for the next, and nobody's text depends on its neighbours."""
+
+import pytest
+
+from assay.core.types import Problem, Request, Sampler
+from assay.engines.transformers import Transformers
+
+pytest.importorskip("torch")
+NAME = "tiny-arithmetic"
+TASKS = ("1+1=", "37+45=", "9*8=", "803-117=", "5-5=", "12*11=", "250+250=", "7+6=")
+
+
+def ask(task, samples=(0, 1, 2), max_tokens=6, **sampler):
+    problem, how = Problem.of(task), Sampler(max_tokens=max_tokens, **sampler)
+    return Request(problem.id, how.render(problem), how, samples, 0)
+
+
+def texts(batch_size, requests):
+    return [
+        [(rollout.sample, rollout.text, rollout.finish) for rollout in group]
+        for group in Transformers(NAME, batch_size=batch_size).generate(requests)
+    ]
+
+
+@pytest.fixture
+def shapes():
+    """Builds an engine and the list that its calls of the model are written to: rows, new columns, columns."""
+
+    def watch(batch_size):
+        engine, seen = Transformers(NAME, batch_size=batch_size), []
+        engine._decoder.model.register_forward_pre_hook(
+            lambda _, __, given: seen.append((*given["input_ids"].shape, given["attention_mask"].shape[1])), with_kwargs=True
+        )
+        return engine, seen
+
+    return watch
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+def test_texts_are_the_same_in_a_batch_of_any_size(batch_size):
+    requests = [ask(task) for task in TASKS]
+    assert texts(batch_size, requests) == [texts(64, [request])[0] for request in requests]
+
+
+def test_a_place_is_filled_again_while_the_others_go_on(shapes):
+    engine, seen = shapes(4)
+    found = list(engine.generate([ask(task, samples=tuple(range(8))) for task in TASKS]))
+    tokens = sum(rollout.tokens for group in found for rollout in group)
+    steps = sum(rows == 4 and new == 1 for rows, new, _ in seen)
+    assert steps < 1.3 * tokens / 4, "nearly every place is taken at nearly every step"
+
+
+def test_columns_that_no_row_needs_are_cut_off(shapes):
+    engine, seen = shapes(4)
+    list(engine.generate([ask(task, samples=tuple(range(30))) for task in TASKS]))
+    assert len(seen) > 200
+    assert max(columns for _, _, columns in seen) < 12 + 6 + 64 + 12, "prompt, answer, and at most 64 dead columns beside"
+
+
+def test_a_long_answer_holds_up_nobody():
+    requests = [ask("99999+", (0,), 100), *(ask(task, (0,), 100) for task in TASKS)]  # it never ends the first by itself
+    came = [rollout.tokens for some in Transformers(NAME, batch_size=2).arrivals(requests) for rollout in some]
+    assert len(came) == 9
+    assert came[-1] == 100 > 6 > max(came[:-1])
+
+
+def test_requests_are_read_as_there_is_room():
+    read = []
+
+    def asked():
+        for task in TASKS:
+            read.append(task)
+            yield ask(task, samples=(0, 1))
+
+    stream = Transformers(NAME, batch_size=4).arrivals(asked())
+    first = next(some for some in stream if some)
+    assert len(read) <= 2 + (len(first) + 1) // 2
+    assert len(first) + sum(map(len, stream)) == 16
+
+
+def test_the_same_question_asked_twice_is_answered_twice():
+    one, other = Transformers(NAME).generate([ask("1+1=", (0,)), ask("1+1=", (0,))])
+    assert one == other
+
+
+def test_requests_of_two_samplers_are_answered_in_order():
+    found = list(Transformers(NAME).generate([ask("1+1=", (0, 1), temperature=0.0), ask("2+2=", (0,)), ask("7+6=", (0,), temperature=0.0)]))
+    assert [[rollout.sample for rollout in group] for group in found] == [[0, 1], [0], [0]]
+    assert [found[0][0].text, found[2][0].text] == ["2", "13"]
