@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} rows, {QUICK_K} clusters; memory at {QUICK_MILLION}")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="of k-means, for each pool and way")
     parser.add_argument("--scratch", type=Path, help="where vectors and finished measurements are kept")
     parser.add_argument("--limit-s", type=float, default=float("inf"), help=f"begin no measurement after so many seconds, and exit {LATER}")
     parser.add_argument("--piece", type=json.loads, help=argparse.SUPPRESS)
@@ -61,15 +62,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scratch = given.scratch or Path(folder)
         scratch.mkdir(parents=True, exist_ok=True)
-        kept = measured("clusters", scratch, pieces(quick=given.quick), data=given.data, limit_s=given.limit_s)
-        publish("clusters", [*quality(kept, quick=given.quick), *memory(kept, quick=given.quick)])
+        kept = measured("clusters", scratch, pieces(given.seeds, quick=given.quick), data=given.data, limit_s=given.limit_s)
+        publish("clusters", [*quality(kept, given.seeds, quick=given.quick), *memory(kept, quick=given.quick)])
 
 
-def pieces(*, quick: bool) -> Iterator[dict[str, Any]]:
+def pieces(seeds: int, *, quick: bool) -> Iterator[dict[str, Any]]:
     """What is to be measured, each a mapping that `piece` takes."""
     n, k, rows = (QUICK, QUICK_K, QUICK_MILLION) if quick else (FULL, FULL_K, MILLION)
     ways = (*WAYS, "FAISS on the GPU", "ours on the GPU") if gpus() else WAYS
-    for seed in SEEDS:
+    for seed in SEEDS[:seeds]:
         for kind in KINDS:
             yield from ({"way": way, "kind": kind, "seed": seed, "n": n, "k": k} for way in ways)
     yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": size, "k": k} for size in (rows, 2 * rows))
@@ -209,16 +210,16 @@ def beyond(n: int, k: int) -> Numbers:
     return {"seconds": time.perf_counter() - began, "held_mib": held, "beyond_mib": resident_mib("VmHWM") - held}
 
 
-def quality(kept: dict[str, Numbers], *, quick: bool) -> list[Claim]:
+def quality(kept: dict[str, Numbers], seeds: int, *, quick: bool) -> list[Claim]:
     """Inertia and time, means over the seeds."""
     n, k = (QUICK, QUICK_K) if quick else (FULL, FULL_K)
 
     def over(way: str, kind: str, field: str) -> float:
-        return mean(kept[name({"way": way, "kind": kind, "seed": seed, "n": n, "k": k})][field] for seed in SEEDS)
+        return mean(kept[name({"way": way, "kind": kind, "seed": seed, "n": n, "k": k})][field] for seed in SEEDS[:seeds])
 
     claims = []
     for kind in KINDS:
-        title = f"{kind}, {n} x {DIMS} into {k}"
+        title = f"{kind}, {n} x {DIMS} into {k}, mean of {seeds} seeds"
         for field, told in (("inertia", "inertia about the means"), ("spherical", "inertia about the unit means")):
             one, other, start = (over(way, kind, field) for way in WAYS)
             claims += [
