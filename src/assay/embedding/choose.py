@@ -20,7 +20,7 @@ def best_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[in
     drawn in the order of the rows' hashes, so a shuffled pool has the same k.
 
     Shapes: (n, d) unit rows. Raises: as `cluster`.
-    Source: D&C (arXiv:2409.11378, sec. 3.3) chooses k by silhouette before training.
+    Source: D&C (arXiv:2409.11378) chooses k by silhouette, since it is cheap and known before training.
     """
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if not len(rows):

@@ -21,7 +21,8 @@ class Clear:
     Below `votes` votes nothing is said. A weak policy errs in unison, so ask one that solves most of the pool.
 
     Problems with several labels are kept; `conflicting_labels` is for them. Answers compare by value (`maths.text.answer_value`).
-    Source: CLEAR (arXiv:2403.12776, sec. 3), its observed consistency without self-reflection; an absolute doubt in place of the median.
+    Source: CLEAR (arXiv:2403.12776), which keeps what is above the median confidence and corrects above eta = .8. Its confidence joins the
+    consistency of resampled answers with the model's own judgement of them; ours is consistency alone, and doubt is an absolute bound.
     """
 
     samples: int = 8  # attempts a problem

@@ -26,7 +26,8 @@ class Contaminated:
     - semantic: the same protected tokens in any order, a cosine of at least `semantic`, and a tenth of the words in common.
 
     Gold answers are not compared. A problem alone is judged as in company: only the benchmarks decide.
-    Source: n-gram overlap as in GPT-3 (arXiv:2005.14165, app. C, n = 13); s1 (arXiv:2501.19393, app. C.5) uses 8; the guards are ours.
+    Source: one shared n-gram is contamination in GPT-3 (arXiv:2005.14165, sec. 4, n = 13) and s1 (arXiv:2501.19393, app. C.5, n = 8); the
+    coverage and the guards are ours.
     """
 
     against: tuple[dict[str, Any], ...] = ()  # the benchmarks, each a table as in [[source]]: { part = "files", paths = "test.jsonl", ... }

@@ -26,7 +26,8 @@ class Semantic:
     texts of a script that they do not know nearly one vector, and read no more than their window of a long text.
 
     Of what stays, no two are duplicates in this sense; what goes is near what its drop names. Pools all problems.
-    Source: cosine deduplication, SemDeDup (arXiv:2303.09540, sec. 3), here exact and not inside clusters.
+    Source: SemDeDup (arXiv:2303.09540), which compares inside k-means clusters and keeps the row farthest from the centroid; here all rows of
+    equal protected tokens are compared, and the smallest id stays, so that the result does not hang on a clustering.
     """
 
     threshold: float = 0.9  # cosine, (0, 1]; higher drops fewer
