@@ -33,9 +33,19 @@ Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 FULL, FULL_K, QUICK, QUICK_K, DIMS = 100_000, 1_000, 10_000, 100, 384
-MILLION, QUICK_MILLION = 1_000_000, 100_000
+MILLION, QUICK_MILLION, MEMORY_K = 1_000_000, 100_000, 100
 KINDS, SEEDS, NOISE, STEP = ("MiniLM", "power law", "noise"), (0, 1, 2), 0.2, 8_192
 WAYS = ("ours", "scikit-learn", "FAISS")
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is measured: n rows into k clusters, over so many seeds, and memory at a million rows and at two."""
+
+    n: int
+    k: int
+    seeds: int
+    million: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} rows, {QUICK_K} clusters; memory at {QUICK_MILLION}")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
+    parser.add_argument("--rows", type=int, help=f"in place of {FULL}")
+    parser.add_argument("--clusters", type=int, help=f"in place of {FULL_K}")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="of k-means, for each pool and way")
     parser.add_argument("--scratch", type=Path, help="where vectors and finished measurements are kept")
     parser.add_argument("--limit-s", type=float, default=float("inf"), help=f"begin no measurement after so many seconds, and exit {LATER}")
@@ -59,21 +71,22 @@ def main() -> None:
     if given.piece:
         print(json.dumps(piece(given.data, given.scratch, **given.piece)))
         return
+    n, k, million = (QUICK, QUICK_K, QUICK_MILLION) if given.quick else (FULL, FULL_K, MILLION)
+    size = Size(given.rows or n, given.clusters or k, given.seeds, million)
     with tempfile.TemporaryDirectory() as folder:
         scratch = given.scratch or Path(folder)
         scratch.mkdir(parents=True, exist_ok=True)
-        kept = measured("clusters", scratch, pieces(given.seeds, quick=given.quick), data=given.data, limit_s=given.limit_s)
-        publish("clusters", [*quality(kept, given.seeds, quick=given.quick), *memory(kept, quick=given.quick)])
+        kept = measured("clusters", scratch, pieces(size), data=given.data, limit_s=given.limit_s)
+        publish("clusters", [*quality(kept, size), *memory(kept, size)])
 
 
-def pieces(seeds: int, *, quick: bool) -> Iterator[dict[str, Any]]:
+def pieces(size: Size) -> Iterator[dict[str, Any]]:
     """What is to be measured, each a mapping that `piece` takes."""
-    n, k, rows = (QUICK, QUICK_K, QUICK_MILLION) if quick else (FULL, FULL_K, MILLION)
     ways = (*WAYS, "FAISS on the GPU", "ours on the GPU") if gpus() else WAYS
-    for seed in SEEDS[:seeds]:
+    for seed in SEEDS[: size.seeds]:
         for kind in KINDS:
-            yield from ({"way": way, "kind": kind, "seed": seed, "n": n, "k": k} for way in ways)
-    yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": size, "k": k} for size in (rows, 2 * rows))
+            yield from ({"way": way, "kind": kind, "seed": seed, "n": size.n, "k": size.k} for way in ways)
+    yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": n, "k": MEMORY_K} for n in (size.million, 2 * size.million))
 
 
 def gpus() -> int:
@@ -174,7 +187,8 @@ def minilm(data: Path, scratch: Path) -> Vectors:
     file = scratch / f"minilm-{by.revision[:12]}-{len(texts)}.npy"
     if not file.is_file():
         np.save(file, by.encode(texts))
-    return np.load(file)
+    found: Vectors = np.load(file)
+    return found
 
 
 def real(data: Path) -> list[str]:
@@ -210,9 +224,9 @@ def beyond(n: int, k: int) -> Numbers:
     return {"seconds": time.perf_counter() - began, "held_mib": held, "beyond_mib": resident_mib("VmHWM") - held}
 
 
-def quality(kept: dict[str, Numbers], seeds: int, *, quick: bool) -> list[Claim]:
+def quality(kept: dict[str, Numbers], size: Size) -> list[Claim]:
     """Inertia and time, means over the seeds."""
-    n, k = (QUICK, QUICK_K) if quick else (FULL, FULL_K)
+    n, k, seeds = size.n, size.k, size.seeds
 
     def over(way: str, kind: str, field: str) -> float:
         return mean(kept[name({"way": way, "kind": kind, "seed": seed, "n": n, "k": k})][field] for seed in SEEDS[:seeds])
@@ -237,46 +251,19 @@ def quality(kept: dict[str, Numbers], seeds: int, *, quick: bool) -> list[Claim]
     return claims
 
 
-def memory(kept: dict[str, Numbers], *, quick: bool) -> list[Claim]:
+def memory(kept: dict[str, Numbers], size: Size) -> list[Claim]:
     """Bytes that a further row costs beside its own, and the peak beyond the input."""
-    k, rows = (QUICK_K, QUICK_MILLION) if quick else (FULL_K, MILLION)
-    one, two = (kept[name({"way": "memory", "kind": "noise", "seed": 0, "n": size, "k": k})] for size in (rows, 2 * rows))
-    each = (two["beyond_mib"] - one["beyond_mib"]) * 2**20 / rows
-    bar, n = DIMS * 4 / 10, rows
+    n, row = size.million, DIMS * 4
+    one, two = (kept[name({"way": "memory", "kind": "noise", "seed": 0, "n": each, "k": MEMORY_K})] for each in (n, 2 * n))
+    more = (two["beyond_mib"] - one["beyond_mib"]) * 2**20 / n
+    peaks, times = (two["beyond_mib"], one["beyond_mib"]), (two["seconds"], one["seconds"])
+    title = f"{2 * n} rows into {MEMORY_K} beside {n}"
     return [
         Claim(
-            f"peak beyond the input, {rows} and {2 * rows} rows",
-            two["beyond_mib"],
-            one["beyond_mib"],
-            two["beyond_mib"] / one["beyond_mib"],
-            "",
-            True,
-            "MiB",
-            n,
-            MILLION,
+            f"{title}: bytes a further row costs beyond its own {row}", more, float(row), more / row, "<= 0.1", more <= row / 10, "bytes", n, MILLION
         ),
-        Claim(
-            f"bytes a further row, beside the {DIMS * 4} of its vector",
-            each,
-            DIMS * 4.0,
-            each / (DIMS * 4),
-            "<= 0.1",
-            each <= bar,
-            "bytes",
-            n,
-            MILLION,
-        ),
-        Claim(
-            f"time of {rows} rows, 2 iterations, beside {2 * rows}",
-            one["seconds"],
-            two["seconds"],
-            one["seconds"] / two["seconds"],
-            "",
-            True,
-            "s",
-            n,
-            MILLION,
-        ),
+        Claim(f"{title}: peak beyond the input", *peaks, peaks[0] / peaks[1], "", True, "MiB", n, MILLION),
+        Claim(f"{title}: time, 2 iterations", *times, times[0] / times[1], "", True, "s", n, MILLION),
     ]
 
 
