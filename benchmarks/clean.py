@@ -1,21 +1,30 @@
-"""Near-duplicates as `filters/near.py` defines them, on planted sets, beside datasketch's MinHash LSH with the same checks.
+"""Near-duplicates as `filters/near.py` defines them, on planted sets, beside datasketch with the same checks, datatrove and semhash.
 
-The planted set is n problems of about 80 words, made of the bundled problems' sentences with fresh numbers; a tenth are copies (1, 2 or 3
-unprotected words replaced, inserted or removed) and a tenth are twins (one number changed). With --data or ASSAY_DATA, `math/train.json` gives a
-pool with LaTeX. Each planted pair is checked by the definition itself before it counts. The peer is measured where datasketch is installed.
+The planted set is n problems of 80 words, made of the bundled problems' sentences with fresh numbers; a tenth are copies (1, 2 or 3 unprotected
+words replaced, inserted or removed) and a tenth are twins (one number changed). With --data or ASSAY_DATA, `math/train.json` gives a pool with
+LaTeX. The generator is checked by an exact join that shares no code with the filter: every pair of the same protected tokens is compared,
+all that it finds and nobody planted leaves the pool, and a plan that it does not find is an error.
+
+Peers run where they are installed, `pip install datasketch datatrove semhash "xxhash<4"` (a folder on PYTHONPATH will do): datasketch with 128
+permutations, LSH at .5 and the filter's own two checks on its candidates; datatrove's MinHash, numbers kept, shingles of 3 words, 14 buckets of
+8; semhash at .9 over TF-IDF vectors, for its own model lies on a hub. Each way is a process of its own, kept in --scratch.
 """
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import random
 import re
-import resource
+import struct
+import sys
+import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from assay.core.ports import Bench
 from assay.core.types import Problem
@@ -23,10 +32,11 @@ from assay.filters.near import Near
 from assay.maths.protected import PUBLISHED, plain, protected
 from assay.maths.shingles import jaccard, shingles
 from assay.sources.files import Files
+from benchmarks._pieces import LATER, Numbers, measured, name, resident_mib
 from benchmarks.claims import Claim, publish
 
 FULL, QUICK, WORDS = 100_000, 20_000, 80
-BAR = 0.99  # stands in the peer's column where there is no peer
+PEERS = ("datasketch", "datatrove", "semhash")
 NEW = [f"{head}{tail}" for head in ("brin", "dol", "fen", "gar", "lum", "mor", "pel", "tas") for tail in ("del", "kish", "low", "nar", "vey")]
 
 
@@ -40,17 +50,69 @@ class Planted:
 
 
 def main() -> None:
-    """Measures both pools and prints the claims."""
+    """Measures what --scratch lacks and prints the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} problems")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
+    parser.add_argument("--scratch", type=Path, help="where pools and finished measurements are kept")
+    parser.add_argument("--limit-s", type=float, default=float("inf"), help=f"begin no measurement after so many seconds, and exit {LATER}")
+    parser.add_argument("--piece", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    n, rng = QUICK if given.quick else FULL, random.Random(5)
-    pools = {"prose": plant(prose(n * 8 // 10, rng), n // 10, rng)}
-    if (given.data / "math" / "train.json").is_file():
-        pools["LaTeX"] = plant(latex(given.data / "math" / "train.json"), 700, rng)
-    claims = [claim for name, planted in pools.items() for claim in measured(name, planted, FULL if name == "prose" else len(planted.texts))]
-    publish("clean", claims)
+    if given.piece:
+        print(json.dumps(piece(given.data, given.scratch, **given.piece)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = given.scratch or Path(folder)
+        scratch.mkdir(parents=True, exist_ok=True)
+        wanted = list(pieces(QUICK if given.quick else FULL, latex=(given.data / "math" / "train.json").is_file()))
+        kept = measured("clean", scratch, wanted, data=given.data, limit_s=given.limit_s)
+        publish("clean", [claim for pool in dict.fromkeys(each["pool"] for each in wanted) for claim in claims(pool, wanted, kept)])
+
+
+def pieces(n: int, *, latex: bool) -> Iterator[dict[str, Any]]:
+    """What is to be measured: each way on each pool, the pools' own check first."""
+    pools = [("prose", n), *([("LaTeX", 0)] if latex else [])]
+    for pool, size in pools:
+        for way in ("generator", "ours", *(peer for peer in PEERS if importlib.util.find_spec(peer))):
+            yield {"way": way, "pool": pool, "n": size}
+
+
+def piece(data: Path, scratch: Path, way: str, pool: str, n: int) -> Numbers:
+    """How much of what was planted a way reports, how much else, its seconds and the peak of its process."""
+    file = scratch / f"planted-{pool}-{n}.json"
+    if way == "generator":
+        began = time.perf_counter()
+        planted, strays = checked(plant(pool, n, data))
+        file.write_text(json.dumps(asdict(planted)))
+        return {"rows": len(planted.texts), "copies": len(planted.copies), "twins": len(planted.twins), "strays": strays} | {
+            "seconds": time.perf_counter() - began
+        }
+    read = json.loads(file.read_text())
+    copies = {int(row): tuple(pair) for row, pair in read["copies"].items()}
+    planted = Planted(read["texts"], copies, {int(row): base for row, base in read["twins"].items()})
+    began = time.perf_counter()
+    rows = WAYS[way](planted.texts)
+    return {"seconds": time.perf_counter() - began, "peak_gib": resident_mib("VmHWM") / 1024} | scored(planted, rows)
+
+
+def scored(planted: Planted, rows: set[int]) -> Numbers:
+    """Recall by words changed, precision, and the share of twins of which one leaves, from the rows that a way would drop."""
+    found = {}
+    for words in (1, 2, 3):
+        wanted = [{row, base} for row, (base, changed) in planted.copies.items() if changed == words]
+        found[f"recall_{words}"] = sum(bool(pair & rows) for pair in wanted) / len(wanted)
+    right = {row for row, (base, _) in planted.copies.items()} | {base for base, _ in planted.copies.values()}
+    found["precision"] = len(rows & right) / max(len(rows), 1)
+    found["twins"] = sum(bool({row, base} & rows) for row, base in planted.twins.items()) / max(len(planted.twins), 1)
+    return found
+
+
+def plant(pool: str, n: int, data: Path) -> Planted:
+    """The pool with its copies and twins, each of a base of its own."""
+    rng = random.Random(5)
+    if pool == "prose":
+        return planted_in(prose(n * 8 // 10, rng), n // 10, rng)
+    return planted_in(latex(data / "math" / "train.json"), 700, rng)
 
 
 def prose(n: int, rng: random.Random) -> list[str]:
@@ -72,14 +134,18 @@ def latex(path: Path) -> list[str]:
     return sorted({row["problem"] for row in json.loads(path.read_text(encoding="utf-8")) if len(row["problem"].split()) >= 30})
 
 
-def plant(bases: list[str], each: int, rng: random.Random) -> Planted:
-    """The bases with `each` copies and `each` twins of different bases."""
-    planted, rows = Planted(list(bases)), rng.sample(range(len(bases)), min(2 * each, len(bases)))
-    for at, row in enumerate(rows[:each]):
-        if copy := reworded(bases[row], 1 + at % 3, rng):
-            planted.copies[len(planted.texts)] = (row, 1 + at % 3)
+def planted_in(bases: list[str], each: int, rng: random.Random) -> Planted:
+    """The bases with `each` copies and `each` twins of different bases, as far as they allow it."""
+    planted, rows = Planted(list(bases)), rng.sample(range(len(bases)), len(bases))
+    at = 0
+    while rows and len(planted.copies) < each:
+        row, words = rows.pop(), 1 + at % 3
+        if copy := reworded(bases[row], words, rng):
+            planted.copies[len(planted.texts)] = (row, words)
             planted.texts.append(copy)
-    for row in rows[each:]:
+            at += 1
+    while rows and len(planted.twins) < each:
+        row = rows.pop()
         if numbers := list(re.finditer(r"\d+", bases[row])):
             spot = rng.choice(numbers)
             planted.twins[len(planted.texts)] = row
@@ -109,58 +175,48 @@ def is_near(one: str, other: str) -> bool:
     return protected(one) == protected(other) and jaccard(shingles(one), shingles(other)) >= 0.7
 
 
-def measured(name: str, planted: Planted, full: int) -> list[Claim]:
-    """Recall by words changed, precision, twins, time, memory."""
-    problems = [Problem.of(text) for text in planted.texts]
-    n, row_of = len(problems), {problem.id: row for row, problem in enumerate(problems)}
-    began = time.perf_counter()
-    drops = Near().sift(problems, {}, Bench())
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    pairs = [(row_of[drop.problem_id], row_of[drop.detail.split()[-1]]) for drop in drops]
-    rows = {row for row, _ in pairs}
-    theirs = datasketch_near(planted.texts) if importlib.util.find_spec("datasketch") else None
-    claims = []
-    for words in (1, 2, 3):
-        wanted = [(row, base) for row, (base, changed) in planted.copies.items() if changed == words]
-        ours = sum(bool({row, base} & rows) for row, base in wanted) / len(wanted)
-        peers = sum(bool({row, base} & theirs[0]) for row, base in wanted) / len(wanted) if theirs else BAR
-        claims.append(Claim(f"{name}: recall of copies with {words} words changed", ours, peers, ours, ">= 0.99", ours >= 0.99, "share", n, full))
-    right = sum(is_near(planted.texts[row], planted.texts[base]) for row, base in pairs) / max(len(pairs), 1)
-    claims.append(
-        Claim(f"{name}: precision, each reported pair checked by definition", right, 1.0, right, ">= 0.99", right >= 0.99, "share", n, full)
-    )
-    reported = {frozenset(pair) for pair in pairs}
-    falsely = sum(frozenset(pair) in reported for pair in planted.twins.items())
-    share = falsely / max(len(planted.twins), 1)
-    claims.append(Claim(f"{name}: twins reported", share, 0.0, share, "<= 0.001", share <= 0.001, "share", n, full))
-    if name == "prose":  # the first pool: later peaks would include the peer's
-        claims.append(Claim(f"{name}: peak memory beside the bound", peak, 2.5, peak / 2.5, "< 1", peak < 2.5, "GiB", n, full))
-    if theirs:
-        ratio = theirs[1] / seconds
-        claims.append(
-            Claim(
-                f"{name}: end to end beside datasketch with the same checks",
-                n / seconds,
-                n / theirs[1],
-                ratio,
-                ">= 3",
-                ratio >= 3,
-                "problems/s",
-                n,
-                full,
-            )
-        )
-    else:
-        print("datasketch is not installed: no peer in this run (pip install datasketch)")
-    return claims
+def checked(planted: Planted) -> tuple[Planted, int]:
+    """The pool without rows of near pairs that nobody planted, and how many those were.
+
+    Raises:
+        RuntimeError: a copy is no near-duplicate of its base, or a twin is one.
+    """
+    found, copies = joined(planted.texts), {frozenset((row, base)) for row, (base, _) in planted.copies.items()}
+    twins = {frozenset(pair) for pair in planted.twins.items()}
+    if copies - found or twins & found:
+        raise RuntimeError(f"{len(copies - found)} of {len(copies)} copies are none, {len(twins & found)} of {len(twins)} twins are copies")
+    strays = {row for pair in found - copies for row in pair}
+    gone = strays | {row for pair in copies | twins for row in pair if pair & strays}
+    number = {row: at for at, row in enumerate(row for row in range(len(planted.texts)) if row not in gone)}
+    kept = Planted([text for row, text in enumerate(planted.texts) if row not in gone])
+    kept.copies = {number[row]: (number[base], words) for row, (base, words) in planted.copies.items() if row not in gone}
+    kept.twins = {number[row]: number[base] for row, base in planted.twins.items() if row not in gone}
+    return kept, len(strays)
 
 
-def datasketch_near(texts: Sequence[str]) -> tuple[set[int], float]:
-    """Rows that the peer's pipeline reports, and its seconds: 128 permutations, LSH at 0.5, then the two exact checks."""
+def joined(texts: Sequence[str]) -> set[frozenset[int]]:
+    """Every pair of rows that the definition calls near-duplicates: all pairs within each sequence of protected tokens, no index, no signature."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row, text in enumerate(map(plain, texts)):
+        groups.setdefault(protected(text), []).append(row)
+    found = set()
+    for rows in groups.values():
+        held = {row: shingles(plain(texts[row])) for row in rows} if len(rows) > 1 else {}
+        found |= {frozenset(pair) for pair in itertools.combinations(rows, 2) if jaccard(held[pair[0]], held[pair[1]]) >= 0.7}
+    return found
+
+
+def ours(texts: Sequence[str]) -> set[int]:
+    """Rows that the filter drops."""
+    problems = [Problem.of(text) for text in texts]
+    row_of = {problem.id: row for row, problem in enumerate(problems)}
+    return {row_of[drop.problem_id] for drop in Near().sift(problems, {}, Bench())}
+
+
+def datasketch(texts: Sequence[str]) -> set[int]:
+    """Rows near an earlier kept one among LSH's candidates, by the same two checks."""
     from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]
 
-    began = time.perf_counter()
     index, kept, rows = MinHashLSH(threshold=0.5, num_perm=128), dict[int, tuple[tuple[str, ...], frozenset[tuple[str, ...]]]](), set[int]()
     for row, text in enumerate(map(plain, texts)):
         sequence, own = protected(text), shingles(text)
@@ -171,7 +227,102 @@ def datasketch_near(texts: Sequence[str]) -> tuple[set[int], float]:
             continue
         kept[row] = (sequence, own)
         index.insert(row, sketch)
-    return rows, time.perf_counter() - began
+    return rows
+
+
+def datatrove(texts: Sequence[str]) -> set[int]:
+    """Rows that its third stage removes: all but one of each connected set."""
+    from datatrove.data import Document  # type: ignore[import-not-found]
+    from datatrove.pipeline.dedup import minhash  # type: ignore[import-not-found]
+    from datatrove.utils.text import TextNormConfig  # type: ignore[import-not-found]
+
+    config = minhash.MinhashConfig(n_grams=3, norm_config=TextNormConfig(norm_numbers=False))
+    with tempfile.TemporaryDirectory() as folder:
+        signs = minhash.MinhashDedupSignature(f"{folder}/signatures", config)
+        signs.word_tokenizer = Blanks()  # its texts are simplified by then, and spaCy would cost it time
+        signs.run((Document(text=text, id=str(row)) for row, text in enumerate(texts)), 0, 1)
+        for bucket in range(config.num_buckets):
+            minhash.MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config).run(None, bucket, config.num_buckets)
+        minhash.MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config).run(None, 0, 1)
+        removed = (Path(folder) / "removed" / "000000.remove").read_bytes()
+    return {row for (row,) in struct.iter_unpack("<I", removed)}
+
+
+class Blanks:
+    """Words between blanks, as datatrove asks for them."""
+
+    def word_tokenize(self, text: str) -> list[str]:
+        return text.split()
+
+
+def semhash(texts: Sequence[str]) -> set[int]:
+    """Rows that it filters at its own threshold of .9."""
+    from semhash import SemHash  # type: ignore[import-not-found]
+
+    from assay.embedding.tfidf import Tfidf
+
+    class Coder:
+        def __init__(self) -> None:
+            self.behind = Tfidf(tuple(sorted(set(texts))))
+
+        def encode(self, inputs: Sequence[str], **_: Any) -> Any:
+            return self.behind.encode(list(inputs))
+
+    row_of = {text: row for row, text in enumerate(texts)}
+    found = SemHash.from_records(list(texts), model=Coder()).self_deduplicate(threshold=0.9)
+    return {row_of[each.record] for each in found.filtered}
+
+
+WAYS: dict[str, Callable[[Sequence[str]], set[int]]] = {"ours": ours, "datasketch": datasketch, "datatrove": datatrove, "semhash": semhash}
+
+
+def claims(pool: str, wanted: Sequence[dict[str, Any]], kept: dict[str, Numbers]) -> list[Claim]:
+    """The bars for ours, datasketch beside them; then what the other peers report, without a bar."""
+    found = {each["way"]: kept[name(each)] for each in wanted if each["pool"] == pool}
+    us, n, bar = found["ours"], int(found["generator"]["rows"]), BARS
+    full = FULL if pool == "prose" else n
+    peer = found.get("datasketch", {})
+    rows = []
+    for key, (told, sign, limit) in bar.items():
+        holds = us[key] >= limit if sign == ">=" else us[key] <= limit
+        rows.append(Claim(f"{pool}: {told}", us[key], peer.get(key, limit), us[key], f"{sign} {limit}", holds, "share", n, full))
+    peak = us["peak_gib"]
+    rows.append(Claim(f"{pool}: peak memory beside the bound", peak, 2.5, peak / 2.5, "< 1", peak < 2.5, "GiB", n, full))
+    for other in (each for each in PEERS if each in found):
+        ratio, checks = found[other]["seconds"] / us["seconds"], " with the same checks" if other == "datasketch" else ""
+        must, holds = (">= 3", ratio >= 3) if other == "datasketch" else ("", True)
+        rows.append(
+            Claim(
+                f"{pool}: end to end beside {other}{checks}",
+                n / us["seconds"],
+                n / found[other]["seconds"],
+                ratio,
+                must,
+                holds,
+                "problems/s",
+                n,
+                full,
+            )
+        )
+        if other != "datasketch":
+            rows += [
+                Claim(f"{pool}: {told}, beside {other}", us[key], found[other][key], us[key], "", True, "share", n, full)
+                for key, (told, _, _) in bar.items()
+            ]
+    strays = found["generator"]["strays"]
+    rows.append(Claim(f"{pool}: rows of near pairs that nobody planted, by an exact join, taken out", strays, 0.0, strays, "", True, "rows", n, full))
+    if absent := [each for each in PEERS if each not in found]:
+        print(f"not installed, so not in this run: {', '.join(absent)}", file=sys.stderr)
+    return rows
+
+
+BARS = {
+    "recall_1": ("recall of copies with 1 word changed", ">=", 0.99),
+    "recall_2": ("recall of copies with 2 words changed", ">=", 0.99),
+    "recall_3": ("recall of copies with 3 words changed", ">=", 0.99),
+    "precision": ("share of what leaves that was planted", ">=", 0.99),
+    "twins": ("twins of which one leaves", "<=", 0.001),
+}
 
 
 if __name__ == "__main__":

@@ -25,9 +25,20 @@ def test_votes_compare_by_value(judged):
 
 
 def test_doubt_is_a_drop_that_names_both_answers(judged):
-    drop = judged(["5"] * 6 + ["1", "2"])
+    drop = judged(["5"] * 7 + ["1"])
     assert isinstance(drop, Drop)
-    assert (drop.reason, drop.detail) == ("doubtful_label", "6 of 8 votes for '5', none for '4'")
+    assert (drop.reason, drop.detail) == ("doubtful_label", "7 of 8 votes for '5', none for '4'")
+
+
+def test_above_one_nothing_is_corrected(judged):
+    assert isinstance(judged(["5"] * 8, correct=1.01), Drop)
+    assert isinstance(judged(["5"] * 7 + ["1"], correct=0.8), Label)
+
+
+@pytest.mark.parametrize(("gold", "said"), [("\\text{4:30 p.m.}", "4:30 \\text{ p.m.}"), ("$10\\, \\text{cm}$", "10 \\mathrm{cm}")])
+def test_the_gold_answer_in_another_dress_is_a_vote_for_it(rooms, pairs_of, gold, said):
+    assert not Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said, *["7"] * 7]}))
+    assert Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said.replace("0", "1")] * 8}))
 
 
 def test_one_vote_for_the_gold_answer_keeps_it(judged):
@@ -39,14 +50,14 @@ def test_a_split_vote_is_a_hard_problem(judged):
 
 
 def test_no_change_is_silent_below_eta(judged):
-    assert judged(["5"] * 6 + ["1", "2"], doubt=0.8, correct=0.8) is None
+    assert judged(["5"] * 6 + ["1", "2"]) is None
     assert isinstance(judged(["5"] * 6 + ["1", "2"], doubt=0.5, correct=0.75), Label)
     assert judged(["5"] * 7 + ["1"], doubt=1.0, correct=1.0) is None
 
 
 def test_few_votes_say_nothing(judged):
-    assert judged(["5", "5", "5", None, None, None, None, None]) is None
-    assert isinstance(judged(["5", "5", "5", "5", None, None, None, None]), Label)
+    assert judged(["5", "5", "5", "5", "5", None, None, None]) is None
+    assert isinstance(judged(["5", "5", "5", "5", "5", "5", None, None]), Label)
     assert judged([]) is None
 
 
@@ -58,8 +69,8 @@ def test_a_planted_fifth_of_wrong_labels_is_found(rooms, pairs_of):
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
-    with pytest.raises(ValueError, match=r"doubt 0\.9 and correct 0\.8"):
-        Clear(doubt=0.9)
+    with pytest.raises(ValueError, match=r"doubt 0\.9 must be in \(0, 1\] and at most correct 0\.8"):
+        Clear(doubt=0.9, correct=0.8)
     with pytest.raises(ValueError, match="votes 9"):
         Clear(votes=9)
     with pytest.raises(ValueError, match="no policy to vote on 1 problems"):

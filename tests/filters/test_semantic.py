@@ -76,3 +76,11 @@ def test_settings_and_a_bench_that_cannot_do_are_named():
         Semantic(threshold=0)
     with pytest.raises(ValueError, match="no encoder or no neighbours to compare 1 problems"):
         Semantic().sift([Problem.of("a")], {}, Bench())
+
+
+def test_exchanged_numbers_are_another_problem_even_where_the_answer_is_the_same(sift):
+    cakes = ("A restaurant served 6 cakes during lunch and 9 pizzas during dinner.", "15")
+    exchanged = ("A restaurant served 9 cakes during lunch and 6 pizzas during dinner.", "15")
+    around = ("A restaurant served 9 pizzas during dinner and 6 cakes during lunch.", "15")
+    assert not sift(Semantic(), [cakes, exchanged])
+    assert len(sift(Semantic(), [cakes, around])) == 1

@@ -130,27 +130,3 @@ def test_a_limit_stops_a_filter_that_asks_and_the_next_run_goes_on(job: Made) ->
     clean(again)
     assert paid + again.meter.samples == 160
     assert paid > 0
-
-
-def test_an_encoder_whose_dimension_changed_is_an_error(job: Made) -> None:
-    pytest.importorskip("faiss")
-    import numpy as np
-
-    from assay.pipelines.vectors import Remembered
-
-    class Coder:
-        revision = "r"
-
-        def __init__(self, dims: int) -> None:
-            self.dims, self.encoded = dims, 0
-
-        def encode(self, texts: list[str]) -> Any:
-            self.encoded += len(texts)
-            return np.eye(self.dims, dtype=np.float32)[[0] * len(texts)]
-
-    made, coder = job(), Coder(3)
-    assert Remembered(made, coder).encode(["a", "b", "a"]).shape == (3, 3)
-    Remembered(made, coder).encode(["a", "b"])
-    assert coder.encoded == 2
-    with pytest.raises(ValueError, match="gives 4 dimensions, but its stored vectors have 3"):
-        Remembered(made, Coder(4)).encode(["c"])

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.embedding.cluster import byte_order, cluster, sample
+from assay.embedding.cluster import cluster, row_order, sample
 from assay.maths.silhouette import silhouette
 
 Vectors = NDArray[np.float32]
@@ -17,15 +17,15 @@ def best_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[in
     """The number of clusters with the highest mean silhouette, the smallest of equals, and every candidate's silhouette.
 
     Candidates are those of `CANDIDATES` with at least 8 rows of the sample a cluster; a pool too small for any is one cluster. The sample is
-    drawn in the order of the rows' bytes, so a shuffled pool has the same k.
+    drawn in the order of the rows' hashes, so a shuffled pool has the same k.
 
     Shapes: (n, d) unit rows. Raises: as `cluster`.
-    Source: D&C (arXiv:2409.11378, sec. 3.3) chooses k by silhouette before training.
+    Source: D&C (arXiv:2409.11378) chooses k by silhouette, since it is cheap and known before training.
     """
-    rows = np.ascontiguousarray(vectors, dtype=np.float32) + np.float32(0)
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if not len(rows):
         return 1, {}
-    seen = rows[sample(byte_order(rows)[0], SAMPLE, seed)]
+    seen = rows[sample(row_order(rows)[0], SAMPLE, seed)]
     scores: dict[int, float] = {}
     for k in CANDIDATES:
         if k * ROWS_A_CLUSTER <= len(seen):

@@ -28,7 +28,8 @@ class Guessable:
       flags alone are no reason, since half of all word problems hold a number that is also some answer; `flags` lists those that shall be.
 
     Pools all problems (for the constant answer).
-    Source: answer-only baselines and Big-Math's removal of guessable forms (arXiv:2502.17387, sec. 3); the pass rate in their place is ours.
+    Source: Big-Math (arXiv:2502.17387) marks multiple choice, yes/no and true/false questions by rule and by model and leaves them out or
+    makes them open-ended; the measured pass rate in their place is ours.
     """
 
     samples: int = 4  # attempts a problem

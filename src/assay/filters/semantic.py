@@ -12,6 +12,7 @@ from assay.core.types import Drop, Label, Problem
 from assay.maths.protected import amounts, plain, protected_all
 from assay.maths.shingles import jaccard, words
 from assay.maths.text import answer_value
+from assay.maths.turned import turned
 
 Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answers
 
@@ -22,14 +23,16 @@ class Semantic:
 
     Roles and media must be equal, and so must the protected tokens (`maths.protected`), in any order, since paraphrases turn sentences around.
     `respect` = "numbers" leaves out units and the words of comparison and operation, "none" all of them: then 3 and 5 apples are one problem
-    to most encoders. `same_answer` asks for equal gold answers. The two texts must share words too (`overlap`), because encoders give all
+    to most encoders. Where the order differs, the numbers must belong to the same words (`maths.turned`): exchanged numbers make another
+    problem. `same_answer` asks for equal gold answers. The two texts must share words too (`overlap`), because encoders give all
     texts of a script that they do not know nearly one vector, and read no more than their window of a long text.
 
     Of what stays, no two are duplicates in this sense; what goes is near what its drop names. Pools all problems.
-    Source: cosine deduplication, SemDeDup (arXiv:2303.09540, sec. 3), here exact and not inside clusters.
+    Source: SemDeDup (arXiv:2303.09540), which compares inside k-means clusters and keeps the row farthest from the centroid; here all rows of
+    equal protected tokens are compared, and the smallest id stays, so that the result does not hang on a clustering.
     """
 
-    threshold: float = 0.9  # cosine, (0, 1]; higher drops fewer
+    threshold: float = 0.8  # cosine of MiniLM's vectors, (0, 1]; other encoders want another; higher drops fewer
     respect: Literal["tokens", "numbers", "none"] = "tokens"  # which protected tokens must be equal
     same_answer: bool = True  # False: the texts alone decide
     overlap: float = 0.2  # [0, 1], Jaccard similarity of the two sets of words, at least; 0 = off
@@ -59,11 +62,17 @@ class Semantic:
         return sorted(drops, key=lambda drop: drop.problem_id)
 
     def _copies(self, group: Sequence[Problem], vectors: NDArray[np.float32], neighbours: Neighbours) -> list[Drop]:
-        bags = [frozenset(words(plain(problem.text))) for problem in group]
+        texts = [plain(problem.text) for problem in group]
+        sequences, bags = [self._respected(each) for each in protected_all(texts)], [frozenset(words(text)) for text in texts]
         kept, drops = set[int](), list[Drop]()
         for row, (rows, cosines) in enumerate(neighbours.above(vectors, vectors, self.threshold)):
             near = [(int(other), float(cosine)) for other, cosine in zip(rows, cosines, strict=True) if int(other) in kept]
-            first = next(((other, cosine) for other, cosine in near if jaccard(bags[row], bags[other]) >= self.overlap), None)
+            first = None
+            for other, cosine in near:
+                alike = sequences[row] == sequences[other] or turned(texts[row], texts[other])
+                if alike and jaccard(bags[row], bags[other]) >= self.overlap:
+                    first = (other, cosine)
+                    break
             if first is None:
                 kept.add(row)
                 continue
@@ -75,8 +84,10 @@ class Semantic:
         ordered = sorted(problems, key=lambda each: each.id)
         groups: dict[Key, list[Problem]] = {}
         for problem, sequence in zip(ordered, protected_all([plain(each.text) for each in ordered]), strict=True):
-            tokens = {"tokens": sequence, "numbers": amounts(sequence), "none": ()}[self.respect]
             golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
-            key = (tuple(turn.role for turn in problem.messages), problem.media, tuple(sorted(tokens)), tuple(golds))
+            key = (tuple(turn.role for turn in problem.messages), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
             groups.setdefault(key, []).append(problem)
         return list(groups.values())
+
+    def _respected(self, sequence: tuple[str, ...]) -> tuple[str, ...]:
+        return {"tokens": sequence, "numbers": amounts(sequence), "none": ()}[self.respect]

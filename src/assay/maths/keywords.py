@@ -12,7 +12,7 @@ def keywords(groups: Mapping[int, Sequence[str]], most: int = 6) -> dict[int, li
 
     t is the share of the group's texts that hold the word, f the number of texts that hold it in all, A the number of texts a group on
     average. Equal weights are in the order of the alphabet. A group without a word has none.
-    Source: class-based TF-IDF, BERTopic (arXiv:2203.05794, sec. 3.3), on texts in place of occurrences.
+    Source: class-based TF-IDF, BERTopic (arXiv:2203.05794), which counts occurrences where this counts texts.
 
     >>> keywords({0: ["a red cat", "the red dog"], 1: ["the blue cat", "a blue dog"]}, most=1)
     {0: ['red'], 1: ['blue']}

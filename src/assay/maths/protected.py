@@ -24,7 +24,8 @@ except only other another half rest remaining remain remains left over under abo
 increased decrease decreases decreased gain gains gained lose loses lost average mean median mode range ratio rate proportion fraction
 factor factors multiple multiples root power exponent odd even prime composite positive negative integer integers real rational digit
 digits perimeter area volume surface circumference radius diameter length width height side sides angle angles sine cosine tangent sin
-cos tan log logarithm inverse mod modulo gcd lcm consecutive inclusive exclusive between within or unless"""
+cos tan log logarithm inverse mod modulo gcd lcm consecutive inclusive exclusive between within or unless
+large small little long short who whose distinguishable indistinguishable identical distinct"""
 PUBLISHED = frozenset(f"{SPELLED} {UNITS} {OPERATIONS}".split())
 _WORDS = PUBLISHED - frozenset(SPELLED.split())
 
@@ -97,14 +98,14 @@ def amounts(sequence: tuple[str, ...]) -> tuple[str, ...]:
 
 def _sequence(text: str, kept: _Kept) -> list[str]:
     tokens, at = list[str](), 0
-    for before, start, end, after in _formulas(text):
+    for before, start, end, after in formulas(text):
         tokens += _outside(text[at:before], kept)
         tokens += _INSIDE.findall(text[start:end])
         at = after
     return tokens + _outside(text[at:], kept)
 
 
-def _formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
+def formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
     """Where mathematics stands, with its delimiters and without: (before, start, end, after), left to right.
 
     Linear in the text, however many delimiters are never closed.

@@ -21,8 +21,8 @@ def plus_plus(rows: Vectors, k: int, rng: np.random.Generator) -> Ints:
     Raises:
         ValueError: k outside [1, n].
 
-    Source: Arthur and Vassilvitskii (2007), k-means++: The Advantages of Careful Seeding, sec. 2.2; several candidates a
-    step are their own suggestion in sec. 7.
+    Source: Arthur and Vassilvitskii (2007), k-means++: The Advantages of Careful Seeding; several candidates a step are mentioned in their
+    conclusion, and 2 + log k of them are scikit-learn's choice.
     """
     if not 1 <= k <= len(rows):
         raise ValueError(f"{k} centres for {len(rows)} rows")

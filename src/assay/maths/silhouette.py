@@ -11,7 +11,7 @@ def silhouette(rows: NDArray[np.float32], own: NDArray[np.int64]) -> float:
     have none: -1, so that any clustering is preferred to no answer.
 
     Shapes: (n, d) unit rows, (n,) cluster numbers. Time O(n^2 d), memory O(n^2): give a sample.
-    Source: Rousseeuw (1987), Silhouettes, sec. 2.
+    Source: Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of cluster analysis.
 
     >>> silhouette(np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
     1.0

@@ -133,7 +133,7 @@ class PolicyAsked:
 
 
 def _encoder(job: Job, problems: Mapping[str, Problem]) -> Remembered:
-    return Remembered(job, _coder(job, problems))
+    return Remembered(job, _coder(job, problems), problems)
 
 
 def _coder(job: Job, problems: Mapping[str, Problem]) -> Encoder:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -35,10 +36,15 @@ def coder(job: Job, texts: Callable[[], Iterable[str]]) -> Encoder:
 
 
 class Remembered:
-    """An encoder that asks the lake first: a text that this revision has encoded is not encoded again."""
+    """An encoder that asks the lake first: a text that this revision has encoded is not encoded again.
 
-    def __init__(self, job: Job, behind: Encoder) -> None:
+    A text of one of `problems` is kept under that problem's id, so that the embed stage finds what a filter made, chats included; any other
+    text under the id of a problem of one user turn.
+    """
+
+    def __init__(self, job: Job, behind: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})) -> None:
         self.job, self.coder = job, behind
+        self.owners = {problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)}  # of equal texts, the smallest id
 
     @property
     def revision(self) -> str:
@@ -53,7 +59,7 @@ class Remembered:
         """
         if not texts:
             return self.coder.encode([])
-        owner = {text: Problem.of(text).id for text in dict.fromkeys(texts)}
+        owner = {text: self.owners.get(text) or Problem.of(text).id for text in dict.fromkeys(texts)}
         remember(self.job, self.coder, {id_: text for text, id_ in owner.items()})
         ids, vectors = stored_vectors(self.job, sorted(owner.values()), self.coder.revision)
         row = {id_: at for at, id_ in enumerate(ids)}
@@ -66,29 +72,44 @@ def vector_id(problem_id: str, revision: str) -> str:
 
 
 def remember(job: Job, by: Encoder, texts: Mapping[str, str]) -> int:
-    """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded.
+    """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded, each once however many problems share it.
 
     Raises:
         ValueError: the encoder's vectors have another dimension than those that it made before under the same revision.
     """
     known = job.lake.ids("vectors", [vector_id(id_, by.revision) for id_ in texts])
-    fresh = [id_ for id_ in texts if vector_id(id_, by.revision) not in known]
+    held = {text: id_ for id_, text in texts.items() if vector_id(id_, by.revision) in known}
+    fresh: dict[str, list[str]] = {}  # text -> problems that lack its vector
+    for id_, text in texts.items():
+        if vector_id(id_, by.revision) not in known:
+            fresh.setdefault(text, []).append(id_)
+    shared = [text for text in fresh if text in held]
+    if shared:
+        ids, vectors = stored_vectors(job, sorted(held[text] for text in shared), by.revision)
+        made = dict(zip(ids, vectors, strict=True))
+        _commit(job, by.revision, [(id_, made[held[text]]) for text in shared for id_ in fresh.pop(text)])
+    return _encode(job, by, fresh)
+
+
+def _encode(job: Job, by: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
     before = job.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [by.revision]) if fresh else []
-    with job.narrator.track("vectors", len(fresh)) as bar:
-        for start in range(0, len(fresh), WAVE):
-            wave = fresh[start : start + WAVE]
+    texts = list(fresh)
+    with job.narrator.track("vectors", len(texts)) as bar:
+        for start in range(0, len(texts), WAVE):
+            wave = texts[start : start + WAVE]
             entered = time.monotonic()
-            made = by.encode([texts[id_] for id_ in wave])
+            made = by.encode(wave)
             job.meter.encoder_s += time.monotonic() - entered
             if before and before[0]["dim"] != made.shape[1]:
                 raise ValueError(f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
-            rows = [
-                {"id": vector_id(id_, by.revision), "problem_id": id_, "encoder": by.revision, "dim": made.shape[1], "vector": vector}
-                for id_, vector in zip(wave, made, strict=True)
-            ]
-            job.lake.append({"vectors": rows}, run=job.run)
+            _commit(job, by.revision, [(id_, vector) for text, vector in zip(wave, made, strict=True) for id_ in fresh[text]])
             bar.advance(len(wave))
-    return len(fresh)
+    return len(texts)
+
+
+def _commit(job: Job, revision: str, made: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+    rows = [{"id": vector_id(id_, revision), "problem_id": id_, "encoder": revision, "dim": len(vector), "vector": vector} for id_, vector in made]
+    job.lake.append({"vectors": rows}, run=job.run)
 
 
 def stored_vectors(job: Job, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:

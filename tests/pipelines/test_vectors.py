@@ -1,0 +1,72 @@
+"""Each text is encoded once a revision, whichever stage asks first."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay.core.types import Message, Problem
+from assay.pipelines.job import Job
+from assay.pipelines.vectors import Remembered, remember, stored_vectors
+from assay.pipelines.walk import walk
+
+pytest.importorskip("faiss")
+Made = Callable[..., Job]
+
+
+class Coder:
+    """Every text's vector is the first axis; counts what it is asked for."""
+
+    def __init__(self, dims: int = 3, revision: str = "r") -> None:
+        self.dims, self.revision = dims, revision
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        self.asked += texts
+        return np.eye(self.dims, dtype=np.float32)[[0] * len(texts)]
+
+
+CHAT = Problem.of((Message("user", "What is 2 + 2?"), Message("assistant", "4"), Message("user", "And 3 + 3?")))
+
+
+def test_a_text_is_encoded_once_a_revision(job: Made) -> None:
+    made, coder = job(), Coder()
+    assert Remembered(made, coder).encode(["a", "b", "a"]).shape == (3, 3)
+    Remembered(made, coder).encode(["b", "a"])
+    assert coder.asked == ["a", "b"]
+    other = Coder(revision="s")
+    Remembered(made, other).encode(["a"])
+    assert other.asked == ["a"]
+
+
+def test_a_chat_that_a_filter_encoded_is_there_for_the_embed_stage(job: Made) -> None:
+    made, coder = job(), Coder()
+    Remembered(made, coder, {CHAT.id: CHAT}).encode([CHAT.text])
+    assert remember(made, coder, {CHAT.id: CHAT.text}) == 0
+    assert coder.asked == [CHAT.text]
+    assert stored_vectors(made, [CHAT.id], "r")[0] == [CHAT.id]
+
+
+def test_problems_that_share_a_text_share_its_vector(job: Made) -> None:
+    made, coder = job(), Coder()
+    assert remember(made, coder, {"one": "Find x.", "two": "Find x."}) == 1
+    assert remember(made, coder, {"one": "Find x.", "three": "Find x."}) == 0
+    assert coder.asked == ["Find x."]
+    assert stored_vectors(made, ["one", "three", "two"], "r")[0] == ["one", "three", "two"]
+
+
+def test_an_encoder_whose_dimension_changed_is_an_error(job: Made) -> None:
+    made = job()
+    Remembered(made, Coder(3)).encode(["a"])
+    with pytest.raises(ValueError, match="gives 4 dimensions, but its stored vectors have 3"):
+        Remembered(made, Coder(4)).encode(["c"])
+
+
+def test_a_second_run_embeds_nothing_and_filter_and_stage_share_what_was_made(job: Made) -> None:
+    first = job(clean={"filters": ("semantic",)})
+    assert walk(first, "embed")[-1].detail["encoded"] == 32
+    second = job(clean={"filters": ("semantic",)}, embed={"clusters": 4})
+    outcomes = {each.stage: each for each in walk(second, "embed")}
+    assert outcomes["embed"].detail["encoded"] == 0
+    assert not outcomes["embed"].reused
