@@ -84,7 +84,7 @@ class Llamacpp:
         messages = [message._asdict() for message in request.messages]
         arguments = json.loads(request.sampler.chat_template_args)
         prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})["prompt"]
-        return opened_once(self._server.tokens(prompt, special=True), self._bos)
+        return opened_once(self._server.tokens(prompt + request.prefix, special=True), self._bos)
 
     def _attempt(self, request: Request, policy: Policy) -> Iterator[Rollout]:
         cap = request.sampler.max_tokens
@@ -107,6 +107,7 @@ class Llamacpp:
                     tokens=choice["tokens_predicted"],
                     finish=FINISHES.get(choice["stop_type"], "error"),
                     prompt_tokens=length,
+                    stopped={"word": choice.get("stopping_word"), "eos": ""}.get(choice["stop_type"]),
                 )
 
     def _choices(self, request: Request, prompt: list[int], run: tuple[int, ...]) -> list[dict[str, Any]]:

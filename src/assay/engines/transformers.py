@@ -10,6 +10,7 @@ from typing import Any
 from assay.core.errors import PlanError, require
 from assay.core.types import Policy, Request, Rollout, Sampler
 from assay.engines import _decode, _models
+from assay.engines._stops import before
 
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
 
@@ -100,7 +101,7 @@ class Transformers:
             continue_final_message=open_answer,
             **json.loads(request.sampler.chat_template_args),
         )
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return tuple(self._tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])  # the template has written them
 
     def _alike(self, requests: Sequence[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
         """Requests of one sampler: their samples in a row, cut into batches, each request yielded when its last sample is in."""
@@ -125,24 +126,27 @@ class Transformers:
 
     def _rollout(self, request: Request, sample: int, policy: Policy, length: int, answer: _decode.Answer | None) -> Rollout:
         found = answer or _decode.Answer((), "error")
+        text, stopped = self._text(found.tokens, request.sampler)
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="transformers",
-            text=self._text(found.tokens, request.sampler),
+            text=text,
             tokens=len(found.tokens),
             finish=found.finish,
             prompt_tokens=length,
+            stopped=stopped if found.finish == "stop" else None,
         )
 
     def _fits(self, prompt: Sequence[int], sampler: Sampler) -> bool:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
         return limit is None or len(prompt) + sampler.max_tokens <= limit
 
-    def _text(self, tokens: Sequence[int], sampler: Sampler) -> str:
+    def _text(self, tokens: Sequence[int], sampler: Sampler) -> tuple[str, str]:
+        """The text before the first stop string, and that string."""
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-        return text[: min((text.find(stop) for stop in sampler.stop if stop in text), default=len(text))]
+        return before(text, sampler.stop)
 
     def _ends(self, tokens: Sequence[int], sampler: Sampler) -> bool:
         if tokens[-1] in self._closing:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from assay.core.errors import EngineError, PlanError, require
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines import _models
-from assay.engines._order import in_order
+from assay.engines._order import in_order, ready
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 TICK_S = 1.0  # between two looks of a caller who wants to stop
@@ -58,19 +58,20 @@ class Vllm:
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it is complete (`core.ports.Streaming`)."""
         policy = self.policy
-        waiting = ((request, sample, prompt) for request in requests if (prompt := self._prompt(request)) for sample in request.samples)
+        waiting = self._waiting(requests)
         flying: dict[str, Flight] = {}
         numbers, looked = count(), time.monotonic()
         try:
             while True:
-                done = self._start(islice(waiting, max(0, self.ahead - len(flying))), numbers, flying, policy)
-                if not flying and not done:
+                taken, ended = ready(waiting, max(0, self.ahead - len(flying)))
+                done = self._start(taken, numbers, flying, policy)
+                if ended and not flying and not done:
                     return
                 done += self._step(flying, policy)
-                if done or time.monotonic() - looked > TICK_S:
+                if done or not flying or time.monotonic() - looked > TICK_S:
                     yield tuple(done)
                     looked = time.monotonic()
         finally:
@@ -124,7 +125,15 @@ class Vllm:
         text = self._tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments
         )
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])  # the template has written them
+        return list(self._tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])  # the template has written them
+
+    def _waiting(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
+        for request in requests:
+            if request is None:
+                yield None
+            else:
+                prompt = self._prompt(request)
+                yield from ((request, sample, prompt) for sample in request.samples)
 
     def _start(
         self, asked: Iterable[tuple[Request, int, list[int]]], numbers: Iterator[int], flying: dict[str, Flight], policy: Policy
@@ -174,6 +183,7 @@ class Vllm:
             seed=self._seed(request, sample),
             logprobs=tuple(chosen) if self.logprobs else None,
             fault=f"vLLM ended the sample with {output.finish_reason!r}" if finish == "error" else "",
+            stopped=(output.stop_reason if isinstance(output.stop_reason, str) else "") if finish == "stop" else None,
         )
 
     def _parameters(self, request: Request, sample: int) -> Any:
