@@ -84,7 +84,7 @@ class Recorded:
     def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
         return {id_: self._searched(id_, rules) for id_ in ids if self._counts(id_, 8).total}
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, object]) -> Mapping[str, Sequence[Said]]:
+    def said(self, wanted: Mapping[str, int], changes: Mapping[str, object], policy: str = "") -> Mapping[str, Sequence[Said]]:
         return {id_: self._said(id_, n) for id_, n in wanted.items()}
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:

@@ -149,8 +149,11 @@ class Evidence(Attempts, Protocol):
     def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
         """A tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any]) -> Mapping[str, Sequence[Said]]:
-        """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed."""
+    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+        """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed.
+
+        Of another policy, by its name or revision, what is stored is given, and nothing is drawn.
+        """
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Graded attempts of every respondent in the store, a policy under a sampler: counts by respondent and problem."""

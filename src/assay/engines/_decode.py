@@ -20,6 +20,7 @@ class Answer:
 
     tokens: tuple[int, ...]
     finish: Finish
+    logprobs: tuple[float, ...] | None = None  # of each token at the sampler's temperature, before top-k and top-p
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Decoder:
 
     model: Any
     ends: Callable[[Sequence[int], Sampler], bool]  # whether the last token closed the answer
+    logprobs: bool = False  # whether answers hold them
     warm: tuple[int, ...] = ()  # tokens of the kept prefix
     cache: Any = field(default=None, repr=False)  # their keys and values, batch of one
 
@@ -49,12 +51,17 @@ class Decoder:
         import torch
 
         written: list[list[int]] = [[] for _ in chance]
+        surety: list[list[float]] = [[] for _ in chance]
         closed: set[int] = set()
         live = list(range(len(chance)))
         for step in range(sampler.max_tokens):
             drawn = draw(logits, sampler, torch.tensor([chance[row][step] for row in live], device=logits.device))
             for row, token in zip(live, drawn.tolist(), strict=True):
                 written[row].append(token)
+            if self.logprobs:
+                warmth = torch.log_softmax(logits.float() / (sampler.temperature or 1.0), dim=-1)  # (r, V)
+                for row, value in zip(live, warmth.gather(1, drawn[:, None])[:, 0].tolist(), strict=True):
+                    surety[row].append(value)
             closed |= {row for row in live if self.ends(written[row], sampler)}
             stay = [i for i, row in enumerate(live) if row not in closed]
             if not stay or step + 1 == sampler.max_tokens:
@@ -65,7 +72,8 @@ class Decoder:
                 cache.batch_select_indices(kept)
             mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
             logits = self._forward(drawn[:, None], mask, cache)
-        return [Answer(tuple(tokens), "stop" if row in closed else "length") for row, tokens in enumerate(written)]
+        given = [tuple(each) if self.logprobs else None for each in surety]
+        return [Answer(tuple(tokens), "stop" if row in closed else "length", given[row]) for row, tokens in enumerate(written)]
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
         """Next-token logits (p, V), mask (p, L) and cache of p prompts whose common prefix is computed once for all."""

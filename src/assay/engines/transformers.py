@@ -30,6 +30,7 @@ class Transformers:
     batch_size: int = 32  # samples at once: more is faster and takes memory
     device: str = "auto"  # auto = cuda where torch sees one, else cpu
     dtype: str = "auto"  # auto = float32 on a cpu, else bfloat16
+    logprobs: bool = False  # keep the log-probability of each token at the sampler's temperature, before top-k and top-p
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -83,7 +84,7 @@ class Transformers:
         folder = _models.checkpoint(self.model, self.revision)
         with _models.quiet():
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision))
-        return _decode.Decoder(model.to(device).eval(), self._ends)
+        return _decode.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
 
     @cached_property
     def _closing(self) -> frozenset[int]:
@@ -136,6 +137,7 @@ class Transformers:
             tokens=len(found.tokens),
             finish=found.finish,
             prompt_tokens=length,
+            logprobs=found.logprobs,
             stopped=stopped if found.finish == "stop" else None,
         )
 

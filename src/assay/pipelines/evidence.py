@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from assay.core.errors import PlanError, nearest
 from assay.core.ports import Attempts as Drawing
 from assay.core.types import Counts, Label, Said, Score, Searched, SearchRules
 from assay.pipelines.attempts import Attempts
@@ -20,6 +21,10 @@ WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHA
 SAID = f"""
 SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN texts t ON t.id = r.rollout_id WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
+"""
+WHO = """
+SELECT policy, sampler FROM rollouts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
+GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 RESPONSES = f"""
 SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome, count(DISTINCT rollout_id) AS n
@@ -45,17 +50,35 @@ class Evidence:
         self.attempts.failed += searches.failed
         return found
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any]) -> Mapping[str, Sequence[Said]]:
-        """The first `wanted` attempts of each problem, by sample, under the plan's sampler with these fields changed."""
-        drawn = under(self.attempts, changes)
-        drawn.draw(wanted)
-        self.attempts.stopped = self.attempts.stopped or drawn.stopped
-        rows = self.job.lake.rows(SAID, [*_present(self.job, self.attempts.labels), drawn.policy.revision, drawn.sampler.id])
+    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+        """The first `wanted` attempts of each problem, by sample, under the plan's sampler with these fields changed.
+
+        Of another policy what is stored under any one sampler is given, the sampler with the most attempts.
+
+        Raises:
+            PlanError: the store knows no such policy.
+        """
+        if policy:
+            who = self._stored(policy)
+        else:
+            drawn = under(self.attempts, changes)
+            drawn.draw(wanted)
+            self.attempts.stopped = self.attempts.stopped or drawn.stopped
+            who = [drawn.policy.revision, drawn.sampler.id]
+        rows = self.job.lake.rows(SAID, [*_present(self.job, self.attempts.labels), *who])
         found: dict[str, list[Said]] = {id_: [] for id_ in wanted}
         for row in rows:
             if len(found.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
                 found[row["problem_id"]].append(_said(row))
         return found
+
+    def _stored(self, policy: str) -> list[str]:
+        """Revision and sampler of another policy's attempts."""
+        found = self.job.lake.rows(WHO, [policy, policy])
+        if not found:
+            known = [row["policy_name"] for row in self.job.lake.rows("SELECT DISTINCT policy_name FROM rollouts WHERE step IS NULL")]
+            raise PlanError(f"no attempts of policy {policy!r} are stored; {nearest(policy, known)}")
+        return [found[0]["policy"], found[0]["sampler"]]
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Counts by respondent, a policy under a sampler, and problem; rollouts of training are left out."""
@@ -74,6 +97,9 @@ def evidence(job: Job, attempts: Attempts, part: Any, scoring: str) -> Drawing:
 
 def depends(job: Job, labels: Mapping[str, Label], part: Any) -> list[object]:
     """What a scorer's result depends on beyond its settings, the pool and the plan's policy: other respondents' evidence."""
+    if against := getattr(part, "against", ""):
+        stored = job.lake.rows("SELECT count(*) AS n, max(id) AS last FROM rollouts WHERE (policy_name = ? OR policy = ?)", [against, against])
+        return [stored[0]["n"], stored[0]["last"]]
     if "responses" not in getattr(part, "needs", ()):
         return []
     rows = job.lake.rows(RESPONSES, _present(job, labels))
