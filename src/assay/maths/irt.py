@@ -40,7 +40,7 @@ def fit_1pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
     Raises:
         ValueError: shapes differ, a count is outside [0, trials], or spread is not above 0.
 
-    Source: PUDF's artificial crowd (IRT-AC), which fits 1PL by variational inference; the mode and its curvature are ours.
+    Source: PUDF's artificial crowd (IRT-AC), arXiv:2408.05326, which fits 1PL by variational inference; the mode and its curvature are ours.
     """
     k, t = _counts(right, trials, spread)
     theta, b = np.zeros(len(k)), np.zeros(k.shape[1])
@@ -110,7 +110,7 @@ def ability(right: ArrayLike, trials: ArrayLike, b: ArrayLike) -> tuple[float, f
 
     right, trials, b: (n,). With no attempt (0, 1), the prior.
 
-    Source: PUDF's dynamic data selection by model ability estimation (DDS-MAE), which calls this estimate a maximum of the likelihood.
+    Source: PUDF's model ability estimation (DDS-MAE), arXiv:2408.05326, whose README calls this estimate a maximum of the likelihood.
 
     >>> theta, error = ability([1, 0], [1, 1], [-1.0, 1.0])
     >>> round(theta, 6), round(error, 3)

@@ -24,7 +24,7 @@ def clusters(answers: Sequence[str], weights: Sequence[float] | None = None, *, 
     Raises:
         ValueError: not one weight an answer, or a negative one.
 
-    Source: solution-cluster re-ranking as of PaLM-2 on MATH: 64 samples, the 8 largest clusters, the sum of the members' scores decides.
+    Source: solution-cluster re-ranking, arXiv:2310.10047: 64 samples, the 8 largest clusters, the sum of the members' scores decides.
 
     >>> [(each.answer, each.votes) for each in clusters(["4", "4.0", "5", ""])]
     [('4', 2), ('5', 1)]

@@ -24,8 +24,8 @@ class Irt:
 
     The interval is b -+ z standard errors. A problem that all or none solved is finite, by its prior N(0, spread^2).
 
-    Source: PUDF's artificial crowd, 1PL by py-irt. Differs: the mode with stated priors and its curvature; counts, not single answers;
-    "2pl" is refused below 20 respondents, where a discrimination would only be its prior.
+    Source: PUDF's artificial crowd (IRT-AC), arXiv:2408.05326, 1PL by py-irt. Differs: the mode with stated priors and its curvature;
+    counts, not single answers; "2pl" is refused below 20 respondents, where a discrimination would only be its prior.
     """
 
     joint: ClassVar[bool] = True

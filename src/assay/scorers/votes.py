@@ -26,8 +26,8 @@ class Votes:
     Gold answers decide nothing here: only the answer that the verifier read counts. Agreement is not correctness: voters that share an
     error agree on it. The interval is Jeffreys' for the share of attempts, and knows nothing of the leader's being chosen as the largest.
 
-    Source: majority share and its thresholds: weak-to-strong reasoning, arXiv:2407.13647; weighted clusters: PaLM-2's re-ranking on
-    MATH (64 samples, top 8). Differs: likelihood in place of a trained verifier's score.
+    Source: majority share and its thresholds: weak-to-strong reasoning, arXiv:2407.13647; weighted clusters:
+    solution-cluster re-ranking, arXiv:2310.10047 (64 samples, top 8). Differs: likelihood in place of a trained verifier's score.
     """
 
     joint: ClassVar[bool] = False
