@@ -121,6 +121,13 @@ def test_a_judge_who_errs_now_and_then_cannot_solve_a_leaf_by_being_asked_again(
     assert solved / 200 == pytest.approx(1 - 0.95**3, abs=0.06)
 
 
+def test_a_failed_verdict_is_neither_right_nor_wrong_and_the_search_goes_on():
+    """The released search takes a crash for an unsolved problem and drops it."""
+    told_so = iter(["verifier_error", "verifier_error", "correct"])
+    tree, _ = told(SearchRules(steps=2), letters, lambda _: next(told_so))
+    assert (tree.solved_at, tree.counts.error, tree.counts.wrong, tree.counts.correct) == (3, 2, 0, 1)
+
+
 def test_equal_steps_stay_apart_and_sample_numbers_never_repeat():
     tree, asks = told(SearchRules(steps=3, iterations=30), lambda prefix, _: Step("x", 1, "open"), never)
     assert len(tree.nodes[0].children) == 3

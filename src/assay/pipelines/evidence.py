@@ -76,8 +76,8 @@ class Evidence:
         """Revision and sampler of another policy's attempts."""
         found = self.job.lake.rows(WHO, [policy, policy])
         if not found:
-            known = [row["policy_name"] for row in self.job.lake.rows("SELECT DISTINCT policy_name FROM rollouts WHERE step IS NULL")]
-            raise PlanError(f"no attempts of policy {policy!r} are stored; {nearest(policy, known)}")
+            known = self.job.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
+            raise PlanError(f"no attempts of policy {policy!r} are stored; {nearest(policy, {name for row in known for name in row.values()})}")
         return [found[0]["policy"], found[0]["sampler"]]
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
