@@ -17,7 +17,7 @@ from assay.engines._serving import Service
 from assay.engines.scripted import Scripted
 from assay.maths.tree import Complete, Expand, Step
 from assay.pipelines.searches import samplers, step_of
-from assay.pipelines.walk import walk
+from assay.pipelines.walk import look, walk
 
 QUESTION = "What is {n} + 1?"
 ANSWERS = {
@@ -89,6 +89,13 @@ def test_nodes_hold_the_whole_tree(job):
     spent = made.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM searches")[0]["n"]
     assert spent == made.lake.rows("SELECT sum(tokens)::BIGINT AS n FROM continuations")[0]["n"] == made.meter.tokens
     assert made.lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 0}]
+
+
+def test_the_work_left_is_told_before_it_starts(job):
+    made = job()
+    walk(made, "split")
+    work, _ = look(made, "score")
+    assert work.left == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
 
 
 def test_a_second_run_generates_nothing(job):

@@ -151,5 +151,5 @@ def _curvature(p: Floats, t: Floats, spread: float) -> tuple[Floats, Floats, Flo
 
 def _log_posterior(theta: Floats, b: Floats, k: Floats, t: Floats, spread: float) -> float:
     z = theta[:, None] - b
-    fit = (k * special.log_expit(z) + (t - k) * special.log_expit(-z)).sum()
+    fit = (k * z + t * special.log_expit(-z)).sum()  # k log p + (t - k) log(1 - p)
     return float(fit - (theta @ theta) / 2 - (b @ b) / (2 * spread**2))

@@ -107,6 +107,17 @@ def depends(job: Job, labels: Mapping[str, Label], part: Any) -> list[object]:
     return [(row["respondent"], row["problem_id"], row["outcome"], row["n"]) for row in rows if (row["policy"], row["sampler"]) != own]
 
 
+def search_left(job: Job, attempts: Attempts, part: Any) -> dict[str, int]:
+    """What searches may still cost, {} for other scorers: problems not yet searched, their iterations and tokens at most."""
+    if "search" not in getattr(part, "needs", ()):
+        return {}
+    rules: SearchRules = part.rules
+    searches = Searches(job, attempts.problems, attempts.labels, rules, scoring="")
+    n = len(searches.missing(sorted(attempts.problems)))
+    tokens = rules.children * searches.step.max_tokens + searches.rest.max_tokens
+    return {"problems": n, "iterations at most": n * rules.iterations, "tokens at most": n * rules.iterations * tokens}
+
+
 def under(attempts: Attempts, changes: Mapping[str, Any]) -> Attempts:
     """Attempts at the same problems under the sampler with these fields changed; itself where nothing is."""
     sampler = replace(attempts.sampler, **changes)

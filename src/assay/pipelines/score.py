@@ -10,7 +10,7 @@ from assay.core.parts import build
 from assay.core.types import Label, Score
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.bench import samplers
-from assay.pipelines.evidence import beside, depends, evidence
+from assay.pipelines.evidence import beside, depends, evidence, search_left
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 
@@ -24,6 +24,8 @@ def work(job: Job) -> Work:
     if job.finished("score", key):
         return Work("score", key, len(problems), {}, lambda: _nothing())
     attempts = Attempts(job, problems, labels)
+    if searches := search_left(job, attempts, part):
+        return Work("score", key, len(problems), searches, lambda: _score(job, attempts, key, scoring))
     missing = attempts.missing(dict.fromkeys(problems, getattr(part, "n", 0)))
     samples = sum(len(each) for each in missing.values())
     left = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}

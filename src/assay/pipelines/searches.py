@@ -73,8 +73,7 @@ class Searches:
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
         """
-        keys = {self.key(id_): id_ for id_ in ids}
-        found = {row["problem_id"]: _searched(row) for row in self.job.lake.rows(STORED, [sorted(keys)])}
+        found = self._stored(ids)
         missing = [id_ for id_ in ids if id_ not in found]
         if not missing:
             return found
@@ -86,6 +85,14 @@ class Searches:
         if self.job.stop():
             raise Stopped("asked to stop; what the searches had heard is committed")
         return found | {each.problem.id: _result(each) for each in trees}
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """The problems whose search is not stored."""
+        found = self._stored(ids)
+        return [id_ for id_ in ids if id_ not in found]
+
+    def _stored(self, ids: Sequence[str]) -> dict[str, Searched]:
+        return {row["problem_id"]: _searched(row) for row in self.job.lake.rows(STORED, [[self.key(id_) for id_ in ids]])}
 
     def key(self, id_: str) -> str:
         """searches.id of a problem's search."""

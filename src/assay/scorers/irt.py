@@ -37,6 +37,10 @@ class Irt:
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     truncated: Literal["masked", "wrong"] = "masked"
 
+    def attempts(self) -> tuple[int, int]:
+        """Attempts a problem, at least and at most."""
+        return self.n, self.n
+
     def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
         """One score for each problem that someone attempted, ids ascending.
 

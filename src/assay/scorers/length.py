@@ -28,6 +28,10 @@ class Length:
     n: Annotated[int, Field(ge=1)] = 8  # attempts a problem
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
+    def attempts(self) -> tuple[int, int]:
+        """Attempts a problem, at least and at most."""
+        return self.n, self.n
+
     def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending."""
         found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})

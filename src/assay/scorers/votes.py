@@ -39,6 +39,10 @@ class Votes:
     against: str = ""  # a policy's name or revision
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
+    def attempts(self) -> tuple[int, int]:
+        """Attempts a problem, at least and at most."""
+        return self.n, self.n
+
     def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending.
 
