@@ -32,6 +32,8 @@ SELECT id, text, tokens, ended FROM continuations
 WHERE policy = ? AND sampler IN (SELECT unnest(?::VARCHAR[])) AND problem_id IN (SELECT unnest(?::VARCHAR[]))
 """
 
+LIVE = 1024  # searches at once: more fill no engine
+
 
 @dataclass(slots=True)
 class Running:
@@ -66,6 +68,8 @@ class Searches:
         self._paid: dict[str, Step] = {}
         self._rows: dict[str, list[dict[str, Any]]] = {"continuations": [], "searches": [], "search_nodes": []}
         self._since = time.monotonic()
+        self._done: dict[str, Searched] = {}
+        self._bar: Ticker | None = None
 
     def run(self, ids: Sequence[str]) -> dict[str, Searched]:
         """Every search that is finished, stored ones first.
@@ -79,12 +83,12 @@ class Searches:
             return found
         self._open(missing)
         with self.job.narrator.track("searches", len(missing)) as bar:
-            live = [self._begin(id_) for id_ in missing]
-            trees = self._streamed(live, bar) if isinstance(self.job.engine, Streaming) else self._lockstep(live, bar)
+            self._bar = bar
+            (self._streamed if isinstance(self.job.engine, Streaming) else self._lockstep)(deque(missing))
             self._commit()
         if self.job.stop():
             raise Stopped("asked to stop; what the searches had heard is committed")
-        return found | {each.problem.id: _result(each) for each in trees}
+        return found | self._done
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """The problems whose search is not stored."""
@@ -111,43 +115,49 @@ class Searches:
         grow = search(self.rules, rng)
         return Running(self.key(id_), self.problems[id_], self.labels[id_], grow, next(grow))
 
-    def _lockstep(self, live: list[Running], bar: Ticker) -> list[Running]:
-        """All finished searches; between two batches every tree has gone as far as it can."""
-        done: list[Running] = []
-        waiting = self._settled(live, done, bar)
-        while waiting and not self._halted():
+    def _lockstep(self, fresh: deque[str]) -> None:
+        """Searches batch by batch; between two every tree has gone as far as it can."""
+        waiting: list[Running] = []
+        while (waiting or fresh) and not self._halted():
+            waiting += self._begun(fresh, LIVE - len(waiting))
             for kind in (Expand, Complete):
-                asking = [each for each in waiting if isinstance(each.ask, kind)]
-                requests = [request for each in asking if (request := self._request(each))]
+                asking = {each.problem.id: each for each in waiting if isinstance(each.ask, kind)}
+                requests = [self._request(each) for each in asking.values()]
                 for rollouts in self._heard(self.job.engine.generate(requests)) if requests else ():
-                    self._take(rollouts, {each.problem.id: each for each in asking})
-                waiting = self._settled(waiting, done, bar)
+                    self._take(rollouts, asking)
+                waiting = self._settled(waiting)
                 if self._halted():
                     break
-        return done
 
-    def _streamed(self, live: list[Running], bar: Ticker) -> list[Running]:
-        """All finished searches; each goes on when its own answer is there."""
+    def _streamed(self, fresh: deque[str]) -> None:
+        """Searches each of which goes on when its own answer is there."""
         engine = self.job.engine
         assert isinstance(engine, Streaming)
-        done: list[Running] = []
-        asking = {each.problem.id: each for each in self._settled(live, done, bar)}
-        flying, queue = set(asking), deque(asking.values())
+        asking: dict[str, Running] = {}
+        flying, queue = set[str](), deque[Running]()
 
         def requests() -> Iterator[Request | None]:
-            while flying and not self._halted():
+            while (flying or fresh) and not self._halted():
+                while fresh and not queue and len(flying) < LIVE:
+                    for each in self._begun(fresh, 1):
+                        asking[each.problem.id] = each
+                        flying.add(each.problem.id)
+                        queue.append(each)
                 yield self._request(queue.popleft()) if queue else None
 
         for rollouts in self._heard(engine.arrivals(requests())):
             self._take(rollouts, asking)
             met = [asking[id_] for id_ in dict.fromkeys(rollout.problem_id for rollout in rollouts)]
             whole = [each for each in met if len(each.heard) == len(_samples(each.ask))]
-            queue.extend(self._settled(whole, done, bar))
+            queue.extend(self._settled(whole))
             lost = {rollout.problem_id for rollout in rollouts if rollout.fault}  # the next run asks again
-            flying -= lost | {each.problem.id for each in whole if each.tree}
-        return done
+            flying -= lost | {each.problem.id for each in whole if each.problem.id in self._done}
 
-    def _settled(self, live: Sequence[Running], done: list[Running], bar: Ticker) -> list[Running]:
+    def _begun(self, fresh: deque[str], most: int) -> list[Running]:
+        """Up to `most` new searches that ask the engine; what was paid for before may have ended some."""
+        return self._settled([self._begin(fresh.popleft()) for _ in range(min(most, len(fresh)))])
+
+    def _settled(self, live: Sequence[Running]) -> list[Running]:
         """Those that still ask the engine, after all verdicts are given and all that was paid for before is told."""
         while True:
             judged = [each for each in live if not each.tree and isinstance(each.ask, Judge)]
@@ -158,13 +168,9 @@ class Searches:
                 each.tell(steps)
             if not judged and not told:
                 break
-        ended = [each for each in live if each.tree]
-        for each in ended:
-            self._store(each)
-            bar.advance(1, note=f"{self.job.meter.tokens} tokens")
-        done += ended
-        if self._rows["continuations"] and time.monotonic() - self._since > COMMIT_S:
-            self._commit()
+        for each in live:
+            if each.tree:
+                self._store(each, each.tree)
         return [each for each in live if not each.tree]
 
     def _verdicts(self, asking: Sequence[Running]) -> list[Any]:
@@ -224,6 +230,8 @@ class Searches:
             step = step_of(rollout, each.ask, self.rules)
             each.heard[rollout.sample] = step
             self._rows["continuations"].append(_continuation(rollout, each.ask, step))
+        if time.monotonic() - self._since > COMMIT_S:
+            self._commit()
 
     def _fail(self, rollout: Rollout) -> None:
         if not self.failed:
@@ -236,9 +244,8 @@ class Searches:
             self.job.narrator.warn(f"{limit}; searches that are not finished go on in the next run")
         return bool(self.stopped or (self.failed and not isinstance(self.job.engine, Streaming))) or self.job.stop()
 
-    def _store(self, each: Running) -> None:
-        assert each.tree
-        tree = each.tree
+    def _store(self, each: Running, tree: Tree) -> None:
+        """Rows of a finished search."""
         row = {
             "id": each.id,
             "scoring": self.scoring,
@@ -254,6 +261,9 @@ class Searches:
         }
         self._rows["searches"].append(row)
         self._rows["search_nodes"] += [_node(each.id, tree, place, 1 / self.rules.children) for place in range(len(tree.nodes))]
+        self._done[each.problem.id] = Searched(each.problem.id, tree.iterations, tree.solved_at, tree.counts, tree.tokens)
+        if self._bar:
+            self._bar.advance(1, note=f"{self.job.meter.tokens} tokens")
 
     def _commit(self) -> None:
         if any(self._rows.values()):
@@ -320,11 +330,6 @@ def _node(search_id: str, tree: Tree, place: int, prior: float) -> dict[str, Any
         "prior": None if node.completes or node.parent is None else prior,
         "rollout_id": None,
     }
-
-
-def _result(each: Running) -> Searched:
-    assert each.tree
-    return Searched(each.problem.id, each.tree.iterations, each.tree.solved_at, each.tree.counts, each.tree.tokens)
 
 
 def _searched(row: Mapping[str, Any]) -> Searched:
