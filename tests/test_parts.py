@@ -20,7 +20,8 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.parts import build, load, names
 from assay.core.ports import Arranger, Bench, Filter, Scorer, Selector
-from assay.core.types import Case, Counts, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Sampler, Verdict
+from assay.core.searching import Searched, SearchRules
+from assay.core.types import Case, Counts, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Said, Sampler, Verdict
 from assay.embedding.tfidf import Tfidf
 
 KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
@@ -87,6 +88,27 @@ class Recorded:
         outcomes = ["correct" if byte < digest[1] else "wrong" for byte in digest[2 : 2 + n]]
         outcomes[:1] = ["truncated" if digest[3] < 60 else outcomes[0]]
         return Counts(**Counter(outcomes))
+
+    def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
+        return {id_: self._searched(id_, rules) for id_ in ids if self._counts(id_, 8).total}
+
+    def said(self, wanted: Mapping[str, int], changes: Mapping[str, object], policy: str = "") -> Mapping[str, Sequence[Said]]:
+        return {id_: self._said(id_, n) for id_, n in wanted.items()}
+
+    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+        found = {who: {id_: self._counts(f"{who}{id_}", 8) for id_ in ids if self._counts(id_, 8).total} for who in ("", "weak", "strong")}
+        return {who: {id_: counts if counts.total else Counts(wrong=8) for id_, counts in each.items()} for who, each in found.items()}
+
+    def _searched(self, id_: str, rules: SearchRules) -> Searched:
+        at = hashlib.sha256(id_.encode()).digest()[1] % (2 * rules.iterations) + 1
+        spent = min(at, rules.iterations)
+        return Searched(id_, spent, at if at <= spent else None, Counts(correct=int(at <= spent), wrong=spent - (at <= spent)), 9 * spent)
+
+    def _said(self, id_: str, n: int) -> list[Said]:
+        counts = self._counts(id_, n)
+        outcomes = ["correct"] * counts.correct + ["wrong"] * counts.wrong + ["truncated"] * counts.truncated
+        logprobs = (-0.25, -0.5)
+        return [Said(i, each, "7" if each == "correct" else str(i), 5 + i, "stop", logprobs) for i, each in enumerate(outcomes)]  # type: ignore[arg-type]
 
 
 class Brute:

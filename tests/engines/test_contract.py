@@ -1,11 +1,13 @@
 """What every engine promises: requests in, rollouts out, in order, counted, seeded, with the template applied once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from assay.core.errors import EngineError
 from assay.core.ports import Engine
 from assay.core.types import rollout_id
 from assay.engines._serving import Service
@@ -154,6 +156,50 @@ def test_the_prompt_is_shown_once_with_all_its_turns(engine, ask):
 def test_prompt_tokens_are_counted_as_generated(engine, ask):
     request = ask()
     assert engine.count_tokens(request) == next(iter(engine.generate([request])))[0].prompt_tokens > 0
+
+
+def _said(engine, request):
+    """The first sample of a request."""
+    return next(iter(engine.generate([request])))[0]
+
+
+def test_a_begun_answer_is_shown_to_the_letter_behind_the_prompt(engine, ask):
+    if isinstance(engine, Replay):
+        return
+    begun = replace(ask(), prefix="The answer is\n")  # chat templates trim such an end
+    assert engine.show(begun).endswith("The answer is\n")
+    assert engine.show(begun).index("What is 3+4?") < len(engine.show(begun)) - len("The answer is\n")
+    assert engine.count_tokens(begun) >= engine.count_tokens(ask())
+
+
+def test_a_begun_answer_is_continued_and_not_repeated(engine, ask):
+    if isinstance(engine, Replay):
+        with pytest.raises(EngineError, match="cannot continue a begun answer of 13 characters"):
+            _said(engine, replace(ask(temperature=0.0), prefix="The answer is"))
+        return
+    whole = _said(engine, ask(temperature=0.0))
+    rest = _said(engine, replace(ask(temperature=0.0), prefix="The answer is"))
+    assert "The answer is" + rest.text == whole.text
+    assert rest.tokens < whole.tokens
+
+
+def test_what_follows_another_beginning_is_another_rollout(engine, ask):
+    if isinstance(engine, Replay):
+        return
+    requests = [ask(samples=(0,)), *(replace(ask(samples=(0,)), prefix=begun) for begun in ("The", "The answer"))]
+    found = [group[0] for group in engine.generate(requests)]
+    assert len({rollout.id for rollout in found}) == 3
+    assert [rollout.id for rollout in found] == [request.key(engine.policy.revision, 0) for request in requests]
+    assert len({rollout.seed for rollout in found}) == 3
+
+
+def test_a_stop_string_is_left_out_and_named(engine, ask):
+    if isinstance(engine, Replay):
+        return
+    cut, whole = (_said(engine, ask(temperature=0.0, stop=stop)) for stop in ((" answer", " is"), ("never said",)))
+    assert (cut.text, cut.finish, cut.stopped) == ("The", "stop", " answer")
+    assert (whole.finish, whole.stopped) == ("stop", "")
+    assert _said(engine, ask(QUESTIONS[2], max_tokens=1)).stopped is None
 
 
 def test_a_closed_engine_opens_again(engine, ask):

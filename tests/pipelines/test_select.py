@@ -68,8 +68,8 @@ def test_scores_of_a_search_are_the_column_k_beside_the_plan_s_own_scorer(job: M
     ids = [row["problem_id"] for row in first.lake.rows("SELECT problem_id FROM scores ORDER BY problem_id")][:4]
     revision = first.engine.policy.revision
     rows = []
-    for id_, k, censored in zip(ids, (0.0, 6.0, 9.0, 50.0), (False, False, False, True), strict=True):
-        row = asdict(Score(id_, "mcts", k, k, k, censored=censored))
+    for id_, at, censored in zip(ids, (1.0, 7.0, 10.0, 50.0), (False, False, False, True), strict=True):
+        row = asdict(Score(id_, "mcts", at, at, at, censored=censored))
         counts = row.pop("counts") or asdict(Counts())
         more = {"scoring": "search", "policy": revision, "sampler": "s", "verifier": "math@1"}
         rows.append({"id": content_id("score", row, more), **row, **counts, **more})

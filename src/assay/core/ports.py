@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.types import Case, Counts, Curriculum, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Score, Selection, Verdict
+from assay.core.searching import Searched, SearchRules
+from assay.core.types import Case, Counts, Curriculum, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Said, Score, Selection, Verdict
 
 Found = tuple[Problem, Label] | Drop
 
@@ -45,11 +46,12 @@ class Engine(Protocol):
 class Streaming(Protocol):
     """An engine whose samples need not wait for each other: a long answer holds up nobody's commit."""
 
-    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, in tuples of what has arrived since the last; an empty one comes about every second, so that the caller is heard.
 
-        Requests are taken as there is room for them. When they end, those in flight are finished: cutting them off would keep the short
-        answers, which are more often right, and so bias every rate. Only closing the iterator abandons them.
+        Requests are taken as there is room for them; None among them means "none yet", and they are asked again after what has arrived.
+        When they end, those in flight are finished: cutting them off would keep the short answers, which are more often right, and so bias
+        every rate. Only closing the iterator abandons them.
         """
 
 
@@ -125,6 +127,22 @@ class Attempts(Protocol):
         """Counts per problem id once each has `wanted` attempts (fewer where a limit stopped the run)."""
 
 
+class Evidence(Attempts, Protocol):
+    """What else a scorer may ask for; one that needs no more than `draw` takes Attempts."""
+
+    def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
+        """A tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
+
+    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+        """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed.
+
+        Of another policy, by its name or revision, what is stored is given, and nothing is drawn.
+        """
+
+    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+        """Graded attempts of every respondent in the store, a policy under a sampler: counts by respondent and problem."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What filters may borrow from other rooms; a filter lists what it `needs`."""
@@ -149,11 +167,11 @@ class Filter(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Problems + attempts -> Scores."""
+    """Problems + attempts -> Scores; `needs`, where it has one, names methods of Evidence beside `draw`."""
 
     joint: ClassVar[bool]
 
-    def score(self, ids: Sequence[str], attempts: Attempts) -> list[Score]: ...
+    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]: ...
 
 
 @runtime_checkable

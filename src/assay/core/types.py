@@ -134,10 +134,16 @@ class Request:
     sampler: Sampler
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
+    prefix: str = ""  # a begun answer: the policy goes on right behind it, and the rollout's text holds only what is new
 
     def seed_of(self, sample: int) -> int:
-        """hash(problem id, run seed) + sample index, the rule by which llama.cpp seeds the i-th of n choices."""
-        return stream_seed("rollout", self.problem_id, self.seed) + sample
+        """hash(problem id, begun answer, run seed) + sample index, the rule by which llama.cpp seeds the i-th of n choices."""
+        begun = (self.prefix,) if self.prefix else ()
+        return stream_seed("rollout", self.problem_id, *begun, self.seed) + sample
+
+    def key(self, policy: str, sample: int) -> str:
+        """The id of one of its rollouts."""
+        return rollout_id(self.problem_id, policy, self.sampler.id, sample, self.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,7 @@ class Rollout:
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
     fault: str = ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
+    stopped: str | None = None  # the stop string that ended it, "" = the model itself did, None = the backend does not say; not stored
 
     @classmethod
     def of(
@@ -178,9 +185,10 @@ class Rollout:
         seed: int | None = None,
         logprobs: tuple[float, ...] | None = None,
         fault: str = "",
+        stopped: str | None = None,
     ) -> "Rollout":
-        """The rollout of one sample of a request, keyed by problem, policy revision, sampler and sample index."""
-        key = rollout_id(request.problem_id, policy.revision, request.sampler.id, sample)
+        """The rollout of one sample of a request, keyed by problem, policy revision, sampler, sample index and begun answer."""
+        key = request.key(policy.revision, sample)
         used = request.seed_of(sample) if seed is None else seed
         return cls(
             key,
@@ -197,12 +205,13 @@ class Rollout:
             engine=engine,
             logprobs=logprobs,
             fault=fault,
+            stopped=stopped,
         )
 
 
-def rollout_id(problem_id: str, policy: str, sampler: str, sample: int) -> str:
-    """The key under which a rollout is paid for once."""
-    return content_id("rollout", problem_id, policy, sampler, sample)
+def rollout_id(problem_id: str, policy: str, sampler: str, sample: int, prefix: str = "") -> str:
+    """The key under which a rollout is paid for once; what goes on behind a begun answer has keys of its own."""
+    return content_id("rollout", problem_id, policy, sampler, sample, *((prefix,) if prefix else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +269,22 @@ class Counts:
         """Attempts of every outcome."""
         return self.correct + self.wrong + self.truncated + self.error
 
-    def plus(self, outcome: Outcome) -> "Counts":
-        """The counts after one more outcome."""
+    def plus(self, outcome: Outcome, times: int = 1) -> "Counts":
+        """The counts after one more outcome, or as many as `times` says."""
         name = {"unparsable": "wrong", "verifier_error": "error"}.get(outcome, outcome)
-        return replace(self, **{name: getattr(self, name) + 1})
+        return replace(self, **{name: getattr(self, name) + times})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One attempt as the lake holds it."""
+
+    sample: int
+    outcome: Outcome
+    extracted: str  # the final answer that was read; "" = none
+    tokens: int
+    finish: Finish
+    logprobs: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +310,7 @@ class Score:
     post_b: float | None = None
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
+    direction: str = ""  # easier or harder: what more value means; "" = easier
 
 
 @dataclass(frozen=True, slots=True)

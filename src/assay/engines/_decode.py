@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from assay.core.types import Finish, Sampler
 from assay.engines import _columns
 from assay.engines._draw import draw
+from assay.engines._order import ready
 
 FREE = 8  # a batch is filled up once one place in so many is free
 DEAD = 64  # columns that no row needs any more before they are cut off
@@ -22,6 +22,7 @@ class Answer:
 
     tokens: tuple[int, ...]
     finish: Finish
+    logprobs: tuple[float, ...] | None = None  # of each token at the sampler's temperature, before top-k and top-p
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Batch:
     logits: Any  # (r, V) of the next token
     mask: Any  # (r, L), 1 = a column of this row
     cache: Any
+    surety: list[list[float]] = field(default_factory=list)  # log-probabilities of what is written, where they are kept
 
     @property
     def free(self) -> list[int]:
@@ -58,7 +60,7 @@ class Batch:
             self.mask = torch.nn.functional.pad(self.mask, (short, 0))
             _columns.shift(self.cache, short)
         for place, row, chance in zip(at, new.places, new.chance, strict=True):
-            self.places[place], self.written[place], self.chance[place] = row, [], chance
+            self.places[place], self.written[place], self.chance[place], self.surety[place] = row, [], chance, []
         rows = torch.tensor(at, device=self.mask.device)
         _columns.place(self.cache, rows, new.cache)
         self.mask[rows] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
@@ -70,6 +72,7 @@ class Batch:
 
         rows = torch.tensor(at, device=self.mask.device)
         self.places, self.written, self.chance = [self.places[i] for i in at], [self.written[i] for i in at], [self.chance[i] for i in at]
+        self.surety = [self.surety[i] for i in at]
         self.logits, self.mask = self.logits[rows], self.mask[rows]
         self.cache.batch_select_indices(rows)
 
@@ -87,13 +90,14 @@ class Decoder:
 
     model: Any
     ends: Callable[[Sequence[int], Sampler], bool]  # whether the last token closed the answer
+    logprobs: bool = False  # whether answers hold them
     warm: tuple[int, ...] = ()  # tokens of the kept prefix
     cache: Any = field(default=None, repr=False)  # their keys and values, batch of one
 
-    def answer(self, rows: Iterator[Row], sampler: Sampler, *, most: int) -> Iterator[list[tuple[Row, Answer]]]:
+    def answer(self, rows: Iterator[Row | None], sampler: Sampler, *, most: int) -> Iterator[list[tuple[Row, Answer]]]:
         """The samples that each step completed, perhaps none; at most `most` are drawn at once, and the next take the places of those that ended.
 
-        `rows` is read as there is room. Each of them is yielded once.
+        `rows` is read as there is room, up to the first None, which says "none yet". Each of them is yielded once.
         """
         import torch
 
@@ -101,13 +105,13 @@ class Decoder:
         while True:
             with torch.inference_mode():  # not around the yield: it is the thread's, and would hold for the caller too
                 if more and (batch is None or _has_room(batch, most)):
-                    new = list(islice(rows, most if batch is None else len(batch.free)))
-                    more = len(new) > 0
+                    new, ended = ready(rows, most if batch is None else len(batch.free))
+                    more = not ended
                     batch = self._with(batch, new, sampler) if new else batch
-                if batch is None:
+                if batch is None and not more:
                     return
-                done = self._step(batch, sampler)
-                batch = _smaller(batch, more=more)
+                done = [] if batch is None else self._step(batch, sampler)
+                batch = None if batch is None else _smaller(batch, more=more)
             yield done
 
     def _with(self, batch: Batch | None, new: Sequence[Row], sampler: Sampler) -> Batch:
@@ -119,7 +123,7 @@ class Decoder:
         owners = torch.tensor([prompts.index(row.prompt) for row in new], device=mask.device)
         cache.batch_select_indices(owners)
         chance = [np.random.default_rng(row.seed).random(sampler.max_tokens) for row in new]
-        fresh = Batch([*new], [[] for _ in new], chance, logits[owners], mask[owners], cache)
+        fresh = Batch([*new], [[] for _ in new], chance, logits[owners], mask[owners], cache, [[] for _ in new])
         if batch is None:
             _columns.give_room(cache)
             return fresh
@@ -133,6 +137,10 @@ class Decoder:
 
         chance = [numbers[len(written)] if row else 0.0 for row, written, numbers in zip(batch.places, batch.written, batch.chance, strict=True)]
         drawn = draw(batch.logits, sampler, torch.tensor(chance, device=batch.logits.device))
+        if self.logprobs:
+            warmth = torch.log_softmax(batch.logits.float() / (sampler.temperature or 1.0), dim=-1)  # (r, V)
+            for surety, value in zip(batch.surety, warmth.gather(1, drawn[:, None])[:, 0].tolist(), strict=True):
+                surety.append(value)
         done: list[tuple[Row, Answer]] = []
         for i, (row, token) in enumerate(zip(batch.places, drawn.tolist(), strict=True)):
             if row is None:
@@ -140,7 +148,8 @@ class Decoder:
             batch.written[i].append(token)
             closed = self.ends(batch.written[i], sampler)
             if closed or len(batch.written[i]) == sampler.max_tokens:
-                done.append((row, Answer(tuple(batch.written[i]), "stop" if closed else "length")))
+                told = tuple(batch.surety[i]) if self.logprobs else None
+                done.append((row, Answer(tuple(batch.written[i]), "stop" if closed else "length", told)))
                 batch.places[i] = None
                 batch.mask[i, :-1] = 0  # one column stays: a row of none would be no distribution
         if any(batch.places):

@@ -33,6 +33,7 @@ class Question:
     sampler: Sampler
     n: int = 1
     seed: int | None = None
+    prefix: str = ""  # a begun answer
     answers: "SimpleQueue[Rollout | Exception]" = field(default_factory=SimpleQueue)
 
     @property
@@ -57,7 +58,7 @@ class Desk:
 
     def prompt(self, question: Question) -> tuple[int, str]:
         """Prompt tokens, and the prompt as the model reads it."""
-        request = Request(question.problem_id, question.messages, question.sampler, (0,), 0)
+        request = Request(question.problem_id, question.messages, question.sampler, (0,), 0, question.prefix)
         with self._one:
             return self.engine.count_tokens(request), self.engine.show(request)
 
@@ -99,9 +100,10 @@ def alike(batch: Sequence[Question]) -> list[list[Question]]:
     """Questions that may share one request: the same chat and sampler, no seed asked for."""
     groups: dict[object, list[Question]] = {}
     for place, question in enumerate(batch):
-        key = (question.problem_id, question.sampler.id) if question.seed is None else place
+        key = (question.problem_id, question.prefix, question.sampler.id) if question.seed is None else place
         groups.setdefault(key, []).append(question)
-    return list(groups.values())
+    met = list(dict.fromkeys(question.sampler.id for question in batch))
+    return sorted(groups.values(), key=lambda group: met.index(group[0].sampler.id))  # an engine computes at once what is asked alike
 
 
 def merged(group: Sequence[Question]) -> Seeded:
@@ -110,4 +112,4 @@ def merged(group: Sequence[Question]) -> Seeded:
     first = secrets.randbelow(SEEDS) if question.seed is None else question.seed
     samples = tuple(range(sum(each.n for each in group)))
     key = question.problem_id if question.seed is None else content_id("chat", question.problem_id, first)  # each seed has rollouts of its own
-    return Seeded(key, question.messages, question.sampler, samples, first, first)
+    return Seeded(key, question.messages, question.sampler, samples, first, question.prefix, first)

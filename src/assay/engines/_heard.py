@@ -8,6 +8,7 @@ from assay.core.types import Finish
 from assay.engines._http import Broken, Refused
 
 FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "error", "tool_calls": "error"}
+STOPS = ("stop_reason", "matched_stop")  # as vLLM and as SGLang call it
 CLOSING = "\n</think>\n\n"  # between what a server took apart
 
 
@@ -19,6 +20,7 @@ class Heard:
     content: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     reason: str = ""  # the server's finish reason
+    stopped: str | None = None  # the stop string that ended it, "" = none did, None = the server does not say
     pieces: int = 0  # events with text
     tokens: int | None = None  # as the server counts
     prompt_tokens: int = 0
@@ -75,6 +77,9 @@ class Heard:
         if given := choice.get("logprobs"):
             self.logprobs += [token["logprob"] for token in given.get("content") or ()]
         self.reason = choice.get("finish_reason") or self.reason
+        if choice.get("finish_reason") == "stop" and (named := [key for key in STOPS if key in choice]):
+            told = choice[named[0]]
+            self.stopped = told if isinstance(told, str) else ""  # null or a token: the model closed it itself
 
 
 def _failure(complaint: Any) -> Broken | Refused:

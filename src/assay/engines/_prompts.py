@@ -21,7 +21,7 @@ def tokenizer(folder: Path, model: str, *, extra: str) -> Any:
 
 
 def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
-    """The prompt's token ids, special ones as the template wrote them and none added.
+    """The prompt's token ids and those of a begun answer behind it, special ones as the template wrote them and none added.
 
     Raises:
         PlanError: the template refuses the messages, as some do with a system prompt or two turns of one role.
@@ -33,7 +33,7 @@ def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments)
     except Exception as error:  # a template is a program, and raises what it likes
         raise PlanError(f"problem {request.problem_id}: the chat template refuses its messages: {error or type(error).__name__}") from error
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tuple(tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])
 
 
 def tokens_or_none(tokenizer: Any, request: Request) -> tuple[int, ...]:

@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _whole(self, head: Mapping[str, Any], waiting: Question) -> Any:
         found = [answered(waiting.answers.get()) for _ in range(waiting.n)]
-        choices = [{"index": i, "message": {"role": "assistant", "content": each.text}, "finish_reason": each.finish} for i, each in enumerate(found)]
+        choices = [{"index": i, "message": {"role": "assistant", "content": each.text}, **_ended(each)} for i, each in enumerate(found)]
         return {**head, "object": "chat.completion", "choices": choices, "usage": _usage(found)}
 
     def _stream(self, head: Mapping[str, Any], waiting: Question, fault: str) -> None:
@@ -245,7 +245,9 @@ def question(asked: Mapping[str, Any]) -> Question:
     if sampler.temperature < 0 or not 0 < sampler.top_p <= 1 or sampler.max_tokens < 1 or not 1 <= n <= 1024:
         raise Wrong(f"temperature {sampler.temperature}, top_p {sampler.top_p}, max_tokens {sampler.max_tokens} or n {n} is out of range")
     seed = asked.get("seed")
-    return Question(tuple(_message(each) for each in messages), sampler, n, None if seed is None else int(seed))
+    turns = tuple(_message(each) for each in messages)
+    begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
+    return Question(turns[:-1] if begun else turns, sampler, n, None if seed is None else int(seed), begun)
 
 
 def answered(answer: Rollout | Exception) -> Rollout:
@@ -277,7 +279,12 @@ def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[b
     for place, word in enumerate(words):
         text = word if place + 1 == len(words) else f"{word} "
         yield _frame({**head, "choices": [{"index": index, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]})
-    yield _frame({**head, "choices": [{"index": index, "delta": {}, "finish_reason": rollout.finish}]})
+    yield _frame({**head, "choices": [{"index": index, "delta": {}, **_ended(rollout)}]})
+
+
+def _ended(rollout: Rollout) -> dict[str, Any]:
+    """Why it ended, and as vLLM does by which stop string; null where the model closed it, nothing where the engine does not say."""
+    return {"finish_reason": rollout.finish, **({} if rollout.stopped is None else {"stop_reason": rollout.stopped or None})}
 
 
 def _usage(found: list[Rollout]) -> dict[str, int]:

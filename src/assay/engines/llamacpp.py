@@ -85,7 +85,7 @@ class Llamacpp:
         messages = [message._asdict() for message in request.messages]
         arguments = json.loads(request.sampler.chat_template_args)
         prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})["prompt"]
-        return opened_once(self._server.tokens(prompt, special=True), self._bos)
+        return opened_once(self._server.tokens(prompt + request.prefix, special=True), self._bos)
 
     def _prompt_or_none(self, request: Request) -> list[int]:
         """The prompt, and [] where the chat template refuses the messages: an error of these samples and not of the run."""
@@ -115,6 +115,7 @@ class Llamacpp:
                     tokens=choice["tokens_predicted"],
                     finish=FINISHES.get(choice["stop_type"], "error"),
                     prompt_tokens=length,
+                    stopped={"word": choice.get("stopping_word"), "eos": ""}.get(choice["stop_type"]),
                 )
 
     def _choices(self, request: Request, prompt: list[int], run: tuple[int, ...]) -> list[dict[str, Any]]:

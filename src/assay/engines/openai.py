@@ -117,7 +117,7 @@ class Openai:
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it arrives (`core.ports.Streaming`).
 
         Raises:
@@ -125,7 +125,7 @@ class Openai:
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers
-        asked = ((request, i) for request in requests if not servers.lost for i in request.samples if not servers.lost)
+        asked = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
         try:
             yield from as_they_come(lambda ask: self._attempt(servers, policy, *ask), asked, size=servers.size, tick_s=TICK_S)
         except (GeneratorExit, EngineError, PlanError):
@@ -281,13 +281,16 @@ class Openai:
             seed=request.seed_of(sample) if self.send_seed else -1,
             logprobs=tuple(told.logprobs) if self.logprobs and heard else None,
             fault=fault,
+            stopped=told.stopped,
         )
 
     def _chat(self, request: Request) -> dict[str, Any]:
         chat: dict[str, Any] = {"messages": [message._asdict() for message in request.messages]}
         if arguments := json.loads(request.sampler.chat_template_args):
             chat["chat_template_kwargs"] = arguments
-        if request.messages[-1].role == "assistant":  # a begun answer is continued, not closed
+        if request.prefix:
+            chat["messages"].append({"role": "assistant", "content": request.prefix})
+        if chat["messages"][-1]["role"] == "assistant":  # a begun answer is continued, not closed
             chat |= {"add_generation_prompt": False, "continue_final_message": True}
         return chat
 
@@ -308,6 +311,11 @@ class Openai:
             raise PlanError(f"top_k {sampler.top_k} needs `extended`: the plain protocol has no such key")
         optional = {"stop": list(sampler.stop), "seed": self.send_seed and request.seed_of(sample), "logprobs": self.logprobs}
         return body | {name: value for name, value in optional.items() if value}
+
+
+def asks(request: Request | None) -> Iterator[tuple[Request, int] | None]:
+    """Each sample of a request; None for "none yet"."""
+    yield from ((request, sample) for sample in request.samples) if request else (None,)
 
 
 class _Aside:

@@ -51,9 +51,11 @@ class Replay:
         """One tuple of rollouts a request, in order.
 
         Raises:
-            EngineError: a wanted sample was never recorded.
+            EngineError: a wanted sample was never recorded, or a begun answer is to be continued.
         """
         for request in requests:
+            if request.prefix:
+                raise EngineError(f"problem {request.problem_id}: a recording cannot continue a begun answer of {len(request.prefix)} characters")
             if self.delay_s:
                 time.sleep(self.delay_s)
             yield self._attempts(request)

@@ -11,6 +11,7 @@ from typing import Literal
 from assay.core.errors import EngineError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Finish, Policy, Request, Rollout
+from assay.engines._stops import before
 
 REVISION_CHARS = 16
 SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
@@ -23,7 +24,10 @@ class Scripted:
     `answers` lists texts by problem id or by the last user turn's text. A problem that is not listed gets "The answer is N" with N
     from 0 to 9. Rules: `cycle` says the listed texts in turn; `spread` says the first with a probability of the problem's own,
     uniform on [0, 1] over problems, and else one of the others; `sum` adds the last sum of whole numbers in the prompt, right with
-    that probability and one too high otherwise. Tokens are words; the cap cuts.
+    that probability and one too high otherwise. Tokens are words; the cap cuts, and so does a stop string.
+
+    A begun answer has its own texts where `answers` lists the last user turn with the beginning behind it; else the rule's text goes on
+    behind the beginning where it starts with it, and is said whole where it does not.
     """
 
     model: str = "scripted"
@@ -64,7 +68,8 @@ class Scripted:
 
     def show(self, request: Request) -> str:
         """The turns, one a line."""
-        return "\n".join(f"{message.role}: {message.content}" for message in request.messages)
+        turns = "\n".join(f"{message.role}: {message.content}" for message in request.messages)
+        return f"{turns}\nassistant: {request.prefix}" if request.prefix else turns
 
     def close(self) -> None:
         """Nothing is held."""
@@ -75,9 +80,10 @@ class Scripted:
 
     def _attempt(self, request: Request, sample: int, policy: Policy) -> Rollout:
         greedy = not request.sampler.temperature
-        words = self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)).split(" ")
+        said, stopped = before(self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)), request.sampler.stop)
+        words = said.split(" ")
         cut = words[: request.sampler.max_tokens]
-        finish: Finish = "length" if len(cut) < len(words) else self.finish
+        finish: Finish = "length" if len(cut) < len(words) else "stop" if stopped else self.finish
         tokens = len(" ".join(cut).split())
         return Rollout.of(
             request,
@@ -88,14 +94,24 @@ class Scripted:
             tokens=tokens,
             finish=finish,
             prompt_tokens=self.count_tokens(request),
+            stopped=stopped if finish == "stop" else None,
         )
 
     def _text(self, request: Request, sample: int, seed: int) -> str:
-        asked = next((message.content for message in reversed(request.messages) if message.role == "user"), "")
+        whole = self._whole(request, sample, seed)
+        listed = not request.prefix or self._asked(request) + request.prefix in self.answers
+        return whole if listed else whole.removeprefix(request.prefix)
+
+    @staticmethod
+    def _asked(request: Request) -> str:
+        return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
+
+    def _whole(self, request: Request, sample: int, seed: int) -> str:
+        asked = self._asked(request)
         right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
         if self.rule == "sum" and (sums := SUM.findall(asked)):
             return f"The answer is {total(sums[-1]) + (not right)}"
-        texts = self.answers.get(request.problem_id) or self.answers.get(asked)
+        texts = self.answers.get(asked + request.prefix) or self.answers.get(request.problem_id) or self.answers.get(asked)
         if not texts:
             return f"The answer is {stream_seed('guess', request.problem_id, seed) % 10}"
         if self.rule != "spread":

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.core.errors import require
 from assay.core.types import Policy, Request, Rollout, Sampler
 from assay.engines import _decode, _models, _prompts
 from assay.engines._order import in_order
+from assay.engines._stops import before
 
 TICK_S = 1.0  # between two looks of a caller who wants to stop
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
@@ -27,11 +28,14 @@ class Transformers:
     tokens are nearly tied that may change a text. Nothing stronger is promised.
     """
 
+    in_turns: ClassVar[bool] = True  # only samples of one sampler are drawn at once
+
     model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
     batch_size: int = 32  # samples at once: more is faster and takes memory
     device: str = "auto"  # auto = cuda where torch sees one, else cpu
     dtype: str = "auto"  # auto = float32 on a cpu, else bfloat16
+    logprobs: bool = False  # keep the log-probability of each token at the sampler's temperature, before top-k and top-p
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -53,10 +57,16 @@ class Transformers:
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it is complete (`core.ports.Streaming`); samples of one sampler are drawn together."""
-        policy = self.policy
-        for _, group in groupby(requests, key=lambda request: request.sampler.id):
+        policy, last = self.policy, ""
+
+        def sampler(request: Request | None) -> str:
+            nonlocal last
+            last = last if request is None else request.sampler.id
+            return last
+
+        for _, group in groupby(requests, key=sampler):
             yield from self._alike(group, policy)
 
     def count_tokens(self, request: Request) -> int:
@@ -86,7 +96,7 @@ class Transformers:
         folder = _models.checkpoint(self.model, self.revision)
         with _models.quiet():
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision))
-        return _decode.Decoder(model.to(device).eval(), self._ends)
+        return _decode.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
 
     @cached_property
     def _closing(self) -> frozenset[int]:
@@ -97,10 +107,15 @@ class Transformers:
     def _prompt(self, request: Request) -> tuple[int, ...]:
         return _prompts.tokens(self._tokenizer, request)
 
-    def _alike(self, requests: Iterator[Request], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
+    def _alike(self, requests: Iterator[Request | None], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
         """Requests of one sampler: their samples in a row, which is read as there is room in the batch."""
         refused: list[Rollout] = []
-        first = next(requests)
+        for first in requests:
+            if first is not None:
+                break
+            yield ()
+        else:
+            return
         rows, looked = self._rows(chain([first], requests), policy, refused), time.monotonic()
         for done in self._decoder.answer(rows, first.sampler, most=self.batch_size):
             if done or refused or time.monotonic() - looked > TICK_S:
@@ -110,9 +125,12 @@ class Transformers:
         if refused:
             yield tuple(refused)
 
-    def _rows(self, requests: Iterable[Request], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row]:
-        """The samples to be drawn; those without a prompt or without room for their answer are laid aside."""
+    def _rows(self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row | None]:
+        """The samples to be drawn; those without a prompt or without room for their answer are laid aside. None is handed on."""
         for request in requests:
+            if request is None:
+                yield None
+                continue
             prompt = _prompts.tokens_or_none(self._tokenizer, request)
             if self._fits(prompt, request.sampler):
                 yield from (_decode.Row((request, sample), prompt, request.seed_of(sample)) for sample in request.samples)
@@ -122,24 +140,28 @@ class Transformers:
 
     def _rollout(self, key: tuple[Request, int], policy: Policy, length: int, answer: _decode.Answer) -> Rollout:
         request, sample = key
+        text, stopped = self._text(answer.tokens, request.sampler)
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="transformers",
-            text=self._text(answer.tokens, request.sampler),
+            text=text,
             tokens=len(answer.tokens),
             finish=answer.finish,
             prompt_tokens=length,
+            logprobs=answer.logprobs,
+            stopped=stopped if answer.finish == "stop" else None,
         )
 
     def _fits(self, prompt: Sequence[int], sampler: Sampler) -> bool:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
         return bool(prompt) and (limit is None or len(prompt) + sampler.max_tokens <= limit)
 
-    def _text(self, tokens: Sequence[int], sampler: Sampler) -> str:
+    def _text(self, tokens: Sequence[int], sampler: Sampler) -> tuple[str, str]:
+        """The text before the first stop string, and that string."""
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-        return text[: min((text.find(stop) for stop in sampler.stop if stop in text), default=len(text))]
+        return before(text, sampler.stop)
 
     def _ends(self, tokens: Sequence[int], sampler: Sampler) -> bool:
         if tokens[-1] in self._closing:

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines import _models, _prompts
-from assay.engines._order import in_order
+from assay.engines._order import in_order, ready
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 TICK_S = 1.0  # between two looks of a caller who wants to stop
@@ -59,20 +59,20 @@ class Vllm:
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request]) -> Iterator[tuple[Rollout, ...]]:
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it is complete (`core.ports.Streaming`)."""
         policy = self.policy
-        asked = ((request, list(_prompts.tokens_or_none(self._tokenizer, request))) for request in requests)
-        waiting = ((request, sample, prompt) for request, prompt in asked for sample in request.samples)
+        waiting = self._waiting(requests)
         flying: dict[str, Flight] = {}
         numbers, looked = count(), time.monotonic()
         try:
             while True:
-                done = self._start(islice(waiting, max(0, self.ahead - len(flying))), numbers, flying, policy)
-                if not flying and not done:
+                taken, ended = ready(waiting, max(0, self.ahead - len(flying)))
+                done = self._start(taken, numbers, flying, policy)
+                if ended and not flying and not done:
                     return
                 done += self._step(flying, policy)
-                if done or time.monotonic() - looked > TICK_S:
+                if done or not flying or time.monotonic() - looked > TICK_S:
                     yield tuple(done)
                     looked = time.monotonic()
         finally:
@@ -118,6 +118,14 @@ class Vllm:
 
     def _prompt(self, request: Request) -> list[int]:
         return list(_prompts.tokens(self._tokenizer, request))
+
+    def _waiting(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
+        for request in requests:
+            if request is None:
+                yield None
+            else:
+                prompt = list(_prompts.tokens_or_none(self._tokenizer, request))
+                yield from ((request, sample, prompt) for sample in request.samples)
 
     def _start(
         self, asked: Iterable[tuple[Request, int, list[int]]], numbers: Iterator[int], flying: dict[str, Flight], policy: Policy
@@ -167,6 +175,7 @@ class Vllm:
             seed=self._seed(request, sample),
             logprobs=tuple(chosen) if self.logprobs else None,
             fault=f"vLLM ended the sample with {output.finish_reason!r}" if finish == "error" else "",
+            stopped=(output.stop_reason if isinstance(output.stop_reason, str) else "") if finish == "stop" else None,
         )
 
     def _parameters(self, request: Request, sample: int) -> Any:

@@ -20,7 +20,7 @@ from assay.pipelines import served
 from assay.pipelines.job import Job
 
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
-ROLLOUT = tuple(name for name in Rollout.__slots__ if name not in ("text", "logprobs", "fault"))
+ROLLOUT = tuple(name for name in Rollout.__slots__ if name not in ("text", "logprobs", "fault", "stopped"))
 VERDICT = tuple(Verdict.__slots__)
 Samples = dict[int, Outcome | None]  # sample index -> outcome; None = stored but not judged by the present verifier
 
@@ -214,7 +214,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """A row of `rollouts` joined with its text as the noun."""
-    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault")})
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped")})
 
 
 def storable(text: str) -> str:

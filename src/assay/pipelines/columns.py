@@ -60,7 +60,8 @@ def _values(job: Job, name: str, ids: list[str], scores: list[dict[str, Any]]) -
         column = "value" if name == "mean" else name
         return {row["problem_id"]: row[column] for row in told if row[column] is not None}
     if name in SEARCH_COLUMNS:
-        return {row["problem_id"]: row["value" if name == "K" else name] for row in _searched(job)}
+        own = [row for row in scores if row["scorer"] == "mcts"] or _searched(job)  # K: iterations before the right one; value counts it
+        return {row["problem_id"]: row["value"] - 1 if name == "K" else row["censored"] for row in own}
     if name == "round":  # the first training run that met the problem, counted from 1; 0 = none
         return dict.fromkeys(ids, 0) | {row["problem_id"]: row["round"] for row in job.lake.rows(TRAINED)}
     if name in PROBLEM_COLUMNS:

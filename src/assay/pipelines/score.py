@@ -10,40 +10,44 @@ from assay.core.parts import build
 from assay.core.types import Label, Score
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.bench import samplers
+from assay.pipelines.evidence import beside, depends, evidence, search_left
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side, side_ids, side_verifiers
 
 
 def work(job: Job) -> Work:
     """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
-    ids, scoring = side_ids(job, "train"), scoring_key(job, side_verifiers(job, "train"))
-    key = f"{content_id('score', scoring, ids)}+{scoring}"
     part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
+    ids, labels = side_ids(job, "train"), side(job, "train")[1] if getattr(part, "needs", ()) else {}
+    scoring = scoring_key(job, side_verifiers(job, "train"), *depends(job, labels, part))
+    key = f"{content_id('score', scoring, ids)}+{scoring}"
     if job.finished("score", key):
         return Work("score", key, len(ids), {}, lambda: _nothing())
     problems, labels = side(job, "train")
     attempts = Attempts(job, problems, labels)
+    if searches := search_left(job, attempts, part):
+        return Work("score", key, len(problems), searches, lambda: _score(job, attempts, key, scoring))
     missing = attempts.missing(dict.fromkeys(problems, getattr(part, "n", 0)))
     samples = sum(len(each) for each in missing.values())
     left = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}
     return Work("score", key, len(problems), left, lambda: _score(job, attempts, key, scoring))
 
 
-def scoring_key(job: Job, verifiers: Sequence[str]) -> str:
-    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions."""
+def scoring_key(job: Job, verifiers: Sequence[str], *beyond: object) -> str:
+    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions, and what lies beyond these."""
     plan = job.plan.score
     versions = sorted((verifier, job.judge.version(verifier)) for verifier in set(verifiers))
-    return content_id("scoring", plan.scorer, plan.settings, job.engine.policy.revision, job.plan.policy.sampler.id, versions)
+    return content_id("scoring", plan.scorer, plan.settings, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
 
 
 def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
     began = time.monotonic()
     _warn_of_other_samplers(job, attempts)
     part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
-    scores: list[Score] = part.score(sorted(attempts.problems), attempts)
+    scores: list[Score] = part.score(sorted(attempts.problems), evidence(job, attempts, part, scoring))
     rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
-    detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples}
+    detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples, **beside(job, attempts, part, scores)}
     outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished)
     return job.finish(outcome, {"scores": rows})
 
@@ -51,6 +55,8 @@ def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
 def _row(job: Job, score: Score, label: Label, scoring: str) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
+    if not row["direction"]:
+        del row["direction"]  # null = easier
     verifier = f"{label.verifier}@{job.judge.version(label.verifier)}"
     content = {
         **row,

@@ -31,14 +31,14 @@ STAGE = {  # table: the command that makes its rows anew
     "clusters": "embed",
     "selections": "select",
     "lessons": "arrange",
-    **dict.fromkeys(("rollouts", "texts", "verdicts", "samplers", "scores", "searches", "search_nodes"), "score"),
+    **dict.fromkeys(("rollouts", "texts", "verdicts", "samplers", "scores", "searches", "search_nodes", "continuations"), "score"),
     **dict.fromkeys(("train_log", "curriculum_state"), "train"),
 }
 BY_POLICY = "policy IN (SELECT policy FROM rollouts WHERE policy = {v} OR policy_name = {v} UNION SELECT {v})"
 OF_SOURCE = "problem_id IN (SELECT id FROM problems WHERE source = {v})"
 GONE = {  # which rows go, by what is forgotten
     "policy": {
-        **dict.fromkeys(("rollouts", "scores", "searches"), BY_POLICY),
+        **dict.fromkeys(("rollouts", "scores", "searches", "continuations"), BY_POLICY),
         "search_nodes": f"search IN (SELECT id FROM searches WHERE {BY_POLICY})",
         "texts": f"id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
         "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
@@ -49,7 +49,7 @@ GONE = {  # which rows go, by what is forgotten
         "problems": "source = {v}",
         "drops": "source = {v} OR " + OF_SOURCE,
         **dict.fromkeys(("labels", "members", "splits", "rollouts", "scores", "searches", "vectors", "clusters", "selections"), OF_SOURCE),
-        **dict.fromkeys(("lessons", "targets", "pairs"), OF_SOURCE),
+        **dict.fromkeys(("lessons", "targets", "pairs", "continuations"), OF_SOURCE),
         "search_nodes": f"search IN (SELECT id FROM searches WHERE {OF_SOURCE})",
         "texts": f"id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",
         "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",

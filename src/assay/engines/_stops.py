@@ -1,0 +1,20 @@
+"""Where a stop string ends a text."""
+
+from collections.abc import Sequence
+
+
+def before(text: str, stops: Sequence[str]) -> tuple[str, str]:
+    """The text before the first stop string in it, and that string; the whole text and "" where there is none.
+
+    Of two that begin at one place the longer ended it.
+
+    >>> before("one; two. three", (".", ";"))
+    ('one', ';')
+    >>> before("one", (".",))
+    ('one', '')
+    """
+    found = [(text.find(stop), -len(stop), stop) for stop in stops if stop and stop in text]
+    if not found:
+        return text, ""
+    place, _, stop = min(found)
+    return text[:place], stop

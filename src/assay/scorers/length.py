@@ -1,0 +1,59 @@
+"""How long a policy's right answers are, and how many answers the cap cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from scipy import special
+
+from assay.core.ports import Evidence
+from assay.core.types import Counts, Said, Score
+
+
+@dataclass(frozen=True)
+class Length:
+    """A problem's score is the mean tokens of its right answers; where none was right, of all its attempts, and then it is censored.
+
+    The counts tell the share that the cap cut. Longer is harder. The interval is the exact one for exponential lengths, 2 S over
+    chi-square quantiles with 2 k degrees of freedom for k answers of S tokens in all: lengths scatter less than that, so it is wide, and
+    it is finite for one answer.
+
+    Source: ours; long right answers as a mark of difficulty stand in many reports, without an interval. `mean` holds it for selectors.
+    """
+
+    joint: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("said",)
+
+    n: Annotated[int, Field(ge=1)] = 8  # attempts a problem
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    def attempts(self) -> tuple[int, int]:
+        """Attempts a problem, at least and at most."""
+        return self.n, self.n
+
+    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+        """One score for each problem that has an attempt, ids ascending."""
+        found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})
+        return [self._score(id_, found[id_]) for id_ in sorted(ids) if found[id_]]
+
+    def _score(self, id_: str, said: Sequence[Said]) -> Score:
+        right = [each.tokens for each in said if each.outcome == "correct"]
+        tokens = right or [each.tokens for each in said]
+        low, high = mean_interval(sum(tokens), len(tokens), level=self.level)
+        counts = Counts()
+        for each in said:
+            counts = counts.plus(each.outcome)
+        value = sum(tokens) / len(tokens)
+        return Score(problem_id=id_, scorer="length", value=value, low=low, high=high, counts=counts, censored=not right, direction="harder")
+
+
+def mean_interval(total: float, k: int, *, level: float) -> tuple[float, float]:
+    """The exact interval for the mean of k exponential numbers that sum to `total`.
+
+    >>> low, high = mean_interval(10, 1, level=0.95)
+    >>> round(low, 2), round(high)
+    (2.71, 395)
+    """
+    tail = (1 - level) / 2
+    return total / float(special.gammaincinv(k, 1 - tail)), total / float(special.gammaincinv(k, tail))

@@ -1,0 +1,18 @@
+"""What a policy wrote behind a begun answer, as a search asked for it: paid for once, no evidence for a pass rate."""
+
+from assay.stores.columns import INT, TEXT, column, table
+
+SCHEMA = table(
+    column("problem_id", TEXT, "problems.id"),
+    column("policy", TEXT, "revision of the weights that sampled it"),
+    column("policy_name", TEXT, "what people call that revision"),
+    column("sampler", TEXT, "samplers.id"),
+    column("sample", INT, "index among the continuations of one beginning"),
+    column("seed", INT, "recorded, not part of the id; -1 = none was given"),
+    column("begun", INT, "characters of the answer that stood before it"),
+    column("text", TEXT, "what was added, the delimiter that ended it included"),
+    column("tokens", INT, "generated tokens"),
+    column("prompt_tokens", INT, "tokens of the prompt and of the begun answer"),
+    column("ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap, or for want of room"),
+    column("engine", TEXT, "backend that ran the policy"),
+)
