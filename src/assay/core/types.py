@@ -266,6 +266,13 @@ class Counts:
         return replace(self, **{name: getattr(self, name) + 1})
 
 
+class Tally(NamedTuple):
+    """Outcomes of some attempts at one problem, and the tokens that they took."""
+
+    counts: Counts
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """How hard one problem is for one policy, with its doubt."""

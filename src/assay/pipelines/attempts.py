@@ -7,25 +7,32 @@ lack a verdict of the present label or verifier version are judged again, free o
 """
 
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assay.core.errors import EngineError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Streaming, Ticker
-from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Verdict, rollout_id
+from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Tally, Verdict, rollout_id
 from assay.pipelines import served
+from assay.pipelines.cutting import Cutter
 from assay.pipelines.job import Job
+from assay.pipelines.vectors import Remembered, coder
 
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
 ROLLOUT = tuple(name for name in Rollout.__slots__ if name not in ("text", "logprobs", "fault"))
 VERDICT = tuple(Verdict.__slots__)
-Samples = dict[int, Outcome | None]  # sample index -> outcome; None = stored but not judged by the present verifier
+Samples = dict[int, tuple[Outcome | None, int]]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
+COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its name among the counts, where it has another
 
 STORED = """
-SELECT r.problem_id, r.sample, v.outcome
+SELECT r.problem_id, r.sample, r.tokens, v.outcome
 FROM rollouts r LEFT JOIN (
     SELECT rollout_id, outcome FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
@@ -44,6 +51,7 @@ class Attempts:
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run
         self._samples = self._stored()
+        self._cutter: Cutter | None = None
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
@@ -61,7 +69,43 @@ class Attempts:
         missing = self.missing(wanted)
         if missing and not self.stopped:
             self._generate(missing)
-        return {id_: self._counts(id_) for id_ in wanted}
+        return {id_: self._tally(id_).counts for id_ in wanted}
+
+    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, Tally]:
+        """Tallies of the first `wanted` attempts by sample index; a problem that still lacks some of them is absent.
+
+        Raises:
+            Stopped: as `draw`.
+            PlanError: `at_length` is above the sampler's cap.
+        """
+        self.draw(wanted)
+        whole = {id_: n for id_, n in wanted.items() if len(self._samples[id_]) >= n}
+        cut = self._cut_outcomes(whole, at_length) if at_length else {}
+        return {id_: self._tally(id_, n, cut) for id_, n in whole.items()}
+
+    def cut(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
+        """As `draw`, had the cap been `at_length` tokens.
+
+        Raises:
+            Stopped, PlanError: as `first`.
+        """
+        self.draw(wanted)
+        cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
+        return {id_: self._tally(id_, None, cut).counts for id_ in wanted}
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows of the problems' texts, (n, d); the encoder runs for what the lake lacks."""
+        behind = coder(self.job, [problem.text for problem in self.problems.values()])
+        return Remembered(self.job, behind).encode([self.problems[id_].text for id_ in ids])
+
+    @property
+    def stored(self) -> int:
+        """Attempts at these problems under this sampler."""
+        return sum(len(samples) for samples in self._samples.values())
+
+    def tokens(self) -> tuple[int, int]:
+        """Attempts and the tokens that they took."""
+        return self.stored, sum(tokens for samples in self._samples.values() for _, tokens in samples.values())
 
     @property
     def unfinished(self) -> bool:
@@ -74,14 +118,14 @@ class Attempts:
         labels = sorted(label.id for label in self.labels.values())
         for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id]):
             if row["problem_id"] in samples:
-                samples[row["problem_id"]][row["sample"]] = row["outcome"]
+                samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
         return samples
 
     def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
         ids = {
             rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
             for id_ in wanted
-            for sample, outcome in self._samples[id_].items()
+            for sample, (outcome, _) in self._samples[id_].items()
             if outcome is None
         }
         if not ids:
@@ -172,14 +216,34 @@ class Attempts:
         cases = [Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
         verdicts = self.job.judge.judge(cases)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
-            self._samples[rollout.problem_id][rollout.sample] = verdict.outcome
+            self._samples[rollout.problem_id][rollout.sample] = verdict.outcome, rollout.tokens
         return verdicts
 
-    def _counts(self, id_: str) -> Counts:
-        counts = Counts()
-        for outcome in self._samples[id_].values():
-            counts = counts.plus(outcome) if outcome else counts
-        return counts
+    def _tally(self, id_: str, n: int | None = None, cut: Mapping[str, Mapping[int, Outcome]] | None = None) -> Tally:
+        """The first n attempts, None = all, with the outcomes of those that a shorter cap cuts replaced."""
+        samples, changed = self._samples[id_], (cut or {}).get(id_, {})
+        chosen = sorted(samples)[:n]
+        told = Counter(changed.get(sample) or samples[sample][0] for sample in chosen)
+        counts = Counter[str]()
+        for outcome, many in told.items():
+            counts[COUNTED.get(outcome or "", outcome or "")] += many
+        counts.pop("", None)  # not judged
+        return Tally(Counts(**counts), sum(samples[sample][1] for sample in chosen))
+
+    def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
+        """What the answers longer than `length` tokens become when they are cut there, by problem and sample."""
+        self._cutter = self._cutter or Cutter(self.job, self.problems, self.labels, self.sampler)
+        longer = {
+            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            for id_, n in wanted.items()
+            for sample in sorted(self._samples[id_])[:n]
+            if self._samples[id_][sample][1] > length
+        }
+        found: dict[str, dict[int, Outcome]] = {}
+        for key, outcome in self._cutter.outcomes(list(longer), length).items():
+            id_, sample = longer[key]
+            found.setdefault(id_, {})[sample] = outcome
+        return found
 
 
 def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
