@@ -3,7 +3,25 @@
 import typer
 
 from assay.cli import doctor
-from assay.cli.curate import audit, check, clusters, compare, engine, explain, export, importing, recheck, regrade, run, sql, stages, status, upkeep
+from assay.cli.curate import (
+    audit,
+    check,
+    clusters,
+    compare,
+    engine,
+    explain,
+    export,
+    importing,
+    lengths,
+    passes,
+    recheck,
+    regrade,
+    run,
+    sql,
+    stages,
+    status,
+    upkeep,
+)
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -18,6 +36,8 @@ curate_app.command("run")(run.run)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("recheck")(recheck.recheck)
+curate_app.command("lengths")(lengths.lengths)
+curate_app.command("passes")(passes.passes)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")

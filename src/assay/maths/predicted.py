@@ -7,16 +7,16 @@ from scipy import special
 from assay.maths.beliefs import Belief, Floats, fitted, log_marginal
 
 FOLDS = 10
-PENALTIES = (0.3, 3.0, 30.0, 300.0)  # of the ridge, in problems' worth of weight
-EDGE = 1e-3  # predictions are kept off 0 and 1
+PENALTIES = (1.0, 10.0, 100.0)  # of the ridge, in problems' worth of weight; the one whose cross-fitted error is least is taken
+EDGE = 0.01  # predictions are kept off 0 and 1
 
 
 def predicted(correct: ArrayLike, wrong: ArrayLike, vectors: NDArray[np.float32]) -> Belief:
     """Beta(s m, s (1 - m)) with a point mass at 0: m is what the ridge expects of the problem, s the strength with which the pool says to trust it.
 
     Cross-fitted: problem i's ridge has seen nothing of the tenth of the pool (i modulo 10) that it belongs to, so no outcome enters its own
-    prior; only four numbers of the calibration see all. They and the penalty are those that make the counts most likely; an embedding that says nothing
-    gives everybody one m, as `fitted` does. Shapes: correct (n,), wrong (n,), vectors (n, d) -> fields (n,).
+    prior; only four numbers of the calibration see all. They are those that make the counts most likely; an embedding that says nothing gives
+    everybody one m, as `fitted` does. Shapes: correct (n,), wrong (n,), vectors (n, d) -> fields (n,).
 
     Raises:
         ValueError: rows of vectors and counts differ.
@@ -27,27 +27,27 @@ def predicted(correct: ArrayLike, wrong: ArrayLike, vectors: NDArray[np.float32]
     base = fitted(right, failed)
     if len(right) < 2 * FOLDS:
         return Belief.of(np.repeat(base.a, len(right)), np.repeat(base.b, len(right)), base.zero)
-    told = [_calibrated(guess, right, failed, base) for guess in _guesses(right, failed, np.asarray(vectors, dtype=np.float64), base)]
-    return max(told, key=lambda each: float(log_marginal(each, right, failed).sum()))
+    return _calibrated(_guess(right, failed, np.asarray(vectors, dtype=np.float64), base), right, failed, base)
 
 
-def _guesses(right: Floats, failed: Floats, vectors: Floats, base: Belief) -> list[Floats]:
-    """Cross-fitted logits, one array a penalty: a weighted ridge towards the pool's mean, its targets shrunk rates."""
-    strength = float((base.a + base.b)[0])
-    weight = (right + failed) / (right + failed + strength)  # a problem with few attempts says little
+def _guess(right: Floats, failed: Floats, vectors: Floats, base: Belief) -> Floats:
+    """Cross-fitted logits, (n,): a weighted ridge towards the pool's mean."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    weight = (right + failed) / (right + failed + float((base.a + base.b)[0]))  # a problem with few attempts says little
     centre = float(base.mean()[0])
     target = np.divide(right, right + failed, out=np.full(len(right), centre), where=right + failed > 0) - centre
     fold = np.arange(len(right)) % FOLDS
     whole, toward = _moments(vectors, weight, target)
-    made = [np.zeros(len(right)) for _ in PENALTIES]
+    made = np.zeros((len(PENALTIES), len(right)))
     for part in range(FOLDS):
         mine = fold == part
         own, own_toward = _moments(vectors[mine], weight[mine], target[mine])
-        values, axes = np.linalg.eigh(whole - own)
-        inside, seen = axes.T @ (toward - own_toward), vectors[mine] @ axes
-        for guess, penalty in zip(made, PENALTIES, strict=True):
-            guess[mine] = seen @ (inside / (np.maximum(values, 0) + penalty))
-    return [np.asarray(special.logit(np.clip(guess + centre, EDGE, 1 - EDGE))) for guess in made]
+        for row, penalty in enumerate(PENALTIES):
+            factor = cho_factor(whole - own + penalty * np.eye(vectors.shape[1]), check_finite=False)
+            made[row, mine] = vectors[mine] @ cho_solve(factor, toward - own_toward, check_finite=False)
+    best = made[np.argmin((weight * (made - target) ** 2).sum(axis=1))]
+    return np.asarray(special.logit(np.clip(best + centre, EDGE, 1 - EDGE)))
 
 
 def _moments(vectors: Floats, weight: Floats, target: Floats) -> tuple[Floats, Floats]:

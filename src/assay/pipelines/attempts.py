@@ -108,6 +108,16 @@ class Attempts:
         return self.stored, sum(tokens for samples in self._samples.values() for _, tokens in samples.values())
 
     @property
+    def cut_by(self) -> str:
+        """How texts are cut: by the tokenizer, or by characters in proportion to tokens."""
+        return self._cutting.how
+
+    @property
+    def _cutting(self) -> Cutter:
+        self._cutter = self._cutter or Cutter(self.job, self.problems, self.labels, self.sampler)
+        return self._cutter
+
+    @property
     def unfinished(self) -> bool:
         """Whether another run may find more evidence."""
         return bool(self.stopped or self.failed)
@@ -232,7 +242,6 @@ class Attempts:
 
     def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
         """What the answers longer than `length` tokens become when they are cut there, by problem and sample."""
-        self._cutter = self._cutter or Cutter(self.job, self.problems, self.labels, self.sampler)
         longer = {
             rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
             for id_, n in wanted.items()
@@ -240,7 +249,7 @@ class Attempts:
             if self._samples[id_][sample][1] > length
         }
         found: dict[str, dict[int, Outcome]] = {}
-        for key, outcome in self._cutter.outcomes(list(longer), length).items():
+        for key, outcome in self._cutting.outcomes(list(longer), length).items():
             id_, sample = longer[key]
             found.setdefault(id_, {})[sample] = outcome
         return found
