@@ -14,7 +14,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 from scipy import stats
 
 from assay.maths.beliefs import Belief, fitted
-from assay.maths.signal import expected_signal, group_signal, observed_signal
+from assay.maths.signal import group_signal, observed_signal
 from assay.scorers._designs import Aim, Design, play
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
@@ -31,11 +32,13 @@ MOST, PROBLEMS, SEEDS, QUICK = 64, 1000, 20, 5
 FIXED = (4, 8, 16, 24, 32, 64)
 STAGES = [(first, then, near) for first in (4, 8) for then in (16, 32, 64) for near in (0.1, 0.25, 0.5, "top")]
 BUDGETS = (0.05, 0.1, 0.2, 0.3, 0.5)
+COMPARED = (0.05, 0.2, 0.5)  # with every plain design
 ALLOWED = {0.05: 0.2, 0.1: 0.2, 0.2: 0.33, 0.3: 0.33, 0.5: 0.4}  # share of fixed n = 64's rollouts
 GROUPS = (8, 16)
 BANDS = ((0.2, 0.8), (0.1, 0.9), (0.25, 0.75), (0.05, 0.5))
 POOLS = ("thinklite", "hard", "ushape", "replay")
 DESIGN = Design()
+JEFFREYS = Belief.of(0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Drawn:
     right: np.ndarray  # (n, 65)
     tokens: np.ndarray  # (n, 65)
     rate: np.ndarray  # (n,) true rates; on `replay` the share of all 64
+    priors: dict[int, Belief] = field(default_factory=dict)
+
+    def prior(self, name: str, n: int) -> Belief:
+        """Jeffreys', or the one fitted to the first n attempts at each, once."""
+        if name == "jeffreys":
+            return JEFFREYS
+        if n not in self.priors:
+            self.priors[n] = fitted(self.right[:, n], n - self.right[:, n])
+        return self.priors[n]
 
     def value(self, group_size: int, recorded: bool) -> np.ndarray:
         return observed_signal(self.right[:, -1], MOST, group_size) if recorded else group_signal(self.rate, group_size)
@@ -85,31 +97,28 @@ def summed(each: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((len(each), 1), np.int64), np.cumsum(each, axis=1, dtype=np.int64)], axis=1)
 
 
-def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: str) -> np.ndarray:
+def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: Belief) -> np.ndarray:
     """The rows that are selected on this evidence."""
-    if prior == "jeffreys":
-        signal = expected_signal(right + 0.5, tried - right + 0.5, group_size)
-    else:
-        signal = fitted(right, tried - right).after(right, tried - right).signal(group_size)
+    signal = prior.after(right, tried - right).signal(group_size)
     return np.argsort(-np.round(signal, 12), kind="stable")[:budget]
 
 
 def plain(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict[str, tuple[float, float]]:
     """{design: (tokens, value of its selection)} of every plain design."""
     everyone, told = np.arange(len(value)), {}
-    for prior in ("jeffreys", "fitted"):
+    for name in ("jeffreys", "fitted"):
         for n in FIXED:
-            kept = best(drawn.right[:, n], np.full(len(value), n), budget, group_size, prior)
-            told[f"fixed {n} {prior}"] = float(drawn.tokens[:, n].sum()), float(value[kept].sum())
+            kept = best(drawn.right[:, n], np.full(len(value), n), budget, group_size, drawn.prior(name, n))
+            told[f"fixed {n} {name}"] = float(drawn.tokens[:, n].sum()), float(value[kept].sum())
         for first, then, near in STAGES:
-            tried = np.full(len(value), first)
+            tried, prior = np.full(len(value), first), drawn.prior(name, first)
             tried[second(drawn.right[:, first], first, budget, group_size, near, prior)] = then
             kept = best(drawn.right[everyone, tried], tried, budget, group_size, prior)
-            told[f"{first} then {then} {near} {prior}"] = float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())
+            told[f"{first} then {then} {near} {name}"] = float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())
     return told
 
 
-def second(right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: str) -> np.ndarray:
+def second(right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: Belief) -> np.ndarray:
     """Whom the second stage tops up."""
     ranked = best(right, np.full(len(right), first), len(right), group_size, prior)
     if near == "top":
@@ -137,22 +146,27 @@ def fit(evidence: Any, rows: np.ndarray) -> Belief:
     return fitted(evidence.correct, evidence.wrong)
 
 
-def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict[str, Any]:
-    """Tokens, rollouts and value where it stops by itself, and the whole curve up to 60% of the tokens of n = 64."""
-    everyone, curve = np.arange(len(value)), list[tuple[float, float]]()
+def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, whole: bool) -> dict[str, Any]:
+    """Tokens, rollouts and value where it stops by itself, and the whole curve up to 45% of the tokens of n = 64."""
+    everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[Belief]()
+
+    def fit_kept(evidence: Any, rows: np.ndarray) -> Belief:
+        priors.append(fit(evidence, rows))
+        return priors[-1]
 
     def hear(tried: np.ndarray) -> bool:
         tokens = float(drawn.tokens[everyone, tried].sum())
         if tokens:
-            kept = best(drawn.right[everyone, tried], tried, budget, group_size, "fitted")
+            kept = best(drawn.right[everyone, tried], tried, budget, group_size, priors[-1])
             curve.append((tokens, float(value[kept].sum())))
-        return tokens < 0.6 * drawn.tokens[:, -1].sum()
+        return tokens < 0.45 * drawn.tokens[:, -1].sum()
 
     aim = Aim(budget, group_size)
-    seen, _, _ = play(len(value), DESIGN, aim, asker(drawn), fit)
-    kept = best(seen.correct, seen.tried, budget, group_size, "fitted")
+    seen, prior, _ = play(len(value), DESIGN, aim, asker(drawn), fit)
+    kept = best(seen.correct, seen.tried, budget, group_size, prior)
     stopped = float(seen.tokens.sum()), float(value[kept].sum()), float(seen.tried.sum())
-    play(len(value), DESIGN, replace(aim, gain=0.0), asker(drawn, hear), fit)
+    if whole:
+        play(len(value), DESIGN, replace(aim, gain=0.0), asker(drawn, hear), fit_kept)
     return {"stopped": stopped, "curve": curve, "uniform": uniform(drawn, stopped[0], budget, group_size, value)}
 
 
@@ -164,7 +178,7 @@ def uniform(drawn: Drawn, tokens: float, budget: int, group_size: int, value: np
     if n < MOST:
         tried[: int(len(value) * (tokens - total[n]) / (total[n + 1] - total[n]))] += 1
     rows = np.arange(len(value))
-    return max(float(value[best(drawn.right[rows, tried], tried, budget, group_size, prior)].sum()) for prior in ("jeffreys", "fitted"))
+    return max(float(value[best(drawn.right[rows, tried], tried, budget, group_size, drawn.prior(name, n))].sum()) for name in ("jeffreys", "fitted"))
 
 
 def envelope(points: np.ndarray, at: float) -> float:
@@ -187,26 +201,27 @@ def reached(curve: np.ndarray, at: float) -> float:
 
 
 def gridded(curve: list[tuple[float, float]], scale: float) -> np.ndarray:
-    """A curve at even shares of the tokens of n = 64, (241, 2): seeds end waves at different tokens."""
+    """A curve at even shares of the tokens of n = 64, (181, 2): seeds end waves at different tokens."""
     given = np.array(curve)
-    grid = np.linspace(0, 0.6, 241)
+    grid = np.linspace(0, 0.45, 181)
     return np.stack([grid, np.interp(grid, given[:, 0] / scale, given[:, 1], left=0.0)], axis=1)
 
 
-def cell(name: str, share: float, group_size: int, seeds: int) -> dict[str, Any]:
+def cell(name: str, share: float, group_size: int, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
     """One pool, budget and group size: everything that is claimed of it."""
     rows = []
-    for seed in range(seeds):
-        drawn = draw(name, seed)
+    compared = share in COMPARED
+    for drawn in drawn_by_seed:
         value = drawn.value(group_size, name == "replay")
         budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
-        made = ours(drawn, budget, group_size, value)
-        others = plain(drawn, budget, group_size, value)
-        rows.append((made, others, scale, others["fixed 64 fitted"][1], MOST * len(value), gridded(made["curve"], scale)))
+        made = ours(drawn, budget, group_size, value, compared)
+        full = float(value[best(drawn.right[:, MOST], np.full(len(value), MOST), budget, group_size, drawn.prior("fitted", MOST))].sum())
+        others = plain(drawn, budget, group_size, value) if compared else {}
+        rows.append((made, others, scale, full, MOST * len(value), gridded(made["curve"], scale) if compared else None))
     ratio = np.array([made["stopped"][1] / full for made, _, _, full, _, _ in rows])
     rollouts = np.array([made["stopped"][2] / whole for made, _, _, _, whole, _ in rows])
     lead = np.array([(made["stopped"][1] - made["uniform"]) / full for made, _, _, full, _, _ in rows])
-    saved = {level: jackknife(rows, level) for level in ("stopped", "fixed 16", "fixed 32")}
+    saved = {level: jackknife(rows, level) if compared else None for level in ("stopped", "fixed 16", "fixed 32")}
     return {
         "pool": name,
         "budget": share,
@@ -239,11 +254,10 @@ def saving(rows: list[Any], level: str) -> float:
     return 1 - reached(np.mean([row[5] for row in rows], axis=0), at) / envelope(points, at)
 
 
-def band(name: str, low: float, high: float, seeds: int) -> dict[str, Any]:
+def band(name: str, low: float, high: float, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
     """Wrong sides of a band beside those of n = 64, in points, and the share of its rollouts."""
     extra, full, used = [], [], []
-    for seed in range(seeds):
-        drawn = draw(name, seed)
+    for drawn in drawn_by_seed:
         truth = (drawn.rate >= low) & (drawn.rate <= high)
         seen, prior, _ = play(len(truth), DESIGN, Aim(0, 8, low, high), asker(drawn), fit)
         mine = (prior.after(seen.correct, seen.wrong).inside(low, high) > 0.5) != truth
@@ -252,7 +266,7 @@ def band(name: str, low: float, high: float, seeds: int) -> dict[str, Any]:
             ((b.after(right, MOST - right).inside(low, high) > 0.5) != truth).mean() for b in (fitted(right, MOST - right), Belief.of(0.5, 0.5))
         )
         extra.append(100 * (mine.mean() - theirs)), full.append(100 * theirs), used.append(seen.tried.sum() / (MOST * len(truth)))
-    half = stats.t.ppf(0.975, seeds - 1) * np.std(extra, ddof=1) / seeds**0.5
+    half = stats.t.ppf(0.975, len(extra) - 1) * np.std(extra, ddof=1) / len(extra) ** 0.5
     return {
         "pool": name,
         "band": [low, high],
@@ -263,11 +277,10 @@ def band(name: str, low: float, high: float, seeds: int) -> dict[str, Any]:
     }
 
 
-def coverage(name: str, how: str, seeds: int) -> dict[str, Any]:
+def coverage(name: str, how: str, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
     """Covered shares of 95% intervals over a pool and by bins of the true rate; `how` is a prior with n = 8 or 64, or `stopped`, fitted."""
     inside, true = [], []
-    for seed in range(seeds):
-        drawn = draw(name, seed)
+    for drawn in drawn_by_seed:
         if how == "stopped":
             seen, prior, _ = play(len(drawn.rate), DESIGN, Aim(round(0.2 * len(drawn.rate)), 8), asker(drawn), fit)
             right, wrong = seen.correct, seen.wrong
@@ -287,23 +300,30 @@ def coverage(name: str, how: str, seeds: int) -> dict[str, Any]:
 def main() -> None:
     """Runs the study and prints its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds, budgets of 5, 20 and 50%")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
     parser.add_argument("--only", choices=POOLS, action="append", help="one pool; results of earlier runs are kept for the others")
     given = parser.parse_args()
     seeds, began = QUICK if given.quick else SEEDS, time.monotonic()
     where = RESULTS / "scoring_study_cells.json"
     old = json.loads(where.read_text()) if where.exists() and given.only else {"cells": [], "bands": [], "coverage": []}
     pools = given.only or POOLS
-    budgets = (0.05, 0.2, 0.5) if given.quick else BUDGETS
-    cells = kept(old["cells"], pools) + [cell(name, share, size, seeds) for name in pools for share in budgets for size in GROUPS]
-    simulated = [name for name in pools if name != "replay"]
-    bands = kept(old["bands"], pools) + [band(name, *each, seeds) for name in simulated for each in BANDS]
-    hows = ("jeffreys 8", "jeffreys 64", "fitted 8", "fitted 64", "stopped")
-    covered = kept(old["coverage"], pools) + [coverage(name, how, seeds) for name in simulated for how in hows]
+    with ProcessPoolExecutor(2) as both:
+        found = list(both.map(of_pool, pools, [seeds] * len(pools)))
+    cells, bands, covered = (kept(old[key], pools) + [row for each in found for row in each[key]] for key in ("cells", "bands", "coverage"))
     where.write_text(json.dumps({"hardware": hardware(), "seeds": seeds, "cells": cells, "bands": bands, "coverage": covered}, indent=1) + "\n")
     show(cells, bands, covered)
     publish("scoring_study", claims(cells, bands, covered))
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")
+
+
+def of_pool(name: str, seeds: int) -> dict[str, list[dict[str, Any]]]:
+    """Everything about one pool; bands and coverage need known rates."""
+    seen = [draw(name, seed) for seed in range(seeds)]
+    cells = [cell(name, share, size, seen) for share in BUDGETS for size in GROUPS]
+    if name == "replay":
+        return {"cells": cells, "bands": [], "coverage": []}
+    covered = [coverage(name, how, seen) for how in ("jeffreys 8", "jeffreys 64", "fitted 8", "fitted 64", "stopped")]
+    return {"cells": cells, "bands": [band(name, *each, seen) for each in BANDS], "coverage": covered}
 
 
 def kept(rows: list[dict[str, Any]], anew: Any) -> list[dict[str, Any]]:
@@ -315,7 +335,7 @@ def show(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: list
     levels = [key for key in cells[0] if key.startswith("saved")]
     print(f"| pool | budget | G | of n = 64's signal | least seed | rollouts | over uniform | {' | '.join(levels)} |\n|{'---|' * (7 + len(levels))}")
     for row in cells:
-        saved = " | ".join(f"{row[level][0]:.0%} [{row[level][1]:.0%}, {row[level][2]:.0%}]" for level in levels)
+        saved = " | ".join(f"{row[level][0]:.0%} [{row[level][1]:.0%}, {row[level][2]:.0%}]" if row[level] else "" for level in levels)
         first = f"{row['pool']} | {row['budget']:.0%} | {row['G']} | {row['ratio']:.4f} | {row['least']:.4f} | {row['rollouts']:.3f}"
         print(f"| {first} | {row['lead']:+.3f} | {saved} |")
     print("\n| pool | band | errors of n = 64, % | ours beyond, points | rollouts |\n|---|---|---|---|---|")
@@ -328,7 +348,7 @@ def show(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: list
 
 def claims(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: list[dict[str, Any]]) -> list[Claim]:
     """The bars."""
-    asked = [row for row in cells if row["budget"] in (0.05, 0.2, 0.5)]
+    asked = [row for row in cells if row["budget"] in COMPARED]
     stopped = [row for row in cells if row["budget"] != 0.2]
     saved = [row["saved at stopped"] for row in asked]
     over = max(row["rollouts"] / ALLOWED[row["budget"]] for row in stopped)

@@ -126,12 +126,27 @@ def log_marginal(belief: Belief, correct: ArrayLike, wrong: ArrayLike) -> Floats
 def _climb(right: Floats, failed: Floats, many: Floats) -> Floats:
     from scipy.optimize import minimize
 
-    def loss(x: Floats) -> float:
-        a, b, zero = _unpacked(x)
-        held = ((x[:2] - CENTRE) ** 2).sum() / (2 * WIDTH**2) - UNSOLVABLE[0] * np.log(zero) - UNSOLVABLE[1] * np.log1p(-zero)
-        return float(held - (many * log_marginal(Belief.of(a, b, zero), right, failed)).sum())
+    digamma = special.digamma
 
-    found = minimize(loss, np.array([CENTRE, CENTRE, -3.0]), method="L-BFGS-B", bounds=[(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)])
+    def loss(x: Floats) -> tuple[float, Floats]:
+        a, b, zero = _unpacked(x)
+        told = log_marginal(Belief.of(a, b, zero), right, failed)
+        solvable = np.exp(
+            np.log1p(-zero) + special.betaln(a + right, b + failed) - special.betaln(a, b) - told
+        )  # chance that it is, given the counts
+        both = digamma(a + b) - digamma(a + b + right + failed)
+        slope = np.stack(
+            [
+                a * solvable * (digamma(a + right) - digamma(a) + both),
+                b * solvable * (digamma(b + failed) - digamma(b) + both),
+                (1 - solvable) * (1 - zero) - solvable * zero,
+            ]
+        )
+        held = ((x[:2] - CENTRE) ** 2).sum() / (2 * WIDTH**2) - UNSOLVABLE[0] * np.log(zero) - UNSOLVABLE[1] * np.log1p(-zero)
+        pull = np.array([*((x[:2] - CENTRE) / WIDTH**2), UNSOLVABLE[1] * zero - UNSOLVABLE[0] * (1 - zero)])
+        return float(held - (many * told).sum()), pull - slope @ many
+
+    found = minimize(loss, np.array([CENTRE, CENTRE, -3.0]), jac=True, method="L-BFGS-B", bounds=[(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)])
     return _unpacked(found.x)
 
 

@@ -26,7 +26,7 @@ class Aim:
     group_size: int = 8
     low: float = 0.2  # of the band of pass rates
     high: float = 0.8
-    delta: float = 0.025  # error level of the band
+    delta: float = 0.02  # error level of the band
     gain: float = 0.007  # stop once completing everybody adds at most this share of the value
 
 
@@ -51,7 +51,7 @@ def play(n: int, design: Design, aim: Aim, ask: Ask, fit: Fit) -> tuple[Evidence
     seen = _Seen(np.zeros((4, n), np.int64), np.ones(n, dtype=bool))
     everyone = np.arange(n)
     if not n or not _listen(seen, everyone, np.full(n, min(design.first, design.most)), ask):
-        return seen.evidence(everyone), fit(seen.evidence(everyone[:0]), everyone[:0]), everyone[:0]
+        return seen.evidence(everyone[:0]), fit(seen.evidence(everyone[:0]), everyone[:0]), everyone[:0]
     rows = np.flatnonzero(seen.table[2] > 0)
     prior, fitted_at = fit(seen.evidence(rows), rows), seen.table[2].sum()
     while True:
