@@ -14,8 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -128,13 +127,12 @@ def second(right: np.ndarray, first: int, budget: int, group_size: int, near: fl
     return ranked[start : start + 2 * half]
 
 
-def asker(drawn: Drawn, hear: Callable[[np.ndarray], bool] = lambda tried: True) -> Callable[..., Any]:
-    """Complete waves out of the drawn attempts; `hear` is told of everyone's attempts and says whether to go on."""
+def asker(drawn: Drawn, hear: Callable[[np.ndarray], None] = lambda tried: None) -> Callable[..., Any]:
+    """Complete waves out of the drawn attempts; `hear` is told of everyone's attempts before each."""
     tried = np.zeros(len(drawn.rate), np.int64)
 
     def ask(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, ...]:
-        if not hear(tried):
-            return (np.empty(0, np.int64),) * 5
+        hear(tried)
         tried[rows] = wanted
         right = drawn.right[rows, wanted]
         return rows, right, wanted - right, wanted, drawn.tokens[rows, wanted]
@@ -146,28 +144,23 @@ def fit(evidence: Any, rows: np.ndarray) -> Belief:
     return fitted(evidence.correct, evidence.wrong)
 
 
-def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, whole: bool) -> dict[str, Any]:
-    """Tokens, rollouts and value where it stops by itself, and the whole curve up to 45% of the tokens of n = 64."""
+def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict[str, Any]:
+    """Tokens, value and rollouts where it stops by itself, and tokens and value after each wave before."""
     everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[Belief]()
 
     def fit_kept(evidence: Any, rows: np.ndarray) -> Belief:
         priors.append(fit(evidence, rows))
         return priors[-1]
 
-    def hear(tried: np.ndarray) -> bool:
-        tokens = float(drawn.tokens[everyone, tried].sum())
-        if tokens:
+    def hear(tried: np.ndarray) -> None:
+        if priors:
             kept = best(drawn.right[everyone, tried], tried, budget, group_size, priors[-1])
-            curve.append((tokens, float(value[kept].sum())))
-        return tokens < 0.45 * drawn.tokens[:, -1].sum()
+            curve.append((float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())))
 
-    aim = Aim(budget, group_size)
-    seen, prior, _ = play(len(value), DESIGN, aim, asker(drawn), fit)
+    seen, prior, _ = play(len(value), DESIGN, Aim(budget, group_size), asker(drawn, hear), fit_kept)
     kept = best(seen.correct, seen.tried, budget, group_size, prior)
     stopped = float(seen.tokens.sum()), float(value[kept].sum()), float(seen.tried.sum())
-    if whole:
-        play(len(value), DESIGN, replace(aim, gain=0.0), asker(drawn, hear), fit_kept)
-    return {"stopped": stopped, "curve": curve, "uniform": uniform(drawn, stopped[0], budget, group_size, value)}
+    return {"stopped": stopped, "curve": [*curve, stopped[:2]], "uniform": uniform(drawn, stopped[0], budget, group_size, value)}
 
 
 def uniform(drawn: Drawn, tokens: float, budget: int, group_size: int, value: np.ndarray) -> float:
@@ -186,12 +179,17 @@ def envelope(points: np.ndarray, at: float) -> float:
     order = points[np.lexsort((-points[:, 1], points[:, 0]))]
     hull: list[np.ndarray] = []
     for point in order:
-        while len(hull) > 1 and np.cross(hull[-1] - hull[-2], point - hull[-2]) >= 0:
+        while len(hull) > 1 and above(hull[-2], hull[-1], point):
             hull.pop()
         if not hull or point[1] > hull[-1][1]:
             hull.append(point)
     tokens, value = np.array(hull).T
     return float(np.interp(at, value, tokens))
+
+
+def above(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> bool:
+    """Whether the middle point lies on or under the line from the first to the last."""
+    return bool((middle[0] - first[0]) * (last[1] - first[1]) >= (middle[1] - first[1]) * (last[0] - first[0]))
 
 
 def reached(curve: np.ndarray, at: float) -> float:
@@ -201,7 +199,7 @@ def reached(curve: np.ndarray, at: float) -> float:
 
 
 def gridded(curve: list[tuple[float, float]], scale: float) -> np.ndarray:
-    """A curve at even shares of the tokens of n = 64, (181, 2): seeds end waves at different tokens."""
+    """A curve at even shares of the tokens of n = 64, (181, 2): seeds end waves at different tokens, and stay where they stopped."""
     given = np.array(curve)
     grid = np.linspace(0, 0.45, 181)
     return np.stack([grid, np.interp(grid, given[:, 0] / scale, given[:, 1], left=0.0)], axis=1)
@@ -214,14 +212,14 @@ def cell(name: str, share: float, group_size: int, drawn_by_seed: list[Drawn]) -
     for drawn in drawn_by_seed:
         value = drawn.value(group_size, name == "replay")
         budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
-        made = ours(drawn, budget, group_size, value, compared)
+        made = ours(drawn, budget, group_size, value)
         full = float(value[best(drawn.right[:, MOST], np.full(len(value), MOST), budget, group_size, drawn.prior("fitted", MOST))].sum())
         others = plain(drawn, budget, group_size, value) if compared else {}
         rows.append((made, others, scale, full, MOST * len(value), gridded(made["curve"], scale) if compared else None))
     ratio = np.array([made["stopped"][1] / full for made, _, _, full, _, _ in rows])
     rollouts = np.array([made["stopped"][2] / whole for made, _, _, _, whole, _ in rows])
     lead = np.array([(made["stopped"][1] - made["uniform"]) / full for made, _, _, full, _, _ in rows])
-    saved = {level: jackknife(rows, level) if compared else None for level in ("stopped", "fixed 16", "fixed 32")}
+    saved = {level: jackknife(rows, level) if compared else None for level in ("stopped", "fixed 16")}
     return {
         "pool": name,
         "budget": share,
@@ -233,11 +231,13 @@ def cell(name: str, share: float, group_size: int, drawn_by_seed: list[Drawn]) -
     } | {f"saved at {level}": told for level, told in saved.items()}
 
 
-def jackknife(rows: list[Any], level: str) -> list[float]:
-    """The share of tokens saved at a level, and the ends of its interval."""
+def jackknife(rows: list[Any], level: str) -> list[float] | None:
+    """The share of tokens saved at a level, and the ends of its interval; None where a run stopped before it got there."""
     count = len(rows)
     whole = saving(rows, level)
     parts = np.array([saving(rows[:i] + rows[i + 1 :], level) for i in range(count)])
+    if not np.isfinite([whole, *parts]).all():
+        return None  # ours stopped before that level
     pseudo = count * whole - (count - 1) * parts
     half = stats.t.ppf(0.975, count - 1) * pseudo.std(ddof=1) / count**0.5
     return [whole, float(whole - half), float(whole + half)]
@@ -307,8 +307,7 @@ def main() -> None:
     where = RESULTS / "scoring_study_cells.json"
     old = json.loads(where.read_text()) if where.exists() and given.only else {"cells": [], "bands": [], "coverage": []}
     pools = given.only or POOLS
-    with ProcessPoolExecutor(2) as both:
-        found = list(both.map(of_pool, pools, [seeds] * len(pools)))
+    found = [of_pool(name, seeds) for name in pools]
     cells, bands, covered = (kept(old[key], pools) + [row for each in found for row in each[key]] for key in ("cells", "bands", "coverage"))
     where.write_text(json.dumps({"hardware": hardware(), "seeds": seeds, "cells": cells, "bands": bands, "coverage": covered}, indent=1) + "\n")
     show(cells, bands, covered)

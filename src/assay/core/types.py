@@ -180,14 +180,15 @@ class Rollout:
         fault: str = "",
     ) -> "Rollout":
         """The rollout of one sample of a request, keyed by problem, policy revision, sampler and sample index."""
-        key = rollout_id(request.problem_id, policy.revision, request.sampler.id, sample)
+        sampler = request.sampler.id
+        key = rollout_id(request.problem_id, policy.revision, sampler, sample)
         used = request.seed_of(sample) if seed is None else seed
         return cls(
             key,
             request.problem_id,
             policy.revision,
             policy.name,
-            request.sampler.id,
+            sampler,
             sample,
             used,
             text,

@@ -56,11 +56,12 @@ def left(job: Job, attempts: Attempts) -> dict[str, int]:
 
 
 def scoring_key(job: Job, labels: Mapping[str, Label]) -> str:
-    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions."""
+    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions; where it is joint, the whole pool."""
     plan = job.plan.score
     versions = sorted({(label.verifier, job.judge.version(label.verifier)) for label in labels.values()})
+    pool = [sorted(labels)] if scorer(job).joint else []
     encoder = [job.plan.embed.encoder] if plan.settings.get("prior") == "predicted" else []
-    return content_id("scoring", plan.scorer, settings(job), *encoder, job.engine.policy.revision, job.plan.policy.sampler.id, versions)
+    return content_id("scoring", plan.scorer, settings(job), *pool, *encoder, job.engine.policy.revision, job.plan.policy.sampler.id, versions)
 
 
 def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
@@ -68,6 +69,9 @@ def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
     _warn_of_other_samplers(job, attempts)
     part = scorer(job)
     scores: list[Score] = part.score(sorted(attempts.problems), attempts)
+    if attempts.unfinished and part.joint:  # what a part of the waves says of everybody must not stand beside what all of them say
+        scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
+        key = f"{key.partition('+')[0]}+{scoring}"
     rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
     detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples}

@@ -17,6 +17,7 @@ from assay.verifiers._outside import source_version
 from assay.verifiers._process import Worker, answers
 from assay.verifiers._rules import Grade, verdict
 
+SHORT = 256  # characters of an answer that may be looked up among those of its batch
 CHUNK = 8  # cases a message, at most
 START = 32  # rows for which one more worker is started: a start costs a second of CPU
 CACHED = 200_000  # judgements kept
@@ -115,10 +116,17 @@ class Grader:
         for verifier in dict.fromkeys(verifiers):
             glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
             waiting: dict[bytes, list[int]] = {}
+            alike: dict[tuple[str, str, str], Verdict] = {}  # short answers of this batch: the samples of one problem repeat each other
             for index in (i for i, each in enumerate(verifiers) if each == verifier):
+                short = _short(rows[index]) if verb == "judge" else None
+                if short in alike:
+                    found[index] = _as_own(alike[short], rows[index], version)
+                    continue
                 found[index] = glance(rows[index])
                 if verb == "judge" and found[index] is not None and found[index].version != version:
                     found[index] = _as_own(found[index], rows[index], version)
+                if short and found[index] is not None:
+                    alike[short] = found[index]
                 if found[index] is None:
                     waiting.setdefault(_key(verb, version, rows[index], essence), []).append(index)
             self._ask(verifier, verb, {key: rows[places[0]] for key, places in waiting.items() if key not in self._cache})
@@ -184,6 +192,12 @@ class Grader:
         except BaseException:
             _stop_all({verifier: crew})  # half a batch is in their pipes
             raise
+
+
+def _short(case: Case) -> tuple[str, str, str] | None:
+    """What a verdict on a short answer depends on: its label, which names the problem too, and what was said; None for a long one."""
+    rollout = case.rollout
+    return (case.label.id, rollout.finish, rollout.text) if len(rollout.text) <= SHORT else None
 
 
 def _stop_all(workers: dict[str, list[Worker]]) -> None:
