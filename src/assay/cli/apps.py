@@ -13,6 +13,8 @@ from assay.cli.curate import (
     export,
     forecast,
     importing,
+    lengths,
+    passes,
     recheck,
     regrade,
     run,
@@ -36,6 +38,8 @@ curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
 curate_app.command("recheck")(recheck.recheck)
+curate_app.command("lengths")(lengths.lengths)
+curate_app.command("passes")(passes.passes)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")

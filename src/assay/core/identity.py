@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from json.encoder import encode_basestring as _quoted
 from pathlib import Path
+from typing import Any
 
 ID_CHARS = 24  # 96 bits: the odds of one collision among 2e9 rows are about 1 in 4e10
-_STRING = {str}
+_WRITTEN: dict[type, Callable[[Any], str]] = {str: _quoted, int: int.__repr__}  # by exact type: True is no int here
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -28,8 +30,10 @@ def content_id(*parts: object) -> str:
     >>> content_id("a", 1) == content_id("a", 1) != content_id("a", "1")
     True
     """
-    flat = {*map(type, parts)} == _STRING  # nearly every id: written by hand, the same text in a quarter of the time
-    text = f"[{','.join(map(_quoted, parts))}]" if flat else canonical(parts)  # type: ignore[arg-type]
+    try:  # nearly every id is of texts and whole numbers: written by hand, the same text in a quarter of the time
+        text = f"[{','.join([_WRITTEN[type(part)](part) for part in parts])}]"
+    except KeyError:
+        text = canonical(parts)
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 

@@ -9,7 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.searching import Searched, SearchRules
-from assay.core.types import Case, Counts, Curriculum, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Said, Score, Selection, Verdict
+from assay.core.types import (
+    Case,
+    Counts,
+    Curriculum,
+    Drop,
+    Group,
+    Label,
+    Policy,
+    Pool,
+    Problem,
+    Request,
+    Rollout,
+    Said,
+    Score,
+    Selection,
+    Tally,
+    Verdict,
+)
 
 Found = tuple[Problem, Label] | Drop
 
@@ -53,6 +70,14 @@ class Streaming(Protocol):
         When they end, those in flight are finished: cutting them off would keep the short answers, which are more often right, and so bias
         every rate. Only closing the iterator abandons them.
         """
+
+
+@runtime_checkable
+class Cutting(Protocol):
+    """An engine that has its policy's tokenizer at hand."""
+
+    def cut(self, text: str, tokens: int) -> str:
+        """The text's first `tokens` tokens as text."""
 
 
 @runtime_checkable
@@ -141,6 +166,22 @@ class Evidence(Attempts, Protocol):
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Graded attempts of every respondent in the store, a policy under a sampler: counts by respondent and problem."""
+
+
+class Waves(Attempts, Protocol):
+    """Evidence wave by wave: what a scorer that decides by outcomes needs, so that a run that is killed decides the same again."""
+
+    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> Mapping[str, Tally]:
+        """The first `wanted` attempts of each problem by sample index, missing ones drawn; a problem that lacks some is absent.
+
+        However many are stored, the others have no say. `at_length` tells what they would have been under that shorter cap.
+        """
+
+    def cut(self, wanted: Mapping[str, int], at_length: int) -> Mapping[str, Counts]:
+        """As `draw`, under a shorter cap: answers longer than `at_length` tokens are cut there and judged again, free of tokens."""
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows of the problems' texts by the plan's encoder, (n, d)."""
 
 
 @dataclass(frozen=True, slots=True)

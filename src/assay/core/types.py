@@ -188,6 +188,7 @@ class Rollout:
         stopped: str | None = None,
     ) -> "Rollout":
         """The rollout of one sample of a request, keyed by problem, policy revision, sampler, sample index and begun answer."""
+        sampler = request.sampler.id
         key = request.key(policy.revision, sample)
         used = request.seed_of(sample) if seed is None else seed
         return cls(
@@ -195,7 +196,7 @@ class Rollout:
             request.problem_id,
             policy.revision,
             policy.name,
-            request.sampler.id,
+            sampler,
             sample,
             used,
             text,
@@ -294,6 +295,13 @@ class Group:
     problem_id: str
     counts: Counts
     advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
+
+
+class Tally(NamedTuple):
+    """Outcomes of some attempts at one problem, and the tokens that they took."""
+
+    counts: Counts
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,12 +94,13 @@ class Replay:
 
     def _attempts(self, request: Request) -> tuple[Rollout, ...]:
         keys, policy = self._keys(request, request.samples), self.policy
-        if missing := [key[2] for key in keys if key not in self._rows]:
+        rows = self._rows
+        if missing := [key[2] for key in keys if key not in rows]:
             raise EngineError(
                 f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples, first {missing[0]}, "
                 f"were not recorded under sampler {request.sampler.id} in {self.path!r}"
             )
-        return tuple(_rollout(request, self._rows[key], policy) for key in keys)
+        return tuple(_rollout(request, rows[key], policy) for key in keys)
 
     @property
     def _place(self) -> Path:

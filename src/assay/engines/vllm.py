@@ -87,6 +87,11 @@ class Vllm:
         """The prompt exactly as the model reads it, special tokens written out."""
         return str(self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
+    def cut(self, text: str, tokens: int) -> str:
+        """The text's first `tokens` tokens as text; loads the tokenizer only."""
+        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False)) if len(ids) > tokens else text
+
     def close(self) -> None:
         """The model is unloaded; the next call loads it again."""
         if (llm := self.__dict__.pop("_llm", None)) is not None:

@@ -7,25 +7,33 @@ lack a verdict of the present label or verifier version are judged again, free o
 """
 
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from assay.core.errors import EngineError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Streaming, Ticker
-from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Verdict, rollout_id
+from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Tally, Verdict, rollout_id
 from assay.pipelines import served
+from assay.pipelines.cutting import Cutter
 from assay.pipelines.job import Job
+from assay.pipelines.vectors import Remembered, coder
+from assay.stores.tables import schema
 
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
-ROLLOUT = tuple(name for name in Rollout.__slots__ if name not in ("text", "logprobs", "fault", "stopped"))
-VERDICT = tuple(Verdict.__slots__)
-Samples = dict[int, Outcome | None]  # sample index -> outcome; None = stored but not judged by the present verifier
+Samples = dict[int, tuple[Outcome | None, int]]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
+COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its name among the counts, where it has another
 
 STORED = """
-SELECT r.problem_id, r.sample, v.outcome
+SELECT r.problem_id, r.sample, r.tokens, v.outcome
 FROM rollouts r LEFT JOIN (
     SELECT rollout_id, outcome FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
@@ -44,6 +52,7 @@ class Attempts:
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run
         self._samples = self._stored()
+        self._cutter: Cutter | None = None
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
@@ -61,7 +70,53 @@ class Attempts:
         missing = self.missing(wanted)
         if missing and not self.stopped:
             self._generate(missing)
-        return {id_: self._counts(id_) for id_ in wanted}
+        return {id_: self._tally(id_).counts for id_ in wanted}
+
+    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, Tally]:
+        """Tallies of the first `wanted` attempts by sample index; a problem that still lacks some of them is absent.
+
+        Raises:
+            Stopped: as `draw`.
+            PlanError: `at_length` is above the sampler's cap.
+        """
+        self.draw(wanted)
+        whole = {id_: n for id_, n in wanted.items() if len(self._samples[id_]) >= n}
+        cut = self._cut_outcomes(whole, at_length) if at_length else {}
+        return {id_: self._tally(id_, n, cut) for id_, n in whole.items()}
+
+    def cut(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
+        """As `draw`, had the cap been `at_length` tokens.
+
+        Raises:
+            Stopped, PlanError: as `first`.
+        """
+        self.draw(wanted)
+        cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
+        return {id_: self._tally(id_, None, cut).counts for id_ in wanted}
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows of the problems' texts, (n, d); the encoder runs for what the lake lacks."""
+        behind = coder(self.job, lambda: [problem.text for problem in self.problems.values()])
+        return Remembered(self.job, behind).encode([self.problems[id_].text for id_ in ids])
+
+    @property
+    def stored(self) -> int:
+        """Attempts at these problems under this sampler."""
+        return sum(len(samples) for samples in self._samples.values())
+
+    def tokens(self) -> tuple[int, int]:
+        """Attempts and the tokens that they took."""
+        return self.stored, sum(tokens for samples in self._samples.values() for _, tokens in samples.values())
+
+    @property
+    def cut_by(self) -> str:
+        """How texts are cut: by the tokenizer, or by characters in proportion to tokens."""
+        return self._cutting.how
+
+    @property
+    def _cutting(self) -> Cutter:
+        self._cutter = self._cutter or Cutter(self.job, self.problems, self.labels, self.sampler)
+        return self._cutter
 
     @property
     def unfinished(self) -> bool:
@@ -73,21 +128,21 @@ class Attempts:
         versions = [f"{label.verifier}@{self.job.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
         for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
-            samples[row["problem_id"]][row["sample"]] = row["outcome"]
+            samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
         return samples
 
     def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
         ids = {
             rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
             for id_ in wanted
-            for sample, outcome in self._samples[id_].items()
+            for sample, (outcome, _) in self._samples[id_].items()
             if outcome is None
         }
         if not ids:
             return
         self.job.narrator.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
         verdicts = self._judge(stored_rollouts(self.job, sorted(ids)))
-        self.job.lake.append({"verdicts": verdict_rows(verdicts)}, run=self.job.run)
+        self.job.lake.append({"verdicts": verdict_table(verdicts, self.job.run)}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
@@ -105,15 +160,16 @@ class Attempts:
 
     def _in_waves(self, found: Iterator[list[Rollout]], *, most: int) -> None:
         """Commits wave by wave: `score.wave` problems, or as many samples as these have at `most` where samples arrive one by one."""
-        wave: list[Rollout] = []
+        wave, within = list[Rollout](), set[str]()
         size, since = self.job.plan.score.wave, time.monotonic()
         try:
             for rollouts in found:
                 wave.extend(rollouts)
-                whole = len(wave) >= size * most if most else len({rollout.problem_id for rollout in wave}) >= size
+                within.update(rollout.problem_id for rollout in rollouts)
+                whole = len(wave) >= size * most if most else len(within) >= size
                 if whole or time.monotonic() - since > COMMIT_S:
                     self._commit(wave)
-                    wave, since = [], time.monotonic()
+                    wave, within, since = [], set(), time.monotonic()
         except (EngineError, Stopped):
             self._commit(wave)
             raise
@@ -174,42 +230,61 @@ class Attempts:
         cases = [Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
         verdicts = self.job.judge.judge(cases)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
-            self._samples[rollout.problem_id][rollout.sample] = verdict.outcome
+            self._samples[rollout.problem_id][rollout.sample] = verdict.outcome, rollout.tokens
         return verdicts
 
-    def _counts(self, id_: str) -> Counts:
-        counts = Counts()
-        for outcome in self._samples[id_].values():
-            counts = counts.plus(outcome) if outcome else counts
-        return counts
+    def _tally(self, id_: str, n: int | None = None, cut: Mapping[str, Mapping[int, Outcome]] | None = None) -> Tally:
+        """The first n attempts, None = all, with the outcomes of those that a shorter cap cuts replaced."""
+        samples, changed = self._samples[id_], (cut or {}).get(id_, {})
+        chosen = sorted(samples)[:n]
+        told = Counter(changed.get(sample) or samples[sample][0] for sample in chosen)
+        counts = Counter[str]()
+        for outcome, many in told.items():
+            counts[COUNTED.get(outcome or "", outcome or "")] += many
+        counts.pop("", None)  # not judged
+        return Tally(Counts(**counts), sum(samples[sample][1] for sample in chosen))
+
+    def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
+        """What the answers longer than `length` tokens become when they are cut there, by problem and sample."""
+        longer = {
+            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            for id_, n in wanted.items()
+            for sample in sorted(self._samples[id_])[:n]
+            if self._samples[id_][sample][1] > length
+        }
+        found: dict[str, dict[int, Outcome]] = {}
+        for key, outcome in self._cutting.outcomes(list(longer), length).items():
+            id_, sample = longer[key]
+            found.setdefault(id_, {})[sample] = outcome
+        return found
 
 
 def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
     """Rollouts, their texts and their verdicts, all or none."""
-    rows = [rollout_row(rollout) for rollout in rollouts]
-    texts = [{"id": rollout.id, "text": storable(rollout.text), "logprobs": rollout.logprobs} for rollout in rollouts]
-    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": verdict_rows(verdicts)}, run=job.run)
+    texts = {"text": [storable(rollout.text) for rollout in rollouts]}
+    tables = {"rollouts": columns("rollouts", rollouts, job.run), "texts": columns("texts", rollouts, job.run, texts)}
+    job.lake.append({**tables, "verdicts": verdict_table(verdicts, job.run)}, run=job.run)
 
 
-def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """Verdicts as rows of `verdicts`."""
-    return [verdict_row(verdict) for verdict in verdicts]
+def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
+    """Verdicts as rows of `verdicts`, answers as Parquet can hold them."""
+    return columns("verdicts", verdicts, run, {"extracted": [storable(verdict.extracted) for verdict in verdicts]})
+
+
+def columns(name: str, nouns: Sequence[Any], run: str, given: Mapping[str, list[Any]] | None = None) -> pa.Table:
+    """Nouns as a table, column by column, which costs a third of row by row; what a noun has not is null."""
+    made = {"run": [run] * len(nouns), **(given or {})}
+    fields, has = schema(name), type(nouns[0]).__slots__ if nouns else ()
+    for each in fields.names:
+        if each not in made:
+            made[each] = list(map(attrgetter(each), nouns)) if each in has else [None] * len(nouns)
+    return pa.table([pa.array(made[field.name], field.type) for field in fields], schema=fields)
 
 
 def stored_rollouts(job: Job, ids: Sequence[str]) -> list[Rollout]:
     """The rollouts of these ids with their texts, ids ascending."""
     query = "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
     return [from_row(row) for row in job.lake.rows(query, [list(ids)])]
-
-
-def rollout_row(rollout: Rollout) -> dict[str, Any]:
-    """A rollout without its text."""
-    return {name: getattr(rollout, name) for name in ROLLOUT}
-
-
-def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """A verdict whose answer Parquet can hold."""
-    return {**{name: getattr(verdict, name) for name in VERDICT}, "extracted": storable(verdict.extracted)}
 
 
 def from_row(row: Mapping[str, Any]) -> Rollout:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from assay.core.types import Case, Label, Verdict
-from assay.pipelines.attempts import stored_rollouts, verdict_rows
+from assay.pipelines.attempts import stored_rollouts, verdict_table
 from assay.pipelines.job import Job
 from assay.pipelines.pool import cleaned
 from assay.pipelines.walk import walk
@@ -39,7 +39,7 @@ def regrade(job: Job) -> dict[str, Any]:
             rollouts = stored_rollouts(job, ids)
             before = {row["rollout_id"]: row["outcome"] for row in job.lake.rows(BEFORE, [ids])}
             verdicts: list[Verdict] = job.judge.judge([Case(problems[each.problem_id], labels[each.problem_id], each) for each in rollouts])
-            job.lake.append({"verdicts": verdict_rows(verdicts)}, run=job.run)
+            job.lake.append({"verdicts": verdict_table(verdicts, job.run)}, run=job.run)
             changed.update((before.get(each.rollout_id, "none"), each.outcome) for each in verdicts)
             bar.advance(len(ids))
     return {

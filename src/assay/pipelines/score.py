@@ -17,9 +17,9 @@ from assay.pipelines.pool import side, side_ids, side_verifiers
 
 def work(job: Job) -> Work:
     """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
-    part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
+    part = scorer(job)
     ids, labels = side_ids(job, "train"), side(job, "train")[1] if getattr(part, "needs", ()) else {}
-    scoring = scoring_key(job, side_verifiers(job, "train"), *depends(job, labels, part))
+    scoring = scoring_key(job, side_verifiers(job, "train"), ids, *depends(job, labels, part))
     key = f"{content_id('score', scoring, ids)}+{scoring}"
     if job.finished("score", key):
         return Work("score", key, len(ids), {}, lambda: _nothing())
@@ -27,24 +27,57 @@ def work(job: Job) -> Work:
     attempts = Attempts(job, problems, labels)
     if searches := search_left(job, attempts, part):
         return Work("score", key, len(problems), searches, lambda: _score(job, attempts, key, scoring))
-    missing = attempts.missing(dict.fromkeys(problems, getattr(part, "n", 0)))
+    return Work("score", key, len(problems), left(job, attempts), lambda: _score(job, attempts, key, scoring))
+
+
+def scorer(job: Job) -> Any:
+    """The plan's scorer, with what it leaves to other tables filled from them.
+
+    Raises:
+        PlanError: an unknown scorer or setting.
+    """
+    return build("scorer", job.plan.score.scorer, settings(job))
+
+
+def settings(job: Job) -> dict[str, Any]:
+    """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
+    given, select = job.plan.score.settings, job.plan.select
+    needed = getattr(build("scorer", job.plan.score.scorer, given), "sized_by_plan", ())
+    known = {"budget": select.budget, "group_size": select.settings.get("group_size", job.plan.train.group_size)}
+    return {**given, **{name: known[name] for name in needed}}
+
+
+def left(job: Job, attempts: Attempts) -> dict[str, int]:
+    """What a score stage may still cost: problems, samples and tokens, at least and at most."""
+    part = scorer(job)
+    least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
+    missing = attempts.missing(dict.fromkeys(attempts.problems, most))
     samples = sum(len(each) for each in missing.values())
-    left = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}
-    return Work("score", key, len(problems), left, lambda: _score(job, attempts, key, scoring))
+    told = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}
+    if least == most:
+        return told
+    sure = sum(len(each) for each in attempts.missing(dict.fromkeys(attempts.problems, least)).values())
+    return {"problems": len(missing), "samples at least": sure, "samples at most": samples, "tokens at most": told["tokens at most"]}
 
 
-def scoring_key(job: Job, verifiers: Sequence[str], *beyond: object) -> str:
-    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions, and what lies beyond these."""
+def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond: object) -> str:
+    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions, what lies beyond these; where it is joint, the pool."""
     plan = job.plan.score
     versions = sorted((verifier, job.judge.version(verifier)) for verifier in set(verifiers))
-    return content_id("scoring", plan.scorer, plan.settings, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
+    pool = [list(ids)] if scorer(job).joint else []
+    encoder = [job.plan.embed.encoder] if plan.settings.get("prior") == "predicted" else []
+    how = (plan.scorer, settings(job), *pool, *encoder)
+    return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
 
 
 def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
     began = time.monotonic()
     _warn_of_other_samplers(job, attempts)
-    part = build("scorer", job.plan.score.scorer, job.plan.score.settings)
+    part = scorer(job)
     scores: list[Score] = part.score(sorted(attempts.problems), evidence(job, attempts, part, scoring))
+    if attempts.unfinished and part.joint:  # what a part of the waves says of everybody must not stand beside what all of them say
+        scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
+        key = f"{key.partition('+')[0]}+{scoring}"
     rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
     detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples, **beside(job, attempts, part, scores)}
@@ -76,8 +109,7 @@ def _warn_of_other_samplers(job: Job, attempts: Attempts) -> None:
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
         [attempts.policy.revision, [attempts.sampler.id, *samplers(job.plan)]],
     )
-    mine = sum(len(samples) for samples in attempts._samples.values())
-    if others and not mine:
+    if others and not attempts.stored:
         job.narrator.warn(
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler ({others[0]['sampler']}): "
             f"a pass rate under another prompt or temperature is another quantity, so all samples are drawn afresh"

@@ -2,22 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.core.ports import Attempts
+from assay.core.ports import Attempts, Waves
 from assay.core.types import Counts, Score
-from assay.maths.posterior import interval, mean, posterior
+from assay.maths.beliefs import Belief, fitted
+from assay.maths.posterior import PRIORS, interval, mean, posterior
+from assay.maths.predicted import predicted
+from assay.maths.stopping import Evidence
+from assay.scorers._designs import Aim, Design, Heard, Ints, play
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
 class PassRate:
-    """A problem's score is the mean of Beta(.5 + correct, .5 + wrong) after n attempts, with its equal-tailed interval.
+    """A problem's score is the mean of its Beta posterior over the attempts that a design gave it, with its equal-tailed interval.
+
+    Designs: `fixed`, n attempts each; `two_stage`, `first` each, then `most` for the `near` share whose topping up is worth most; `adaptive`,
+    waves of `step` for those whose next attempts are worth most a token. The aim of both is the best `budget` problems by expected
+    signal of groups of `group_size`, adaptive until completing everybody would add at most `gain` of the value; or, with `aim = "band"`,
+    membership of [low, high] at error level `delta`. Only complete waves count, and decisions are functions of these alone. An
+    adaptively stopped c / n is biased, so only the posterior is told; pass@k belongs to fixed designs (`maths/pass_at_k.py`).
+
+    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from each problem's vector by a
+    ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `post_a` and `post_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out too
-    ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will treat them.
-    The counts keep the four outcomes apart in either case.
+    ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will treat them. The counts keep the
+    four outcomes apart in either case. With `at_length`, answers longer than so many tokens are cut there and judged again.
 
     A problem without any attempt yields no score. One whose attempts were all truncated (masked) or failed yields a score that
     knows nothing: the prior, over [0, 1].
@@ -26,30 +44,127 @@ class PassRate:
     truncated or unjudged attempt is a wrong one.
     """
 
-    joint: ClassVar[bool] = False
-
-    n: Annotated[int, Field(ge=1)] = 8  # attempts a problem
-    prior: Literal["jeffreys", "uniform"] = "jeffreys"
+    n: Count = 8  # attempts a problem, of the fixed design
+    prior: Literal["jeffreys", "uniform", "fitted", "predicted"] = "jeffreys"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
     truncated: Literal["masked", "wrong"] = "masked"
+    at_length: Count | None = None  # tokens; None = the sampler's own cap
+    design: Literal["fixed", "two_stage", "adaptive"] = "fixed"
+    aim: Literal["select", "band"] = "select"
+    budget: Annotated[float, Field(ge=0)] | None = None  # problems, or below 1 a share of the pool; None = the plan's select.budget
+    group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = the plan's
+    low: Share = 0.2  # of the band, pass rates
+    high: Share = 0.8
+    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.02  # chance of a wrong side at which a problem is settled; 0 = never, .5 = at once
+    gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
+    first: Count = 4  # attempts that everybody gets before anything is decided
+    most: Count = 64  # that one problem may get
+    step: Count = 4  # attempts between two looks at a problem
+    at_once: Annotated[float, Field(gt=0, le=1)] = 1 / 16  # share of the pool in one wave; less decides more often
+    near: Share = 0.25  # share of the pool that the second of two stages tops up
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        if self.first > self.most:
+            raise ValueError(f"first = {self.first} attempts are above most = {self.most}")
+
+    @property
+    def joint(self) -> bool:
+        """Whether a problem's score depends on the others: attempts or a prior that the pool decided."""
+        return self.design != "fixed" or self.prior in ("fitted", "predicted")
+
+    @property
+    def sized_by_plan(self) -> tuple[str, ...]:
+        """Settings that the plan's other tables fill where they are not given."""
+        chosen = self.design != "fixed" and self.aim == "select"
+        return tuple(name for name in ("budget", "group_size") if chosen and getattr(self, name) is None)
+
+    def attempts(self) -> tuple[int, int]:
+        """The least and the most attempts that one problem may get."""
+        return (self.n, self.n) if self.design == "fixed" else (self.first, self.most)
 
     def score(self, ids: Sequence[str], attempts: Attempts) -> list[Score]:
-        """One score for each problem that has an attempt, ids ascending."""
-        found = attempts.draw(dict.fromkeys(sorted(ids), self.n))
-        return [self._score(id_, found[id_]) for id_ in sorted(ids) if found[id_].total]
+        """One score for each problem that has an attempt, ids ascending.
+
+        Raises:
+            ValueError: a design that selects was told no budget or no group size.
+        """
+        known = sorted(ids)
+        found = self._fixed(known, attempts) if self.design == "fixed" else self._staged(known, cast(Waves, attempts))
+        tried = {id_: counts for id_, counts in found.items() if counts.total}
+        if not self.joint:
+            return [self._score(id_, counts) for id_, counts in tried.items()]
+        evidence = Evidence.of([each.correct for each in tried.values()], [self._wrong(each) for each in tried.values()])
+        return self._believed(list(tried), list(tried.values()), self._fit(evidence, list(tried), attempts))
+
+    def _fixed(self, ids: list[str], attempts: Attempts) -> dict[str, Counts]:
+        wanted = dict.fromkeys(ids, self.n)
+        found = attempts.draw(wanted) if self.at_length is None else cast(Waves, attempts).cut(wanted, self.at_length)
+        return {id_: found[id_] for id_ in ids}
+
+    def _staged(self, ids: list[str], attempts: Waves) -> dict[str, Counts]:
+        heard: dict[str, Counts] = {}
+
+        def ask(rows: Ints, wanted: Ints) -> Heard:
+            told = attempts.first({ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}, at_length=self.at_length)
+            heard.update((id_, tally.counts) for id_, tally in told.items())
+            complete = np.array([row for row in rows if ids[row] in told], dtype=np.int64)
+            table = [(each.counts.correct, self._wrong(each.counts), each.counts.total, each.tokens) for each in (told[ids[row]] for row in complete)]
+            right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
+            return complete, right, wrong, tried, tokens
+
+        play(len(ids), self._design(), self.target(len(ids)), ask, lambda seen, rows: self._fit(seen, [ids[row] for row in rows], attempts))
+        return {id_: heard[id_] for id_ in ids if id_ in heard}
+
+    def target(self, problems: int) -> Aim:
+        """What the attempts are for, in a pool of so many problems.
+
+        Raises:
+            ValueError: no budget or no group size was told.
+        """
+        if self.aim == "band":
+            return Aim(0, 8, self.low, self.high, self.delta)
+        if self.budget is None or self.group_size is None:
+            raise ValueError(f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them")
+        budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
+        return Aim(max(1, min(budget, problems)), self.group_size, gain=self.gain)
+
+    def _design(self) -> Design:
+        kind = "two_stage" if self.design == "two_stage" else "adaptive"
+        return Design(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
+
+    def _wrong(self, counts: Counts) -> int:
+        return counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)
+
+    def _fit(self, evidence: Evidence, ids: Sequence[str], attempts: Attempts) -> Belief:
+        if self.prior in PRIORS:
+            return Belief.of(*PRIORS[self.prior])
+        if self.prior == "fitted" or len(ids) < 2:
+            return fitted(evidence.correct, evidence.wrong)
+        return predicted(evidence.correct, evidence.wrong, self._vectors(ids, attempts))
+
+    def _vectors(self, ids: Sequence[str], attempts: Attempts) -> NDArray[np.float32]:
+        return cast(Waves, attempts).vectors(ids)
 
     def _score(self, id_: str, counts: Counts) -> Score:
-        wrong = counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)
+        wrong = self._wrong(counts)
         a, b = posterior(counts.correct, wrong, prior=self.prior)
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)
-        return Score(
-            problem_id=id_,
-            scorer="pass_rate",
-            value=float(mean(a, b)),
-            low=float(low),
-            high=float(high),
-            prior=self.prior,
-            post_a=float(a),
-            post_b=float(b),
-            counts=counts,
-        )
+        return _row(id_, self.prior, counts, float(mean(a, b)), float(low), float(high), float(a), float(b))
+
+    def _believed(self, ids: list[str], counts: list[Counts], prior: Belief) -> list[Score]:
+        if not ids:
+            return []
+        right, wrong = np.array([each.correct for each in counts]), np.array([self._wrong(each) for each in counts])
+        belief = prior.after(right, wrong)
+        low, high = belief.interval(right, wrong, level=self.level)
+        a, b = belief.matched()
+        names = [self.prior] * len(ids) if self.prior in PRIORS else [f"{self.prior} {words}" for words in prior.words(len(ids))]
+        rows = zip(ids, names, counts, belief.mean().tolist(), low.tolist(), high.tolist(), a.tolist(), b.tolist(), strict=True)
+        return [_row(*row) for row in rows]
+
+
+def _row(id_: str, prior: str, counts: Counts, value: float, low: float, high: float, a: float, b: float) -> Score:
+    held = min(low, value), max(high, value)  # a point mass may leave the mean outside the quantiles
+    return Score(problem_id=id_, scorer="pass_rate", value=value, low=held[0], high=held[1], prior=prior, post_a=a, post_b=b, counts=counts)

@@ -1,0 +1,31 @@
+"""`curate passes`: pass@k, pass^k and majority@k."""
+
+from typing import Annotated, Any
+
+import typer
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")]
+
+
+def passes(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
+    """Show pass@k, pass^k and majority@k of the train side, unbiased, from a fixed design's stored attempts."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+    with_job(made, "curate passes", lambda job: _passes(job, as_json, k or []), voice, upto="split")
+
+
+def _passes(job: Any, as_json: bool, ks: list[int]) -> int:
+    from assay.pipelines.passes import passes as over
+
+    told = over(job, ks or sorted({1, int(job.plan.score.settings.get("n", 8))}))
+    if as_json:
+        emit(told)
+        return DONE
+    short = f", {told['too_few']} more have fewer" if told["too_few"] else ""
+    rows = [(name, "-" if value is None else round(value, 4)) for name, value in told["means"].items()]
+    page().print(table(f"{told['problems']} problems with {told['n']} attempts{short}", ("mean of", "share"), rows))
+    return DONE

@@ -1,0 +1,85 @@
+"""What further attempts can be expected to tell: posteriors after m more attempts, and the worth of making them.
+
+Shapes: n problems; after m more attempts each has m + 1 futures, one for every number of successes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from assay.maths.beliefs import Belief
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Futures:
+    """The beta-binomial futures of n problems, up to `reach` further attempts each."""
+
+    zero: Floats  # (n, 1)
+    right: Floats  # log-gamma of a + j, (n, reach + G + 1)
+    wrong: Floats  # log-gamma of b + j
+    both: Floats  # log-gamma of a + b + j
+    group_size: int
+
+    @classmethod
+    def of(cls, belief: Belief, reach: int, group_size: int) -> "Futures":
+        """The tables from which every future up to `reach` attempts ahead is read."""
+        steps = np.arange(reach + group_size + 1)
+        a, b = belief.a[:, None], belief.b[:, None]
+        right, wrong, both = (np.asarray(special.gammaln(each + steps)) for each in (a, b, a + b))
+        return cls(belief.zero[:, None], right, wrong, both, group_size)
+
+    def chance(self, more: int) -> Floats:
+        """The chance of k = 0..more successes in `more` further attempts, (n, more + 1), rows of sum 1."""
+        k = np.arange(more + 1)
+        ways = special.gammaln(more + 1) - special.gammaln(k + 1) - special.gammaln(more - k + 1)
+        log = ways + self.right[:, k] + self.wrong[:, more - k] - self.both[:, [more]]
+        found = (1 - self.zero) * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
+        found[:, 0] += self.zero[:, 0]
+        return np.asarray(found)
+
+    def signal(self, more: int) -> Floats:
+        """The expected group signal that each of these futures would leave, (n, more + 1)."""
+        k, size = np.arange(more + 1), self.group_size
+        longer = self.both[:, [more]] - self.both[:, [more + size]]
+        alike = np.exp(self.right[:, k + size] - self.right[:, k] + longer) + np.exp(
+            self.wrong[:, more - k + size] - self.wrong[:, more - k] + longer
+        )
+        found = np.clip(1 - alike, 0.0, 1.0)
+        found[:, 0] *= 1 - self._never(more)
+        return np.asarray(found)
+
+    def _never(self, more: int) -> Floats:
+        """The point mass at 0 after `more` further failures, (n,)."""
+        unsolved = np.exp(self.wrong[:, more] - self.wrong[:, 0] - self.both[:, more] + self.both[:, 0])
+        zero = self.zero[:, 0]
+        return np.asarray(zero / (zero + (1 - zero) * unsolved))
+
+
+def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Floats:
+    """What `more` attempts at one problem are worth against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
+
+    A problem far below the bar that cannot reach it, or far above it that cannot fall, gains nothing. The one-problem knowledge gradient, Frazier,
+    Powell and Dayanik (2008); several attempts at once are looked ahead, because one alone often crosses nothing.
+    """
+    later = (futures.chance(more) * np.maximum(futures.signal(more), bar)).sum(axis=1)
+    return np.asarray(np.maximum(later - np.maximum(now, bar), 0.0))
+
+
+def top_value(signal: Floats, chance: Floats, places: float) -> float:
+    """The expected sum of the best `places` among many problems whose later signals are known only in chance.
+
+    In the limit of many problems, where the bar that is drawn through all futures is certain. Shapes: signal and chance of one shape,
+    chances of one problem of sum 1, or of its multiplicity.
+
+    >>> top_value(np.array([[0.0, 1.0], [0.4, 0.6]]), np.array([[0.5, 0.5], [0.5, 0.5]]), 1)
+    0.8
+    """
+    order = np.argsort(-signal, axis=None, kind="stable")
+    mass, worth = chance.ravel()[order], signal.ravel()[order]
+    before = np.cumsum(mass) - mass
+    return float((worth * np.clip(places - before, 0.0, mass)).sum())

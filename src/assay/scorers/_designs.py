@@ -1,0 +1,99 @@
+"""Who gets how many attempts: fixed, two-stage and adaptive designs, played against anything that answers with complete waves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.maths.beliefs import Belief
+from assay.maths.stopping import Evidence, Wave, band_wave, contenders, top_wave
+
+Ints = NDArray[np.int64]
+Heard = tuple[Ints, Ints, Ints, Ints, Ints]  # rows that are complete; their right and wrong ones, all attempts and tokens so far
+Ask = Callable[[Ints, Ints], Heard]  # rows and the attempts that each shall have in all
+Fit = Callable[[Evidence, Ints], Belief]  # a prior from the evidence on these rows
+
+REFIT = 1.1  # the prior is fitted anew each time the attempts have grown by this factor
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the attempts are for."""
+
+    budget: int = 0  # problems that will be selected; 0 = the aim is a band
+    group_size: int = 8
+    low: float = 0.2  # of the band of pass rates
+    high: float = 0.8
+    delta: float = 0.02  # error level of the band
+    gain: float = 0.007  # stop once completing everybody adds at most this share of the value
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How attempts are spread."""
+
+    kind: Literal["two_stage", "adaptive"] = "adaptive"
+    first: int = 4  # attempts that everybody gets
+    most: int = 64  # that one problem may get
+    step: int = 4  # attempts between two looks
+    share: float = 1 / 16  # of the pool in one wave
+    near: float = 0.25  # share of the pool that the second stage tops up
+
+
+def play(n: int, design: Design, aim: Aim, ask: Ask, fit: Fit) -> tuple[Evidence, Belief, Ints]:
+    """Evidence of complete waves, the prior fitted to all of it, and the rows that have any.
+
+    A row whose wave stays incomplete (a limit, a failed sample) keeps what it had and is asked no more. Decisions are functions of
+    complete waves alone, so a run that begins again over stored attempts decides the same.
+    """
+    seen = _Seen(np.zeros((4, n), np.int64), np.ones(n, dtype=bool))
+    everyone = np.arange(n)
+    if not n or not _listen(seen, everyone, np.full(n, min(design.first, design.most)), ask):
+        return seen.evidence(everyone[:0]), fit(seen.evidence(everyone[:0]), everyone[:0]), everyone[:0]
+    rows = np.flatnonzero(seen.table[2] > 0)
+    prior, fitted_at = fit(seen.evidence(rows), rows), seen.table[2].sum()
+    while True:
+        rows = np.flatnonzero(seen.table[2] > 0)
+        if seen.table[2].sum() > fitted_at * REFIT:
+            prior, fitted_at = fit(seen.evidence(rows), rows), seen.table[2].sum()
+        chosen = rows[_next(seen.evidence(rows), prior, design, aim, seen.open[rows])]
+        chosen = chosen[seen.open[chosen]]
+        step = design.step if design.kind == "adaptive" else design.most
+        if not len(chosen) or not _listen(seen, chosen, np.minimum(seen.table[2, chosen] + step, design.most), ask) or design.kind == "two_stage":
+            return seen.evidence(rows), fit(seen.evidence(rows), rows), rows
+
+
+@dataclass(slots=True)
+class _Seen:
+    table: Ints  # (4, n): right, wrong, tried, tokens
+    open: NDArray[np.bool_]  # (n,), False: a wave of it stayed incomplete
+
+    def evidence(self, rows: Ints) -> Evidence:
+        right, wrong, tried, tokens = self.table[:, rows]
+        return Evidence(right, wrong, tried, tokens)
+
+
+def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: Ask) -> int:
+    """Asks, and enters what is complete; how many rows are."""
+    found, *columns = ask(rows, wanted)
+    seen.open[rows] = False
+    seen.open[found] = True
+    seen.table[:, found] = np.stack(columns) if len(found) else np.zeros((4, 0), np.int64)
+    return len(found)
+
+
+def _next(evidence: Evidence, prior: Belief, design: Design, aim: Aim, open_: NDArray[np.bool_]) -> Ints:
+    frozen = Evidence(evidence.correct, evidence.wrong, np.where(open_, evidence.tried, design.most), evidence.tokens)  # nothing more to come
+    if design.kind == "two_stage" and aim.budget:
+        return contenders(frozen, prior, budget=aim.budget, group_size=aim.group_size, share=design.near, most=design.most)
+    return wave(frozen, prior, design, aim).rows
+
+
+def wave(evidence: Evidence, prior: Belief, design: Design, aim: Aim) -> Wave:
+    """The next wave of an adaptive design."""
+    if not aim.budget:
+        return band_wave(evidence, prior, low=aim.low, high=aim.high, delta=aim.delta, most=design.most)
+    told = {"most": design.most, "step": design.step, "share": design.share, "gain": aim.gain}
+    return top_wave(evidence, prior, budget=aim.budget, group_size=aim.group_size, **told)  # type: ignore[arg-type]

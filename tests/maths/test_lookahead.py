@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from assay.maths.beliefs import Belief
+from assay.maths.lookahead import Futures, crossing_gain, top_value
+
+
+def futures(a, b, zero=0.0, reach=4, group=2):
+    return Futures.of(Belief.of(a, b, zero), reach, group)
+
+
+def test_two_more_attempts_under_the_uniform_have_three_equally_likely_ends():
+    assert futures(1, 1).chance(2).tolist() == [pytest.approx([1 / 3, 1 / 3, 1 / 3])]
+
+
+def test_futures_hold_the_signal_of_their_own_posterior():
+    told = futures(1, 1).signal(1)[0]  # Beta(1, 2) and Beta(2, 1)
+    assert told == pytest.approx([float(Belief.of(a, b).signal(2)[0]) for a, b in ((1, 2), (2, 1))])
+
+
+def test_expected_signal_does_not_change_by_looking():
+    belief = Belief.of([0.7, 3.0, 1.0], [0.4, 1.0, 1.0], [0.1, 0.0, 0.5])
+    told = Futures.of(belief, 20, 8)
+    for more in (0, 1, 7, 20):
+        assert told.chance(more).sum(axis=1) == pytest.approx([1, 1, 1])
+        assert (told.chance(more) * told.signal(more)).sum(axis=1) == pytest.approx(belief.signal(8))
+
+
+def test_what_cannot_cross_the_bar_gains_nothing_and_what_can_gains():
+    told = futures([1.0, 100.0], [1.0, 0.1], reach=8, group=8)
+    now = np.array([float(each) for each in Belief.of([1.0, 100.0], [1.0, 0.1]).signal(8)])
+    gain = crossing_gain(told, 8, 0.8, now)
+    assert gain[0] > 0.05
+    assert gain[1] < 1e-6
+
+
+def test_the_best_place_among_two_uncertain_problems_by_hand():
+    assert top_value(np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]]), 1) == pytest.approx(0.5)
+    assert top_value(np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([[0.5, 0.5], [0.5, 0.5]]), 1) == pytest.approx(1.0)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from assay.maths.beliefs import Belief, fitted
+from assay.maths.stopping import Evidence, band_wave, contenders, top_wave
+
+JEFFREYS = Belief.of(0.5, 0.5)
+
+
+def test_a_pool_that_is_known_is_asked_no_more():
+    known = Evidence.of([32, 0, 64], [32, 64, 0])
+    assert top_wave(known, JEFFREYS, budget=1, group_size=8).rows.tolist() == []
+
+
+def test_attempts_go_to_those_near_the_cut_and_not_to_those_that_can_no_longer_enter():
+    evidence = Evidence.of([4, 4, 1, 0, 4], [4, 4, 3, 20, 0])
+    wave = top_wave(evidence, JEFFREYS, budget=2, group_size=8, share=0.6)
+    assert 2 in wave.rows
+    assert 3 not in wave.rows
+
+
+def test_a_problem_at_its_limit_is_never_in_a_wave():
+    evidence = Evidence.of([4, 4, 2, 3], [4, 4, 2, 1])
+    rows = top_wave(evidence, JEFFREYS, budget=2, group_size=8, most=8, share=1, gain=0.0).rows
+    assert set(rows.tolist()) <= {2, 3}
+
+
+def test_of_two_problems_alike_the_cheaper_one_is_asked_first():
+    for cheap, dear in ((0, 1), (1, 0)):
+        tokens = np.array([400, 400, 400, 400])
+        tokens[dear] = 4000
+        wave = top_wave(Evidence.of([1, 1, 2, 0], [3, 3, 2, 4], [4] * 4, tokens), JEFFREYS, budget=1, group_size=8, share=0.25)
+        assert wave.rows.tolist() == [cheap]
+
+
+def test_a_problem_whose_attempts_are_all_cut_has_a_price_that_rises_and_little_left():
+    evidence = Evidence.of([2, 0], [2, 0], [4, 16], [40, 160])
+    assert evidence.price().tolist() == pytest.approx([10, 170])
+    assert evidence.left(64).tolist() == [60, 2]
+
+
+def test_the_gain_knob_stops_at_once_when_high_and_goes_on_when_zero():
+    evidence = Evidence.of([2, 1, 3, 0, 4, 2], [2, 3, 1, 4, 0, 2])
+    told = {gain: len(top_wave(evidence, JEFFREYS, budget=3, group_size=8, gain=gain, share=1).rows) for gain in (0.0, 10.0)}
+    assert told[0.0] > 0
+    assert told[10.0] == 0
+
+
+def test_the_expected_gain_of_completing_everybody_is_what_comes_true_on_average():
+    rng = np.random.default_rng(2)
+    told, came = [], []
+    for _ in range(20):
+        rate = rng.beta(0.8, 0.4, 600)
+        won = rng.random((600, 64)) < rate[:, None]
+        right, prior = won[:, :6].sum(axis=1), Belief.of(0.8, 0.4)
+        wave = top_wave(Evidence.of(right, 6 - right), prior, budget=60, group_size=8)
+        whole = won.sum(axis=1)
+        told.append(wave.gain)
+        came.append(np.sort(prior.after(whole, 64 - whole).signal(8))[::-1][:60].sum() - wave.value)
+    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.08)
+
+
+def test_one_prior_for_all_and_the_same_prior_written_out_for_each_decide_alike():
+    rng = np.random.default_rng(0)
+    right = rng.binomial(6, rng.beta(0.8, 0.4, 200))
+    each = Belief.of(np.full(200, 0.8), np.full(200, 0.4), 0.05)
+    waves = [top_wave(Evidence.of(right, 6 - right), prior, budget=20, group_size=8) for prior in (Belief.of(0.8, 0.4, 0.05), each)]
+    assert waves[0].rows.tolist() == waves[1].rows.tolist()
+    assert waves[0].gain == pytest.approx(waves[1].gain)
+
+
+def test_a_band_is_settled_by_evidence_on_either_side():
+    evidence = Evidence.of([8, 16, 0, 2], [8, 16, 32, 2])
+    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.05).rows.tolist() == [3]
+    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.0).rows.tolist() == [0, 1, 2, 3]
+    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.5).rows.tolist() == []
+    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.0, most=16).rows.tolist() == [3]
+
+
+def test_a_band_that_stops_early_errs_by_about_what_it_says():
+    rng = np.random.default_rng(3)
+    rate = rng.beta(0.8, 0.4, 3000)
+    right, tried, prior = np.zeros(3000, np.int64), np.zeros(3000, np.int64), Belief.of(0.8, 0.4)
+    while len(rows := band_wave(Evidence.of(right, tried - right), prior, low=0.2, high=0.8, delta=0.05, most=200).rows):
+        right[rows] += rng.binomial(4, rate[rows])
+        tried[rows] += 4
+    inside = prior.after(right, tried - right).inside(0.2, 0.8)
+    wrong = (inside > 0.5) != ((rate >= 0.2) & (rate <= 0.8))
+    assert wrong.mean() == pytest.approx(np.minimum(inside, 1 - inside).mean(), abs=0.01)
+    assert wrong[tried < 200].mean() < 0.05
+
+
+def test_the_second_stage_takes_those_that_may_cross_the_cut():
+    evidence = Evidence.of([4, 3, 1, 0, 4], [4, 1, 3, 16, 4])
+    rows = contenders(evidence, fitted(evidence.correct, evidence.wrong), budget=3, group_size=8, share=0.4, most=32)
+    assert rows.tolist() == [1, 2]

@@ -1,0 +1,130 @@
+"""What the designs claim: bars on value, errors and coverage, on small pools with fixed seeds."""
+
+import numpy as np
+import pytest
+
+from assay.maths.beliefs import fitted
+from assay.maths.signal import group_signal
+from assay.scorers._designs import Aim, Design, play
+
+
+def rates(n, seed):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(n) < 0.065, 0.0, rng.beta(0.82, 0.39, n)), rng
+
+
+class Pool:
+    """64 attempts at each problem, drawn beforehand; a wrong answer is five times as long as a right one."""
+
+    def __init__(self, n, seed, broken=()):
+        self.rate, rng = rates(n, seed)
+        self.won = rng.random((n, 64)) < self.rate[:, None]
+        self.broken = set(broken)  # rows whose second wave never comes whole
+        self.waves = []
+
+    def ask(self, rows, wanted):
+        self.waves.append((rows.tolist(), wanted.tolist()))
+        whole = np.array([row for row, n in zip(rows, wanted, strict=True) if row not in self.broken or n <= 4], dtype=np.int64)
+        tried = np.array([n for row, n in zip(rows, wanted, strict=True) if row in set(whole.tolist())], dtype=np.int64)
+        right = np.array([self.won[row, :n].sum() for row, n in zip(whole, tried, strict=True)], dtype=np.int64)
+        return whole, right, tried - right, tried, right + 5 * (tried - right)
+
+
+def fit(seen, rows):
+    return fitted(seen.correct, seen.wrong)
+
+
+def played(pool, aim=None, **settings):
+    return play(len(pool.rate), Design(**settings), aim or Aim(40, 8), pool.ask, fit)
+
+
+def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
+    pool = Pool(200, 0)
+    seen, _, rows = played(pool, most=16)
+    assert rows.tolist() == list(range(200))
+    assert (seen.tried.min(), seen.tried.max()) == (4, 16)
+    assert pool.waves[0] == (list(range(200)), [4] * 200)
+
+
+def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_them():
+    ratios, shares = [], []
+    for seed in range(4):
+        pool = Pool(400, seed)
+        seen, prior, _ = played(pool, share=1 / 8)
+        value, whole = group_signal(pool.rate, 8), pool.won.sum(axis=1)
+        mine = np.argsort(-prior.after(seen.correct, seen.wrong).signal(8), kind="stable")[:40]
+        full = np.argsort(-fitted(whole, 64 - whole).after(whole, 64 - whole).signal(8), kind="stable")[:40]
+        ratios.append(value[mine].sum() / value[full].sum())
+        shares.append(seen.tried.mean() / 64)
+    assert np.mean(ratios) > 0.985
+    assert max(shares) < 0.2
+
+
+def test_decisions_are_a_function_of_complete_waves_so_a_second_play_decides_the_same():
+    one, two = Pool(120, 3), Pool(120, 3)
+    played(one)
+    played(two)
+    assert one.waves == two.waves
+
+
+def test_a_problem_whose_wave_stays_incomplete_keeps_what_it_had_and_is_asked_no_more():
+    pool = Pool(120, 4)
+    asked = pool.waves
+    played(pool)
+    target = asked[1][0][0]
+    broken = Pool(120, 4, broken=[target])
+    seen, _, rows = played(broken)
+    assert seen.tried[rows == target].tolist() == [4]
+    assert sum(target in wave for wave, _ in broken.waves) == 2
+
+
+def test_where_nothing_comes_nothing_is_known():
+    seen, _, rows = play(5, Design(), Aim(2, 8), lambda rows, wanted: (np.empty(0, np.int64),) * 5, fit)
+    assert len(rows) == len(seen.tried) == 0
+
+
+def test_two_stages_are_two_waves_the_second_to_the_most():
+    pool = Pool(120, 5)
+    seen, _, _ = played(pool, kind="two_stage", near=0.1, most=32)
+    assert len(pool.waves) == 2
+    assert sorted(set(seen.tried.tolist())) == [4, 32]
+    assert (seen.tried == 32).sum() <= 12
+
+
+def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_than_half():
+    extra, shares = [], []
+    for seed in range(4):
+        pool = Pool(500, seed)
+        truth, whole = (pool.rate >= 0.2) & (pool.rate <= 0.8), pool.won.sum(axis=1)
+        seen, prior, _ = played(pool, Aim(0, 8))
+        mine = (prior.after(seen.correct, seen.wrong).inside(0.2, 0.8) > 0.5) != truth
+        full = (fitted(whole, 64 - whole).after(whole, 64 - whole).inside(0.2, 0.8) > 0.5) != truth
+        extra.append(mine.mean() - full.mean())
+        shares.append(seen.tried.mean() / 64)
+    assert np.mean(extra) < 0.01
+    assert max(shares) < 0.55
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_problems_and_long_wrong_answers(stopped):
+    covered = []
+    for seed in range(4):
+        pool = Pool(500, seed)
+        if stopped:
+            seen, prior, _ = played(pool, share=1 / 6)
+            right, wrong = seen.correct, seen.wrong
+        else:
+            right = pool.won[:, :8].sum(axis=1)
+            wrong, prior = 8 - right, fitted(right, 8 - right)
+        low, high = prior.after(right, wrong).interval(right, wrong)
+        covered.append(((low <= pool.rate) & (pool.rate <= high)).mean())
+    assert 0.94 <= np.mean(covered) <= 0.98
+
+
+def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_not_evidence():
+    gap = []
+    for seed in range(4):
+        pool = Pool(500, seed)
+        seen, prior, _ = played(pool, share=1 / 6)
+        gap.append(prior.after(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
+    assert abs(np.mean(gap)) < 0.01
