@@ -98,12 +98,23 @@ class Kept:
 
     writes: list[tuple[list[Rollout], list[Verdict]]] = field(default_factory=list)
     logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    superseded: set[str] = field(default_factory=set)
 
     def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
         self.writes.append((list(rollouts), list(verdicts)))
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
         self.logs.append((step, dict(values)))
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        return {rollout.policy for rollout in self.rollouts} & set(policies)
+
+    def supersede(self, policies: Sequence[str]) -> None:
+        self.superseded |= set(policies)
+
+    @property
+    def counted(self) -> list[Rollout]:
+        return [rollout for rollout in self.rollouts if rollout.policy not in self.superseded]
 
     @property
     def rollouts(self) -> list[Rollout]:
@@ -135,7 +146,8 @@ PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4"
 @pytest.fixture
 def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     """Four problems, a tiny policy, and `room.train(**changes)`, which trains on a.b.c... of `order`."""
-    from assay.training.grpo import Settings, train
+    from assay.training.grpo import train
+    from assay.training.settings import Settings
 
     room = SimpleNamespace(judge=Parity(), sink=Kept(), narrator=Told(), output=tmp_path / "out", tiny=tiny)
     room.ids = {name: problem.id for name, problem in PROBLEMS.items()}
@@ -145,7 +157,15 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     room.sampler = Sampler(max_tokens=8)
     room.settings = Settings(steps=2, group_size=4, learning_rate=1e-2, allow_truncated=True)
 
-    def go(order: str = "1234", *, checkpoint: Path = tiny, sampler: Sampler | None = None, output: Path = room.output, **changes: Any) -> Any:
+    def go(
+        order: str = "1234",
+        *,
+        checkpoint: Path = tiny,
+        sampler: Sampler | None = None,
+        output: Path = room.output,
+        stop: Any = lambda: False,
+        **changes: Any,
+    ) -> Any:
         return train(
             Curriculum((Lesson(tuple(room.ids[name] for name in order)),)),
             room.problems,
@@ -158,6 +178,7 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
             settings=replace(room.settings, **changes),
             output=output,
             narrator=room.narrator,
+            stop=stop,
         )
 
     room.train = go

@@ -9,7 +9,8 @@ import torch
 from trl import GRPOTrainer
 
 from assay.core.types import Message
-from assay.training._trainer import OrderedTrainer, sentence
+from assay.training._callbacks import sentence
+from assay.training._trainer import OrderedTrainer
 
 SEAMS = {
     "_get_train_sampler": ["self", "dataset"],

@@ -137,6 +137,7 @@ class TrainPlan(_Strict):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
 
     objective: str = "grpo"
+    settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
     groups: int = Field(default=1, ge=1)  # problems an optimiser step
@@ -146,6 +147,7 @@ class TrainPlan(_Strict):
     micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
     mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
     allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
@@ -233,6 +235,7 @@ def _check_parts(plan: Plan) -> None:
     build("scorer", plan.score.scorer, plan.score.settings)
     build("selector", plan.select.selector, plan.select.settings)
     build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
+    build("objective", plan.train.objective, plan.train.settings)
     _check_verifiers(plan)
 
 

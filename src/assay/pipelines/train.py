@@ -14,10 +14,14 @@ from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned
 
 
+ELSEWHERE = {"output", "save_every"}  # keys that decide nothing about what is learnt
+OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
+
+
 def work(job: Job) -> Work:
     """The plan's training on its curriculum."""
     arranged, plan = job.key_of("arrange", "train"), job.plan.train
-    settings = plan.model_dump(mode="json", exclude={"output"})
+    settings = plan.model_dump(mode="json", exclude=ELSEWHERE)
     key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision)
     curriculum = stored_curriculum(job, arranged)
     left = {"steps": plan.steps, "rollouts": plan.steps * plan.groups * plan.group_size}
@@ -27,6 +31,13 @@ def work(job: Job) -> Work:
 def output_folder(job: Job, key: str) -> Path:
     """Where the checkpoint goes."""
     return Path(job.plan.train.output).expanduser() if job.plan.train.output else job.lake.root / "checkpoints" / key
+
+
+def unfinished(job: Job, key: str) -> int:
+    """Steps of this training that the state to go on from holds; 0 = there is none."""
+    from assay.training.resuming import latest
+
+    return max((latest(states)[1].step for states in output_folder(job, key).glob(".run-*")), default=0)
 
 
 class LakeSink:
@@ -45,13 +56,24 @@ class LakeSink:
         self.job.meter.samples += len(rollouts)
         self.rollouts += len(rollouts)
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
         """One step's measurements."""
+        fixed = {"training": self.key, "step": step, "policy": policy}
         rows = [
-            {"id": content_id("log", self.key, step, name), "training": self.key, "step": step, "name": name, "value": float(value)}
+            {**fixed, "id": content_id("log", self.key, policy, step, name), "name": name, "value": float(value)}
             for name, value in sorted(values.items())
         ]
         self.job.lake.append({"train_log": rows}, run=self.job.run)
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        """Those of the revisions of which the lake holds rollouts."""
+        query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
+        return {row["policy"] for row in self.job.lake.rows(query, [list(policies)])}
+
+    def supersede(self, policies: Sequence[str]) -> None:
+        """Their rollouts stay and count no more."""
+        rows = [{"id": content_id("superseded", policy), "policy": policy, "training": self.key} for policy in policies]
+        self.job.lake.append({"superseded": rows}, run=self.job.run)
 
 
 def warn_of_deviation(job: Job) -> None:
@@ -66,7 +88,8 @@ def warn_of_deviation(job: Job) -> None:
 
 def _train(job: Job, key: str, curriculum: Curriculum) -> Outcome:
     from assay.engines import _models
-    from assay.training.grpo import Settings, train
+    from assay.training.grpo import train
+    from assay.training.settings import Settings
 
     began, plan, sampler = time.monotonic(), job.plan.train, job.plan.train_sampler
     if not curriculum.order:
@@ -84,9 +107,10 @@ def _train(job: Job, key: str, curriculum: Curriculum) -> Outcome:
         sampler=sampler,
         judge=job.judge,
         sink=sink,
-        settings=Settings(**plan.model_dump(exclude={"output", "max_tokens", "temperature", "top_p"})),
+        settings=Settings(**plan.model_dump(exclude={"output", *OF_SAMPLER})),
         output=output_folder(job, key),
         narrator=job.narrator,
+        stop=lambda: job.stop() or bool(job.limit_reached()),
     )
     detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}
     return job.finish(Outcome("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began))

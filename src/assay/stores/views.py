@@ -25,7 +25,7 @@ class Group:
 
 
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
-# policy. One rollout has one verdict a label and verifier version, so a regraded lake shows one row a version.
+# policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version, so a regraded lake shows one row a version.
 COUNTS = """
 SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
        count(*) FILTER (v.outcome = 'correct') AS n_correct,
@@ -34,7 +34,7 @@ SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any
        count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
        sum(r.tokens)::BIGINT AS tokens
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided
+WHERE NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
 GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
 """
 # 1 - E[p^G] - E[(1-p)^G] for p ~ Beta(a, b), as `maths.signal.expected_signal`: E[p^G] = B(a + G, b) / B(a, b).

@@ -3,14 +3,10 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
-import math
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
 from trl import GRPOTrainer
 
 from assay.training._shared import sample, token_logps, until_end
@@ -18,19 +14,6 @@ from assay.training.evidence import Evidence
 from assay.training.loss import Objective, Tokens, kl_to
 from assay.training.sampler import InOrder
 from assay.training.stops import cut_ids
-
-LOGGED = {  # TRL's names -> ours
-    "loss": "loss",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-    "reward": "reward",
-    "reward_std": "reward_std",
-    "frac_reward_zero_std": "frac_reward_zero_std",
-    "entropy": "entropy",
-    "kl": "kl",
-    "clip_ratio/low_mean": "clip_ratio_low",
-    "clip_ratio/high_mean": "clip_ratio_high",
-}
 
 
 class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -126,47 +109,3 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         low, high = ratio < 1 - self.epsilon_low, ratio > 1 + self.epsilon_high  # (B, T) each
         self._note("clip_ratio/low_mean", (low & (tokens.advantages < 0)).float(), tokens.mask)
         self._note("clip_ratio/high_mean", (high & (tokens.advantages > 0)).float(), tokens.mask)
-
-
-class StepLog(TrainerCallback):  # type: ignore[misc]
-    """One row in the sink and one line from the narrator for every optimiser step."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence, self.started = evidence, time.perf_counter()
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        check_weights(model, "before the first step")
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        check_weights(model, f"after step {state.global_step} at learning rate {args.learning_rate}")
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.started = time.perf_counter()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:
-        if "loss" not in logs:
-            return  # TRL's summary at the end
-        values = {ours: float(logs[theirs]) for theirs, ours in LOGGED.items() if logs.get(theirs) is not None}
-        values |= {**self.evidence.values, "seconds": time.perf_counter() - self.started}
-        self.evidence.sink.log(self.evidence.step, values)
-        self.evidence.narrator.say(sentence(state.global_step, state.max_steps, values))
-
-
-def check_weights(model: Any, when: str) -> None:
-    """Every trained weight is finite.
-
-    Raises:
-        RuntimeError: names the first tensor that is not; nothing is saved.
-    """
-    for name, weight in model.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise RuntimeError(f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite")
-
-
-def sentence(step: int, steps: int, values: Mapping[str, float]) -> str:
-    """One step as one line."""
-    signal = "; all rewards equal in every group, nothing to learn" if values.get("frac_reward_zero_std") == 1 else ""
-    return (
-        f"step {step} of {steps}: reward {values.get('reward', math.nan):.3f}, loss {round(values['loss'], 4) + 0.0:.4f}, "
-        f"{values['tokens']:.0f} tokens, {values['truncated']:.0%} truncated, {values['seconds']:.1f} s{signal}"
-    )

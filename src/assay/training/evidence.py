@@ -16,12 +16,28 @@ STOP_TRUNCATED = 0.95
 NO_SEED = -1  # one random stream samples a whole step; no rollout has a seed of its own
 
 
-def policy_at(run: str, base: Policy, step: int) -> Policy:
+def policy_at(run: str, base: Policy, step: int, attempt: int = 0) -> Policy:
     """The policy after `step` updates: the one that samples step `step`, counted from 0.
 
     Even before the first update it is not the base's revision: training samples in another engine, and sample indices start anew.
+    A step that is made again after a kill is another attempt and another revision, for its weights may differ in the last bits.
     """
-    return Policy(f"{base.name}+step-{step}", content_id("training", run, step)[:16])
+    again = (attempt,) if attempt else ()
+    return Policy(f"{base.name}+step-{step}" + (f"+attempt-{attempt}" if attempt else ""), content_id("training", run, step, *again)[:16])
+
+
+def next_attempt(sink: RolloutSink, run: str, base: Policy, steps: range) -> int:
+    """The first attempt of which no rollout of these steps is stored; those of earlier ones are superseded from now on.
+
+    0 = these steps were never made.
+    """
+    attempt, replaced = 0, set[str]()
+    while found := sink.stored([policy_at(run, base, step, attempt).revision for step in steps]):
+        replaced |= found
+        attempt += 1
+    if replaced:
+        sink.supersede(sorted(replaced))
+    return attempt
 
 
 @dataclass
@@ -40,6 +56,7 @@ class Evidence:
     decode: Callable[[Sequence[int]], str]  # without special tokens
     ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
     allow_truncated: bool = False
+    attempt: int = 0  # how often the steps to come were made before
     tokens: int = 0  # generated in the whole run
     rewards: list[float] = field(default_factory=list)  # mean of each step; NaN where nothing could be judged
     values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
@@ -79,14 +96,27 @@ class Evidence:
         if self.step == 0:
             self._check_truncation(self.values["truncated"])
 
+    def log(self, values: Mapping[str, float]) -> None:
+        """The latest step's measurements are in the sink."""
+        self.sink.log(self.policy.revision, self.step, values)
+
+    @property
+    def policy(self) -> Policy:
+        """Of the latest step."""
+        return policy_at(self.run, self.base, self.step, self.attempt)
+
+    @property
+    def reward_means(self) -> tuple[float | None, ...]:
+        """The mean reward of each step so far; None where nothing could be judged, because JSON has no NaN."""
+        return tuple(None if math.isnan(mean) else mean for mean in self.rewards)
+
     @property
     def finished(self) -> list[bool]:
         """Which rollouts of the latest step ended by themselves."""
         return [rollout.finish == "stop" for rollout in self.rollouts]
 
     def _rollout(self, slot: Slot, ids: Sequence[int]) -> Rollout:
-        policy = policy_at(self.run, self.base, self.step)
-        text = self.decode(ids)
+        policy, text = self.policy, self.decode(ids)
         finish: Finish = "stop" if ids[-1] in self.ends or stopped(text, self.sampler.stop) else "length"
         return Rollout(
             id=rollout_id(slot.problem_id, policy.revision, self.sampler.id, slot.sample),

@@ -1,0 +1,37 @@
+"""How to train; what is sampled, and how, is the Sampler's."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+NEUTRAL = ("save_every",)  # settings that change nothing about what is learnt, so the run that they belong to is the same
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides a run beside its curriculum, its policy and its sampler."""
+
+    objective: str = "grpo"  # a file in objectives/
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the objective
+    steps: int = 2  # optimiser steps
+    group_size: int = 8  # rollouts a problem, at least 2
+    groups: int = 1  # problems a step
+    learning_rate: float = 1e-6  # constant
+    beta: float = 0.0  # weight of the KL to the base; above 0 a second copy of the base is held in memory
+    seed: int = 0
+    micro_batch: int | None = None  # rollouts a forward pass, None = one group; smaller = less memory, same update
+    mask_truncated: bool = False  # True: rollouts cut by the limit are kept as evidence but not trained on
+    allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    save_every: int = 25  # steps between the states that a killed run goes on from; 0 = none
+    share_prompt: bool = True  # compute a group's prompt once; False = row by row, as TRL does: for models without an ordinary cache
+    checkpointing: bool = False  # True: recompute activations, for less memory and more time; turns share_prompt off
+
+    @property
+    def rows(self) -> int:
+        """Rollouts a forward pass."""
+        return self.group_size if self.micro_batch is None else self.micro_batch
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """What the run's id hashes."""
+        return {name: value for name, value in asdict(self).items() if name not in NEUTRAL}
