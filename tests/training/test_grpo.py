@@ -110,6 +110,18 @@ def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) ->
     assert room.sink.logs[1][1]["kl"] > 0
 
 
+def test_a_rising_kl_starts_at_nothing_and_ends_near_its_weight(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.train(steps=4, beta=0.4, beta_rule="rising", beta_least=0.1)
+    assert [values["kl_weight"] for _, values in room.sink.logs] == pytest.approx([0.1, 0.1, 0.2, 0.3])
+
+
+def test_a_moderate_decay_ends_at_its_ratio_after_the_warm_up(room: SimpleNamespace) -> None:
+    room.train(steps=6, warmup=2, learning_rate=0.03, learning_rate_end=1 / 3)
+    rates = [values["learning_rate"] for _, values in room.sink.logs]
+    assert rates == pytest.approx([0.01, 0.02, 0.03, 0.025, 0.02, 0.015])  # step 6 would be at a third
+    assert room.sink.logs[0][1]["learning_rate_end"] == pytest.approx(1 / 3)
+
+
 def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None:
     room.train()
     assert [step for step, _ in room.sink.logs] == [0, 1]

@@ -142,7 +142,11 @@ class TrainPlan(_Strict):
     group_size: int = Field(default=8, ge=2)
     groups: int = Field(default=1, ge=1)  # problems an optimiser step
     learning_rate: float = Field(default=1e-6, gt=0)
+    warmup: int = Field(default=0, ge=0)  # steps
+    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
     beta: float = Field(default=0.0, ge=0)  # KL weight
+    beta_rule: Literal["constant", "rising"] = "constant"
+    beta_least: float = Field(default=0.0, ge=0)  # of "rising"
     seed: int = 0
     micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
     mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on

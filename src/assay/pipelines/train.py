@@ -13,7 +13,6 @@ from assay.pipelines.attempts import commit
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned
 
-
 ELSEWHERE = {"output", "save_every"}  # keys that decide nothing about what is learnt
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 

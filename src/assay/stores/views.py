@@ -25,7 +25,8 @@ class Group:
 
 
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
-# policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version, so a regraded lake shows one row a version.
+# policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version,
+# so a regraded lake shows one row a version.
 COUNTS = """
 SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
        count(*) FILTER (v.outcome = 'correct') AS n_correct,

@@ -24,6 +24,7 @@ LOGGED = {  # TRL's names -> ours
     "frac_reward_zero_std": "frac_reward_zero_std",
     "entropy": "entropy",
     "kl": "kl",
+    "kl_weight": "kl_weight",
     "clip_ratio/low_mean": "clip_ratio_low",
     "clip_ratio/high_mean": "clip_ratio_high",
 }
@@ -32,8 +33,8 @@ LOGGED = {  # TRL's names -> ours
 class StepLog(TrainerCallback):  # type: ignore[misc]
     """One row in the sink and one line from the narrator for every optimiser step."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence, self.started = evidence, time.perf_counter()
+    def __init__(self, evidence: Evidence, fixed: Mapping[str, float]) -> None:
+        self.evidence, self.fixed, self.started = evidence, fixed, time.perf_counter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         check_weights(model, "before the first step")
@@ -48,7 +49,7 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         if "loss" not in logs:
             return  # TRL's summary at the end
         values = {ours: float(logs[theirs]) for theirs, ours in LOGGED.items() if logs.get(theirs) is not None}
-        values |= {**self.evidence.values, "seconds": time.perf_counter() - self.started}
+        values |= {**self.fixed, **self.evidence.values, "seconds": time.perf_counter() - self.started}
         self.evidence.log(values)
         self.evidence.narrator.say(sentence(state.global_step, state.max_steps, values))
 

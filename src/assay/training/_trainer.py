@@ -3,6 +3,7 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,8 +23,17 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
     `share_prompt` computes a group's prompt once (`_shared.py`); without it TRL's own row-by-row generation and forward pass run.
     """
 
-    def __init__(self, *, evidence: Evidence, objective: Objective, mask_truncated: bool, share_prompt: bool, **rest: Any) -> None:
-        self.evidence, self.objective = evidence, objective
+    def __init__(
+        self,
+        *,
+        evidence: Evidence,
+        objective: Objective,
+        kl_weight: Callable[[int], float],
+        mask_truncated: bool,
+        share_prompt: bool,
+        **rest: Any,
+    ) -> None:
+        self.evidence, self.objective, self.kl_weight = evidence, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
         super().__init__(reward_funcs=evidence.reward, **rest)
         evidence.ends = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
@@ -53,7 +63,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.mask_truncated:  # not TRL's own switch, to which a stop string looks like a cut
             finished = torch.tensor(self.evidence.finished, device=output["completion_mask"].device)  # (B,)
             output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)
-            output["num_items_in_batch"] = output["completion_mask"].sum()  # ()
+            output["num_items_in_batch"] = (output["completion_mask"] * output.get("tool_mask", 1)).sum()  # ()
         return output
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
@@ -62,7 +72,9 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.beta:
             kl = kl_to(inputs["ref_per_token_logps"], tokens.logp)  # (B, T)
             self._note("kl", kl, tokens.mask)
-            values = values + self.beta * kl
+            weight = self.kl_weight(self.state.global_step)
+            self._metrics["train"]["kl_weight"].append(weight)
+            values = values + weight * kl
         loss = self.objective.mean(values, tokens)  # ()
         if not torch.isfinite(loss):
             raise RuntimeError(f"step {self.state.global_step + 1}: the loss is {loss.item()}; no update was made from it")
@@ -77,14 +89,17 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         logp, entropy, _ = self._get_per_token_logps_and_entropies(model, ids, attended, length, compute_entropy=True)  # (B, T) each
         old = inputs.get("old_per_token_logps")  # None: sampled by these very weights
         advantages = inputs["advantages"]  # (B,) or (B, T)
+        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)  # (B, T) without what the environment, or a teacher, wrote
         tokens = Tokens(
             logp=logp,
             old_logp=logp.detach() if old is None else old,
             advantages=advantages.unsqueeze(1) if advantages.dim() == 1 else advantages,
-            mask=inputs["completion_mask"],
+            mask=mask,
             step_rows=len(ids) * self.current_gradient_accumulation_steps,
             step_tokens=float(inputs["num_items_in_batch"]),
             limit=self.max_completion_length,
+            guided=inputs.get("guided"),
+            step_guided=self.evidence.guided_tokens,
         )
         return tokens, entropy
 

@@ -21,7 +21,7 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         gradient_accumulation_steps=accumulation,
         num_generations=settings.group_size,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant",  # the library's own falls linearly to 0
+        **rates(settings),
         beta=settings.beta,
         use_bias_correction_kl=False,  # the plain KL of the paper, as in loss.py
         router_aux_loss_coef=0.0,  # a mixture of experts gets no second loss
@@ -44,6 +44,15 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         disable_tqdm=True,
         **objective.arguments(),
     )
+
+
+def rates(settings: Settings) -> dict[str, Any]:
+    """How the learning rate goes; the library's own default falls linearly to 0."""
+    if settings.learning_rate_end == 1:
+        return {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": settings.warmup}
+    falls = {"num_decay_steps": settings.steps - settings.warmup, "num_stable_steps": 0}
+    shape = {"decay_type": "linear", "min_lr_ratio": settings.learning_rate_end}
+    return {"lr_scheduler_type": "warmup_stable_decay", "warmup_steps": settings.warmup, "lr_scheduler_kwargs": falls | shape}
 
 
 def template_args(sampler: Sampler) -> dict[str, Any]:

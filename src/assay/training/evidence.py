@@ -61,6 +61,7 @@ class Evidence:
     rewards: list[float] = field(default_factory=list)  # mean of each step; NaN where nothing could be judged
     values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
     step: int = -1
+    guided_tokens: float = 0.0  # of the latest step, that count
     rollouts: list[Rollout] = field(default_factory=list)  # of the latest step
     verdicts: list[Verdict] = field(default_factory=list)
 

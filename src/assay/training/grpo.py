@@ -20,6 +20,7 @@ from assay.training.quiet import quiet
 from assay.training.resuming import State, clear, latest, states_of
 from assay.training.sampler import InOrder
 from assay.training.saving import save
+from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
 
 
@@ -180,13 +181,14 @@ def _trainer(
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,
+        kl_weight=lambda step: kl_weight(step, settings.steps, rule=settings.beta_rule, most=settings.beta, least=settings.beta_least),
         mask_truncated=settings.mask_truncated,
         share_prompt=settings.share_prompt and not settings.checkpointing,
         model=str(checkpoint),
         args=arguments(objective, evidence.sampler, settings, states, evidence.order.repeats),
         train_dataset=Dataset.from_dict({"prompt": list(chats.values()), "problem_id": list(chats)}),
         processing_class=tokenizer,
-        callbacks=[StepLog(evidence)],
+        callbacks=[StepLog(evidence, {"learning_rate_end": settings.learning_rate_end})],
     )
     trainer.remove_callback(PrinterCallback)  # which prints every log on stdout once bars are off
     if trainer.accelerator.num_processes > 1:

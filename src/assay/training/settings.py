@@ -16,8 +16,12 @@ class Settings:
     steps: int = 2  # optimiser steps
     group_size: int = 8  # rollouts a problem, at least 2
     groups: int = 1  # problems a step
-    learning_rate: float = 1e-6  # constant
+    learning_rate: float = 1e-6  # after warm-up
+    warmup: int = 0  # steps over which the rate rises to it
+    learning_rate_end: float = 1.0  # the last rate / the highest: 1 = constant, 1/3 = moderate decay, 0 = to nothing; linear
     beta: float = 0.0  # weight of the KL to the base; above 0 a second copy of the base is held in memory
+    beta_rule: str = "constant"  # or "rising": from beta_least to beta over the run
+    beta_least: float = 0.0  # of "rising"
     seed: int = 0
     micro_batch: int | None = None  # rollouts a forward pass, None = one group; smaller = less memory, same update
     mask_truncated: bool = False  # True: rollouts cut by the limit are kept as evidence but not trained on
