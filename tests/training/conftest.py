@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assay.core.errors import EngineError
 from assay.core.types import Case, Curriculum, Label, Lesson, Policy, Problem, Rollout, Sampler, Verdict
 
 CHARACTERS = "0123456789+=?. abcdefghijklmnopqrstuvwxyz:"
@@ -140,6 +141,7 @@ class Told:
         raise NotImplementedError
 
 
+GIVEN = ("stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
 PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4")}
 
 
@@ -175,10 +177,10 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
             sampler=sampler or room.sampler,
             judge=room.judge,
             sink=room.sink,
-            settings=replace(room.settings, **changes),
+            settings=replace(room.settings, **{name: value for name, value in changes.items() if name not in GIVEN}),
             output=output,
             narrator=room.narrator,
-            stop=stop,
+            **{name: value for name, value in changes.items() if name in GIVEN},
         )
 
     room.train = go
@@ -200,3 +202,38 @@ def edited(tiny: Path, tmp_path: Path) -> Any:
         return copy
 
     return edit
+
+
+@dataclass
+class Tutor:
+    """An engine that teaches by rule: every request gets `text`, the first `malformed` of each call something else; `gone` cannot be reached."""
+
+    text: str = "<opinion>incorrect</opinion><reason>wait</reason><phrase>so 2</phrase>"
+    malformed: int = 0
+    gone: bool = False
+    seen: list[Any] = field(default_factory=list)
+
+    @property
+    def policy(self) -> Policy:
+        return Policy("tutor", "1" * 16)
+
+    def generate(self, requests: Sequence[Any]) -> Iterator[tuple[Rollout, ...]]:
+        if self.gone:
+            raise EngineError("no answer from the teacher's address")
+        self.seen += requests
+        for place, request in enumerate(requests):
+            text = "well" if place < self.malformed else self.text
+            yield (Rollout.of(request, 0, policy=self.policy, engine="tutor", text=text, tokens=len(text.split()), finish="stop"),)
+
+    def count_tokens(self, request: Any) -> int:
+        return 0
+
+    def show(self, request: Any) -> str:
+        return ""
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def tutor() -> Tutor:
+    return Tutor()

@@ -133,6 +133,24 @@ class ArrangePlan(_Part):
     seed: int = 0
 
 
+class TeacherPlan(_Part):
+    """`[train.teacher]`: who helps, how often and with what; further keys are the engine's settings."""
+
+    engine: str = ""  # "" = no teacher
+    model: str = ""  # "" = the policy's own model, frozen
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    share: float = Field(default=0.1, ge=0, le=1)  # of the finished rollouts of a group that need it, at the first step
+    share_last: float = Field(default=0.01, ge=0, le=1)
+    length: int = Field(default=16, ge=0)  # steps over which the share changes
+    off_after: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
+    need: Literal["any", "wrong", "failed"] = "any"
+    mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
+    go_on: bool = False  # True: the student continues after the feedback
+    gold: bool = False  # True: a demonstration where a group is still all wrong
+    if_gone: Literal["stop", "go_on"] = "stop"
+    max_tokens: int = Field(default=512, ge=1)
+
+
 class TrainPlan(_Strict):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
 
@@ -151,6 +169,11 @@ class TrainPlan(_Strict):
     micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
     mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
     allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    teacher: TeacherPlan = TeacherPlan()
+    relift: int = Field(default=0, ge=0)  # problems whose whole group failed that make one supervised pass; 0 = none is made
+    relift_learning_rate: float = Field(default=1e-6, gt=0)
+    demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in this order
+    demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
     save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)

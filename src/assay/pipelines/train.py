@@ -7,11 +7,17 @@ from pathlib import Path
 
 from assay.core.errors import PlanError
 from assay.core.identity import canonical, content_id
+from assay.core.parts import build
+from assay.core.plan import TrainPlan
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.arrange import stored_curriculum
 from assay.pipelines.attempts import commit
+from assay.pipelines.demonstrations import Demonstrations
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned
+from assay.training.guidance import Guidance
+from assay.training.settings import Settings
+from assay.training.teacher import Teacher
 
 ELSEWHERE = {"output", "save_every"}  # keys that decide nothing about what is learnt
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
@@ -21,10 +27,31 @@ def work(job: Job) -> Work:
     """The plan's training on its curriculum."""
     arranged, plan = job.key_of("arrange", "train"), job.plan.train
     settings = plan.model_dump(mode="json", exclude=ELSEWHERE)
-    key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision)
+    helper = teacher(job)
+    key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision, helper and helper.id)
     curriculum = stored_curriculum(job, arranged)
     left = {"steps": plan.steps, "rollouts": plan.steps * plan.groups * plan.group_size}
-    return Work("train", key, len(curriculum.order), left, lambda: _train(job, key, curriculum))
+    return Work("train", key, len(curriculum.order), left, lambda: _train(job, key, curriculum, helper))
+
+
+def teacher(job: Job) -> Teacher | None:
+    """The plan's teacher; building it loads no model.
+
+    Raises:
+        PlanError: an unknown engine or setting, or a model that is not there.
+    """
+    plan = job.plan.train.teacher
+    if not plan.engine:
+        return None
+    named = {} if plan.engine in ("scripted", "replay") else {"model": plan.model or job.plan.policy.model}
+    return Teacher(build("engine", plan.engine, named | plan.settings), plan.max_tokens)
+
+
+def settings_of(plan: TrainPlan) -> Settings:
+    """A plan's `[train]` as training reads it."""
+    fields = plan.model_dump(exclude={"output", "teacher", "demonstrations", "demonstration", *OF_SAMPLER})
+    guidance = plan.teacher.model_dump(include=set(Guidance.__slots__)) if plan.teacher.engine else None
+    return Settings(**fields, guidance=Guidance(**guidance) if guidance else None)
 
 
 def output_folder(job: Job, key: str) -> Path:
@@ -85,10 +112,9 @@ def warn_of_deviation(job: Job) -> None:
             )
 
 
-def _train(job: Job, key: str, curriculum: Curriculum) -> Outcome:
+def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -> Outcome:
     from assay.engines import _models
     from assay.training.grpo import train
-    from assay.training.settings import Settings
 
     began, plan, sampler = time.monotonic(), job.plan.train, job.plan.train_sampler
     if not curriculum.order:
@@ -106,9 +132,11 @@ def _train(job: Job, key: str, curriculum: Curriculum) -> Outcome:
         sampler=sampler,
         judge=job.judge,
         sink=sink,
-        settings=Settings(**plan.model_dump(exclude={"output", *OF_SAMPLER})),
+        settings=settings_of(plan),
         output=output_folder(job, key),
         narrator=job.narrator,
+        teacher=helper,
+        demonstrations=Demonstrations(job, problems, labels),
         stop=lambda: job.stop() or bool(job.limit_reached()),
     )
     detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}

@@ -61,6 +61,7 @@ class Saver(TrainerCallback):  # type: ignore[misc]
         self.evidence, self.stop = evidence, stop
         self.stopped = False
         self.wait: Callable[[], None] = lambda: None  # for the other processes
+        self.more: Callable[[], dict[str, Any]] = dict  # what else a state must hold
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step < state.max_steps and self.stop():
@@ -70,7 +71,7 @@ class Saver(TrainerCallback):  # type: ignore[misc]
         self.wait()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            mark_whole(folder, State(state.global_step, self.evidence.tokens, self.evidence.reward_means))
+            mark_whole(folder, State(state.global_step, self.evidence.tokens, self.evidence.reward_means, self.more()))
 
 
 def check_weights(model: Any, when: str) -> None:

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from trl import GRPOTrainer
 
+from assay.training._guided import guided_mask, roll
 from assay.training._shared import sample, token_logps, until_end
 from assay.training.evidence import Evidence
+from assay.training.guidance import Guide
 from assay.training.loss import Objective, Tokens, kl_to
 from assay.training.sampler import InOrder
 from assay.training.stops import cut_ids
@@ -31,11 +33,13 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         kl_weight: Callable[[int], float],
         mask_truncated: bool,
         share_prompt: bool,
+        guide: Guide | None = None,
         **rest: Any,
     ) -> None:
         self.evidence, self.objective, self.kl_weight = evidence, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
-        super().__init__(reward_funcs=evidence.reward, **rest)
+        self.guide = guide
+        super().__init__(reward_funcs=evidence.reward, rollout_func=None if guide is None else roll, **rest)
         evidence.ends = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
 
     def _get_train_sampler(self, dataset: Any = None) -> InOrder:
@@ -60,6 +64,11 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         self.evidence.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
+        if self.guide is not None:
+            output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
+            self.evidence.values |= self.guide.values
+            counted = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
+            self.evidence.guided_tokens = float(counted.sum())
         if self.mask_truncated:  # not TRL's own switch, to which a stop string looks like a cut
             finished = torch.tensor(self.evidence.finished, device=output["completion_mask"].device)  # (B,)
             output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)

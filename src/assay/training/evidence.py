@@ -8,6 +8,7 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
+from assay.training.groups import failed, grouped
 from assay.training.sampler import InOrder, Slot
 from assay.training.stops import before, stopped
 
@@ -64,6 +65,48 @@ class Evidence:
     guided_tokens: float = 0.0  # of the latest step, that count
     rollouts: list[Rollout] = field(default_factory=list)  # of the latest step
     verdicts: list[Verdict] = field(default_factory=list)
+    aside: list[tuple[Rollout, Verdict]] = field(default_factory=list)  # what the student wrote where a guided sequence took its place
+    guided: list[tuple[int, int, int]] = field(default_factory=list)  # of the latest step: place, and the tokens [from, to) that are guided
+    failed: list[str] = field(default_factory=list)  # problems of the latest step of which the student got none right
+    met: int = -1  # the step whose rollouts are judged already
+
+    def meet(self, step: int, completion_ids: Sequence[Sequence[int]]) -> None:
+        """The student's rollouts of a step are judged, before anything takes the place of one."""
+        self.step = self.met = step
+        self.aside, self.guided, self.guided_tokens = [], [], 0.0
+        slots = self.order.slots(step)
+        self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
+        self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
+        self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.verdicts)]
+
+    def give_way(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
+        """Text, tokens and finish of each place stand where the student's rollout stood, judged by the final answer; the student's is set aside."""
+        fresh = {
+            place: replace(
+                self.rollouts[place], id=content_id("guided", self.rollouts[place].id), text=text, tokens=tokens, finish=finish, guided=True
+            )
+            for place, (text, tokens, finish) in changes.items()
+        }
+        verdicts = self.judge.judge([self._case(rollout) for rollout in fresh.values()])
+        for (place, rollout), verdict in zip(fresh.items(), verdicts, strict=True):
+            if not self.rollouts[place].guided:
+                self.aside.append((self.rollouts[place], self.verdicts[place]))
+            self.rollouts[place], self.verdicts[place] = rollout, verdict
+
+    def proven(self, like: Rollout, texts: Sequence[str]) -> str | None:
+        """The first of the texts that the verifier accepts as an answer to a rollout's problem; None where there is none."""
+        made = [replace(like, id=content_id("demonstration", like.problem_id, text), text=text, finish="stop", guided=True) for text in texts]
+        verdicts = self.judge.judge([self._case(rollout) for rollout in made])
+        return next((rollout.text for rollout, verdict in zip(made, verdicts, strict=True) if verdict.outcome == "correct"), None)
+
+    def blank(self, problem_id: str) -> Rollout:
+        """A rollout of a problem in which nothing is written yet."""
+        policy = self.policy
+        return Rollout("", problem_id, policy.revision, policy.name, self.sampler.id, 0, NO_SEED, "", 0, "stop", step=self.step)
+
+    def ended(self, ids: Sequence[int]) -> bool:
+        """Whether a completion holds a stop string."""
+        return stopped(self.decode(ids), self.sampler.stop)
 
     def reward(self, *, completion_ids: Sequence[Sequence[int]], problem_id: Sequence[str], trainer_state: Any, **_: Any) -> list[float | None]:
         """One reward a rollout, the verdict's; None where the verifier failed.
@@ -74,12 +117,12 @@ class Evidence:
         Raises:
             RuntimeError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
         """
-        self.step = int(trainer_state.global_step)
-        slots = self.order.slots(self.step)
+        step = int(trainer_state.global_step)
+        slots = self.order.slots(step)
         if [slot.problem_id for slot in slots] != list(problem_id):
-            raise RuntimeError(f"step {self.step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
-        self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
-        self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
+            raise RuntimeError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
+        if self.met != step:
+            self.meet(step, completion_ids)
         return [self._reward(verdict, rollout) for verdict, rollout in zip(self.verdicts, self.rollouts, strict=True)]
 
     def record(self, advantages: Sequence[float], prompt_tokens: Sequence[int]) -> None:
@@ -92,7 +135,8 @@ class Evidence:
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
             for rollout, advantage, tokens in zip(self.rollouts, advantages, prompt_tokens, strict=True)
         ]
-        self.sink.write(self.rollouts, self.verdicts)
+        kept = [(replace(rollout, prompt_tokens=self._prompt_tokens(rollout)), verdict) for rollout, verdict in self.aside]
+        self.sink.write([*self.rollouts, *(each for each, _ in kept)], [*self.verdicts, *(verdict for _, verdict in kept)])
         self._measure()
         if self.step == 0:
             self._check_truncation(self.values["truncated"])
@@ -135,6 +179,9 @@ class Evidence:
             group=f"{policy.revision}-{slot.group}",
         )
 
+    def _prompt_tokens(self, rollout: Rollout) -> int:
+        return next(each.prompt_tokens for each in self.rollouts if each.problem_id == rollout.problem_id)
+
     def _case(self, rollout: Rollout) -> Case:
         return Case(self.problems[rollout.problem_id], self.labels[rollout.problem_id], rollout)
 
@@ -147,13 +194,14 @@ class Evidence:
 
     def _measure(self) -> None:
         judged = [verdict.reward for verdict in self.verdicts if verdict.outcome != "verifier_error"]
-        tokens = sum(rollout.tokens for rollout in self.rollouts)
+        own = [rollout for rollout in self.rollouts if not rollout.guided] + [rollout for rollout, _ in self.aside]
+        tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
         self.rewards.append(sum(judged) / len(judged) if judged else math.nan)
         self.values = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
-            "truncated": 1 - sum(self.finished) / len(self.rollouts),  # share in [0, 1]
+            "truncated": sum(rollout.finish == "length" for rollout in own) / len(own),  # share in [0, 1]
             "verifier_errors": float(len(self.verdicts) - len(judged)),  # count
         }
         if not judged:

@@ -15,13 +15,18 @@ from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
 from assay.training.checks import Chat, check_curriculum, check_numbers, check_window
 from assay.training.evidence import Evidence, next_attempt
+from assay.training.guidance import Guide
 from assay.training.loss import Objective
 from assay.training.quiet import quiet
+from assay.training.relift import Buffer
 from assay.training.resuming import State, clear, latest, states_of
 from assay.training.sampler import InOrder
 from assay.training.saving import save
 from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
+from assay.training.teacher import Teacher
+
+Demonstrations = Callable[[str], Sequence[str]]  # problem id -> texts that may solve it, the best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ def train(
     narrator: Narrator,
     run: str = "",
     stop: Callable[[], bool] = lambda: False,
+    teacher: Teacher | None = None,
+    demonstrations: Demonstrations = lambda problem_id: (),
 ) -> Trained:
     """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
 
@@ -58,7 +65,8 @@ def train(
     every rollout's policy revision; "" derives it from all that decides the run, so the same run again makes the same ids. While it
     goes on, `output` also holds states, of which the same call goes on after a kill; `stop` is asked after each step, and ends the
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
-    rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL.
+    rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
+    `settings.guidance` says; `demonstrations` gives texts that may solve a problem, and only one that the verifier accepts is shown.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
@@ -66,7 +74,9 @@ def train(
         Stopped: `stop` said so; the same call goes on from there.
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
-    run = run or run_id(curriculum, labels, base, sampler, settings)
+    if (settings.guidance is None) != (teacher is None):
+        raise PlanError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+    run = run or run_id(curriculum, labels, base, sampler, settings, teacher)
     order = _in_order(curriculum.order, settings, narrator)
     states = states_of(output, run)
     folder, state = latest(states)
@@ -76,28 +86,13 @@ def train(
         config = _config(checkpoint)
         window = getattr(config.get_text_config(), "max_position_embeddings", None)
         check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
-        evidence = Evidence(
-            problems=problems,
-            labels=labels,
-            judge=judge,
-            sink=sink,
-            narrator=narrator,
-            base=base,
-            sampler=sampler,
-            run=run,
-            order=order,
-            decode=lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True)),
-            allow_truncated=settings.allow_truncated,
-        )
+        evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         _go_on(evidence, state, settings)
-        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states)
+        guide = _guide(teacher, settings, tokenizer, window, narrator, demonstrations) if teacher else None
+        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         saver = _saver(trainer, evidence, stop)
-        started = time.perf_counter()
-        try:
-            trainer.train(resume_from_checkpoint=folder and str(folder))
-        finally:
-            _remove_empty(states)
-        seconds = time.perf_counter() - started
+        _relift(trainer, evidence, settings, state, demonstrations, saver)
+        seconds = _walk(trainer, folder, states)
         if saver.stopped:
             raise Stopped(f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept")
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -107,13 +102,58 @@ def train(
     return Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards))
 
 
-def run_id(curriculum: Curriculum, labels: Mapping[str, Label], base: Policy, sampler: Sampler, settings: Settings) -> str:
+def decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:
+    """Ids -> text, without special tokens."""
+    return lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _walk(trainer: Any, folder: Path | None, states: Path) -> float:
+    """All steps that are left; seconds."""
+    started = time.perf_counter()
+    try:
+        trainer.train(resume_from_checkpoint=folder and str(folder))
+    finally:
+        _remove_empty(states)
+    return time.perf_counter() - started
+
+
+def run_id(
+    curriculum: Curriculum, labels: Mapping[str, Label], base: Policy, sampler: Sampler, settings: Settings, teacher: Teacher | None = None
+) -> str:
     """The hash of all that decides a run."""
-    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, [labels[id_].id for id_ in curriculum.order])
+    golds = [labels[id_].id for id_ in curriculum.order]
+    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id)
+
+
+def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | None, narrator: Narrator, demonstrations: Demonstrations) -> Guide:
+    assert settings.guidance is not None
+    return Guide(
+        guidance=settings.guidance,
+        teacher=teacher,
+        encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+        end=tokenizer.eos_token_id,
+        window=window,
+        narrator=narrator,
+        demonstrations=demonstrations,
+    )
+
+
+def _relift(trainer: Any, evidence: Evidence, settings: Settings, state: State, demonstrations: Demonstrations, saver: Any) -> None:
+    """What failed waits for a supervised pass; what waited before a kill waits again."""
+    if not settings.relift:
+        return
+    from assay.training._relift import Relift
+
+    buffer = Buffer(settings.relift, list(state.more.get("relift", ())))
+    callback = Relift(evidence, buffer, demonstrations, settings.relift_learning_rate)
+    callback.trainer = trainer
+    trainer.add_callback(callback)
+    saver.more = lambda: {"relift": buffer.waiting}
 
 
 def _go_on(evidence: Evidence, state: State, settings: Settings) -> None:
     """The evidence knows what the state knew, and earlier attempts at the steps to come are superseded."""
+    evidence.allow_truncated = settings.allow_truncated
     evidence.tokens = state.tokens
     evidence.rewards = [math.nan if mean is None else mean for mean in state.rewards]
     evidence.attempt = next_attempt(evidence.sink, evidence.run, evidence.base, range(state.step, settings.steps))
@@ -171,6 +211,7 @@ def _trainer(
     objective: Objective,
     settings: Settings,
     states: Path,
+    guide: Guide | None,
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -184,6 +225,7 @@ def _trainer(
         kl_weight=lambda step: kl_weight(step, settings.steps, rule=settings.beta_rule, most=settings.beta, least=settings.beta_least),
         mask_truncated=settings.mask_truncated,
         share_prompt=settings.share_prompt and not settings.checkpointing,
+        guide=guide,
         model=str(checkpoint),
         args=arguments(objective, evidence.sampler, settings, states, evidence.order.repeats),
         train_dataset=Dataset.from_dict({"prompt": list(chats.values()), "problem_id": list(chats)}),

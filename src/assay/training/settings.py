@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from assay.training.guidance import Guidance
+
 NEUTRAL = ("save_every",)  # settings that change nothing about what is learnt, so the run that they belong to is the same
 
 
@@ -26,6 +28,9 @@ class Settings:
     micro_batch: int | None = None  # rollouts a forward pass, None = one group; smaller = less memory, same update
     mask_truncated: bool = False  # True: rollouts cut by the limit are kept as evidence but not trained on
     allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    guidance: Guidance | None = None  # how a teacher helps; None = not at all
+    relift: int = 0  # problems whose whole group failed that make one supervised pass; 0 = none is made
+    relift_learning_rate: float = 1e-6  # of that pass
     save_every: int = 25  # steps between the states that a killed run goes on from; 0 = none
     share_prompt: bool = True  # compute a group's prompt once; False = row by row, as TRL does: for models without an ordinary cache
     checkpointing: bool = False  # True: recompute activations, for less memory and more time; turns share_prompt off
