@@ -141,7 +141,7 @@ class Told:
         raise NotImplementedError
 
 
-GIVEN = ("stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
+GIVEN = ("held_out", "stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
 PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4")}
 
 
@@ -165,7 +165,6 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
         checkpoint: Path = tiny,
         sampler: Sampler | None = None,
         output: Path = room.output,
-        stop: Any = lambda: False,
         **changes: Any,
     ) -> Any:
         return train(

@@ -174,6 +174,9 @@ class TrainPlan(_Strict):
     relift_learning_rate: float = Field(default=1e-6, gt=0)
     demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in this order
     demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
+    eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
+    eval_samples: int = Field(default=4, ge=1)  # attempts a problem
+    eval_problems: int = Field(default=200, ge=1)  # at most
     save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)

@@ -14,12 +14,13 @@ from assay.pipelines.arrange import stored_curriculum
 from assay.pipelines.attempts import commit
 from assay.pipelines.demonstrations import Demonstrations
 from assay.pipelines.job import Job, Outcome, Work
-from assay.pipelines.pool import cleaned
+from assay.pipelines.pool import cleaned, side
+from assay.training.evaluate import HeldOut
 from assay.training.guidance import Guidance
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 
-ELSEWHERE = {"output", "save_every"}  # keys that decide nothing about what is learnt
+ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems"}  # keys that decide nothing about what is learnt
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -47,9 +48,22 @@ def teacher(job: Job) -> Teacher | None:
     return Teacher(build("engine", plan.engine, named | plan.settings), plan.max_tokens)
 
 
+def held_out(job: Job) -> HeldOut:
+    """The held-out problems that are attempted.
+
+    Raises:
+        PlanError: none is held out.
+    """
+    problems, labels = side(job, "held_out")
+    ids = sorted(problems)[: job.plan.train.eval_problems]
+    if not ids:
+        raise PlanError("nothing is held out to evaluate on: split.held_out is 0")
+    return HeldOut({id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids}, job.plan.train.eval_samples)
+
+
 def settings_of(plan: TrainPlan) -> Settings:
     """A plan's `[train]` as training reads it."""
-    fields = plan.model_dump(exclude={"output", "teacher", "demonstrations", "demonstration", *OF_SAMPLER})
+    fields = plan.model_dump(exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER})
     guidance = plan.teacher.model_dump(include=set(Guidance.__slots__)) if plan.teacher.engine else None
     return Settings(**fields, guidance=Guidance(**guidance) if guidance else None)
 
@@ -135,6 +149,7 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
         settings=settings_of(plan),
         output=output_folder(job, key),
         narrator=job.narrator,
+        held_out=held_out(job) if plan.eval_every else None,
         teacher=helper,
         demonstrations=Demonstrations(job, problems, labels),
         stop=lambda: job.stop() or bool(job.limit_reached()),

@@ -27,13 +27,13 @@ def policy_at(run: str, base: Policy, step: int, attempt: int = 0) -> Policy:
     return Policy(f"{base.name}+step-{step}" + (f"+attempt-{attempt}" if attempt else ""), content_id("training", run, step, *again)[:16])
 
 
-def next_attempt(sink: RolloutSink, run: str, base: Policy, steps: range) -> int:
-    """The first attempt of which no rollout of these steps is stored; those of earlier ones are superseded from now on.
+def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -> int:
+    """The first attempt of whose revisions no rollout is stored; those of earlier ones are superseded from now on.
 
-    0 = these steps were never made.
+    0 = the steps to come were never made.
     """
     attempt, replaced = 0, set[str]()
-    while found := sink.stored([policy_at(run, base, step, attempt).revision for step in steps]):
+    while found := sink.stored(revisions(attempt)):
         replaced |= found
         attempt += 1
     if replaced:

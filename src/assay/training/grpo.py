@@ -14,7 +14,8 @@ from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
 from assay.training.checks import Chat, check_curriculum, check_numbers, check_window
-from assay.training.evidence import Evidence, next_attempt
+from assay.training.evaluate import HeldOut, policy_of
+from assay.training.evidence import Evidence, next_attempt, policy_at
 from assay.training.guidance import Guide
 from assay.training.loss import Objective
 from assay.training.quiet import quiet
@@ -58,6 +59,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     teacher: Teacher | None = None,
     demonstrations: Demonstrations = lambda problem_id: (),
+    held_out: HeldOut | None = None,
 ) -> Trained:
     """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
 
@@ -66,7 +68,8 @@ def train(
     goes on, `output` also holds states, of which the same call goes on after a kill; `stop` is asked after each step, and ends the
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
     rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
-    `settings.guidance` says; `demonstrations` gives texts that may solve a problem, and only one that the verifier accepts is shown.
+    `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
+    a problem, of which only one that the verifier accepts is shown.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
@@ -92,6 +95,7 @@ def train(
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         saver = _saver(trainer, evidence, stop)
         _relift(trainer, evidence, settings, state, demonstrations, saver)
+        _evaluate(trainer, evidence, settings, held_out)
         seconds = _walk(trainer, folder, states)
         if saver.stopped:
             raise Stopped(f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept")
@@ -156,10 +160,27 @@ def _go_on(evidence: Evidence, state: State, settings: Settings) -> None:
     evidence.allow_truncated = settings.allow_truncated
     evidence.tokens = state.tokens
     evidence.rewards = [math.nan if mean is None else mean for mean in state.rewards]
-    evidence.attempt = next_attempt(evidence.sink, evidence.run, evidence.base, range(state.step, settings.steps))
+    evidence.attempt = next_attempt(evidence.sink, lambda attempt: _revisions(evidence, state.step, settings.steps, attempt))
     if state.step or evidence.attempt:
         again = f"; attempt {evidence.attempt + 1} at what follows" if evidence.attempt else ""
         evidence.narrator.say(f"going on after step {state.step} of {settings.steps}{again}")
+
+
+def _revisions(evidence: Evidence, first: int, steps: int, attempt: int) -> list[str]:
+    """Of an attempt at the steps from `first` on, and of its evaluations after each; the one after `first` itself lies in the kept state."""
+    made = [policy_at(evidence.run, evidence.base, step, attempt).revision for step in range(first, steps)]
+    seen = range(first + 1 if first else 0, steps + 1)
+    return made + [policy_of(evidence.run, evidence.base, step, attempt).revision for step in seen]
+
+
+def _evaluate(trainer: Any, evidence: Evidence, settings: Settings, held_out: HeldOut | None) -> None:
+    if held_out is None or not settings.eval_every:
+        return
+    from assay.training._evaluating import Evaluate
+
+    callback = Evaluate(evidence, held_out, settings.eval_every)
+    callback.trainer = trainer
+    trainer.add_callback(callback)
 
 
 def _saver(trainer: Any, evidence: Evidence, stop: Callable[[], bool]) -> Any:
