@@ -76,9 +76,8 @@ WHERE NOT r.guided AND a.age < {last}
 GROUP BY a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
 """
 FRESH_RATES = """
-SELECT training, problem_id, sampler, label_id, verifier, version, n, last_step, coalesce(with_right, 0.5) AS post_a, coalesce(with_wrong, 0.5) AS post_b,
-       coalesce(with_right, 0.5) / (coalesce(with_right, 0.5) + coalesce(with_wrong, 0.5)) AS mean
-FROM ({fresh})
+SELECT *, post_a / (post_a + post_b) AS mean
+FROM (SELECT * EXCLUDE (with_right, with_wrong), coalesce(with_right, 0.5) AS post_a, coalesce(with_wrong, 0.5) AS post_b FROM ({fresh}))
 """
 LAST, DISCOUNT = 50, 0.98  # steps, and weight of an attempt for each step that it is older, of the view; the macro `fresh` takes others
 UNTRACED = ("runs", "stages", "tombstones")
@@ -107,7 +106,13 @@ def fresh_rates(last: str, discount: str) -> str:
 def asked() -> dict[str, str]:
     """The views that people ask most, by name, in an order in which each needs only earlier ones."""
     traced = [name for name in schemas() if name not in UNTRACED]
-    return {"pass_rates": PASS_RATES, "frontier": FRONTIER, "costs": COSTS, "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)), "lineage": lineage(traced)}
+    return {
+        "pass_rates": PASS_RATES,
+        "frontier": FRONTIER,
+        "costs": COSTS,
+        "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)),
+        "lineage": lineage(traced),
+    }
 
 
 Groups = Mapping[str, Sequence[Group]]
