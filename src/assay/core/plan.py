@@ -177,6 +177,9 @@ class TrainPlan(_Strict):
     eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
     eval_samples: int = Field(default=4, ge=1)  # attempts a problem
     eval_problems: int = Field(default=200, ge=1)  # at most
+    lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
+    lora_alpha: float = Field(default=16.0, gt=0)
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)

@@ -20,7 +20,7 @@ from assay.training.guidance import Guidance
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 
-ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems"}  # keys that decide nothing about what is learnt
+ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to"}  # keys that decide nothing about what is learnt
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -128,7 +128,7 @@ def warn_of_deviation(job: Job) -> None:
 
 def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -> Outcome:
     from assay.engines import _models
-    from assay.training.grpo import train
+    from assay.training.grpo import processes, train
 
     began, plan, sampler = time.monotonic(), job.plan.train, job.plan.train_sampler
     if not curriculum.order:
@@ -154,5 +154,7 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
         demonstrations=Demonstrations(job, problems, labels),
         stop=lambda: job.stop() or bool(job.limit_reached()),
     )
+    if processes()[0]:  # the first process writes what there is once
+        return Outcome("train", key, len(curriculum.order), sink.rollouts, {"checkpoint": str(trained.checkpoint)}, time.monotonic() - began)
     detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}
     return job.finish(Outcome("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began))

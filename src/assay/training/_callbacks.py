@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 from assay.training.evidence import Evidence
 from assay.training.resuming import State, mark_whole
 
+MEANS = ("truncated", "teacher_seconds")  # of measurements that are not counted
 LOGGED = {  # TRL's names -> ours
     "loss": "loss",
     "grad_norm": "grad_norm",
@@ -35,6 +36,15 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, evidence: Evidence, fixed: Mapping[str, float]) -> None:
         self.evidence, self.fixed, self.started = evidence, fixed, time.perf_counter()
+        self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda values: [values]  # from all processes
+
+    def _everywhere(self) -> dict[str, float]:
+        """Counts of all processes together, shares as their mean."""
+        own = self.evidence.values
+        found = self.gather(own)
+        sums = {name: sum(each.get(name, 0.0) for each in found) for name in own}
+        self.evidence.tokens += int(sums["tokens"] - own["tokens"])
+        return {name: value / len(found) if name in MEANS else value for name, value in sums.items()}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         check_weights(model, "before the first step")
@@ -49,7 +59,9 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
         if "loss" not in logs:
             return  # TRL's summary at the end
         values = {ours: float(logs[theirs]) for theirs, ours in LOGGED.items() if logs.get(theirs) is not None}
-        values |= {**self.fixed, **self.evidence.values, "seconds": time.perf_counter() - self.started}
+        values |= {**self.fixed, **self._everywhere(), "seconds": time.perf_counter() - self.started}
+        if not state.is_world_process_zero:
+            return
         self.evidence.log(values)
         self.evidence.narrator.say(sentence(state.global_step, state.max_steps, values))
 
@@ -61,10 +73,11 @@ class Saver(TrainerCallback):  # type: ignore[misc]
         self.evidence, self.stop = evidence, stop
         self.stopped = False
         self.wait: Callable[[], None] = lambda: None  # for the other processes
+        self.anywhere: Callable[[bool], bool] = lambda asked: asked  # whether any process was asked
         self.more: Callable[[], dict[str, Any]] = dict  # what else a state must hold
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step < state.max_steps and self.stop():
+        if self.anywhere(self.stop()) and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -68,12 +68,17 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
             output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
             self.evidence.values |= self.guide.values
             counted = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
-            self.evidence.guided_tokens = float(counted.sum())
+            self.evidence.guided_tokens = float(self._everywhere(counted.sum())) / self.accelerator.num_processes
         if self.mask_truncated:  # not TRL's own switch, to which a stop string looks like a cut
             finished = torch.tensor(self.evidence.finished, device=output["completion_mask"].device)  # (B,)
             output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)
-            output["num_items_in_batch"] = (output["completion_mask"] * output.get("tool_mask", 1)).sum()  # ()
+            output["num_items_in_batch"] = self._everywhere((output["completion_mask"] * output.get("tool_mask", 1)).sum())  # ()
         return output
+
+    def _everywhere(self, count: Tensor) -> Tensor:
+        """The sum over all processes, ()."""
+        total: Tensor = self.accelerator.gather(count).sum()
+        return total
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
@@ -105,7 +110,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
             advantages=advantages.unsqueeze(1) if advantages.dim() == 1 else advantages,
             mask=mask,
             step_rows=len(ids) * self.current_gradient_accumulation_steps,
-            step_tokens=float(inputs["num_items_in_batch"]),
+            step_tokens=float(inputs["num_items_in_batch"]) / self.accelerator.num_processes,  # whose gradients are averaged
             limit=self.max_completion_length,
             guided=inputs.get("guided"),
             step_guided=self.evidence.guided_tokens,

@@ -38,7 +38,7 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         save_strategy="steps" if settings.save_every else "no",
         save_steps=settings.save_every or 1,
         save_total_limit=2,  # the newest may be broken by a kill, so the one before it stays
-        report_to="none",
+        report_to=list(settings.report_to) or "none",
         logging_steps=1,
         logging_nan_inf_filter=False,  # which would log a NaN loss as the mean of the others
         disable_tqdm=True,

@@ -57,6 +57,8 @@ class Evidence:
     decode: Callable[[Sequence[int]], str]  # without special tokens
     ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
     allow_truncated: bool = False
+    rank: int = 0  # of this process
+    processes: int = 1
     attempt: int = 0  # how often the steps to come were made before
     tokens: int = 0  # generated in the whole run
     rewards: list[float] = field(default_factory=list)  # mean of each step; NaN where nothing could be judged
@@ -70,11 +72,17 @@ class Evidence:
     failed: list[str] = field(default_factory=list)  # problems of the latest step of which the student got none right
     met: int = -1  # the step whose rollouts are judged already
 
+    def slots(self, step: int) -> tuple[Slot, ...]:
+        """The rollouts of a step that this process makes: an equal run of them for each process, in their order."""
+        every = self.order.slots(step)
+        each = len(every) // self.processes
+        return every[self.rank * each : (self.rank + 1) * each]
+
     def meet(self, step: int, completion_ids: Sequence[Sequence[int]]) -> None:
         """The student's rollouts of a step are judged, before anything takes the place of one."""
         self.step = self.met = step
         self.aside, self.guided, self.guided_tokens = [], [], 0.0
-        slots = self.order.slots(step)
+        slots = self.slots(step)
         self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
         self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
         self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.verdicts)]
@@ -118,7 +126,7 @@ class Evidence:
             RuntimeError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
         """
         step = int(trainer_state.global_step)
-        slots = self.order.slots(step)
+        slots = self.slots(step)
         if [slot.problem_id for slot in slots] != list(problem_id):
             raise RuntimeError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
         if self.met != step:

@@ -1,6 +1,7 @@
 """Curriculum + policy -> checkpoint: GRPO on TRL, in the curriculum's order, rewarded by the same verifier as everything else."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from assay.core.parts import build
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
-from assay.training.checks import Chat, check_curriculum, check_numbers, check_window
+from assay.training.checks import Chat, check_curriculum, check_numbers, check_reports, check_together, check_window
 from assay.training.evaluate import HeldOut, policy_of
 from assay.training.evidence import Evidence, next_attempt, policy_at
 from assay.training.guidance import Guide
@@ -90,20 +91,30 @@ def train(
         window = getattr(config.get_text_config(), "max_position_embeddings", None)
         check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
-        _go_on(evidence, state, settings)
+        evidence.rank, evidence.processes = processes()
         guide = _guide(teacher, settings, tokenizer, window, narrator, demonstrations) if teacher else None
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
+        _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
         _relift(trainer, evidence, settings, state, demonstrations, saver)
         _evaluate(trainer, evidence, settings, held_out)
         seconds = _walk(trainer, folder, states)
         if saver.stopped:
             raise Stopped(f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept")
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        model.config.use_cache = config.use_cache  # which the library turns off
-        saved = save(model, tokenizer, output / f"step-{settings.steps}", _record(evidence, settings))
-        clear(states)
+        saved = output / f"step-{settings.steps}"
+        if evidence.rank == 0:
+            model = merged(trainer)
+            model.config.use_cache = config.use_cache  # which the library turns off
+            save(model, tokenizer, saved, _record(evidence, settings))
+            clear(states)
+        trainer.accelerator.wait_for_everyone()
     return Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards))
+
+
+def merged(trainer: Any) -> Any:
+    """The trained model as an ordinary one, adapters added to their weights."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:
@@ -160,7 +171,12 @@ def _go_on(evidence: Evidence, state: State, settings: Settings) -> None:
     evidence.allow_truncated = settings.allow_truncated
     evidence.tokens = state.tokens
     evidence.rewards = [math.nan if mean is None else mean for mean in state.rewards]
-    evidence.attempt = next_attempt(evidence.sink, lambda attempt: _revisions(evidence, state.step, settings.steps, attempt))
+    if evidence.rank == 0:
+        evidence.attempt = next_attempt(evidence.sink, lambda attempt: _revisions(evidence, state.step, settings.steps, attempt))
+    if evidence.processes > 1:
+        from accelerate.utils import broadcast_object_list
+
+        (evidence.attempt,) = broadcast_object_list([evidence.attempt])
     if state.step or evidence.attempt:
         again = f"; attempt {evidence.attempt + 1} at what follows" if evidence.attempt else ""
         evidence.narrator.say(f"going on after step {state.step} of {settings.steps}{again}")
@@ -174,7 +190,7 @@ def _revisions(evidence: Evidence, first: int, steps: int, attempt: int) -> list
 
 
 def _evaluate(trainer: Any, evidence: Evidence, settings: Settings, held_out: HeldOut | None) -> None:
-    if held_out is None or not settings.eval_every:
+    if held_out is None or not settings.eval_every or evidence.rank:
         return
     from assay.training._evaluating import Evaluate
 
@@ -188,6 +204,10 @@ def _saver(trainer: Any, evidence: Evidence, stop: Callable[[], bool]) -> Any:
 
     saver = Saver(evidence, stop)
     saver.wait = trainer.accelerator.wait_for_everyone
+    if evidence.processes > 1:
+        from accelerate.utils import gather_object
+
+        saver.anywhere = lambda asked: any(gather_object([asked]))
     trainer.add_callback(saver)
     return saver
 
@@ -208,11 +228,19 @@ def _checked(curriculum: Curriculum, problems: Mapping[str, Problem], labels: Ma
         micro_batch=settings.rows,
         steps=settings.steps,
         learning_rate=settings.learning_rate,
+        processes=processes()[1],
     )
+    check_together(processes()[1], groups=settings.groups, relift=settings.relift, guided=settings.guidance is not None)
+    check_reports(settings.report_to)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
     objective: Objective = build("objective", settings.objective, settings.settings)
     return objective
+
+
+def processes() -> tuple[int, int]:
+    """This process's rank and how many there are, as a launcher told them; (0, 1) without one."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> InOrder:
@@ -220,7 +248,7 @@ def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> I
     if wanted > len(order):
         narrator.say(f"{settings.steps} steps of {settings.groups} want {wanted} problems; the curriculum has {len(order)} and wraps around")
     rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order[:wanted]))}
-    repeats = settings.groups * settings.group_size // settings.rows
+    repeats = settings.groups * settings.group_size // (settings.rows * processes()[1])
     return InOrder(order, rows, settings.steps, settings.groups, settings.group_size, repeats)
 
 
@@ -234,6 +262,7 @@ def _trainer(
     states: Path,
     guide: Guide | None,
 ) -> Any:
+    from accelerate.utils import gather_object
     from datasets import Dataset
     from transformers import PrinterCallback
 
@@ -251,12 +280,21 @@ def _trainer(
         args=arguments(objective, evidence.sampler, settings, states, evidence.order.repeats),
         train_dataset=Dataset.from_dict({"prompt": list(chats.values()), "problem_id": list(chats)}),
         processing_class=tokenizer,
-        callbacks=[StepLog(evidence, {"learning_rate_end": settings.learning_rate_end})],
+        callbacks=[log := StepLog(evidence, {"learning_rate_end": settings.learning_rate_end})],
+        peft_config=_lora(settings),
     )
     trainer.remove_callback(PrinterCallback)  # which prints every log on stdout once bars are off
-    if trainer.accelerator.num_processes > 1:
-        raise PlanError(f"{trainer.accelerator.num_processes} processes were launched, and training runs in 1")
+    if evidence.processes > 1:
+        log.gather = lambda values: list(gather_object([values]))
     return trainer
+
+
+def _lora(settings: Settings) -> Any:
+    """Adapters on every linear layer, or none."""
+    if not settings.lora_rank:
+        return None
+    peft = require("peft", extra="train")
+    return peft.LoraConfig(r=settings.lora_rank, lora_alpha=settings.lora_alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
 
 
 def _tokenizer(checkpoint: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.training.guidance import Guidance
 
-NEUTRAL = ("save_every", "eval_every")  # settings that change nothing about what is learnt, so the run that they belong to is the same
+NEUTRAL = ("save_every", "eval_every", "report_to")  # settings that change nothing about what is learnt, so the run that they belong to is the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Settings:
     relift: int = 0  # problems whose whole group failed that make one supervised pass; 0 = none is made
     relift_learning_rate: float = 1e-6  # of that pass
     eval_every: int = 0  # steps between attempts at the held-out problems, also before the first and after the last; 0 = none
+    lora_rank: int = 0  # of the adapters that are trained in the place of the weights, and merged into them at the end; 0 = the weights
+    lora_alpha: float = 16.0  # the adapters' scale is alpha / rank
+    report_to: tuple[str, ...] = ()  # of tensorboard, wandb, trackio
     save_every: int = 25  # steps between the states that a killed run goes on from; 0 = none
     share_prompt: bool = True  # compute a group's prompt once; False = row by row, as TRL does: for models without an ordinary cache
     checkpointing: bool = False  # True: recompute activations, for less memory and more time; turns share_prompt off

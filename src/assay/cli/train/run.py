@@ -1,5 +1,6 @@
 """`train run` and `train resume`: GRPO on the plan's curriculum."""
 
+import os
 from typing import Any
 
 from assay.cli.narrator import Voice, page, table
@@ -31,6 +32,8 @@ def _train(job: Any, as_json: bool, only: bool = False) -> int:
     from assay.pipelines.walk import train
 
     outcome = train(job, resume=only)
+    if os.environ.get("RANK", "0") != "0":
+        return DONE  # of several processes the first one tells
     log = job.lake.rows(LOG, [outcome.key])
     told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": job.meter.tokens, "log": log}
     if as_json:
