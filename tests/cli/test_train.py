@@ -102,3 +102,35 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(assay
     steps = [sorted(row["problem_id"] for row in met if row["step"] == step) for step in range(60)]
     assert steps == [sorted(order[place % len(order)] for place in range(step * 16, step * 16 + 16)) for step in range(60)]
     assert {row["n"] for row in met} == {8}
+
+
+@pytest.mark.service
+def test_two_processes_train_one_run(assay: Run, plan: Path, tmp_path: Path) -> None:
+    fixed = [
+        "--set",
+        "score.n=2",
+        "--set",
+        "select.budget=40",
+        "--set",
+        "train.steps=3",
+        "--set",
+        "train.micro_batch=32",
+        "--set",
+        "train.eval_every=0",
+    ]
+    assert assay("curate", "run", plan, *fixed).returncode == 0
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    port = ["--main_process_port", "0", "--dynamo_backend", "no", "-m", "assay", "train", "run", str(plan), *fixed]
+    ran = subprocess.run([*launch, *port], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    with Lake(tmp_path / "lake") as opened:
+        counted = opened.rows("SELECT step, problem_id, count(*) AS n FROM rollouts WHERE step IS NOT NULL GROUP BY ALL ORDER BY step")
+        order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
+        told = opened.rows("SELECT name, value FROM train_log WHERE step = 2")
+        ended = opened.rows("SELECT count(*) AS n FROM runs WHERE command = 'train run'")
+    assert {row["n"] for row in counted} == {8}
+    assert {row["problem_id"] for row in counted if row["step"] == 2} == {order[place % 40] for place in range(32, 48)}
+    values = {row["name"]: row["value"] for row in told}
+    assert (values["rollouts"], len(told)) == (128, len(values))
+    assert ended == [{"n": 2}]
+    assert len(list((tmp_path / "lake" / "checkpoints").glob("*/step-3/model.safetensors"))) == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import PlanError, Stopped
 from assay.core.types import Problem, Sampler, rollout_id
 from assay.training.evidence import policy_at
 
@@ -185,6 +185,49 @@ def test_sharing_the_prompt_samples_and_learns_the_same(room: SimpleNamespace, t
     left, right = weights(shared.checkpoint), weights(by_row.checkpoint)
     assert max((left[name] - right[name]).abs().max().item() for name in left) < 1e-4
     room.train(output=tmp_path / "less memory", checkpointing=True)
+
+
+def test_adapters_are_trained_and_merged_into_an_ordinary_checkpoint(room: SimpleNamespace) -> None:
+    trained = room.train(steps=2, lora_rank=2, lora_alpha=4.0, learning_rate=0.1)
+    before, after = weights(room.tiny), weights(trained.checkpoint)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed
+    assert all("proj" in name for name in changed)  # linear layers only
+    moved = next(iter(changed))
+    import torch
+
+    assert torch.linalg.matrix_rank(after[moved] - before[moved], atol=1e-4) <= 2
+
+
+def test_a_killed_adapter_goes_on(room: SimpleNamespace, tmp_path: Path) -> None:
+    fixed: dict[str, Any] = {"steps": 4, "lora_rank": 2, "save_every": 1, "learning_rate": 0.1}
+    whole = weights(room.train(**fixed).checkpoint)
+    room.sink.writes = []
+    asked = iter([False, True])
+    with pytest.raises(Stopped):
+        room.train(output=tmp_path / "stopped", stop=lambda: next(asked), **fixed)
+    again = weights(room.train(output=tmp_path / "stopped", **fixed).checkpoint)
+    assert all(whole[name].equal(again[name]) for name in whole)
+
+
+def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PlanError, match="report_to names 'wandb', which is not installed: pip install wandb"):
+        room.train(report_to=("wandb",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"groups": 1, "group_size": 4}, "2 processes of micro_batch 4 do not divide a step's 1 x 4 = 4 rollouts"),
+        ({"groups": 2, "relift": 2}, "relift = 2 in 2 processes"),
+    ],
+)
+def test_what_two_processes_cannot_do_is_refused(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, said: str) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(PlanError, match=said):
+        room.train(**changes)
 
 
 def test_importing_the_room_is_light() -> None:
