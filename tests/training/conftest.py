@@ -107,6 +107,8 @@ class Kept:
     def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
         self.logs.append((step, dict(values)))
 
+    def flush(self) -> None: ...
+
     def stored(self, policies: Sequence[str]) -> set[str]:
         return {rollout.policy for rollout in self.rollouts} & set(policies)
 

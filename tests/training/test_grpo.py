@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -308,7 +310,7 @@ def test_weights_that_are_no_numbers_are_never_saved(room: SimpleNamespace) -> N
 
 
 @pytest.mark.model
-def test_the_packaged_model_makes_real_steps_under_six_gib(room: SimpleNamespace) -> None:
+def test_the_packaged_model_makes_ten_real_steps_through_a_kill_under_six_gib(room: SimpleNamespace, tmp_path: Path) -> None:
     import resource
 
     from assay.core.types import Policy
@@ -318,12 +320,17 @@ def test_the_packaged_model_makes_real_steps_under_six_gib(room: SimpleNamespace
         room.tiny = models.checkpoint("smollm2-135m-instruct")
     except PlanError as missing:
         pytest.skip(str(missing))
-    shots = tuple((f"What is {a} + {a}?", f"{a + a}") for a in range(2, 8))
     room.base = Policy("smollm2-135m-instruct", "0" * 16)
-    trained = room.train(
-        checkpoint=room.tiny, sampler=Sampler(temperature=0.7, top_p=0.95, max_tokens=16, shots=shots), group_size=8, learning_rate=1e-6
-    )
-    assert len(room.sink.rollouts) == 16
+    fixed: dict[str, Any] = {"checkpoint": room.tiny, "sampler": Sampler(max_tokens=8), "steps": 10, "learning_rate": 1e-6, "save_every": 4}
+    killed = os.fork()
+    if not killed:  # the first process dies while it makes the seventh step
+        room.sink.write = lambda rollouts, verdicts: rollouts[0].step == 6 and os.kill(os.getpid(), signal.SIGKILL)
+        room.train(**fixed)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == -signal.SIGKILL
+    trained = room.train(**fixed)
+    assert [rollout.step for rollout in room.sink.rollouts[::4]] == [4, 5, 6, 7, 8, 9]
+    assert len(trained.rewards) == 10
     assert {rollout.finish for rollout in room.sink.rollouts} <= {"stop", "length"}
     assert (trained.checkpoint / "model.safetensors").stat().st_size > 5e8
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 6 * 2**20  # KiB

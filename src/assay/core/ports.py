@@ -182,6 +182,9 @@ class RolloutSink(Protocol):
     def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
         """One step's measurements; `policy` is the revision that sampled the step."""
 
+    def flush(self) -> None:
+        """What was handed over before is kept, whatever happens from now on."""
+
     def stored(self, policies: Sequence[str]) -> set[str]:
         """Those of the revisions of which rollouts are kept: an earlier attempt at a step was here."""
 

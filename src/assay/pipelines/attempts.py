@@ -184,9 +184,14 @@ class Attempts:
 
 def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
     """Rollouts, their texts and their verdicts, all or none."""
+    job.lake.append(attempt_rows(rollouts, verdicts), run=job.run)
+
+
+def attempt_rows(rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of attempts, by table."""
     rows = [rollout_row(rollout) for rollout in rollouts]
     texts = [{"id": rollout.id, "text": storable(rollout.text), "logprobs": rollout.logprobs} for rollout in rollouts]
-    job.lake.append({"rollouts": rows, "texts": texts, "verdicts": verdict_rows(verdicts)}, run=job.run)
+    return {"rollouts": rows, "texts": texts, "verdicts": verdict_rows(verdicts)}
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

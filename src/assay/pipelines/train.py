@@ -11,7 +11,7 @@ from assay.core.parts import build
 from assay.core.plan import TrainPlan
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.arrange import stored_curriculum
-from assay.pipelines.attempts import commit
+from assay.pipelines.attempts import attempt_rows
 from assay.pipelines.demonstrations import Demonstrations
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned, side
@@ -21,6 +21,7 @@ from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 
 ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to"}  # keys that decide nothing about what is learnt
+FLUSH_S = 5.0  # the longest that a step's rollouts wait for their commit, unless the next step takes longer
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -81,17 +82,22 @@ def unfinished(job: Job, key: str) -> int:
 
 
 class LakeSink:
-    """Writes training's rollouts and measurements as they come (`core.ports.RolloutSink`)."""
+    """Writes training's rollouts and measurements as they come (`core.ports.RolloutSink`), at most every `FLUSH_S`.
+
+    A commit costs as much as a small model's step. A kill loses what waited; these steps lie behind the last state and are made again.
+    """
 
     def __init__(self, job: Job, key: str) -> None:
         self.job, self.key = job, key
         self.rollouts = 0
+        self._pairs: list[tuple[Rollout, Verdict]] = []
+        self._rows: list[dict[str, object]] = []
+        self._since = time.monotonic()
 
     def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
-        """One step's rollouts, texts and verdicts, all or none; those already stored are left as they are."""
-        stored = self.job.lake.ids("rollouts", [rollout.id for rollout in rollouts])
-        fresh = [pair for pair in zip(rollouts, verdicts, strict=True) if pair[0].id not in stored]
-        commit(self.job, [rollout for rollout, _ in fresh], [verdict for _, verdict in fresh])
+        """Takes one step's rollouts and verdicts."""
+        self._pairs += zip(rollouts, verdicts, strict=True)
+        self._flush_in_time()
         self.job.meter.tokens += sum(rollout.tokens for rollout in rollouts)
         self.job.meter.samples += len(rollouts)
         self.rollouts += len(rollouts)
@@ -103,7 +109,19 @@ class LakeSink:
             {**fixed, "id": content_id("log", self.key, policy, step, name), "name": name, "value": float(value)}
             for name, value in sorted(values.items())
         ]
-        self.job.lake.append({"train_log": rows}, run=self.job.run)
+        self._rows += rows
+        self._flush_in_time()
+
+    def flush(self) -> None:
+        """All that waits is in the lake, in one commit. Nothing of it can be there already: another attempt has other revisions."""
+        pairs, rows, self._since = self._pairs, self._rows, time.monotonic()
+        self._pairs, self._rows = [], []
+        tables = attempt_rows([rollout for rollout, _ in pairs], [verdict for _, verdict in pairs])
+        self.job.lake.append({**tables, "train_log": rows}, run=self.job.run, known=(*tables, "train_log"))
+
+    def _flush_in_time(self) -> None:
+        if time.monotonic() - self._since > FLUSH_S:
+            self.flush()
 
     def stored(self, policies: Sequence[str]) -> set[str]:
         """Those of the revisions of which the lake holds rollouts."""

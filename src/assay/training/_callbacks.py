@@ -81,6 +81,7 @@ class Saver(TrainerCallback):  # type: ignore[misc]
             self.stopped = control.should_save = control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.evidence.sink.flush()  # no state without the evidence of the steps before it
         self.wait()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -93,6 +94,9 @@ def check_weights(model: Any, when: str) -> None:
     Raises:
         RuntimeError: names the first tensor that is not; nothing is saved.
     """
+    norms = torch._foreach_norm(list(model.parameters()))  # one pass; a norm may overflow where no weight does
+    if torch.isfinite(torch.stack(norms)).all():
+        return
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise RuntimeError(f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite")

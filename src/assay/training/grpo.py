@@ -123,11 +123,12 @@ def decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:
 
 
 def _walk(trainer: Any, folder: Path | None, states: Path) -> float:
-    """All steps that are left; seconds."""
+    """All steps that are left; seconds. What was paid for is kept however it ends."""
     started = time.perf_counter()
     try:
         trainer.train(resume_from_checkpoint=folder and str(folder))
     finally:
+        trainer.evidence.sink.flush()
         _remove_empty(states)
     return time.perf_counter() - started
 
