@@ -177,6 +177,7 @@ class TrainPlan(_Strict):
     eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
     eval_samples: int = Field(default=4, ge=1)  # attempts a problem
     eval_problems: int = Field(default=200, ge=1)  # at most
+    average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
     lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
     lora_alpha: float = Field(default=16.0, gt=0)
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()

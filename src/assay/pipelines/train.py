@@ -28,7 +28,7 @@ OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 def work(job: Job) -> Work:
     """The plan's training on its curriculum."""
     arranged, plan = job.key_of("arrange", "train"), job.plan.train
-    settings = plan.model_dump(mode="json", exclude=ELSEWHERE)
+    settings = plan.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if plan.average else set()))
     helper = teacher(job)
     key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision, helper and helper.id)
     curriculum = stored_curriculum(job, arranged)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.types import Sampler
+from assay.training.averaging import KEPT
 from assay.training.loss import Objective
 from assay.training.settings import Settings
 
@@ -37,7 +38,7 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         model_init_kwargs={"dtype": "float32", "device_map": None},
         save_strategy="steps" if settings.save_every else "no",
         save_steps=settings.save_every or 1,
-        save_total_limit=2,  # the newest may be broken by a kill, so the one before it stays
+        save_total_limit=KEPT if settings.average else 2,  # the newest may be broken by a kill, so the one before it stays
         report_to=list(settings.report_to) or "none",
         logging_steps=1,
         logging_nan_inf_filter=False,  # which would log a NaN loss as the mean of the others

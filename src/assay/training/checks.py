@@ -59,6 +59,18 @@ def check_together(processes: int, *, groups: int, relift: int, guided: bool) ->
         raise PlanError(f"a teacher in {processes} processes needs whole groups in each, and {groups} groups a step do not divide")
 
 
+def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
+    """There are whole states to average.
+
+    Raises:
+        PlanError: none is kept, or they hold adapters.
+    """
+    if alpha and not save_every:
+        raise PlanError(f"average = {alpha} needs save_every above 0: it averages the states that are kept")
+    if alpha and lora_rank:
+        raise PlanError(f"average = {alpha} with lora_rank = {lora_rank}: products of averaged adapters are no average of weights")
+
+
 def check_reports(names: Sequence[str]) -> None:
     """Every place to report to is installed.
 

@@ -14,14 +14,15 @@ from assay.core.parts import build
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
-from assay.training.checks import Chat, check_curriculum, check_numbers, check_reports, check_together, check_window
+from assay.training.averaging import KEPT, averaged
+from assay.training.checks import Chat, check_average, check_curriculum, check_numbers, check_reports, check_together, check_window
 from assay.training.evaluate import HeldOut, policy_of
 from assay.training.evidence import Evidence, next_attempt, policy_at
 from assay.training.guidance import Guide
 from assay.training.loss import Objective
 from assay.training.quiet import quiet
 from assay.training.relift import Buffer
-from assay.training.resuming import State, clear, latest, states_of
+from assay.training.resuming import State, clear, latest, states_of, whole
 from assay.training.sampler import InOrder
 from assay.training.saving import save
 from assay.training.schedules import kl_weight
@@ -105,6 +106,9 @@ def train(
         if evidence.rank == 0:
             model = merged(trainer)
             model.config.use_cache = config.use_cache  # which the library turns off
+            if settings.average:
+                save(model, tokenizer, saved.with_name(f"{saved.name}-last"), _record(evidence, settings))
+                _average(model, states, settings)
             save(model, tokenizer, saved, _record(evidence, settings))
             clear(states)
         trainer.accelerator.wait_for_everyone()
@@ -115,6 +119,12 @@ def merged(trainer: Any) -> Any:
     """The trained model as an ordinary one, adapters added to their weights."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def _average(model: Any, states: Path, settings: Settings) -> None:
+    """The model's weights give way to their average with those of the last states before."""
+    folders = [path for path in whole(states) if path.name != f"checkpoint-{settings.steps}"][1 - KEPT :]
+    model.load_state_dict(averaged(folders, model.state_dict(), settings.average), strict=False)  # tied weights have one name in the states
 
 
 def decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:
@@ -233,6 +243,7 @@ def _checked(curriculum: Curriculum, problems: Mapping[str, Problem], labels: Ma
     )
     check_together(processes()[1], groups=settings.groups, relift=settings.relift, guided=settings.guidance is not None)
     check_reports(settings.report_to)
+    check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
     objective: Objective = build("objective", settings.objective, settings.settings)

@@ -40,11 +40,13 @@ def mark_whole(folder: Path, state: State) -> None:
 
 def latest(states: Path) -> tuple[Path | None, State]:
     """The newest whole state and its folder; nothing and step 0 where there is none."""
-    whole = [(_read(path), path.parent) for path in states.glob(f"checkpoint-*/{WHOLE}")]
-    if not whole:
-        return None, State()
-    state, folder = max(whole, key=lambda pair: pair[0].step)
-    return folder, state
+    folders = whole(states)
+    return (folders[-1], _read(folders[-1] / WHOLE)) if folders else (None, State())
+
+
+def whole(states: Path) -> list[Path]:
+    """Folders of the whole states, oldest first."""
+    return sorted((path.parent for path in states.glob(f"checkpoint-*/{WHOLE}")), key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 def clear(states: Path) -> None:

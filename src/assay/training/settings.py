@@ -32,6 +32,7 @@ class Settings:
     relift: int = 0  # problems whose whole group failed that make one supervised pass; 0 = none is made
     relift_learning_rate: float = 1e-6  # of that pass
     eval_every: int = 0  # steps between attempts at the held-out problems, also before the first and after the last; 0 = none
+    average: float = 0.0  # share of the newest in the running average of the last 6 states, which is the checkpoint then; 0 = no average
     lora_rank: int = 0  # of the adapters that are trained in the place of the weights, and merged into them at the end; 0 = the weights
     lora_alpha: float = 16.0  # the adapters' scale is alpha / rank
     report_to: tuple[str, ...] = ()  # of tensorboard, wandb, trackio
@@ -47,4 +48,5 @@ class Settings:
     @property
     def decisive(self) -> dict[str, Any]:
         """What the run's id hashes."""
-        return {name: value for name, value in asdict(self).items() if name not in NEUTRAL}
+        averaging = {"save_every"} if self.average else set[str]()  # then it says which states are averaged
+        return {name: value for name, value in asdict(self).items() if name not in set(NEUTRAL) - averaging}
