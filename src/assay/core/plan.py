@@ -270,7 +270,16 @@ def _check_parts(plan: Plan) -> None:
     build("selector", plan.select.selector, plan.select.settings)
     build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
     build("objective", plan.train.objective, plan.train.settings)
+    if plan.train.teacher.engine:
+        build("engine", plan.train.teacher.engine, teacher_settings(plan))
     _check_verifiers(plan)
+
+
+def teacher_settings(plan: Plan) -> dict[str, Any]:
+    """Settings of the teacher's engine: the policy's own model where no other is named."""
+    teacher = plan.train.teacher
+    named = {} if teacher.engine in ("scripted", "replay") else {"model": teacher.model or plan.policy.model}
+    return named | teacher.settings
 
 
 def _check_verifiers(plan: Plan) -> None:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from assay.core.errors import PlanError
 from assay.core.identity import canonical, content_id
 from assay.core.parts import build
-from assay.core.plan import TrainPlan
+from assay.core.plan import TrainPlan, teacher_settings
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.arrange import stored_curriculum
 from assay.pipelines.attempts import attempt_rows
@@ -45,8 +46,7 @@ def teacher(job: Job) -> Teacher | None:
     plan = job.plan.train.teacher
     if not plan.engine:
         return None
-    named = {} if plan.engine in ("scripted", "replay") else {"model": plan.model or job.plan.policy.model}
-    return Teacher(build("engine", plan.engine, named | plan.settings), plan.max_tokens)
+    return Teacher(build("engine", plan.engine, teacher_settings(job.plan)), plan.max_tokens)
 
 
 def held_out(job: Job) -> HeldOut:
@@ -155,23 +155,24 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
     job.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=job.run)
     problems, labels = cleaned(job)
     sink = LakeSink(job, key)
-    trained = train(
-        curriculum,
-        problems,
-        labels,
-        checkpoint=_models.checkpoint(job.plan.policy.model, job.plan.policy.revision),
-        base=job.engine.policy,
-        sampler=sampler,
-        judge=job.judge,
-        sink=sink,
-        settings=settings_of(plan),
-        output=output_folder(job, key),
-        narrator=job.narrator,
-        held_out=held_out(job) if plan.eval_every else None,
-        teacher=helper,
-        demonstrations=Demonstrations(job, problems, labels),
-        stop=lambda: job.stop() or bool(job.limit_reached()),
-    )
+    with closing(helper.engine) if helper else nullcontext():
+        trained = train(
+            curriculum,
+            problems,
+            labels,
+            checkpoint=_models.checkpoint(job.plan.policy.model, job.plan.policy.revision),
+            base=job.engine.policy,
+            sampler=sampler,
+            judge=job.judge,
+            sink=sink,
+            settings=settings_of(plan),
+            output=output_folder(job, key),
+            narrator=job.narrator,
+            held_out=held_out(job) if plan.eval_every else None,
+            teacher=helper,
+            demonstrations=Demonstrations(job, problems, labels),
+            stop=lambda: job.stop() or bool(job.limit_reached()),
+        )
     if processes()[0]:  # the first process writes what there is once
         return Outcome("train", key, len(curriculum.order), sink.rollouts, {"checkpoint": str(trained.checkpoint)}, time.monotonic() - began)
     detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}

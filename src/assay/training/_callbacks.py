@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from assay.core.errors import TrainingError
 from assay.training.evidence import Evidence
 from assay.training.resuming import State, mark_whole
 
@@ -92,14 +93,14 @@ def check_weights(model: Any, when: str) -> None:
     """Every trained weight is finite.
 
     Raises:
-        RuntimeError: names the first tensor that is not; nothing is saved.
+        TrainingError: names the first tensor that is not; nothing is saved.
     """
     norms = torch._foreach_norm(list(model.parameters()))  # one pass; a norm may overflow where no weight does
     if torch.isfinite(torch.stack(norms)).all():
         return
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
-            raise RuntimeError(f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite")
+            raise TrainingError(f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite")
 
 
 def sentence(step: int, steps: int, values: Mapping[str, float]) -> str:

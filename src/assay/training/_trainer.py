@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from trl import GRPOTrainer
 
+from assay.core.errors import TrainingError
 from assay.training._guided import guided_mask, roll
 from assay.training._shared import sample, token_logps, until_end
 from assay.training.evidence import Evidence
@@ -91,7 +92,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
             values = values + weight * kl
         loss = self.objective.mean(values, tokens)  # ()
         if not torch.isfinite(loss):
-            raise RuntimeError(f"step {self.state.global_step + 1}: the loss is {loss.item()}; no update was made from it")
+            raise TrainingError(f"step {self.state.global_step + 1}: the loss is {loss.item()}; no update was made from it")
         self._note("entropy", entropy, tokens.mask)
         self._note_clipping(tokens)
         return loss

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from assay.core.errors import TrainingError
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
@@ -123,12 +124,12 @@ class Evidence:
         tokens still count in `dapo`'s and its row in `grpo`'s divisor, which shrinks the step a little).
 
         Raises:
-            RuntimeError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
+            TrainingError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
         """
         step = int(trainer_state.global_step)
         slots = self.slots(step)
         if [slot.problem_id for slot in slots] != list(problem_id):
-            raise RuntimeError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
+            raise TrainingError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
         if self.met != step:
             self.meet(step, completion_ids)
         return [self._reward(verdict, rollout) for verdict, rollout in zip(self.verdicts, self.rollouts, strict=True)]
@@ -137,7 +138,7 @@ class Evidence:
         """The step's rollouts are in the sink, with the advantages that TRL computed.
 
         Raises:
-            RuntimeError: nearly every rollout of the first step ran into the completion limit.
+            TrainingError: nearly every rollout of the first step ran into the completion limit.
         """
         self.rollouts = [
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
@@ -197,7 +198,7 @@ class Evidence:
         if verdict.outcome == "verifier_error":
             return None
         if not math.isfinite(verdict.reward):
-            raise RuntimeError(f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} from verifier {verdict.verifier!r}")
+            raise TrainingError(f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} from verifier {verdict.verifier!r}")
         return verdict.reward
 
     def _measure(self) -> None:
@@ -219,6 +220,6 @@ class Evidence:
         limit = self.sampler.max_tokens
         found = f"{share:.0%} of the first step's {len(self.rollouts)} rollouts ran into the limit of {limit} tokens"
         if share > STOP_TRUNCATED and not self.allow_truncated:
-            raise RuntimeError(f"{found}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated")
+            raise TrainingError(f"{found}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated")
         if share > WARN_TRUNCATED:
             self.narrator.warn(f"{found}; a cut answer is mostly graded as wrong: raise max_tokens above {limit}, or ask for shorter answers")

@@ -75,7 +75,8 @@ def train(
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
-        RuntimeError: training met something that it must not learn from; no checkpoint was written.
+        TrainingError: training met something that it must not learn from; no checkpoint was written.
+        EngineError: the teacher is gone, and the run is to stop then.
         Stopped: `stop` said so; the same call goes on from there.
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
