@@ -140,3 +140,34 @@ def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_forma
         assert lake.older == 1
         lake.append(attempted("q", "c"))
         assert lake.rows("SELECT policy_last, count(*) AS n FROM rollouts GROUP BY ALL") == [{"policy_last": None, "n": 3}]
+
+
+def trained(attempted: Rows, lake: Lake, *steps: tuple[int, str, str]) -> None:
+    """Steps of one training on the problem p: (step, policy, outcomes)."""
+    for step, policy, outcomes in steps:
+        log = {"id": f"{policy}-log", "training": "t", "step": step, "name": "reward", "value": 0.5, "policy": policy}
+        lake.append({**attempted("p", outcomes, policy=policy), "train_log": [log]})
+
+
+def test_fresh_rates_pool_the_last_steps_with_a_discount(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        trained(attempted, lake, (0, "a", "wwww"), (1, "b", "ccww"), (2, "c", "cccw"))
+        (pooled,) = lake.rows("SELECT * FROM fresh(2, 0.5)")
+        (whole,) = lake.rows("SELECT * FROM fresh_rates")
+    assert (pooled["post_a"], pooled["post_b"], pooled["n"], pooled["last_step"]) == (0.5 + 3 + 0.5 * 2, 0.5 + 1 + 0.5 * 2, 8, 2)
+    assert whole["post_a"] == pytest.approx(0.5 + 3 + 0.98 * 2)
+    assert whole["post_b"] == pytest.approx(0.5 + 1 + 0.98 * 2 + 0.98**2 * 4)
+
+
+def test_a_superseded_attempt_and_a_guided_rollout_count_in_no_view(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        trained(attempted, lake, (0, "a", "cc"), (1, "b", "ww"), (1, "b again", "wc"))
+        guided = attempted("p", "c", policy="b again", sampler="guided")
+        guided["rollouts"] = [{**row, "id": "g", "guided": True} for row in guided["rollouts"]]
+        guided["verdicts"] = [{**row, "id": "vg", "rollout_id": "g"} for row in guided["verdicts"]]
+        lake.append({"rollouts": guided["rollouts"], "verdicts": guided["verdicts"], "superseded": [{"id": "s", "policy": "b", "training": "t"}]})
+        (fresh,) = lake.rows("SELECT * FROM fresh(9, 1)")
+        rates = {row["policy"]: (row["n_correct"], row["n_wrong"]) for row in lake.rows("SELECT * FROM pass_rates")}
+        assert len(lake.rows("SELECT * FROM rollouts")) == 7  # all stay
+    assert (fresh["post_a"], fresh["post_b"]) == (3.5, 1.5)
+    assert rates == {"a": (2, 0), "b again": (1, 1)}

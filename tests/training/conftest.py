@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assay.core.errors import EngineError
 from assay.core.types import Case, Curriculum, Label, Lesson, Policy, Problem, Rollout, Sampler, Verdict
 
 CHARACTERS = "0123456789+=?. abcdefghijklmnopqrstuvwxyz:"
@@ -98,12 +99,25 @@ class Kept:
 
     writes: list[tuple[list[Rollout], list[Verdict]]] = field(default_factory=list)
     logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    superseded: set[str] = field(default_factory=set)
 
     def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
         self.writes.append((list(rollouts), list(verdicts)))
 
-    def log(self, step: int, values: Mapping[str, float]) -> None:
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
         self.logs.append((step, dict(values)))
+
+    def flush(self) -> None: ...
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        return {rollout.policy for rollout in self.rollouts} & set(policies)
+
+    def supersede(self, policies: Sequence[str]) -> None:
+        self.superseded |= set(policies)
+
+    @property
+    def counted(self) -> list[Rollout]:
+        return [rollout for rollout in self.rollouts if rollout.policy not in self.superseded]
 
     @property
     def rollouts(self) -> list[Rollout]:
@@ -129,13 +143,15 @@ class Told:
         raise NotImplementedError
 
 
+GIVEN = ("held_out", "stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
 PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4")}
 
 
 @pytest.fixture
 def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     """Four problems, a tiny policy, and `room.train(**changes)`, which trains on a.b.c... of `order`."""
-    from assay.training.grpo import Settings, train
+    from assay.training.grpo import train
+    from assay.training.settings import Settings
 
     room = SimpleNamespace(judge=Parity(), sink=Kept(), narrator=Told(), output=tmp_path / "out", tiny=tiny)
     room.ids = {name: problem.id for name, problem in PROBLEMS.items()}
@@ -145,7 +161,14 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     room.sampler = Sampler(max_tokens=8)
     room.settings = Settings(steps=2, group_size=4, learning_rate=1e-2, allow_truncated=True)
 
-    def go(order: str = "1234", *, checkpoint: Path = tiny, sampler: Sampler | None = None, output: Path = room.output, **changes: Any) -> Any:
+    def go(
+        order: str = "1234",
+        *,
+        checkpoint: Path = tiny,
+        sampler: Sampler | None = None,
+        output: Path = room.output,
+        **changes: Any,
+    ) -> Any:
         return train(
             Curriculum((Lesson(tuple(room.ids[name] for name in order)),)),
             room.problems,
@@ -155,9 +178,10 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
             sampler=sampler or room.sampler,
             judge=room.judge,
             sink=room.sink,
-            settings=replace(room.settings, **changes),
+            settings=replace(room.settings, **{name: value for name, value in changes.items() if name not in GIVEN}),
             output=output,
             narrator=room.narrator,
+            **{name: value for name, value in changes.items() if name in GIVEN},
         )
 
     room.train = go
@@ -179,3 +203,38 @@ def edited(tiny: Path, tmp_path: Path) -> Any:
         return copy
 
     return edit
+
+
+@dataclass
+class Tutor:
+    """An engine that teaches by rule: every request gets `text`, the first `malformed` of each call something else; `gone` cannot be reached."""
+
+    text: str = "<opinion>incorrect</opinion><reason>wait</reason><phrase>so 2</phrase>"
+    malformed: int = 0
+    gone: bool = False
+    seen: list[Any] = field(default_factory=list)
+
+    @property
+    def policy(self) -> Policy:
+        return Policy("tutor", "1" * 16)
+
+    def generate(self, requests: Sequence[Any]) -> Iterator[tuple[Rollout, ...]]:
+        if self.gone:
+            raise EngineError("no answer from the teacher's address")
+        self.seen += requests
+        for place, request in enumerate(requests):
+            text = "well" if place < self.malformed else self.text
+            yield (Rollout.of(request, 0, policy=self.policy, engine="tutor", text=text, tokens=len(text.split()), finish="stop"),)
+
+    def count_tokens(self, request: Any) -> int:
+        return 0
+
+    def show(self, request: Any) -> str:
+        return ""
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def tutor() -> Tutor:
+    return Tutor()

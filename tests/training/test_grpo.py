@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import PlanError, Stopped
 from assay.core.types import Problem, Sampler, rollout_id
 from assay.training.evidence import policy_at
 
@@ -90,10 +92,11 @@ def test_nothing_else_is_written(room: SimpleNamespace, tmp_path: Path) -> None:
 
 
 def test_the_same_run_again_makes_the_same_rollouts(room: SimpleNamespace) -> None:
-    first = room.train()
+    first, made = room.train(), room.sink.writes
+    room.sink.writes = []
     second = room.train()
     assert first.run == second.run
-    assert room.sink.writes[:2] == room.sink.writes[2:]
+    assert room.sink.writes == made
     assert room.train(seed=1).run != first.run
 
 
@@ -107,6 +110,18 @@ def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) ->
     room.train(beta=0.1)
     assert room.sink.logs[0][1]["kl"] == pytest.approx(0, abs=1e-6)
     assert room.sink.logs[1][1]["kl"] > 0
+
+
+def test_a_rising_kl_starts_at_nothing_and_ends_near_its_weight(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.train(steps=4, beta=0.4, beta_rule="rising", beta_least=0.1)
+    assert [values["kl_weight"] for _, values in room.sink.logs] == pytest.approx([0.1, 0.1, 0.2, 0.3])
+
+
+def test_a_moderate_decay_ends_at_its_ratio_after_the_warm_up(room: SimpleNamespace) -> None:
+    room.train(steps=6, warmup=2, learning_rate=0.03, learning_rate_end=1 / 3)
+    rates = [values["learning_rate"] for _, values in room.sink.logs]
+    assert rates == pytest.approx([0.01, 0.02, 0.03, 0.025, 0.02, 0.015])  # step 6 would be at a third
+    assert room.sink.logs[0][1]["learning_rate_end"] == pytest.approx(1 / 3)
 
 
 def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None:
@@ -172,6 +187,49 @@ def test_sharing_the_prompt_samples_and_learns_the_same(room: SimpleNamespace, t
     left, right = weights(shared.checkpoint), weights(by_row.checkpoint)
     assert max((left[name] - right[name]).abs().max().item() for name in left) < 1e-4
     room.train(output=tmp_path / "less memory", checkpointing=True)
+
+
+def test_adapters_are_trained_and_merged_into_an_ordinary_checkpoint(room: SimpleNamespace) -> None:
+    trained = room.train(steps=2, lora_rank=2, lora_alpha=4.0, learning_rate=0.1)
+    before, after = weights(room.tiny), weights(trained.checkpoint)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed
+    assert all("proj" in name for name in changed)  # linear layers only
+    moved = next(iter(changed))
+    import torch
+
+    assert torch.linalg.matrix_rank(after[moved] - before[moved], atol=1e-4) <= 2
+
+
+def test_a_killed_adapter_goes_on(room: SimpleNamespace, tmp_path: Path) -> None:
+    fixed: dict[str, Any] = {"steps": 4, "lora_rank": 2, "save_every": 1, "learning_rate": 0.1}
+    whole = weights(room.train(**fixed).checkpoint)
+    room.sink.writes = []
+    asked = iter([False, True])
+    with pytest.raises(Stopped):
+        room.train(output=tmp_path / "stopped", stop=lambda: next(asked), **fixed)
+    again = weights(room.train(output=tmp_path / "stopped", **fixed).checkpoint)
+    assert all(whole[name].equal(again[name]) for name in whole)
+
+
+def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PlanError, match="report_to names 'wandb', which is not installed: pip install wandb"):
+        room.train(report_to=("wandb",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"groups": 1, "group_size": 4}, "2 processes of micro_batch 4 do not divide a step's 1 x 4 = 4 rollouts"),
+        ({"groups": 2, "relift": 2}, "relift = 2 in 2 processes"),
+    ],
+)
+def test_what_two_processes_cannot_do_is_refused(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, said: str) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(PlanError, match=said):
+        room.train(**changes)
 
 
 def test_importing_the_room_is_light() -> None:
@@ -252,7 +310,7 @@ def test_weights_that_are_no_numbers_are_never_saved(room: SimpleNamespace) -> N
 
 
 @pytest.mark.model
-def test_the_packaged_model_makes_real_steps_under_six_gib(room: SimpleNamespace) -> None:
+def test_the_packaged_model_makes_ten_real_steps_through_a_kill_under_six_gib(room: SimpleNamespace, tmp_path: Path) -> None:
     import resource
 
     from assay.core.types import Policy
@@ -262,12 +320,17 @@ def test_the_packaged_model_makes_real_steps_under_six_gib(room: SimpleNamespace
         room.tiny = models.checkpoint("smollm2-135m-instruct")
     except PlanError as missing:
         pytest.skip(str(missing))
-    shots = tuple((f"What is {a} + {a}?", f"{a + a}") for a in range(2, 8))
     room.base = Policy("smollm2-135m-instruct", "0" * 16)
-    trained = room.train(
-        checkpoint=room.tiny, sampler=Sampler(temperature=0.7, top_p=0.95, max_tokens=16, shots=shots), group_size=8, learning_rate=1e-6
-    )
-    assert len(room.sink.rollouts) == 16
+    fixed: dict[str, Any] = {"checkpoint": room.tiny, "sampler": Sampler(max_tokens=8), "steps": 10, "learning_rate": 1e-6, "save_every": 4}
+    killed = os.fork()
+    if not killed:  # the first process dies while it makes the seventh step
+        room.sink.write = lambda rollouts, verdicts: rollouts[0].step == 6 and os.kill(os.getpid(), signal.SIGKILL)
+        room.train(**fixed)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == -signal.SIGKILL
+    trained = room.train(**fixed)
+    assert [rollout.step for rollout in room.sink.rollouts[::4]] == [4, 5, 6, 7, 8, 9]
+    assert len(trained.rewards) == 10
     assert {rollout.finish for rollout in room.sink.rollouts} <= {"stop", "length"}
     assert (trained.checkpoint / "model.safetensors").stat().st_size > 5e8
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 6 * 2**20  # KiB

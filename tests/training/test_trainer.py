@@ -9,7 +9,8 @@ import torch
 from trl import GRPOTrainer
 
 from assay.core.types import Message
-from assay.training._trainer import OrderedTrainer, sentence
+from assay.training._callbacks import sentence
+from assay.training._trainer import OrderedTrainer
 
 SEAMS = {
     "_get_train_sampler": ["self", "dataset"],
@@ -27,6 +28,14 @@ def test_trls_seam_takes_what_it_took(name: str) -> None:
 def test_trls_forward_pass_takes_what_it_took() -> None:
     taken = list(inspect.signature(inspect.unwrap(GRPOTrainer._get_per_token_logps_and_entropies)).parameters)
     assert taken[:7] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep", "batch_size", "compute_entropy"]
+
+
+def test_trls_seam_for_rollouts_is_there_and_asks_for_what_it_asked() -> None:
+    assert "rollout_func" in inspect.signature(GRPOTrainer.__init__).parameters
+    assert list(inspect.signature(inspect.unwrap(GRPOTrainer._tokenize_prompts)).parameters) == ["self", "prompts"]
+    source = inspect.getsource(GRPOTrainer._generate)
+    for word in ('{"prompt_ids", "completion_ids", "logprobs"}', '"env_mask"'):
+        assert word in source
 
 
 def test_no_other_method_of_trl_is_replaced() -> None:

@@ -23,6 +23,7 @@ from assay.cli.curate import (
     status,
     upkeep,
 )
+from assay.cli.train import evaluate as train_eval
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -53,6 +54,9 @@ curate_app.command("compact")(upkeep.compact)
 curate_app.command("forget")(upkeep.forget)
 curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
+train_app.command("resume")(train_run.resume)
+train_app.command("eval")(train_eval.evaluate)
+train_app.command("compare")(train_eval.compare)
 assay_app.add_typer(curate_app, name="curate")
 assay_app.add_typer(train_app, name="train")
 assay_app.command("doctor")(doctor.doctor)

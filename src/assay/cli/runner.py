@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice
-from assay.core.errors import EngineError, LakeError, PlanError, Stopped
+from assay.core.errors import EngineError, LakeError, PlanError, Stopped, TrainingError
 from assay.core.plan import Plan, read_plan
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
@@ -82,7 +82,7 @@ def exits(voice: Voice) -> Iterator[None]:
     except PlanError as error:
         voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
-    except (LakeError, EngineError) as error:
+    except (LakeError, EngineError, TrainingError) as error:
         voice.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:

@@ -20,6 +20,10 @@ class EngineError(RuntimeError):
     """A backend failed in a way that a retry by the caller may cure."""
 
 
+class TrainingError(RuntimeError):
+    """Training met something that it must not learn from; no checkpoint was written."""
+
+
 class Stopped(RuntimeError):
     """The run was asked to stop; what had arrived is committed and the run can be resumed."""
 

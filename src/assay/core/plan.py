@@ -133,19 +133,55 @@ class ArrangePlan(_Part):
     seed: int = 0
 
 
+class TeacherPlan(_Part):
+    """`[train.teacher]`: who helps, how often and with what; further keys are the engine's settings."""
+
+    engine: str = ""  # "" = no teacher
+    model: str = ""  # "" = the policy's own model, frozen
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    share: float = Field(default=0.1, ge=0, le=1)  # of the finished rollouts of a group that need it, at the first step
+    share_last: float = Field(default=0.01, ge=0, le=1)
+    length: int = Field(default=16, ge=0)  # steps over which the share changes
+    off_after: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
+    need: Literal["any", "wrong", "failed"] = "any"
+    mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
+    go_on: bool = False  # True: the student continues after the feedback
+    gold: bool = False  # True: a demonstration where a group is still all wrong
+    if_gone: Literal["stop", "go_on"] = "stop"
+    max_tokens: int = Field(default=512, ge=1)
+
+
 class TrainPlan(_Strict):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
 
     objective: str = "grpo"
+    settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
     groups: int = Field(default=1, ge=1)  # problems an optimiser step
     learning_rate: float = Field(default=1e-6, gt=0)
+    warmup: int = Field(default=0, ge=0)  # steps
+    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
     beta: float = Field(default=0.0, ge=0)  # KL weight
+    beta_rule: Literal["constant", "rising"] = "constant"
+    beta_least: float = Field(default=0.0, ge=0)  # of "rising"
     seed: int = 0
     micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
     mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
     allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    teacher: TeacherPlan = TeacherPlan()
+    relift: int = Field(default=0, ge=0)  # problems whose whole group failed that make one supervised pass; 0 = none is made
+    relift_learning_rate: float = Field(default=1e-6, gt=0)
+    demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in this order
+    demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
+    eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
+    eval_samples: int = Field(default=4, ge=1)  # attempts a problem
+    eval_problems: int = Field(default=200, ge=1)  # at most
+    average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
+    lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
+    lora_alpha: float = Field(default=16.0, gt=0)
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
@@ -233,7 +269,17 @@ def _check_parts(plan: Plan) -> None:
     build("scorer", plan.score.scorer, plan.score.settings)
     build("selector", plan.select.selector, plan.select.settings)
     build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
+    build("objective", plan.train.objective, plan.train.settings)
+    if plan.train.teacher.engine:
+        build("engine", plan.train.teacher.engine, teacher_settings(plan))
     _check_verifiers(plan)
+
+
+def teacher_settings(plan: Plan) -> dict[str, Any]:
+    """Settings of the teacher's engine: the policy's own model where no other is named."""
+    teacher = plan.train.teacher
+    named = {} if teacher.engine in ("scripted", "replay") else {"model": teacher.model or plan.policy.model}
+    return named | teacher.settings
 
 
 def _check_verifiers(plan: Plan) -> None:

@@ -277,7 +277,17 @@ class RolloutSink(Protocol):
 
     def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None: ...
 
-    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
+        """One step's measurements; `policy` is the revision that sampled the step."""
+
+    def flush(self) -> None:
+        """What was handed over before is kept, whatever happens from now on."""
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        """Those of the revisions of which rollouts are kept: an earlier attempt at a step was here."""
+
+    def supersede(self, policies: Sequence[str]) -> None:
+        """Marks all rollouts of these revisions as those of an attempt that another replaces: they stay, and count no more."""
 
 
 class Ticker(Protocol):

@@ -261,9 +261,14 @@ class Attempts:
 
 def commit(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
     """Rollouts, their texts and their verdicts, all or none."""
+    job.lake.append(attempt_tables(job, rollouts, verdicts), run=job.run)
+
+
+def attempt_tables(job: Job, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> dict[str, pa.Table]:
+    """The rows of attempts, by table."""
     texts = {"text": [storable(rollout.text) for rollout in rollouts]}
     tables = {"rollouts": columns("rollouts", rollouts, job.run), "texts": columns("texts", rollouts, job.run, texts)}
-    job.lake.append({**tables, "verdicts": verdict_table(verdicts, job.run)}, run=job.run)
+    return {**tables, "verdicts": verdict_table(verdicts, job.run)}
 
 
 def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:

@@ -15,7 +15,7 @@ TRAINED = """
 SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress, v.outcome = 'correct' AS won
 FROM rollouts r JOIN (SELECT rollout_id, any_value(outcome ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
   ON v.rollout_id = r.id
-WHERE r.step IS NOT NULL AND NOT r.guided AND v.outcome <> 'verifier_error' ORDER BY r.id
+WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded) AND v.outcome <> 'verifier_error' ORDER BY r.id
 """
 
 

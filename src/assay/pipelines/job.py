@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -124,7 +125,9 @@ class Job:
         return self.keys[stage]
 
     def log_run(self, event: str, outcome: str | None = None) -> None:
-        """Writes the run's start or end."""
+        """Writes the run's start or end; of several processes of one run, the first does."""
+        if os.environ.get("RANK", "0") != "0":
+            return
         meter = self.meter
         row = {
             "id": content_id("run-event", self.run, event),

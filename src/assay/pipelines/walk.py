@@ -79,11 +79,11 @@ def _until(upto: str) -> Sequence[str]:
     return names[: names.index(upto) + 1]
 
 
-def train(job: Job) -> Outcome:
-    """Stage 8, on a curriculum that the lake already holds.
+def train(job: Job, *, resume: bool = False) -> Outcome:
+    """Stage 8, on a curriculum that the lake already holds; a killed training goes on. With `resume`, only if there is one to go on with.
 
     Raises:
-        PlanError: the curriculum is not there.
+        PlanError: the curriculum is not there, or nothing to resume.
     """
     from assay.pipelines import train as stage
 
@@ -91,4 +91,7 @@ def train(job: Job) -> Outcome:
     if job.finished("arrange", job.keys["arrange"]) is None:
         raise PlanError("train needs arrange, which is not done: `curate run PLAN` first")
     work = stage.work(job)
-    return job.finished("train", work.key) or _do(job, work)
+    done = job.finished("train", work.key)
+    if resume and done is None and not stage.unfinished(job, work.key):
+        raise PlanError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
+    return done or _do(job, work)

@@ -52,6 +52,19 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {colum
             "prompt": "content of the last turn",
         },
     ),
+    "fresh_rates": (
+        "What the last 50 steps of each training run tell about its policy, each step back weighing .98 of the next, without new sampling: one row "
+        "a training, problem, sampler, label and verifier version. `fresh(last, discount)` gives any window and discount.",
+        {
+            "training": "stages.key of the train stage",
+            **dict.fromkeys(("problem_id", "sampler", "label_id", "verifier", "version"), "as in pass_rates"),
+            "n": "attempts of every outcome in these steps",
+            "last_step": "the last of these steps in which the problem was met",
+            "post_a": "1/2 + weighted right attempts",
+            "post_b": "1/2 + weighted wrong attempts",
+            "mean": "post_a / (post_a + post_b), in (0, 1), 1 = always solved",
+        },
+    ),
     "lineage": (
         "Who wrote which row: one row a stored row, with its run, of every table but runs, stages and tombstones. Ask with a WHERE on id or run.",
         {

@@ -32,7 +32,7 @@ STAGE = {  # table: the command that makes its rows anew
     "selections": "select",
     "lessons": "arrange",
     **dict.fromkeys(("rollouts", "texts", "verdicts", "samplers", "scores", "searches", "search_nodes", "continuations"), "score"),
-    **dict.fromkeys(("train_log", "curriculum_state"), "train"),
+    **dict.fromkeys(("train_log", "curriculum_state", "superseded"), "train"),
 }
 BY_POLICY = "policy IN (SELECT policy FROM rollouts WHERE policy = {v} OR policy_name = {v} UNION SELECT {v})"
 OF_SOURCE = "problem_id IN (SELECT id FROM problems WHERE source = {v})"

@@ -25,7 +25,8 @@ class Group:
 
 
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
-# policy. One rollout has one verdict a label and verifier version, so a regraded lake shows one row a version.
+# policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version,
+# so a regraded lake shows one row a version.
 COUNTS = """
 SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
        count(*) FILTER (v.outcome = 'correct') AS n_correct,
@@ -34,7 +35,7 @@ SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any
        count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
        sum(r.tokens)::BIGINT AS tokens
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided
+WHERE NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
 GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
 """
 # 1 - E[p^G] - E[(1-p)^G] for p ~ Beta(a, b), as `maths.signal.expected_signal`: E[p^G] = B(a + G, b) / B(a, b).
@@ -62,6 +63,23 @@ SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS N
        count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
 FROM rollouts GROUP BY policy, sampler, engine, step IS NOT NULL
 """
+# What a training run's last steps tell about its policy, each attempt weighing discount^age; the weights are those of evidence, so the posterior
+# is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded attempts and guided rollouts do not count. Cut and failed ones are neither.
+FRESH = """
+WITH steps AS (SELECT DISTINCT training, step, policy FROM train_log WHERE name = 'reward' AND policy NOT IN (SELECT policy FROM superseded)),
+ages AS (SELECT *, max(step) OVER (PARTITION BY training) - step AS age FROM steps)
+SELECT a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version, count(*) AS n, max(a.step) AS last_step,
+       0.5 + sum({discount} ** a.age) FILTER (v.outcome = 'correct') AS with_right,
+       0.5 + sum({discount} ** a.age) FILTER (v.outcome IN ('wrong', 'unparsable')) AS with_wrong
+FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
+WHERE NOT r.guided AND a.age < {last}
+GROUP BY a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
+"""
+FRESH_RATES = """
+SELECT *, post_a / (post_a + post_b) AS mean
+FROM (SELECT * EXCLUDE (with_right, with_wrong), coalesce(with_right, 0.5) AS post_a, coalesce(with_wrong, 0.5) AS post_b FROM ({fresh}))
+"""
+LAST, DISCOUNT = 50, 0.98  # steps, and weight of an attempt for each step that it is older, of the view; the macro `fresh` takes others
 UNTRACED = ("runs", "stages", "tombstones")
 
 
@@ -80,10 +98,21 @@ FROM ({rows}) w LEFT JOIN (
 """
 
 
+def fresh_rates(last: str, discount: str) -> str:
+    """What the last `last` steps of each training run tell, each step back weighing `discount` of the next; 1 = all alike."""
+    return FRESH_RATES.format(fresh=FRESH.format(last=last, discount=discount))
+
+
 def asked() -> dict[str, str]:
     """The views that people ask most, by name, in an order in which each needs only earlier ones."""
     traced = [name for name in schemas() if name not in UNTRACED]
-    return {"pass_rates": PASS_RATES, "frontier": FRONTIER, "costs": COSTS, "lineage": lineage(traced)}
+    return {
+        "pass_rates": PASS_RATES,
+        "frontier": FRONTIER,
+        "costs": COSTS,
+        "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)),
+        "lineage": lineage(traced),
+    }
 
 
 Groups = Mapping[str, Sequence[Group]]
@@ -100,6 +129,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, files: Groups, *, only: 
     if only is not None:
         return
     connection.execute(f"CREATE OR REPLACE MACRO signal(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}")
+    connection.execute(f"CREATE OR REPLACE MACRO fresh(last, discount) AS TABLE {fresh_rates('last', 'discount')}")
     for name, query in asked().items():
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
 

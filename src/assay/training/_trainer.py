@@ -3,34 +3,21 @@
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
 
-import math
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
 from trl import GRPOTrainer
 
+from assay.core.errors import TrainingError
+from assay.training._guided import guided_mask, roll
 from assay.training._shared import sample, token_logps, until_end
 from assay.training.evidence import Evidence
+from assay.training.guidance import Guide
 from assay.training.loss import Objective, Tokens, kl_to
 from assay.training.sampler import InOrder
 from assay.training.stops import cut_ids
-
-LOGGED = {  # TRL's names -> ours
-    "loss": "loss",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-    "reward": "reward",
-    "reward_std": "reward_std",
-    "frac_reward_zero_std": "frac_reward_zero_std",
-    "entropy": "entropy",
-    "kl": "kl",
-    "clip_ratio/low_mean": "clip_ratio_low",
-    "clip_ratio/high_mean": "clip_ratio_high",
-}
 
 
 class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -39,10 +26,21 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
     `share_prompt` computes a group's prompt once (`_shared.py`); without it TRL's own row-by-row generation and forward pass run.
     """
 
-    def __init__(self, *, evidence: Evidence, objective: Objective, mask_truncated: bool, share_prompt: bool, **rest: Any) -> None:
-        self.evidence, self.objective = evidence, objective
+    def __init__(
+        self,
+        *,
+        evidence: Evidence,
+        objective: Objective,
+        kl_weight: Callable[[int], float],
+        mask_truncated: bool,
+        share_prompt: bool,
+        guide: Guide | None = None,
+        **rest: Any,
+    ) -> None:
+        self.evidence, self.objective, self.kl_weight = evidence, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
-        super().__init__(reward_funcs=evidence.reward, **rest)
+        self.guide = guide
+        super().__init__(reward_funcs=evidence.reward, rollout_func=None if guide is None else roll, **rest)
         evidence.ends = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
 
     def _get_train_sampler(self, dataset: Any = None) -> InOrder:
@@ -67,11 +65,21 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         self.evidence.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
+        if self.guide is not None:
+            output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
+            self.evidence.values |= self.guide.values
+            counted = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
+            self.evidence.guided_tokens = float(self._everywhere(counted.sum())) / self.accelerator.num_processes
         if self.mask_truncated:  # not TRL's own switch, to which a stop string looks like a cut
             finished = torch.tensor(self.evidence.finished, device=output["completion_mask"].device)  # (B,)
             output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)
-            output["num_items_in_batch"] = output["completion_mask"].sum()  # ()
+            output["num_items_in_batch"] = self._everywhere((output["completion_mask"] * output.get("tool_mask", 1)).sum())  # ()
         return output
+
+    def _everywhere(self, count: Tensor) -> Tensor:
+        """The sum over all processes, ()."""
+        total: Tensor = self.accelerator.gather(count).sum()
+        return total
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
@@ -79,10 +87,12 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.beta:
             kl = kl_to(inputs["ref_per_token_logps"], tokens.logp)  # (B, T)
             self._note("kl", kl, tokens.mask)
-            values = values + self.beta * kl
+            weight = self.kl_weight(self.state.global_step)
+            self._metrics["train"]["kl_weight"].append(weight)
+            values = values + weight * kl
         loss = self.objective.mean(values, tokens)  # ()
         if not torch.isfinite(loss):
-            raise RuntimeError(f"step {self.state.global_step + 1}: the loss is {loss.item()}; no update was made from it")
+            raise TrainingError(f"step {self.state.global_step + 1}: the loss is {loss.item()}; no update was made from it")
         self._note("entropy", entropy, tokens.mask)
         self._note_clipping(tokens)
         return loss
@@ -94,14 +104,17 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         logp, entropy, _ = self._get_per_token_logps_and_entropies(model, ids, attended, length, compute_entropy=True)  # (B, T) each
         old = inputs.get("old_per_token_logps")  # None: sampled by these very weights
         advantages = inputs["advantages"]  # (B,) or (B, T)
+        mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)  # (B, T) without what the environment, or a teacher, wrote
         tokens = Tokens(
             logp=logp,
             old_logp=logp.detach() if old is None else old,
             advantages=advantages.unsqueeze(1) if advantages.dim() == 1 else advantages,
-            mask=inputs["completion_mask"],
+            mask=mask,
             step_rows=len(ids) * self.current_gradient_accumulation_steps,
-            step_tokens=float(inputs["num_items_in_batch"]),
+            step_tokens=float(inputs["num_items_in_batch"]) / self.accelerator.num_processes,  # whose gradients are averaged
             limit=self.max_completion_length,
+            guided=inputs.get("guided"),
+            step_guided=self.evidence.guided_tokens,
         )
         return tokens, entropy
 
@@ -126,47 +139,3 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         low, high = ratio < 1 - self.epsilon_low, ratio > 1 + self.epsilon_high  # (B, T) each
         self._note("clip_ratio/low_mean", (low & (tokens.advantages < 0)).float(), tokens.mask)
         self._note("clip_ratio/high_mean", (high & (tokens.advantages > 0)).float(), tokens.mask)
-
-
-class StepLog(TrainerCallback):  # type: ignore[misc]
-    """One row in the sink and one line from the narrator for every optimiser step."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence, self.started = evidence, time.perf_counter()
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        check_weights(model, "before the first step")
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        check_weights(model, f"after step {state.global_step} at learning rate {args.learning_rate}")
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.started = time.perf_counter()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:
-        if "loss" not in logs:
-            return  # TRL's summary at the end
-        values = {ours: float(logs[theirs]) for theirs, ours in LOGGED.items() if logs.get(theirs) is not None}
-        values |= {**self.evidence.values, "seconds": time.perf_counter() - self.started}
-        self.evidence.sink.log(self.evidence.step, values)
-        self.evidence.narrator.say(sentence(state.global_step, state.max_steps, values))
-
-
-def check_weights(model: Any, when: str) -> None:
-    """Every trained weight is finite.
-
-    Raises:
-        RuntimeError: names the first tensor that is not; nothing is saved.
-    """
-    for name, weight in model.named_parameters():
-        if not torch.isfinite(weight).all():
-            raise RuntimeError(f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite")
-
-
-def sentence(step: int, steps: int, values: Mapping[str, float]) -> str:
-    """One step as one line."""
-    signal = "; all rewards equal in every group, nothing to learn" if values.get("frac_reward_zero_std") == 1 else ""
-    return (
-        f"step {step} of {steps}: reward {values.get('reward', math.nan):.3f}, loss {round(values['loss'], 4) + 0.0:.4f}, "
-        f"{values['tokens']:.0f} tokens, {values['truncated']:.0%} truncated, {values['seconds']:.1f} s{signal}"
-    )

@@ -1,5 +1,6 @@
 """What cannot be trained is refused before the weights are loaded, in one line with its numbers."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labe
             raise PlanError(f"{len(lacking)} ids of the curriculum have no {name}, first {lacking[0]!r}")
 
 
-def check_numbers(sampler: Sampler, *, group_size: int, groups: int, micro_batch: int, steps: int, learning_rate: float) -> None:
+def check_numbers(sampler: Sampler, *, group_size: int, groups: int, micro_batch: int, steps: int, learning_rate: float, processes: int = 1) -> None:
     """The settings can make a step.
 
     Raises:
@@ -36,10 +37,49 @@ def check_numbers(sampler: Sampler, *, group_size: int, groups: int, micro_batch
             raise PlanError(f"{name} is {found}, and at least 1 is needed")
     if (groups * group_size) % micro_batch:
         raise PlanError(f"micro_batch of {micro_batch} does not divide a step's {groups} x {group_size} = {groups * group_size} rollouts")
+    if (groups * group_size) % (micro_batch * processes):
+        raise PlanError(
+            f"{processes} processes of micro_batch {micro_batch} do not divide a step's {groups} x {group_size} = {groups * group_size} rollouts"
+        )
     if learning_rate <= 0:
         raise PlanError(f"learning_rate is {learning_rate}, and must be above 0")
     if sampler.temperature <= 0:
         raise PlanError(f"temperature is {sampler.temperature}: greedy rollouts of one problem are all the same and teach nothing")
+
+
+def check_together(processes: int, *, groups: int, relift: int, guided: bool) -> None:
+    """What is asked for can be done by so many processes.
+
+    Raises:
+        PlanError: ReLIFT's pass, or a teacher over groups that are cut in two.
+    """
+    if processes > 1 and relift:
+        raise PlanError(f"relift = {relift} in {processes} processes: its buffer lives in one")
+    if guided and groups % processes:
+        raise PlanError(f"a teacher in {processes} processes needs whole groups in each, and {groups} groups a step do not divide")
+
+
+def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
+    """There are whole states to average.
+
+    Raises:
+        PlanError: none is kept, or they hold adapters.
+    """
+    if alpha and not save_every:
+        raise PlanError(f"average = {alpha} needs save_every above 0: it averages the states that are kept")
+    if alpha and lora_rank:
+        raise PlanError(f"average = {alpha} with lora_rank = {lora_rank}: products of averaged adapters are no average of weights")
+
+
+def check_reports(names: Sequence[str]) -> None:
+    """Every place to report to is installed.
+
+    Raises:
+        PlanError: names the package.
+    """
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise PlanError(f"train.report_to names {name!r}, which is not installed: pip install {name}")
 
 
 def check_window(tokenizer: Any, chats: Mapping[str, Chat], *, window: int | None, max_tokens: int, template_args: Mapping[str, Any]) -> None:

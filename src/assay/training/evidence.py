@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from assay.core.errors import TrainingError
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
+from assay.training.groups import failed, grouped
 from assay.training.sampler import InOrder, Slot
 from assay.training.stops import before, stopped
 
@@ -16,12 +18,28 @@ STOP_TRUNCATED = 0.95
 NO_SEED = -1  # one random stream samples a whole step; no rollout has a seed of its own
 
 
-def policy_at(run: str, base: Policy, step: int) -> Policy:
+def policy_at(run: str, base: Policy, step: int, attempt: int = 0) -> Policy:
     """The policy after `step` updates: the one that samples step `step`, counted from 0.
 
     Even before the first update it is not the base's revision: training samples in another engine, and sample indices start anew.
+    A step that is made again after a kill is another attempt and another revision, for its weights may differ in the last bits.
     """
-    return Policy(f"{base.name}+step-{step}", content_id("training", run, step)[:16])
+    again = (attempt,) if attempt else ()
+    return Policy(f"{base.name}+step-{step}" + (f"+attempt-{attempt}" if attempt else ""), content_id("training", run, step, *again)[:16])
+
+
+def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -> int:
+    """The first attempt of whose revisions no rollout is stored; those of earlier ones are superseded from now on.
+
+    0 = the steps to come were never made.
+    """
+    attempt, replaced = 0, set[str]()
+    while found := sink.stored(revisions(attempt)):
+        replaced |= found
+        attempt += 1
+    if replaced:
+        sink.supersede(sorted(replaced))
+    return attempt
 
 
 @dataclass
@@ -40,12 +58,64 @@ class Evidence:
     decode: Callable[[Sequence[int]], str]  # without special tokens
     ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
     allow_truncated: bool = False
+    rank: int = 0  # of this process
+    processes: int = 1
+    attempt: int = 0  # how often the steps to come were made before
     tokens: int = 0  # generated in the whole run
     rewards: list[float] = field(default_factory=list)  # mean of each step; NaN where nothing could be judged
     values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
     step: int = -1
+    guided_tokens: float = 0.0  # of the latest step, that count
     rollouts: list[Rollout] = field(default_factory=list)  # of the latest step
     verdicts: list[Verdict] = field(default_factory=list)
+    aside: list[tuple[Rollout, Verdict]] = field(default_factory=list)  # what the student wrote where a guided sequence took its place
+    guided: list[tuple[int, int, int]] = field(default_factory=list)  # of the latest step: place, and the tokens [from, to) that are guided
+    failed: list[str] = field(default_factory=list)  # problems of the latest step of which the student got none right
+    met: int = -1  # the step whose rollouts are judged already
+
+    def slots(self, step: int) -> tuple[Slot, ...]:
+        """The rollouts of a step that this process makes: an equal run of them for each process, in their order."""
+        every = self.order.slots(step)
+        each = len(every) // self.processes
+        return every[self.rank * each : (self.rank + 1) * each]
+
+    def meet(self, step: int, completion_ids: Sequence[Sequence[int]]) -> None:
+        """The student's rollouts of a step are judged, before anything takes the place of one."""
+        self.step = self.met = step
+        self.aside, self.guided, self.guided_tokens = [], [], 0.0
+        slots = self.slots(step)
+        self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
+        self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
+        self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.verdicts)]
+
+    def give_way(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
+        """Text, tokens and finish of each place stand where the student's rollout stood, judged by the final answer; the student's is set aside."""
+        fresh = {
+            place: replace(
+                self.rollouts[place], id=content_id("guided", self.rollouts[place].id), text=text, tokens=tokens, finish=finish, guided=True
+            )
+            for place, (text, tokens, finish) in changes.items()
+        }
+        verdicts = self.judge.judge([self._case(rollout) for rollout in fresh.values()])
+        for (place, rollout), verdict in zip(fresh.items(), verdicts, strict=True):
+            if not self.rollouts[place].guided:
+                self.aside.append((self.rollouts[place], self.verdicts[place]))
+            self.rollouts[place], self.verdicts[place] = rollout, verdict
+
+    def proven(self, like: Rollout, texts: Sequence[str]) -> str | None:
+        """The first of the texts that the verifier accepts as an answer to a rollout's problem; None where there is none."""
+        made = [replace(like, id=content_id("demonstration", like.problem_id, text), text=text, finish="stop", guided=True) for text in texts]
+        verdicts = self.judge.judge([self._case(rollout) for rollout in made])
+        return next((rollout.text for rollout, verdict in zip(made, verdicts, strict=True) if verdict.outcome == "correct"), None)
+
+    def blank(self, problem_id: str) -> Rollout:
+        """A rollout of a problem in which nothing is written yet."""
+        policy = self.policy
+        return Rollout("", problem_id, policy.revision, policy.name, self.sampler.id, 0, NO_SEED, "", 0, "stop", step=self.step)
+
+    def ended(self, ids: Sequence[int]) -> bool:
+        """Whether a completion holds a stop string."""
+        return stopped(self.decode(ids), self.sampler.stop)
 
     def reward(self, *, completion_ids: Sequence[Sequence[int]], problem_id: Sequence[str], trainer_state: Any, **_: Any) -> list[float | None]:
         """One reward a rollout, the verdict's; None where the verifier failed.
@@ -54,30 +124,45 @@ class Evidence:
         tokens still count in `dapo`'s and its row in `grpo`'s divisor, which shrinks the step a little).
 
         Raises:
-            RuntimeError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
+            TrainingError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
         """
-        self.step = int(trainer_state.global_step)
-        slots = self.order.slots(self.step)
+        step = int(trainer_state.global_step)
+        slots = self.slots(step)
         if [slot.problem_id for slot in slots] != list(problem_id):
-            raise RuntimeError(f"step {self.step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
-        self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
-        self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
+            raise TrainingError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
+        if self.met != step:
+            self.meet(step, completion_ids)
         return [self._reward(verdict, rollout) for verdict, rollout in zip(self.verdicts, self.rollouts, strict=True)]
 
     def record(self, advantages: Sequence[float], prompt_tokens: Sequence[int]) -> None:
         """The step's rollouts are in the sink, with the advantages that TRL computed.
 
         Raises:
-            RuntimeError: nearly every rollout of the first step ran into the completion limit.
+            TrainingError: nearly every rollout of the first step ran into the completion limit.
         """
         self.rollouts = [
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
             for rollout, advantage, tokens in zip(self.rollouts, advantages, prompt_tokens, strict=True)
         ]
-        self.sink.write(self.rollouts, self.verdicts)
+        kept = [(replace(rollout, prompt_tokens=self._prompt_tokens(rollout)), verdict) for rollout, verdict in self.aside]
+        self.sink.write([*self.rollouts, *(each for each, _ in kept)], [*self.verdicts, *(verdict for _, verdict in kept)])
         self._measure()
         if self.step == 0:
             self._check_truncation(self.values["truncated"])
+
+    def log(self, values: Mapping[str, float]) -> None:
+        """The latest step's measurements are in the sink."""
+        self.sink.log(self.policy.revision, self.step, values)
+
+    @property
+    def policy(self) -> Policy:
+        """Of the latest step."""
+        return policy_at(self.run, self.base, self.step, self.attempt)
+
+    @property
+    def reward_means(self) -> tuple[float | None, ...]:
+        """The mean reward of each step so far; None where nothing could be judged, because JSON has no NaN."""
+        return tuple(None if math.isnan(mean) else mean for mean in self.rewards)
 
     @property
     def finished(self) -> list[bool]:
@@ -85,8 +170,7 @@ class Evidence:
         return [rollout.finish == "stop" for rollout in self.rollouts]
 
     def _rollout(self, slot: Slot, ids: Sequence[int]) -> Rollout:
-        policy = policy_at(self.run, self.base, self.step)
-        text = self.decode(ids)
+        policy, text = self.policy, self.decode(ids)
         finish: Finish = "stop" if ids[-1] in self.ends or stopped(text, self.sampler.stop) else "length"
         return Rollout(
             id=rollout_id(slot.problem_id, policy.revision, self.sampler.id, slot.sample),
@@ -104,6 +188,9 @@ class Evidence:
             group=f"{policy.revision}-{slot.group}",
         )
 
+    def _prompt_tokens(self, rollout: Rollout) -> int:
+        return next(each.prompt_tokens for each in self.rollouts if each.problem_id == rollout.problem_id)
+
     def _case(self, rollout: Rollout) -> Case:
         return Case(self.problems[rollout.problem_id], self.labels[rollout.problem_id], rollout)
 
@@ -111,18 +198,19 @@ class Evidence:
         if verdict.outcome == "verifier_error":
             return None
         if not math.isfinite(verdict.reward):
-            raise RuntimeError(f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} from verifier {verdict.verifier!r}")
+            raise TrainingError(f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} from verifier {verdict.verifier!r}")
         return verdict.reward
 
     def _measure(self) -> None:
         judged = [verdict.reward for verdict in self.verdicts if verdict.outcome != "verifier_error"]
-        tokens = sum(rollout.tokens for rollout in self.rollouts)
+        own = [rollout for rollout in self.rollouts if not rollout.guided] + [rollout for rollout, _ in self.aside]
+        tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
         self.rewards.append(sum(judged) / len(judged) if judged else math.nan)
         self.values = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
-            "truncated": 1 - sum(self.finished) / len(self.rollouts),  # share in [0, 1]
+            "truncated": sum(rollout.finish == "length" for rollout in own) / len(own),  # share in [0, 1]
             "verifier_errors": float(len(self.verdicts) - len(judged)),  # count
         }
         if not judged:
@@ -132,6 +220,6 @@ class Evidence:
         limit = self.sampler.max_tokens
         found = f"{share:.0%} of the first step's {len(self.rollouts)} rollouts ran into the limit of {limit} tokens"
         if share > STOP_TRUNCATED and not self.allow_truncated:
-            raise RuntimeError(f"{found}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated")
+            raise TrainingError(f"{found}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated")
         if share > WARN_TRUNCATED:
             self.narrator.warn(f"{found}; a cut answer is mostly graded as wrong: raise max_tokens above {limit}, or ask for shorter answers")

@@ -1,47 +1,35 @@
 """Curriculum + policy -> checkpoint: GRPO on TRL, in the curriculum's order, rewarded by the same verifier as everything else."""
 
-import json
 import math
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import PlanError, Stopped, require
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.ports import Judge, Narrator, RolloutSink
 from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
-from assay.training.checks import Chat, check_curriculum, check_numbers, check_window
-from assay.training.evidence import Evidence
+from assay.training.arguments import arguments, template_args
+from assay.training.averaging import KEPT, averaged
+from assay.training.checks import Chat, check_average, check_curriculum, check_numbers, check_reports, check_together, check_window
+from assay.training.evaluate import HeldOut, policy_of
+from assay.training.evidence import Evidence, next_attempt, policy_at
+from assay.training.guidance import Guide
 from assay.training.loss import Objective
 from assay.training.quiet import quiet
+from assay.training.relift import Buffer
+from assay.training.resuming import State, clear, latest, states_of, whole
 from assay.training.sampler import InOrder
 from assay.training.saving import save
+from assay.training.schedules import kl_weight
+from assay.training.settings import Settings
+from assay.training.teacher import Teacher
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to train; what is sampled, and how, is the Sampler's."""
-
-    objective: str = "grpo"  # a file in objectives/
-    steps: int = 2  # optimiser steps
-    group_size: int = 8  # rollouts a problem, at least 2
-    groups: int = 1  # problems a step
-    learning_rate: float = 1e-6  # constant
-    beta: float = 0.0  # weight of the KL to the base; above 0 a second copy of the base is held in memory
-    seed: int = 0
-    micro_batch: int | None = None  # rollouts a forward pass, None = one group; smaller = less memory, same update
-    mask_truncated: bool = False  # True: rollouts cut by the limit are kept as evidence but not trained on
-    allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
-    share_prompt: bool = True  # compute a group's prompt once; False = row by row, as TRL does: for models without an ordinary cache
-    checkpointing: bool = False  # True: recompute activations, for less memory and more time; turns share_prompt off
-
-    @property
-    def rows(self) -> int:
-        """Rollouts a forward pass."""
-        return self.group_size if self.micro_batch is None else self.micro_batch
+Demonstrations = Callable[[str], Sequence[str]]  # problem id -> texts that may solve it, the best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,49 +58,177 @@ def train(
     output: Path,
     narrator: Narrator,
     run: str = "",
+    stop: Callable[[], bool] = lambda: False,
+    teacher: Teacher | None = None,
+    demonstrations: Demonstrations = lambda problem_id: (),
+    held_out: HeldOut | None = None,
 ) -> Trained:
-    """`output/step-N` holds the policy after N steps, and the sink every rollout that they made; nothing else is written.
+    """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
 
     Problems and labels are keyed by problem id. `checkpoint` is a folder that transformers loads; `base` names it. `run` is part of
-    every rollout's policy revision; "" derives it from all that decides the run, so the same run again makes the same ids.
-    The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0 rollouts are drawn from a
-    narrower distribution than the one whose probabilities are trained, as in TRL.
+    every rollout's policy revision; "" derives it from all that decides the run, so the same run again makes the same ids. While it
+    goes on, `output` also holds states, of which the same call goes on after a kill; `stop` is asked after each step, and ends the
+    run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
+    rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
+    `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
+    a problem, of which only one that the verifier accepts is shown.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
-        RuntimeError: training met something that it must not learn from; no checkpoint was written.
+        TrainingError: training met something that it must not learn from; no checkpoint was written.
+        EngineError: the teacher is gone, and the run is to stop then.
+        Stopped: `stop` said so; the same call goes on from there.
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
-    chain = (base.revision, sampler.id, asdict(settings), curriculum.order, [labels[id_].id for id_ in curriculum.order])
-    run = run or content_id("run", *chain)
+    if (settings.guidance is None) != (teacher is None):
+        raise PlanError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+    run = run or run_id(curriculum, labels, base, sampler, settings, teacher)
     order = _in_order(curriculum.order, settings, narrator)
+    states = states_of(output, run)
+    folder, state = latest(states)
     with quiet():
         tokenizer = _tokenizer(checkpoint)
         chats = {id_: [message._asdict() for message in sampler.render(problems[id_])] for id_ in order.rows}
         config = _config(checkpoint)
         window = getattr(config.get_text_config(), "max_position_embeddings", None)
-        check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=_template_args(sampler))
-        evidence = Evidence(
-            problems=problems,
-            labels=labels,
-            judge=judge,
-            sink=sink,
-            narrator=narrator,
-            base=base,
-            sampler=sampler,
-            run=run,
-            order=order,
-            decode=lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True)),
-            allow_truncated=settings.allow_truncated,
-        )
-        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, output)
-        started = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - started
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        model.config.use_cache = config.use_cache  # which the library turns off
-        saved = save(model, tokenizer, output / f"step-{settings.steps}", _record(evidence, settings))
+        check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
+        evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
+        evidence.rank, evidence.processes = processes()
+        guide = _guide(teacher, settings, tokenizer, window, narrator, demonstrations) if teacher else None
+        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
+        _go_on(evidence, state, settings)
+        saver = _saver(trainer, evidence, stop)
+        _relift(trainer, evidence, settings, state, demonstrations, saver)
+        _evaluate(trainer, evidence, settings, held_out)
+        seconds = _walk(trainer, folder, states)
+        if saver.stopped:
+            raise Stopped(f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept")
+        saved = output / f"step-{settings.steps}"
+        if evidence.rank == 0:
+            model = merged(trainer)
+            model.config.use_cache = config.use_cache  # which the library turns off
+            if settings.average:
+                save(model, tokenizer, saved.with_name(f"{saved.name}-last"), _record(evidence, settings))
+                _average(model, states, settings)
+            save(model, tokenizer, saved, _record(evidence, settings))
+            clear(states)
+        trainer.accelerator.wait_for_everyone()
     return Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards))
+
+
+def merged(trainer: Any) -> Any:
+    """The trained model as an ordinary one, adapters added to their weights."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+def _average(model: Any, states: Path, settings: Settings) -> None:
+    """The model's weights give way to their average with those of the last states before."""
+    folders = [path for path in whole(states) if path.name != f"checkpoint-{settings.steps}"][1 - KEPT :]
+    model.load_state_dict(averaged(folders, model.state_dict(), settings.average), strict=False)  # tied weights have one name in the states
+
+
+def decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:
+    """Ids -> text, without special tokens."""
+    return lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _walk(trainer: Any, folder: Path | None, states: Path) -> float:
+    """All steps that are left; seconds. What was paid for is kept however it ends."""
+    started = time.perf_counter()
+    try:
+        trainer.train(resume_from_checkpoint=folder and str(folder))
+    finally:
+        trainer.evidence.sink.flush()
+        _remove_empty(states)
+    return time.perf_counter() - started
+
+
+def run_id(
+    curriculum: Curriculum, labels: Mapping[str, Label], base: Policy, sampler: Sampler, settings: Settings, teacher: Teacher | None = None
+) -> str:
+    """The hash of all that decides a run."""
+    golds = [labels[id_].id for id_ in curriculum.order]
+    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id)
+
+
+def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | None, narrator: Narrator, demonstrations: Demonstrations) -> Guide:
+    assert settings.guidance is not None
+    return Guide(
+        guidance=settings.guidance,
+        teacher=teacher,
+        encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+        end=tokenizer.eos_token_id,
+        window=window,
+        narrator=narrator,
+        demonstrations=demonstrations,
+    )
+
+
+def _relift(trainer: Any, evidence: Evidence, settings: Settings, state: State, demonstrations: Demonstrations, saver: Any) -> None:
+    """What failed waits for a supervised pass; what waited before a kill waits again."""
+    if not settings.relift:
+        return
+    from assay.training._relift import Relift
+
+    buffer = Buffer(settings.relift, list(state.more.get("relift", ())))
+    callback = Relift(evidence, buffer, demonstrations, settings.relift_learning_rate)
+    callback.trainer = trainer
+    trainer.add_callback(callback)
+    saver.more = lambda: {"relift": buffer.waiting}
+
+
+def _go_on(evidence: Evidence, state: State, settings: Settings) -> None:
+    """The evidence knows what the state knew, and earlier attempts at the steps to come are superseded."""
+    evidence.allow_truncated = settings.allow_truncated
+    evidence.tokens = state.tokens
+    evidence.rewards = [math.nan if mean is None else mean for mean in state.rewards]
+    if evidence.rank == 0:
+        evidence.attempt = next_attempt(evidence.sink, lambda attempt: _revisions(evidence, state.step, settings.steps, attempt))
+    if evidence.processes > 1:
+        from accelerate.utils import broadcast_object_list
+
+        (evidence.attempt,) = broadcast_object_list([evidence.attempt])
+    if state.step or evidence.attempt:
+        again = f"; attempt {evidence.attempt + 1} at what follows" if evidence.attempt else ""
+        evidence.narrator.say(f"going on after step {state.step} of {settings.steps}{again}")
+
+
+def _revisions(evidence: Evidence, first: int, steps: int, attempt: int) -> list[str]:
+    """Of an attempt at the steps from `first` on, and of its evaluations after each; the one after `first` itself lies in the kept state."""
+    made = [policy_at(evidence.run, evidence.base, step, attempt).revision for step in range(first, steps)]
+    seen = range(first + 1 if first else 0, steps + 1)
+    return made + [policy_of(evidence.run, evidence.base, step, attempt).revision for step in seen]
+
+
+def _evaluate(trainer: Any, evidence: Evidence, settings: Settings, held_out: HeldOut | None) -> None:
+    if held_out is None or not settings.eval_every or evidence.rank:
+        return
+    from assay.training._evaluating import Evaluate
+
+    callback = Evaluate(evidence, held_out, settings.eval_every)
+    callback.trainer = trainer
+    trainer.add_callback(callback)
+
+
+def _saver(trainer: Any, evidence: Evidence, stop: Callable[[], bool]) -> Any:
+    from assay.training._callbacks import Saver
+
+    saver = Saver(evidence, stop)
+    saver.wait = trainer.accelerator.wait_for_everyone
+    if evidence.processes > 1:
+        from accelerate.utils import gather_object
+
+        saver.anywhere = lambda asked: any(gather_object([asked]))
+    trainer.add_callback(saver)
+    return saver
+
+
+def _remove_empty(states: Path) -> None:
+    """No trace of a run that has kept no state."""
+    for folder in (states, states.parent):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _checked(curriculum: Curriculum, problems: Mapping[str, Problem], labels: Mapping[str, Label], sampler: Sampler, settings: Settings) -> Objective:
@@ -124,11 +240,20 @@ def _checked(curriculum: Curriculum, problems: Mapping[str, Problem], labels: Ma
         micro_batch=settings.rows,
         steps=settings.steps,
         learning_rate=settings.learning_rate,
+        processes=processes()[1],
     )
+    check_together(processes()[1], groups=settings.groups, relift=settings.relift, guided=settings.guidance is not None)
+    check_reports(settings.report_to)
+    check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
-    objective: Objective = build("objective", settings.objective)
+    objective: Objective = build("objective", settings.objective, settings.settings)
     return objective
+
+
+def processes() -> tuple[int, int]:
+    """This process's rank and how many there are, as a launcher told them; (0, 1) without one."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> InOrder:
@@ -136,7 +261,7 @@ def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> I
     if wanted > len(order):
         narrator.say(f"{settings.steps} steps of {settings.groups} want {wanted} problems; the curriculum has {len(order)} and wraps around")
     rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order[:wanted]))}
-    repeats = settings.groups * settings.group_size // settings.rows
+    repeats = settings.groups * settings.group_size // (settings.rows * processes()[1])
     return InOrder(order, rows, settings.steps, settings.groups, settings.group_size, repeats)
 
 
@@ -147,63 +272,42 @@ def _trainer(
     evidence: Evidence,
     objective: Objective,
     settings: Settings,
-    output: Path,
+    states: Path,
+    guide: Guide | None,
 ) -> Any:
+    from accelerate.utils import gather_object
     from datasets import Dataset
     from transformers import PrinterCallback
 
-    from assay.training._trainer import OrderedTrainer, StepLog
+    from assay.training._callbacks import StepLog
+    from assay.training._trainer import OrderedTrainer
 
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,
+        kl_weight=lambda step: kl_weight(step, settings.steps, rule=settings.beta_rule, most=settings.beta, least=settings.beta_least),
         mask_truncated=settings.mask_truncated,
         share_prompt=settings.share_prompt and not settings.checkpointing,
+        guide=guide,
         model=str(checkpoint),
-        args=_arguments(objective, evidence.sampler, settings, output, evidence.order.repeats),
+        args=arguments(objective, evidence.sampler, settings, states, evidence.order.repeats),
         train_dataset=Dataset.from_dict({"prompt": list(chats.values()), "problem_id": list(chats)}),
         processing_class=tokenizer,
-        callbacks=[StepLog(evidence)],
+        callbacks=[log := StepLog(evidence, {"learning_rate_end": settings.learning_rate_end})],
+        peft_config=_lora(settings),
     )
     trainer.remove_callback(PrinterCallback)  # which prints every log on stdout once bars are off
-    if trainer.accelerator.num_processes > 1:
-        raise PlanError(f"{trainer.accelerator.num_processes} processes were launched, and training runs in 1")
+    if evidence.processes > 1:
+        log.gather = lambda values: list(gather_object([values]))
     return trainer
 
 
-def _arguments(objective: Objective, sampler: Sampler, settings: Settings, output: Path, accumulation: int) -> Any:
-    """TRL's arguments: each default that would change the result in silence is set here."""
-    import torch
-    from trl import GRPOConfig
-
-    return GRPOConfig(
-        output_dir=str(output),
-        max_steps=settings.steps,
-        per_device_train_batch_size=settings.rows,
-        gradient_accumulation_steps=accumulation,
-        num_generations=settings.group_size,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant",  # the library's own falls linearly to 0
-        beta=settings.beta,
-        use_bias_correction_kl=False,  # the plain KL of the paper, as in loss.py
-        router_aux_loss_coef=0.0,  # a mixture of experts gets no second loss
-        seed=settings.seed,
-        shuffle_dataset=False,
-        max_completion_length=sampler.max_tokens,
-        temperature=sampler.temperature,
-        top_p=sampler.top_p,
-        top_k=sampler.top_k,
-        chat_template_kwargs=_template_args(sampler),
-        gradient_checkpointing=settings.checkpointing,
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),  # the library's own default is on, also on a CPU
-        model_init_kwargs={"dtype": "float32", "device_map": None},
-        save_strategy="no",
-        report_to="none",
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # which would log a NaN loss as the mean of the others
-        disable_tqdm=True,
-        **objective.arguments(),
-    )
+def _lora(settings: Settings) -> Any:
+    """Adapters on every linear layer, or none."""
+    if not settings.lora_rank:
+        return None
+    peft = require("peft", extra="train")
+    return peft.LoraConfig(r=settings.lora_rank, lora_alpha=settings.lora_alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
 
 
 def _tokenizer(checkpoint: Path) -> Any:
@@ -220,11 +324,6 @@ def _config(checkpoint: Path) -> Any:
     return AutoConfig.from_pretrained(str(checkpoint), local_files_only=True)
 
 
-def _template_args(sampler: Sampler) -> dict[str, Any]:
-    return dict(json.loads(sampler.chat_template_args))
-
-
 def _record(evidence: Evidence, settings: Settings) -> dict[str, Any]:
-    rewards = [None if math.isnan(reward) else reward for reward in evidence.rewards]  # JSON has no NaN
     base, sampler = asdict(evidence.base), asdict(evidence.sampler)
-    return {"run": evidence.run, "base": base, "sampler": sampler, "settings": asdict(settings), "rewards": rewards}
+    return {"run": evidence.run, "base": base, "sampler": sampler, "settings": asdict(settings), "rewards": evidence.reward_means}

@@ -22,6 +22,8 @@ class Tokens:
     step_rows: int  # rollouts of the whole step
     step_tokens: float  # counted tokens of the whole step
     limit: int  # most tokens that a completion may have
+    guided: "Tensor | None" = None  # (B, T) 1 = of a sequence that a teacher helped to write; None = there is no such
+    step_guided: float = 0.0  # such tokens of the whole step that count
 
 
 @runtime_checkable
@@ -43,6 +45,15 @@ def clipped(tokens: Tokens, *, low: float, high: float) -> "Tensor":
     """
     ratio = (tokens.logp - tokens.old_logp).exp()  # (B, T)
     return -(ratio * tokens.advantages).minimum(ratio.clamp(1 - low, 1 + high) * tokens.advantages)  # (B, T)
+
+
+def dual_clipped(tokens: Tokens, *, low: float, high: float, most: float) -> "Tensor":
+    """`clipped`, and where A < 0 never above -A x most, (B, T): a bad token that has grown likely is not punished without bound.
+
+    most > 1 + high; at most = infinity it is `clipped`. Source: arXiv:1912.09729, eq. 5.
+    """
+    values = clipped(tokens, low=low, high=high)  # (B, T)
+    return values.where(tokens.advantages >= 0, values.minimum(-tokens.advantages * most))  # (B, T)
 
 
 def kl_to(reference: "Tensor", logp: "Tensor") -> "Tensor":

@@ -23,16 +23,17 @@ def save(model: Any, tokenizer: Any, target: Path, record: Mapping[str, Any]) ->
     tokenizer.save_pretrained(fresh)
     (fresh / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for file in (*fresh.iterdir(), fresh):
-        _sync(file)
+        sync(file)
     if target.exists():
         target.rename(stale)  # a folder cannot be renamed onto one that is not empty
     fresh.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
     shutil.rmtree(stale, ignore_errors=True)
     return target
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """What was written to a file, or into a folder, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,9 +1,15 @@
-"""`train run`: GRPO on the plan's curriculum."""
+"""`train run` and `train resume`: GRPO on the plan's curriculum."""
 
+import os
 from typing import Any
 
 from assay.cli.narrator import Voice, page, table
 from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+LOG = """
+SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
+FROM train_log WHERE training = ? AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded) GROUP BY step ORDER BY step
+"""
 
 
 def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
@@ -14,15 +20,21 @@ def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = F
     with_job(made, "train run", lambda job: _train(job, as_json), voice, upto="train")
 
 
-def _train(job: Any, as_json: bool) -> int:
+def resume(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Go on with a training that was stopped or killed, from its last kept state and at the exact problem."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+    with_job(made, "train resume", lambda job: _train(job, as_json, only=True), voice, upto="train")
+
+
+def _train(job: Any, as_json: bool, only: bool = False) -> int:
     from assay.pipelines.walk import train
 
-    outcome = train(job)
-    log = job.lake.rows(
-        "SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, "
-        "max(value) FILTER (name = 'seconds') AS seconds FROM train_log WHERE training = ? GROUP BY step ORDER BY step",
-        [outcome.key],
-    )
+    outcome = train(job, resume=only)
+    if os.environ.get("RANK", "0") != "0":
+        return DONE  # of several processes the first one tells
+    log = job.lake.rows(LOG, [outcome.key])
     told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": job.meter.tokens, "log": log}
     if as_json:
         emit(told)

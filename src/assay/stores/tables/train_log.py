@@ -7,4 +7,5 @@ SCHEMA = table(
     column("step", INT, "optimiser step, from 0"),
     column("name", TEXT, "loss, reward, learning_rate, ..."),
     column("value", FLOAT, "null where it was not a number"),
+    column("policy", TEXT, "rollouts.policy of the weights that the step began with; null in older files"),
 )

@@ -1,0 +1,242 @@
+"""What our seams cost a GRPO step, and how a step compares with TRL's own.
+
+    python -m benchmarks.training [--quick]
+
+The bundled tiny model on sums of two digits, 8 problems x 8 rollouts of at most 8 tokens a step, evidence written into a real lake. The share
+counts all that our code adds to a step: order, judging, keeping, loss, log. The peer is TRL's GRPOTrainer itself with the same arguments, model
+and a reward function that asks the same judge; both are run in turns, each block anew, and the ratio's interval is over pairs of blocks. Peak
+memory is that of two real steps of the default model in a process of its own (left out where the model is not installed).
+"""
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from assay.api import Silence
+from assay.core.errors import PlanError
+from assay.core.plan import parse_plan
+from assay.core.types import Curriculum, Label, Lesson, Policy, Problem, Sampler
+from assay.engines import _models
+from assay.pipelines.job import Job
+from assay.pipelines.train import LakeSink
+from assay.stores.lake import Lake
+from assay.training.settings import Settings
+from benchmarks.claims import Claim, publish
+
+GROUPS, SIZE, TOKENS = 8, 8, 8
+MEMORY = """
+import sys, resource
+from benchmarks.training import steps_of
+steps_of(sys.argv[1], "smollm2-135m-instruct", 2, max_tokens=64, groups=1, learning_rate=1e-6)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def main() -> None:
+    """Measures, prints and writes the claims."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="40 steps and 3 pairs of blocks in place of 200 and 8")
+    quick = parser.parse_args().quick
+    steps, pairs, block = (40, 3, 15) if quick else (200, 8, 40)
+    with tempfile.TemporaryDirectory() as folder:
+        claims = shares(Path(folder), steps)
+        claims += beside_trl(Path(folder), pairs, block)
+        claims += memory(Path(folder))
+    publish("training", claims)
+
+
+def shares(folder: Path, steps: int) -> list[Claim]:
+    """The share of all steps' wall time inside our seams, line by line, and steps a second."""
+    clock: dict[str, float] = defaultdict(float)
+    seconds = steps_of(str(folder / "shares"), "tiny-arithmetic", steps, clock=clock)
+    inside = sum(clock.values())
+    rate = steps / seconds
+    claims = [
+        Claim(
+            f"share of {steps} steps inside our seams",
+            inside,
+            seconds,
+            inside / seconds,
+            "<= 0.03",
+            inside / seconds <= 0.03,
+            "s",
+            n=steps,
+            full_n=200,
+        ),
+        Claim(f"steps a second of {GROUPS * SIZE} rollouts", rate, 1.0, rate, ">= 1", rate >= 1, "1/s"),
+    ]
+    lines = [Claim(f"of it: {name}", spent, seconds, spent / seconds, "-", True, "s") for name, spent in sorted(clock.items())]
+    return claims + lines
+
+
+def beside_trl(folder: Path, pairs: int, block: int) -> list[Claim]:
+    """Seconds a step beside TRL's, as we run by default and row by row as TRL does; ratios with 95% intervals over pairs of blocks."""
+    ways: dict[str, Callable[[int], float]] = {
+        "trl": lambda turn: trl_steps(folder / f"trl-{turn}", block),
+        "default": lambda turn: steps_of(str(folder / f"ours-{turn}"), "tiny-arithmetic", block),
+        "row by row": lambda turn: steps_of(str(folder / f"rows-{turn}"), "tiny-arithmetic", block, share_prompt=False),
+    }
+    found: dict[str, list[float]] = defaultdict(list)
+    for turn in range(pairs):
+        for name in sorted(ways, key=lambda each: (hash_of(each) + turn) % 3):
+            found[name].append(ways[name](turn) / block)
+    claims = []
+    for name, bar in (("default", 1.0), ("row by row", 1.1)):
+        logs = np.log(found[name]) - np.log(found["trl"])
+        half = stats.t.ppf(0.975, pairs - 1) * logs.std(ddof=1) / math.sqrt(pairs)
+        ratio, low, high = (float(np.exp(each)) for each in (logs.mean(), logs.mean() - half, logs.mean() + half))
+        claim = f"seconds a step, {name}, beside TRL's own trainer [{low:.2f}, {high:.2f}]"
+        ours, peer = statistics.median(found[name]), statistics.median(found["trl"])
+        claims.append(Claim(claim, ours, peer, ratio, f"<= {bar}", ratio <= bar, "s", n=pairs * block, full_n=320))
+    return claims
+
+
+def hash_of(name: str) -> int:
+    """A fixed place in the turn."""
+    return ("trl", "default", "row by row").index(name)
+
+
+def memory(folder: Path) -> list[Claim]:
+    """Peak memory of two real steps of the default model."""
+    try:
+        _models.checkpoint("smollm2-135m-instruct")
+    except PlanError:
+        return []
+    done = subprocess.run([sys.executable, "-c", MEMORY, str(folder / "memory")], capture_output=True, text=True, check=True)
+    peak = int(done.stdout.splitlines()[-1]) / 2**30
+    return [Claim("peak memory of the default model's steps", peak, 6.0, peak / 6, "<= 6 GiB", peak <= 6, "GiB")]
+
+
+def problems() -> tuple[dict[str, Problem], dict[str, Label]]:
+    """512 sums of two digits."""
+    rng = np.random.default_rng(0)
+    made, golds = {}, {}
+    for a, b in rng.integers(10, 100, (512, 2)).tolist():
+        problem = Problem.of(f"{a}+{b}=")
+        made[problem.id], golds[problem.id] = problem, Label.of(problem.id, str(a + b), verifier="numeric")
+    return made, golds
+
+
+def steps_of(
+    folder: str, model: str, steps: int, *, clock: dict[str, float] | None = None, max_tokens: int = TOKENS, groups: int = GROUPS, **changes: Any
+) -> float:
+    """Wall seconds of so many steps, after imports and loading; `clock` gets the seconds inside our seams by name."""
+    from assay.training.grpo import train
+
+    made, golds = problems()
+    rate = changes.pop("learning_rate", 2e-5)
+    settings = Settings("dr_grpo", steps=steps, groups=groups, group_size=SIZE, learning_rate=rate, save_every=0, allow_truncated=True, **changes)
+    plan = parse_plan({"source": [{"part": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}})
+    with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job, timed(clock):
+        trained = train(
+            Curriculum((Lesson(tuple(made)),)),
+            made,
+            golds,
+            checkpoint=_models.checkpoint(model),
+            base=Policy(model, "0" * 16),
+            sampler=Sampler(max_tokens=max_tokens),
+            judge=job.judge,
+            sink=LakeSink(job, "benchmark"),
+            settings=settings,
+            output=Path(folder) / "out",
+            narrator=Silence(),
+        )
+    return trained.seconds
+
+
+class timed:  # noqa: N801  # a context manager that reads like a word
+    """Inside, the methods of our seams add their time to the clock; what one spends in another counts once."""
+
+    def __init__(self, clock: dict[str, float] | None) -> None:
+        self.clock, self.inside, self.before = clock, False, []  # type: ignore[var-annotated]
+
+    def __enter__(self) -> None:
+        if self.clock is None:
+            return
+        from assay.training._callbacks import Saver, StepLog
+        from assay.training.evidence import Evidence
+        from assay.training.objectives.dr_grpo import DrGrpo
+        from assay.training.sampler import InOrder
+
+        seams = [("order", InOrder, "slots"), ("judging and keeping", Evidence, "reward"), ("judging and keeping", Evidence, "record")]
+        seams += [("loss", DrGrpo, "per_token"), ("loss", DrGrpo, "mean")]
+        seams += [("log and checks", StepLog, "on_log"), ("log and checks", StepLog, "on_step_end"), ("log and checks", Saver, "on_step_end")]
+        for name, owner, method in seams:
+            self.before.append((owner, method, getattr(owner, method)))
+            setattr(owner, method, self._wrapped(name, getattr(owner, method)))
+
+    def __exit__(self, *_: object) -> None:
+        for owner, method, original in self.before:
+            setattr(owner, method, original)
+
+    def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **rest: Any) -> Any:
+            if self.inside or self.clock is None:
+                return original(*args, **rest)
+            self.inside, began = True, time.perf_counter()
+            try:
+                return original(*args, **rest)
+            finally:
+                self.inside = False
+                self.clock[name] += time.perf_counter() - began
+
+        return call
+
+
+def trl_steps(folder: Path, steps: int) -> float:
+    """Wall seconds of so many steps of TRL's own trainer."""
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    from assay.training.quiet import quiet
+
+    made, golds = problems()
+    rows = [{"prompt": [{"role": "user", "content": each.text}], "answer": golds[id_].answer} for id_, each in made.items()]
+
+    def reward(completions: Any, answer: Any, **_: Any) -> list[float]:
+        return [float(completion[0]["content"].strip() == gold) for completion, gold in zip(completions, answer, strict=True)]
+
+    with quiet():
+        config = GRPOConfig(
+            output_dir=str(folder),
+            max_steps=steps,
+            per_device_train_batch_size=SIZE,
+            gradient_accumulation_steps=GROUPS,
+            num_generations=SIZE,
+            learning_rate=2e-5,
+            lr_scheduler_type="constant",
+            loss_type="dr_grpo",
+            scale_rewards="none",
+            max_completion_length=TOKENS,
+            temperature=1.0,
+            shuffle_dataset=False,
+            bf16=False,
+            gradient_checkpointing=False,
+            model_init_kwargs={"dtype": "float32"},
+            save_strategy="no",
+            report_to="none",
+            logging_steps=1,
+            disable_tqdm=True,
+        )
+        checkpoint = str(_models.checkpoint("tiny-arithmetic"))
+        trainer = GRPOTrainer(model=checkpoint, reward_funcs=reward, args=config, train_dataset=Dataset.from_list(rows))
+        trainer.remove_callback(PrinterCallback)
+        began = time.perf_counter()
+        trainer.train()
+        return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

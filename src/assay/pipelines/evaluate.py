@@ -1,0 +1,133 @@
+"""What a training was worth: pass@1 and pass@k on held-out problems before, during and after, and how far the frontier moved."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from assay.core.errors import PlanError
+from assay.core.types import Counts
+from assay.maths.evaluation import mean_interval, moved, paired_difference, pass_at
+from assay.pipelines.attempts import Attempts
+from assay.pipelines.job import Job
+from assay.pipelines.pool import side
+from assay.pipelines.score import current_scores
+from assay.pipelines.train import output_folder, work
+from assay.pipelines.walk import survey
+
+Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}
+
+EVALUATED = """
+SELECT DISTINCT step, policy FROM train_log
+WHERE training = ? AND name = 'eval_pass_at_1' AND policy NOT IN (SELECT policy FROM superseded) ORDER BY step
+"""
+OUTCOMES = """
+SELECT r.problem_id, count(*) FILTER (v.outcome = 'correct') AS correct, count(*) FILTER (v.outcome <> 'verifier_error') AS attempts
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.problem_id ORDER BY r.problem_id
+"""
+
+
+def evaluate(job: Job, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.9)) -> dict[str, Any]:
+    """{training, points: one a policy with pass@1, pass@k, and the paired difference to the first; frontier: how it moved}.
+
+    Points come from the attempts that `train.eval_every` made. Where there are none, the base and the last checkpoint are attempted now,
+    `samples` times a problem, by the engine transformers; these attempts stay in the lake too.
+
+    Raises:
+        PlanError: nothing is held out, or the training is not done.
+        Stopped: the run was asked to stop; what arrived is committed.
+    """
+    if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
+        raise PlanError(f"train eval needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    key = work(job).key
+    stored = _stored(job, key)
+    counted = stored or _now(job, key, samples)
+    return {"training": key, "points": points(counted), "frontier": frontier(job, key, band), "tokens": job.meter.tokens}
+
+
+def points(counted: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
+    """One row a policy, in order: its rates with their intervals, and the difference to the first on the problems that both attempted."""
+    rows = []
+    for name, counts in counted:
+        k = min((attempts for _, attempts in counts.values()), default=0)
+        row: dict[str, Any] = {"policy": name, "problems": len(counts), "k": k}
+        row["pass_at_1"] = mean_interval(_rates(counts, 1))
+        row["pass_at_k"] = mean_interval(_rates(counts, k)) if k else (float("nan"),) * 3
+        row["difference"] = difference(counted[0][1], counts) if counts is not counted[0][1] else None
+        rows.append(row)
+    return rows
+
+
+def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
+    """pass@1 after - before on the problems of both, with its 95% interval.
+
+    Raises:
+        PlanError: they share no problem.
+    """
+    shared = sorted(before.keys() & after.keys())
+    if not shared:
+        raise PlanError(f"{len(before)} and {len(after)} problems were attempted, and none by both: nothing can be paired")
+    first, second = ({id_: counts[id_] for id_ in shared} for counts in (before, after))
+    return paired_difference(_rates(first, 1), _rates(second, 1))
+
+
+def frontier(job: Job, key: str, band: tuple[float, float]) -> dict[str, int]:
+    """Of the trained problems that were within the band when they were scored: how many still are, by the last steps' attempts."""
+    scores = {row["problem_id"]: row["value"] for row in current_scores(job, job.key_of("score", "train eval").partition("+")[2])}
+    rows = job.lake.rows("SELECT problem_id, mean FROM fresh_rates WHERE training = ? ORDER BY problem_id", [key])
+    both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
+    before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
+    return moved(before, after, *band)
+
+
+def last_counts(job: Job, samples: int) -> Counted:
+    """The held-out outcomes of a plan's training after its last step.
+
+    Raises:
+        PlanError: as `evaluate`.
+    """
+    if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
+        raise PlanError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    key = work(job).key
+    return (_stored(job, key) or _now(job, key, samples))[-1][1]
+
+
+def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
+    pairs = [counts[id_] for id_ in sorted(counts)]
+    return pass_at(k, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def _stored(job: Job, key: str) -> list[tuple[str, Counted]]:
+    labels = sorted(label.id for label in side(job, "held_out")[1].values())
+    found = job.lake.rows(EVALUATED, [key])
+    return [(f"step {row['step']}", _counts(job.lake.rows(OUTCOMES, [row["policy"], labels]))) for row in found]
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
+    return {row["problem_id"]: (row["correct"], row["attempts"]) for row in rows if row["attempts"]}
+
+
+def _now(job: Job, key: str, samples: int) -> list[tuple[str, Counted]]:
+    done = job.finished("train", key)
+    if done is None:
+        raise PlanError("train eval needs a finished training: `train run PLAN` first")
+    last = sorted(output_folder(job, key).glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    if not last:
+        raise PlanError(f"no checkpoint in {str(output_folder(job, key))!r}: it was moved or deleted")
+    return [(name, _attempted(job, model, samples)) for name, model in (("before", job.plan.policy.model), ("after", str(last[-1])))]
+
+
+def _attempted(job: Job, model: str, samples: int) -> Counted:
+    """Outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
+    policy = job.plan.policy.model_copy(update={"model": model, "engine": "transformers"})
+    with closing(Job(job.plan.model_copy(update={"policy": policy}), job.lake, job.narrator, command=job.command, stop=job.stop)) as other:
+        other.run, other.keys, other.meter = job.run, job.keys, job.meter
+        problems, labels = side(other, "held_out")
+        ids = sorted(problems)[: job.plan.train.eval_problems]
+        if not ids:
+            raise PlanError("nothing is held out to evaluate on: split.held_out is 0")
+        attempts = Attempts(other, {id_: problems[id_] for id_ in ids}, labels, sampler=job.plan.train_sampler)
+        found: Mapping[str, Counts] = attempts.draw(dict.fromkeys(ids, samples))
+    return {id_: (counts.correct, counts.total - counts.error) for id_, counts in found.items() if counts.total > counts.error}

@@ -1,0 +1,8 @@
+"""Policy revisions of training steps that were made again after a kill; their rollouts stay and count no more."""
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("policy", TEXT, "rollouts.policy; a later attempt at its step took its place"),
+    column("training", TEXT, "stages.key of the train stage"),
+)

@@ -1,0 +1,59 @@
+"""A run that was killed goes on from its last whole state: weights, optimiser, random streams, and what the run knew."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay.training.saving import sync
+
+WHOLE = "whole.json"  # written last: a folder without it was being written when the process ended
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a run knows beside TRL's own state."""
+
+    step: int = 0  # steps done
+    tokens: int = 0  # generated in these
+    rewards: tuple[float | None, ...] = ()  # mean of each step; None where nothing could be judged
+    more: dict[str, Any] = field(default_factory=dict)  # what other parts of training must remember
+
+
+def states_of(output: Path, run: str) -> Path:
+    """The folder of a run's states; hidden, and gone when the run is done."""
+    return output / f".run-{run[:16]}"
+
+
+def mark_whole(folder: Path, state: State) -> None:
+    """The state in `folder` is on the disk, and from now on it is one to go on from."""
+    for file in (*(path for path in folder.rglob("*") if path.is_file()), folder):
+        sync(file)
+    fresh = folder / f".{WHOLE}"
+    fresh.write_text(json.dumps(asdict(state)), encoding="utf-8")
+    sync(fresh)
+    os.replace(fresh, folder / WHOLE)
+    sync(folder)
+
+
+def latest(states: Path) -> tuple[Path | None, State]:
+    """The newest whole state and its folder; nothing and step 0 where there is none."""
+    folders = whole(states)
+    return (folders[-1], _read(folders[-1] / WHOLE)) if folders else (None, State())
+
+
+def whole(states: Path) -> list[Path]:
+    """Folders of the whole states, oldest first."""
+    return sorted((path.parent for path in states.glob(f"checkpoint-*/{WHOLE}")), key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def clear(states: Path) -> None:
+    """The folder of states is gone."""
+    shutil.rmtree(states, ignore_errors=True)
+
+
+def _read(path: Path) -> State:
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    return State(tree["step"], tree["tokens"], tuple(tree["rewards"]), tree["more"])

@@ -1,0 +1,51 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.maths.evaluation import mean_interval, moved, paired_difference, pass_at
+
+
+@given(n=st.integers(1, 8), data=st.data())
+def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_one(n: int, data: st.DataObject) -> None:
+    c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
+    outcomes = [True] * c + [False] * (n - c)
+    choices = [any(choice) for choice in combinations(outcomes, k)]
+    assert pass_at(k, [c], [n])[0] == pytest.approx(np.mean(choices))
+
+
+def test_fewer_attempts_than_k_say_nothing() -> None:
+    assert math.isnan(pass_at(5, [4], [4])[0])
+    with pytest.raises(ValueError, match="pass@0"):
+        pass_at(0, [1], [1])
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(400):
+        _, low, high = mean_interval(rng.binomial(8, rng.beta(1, 1, 60)) / 8)
+        covered.append(low <= 0.5 <= high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
+
+
+def test_what_two_policies_share_cancels() -> None:
+    before = np.linspace(0, 0.9, 10)
+    mean, low, high = paired_difference(before, before + 0.1)
+    assert (mean, low, high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
+    with pytest.raises(ValueError, match="2 problems before and 1 after"):
+        paired_difference([0, 1], [1])
+
+
+def test_one_problem_has_no_interval_and_none_has_no_mean() -> None:
+    mean, low, _ = mean_interval([0.5])
+    assert mean == 0.5
+    assert math.isnan(low)
+    assert math.isnan(mean_interval([])[0])
+
+
+def test_a_policy_that_did_not_change_moves_nothing() -> None:
+    assert moved([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {"before": 2, "stayed": 2, "above": 0, "below": 0}

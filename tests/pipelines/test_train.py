@@ -1,0 +1,106 @@
+"""The train stage on a real lake with the bundled model: evidence, a stop, going on, what it was worth."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.api import Silence
+from assay.core.errors import PlanError, Stopped
+from assay.core.plan import parse_plan
+from assay.pipelines.demonstrations import Demonstrations
+from assay.pipelines.evaluate import difference, evaluate, points
+from assay.pipelines.job import Job
+from assay.pipelines.pool import cleaned
+from assay.pipelines.walk import train, walk
+from assay.stores.lake import Lake
+
+Made = Callable[..., Job]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Made:
+    """A walked job over 16 sums of one digit, 4 held out; keyword arguments change `[train]`."""
+    sums = tmp_path / "sums.jsonl"
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b), "how": f"{a} and {b}"} for a in (2, 5, 7, 9) for b in (3, 4, 6, 8)]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def make(**changes: Any) -> Job:
+        tree = {
+            "lake": str(tmp_path / "lake"),
+            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
+            "split": {"held_out": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "score": {"n": 2, "truncated": "wrong"},
+            "embed": {"encoder": "tfidf", "clusters": 2},
+            "select": {"selector": "uniform", "budget": 8},
+            "train": {"steps": 4, "group_size": 4, "learning_rate": 1e-5, "save_every": 2, **changes},
+        }
+        plan = parse_plan(tree)
+        job = Job(plan, Lake(plan.lake), Silence())
+        walk(job)
+        return job
+
+    return make
+
+
+def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
+    job = tiny(eval_every=4, eval_samples=2, demonstrations=["gold"])
+    with pytest.raises(PlanError, match="nothing to resume"):
+        train(job, resume=True)
+    asked = iter([False, False, True])
+    job.stop = lambda: next(asked, False)
+    with pytest.raises(Stopped, match="after step 3 of 4"):
+        train(job)
+    outcome = train(job, resume=True)
+    assert (outcome.detail["steps"], train(job).reused) == (4, True)
+    met = job.lake.rows(
+        'SELECT step, count(*) AS n, count(DISTINCT policy) AS policies FROM rollouts WHERE "group" IS NOT NULL GROUP BY step ORDER BY step'
+    )
+    assert met == [{"step": step, "n": 4, "policies": 1} for step in range(4)]
+    told = evaluate(job)
+    assert [point["policy"] for point in told["points"]] == ["step 0", "step 4"]
+    assert told["points"][0]["problems"] == 4
+    mean, low, high = told["points"][1]["difference"]
+    assert low <= mean <= high
+    fresh = job.lake.rows("SELECT sum(n) AS n, count(*) AS problems FROM fresh_rates")
+    assert fresh == [{"n": 16, "problems": 4}]
+    ends = job.lake.rows("SELECT DISTINCT value FROM train_log WHERE name = 'learning_rate_end'")
+    assert ends == [{"value": 1.0}]
+
+
+def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Made) -> None:
+    job = tiny(steps=1)
+    with pytest.raises(PlanError, match="needs a finished training"):
+        evaluate(job, samples=2)
+    train(job)
+    assert [point["policy"] for point in evaluate(job, samples=2)["points"]] == ["before", "after"]
+    spent = job.meter.tokens
+    evaluate(job, samples=2)
+    assert job.meter.tokens == spent
+
+
+def test_demonstrations_are_stored_right_answers_and_then_the_gold_one(tiny: Made) -> None:
+    job = tiny(demonstration="{how} make {answer}")
+    problems, labels = cleaned(job)
+    id_ = next(id_ for id_, problem in problems.items() if problem.text == "2+3=")
+    assert Demonstrations(job, problems, labels)(id_)[-1] == "2 and 3 make 5"
+
+
+def test_a_teacher_is_named_in_the_plan_and_its_feedback_is_counted(tiny: Made) -> None:
+    words = {"engine": "scripted", "share": 1.0, "schedule": "constant"}
+    job = tiny(steps=1, objective="aas", teacher=words)
+    train(job)
+    (told,) = job.lake.rows("SELECT value FROM train_log WHERE name = 'teacher_malformed'")
+    assert told["value"] > 0  # the script knows no form
+    with pytest.raises(PlanError, match=r"engine 'scripted' has no setting 'ruel'"):
+        tiny(teacher={**words, "ruel": "x"})
+
+
+def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
+    with pytest.raises(PlanError, match="none by both"):
+        difference({"a": (1, 2)}, {"b": (1, 2)})
+    (row,) = points([("x", {"a": (1, 2), "b": (2, 2)})])
+    assert (row["pass_at_1"][0], row["pass_at_k"][0], row["k"], row["difference"]) == (0.75, 1.0, 2, None)

@@ -1,0 +1,77 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from assay.core.errors import PlanError
+from assay.training.averaging import averaged, shares
+
+
+@given(st.integers(1, 12), st.floats(0, 1))
+def test_shares_sum_to_one_and_are_those_of_the_recursion(count: int, alpha: float) -> None:
+    weights = shares(count, alpha)
+    assert sum(weights) == pytest.approx(1)
+    values = [float(place) for place in range(count)]
+    running = values[0]
+    for value in values[1:]:
+        running = alpha * value + (1 - alpha) * running
+    assert sum(weight * value for weight, value in zip(weights, values, strict=True)) == pytest.approx(running)
+
+
+def checkpoint(folder: Path, value: float) -> Path:
+    folder.mkdir()
+    save_file({"w": torch.full((2,), value)}, folder / "model.safetensors")
+    return folder
+
+
+def test_the_average_of_equal_checkpoints_is_that_checkpoint(tmp_path: Path) -> None:
+    folders = [checkpoint(tmp_path / str(place), 3.0) for place in range(4)]
+    assert averaged(folders, {"w": torch.full((2,), 3.0)}, 0.2)["w"].tolist() == [3.0, 3.0]
+
+
+def test_two_checkpoints_by_hand_and_both_ends_of_alpha(tmp_path: Path) -> None:
+    folders, last = [checkpoint(tmp_path / "a", 1.0), checkpoint(tmp_path / "b", 2.0)], {"w": torch.full((2,), 6.0)}
+    assert averaged(folders, last, 0.5)["w"].tolist() == [0.25 * 1 + 0.25 * 2 + 0.5 * 6] * 2
+    assert averaged(folders, last, 1.0)["w"].tolist() == [6.0, 6.0]
+    assert averaged(folders, last, 0.0)["w"].tolist() == [1.0, 1.0]
+    assert averaged([], last, 0.5)["w"].tolist() == [6.0, 6.0]
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    other = checkpoint(tmp_path / "a", 1.0)
+    save_file({"v": torch.zeros(1)}, other / "model.safetensors")
+    with pytest.raises(ValueError, match="that are not the 1 of"):
+        averaged([checkpoint(tmp_path / "b", 1.0), other], {"w": torch.zeros(2), "v": torch.zeros(1)}, 0.5)
+
+
+def test_a_run_leaves_the_average_and_its_last_weights(room: SimpleNamespace, tmp_path: Path) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+    from assay.training import resuming
+
+    original = resuming.mark_whole
+
+    def spy(folder: Path, state: resuming.State) -> None:
+        seen.append(load_file(folder / "model.safetensors"))
+        original(folder, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assay.training._callbacks.mark_whole", spy)
+        trained = room.train(steps=3, save_every=1, average=0.4)
+    left = load_file(trained.checkpoint / "model.safetensors")
+    last = load_file(trained.checkpoint.with_name("step-3-last") / "model.safetensors")
+    for name, tensor in left.items():
+        expected = 0.36 * seen[0][name] + 0.24 * seen[1][name] + 0.4 * last[name]
+        assert (tensor - expected).abs().max() < 1e-6
+    assert any(not left[name].equal(last[name]) for name in left)
+    assert sorted(path.name for path in room.output.iterdir()) == ["step-3", "step-3-last"]
+
+
+def test_an_average_needs_states_and_whole_weights(room: SimpleNamespace) -> None:
+    with pytest.raises(PlanError, match=r"average = 0\.2 needs save_every above 0"):
+        room.train(average=0.2, save_every=0)
+    with pytest.raises(PlanError, match="lora_rank = 2"):
+        room.train(average=0.2, lora_rank=2)
