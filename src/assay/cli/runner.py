@@ -90,7 +90,7 @@ def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice,
     with exits(voice), Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command=command, stop=stop) as job:
         preflight(job, upto)
         if lake.older is not None:
-            voice.say(f"{lake.root} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")
+            voice.say(f"{lake.place} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")
         job.log_run("start")
         outcome, code = "failed", FAILED
         try:
