@@ -71,7 +71,11 @@ def _entries(root: Storage, repair: bool) -> Iterator[Finding]:
                 _adopt(root, name, files[name])
         yield Finding("manifest", "manifest", f"missing; {count} files of {len(files)} commits in tables/ are entered again, folded by id")
         return
-    for name in manifest.entry_names(root):
+    names = manifest.entry_names(root)
+    for name in names:
+        root.stale(manifest.entry_path(name))
+    root.fetch(map(manifest.entry_path, names))
+    for name in names:
         try:
             manifest.read_entry(root, name)
         except LakeError as error:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,13 +71,11 @@ class Bucket:
     _founded: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        session = require("botocore.session", extra="s3").get_session()
-        config = require("botocore.config", extra="s3").Config(
-            connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, max_pool_connections=AT_ONCE
-        )
-        self._errors = require("botocore.exceptions", extra="s3")
+        require("botocore", extra="s3")
+        session, config, self._errors = (import_module(f"botocore.{name}") for name in ("session", "config", "exceptions"))
+        settings = config.Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, max_pool_connections=AT_ONCE)
         with self._asking("the service"):
-            self._client: Any = session.create_client("s3", config=config)
+            self._client: Any = session.get_session().create_client("s3", config=settings)
         self._service = urlsplit(self._client.meta.endpoint_url)
         key = hashlib.sha256(f"{self._service.netloc} {self.place}".encode()).hexdigest()[:12]
         self._mirror = Local(folders.cache() / "lakes" / f"{self.name}-{key}")
