@@ -17,7 +17,9 @@ from assay.core.plan import Plan, read_plan
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
-LakeDir = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder, in place of the plan's.", show_default=False)]
+LakeDir = Annotated[
+    str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False)
+]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 

@@ -116,6 +116,8 @@ class Bucket:
         """One object under a name that must be new."""
         if not self.make(path, data):
             raise LakeError(f"{self.place}/{path} is there already; an entry is never rewritten")
+        with contextlib.suppress(LakeError):
+            self._mirror.put(path, data)
 
     def make(self, path: str, data: bytes) -> bool:
         """Creates an object; False where there is one. A put that was sent twice because its answer got lost counts as ours."""
