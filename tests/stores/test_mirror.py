@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.core.errors import PlanError
 from assay.stores.mirror import IN_USE_S, evict, use
 
 
@@ -38,6 +39,9 @@ def test_the_limit_is_taken_from_the_environment(tmp_path: Path, monkeypatch: py
     assert evict(tmp_path, now=1e9) == 0
     monkeypatch.setenv("ASSAY_LAKE_CACHE_GIB", "0")
     assert evict(tmp_path, now=1e9) == 1
+    monkeypatch.setenv("ASSAY_LAKE_CACHE_GIB", "plenty")
+    with pytest.raises(PlanError, match="'plenty' is no number of GiB"):
+        evict(tmp_path)
 
 
 def test_using_a_copy_renews_it_and_tells_whether_it_is_there(tmp_path: Path) -> None:

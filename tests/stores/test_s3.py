@@ -163,6 +163,39 @@ def test_a_writer_killed_at_any_instant_leaves_whole_commits(bucket: str) -> Non
         assert whole >= len(told.splitlines()), "a commit that was acknowledged is gone"
 
 
+LEASED = """
+import sys, time
+from assay.stores.lake import Lake
+from assay.stores.lease import lease
+lake = Lake(sys.argv[1])
+print("ready", flush=True)
+def ids(chunk): return [f"{chunk:02d}-{n}" for n in range(3)]
+while left := [c for c in range(8) if len(lake.ids("rollouts", ids(c))) < 3]:
+    for chunk in left:
+        with lease(lake.storage, f"chunk-{chunk}", limit_s=1.0) as mine:
+            if mine and len(lake.ids("rollouts", ids(chunk))) < 3:
+                rows = [{"id": id_, "problem_id": str(chunk), "policy": "p", "sampler": "s", "sample": 0, "tokens": 1} for id_ in ids(chunk)]
+                lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)]})
+    time.sleep(0.1)
+"""
+
+
+def test_four_writers_of_which_two_are_killed_leave_every_key_once(bucket: str, tmp_path: Path) -> None:
+    call = [sys.executable, "-c", LEASED, bucket]
+    writers = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "ASSAY_CACHE": str(tmp_path / str(n))}) for n in range(4)]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers[::2]:
+        time.sleep(0.1)
+        writer.send_signal(signal.SIGKILL)
+    assert [writer.wait(timeout=60) for writer in writers[1::2]] == [0, 0]
+    with Lake(bucket) as lake:
+        wanted = [f"{chunk:02d}-{n}" for chunk in range(8) for n in range(3)]
+        assert (ids(lake, "rollouts"), ids(lake, "texts")) == (wanted, wanted)
+    assert [each for each in fsck(bucket) if each.harm] == []
+
+
 def test_one_holds_a_lease_until_it_ends(bucket: str) -> None:
     token = take(bucket, "chunk", limit_s=0.4)
     assert token is not None
