@@ -5,7 +5,7 @@ VENV ?= .venv
 PLAN ?= configs/quickstart.toml
 BIN = $(VENV)/bin
 RUN_EXTRAS = cpu,embed,train,gym
-TEST_EXTRAS = $(RUN_EXTRAS),flows,s3,dev
+TEST_EXTRAS = $(RUN_EXTRAS),flows,dev
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
 .PHONY: quickstart test test-vllm check bench clean

@@ -20,7 +20,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from assay.core.errors import EngineError, PlanError, nearest, require
-from assay.core.folders import cache as cache
 from assay.core.identity import file_sha256
 from assay.core.types import Policy
 
@@ -66,6 +65,14 @@ CATALOGUE = {
 
 BUNDLED = {"tiny-arithmetic": "tiny_model"}  # checkpoints in a folder of the package's own data: always there, for engine 'transformers'
 NAMES = (*CATALOGUE, *BUNDLED)
+
+
+def cache() -> Path:
+    """The folder of everything that can be made again: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay."""
+    if own := os.environ.get("ASSAY_CACHE"):
+        return Path(own)
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "assay"
 
 
 def revision(model: str, hub_revision: str = "") -> Policy:
