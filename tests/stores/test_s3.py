@@ -170,9 +170,9 @@ from assay.stores.lease import lease
 lake = Lake(sys.argv[1])
 print("ready", flush=True)
 def ids(chunk): return [f"{chunk:02d}-{n}" for n in range(3)]
-while left := [c for c in range(8) if len(lake.ids("rollouts", ids(c))) < 3]:
+while left := [c for c in range(5) if len(lake.ids("rollouts", ids(c))) < 3]:
     for chunk in left:
-        with lease(lake.storage, f"chunk-{chunk}", limit_s=1.0) as mine:
+        with lease(lake.storage, f"chunk-{chunk}", limit_s=0.6) as mine:
             if mine and len(lake.ids("rollouts", ids(chunk))) < 3:
                 rows = [{"id": id_, "problem_id": str(chunk), "policy": "p", "sampler": "s", "sample": 0, "tokens": 1} for id_ in ids(chunk)]
                 lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)]})
@@ -191,7 +191,7 @@ def test_four_writers_of_which_two_are_killed_leave_every_key_once(bucket: str, 
         writer.send_signal(signal.SIGKILL)
     assert [writer.wait(timeout=60) for writer in writers[1::2]] == [0, 0]
     with Lake(bucket) as lake:
-        wanted = [f"{chunk:02d}-{n}" for chunk in range(8) for n in range(3)]
+        wanted = [f"{chunk:02d}-{n}" for chunk in range(5) for n in range(3)]
         assert (ids(lake, "rollouts"), ids(lake, "texts")) == (wanted, wanted)
     assert [each for each in fsck(bucket) if each.harm] == []
 
