@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from assay.stores import manifest
+from assay.stores import local
 from assay.stores.fsck import fsck
 from assay.stores.lake import Lake
 from assay.stores.upkeep import compact, forget
@@ -29,7 +29,7 @@ class Killed(BaseException):
 @contextmanager
 def killed_at(step: int | None) -> Iterator[None]:
     """The process ends before the step-th thing that it asks of the disk."""
-    asked, real = 0, {name: getattr(manifest, name) for name in STEPS}
+    asked, real = 0, {name: getattr(local, name) for name in STEPS}
 
     def guarded(work: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any) -> Any:
@@ -42,14 +42,14 @@ def killed_at(step: int | None) -> Iterator[None]:
         return run
 
     for name, work in real.items():
-        setattr(manifest, name, guarded(work))
+        setattr(local, name, guarded(work))
     try:
         yield
     except Killed:
         pass
     finally:
         for name, work in real.items():
-            setattr(manifest, name, work)
+            setattr(local, name, work)
 
 
 def rows(numbers: list[int]) -> dict[str, list[dict[str, Any]]]:

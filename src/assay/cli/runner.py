@@ -17,7 +17,9 @@ from assay.core.plan import Plan, read_plan
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
-LakeDir = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder, in place of the plan's.", show_default=False)]
+LakeDir = Annotated[
+    str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False)
+]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 
@@ -106,7 +108,7 @@ def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice,
         stop.waiting = lambda: job.meter.waiting
         preflight(job, upto)
         if lake.older is not None:
-            voice.say(f"{lake.root} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")
+            voice.say(f"{lake.place} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")
         job.log_run("start")
         outcome, code = "failed", FAILED
         try:

@@ -21,7 +21,7 @@ BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 def summary(job: Job) -> dict[str, Any]:
     """Everything that the end of a run prints; `--json` prints it as it is."""
     made: dict[str, Any] = {
-        "lake": str(job.lake.root),
+        "lake": job.lake.place,
         "run": job.run,
         "policy": job.engine.policy.name,
         "revision": job.engine.policy.revision,

@@ -70,8 +70,16 @@ def settings_of(plan: TrainPlan) -> Settings:
 
 
 def output_folder(job: Job, key: str) -> Path:
-    """Where the checkpoint goes."""
-    return Path(job.plan.train.output).expanduser() if job.plan.train.output else job.lake.root / "checkpoints" / key
+    """Where the checkpoint goes: the folder that the plan names, else one in the lake's.
+
+    Raises:
+        PlanError: the lake is a bucket, which holds no checkpoints, and the plan names no folder.
+    """
+    if job.plan.train.output:
+        return Path(job.plan.train.output).expanduser()
+    if job.lake.storage.remote:
+        raise PlanError(f"{job.lake.place} is a bucket and holds no checkpoints: name a folder in train.output")
+    return job.lake.root / "checkpoints" / key
 
 
 def unfinished(job: Job, key: str) -> int:

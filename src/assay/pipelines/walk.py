@@ -59,8 +59,12 @@ def preflight(job: Job, upto: str) -> None:
     """Finds what can be wrong with files, model and settings before anything is written.
 
     Raises:
-        PlanError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was.
+        PlanError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was, no place for a checkpoint.
     """
+    if upto == "train":
+        from assay.pipelines.train import output_folder
+
+        output_folder(job, "KEY")
     ingest.work(job)
     if upto != "ingest":
         clean.preflight(job)

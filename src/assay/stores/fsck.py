@@ -1,10 +1,9 @@
 """Verifies every file against the manifest; what fails is set aside, and what that takes away is named with the stage that restores it."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +13,7 @@ from assay.core.identity import file_sha256
 from assay.stores import manifest, upkeep
 from assay.stores.lake import Lake
 from assay.stores.manifest import Entry, File
+from assay.stores.storage import MARK, Place, Storage, at
 from assay.stores.tables import schemas
 from assay.stores.views import quoted
 
@@ -39,59 +39,66 @@ class Finding:
         return self.kind not in ("left_over", "foreign")
 
 
-def fsck(root: Path, *, repair: bool = True, run: str = "") -> list[Finding]:
+def fsck(place: Place, *, repair: bool = True, run: str = "") -> list[Finding]:
     """Everything that is wrong with a lake, worst first; with `repair`, broken files lie in `quarantine/` and the rest of the lake works.
 
     Raises:
         LakeError: there is no lake, or the disk refused.
     """
-    if not (root / "lake.json").exists():
-        raise LakeError(f"no lake at {root}")
+    root = at(place)
+    if "lake.json" not in (root.names("") or ()):
+        raise LakeError(f"no lake at {root.place}")
     found = list(_entries(root, repair))
     readable = repair or not found
     if not readable:
         return found + list(_strangers(root, []))
     with Lake(root, create=False) as lake:
         live = lake.entries()
-        broken = [finding for entry in live for file in entry.files if (finding := _file(root, entry, file))]
+        there = root.files("tables")
+        broken = [finding for entry in live for file in entry.files if (finding := _file(root, entry, file, there.get(file.path)))]
         if broken and repair:
             _set_aside(lake, broken, run)
     return found + broken + list(_strangers(root, lake.all_entries()))
 
 
-def _entries(root: Path, repair: bool) -> Iterator[Finding]:
+def _entries(root: Storage, repair: bool) -> Iterator[Finding]:
     """Entries that cannot be read, and a manifest that is gone; both are rebuilt from the files that bear the commits' names."""
     files = _by_commit(root)
-    if files and not (root / "manifest").is_dir():
+    if files and root.names("manifest") is None:
         count = sum(len(each) for each in files.values())
         if repair:
             for name in files:
                 _adopt(root, name, files[name])
         yield Finding("manifest", "manifest", f"missing; {count} files of {len(files)} commits in tables/ are entered again, folded by id")
         return
-    for name in manifest.entry_names(root):
+    names = manifest.entry_names(root)
+    for name in names:
+        root.stale(manifest.entry_path(name))
+    root.fetch(map(manifest.entry_path, names))
+    for name in names:
         try:
             manifest.read_entry(root, name)
         except LakeError as error:
             if "upgrade" in str(error):
                 raise
             if repair:
-                _move(root, Path("manifest") / f"{name}.json")
+                _move(root, manifest.entry_path(name))
                 _adopt(root, name, files.get(name, []))
             yield Finding("entry", f"manifest/{name}.json", f"{error}; entered again from its {len(files.get(name, []))} files")
 
 
-def _file(root: Path, entry: Entry, file: File) -> Finding | None:
-    path = root / file.path
+def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
     restore = f"curate {upkeep.STAGE[file.table]} PLAN" if file.table in upkeep.STAGE else ""
 
     def found(kind: str, said: str) -> Finding:
         return Finding(kind, file.path, said, file.table, file.rows, entry.run, restore)
 
-    if not path.is_file():
+    if size is None:
         return found("missing", f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk")
-    if (size := path.stat().st_size) != file.bytes:
+    if size != file.bytes:
         return found("broken", f"{size} bytes on disk, {file.bytes} in the manifest")
+    root.stale(file.path)
+    path = root.local(file.path)
     if (digest := file_sha256(path)) != file.sha256:
         return found("broken", f"SHA-256 {digest[:12]} on disk, {file.sha256[:12]} in the manifest")
     if (rows := pq.read_metadata(path).num_rows) != file.rows:
@@ -112,48 +119,47 @@ def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
         gone = {"texts": f"id NOT IN ({left})", "verdicts": f"rollout_id NOT IN ({left})"}
     upkeep.erase(lake, gone, removed, "lost", ", ".join(each.path for each in broken), run=run, lost=lost)
     for each in broken:
-        _move(lake.root, Path(each.path))
+        _move(lake.storage, each.path)
 
 
-def _move(root: Path, path: Path) -> None:
-    target = root / "quarantine" / path
-    if (root / path).exists():
-        with manifest.disk(target.with_suffix(".tmp")):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(root / path, target)
+def _move(root: Storage, path: str) -> None:
+    root.move(path, f"quarantine/{path}")
 
 
-def _by_commit(root: Path) -> dict[str, list[Path]]:
-    commits: dict[str, list[Path]] = {}
-    for path in sorted((root / "tables").glob("*/*.parquet")):
-        if match := NAME.fullmatch(path.name):
+def _by_commit(root: Storage) -> dict[str, list[str]]:
+    commits: dict[str, list[str]] = {}
+    for path in sorted(root.files("tables")):
+        if match := NAME.fullmatch(PurePosixPath(path).name):
             commits.setdefault(match[1], []).append(path)
     return commits
 
 
-def _adopt(root: Path, name: str, paths: list[Path]) -> None:
+def _adopt(root: Storage, name: str, paths: list[str]) -> None:
     """An entry for files that lost theirs. It claims to have seen nothing, so that readers fold its rows with all others'."""
     files = []
-    for path in paths:
+    for inside in paths:
+        path = root.local(inside)
         try:
             rows = pq.read_metadata(path).num_rows
         except (pa.ArrowException, OSError):
-            _move(root, path.relative_to(root))
+            _move(root, inside)
             continue
-        files.append(File(path.parent.name, str(path.relative_to(root)), rows, path.stat().st_size, file_sha256(path)))
+        files.append(File(path.parent.name, inside, rows, path.stat().st_size, file_sha256(path)))
     plain = name.removesuffix(manifest.STAND_IN)
     manifest.write_entry(root, Entry(plain, "", manifest.FORMAT, tuple(files), writer=plain, seen=-1))
 
 
-def _strangers(root: Path, entries: list[Entry]) -> Iterator[Finding]:
+def _strangers(root: Storage, entries: list[Entry]) -> Iterator[Finding]:
     """What no commit accounts for: rests of killed writes, and files that are not ours."""
     named = {file.path for entry in entries for file in entry.files}
-    for path in sorted(root.iterdir()):
-        if path.name not in OURS:
-            kind = "left_over" if path.name.endswith(".tmp") or path.name.startswith(".assay.") else "foreign"
-            yield Finding(kind, path.name, "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it")
-    for path in sorted(each for folder in ("tables", "manifest") for each in (root / folder).rglob("*") if each.is_file()):
-        inside = str(path.relative_to(root))
+    for name in sorted(root.names("") or ()):
+        if name not in OURS:
+            kind = "left_over" if name.endswith(".tmp") or name.startswith(".assay.") else "foreign"
+            yield Finding(kind, name, "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it")
+    for inside in sorted(path for folder in ("tables", "manifest") for path in root.files(folder)):
+        path = PurePosixPath(inside)
+        if inside == MARK:
+            continue
         if path.name.startswith(".") and path.name.endswith(".tmp"):
             yield Finding("left_over", inside, "a write that never finished; nobody reads it")
         elif inside.startswith("manifest") and path.suffix == ".json" and path.name[0].isdigit():

@@ -1,7 +1,5 @@
 """Interval ends by (prior, correct, wrong), stored as a table, because no SQL engine has a Beta quantile."""
 
-import os
-import secrets
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -9,7 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assay.stores.storage import Storage
+
 LEVEL = 0.95
+PATH = "derived/intervals.parquet"  # derived, so it stands in no manifest and may be made again at any time
 MOST = 64  # graded attempts up to which every pair is there from the start
 SCHEMA = pa.schema([("prior", pa.string()), ("correct", pa.int64()), ("wrong", pa.int64()), ("low", pa.float64()), ("high", pa.float64())])
 
@@ -34,27 +35,25 @@ def usual() -> pa.Table:
     return intervals((c, n - c) for n in range(MOST + 1) for c in range(n + 1))
 
 
-def path(root: Path) -> Path:
-    """Where a lake keeps them; derived, so they stand in no manifest and may be made again at any time."""
-    return root / "derived" / "intervals.parquet"
-
-
-def store(root: Path, table: pa.Table) -> Path:
-    """The table on disk, in its place at once.
+def store(storage: Storage, table: pa.Table) -> None:
+    """The table in its place at once.
 
     Raises:
-        OSError: the disk refused.
+        LakeError: the disk refused.
     """
-    final, temporary = path(root), root / "derived" / f".intervals.{secrets.token_hex(4)}.tmp"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, temporary, compression="zstd")
-    os.replace(temporary, final)
-    return final
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    storage.put(PATH, sink.getvalue())
 
 
-def known(root: Path) -> pa.Table:
+def stored(storage: Storage) -> bool:
+    """Whether the lake holds its table."""
+    return Path(PATH).name in (storage.names("derived") or ())
+
+
+def known(storage: Storage) -> pa.Table:
     """The stored table; the usual pairs where none is stored or the file is broken."""
     try:
-        return pq.read_table(path(root), schema=SCHEMA)
+        return pq.read_table(pa.BufferReader(storage.read(PATH)), schema=SCHEMA)
     except (OSError, pa.ArrowException, ValueError):
         return usual()

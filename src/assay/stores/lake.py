@@ -1,7 +1,7 @@
 """The lake: append rows, ask SQL. A process killed at any instant leaves the last whole commit."""
 
 import json
-import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,9 @@ import pyarrow as pa
 from assay.core.errors import LakeError
 from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
+from assay.stores.local import disk
 from assay.stores.snapshot import Snapshot
+from assay.stores.storage import Place, at
 from assay.stores.tables import schema, schemas
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
@@ -23,23 +25,28 @@ LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without look
 
 
 class Lake:
-    """Parquet tables in one folder, read through DuckDB views.
+    """Parquet tables in one folder or bucket, read through DuckDB views. `root` is where files are opened, `place` what people call it.
 
     Opening costs one listing of the manifest; entries are read once. Not for sharing between threads.
 
     Raises:
         LakeError: the folder is no lake, is of a newer format, or (with `create=False`) does not exist.
+        PlanError: of a bucket: nobody answers, or with a refusal.
     """
 
-    def __init__(self, root: str | Path, *, create: bool = True) -> None:
-        self.root = Path(root).expanduser().resolve()
-        if not create and not (self.root / "lake.json").exists():
-            raise LakeError(f"no lake at {self.root}; `curate ingest PLAN --lake {root}` makes one")
-        if (self.root / "lake.json").exists():
-            self._check_format()
-        elif self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
-            raise LakeError(f"{self.root} holds other files and no lake.json; name an empty folder")
-        self._snapshot = Snapshot(self.root)
+    def __init__(self, root: Place, *, create: bool = True) -> None:
+        self.storage = at(root)
+        self.root, self.place = self.storage.root, self.storage.place
+        try:
+            self._check_format(self.storage.read("lake.json"))
+        except (FileNotFoundError, NotADirectoryError):
+            if not create:
+                raise LakeError(f"no lake at {self.place}; `curate ingest PLAN --lake {self.place}` makes one") from None
+            if self.storage.names("") or self.root.is_file():
+                raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder") from None
+        except OSError as error:
+            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
+        self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
         self._seal = 0
@@ -47,6 +54,7 @@ class Lake:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._shown: dict[str, list[views.Group]] = {}
         self._stale = False
+        self._here = set[str]()  # of a bucket: tables whose files, as the views show them, have been fetched
 
     def append(self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")) -> int:
         """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
@@ -77,19 +85,19 @@ class Lake:
         self._found()
         name = manifest.new_name()
         with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
-            files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.root, table, tables[table], name), tables))
+            files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
         self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def restated(self, entry: manifest.Entry) -> None:
         """Writes an entry whose files lie there: the commit itself."""
-        manifest.write_entry(self.root, entry)
+        manifest.write_entry(self.storage, entry)
         self._snapshot.entries[entry.name] = entry
         self._seal ^= seal([entry.name])
         self._stale = True
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """The answer of one SQL query over all views, as an Arrow table."""
-        return views.run(self._views(), sql, parameters)
+        return views.run(self._views(sql), sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
         """The answer as a list of dicts."""
@@ -105,8 +113,9 @@ class Lake:
         views.only_select(sql)
         with duckdb.connect(":memory:") as connection:
             self._refresh()
-            views.create_intervals(connection, intervals.known(self.root))
-            views.create_views(connection, self._snapshot.groups())
+            views.create_intervals(connection, intervals.known(self.storage))
+            groups, named = self._snapshot.groups(), self._fetch(sql)
+            views.create_views(connection, groups, withheld=set(groups) - named if self.storage.remote else ())
             views.lock(connection, self.root)
             return views.run(connection, sql)
 
@@ -115,9 +124,10 @@ class Lake:
         if not self.files().get(table):
             return set()
         wanted = pa.table({"id": pa.array(ids, pa.string())})
-        connection = self._views()
+        sql = f'SELECT DISTINCT id FROM "{table}" SEMI JOIN wanted_ids USING (id)'
+        connection = self._views(sql)
         connection.register("wanted_ids", wanted)
-        found = views.run(connection, f'SELECT DISTINCT id FROM "{table}" SEMI JOIN wanted_ids USING (id)')
+        found = views.run(connection, sql)
         connection.unregister("wanted_ids")
         return set(found["id"].to_pylist())
 
@@ -148,18 +158,24 @@ class Lake:
     @property
     def older(self) -> int | None:
         """The format in which this lake began, where it is older than the one that is written now."""
-        form = self._format()
+        try:
+            form = self._format(self.storage.read("lake.json"))
+        except FileNotFoundError:
+            return None
         return form if form is not None and form < manifest.FORMAT else None
 
     def catalogue(self) -> Path:
-        """`assay.duckdb` brought up to date, for other tools.
+        """`assay.duckdb` brought up to date, for other tools; of a bucket only the interval ends are, since a catalogue's paths lie on one machine.
 
         Raises:
             LakeError: the disk refused.
         """
         self._refresh()
-        with manifest.disk(self.root / "assay.duckdb.tmp"):
-            return views.write_catalogue(self.root, self._snapshot.groups(), self._intervals())
+        ends = self._intervals()
+        if self.storage.remote:
+            return self.root / "assay.duckdb"
+        with disk(self.root / "assay.duckdb.tmp"):
+            return views.write_catalogue(self.root, self._snapshot.groups(), ends)
 
     def moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
@@ -170,7 +186,7 @@ class Lake:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._shown = {}
+            self._shown, self._here = {}, set()
 
     def __enter__(self) -> "Lake":
         return self
@@ -192,19 +208,32 @@ class Lake:
                 first.setdefault(id_, position)
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
-    def _views(self) -> duckdb.DuckDBPyConnection:
-        fresh = self._refresh()
+    def _views(self, sql: str) -> duckdb.DuckDBPyConnection:
+        fresh, named = self._refresh(), self._fetch(sql)
+        if self._connection is not None and not (fresh or self._stale or named - self._here):
+            return self._connection
+        groups = self._snapshot.groups()
+        changed = {name for name in schemas() if groups.get(name) != self._shown.get(name)}
+        wanted = changed | (named - self._here)
+        self._here = (self._here - changed) | named
+        withheld = set(groups) - self._here if self.storage.remote else set()
         if self._connection is None:
             self._connection = duckdb.connect(":memory:")
-            views.create_intervals(self._connection, intervals.known(self.root))
-            self._shown = self._snapshot.groups()
-            views.create_views(self._connection, self._shown)
-        elif fresh or self._stale:
-            groups = self._snapshot.groups()
-            views.create_views(self._connection, groups, only={name for name in schemas() if groups.get(name) != self._shown.get(name)})
-            self._shown = groups
-        self._stale = False
+            views.create_intervals(self._connection, intervals.known(self.storage))
+            views.create_views(self._connection, groups, withheld=withheld)
+        else:
+            views.create_views(self._connection, groups, only=wanted, withheld=withheld)
+        self._shown, self._stale = groups, False
         return self._connection
+
+    def _fetch(self, sql: str) -> set[str]:
+        """Of a bucket: fetches the files that a query reads, by the names of its tables or by path; returns the tables."""
+        if not self.storage.remote:
+            return set()
+        named, files, here = views.read_by(sql), self._snapshot.files(), f"{self.root}/"
+        paths = [path for name in named for path in files.get(name, ())] + re.findall(rf"'({re.escape(here)}tables/[^']+)'", sql)
+        self.storage.fetch(path.removeprefix(here) for path in paths)
+        return named
 
     def _refresh(self) -> bool:
         """Looks into the manifest; whether there was anything new."""
@@ -219,10 +248,10 @@ class Lake:
 
     def _not_bereft(self) -> None:
         """A lake whose manifest is gone is not an empty lake."""
-        if not self._base and not (self.root / "manifest").is_dir() and any((self.root / "tables").glob("*/*.parquet")):
-            raise LakeError(
-                f"{self.root / 'manifest'} is missing, but there are files in tables/: `curate fsck --lake {self.root}` enters them again"
-            )
+        if self._base or self.storage.names("manifest") is not None:
+            return
+        if any(path.endswith(".parquet") for path in self.storage.files("tables")):
+            raise LakeError(f"{self.place}/manifest is missing, but there are files in tables/: `curate fsck --lake {self.place}` enters them again")
 
     def _foreign(self) -> frozenset[str]:
         """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
@@ -234,34 +263,26 @@ class Lake:
 
     def _intervals(self) -> pa.Table:
         """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
-        table = intervals.known(self.root)
+        table = intervals.known(self.storage)
         lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables([table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)])
-        if lacking or not intervals.path(self.root).exists():
-            intervals.store(self.root, table)
+        if lacking or not intervals.stored(self.storage):
+            intervals.store(self.storage, table)
             self.close()
         return table
 
     def _found(self) -> None:
-        """Marks a new folder as a lake, whole or not at all."""
-        if (self.root / "lake.json").exists():
-            return
-        temporary = self.root / f".lake.{os.getpid()}.tmp"
-        with manifest.disk(temporary):
-            (self.root / "manifest").mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"format": manifest.FORMAT}))
-            os.replace(temporary, self.root / "lake.json")
+        """Marks a new place as a lake, whole or not at all."""
+        self.storage.found(json.dumps({"format": manifest.FORMAT}).encode())
 
-    def _check_format(self) -> None:
-        if (found := self._format()) is None or found > manifest.FORMAT:
-            raise LakeError(f"{self.root} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
+    def _check_format(self, text: bytes) -> None:
+        if (found := self._format(text)) is None or found > manifest.FORMAT:
+            raise LakeError(f"{self.place} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
 
-    def _format(self) -> int | None:
+    def _format(self, text: bytes) -> int | None:
         try:
-            found = json.loads((self.root / "lake.json").read_text())["format"]
-        except FileNotFoundError:
-            return manifest.FORMAT
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LakeError(f"{self.root / 'lake.json'} cannot be read: {error}") from error
+            found = json.loads(text)["format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
         return found if isinstance(found, int) else None

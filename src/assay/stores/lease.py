@@ -1,7 +1,7 @@
 """Create-if-absent leases: work that one process does at a time, without a lock that a dead process would hold for ever.
 
-A lease is a file that only one process can create (O_EXCL). It names its end; after that anybody may take it over. A holder that is slower than
-its lease costs its work twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
+A lease is a file that only one process can create (O_EXCL; If-None-Match in a bucket). It names its end; after that anybody may take it over. A
+holder that is slower than its lease costs its work twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
 """
 
 import json
@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from assay.stores.manifest import disk
+from assay.stores.local import disk
+from assay.stores.s3 import Bucket
+from assay.stores.storage import Place, at
 
 
 @contextmanager
-def lease(root: Path, name: str, *, limit_s: float) -> Iterator[bool]:
+def lease(root: Place, name: str, *, limit_s: float) -> Iterator[bool]:
     """Yields whether the lease is ours, and gives it back at the end.
 
     Raises:
@@ -31,9 +33,12 @@ def lease(root: Path, name: str, *, limit_s: float) -> Iterator[bool]:
             give_back(root, name, token)
 
 
-def take(root: Path, name: str, *, limit_s: float) -> str | None:
+def take(root: Place, name: str, *, limit_s: float) -> str | None:
     """A token, or None while another holds the lease. An expired lease is set aside first, by exactly one of those who try."""
-    path, token = root / "leases" / f"{name}.json", secrets.token_hex(8)
+    storage, token = at(root), secrets.token_hex(8)
+    if isinstance(storage, Bucket):
+        return token if _taken(storage, f"leases/{name}.json", _holder(token, limit_s).encode()) else None
+    path = storage.root / "leases" / f"{name}.json"
     with disk(path.with_suffix(".tmp")):
         path.parent.mkdir(parents=True, exist_ok=True)
         if _create(path, token, limit_s):
@@ -53,9 +58,13 @@ def take(root: Path, name: str, *, limit_s: float) -> str | None:
         return token if _create(path, token, limit_s) else None
 
 
-def give_back(root: Path, name: str, token: str) -> None:
+def give_back(root: Place, name: str, token: str) -> None:
     """Ends our lease; one that expired and was taken over by another stays theirs."""
-    path = root / "leases" / f"{name}.json"
+    storage = at(root)
+    if isinstance(storage, Bucket):
+        _ended(storage, f"leases/{name}.json", token)
+        return
+    path = storage.root / "leases" / f"{name}.json"
     if _read(path).get("token") == token:
         path.unlink(missing_ok=True)
 
@@ -76,13 +85,42 @@ def _create(path: Path, token: str, limit_s: float) -> bool:
     except FileExistsError:
         return False
     with os.fdopen(handle, "w") as file:
-        json.dump({"token": token, "until": time.time() + limit_s, "host": socket.gethostname(), "process": os.getpid()}, file)
+        file.write(_holder(token, limit_s))
     return True
+
+
+def _holder(token: str, limit_s: float) -> str:
+    return json.dumps({"token": token, "until": time.time() + limit_s, "host": socket.gethostname(), "process": os.getpid()})
 
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return _parsed(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def _parsed(data: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(data)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _taken(bucket: Bucket, path: str, holder: bytes) -> bool:
+    """Whether the object is ours now: made by us, or expired and replaced by us while it was still the one that we read."""
+    if bucket.make(path, holder):
+        return True
+    try:
+        held = bucket.read(path)
+    except FileNotFoundError:  # given back since we tried
+        return bucket.make(path, holder)
+    return time.time() > float(str(_parsed(held).get("until", 0))) and bucket.swap(path, held, holder)
+
+
+def _ended(bucket: Bucket, path: str, token: str) -> None:
+    with suppress(FileNotFoundError):
+        held = bucket.read(path)
+        if _parsed(held).get("token") == token:
+            bucket.drop(path, held)

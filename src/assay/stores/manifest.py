@@ -4,21 +4,17 @@ An append writes its Parquet files under temporary names, syncs and renames them
 nothing is ever rewritten, so the cost of an append does not grow with the lake and two writers cannot overwrite each other.
 """
 
-import errno
 import hashlib
 import json
-import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
+from assay.stores.storage import Place, at
 
 FORMAT = 2  # of what is written; a newer one is refused, an older one is read as it is and never rewritten
 
@@ -65,97 +61,47 @@ def stands_in(name: str) -> bool:
     return name.endswith(STAND_IN)
 
 
-def write_parquet(root: Path, table: str, rows: pa.Table, name: str) -> File:
-    """One durable file: written under a temporary name, synced, renamed, its folder synced."""
-    folder = root / "tables" / table
-    final, temporary = folder / f"{name}.parquet", folder / f".{name}.tmp"
-    with disk(temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-        sink = pa.BufferOutputStream()
-        pq.write_table(rows, sink, compression="zstd")
-        data = sink.getvalue()
-        write_synced(temporary, data)
-        os.replace(temporary, final)
-        _sync_folder(folder)
-    return File(table, str(final.relative_to(root)), rows.num_rows, data.size, hashlib.sha256(data).hexdigest())
+def write_parquet(place: Place, table: str, rows: pa.Table, name: str) -> File:
+    """One durable file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd")
+    data = sink.getvalue()
+    path = f"tables/{table}/{name}.parquet"
+    at(place).write(path, data)
+    return File(table, path, rows.num_rows, data.size, hashlib.sha256(data).hexdigest())
 
 
-def write_entry(root: Path, entry: Entry) -> None:
+def write_entry(place: Place, entry: Entry) -> None:
     """The commit point: the entry appears whole or not at all."""
-    folder = root / "manifest"
-    final, temporary = folder / f"{entry.name}.json", folder / f".{entry.name}.tmp"
-    with disk(temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_synced(temporary, json.dumps(asdict(entry), separators=(",", ":")).encode())
-        _create(temporary, final)
-        _sync_folder(folder)
+    at(place).create(entry_path(entry.name), json.dumps(asdict(entry), separators=(",", ":")).encode())
 
 
-def entry_names(root: Path) -> list[str]:
+def entry_path(name: str) -> str:
+    """Where the entry of this name lies in a lake."""
+    return f"manifest/{name}.json"
+
+
+def entry_names(place: Place) -> list[str]:
     """Every commit's name, oldest first; none where there is no manifest."""
-    try:
-        listed = os.listdir(root / "manifest")
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(name[:-5] for name in listed if name.endswith(".json") and name[0].isdigit())
+    return sorted(name[:-5] for name in at(place).names("manifest") or () if name.endswith(".json") and name[0].isdigit())
 
 
-def read_entry(root: Path, name: str) -> Entry:
+def read_entry(place: Place, name: str) -> Entry:
     """One commit.
 
     Raises:
         FileNotFoundError: it was compacted away meanwhile.
         LakeError: the entry is broken, or of a newer format.
     """
-    path = root / "manifest" / f"{name}.json"
-    text = path.read_text(errors="replace")
+    storage, path = at(place), entry_path(name)
+    text = storage.local(path).read_text(errors="replace")
     try:
         tree = json.loads(text)
         if tree["format"] > FORMAT:
-            raise LakeError(f"{path} is of lake format {tree['format']}; this version reads up to {FORMAT}: upgrade assay-curation")
+            raise LakeError(f"{storage.place}/{path} is of lake format {tree['format']}; this version reads up to {FORMAT}: upgrade assay-curation")
         files = tuple(File(**each) for each in tree["files"])
         entry = Entry(tree["name"], tree["run"], tree["format"], files, tree.get("writer", ""), tree.get("seen"), tuple(tree.get("replaces", ())))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakeError(f"manifest entry {path} cannot be read: {error}; `curate fsck` sets it aside") from error
+        storage.stale(path)
+        raise LakeError(f"manifest entry {storage.place}/{path} cannot be read: {error}; `curate fsck` sets it aside") from error
     return entry
-
-
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Turns what a disk can refuse into one line; a temporary file is taken away.
-
-    Raises:
-        LakeError: disk full, no permission, read-only file system.
-    """
-    try:
-        yield
-    except OSError as error:
-        path.unlink(missing_ok=True) if error.errno not in (errno.EROFS, errno.EACCES, errno.ENOTDIR) else None
-        raise LakeError(f"cannot write {path.parent}: {os.strerror(error.errno or 0)}; what was committed before is safe") from error
-
-
-def _create(temporary: Path, final: Path) -> None:
-    """Gives the file its name, which must be new: a link fails where a rename would overwrite."""
-    try:
-        os.link(temporary, final)
-        temporary.unlink()
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links; the name holds 32 random bits
-        os.replace(temporary, final)
-
-
-def write_synced(path: Path, data: bytes | pa.Buffer) -> None:
-    """A new file whose bytes are on the disk when this returns."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ from pathlib import Path
 from assay.stores import manifest
 from assay.stores.concurrency import contested, seal, standing
 from assay.stores.manifest import Entry
+from assay.stores.storage import Storage
 from assay.stores.views import Group
 
 
@@ -14,7 +15,7 @@ from assay.stores.views import Group
 class Snapshot:
     """Every entry that has been read, by name; entries never change, so none is read twice."""
 
-    root: Path
+    storage: Storage
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def refresh(self) -> bool:
@@ -23,11 +24,12 @@ class Snapshot:
         Raises:
             LakeError: a broken entry, or one of a newer format.
         """
-        listed = manifest.entry_names(self.root)
+        listed = manifest.entry_names(self.storage)
         fresh = [name for name in listed if name not in self.entries]
+        self.storage.fetch(map(manifest.entry_path, fresh))
         for name in fresh:
             try:
-                self.entries[name] = manifest.read_entry(self.root, name)
+                self.entries[name] = manifest.read_entry(self.storage, name)
             except FileNotFoundError:  # compacted away since it was listed; what replaces it was listed earlier or will be next time
                 continue
         return bool(fresh)
@@ -43,7 +45,7 @@ class Snapshot:
 
     def files(self) -> dict[str, list[str]]:
         """Absolute paths of every table's files, oldest first."""
-        return _paths(self.root, self.live())
+        return _paths(self.storage.root, self.live())
 
     def groups(self) -> dict[str, list[Group]]:
         """The files by table, apart where their columns differ and where a row may lie in two of them."""
@@ -52,9 +54,9 @@ class Snapshot:
         sure = [entry for entry in live if entry.name not in doubtful]
         groups: dict[str, list[Group]] = {}
         for form in sorted({entry.format for entry in sure}):
-            for table, paths in _paths(self.root, (entry for entry in sure if entry.format == form)).items():
+            for table, paths in _paths(self.storage.root, (entry for entry in sure if entry.format == form)).items():
                 groups.setdefault(table, []).append(Group(tuple(paths)))
-        for table, paths in _paths(self.root, (entry for entry in live if entry.name in doubtful)).items():
+        for table, paths in _paths(self.storage.root, (entry for entry in live if entry.name in doubtful)).items():
             groups.setdefault(table, []).append(Group(tuple(paths), doubled=len(paths) > 1))
         return groups
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -73,9 +72,9 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Done:
     Raises:
         LakeError: another compaction is under way, or the disk refused.
     """
-    with lease(lake.root, "compact", limit_s=3600) as mine:
+    with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
-            raise LakeError(f"another compaction of {lake.root} is under way; its lease ends by itself within an hour")
+            raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
         small = sum(file.bytes < SMALL for entry in lake.entries() for file in entry.files)
         tables = {file.table for entry in lake.entries() for file in entry.files}
         before = sum(len(entry.files) for entry in lake.entries())
@@ -95,9 +94,9 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
     if by not in GONE:
         raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(GONE)}")
     gone = {name: condition.format(v=quoted(value)) for name, condition in GONE[by].items()}
-    with lease(lake.root, "compact", limit_s=3600) as mine:
+    with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
-            raise LakeError(f"a compaction of {lake.root} is under way; its lease ends by itself within an hour")
+            raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
         counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
         removed = {name: count for name, count in counts.items() if count}
         before = sum(len(entry.files) for entry in lake.entries())
@@ -138,9 +137,9 @@ def restate(
             fresh, carried = [*fresh, *_merged(lake, table, carried)], [file for file in carried if file.bytes >= SMALL]
         files += carried
         for content in fresh:
-            files.append(manifest.write_parquet(lake.root, table, content, f"{name}-{len(files)}"))
+            files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(files)}"))
     for table, content in (extra or {}).items():
-        files.append(manifest.write_parquet(lake.root, table, content, f"{name}-{len(files)}"))
+        files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(files)}"))
     replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
     lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
     return name
@@ -151,13 +150,12 @@ def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
     live = {file.path for entry in lake.entries() for file in entry.files}
     old = {name for entry in lake.entries() if time.time_ns() - entry.time_ns >= keep_s * 1e9 for name in entry.replaces}
     swept = 0
-    for name in sorted(old & set(manifest.entry_names(lake.root))):
-        with suppress(FileNotFoundError), manifest.disk(lake.root / "manifest" / ".sweep.tmp"):
-            for file in manifest.read_entry(lake.root, name).files:
-                if file.path not in live and (lake.root / file.path).exists():
-                    (lake.root / file.path).unlink()
-                    swept += 1
-            (lake.root / "manifest" / f"{name}.json").unlink()
+    for name in sorted(old & set(manifest.entry_names(lake.storage))):
+        with suppress(FileNotFoundError):
+            for file in manifest.read_entry(lake.storage, name).files:
+                if file.path not in live:
+                    swept += lake.storage.remove(file.path)
+            lake.storage.remove(manifest.entry_path(name))
     return swept
 
 
@@ -182,16 +180,21 @@ def _kept(lake: Lake, table: str, records: Mapping[str, File], gone: str, lost: 
 
 def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]:
     """The small files' rows, in pieces of about BIN bytes on disk."""
-    pieces, size = list[Path](), 0
+    pieces, size = list[str](), 0
     for file in files:
         if file.bytes < SMALL:
-            pieces.append(lake.root / file.path)
+            pieces.append(file.path)
             size += file.bytes
         if size >= BIN:
-            yield pa.concat_tables([typed(pq.read_table(path), table) for path in pieces])
+            yield _together(lake, pieces, table)
             pieces, size = [], 0
     if pieces:
-        yield pa.concat_tables([typed(pq.read_table(path), table) for path in pieces])
+        yield _together(lake, pieces, table)
+
+
+def _together(lake: Lake, paths: Sequence[str], table: str) -> pa.Table:
+    lake.storage.fetch(paths)
+    return pa.concat_tables([typed(pq.read_table(lake.storage.local(path)), table) for path in paths])
 
 
 def typed(rows: pa.Table, table: str) -> pa.Table:

@@ -118,13 +118,18 @@ def asked() -> dict[str, str]:
 Groups = Mapping[str, Sequence[Group]]
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, files: Groups, *, only: Collection[str] | None = None) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection, files: Groups, *, only: Collection[str] | None = None, withheld: Collection[str] = ()
+) -> None:
     """Every table and every view, from absolute paths by table name; a table without files is empty but typed.
 
     `only` names the tables whose files have changed; the views over them need no renewal, for they name tables and no files.
+    The `withheld`, whose files have not been fetched, say so when they are asked.
     """
     for name, schema in schemas().items():
-        if only is None or name in only:
+        if name in withheld:
+            _refuse(connection, name, f"{name}: its files are not fetched; a query on a bucket writes out the names of its tables")
+        elif only is None or name in only:
             _create_view(connection, name, table_query(schema, files.get(name, ())))
     if only is not None:
         return
@@ -139,9 +144,27 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -
     try:
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
     except duckdb.Error as error:
-        said = quoted(f"{name}: " + " ".join(str(error).split()) + _remedy(error))
-        nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
-        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT {nothing} FROM (SELECT error({said}) AS refused) WHERE refused IS NOT NULL')
+        _refuse(connection, name, f"{name}: " + " ".join(str(error).split()) + _remedy(error))
+
+
+def _refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str) -> None:
+    nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
+    connection.execute(
+        f'CREATE OR REPLACE VIEW "{name}" AS SELECT {nothing} FROM (SELECT error({quoted(said)}) AS refused) WHERE refused IS NOT NULL'
+    )
+
+
+def read_by(query: str) -> set[str]:
+    """The tables that a query may read: those whose names, or the names of views over which, it holds as words.
+
+    >>> sorted(read_by("SELECT * FROM frontier"))
+    ['problems', 'rollouts', 'verdicts']
+    """
+    words = set(re.findall(r"\w+", query.lower()))
+    for name, inner in reversed(asked().items()):  # a view reads only earlier ones
+        if name in words:
+            words |= set(re.findall(r"\w+", inner.lower()))
+    return words & set(schemas())
 
 
 def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:

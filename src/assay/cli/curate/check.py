@@ -15,6 +15,5 @@ def check(plan: PlanPath, lake: LakeDir = "", sets: Sets = []) -> None:
 
         with Lake(made.lake) as opened, Job(made, opened, voice) as job:
             preflight(job, "arrange")
-            voice.say(
-                f"{plan}: whole. policy {job.engine.policy.name} ({job.engine.policy.revision}), sampler {made.policy.sampler.id}, lake {opened.root}"
-            )
+            policy, sampler = job.engine.policy, made.policy.sampler.id
+            voice.say(f"{plan}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}")

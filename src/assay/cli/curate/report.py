@@ -63,7 +63,8 @@ def _farewell(console: Console, made: dict[str, Any], plan: str) -> None:
     console.print("two queries to try:", markup=False)
     for query in QUERIES:
         console.print(f'  curate sql --lake {lake} "{query}"', markup=False, soft_wrap=True)
-    console.print(f"lake: {lake} (Parquet in tables/, views for other tools in assay.duckdb)", markup=False, soft_wrap=True)
+    catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
+    console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
     console.print(f"next: train run {plan}", markup=False, soft_wrap=True)
 
 

@@ -1,7 +1,6 @@
 """`curate fsck`, `curate compact`, `curate forget`: the lake verified, merged, and relieved of what people asked to remove."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +21,7 @@ def fsck(lake: LakeDir = ".assay/lake", look: Look = False, as_json: AsJson = Fa
     with exits(voice):
         from assay.stores.fsck import fsck as verify
 
-        found = verify(Path(lake).expanduser().resolve(), repair=not look)
+        found = verify(lake, repair=not look)
     if as_json:
         emit([asdict(each) for each in found])
     elif not found:
