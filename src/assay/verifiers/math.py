@@ -50,7 +50,7 @@ class Math:
     Source: Math-Verify 0.9.0, github.com/huggingface/Math-Verify.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def warm(self) -> None:
         """Imports Math-Verify and walks its common paths once, so that no case pays for that."""
