@@ -15,8 +15,17 @@ START = 32  # rows for which one more worker is started: a start costs a second 
 class Desk:
     """Rows in, each under its key; every answer lands in `answered` under the same key. Rows behind a failed one are sent again."""
 
-    def __init__(self, crew: list[Worker], hire: Callable[[], Worker], size: int, verb: str, answered: MutableMapping[bytes, Any]) -> None:
+    def __init__(
+        self,
+        crew: list[Worker],
+        hire: Callable[[], Worker],
+        size: int,
+        verb: str,
+        answered: MutableMapping[bytes, Any],
+        suspect: Callable[[Any], bool] = lambda row: False,
+    ) -> None:
         self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
+        self.suspect = suspect  # whether a row may take long: those go first
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
         self.failures = 0
@@ -35,6 +44,7 @@ class Desk:
         Raises:
             PlanError: the verifier cannot be loaded.
         """
+        self.queue = deque(sorted(self.queue, key=lambda index: not self.suspect(self.rows[index][1])))
         while self.queue or any(worker.rows for worker in self.crew):
             self._hand_out(len(self.queue) // (2 * self.size))
             self._collect()
