@@ -1,7 +1,7 @@
 """Which expressions are too large to be worked out, told without working them out."""
 
 import pytest
-from sympy import Float, Integer, Pow, Symbol, factorial, oo
+from sympy import Float, Integer, Pow, Symbol, binomial, factorial, oo
 
 from assay.verifiers._size import explodes
 
@@ -26,6 +26,8 @@ def tower(*levels):
         factorial(factorial(12), evaluate=False),
         power(Integer(2), -(Integer(10) ** 9)),
         Symbol("x") + tower(10, 10, 7),
+        binomial(Integer(10) ** 17, 10**9, evaluate=False),
+        binomial(Integer(10) ** 17, Integer(10) ** 17 - 10**9, evaluate=False),
     ],
 )
 def test_powers_and_factorials_of_millions_of_digits_explode(each):
@@ -43,6 +45,9 @@ def test_powers_and_factorials_of_millions_of_digits_explode(each):
         power(Integer(2), oo),
         power(Float("1.5"), Integer(100)),
         Symbol("x") ** 2023,
+        binomial(Integer(10) ** 6, 5 * 10**5, evaluate=False),  # 301,027 digits
+        binomial(Integer(10) ** 17, 3, evaluate=False),
+        binomial(Integer(10) ** 8, 10**9, evaluate=False),  # 0
         Integer(10) ** 300,
     ],
 )

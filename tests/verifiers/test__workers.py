@@ -14,7 +14,7 @@ from assay.core.errors import PlanError
 from assay.verifiers._workers import Grader
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
-HANG = "$\\binom{10^{17}}{1000000017}$"
+HANG = "$\\sum_{k=1}^{10^{15}} \\frac{1}{k^k}$"
 LAB = """
 import os, signal, sys, time
 def reward(data_source, solution_str, ground_truth, extra_info):
@@ -205,7 +205,7 @@ def test_workers_die_with_their_parent_even_in_the_middle_of_a_hang(tmp_path, la
     )
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     pids = [int(pid) for pid in parent.stdout.readline().split()]
-    time.sleep(1)  # now one of them is inside an evaluation that never lets go of the interpreter
+    time.sleep(1)  # now one of them is inside an evaluation that does not end
     assert len(pids) == 4
     assert all(alive(pid) for pid in pids)
     parent.send_signal(signum)

@@ -28,7 +28,7 @@ from assay.verifiers.math import Math
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
 FACTORIAL = "$100000000!$"
-HANG = "$\\binom{10^{17}}{1000000017}$"
+HANG = "$\\sum_{k=1}^{10^{15}} \\frac{1}{k^k}$"
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ def outcome(case, gold, text, **changes):
         ("x^2+1", "It is $1+x^2$", "symbolic"),
         ("(1,2)", "\\boxed{\\left( 1, \\frac{4}{2} \\right)}", "symbolic"),
         ("50\\%", "\\boxed{50}", "symbolic"),
+        ("\\begin{pmatrix} 1 \\\\ -2 \\end{pmatrix}", "\\boxed{\\begin{pmatrix} 1 \\\\ \\frac{-4}{2} \\end{pmatrix}}", "symbolic"),
         ("5", "\\boxed{x=5}", "symbolic"),
         ("\\sqrt{2}", "\\boxed{1.414214}", "symbolic"),
         ("1,2", "\\boxed{1} and \\boxed{2}", "exact"),
@@ -111,3 +112,11 @@ def test_golds_of_every_kind_are_readable(case):
 
 def test_a_gold_without_a_letter_or_digit_is_not_readable(case):
     assert not any(Math().reads(case(gold, "").label) for gold in ("", "???", "$$", "{" * 100 + "1"))
+
+
+def test_a_number_of_a_billion_digits_is_an_error_at_once(case):
+    start = time.perf_counter()
+    for text in ("$1000000000!$", "$(12!)!!$", "$\\sqrt[4]{4^{10^{12}}}$", "$2^{2^{2^{2^{99}}}}$", "\\boxed{10^{10^{9}} + 1}"):
+        assert outcome(case, "x+1", text) == "verifier_error", text
+    assert outcome(case, "(-1)^{1000000001}", "\\boxed{-1}") == "correct"
+    assert time.perf_counter() - start < 2

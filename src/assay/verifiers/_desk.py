@@ -15,10 +15,20 @@ START = 32  # rows for which one more worker is started: a start costs a second 
 class Desk:
     """Rows in, each under its key; every answer lands in `answered` under the same key. Rows behind a failed one are sent again."""
 
-    def __init__(self, crew: list[Worker], hire: Callable[[], Worker], size: int, verb: str, answered: MutableMapping[bytes, Any]) -> None:
+    def __init__(
+        self,
+        crew: list[Worker],
+        hire: Callable[[], Worker],
+        size: int,
+        verb: str,
+        answered: MutableMapping[bytes, Any],
+        suspect: Callable[[Any], bool] = lambda row: False,
+    ) -> None:
         self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
+        self.suspect = suspect  # whether a row may take long: those go first
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
+        self.slow: set[int] = set()
         self.failures = 0
 
     def take(self, key: bytes, row: Any) -> None:
@@ -35,18 +45,21 @@ class Desk:
         Raises:
             PlanError: the verifier cannot be loaded.
         """
+        self.slow = {index for index in self.queue if self.suspect(self.rows[index][1])}
+        self.queue = deque(sorted(self.queue, key=lambda index: index not in self.slow))
         while self.queue or any(worker.rows for worker in self.crew):
             self._hand_out(len(self.queue) // (2 * self.size))
             self._collect()
 
     def _hand_out(self, size: int) -> None:
-        """Gives chunks of at most 8 rows, at least one, to the workers that are free; starts those that are missing."""
+        """Gives chunks of at most 8 rows, at least one, to the workers that are free, suspects one by one; starts workers that are missing."""
         wanted = self.size if self.failures else min(self.size, -(-len(self.rows) // START))  # hostile rows rarely come alone
         while len(self.crew) < min(wanted, len(self.queue) + len(self.crew)):
             self.crew.append(self.hire())
         for worker in self.crew:
             if self.queue and worker.free:
-                chunk = [self.queue.popleft() for _ in range(min(len(self.queue), max(1, min(CHUNK, size))))]
+                most = 1 if self.queue[0] in self.slow else max(1, min(CHUNK, size))
+                chunk = [self.queue.popleft() for _ in range(min(len(self.queue), most))]
                 worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk])
 
     def _collect(self, patience: float | None = None) -> None:

@@ -33,6 +33,7 @@ def math_verify() -> Any:
     reader = latex._Latex2Sympy
     reader.create_parser = _two_staged(reader.create_parser)
     reader.parse_number = _integers_first(reader.parse_number)
+    reader.convert_binom = _binomials_sized()
     grader.sympy_numeric_eq = _sized(grader.sympy_numeric_eq)
     grader.sympy_symbolic_eq = _values_first(grader.sympy_symbolic_eq)
     return module
@@ -109,6 +110,18 @@ def _integers_first(parse: Callable[[Any, str], Any]) -> Callable[[Any, str], An
         return integer(int(bare)) if bare.isascii() and bare.isdigit() and len(bare) < 300 else parse(self, text)
 
     return parse_number
+
+
+def _binomials_sized() -> Callable[[Any, Any], Any]:
+    """Binomials worked out while they are read, as ever, but for those that would explode."""
+    sympy: Any = importlib.import_module("sympy")
+
+    def convert_binom(self: Any, tree: Any) -> Any:
+        parts = self.convert_expr(tree.upper), self.convert_expr(tree.lower)
+        bare = sympy.binomial(*parts, evaluate=False)
+        return bare if explodes(bare) else sympy.binomial(*parts)
+
+    return convert_binom
 
 
 def _sized(compare: Callable[..., bool]) -> Callable[..., bool]:

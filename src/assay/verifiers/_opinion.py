@@ -82,7 +82,7 @@ def values(gold: Any, answer: Any) -> tuple[Any, Any] | None:
         return None
     point = {symbol: _fraction(prime) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
-        left, right = (side.evalf(DIGITS, subs=point) for side in (gold, answer))  # subs() would work out (7/5)^(2^30) exactly
+        left, right = (side.subs(point).evalf(DIGITS) for side in (gold, answer))
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return None
     return (left, right) if left.is_number and right.is_number and left.is_finite and right.is_finite else None

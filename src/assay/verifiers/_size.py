@@ -16,7 +16,7 @@ class Size(NamedTuple):
 
 
 def explodes(expression: Any) -> bool:
-    """Whether some power or factorial in a sympy object of numbers would have more than a million digits.
+    """Whether some power, factorial or binomial in a sympy object of numbers would have more than a million digits.
 
     Symbols, sums and functions count as numbers of one digit, so False is no promise. Linear in the tree; one too deep to walk explodes.
     """
@@ -41,6 +41,8 @@ def _size(each: Any) -> Size:
         return _power(*parts)
     if isinstance(each, (sympy.factorial, sympy.factorial2, sympy.subfactorial, sympy.gamma)):
         return _factorial(parts[0].value)
+    if isinstance(each, sympy.binomial):
+        return _binomial(*(part.value for part in parts))
     if isinstance(each, sympy.Add):
         return Size(sum(part.value for part in parts), sum(part.digits for part in parts))
     if isinstance(each, sympy.Mul):
@@ -56,6 +58,16 @@ def _power(base: Size, exponent: Size) -> Size:
 
 def _factorial(of: float) -> Size:
     digits = math.lgamma(of + 1) / math.log(10) if of < 1e15 else math.inf
+    return Size(10.0**digits if digits < 300 else math.inf, max(digits, 1.0))
+
+
+def _binomial(of: float, chosen: float) -> Size:
+    """log10 C(n, k) is about n H(k / n); C(n, k) is 0 for k > n."""
+    few = min(chosen, of - chosen)
+    if few <= 0 or math.isnan(few):
+        return Size(1.0, 1.0) if chosen < math.inf else Size(math.inf, math.inf)
+    share = few / of
+    digits = -few * math.log10(share) - (of - few) * math.log1p(-share) / math.log(10) if share > 0 else math.inf
     return Size(10.0**digits if digits < 300 else math.inf, max(digits, 1.0))
 
 

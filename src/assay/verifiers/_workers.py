@@ -179,7 +179,8 @@ class Grader:
         """Rows for the workers of one verifier; on the way out of a failure they are stopped, for half a batch is in their pipes."""
         crew = self._workers.setdefault(verifier, [])
         try:
-            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, self._cache)
+            part = None if verifier.startswith("python:") else self._part(verifier)
+            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, self._cache, getattr(part, "suspect", lambda row: False))
         except BaseException:
             _stop_all({verifier: crew})
             raise
