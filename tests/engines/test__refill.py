@@ -3,6 +3,7 @@
 import pytest
 
 from assay.core.types import Problem, Request, Sampler
+from assay.engines._decode import Decoder, Row
 from assay.engines.transformers import Transformers
 
 pytest.importorskip("torch")
@@ -87,3 +88,19 @@ def test_requests_of_two_samplers_are_answered_in_order():
     found = list(Transformers(NAME).generate([ask("1+1=", (0, 1), temperature=0.0), ask("2+2=", (0,)), ask("7+6=", (0,), temperature=0.0)]))
     assert [[rollout.sample for rollout in group] for group in found] == [[0, 1], [0], [0]]
     assert [found[0][0].text, found[2][0].text] == ["2", "13"]
+
+
+@pytest.mark.parametrize("window", [None, 6])
+def test_a_model_with_a_sliding_window_is_drawn_batch_by_batch_and_says_the_same(window):
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    shape = {"vocab_size": 12, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = transformers.MistralForCausalLM(transformers.MistralConfig(**shape, sliding_window=window)).eval()
+    rows = [Row(n, tuple(range(1, 4 + n % 5)), n) for n in range(9)]
+    found = []
+    for most in (1, 4):
+        decoder = Decoder(model, lambda tokens, _: tokens[-1] == 0)
+        done = [each for some in decoder.answer(iter(rows), Sampler(max_tokens=20), most=most) for each in some]
+        found.append(sorted((row.key, answer.tokens, answer.finish) for row, answer in done))
+    assert found[0] == found[1]
+    assert [key for key, _, _ in found[0]] == list(range(9))
