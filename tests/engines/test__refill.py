@@ -57,10 +57,10 @@ def test_a_place_is_filled_again_while_the_others_go_on(shapes):
 
 
 def test_columns_that_no_row_needs_are_cut_off(shapes):
-    engine, seen = shapes(4)
-    list(engine.generate([ask(task, samples=tuple(range(24))) for task in TASKS]))
-    assert len(seen) > 80
-    assert max(columns for _, _, columns in seen) < 12 + 6 + 64 + 12, "prompt, answer, and at most 64 dead columns beside"
+    engine, seen = shapes(16)
+    list(engine.generate([ask(task, samples=tuple(range(150))) for task in TASKS]))
+    assert len(seen) > 150
+    assert max(columns for _, _, columns in seen) < 10 + 6 + 64 + 6, "prompt, answer, and at most 64 dead columns until the next one comes"
 
 
 def test_a_long_answer_holds_up_nobody():
