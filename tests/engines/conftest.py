@@ -31,3 +31,13 @@ def packaged() -> str:
     except PlanError as error:
         pytest.skip(str(error))
     return name
+
+
+@pytest.fixture
+def one_thread():
+    """torch computes in one thread for the length of a test."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

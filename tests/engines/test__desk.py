@@ -60,4 +60,3 @@ def test_strangers_with_seeds_of_their_own_get_their_own_answers():
     asked = [Question((Message("user", "37+45="),), Sampler(max_tokens=6), seed=seed) for seed in (5, 3, 9, 3, 21, 40)]
     alone = [next(iter(Transformers("tiny-arithmetic").generate([merged([question])])))[0].text for question in asked]
     assert [group[0].text for group in Transformers("tiny-arithmetic").generate([merged([question]) for question in asked])] == alone
-    assert len({merged([question]).problem_id for question in asked}) == 5

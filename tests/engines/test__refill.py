@@ -3,6 +3,7 @@
 import pytest
 
 from assay.core.types import Problem, Request, Sampler
+from assay.engines._decode import Decoder, Row
 from assay.engines.transformers import Transformers
 
 pytest.importorskip("torch")
@@ -20,6 +21,11 @@ def texts(batch_size, requests):
         [(rollout.sample, rollout.text, rollout.finish) for rollout in group]
         for group in Transformers(NAME, batch_size=batch_size).generate(requests)
     ]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread):
+    """A small model is fastest so, and most of all beside other programs."""
 
 
 @pytest.fixture
@@ -44,17 +50,17 @@ def test_texts_are_the_same_in_a_batch_of_any_size(batch_size):
 
 def test_a_place_is_filled_again_while_the_others_go_on(shapes):
     engine, seen = shapes(4)
-    found = list(engine.generate([ask(task, samples=tuple(range(8))) for task in TASKS]))
-    tokens = sum(rollout.tokens for group in found for rollout in group)
-    steps = sum(rows == 4 and new == 1 for rows, new, _ in seen)
-    assert steps < 1.3 * tokens / 4, "nearly every place is taken at nearly every step"
+    long_and_short = [ask(each, samples, 40) for n, task in enumerate(TASKS) for each, samples in (("99999+", (n,)), (task, (0, 1, 2)))]
+    tokens = sum(rollout.tokens for group in engine.generate(long_and_short) for rollout in group)
+    assert tokens > 8 * 40 + 24, "one of each four goes on to the cap"
+    assert sum(new == 1 for _, new, _ in seen) < 150, "four by four, each batch as long as its longest, they would take 8 x 40 steps"
 
 
 def test_columns_that_no_row_needs_are_cut_off(shapes):
-    engine, seen = shapes(4)
-    list(engine.generate([ask(task, samples=tuple(range(30))) for task in TASKS]))
-    assert len(seen) > 200
-    assert max(columns for _, _, columns in seen) < 12 + 6 + 64 + 12, "prompt, answer, and at most 64 dead columns beside"
+    engine, seen = shapes(16)
+    list(engine.generate([ask(task, samples=tuple(range(150))) for task in TASKS]))
+    assert len(seen) > 150
+    assert max(columns for _, _, columns in seen) < 10 + 6 + 64 + 6, "prompt, answer, and at most 64 dead columns until the next one comes"
 
 
 def test_a_long_answer_holds_up_nobody():
@@ -87,3 +93,19 @@ def test_requests_of_two_samplers_are_answered_in_order():
     found = list(Transformers(NAME).generate([ask("1+1=", (0, 1), temperature=0.0), ask("2+2=", (0,)), ask("7+6=", (0,), temperature=0.0)]))
     assert [[rollout.sample for rollout in group] for group in found] == [[0, 1], [0], [0]]
     assert [found[0][0].text, found[2][0].text] == ["2", "13"]
+
+
+@pytest.mark.parametrize("window", [None, 6])
+def test_a_model_with_a_sliding_window_is_drawn_batch_by_batch_and_says_the_same(window):
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    shape = {"vocab_size": 12, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = transformers.MistralForCausalLM(transformers.MistralConfig(**shape, sliding_window=window)).eval()
+    rows = [Row(n, tuple(range(1, 4 + n % 5)), n) for n in range(9)]
+    found = []
+    for most in (1, 4):
+        decoder = Decoder(model, lambda tokens, _: tokens[-1] == 0)
+        done = [each for some in decoder.answer(iter(rows), Sampler(max_tokens=20), most=most) for each in some]
+        found.append(sorted((row.key, answer.tokens, answer.finish) for row, answer in done))
+    assert found[0] == found[1]
+    assert [key for key, _, _ in found[0]] == list(range(9))

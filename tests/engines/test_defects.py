@@ -32,6 +32,11 @@ def ask(task, samples=(0, 1, 2), max_tokens=6, **sampler):
     return Request(problem.id, how.render(problem), how, samples, 0)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread):
+    """A small model is fastest so."""
+
+
 @pytest.fixture(params=BUILD)
 def engine(request):
     if request.param == "transformers":

@@ -111,5 +111,4 @@ def merged(group: Sequence[Question]) -> Seeded:
     question = group[0]
     first = secrets.randbelow(SEEDS) if question.seed is None else question.seed
     samples = tuple(range(sum(each.n for each in group)))
-    key = question.problem_id if question.seed is None else content_id("chat", question.problem_id, first)  # each seed has rollouts of its own
-    return Seeded(key, question.messages, question.sampler, samples, first, question.prefix, first)
+    return Seeded(question.problem_id, question.messages, question.sampler, samples, first, question.prefix, first)

@@ -91,7 +91,8 @@ def checkpoint(model: str, hub_revision: str = "") -> Path:
 
 def _dequantise(source: Path, target: Path) -> Path:
     transformers, torch = require("transformers", extra="train"), require("torch", extra="train")
-    require("gguf", extra="train")
+    for needed in ("gguf", "accelerate"):  # transformers asks for both, late and in other words
+        require(needed, extra="train")
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     with quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
