@@ -94,6 +94,16 @@ def test_a_folder_of_other_files_is_not_taken_for_a_lake(tmp_path: Path) -> None
         Lake(tmp_path)
 
 
+def test_a_lake_whose_founder_was_killed_is_founded_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "manifest").mkdir()
+    (tmp_path / "leases").mkdir()
+    (tmp_path / ".lake.7.tmp").write_text('{"for')
+    with Lake(tmp_path) as lake:
+        lake.append({"labels": [row("a")]})
+    with Lake(tmp_path, create=False) as lake:
+        assert ids(lake) == ["a"]
+
+
 def test_a_missing_lake_is_named_by_those_who_only_read(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="no lake at"):
         Lake(tmp_path / "nowhere", create=False)

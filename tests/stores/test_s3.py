@@ -205,6 +205,10 @@ def test_one_holds_a_lease_until_it_ends(bucket: str) -> None:
     assert second is not None
     give_back(bucket, "chunk", token)  # the first holder is late: the lease is no longer its own
     assert take(at(bucket).root, "chunk", limit_s=9) is None  # the mirror stands for its bucket
+    storage = at(bucket)
+    assert isinstance(storage, s3.Bucket)
+    storage.drop("leases/chunk.json", b"as it was before")
+    assert storage.names("leases") == ["chunk.json"]
     give_back(bucket, "chunk", second)
     with lease(bucket, "chunk", limit_s=9) as mine:
         assert mine

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,31 @@ def test_an_append_beside_a_compaction_is_neither_lost_nor_doubled(tmp_path: Pat
         compact(one, keep_s=0)
         with Lake(tmp_path / "lake") as fresh:
             assert count(fresh, "rollouts") == 11
+
+
+class Slow(Lake):
+    """A writer who is overtaken while it asks which of its rows are stored."""
+
+    overtaken: Callable[[], object] | None = None
+
+    def ids(self, table: str, ids: Sequence[str]) -> set[str]:
+        found = super().ids(table, ids)
+        if work := self.overtaken:
+            self.overtaken = None
+            work()
+        return found
+
+
+def test_a_writer_overtaken_between_the_checks_of_two_tables_adds_no_row_twice(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as one, Slow(tmp_path / "lake") as two:
+        one.append(attempted("a", "c"))
+        two._refresh()
+        one.append(attempted("b", "c"))
+        two._refresh()
+        two.overtaken = lambda: one.append(attempted("d", "cw"))
+        assert two.append(attempted("d", "cw")) == 0
+        with Lake(tmp_path / "lake") as reader:
+            assert [count(reader, name) for name in ("rollouts", "texts", "verdicts")] == [4, 4, 4]
 
 
 def test_compaction_folds_for_good_what_two_writers_added(tmp_path: Path, attempted: Rows) -> None:

@@ -21,6 +21,7 @@ from assay.stores.storage import Place, at
 from assay.stores.tables import schema, schemas
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
+BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
 
 
@@ -42,8 +43,7 @@ class Lake:
         except (FileNotFoundError, NotADirectoryError):
             if not create:
                 raise LakeError(f"no lake at {self.place}; `curate ingest PLAN --lake {self.place}` makes one") from None
-            if self.storage.names("") or self.root.is_file():
-                raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder") from None
+            self._empty_or_founded()
         except OSError as error:
             raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
         self._snapshot = Snapshot(self.storage)
@@ -68,9 +68,12 @@ class Lake:
         checked = {name for name, table in fresh.items() if table.num_rows and name not in known}
         if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._refresh()
-        foreign = self._foreign() if len(checked) < len(fresh) else frozenset()
-        fresh = {name: self._unseen(name, table) if name in checked or foreign else table for name, table in fresh.items()}
-        fresh = {name: table for name, table in fresh.items() if table.num_rows}
+        seen = None
+        while seen != self._seal:  # another's commit that came between two tables' checks was seen by the second alone: check again
+            seen = self._seal
+            foreign = self._foreign() if len(checked) < len(rows) else frozenset()
+            fresh = {name: self._unseen(name, table) if name in checked or foreign else table for name, table in fresh.items()}
+            fresh = {name: table for name, table in fresh.items() if table.num_rows}
         if not fresh:
             return 0
         self.commit(fresh, run)
@@ -275,6 +278,14 @@ class Lake:
     def _found(self) -> None:
         """Marks a new place as a lake, whole or not at all."""
         self.storage.found(json.dumps({"format": manifest.FORMAT}).encode())
+
+    def _empty_or_founded(self) -> None:
+        """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
+        there = self.storage.names("") or ()
+        if "lake.json" in there:
+            self._check_format(self.storage.read("lake.json"))
+        elif self.root.is_file() or self.storage.names("manifest") or any(name not in BEFORE and not name.startswith(".lake.") for name in there):
+            raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
         if (found := self._format(text)) is None or found > manifest.FORMAT:

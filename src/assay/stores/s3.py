@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,11 +135,11 @@ class Bucket:
         return False
 
     def drop(self, path: str, held: bytes) -> None:
-        """Deletes an object that still is what was read."""
+        """Deletes an object that still is what was read; what another has put there meanwhile stays."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
             if answer["Body"].read() == held:
-                self._client.delete_object(Bucket=self.name, Key=self._key(path), IfMatch=answer["ETag"])
+                self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:
         """One object in place of the one before."""
@@ -227,10 +227,14 @@ class Bucket:
             return self._conditional(path, data, IfNoneMatch="*")
 
     def _conditional(self, path: str, data: bytes, **condition: str) -> bool:
-        """One conditional put; False where the condition does not hold. Others' puts of one moment are waited for."""
+        """One conditional put; False where the condition does not hold."""
+        return self._unless_refused(self._client.put_object, path, Body=data, **condition)
+
+    def _unless_refused(self, do: Callable[..., Any], path: str, **said: Any) -> bool:
+        """Whether a request's condition held. Others' requests of one moment are waited for."""
         for attempt in range(TRIES):
             try:
-                self._client.put_object(Bucket=self.name, Key=self._key(path), Body=data, **condition)
+                do(Bucket=self.name, Key=self._key(path), **said)
                 return True
             except self._errors.ClientError as error:
                 code = error.response["Error"]["Code"]
