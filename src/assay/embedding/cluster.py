@@ -55,7 +55,7 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     check_unit(rows)
     order, first = row_order(rows)
     centroids = _train(rows, order, order[first], min(k, int(first.sum())), seed, ran, iterations)
-    centroids, own, near = _repaired(rows, order, first, centroids)
+    centroids, own, near = _repaired(rows, order, first, centroids, ran)
     return _numbered(order, centroids, own, near, asked=k, device=ran)
 
 
@@ -115,25 +115,27 @@ def sample(order: Ints, most: int, seed: int) -> Ints:
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
 
 
-def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors) -> tuple[Vectors, Ints, NDArray[np.float32]]:
+def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str) -> tuple[Vectors, Ints, NDArray[np.float32]]:
     """Centroids without empty clusters, and each row's own in that order: an empty one moves to the row worst served, all its twins with it."""
-    own, near = _assign(rows, order, centroids)
+    own, near = _assign(rows, order, centroids, device)
     for _ in range(REPAIRS):
         empty = np.flatnonzero(np.bincount(own, minlength=len(centroids)) == 0)
         if not len(empty):
             break
         worst = np.flatnonzero(first)[np.argsort(near[first], kind="stable")[: len(empty)]]
         centroids[empty] = rows[order[worst]]
-        own, near = _assign(rows, order, centroids)
+        own, near = _assign(rows, order, centroids, device)
     used, own = np.unique(own, return_inverse=True)
     return centroids[used], own.astype(np.int64), near
 
 
-def _assign(rows: Vectors, order: Ints, centroids: Vectors) -> tuple[Ints, NDArray[np.float32]]:
+def _assign(rows: Vectors, order: Ints, centroids: Vectors, device: str) -> tuple[Ints, NDArray[np.float32]]:
     """Own centroid and cosine of each row, (n,), (n,), in the order given, a chunk at a time."""
     faiss = require("faiss", extra="cpu")
     index: Any = faiss.IndexFlatIP(centroids.shape[1])
     index.add(centroids)
+    if device == "gpu":
+        index = faiss.index_cpu_to_all_gpus(index)
     own, near = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     for start in range(0, len(order), CHUNK):
         part = slice(start, start + CHUNK)
