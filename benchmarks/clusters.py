@@ -83,10 +83,10 @@ def main() -> None:
 def pieces(size: Size) -> Iterator[dict[str, Any]]:
     """What is to be measured, each a mapping that `piece` takes."""
     ways = (*WAYS, "FAISS on the GPU", "ours on the GPU") if gpus() else WAYS
+    yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": n, "k": MEMORY_K} for n in (size.million, 2 * size.million))
     for seed in SEEDS[: size.seeds]:
         for kind in KINDS:
             yield from ({"way": way, "kind": kind, "seed": seed, "n": size.n, "k": size.k} for way in ways)
-    yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": n, "k": MEMORY_K} for n in (size.million, 2 * size.million))
 
 
 def gpus() -> int:
