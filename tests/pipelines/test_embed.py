@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.core.errors import PlanError
 from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.pipelines.walk import preflight, walk
 
 pytest.importorskip("faiss")
 Made = Callable[..., Job]
@@ -53,3 +54,10 @@ def test_a_shuffled_source_has_equal_clusters(job: Made, sums: Path, tmp_path: P
     sums.write_text("\n".join(random.Random(3).sample(lines, len(lines))) + "\n")
     assert clusters(job(lake=str(tmp_path / "other"))) == first
     assert len(set(first.values())) == 3
+
+
+@pytest.mark.parametrize(("change", "said"), [({"encoder": "nowhere.npz"}, "no file 'nowhere.npz'"), ({"device": "tpu"}, "'tpu' is none of")])
+def test_a_missing_encoder_or_device_is_found_before_anything_is_paid_for(job: Made, change: dict[str, Any], said: str) -> None:
+    preflight(job(embed=change), "score")
+    with pytest.raises(PlanError, match=said):
+        preflight(job(embed=change), "embed")

@@ -49,7 +49,7 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     if k < 1:
         raise ValueError(f"{k} clusters are below 1")
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    ran = _device(device)
+    ran = seen_device(device)
     if not len(rows):
         return Clustering(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), k, ran)
     check_unit(rows)
@@ -59,7 +59,12 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     return _numbered(order, centroids, own, near, asked=k, device=ran)
 
 
-def _device(asked: str) -> str:
+def seen_device(asked: str) -> str:
+    """ "gpu" or "cpu": where FAISS will run.
+
+    Raises:
+        PlanError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
+    """
     if asked not in ("auto", "cpu", "gpu"):
         raise PlanError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
     seen = require("faiss", extra="cpu").get_num_gpus()
