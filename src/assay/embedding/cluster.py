@@ -37,7 +37,7 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     """Every row belongs to the centroid of highest cosine; no cluster is empty, and k is at most the number of distinct rows.
 
     The same rows in another order get the same clusters: all work is done in the order of the rows' hashes. Chance enters only
-    through `seed`. Beside the rows themselves, memory is a sample, one chunk, and about 50 bytes a row. Shapes: (n, d) unit rows; n = 0
+    through `seed`. Beside the rows themselves, memory is a sample, one chunk, and some tens of bytes a row. Shapes: (n, d) unit rows; n = 0
     gives no cluster.
 
     Raises:
