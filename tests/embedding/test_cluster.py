@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import PlanError
-from assay.embedding.cluster import cluster
+from assay.embedding.cluster import _repaired, cluster, row_order
 
 faiss = pytest.importorskip("faiss")
 
@@ -45,6 +45,35 @@ def test_no_cluster_is_empty_and_every_row_is_at_its_nearest_centroid():
     assert np.bincount(found.assignment).tolist() == sorted(np.bincount(found.assignment), reverse=True)
     np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose((rows @ found.centroids.T).max(axis=1), found.similarity, atol=1e-5)
+
+
+def test_an_empty_cluster_moves_to_the_rows_that_are_served_worst():
+    rows = heaps([5, 5, 5], noise=0.01)
+    order, first = row_order(rows)
+    centroids, own, near = _repaired(rows, order, first, rows[[0, 0, 0]].copy(), "cpu")
+    assert len(centroids) == 3
+    assert sorted(np.bincount(own)) == [5, 5, 5]
+    assert (near > 0.99).all()
+
+
+def test_equal_rows_stand_together_and_a_minus_zero_is_a_zero():
+    rows = heaps([3, 3], noise=0.3)
+    axis = np.eye(8, dtype=np.float32)[0]
+    rows[1], rows[4] = axis, np.where(axis > 0, axis, np.float32(-0.0))
+    order, first = row_order(rows)
+    assert first.sum() == 5
+    assert sorted(order) == list(range(6))
+    assert abs(order.tolist().index(1) - order.tolist().index(4)) == 1
+    other, _ = row_order(rows[::-1].copy())
+    np.testing.assert_array_equal(rows[order], rows[::-1][other])
+
+
+def test_chunks_change_nothing(monkeypatch):
+    rows = heaps([40, 30, 20], noise=0.4)
+    whole = cluster(rows, 6)
+    for name in ("CHUNK", "HASHED"):
+        monkeypatch.setattr(f"assay.embedding.cluster.{name}", 7)
+    assert cluster(rows, 6).assignment.tolist() == whole.assignment.tolist()
 
 
 def test_k_ends_at_the_number_of_distinct_rows_and_the_result_says_so():

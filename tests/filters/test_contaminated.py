@@ -1,8 +1,13 @@
+import re
+
 import pytest
 
 from assay.core.ports import Bench
 from assay.core.types import Problem
+from assay.embedding.neighbours import FaissNeighbours
+from assay.embedding.tfidf import Tfidf
 from assay.filters.contaminated import Contaminated
+from assay.sources.files import Files
 
 DUCKS = (
     "Janet's ducks lay 16 eggs per day. She eats three for breakfast every morning and bakes muffins for her friends every day with four. "
@@ -95,3 +100,37 @@ def test_what_cannot_be_compared_is_named(rooms, pairs_of):
         Contaminated(coverage=0)
     with pytest.raises(ValueError, match="words 2"):
         Contaminated(words=2)
+
+
+def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):
+    """60 real problems as a benchmark; the encoder sees words alone, so exchanged numbers have a cosine of 1."""
+    pytest.importorskip("faiss")
+    texts = [text for text in real_texts(120) if text.count(". ") >= 2][:60]
+    held, rest = texts[:50], texts[50:]
+    inside = [f"Think well about this one. {text} Put the answer in a box." for text in held]
+    turned = [" ".join(reversed(re.split(r"(?<=[.?!])\s+", text))) for text in held]
+    one_more = [re.sub(r"\d+", lambda found: str(int(found[0]) + 1), text, count=1) for text in held]
+    swapped = [made for text in held if (made := exchanged(text))]
+    coder = Tfidf(tuple(sorted({*texts, *inside, *turned, *one_more, *swapped})))
+    bench = Bench(encoder=coder, neighbours=FaissNeighbours(), benchmarks={"held": [Problem.of(text) for text in held]})
+    problems, labels = pairs_of([(text, "1") for text in (*held, *inside, *turned, *one_more, *swapped, *rest)])
+    found = {drop.problem_id for drop in Contaminated().sift(problems, labels, bench)}
+    for wanted in (held, inside, turned):
+        assert len({Problem.of(text).id for text in wanted} & found) >= 0.96 * len(wanted)
+    negatives = {*one_more, *swapped, *rest} - {*held, *turned}
+    assert len(swapped) >= 20
+    assert not {Problem.of(text).id for text in negatives} & found
+
+
+def real_texts(n):
+    found = Files(paths="package:gsm8k_300.jsonl", prompt="question", answer="answer").read()
+    return [each[0].text for each in found if isinstance(each, tuple)][:n]
+
+
+def exchanged(text):
+    """The text with its first two different numbers in each other's place, where different words follow; "" without such a pair."""
+    numbers = list(re.finditer(r"(?<![\d.,$/])(\d+) ([a-z]+)", text))[:2]
+    if len(numbers) < 2 or numbers[0][1] == numbers[1][1] or numbers[0][2] == numbers[1][2]:
+        return ""
+    (one, other), between = numbers, text[numbers[0].end(1) : numbers[1].start(1)]
+    return f"{text[: one.start(1)]}{other[1]}{between}{one[1]}{text[other.end(1) :]}"

@@ -65,3 +65,31 @@ def test_what_is_left_is_left_alone_and_none_is_none(sifted, name):
     assert sifted(part, left, labels) == []
     assert sifted(part, [], {}) == []
     assert isinstance(part, Filter)
+
+
+HOSTILE = [
+    "word " * 200_000,  # 1 MB
+    "$" * 1_000_000,
+    "x" * 1_000_000,
+    "كم عدد التفاحات في ٣ صناديق؟",
+    "三个盒子里有多少个苹果？",
+    "คำถามนี้ไม่มีช่องว่าง 3",
+    "\u202eabc\u202c 5 \u0301\u0301\u0301",
+    "🐟🐟 = 🐟 × 2?",
+    "a\x00b\ud7ff\uffff",
+    "1",
+]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_megabyte_and_any_script_are_sifted_and_each_row_is_kept_or_dropped_once(sifted, name):
+    problems, labels = pool([(prompt, "2") for prompt in HOSTILE])
+    ids = [drop.problem_id for drop in sifted(build("filter", name), problems, labels)]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) <= {problem.id for problem in problems}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_pool_of_one_problem_is_no_duplicate_of_itself(sifted, name):
+    problems, labels = pool([("How many apples are in 3 boxes of 4 apples each?", "12")])
+    assert sifted(build("filter", name), problems, labels) == []

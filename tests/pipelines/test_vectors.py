@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from assay.core.types import Message, Problem
+from assay.embedding.unit import unit
 from assay.pipelines.job import Job
 from assay.pipelines.vectors import Remembered, remember, stored_vectors
 from assay.pipelines.walk import walk
@@ -61,6 +62,19 @@ def test_an_encoder_whose_dimension_changed_is_an_error(job: Made) -> None:
     Remembered(made, Coder(3)).encode(["a"])
     with pytest.raises(ValueError, match="gives 4 dimensions, but its stored vectors have 3"):
         Remembered(made, Coder(4)).encode(["c"])
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_a_vector_without_direction_names_its_problem_and_what_came_before_is_kept(job: Made, monkeypatch: Any, value: float) -> None:
+    class Broken(Coder):
+        def encode(self, texts: Sequence[str]) -> Any:
+            return unit(np.array([[value if text == "c" else 1.0] for text in texts]))
+
+    monkeypatch.setattr("assay.pipelines.vectors.WAVE", 2)
+    made = job()
+    with pytest.raises(ValueError, match=r"encoder r on problem 'three': row 0 has norm"):
+        remember(made, Broken(), {"one": "a", "two": "b", "three": "c", "four": "d"})
+    assert stored_vectors(made, ["one", "two", "three", "four"], "r")[0] == ["one", "two"]
 
 
 def test_a_second_run_embeds_nothing_and_filter_and_stage_share_what_was_made(job: Made) -> None:

@@ -37,7 +37,7 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     """Every row belongs to the centroid of highest cosine; no cluster is empty, and k is at most the number of distinct rows.
 
     The same rows in another order get the same clusters: all work is done in the order of the rows' hashes. Chance enters only
-    through `seed`. Beside the rows themselves, memory is a sample, one chunk, and about 50 bytes a row. Shapes: (n, d) unit rows; n = 0
+    through `seed`. Beside the rows themselves, memory is a sample, one chunk, and some tens of bytes a row. Shapes: (n, d) unit rows; n = 0
     gives no cluster.
 
     Raises:
@@ -49,17 +49,22 @@ def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", it
     if k < 1:
         raise ValueError(f"{k} clusters are below 1")
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    ran = _device(device)
+    ran = seen_device(device)
     if not len(rows):
         return Clustering(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), k, ran)
     check_unit(rows)
     order, first = row_order(rows)
     centroids = _train(rows, order, order[first], min(k, int(first.sum())), seed, ran, iterations)
-    centroids, own, near = _repaired(rows, order, first, centroids)
+    centroids, own, near = _repaired(rows, order, first, centroids, ran)
     return _numbered(order, centroids, own, near, asked=k, device=ran)
 
 
-def _device(asked: str) -> str:
+def seen_device(asked: str) -> str:
+    """ "gpu" or "cpu": where FAISS will run.
+
+    Raises:
+        PlanError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
+    """
     if asked not in ("auto", "cpu", "gpu"):
         raise PlanError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
     seen = require("faiss", extra="cpu").get_num_gpus()
@@ -115,25 +120,27 @@ def sample(order: Ints, most: int, seed: int) -> Ints:
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
 
 
-def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors) -> tuple[Vectors, Ints, NDArray[np.float32]]:
+def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str) -> tuple[Vectors, Ints, NDArray[np.float32]]:
     """Centroids without empty clusters, and each row's own in that order: an empty one moves to the row worst served, all its twins with it."""
-    own, near = _assign(rows, order, centroids)
+    own, near = _assign(rows, order, centroids, device)
     for _ in range(REPAIRS):
         empty = np.flatnonzero(np.bincount(own, minlength=len(centroids)) == 0)
         if not len(empty):
             break
         worst = np.flatnonzero(first)[np.argsort(near[first], kind="stable")[: len(empty)]]
         centroids[empty] = rows[order[worst]]
-        own, near = _assign(rows, order, centroids)
+        own, near = _assign(rows, order, centroids, device)
     used, own = np.unique(own, return_inverse=True)
     return centroids[used], own.astype(np.int64), near
 
 
-def _assign(rows: Vectors, order: Ints, centroids: Vectors) -> tuple[Ints, NDArray[np.float32]]:
+def _assign(rows: Vectors, order: Ints, centroids: Vectors, device: str) -> tuple[Ints, NDArray[np.float32]]:
     """Own centroid and cosine of each row, (n,), (n,), in the order given, a chunk at a time."""
     faiss = require("faiss", extra="cpu")
     index: Any = faiss.IndexFlatIP(centroids.shape[1])
     index.add(centroids)
+    if device == "gpu":
+        index = faiss.index_cpu_to_all_gpus(index)
     own, near = np.empty(len(order), np.int64), np.empty(len(order), np.float32)
     for start in range(0, len(order), CHUNK):
         part = slice(start, start + CHUNK)

@@ -36,7 +36,7 @@ COMMON = {
     "uk": "і в на з що не скільки якщо із по це для як то знайдіть вона він його кожен було є",
 }
 _WORDS = {name: frozenset(listed.split()) for name, listed in COMMON.items()}
-_MATH = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\[a-zA-Z]+|\[asy\].*?\[/asy\]|\w*\d\w*|\b\w\b", re.DOTALL)
+_MATH = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\[a-zA-Z]+|\[asy\].*?\[/asy\]|(?<!\w)[^\W\d]*+\d\w*+|\b\w\b", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+")
 UNKNOWN = "und"
 LEAST_WORDS = 5  # of an alphabetic script; fewer say nothing

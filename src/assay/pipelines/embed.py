@@ -5,10 +5,21 @@ import time
 from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.embedding.choose import best_k
-from assay.embedding.cluster import cluster
+from assay.embedding.cluster import cluster, seen_device
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side, side_ids, side_texts
 from assay.pipelines.vectors import coder, remember, stored_vectors, vector_id
+
+
+def preflight(job: Job) -> None:
+    """Finds a missing encoder or GPU before anything is paid for.
+
+    Raises:
+        PlanError: one is not there.
+    """
+    seen_device(job.plan.embed.device)
+    if job.plan.embed.encoder != "policy":  # its checkpoint is the engine's
+        coder(job, ())
 
 
 def work(job: Job) -> Work:

@@ -98,13 +98,26 @@ def _encode(job: Job, by: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
         for start in range(0, len(texts), WAVE):
             wave = texts[start : start + WAVE]
             entered = time.monotonic()
-            made = by.encode(wave)
+            made = _made(by, wave, fresh)
             job.meter.encoder_s += time.monotonic() - entered
             if before and before[0]["dim"] != made.shape[1]:
                 raise ValueError(f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
             _commit(job, by.revision, [(id_, vector) for text, vector in zip(wave, made, strict=True) for id_ in fresh[text]])
             bar.advance(len(wave))
     return len(texts)
+
+
+def _made(by: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
+    """Vectors of these texts; an encoder's error is told again with the id of the first text that it cannot do alone."""
+    try:
+        return by.encode(wave)
+    except ValueError:
+        for text in wave:
+            try:
+                by.encode([text])
+            except ValueError as error:
+                raise ValueError(f"encoder {by.revision} on problem {owners[text][0]!r}: {error}") from error
+        raise
 
 
 def _commit(job: Job, revision: str, made: Sequence[tuple[str, NDArray[np.float32]]]) -> None:

@@ -71,6 +71,8 @@ def preflight(job: Job, upto: str) -> None:
     if upto not in ("ingest", "clean", "split"):
         _ = job.engine.policy
         served.same_as_stored(job)
+    if upto not in ("ingest", "clean", "split", "score"):
+        embed.preflight(job)
 
 
 def _do(job: Job, work: Work) -> Outcome:
