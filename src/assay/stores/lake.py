@@ -1,7 +1,9 @@
 """The lake: append rows, ask SQL. A process killed at any instant leaves the last whole commit."""
 
+import importlib.metadata
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +14,7 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
-from assay.core.errors import LakeError
+from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
 from assay.stores.snapshot import Snapshot
@@ -250,18 +252,33 @@ class Lake:
         temporary = self.root / f".lake.{os.getpid()}.tmp"
         with manifest.disk(temporary):
             (self.root / "manifest").mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"format": manifest.FORMAT}))
+            temporary.write_text(json.dumps({"format": manifest.FORMAT, "version": _version()}))
             os.replace(temporary, self.root / "lake.json")
 
     def _check_format(self) -> None:
         if (found := self._format()) is None or found > manifest.FORMAT:
-            raise LakeError(f"{self.root} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
+            by = self._mark().get("version", "")
+            remedy = f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
+            raise LakeError(f"{self.root} is of lake format {found}; this version reads up to {manifest.FORMAT}: {remedy}")
 
     def _format(self) -> int | None:
+        found = self._mark().get("format")
+        return found if isinstance(found, int) else None
+
+    def _mark(self) -> dict[str, Any]:
+        """What lake.json says: the format in which this lake began, and the version that began it."""
         try:
-            found = json.loads((self.root / "lake.json").read_text())["format"]
+            found = json.loads((self.root / "lake.json").read_text())
+            return {"format": found["format"], **found}
         except FileNotFoundError:
-            return manifest.FORMAT
+            return {"format": manifest.FORMAT}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{self.root / 'lake.json'} cannot be read: {error}") from error
-        return found if isinstance(found, int) else None
+
+
+def _version() -> str:
+    """Of this package; "" where it runs from a folder that nobody installed."""
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
