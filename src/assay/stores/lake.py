@@ -63,7 +63,10 @@ class Lake:
         if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._refresh()
         foreign = self._foreign() if len(checked) < len(fresh) else frozenset()
-        fresh = {name: self._unseen(name, table) if name in checked or foreign else table for name, table in fresh.items()}
+        fresh = {
+            name: self._unseen(name, table, None if name in checked else foreign) if name in checked or foreign else table
+            for name, table in fresh.items()
+        }
         fresh = {name: table for name, table in fresh.items() if table.num_rows}
         if not fresh:
             return 0
@@ -112,14 +115,24 @@ class Lake:
             views.lock(connection, self.root)
             return views.run(connection, sql)
 
-    def ids(self, table: str, ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the table already holds."""
+    def caught_up(self) -> None:
+        """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
+        self._refresh()
+        self._base = frozenset(self._snapshot.entries)
+
+    def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
+        """Those of the ids that the table already holds; with `among`, that these commits added to it."""
         if not self.files().get(table):
             return set()
         wanted = pa.table({"id": pa.array(ids, pa.string())})
-        connection = self._views()
+        connection, source = self._views(), f'"{table}"'
+        if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
+            paths = [str(self.root / file.path) for name in sorted(among) for file in self._snapshot.entries[name].files if file.table == table]
+            if not paths:
+                return set()
+            source = f"({views.table_query(schema(table), [views.Group(tuple(paths))])})"
         connection.register("wanted_ids", wanted)
-        found = views.run(connection, f'SELECT DISTINCT id FROM "{table}" SEMI JOIN wanted_ids USING (id)')
+        found = views.run(connection, f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)")
         connection.unregister("wanted_ids")
         return set(found["id"].to_pylist())
 
@@ -185,9 +198,9 @@ class Lake:
             return rows.select(schema(name).names).cast(schema(name))
         return pa.Table.from_pylist([{**row, "run": run} for row in rows], schema=schema(name))
 
-    def _unseen(self, name: str, table: pa.Table) -> pa.Table:
+    def _unseen(self, name: str, table: pa.Table, among: frozenset[str] | None) -> pa.Table:
         ids = table["id"].to_pylist()
-        stored = self.ids(name, ids)
+        stored = self.ids(name, ids, among=among)
         first: dict[str, int] = {}
         for position, id_ in enumerate(ids):
             if id_ not in stored:
