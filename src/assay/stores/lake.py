@@ -44,6 +44,7 @@ class Lake:
         self._snapshot = Snapshot(self.root)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
+        self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
         self._seal = 0
         self._looked = 0.0
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -118,7 +119,7 @@ class Lake:
     def caught_up(self) -> None:
         """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
         self._refresh()
-        self._base = frozenset(self._snapshot.entries)
+        self._base, self._others = frozenset(self._snapshot.entries), None
 
     def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
         """Those of the ids that the table already holds; with `among`, that these commits added to it."""
@@ -226,7 +227,7 @@ class Lake:
         self._looked = time.monotonic()
         fresh = self._snapshot.refresh()
         if fresh:
-            self._seal, self._stale = self._snapshot.seal(), True
+            self._seal, self._stale, self._others = self._snapshot.seal(), True, None
         if self._base is None:
             self._base = frozenset(self._snapshot.entries)
             self._not_bereft()
@@ -243,9 +244,11 @@ class Lake:
         """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
         if self._base is None:
             return frozenset()
-        return frozenset(
-            name for name, entry in self._snapshot.entries.items() if name not in self._base and entry.writer != self._writer and not entry.replaces
-        )
+        if self._others is None:
+            entries = self._snapshot.entries
+            fresh = (name for name in entries.keys() - self._base if entries[name].writer != self._writer and not entries[name].replaces)
+            self._others = frozenset(fresh)
+        return self._others
 
     def _intervals(self) -> pa.Table:
         """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
