@@ -83,7 +83,7 @@ def filled(name: str, n: int, columns: dict[str, object]) -> pa.Table:
     made = []
     for each in schema(name):
         value = columns.get(each.name)
-        made.append(value if isinstance(value, pa.Array) else same(n, value, each.type))
+        made.append(value if isinstance(value, pa.Array | pa.ChunkedArray) else same(n, value, each.type))
     return pa.table(made, schema=schema(name))
 
 
