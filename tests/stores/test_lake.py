@@ -109,6 +109,13 @@ def test_a_missing_lake_is_named_by_those_who_only_read(tmp_path: Path) -> None:
         Lake(tmp_path / "nowhere", create=False)
 
 
+def test_a_slow_query_draws_no_bar_into_what_a_command_prints(tmp_path: Path) -> None:
+    asked = "SELECT current_setting('enable_progress_bar') AS bar"
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"labels": [row("a")]})
+        assert lake.rows(asked) == lake.ask(asked).to_pylist() == [{"bar": False}]
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -109,7 +109,7 @@ class Lake:
             LakeError: DuckDB refused.
         """
         views.only_select(sql)
-        with duckdb.connect(":memory:") as connection:
+        with views.connect() as connection:
             self._refresh()
             views.create_intervals(connection, intervals.known(self.root))
             views.create_views(connection, self._snapshot.groups())
@@ -211,7 +211,7 @@ class Lake:
     def _views(self) -> duckdb.DuckDBPyConnection:
         fresh = self._refresh()
         if self._connection is None:
-            self._connection = duckdb.connect(":memory:")
+            self._connection = views.connect()
             views.create_intervals(self._connection, intervals.known(self.root))
             self._shown = self._snapshot.groups()
             views.create_views(self._connection, self._shown)
