@@ -13,6 +13,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,8 +40,9 @@ ASK = """
 import resource, sys, time
 from assay.stores.lake import Lake
 import duckdb, pyarrow.parquet, assay.maths.posterior
-began = time.perf_counter()
+began, spent = time.perf_counter(), time.process_time()
 answer = Lake(sys.argv[1]).query(sys.argv[2])
+print(f"CPU {time.process_time() - spent:.2f} s for {sys.argv[2]}", file=sys.stderr)
 print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, answer.num_rows)
 """
 PLAN = """
@@ -81,7 +83,7 @@ def filled(name: str, n: int, columns: dict[str, object]) -> pa.Table:
     made = []
     for each in schema(name):
         value = columns.get(each.name)
-        made.append(value if isinstance(value, pa.Array) else same(n, value, each.type))
+        made.append(value if isinstance(value, pa.Array | pa.ChunkedArray) else same(n, value, each.type))
     return pa.table(made, schema=schema(name))
 
 
@@ -112,6 +114,7 @@ def prose(n: int, length: int) -> list[str]:
 def ask(root: Path, query: str) -> tuple[float, float, int]:
     """Seconds, GiB at the peak and rows of one query in a process of its own, after imports."""
     done = subprocess.run([sys.executable, "-c", ASK, str(root), query], capture_output=True, text=True, check=True)
+    print(f"{done.stderr.strip()}, load {os.getloadavg()[0]:.1f}")
     seconds, memory, rows = done.stdout.split()
     return float(seconds), float(memory), int(rows)
 
@@ -258,6 +261,7 @@ def many(folder: Path, files: int = 1_000) -> list[Claim]:
     with Lake(root) as lake:
         for _ in range(files):
             lake.append(waves(4, PER, rng))
+        lake.catalogue()  # as every command leaves it
     first, _, _ = ask(root, "SELECT * FROM rollouts LIMIT 1")
     whole, _, _ = ask(root, "SELECT * FROM pass_rates")
     began = time.perf_counter()
@@ -281,7 +285,9 @@ def finished(folder: Path, problems: int) -> list[Claim]:
         began = time.perf_counter()
         made = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
         took.append(time.perf_counter() - began)
-    seconds = sorted(took[1:])[1]
+    seconds, used = sorted(took[1:])[1], resource.getrusage(resource.RUSAGE_CHILDREN)
+    each = ", ".join(f"{call_s:.1f}" for call_s in took)
+    print(f"CPU of four calls {used.ru_utime + used.ru_stime:.1f} s, load {os.getloadavg()[0]:.1f}; each took {each} s")
     name = f"curate run on a finished lake of {problems:,} problems x 4 attempts, the whole command"
     return [Claim(name, seconds, 5.0, seconds / 5, "< 5 s", made["nothing_to_do"] and seconds < 5, "s", n=problems, full_n=100_000)]
 
@@ -319,6 +325,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         print(f"one fsync: {fsync_time(folder) * 1e3:.2f} ms")
         for part in [given.only] if given.only else PARTS:
+            for left in [*folder.glob("append-*"), folder / "steady", folder / "many"]:
+                shutil.rmtree(left, ignore_errors=True)  # of an earlier call; the two large lakes are built once
             record(measure(part, folder, quick=given.quick, text=given.text))
     print(f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 

@@ -91,6 +91,7 @@ def test_a_dry_run_tells_the_work_and_does_none(assay: Run, plan: Path) -> None:
     score = next(stage for stage in told["stages"] if stage["stage"] == "score")
     assert score["left"] == {"problems": 16, "samples": 64, "tokens at most": 64 * 16}
     assert told["tokens"] is None
+    assert 0 < told["disk"]["bytes"] < told["disk"]["free"]
 
 
 def test_a_pilot_gives_an_interval_that_holds_and_is_not_paid_for_again(assay: Run, plan: Path) -> None:
@@ -110,6 +111,7 @@ def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, plan
     told = json.loads(assay("curate", "status", plan, "--json").stdout)
     assert {stage["state"] for stage in told["stages"]} == {"done"}
     assert told["costs"][0]["rollouts"] == 64
+    assert [(each["kept"], each["plan"], each["stale"]) for each in told["selections"]] == [(6, True, False)]
 
 
 def test_a_stage_before_its_time_names_the_one_that_it_lacks(assay: Run, plan: Path) -> None:

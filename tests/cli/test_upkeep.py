@@ -34,3 +34,16 @@ def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, plan: Path) -> N
     assert ran.returncode == 1
     assert [(each["kind"], each["table"], each["restore"]) for each in found] == [("broken", "verdicts", "curate score PLAN")]
     assert assay("curate", "run", plan).returncode == 0
+
+
+def test_an_older_lake_is_told_of_before_it_grows_and_keeps_its_mark(assay: Run, plan: Path) -> None:
+    assay("curate", "ingest", plan)
+    mark = plan.parent / "lake" / "lake.json"
+    mark.write_text('{"format": 1}')
+    before = sorted((plan.parent / "lake" / "tables").rglob("*.parquet"))
+    bytes_before = [path.read_bytes() for path in before]
+    ran = assay("curate", "clean", plan)
+    assert ran.returncode == 0
+    assert "began in lake format 1; new files are added in the present one" in " ".join(ran.stderr.split())
+    assert mark.read_text() == '{"format": 1}'
+    assert [path.read_bytes() for path in before] == bytes_before

@@ -69,6 +69,7 @@ def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: Job, tmp_pat
 def test_without_the_filtered_rows_there_is_no_file_of_them(finished: Job, tmp_path: Path, to: str) -> None:
     export(finished, to, tmp_path / "out")
     assert list((tmp_path / "out").rglob("filtered.*")) == []
+    assert ids(load(tmp_path / "out", "train")) == order(finished)
 
 
 def test_a_folder_with_other_files_is_refused(finished: Job, tmp_path: Path) -> None:
@@ -86,3 +87,6 @@ def test_the_card_counts_names_and_licenses(finished: Job, tmp_path: Path) -> No
         assert piece in card, piece
     read = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {name: len(rows) for name, rows in read.items()} == {"train": 8, "filtered": 12}
+    export(finished, "hub", tmp_path / "kept")
+    alone = load_dataset(str(tmp_path / "kept"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(rows) for name, rows in alone.items()} == {"train": 8}

@@ -81,21 +81,36 @@ def test_guided_and_cut_attempts_say_what_they_are(lake: Lake, tmp_path: Path) -
     assert [rate(lake)[name] for name in ("n_correct", "n_wrong", "n_truncated", "n_error")] == [0, 0, 1, 1]
 
 
-def test_polaris_counts_correct_ones_and_deepscaler_means_harder(lake: Lake, tmp_path: Path) -> None:
-    rows = [{"problem": "What is 2 + 2?", "difficulty_k8": "3/8", "difficulty": 2.0}, {"problem": "?", "difficulty_k8": "1/8"}]
-    folder = write(tmp_path / "theirs" / "a.jsonl", rows)
-    assert import_scores(lake, folder, "difficulty_k8", model="7b").added == 1
-    assert import_scores(lake, folder, "difficulty", model="1.5b").added == 1
+def test_one_column_name_with_two_meanings_is_read_by_its_values(lake: Lake, tmp_path: Path) -> None:
+    """POLARIS and DeepScaleR both call it `difficulty`: "3/8" counts correct ones, 2.0 of 10 is what judges thought."""
+    polaris = write(tmp_path / "polaris" / "a.jsonl", [{"problem": "What is 2 + 2?", "difficulty": "3/8"}, {"problem": "?", "difficulty": "1/8"}])
+    deepscaler = write(tmp_path / "deepscaler" / "a.jsonl", [{"problem": "What is 2 + 2?", "difficulty": 2.0}])
+    assert import_scores(lake, polaris, "difficulty", model="7b").added == 1
+    assert import_scores(lake, deepscaler, "difficulty", model="judge").added == 1
     found = lake.rows("SELECT policy, value, correct, wrong, direction FROM scores ORDER BY policy")
     assert found == [
-        {"policy": "1.5b", "value": 2.0, "correct": 0, "wrong": 0, "direction": "harder"},
         {"policy": "7b", "value": 0.375, "correct": 3, "wrong": 5, "direction": "easier"},
+        {"policy": "judge", "value": 0.2, "correct": 0, "wrong": 0, "direction": "harder"},
     ]
 
 
+@pytest.mark.parametrize("value", [-1.0, "n/a", None, 11, "9/8", "1/0", float("nan")])
+def test_what_stands_for_no_difficulty_is_a_drop_and_no_number(lake: Lake, tmp_path: Path, value: object) -> None:
+    done = import_scores(lake, write(tmp_path / "theirs" / "a.jsonl", [{"problem": "What is 2 + 2?", "difficulty": value}]), "difficulty", model="m")
+    assert (done.added, dict(done.dropped)) == (0, {"no_value": 1})
+
+
+def test_open_instruct_s_own_counts_are_kept(lake: Lake, tmp_path: Path) -> None:
+    row = {"prompt": "What is 2 + 2?", "passrate": 0.75, "total_rollouts": 4, "total_correct_rollouts": 3}
+    import_scores(lake, write(tmp_path / "theirs" / "a.jsonl", [row]), "passrate", model="m")
+    assert lake.rows("SELECT value, correct, wrong, direction FROM scores") == [{"value": 0.75, "correct": 3, "wrong": 1, "direction": "easier"}]
+
+
 def test_an_unknown_column_needs_its_direction(lake: Lake, tmp_path: Path) -> None:
+    folder = write(tmp_path / "theirs" / "a.jsonl", [{"problem": "What is 2 + 2?", "hardness": 0.5}])
     with pytest.raises(PlanError, match="easier or harder"):
-        import_scores(lake, tmp_path, "hardness", model="7b")
+        import_scores(lake, folder, "hardness", model="7b")
+    assert import_scores(lake, folder, "hardness", model="7b", direction="harder").added == 1
 
 
 def test_what_cannot_be_read_is_named(lake: Lake, tmp_path: Path) -> None:

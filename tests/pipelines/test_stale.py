@@ -63,3 +63,10 @@ def test_training_since_then_has_moved_the_policy(job: Made) -> None:
     made.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
     (row,) = selections(made)
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
+
+
+def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(job: Made) -> None:
+    made = job()
+    made.lake.append({"stages": [{"id": "old", "stage": "select", "key": "old", "rows_in": 3, "rows_out": 2, "detail": "{}", "seconds": 0.0}]})
+    (row,) = selections(made)
+    assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

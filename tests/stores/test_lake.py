@@ -84,7 +84,17 @@ def test_a_lake_of_a_newer_format_is_refused_with_both_numbers(tmp_path: Path) -
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": FORMAT + 1}))
-    with pytest.raises(LakeError, match=f"format {FORMAT + 1}; this version reads up to {FORMAT}"):
+    with pytest.raises(LakeError, match=f"format {FORMAT + 1}; this version reads up to {FORMAT}: upgrade assay-curation"):
+        Lake(tmp_path / "lake")
+
+
+def test_a_lake_of_a_newer_format_names_the_version_that_reads_it(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"labels": [row("a")]})
+    mark = json.loads((tmp_path / "lake" / "lake.json").read_text())
+    assert set(mark) == {"format", "version"}
+    (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": FORMAT + 1, "version": "9.1"}))
+    with pytest.raises(LakeError, match=r"pip install 'assay-curation>=9\.1'"):
         Lake(tmp_path / "lake")
 
 
@@ -109,6 +119,13 @@ def test_a_missing_lake_is_named_by_those_who_only_read(tmp_path: Path) -> None:
         Lake(tmp_path / "nowhere", create=False)
 
 
+def test_a_slow_query_draws_no_bar_into_what_a_command_prints(tmp_path: Path) -> None:
+    asked = "SELECT current_setting('enable_progress_bar') AS bar"
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"labels": [row("a")]})
+        assert lake.rows(asked) == lake.ask(asked).to_pylist() == [{"bar": False}]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -119,6 +136,12 @@ def test_a_missing_lake_is_named_by_those_who_only_read(tmp_path: Path) -> None:
         "CREATE TABLE x AS SELECT 1",
         "SET threads = 1",
         "PRAGMA database_list",
+        "EXPLAIN ANALYZE COPY labels TO '{lake}/x.csv'",
+        "EXPORT DATABASE '{lake}/x'",
+        "INSERT INTO intervals VALUES (1)",
+        "CALL pragma_version()",
+        "LOAD httpfs",
+        "USE memory",
         "selct 1",
         "",
     ],
@@ -132,14 +155,24 @@ def test_what_is_not_one_select_is_refused(tmp_path: Path, query: str) -> None:
         assert sorted(path.name for path in lake.root.rglob("*")) == before
 
 
-@pytest.mark.parametrize("query", ["SELECT * FROM read_text('{file}')", "SELECT * FROM read_csv('{file}')", "SELECT * FROM glob('{folder}/*')"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_text('{file}')",
+        "SELECT * FROM read_csv('{file}')",
+        "SELECT * FROM glob('{folder}/*')",
+        "SELECT * FROM '{file}'",
+        "SELECT * FROM read_text('{lake}/../secret.txt')",
+        "SELECT * FROM sniff_csv('{file}')",
+    ],
+)
 def test_a_select_reads_nothing_outside_the_lake(tmp_path: Path, query: str) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
-        with pytest.raises(LakeError, match="disabled by configuration"):
-            lake.ask(query.format(file=secret, folder=tmp_path))
+        with pytest.raises(LakeError, match=r"disabled by configuration|does not exist"):
+            lake.ask(query.format(file=secret, folder=tmp_path, lake=lake.root))
         assert lake.ask("SELECT count(*) AS n FROM labels").to_pylist() == [{"n": 1}]
 
 

@@ -11,6 +11,7 @@ from assay.maths.posterior import interval
 from assay.maths.signal import expected_signal
 from assay.stores import intervals
 from assay.stores.lake import Lake
+from assay.stores.upkeep import compact
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 
@@ -109,6 +110,22 @@ def test_what_another_writer_committed_meanwhile_is_not_added_again(tmp_path: Pa
         two._refresh()
         assert two.append(attempted("p", "cwc")) == 3
         assert one.rows("SELECT count(*) AS n FROM rollouts")[0]["n"] == 3
+
+
+def test_who_has_caught_up_is_held_only_against_what_comes_after(tmp_path: Path, attempted: Rows) -> None:
+    rows = attempted("p", "cw")
+    with Lake(tmp_path / "lake") as mine, Lake(tmp_path / "lake") as other:
+        other.append(rows)
+        mine.caught_up()
+        assert mine.ids("rollouts", ["p-rev-0"], among=frozenset()) == set()
+        other.append(later := attempted("q", "c"))
+        mine.entries()  # looks; an append does by itself once a second
+        assert mine.append(later) == 0, "committed by another since then"
+        assert mine.append(attempted("r", "c")) == 3
+        compact(other, run="c", keep_s=0)
+        mine.entries()
+        assert mine.append(attempted("q", "cw")) == 3, "the one that lies in a compacted file now is still seen"
+        assert mine.rows("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM rollouts") == [{"n": 5, "ids": 5}]
 
 
 def test_a_catalogue_whose_lake_has_moved_is_known(tmp_path: Path, labels: Callable[..., dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ def preflight(job: Job) -> None:
     """
     seen_device(job.plan.embed.device)
     if job.plan.embed.encoder != "policy":  # its checkpoint is the engine's
-        coder(job, ())
+        coder(job, tuple)
 
 
 def work(job: Job) -> Work:

@@ -5,6 +5,7 @@ Ids hash what was imported, so importing a folder again adds nothing.
 """
 
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -34,13 +35,14 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # tool: what we read -> the co
         "advantage": ("advantage",),
     },
 }
-COLUMNS = {  # foreign difficulty column: (what more of it means, divisor, attempts behind it)
-    "difficulty_k8": ("easier", 8.0, 8),  # POLARIS: "k/8" counts correct ones
-    "llama8b_solve_rate": ("easier", 1.0, 0),  # Big-Math
-    "difficulty": ("harder", 1.0, 0),  # DeepScaleR
-    "passrate": ("easier", 1.0, 0),  # open-instruct; its counts are read where they are there
+COLUMNS = {  # foreign difficulty column: (what more of it means, divisor); "k/n", as POLARIS has it, counts correct ones under any name
+    "llama8b_solve_rate": ("easier", 1.0),  # Big-Math
+    "difficulty": ("harder", 10.0),  # DeepScaleR: judged from 1 to 10, -1 where nobody judged
+    "passrate": ("easier", 1.0),  # open-instruct; its counts are read where they are there
+    "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
 }
 LAST_USER = re.compile(r"(?:^|\n|<\|im_start\|>)user\n(.*?)(?:<\|im_end\|>)?\s*(?:\n|<\|im_start\|>)assistant\b", re.DOTALL)
+COUNTED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
 WAVE = 2_000  # rows a commit
 
 
@@ -98,24 +100,26 @@ def import_rollouts(
 def import_scores(lake: Lake, folder: Path, column: str, *, model: str, direction: str = "", scale: float = 0.0) -> Imported:
     """A foreign difficulty column as scores in [0, 1] after division by `scale`; `direction` says whether more is easier or harder.
 
+    A value "k/n" is k correct of n attempts, so more of it is easier whatever the column is called. A value outside [0, 1] is a drop.
+
     Raises:
-        PlanError: a column of unknown direction, or no file.
+        PlanError: a column of unknown direction, or no file; nothing was added.
     """
-    known = COLUMNS.get(column, ("", 1.0, 0))
-    towards, divisor = direction or known[0], scale or known[1]
-    if towards not in ("easier", "harder"):
-        raise PlanError(f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}")
+    towards, divisor = COLUMNS.get(column, ("", 1.0))
     run, done, match = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)
     rows, drops = [], []
     for path, line, row in _read(folder):
         done.rows += 1
-        problem, value = match.problem(row, ("prompt", "problem", "question", "messages")), _number(row.get(column))
-        if problem is None or value is None:
+        problem, told = match.problem(row, ("prompt", "problem", "question", "messages")), _share(row, column, scale or divisor)
+        if problem is None or told is None:
             reason = "unmatched" if problem is None else "no_value"
             done.dropped[reason] += 1
             drops.append(drop_row(Drop("import", reason, problem or "", f"{column}: {row.get(column)!r}"[:200], model, path.name, line), run))
             continue
-        rows.append(_score(row, problem, column, value / divisor, model, towards, known[2]))
+        means = direction or ("easier" if "/" in str(row[column]) else towards)
+        if means not in ("easier", "harder"):
+            raise PlanError(f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}")
+        rows.append(_score(problem, column, told, model, means))
     before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]
     lake.append({"scores": rows, "drops": drops}, run=run)
     done.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
@@ -205,9 +209,21 @@ def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
     return len(fresh["rollouts"])
 
 
-def _score(row: Mapping[str, Any], problem: str, column: str, value: float, model: str, direction: str, attempts: int) -> dict[str, Any]:
-    total = int(row.get("total_rollouts") or attempts)
-    correct = int(row.get("total_correct_rollouts") or round(value * total)) if total else 0
+def _share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, int, int] | None:
+    """(value in [0, 1], correct, attempts); None for what is no number, stands for a missing one, or lies outside."""
+    told = row.get(column)
+    if isinstance(told, str) and (counted := COUNTED.fullmatch(told)):
+        correct, total = int(counted[1]), int(counted[2])
+        return (correct / total, correct, total) if 0 < total >= correct else None
+    value = _number(told)
+    if value is None or not 0 <= value / divisor <= 1:
+        return None
+    total = int(row.get("total_rollouts") or 0)
+    return value / divisor, int(row.get("total_correct_rollouts") or 0) if total else 0, total
+
+
+def _score(problem: str, column: str, told: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
+    value, correct, total = told
     content = {
         "scoring": content_id("foreign", column, model),
         "problem_id": problem,
@@ -269,9 +285,9 @@ def _reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
 
 
 def _number(value: Any) -> float | None:
-    """A number, or "k/n" as k; None for what is neither."""
-    text = str(value).partition("/")[0] if isinstance(value, str) else value
+    """A finite number; None for what is none."""
     try:
-        return float(text)
+        found = float(value)
     except (TypeError, ValueError):
         return None
+    return found if math.isfinite(found) else None

@@ -29,14 +29,14 @@ WHERE step IS NOT NULL AND time > ? AND r.policy <> ? GROUP BY r.policy ORDER BY
 
 
 def selections(job: Job) -> list[dict[str, Any]]:
-    """Every selection of the lake, oldest first: how many it kept, whether it is stale, and why; `plan` marks that of the job's own plan."""
+    """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the job's own."""
     return [
         {
             "selection": row["selection"],
             "kept": row["kept"],
             "plan": row["selection"] == job.keys.get("select"),
-            "stale": bool(why := "; ".join(_reasons(job, row))),
-            "why": why,
+            "stale": None if row["policy"] is None else bool(_reasons(job, row)),
+            "why": "; ".join(_reasons(job, row)),
         }
         for row in job.lake.rows(EVIDENCE)
     ]

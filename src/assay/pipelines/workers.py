@@ -81,6 +81,7 @@ class Chunks:
 
     def _score(self, name: str) -> None:
         began, plan, ids = time.monotonic(), self.job.plan.score, self.ids[name]
+        self.job.lake.caught_up()  # the lease is ours: nobody else adds to this chunk from here on, or its end has passed and is checked
         attempts = Attempts(self.job, {id_: self.problems[id_] for id_ in ids}, {id_: self.labels[id_] for id_ in ids})
         scored = build("scorer", plan.scorer, plan.settings).score(ids, attempts)
         if attempts.unfinished:

@@ -54,6 +54,7 @@ def stored(storage: Storage) -> bool:
 def known(storage: Storage) -> pa.Table:
     """The stored table; the usual pairs where none is stored or the file is broken."""
     try:
-        return pq.read_table(pa.BufferReader(storage.read(PATH)), schema=SCHEMA)
+        found = pq.ParquetFile(pa.BufferReader(storage.read(PATH)))
+        return found.read().select(SCHEMA.names).cast(SCHEMA)  # not read_table, which imports pandas
     except (OSError, pa.ArrowException, ValueError):
         return usual()

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
-from assay.core.errors import LakeError
+from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
 from assay.stores.local import disk
@@ -49,6 +49,7 @@ class Lake:
         self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
+        self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
         self._seal = 0
         self._looked = 0.0
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -72,7 +73,10 @@ class Lake:
         while seen != self._seal:  # another's commit that came between two tables' checks was seen by the second alone: check again
             seen = self._seal
             foreign = self._foreign() if len(checked) < len(rows) else frozenset()
-            fresh = {name: self._unseen(name, table) if name in checked or foreign else table for name, table in fresh.items()}
+            fresh = {
+                name: self._unseen(name, table, None if name in checked else foreign) if name in checked or foreign else table
+                for name, table in fresh.items()
+            }
             fresh = {name: table for name, table in fresh.items() if table.num_rows}
         if not fresh:
             return 0
@@ -114,7 +118,7 @@ class Lake:
             LakeError: DuckDB refused.
         """
         views.only_select(sql)
-        with duckdb.connect(":memory:") as connection:
+        with views.connect() as connection:
             self._refresh()
             views.create_intervals(connection, intervals.known(self.storage))
             groups, named = self._snapshot.groups(), self._fetch(sql)
@@ -122,12 +126,23 @@ class Lake:
             views.lock(connection, self.root)
             return views.run(connection, sql)
 
-    def ids(self, table: str, ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the table already holds."""
+    def caught_up(self) -> None:
+        """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
+        self._refresh()
+        self._base, self._others = frozenset(self._snapshot.entries), None
+
+    def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
+        """Those of the ids that the table already holds; with `among`, that these commits added to it."""
         if not self.files().get(table):
             return set()
         wanted = pa.table({"id": pa.array(ids, pa.string())})
-        sql = f'SELECT DISTINCT id FROM "{table}" SEMI JOIN wanted_ids USING (id)'
+        source = f'"{table}"'
+        if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
+            paths = [str(self.root / file.path) for name in sorted(among) for file in self._snapshot.entries[name].files if file.table == table]
+            if not paths:
+                return set()
+            source = f"({views.table_query(schema(table), [views.Group(tuple(paths))])})"
+        sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
         connection = self._views(sql)
         connection.register("wanted_ids", wanted)
         found = views.run(connection, sql)
@@ -202,9 +217,9 @@ class Lake:
             return rows.select(schema(name).names).cast(schema(name))
         return pa.Table.from_pylist([{**row, "run": run} for row in rows], schema=schema(name))
 
-    def _unseen(self, name: str, table: pa.Table) -> pa.Table:
+    def _unseen(self, name: str, table: pa.Table, among: frozenset[str] | None) -> pa.Table:
         ids = table["id"].to_pylist()
-        stored = self.ids(name, ids)
+        stored = self.ids(name, ids, among=among)
         first: dict[str, int] = {}
         for position, id_ in enumerate(ids):
             if id_ not in stored:
@@ -221,7 +236,7 @@ class Lake:
         self._here = (self._here - changed) | named
         withheld = set(groups) - self._here if self.storage.remote else set()
         if self._connection is None:
-            self._connection = duckdb.connect(":memory:")
+            self._connection = views.connect()
             views.create_intervals(self._connection, intervals.known(self.storage))
             views.create_views(self._connection, groups, withheld=withheld)
         else:
@@ -243,7 +258,7 @@ class Lake:
         self._looked = time.monotonic()
         fresh = self._snapshot.refresh()
         if fresh:
-            self._seal, self._stale = self._snapshot.seal(), True
+            self._seal, self._stale, self._others = self._snapshot.seal(), True, None
         if self._base is None:
             self._base = frozenset(self._snapshot.entries)
             self._not_bereft()
@@ -260,9 +275,11 @@ class Lake:
         """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
         if self._base is None:
             return frozenset()
-        return frozenset(
-            name for name, entry in self._snapshot.entries.items() if name not in self._base and entry.writer != self._writer and not entry.replaces
-        )
+        if self._others is None:
+            entries = self._snapshot.entries
+            fresh = (name for name in entries.keys() - self._base if entries[name].writer != self._writer and not entries[name].replaces)
+            self._others = frozenset(fresh)
+        return self._others
 
     def _intervals(self) -> pa.Table:
         """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
@@ -277,7 +294,7 @@ class Lake:
 
     def _found(self) -> None:
         """Marks a new place as a lake, whole or not at all."""
-        self.storage.found(json.dumps({"format": manifest.FORMAT}).encode())
+        self.storage.found(json.dumps({"format": manifest.FORMAT, "version": _version()}).encode())
 
     def _empty_or_founded(self) -> None:
         """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
@@ -288,12 +305,28 @@ class Lake:
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
-        if (found := self._format(text)) is None or found > manifest.FORMAT:
-            raise LakeError(f"{self.place} is of lake format {found}; this version reads up to {manifest.FORMAT}: upgrade assay-curation")
+        found = self._format(text)
+        if found is None or found > manifest.FORMAT:
+            by = self._mark(text).get("version", "")
+            remedy = f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
+            raise LakeError(f"{self.place} is of lake format {found}; this version reads up to {manifest.FORMAT}: {remedy}")
 
     def _format(self, text: bytes) -> int | None:
+        found = self._mark(text).get("format")
+        return found if isinstance(found, int) else None
+
+    def _mark(self, text: bytes) -> dict[str, Any]:
+        """What lake.json says: the format in which this lake began, and the version that began it."""
         try:
-            found = json.loads(text)["format"]
+            found = json.loads(text)
+            return {"format": found["format"], **found}
         except (ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
-        return found if isinstance(found, int) else None
+
+
+def _version() -> str:
+    """Of this package; "" where it runs from a folder that nobody installed."""
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -118,6 +118,13 @@ def asked() -> dict[str, str]:
 Groups = Mapping[str, Sequence[Group]]
 
 
+def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """A connection that writes nothing on stdout: DuckDB's own bar for slow queries would stand in the middle of a JSON document."""
+    connection = duckdb.connect(database)
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
 def create_views(
     connection: duckdb.DuckDBPyConnection, files: Groups, *, only: Collection[str] | None = None, withheld: Collection[str] = ()
 ) -> None:
@@ -208,7 +215,7 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     Nobody holds it open for writing, because an open writer locks every reader out.
     """
     final, temporary = root / "assay.duckdb", root / f".assay.{secrets.token_hex(4)}.duckdb"
-    with duckdb.connect(str(temporary)) as connection:
+    with connect(str(temporary)) as connection:
         create_intervals(connection, intervals)
         create_views(connection, files)
     os.replace(temporary, final)

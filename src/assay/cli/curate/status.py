@@ -25,7 +25,10 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
         left = [(each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items())) for each in rows]
         console.print(table("stages", ("stage", "state", "left"), left))
         if made_before:
-            told = [(each["selection"], each["kept"], each["plan"], each["why"] if each["stale"] else "fresh") for each in made_before]
+            told = [
+                (each["selection"], each["kept"], each["plan"], {None: "unknown: ", True: "stale: ", False: "fresh"}[each["stale"]] + each["why"])
+                for each in made_before
+            ]
             console.print(table("\nselections", ("selection", "kept", "this plan's", "state"), told))
         if runs:
             console.print(table("\nruns that ended", tuple(runs[0]), [tuple(row.values()) for row in runs]))
