@@ -29,7 +29,7 @@ from benchmarks.claims import RESULTS, Claim, hardware, publish
 
 MOST, PROBLEMS, SEEDS, QUICK = 64, 1000, 20, 5
 FIXED = (4, 8, 16, 24, 32, 64)
-STAGES = [(first, then, near) for first in (4, 8) for then in (16, 32, 64) for near in (0.1, 0.25, 0.5, "top")]
+STAGES = [(first, then, near) for first in (2, 4, 8) for then in (16, 32, 64) for near in (0.1, 0.25, 0.5, "top")]
 BUDGETS = (0.05, 0.1, 0.2, 0.3, 0.5)
 COMPARED = (0.05, 0.2, 0.5)  # with every plain design
 ALLOWED = {0.05: 0.2, 0.1: 0.2, 0.2: 0.33, 0.3: 0.33, 0.5: 0.4}  # share of fixed n = 64's rollouts

@@ -45,8 +45,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
-def test_there_are_twenty_questions() -> None:
-    assert [title.partition(".")[0] for title, _ in QUESTIONS] == [str(n) for n in range(1, 21)]
+def test_there_are_twenty_one_questions() -> None:
+    assert [title.partition(".")[0] for title, _ in QUESTIONS] == [str(n) for n in range(1, 22)]
 
 
 @pytest.mark.parametrize(("title", "query"), QUESTIONS, ids=[title for title, _ in QUESTIONS])

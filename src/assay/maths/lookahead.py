@@ -66,8 +66,13 @@ def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Float
     A problem far below the bar that cannot reach it, or far above it that cannot fall, gains nothing. The one-problem knowledge gradient, Frazier,
     Powell and Dayanik (2008); several attempts at once are looked ahead, because one alone often crosses nothing.
     """
-    later = (futures.chance(more) * np.maximum(futures.signal(more), bar)).sum(axis=1)
-    return np.asarray(np.maximum(later - np.maximum(now, bar), 0.0))
+    return gain_of(futures.chance(more), futures.signal(more), bar, now)
+
+
+def gain_of(chance: Floats, later: Floats, bar: float, now: Floats) -> Floats:
+    """The same from futures that are known: their chances and signals, (n, m + 1) each."""
+    expected = (chance * np.maximum(later, bar)).sum(axis=1)
+    return np.asarray(np.maximum(expected - np.maximum(now, bar), 0.0))
 
 
 def top_value(signal: Floats, chance: Floats, places: float) -> float:

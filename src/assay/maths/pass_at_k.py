@@ -40,7 +40,7 @@ def pass_all_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
 
     Source: tau-bench, arXiv:2406.12045, sec. 3.
 
-    >>> pass_all_k([3, 1], [4, 4], 2).tolist()
+    >>> pass_all_k([3, 1], [4, 4], 2).round(6).tolist()
     [0.5, 0.0]
     """
     right, tried = _checked(correct, attempts, k)

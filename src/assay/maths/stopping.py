@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assay.maths.beliefs import Belief
-from assay.maths.lookahead import Futures, crossing_gain, top_value
+from assay.maths.lookahead import Futures, crossing_gain, gain_of, top_value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,11 +62,11 @@ class Wave:
 
 
 def top_wave(
-    evidence: Evidence, prior: Belief, *, budget: int, group_size: int, most: int = 64, step: int = 4, share: float = 1 / 16, gain: float = 0.007
+    evidence: Evidence, prior: Belief, *, budget: int, group_size: int, most: int = 64, step: int = 2, share: float = 1 / 16, gain: float = 0.007
 ) -> Wave:
     """The problems whose next attempts are worth most a token; none once completing everybody would gain at most `gain` of the value.
 
-    A problem's worth is what it may gain by crossing the bar between the best `budget` and the rest, looked ahead 1, 2, 4, ... steps and
+    A problem's worth is what it may gain by crossing the bar between the best `budget` and the rest, looked ahead 1, 3, 9, ... steps and
     to its last attempt, the best of these a token. At most `share` of the pool is in a wave. The gain of completing everybody to `most`
     attempts is the expected top sum over beta-binomial futures less the present one.
 
@@ -142,6 +142,8 @@ def _outlook(states: _States, many: Floats, budget: int, group_size: int, step: 
         chance, later = futures.chance(left), futures.signal(left)
         values.append(later.ravel())
         chances.append((chance * many[rows, None]).ravel())
+        if left:
+            worth[rows] = gain_of(chance, later, bar, signal[rows]) / left
         for ahead in _horizons(step, left):
             worth[rows] = np.maximum(worth[rows], crossing_gain(futures, ahead, bar, signal[rows]) / ahead)
     total = top_value(np.concatenate(values), np.concatenate(chances), budget) if values else 0.0
@@ -173,6 +175,5 @@ def _by_left(states: _States, group_size: int, of: Callable[[Futures, Ints, int]
 
 
 def _horizons(step: int, left: int) -> list[int]:
-    """step, 2 step, 4 step, ... and all that is left; [] where nothing is."""
-    ahead = [step << power for power in range(32) if step << power < left]
-    return [*ahead, left] if left else []
+    """step, 3 step, 9 step, ... below what is left."""
+    return [step * 3**power for power in range(20) if step * 3**power < left]

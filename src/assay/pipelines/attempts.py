@@ -53,6 +53,7 @@ class Attempts:
         self.failed = 0  # samples that the engine could not bring in this run
         self._samples = self._stored()
         self._cutter: Cutter | None = None
+        self._introduced = False  # sampler and policy are in the lake
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
@@ -145,8 +146,10 @@ class Attempts:
         self.job.lake.append({"verdicts": verdict_table(verdicts, self.job.run)}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
-        settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
-        self.job.lake.append({"samplers": [settings], "policies": served.row(self.job)}, run=self.job.run)
+        if not self._introduced:
+            settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
+            self.job.lake.append({"samplers": [settings], "policies": served.row(self.job)}, run=self.job.run)
+            self._introduced = True
         requests = [self.request(id_, samples) for id_, samples in missing.items()]
         if "prompt" not in self.job.warned:
             self.job.warned.add("prompt")

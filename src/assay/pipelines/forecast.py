@@ -12,6 +12,7 @@ from assay.core.types import Policy
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
+from assay.pipelines.score import scorer
 from assay.pipelines.walk import survey, walk
 
 LEVEL = 0.8  # of the interval
@@ -69,11 +70,13 @@ def _there(path: Path) -> Path:
 def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
     problems, labels = side(job, "train")
     attempts = Attempts(job, problems, labels)
-    n = int(job.plan.score.settings.get("n", 8))
+    part = scorer(job)
+    n, most = part.attempts()
     chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
-    attempts.draw(dict.fromkeys(chosen, n))
-    rest = attempts.missing(dict.fromkeys(problems, n))
-    scale = sum(len(samples) for samples in rest.values()) / n  # problems' worth of samples
+    found = attempts.draw(dict.fromkeys(chosen, n))
+    scale = sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n  # problems' worth of samples
+    if most > n:  # what a design that decides by outcomes is expected to add, from the pilot's outcomes
+        scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
     low, high = total_interval(_spent(job, attempts.policy, chosen), scale)
     pace = job.meter.engine_s / max(job.meter.tokens, 1)
     return (low, high), (low * pace, high * pace)

@@ -1,7 +1,7 @@
 """Who gets how many attempts: fixed, two-stage and adaptive designs, played against anything that answers with complete waves."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ Heard = tuple[Ints, Ints, Ints, Ints, Ints]  # rows that are complete; their rig
 Ask = Callable[[Ints, Ints], Heard]  # rows and the attempts that each shall have in all
 Fit = Callable[[Evidence, Ints], Belief]  # a prior from the evidence on these rows
 
+SIMULATED = 500  # problems of a forecast
 REFIT = 1.1  # the prior is fitted anew each time the attempts have grown by this factor
 
 
@@ -35,9 +36,9 @@ class Design:
     """How attempts are spread."""
 
     kind: Literal["two_stage", "adaptive"] = "adaptive"
-    first: int = 4  # attempts that everybody gets
+    first: int = 2  # attempts that everybody gets
     most: int = 64  # that one problem may get
-    step: int = 4  # attempts between two looks
+    step: int = 2  # attempts between two looks
     share: float = 1 / 16  # of the pool in one wave
     near: float = 0.25  # share of the pool that the second stage tops up
 
@@ -63,6 +64,22 @@ def play(n: int, design: Design, aim: Aim, ask: Ask, fit: Fit) -> tuple[Evidence
         step = design.step if design.kind == "adaptive" else design.most
         if not len(chosen) or not _listen(seen, chosen, np.minimum(seen.table[2, chosen] + step, design.most), ask) or design.kind == "two_stage":
             return seen.evidence(rows), fit(seen.evidence(rows), rows), rows
+
+
+def expected_attempts(n: int, design: Design, aim: Aim, prior: Belief) -> float:
+    """Attempts a problem that the design would make in a pool of n problems of this prior, played once on at most 500 of them."""
+    few = min(n, SIMULATED)
+    rng = np.random.default_rng(0)
+    rate = np.where(rng.random(few) < prior.zero[0], 0.0, rng.beta(prior.a[0], prior.b[0], few))
+    won = np.cumsum(rng.random((few, design.most)) < rate[:, None], axis=1, dtype=np.int64)
+
+    def ask(rows: Ints, wanted: Ints) -> Heard:
+        right: Ints = won[rows, wanted - 1]
+        return rows, right, wanted - right, wanted, wanted
+
+    target = replace(aim, budget=max(1, round(aim.budget * few / n))) if aim.budget else aim
+    seen, _, _ = play(few, design, target, ask, lambda evidence, rows: prior)
+    return float(seen.tried.mean())
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from assay.maths.beliefs import Belief, fitted
 from assay.maths.posterior import PRIORS, interval, mean, posterior
 from assay.maths.predicted import predicted
 from assay.maths.stopping import Evidence
-from assay.scorers._designs import Aim, Design, Heard, Ints, play
+from assay.scorers._designs import Aim, Design, Heard, Ints, expected_attempts, play
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -57,9 +57,9 @@ class PassRate:
     high: Share = 0.8
     delta: Annotated[float, Field(ge=0, le=0.5)] = 0.02  # chance of a wrong side at which a problem is settled; 0 = never, .5 = at once
     gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
-    first: Count = 4  # attempts that everybody gets before anything is decided
+    first: Count = 2  # attempts that everybody gets before anything is decided
     most: Count = 64  # that one problem may get
-    step: Count = 4  # attempts between two looks at a problem
+    step: Count = 2  # attempts between two looks at a problem
     at_once: Annotated[float, Field(gt=0, le=1)] = 1 / 16  # share of the pool in one wave; less decides more often
     near: Share = 0.25  # share of the pool that the second of two stages tops up
 
@@ -83,6 +83,13 @@ class PassRate:
     def attempts(self) -> tuple[int, int]:
         """The least and the most attempts that one problem may get."""
         return (self.n, self.n) if self.design == "fixed" else (self.first, self.most)
+
+    def expected(self, counts: Sequence[Counts], problems: int) -> float:
+        """Attempts a problem that the design is expected to make in a pool of so many, after a pilot's counts at some of them."""
+        if self.design == "fixed" or not problems:
+            return float(self.n)
+        prior = fitted([each.correct for each in counts], [self._wrong(each) for each in counts])
+        return expected_attempts(problems, self._design(), self.target(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: Attempts) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending.

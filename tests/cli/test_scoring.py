@@ -1,0 +1,32 @@
+"""`curate lengths` and `curate passes`, and an adaptive plan from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]
+
+
+def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, plan: Path) -> None:
+    assert assay("curate", "run", plan).returncode == 0
+    told = json.loads(assay("curate", "lengths", plan, "--at", 1, "--at", 16, "--json").stdout)
+    assert [row["cap"] for row in told["caps"]] == [1, 16]
+    whole = told["caps"][1]
+    assert whole["correct"] + whole["wrong"] + whole["truncated"] == told["attempts"] == 64
+    assert whole["correct"] > 0
+    shown = assay("curate", "passes", plan, "--k", 2)
+    assert shown.returncode == 0, shown.stderr
+    assert all(name in shown.stdout for name in ("pass@2", "pass^2", "majority@2"))
+    means = json.loads(assay("curate", "passes", plan, "--k", 1, "--k", 2, "--json").stdout)["means"]
+    assert means["pass^2"] <= means["pass@1"] == whole["correct"] / 64 <= means["pass@2"]
+
+
+def test_an_adaptive_plan_runs_to_its_end_and_refuses_pass_at_k(assay: Run, plan: Path) -> None:
+    adaptive = ("--set", "score.design=adaptive", "--set", "score.prior=fitted")
+    assert assay("curate", "run", plan, *adaptive).returncode == 0
+    again = assay("curate", "run", plan, *adaptive)
+    assert "nothing to do" in again.stdout + again.stderr
+    refused = assay("curate", "passes", plan, *adaptive)
+    assert refused.returncode == 2
+    assert "bias pass@k" in refused.stderr
