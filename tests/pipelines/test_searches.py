@@ -16,6 +16,7 @@ from assay.engines._order import ready
 from assay.engines._serving import Service
 from assay.engines.scripted import Scripted
 from assay.maths.tree import Complete, Expand, Step
+from assay.pipelines import searches
 from assay.pipelines.searches import samplers, step_of
 from assay.pipelines.walk import look, walk
 
@@ -177,6 +178,16 @@ def test_a_streaming_engine_grows_the_same_trees_as_lockstep(job, tmp_path):
     assert isinstance(streamed.engine, Streaming)
     assert nodes(streamed) == nodes(batched)
     assert searched(streamed) == searched(batched)
+
+
+@pytest.mark.parametrize("engine", [Scripted, Flowing])
+def test_searches_one_after_the_other_grow_the_same_trees_as_all_at_once(job, tmp_path, monkeypatch, engine):
+    together, alone = job(), job(lake=str(tmp_path / "alone"))
+    walk(together)
+    monkeypatch.setattr(searches, "LIVE", 1)
+    alone.__dict__["engine"] = engine(model="scripted", answers=ANSWERS)
+    walk(alone)
+    assert nodes(alone) == nodes(together)
 
 
 @dataclass(frozen=True)
