@@ -55,7 +55,9 @@ def recovered(seeds: int) -> list[Claim]:
             held.append((np.abs(fit.b - b) < 1.96 * fit.b_se).mean())
         bar = 0.95 if m == 60 else 0.9
         what = f"Spearman of b with the truth, {m} respondents x 500 problems; share of 95% intervals that hold it"
-        claims.append(Claim(what, float(np.mean(rho)), float(np.mean(held)), float(np.min(rho)), f">= {bar}", bool(np.mean(rho) >= bar), "rho", n=seeds))
+        claims.append(
+            Claim(what, float(np.mean(rho)), float(np.mean(held)), float(np.min(rho)), f">= {bar}", bool(np.mean(rho) >= bar), "rho", n=seeds)
+        )
     return claims
 
 
