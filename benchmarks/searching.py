@@ -60,12 +60,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the tiny model; 12 iterations for the worth")
     parser.add_argument("--only", choices=("transformers", "llamacpp", "server", "worth"))
-    parser.add_argument("--seconds", type=float, default=50.0, help="of each rate")
+    parser.add_argument("--seconds", type=float, help="of each rate; 20 with --quick, else 60")
     asked = parser.parse_args()
+    seconds = asked.seconds or (20.0 if asked.quick else 60.0)
     parts: dict[str, Callable[[], list[Claim]]] = {
-        "transformers": lambda: lockstep(asked.quick, asked.seconds),
-        "llamacpp": lambda: llamacpp(asked.seconds),
-        "server": lambda: server(asked.quick, asked.seconds),
+        "transformers": lambda: lockstep(asked.quick, seconds),
+        "llamacpp": lambda: llamacpp(seconds),
+        "server": lambda: server(asked.quick, seconds),
         "worth": lambda: worth(12 if asked.quick else 50),
     }
     chosen = [asked.only] if asked.only else [name for name in parts if not (asked.quick and name == "llamacpp")]

@@ -17,6 +17,7 @@ from assay.engines._serving import Service
 from assay.engines.scripted import Scripted
 from assay.maths.tree import Complete, Expand, Step
 from assay.pipelines import searches
+from assay.pipelines.forecast import forecast
 from assay.pipelines.searches import samplers, step_of
 from assay.pipelines.walk import look, walk
 
@@ -97,6 +98,18 @@ def test_the_work_left_is_told_before_it_starts(job):
     walk(made, "split")
     work, _ = look(made, "score")
     assert work.left == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
+
+
+def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(job, tmp_path):
+    whole = job(lake=str(tmp_path / "whole"))
+    walk(whole)
+    made = job()
+    told = forecast(made, 2)
+    assert len(searched(made)) == 2
+    assert told["tokens"][0] <= whole.meter.tokens - made.meter.tokens <= told["tokens"][1]
+    again = job()
+    walk(again)
+    assert made.meter.tokens + again.meter.tokens == whole.meter.tokens
 
 
 def test_a_second_run_generates_nothing(job):

@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from assay.core.identity import content_id
+from assay.core.parts import build
 from assay.core.types import Policy
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
+from assay.pipelines.score import scoring_key
+from assay.pipelines.searches import Searches
 from assay.pipelines.walk import survey, walk
 
 LEVEL = 0.8  # of the interval
@@ -44,6 +48,8 @@ def forecast(job: Job, pilot: int) -> dict[str, Any]:
 
 def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
     problems, labels = side(job, "train")
+    if "search" in getattr(part := build("scorer", job.plan.score.scorer, job.plan.score.settings), "needs", ()):
+        return _searched(job, Searches(job, problems, labels, part.rules, scoring=scoring_key(job, labels)), pilot)
     attempts = Attempts(job, problems, labels)
     n = int(job.plan.score.settings.get("n", 8))
     chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
@@ -51,6 +57,15 @@ def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, f
     rest = attempts.missing(dict.fromkeys(problems, n))
     scale = sum(len(samples) for samples in rest.values()) / n  # problems' worth of samples
     low, high = total_interval(_spent(job, attempts.policy, chosen), scale)
+    pace = job.meter.engine_s / max(job.meter.tokens, 1)
+    return (low, high), (low * pace, high * pace)
+
+
+def _searched(job: Job, searches: Searches, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same of tree searches, without the plain attempts that are drawn beside them; cut off by a limit, a search tells nothing."""
+    left = sorted(searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", job.plan.seed, id_))
+    found = searches.run(left[:pilot])
+    low, high = total_interval([each.tokens for each in found.values()], len(left) - len(found))
     pace = job.meter.engine_s / max(job.meter.tokens, 1)
     return (low, high), (low * pace, high * pace)
 
