@@ -12,9 +12,8 @@ from assay.core.types import Policy
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
-from assay.pipelines.score import scoring_key
 from assay.pipelines.searches import Searches
-from assay.pipelines.walk import survey, walk
+from assay.pipelines.walk import look, survey, walk
 
 LEVEL = 0.8  # of the interval
 
@@ -49,7 +48,7 @@ def forecast(job: Job, pilot: int) -> dict[str, Any]:
 def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
     problems, labels = side(job, "train")
     if "search" in getattr(part := build("scorer", job.plan.score.scorer, job.plan.score.settings), "needs", ()):
-        return _searched(job, Searches(job, problems, labels, part.rules, scoring=scoring_key(job, labels)), pilot)
+        return _searched(job, Searches(job, problems, labels, part.rules, scoring=look(job, "score")[0].key.partition("+")[2]), pilot)
     attempts = Attempts(job, problems, labels)
     n = int(job.plan.score.settings.get("n", 8))
     chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
