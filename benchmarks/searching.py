@@ -228,7 +228,22 @@ def judged(text: str, answer: str) -> Outcome:
 @contextmanager
 def serving(policy: dict[str, Any]) -> Iterator[str]:
     """The address of a server of its own process."""
-    command = [sys.executable, "-m", "assay", "curate", "engine", "serve", "--engine", policy["engine"], "--model", policy["model"], "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "assay",
+        "curate",
+        "engine",
+        "serve",
+        "--engine",
+        policy["engine"],
+        "--model",
+        policy["model"],
+        "--port",
+        "0",
+        "--slots",
+        str(3 * PROBLEMS),
+    ]
     running = subprocess.Popen([*command, "--set", f"batch_size={policy['batch_size']}"], stderr=subprocess.PIPE, text=True)
     try:
         assert running.stderr
@@ -249,7 +264,7 @@ def server(quick: bool, seconds: float) -> list[Claim]:
     policy, rules, problems = (TINY, TINY_RULES, sums(True)) if quick else (POLICY, RULES, sums(False))
     with serving(policy) as url:
         asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
-        ours, tokens = pace({**asked, "engine": "openai", "urls": [url], "send_seed": True}, problems, rules, seconds)
+        ours, tokens = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds)
         peer = asyncio.run(Independent(url, policy, rules).pace(problems, seconds))
     what = f"{PROBLEMS} searches on one server, {policy['model']}, beside as many of their own under asyncio"
     return [Claim(what, ours, peer, ours / peer, ">= 1.0", ours / peer >= 1.0, "tokens/s", n=tokens)]
