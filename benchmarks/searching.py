@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import numpy as np
 from scipy import stats
 
 from assay.api import Silence
+from assay.core.errors import Stopped
 from assay.core.identity import stream_seed
 from assay.core.plan import parse_plan
 from assay.core.types import Outcome, Problem, Request, Rollout, Sampler, SearchRules
@@ -83,7 +84,7 @@ def sums(tiny: bool) -> Sums:
 
 @contextmanager
 def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | None = None) -> Iterator[Job]:
-    """A job on a fresh lake that has walked up to the split; its searches end after so many seconds."""
+    """A job on a fresh lake that has walked up to the split, and is asked to stop after so many seconds: cut off, as its peers are."""
     import json
 
     with tempfile.TemporaryDirectory() as folder:
@@ -97,8 +98,8 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
             walk(job, "split")
             if seconds is not None:
                 _warm(job)
-                job.meter.started = time.monotonic()
-                job.plan = plan.model_copy(update={"limit": plan.limit.model_copy(update={"hours": seconds / 3600})})
+                ends = time.monotonic() + seconds
+                job.stop = lambda: time.monotonic() > ends
             yield job
 
 
@@ -116,7 +117,8 @@ def pace(policy: dict[str, Any], problems: Sums, rules: SearchRules, seconds: fl
     with opened(policy, problems, seconds=seconds) as job:
         golds, labels = side(job, "train")
         began = time.monotonic()
-        Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
+        with suppress(Stopped):
+            Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
         return job.meter.tokens / (time.monotonic() - began), job.meter.tokens
 
 
