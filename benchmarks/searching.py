@@ -7,7 +7,8 @@
     take no part in either. Steps are single tokens there: the tiny model's answers have four at most, and no lines.
 
 The peers walk the same trees (`maths/tree.py`) and judge by the last number, in their own process. With --quick (a) and (b) run on the
-tiny model, else on the packaged one. A rate is that of `--seconds` of searching, however far the searches come.
+tiny model, else on the packaged one, and a search in (c) has 12 iterations, else 50. A rate is that of `--seconds` of searching, however
+far the searches come.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import numpy as np
 from scipy import stats
 
 from assay.api import Silence
+from assay.core.errors import Stopped
 from assay.core.identity import stream_seed
 from assay.core.plan import parse_plan
 from assay.core.searching import SearchRules
@@ -58,19 +60,20 @@ Sums = list[tuple[str, str]]  # (question, answer)
 def main() -> None:
     """Runs what is asked for and prints the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the tiny model")
+    parser.add_argument("--quick", action="store_true", help="the tiny model; 12 iterations for the worth")
     parser.add_argument("--only", choices=("transformers", "llamacpp", "server", "worth"))
-    parser.add_argument("--seconds", type=float, default=50.0, help="of each rate")
+    parser.add_argument("--seconds", type=float, help="of each rate; 20 with --quick, else 60")
     asked = parser.parse_args()
+    seconds = asked.seconds or (20.0 if asked.quick else 60.0)
     parts: dict[str, Callable[[], list[Claim]]] = {
-        "transformers": lambda: lockstep(asked.quick, asked.seconds),
-        "llamacpp": lambda: llamacpp(asked.seconds),
-        "server": lambda: server(asked.quick, asked.seconds),
-        "worth": worth,
+        "transformers": lambda: lockstep(asked.quick, seconds),
+        "llamacpp": lambda: llamacpp(seconds),
+        "server": lambda: server(asked.quick, seconds),
+        "worth": lambda: worth(12 if asked.quick else 50),
     }
     chosen = [asked.only] if asked.only else [name for name in parts if not (asked.quick and name == "llamacpp")]
     for name in chosen:
-        publish(f"searching_{name}{'_quick' if asked.quick and name != 'worth' else ''}", parts[name]())
+        publish(f"searching_{name}{'_quick' if asked.quick else ''}", parts[name]())
 
 
 def sums(tiny: bool) -> Sums:
@@ -82,7 +85,7 @@ def sums(tiny: bool) -> Sums:
 
 @contextmanager
 def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | None = None) -> Iterator[Job]:
-    """A job on a fresh lake that has walked up to the split; its searches end after so many seconds."""
+    """A job on a fresh lake that has walked up to the split, and is asked to stop after so many seconds: cut off, as its peers are."""
     import json
 
     with tempfile.TemporaryDirectory() as folder:
@@ -96,8 +99,8 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
             walk(job, "split")
             if seconds is not None:
                 _warm(job)
-                job.meter.started = time.monotonic()
-                job.plan = plan.model_copy(update={"limit": plan.limit.model_copy(update={"hours": seconds / 3600})})
+                ends = time.monotonic() + seconds
+                job.stop = lambda: time.monotonic() > ends
             yield job
 
 
@@ -115,7 +118,8 @@ def pace(policy: dict[str, Any], problems: Sums, rules: SearchRules, seconds: fl
     with opened(policy, problems, seconds=seconds) as job:
         golds, labels = side(job, "train")
         began = time.monotonic()
-        Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
+        with suppress(Stopped):
+            Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
         return job.meter.tokens / (time.monotonic() - began), job.meter.tokens
 
 
@@ -227,7 +231,22 @@ def judged(text: str, answer: str) -> Outcome:
 @contextmanager
 def serving(policy: dict[str, Any]) -> Iterator[str]:
     """The address of a server of its own process."""
-    command = [sys.executable, "-m", "assay", "curate", "engine", "serve", "--engine", policy["engine"], "--model", policy["model"], "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "assay",
+        "curate",
+        "engine",
+        "serve",
+        "--engine",
+        policy["engine"],
+        "--model",
+        policy["model"],
+        "--port",
+        "0",
+        "--slots",
+        str(3 * PROBLEMS),
+    ]
     running = subprocess.Popen([*command, "--set", f"batch_size={policy['batch_size']}"], stderr=subprocess.PIPE, text=True)
     try:
         assert running.stderr
@@ -248,7 +267,7 @@ def server(quick: bool, seconds: float) -> list[Claim]:
     policy, rules, problems = (TINY, TINY_RULES, sums(True)) if quick else (POLICY, RULES, sums(False))
     with serving(policy) as url:
         asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
-        ours, tokens = pace({**asked, "engine": "openai", "urls": [url], "send_seed": True}, problems, rules, seconds)
+        ours, tokens = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds)
         peer = asyncio.run(Independent(url, policy, rules).pace(problems, seconds))
     what = f"{PROBLEMS} searches on one server, {policy['model']}, beside as many of their own under asyncio"
     return [Claim(what, ours, peer, ours / peer, ">= 1.0", ours / peer >= 1.0, "tokens/s", n=tokens)]
@@ -311,9 +330,9 @@ def _blank(request: Request, choice: dict[str, Any]) -> dict[str, Any]:
     return {"id": "", "problem_id": request.problem_id, "policy": "", "policy_name": "", "sampler": "", **kept}
 
 
-def worth() -> list[Claim]:
+def worth(iterations: int) -> list[Claim]:
     """(c): scores against the recorded pass rate; the plain rate has the whole search's tokens, spread evenly."""
-    rules = SearchRules(steps=8, step_tokens=1, delimiter="", iterations=50, temperature=1.0, top_p=1.0)
+    rules = SearchRules(steps=8, step_tokens=1, delimiter="", iterations=iterations, temperature=1.0, top_p=1.0)
     with opened(TINY, None) as job:
         problems, labels = side(job, "train")
         ids = sorted(problems)

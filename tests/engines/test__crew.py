@@ -43,3 +43,21 @@ def test_a_caller_is_heard_while_nothing_comes():
     assert next(come) == ()
     wait.set()
     assert [each for some in come for each in some] == [True]
+
+
+def test_none_says_that_more_is_given_only_once_something_has_come():
+    """Work whose next piece depends on the last: 1 doubles until it is 8."""
+    come = [1]
+
+    def given():
+        sent = 0
+        while come[-1] < 8:
+            if sent < len(come):
+                sent += 1
+                yield come[sent - 1]
+            else:
+                yield None
+
+    for some in as_they_come(lambda n: 2 * n, given(), size=2, tick_s=0.01):
+        come.extend(some)
+    assert come == [1, 2, 4, 8]

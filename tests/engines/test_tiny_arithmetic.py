@@ -72,3 +72,35 @@ def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
     for digits, mean in CARD.items():
         solved = sum(right[digits]) / len(right[digits])
         assert abs(solved - mean) < 0.12, f"{digits} digits: {solved:.3f} against the card's {mean}"
+
+
+def test_log_probabilities_are_those_of_the_tokens_at_the_samplers_temperature_before_top_p():
+    import torch
+
+    engine = Transformers(NAME, logprobs=True)
+    how = Sampler(temperature=0.5, top_p=0.9, max_tokens=8)
+    problem = Problem.of("123+456=")
+    request = Request(problem.id, how.render(problem), how, (0, 1, 2), 0)
+    assert all(rollout.logprobs is None for rollout in next(iter(Transformers(NAME).generate([request]))))
+    for rollout in next(iter(engine.generate([request]))):
+        assert len(rollout.logprobs) == rollout.tokens
+        prompt = engine._prompt(request)
+        said = engine._tokenizer(rollout.text, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = engine._decoder.model(torch.tensor([[*prompt, *said]])).logits[0]
+        expected = torch.log_softmax(logits / 0.5, dim=-1)
+        for place, token in enumerate(said):
+            assert rollout.logprobs[place] == pytest.approx(float(expected[len(prompt) - 1 + place, token]), abs=1e-3)
+
+
+def test_a_search_by_single_tokens_goes_on_where_the_last_ended():
+    """Greedy, token after token behind its own beginning says what it says at once."""
+    engine, problem, how = Transformers(NAME), Problem.of("12+45="), Sampler(temperature=0.0, max_tokens=8)
+    whole = next(iter(engine.generate([Request(problem.id, how.render(problem), how, (0,), 0)])))[0]
+    one, said = Sampler(temperature=0.0, max_tokens=1), ""
+    for _ in range(8):
+        step = next(iter(engine.generate([Request(problem.id, one.render(problem), one, (0,), 0, said)])))[0]
+        said += step.text
+        if step.finish == "stop":
+            break
+    assert (said, step.stopped) == (whole.text, "")

@@ -17,6 +17,8 @@ from assay.engines._order import ready
 from assay.engines._serving import Service
 from assay.engines.scripted import Scripted
 from assay.maths.tree import Complete, Expand, Step
+from assay.pipelines import searches
+from assay.pipelines.forecast import forecast
 from assay.pipelines.searches import samplers, step_of
 from assay.pipelines.walk import look, walk
 
@@ -99,6 +101,18 @@ def test_the_work_left_is_told_before_it_starts(job):
     assert work.left == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
 
 
+def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(job, tmp_path):
+    whole = job(lake=str(tmp_path / "whole"))
+    walk(whole)
+    made = job()
+    told = forecast(made, 2)
+    assert len(searched(made)) == 2
+    assert told["tokens"][0] <= whole.meter.tokens - made.meter.tokens <= told["tokens"][1]
+    again = job()
+    walk(again)
+    assert made.meter.tokens + again.meter.tokens == whole.meter.tokens
+
+
 def test_a_second_run_generates_nothing(job):
     walk(job())
     again = job()
@@ -178,6 +192,16 @@ def test_a_streaming_engine_grows_the_same_trees_as_lockstep(job, tmp_path):
     assert isinstance(streamed.engine, Streaming)
     assert nodes(streamed) == nodes(batched)
     assert searched(streamed) == searched(batched)
+
+
+@pytest.mark.parametrize("engine", [Scripted, Flowing])
+def test_searches_one_after_the_other_grow_the_same_trees_as_all_at_once(job, tmp_path, monkeypatch, engine):
+    together, alone = job(), job(lake=str(tmp_path / "alone"))
+    walk(together)
+    monkeypatch.setattr(searches, "LIVE", 1)
+    alone.__dict__["engine"] = engine(model="scripted", answers=ANSWERS)
+    walk(alone)
+    assert nodes(alone) == nodes(together)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -10,7 +11,8 @@ from assay.core.identity import content_id
 from assay.core.ports import Engine
 from assay.core.types import Message, Request, Rollout, Sampler
 
-MOST = 64  # questions a batch
+MOST = 256  # answers a batch
+SHARE, LONGEST_S = 0.02, 0.1  # of the last batch's time, in which those it answered may ask again; and at most
 SEEDS = 2**31 - 2**20  # leaves room for the sample index
 
 
@@ -49,6 +51,7 @@ class Desk:
         self.engine = engine
         self._waiting: SimpleQueue[Question | None] = SimpleQueue()
         self._one = threading.Lock()
+        self._took_s = 0.0  # of the last batch
         threading.Thread(target=self._work, name="assay-desk", daemon=True).start()
 
     def ask(self, question: Question) -> Question:
@@ -68,15 +71,17 @@ class Desk:
 
     def _work(self) -> None:
         while (batch := self._batch()) is not None:
-            groups = alike(batch)
+            groups, began = alike(batch), time.monotonic()
             with self._one:
                 self._answer(groups)
+            self._took_s = time.monotonic() - began
         self.engine.close()
 
     def _batch(self) -> list[Question] | None:
         batch = [self._waiting.get()]
+        time.sleep(min(SHARE * self._took_s, LONGEST_S))
         try:
-            while len(batch) < MOST:
+            while sum(question.n for question in batch if question) < MOST:
                 batch.append(self._waiting.get_nowait())
         except Empty:
             pass

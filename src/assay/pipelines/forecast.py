@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from assay.core.identity import content_id
 from assay.core.types import Policy
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side
 from assay.pipelines.score import scorer
-from assay.pipelines.walk import survey, walk
+from assay.pipelines.searches import Searches
+from assay.pipelines.walk import look, survey, walk
 
 LEVEL = 0.8  # of the interval
 ATTEMPT = ("rollouts", "texts", "verdicts")  # the tables of which every attempt takes a row
@@ -69,15 +71,25 @@ def _there(path: Path) -> Path:
 
 def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
     problems, labels = side(job, "train")
+    if "search" in getattr(part := scorer(job), "needs", ()):
+        return _searched(job, Searches(job, problems, labels, part.rules, scoring=look(job, "score")[0].key.partition("+")[2]), pilot)
     attempts = Attempts(job, problems, labels)
-    part = scorer(job)
-    n, most = part.attempts()
+    n, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 8),) * 2
     chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
     found = attempts.draw(dict.fromkeys(chosen, n))
     scale = sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n  # problems' worth of samples
     if most > n:  # what a design that decides by outcomes is expected to add, from the pilot's outcomes
         scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
     low, high = total_interval(_spent(job, attempts.policy, chosen), scale)
+    pace = job.meter.engine_s / max(job.meter.tokens, 1)
+    return (low, high), (low * pace, high * pace)
+
+
+def _searched(job: Job, searches: Searches, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same of tree searches, without the plain attempts that are drawn beside them; cut off by a limit, a search tells nothing."""
+    left = sorted(searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", job.plan.seed, id_))
+    found = searches.run(left[:pilot])
+    low, high = total_interval([each.tokens for each in found.values()], len(left) - len(found))
     pace = job.meter.engine_s / max(job.meter.tokens, 1)
     return (low, high), (low * pace, high * pace)
 

@@ -38,6 +38,10 @@ class Entropy:
         if not self.temperatures or self.temperatures[0] <= 0 or any(low >= high for low, high in pairwise(self.temperatures)):
             raise ValueError(f"temperatures {self.temperatures} must ascend from above 0")
 
+    def attempts(self) -> tuple[int, int]:
+        """Attempts a problem under the plan's own sampler, at least and at most: none, all are drawn under others."""
+        return 0, 0
+
     def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
         """One score for each problem that has tokens at every temperature, ids ascending.
 

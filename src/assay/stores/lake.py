@@ -1,5 +1,6 @@
 """The lake: append rows, ask SQL. A process killed at any instant leaves the last whole commit."""
 
+import importlib.metadata
 import json
 import re
 import secrets
