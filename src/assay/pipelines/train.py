@@ -175,5 +175,5 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
         )
     if processes()[0]:  # the first process writes what there is once
         return Outcome("train", key, len(curriculum.order), sink.rollouts, {"checkpoint": str(trained.checkpoint)}, time.monotonic() - began)
-    detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}
+    detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts * processes()[1], "steps": plan.steps}
     return job.finish(Outcome("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began))
