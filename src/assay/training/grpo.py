@@ -282,6 +282,8 @@ def _trainer(
     from assay.training._callbacks import StepLog
     from assay.training._trainer import OrderedTrainer
 
+    if "tensorboard" in settings.report_to:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(states.parent / "tensorboard"))  # states go when the run is done
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,
