@@ -48,9 +48,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 def main() -> None:
     """Measures, prints and writes the claims."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="40 steps and 3 pairs of blocks in place of 200 and 8")
+    parser.add_argument("--quick", action="store_true", help="40 steps and 3 pairs of blocks in place of 200 and 5")
     quick = parser.parse_args().quick
-    steps, pairs, block = (40, 3, 15) if quick else (200, 8, 40)
+    steps, pairs, block = (40, 3, 10) if quick else (200, 5, 20)
     with tempfile.TemporaryDirectory() as folder:
         claims = shares(Path(folder), steps)
         claims += beside_trl(Path(folder), pairs, block)
@@ -126,7 +126,7 @@ def beside_trl(folder: Path, pairs: int, block: int) -> list[Claim]:
         ratio, low, high = (float(np.exp(each)) for each in (logs.mean(), logs.mean() - half, logs.mean() + half))
         claim = f"seconds a step, {name}, beside TRL's own trainer [{low:.2f}, {high:.2f}]"
         ours, peer = statistics.median(found[name]), statistics.median(found["trl"])
-        claims.append(Claim(claim, ours, peer, ratio, f"<= {bar}", ratio <= bar, "s", n=pairs * block, full_n=320))
+        claims.append(Claim(claim, ours, peer, ratio, f"<= {bar}", ratio <= bar, "s", n=pairs * block, full_n=100))
     return claims
 
 
