@@ -71,6 +71,19 @@ def test_what_was_made_twice_stays_and_counts_once(room: SimpleNamespace) -> Non
     assert "going on after step 0 of 3; attempt 2 at what follows" in room.narrator.said
 
 
+def test_a_kill_after_the_last_step_makes_no_step_again(room: SimpleNamespace) -> None:
+    def die(trained: Any) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        room.train(steps=4, save_every=2, then=die)
+    first = weights(room.output / "step-4")
+    trained = room.train(steps=4, save_every=2)
+    assert [rollout.step for rollout in room.sink.rollouts[::4]] == [0, 1, 2, 3]
+    assert all(first[name].equal(tensor) for name, tensor in weights(trained.checkpoint).items())
+    assert len(trained.rewards) == 4
+
+
 def test_a_stop_ends_after_the_step_at_hand_and_is_resumed_without_a_second_attempt(room: SimpleNamespace) -> None:
     asked = iter([False, True])
     with pytest.raises(Stopped, match="after step 2 of 4"):
