@@ -1,6 +1,7 @@
 """The bundled model learns on a curated curriculum, through a kill -9, and the held-out problems say so."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -119,9 +120,22 @@ def test_two_processes_train_one_run(assay: Run, plan: Path, tmp_path: Path) -> 
         "train.eval_every=0",
     ]
     assert assay("curate", "run", plan, *fixed).returncode == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    port = ["--main_process_port", "0", "--dynamo_backend", "no", "-m", "assay", "train", "run", str(plan), *fixed]
-    ran = subprocess.run([*launch, *port], capture_output=True, text=True, timeout=120, check=False)
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "assay",
+        "train",
+        "run",
+        str(plan),
+        *fixed,
+    ]
+    both = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(launch, capture_output=True, text=True, timeout=120, check=False, env=both)
     assert ran.returncode == 0, ran.stderr[-3000:]
     with Lake(tmp_path / "lake") as opened:
         counted = opened.rows("SELECT step, problem_id, count(*) AS n FROM rollouts WHERE step IS NOT NULL GROUP BY ALL ORDER BY step")

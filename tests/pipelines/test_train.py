@@ -71,6 +71,12 @@ def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
     assert ends == [{"value": 1.0}]
 
 
+def test_the_average_is_attempted_beside_the_weights_as_they_were(tiny: Made) -> None:
+    job = tiny(steps=2, save_every=1, average=0.5, eval_every=2, eval_samples=1)
+    train(job)
+    assert [point["policy"] for point in evaluate(job, samples=1)["points"]] == ["step 0", "step 2", "average"]
+
+
 def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Made) -> None:
     job = tiny(steps=1)
     with pytest.raises(PlanError, match="needs a finished training"):

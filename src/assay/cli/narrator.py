@@ -1,5 +1,6 @@
 """Narration on stderr: bars with rate and time left on a terminal, plain lines elsewhere."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,10 @@ class Voice:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str) -> None:  # of several processes of one run, the first speaks
         """One thing that happened."""
-        self.console.print(escape(text), soft_wrap=True)
+        if os.environ.get("RANK", "0") == "0":
+            self.console.print(escape(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """One thing that the user should know."""

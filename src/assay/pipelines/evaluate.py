@@ -44,6 +44,8 @@ def evaluate(job: Job, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.
     key = work(job).key
     stored = _stored(job, key)
     counted = stored or _now(job, key, samples)
+    if stored and job.plan.train.average:
+        counted.append(("average", _now(job, key, samples)[-1][1]))  # in training the weights are attempted as they are
     return {"training": key, "points": points(counted), "frontier": frontier(job, key, band), "tokens": job.meter.tokens}
 
 
@@ -113,10 +115,10 @@ def _now(job: Job, key: str, samples: int) -> list[tuple[str, Counted]]:
     done = job.finished("train", key)
     if done is None:
         raise PlanError("train eval needs a finished training: `train run PLAN` first")
-    last = sorted(output_folder(job, key).glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
-    if not last:
-        raise PlanError(f"no checkpoint in {str(output_folder(job, key))!r}: it was moved or deleted")
-    return [(name, _attempted(job, model, samples)) for name, model in (("before", job.plan.policy.model), ("after", str(last[-1])))]
+    last = output_folder(job, key) / f"step-{job.plan.train.steps}"
+    if not last.is_dir():
+        raise PlanError(f"no checkpoint at {str(last)!r}: it was moved or deleted")
+    return [(name, _attempted(job, model, samples)) for name, model in (("before", job.plan.policy.model), ("after", str(last)))]
 
 
 def _attempted(job: Job, model: str, samples: int) -> Counted:

@@ -154,7 +154,7 @@ def warn_of_deviation(job: Job) -> None:
 
 def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -> Outcome:
     from assay.engines import _models
-    from assay.training.grpo import processes, train
+    from assay.training.grpo import Trained, processes, train
 
     began, plan, sampler = time.monotonic(), job.plan.train, job.plan.train_sampler
     if not curriculum.order:
@@ -163,8 +163,14 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
     job.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=job.run)
     problems, labels = cleaned(job)
     sink = LakeSink(job, key)
+
+    def finish(trained: Trained) -> Outcome:
+        detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts * processes()[1], "steps": plan.steps}
+        outcome = Outcome("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began)
+        return outcome if processes()[0] else job.finish(outcome)  # the first process writes what there is once
+
     with closing(helper.engine) if helper else nullcontext():
-        trained = train(
+        return train(
             curriculum,
             problems,
             labels,
@@ -180,8 +186,5 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
             teacher=helper,
             demonstrations=Demonstrations(job, problems, labels),
             stop=lambda: job.stop() or bool(job.limit_reached()),
+            then=finish,
         )
-    if processes()[0]:  # the first process writes what there is once
-        return Outcome("train", key, len(curriculum.order), sink.rollouts, {"checkpoint": str(trained.checkpoint)}, time.monotonic() - began)
-    detail = {"checkpoint": str(trained.checkpoint), "rollouts": sink.rollouts, "steps": plan.steps}
-    return job.finish(Outcome("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began))

@@ -36,6 +36,7 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         gradient_checkpointing=settings.checkpointing,
         bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),  # the library's own default is on, also on a CPU
         model_init_kwargs={"dtype": "float32", "device_map": None},
+        ddp_find_unused_parameters=False,  # every weight is used in every step
         save_strategy="steps" if settings.save_every else "no",
         save_steps=settings.save_every or 1,
         save_total_limit=KEPT if settings.average else 2,  # the newest may be broken by a kill, so the one before it stays

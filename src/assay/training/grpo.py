@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from assay.core.errors import PlanError, Stopped, require
 from assay.core.identity import content_id
@@ -29,6 +29,7 @@ from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 
+Result = TypeVar("Result")
 Demonstrations = Callable[[str], Sequence[str]]  # problem id -> texts that may solve it, the best first
 
 
@@ -62,7 +63,8 @@ def train(
     teacher: Teacher | None = None,
     demonstrations: Demonstrations = lambda problem_id: (),
     held_out: HeldOut | None = None,
-) -> Trained:
+    then: Callable[[Trained], Result] = lambda trained: trained,  # type: ignore[assignment,return-value]
+) -> Result:
     """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
 
     Problems and labels are keyed by problem id. `checkpoint` is a folder that transformers loads; `base` names it. `run` is part of
@@ -71,7 +73,8 @@ def train(
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
     rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
     `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
-    a problem, of which only one that the verifier accepts is shown.
+    a problem, of which only one that the verifier accepts is shown. `then` is called once the checkpoint is whole and before the
+    states go, and what it returns is returned.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
@@ -111,9 +114,11 @@ def train(
                 save(model, tokenizer, saved.with_name(f"{saved.name}-last"), _record(evidence, settings))
                 _average(model, states, settings)
             save(model, tokenizer, saved, _record(evidence, settings))
-            clear(states)
         trainer.accelerator.wait_for_everyone()
-    return Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards))
+    made = then(Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards)))
+    if evidence.rank == 0:
+        clear(states)
+    return made
 
 
 def merged(trainer: Any) -> Any:
@@ -282,6 +287,8 @@ def _trainer(
     from assay.training._callbacks import StepLog
     from assay.training._trainer import OrderedTrainer
 
+    if "tensorboard" in settings.report_to:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(states.parent / "tensorboard"))  # states go when the run is done
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,

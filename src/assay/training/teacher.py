@@ -114,9 +114,12 @@ class Teacher:
         sampler = Sampler(temperature=0.0, max_tokens=self.max_tokens)
         asked = [Request(each.id, messages(question, each.text), sampler, (0,), 0) for question, each in zip(questions, rollouts, strict=True)]
         answers = [answer for (answer,) in self.engine.generate(asked)]
-        faults = tuple(answer.fault or "the engine gave an error" for answer in answers if answer.fault or answer.finish == "error")
+        faults = tuple(answer.fault or self._no_room(answer) for answer in answers if answer.fault or answer.finish == "error")
         found = tuple(read(answer.text) if answer.finish == "stop" and not answer.fault else None for answer in answers)
         return Heard(found, sum(answer.tokens for answer in answers), faults)
+
+    def _no_room(self, answer: Rollout) -> str:
+        return f"a prompt of {answer.prompt_tokens} tokens leaves no room for max_tokens = {self.max_tokens} in its window, or the engine failed"
 
 
 def messages(question: str, response: str) -> tuple[Message, ...]:
