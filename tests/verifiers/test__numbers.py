@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from assay.verifiers._numbers import number, same
+from assay.verifiers._numbers import number, same, tidy
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,19 @@ def test_decimals_may_be_rounded_to_six_places_and_ratios_may_not():
     assert same(number("1/3"), number("0.333333"))
     assert not same(number("1/3"), number("0.33333"))
     assert not same(number("1/3"), number("333333/1000000"))
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        (r"2 \pi  r ^2", r"2\pi r^2"),
+        (r"\sin h", r"\sin h"),
+        (r"x \ge q", r"x\ge q"),
+        (r"x \ge 5", r"x\ge5"),
+        (r"\approx 8.24 \text{ mph}", r"\approx 8.24\text{mph}"),
+        (r"\begin{pmatrix} 1 \\ -2 \end{pmatrix}", r"\begin{pmatrix}1\\-2\end{pmatrix}"),
+        ("1 2", "1 2"),
+    ],
+)
+def test_white_space_goes_where_it_means_nothing(text, bare):
+    assert tidy(text) == bare == tidy(bare)

@@ -11,6 +11,7 @@ _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
 _SIGN = re.compile(r"^([-+]?)\s*(?:\\?\$|[€£¥₹])\s*([-+]?)")
 _SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end before a space
+_GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])")  # "1 2" and "\sin h" stay two things
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
 PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
@@ -39,7 +40,7 @@ def tidy(text: str) -> str:
     bare = _SPACE.sub(lambda match: match[1] or ("" if match[0] == r"\!" else " "), bare)
     for old, new in ((r"\dfrac", r"\frac"), (r"\tfrac", r"\frac"), ("−", "-"), ("{,}", ","), (r"\left", ""), (r"\right", "")):
         bare = bare.replace(old, new)
-    return re.sub(r"(?<![0-9])\s+|\s+(?![0-9])", "", bare).removesuffix(".")  # "1 2" stays two numbers
+    return _GAP.sub(lambda match: f"{match[1]} " if match[1] else "", bare).removesuffix(".")
 
 
 def number(text: str) -> Number | None:
