@@ -85,6 +85,8 @@ def train(
     objective = _checked(curriculum, problems, labels, sampler, settings)
     if (settings.guidance is None) != (teacher is None):
         raise PlanError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+    if settings.objective == "sft" and teacher is None:
+        raise PlanError("objective 'sft' learns from what a teacher shows, and there is none: it would learn its own rollouts, right or wrong")
     run = run or run_id(curriculum, labels, base, sampler, settings, teacher)
     order = _in_order(curriculum.order, settings, narrator)
     states = states_of(output, run)
@@ -97,7 +99,7 @@ def train(
         check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         evidence.rank, evidence.processes = processes()
-        guide = _guide(teacher, settings, tokenizer, window, narrator, demonstrations) if teacher else None
+        guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
@@ -157,7 +159,15 @@ def run_id(
     return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id)
 
 
-def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | None, narrator: Narrator, demonstrations: Demonstrations) -> Guide:
+def _guide(
+    teacher: Teacher,
+    settings: Settings,
+    sampler: Sampler,
+    tokenizer: Any,
+    window: int | None,
+    narrator: Narrator,
+    demonstrations: Demonstrations,
+) -> Guide:
     assert settings.guidance is not None
     return Guide(
         guidance=settings.guidance,
@@ -166,6 +176,7 @@ def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | N
         end=tokenizer.eos_token_id,
         window=window,
         narrator=narrator,
+        room=sampler.max_tokens if settings.guidance.go_on else 0,
         demonstrations=demonstrations,
     )
 
