@@ -168,6 +168,18 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
         Guidance(**{name: value})
 
 
+def test_supervision_without_a_teacher_is_refused(room: SimpleNamespace) -> None:
+    with pytest.raises(PlanError, match="right or wrong"):
+        room.train(objective="sft")
+
+
+def test_a_student_that_would_run_out_of_its_window_is_not_asked_to_go_on(room: SimpleNamespace, tutor: Any) -> None:
+    tutor.text = f"<opinion>correct</opinion><reason>{'1' * 100}</reason><phrase>2</phrase>"  # fits, but not with 100 tokens more
+    guided(room, tutor, go_on=True, sampler=Sampler(max_tokens=120))
+    told = room.sink.logs[0][1]
+    assert told["teacher_too_long"] == len(tutor.seen) > 0
+
+
 def test_guidance_without_a_teacher_is_refused(room: SimpleNamespace) -> None:
     with pytest.raises(PlanError, match="one of them is missing"):
         room.train(guidance=ALL)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 
+from assay.core.errors import PlanError
 from assay.core.types import Message
 from assay.training._callbacks import sentence
 from assay.training._trainer import OrderedTrainer
@@ -91,6 +92,40 @@ def test_losses_and_gradients_equal_trls_own(room: SimpleNamespace, monkeypatch:
         assert ours == pytest.approx(theirs, abs=1e-6)
         assert gap < 1e-6
     assert any(abs(ours) > 1e-3 for ours, _, _ in compared)
+
+
+def test_vllms_correction_weighs_each_token_as_in_trl(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[float, float]] = []
+    original = OrderedTrainer._compute_loss
+
+    def both(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
+        mask = inputs["completion_mask"]
+        inputs["importance_sampling_ratio"] = torch.linspace(0.5, 1.5, mask.numel()).view_as(mask)
+        ours = original(self, model, inputs)
+        with monkeypatch.context() as patch:
+            patch.setattr(self, "use_vllm", True)
+            compared.append((ours.item(), GRPOTrainer._compute_loss(self, model, inputs).item()))
+        return ours
+
+    monkeypatch.setattr(OrderedTrainer, "_compute_loss", both)
+    room.train(steps=1)
+    ours, theirs = compared[0]
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    assert abs(ours) > 1e-3
+
+
+def test_vllms_arguments_are_trls_own(room: SimpleNamespace) -> None:
+    from dataclasses import replace
+
+    from assay.training.arguments import generation
+    from assay.training.guidance import Guidance
+
+    asked = replace(room.settings, vllm="server", vllm_url="http://localhost:1")
+    assert set(generation(asked)) <= set(inspect.signature(GRPOConfig.__init__).parameters)
+    assert generation(asked)["vllm_importance_sampling_correction"]
+    assert not generation(replace(asked, guidance=Guidance()))["vllm_importance_sampling_correction"]
+    with pytest.raises(PlanError, match="vllm is not installed"):
+        room.train(vllm="colocate")
 
 
 def test_a_step_without_signal_says_so() -> None:

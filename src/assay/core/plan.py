@@ -180,6 +180,8 @@ class TrainPlan(_Strict):
     average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
     lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
     lora_alpha: float = Field(default=16.0, gt=0)
+    vllm: Literal["", "server", "colocate"] = ""
+    vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
     save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
     output: str = ""  # folder of the checkpoint; "" = beside the lake's tables

@@ -21,7 +21,15 @@ from assay.training.guidance import Guidance
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 
-ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to"}  # keys that decide nothing about what is learnt
+ELSEWHERE = {
+    "output",
+    "save_every",
+    "eval_every",
+    "eval_samples",
+    "eval_problems",
+    "report_to",
+    "vllm_url",
+}  # keys that decide nothing about what is learnt
 FLUSH_S = 5.0  # the longest that a step's rollouts wait for their commit, unless the next step takes longer
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 

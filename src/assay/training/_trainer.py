@@ -48,7 +48,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **rest: Any) -> tuple[list[list[int]], Any]:
         stops, decode = self.evidence.sampler.stop, self.evidence.decode
-        if self.share_prompt:
+        if self.share_prompt and not self.use_vllm:
             return [cut_ids(ids, stops, decode) for ids in self._sample(prompt_ids)], None
         completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **rest)
         cut = [cut_ids(ids, stops, decode) for ids in completions]
@@ -83,7 +83,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
-        values = self.objective.per_token(tokens)  # (B, T)
+        values = self.objective.per_token(tokens) * inputs.get("importance_sampling_ratio", 1.0)  # (B, T); between vLLM's weights and ours
         if self.beta:
             kl = kl_to(inputs["ref_per_token_logps"], tokens.logp)  # (B, T)
             self._note("kl", kl, tokens.mask)

@@ -23,6 +23,7 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         num_generations=settings.group_size,
         learning_rate=settings.learning_rate,
         **rates(settings),
+        **generation(settings),
         beta=settings.beta,
         use_bias_correction_kl=False,  # the plain KL of the paper, as in loss.py
         router_aux_loss_coef=0.0,  # a mixture of experts gets no second loss
@@ -46,6 +47,14 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         disable_tqdm=True,
         **objective.arguments(),
     )
+
+
+def generation(settings: Settings) -> dict[str, Any]:
+    """How rollouts are drawn. vLLM's probabilities differ in the last bits, which TRL corrects where it knows them: not behind a teacher."""
+    if not settings.vllm:
+        return {}
+    where = {"vllm_server_base_url": settings.vllm_url} if settings.vllm_url else {}
+    return {"use_vllm": True, "vllm_mode": settings.vllm, "vllm_importance_sampling_correction": settings.guidance is None, **where}
 
 
 def rates(settings: Settings) -> dict[str, Any]:

@@ -83,8 +83,7 @@ def train(
         Stopped: `stop` said so; the same call goes on from there.
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
-    if (settings.guidance is None) != (teacher is None):
-        raise PlanError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+    _check_teacher(settings, teacher)
     run = run or run_id(curriculum, labels, base, sampler, settings, teacher)
     order = _in_order(curriculum.order, settings, narrator)
     states = states_of(output, run)
@@ -97,7 +96,7 @@ def train(
         check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         evidence.rank, evidence.processes = processes()
-        guide = _guide(teacher, settings, tokenizer, window, narrator, demonstrations) if teacher else None
+        guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
@@ -106,19 +105,32 @@ def train(
         seconds = _walk(trainer, folder, states)
         if saver.stopped:
             raise Stopped(f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept")
-        saved = output / f"step-{settings.steps}"
-        if evidence.rank == 0:
-            model = merged(trainer)
-            model.config.use_cache = config.use_cache  # which the library turns off
-            if settings.average:
-                save(model, tokenizer, saved.with_name(f"{saved.name}-last"), _record(evidence, settings))
-                _average(model, states, settings)
-            save(model, tokenizer, saved, _record(evidence, settings))
-        trainer.accelerator.wait_for_everyone()
+        saved = _save(trainer, evidence, settings, output, states, use_cache=config.use_cache)
     made = then(Trained(saved, run, settings.steps, evidence.tokens, seconds, tuple(evidence.rewards)))
     if evidence.rank == 0:
         clear(states)
     return made
+
+
+def _save(trainer: Any, evidence: Evidence, settings: Settings, output: Path, states: Path, *, use_cache: Any) -> Path:
+    """The checkpoint, written by the first process; with an average, the last weights lie beside it."""
+    saved = output / f"step-{settings.steps}"
+    if evidence.rank == 0:
+        model = merged(trainer)
+        model.config.use_cache = use_cache  # which the library turns off
+        if settings.average:
+            save(model, trainer._tokenizer, saved.with_name(f"{saved.name}-last"), _record(evidence, settings))
+            _average(model, states, settings)
+        save(model, trainer._tokenizer, saved, _record(evidence, settings))
+    trainer.accelerator.wait_for_everyone()
+    return saved
+
+
+def _check_teacher(settings: Settings, teacher: Teacher | None) -> None:
+    if (settings.guidance is None) != (teacher is None):
+        raise PlanError("a teacher needs its guidance, and guidance its teacher: one of them is missing")
+    if settings.objective == "sft" and teacher is None:
+        raise PlanError("objective 'sft' learns from what a teacher shows, and there is none: it would learn its own rollouts, right or wrong")
 
 
 def merged(trainer: Any) -> Any:
@@ -157,7 +169,15 @@ def run_id(
     return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id)
 
 
-def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | None, narrator: Narrator, demonstrations: Demonstrations) -> Guide:
+def _guide(
+    teacher: Teacher,
+    settings: Settings,
+    sampler: Sampler,
+    tokenizer: Any,
+    window: int | None,
+    narrator: Narrator,
+    demonstrations: Demonstrations,
+) -> Guide:
     assert settings.guidance is not None
     return Guide(
         guidance=settings.guidance,
@@ -166,6 +186,7 @@ def _guide(teacher: Teacher, settings: Settings, tokenizer: Any, window: int | N
         end=tokenizer.eos_token_id,
         window=window,
         narrator=narrator,
+        room=sampler.max_tokens if settings.guidance.go_on else 0,
         demonstrations=demonstrations,
     )
 
@@ -249,6 +270,8 @@ def _checked(curriculum: Curriculum, problems: Mapping[str, Problem], labels: Ma
     )
     check_together(processes()[1], groups=settings.groups, relift=settings.relift, guided=settings.guidance is not None)
     check_reports(settings.report_to)
+    if settings.vllm:
+        require("vllm", extra="vllm")
     check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")

@@ -72,6 +72,7 @@ class Guide:
     end: int  # token that ends a completion
     window: int | None  # most tokens of prompt and completion
     narrator: Narrator
+    room: int = 0  # tokens that the student may need after a feedback
     demonstrations: Callable[[str], Sequence[str]] = lambda problem_id: ()
     values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
 
@@ -125,7 +126,7 @@ class Guide:
     def _joined(self, place: int, ids: Ids, more: str, text: str, prompt_tokens: int) -> Written | None:
         own = ids[:-1] if ids[-1] == self.end else ids  # no decoding and encoding of what the student wrote: its tokens stay its own
         foreign = self.encode(more) + ([] if self.guidance.go_on else [self.end])
-        fits = self.window is None or prompt_tokens + len(own) + len(foreign) <= self.window
+        fits = self.window is None or prompt_tokens + len(own) + len(foreign) + self.room <= self.window
         return Written(place, [*own, *foreign], len(own), len(foreign), text + more) if fits else None
 
     def _gone(self, step: int, error: EngineError) -> list[Written]:

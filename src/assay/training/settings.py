@@ -6,7 +6,12 @@ from typing import Any
 
 from assay.training.guidance import Guidance
 
-NEUTRAL = ("save_every", "eval_every", "report_to")  # settings that change nothing about what is learnt, so the run that they belong to is the same
+NEUTRAL = (
+    "save_every",
+    "eval_every",
+    "report_to",
+    "vllm_url",
+)  # settings that change nothing about what is learnt, so the run that they belong to is the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Settings:
     average: float = 0.0  # share of the newest in the running average of the last 6 states, which is the checkpoint then; 0 = no average
     lora_rank: int = 0  # of the adapters that are trained in the place of the weights, and merged into them at the end; 0 = the weights
     lora_alpha: float = 16.0  # the adapters' scale is alpha / rank
+    vllm: str = ""  # "server" or "colocate": TRL's vLLM generation; "" = transformers
+    vllm_url: str = ""  # of "server"; "" = TRL's own default
     report_to: tuple[str, ...] = ()  # of tensorboard, wandb, trackio
     save_every: int = 25  # steps between the states that a killed run goes on from; 0 = none
     share_prompt: bool = True  # compute a group's prompt once; False = row by row, as TRL does: for models without an ordinary cache
