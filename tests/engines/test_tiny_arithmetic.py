@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 
 from assay.core.errors import PlanError
+from assay.core.ports import Cutting
 from assay.core.types import Problem, Request, Sampler
 from assay.engines import _models
 from assay.engines.transformers import Transformers
@@ -72,3 +73,12 @@ def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
     for digits, mean in CARD.items():
         solved = sum(right[digits]) / len(right[digits])
         assert abs(solved - mean) < 0.12, f"{digits} digits: {solved:.3f} against the card's {mean}"
+
+
+@pytest.mark.model
+def test_a_text_is_cut_by_its_own_tokenizer_and_a_shorter_one_is_left_alone():
+    engine = Transformers(model=NAME)
+    assert "3 + 45 = 48".startswith(engine.cut("3 + 45 = 48", 4))
+    assert 0 < len(engine.cut("3 + 45 = 48", 4)) < len("3 + 45 = 48")
+    assert engine.cut("3 + 45 = 48", 400) == "3 + 45 = 48"
+    assert isinstance(engine, Cutting)
