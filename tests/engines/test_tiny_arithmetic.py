@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 
 from assay.core.errors import PlanError
+from assay.core.ports import Cutting
 from assay.core.types import Problem, Request, Sampler
 from assay.engines import _models
 from assay.engines.transformers import Transformers
@@ -104,3 +105,12 @@ def test_a_search_by_single_tokens_goes_on_where_the_last_ended():
         if step.finish == "stop":
             break
     assert (said, step.stopped) == (whole.text, "")
+
+
+@pytest.mark.model
+def test_a_text_is_cut_by_its_own_tokenizer_and_a_shorter_one_is_left_alone():
+    engine = Transformers(model=NAME)
+    assert "3 + 45 = 48".startswith(engine.cut("3 + 45 = 48", 4))
+    assert 0 < len(engine.cut("3 + 45 = 48", 4)) < len("3 + 45 = 48")
+    assert engine.cut("3 + 45 = 48", 400) == "3 + 45 = 48"
+    assert isinstance(engine, Cutting)

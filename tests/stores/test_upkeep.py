@@ -72,8 +72,8 @@ class Slow(Lake):
 
     overtaken: Callable[[], object] | None = None
 
-    def ids(self, table: str, ids: Sequence[str]) -> set[str]:
-        found = super().ids(table, ids)
+    def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
+        found = super().ids(table, ids, among=among)
         if work := self.overtaken:
             self.overtaken = None
             work()

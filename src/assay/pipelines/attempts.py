@@ -100,14 +100,15 @@ class Attempts:
         behind = coder(self.job, lambda: [problem.text for problem in self.problems.values()])
         return Remembered(self.job, behind).encode([self.problems[id_].text for id_ in ids])
 
+    def lacking(self, n: int) -> tuple[int, int]:
+        """Problems with fewer than n attempts, and the attempts that they lack."""
+        short = [n - len(samples) for samples in self._samples.values() if len(samples) < n]
+        return len(short), sum(short)
+
     @property
     def stored(self) -> int:
         """Attempts at these problems under this sampler."""
         return sum(len(samples) for samples in self._samples.values())
-
-    def tokens(self) -> tuple[int, int]:
-        """Attempts and the tokens that they took."""
-        return self.stored, sum(tokens for samples in self._samples.values() for _, tokens in samples.values())
 
     @property
     def cut_by(self) -> str:

@@ -51,13 +51,9 @@ def left(job: Job, attempts: Attempts) -> dict[str, int]:
     """What a score stage may still cost: problems, samples and tokens, at least and at most."""
     part = scorer(job)
     least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
-    missing = attempts.missing(dict.fromkeys(attempts.problems, most))
-    samples = sum(len(each) for each in missing.values())
-    told = {"problems": len(missing), "samples": samples, "tokens at most": samples * job.plan.policy.max_tokens}
-    if least == most:
-        return told
-    sure = sum(len(each) for each in attempts.missing(dict.fromkeys(attempts.problems, least)).values())
-    return {"problems": len(missing), "samples at least": sure, "samples at most": samples, "tokens at most": told["tokens at most"]}
+    problems, samples = attempts.lacking(most)
+    named = {"samples": samples} if least == most else {"samples at least": attempts.lacking(least)[1], "samples at most": samples}
+    return {"problems": problems, **named, "tokens at most": samples * job.plan.policy.max_tokens}
 
 
 def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond: object) -> str:

@@ -165,7 +165,7 @@ def read_by(query: str) -> set[str]:
     """The tables that a query may read: those whose names, or the names of views over which, it holds as words.
 
     >>> sorted(read_by("SELECT * FROM frontier"))
-    ['problems', 'rollouts', 'verdicts']
+    ['problems', 'rollouts', 'superseded', 'verdicts']
     """
     words = set(re.findall(r"\w+", query.lower()))
     for name, inner in reversed(asked().items()):  # a view reads only earlier ones
