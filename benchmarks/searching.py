@@ -265,12 +265,25 @@ def serving(policy: dict[str, Any]) -> Iterator[str]:
 def server(quick: bool, seconds: float) -> list[Claim]:
     """(b)"""
     policy, rules, problems = (TINY, TINY_RULES, sums(True)) if quick else (POLICY, RULES, sums(False))
+    ours, peer, tokens = list[float](), list[float](), 0
     with serving(policy) as url:
         asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
-        ours, tokens = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds)
-        peer = asyncio.run(Independent(url, policy, rules).pace(problems, seconds))
+        for _ in range(2):  # in turns, so that a busy minute of the machine meets both
+            rate, spent = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds / 2)
+            _idle(url, policy["model"])
+            peer.append(asyncio.run(Independent(url, policy, rules).pace(problems, seconds / 2)))
+            _idle(url, policy["model"])
+            ours, tokens = [*ours, rate], tokens + spent
+    print(f"ours {[round(each, 1) for each in ours]}, peer {[round(each, 1) for each in peer]} tokens/s, in turns")
+    mine, theirs = sum(ours) / 2, sum(peer) / 2
     what = f"{PROBLEMS} searches on one server, {policy['model']}, beside as many of their own under asyncio"
-    return [Claim(what, ours, peer, ours / peer, ">= 1.0", ours / peer >= 1.0, "tokens/s", n=tokens)]
+    return [Claim(what, mine, theirs, mine / theirs, ">= 1.0", mine / theirs >= 1.0, "tokens/s", n=tokens)]
+
+
+def _idle(url: str, model: str) -> None:
+    """Waits until the server has nothing left to do of what was asked before: it answers in the order of questions."""
+    turns = [{"role": "user", "content": "1+1="}]
+    httpx.post(f"{url}/chat/completions", json={"model": model, "messages": turns, "max_tokens": 1}, timeout=None).raise_for_status()
 
 
 class Independent:
