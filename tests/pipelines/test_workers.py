@@ -103,9 +103,22 @@ def test_a_chunk_that_outlives_its_lease_says_so(job: Made, monkeypatch: pytest.
 
 def test_a_scorer_that_sees_the_whole_pool_at_once_is_refused(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     made = ready(job)
-    monkeypatch.setattr(PassRate, "joint", True)
+    monkeypatch.setattr(PassRate, "apart", False)
     with pytest.raises(PlanError, match="'pass_rate' decides over all problems at once"):
         work_off(made, Terms())
+
+
+BAND = {"scorer": "pass_rate", "truncated": "wrong", "design": "adaptive", "aim": "band", "first": 2, "most": 6, "step": 2}
+
+
+@pytest.mark.parametrize("settings", [{"scorer": "votes", "n": 4}, {"scorer": "length", "n": 4}, BAND])
+def test_other_scorers_are_worked_off_too(job: Made, tables: dict[str, Any], tmp_path: Path, settings: dict[str, Any]) -> None:
+    tables["score"] = settings
+    alone, made = job(lake=str(tmp_path / "plain")), ready(job)
+    walk(alone, "score")
+    assert not work_off(made, Terms(chunk=5)).partly
+    assert keys(made.lake, "rollouts") == keys(alone.lake, "rollouts")
+    assert keys(made.lake, "scores") == keys(alone.lake, "scores")
 
 
 def test_terms_that_make_no_sense_are_refused_with_both_numbers() -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from assay.core.errors import PlanError, Stopped
 from assay.core.identity import content_id
-from assay.core.parts import build
 from assay.pipelines.attempts import Attempts
+from assay.pipelines.evidence import evidence
 from assay.pipelines.job import Job, Outcome
 from assay.pipelines.pool import side
+from assay.pipelines.score import scorer
 from assay.pipelines.walk import look, walk
 from assay.stores.lease import lease
 
@@ -40,7 +41,8 @@ def work_off(job: Job, terms: Terms) -> Outcome:
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
     walk(job, "split", only=True)
-    if build("scorer", job.plan.score.scorer, job.plan.score.settings).joint:
+    part = scorer(job)
+    if not getattr(part, "apart", not part.joint):
         raise PlanError(f"scorer {job.plan.score.scorer!r} decides over all problems at once; `curate score PLAN` without --worker runs it")
     work, done = look(job, "score")
     if done:
@@ -61,7 +63,7 @@ class Chunks:
     """The train side in chunks, by the key under which the ledger knows each one that is scored."""
 
     def __init__(self, job: Job, key: str, terms: Terms) -> None:
-        self.job, self.terms, self.scored = job, terms, set[str]()
+        self.job, self.terms, self.scored, self.scoring = job, terms, set[str](), key.partition("+")[2]
         self.problems, self.labels = side(job, "train")
         order = sorted(self.problems, key=lambda id_: content_id("order", job.plan.seed, id_))
         cut = [sorted(order[start : start + terms.chunk]) for start in range(0, len(order), terms.chunk)]
@@ -80,10 +82,10 @@ class Chunks:
             return ours
 
     def _score(self, name: str) -> None:
-        began, plan, ids = time.monotonic(), self.job.plan.score, self.ids[name]
+        began, part, ids = time.monotonic(), scorer(self.job), self.ids[name]
         self.job.lake.caught_up()  # the lease is ours: nobody else adds to this chunk from here on, or its end has passed and is checked
         attempts = Attempts(self.job, {id_: self.problems[id_] for id_ in ids}, {id_: self.labels[id_] for id_ in ids})
-        scored = build("scorer", plan.scorer, plan.settings).score(ids, attempts)
+        scored = part.score(ids, evidence(self.job, attempts, part, self.scoring))
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began

@@ -75,6 +75,11 @@ class PassRate:
         return self.design != "fixed" or self.prior in ("fitted", "predicted")
 
     @property
+    def apart(self) -> bool:
+        """Whether the attempts of a problem are decided by its own alone, so that many workers may score one pool."""
+        return (self.design == "fixed" or self.aim == "band") and self.prior in ("jeffreys", "uniform")
+
+    @property
     def sized_by_plan(self) -> tuple[str, ...]:
         """Settings that the plan's other tables fill where they are not given."""
         chosen = self.design != "fixed" and self.aim == "select"
