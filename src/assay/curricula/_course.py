@@ -125,3 +125,26 @@ class Deck:
             self._round, self._order = turn, np.random.default_rng((*self.seed, turn)).permutation(self.rows)
         self.dealt += 1
         return int(self._order[place])
+
+
+class Dealt(Course):
+    """All problems from one deck."""
+
+    held: ClassVar[tuple[str, ...]] = ("dealt",)
+
+    def __init__(self, settings: Any, pool: Pool, seed: int) -> None:
+        super().__init__(settings, pool, seed)
+        self.deck = Deck(np.arange(len(pool)), seed)
+
+    @property
+    def dealt(self) -> int:
+        """Problems given so far."""
+        return self.deck.dealt
+
+    @dealt.setter
+    def dealt(self, count: int) -> None:
+        self.deck.dealt = count
+
+    def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
+        """The next of the deck."""
+        return [self.deck.deal() for _ in range(groups)]

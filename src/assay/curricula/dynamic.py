@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Group, Pool
-from assay.curricula._course import Course, Deck, Ints
+from assay.curricula._course import Dealt, Ints
 from assay.curricula._order import one_lesson
 
 
@@ -37,29 +37,15 @@ class Dynamic:
         return Refilled(self, pool, seed)
 
 
-class Refilled(Course):
+class Refilled(Dealt):
     """One deck, and what was kept of it."""
 
-    held = ("dealt", "kept", "seen")
+    held: ClassVar[tuple[str, ...]] = (*Dealt.held, "kept", "seen")
 
     def __init__(self, settings: Dynamic, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.refills = settings.refills
-        self.deck = Deck(np.arange(len(pool)), seed)
         self.kept = self.seen = 0  # groups
-
-    @property
-    def dealt(self) -> int:
-        """Problems given so far."""
-        return self.deck.dealt
-
-    @dealt.setter
-    def dealt(self, count: int) -> None:
-        self.deck.dealt = count
-
-    def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
-        """The next of the deck."""
-        return [self.deck.deal() for _ in range(groups)]
 
     def keeps(self, group: Group) -> bool:
         """Mixed groups, those with any advantage."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Group, Pool
-from assay.curricula._course import Course, Deck, Floats, Ints
+from assay.curricula._course import Dealt, Floats, Ints
 from assay.curricula._order import finite, one_lesson
 
 
@@ -54,28 +54,14 @@ class Weighted:
         return np.asarray(1 - share if self.anti else share)
 
 
-class Weighing(Course):
+class Weighing(Dealt):
     """One deck, and the step."""
 
-    held = ("dealt", "step")
+    held: ClassVar[tuple[str, ...]] = (*Dealt.held, "step")
 
     def __init__(self, settings: Weighted, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.steps, self.ease, self.step = settings.steps, settings.eases(pool), 0
-        self.deck = Deck(np.arange(len(pool)), seed)
-
-    @property
-    def dealt(self) -> int:
-        """Problems given so far."""
-        return self.deck.dealt
-
-    @dealt.setter
-    def dealt(self, count: int) -> None:
-        self.deck.dealt = count
-
-    def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
-        """The next of the deck."""
-        return [self.deck.deal() for _ in range(groups)]
 
     def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
         """One step more."""

@@ -1,12 +1,12 @@
 """The catalogue: which names stand for a model, and where on this machine its files lie."""
 
-import os
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from assay.core.errors import PlanError, nearest
+from assay.core.folders import cache
 
 REVISION_CHARS = 16  # 64 bits of the weights' identity
 INSTALL = "assay doctor --install-model"
@@ -34,14 +34,6 @@ CATALOGUE = {
 
 BUNDLED = {"tiny-arithmetic": "tiny_model"}  # checkpoints in a folder of the package's own data: always there, for engine 'transformers'
 NAMES = (*CATALOGUE, *BUNDLED)
-
-
-def cache() -> Path:
-    """The folder of everything that can be made again: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay."""
-    if own := os.environ.get("ASSAY_CACHE"):
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "assay"
 
 
 def place(model: str) -> Path:

@@ -7,8 +7,9 @@ or a hub id `owner/name`. Nothing here loads a model except `checkpoint`, and th
 from pathlib import Path
 
 from assay.core.errors import PlanError, require
+from assay.core.folders import cache
 from assay.core.types import Policy
-from assay.engines._catalogue import BUNDLED, CATALOGUE, HUB_ID, NAMES, REVISION_CHARS, Packaged, cache, installed, place, unknown
+from assay.engines._catalogue import BUNDLED, CATALOGUE, HUB_ID, NAMES, REVISION_CHARS, Packaged, installed, place, unknown
 from assay.engines._install import arriving, install, state, unpack
 from assay.engines._loading import quiet, share_cores
 from assay.engines._weights import check, commit, file_identity, folder_identity, snapshot

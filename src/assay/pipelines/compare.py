@@ -4,12 +4,12 @@ import math
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from assay.core.errors import PlanError
-from assay.core.plan import SelectPlan
+from assay.core.plan import ArrangePlan, SelectPlan
 from assay.core.types import Pool
 from assay.maths.coverage import coverage
 from assay.maths.drift import run_signal
@@ -25,6 +25,7 @@ from assay.pipelines.walk import survey
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
 MEASURED = ("post_a", "post_b", "correct", "wrong", "truncated", "cluster", "vectors")
 DRIFTS = (0.0, 1.0, 2.0)  # logits over the run
+Table = TypeVar("Table", SelectPlan, ArrangePlan)
 TOKENS = "SELECT problem_id, avg(tokens) AS tokens FROM rollouts WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id"
 
 
@@ -66,18 +67,27 @@ def read(text: str, own: SelectPlan) -> SelectPlan:
     Raises:
         PlanError: a word after the name is no key=value pair, or a value does not fit.
     """
+    return worded(text, SelectPlan, "selector", {"budget": own.budget, "seed": own.seed})
+
+
+def worded(text: str, table: type[Table], key: str, given: Mapping[str, Any]) -> Table:
+    """A table of the plan from words: the part's name, which goes under `key`, then key=value pairs; what is not said is as `given`.
+
+    Raises:
+        PlanError: a word after the name is no key=value pair, or a value does not fit.
+    """
     name, *pairs = shlex.split(text) or [""]
-    tree: dict[str, Any] = {"budget": own.budget, "seed": own.seed, "selector": name}
+    tree: dict[str, Any] = {**given, key: name}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
+        word, equals, value = pair.partition("=")
+        if not equals or not word:
             raise PlanError(f"{text!r}: {pair!r} is not of the form key=value")
         try:
-            tree[key] = tomllib.loads(f"value = {value}")["value"]
+            tree[word] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            tree[key] = value
+            tree[word] = value
     try:
-        return SelectPlan.model_validate(tree)
+        return table.model_validate(tree)
     except ValueError as error:
         raise PlanError(f"{text!r}: {' '.join(str(error).split())}") from error
 

@@ -4,8 +4,6 @@ The policy stands still here: rates are drawn from the lake's posteriors, once a
 curriculum is told the counts as training would tell it. What the policy learns on the way is not foreseen.
 """
 
-import shlex
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from assay.core.types import Counts, Group, Pool
 from assay.curricula._course import Fixed
 from assay.pipelines.arrange import selected
 from assay.pipelines.columns import scored_pool
-from assay.pipelines.compare import TOKENS
+from assay.pipelines.compare import TOKENS, worded
 from assay.pipelines.job import Job
 from assay.pipelines.score import current_scores
 from assay.pipelines.walk import survey
@@ -62,32 +60,11 @@ def forecast(job: Job, asked: Sequence[str] = (), *, repeats: int = 16) -> dict[
 
 
 def _plans(own: ArrangePlan, asked: Sequence[str]) -> dict[str, ArrangePlan]:
-    plans = {"plan": own, **{text: read(text, own) for text in asked if text != "plan"}}
+    given = {"seed": own.seed}
+    plans = {"plan": own, **{text: worded(text, ArrangePlan, "curriculum", given) for text in asked if text != "plan"}}
     for name in ALWAYS:
-        plans.setdefault(name, read(name, own))
+        plans.setdefault(name, worded(name, ArrangePlan, "curriculum", given))
     return plans
-
-
-def read(text: str, own: ArrangePlan) -> ArrangePlan:
-    """`[arrange]` with another curriculum: its name, then key=value pairs, values as in TOML; the seed defaults to the plan's.
-
-    Raises:
-        PlanError: a word after the name is no key=value pair, or a value does not fit.
-    """
-    name, *pairs = shlex.split(text) or [""]
-    tree: dict[str, Any] = {"seed": own.seed, "curriculum": name}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise PlanError(f"{text!r}: {pair!r} is not of the form key=value")
-        try:
-            tree[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            tree[key] = value
-    try:
-        return ArrangePlan.model_validate(tree)
-    except ValueError as error:
-        raise PlanError(f"{text!r}: {' '.join(str(error).split())}") from error
 
 
 def _cost(job: Job, pool: Pool) -> NDArray[np.float64]:
