@@ -143,7 +143,7 @@ class Told:
         raise NotImplementedError
 
 
-GIVEN = ("then", "held_out", "stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
+GIVEN = ("course", "then", "held_out", "stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
 PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4")}
 
 

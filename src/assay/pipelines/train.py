@@ -10,12 +10,15 @@ from assay.core.errors import PlanError
 from assay.core.identity import canonical, content_id
 from assay.core.parts import build
 from assay.core.plan import TrainPlan, teacher_settings
+from assay.core.ports import Course, Online
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.arrange import stored_curriculum
 from assay.pipelines.attempts import attempt_tables
+from assay.pipelines.columns import scored_pool
 from assay.pipelines.demonstrations import Demonstrations
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned, side
+from assay.pipelines.score import current_scores
 from assay.training.evaluate import HeldOut
 from assay.training.guidance import Guidance
 from assay.training.settings import Settings
@@ -75,6 +78,18 @@ def settings_of(plan: TrainPlan) -> Settings:
     fields = plan.model_dump(exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER})
     guidance = plan.teacher.model_dump(include=set(Guidance.__slots__)) if plan.teacher.engine else None
     return Settings(**fields, guidance=Guidance(**guidance) if guidance else None)
+
+
+def course(job: Job, curriculum: Curriculum) -> Course | None:
+    """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
+    part = build("curriculum", job.plan.arrange.curriculum, job.plan.arrange.settings)
+    if not isinstance(part, Online):
+        return None
+    scores = current_scores(job, job.key_of("score", "train").partition("+")[2])
+    pool, lacking = scored_pool(job, scores, part.needs, sorted(set(curriculum.order)))
+    if lacking:
+        job.narrator.warn(f"{len(lacking)} arranged problems lack what {job.plan.arrange.curriculum!r} needs and are not trained on")
+    return part.begin(pool, seed=job.plan.arrange.seed)
 
 
 def output_folder(job: Job, key: str) -> Path:
@@ -193,6 +208,7 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
             held_out=held_out(job) if plan.eval_every else None,
             teacher=helper,
             demonstrations=Demonstrations(job, problems, labels),
+            course=course(job, curriculum),
             stop=lambda: job.stop() or bool(job.limit_reached()),
             then=finish,
         )

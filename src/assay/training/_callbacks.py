@@ -76,6 +76,7 @@ class Saver(TrainerCallback):  # type: ignore[misc]
         self.wait: Callable[[], None] = lambda: None  # for the other processes
         self.anywhere: Callable[[bool], bool] = lambda asked: asked  # whether any process was asked
         self.more: Callable[[], dict[str, Any]] = dict  # what else a state must hold
+        self.keep: Callable[[Path], None] = lambda folder: None  # writes what is no JSON
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.anywhere(self.stop()) and state.global_step < state.max_steps:
@@ -86,6 +87,7 @@ class Saver(TrainerCallback):  # type: ignore[misc]
         self.wait()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self.keep(folder)
             mark_whole(folder, State(state.global_step, self.evidence.tokens, self.evidence.reward_means, self.more()))
 
 

@@ -16,7 +16,7 @@ from assay.training._shared import sample, token_logps, until_end
 from assay.training.evidence import Evidence
 from assay.training.guidance import Guide
 from assay.training.loss import Objective, Tokens, kl_to
-from assay.training.sampler import InOrder
+from assay.training.sampler import Asked, InOrder
 from assay.training.stops import cut_ids
 
 
@@ -63,8 +63,13 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         return until_end(drawn, self.evidence.ends)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        order = self.evidence.order
+        if isinstance(order, Asked):  # what the sampler gave are stand-ins
+            inputs = [self.train_dataset[order.rows[slot.problem_id]] for slot in self.evidence.slots(self.state.global_step)]
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         self.evidence.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
+        if isinstance(order, Asked):
+            output["advantages"] = output["advantages"] * self._weights(order, output["advantages"])
         if self.guide is not None:
             output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
             self.evidence.values |= self.guide.values
@@ -80,6 +85,16 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         """The sum over all processes, ()."""
         total: Tensor = self.accelerator.gather(count).sum()
         return total
+
+    def _weights(self, order: Asked, like: Tensor) -> Tensor:
+        """How much each rollout's loss counts in this step; then the curriculum is told what came of it.
+
+        A weight of the advantage is one of the loss, since all objectives but `aas` are linear in it while its sign is kept; there it is shaped as well.
+        """
+        assert order.course is not None
+        weights = order.course.weights([rollout.problem_id for rollout in self.evidence.rollouts])  # (B,)
+        order.course.observe(self.evidence.groups())
+        return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)

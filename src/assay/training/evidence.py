@@ -8,7 +8,7 @@ from typing import Any
 from assay.core.errors import TrainingError
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Narrator, RolloutSink
-from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
+from assay.core.types import Case, Counts, Finish, Group, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
 from assay.training.groups import failed, grouped
 from assay.training.sampler import InOrder, Slot
 from assay.training.stops import before, stopped
@@ -149,6 +149,19 @@ class Evidence:
         self._measure()
         if self.step == 0:
             self._check_truncation(self.values["truncated"])
+
+    def groups(self) -> list[Group]:
+        """What came of the latest step's groups, the student's own rollouts alone, in their order."""
+        own = [pair for pair in zip(self.rollouts, self.verdicts, strict=True) if not pair[0].guided] + self.aside
+        found: dict[str, Group] = {}
+        for place in grouped(self.rollouts):
+            first = self.rollouts[place[0]]
+            counts = Counts()
+            for rollout, verdict in own:
+                counts = counts.plus(verdict.outcome) if rollout.group == first.group else counts
+            size = sum(abs(self.rollouts[row].advantage or 0.0) for row in place) / len(place)
+            found[str(first.group)] = Group(first.problem_id, counts, size)
+        return list(found.values())
 
     def log(self, values: Mapping[str, float]) -> None:
         """The latest step's measurements are in the sink."""

@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from assay.core.errors import PlanError, Stopped, require
 from assay.core.identity import content_id
 from assay.core.parts import build
-from assay.core.ports import Judge, Narrator, RolloutSink
+from assay.core.ports import Course, Judge, Narrator, RolloutSink
 from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
 from assay.training.averaging import KEPT, averaged
@@ -22,8 +23,8 @@ from assay.training.guidance import Guide
 from assay.training.loss import Objective
 from assay.training.quiet import quiet
 from assay.training.relift import Buffer
-from assay.training.resuming import State, clear, latest, states_of, whole
-from assay.training.sampler import InOrder
+from assay.training.resuming import State, clear, keep_course, latest, restore_course, states_of, whole
+from assay.training.sampler import Asked, InOrder
 from assay.training.saving import save
 from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
@@ -63,6 +64,7 @@ def train(
     teacher: Teacher | None = None,
     demonstrations: Demonstrations = lambda problem_id: (),
     held_out: HeldOut | None = None,
+    course: Course | None = None,
     then: Callable[[Trained], Result] = lambda trained: trained,  # type: ignore[assignment,return-value]
 ) -> Result:
     """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
@@ -73,7 +75,8 @@ def train(
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
     rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
     `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
-    a problem, of which only one that the verifier accepts is shown. `then` is called once the checkpoint is whole and before the
+    a problem, of which only one that the verifier accepts is shown. With a `course` the curriculum is only its pool, and the course names
+    each step's problems. `then` is called once the checkpoint is whole and before the
     states go, and what it returns is returned.
 
     Raises:
@@ -84,8 +87,8 @@ def train(
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
     _check_teacher(settings, teacher)
-    run = run or run_id(curriculum, labels, base, sampler, settings, teacher)
-    order = _in_order(curriculum.order, settings, narrator)
+    run = run or run_id(curriculum, labels, base, sampler, settings, teacher, course)
+    order = _in_order(curriculum.order, settings, narrator) if course is None else _asked(curriculum.order, settings, course)
     states = states_of(output, run)
     folder, state = latest(states)
     with quiet():
@@ -100,6 +103,9 @@ def train(
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
+        if course is not None:
+            restore_course(folder, course)
+            saver.keep = partial(keep_course, course=course)
         _relift(trainer, evidence, settings, state, demonstrations, saver)
         _evaluate(trainer, evidence, settings, held_out)
         seconds = _walk(trainer, folder, states)
@@ -162,11 +168,18 @@ def _walk(trainer: Any, folder: Path | None, states: Path) -> float:
 
 
 def run_id(
-    curriculum: Curriculum, labels: Mapping[str, Label], base: Policy, sampler: Sampler, settings: Settings, teacher: Teacher | None = None
+    curriculum: Curriculum,
+    labels: Mapping[str, Label],
+    base: Policy,
+    sampler: Sampler,
+    settings: Settings,
+    teacher: Teacher | None = None,
+    course: Course | None = None,
 ) -> str:
     """The hash of all that decides a run."""
     golds = [labels[id_].id for id_ in curriculum.order]
-    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id)
+    online = [] if course is None else [str(course.state()["key"])]
+    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id, *online)
 
 
 def _guide(
@@ -291,6 +304,16 @@ def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> I
     rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order[:wanted]))}
     repeats = settings.groups * settings.group_size // (settings.rows * processes()[1])
     return InOrder(order, rows, settings.steps, settings.groups, settings.group_size, repeats)
+
+
+def _asked(order: Sequence[str], settings: Settings, course: Course) -> Asked:
+    if course.refills:
+        raise PlanError(f"this curriculum refills a step up to {course.refills} times, which training does not do; set refills = 0 or take another")
+    if processes()[1] > 1:
+        raise PlanError(f"an online curriculum in {processes()[1]} processes: it is told of groups in one")
+    rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order))}
+    repeats = settings.groups * settings.group_size // settings.rows
+    return Asked(order, rows, settings.steps, settings.groups, settings.group_size, repeats, course)
 
 
 def _trainer(

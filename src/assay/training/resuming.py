@@ -7,8 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from assay.core.errors import PlanError
+from assay.core.ports import Course
 from assay.training.saving import sync
 
+COURSE = "curriculum.npz"
 WHOLE = "whole.json"  # written last: a folder without it was being written when the process ended
 
 
@@ -36,6 +41,25 @@ def mark_whole(folder: Path, state: State) -> None:
     sync(fresh)
     os.replace(fresh, folder / WHOLE)
     sync(folder)
+
+
+def keep_course(folder: Path, course: Course) -> None:
+    """The curriculum's state lies in the folder."""
+    np.savez(folder / COURSE, **course.state())  # type: ignore[arg-type]  # its stub takes one array more by name
+
+
+def restore_course(folder: Path | None, course: Course) -> None:
+    """The curriculum stands where it stood when the state was kept.
+
+    Raises:
+        PlanError: the state holds none, or one of another pool, settings or seed.
+    """
+    if folder is None:
+        return
+    if not (folder / COURSE).is_file():
+        raise PlanError(f"{str(folder)!r} holds no {COURSE}, so the curriculum cannot go on from there; it was kept without an online curriculum")
+    with np.load(folder / COURSE) as found:
+        course.restore(dict(found))
 
 
 def latest(states: Path) -> tuple[Path | None, State]:

@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from assay.core.errors import TrainingError
+from assay.core.ports import Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,32 @@ class InOrder:
 
     def __len__(self) -> int:
         return self.steps * self.repeats * self.groups * self.group_size
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(InOrder):
+    """The same shape, but an online curriculum names a step's problems when the step begins: it has then been told of all steps before.
+
+    The rows that it yields stand in for them, because the library reads a step ahead; the trainer puts the named ones in their place.
+    """
+
+    course: Course | None = None
+    named: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def problems(self, step: int) -> tuple[str, ...]:
+        """The ids of one step's groups, asked for once.
+
+        Raises:
+            TrainingError: the curriculum has no more problems.
+        """
+        assert self.course is not None
+        if step not in self.named:
+            ids = self.course.next(self.groups)
+            if len(ids) < self.groups:
+                raise TrainingError(f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, and has no more")
+            self.named.clear()  # earlier steps are over
+            self.named[step] = ids
+        return self.named[step]
+
+    def __iter__(self) -> Iterator[int]:
+        yield from [0] * len(self)
