@@ -1,5 +1,6 @@
 """An online curriculum names each step's problems, is told what came of them, and goes on from a state as if nothing had happened."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,9 +90,40 @@ def test_a_curriculum_that_runs_out_says_in_which_step(room: SimpleNamespace) ->
         room.train(course=Bandit(bins=2, refill=False).begin(pool(room), seed=1), steps=9, **FIXED)
 
 
-def test_refills_are_refused_before_anything_is_written(room: SimpleNamespace) -> None:
-    with pytest.raises(PlanError, match="refills a step up to 10 times"):
-        room.train(course=Dynamic().begin(pool(room), seed=1), **FIXED)
+def test_a_step_is_refilled_until_it_is_full_of_mixed_groups(room: SimpleNamespace) -> None:
+    course = Heard(Dynamic(refills=9).begin(pool(room), seed=1))
+    original = room.judge._verdict
+
+    def half(case: Any, place: int) -> Any:  # two of the four problems are never solved
+        verdict = original(case, place)
+        return replace(verdict, outcome="wrong", reward=0.0) if case.problem.id in pool(room).ids[:2] else verdict
+
+    room.judge._verdict = half
+    room.train(course=course, steps=4, **FIXED)
+    batches = [sum(group.advantage > 0 for group in groups) for groups in course.heard]
+    steps, full = [], 0
+    for mixed in batches:
+        full += mixed
+        if full >= 2:
+            steps.append(full)
+            full = 0
+    assert len(steps) == 4
+    assert full == 0
+    assert len(batches) > 4  # with half of the problems hopeless some steps took more than one batch
+    assert len({rollout.id for rollout in room.sink.rollouts}) == len(room.sink.rollouts) == 8 * len(batches)
+    assert [values["rollouts"] for _, values in room.sink.logs]
+    assert sum(values["rollouts"] for _, values in room.sink.logs) == 8 * len(batches)
+
+
+def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(room: SimpleNamespace) -> None:
+    room.judge.reward = 0.0
+    with pytest.raises(TrainingError, match="step 1: none of 6 groups in 3 batches"):
+        room.train(course=Dynamic(refills=2).begin(pool(room), seed=1), **FIXED)
+
+
+def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleNamespace) -> None:
+    with pytest.raises(PlanError, match="no relift"):
+        room.train(course=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
     assert not room.output.exists()
 
 

@@ -13,7 +13,9 @@ from trl import GRPOTrainer
 from assay.core.errors import TrainingError
 from assay.training._guided import guided_mask, roll
 from assay.training._shared import sample, token_logps, until_end
+from assay.training._waves import joined
 from assay.training.evidence import Evidence
+from assay.training.groups import grouped
 from assay.training.guidance import Guide
 from assay.training.loss import Objective, Tokens, kl_to
 from assay.training.sampler import Asked, InOrder
@@ -64,12 +66,37 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         order = self.evidence.order
-        if isinstance(order, Asked):  # what the sampler gave are stand-ins
-            inputs = [self.train_dataset[order.rows[slot.problem_id]] for slot in self.evidence.slots(self.state.global_step)]
+        return self._asked(order) if isinstance(order, Asked) else self._scored(inputs)
+
+    def _asked(self, order: Asked) -> dict[str, Any]:
+        """The problems that the curriculum names, again and again until the step is full of groups that it keeps, or its bound is reached."""
+        step, course, parts = self.state.global_step, order.course, []
+        assert course is not None
+        kept: list[tuple[int, list[int]]] = []  # batch, and the places of a kept group in it
+        dropped: list[tuple[int, list[int]]] = []
+        for wave in range(1 + course.refills):
+            if wave:
+                self.evidence.again()
+                order.again(step)
+            output = self._scored([self.train_dataset[order.rows[slot.problem_id]] for slot in self.evidence.slots(step)])
+            output["advantages"] = output["advantages"] * self._weights(order, output["advantages"])
+            groups = self.evidence.groups()
+            course.observe(groups)
+            for group, places in zip(groups, grouped(self.evidence.rollouts), strict=True):
+                (kept if course.keeps(group) else dropped).append((wave, places))
+            parts.append(output)
+            if len(kept) >= order.groups:
+                break
+        if not kept:
+            raise TrainingError(f"step {step + 1}: none of {len(dropped)} groups in {len(parts)} batches is one to learn from; no update was made")
+        if len(parts) == 1:
+            return parts[0]
+        taken = (kept + dropped)[: order.groups]  # a step that is not full trains on groups without signal too, as plain GRPO does
+        return joined([(parts[wave], places) for wave, places in taken], pad_id=self._tokenizer.pad_token_id)
+
+    def _scored(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         self.evidence.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
-        if isinstance(order, Asked):
-            output["advantages"] = output["advantages"] * self._weights(order, output["advantages"])
         if self.guide is not None:
             output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
             self.evidence.values |= self.guide.values
@@ -87,13 +114,12 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         return total
 
     def _weights(self, order: Asked, like: Tensor) -> Tensor:
-        """How much each rollout's loss counts in this step; then the curriculum is told what came of it.
+        """How much each rollout's loss counts in this step.
 
-        A weight of the advantage is one of the loss, since all objectives but `aas` are linear in it while its sign is kept; there it is shaped as well.
+        A weight of the advantage is one of the loss: all objectives but `aas`, which shapes it too, are linear in it while its sign is kept.
         """
         assert order.course is not None
         weights = order.course.weights([rollout.problem_id for rollout in self.evidence.rollouts])  # (B,)
-        order.course.observe(self.evidence.groups())
         return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:

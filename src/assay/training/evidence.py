@@ -71,6 +71,7 @@ class Evidence:
     aside: list[tuple[Rollout, Verdict]] = field(default_factory=list)  # what the student wrote where a guided sequence took its place
     guided: list[tuple[int, int, int]] = field(default_factory=list)  # of the latest step: place, and the tokens [from, to) that are guided
     failed: list[str] = field(default_factory=list)  # problems of the latest step of which the student got none right
+    more: dict[str, float] = field(default_factory=dict)  # measurements of the step's earlier batches
     met: int = -1  # the step whose rollouts are judged already
 
     def slots(self, step: int) -> tuple[Slot, ...]:
@@ -150,6 +151,11 @@ class Evidence:
         if self.step == 0:
             self._check_truncation(self.values["truncated"])
 
+    def again(self) -> None:
+        """The step gets another batch: what follows is judged and counted on top of what was."""
+        self.met, self.more = -1, dict(self.values)
+        self.rewards.pop()
+
     def groups(self) -> list[Group]:
         """What came of the latest step's groups, the student's own rollouts alone, in their order."""
         own = [pair for pair in zip(self.rollouts, self.verdicts, strict=True) if not pair[0].guided] + self.aside
@@ -226,6 +232,9 @@ class Evidence:
             "truncated": sum(rollout.finish == "length" for rollout in own) / len(own),  # share in [0, 1]
             "verifier_errors": float(len(self.verdicts) - len(judged)),  # count
         }
+        for name in ("rollouts", "tokens", "verifier_errors") if self.more else ():
+            self.values[name] += self.more[name]
+        self.more = {}
         if not judged:
             self.narrator.warn(f"step {self.step + 1}: the verifier failed on all {len(self.verdicts)} rollouts; nothing is learnt from them")
 

@@ -307,8 +307,8 @@ def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> I
 
 
 def _asked(order: Sequence[str], settings: Settings, course: Course) -> Asked:
-    if course.refills:
-        raise PlanError(f"this curriculum refills a step up to {course.refills} times, which training does not do; set refills = 0 or take another")
+    if course.refills and (settings.guidance is not None or settings.relift or settings.mask_truncated):
+        raise PlanError("a curriculum that refills its steps goes with no teacher, no relift and no mask_truncated: they read one batch a step")
     if processes()[1] > 1:
         raise PlanError(f"an online curriculum in {processes()[1]} processes: it is told of groups in one")
     rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order))}

@@ -69,6 +69,7 @@ class Asked(InOrder):
 
     course: Course | None = None
     named: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)  # problems of the step's earlier batches
 
     def problems(self, step: int) -> tuple[str, ...]:
         """The ids of one step's groups, asked for once.
@@ -76,14 +77,32 @@ class Asked(InOrder):
         Raises:
             TrainingError: the curriculum has no more problems.
         """
-        assert self.course is not None
         if step not in self.named:
-            ids = self.course.next(self.groups)
-            if len(ids) < self.groups:
-                raise TrainingError(f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, and has no more")
             self.named.clear()  # earlier steps are over
-            self.named[step] = ids
+            self.before.clear()
+            self.named[step] = self._next(step)
         return self.named[step]
+
+    def again(self, step: int) -> None:
+        """The step gets another batch of problems.
+
+        Raises:
+            TrainingError: the curriculum has no more problems.
+        """
+        self.before.extend(self.problems(step))
+        self.named[step] = self._next(step)
+
+    def slots(self, step: int) -> tuple[Slot, ...]:
+        """The rollouts of the step's present batch; groups and samples are counted on from its earlier ones."""
+        found, met, groups = InOrder.slots(self, step), Counter(self.before), len(self.before)
+        return tuple(Slot(each.problem_id, groups + each.group, self.group_size * met[each.problem_id] + each.sample) for each in found)
+
+    def _next(self, step: int) -> tuple[str, ...]:
+        assert self.course is not None
+        ids = self.course.next(self.groups)
+        if len(ids) < self.groups:
+            raise TrainingError(f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, and has no more")
+        return ids
 
     def __iter__(self) -> Iterator[int]:
         yield from [0] * len(self)
