@@ -166,8 +166,11 @@ class Kept:
         }
 
 
-def pretrain(folder: Path, wanted: float) -> dict[str, float]:
-    """A checkpoint in `folder` that is right about as often as wanted; how often, and how likely it goes on with the mark."""
+def pretrain(folder: Path, wanted: float, smoothing: float = 0.0) -> dict[str, float]:
+    """A checkpoint in `folder` that is right about as often as wanted; how often, and how likely it goes on with the mark.
+
+    `smoothing` of the labels leaves tokens that never follow a floor of about smoothing / 102; without it the mark's probability is about 1e-14.
+    """
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
 
@@ -186,7 +189,7 @@ def pretrain(folder: Path, wanted: float) -> dict[str, float]:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, step / 50)
         batch = questions(rng, 128)
-        loss = _loss(model, tokenizer, batch, [answer(chain(each)) for each in batch])
+        loss = _loss(model, tokenizer, batch, [answer(chain(each)) for each in batch], smoothing)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -206,14 +209,14 @@ def _prompts(tokenizer: Any, batch: Sequence[str]) -> list[list[int]]:
     return [tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"] for chat in chats]
 
 
-def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[str]) -> Any:
+def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[str], smoothing: float) -> Any:
     """Mean over the answers' tokens; all questions, and all answers, are of one length."""
     import torch
 
     prompts = torch.tensor(_prompts(tokenizer, batch))  # (B, P)
     tails = torch.tensor([[*tokenizer.encode(each, add_special_tokens=False), tokenizer.eos_token_id] for each in answers])  # (B, T)
     logits = model(input_ids=torch.cat([prompts, tails], 1)).logits[:, prompts.size(1) - 1 : -1]  # (B, T, V)
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), tails.flatten())
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), tails.flatten(), label_smoothing=smoothing)
 
 
 def _right(model: Any, tokenizer: Any, batch: Sequence[str]) -> float:
@@ -286,17 +289,25 @@ def run(arm: str, seed: int, base: str, guided: int, after: int) -> dict[str, An
     return {"arm": arm, "seed": seed, "seconds": time.monotonic() - began, **{name: sink.rates(*place) for name, place in places.items()}}
 
 
-def study(arms: Sequence[str], seeds: int, processes: int, guided: int, after: int) -> dict[str, Any]:
+def study(arms: Sequence[str], seeds: int, processes: int, guided: int, after: int, smoothing: float) -> dict[str, Any]:
     """Every arm with every seed."""
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        student = pool.submit(pretrain, Path(folder), WANTED).result()
+        student = pool.submit(pretrain, Path(folder), WANTED, smoothing).result()
         print(f"student: {student}", flush=True)
         jobs = [pool.submit(run, arm, seed, folder, guided, after) for seed in range(seeds) for arm in arms]
         runs = []
         for job in jobs:
             runs.append(job.result())
             print(f"{runs[-1]['arm']}, seed {runs[-1]['seed']}: {runs[-1]['seconds']:.0f} s", flush=True)
-    return {"student": student, "guided_steps": guided, "after_steps": after, "seeds": seeds, "runs": runs, "hardware": hardware()}
+    return {
+        "student": student,
+        "guided_steps": guided,
+        "after_steps": after,
+        "seeds": seeds,
+        "smoothing": smoothing,
+        "runs": runs,
+        "hardware": hardware(),
+    }
 
 
 def told(found: dict[str, Any], arms: Sequence[str]) -> str:
@@ -332,12 +343,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 arms, 2 seeds, 12 guided steps and 8 after: does it run, not what comes out")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of pre-training's labels: raises the mark's prior from 1e-14")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     arms = QUICK if given.quick else tuple(ARMS)
     seeds, guided, after = (2, 12, 8) if given.quick else (given.seeds, GUIDED, AFTER)
     began = time.monotonic()
-    found = study(arms, seeds, given.processes, guided, after)
+    found = study(arms, seeds, given.processes, guided, after, given.smoothing)
     found["seconds"] = time.monotonic() - began
     print(f"\n{told(found, arms)}\n\n{found['seconds'] / 60:.1f} minutes, {found['hardware']}")
     RESULTS.mkdir(exist_ok=True)

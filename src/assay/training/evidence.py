@@ -56,6 +56,7 @@ class Evidence:
     run: str
     order: InOrder
     decode: Callable[[Sequence[int]], str]  # without special tokens
+    decode_all: Callable[[Sequence[Sequence[int]]], list[str]] | None = None  # the same for many at once, where that is cheaper
     ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
     allow_truncated: bool = False
     rank: int = 0  # of this process
@@ -85,7 +86,9 @@ class Evidence:
         self.step = self.met = step
         self.aside, self.guided, self.guided_tokens = [], [], 0.0
         slots = self.slots(step)
-        self.rollouts = [self._rollout(slot, ids) for slot, ids in zip(slots, completion_ids, strict=True)]
+        texts = self.decode_all(completion_ids) if self.decode_all else [self.decode(ids) for ids in completion_ids]
+        policy = self.policy
+        self.rollouts = [self._rollout(policy, *each) for each in zip(slots, completion_ids, texts, strict=True)]
         self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
         self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.verdicts)]
 
@@ -188,8 +191,7 @@ class Evidence:
         """Which rollouts of the latest step ended by themselves."""
         return [rollout.finish == "stop" for rollout in self.rollouts]
 
-    def _rollout(self, slot: Slot, ids: Sequence[int]) -> Rollout:
-        policy, text = self.policy, self.decode(ids)
+    def _rollout(self, policy: Policy, slot: Slot, ids: Sequence[int], text: str) -> Rollout:
         finish: Finish = "stop" if ids[-1] in self.ends or stopped(text, self.sampler.stop) else "length"
         return Rollout(
             id=rollout_id(slot.problem_id, policy.revision, self.sampler.id, slot.sample),

@@ -99,6 +99,7 @@ def train(
         check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         evidence.rank, evidence.processes = processes()
+        evidence.decode_all = lambda rows: list(tokenizer.batch_decode(rows, skip_special_tokens=True))
         guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)

@@ -44,7 +44,7 @@ class InOrder:
         [('b', 0), ('b', 1)]
         """
         met: Counter[str] = Counter()
-        slots = []
+        slots: list[Slot] = []
         for group, problem_id in enumerate(self.problems(step)):
             slots += [Slot(problem_id, group, met[problem_id] + extra) for extra in range(self.group_size)]
             met[problem_id] += self.group_size
