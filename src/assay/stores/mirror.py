@@ -6,6 +6,8 @@ from pathlib import Path
 
 from assay.core.errors import PlanError
 
+MARK = "manifest/.lake"  # in a bucket, where a folder without files is none: a manifest without entries is another thing than no manifest
+MIRROR = "mirror-of"  # in the folder that mirrors a bucket: the bucket's address
 LIMIT = "ASSAY_LAKE_CACHE_GIB"
 LIMIT_GIB = 20.0  # of one lake; more where a single query needs more
 IN_USE_S = 3600.0  # a copy that was used within it stays, for queries under way

@@ -25,8 +25,7 @@ import pyarrow as pa
 from assay.core import folders
 from assay.core.errors import LakeError, PlanError, require
 from assay.stores.local import Local, disk
-from assay.stores.mirror import evict, use
-from assay.stores.storage import MARK, MIRROR
+from assay.stores.mirror import MARK, MIRROR, evict, use
 
 ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
 AT_ONCE = 16  # objects that are fetched beside one another

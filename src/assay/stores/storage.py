@@ -8,9 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import pyarrow as pa
 
 from assay.stores.local import Local
-
-MARK = "manifest/.lake"  # in a bucket, where a folder without files is none: a manifest without entries is another thing than no manifest
-MIRROR = "mirror-of"  # in the folder that mirrors a bucket: the bucket's address
+from assay.stores.mirror import MIRROR
 
 
 @runtime_checkable

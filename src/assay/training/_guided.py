@@ -4,7 +4,7 @@ Importing this file imports torch, so only functions import it.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,11 +13,8 @@ from assay.training.groups import failed, grouped
 from assay.training.guidance import Ids, Written
 from assay.training.stops import before
 
-if TYPE_CHECKING:
-    from assay.training._trainer import OrderedTrainer
 
-
-def roll(prompts: list[Any], trainer: "OrderedTrainer") -> dict[str, Any]:
+def roll(prompts: list[Any], trainer: Any) -> dict[str, Any]:
     """Prompt and completion ids of a step, some completions guided; `env_mask` is 0 where the loss must not look.
 
     `logprobs` is None: they are computed anew for the sequences as they are, as ThinkTuning does.
@@ -51,7 +48,7 @@ def guided_mask(spans: Sequence[tuple[int, int, int]], like: Tensor) -> Tensor:
     return mask
 
 
-def _put(trainer: "OrderedTrainer", completions: list[Ids], written: Sequence[Written], *, whole: bool) -> None:
+def _put(trainer: Any, completions: list[Ids], written: Sequence[Written], *, whole: bool) -> None:
     """Guided sequences in the places of rollouts, judged."""
     if not written:
         return
@@ -61,7 +58,7 @@ def _put(trainer: "OrderedTrainer", completions: list[Ids], written: Sequence[Wr
     trainer.evidence.give_way({each.place: (each.text, len(each.ids), "stop") for each in written})
 
 
-def _continue(trainer: "OrderedTrainer", prompt_ids: list[Ids], completions: list[Ids], written: Sequence[Written]) -> dict[int, list[int]]:
+def _continue(trainer: Any, prompt_ids: list[Ids], completions: list[Ids], written: Sequence[Written]) -> dict[int, list[int]]:
     """The student's own words after the feedback; masks by place, 0 on what the teacher wrote."""
     evidence = trainer.evidence
     if not written:
@@ -78,7 +75,7 @@ def _continue(trainer: "OrderedTrainer", prompt_ids: list[Ids], completions: lis
     return masks
 
 
-def _last_resort(trainer: "OrderedTrainer", lengths: Sequence[int]) -> list[Written]:
+def _last_resort(trainer: Any, lengths: Sequence[int]) -> list[Written]:
     """A demonstration for each group that is still all wrong, in the place of its last rollout; only one that the verifier accepts."""
     guide, evidence = trainer.guide, trainer.evidence
     assert guide is not None

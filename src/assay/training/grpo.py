@@ -104,9 +104,7 @@ def train(
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
-        if course is not None:
-            restore_course(folder, course)
-            saver.keep = partial(keep_course, course=course)
+        _stand(course, folder, saver)
         _relift(trainer, evidence, settings, state, demonstrations, saver)
         _evaluate(trainer, evidence, settings, held_out)
         seconds = _walk(trainer, folder, states)
@@ -305,6 +303,13 @@ def _in_order(order: Sequence[str], settings: Settings, narrator: Narrator) -> I
     rows = {id_: row for row, id_ in enumerate(dict.fromkeys(order[:wanted]))}
     repeats = settings.groups * settings.group_size // (settings.rows * processes()[1])
     return InOrder(order, rows, settings.steps, settings.groups, settings.group_size, repeats)
+
+
+def _stand(course: Course | None, folder: Path | None, saver: Any) -> None:
+    """An online curriculum stands where its state does, and every state to come holds its own."""
+    if course is not None:
+        restore_course(folder, course)
+        saver.keep = partial(keep_course, course=course)
 
 
 def _asked(order: Sequence[str], settings: Settings, course: Course) -> Asked:
