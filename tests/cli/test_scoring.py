@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.service  # whole commands in processes of their own
+
 Run = Callable[..., Any]
 
 

@@ -48,3 +48,13 @@ def test_each_row_comes_once_and_a_budget_above_n_takes_all(budget):
     rows = cloud(4, 0)
     chosen = chosen_by(rows @ rows.T, budget).tolist()
     assert len(set(chosen)) == len(chosen) == min(budget, 4)
+
+
+def test_a_sample_of_what_is_covered_reaches_nearly_all_and_all_of_it_is_exact():
+    rows, ones = cloud(600, 4), np.ones(600)
+    everything = cover(rows, 20, weight=ones, own=ones * 0)
+    assert cover(rows, 20, weight=ones, own=ones * 0, among=np.arange(600)).tolist() == everything.tolist()
+    few = cover(rows, 20, weight=ones, own=ones * 0, among=np.sort(np.random.default_rng(0).choice(600, 150, replace=False)))
+    like = rows @ rows.T
+    assert len(set(few.tolist())) == 20
+    assert total(like, few, 1) > 0.97 * total(like, everything, 1)

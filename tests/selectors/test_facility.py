@@ -32,3 +32,14 @@ def test_alpha_turns_coverage_into_a_ranking(pool_of, rng):
 def test_a_negative_weight_is_refused(pool_of, rng):
     with pytest.raises(ValueError, match=r"'p001' has score = -1.0"):
         Facility(by="score").select(pool_of([4] * 2, vectors=circle(0, 1), score=[1.0, -1.0]), 1, rng)
+
+
+def test_a_large_pool_is_covered_by_sample_and_by_all_with_a_sample_of_none(pool_of, monkeypatch):
+    monkeypatch.setattr("assay.selectors.facility.HELD", 100)
+    rows = np.random.default_rng(1).normal(size=(300, 4))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    pool = pool_of([4] * 300, vectors=vectors)
+    few, again, other = (Facility(sample=60).select(pool, 9, np.random.default_rng(seed)).ids for seed in (0, 0, 1))
+    every = [Facility(sample=0).select(pool, 9, np.random.default_rng(seed)).ids for seed in (0, 1)]
+    assert few == again != other
+    assert every[0] == every[1] != few

@@ -13,14 +13,17 @@ HELD = 8192  # rows up to which all similarities are held: 256 MiB
 BATCH = 16  # candidates whose gain is brought up to date in one go
 
 
-def cover(rows: Vectors, budget: int, *, weight: Floats, own: Floats) -> Ints:
+def cover(rows: Vectors, budget: int, *, weight: Floats, own: Floats, among: Ints | None = None) -> Ints:
     """Row numbers in the order in which each added most to sum_v weight_v max(0, max_u cos(u, v)) + sum_u own_u.
 
-    Shapes: rows (n, d) unit, weight (n,) >= 0, own (n,) -> (min(budget, n),).
+    With `among` the sum runs over these rows v alone, scaled up to all, and still every row u may be chosen. Shapes: rows (n, d) unit,
+    weight (n,) >= 0, own (n,), among (s,) -> (min(budget, n),).
     """
-    if len(rows) <= HELD:
-        return chosen_by(rows @ rows.T, budget, weight=weight, own=own)
-    return _lazy(lambda block: rows[block] @ rows.T, len(rows), budget, weight, own)
+    over = rows if among is None else rows[among]  # (s, d)
+    counts = weight if among is None else weight[among] * (len(rows) / max(1, len(among)))  # (s,)
+    if len(rows) * len(over) <= HELD**2:
+        return _lazy((rows @ over.T).__getitem__, len(rows), budget, counts, own)
+    return _lazy(lambda block: rows[block] @ over.T, len(rows), budget, counts, own)
 
 
 def chosen_by(similarity: Vectors, budget: int, *, weight: Floats | None = None, own: Floats | None = None) -> Ints:
@@ -35,10 +38,10 @@ def chosen_by(similarity: Vectors, budget: int, *, weight: Floats | None = None,
 def _lazy(like: Callable[[Ints], Vectors], n: int, budget: int, weight: Floats, own: Floats) -> Ints:
     """A gain can only shrink as the set grows, so an old gain is an upper bound: only those at the top are computed again."""
     importance = weight.astype(np.float32)
-    best = np.zeros(n, np.float32)  # (n,) similarity to the nearest chosen row
+    best = np.zeros(len(weight), np.float32)  # (s,) similarity to the nearest chosen row
 
     def gains(block: Ints) -> Floats:
-        more = like(block)  # (b, n), a copy
+        more = like(block)  # (b, s), a copy
         np.subtract(more, best, out=more)
         np.maximum(more, 0, out=more)
         return np.asarray(more @ importance + own[block])

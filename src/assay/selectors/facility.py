@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.facility import cover
+from assay.maths.facility import HELD, cover
 from assay.maths.signal import expected_signal
 from assay.selectors._outcome import Floats, account, numbers, vectors, within
 
@@ -21,14 +21,16 @@ class Facility:
     count as 0. Greedy reaches at least 1 - 1/e of the best possible sum. Equal gains are taken by id. Dropped: `not_chosen`.
 
     Source: Nemhauser et al. (1978) for the greedy bound; Minoux (1978) for lazy evaluation; QDIT, arXiv:2311.14736, for
-    quality beside coverage. Weighing what is covered by its signal is ours. O(n^2 d) time; similarities are held up to 8,192 problems,
-    and made anew where they are asked for beyond.
+    quality beside coverage. Weighing what is covered by its signal is ours. O(n^2 d) time; in pools above 8,192
+    problems the coverage of `sample` random problems stands for all, which takes O(n s d) and errs by O(1 / sqrt(s)) of the sum
+    (Badanidiyuru et al. (2014), Streaming Submodular Maximization).
     """
 
     by: str = "signal"
     weighted: bool = True
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0 = coverage, 1 = the problems' own score
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run; read by "signal" only
+    sample: Annotated[int, Field(ge=0)] = 4096  # problems whose coverage is counted in pools above 8,192; 0 = all: exact and slow
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -38,12 +40,14 @@ class Facility:
         return ("vectors", "post_a", "post_b") if self.by == "signal" else ("vectors", self.by)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, n) problems; chance plays no part."""
+        """min(budget, n) problems; chance plays a part above 8,192 alone."""
         rows, kept = vectors(pool), within(budget, len(pool))
         score = self._score(pool)
         weight = (1 - self.alpha) * (score if self.weighted else np.ones(len(pool)))  # (n,)
         own = self.alpha * len(pool) * score.mean() * score / max(1, kept) if self.alpha else np.zeros(len(pool))
-        return account(pool, cover(rows, kept, weight=weight, own=own))
+        few = 0 < self.sample < len(pool) > HELD
+        among = np.sort(rng.choice(len(pool), size=self.sample, replace=False)) if few else None
+        return account(pool, cover(rows, kept, weight=weight, own=own, among=among))
 
     def _score(self, pool: Pool) -> Floats:
         if not (self.weighted or self.alpha):

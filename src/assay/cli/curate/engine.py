@@ -1,6 +1,7 @@
 """`curate engine serve`: a local engine behind an OpenAI-compatible address."""
 
 import os
+import signal
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,10 +52,16 @@ def serve(
         built = _of_plan(plan, sets) if plan else _named(engine, model, sets)
         service = Service(built, host, port, key, slots)
         voice.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts in the background ignore the first
+            signal.signal(number, _interrupt)
         try:
             service.serve()
         finally:
             service.desk.close()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _of_plan(plan: Path, sets: list[str]) -> Any:
