@@ -218,12 +218,12 @@ def test_a_wrong_key_is_refused_and_shown_nowhere(serve, monkeypatch, capfd, ask
 @SERVICE
 def test_a_long_answer_holds_up_nobody(serve, ask):
     service = serve(faulty("hang", 0), slots=2)
-    stream = Openai(urls=(service.url,), silence_s=1.0).arrivals([ask(samples=(0,)), ask("What is 1+1?", samples=tuple(range(6)))])
+    stream = Openai(urls=(service.url,), silence_s=3.0).arrivals([ask(samples=(0,)), ask("What is 1+1?", samples=tuple(range(6)))])
     began, came = time.monotonic(), []
     for some in stream:
         came += [time.monotonic() - began for _ in some]
     assert len(came) == 7
-    assert came[5] < 0.9 < 1.0 <= came[6]
+    assert came[5] < 3.0 <= came[6]  # the six are there before the one is given up
 
 
 @SERVICE
