@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from assay.stores import manifest
+from assay.stores import local, manifest
 from assay.stores.lake import Lake
 from assay.stores.tables import schema
 from benchmarks.claims import RESULTS, Claim, publish
@@ -173,7 +173,7 @@ class Shares:
 
     WATCHED: ClassVar[tuple[tuple[Any, str, str], ...]] = (
         (manifest.pq, "write_table", "encode"),
-        (manifest, "write_synced", "write and fsync"),
+        (local, "write_synced", "write and fsync"),
         (manifest, "write_parquet", "hash, rename, folder's fsync"),
         (manifest, "write_entry", "manifest but its fsync"),
     )
