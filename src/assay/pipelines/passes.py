@@ -40,9 +40,14 @@ def passes(job: Job, ks: Sequence[int]) -> dict[str, Any]:
     walk(job, "split", only=True)
     outcomes = _outcomes(job, n)
     rows = [_row(id_, told, ks) for id_, told in outcomes.items() if len(told) == n]
+    if lacking := len(outcomes) - len(rows):
+        job.narrator.warn(
+            f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; if an adaptive run chose who got more, "
+            f"the others are a biased choice: `curate score PLAN` brings the rest"
+        )
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
-    return {"n": n, "problems": len(rows), "too_few": len(outcomes) - len(rows), "means": means, "rows": rows}
+    return {"n": n, "problems": len(rows), "too_few": lacking, "means": means, "rows": rows}
 
 
 def _outcomes(job: Job, n: int) -> Mapping[str, list[tuple[str, str]]]:
