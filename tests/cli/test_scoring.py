@@ -34,3 +34,7 @@ def test_an_adaptive_plan_runs_to_its_end_and_refuses_pass_at_k(assay: Run, plan
     refused = assay("curate", "passes", plan, *adaptive)
     assert refused.returncode == 2
     assert "bias pass@k" in refused.stderr
+    fixed = assay("curate", "passes", plan, "--k", 1)
+    assert "a biased choice" in fixed.stderr or " more have fewer" not in fixed.stdout
+    short = assay("curate", "passes", plan, "--set", "score.n=64", "--k", 1)
+    assert "problems have fewer than 64 attempts and are left out" in " ".join(short.stderr.split())
