@@ -8,6 +8,8 @@ from assay.core.plan import FlowPlan
 from assay.flows import workplace
 from assay.flows.library import QUIET
 
+RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
+
 
 class EngineWorker:
     """One actor: it runs tasks one after another, and hears of a stop meanwhile."""
@@ -49,7 +51,8 @@ def actor_runner(plan: FlowPlan) -> Any:
 
         def _recruit(self) -> None:
             groups = {"tasks": 1, "orders": 1}
-            made = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, concurrency_groups=groups)(EngineWorker)
+            again = {"max_restarts": -1, "max_task_retries": RETRIES}  # what waited for a lost actor waits for its successor
+            made = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
             self.crew = [made.remote() for _ in range(plan.workers)]
             self.busy = [[] for _ in self.crew]
 
