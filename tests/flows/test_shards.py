@@ -61,7 +61,8 @@ class Curating:
     def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> subprocess.Popen[str]:
         call = [sys.executable, "-m", "assay", "curate", "run", str(self.folder / "plan.toml"), "--lake", str(self.folder / lake), "--json"]
         call += [*(["--flow"] if flow else []), *(part for each in sets for part in ("--set", each))]
-        made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**self.env, **env}, start_new_session=True)
+        given = {name: value for name, value in {**self.env, **env}.items() if value}  # "" takes a variable away
+        made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given, start_new_session=True)
         self.running.append(made)
         return made
 

@@ -229,6 +229,12 @@ class FlowPlan(_Strict):
     ray_address: str = ""  # "" = a cluster on this machine while the run lasts
     if_no_server: Literal["stop", "go_on"] = "stop"
 
+    @model_validator(mode="after")
+    def _of_ray(self) -> "FlowPlan":
+        if self.ray_address and self.runner != "ray":
+            raise ValueError(f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none")
+        return self
+
 
 class Plan(_Strict):
     """All tables of a plan."""

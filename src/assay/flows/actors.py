@@ -87,15 +87,12 @@ def actor_runner(plan: FlowPlan) -> Any:
             self.crew, self.busy = [], []
             super().__exit__(*why)
 
-    return ActorTaskRunner(address=plan.ray_address or None, init_kwargs={} if plan.ray_address else _own_cluster(plan))
+    return ActorTaskRunner(address=plan.ray_address or None, init_kwargs=_cluster(plan))
 
 
-def _own_cluster(plan: FlowPlan) -> dict[str, Any]:
-    """A cluster on loopback that counts workers, not cores, and says nothing."""
-    return {
-        "num_cpus": plan.workers,
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if name.startswith(("PREFECT", "DO_NOT"))}},
-    }
+def _cluster(plan: FlowPlan) -> dict[str, Any]:
+    """How the cluster is joined, without a word of its own; one of this machine counts workers, not cores, and has our environment anyway."""
+    silent = {"log_to_driver": False, "logging_level": "ERROR"}
+    if not plan.ray_address:
+        return {**silent, "num_cpus": plan.workers, "include_dashboard": False}
+    return {**silent, "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if not name.startswith("RAY")}}}
