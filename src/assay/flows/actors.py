@@ -4,10 +4,12 @@ import os
 from typing import Any
 from uuid import uuid4
 
+from assay.core.errors import EngineError
 from assay.core.plan import FlowPlan
 from assay.flows import workplace
 from assay.flows.library import QUIET
 
+STARTS = 3  # of a cluster; on a busy machine its processes may need longer than Ray gives them
 RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
 
 
@@ -48,6 +50,17 @@ def actor_runner(plan: FlowPlan) -> Any:
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
         crew: list[Any] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
         busy: list[list[Any]] = []  # each actor's calls that have not come back
+
+        def __enter__(self) -> Any:
+            for start in range(1, STARTS + 1):
+                try:
+                    return super().__enter__()
+                except Exception as error:  # noqa: BLE001  # of no class of its own: a node that does not answer within 30 s
+                    ray.shutdown()
+                    self._started = False
+                    if start == STARTS:
+                        raise EngineError(f"Ray could not be reached or started: {' '.join(str(error).split())}") from error
+            return None
 
         def _recruit(self) -> None:
             groups = {"tasks": 1, "orders": 1}
