@@ -55,7 +55,7 @@ def actor_runner(plan: FlowPlan) -> Any:
             for start in range(1, STARTS + 1):
                 try:
                     return super().__enter__()
-                except Exception as error:  # noqa: BLE001  # of no class of its own: a node that does not answer within 30 s
+                except Exception as error:  # of no class of its own: a node that does not answer within 30 s
                     ray.shutdown()
                     self._started = False
                     if start == STARTS:
