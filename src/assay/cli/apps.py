@@ -18,6 +18,7 @@ from assay.cli.curate import (
     recheck,
     regrade,
     run,
+    serve,
     sql,
     stages,
     status,
@@ -35,6 +36,8 @@ assay_app = typer.Typer(help="Which training problems are worth your GPU hours."
 for name, command in stages.commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 curate_app.command("run")(run.run)
+curate_app.command("serve")(serve.serve)
+curate_app.command("deploy")(serve.deploy)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)

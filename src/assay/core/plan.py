@@ -201,6 +201,9 @@ class FlowPlan(_Strict):
     """`[flow]`: run the stages as a Prefect flow."""
 
     enabled: bool = False
+    overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the deployment's last one is at work
+    dead_after_s: float = Field(default=60.0, gt=0)  # a scheduled run unheard of for so long is dead, and the next one goes ahead
+    reports_url: str = ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
 
 
 class Plan(_Strict):
