@@ -198,9 +198,17 @@ class LimitPlan(_Strict):
 
 
 class FlowPlan(_Strict):
-    """`[flow]`: run the stages as a Prefect flow."""
+    """`[flow]`: run the stages as a Prefect flow, scoring in shards."""
 
     enabled: bool = False
+    runner: Literal["threads", "processes", "ray"] = "threads"
+    workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
+    shard: int = Field(default=64, ge=1)  # problems a task
+    lease_s: float = Field(default=900.0, gt=0)  # of a shard
+    retries: int = Field(default=2, ge=0)  # of a task whose engine failed
+    backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
+    ray_address: str = ""  # "" = a cluster on this machine while the run lasts
+    if_no_server: Literal["stop", "go_on"] = "stop"
     overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the deployment's last one is at work
     dead_after_s: float = Field(default=60.0, gt=0)  # a scheduled run unheard of for so long is dead, and the next one goes ahead
     reports_url: str = ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself

@@ -70,6 +70,7 @@ class Job:
         self.meter = Meter()
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
+        self.halted = ""  # why this run draws no more attempts, as words
         self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
 
     @cached_property
@@ -86,6 +87,8 @@ class Job:
     def limit_reached(self) -> str:
         """Which of the plan's limits this run has reached, as words; "" while there is room."""
         limit = self.plan.limit
+        if self.halted:
+            return self.halted
         if limit.tokens is not None and self.meter.tokens >= limit.tokens:
             return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
         if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:

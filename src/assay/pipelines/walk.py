@@ -30,10 +30,18 @@ def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome
         work, done = look(job, name)
         if done is None and only and name != upto:
             raise PlanError(f"{upto} needs {name}, which is not done: `curate {name} PLAN` first, or `curate run PLAN`")
-        outcome = done or _do(job, work)
-        job.keys[name] = outcome.key
-        outcomes.append(outcome)
+        outcomes.append(_step(job, work, done))
     return outcomes
+
+
+def step(job: Job, stage: str) -> Outcome:
+    """One stage behind those that this job has walked, as far as the ledger does not hold it.
+
+    Raises:
+        PlanError: this job has not walked an earlier stage.
+        Stopped: the run was asked to stop.
+    """
+    return _step(job, *look(job, stage))
 
 
 def look(job: Job, stage: str) -> tuple[Work, Outcome | None]:
@@ -73,6 +81,12 @@ def preflight(job: Job, upto: str) -> None:
         served.same_as_stored(job)
     if upto not in ("ingest", "clean", "split", "score"):
         embed.preflight(job)
+
+
+def _step(job: Job, work: Work, done: Outcome | None) -> Outcome:
+    outcome = done or _do(job, work)
+    job.keys[work.stage] = outcome.key
+    return outcome
 
 
 def _do(job: Job, work: Work) -> Outcome:
