@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.curate import report
+from assay.cli.curate import summary
 from assay.cli.narrator import Voice
 from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
 
@@ -30,7 +30,7 @@ def run(
     with exits(voice):
         made = load(plan, lake, sets)
         if dry_run:
-            report.forecast(made, pilot, voice, as_json)
+            summary.forecast(made, pilot, voice, as_json)
             return
         if flow or made.flow.enabled:
             from assay.flows.curate import walk_as_flow as walk
@@ -43,7 +43,7 @@ def _walk(job: Any, walk: Any, as_json: bool, voice: Voice, plan: str) -> int:
     outcomes = walk(job)
     partly = any(outcome.partly for outcome in outcomes)
     if as_json:
-        emit(report.machine(job, outcomes))
+        emit(summary.machine(job, outcomes))
     else:
-        report.human(job, outcomes, plan)
+        summary.human(job, outcomes, plan)
     return PARTLY if partly else DONE
