@@ -17,6 +17,7 @@ from assay.cli.curate import (
     passes,
     recheck,
     regrade,
+    report,
     run,
     serve,
     sql,
@@ -48,6 +49,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("report")(report.report)
 curate_app.command("audit")(audit.audit)
 curate_app.command("explain")(explain.explain)
 curate_app.command("export")(export.export)
