@@ -30,7 +30,7 @@ def test_what_a_stage_kept_stands_before_what_it_dropped() -> None:
 def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any) -> None:
     made = server.artifacts(finished.run["id"])
     rows = json.loads(made["nightly-kept-and-dropped"]["data"])
-    assert ("clean", "dropped", "exact", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
+    assert ("ingest", "dropped", "duplicate", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
     assert sum(row["rows"] for row in rows if row["stage"] == "select") == 8
     assert made["nightly-difficulty"]["type"] == "image"
     assert made["nightly-difficulty"]["data"].startswith("data:image/svg+xml;base64,")
@@ -44,6 +44,7 @@ def test_a_run_tells_its_log_and_its_progress(server: Any, finished: Any) -> Non
     assert "select: " in server.log(finished.run["id"])
     runs = server.ask("task_runs/filter", flow_runs={"id": {"any_": [finished.run["id"]]}})
     assert {"ingest", "clean", "arrange"} <= {run["name"] for run in runs}
-    found = server.ask("artifacts/filter", artifacts={"type": {"any_": ["progress"]}, "flow_run_id": {"any_": [finished.run["id"]]}})
+    found = server.ask("artifacts/filter", artifacts={"key": {"any_": ["nightly-attempts-progress"]}})
     assert max(each["data"] for each in found) == 100
-    assert "of `nightly`: " in found[0]["description"]
+    assert "attempts of `nightly`: 16 of 16" in [each["description"] for each in found]
+    assert found[0]["task_run_id"]

@@ -78,7 +78,7 @@ def test_the_pages_of_its_artifacts_show_reasons_a_picture_and_a_link(server: An
     made = server.artifacts(finished.run["id"])
     show = {name: f"{server.url}/artifacts/artifact/{made[f'nightly-{name}']['id']}" for name in ("kept-and-dropped", "difficulty", "report")}
     page.call("Page.navigate", url=show["kept-and-dropped"])
-    server.until(lambda: "exact" in page.text and "kept" in page.text, 60)
+    server.until(lambda: "duplicate" in page.text and "kept" in page.text, 60)
     page.call("Page.navigate", url=show["difficulty"])
     assert server.until(lambda: page.see(IMAGES), 60)[0] > 100
     page.call("Page.navigate", url=show["report"])
