@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ class Server:
     env: dict[str, str]
 
     @staticmethod  # tests are no package: what they share comes with a fixture
-    def until(found: Callable[[], Any], limit_s: float = 120) -> Any:
+    def until(found: Callable[[], Any], limit_s: float = 300) -> Any:
         """What `found` gives as soon as it is true of something."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
@@ -63,13 +63,22 @@ class Server:
         found = self.ask("flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}})
         return [run for run in found if run["state"]["type"] != "SCHEDULED"]
 
-    def ended(self, deployment: str, *, auto_scheduled: bool | None = None, run: str = "", but: Container[str] = ()) -> dict[str, Any] | None:
-        """The first run of a deployment that has ended, of those asked for."""
-        for each in self.runs(deployment):
-            asked = auto_scheduled in (None, each["auto_scheduled"]) and run in ("", each["id"]) and each["id"] not in but
-            if asked and each["state"]["type"] not in ("PENDING", "RUNNING", "CANCELLING"):
-                return each
-        return None
+    def first(self, deployment: str) -> str:
+        """The first run that a schedule starts, as an id; no further one is started."""
+        found = self.until(lambda: self.runs(deployment))
+        self.pause(deployment)
+        return str(found[0]["id"])
+
+    def pause(self, deployment: str) -> None:
+        """No schedule of a deployment starts a run any more."""
+        found = self.ask("deployments/filter", deployments={"name": {"any_": [deployment]}})
+        request = urllib.request.Request(f"{self.url}/api/deployments/{found[0]['id']}/pause_deployment", method="POST")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def ended(self, run: str) -> dict[str, Any]:
+        """A run once it has ended."""
+        found = lambda: self.ask("flow_runs/filter", flow_runs={"id": {"any_": [run]}})[0]  # noqa: E731
+        return dict(self.until(lambda: (told := found())["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") and told))
 
     def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
         """The artifacts of a run by key."""
@@ -159,19 +168,19 @@ class Finished:
     lake: Path
     said: str  # by `curate serve`, until it was interrupted
     code: int
-    schedules: list[dict[str, Any]]  # of the deployment, once `curate serve` has ended
+    paused: bool  # the deployment, once `curate serve` has ended
 
 
 @pytest.fixture(scope="session")
 def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finished:
     """The first run of `curate serve --interval`, which is interrupted as soon as that run has ended."""
     plan, lake = plans("nightly", delay_s=1.0)  # eight problems, so that attempts take long enough to show their progress
-    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
+    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "30")
     try:
-        run = server.until(lambda: server.ended("nightly"), 180)
+        run = server.ended(server.until(lambda: server.runs("nightly"))[0]["id"])
         serving.send_signal(signal.SIGINT)
-        _, said = serving.communicate(timeout=60)
+        _, said = serving.communicate(timeout=120)
     finally:
         server.end(serving)
     found = server.ask("deployments/filter", deployments={"name": {"any_": ["nightly"]}})
-    return Finished(run, lake, said, serving.returncode, found[0]["schedules"])
+    return Finished(run, lake, said, serving.returncode, found[0]["paused"])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,59 +40,56 @@ def test_a_schedule_fires_and_the_lake_has_its_rows(server: Any, finished: Any) 
 @pytest.mark.service
 def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finished: Any) -> None:
     assert finished.code == 0, finished.said
-    assert "serving curate/nightly, every 15 s" in finished.said
-    assert [each["active"] for each in finished.schedules] == [False]
+    assert "serving curate/nightly, every 30 s" in finished.said
+    assert finished.paused
 
 
 @pytest.mark.service
 def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(server: Any, plans: Plans) -> None:
     plan, lake = plans("hourly", overlap="refuse")
     with turn(lake, "hourly", overlap="refuse", dead_after_s=4, say=print):
-        serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "30")
+        serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "5")
         try:
-            refused = server.until(lambda: server.ended("hourly", auto_scheduled=True))
+            refused = server.ended(server.first("hourly"))
             assert refused["state"]["type"] == "CANCELLED", server.log(refused["id"])
             assert f"another scheduled run of 'hourly' is at work (process {os.getpid()}" in refused["state"]["message"]
             call = [sys.executable, "-m", "prefect", "deployment", "run", "curate/hourly", "--param", 'overrides=["select.budget=2"]']
             subprocess.run(call, env=server.env, check=True, capture_output=True, timeout=120)
-            started = server.until(lambda: server.ended("hourly", auto_scheduled=False))
-            assert started["state"]["type"] == "COMPLETED", server.log(started["id"])
+            started = server.until(lambda: [run for run in server.runs("hourly") if not run["auto_scheduled"]])[0]
+            assert server.ended(started["id"])["state"]["type"] == "COMPLETED", server.log(started["id"])
         finally:
             server.end(serving)
     assert count(lake, "lessons") == 2
 
 
 @pytest.mark.service
-def test_a_killed_run_does_not_block_the_next_and_a_second_one_waits_for_its_turn(server: Any, plans: Plans) -> None:
-    plan, lake = plans("weekly", delay_s=4.0)
-    serve = ("curate", "serve", str(plan), "--lake", str(lake), "--interval", "10", "--set", "score.wave=1")
-    serving = server.assay(*serve)
+def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_taken(server: Any, plans: Plans) -> None:
+    plan, lake = plans("weekly", delay_s=3.0)
+    serve = ("curate", "serve", str(plan), "--lake", str(lake), "--interval", "5", "--set", "score.wave=1", "--set")
+    serving = server.assay(*serve, "policy.delay_s=3.0")
     try:
-        server.until(lambda: count(lake, "rollouts") if (lake / "lake.json").exists() else 0)
+        dead = server.first("weekly")
+        before = server.until(lambda: count(lake, "rollouts") if (lake / "lake.json").exists() else 0)
     finally:
-        server.end(serving)  # SIGKILL to what serves and to its runs
-    dead = {run["id"] for run in server.runs("weekly")}
-    before = count(lake, "rollouts")
+        server.end(serving)  # SIGKILL, to what serves and to its run
     assert 0 < before < 16
-    serving = server.assay(*serve[:-1], "policy.delay_s=1.5")
+    serving = server.assay(*serve, "policy.delay_s=0.0")
     try:
-        waits = server.until(
-            lambda: [each["id"] for each in server.runs("weekly") if "this one waits" in server.log(each["id"]) and each["id"] not in dead]
-        )
-        last = server.until(lambda: server.ended("weekly", but=dead))
-        assert last["state"]["type"] == "COMPLETED", server.log(last["id"])
-        waited = server.until(lambda: server.ended("weekly", run=waits[0]))
-        assert waited["state"]["type"] == "COMPLETED", server.log(waited["id"])
+        with turn(lake, "weekly", overlap="refuse", dead_after_s=4, say=print):  # which the dead one has no longer
+            run = server.until(lambda: [run for run in server.runs("weekly") if run["id"] != dead])[0]["id"]
+            server.pause("weekly")
+            server.until(lambda: "this one waits until it ends" in server.log(run))
+            assert count(lake, "rollouts") < 16
+        assert server.ended(run)["state"]["type"] == "COMPLETED", server.log(run)
     finally:
         server.end(serving)
-    assert count(lake, "rollouts") == 16
-    assert count(lake, "lessons") == 3
+    assert (count(lake, "rollouts"), count(lake, "lessons")) == (16, 3)
 
 
 @pytest.mark.service
-def test_a_worker_of_a_process_pool_runs_what_was_deployed(server: Any, plans: Plans) -> None:
+def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, plans: Plans) -> None:
     plan, lake = plans("pooled")
-    deploy = ["curate", "deploy", str(plan), "--lake", str(lake), "--interval", "20", "--pool", "laptop"]
+    deploy = ["curate", "deploy", str(plan), "--lake", str(lake), "--cron", "* * * * * */10", "--pool", "laptop"]
     refused = server.assay(*deploy)
     assert (
         refused.communicate(timeout=120)[1]
@@ -103,14 +99,13 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed(server: Any, plans: P
     prefect = [sys.executable, "-m", "prefect"]
     subprocess.run([*prefect, "work-pool", "create", "laptop", "--type", "process"], env=server.env, check=True, capture_output=True, timeout=120)
     deployed = server.assay(*deploy)
-    assert "deployed curate/pooled, every 20 s" in deployed.communicate(timeout=120)[1]
-    worker = [*prefect, "worker", "start", "--pool", "laptop"]
-    working = subprocess.Popen(worker, env=server.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    assert "deployed curate/pooled, next at 20" in deployed.communicate(timeout=120)[1]
+    call = [*prefect, "worker", "start", "--pool", "laptop"]
+    working = subprocess.Popen(call, env=server.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
     try:
-        run = server.until(lambda: server.ended("pooled"))
-        assert run["state"]["type"] == "COMPLETED", server.log(run["id"])
+        run = server.first("pooled")
+        assert server.ended(run)["state"]["type"] == "COMPLETED", server.log(run)
     finally:
-        working.send_signal(signal.SIGINT)
         server.end(working)
     assert count(lake, "lessons") == 3
 

@@ -5,16 +5,30 @@ from typing import Any
 from assay.flows.work import Run
 
 
+def completed(told: str) -> Any:
+    """Done."""
+    from prefect.states import Completed
+
+    return Completed(message=told)
+
+
+def partly(told: str) -> Any:
+    """Failed, under the name "Partly": the same run goes on."""
+    from prefect.states import Failed
+
+    return Failed(name="Partly", message=told)
+
+
 def of(run: Run) -> Any:
-    """The final state: Completed; Completed as "Partly" where a limit of the plan stopped it; Failed as "Partly" where something did not work."""
-    from prefect.states import Completed, Failed
+    """A walk's final state: Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not work."""
+    from prefect.states import Completed
 
     told = message(run)
     if run.missing:
-        return Failed(name="Partly", message=told)
+        return partly(told)
     if any(outcome.partly for outcome in run.outcomes.values()):
         return Completed(name="Partly", message=told)
-    return Completed(message=told)
+    return completed(told)
 
 
 def message(run: Run) -> str:

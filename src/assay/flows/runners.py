@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.util import Finalize
 from typing import Any
 
 from assay.core.errors import require
@@ -50,15 +52,20 @@ def _threads(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
 def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ProcessPoolTaskRunner
 
-    asked = multiprocessing.get_context("spawn").Event()
-    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(asked, os.getpid())), asked.set
+    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(),)), _ask_children
 
 
-def _enlisted(asked: Any, parent: int) -> None:
+def _ask_children() -> None:
+    for child in multiprocessing.active_children():
+        with suppress(ProcessLookupError):
+            os.kill(child.pid or 0, signal.SIGUSR1)
+
+
+def _enlisted(parent: int) -> None:
     """A worker process answers to its parent, not to the terminal, and ends with it."""
-    from multiprocessing.util import Finalize
-
+    asked = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: asked.set())
     workplace.listen(asked.is_set)
     threading.Thread(target=_outlived, args=(parent,), daemon=True).start()
     Finalize(None, workplace.close_all, exitpriority=100)

@@ -73,7 +73,7 @@ def losing(run: Run) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # raised again, unless it is Prefect's client that failed
         _lost(run, run.error or error)
     else:
         if run.error is not None:

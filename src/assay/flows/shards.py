@@ -40,8 +40,11 @@ def score(run: Run) -> Outcome:
         job.narrator.say(f"score: {job.plan.score.scorer!r} decides over all problems at once, so it is one task")
         as_task(_at_once, "score", job.plan.flow)("score")
         return run.outcomes["score"]
-    Board(run, Chunks(job, work.key, terms)).clear()
-    job.keys["score"] = (outcome := finish(job, work.key, terms)).key
+    board = Board(run, Chunks(job, work.key, terms))
+    board.clear()
+    outcome = finish(job, work.key, terms)
+    job.meter.samples += board.samples  # not before: a meter that counts samples lets a job that is halted draw one problem more
+    job.keys["score"] = outcome.key
     return outcome
 
 
@@ -71,7 +74,7 @@ class Board:
         self.asked_s = 0.0  # when the workers were asked to stop
 
     def clear(self) -> None:
-        """Every shard is done, or counted as missing; the run's meter holds what that cost.
+        """Every shard is done, or counted as missing.
 
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
@@ -81,7 +84,6 @@ class Board:
             self.bar = bar
             while self.left:
                 self._round()
-        job.meter.samples += self.samples
         if self.asked_s:
             raise Stopped("asked to stop; the shards so far and what had arrived of the others are in the lake")
         if self.error is not None:

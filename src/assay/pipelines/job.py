@@ -84,6 +84,12 @@ class Job:
         grade = self.plan.grade
         return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
 
+    def beside(self, plan: Plan) -> "Job":
+        """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
+        other = Job(plan, self.lake, self.narrator, command=self.command, stop=self.stop)
+        other.run, other.keys, other.meter, other.warned = self.run, dict(self.keys), self.meter, self.warned
+        return other
+
     def limit_reached(self) -> str:
         """Which of the plan's limits this run has reached, as words; "" while there is room."""
         limit = self.plan.limit

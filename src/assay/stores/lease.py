@@ -1,7 +1,8 @@
 """Create-if-absent leases: work that one process does at a time, without a lock that a dead process would hold for ever.
 
-A lease is a file that only one process can create (O_EXCL; If-None-Match in a bucket). It names its end; after that anybody may take it over, and
-on the machine of a holder that no longer runs, at once. A holder that is slower than its lease costs its work twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
+A lease is a file that only one process can create (O_EXCL; If-None-Match in a bucket). It names its end; after that anybody may take it over,
+and on the machine of a holder that no longer runs, at once. A holder that is slower than its lease costs its work twice, never wrongly: rows are
+keyed by content, and readers fold what two writers added.
 """
 
 import json
