@@ -18,7 +18,9 @@ from assay.cli.curate import (
     recheck,
     refresh,
     regrade,
+    report,
     run,
+    serve,
     sql,
     stages,
     status,
@@ -37,6 +39,8 @@ assay_app = typer.Typer(help="Which training problems are worth your GPU hours."
 for name, command in stages.commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 curate_app.command("run")(run.run)
+curate_app.command("serve")(serve.serve)
+curate_app.command("deploy")(serve.deploy)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
@@ -47,6 +51,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
 curate_app.command("explain")(explain.explain)

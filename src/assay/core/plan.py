@@ -228,6 +228,9 @@ class FlowPlan(_Strict):
     backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
     ray_address: str = ""  # "" = a cluster on this machine while the run lasts
     if_no_server: Literal["stop", "go_on"] = "stop"
+    overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the deployment's last one is at work
+    dead_after_s: float = Field(default=60.0, gt=0)  # a scheduled run unheard of for so long is dead, and the next one goes ahead
+    reports_url: str = ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
 
     @model_validator(mode="after")
     def _of_ray(self) -> "FlowPlan":

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.errors import Stopped
-from assay.flows import ending, server, shards
+from assay.flows import artifacts, ending, server, shards
 from assay.flows.library import as_flow, as_task
+from assay.flows.turns import in_turn
 from assay.flows.work import Call, Logged, Run, at_work, handed, present
 from assay.pipelines.job import Job, Outcome
 from assay.pipelines.walk import STAGES, step
@@ -48,14 +49,20 @@ def _curate(plan: str, lake: str | None = None, overrides: list[str] = []) -> An
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "select.budget=50".
     """
-    with at_work(Call(plan, lake, tuple(overrides)), "curate run") as run:
+    call = Call(plan, lake, tuple(overrides))
+    return in_turn(call, lambda: _walk(call))
+
+
+def _walk(call: Call) -> Any:
+    with at_work(call, "curate run") as run:
         voice = run.job.narrator
-        run.job.narrator = voice if isinstance(voice, Logged) else Logged(voice)
+        run.job.narrator = voice if isinstance(voice, Logged) else Logged(voice, run.job.plan.name)
         try:
             for name in STAGES:
                 run.outcomes[name] = shards.score(run) if name == "score" else stage(run, name)
                 if run.job.stop():
                     raise Stopped("asked to stop; the stages so far are in the lake")
+            artifacts.show(run.job)
         finally:
             run.job.narrator = voice
         return ending.of(run)

@@ -10,6 +10,7 @@ from typing import Any
 from assay.core.errors import Stopped
 from assay.core.plan import Plan, read_plan
 from assay.core.ports import Narrator, Ticker
+from assay.flows.progress import Progress
 from assay.pipelines.job import Job, Outcome
 from assay.pipelines.walk import preflight
 from assay.stores.lake import Lake
@@ -81,7 +82,7 @@ def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]
         with _keeping(given[0]):
             yield given[0]
         return
-    with Lake(call.read().lake) as lake, Job(call.read(), lake, Logged(), command=command) as job:
+    with Lake(call.read().lake) as lake, Job(call.read(), lake, Logged(plan=call.read().name), command=command) as job:
         preflight(job, upto)
         job.log_run("start")
         run, told = Run(job, call), "failed"
@@ -109,8 +110,8 @@ def _keeping(run: Run) -> Iterator[None]:
 class Logged:
     """A narrator (`core.ports.Narrator`) that speaks into the log of the flow run, and to another one, if there is one."""
 
-    def __init__(self, beside: Narrator | None = None) -> None:
-        self.beside = beside
+    def __init__(self, beside: Narrator | None = None, plan: str = "") -> None:
+        self.beside, self.plan = beside, plan
 
     def say(self, text: str) -> None:
         """One thing that happened."""
@@ -133,16 +134,23 @@ class Logged:
 
     @contextmanager
     def track(self, title: str, total: int) -> Iterator[Ticker]:
-        """Counts towards a total."""
+        """Counts towards a total, which the UI shows once it takes long."""
+        progress = Progress(self.plan, title, total, self.warn)
         if self.beside:
             with self.beside.track(title, total) as ticker:
-                yield ticker
-            return
-        yield _Uncounted()
+                yield _Both(ticker, progress)
+        else:
+            yield progress
+        progress.end()
 
 
-class _Uncounted:
-    def advance(self, amount: int = 1, *, note: str = "") -> None: ...
+class _Both:
+    def __init__(self, *tickers: Ticker) -> None:
+        self.tickers = tickers
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        for ticker in self.tickers:
+            ticker.advance(amount, note=note)
 
 
 def _logger() -> Any:

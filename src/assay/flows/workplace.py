@@ -26,7 +26,7 @@ class Workplace:
     def __init__(self, call: Call, run: str) -> None:
         plan = call.read()
         self.call, self.run = call, run
-        self.job = Job(plan, Lake(plan.lake, create=False), Logged(), command="curate run", stop=lambda: _asked())
+        self.job = Job(plan, Lake(plan.lake, create=False), Logged(plan=plan.name), command="curate run", stop=lambda: _asked())
         self.job.run = run
         walk(self.job, "split", only=True)
         self.chunks = Chunks(self.job, look(self.job, "score")[0].key, Terms(plan.flow.shard, plan.flow.lease_s))

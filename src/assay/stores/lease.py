@@ -70,6 +70,36 @@ def give_back(root: Place, name: str, token: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def renew(root: Place, name: str, token: str, *, limit_s: float) -> bool:
+    """Whether the lease was still ours; if so it now ends limit_s from now."""
+    storage, ours = at(root), _holder(token, limit_s).encode()
+    if isinstance(storage, Bucket):
+        with suppress(FileNotFoundError):
+            held = storage.read(f"leases/{name}.json")
+            return _parsed(held).get("token") == token and storage.swap(f"leases/{name}.json", held, ours)
+        return False
+    try:  # in place: a taker that has moved an expired file aside finds it alive and gives it back
+        with (storage.root / "leases" / f"{name}.json").open("r+b") as file:
+            if _parsed(file.read()).get("token") != token:
+                return False
+            file.seek(0)
+            file.write(ours)
+            file.truncate()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def holder(root: Place, name: str) -> dict[str, object]:
+    """Who holds a lease, as `token`, `until` (seconds since 1970), `host` and `process`; empty where nobody does."""
+    storage = at(root)
+    if isinstance(storage, Bucket):
+        with suppress(FileNotFoundError):
+            return _parsed(storage.read(f"leases/{name}.json"))
+        return {}
+    return _read(storage.root / "leases" / f"{name}.json")
+
+
 def expired(path: Path) -> bool:
     """Whether a lease's end is past; one that was never written whole counts by its age, and one that is gone is no lease."""
     if "until" in (held := _read(path)):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.curate import report
+from assay.cli.curate import summary
 from assay.cli.narrator import Voice
 from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
 from assay.core.plan import Plan
@@ -32,7 +32,7 @@ def run(
     with exits(voice):
         made = load(plan, lake, sets)
         if dry_run:
-            report.forecast(made, pilot, voice, as_json)
+            summary.forecast(made, pilot, voice, as_json)
             return
         walk = _walking(made, str(plan), lake, sets, voice) if flow or made.flow.enabled else None
     with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, str(plan)), voice, upto="arrange")
@@ -56,7 +56,7 @@ def _walk(job: Any, walking: Callable[[Any], Any] | None, as_json: bool, voice: 
     outcomes = (walking or walk)(job)
     partly = any(outcome.partly for outcome in outcomes)
     if as_json:
-        emit(report.machine(job, outcomes))
+        emit(summary.machine(job, outcomes))
     else:
-        report.human(job, outcomes, plan)
+        summary.human(job, outcomes, plan)
     return PARTLY if partly else DONE
