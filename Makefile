@@ -5,7 +5,7 @@ VENV ?= .venv
 PLAN ?= configs/quickstart.toml
 BIN = $(VENV)/bin
 RUN_EXTRAS = cpu,embed,train,gym
-TEST_EXTRAS = $(RUN_EXTRAS),flows,dev
+TEST_EXTRAS = $(RUN_EXTRAS),flows,ray,dev
 MODEL = smollm2-135m-instruct
 VLLM = PYTHONPATH=src $(VENV)-vllm/bin/python
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)

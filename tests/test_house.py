@@ -20,6 +20,8 @@ PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 70  # lines
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
+    "prefect_ray": {"flows"},
+    "ray": {"flows"},
     "duckdb": {"stores"},
     "pyarrow.dataset": {"stores"},
     "faiss": {"embedding"},
@@ -35,7 +37,7 @@ MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whate
     "rich": {"cli"},
 }
 WRITES_PARQUET = {"write_table", "write_dataset", "write_to_dataset", "ParquetWriter", "to_parquet"}
-HEAVY = {"torch", "transformers", "trl", "prefect", "faiss", "sentence_transformers", "datasets", "sklearn", "math_verify", "reasoning_gym"}
+HEAVY = {"torch", "transformers", "trl", "prefect", "ray", "faiss", "sentence_transformers", "datasets", "sklearn", "math_verify", "reasoning_gym"}
 PRESENT = "import json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
 MACHINE = re.compile(r"/(?:root|work|home|Users|tmp/[a-z])/|\b[a-z0-9.-]*(?:pypi\.org|pythonhosted\.org)\b")
 UNFINISHED = re.compile(r"\b(?:raise NotImplementedError|TODO|FIXME|XXX)\b")

@@ -241,3 +241,15 @@ def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay:
     assert "48 attempts" in first.stdout
     again = json.loads(assay("curate", "recheck", plan, "--kept", 4, "--dropped", 2, "--json").stdout)
     assert (again["samples"], again["kept"]["problems"]) == (0, 4)
+
+
+def test_the_report_is_one_page_beside_the_lake_or_where_it_is_asked_for(assay: Run, plan: Path, tmp_path: Path) -> None:
+    none = assay("curate", "report", plan)
+    assert (none.returncode, "no lake at" in none.stderr) == (1, True)
+    assert assay("curate", "run", plan).returncode == 0
+    told = json.loads(assay("curate", "report", plan, "--json").stdout)
+    assert Path(told["report"]) == tmp_path / "lake" / "reports" / "sums.html"
+    assert Path(told["report"]).read_text().startswith("<!doctype html>")
+    assert assay("curate", "report", plan, "--out", tmp_path / "page.html").returncode == 0
+    assert (tmp_path / "page.html").is_file()
+    assert json.loads(assay("curate", "fsck", "--lake", tmp_path / "lake", "--json").stdout) == [], "a page is nothing foreign"

@@ -48,4 +48,4 @@ def test_one_problem_has_no_interval_and_none_has_no_mean() -> None:
 
 
 def test_a_policy_that_did_not_change_moves_nothing() -> None:
-    assert moved([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {"before": 2, "stayed": 2, "above": 0, "below": 0}
+    assert moved([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {"before": 2, "stayed": 2, "above": 0, "below": 0, "entered": 0}

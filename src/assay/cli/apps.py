@@ -16,14 +16,18 @@ from assay.cli.curate import (
     lengths,
     passes,
     recheck,
+    refresh,
     regrade,
+    report,
     run,
+    serve,
     sql,
     stages,
     status,
     upkeep,
 )
 from assay.cli.train import evaluate as train_eval
+from assay.cli.train import loop as train_loop
 from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
@@ -35,6 +39,8 @@ assay_app = typer.Typer(help="Which training problems are worth your GPU hours."
 for name, command in stages.commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 curate_app.command("run")(run.run)
+curate_app.command("serve")(serve.serve)
+curate_app.command("deploy")(serve.deploy)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
@@ -45,6 +51,8 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("report")(report.report)
+curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
 curate_app.command("explain")(explain.explain)
 curate_app.command("export")(export.export)
@@ -55,6 +63,7 @@ curate_app.command("forget")(upkeep.forget)
 curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
+train_app.command("loop")(train_loop.loop)
 train_app.command("eval")(train_eval.evaluate)
 train_app.command("compare")(train_eval.compare)
 assay_app.add_typer(curate_app, name="curate")

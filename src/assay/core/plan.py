@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from assay.core.errors import PlanError, nearest
 from assay.core.identity import canonical
@@ -190,6 +190,25 @@ class TrainPlan(_Strict):
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
+class LoopPlan(_Strict):
+    """`[loop]`: curate, train, refresh, again; and what a refresh takes from training's rollouts and what it attempts."""
+
+    rounds: int = Field(default=2, ge=1)
+    window: int = Field(default=50, ge=0)  # last steps of a training whose rollouts tell of its checkpoint; 0 = none, all is attempted
+    discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout for each step that it is older; 1 = all alike
+    width: float = Field(default=0.65, ge=0, le=1)  # widest interval that counts as decided; 0 = all is attempted, 1 = all that was met is decided
+    share: float = Field(default=0.1, ge=0, le=1)  # of the dropped problems, in each stratum of their last pass rate
+    share_unsolved: float = Field(default=0.25, ge=0, le=1)  # of the dropped problems that were never solved
+    low: float = Field(default=0.1, ge=0, le=1)  # of the band whose drift is told, pass rates
+    high: float = Field(default=0.9, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "LoopPlan":
+        if self.low >= self.high:
+            raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        return self
+
+
 class LimitPlan(_Strict):
     """`[limit]`: stop cleanly, with the best selection so far."""
 
@@ -198,9 +217,26 @@ class LimitPlan(_Strict):
 
 
 class FlowPlan(_Strict):
-    """`[flow]`: run the stages as a Prefect flow."""
+    """`[flow]`: run the stages as a Prefect flow, scoring in shards."""
 
     enabled: bool = False
+    runner: Literal["threads", "processes", "ray"] = "threads"
+    workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
+    shard: int = Field(default=64, ge=1)  # problems a task
+    lease_s: float = Field(default=900.0, gt=0)  # of a shard
+    retries: int = Field(default=2, ge=0)  # of a task whose engine failed
+    backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
+    ray_address: str = ""  # "" = a cluster on this machine while the run lasts
+    if_no_server: Literal["stop", "go_on"] = "stop"
+    overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the deployment's last one is at work
+    dead_after_s: float = Field(default=60.0, gt=0)  # a scheduled run unheard of for so long is dead, and the next one goes ahead
+    reports_url: str = ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
+
+    @model_validator(mode="after")
+    def _of_ray(self) -> "FlowPlan":
+        if self.ray_address and self.runner != "ray":
+            raise ValueError(f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none")
+        return self
 
 
 class Plan(_Strict):
@@ -219,6 +255,7 @@ class Plan(_Strict):
     select: SelectPlan = SelectPlan()
     arrange: ArrangePlan = ArrangePlan()
     train: TrainPlan = TrainPlan()
+    loop: LoopPlan = LoopPlan()
     limit: LimitPlan = LimitPlan()
     flow: FlowPlan = FlowPlan()
 

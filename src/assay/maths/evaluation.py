@@ -63,13 +63,14 @@ def paired_difference(before: ArrayLike, after: ArrayLike, *, level: float = 0.9
 
 
 def moved(before: ArrayLike, after: ArrayLike, low: float, high: float) -> dict[str, int]:
-    """How many of the problems that were within [low, high] are still there, above it, and below it: the drift of the frontier.
+    """How many of the problems that were within [low, high] are still there, above it, and below it, and how many came in: the frontier's drift.
 
     >>> moved([0.5, 0.5, 0.2, 0.95], [0.6, 1.0, 0.0, 0.5], 0.1, 0.9)
-    {'before': 3, 'stayed': 1, 'above': 1, 'below': 1}
+    {'before': 3, 'stayed': 1, 'above': 1, 'below': 1, 'entered': 1}
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     inside = (first >= low) & (first <= high)
     now = second[inside]
     above, below = int((now > high).sum()), int((now < low).sum())
-    return {"before": int(inside.sum()), "stayed": int(inside.sum()) - above - below, "above": above, "below": below}
+    entered = int((~inside & (second >= low) & (second <= high)).sum())
+    return {"before": int(inside.sum()), "stayed": int(inside.sum()) - above - below, "above": above, "below": below, "entered": entered}

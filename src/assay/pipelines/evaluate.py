@@ -10,10 +10,11 @@ from assay.core.errors import PlanError
 from assay.core.types import Counts
 from assay.maths.evaluation import mean_interval, moved, paired_difference, pass_at
 from assay.pipelines.attempts import Attempts
+from assay.pipelines.checkpoints import checkpoint, on
 from assay.pipelines.job import Job
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
-from assay.pipelines.train import output_folder, work
+from assay.pipelines.train import work
 from assay.pipelines.walk import survey
 
 Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}
@@ -42,22 +43,31 @@ def evaluate(job: Job, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.
     if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
         raise PlanError(f"train eval needs {lacking.stage}, which is not done: `curate run PLAN` first")
     key = work(job).key
+    found = points(counted(job, key, samples))
+    return {"training": key, "points": found, "frontier": frontier(job, key, band), "tokens": job.meter.tokens}
+
+
+def counted(job: Job, key: str, samples: int) -> list[tuple[str, Counted]]:
+    """Held-out outcomes of one training, policy by policy: what `train.eval_every` stored, else base and checkpoint attempted `samples` times.
+
+    Raises:
+        PlanError, Stopped: as `evaluate`.
+    """
     stored = _stored(job, key)
-    counted = stored or _now(job, key, samples)
     if stored and job.plan.train.average:
-        counted.append(("average", _now(job, key, samples)[-1][1]))  # in training the weights are attempted as they are
-    return {"training": key, "points": points(counted), "frontier": frontier(job, key, band), "tokens": job.meter.tokens}
+        return [*stored, ("average", _now(job, key, samples)[-1][1])]  # in training the weights are attempted as they are
+    return stored or _now(job, key, samples)
 
 
-def points(counted: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
+def points(told: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
     """One row a policy, in order: its rates with their intervals, and the difference to the first on the problems that both attempted."""
     rows = []
-    for name, counts in counted:
+    for name, counts in told:
         k = min((attempts for _, attempts in counts.values()), default=0)
         row: dict[str, Any] = {"policy": name, "problems": len(counts), "k": k}
         row["pass_at_1"] = mean_interval(_rates(counts, 1))
         row["pass_at_k"] = mean_interval(_rates(counts, k)) if k else (float("nan"),) * 3
-        row["difference"] = difference(counted[0][1], counts) if counts is not counted[0][1] else None
+        row["difference"] = difference(told[0][1], counts) if counts is not told[0][1] else None
         rows.append(row)
     return rows
 
@@ -115,17 +125,14 @@ def _now(job: Job, key: str, samples: int) -> list[tuple[str, Counted]]:
     done = job.finished("train", key)
     if done is None:
         raise PlanError("train eval needs a finished training: `train run PLAN` first")
-    last = output_folder(job, key) / f"step-{job.plan.train.steps}"
-    if not last.is_dir():
-        raise PlanError(f"no checkpoint at {str(last)!r}: it was moved or deleted")
+    last = checkpoint(job, key)
     return [(name, _attempted(job, model, samples)) for name, model in (("before", job.plan.policy.model), ("after", str(last)))]
 
 
 def _attempted(job: Job, model: str, samples: int) -> Counted:
     """Outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
-    policy = job.plan.policy.model_copy(update={"model": model, "engine": "transformers"})
-    with closing(Job(job.plan.model_copy(update={"policy": policy}), job.lake, job.narrator, command=job.command, stop=job.stop)) as other:
-        other.run, other.keys, other.meter = job.run, job.keys, job.meter
+    policy = on(job.plan.policy, model, "transformers")
+    with closing(job.beside(job.plan.model_copy(update={"policy": policy}))) as other:
         problems, labels = side(other, "held_out")
         ids = sorted(problems)[: job.plan.train.eval_problems]
         if not ids:

@@ -70,6 +70,7 @@ class Job:
         self.meter = Meter()
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
+        self.halted = ""  # why this run draws no more attempts, as words
         self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
 
     @cached_property
@@ -83,9 +84,17 @@ class Job:
         grade = self.plan.grade
         return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
 
+    def beside(self, plan: Plan) -> "Job":
+        """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
+        other = Job(plan, self.lake, self.narrator, command=self.command, stop=self.stop)
+        other.run, other.keys, other.meter, other.warned = self.run, dict(self.keys), self.meter, self.warned
+        return other
+
     def limit_reached(self) -> str:
         """Which of the plan's limits this run has reached, as words; "" while there is room."""
         limit = self.plan.limit
+        if self.halted:
+            return self.halted
         if limit.tokens is not None and self.meter.tokens >= limit.tokens:
             return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
         if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:

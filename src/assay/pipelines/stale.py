@@ -13,18 +13,26 @@ WITH made AS (
 ), read AS (
     SELECT scoring, problem_id, policy, sampler, verifier, max(correct + wrong + truncated + error) AS n
     FROM scores WHERE scoring IN (SELECT scoring FROM made) GROUP BY ALL
+), refreshed AS (
+    SELECT split_part(key, '+', 2) AS scoring, any_value(json_extract_string(detail, '$.policy')) AS policy
+    FROM stages WHERE stage = 'refresh' GROUP BY ALL
 ), held AS (
     SELECT problem_id, policy, sampler, verifier || '@' || version AS verifier, max(n) AS n FROM pass_rates GROUP BY ALL
 ), grown AS (
-    SELECT scoring, any_value(policy) AS policy, any_value(sampler) AS sampler, list(DISTINCT verifier ORDER BY verifier) AS verifiers,
+    SELECT scoring, coalesce(any_value(refreshed.policy), any_value(read.policy)) AS policy, any_value(sampler) AS sampler,
+           list(DISTINCT verifier ORDER BY verifier) AS verifiers,
            sum(greatest(0, coalesce(held.n, 0) - read.n))::BIGINT AS newer
-    FROM read LEFT JOIN held USING (problem_id, policy, sampler, verifier) GROUP BY scoring
+    FROM read LEFT JOIN held USING (problem_id, policy, sampler, verifier) LEFT JOIN refreshed USING (scoring)
+    GROUP BY scoring
 )
 SELECT key AS selection, kept, time, policy, sampler, verifiers, newer FROM made LEFT JOIN grown USING (scoring) ORDER BY time, selection
 """
 MOVED = """
 SELECT r.policy, count(*) AS n FROM rollouts r JOIN (SELECT run, time FROM runs WHERE event = 'start') USING (run)
 WHERE step IS NOT NULL AND time > ? AND r.policy <> ? GROUP BY r.policy ORDER BY max(time) DESC, max(step) DESC
+"""
+REFRESHED = """
+SELECT json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage = 'refresh' AND json_extract_string(detail, '$.selection') = ?
 """
 
 
@@ -53,6 +61,7 @@ def _reasons(job: Job, row: dict[str, Any]) -> list[str]:
     moved = job.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
     if moved:
         told.append(f"training has moved on to {moved[0]['policy']} ({sum(each['n'] for each in moved)} attempts)")
+    told += [f"training on it made policy {each['policy']}, whose pass rates are told" for each in job.lake.rows(REFRESHED, [row["selection"]])]
     return told
 
 

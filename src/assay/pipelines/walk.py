@@ -30,7 +30,7 @@ def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome
         work, done = look(job, name)
         if done is None and only and name != upto:
             raise PlanError(f"{upto} needs {name}, which is not done: `curate {name} PLAN` first, or `curate run PLAN`")
-        outcome = done or _do(job, work)
+        outcome = done or do(job, work)
         job.keys[name] = outcome.key
         outcomes.append(outcome)
     return outcomes
@@ -42,6 +42,19 @@ def look(job: Job, stage: str) -> tuple[Work, Outcome | None]:
     if stage == "ingest":  # one ledger row a source
         return work, None if work.left["sources"] else work.do()
     return work, job.finished(stage, work.key)
+
+
+def step(job: Job, stage: str) -> Outcome:
+    """One stage whose earlier ones are done; its key is the job's from now on.
+
+    Raises:
+        PlanError: an earlier one is not done.
+        Stopped: the run was asked to stop.
+    """
+    work, done = look(job, stage)
+    outcome = done or do(job, work)
+    job.keys[stage] = outcome.key
+    return outcome
 
 
 def survey(job: Job, tell: Callable[[Work, Outcome | None], None], upto: str = "arrange") -> Work | None:
@@ -75,7 +88,8 @@ def preflight(job: Job, upto: str) -> None:
         embed.preflight(job)
 
 
-def _do(job: Job, work: Work) -> Outcome:
+def do(job: Job, work: Work) -> Outcome:
+    """Does a stage, and says so before."""
     job.narrator.say(f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.left.items())}")
     return work.do()
 
@@ -100,4 +114,4 @@ def train(job: Job, *, resume: bool = False) -> Outcome:
     done = job.finished("train", work.key)
     if resume and done is None and not stage.unfinished(job, work.key):
         raise PlanError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
-    return done or _do(job, work)
+    return done or do(job, work)

@@ -56,7 +56,7 @@ def work_off(job: Job, terms: Terms) -> Outcome:
             _pause(job, f"{len(left)} chunks are with other workers")
         elif taken not in chunks.scored:
             given_up.add(taken)
-    return _finish(job, work.key, terms)
+    return finish(job, work.key, terms)
 
 
 class Chunks:
@@ -97,7 +97,7 @@ class Chunks:
             )
 
 
-def _finish(job: Job, key: str, terms: Terms) -> Outcome:
+def finish(job: Job, key: str, terms: Terms) -> Outcome:
     """All scores, from evidence that is all there: written by one worker, awaited by the others."""
     while True:
         with lease(job.lake.root, f"score-{content_id('finish', key)}", limit_s=terms.lease_s) as ours:

@@ -18,7 +18,7 @@ from assay.stores.storage import Place, Storage, at
 from assay.stores.tables import schemas
 from assay.stores.views import quoted
 
-OURS = {"lake.json", "manifest", "tables", "derived", "leases", "quarantine", "checkpoints", "assay.duckdb"}
+OURS = {"lake.json", "manifest", "tables", "derived", "leases", "quarantine", "checkpoints", "reports", "assay.duckdb"}
 NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
 
 

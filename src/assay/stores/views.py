@@ -64,11 +64,17 @@ SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS N
 FROM rollouts GROUP BY policy, sampler, engine, step IS NOT NULL
 """
 # What a training run's last steps tell about its policy, each attempt weighing discount^age; the weights are those of evidence, so the posterior
-# is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded attempts and guided rollouts do not count. Cut and failed ones are neither.
+# is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded attempts and guided rollouts do not count. Cut and failed ones are neither; `cut` is
+# the weight of the former, which a plan may take for wrong.
 FRESH = """
 WITH steps AS (SELECT DISTINCT training, step, policy FROM train_log WHERE name = 'reward' AND policy NOT IN (SELECT policy FROM superseded)),
 ages AS (SELECT *, max(step) OVER (PARTITION BY training) - step AS age FROM steps)
 SELECT a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version, count(*) AS n, max(a.step) AS last_step,
+       count(*) FILTER (v.outcome = 'correct') AS n_correct,
+       count(*) FILTER (v.outcome IN ('wrong', 'unparsable')) AS n_wrong,
+       count(*) FILTER (v.outcome = 'truncated') AS n_truncated,
+       count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
+       coalesce(sum({discount} ** a.age) FILTER (v.outcome = 'truncated'), 0) AS cut,
        0.5 + sum({discount} ** a.age) FILTER (v.outcome = 'correct') AS with_right,
        0.5 + sum({discount} ** a.age) FILTER (v.outcome IN ('wrong', 'unparsable')) AS with_wrong
 FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id

@@ -1,12 +1,14 @@
 """`curate run`: all stages, ingest to arrange, and a report of what came out."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from assay.cli.curate import report
+from assay.cli.curate import summary
 from assay.cli.narrator import Voice
 from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.core.plan import Plan
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the work that is left, and do none of it.")]
 Pilot = Annotated[
@@ -30,20 +32,31 @@ def run(
     with exits(voice):
         made = load(plan, lake, sets)
         if dry_run:
-            report.forecast(made, pilot, voice, as_json)
+            summary.forecast(made, pilot, voice, as_json)
             return
-        if flow or made.flow.enabled:
-            from assay.flows.curate import walk_as_flow as walk
-        else:
-            from assay.pipelines.walk import walk
+        walk = _walking(made, str(plan), lake, sets, voice) if flow or made.flow.enabled else None
     with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, str(plan)), voice, upto="arrange")
 
 
-def _walk(job: Any, walk: Any, as_json: bool, voice: Voice, plan: str) -> int:
-    outcomes = walk(job)
+def _walking(made: Plan, plan: str, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:
+    """The walk as a flow; None where the plan goes on without a server that does not answer."""
+    from assay.flows import runners, server
+    from assay.flows.curate import walk_as_flow
+    from assay.flows.work import Call
+
+    runners.check(made.flow)
+    if not server.answers(made.flow, voice):
+        return None
+    return lambda job: walk_as_flow(job, Call(plan, lake or None, tuple(sets)))
+
+
+def _walk(job: Any, walking: Callable[[Any], Any] | None, as_json: bool, voice: Voice, plan: str) -> int:
+    from assay.pipelines.walk import walk
+
+    outcomes = (walking or walk)(job)
     partly = any(outcome.partly for outcome in outcomes)
     if as_json:
-        emit(report.machine(job, outcomes))
+        emit(summary.machine(job, outcomes))
     else:
-        report.human(job, outcomes, plan)
+        summary.human(job, outcomes, plan)
     return PARTLY if partly else DONE

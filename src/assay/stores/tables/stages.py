@@ -3,7 +3,7 @@
 from assay.stores.columns import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("stage", TEXT, "ingest, clean, split, score, embed, select, arrange, train"),
+    column("stage", TEXT, "ingest, clean, split, score, embed, select, arrange, train; of a loop: curate, refresh, round"),
     column("key", TEXT, "hash of everything that the result depends on"),
     column("rows_in", INT, "rows that came in"),
     column("rows_out", INT, "rows that went on"),

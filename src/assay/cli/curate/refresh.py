@@ -1,0 +1,43 @@
+"""`curate refresh`: scores that have gone stale, told anew."""
+
+from typing import Any
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+
+
+def refresh(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's rollouts and as few new ones."""
+    voice = Voice()
+    with exits(voice):
+        made = load(plan, lake, sets)
+    with_job(made, "curate refresh", lambda job: _refresh(job, as_json), voice, upto="train")
+
+
+def _refresh(job: Any, as_json: bool) -> int:
+    from assay.pipelines.rounds import renew
+
+    told = renew(job)
+    if as_json:
+        emit(told)
+        return PARTLY if told["left"] else DONE
+    console = page()
+    if told["nothing_to_do"]:
+        console.print("nothing to do: all scores are of the present verifiers and the last checkpoint", style="bold")
+    if told["regraded"]:
+        console.print(f"{told['regraded']} stored rollouts judged anew" + ("; so were the plan's scores" if told["rescored"] else ""))
+    if (found := told["refresh"]) is None:
+        console.print("no training of this plan is done, so nothing has moved its policy")
+    elif "decided" in found:
+        _show(console, found)
+    console.print(f"spent now: {told['tokens']} tokens", markup=False)
+    return PARTLY if told["left"] else DONE
+
+
+def _show(console: Any, found: dict[str, Any]) -> None:
+    told = {"decided by training's rollouts": found["decided"], "attempted": found["attempted"], "kept their score": found["carried"]}
+    rows = [*told.items(), ("without a score", found["unscored"])]
+    console.print(table(f"pass rates of {found['policy']}", ("problems", "count"), rows))
+    again = [(name, many, taken) for name, (many, taken) in found["again"].items()]
+    console.print(table("dropped problems", ("last pass rate", "problems", "attempted again"), again))
+    console.print(f"{found['samples']} new rollouts, {found['tokens']} tokens; {found['opened']} never solved before now are", markup=False)

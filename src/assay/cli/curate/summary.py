@@ -1,0 +1,117 @@
+"""What a run prints at its end, and what a dry run prints before."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from assay.cli.narrator import Voice, page, table
+from assay.cli.runner import Stop, emit
+from assay.core.plan import Plan
+
+SHOWN = 12  # lessons
+OUTCOMES = ("correct", "wrong", "truncated", "error")
+
+
+def machine(job: Any, outcomes: Sequence[Any]) -> dict[str, Any]:
+    """The summary as one JSON document."""
+    from assay.pipelines.summary import summary
+
+    stages = {
+        each.stage: {"in": each.rows_in, "out": each.rows_out, "nothing_to_do": each.reused, "partly": each.partly, **each.detail}
+        for each in outcomes
+    }
+    return {"nothing_to_do": all(each.reused for each in outcomes), "stages": stages, **summary(job)}
+
+
+def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
+    """Kept and dropped and why, difficulty by source, the curriculum, queries to try, where everything lies."""
+    from assay.pipelines.summary import BINS, summary
+
+    made, console = summary(job), page()
+    if all(each.reused for each in outcomes):
+        console.print("nothing to do: every stage is in the lake", style="bold")
+    stages = [(each.stage, each.rows_in, each.rows_out, "done before" if each.reused else f"{each.seconds:.1f} s") for each in outcomes]
+    console.print(table("stages", ("stage", "in", "out", "time"), stages))
+    console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
+    rows = [
+        (each["source"], each["kept"], "/".join(str(each[name]) for name in OUTCOMES), each["mean"], *(each["histogram"][name] for name in BINS))
+        for each in made.get("difficulty", ())
+    ]
+    title = f"\ndifficulty for {made['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
+    console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
+    _curriculum(console, made.get("curriculum", []))
+    _farewell(console, made, plan)
+
+
+def _curriculum(console: Console, lessons: list[dict[str, Any]]) -> None:
+    rows = [(each["position"], each["source"], *_measured(each), " ".join(each["prompt"].split())) for each in lessons[:SHOWN]]
+    more = f" (the first {SHOWN} of {len(lessons)})" if len(lessons) > SHOWN else ""
+    console.print(table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows))
+
+
+def _measured(lesson: dict[str, Any]) -> tuple[str, str, str]:
+    if lesson["mean"] is None:
+        return "-", "-", "unscored"
+    answered = lesson["correct"] + lesson["wrong"] + lesson["truncated"]
+    return f"{lesson['correct']}/{answered}", f"{lesson['mean']:.2f}", f"[{lesson['low']:.2f}, {lesson['high']:.2f}]"
+
+
+def _farewell(console: Console, made: dict[str, Any], plan: str) -> None:
+    spent, lake = made["spent"], made["lake"]
+    console.print(f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s", markup=False)
+    console.print("two queries to try:", markup=False)
+    for query in QUERIES:
+        console.print(f'  curate sql --lake {lake} "{query}"', markup=False, soft_wrap=True)
+    catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
+    console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
+    console.print(f"next: train run {plan}", markup=False, soft_wrap=True)
+
+
+QUERIES = (
+    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id GROUP BY source",
+    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE outcome <> 'correct' LIMIT 5",
+)
+
+
+def forecast(plan: Plan, pilot: int, voice: Voice, as_json: bool) -> None:
+    """The work that is left, stage by stage; with a pilot, an 80% interval of tokens and time."""
+    from assay.pipelines.forecast import forecast as look
+    from assay.pipelines.job import Job
+    from assay.stores.lake import Lake
+
+    with Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command="curate run --dry-run", stop=stop) as job:
+        made = look(job, pilot)
+    if as_json:
+        emit(made)
+        return
+    rows = [(each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items())) for each in made["stages"]]
+    console = page()
+    console.print(table("work before it starts", ("stage", "state", "left"), rows))
+    for name in ("tokens", "seconds"):
+        low, high = made[name] or (None, None)
+        told = "unknown (--pilot N measures it)" if low is None else f"{low:.0f} to {high:.0f} (80% interval from {made['pilot']} problems)"
+        console.print(f"{name}: {told}", markup=False)
+    console.print(f"disk: {_disk(made['disk'])}", markup=False)
+    if made["disk"]["short"]:
+        voice.warn(f"the disk is short: {_size(made['disk']['bytes'])} are expected, {_size(made['disk']['free'])} are free")
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    if disk["bytes"] is None:
+        return f"unknown until split is done; {_size(disk['free'])} free"
+    basis = f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
+    return f"{_size(disk['bytes'])} more ({basis}); {_size(disk['free'])} free"
+
+
+def _size(count: float) -> str:
+    """Bytes for people.
+
+    >>> _size(999), _size(5 << 20)
+    ('999 B', '5.0 MiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

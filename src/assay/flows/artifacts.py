@@ -1,0 +1,76 @@
+"""What Prefect's UI shows of a run beside its log: who was kept and dropped and why, how hard the problems are, a link to the report.
+
+An artifact that the server does not take is a warning: the rows are in the lake, and nothing is done again for the sake of a picture.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import PlanError
+from assay.pipelines.job import Job
+from assay.pipelines.report import collected, difficulty_chart, write
+from assay.reports.plots import data_uri
+
+
+def key(plan: str, name: str) -> str:
+    """An artifact's key: the runs of one plan are one row of versions in the UI. Prefect takes small letters, digits and dashes.
+
+    >>> key("GSM8K (nightly)", "difficulty")
+    'gsm8k-nightly-difficulty'
+    """
+    return "-".join(re.findall("[a-z0-9]+", f"{plan} {name}".lower()))
+
+
+def show(job: Job) -> None:
+    """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
+    from prefect.artifacts import create_image_artifact, create_table_artifact
+
+    told, name = collected(job), job.plan.name
+    with untaken(job.narrator.warn, "kept and dropped"):
+        create_table_artifact(kept_and_dropped(told), key=key(name, "kept-and-dropped"), description=f"Who left `{name}`, stage by stage, and why")
+    if told["histogram"]:
+        with untaken(job.narrator.warn, "the difficulty histogram"):
+            said = f"Problems of `{name}` by the share of attempts that {told['policy']} solved"
+            create_image_artifact(data_uri(difficulty_chart(told)), key=key(name, "difficulty"), description=said)
+    try:
+        _link(job, write(job), job.plan.flow.reports_url)
+    except PlanError as error:
+        job.narrator.warn(f"no report: {error}")
+
+
+def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a stage of what went on, and one a reason of what left; they add up to what came in, but for ingest, which counts sources in."""
+    rows = []
+    for stage in told["stages"]:
+        left = [each for each in told["dropped"] if each["stage"] == stage["stage"]]
+        if stage["out"] is not None and (left or stage["stage"] == "score"):
+            rows.append({"stage": stage["stage"], "what": "kept", "reason": "", "rows": stage["out"], "example": ""})
+            rows += [{"stage": stage["stage"], "what": "dropped", **{name: each[name] for name in ("reason", "rows", "example")}} for each in left]
+    return rows
+
+
+def _link(job: Job, page: Path, reports_url: str) -> None:
+    from prefect.artifacts import create_link_artifact
+
+    name = job.plan.name
+    link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
+    said = f"Report of `{name}`, written to `{page}`"
+    if not reports_url:
+        said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
+    with untaken(job.narrator.warn, "the link to the report"):
+        create_link_artifact(link, link_text=link, key=key(name, "report"), description=said)
+
+
+@contextmanager
+def untaken(warn: Callable[[str], None], what: str) -> Iterator[None]:
+    """Turns a call that the server does not take, because it is gone, busy or too old, into a warning."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    try:
+        yield
+    except (PrefectException, httpx.HTTPError, OSError) as error:
+        warn(f"the server did not take {what}: {(str(error).splitlines() or [type(error).__name__])[0]}")

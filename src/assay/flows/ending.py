@@ -1,0 +1,39 @@
+"""How a flow run ends: its state in Prefect's lists, with a message that says what came out and what is missing."""
+
+from typing import Any
+
+from assay.flows.work import Run
+
+
+def completed(told: str) -> Any:
+    """Done."""
+    from prefect.states import Completed
+
+    return Completed(message=told)
+
+
+def partly(told: str) -> Any:
+    """Failed, under the name "Partly": the same run goes on."""
+    from prefect.states import Failed
+
+    return Failed(name="Partly", message=told)
+
+
+def of(run: Run) -> Any:
+    """A walk's final state: Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not work."""
+    from prefect.states import Completed
+
+    told = message(run)
+    if run.missing:
+        return partly(told)
+    if any(outcome.partly for outcome in run.outcomes.values()):
+        return Completed(name="Partly", message=told)
+    return completed(told)
+
+
+def message(run: Run) -> str:
+    """One line: rows that came out of each stage, then what is missing."""
+    done = ", ".join(f"{name} {outcome.rows_out}" for name, outcome in run.outcomes.items() if name != "ingest" or outcome.rows_out)
+    partly = [name for name, outcome in run.outcomes.items() if outcome.partly]
+    missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
+    return "; ".join([f"rows out: {done}", *missing, *(["run it again to go on"] if missing else [])])

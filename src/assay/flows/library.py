@@ -1,0 +1,53 @@
+"""Prefect as the flows use it: loaded when a flow is asked for, without telemetry, its own lines kept out of ours."""
+
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from assay.core.errors import EngineError, require
+from assay.core.plan import FlowPlan
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # it takes 12 to 30 s on two cores, and its default limit is 20
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the narrator speaks; everything is in the server's log
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",  # a cluster on this machine needs no token file in the home folder
+}
+
+
+def prefect() -> ModuleType:
+    """The library, with settings that send nothing anywhere; what the user's environment says goes first.
+
+    Raises:
+        PlanError: the extra `flows` is not installed.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    return require("prefect", extra="flows")
+
+
+def as_flow(body: Callable[..., Any], name: str, **options: Any) -> Any:
+    """The function as a flow of this name that Prefect loads again by module and name."""
+    body.__name__ = body.__qualname__ = name
+    return prefect().flow(body, name=name, persist_result=False, **options)
+
+
+def as_task(body: Callable[..., Any], name: str, plan: FlowPlan) -> Any:
+    """The function as a task that is tried again, after a pause that doubles, where its engine failed and only there."""
+    pauses = [plan.backoff_s * 2**n for n in range(plan.retries)]
+    options = {"retries": plan.retries, "retry_delay_seconds": pauses or 0, "retry_condition_fn": _engine_failed, "persist_result": False}
+    return prefect().task(body, name=name, task_run_name=name, **options)
+
+
+def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:
+    try:
+        state.result()
+    except EngineError:
+        return True
+    except Exception:  # noqa: BLE001  # whatever else went wrong is not cured by trying again
+        return False
+    return False

@@ -1,0 +1,46 @@
+"""The flow `refresh`: scores that have gone stale are told anew, because the policy moved or a verifier changed; as one task."""
+
+from functools import cache
+from typing import Any
+
+from assay.flows import ending
+from assay.flows.library import as_flow, as_task
+from assay.flows.work import Call, at_work, present
+
+
+def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for
+    if name != "refresh":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _flow()
+
+
+@cache
+def _flow() -> Any:
+    return as_flow(_refresh, "refresh")
+
+
+def _refresh(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+    """Judge stored rollouts by the present verifiers, and tell the last checkpoint's pass rates.
+
+    Args:
+        plan: Path of the plan, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the plan's.
+        overrides: Keys of the plan to change, as "loop.share=0.1".
+    """
+    with at_work(Call(plan, lake, tuple(overrides)), "curate refresh", upto="train") as run:
+        told = as_task(_renewed, "refresh", run.job.plan.flow)("refresh")
+        if run.missing:
+            return ending.partly("; ".join([told, *run.missing, "run it again to go on"]))
+        return ending.completed(told)
+
+
+def _renewed(_stage: str) -> str:
+    from assay.pipelines.rounds import renew
+
+    run = present()
+    told = renew(run.job)
+    if told["left"]:
+        run.missing.append(f"{told['left']} stored rollouts are not judged yet")
+    if told["nothing_to_do"]:
+        return "nothing was stale"
+    return f"{told['regraded']} stored rollouts judged anew, round {told['round']} refreshed, {told['tokens']} tokens"

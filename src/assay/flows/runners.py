@@ -1,0 +1,87 @@
+"""Where the shards of a run are scored: threads, processes, or actors of a Ray cluster, as the plan's `[flow]` says."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.util import Finalize
+from typing import Any
+
+from assay.core.errors import require
+from assay.core.plan import FlowPlan
+from assay.flows import workplace
+from assay.flows.library import prefect
+
+LOOK_S = 1.0  # between two looks whether the parent still lives
+
+
+class Crew:
+    """A task runner, and the way to ask its workers to stop."""
+
+    def __init__(self, plan: FlowPlan) -> None:
+        self.plan, self.runner, self.stop = plan, *MADE[plan.runner](plan)
+
+    def close(self) -> None:
+        """Ends what workers of this process have opened; those of other processes end with these."""
+        workplace.close_all()
+
+
+def check(plan: FlowPlan) -> None:
+    """Finds missing extras before anything starts.
+
+    Raises:
+        PlanError: the extra `flows` or `ray` is not installed.
+    """
+    prefect()
+    if plan.runner == "ray":
+        require("ray", extra="ray")
+        require("prefect_ray", extra="ray")
+
+
+def _threads(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    asked = threading.Event()
+    workplace.listen(asked.is_set)
+    return ThreadPoolTaskRunner(max_workers=plan.workers), asked.set
+
+
+def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
+    from prefect.task_runners import ProcessPoolTaskRunner
+
+    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(),)), _ask_children
+
+
+def _ask_children() -> None:
+    for child in multiprocessing.active_children():
+        with suppress(ProcessLookupError):
+            os.kill(child.pid or 0, signal.SIGUSR1)
+
+
+def _enlisted(parent: int) -> None:
+    """A worker process answers to its parent, not to the terminal, and ends with it."""
+    asked = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: asked.set())
+    workplace.listen(asked.is_set)
+    threading.Thread(target=_outlived, args=(parent,), daemon=True).start()
+    Finalize(None, workplace.close_all, exitpriority=100)
+
+
+def _outlived(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)  # what was committed stays, and nobody waits for the rest
+
+
+def _ray(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
+    from assay.flows.actors import actor_runner
+
+    made = actor_runner(plan)
+    return made, made.ask_to_stop
+
+
+MADE: dict[str, Callable[[FlowPlan], tuple[Any, Callable[[], None]]]] = {"threads": _threads, "processes": _processes, "ray": _ray}

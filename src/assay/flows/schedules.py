@@ -1,0 +1,136 @@
+"""`curate serve` and `curate deploy`: the flow `curate` on a schedule. The scheduler is Prefect's; what runs is `curate run` and no more."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import PlanError, nearest, require
+
+TAGS = ["assay"]
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A cron line in a time zone, or seconds between two starts.
+
+    Raises:
+        PlanError: both, neither, or an interval that is not positive.
+    """
+
+    cron: str = ""
+    interval_s: float | None = None
+    timezone: str = ""  # of cron, an IANA name; "" = UTC
+
+    def __post_init__(self) -> None:
+        if bool(self.cron) == (self.interval_s is not None):
+            given = "both --cron and --interval are" if self.cron else "neither --cron nor --interval is"
+            raise PlanError(f"{given} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
+        if self.interval_s is not None and not 0 < self.interval_s < float("inf"):
+            raise PlanError(f"--interval {self.interval_s}: seconds between two starts, above 0")
+        if self.timezone and not self.cron:
+            raise PlanError(f"--timezone {self.timezone!r} says when a --cron line is due; an --interval has none")
+
+    def schedule(self) -> tuple[Any, str]:
+        """Prefect's schedule, and its next time as words.
+
+        Raises:
+            PlanError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
+        """
+        schedules = require("prefect.schedules", extra="flows")
+        if self.interval_s is not None:
+            return schedules.Interval(self.interval_s), f"every {self.interval_s:g} s"
+        from prefect.server.schemas.schedules import CronSchedule
+
+        try:
+            due = asyncio.run(CronSchedule(cron=self.cron, timezone=self.timezone or "UTC").get_dates(n=1))
+        except (ValueError, KeyError) as error:  # pydantic's and croniter's; zoneinfo's is a KeyError
+            raise PlanError(f"--cron {self.cron!r} --timezone {self.timezone or 'UTC'!r}: {_reason(error)}") from error
+        if not due:
+            raise PlanError(f"--cron {self.cron!r} never comes due")
+        return schedules.Cron(self.cron, timezone=self.timezone or "UTC"), f"next at {due[0]:%Y-%m-%d %H:%M:%S %Z}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a deployment runs, and when. Plan, lake and overrides are its parameters, which the UI can change for one run."""
+
+    name: str
+    plan: Path
+    lake: str  # "" = the plan's
+    overrides: tuple[str, ...]
+    when: When
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        lake = self.lake if not self.lake or self.lake.startswith("s3://") else str(Path(self.lake).absolute())
+        return {"plan": str(self.plan.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
+
+
+def serve(offer: Offer, say: Callable[[str], None]) -> None:
+    """Runs what comes due, in processes of this machine, until SIGINT or SIGTERM; then the schedule is paused.
+
+    Raises:
+        PlanError: a bad schedule or name, a missing extra, no server that answers.
+    """
+    prefect, deployment, due = _deployment(offer)
+    with _client():
+        pass  # it answers
+    say(f"serving {deployment.full_name}, {due}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving")
+    prefect.serve(deployment, print_starting_message=False)
+
+
+def deploy(offer: Offer, pool: str, say: Callable[[str], None]) -> None:
+    """Leaves the deployment with the server; a worker of the work pool runs it in this folder.
+
+    Raises:
+        PlanError: as `serve`; an unknown work pool, or one that is not of type process.
+    """
+    _, deployment, due = _deployment(offer, job_variables={"working_dir": os.getcwd()})
+    with _client() as client:
+        pools = {each.name: each.type for each in client.read_work_pools(limit=200)}
+    if pool not in pools:
+        raise PlanError(f"no work pool {pool!r}; {nearest(pool, pools)}; `prefect work-pool create {pool} --type process` makes it")
+    if pools[pool] != "process":
+        raise PlanError(f"work pool {pool!r} is of type {pools[pool]!r}; `curate deploy` builds for type 'process' (docs/flows.md on the others)")
+    deployment.apply(work_pool_name=pool)
+    say(f"deployed {deployment.full_name}, {due}; `prefect worker start --pool {pool}` on the machine that shall run it")
+
+
+def _deployment(offer: Offer, **further: Any) -> tuple[Any, Any, str]:
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
+    prefect = require("prefect", extra="flows")
+    schedule, due = offer.when.schedule()
+    from assay.flows.curate import curate
+
+    modules = require("prefect.flows", extra="flows").EntrypointType.MODULE_PATH
+    try:
+        made = curate.to_deployment(
+            name=offer.name, schedule=schedule, parameters=offer.parameters, tags=TAGS, entrypoint_type=modules, paused=False, **further
+        )
+    except ValueError as error:
+        raise PlanError(f"deployment {offer.name!r}: {_reason(error)}") from error
+    return prefect, made, due
+
+
+def _client() -> Any:
+    """A client of the server that PREFECT_API_URL or the Prefect profile names; it answered."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise PlanError("a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)")
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        failed = client.api_healthcheck()
+    if failed is not None:
+        raise PlanError(f"no Prefect server answers at {url} ({_reason(failed)}): `prefect server start`, or another PREFECT_API_URL")
+    return get_client(sync_client=True)
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error; pydantic hides it behind a heading."""
+    errors = getattr(error, "errors", None)
+    return str(errors()[0]["msg"]).removeprefix("Value error, ") if callable(errors) else (str(error).splitlines() or [type(error).__name__])[0]

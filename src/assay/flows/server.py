@@ -1,0 +1,100 @@
+"""The Prefect server behind a flow run: a named one that must answer, or an ephemeral one that ends with this process."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from assay.core.errors import EngineError, PlanError, Stopped
+from assay.core.plan import FlowPlan
+from assay.core.ports import Narrator
+from assay.flows.library import prefect
+from assay.flows.work import Run
+from assay.pipelines.walk import STAGES
+
+# Ends the server when this process is gone, however it went: its end of the pipe closes with it.
+GUARD = "import os, signal, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), signal.SIGTERM)"
+_guards: list[subprocess.Popen[bytes]] = []
+
+
+def answers(plan: FlowPlan, narrator: Narrator) -> bool:
+    """Whether flows can run: a named server answers, or none is named and an ephemeral one will do; False where the plan goes on without.
+
+    Raises:
+        PlanError: the server that is named does not answer, and the plan says to stop; or the extra is not installed.
+    """
+    address = _address()
+    if not address:
+        return True
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        trouble = client.api_healthcheck()
+    if trouble is None:
+        return True
+    told = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
+    if plan.if_no_server == "stop":
+        raise PlanError(f'{told}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used')
+    narrator.warn(f"{told}; going on without it")
+    return False
+
+
+def started(narrator: Narrator) -> None:
+    """A server is there; an ephemeral one is started where none is named.
+
+    Raises:
+        EngineError: it did not come up.
+    """
+    if _address():
+        return
+    from prefect.server.api.server import SubprocessASGIServer
+
+    server = SubprocessASGIServer()
+    if server.running:
+        return
+    narrator.say("starting an ephemeral Prefect server, which takes up to half a minute; PREFECT_API_URL names one that stays")
+    try:
+        server.start()
+    except RuntimeError as error:
+        raise EngineError(f"Prefect's ephemeral server did not come up: {error}") from error
+    assert server.server_process is not None
+    call = [sys.executable, "-S", "-c", GUARD, str(server.server_process.pid)]
+    _guards.append(subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0))
+
+
+@contextmanager
+def losing(run: Run) -> Iterator[None]:
+    """What ended the flow early is raised as itself; a server that went away costs the run nothing that is done.
+
+    Raises:
+        Stopped: the server went away before the last stage was done.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # raised again, unless it is Prefect's client that failed
+        _lost(run, run.error or error)
+    else:
+        if run.error is not None:
+            _lost(run, run.error)
+
+
+def _lost(run: Run, error: BaseException) -> None:
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    if not isinstance(error, httpx.HTTPError | PrefectException):
+        raise error
+    why = " ".join(str(error).split()) or type(error).__name__
+    if len(run.outcomes) == len(STAGES):
+        run.job.narrator.warn(f"the Prefect server went away before it could be told of the run's end ({why}); every stage is done")
+        return
+    raise Stopped(f"the Prefect server went away ({why}); what was done is in the lake") from error
+
+
+def _address() -> Any:
+    prefect()
+    from prefect.settings import PREFECT_API_URL
+
+    return PREFECT_API_URL.value()

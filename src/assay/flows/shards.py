@@ -1,0 +1,178 @@
+"""Scoring as tasks, a shard each: the train side in chunks of content keys, leased through the lake, so that any of them may be done again.
+
+A shard whose worker was lost goes to another; one whose engine failed is tried again after a pause; neither sinks the others. A scorer that
+decides over all problems at once is one task.
+"""
+
+import multiprocessing
+import queue
+import time
+from collections import Counter, deque
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from typing import Any
+
+from assay.core.errors import EngineError, Stopped
+from assay.flows import workplace
+from assay.flows.library import as_flow, as_task
+from assay.flows.runners import Crew, check
+from assay.flows.work import Call, Run, present
+from assay.pipelines.job import Outcome
+from assay.pipelines.score import scorer
+from assay.pipelines.walk import look, step
+from assay.pipelines.workers import Chunks, Terms, finish
+
+LOOK_S = 0.5  # between two looks whether the run was asked to stop
+GRACE_S = 15.0  # from the request to stop until workers are ended
+LOSSES = 3  # of workers, before a shard is given up
+__all__ = ["check", "score"]
+
+
+def score(run: Run) -> Outcome:
+    """The scores of all problems, once every shard is done; of those that have evidence, where shards are missing."""
+    job = run.job
+    work, done = look(job, "score")
+    if done:
+        job.keys["score"] = done.key
+        return done
+    terms = Terms(job.plan.flow.shard, job.plan.flow.lease_s)
+    if not getattr(part := scorer(job), "apart", not part.joint):
+        job.narrator.say(f"score: {job.plan.score.scorer!r} decides over all problems at once, so it is one task")
+        as_task(_at_once, "score", job.plan.flow)("score")
+        return run.outcomes["score"]
+    board = Board(run, Chunks(job, work.key, terms))
+    board.clear()
+    outcome = finish(job, work.key, terms)
+    job.meter.samples += board.samples  # not before: a meter that counts samples lets a job that is halted draw one problem more
+    job.keys["score"] = outcome.key
+    return outcome
+
+
+def _at_once(stage: str) -> str:
+    run = present()
+    run.outcomes[stage] = step(run.job, stage)
+    return run.outcomes[stage].key
+
+
+def score_shard(plan: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
+    """One shard, by the worker that executes this; its rows are the run's."""
+    return workplace.workplace(Call(plan, lake, tuple(overrides)), run).score(shard)
+
+
+class Board:
+    """The shards of a run: those that are left, under way, lost with their worker, and given up."""
+
+    def __init__(self, run: Run, chunks: Chunks) -> None:
+        self.run, self.chunks, self.plan = run, chunks, run.job.plan.flow
+        self.left = deque(chunks.left())
+        self.total = len(self.left)
+        self.flying: dict[Any, str] = {}  # future -> shard
+        self.lost = Counter[str]()  # times that a shard went down with its worker
+        self.failed: dict[str, str] = {}  # shard -> why it is missing
+        self.error: BaseException | None = None  # the first that no retry cures
+        self.samples = 0
+        self.asked_s = 0.0  # when the workers were asked to stop
+
+    def clear(self) -> None:
+        """Every shard is done, or counted as missing.
+
+        Raises:
+            Stopped: the run was asked to stop; what had arrived is committed.
+        """
+        job = self.run.job
+        with job.narrator.track("shards", self.total) as bar:
+            self.bar = bar
+            while self.left:
+                self._round()
+        if self.asked_s:
+            raise Stopped("asked to stop; the shards so far and what had arrived of the others are in the lake")
+        if self.error is not None:
+            raise self.error
+        if self.failed:
+            first = next(iter(self.failed.values()))
+            job.halted = f"{len(self.failed)} of {self.total} shards of score failed"
+            self.run.missing.append(f"{job.halted}, the first: {first}")
+
+    def _round(self) -> None:
+        """One pool of workers, until nothing is left or a lost worker has spoiled it."""
+        self.crew = Crew(self.plan)
+        self.run.board = self
+        try:
+            flow().with_options(task_runner=self.crew.runner)(**self.run.call.parameters)
+        finally:
+            self.crew.close()
+            self.left.extend(self.flying.values())
+            self.flying.clear()
+
+    def work_off(self) -> None:
+        """Keeps every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
+        task, landed = as_task(score_shard, "score {shard}", self.plan), queue.SimpleQueue[Any]()
+        while self.left or self.flying:
+            while self.left and len(self.flying) < 2 * self.plan.workers:
+                shard = self.left.popleft()
+                future = task.submit(**self.run.call.parameters, run=self.run.job.run, shard=shard)
+                self.flying[future] = shard
+                future.add_done_callback(landed.put)
+            try:
+                future = landed.get(timeout=LOOK_S)
+            except queue.Empty:
+                self._heed()
+                continue
+            if not self._settled(self.flying.pop(future), future):
+                return
+            self._heed()
+
+    def _settled(self, shard: str, future: Any) -> bool:
+        """What became of a shard; False where its pool can do no more."""
+        try:
+            future.wait()
+            if future.state.is_crashed():
+                self._lose(shard, future.state.message)
+                return True
+            told = future.result()
+        except BrokenProcessPool as error:
+            self._lose(shard, str(error))
+            return False
+        except Stopped:
+            self._heed()
+        except EngineError as error:
+            self.failed[shard] = str(error)
+        except Exception as error:  # noqa: BLE001  # it is raised when the other shards are done
+            self.error = self.error or error
+        else:
+            self.samples += told["samples"]
+            self.run.job.meter.tokens += told["tokens"]
+            self.bar.advance(1, note=f"{self.run.job.meter.tokens} tokens")
+        return True
+
+    def _lose(self, shard: str, why: str) -> None:
+        self.lost[shard] += 1
+        self.run.job.narrator.warn(f"the worker of shard {shard} was lost ({why}); " + ("given up" if self.lost[shard] >= LOSSES else "again"))
+        if self.lost[shard] < LOSSES:
+            self.left.append(shard)
+        else:
+            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost at it ({why})"
+
+    def _heed(self) -> None:
+        """A stop or a limit leaves what has not begun; workers that do not come back from their engine in time are ended."""
+        job = self.run.job
+        if job.stop() or self.error or job.limit_reached():
+            self.left.clear()
+        if not job.stop():
+            return
+        if not self.asked_s:
+            self.asked_s = time.monotonic()
+            self.crew.stop()
+        elif time.monotonic() - self.asked_s > GRACE_S:
+            for child in multiprocessing.active_children():
+                child.terminate()
+
+
+@cache
+def flow() -> Any:
+    """The flow inside which shards are tasks; its task runner is the plan's."""
+    return as_flow(_work_off, "score")
+
+
+def _work_off(plan: str, lake: str | None, overrides: list[str]) -> None:
+    present().board.work_off()

@@ -1,0 +1,38 @@
+"""The flow `train`: GRPO on a curriculum that the lake holds, as one task; one that was killed goes on from its last kept state."""
+
+from functools import cache
+from typing import Any
+
+from assay.flows import ending
+from assay.flows.library import as_flow, as_task
+from assay.flows.work import Call, at_work, present
+
+
+def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for
+    if name != "train":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _flow()
+
+
+@cache
+def _flow() -> Any:
+    return as_flow(_train, "train")
+
+
+def _train(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+    """Train the policy on the curriculum in its order.
+
+    Args:
+        plan: Path of the plan, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the plan's.
+        overrides: Keys of the plan to change, as "train.steps=50".
+    """
+    with at_work(Call(plan, lake, tuple(overrides)), "train run", upto="train") as run:
+        return ending.completed(as_task(_trained, "train", run.job.plan.flow)("train"))
+
+
+def _trained(_stage: str) -> str:
+    from assay.pipelines.walk import train
+
+    outcome = train(present().job)
+    return f"checkpoint {outcome.detail['checkpoint']}" + (", trained before" if outcome.reused else "")

@@ -1,0 +1,166 @@
+"""What a flow works on: a plan named by its path, its lake, and the run that the command line or the flow itself has opened."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import Stopped
+from assay.core.plan import Plan, read_plan
+from assay.core.ports import Narrator, Ticker
+from assay.flows.progress import Progress
+from assay.pipelines.job import Job, Outcome
+from assay.pipelines.walk import preflight
+from assay.stores.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The parameters of a flow and of each of its tasks: names and paths, nothing else."""
+
+    plan: str  # path
+    lake: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def read(self) -> Plan:
+        """The plan that they name.
+
+        Raises:
+            PlanError: as `read_plan`.
+        """
+        made = read_plan(Path(self.plan), self.overrides)
+        return made.model_copy(update={"lake": self.lake}) if self.lake else made
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"plan": self.plan, "lake": self.lake, "overrides": list(self.overrides)}
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a flow."""
+
+    job: Job
+    call: Call
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # by stage, in the order of the walk
+    missing: list[str] = field(default_factory=list)  # what is not done, a sentence each
+    board: Any = None  # of the shards under way
+    error: BaseException | None = None  # what ended the flow early, as it was raised
+
+
+_HANDED: ContextVar[list[Run]] = ContextVar("handed")
+
+
+@contextmanager
+def handed(run: Run) -> Iterator[Run]:
+    """A flow that is called inside works on this run, instead of opening one."""
+    given = [run]
+    token = _HANDED.set(given)
+    try:
+        yield run
+    finally:
+        given.clear()  # threads that Prefect keeps hold copies of the context, and must not hold the lake
+        _HANDED.reset(token)
+
+
+def present() -> Run:
+    """The run that the calling flow works on."""
+    (run,) = _HANDED.get()
+    return run
+
+
+@contextmanager
+def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]:
+    """The run that was handed over; otherwise a new one, whose start and end are rows in `runs`. What is raised inside is kept in it, too.
+
+    Raises:
+        PlanError, LakeError: the plan, its files, its model or its lake is not as it must be; nothing was written.
+    """
+    if given := _HANDED.get([]):
+        with _keeping(given[0]):
+            yield given[0]
+        return
+    with Lake(call.read().lake) as lake, Job(call.read(), lake, Logged(plan=call.read().name), command=command) as job:
+        preflight(job, upto)
+        job.log_run("start")
+        run, told = Run(job, call), "failed"
+        try:
+            with _keeping(run), handed(run):
+                yield run
+            told = "partly" if run.missing else "done"
+        except (Stopped, KeyboardInterrupt):
+            told = "partly"
+            raise
+        finally:
+            job.log_run("end", told)
+            lake.catalogue()
+
+
+@contextmanager
+def _keeping(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        run.error = error
+        raise
+
+
+class Logged:
+    """A narrator (`core.ports.Narrator`) that speaks into the log of the flow run, and to another one, if there is one."""
+
+    def __init__(self, beside: Narrator | None = None, plan: str = "") -> None:
+        self.beside, self.plan = beside, plan
+
+    def say(self, text: str) -> None:
+        """One thing that happened."""
+        _logger().info(text)
+        if self.beside:
+            self.beside.say(text)
+
+    def warn(self, text: str) -> None:
+        """One thing that the user should know."""
+        _logger().warning(text)
+        if self.beside:
+            self.beside.warn(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A small table."""
+        lines = [" | ".join(map(str, row)) for row in (columns, *rows)]
+        _logger().info("%s", "\n".join([title, *lines]))
+        if self.beside:
+            self.beside.table(title, columns, rows)
+
+    @contextmanager
+    def track(self, title: str, total: int) -> Iterator[Ticker]:
+        """Counts towards a total, which the UI shows once it takes long."""
+        progress = Progress(self.plan, title, total, self.warn)
+        if self.beside:
+            with self.beside.track(title, total) as ticker:
+                yield _Both(ticker, progress)
+        else:
+            yield progress
+        progress.end()
+
+
+class _Both:
+    def __init__(self, *tickers: Ticker) -> None:
+        self.tickers = tickers
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        for ticker in self.tickers:
+            ticker.advance(amount, note=note)
+
+
+def _logger() -> Any:
+    """The log of the task or flow run at work; a plain logger where none is."""
+    import logging
+
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("assay")

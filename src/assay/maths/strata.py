@@ -1,0 +1,38 @@
+"""Which of many problems are looked at again: a share of every stratum of what was last measured of them."""
+
+import math
+from collections.abc import Hashable, Mapping
+
+from assay.core.identity import content_id
+
+UNSOLVED, SOLVED, UNSCORED = "never solved", "always solved", "unscored"
+QUARTERS = ("below 1/4", "1/4 to 1/2", "1/2 to 3/4", "above 3/4")
+
+
+def stratum(correct: int, wrong: int, rate: float) -> str:
+    """The stratum of a problem: never solved, always solved, else the quarter of its pass rate; without a graded attempt, unscored.
+
+    >>> stratum(0, 8, 0.06), stratum(8, 0, 0.94), stratum(2, 6, 0.28), stratum(0, 0, 0.5)
+    ('never solved', 'always solved', '1/4 to 1/2', 'unscored')
+    """
+    if correct + wrong == 0:
+        return UNSCORED
+    if correct == 0 or wrong == 0:
+        return SOLVED if correct else UNSOLVED
+    return QUARTERS[min(int(rate * 4), 3)]
+
+
+def shared(strata: Mapping[str, str], shares: Mapping[str, float], share: float, *seed: Hashable) -> tuple[str, ...]:
+    """Of each stratum ceil(its share x its size) ids, drawn by hash order of the seed, ids ascending: 0 draws none, 1 draws all.
+
+    `strata` is {id: stratum}; a stratum that `shares` does not name gets `share`. A share above 0 draws at least one of every stratum, so no
+    stratum goes unseen. What is drawn of a stratum depends on nothing outside it.
+    """
+    groups: dict[str, list[str]] = {}
+    for id_, name in strata.items():
+        groups.setdefault(name, []).append(id_)
+    drawn: list[str] = []
+    for name, ids in groups.items():
+        count = math.ceil(shares.get(name, share) * len(ids) - 1e-9)  # .1 x 30 is 3.0000000000000004
+        drawn += sorted(ids, key=lambda id_: content_id("again", *seed, id_))[:count]
+    return tuple(sorted(drawn))

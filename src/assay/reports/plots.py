@@ -1,0 +1,140 @@
+"""Charts as SVG texts: stacked bars and lines, drawn without a library, readable in a page, in an `<img>` and in print.
+
+Colours are CSS variables with a default, so that a page may set its own; every bar and point tells its numbers when pointed at.
+"""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, HEIGHT = 640, 260  # of the view box; a page scales it
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 46, 44  # margins
+COLOURS = ("var(--first, #1f77a4)", "var(--second, #c3ccd4)", "var(--third, #d9822b)", "var(--fourth, #6a4c93)")
+INK, FAINT, GROUND = "var(--ink, #22303c)", "var(--faint, #dfe5ea)", "var(--ground, #ffffff)"
+TICKS = 4
+
+
+def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str) -> str:
+    """An SVG of one bar a label, each the sum of its stacks, the first of them at the bottom.
+
+    Raises:
+        ValueError: a stack has not one number a label.
+    """
+    for name, values in stacks.items():
+        if len(values) != len(labels):
+            raise ValueError(f"{len(values)} numbers of {name!r} for {len(labels)} labels")
+    top = _rounded(max((sum(column) for column in zip(*stacks.values(), strict=True)), default=0.0))
+    step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
+    drawn = []
+    for place, label in enumerate(labels):
+        left, below = LEFT + place * step + step * 0.1, 0.0
+        for number, (name, values) in enumerate(stacks.items()):
+            drawn.append(_bar(left, step * 0.8, below, values[place], top, COLOURS[number % len(COLOURS)], f"{label}: {_told(values[place])} {name}"))
+            below += values[place]
+        drawn.append(_text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle"))
+    return _chart(title, [*_grid(0.0, top), *drawn], list(stacks), x, y)
+
+
+def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
+    """An SVG of one line a series of (x, y) points, x ascending; a point that is no finite number is left out."""
+    clean = {name: [point for point in points if all(map(math.isfinite, point))] for name, points in series.items()}
+    points = [point for each in clean.values() for point in each] or [(0.0, 0.0)]
+    first, last = min(each[0] for each in points), max(each[0] for each in points)
+    low, high = min(0.0, min(each[1] for each in points)), _rounded(max(each[1] for each in points))
+    drawn = []
+    for number, (name, given) in enumerate(clean.items()):
+        placed = [(_across(here, first, last), _up(value, low, high), here, value) for here, value in given]
+        colour, path = COLOURS[number % len(COLOURS)], " ".join(f"{left:.1f},{top:.1f}" for left, top, _, _ in placed)
+        drawn.append(f'<polyline points="{path}" style="fill:none;stroke:{colour};stroke-width:2"/>')
+        drawn += [_dot(left, top, colour, f"{x} {_told(here)}: {_told(value)} {name}") for left, top, here, value in placed]
+    ends = [_text(LEFT, HEIGHT - BOTTOM + 15, _told(first), "start"), _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _told(last), "end")]
+    return _chart(title, [*_grid(low, high), *drawn, *ends], list(series), x, y)
+
+
+def difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
+    """The difficulty histogram: problems by share solved, those that were selected below and the others above."""
+    others = [of - chosen for of, chosen in zip(problems, kept, strict=True)]
+    return bars(f"How hard the problems are for {policy}", bins, {"selected": kept, "others": others}, x="share of attempts solved", y="problems")
+
+
+def data_uri(svg: str) -> str:
+    """The chart as an address that an `<img>` shows: `data:image/svg+xml;base64,...`."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _chart(title: str, drawn: Sequence[str], names: Sequence[str], x: str, y: str) -> str:
+    style = f"font:12px system-ui,sans-serif;fill:{INK}"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" style="{style}">'
+    ground = f'<rect width="{WIDTH}" height="{HEIGHT}" style="fill:{GROUND}"/>'
+    titled = _text(LEFT, 16, title, "start", "font-weight:600;font-size:13px")
+    axes = [_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x, "middle", "opacity:.7"), _text(LEFT, TOP - 10, y, "start", "opacity:.7")]
+    return "\n".join([head, ground, titled, *axes, *drawn, *_legend(names), "</svg>"])
+
+
+def _legend(names: Sequence[str]) -> list[str]:
+    if len(names) < 2:
+        return []
+    drawn, right = [], float(WIDTH - RIGHT)
+    for number, name in reversed(list(enumerate(names))):
+        right -= 7 * len(name)
+        drawn.append(_text(right, TOP - 10, name, "start"))
+        right -= 14
+        drawn.append(f'<rect x="{right:.1f}" y="{TOP - 20}" width="10" height="10" rx="2" style="fill:{COLOURS[number % len(COLOURS)]}"/>')
+        right -= 12
+    return drawn
+
+
+def _grid(low: float, high: float) -> list[str]:
+    drawn = []
+    for tick in range(TICKS + 1):
+        value = low + (high - low) * tick / TICKS
+        top = _up(value, low, high)
+        drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top:.1f}" y2="{top:.1f}" style="stroke:{FAINT}"/>')
+        drawn.append(_text(LEFT - 6, top + 4, _told(value), "end", "opacity:.7"))
+    return drawn
+
+
+def _bar(left: float, width: float, below: float, value: float, top: float, colour: str, told: str) -> str:
+    if value <= 0:
+        return ""
+    high, low = _up(below + value, 0.0, top), _up(below, 0.0, top)
+    place = f'x="{left:.1f}" y="{high:.1f}" width="{width:.1f}" height="{low - high:.1f}"'
+    return f'<rect {place} style="fill:{colour}"><title>{escape(told)}</title></rect>'
+
+
+def _dot(left: float, top: float, colour: str, told: str) -> str:
+    return f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" style="fill:{colour}"><title>{escape(told)}</title></circle>'
+
+
+def _text(x: float, y: float, text: str, anchor: str, style: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
+
+
+def _across(value: float, first: float, last: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * ((value - first) / (last - first) if last > first else 0.5)
+
+
+def _up(value: float, low: float, high: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low)
+
+
+def _rounded(value: float) -> float:
+    """The least number of the form 1, 2, 4, 6, 8, 10 times a power of ten that is not below; 1 where nothing is above 0.
+
+    >>> [_rounded(value) for value in (0, 0.3, 7, 23, 100)]
+    [1.0, 0.4, 8.0, 40.0, 100.0]
+    """
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return float(next((round(step * power, 12) for step in (1, 2, 4, 6, 8) if step * power >= value * (1 - 1e-9)), 10 * power))
+
+
+def _told(value: float) -> str:
+    """A number as short as it can be read.
+
+    >>> _told(0.25), _told(12000), _told(3.0)
+    ('0.25', '12,000', '3')
+    """
+    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"

@@ -1,0 +1,186 @@
+"""One real Prefect server on loopback for all tests of schedules and artifacts, and a plan that is curated in seconds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_S = 180  # the server takes 12 to 60 s on two busy cores
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+    "NO_PROXY": "127.0.0.1",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Prefect server: where it answers, and the environment of processes that talk to it."""
+
+    url: str
+    env: dict[str, str]
+
+    @staticmethod  # tests are no package: what they share comes with a fixture
+    def until(found: Callable[[], Any], limit_s: float = 300) -> Any:
+        """What `found` gives as soon as it is true of something."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            if result := found():
+                return result
+            time.sleep(0.5)
+        raise AssertionError(f"not within {limit_s} s")
+
+    @staticmethod
+    def end(process: subprocess.Popen[str]) -> None:
+        """Kills what is left of a command and of the runs that it started, if anything is."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=30)
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """One POST to the API."""
+        request = urllib.request.Request(f"{self.url}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def runs(self, deployment: str) -> list[dict[str, Any]]:
+        """The runs of a deployment that are past being scheduled, oldest first."""
+        found = self.ask("flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}})
+        return [run for run in found if run["state"]["type"] != "SCHEDULED"]
+
+    def first(self, deployment: str) -> str:
+        """The first run that a schedule starts, as an id; no further one is started."""
+        found = self.until(lambda: self.runs(deployment))
+        self.pause(deployment)
+        return str(found[0]["id"])
+
+    def pause(self, deployment: str) -> None:
+        """No schedule of a deployment starts a run any more."""
+        found = self.ask("deployments/filter", deployments={"name": {"any_": [deployment]}})
+        request = urllib.request.Request(f"{self.url}/api/deployments/{found[0]['id']}/pause_deployment", method="POST")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def ended(self, run: str) -> dict[str, Any]:
+        """A run once it has ended."""
+        found = lambda: self.ask("flow_runs/filter", flow_runs={"id": {"any_": [run]}})[0]  # noqa: E731
+        return dict(self.until(lambda: (told := found())["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") and told))
+
+    def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
+        """The artifacts of a run by key."""
+        return {each["key"]: each for each in self.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}}, limit=200)}
+
+    def log(self, run: str) -> str:
+        """The lines that a run logged."""
+        return "\n".join(each["message"] for each in self.ask("logs/filter", logs={"flow_run_id": {"any_": [run]}}, limit=200))
+
+    def assay(self, *command: str) -> subprocess.Popen[str]:
+        """A command of assay that talks to this server, in a process group of its own."""
+        call = [sys.executable, "-m", "assay", *command]
+        return subprocess.Popen(call, env=self.env, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    env = {**os.environ, **QUIET, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_API_URL": f"{url}/api"}
+    call = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(call, env=env, stdout=log, stderr=log, start_new_session=True)
+        try:
+            Server.until(lambda: answers(f"{url}/api/health"), START_S)
+            yield Server(url, env)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+PLAN = """
+name = "{name}"
+[[source]]
+part = "files"
+paths = "{folder}/sums.jsonl"
+[policy]
+model = "scripted"
+engine = "scripted"
+rule = "sum"
+delay_s = {delay_s}
+[score]
+n = 2
+truncated = "wrong"
+[embed]
+encoder = "tfidf"
+clusters = 2
+[select]
+budget = 3
+[flow]
+overlap = "{overlap}"
+dead_after_s = 4
+"""
+
+
+@pytest.fixture(scope="session")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """A plan of eight sums, one of them twice, and the place of its lake."""
+
+    def made(name: str, *, overlap: str = "wait", delay_s: float = 0.0) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp(name)
+        sums = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in (*range(8), 7)]
+        (folder / "sums.jsonl").write_text("".join(json.dumps(each) + "\n" for each in sums))
+        (folder / "plan.toml").write_text(PLAN.format(name=name, folder=folder, overlap=overlap, delay_s=delay_s))
+        return folder / "plan.toml", folder / "lake"
+
+    return made
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that a schedule has started, and what it left."""
+
+    run: dict[str, Any]
+    lake: Path
+    said: str  # by `curate serve`, until it was interrupted
+    code: int
+    paused: bool  # the deployment, once `curate serve` has ended
+
+
+@pytest.fixture(scope="session")
+def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finished:
+    """The first run of `curate serve --interval`, which is interrupted as soon as that run has ended."""
+    plan, lake = plans("nightly", delay_s=1.0)  # eight problems, so that attempts take long enough to show their progress
+    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "30")
+    try:
+        run = server.ended(server.until(lambda: server.runs("nightly"))[0]["id"])
+        serving.send_signal(signal.SIGINT)
+        _, said = serving.communicate(timeout=120)
+    finally:
+        server.end(serving)
+    found = server.ask("deployments/filter", deployments={"name": {"any_": ["nightly"]}})
+    return Finished(run, lake, said, serving.returncode, found[0]["paused"])

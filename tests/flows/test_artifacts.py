@@ -1,0 +1,50 @@
+"""What a run leaves on the server for people: through the API, as the UI asks for it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from assay.flows.artifacts import kept_and_dropped
+
+DROPPED = [{"stage": "clean", "reason": "exact", "rows": 1, "example": "q"}, {"stage": "select", "reason": "not_chosen", "rows": 5, "example": "p"}]
+
+
+def stage(name: str, out: int | None) -> dict[str, Any]:
+    return {"stage": name, "out": out}
+
+
+def test_what_a_stage_kept_stands_before_what_it_dropped() -> None:
+    stages = [stage("ingest", 9), stage("clean", 8), stage("score", 8), stage("select", 3), stage("arrange", None)]
+    rows = kept_and_dropped({"stages": stages, "dropped": DROPPED})
+    assert [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows] == [
+        ("clean", "kept", "", 8),
+        ("clean", "dropped", "exact", 1),
+        ("score", "kept", "", 8),
+        ("select", "kept", "", 3),
+        ("select", "dropped", "not_chosen", 5),
+    ]
+
+
+@pytest.mark.service
+def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any) -> None:
+    made = server.artifacts(finished.run["id"])
+    rows = json.loads(made["nightly-kept-and-dropped"]["data"])
+    assert ("ingest", "dropped", "duplicate", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
+    assert sum(row["rows"] for row in rows if row["stage"] == "select") == 8
+    assert made["nightly-difficulty"]["type"] == "image"
+    assert made["nightly-difficulty"]["data"].startswith("data:image/svg+xml;base64,")
+    page = finished.lake / "reports" / "nightly.html"
+    assert page.is_file()
+    assert page.as_uri() in made["nightly-report"]["data"]
+
+
+@pytest.mark.service
+def test_a_run_tells_its_log_and_its_progress(server: Any, finished: Any) -> None:
+    assert "select: " in server.log(finished.run["id"])
+    runs = server.ask("task_runs/filter", flow_runs={"id": {"any_": [finished.run["id"]]}})
+    assert {"ingest", "clean", "arrange"} <= {run["name"] for run in runs}
+    found = server.ask("artifacts/filter", artifacts={"key": {"any_": ["nightly-attempts-progress"]}})
+    assert max(each["data"] for each in found) == 100
+    assert "attempts of `nightly`: 16 of 16" in [each["description"] for each in found]
+    assert found[0]["task_run_id"]

@@ -1,0 +1,218 @@
+"""Scoring in shards on threads, processes and Ray leaves what one plain run leaves; what fails, or goes away, costs no more than itself."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.stores.lake import Lake
+
+PLAN = """
+name = "{name}"
+[[source]]
+part = "files"
+paths = "{folder}/sums.jsonl"
+[split]
+held_out = 4
+[policy]
+model = "scripted"
+engine = "scripted"
+rule = "sum"
+max_tokens = 16
+[score]
+n = 4
+wave = 1
+truncated = "wrong"
+[embed]
+encoder = "tfidf"
+clusters = 2
+[select]
+budget = 6
+[flow]
+shard = 4
+workers = 2
+retries = 0
+"""
+PROBLEMS = 36  # of which 32 in 8 shards
+TABLES = ("problems", "rollouts", "texts", "verdicts", "scores", "clusters", "selections", "lessons")
+pytestmark = pytest.mark.service
+
+
+class Curating:
+    """One plan, run as commands on one Prefect server."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.folder, self.env = folder, env
+        self.running: list[subprocess.Popen[str]] = []
+        rows = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(PROBLEMS)]
+        (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "plan.toml").write_text(PLAN.format(folder=folder, name=folder.name))
+
+    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> subprocess.Popen[str]:
+        call = [sys.executable, "-m", "assay", "curate", "run", str(self.folder / "plan.toml"), "--lake", str(self.folder / lake), "--json"]
+        call += [*(["--flow"] if flow else []), *(part for each in sets for part in ("--set", each))]
+        given = {name: value for name, value in {**self.env, **env}.items() if value}  # "" takes a variable away
+        made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given, start_new_session=True)
+        self.running.append(made)
+        return made
+
+    def run(self, lake: str, *sets: str, flow: bool = True, code: int = 0, **env: str) -> tuple[dict[str, Any], str]:
+        """The summary and what was said."""
+        made = self.start(lake, *sets, flow=flow, **env)
+        out, said = made.communicate(timeout=400)
+        assert made.returncode == code, said[-3000:]
+        return json.loads(out) if out.strip() else {}, said
+
+    def keys(self, lake: str) -> dict[str, list[str]]:
+        with Lake(self.folder / lake) as opened:
+            return {table: [row["id"] for row in opened.rows(f'SELECT id FROM "{table}" ORDER BY id')] for table in TABLES}
+
+    def count(self, lake: str, table: str = "rollouts") -> int:
+        place = self.folder / lake
+        if not (place / "lake.json").exists():
+            return 0
+        with Lake(place) as opened:
+            return int(opened.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
+
+    def until(self, lake: str, rollouts: int) -> None:
+        end = time.monotonic() + 300
+        while self.count(lake) < rollouts:
+            assert time.monotonic() < end, f"{self.count(lake)} of {rollouts} rollouts"
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        for each in self.running:
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGKILL)
+            each.communicate(timeout=30)
+
+
+@pytest.fixture
+def curating(server: Any, tmp_path: Path) -> Iterator[Curating]:
+    made = Curating(tmp_path, server.env)
+    yield made
+    made.end()
+
+
+def named(server: Any, plan: str, state: str) -> list[dict[str, Any]]:
+    """The flow runs of a plan that ended in a state of this name."""
+    return [run for run in server.ask("flow_runs/filter", flow_runs={"state": {"name": {"any_": [state]}}}) if plan in str(run["parameters"])]
+
+
+def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_shard(server: Any, curating: Curating) -> None:
+    curating.run("plain", flow=False)
+    told, said = curating.run("lake", 'flow.runner="processes"', "policy.fail_after=6", code=3)
+    assert "of 8 shards of score failed" in said
+    assert told["stages"]["score"]["partly"]
+    assert 0 < curating.count("lake") < 128
+    (partly,) = named(server, str(curating.folder), "Partly")
+    assert re.search(r"[1-7] of 8 shards of score failed, the first: problem \w+: the script fails after 6 requests", partly["state"]["message"])
+    stored = curating.count("lake")
+    told, _ = curating.run("lake", 'flow.runner="processes"')
+    assert told["spent"]["samples"] == 128 - stored, "something was paid for twice"
+    found, plain = curating.keys("lake"), curating.keys("plain")
+    assert {name: found[name] for name in TABLES[:4]} == {name: plain[name] for name in TABLES[:4]}
+    assert set(plain["lessons"]) <= set(found["lessons"])
+    with Lake(curating.folder / "lake") as lake:
+        assert lake.rows("SELECT count(*) AS n FROM rollouts WHERE run NOT IN (SELECT run FROM runs)") == [{"n": 0}]
+    again, _ = curating.run("lake", flow=False)
+    assert again["nothing_to_do"]
+
+
+def test_a_shard_is_tried_again_after_a_pause_where_its_engine_failed(server: Any, curating: Curating) -> None:
+    told, _ = curating.run("lake", "policy.fail_after=0", "flow.retries=1", "flow.backoff_s=0.1", "flow.shard=32", "flow.workers=1", code=3)
+    assert told["stages"]["score"]["partly"]
+    flows = [run["id"] for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
+    found = server.ask("task_runs/filter", flow_runs={"id": {"any_": flows}}, task_runs={"state": {"type": {"any_": ["FAILED"]}}})
+    assert [(run["task_key"].partition("-")[0], run["run_count"]) for run in found] == [("score_shard", 2)]
+
+
+def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    curating.run("plain", flow=False)
+    made = curating.start("lake", 'flow.runner="ray"', "policy.delay_s=0.4")
+    curating.until("lake", random.Random(3).randrange(8, 40))
+    actors = processes(b"ray::EngineWorker")
+    assert actors, "no actor was found"
+    os.kill(actors[0], signal.SIGKILL)
+    assert curating.count("lake") < 128, "all was done before the kill"
+    _, said = made.communicate(timeout=400)
+    assert made.returncode == 0, said[-3000:]
+    assert "shards: 8/8" in said
+    assert curating.keys("lake") == curating.keys("plain")
+
+
+def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(curating: Curating) -> None:
+    curating.run("plain", flow=False)
+    made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
+    curating.until("lake", random.Random(5).randrange(8, 60))
+    made.send_signal(signal.SIGKILL)
+    made.wait(30)
+    time.sleep(3)  # its workers look for their parent every second
+    stored = curating.count("lake")
+    told, _ = curating.run("lake", 'flow.runner="processes"')
+    assert told["spent"]["samples"] == 128 - stored, "a worker went on without its flow, or a shard was paid for twice"
+    assert curating.keys("lake") == curating.keys("plain")
+
+
+def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(curating: Curating) -> None:
+    made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
+    curating.until("lake", 8)
+    began = time.monotonic()
+    made.send_signal(signal.SIGTERM)
+    _, said = made.communicate(timeout=120)
+    assert made.returncode == 3, said[-3000:]
+    assert "asked to stop" in said
+    assert time.monotonic() - began < 60
+    assert not list((curating.folder / "lake" / "leases").glob("*.json")), "a lease was not given back"
+    stored = curating.count("lake")
+    assert 8 <= stored < 128
+    assert curating.run("lake", flow=False)[0]["spent"]["samples"] == 128 - stored
+
+
+def test_a_server_that_dies_midway_loses_nothing(curating: Curating) -> None:
+    """The ephemeral server is killed while shards are scored: the run ends whole, or says that the next one will go on."""
+    curating.run("plain", flow=False)
+    env = {"PREFECT_API_URL": "", "PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_HOME": str(curating.folder / "home")}
+    made = curating.start("lake", "policy.delay_s=0.3", **env)
+    curating.until("lake", random.Random(7).randrange(8, 60))
+    (serving,) = [each for each in processes(b"prefect.server.api.server:create_app") if parent(each) == made.pid]
+    os.kill(serving, signal.SIGKILL)
+    _, said = made.communicate(timeout=400)
+    assert made.returncode in (0, 3), said[-3000:]
+    assert "the Prefect server went away" in said
+    curating.run("lake", flow=False)
+    assert curating.keys("lake") == curating.keys("plain")
+
+
+def processes(command: bytes) -> list[int]:
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if command in each.read_bytes():
+                found.append(int(each.parent.name))
+    return found
+
+
+def parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating: Curating) -> None:
+    nobody = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    _, said = curating.run("none", code=2, **nobody)
+    assert re.fullmatch(r"error: the Prefect server at http://127.0.0.1:9/api does not answer .*\n", said)
+    assert not (curating.folder / "none").exists()
+    told, said = curating.run("without", 'flow.if_no_server="go_on"', **nobody)
+    assert "going on without it" in said
+    assert told["stages"]["arrange"]["out"] == 6

@@ -1,0 +1,90 @@
+"""The page of a plan: it does no stage, and tells what the lake holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.pipelines.job import Job
+from assay.pipelines.report import collected, difficulty_chart, rendered, write
+from assay.pipelines.summary import BINS
+from assay.pipelines.walk import walk
+
+Made = Callable[..., Job]
+
+
+def test_the_page_of_a_finished_plan_tells_its_counts(job: Made) -> None:
+    walk(job())
+    made = job()
+    told = collected(made)
+    assert [(each["stage"], each["state"], each["out"]) for each in told["stages"]][3:] == [
+        ("score", "done", 32),
+        ("embed", "done", 32),
+        ("select", "done", 10),
+        ("arrange", "done", 10),
+    ]
+    assert (sum(told["histogram"]["problems"]), sum(told["histogram"]["kept"])) == (32, 10)
+    assert sum(told["widths"]["kept"]) + sum(told["widths"]["others"]) == 32
+    assert sum(each["kept"] for each in told["clusters"]["rows"]) == 10
+    assert sum(each["size"] for each in told["clusters"]["rows"]) == 32
+    assert told["curriculum"]["lessons"] == len(told["curriculum"]["rows"]) == 10
+    assert dict(told["tiles"])["attempts behind the scores"] == 128
+    assert told["verifiers"][0]["verifier"] == "math"
+    assert told["curves"] == {}
+    assert made.meter.samples == 0
+
+
+def test_a_plan_of_which_half_is_done_says_what_is_next_and_does_nothing(job: Made) -> None:
+    walk(job(), "split")
+    made = job()
+    told = collected(made)
+    states = {each["stage"]: each["state"] for each in told["stages"]}
+    assert states["split"] == "done"
+    assert states["score"].startswith("next: ")
+    assert states["embed"] == "later"
+    assert "Difficulty" not in rendered(told)
+    assert made.lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 0}]
+
+
+def test_the_page_lies_in_the_lake_or_where_it_is_told_to(job: Made, tmp_path: Path) -> None:
+    walk(job())
+    place = write(job())
+    assert place == tmp_path / "lake" / "reports" / "sums.html"
+    text = place.read_text()
+    assert text.count("<svg") == 2
+    assert "selected" in text
+    assert write(job(), tmp_path / "new" / "page.html").read_text().startswith("<!doctype html>")
+    assert not list(tmp_path.rglob("*.tmp"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlanError, match="cannot be written to"):
+        write(job(), tmp_path / "file" / "page.html")
+
+
+def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(job: Made) -> None:
+    walk(job())
+    told = collected(job())
+    filled = sum(n > 0 for n in told["histogram"]["kept"]) + sum(
+        of > n for of, n in zip(told["histogram"]["problems"], told["histogram"]["kept"], strict=True)
+    )
+    assert difficulty_chart(told).count("<title>") == filled
+    assert len(told["histogram"]["kept"]) == len(BINS)
+
+
+def test_training_is_a_curve_of_this_plans_own(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk(job())
+    made = job()
+    walk(made, only=True)
+    from assay.pipelines.train import work
+
+    rows: list[dict[str, Any]] = [
+        {"id": f"{training}-{step}", "training": training, "step": step, "name": "reward", "value": step / 4, "policy": "p"}
+        for training in (work(made).key, "another")
+        for step in range(3)
+    ]
+    made.lake.append({"train_log": rows}, run="r")
+    told = collected(made)
+    assert told["curves"] == {"reward": [(0, 0.0), (1, 0.25), (2, 0.5)]}
+    assert told["training"] == "not finished"
+    assert "<polyline" in rendered(told)

@@ -1,0 +1,62 @@
+"""Charts are well-formed SVG whose heights are those of the numbers."""
+
+import base64
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from assay.reports.plots import BOTTOM, HEIGHT, TOP, bars, data_uri, difficulty, lines
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def rects(svg: str) -> list[tuple[float, str]]:
+    """Height and words of every bar, in the order of drawing."""
+    found = [(each, each.find(f"{SVG}title")) for each in ET.fromstring(svg).iter(f"{SVG}rect")]
+    return [(float(each.attrib["height"]), title.text or "") for each, title in found if title is not None]
+
+
+def test_a_bar_of_half_the_top_is_half_as_high_and_tells_its_number() -> None:
+    whole, half = rects(bars("t", ["a", "b"], {"n": [10, 5]}, x="x", y="y"))
+    assert whole == (HEIGHT - TOP - BOTTOM, "a: 10 n")
+    assert half == (pytest.approx(whole[0] / 2, abs=0.1), "b: 5 n")
+
+
+def test_stacks_stand_on_each_other_and_an_empty_one_is_not_drawn() -> None:
+    svg = bars("t", ["a", "b"], {"low": [4, 0], "high": [4, 8]}, x="x", y="y")
+    assert [words for _, words in rects(svg)] == ["a: 4 low", "a: 4 high", "b: 8 high"]
+    first, second = re.findall(r'<rect x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', svg)[:2]
+    assert float(second[0]) + float(second[1]) == pytest.approx(float(first[0]), abs=0.11)
+
+
+def test_the_difficulty_histogram_shows_selected_and_others() -> None:
+    told = [words for _, words in rects(difficulty(["0", "1"], [5, 3], [2, 3], "p"))]
+    assert told == ["0: 2 selected", "0: 3 others", "1: 3 selected"]
+
+
+def test_numbers_that_are_none_leave_the_line_and_a_single_point_is_drawn() -> None:
+    svg = lines("t", {"reward": [(0, 0.5), (1, float("nan")), (2, 1.0)]}, x="step", y="y")
+    assert len(list(ET.fromstring(svg).iter(f"{SVG}circle"))) == 2
+    assert "nan" not in svg
+    assert len(list(ET.fromstring(lines("t", {"a": [(3, 0.0)]}, x="x", y="y")).iter(f"{SVG}circle"))) == 1
+
+
+@pytest.mark.parametrize("svg", [bars("t", [], {"n": []}, x="", y=""), lines("t", {}, x="", y=""), bars("t", ["a"], {"n": [0]}, x="", y="")])
+def test_nothing_to_draw_is_a_chart_without_marks(svg: str) -> None:
+    assert rects(svg) == []
+
+
+def test_hostile_names_are_text() -> None:
+    svg = bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
+    assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {"svg", "rect", "text", "line", "title"}
+
+
+def test_a_stack_that_is_too_short_says_both_numbers() -> None:
+    with pytest.raises(ValueError, match="1 numbers of 'n' for 2 labels"):
+        bars("t", ["a", "b"], {"n": [1]}, x="", y="")
+
+
+def test_a_data_uri_holds_the_chart() -> None:
+    kind, _, coded = data_uri("<svg/>").partition(",")
+    assert (kind, base64.b64decode(coded)) == ("data:image/svg+xml;base64", b"<svg/>")
