@@ -69,6 +69,25 @@ def give_back(root: Place, name: str, token: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def renew(root: Place, name: str, token: str, *, limit_s: float) -> bool:
+    """Puts the end of our lease off to `limit_s` from now, also where it has ended and nobody took it over; False where it is another's by now.
+
+    Raises:
+        LakeError: the disk refused.
+    """
+    storage, holder = at(root), _holder(token, limit_s)
+    if isinstance(storage, Bucket):
+        return _put_off(storage, f"leases/{name}.json", token, holder.encode())
+    path = storage.root / "leases" / f"{name}.json"
+    if _read(path).get("token") != token:
+        return False
+    aside = path.with_name(f".{name}.{token}.renewed")
+    with disk(aside):
+        aside.write_text(holder)
+        os.replace(aside, path)  # who takes it over at this moment works beside us, as behind a slow holder
+    return True
+
+
 def expired(path: Path) -> bool:
     """Whether a lease's end is past; one that was never written whole counts by its age, and one that is gone is no lease."""
     if until := _read(path).get("until"):
@@ -117,6 +136,14 @@ def _taken(bucket: Bucket, path: str, holder: bytes) -> bool:
     except FileNotFoundError:  # given back since we tried
         return bucket.make(path, holder)
     return time.time() > float(str(_parsed(held).get("until", 0))) and bucket.swap(path, held, holder)
+
+
+def _put_off(bucket: Bucket, path: str, token: str, holder: bytes) -> bool:
+    try:
+        held = bucket.read(path)
+    except FileNotFoundError:
+        return False
+    return _parsed(held).get("token") == token and bucket.swap(path, held, holder)
 
 
 def _ended(bucket: Bucket, path: str, token: str) -> None:
