@@ -3,7 +3,11 @@
 from assay.stores.columns import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("stage", TEXT, "ingest, clean, split, score (also of a worker's chunk), embed, select, arrange, train; asked = a chunk that a planner has posted"),
+    column(
+        "stage",
+        TEXT,
+        "ingest, clean, split, score (also of a worker's chunk), embed, select, arrange, train; asked = a chunk that a planner has posted",
+    ),
     column("key", TEXT, "hash of everything that the result depends on"),
     column("rows_in", INT, "rows that came in"),
     column("rows_out", INT, "rows that went on"),
