@@ -133,7 +133,7 @@ class Attempts:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
         versions = [f"{label.verifier}@{self.job.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
+        for row in self.job.lake.each(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
         return samples
 

@@ -26,8 +26,8 @@ TEXTS = SIDE + (
 def members(job: Job) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Every problem that ingest found for this plan, ids ascending, and its labels."""
     pools = job.key_of("ingest", "clean").split("+")
-    found = job.lake.rows(f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id", [pools])
-    golds = job.lake.rows(f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id", [pools])
+    found = job.lake.each(f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id", [pools])
+    golds = job.lake.each(f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id", [pools])
     problems = {row["id"]: to_problem(row) for row in found}
     labels: dict[str, list[Label]] = {id_: [] for id_ in problems}
     for row in golds:
