@@ -15,11 +15,12 @@ import pytest
 
 from assay.cli.runner import Stop
 from assay.core.errors import PlanError, Stopped
-from assay.pipelines import workers
+from assay.pipelines import chunks, workers
+from assay.pipelines.chunks import Terms
 from assay.pipelines.job import Job
+from assay.pipelines.score import keyed
 from assay.pipelines.walk import walk
-from assay.pipelines.workers import Terms, work_off
-from assay.scorers.pass_rate import PassRate
+from assay.pipelines.workers import work_off
 from assay.stores.lake import Lake
 from assay.stores.lease import take
 
@@ -73,9 +74,9 @@ def test_a_limit_ends_a_worker_and_the_next_one_goes_on(job: Made) -> None:
 
 
 def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LOOK_S", 0.05)
+    monkeypatch.setattr(chunks, "LOOK_S", 0.05)
     made = ready(job)
-    (only,) = workers.Chunks(made, workers.look(made, "score")[0].key, Terms(chunk=100)).ids
+    (only,) = workers.Chunks(made, keyed(made)[0], Terms(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=0.6)
     began = time.monotonic()
     assert not work_off(job(), Terms(chunk=100)).partly
@@ -83,9 +84,9 @@ def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(job: Made, monkey
 
 
 def test_a_worker_that_only_waits_stops_when_it_is_asked(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LOOK_S", 0.01)
+    monkeypatch.setattr(chunks, "LOOK_S", 0.01)
     made = ready(job)
-    (only,) = workers.Chunks(made, workers.look(made, "score")[0].key, Terms(chunk=100)).ids
+    (only,) = workers.Chunks(made, keyed(made)[0], Terms(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=60)
     waiting = job()
     waiting.stop = lambda: True
@@ -101,11 +102,10 @@ def test_a_chunk_that_outlives_its_lease_says_so(job: Made, monkeypatch: pytest.
     assert sum("another worker may have paid for it too" in each for each in heard) == 2
 
 
-def test_a_scorer_that_sees_the_whole_pool_at_once_is_refused(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ready(job)
-    monkeypatch.setattr(PassRate, "apart", False)
-    with pytest.raises(PlanError, match="'pass_rate' decides over all problems at once"):
-        work_off(made, Terms())
+def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(job: Made, tables: dict[str, Any]) -> None:
+    tables["score"] = {"scorer": "irt", "n": 2}
+    with pytest.raises(PlanError, match="'irt' decides over all problems at once"):
+        work_off(ready(job), Terms())
 
 
 BAND = {"scorer": "pass_rate", "truncated": "wrong", "design": "adaptive", "aim": "band", "first": 2, "most": 6, "step": 2}

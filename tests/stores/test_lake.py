@@ -238,3 +238,11 @@ def test_a_writer_killed_at_any_instant_leaves_whole_commits(tmp_path: Path) -> 
         whole = len(found) // 2
         assert found == [f"{n:07d}-{half}" for n in range(whole) for half in "ab"]
         assert whole >= len(promised), "a commit that was acknowledged is gone"
+
+
+def test_rows_one_by_one_are_the_rows_at_once(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"samplers": [{"id": f"{n:05d}", "settings": "{}"} for n in range(20_000)]})
+        query = "SELECT id FROM samplers WHERE id < ? ORDER BY id"
+        assert list(lake.each(query, ["09000"])) == lake.rows(query, ["09000"])
+        assert list(lake.each(query, ["0"])) == []

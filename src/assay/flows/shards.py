@@ -17,10 +17,11 @@ from assay.flows import workplace
 from assay.flows.library import as_flow, as_task
 from assay.flows.runners import Crew, check
 from assay.flows.work import Call, Run, present
+from assay.pipelines.chunks import Terms
 from assay.pipelines.job import Outcome
 from assay.pipelines.score import scorer
 from assay.pipelines.walk import look, step
-from assay.pipelines.workers import Chunks, Terms, finish
+from assay.pipelines.workers import Chunks, finish
 
 LOOK_S = 0.5  # between two looks whether the run was asked to stop
 GRACE_S = 15.0  # from the request to stop until workers are ended

@@ -10,9 +10,10 @@ from typing import Any
 
 from assay.core.errors import EngineError, PlanError, Stopped
 from assay.flows.work import Call, Logged
+from assay.pipelines.chunks import LOOK_S, Terms
 from assay.pipelines.job import Job
 from assay.pipelines.walk import look, walk
-from assay.pipelines.workers import LOOK_S, Chunks, Terms
+from assay.pipelines.workers import Chunks
 from assay.stores.lake import Lake
 
 _here = threading.local()

@@ -51,7 +51,7 @@ class Attempts:
         self.policy = job.engine.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run
-        self._samples = self._stored()
+        self._samples = self._stored(list(problems))
         self._cutter: Cutter | None = None
         self._introduced = False  # sampler and policy are in the lake
 
@@ -125,11 +125,15 @@ class Attempts:
         """Whether another run may find more evidence."""
         return bool(self.stopped or self.failed)
 
-    def _stored(self) -> dict[str, Samples]:
-        samples: dict[str, Samples] = {id_: {} for id_ in self.problems}
+    def look_again(self, ids: Sequence[str]) -> None:
+        """Reads anew what is stored of these problems, where other processes may have added to it."""
+        self._samples.update(self._stored(ids))
+
+    def _stored(self, ids: Sequence[str]) -> dict[str, Samples]:
+        samples: dict[str, Samples] = {id_: {} for id_ in ids}
         versions = [f"{label.verifier}@{self.job.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.job.lake.rows(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
+        for row in self.job.lake.each(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
         return samples
 

@@ -16,6 +16,7 @@ WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM members WHERE poo
 """
 IDS = SIDE + "SELECT problem_id FROM side ORDER BY problem_id"
 VERIFIERS = SIDE + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id ORDER BY l.verifier"
+LABELS = SIDE + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
 TEXTS = SIDE + (
     "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text FROM side s JOIN problems p ON p.id = s.problem_id "
     "ORDER BY s.problem_id"
@@ -25,8 +26,8 @@ TEXTS = SIDE + (
 def members(job: Job) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Every problem that ingest found for this plan, ids ascending, and its labels."""
     pools = job.key_of("ingest", "clean").split("+")
-    found = job.lake.rows(f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id", [pools])
-    golds = job.lake.rows(f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id", [pools])
+    found = job.lake.each(f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id", [pools])
+    golds = job.lake.each(f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id", [pools])
     problems = {row["id"]: to_problem(row) for row in found}
     labels: dict[str, list[Label]] = {id_: [] for id_ in problems}
     for row in golds:
@@ -68,11 +69,23 @@ def side_texts(job: Job, name: str) -> list[str]:
     return _of_side(job, TEXTS, name)
 
 
+def some_of_side(job: Job, name: str, ids: Sequence[str]) -> tuple[dict[str, Problem], dict[str, Label]]:
+    """These problems of `side` and their labels, ids ascending: what a worker holds of a pool that it need not hold whole."""
+    problems = problems_by_id(job, ids)
+    labels = {row["problem_id"]: to_label(row) for row in job.lake.rows(LABELS, [*_which(job, name), list(ids)])}
+    known = sorted(problems.keys() & labels.keys())
+    return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
+
+
 def _of_side(job: Job, query: str, name: str) -> list[str]:
+    return list(job.lake.query(query, _which(job, name)).column(0).to_pylist())
+
+
+def _which(job: Job, name: str) -> list[Any]:
+    """The parameters of SIDE."""
     clean = job.key_of("clean", "split")
     split = job.key_of("split", "score").partition("+")[2]
-    found = job.lake.query(query, [job.key_of("ingest", "clean").split("+"), clean, clean, split, name])
-    return list(found.column(0).to_pylist())
+    return [job.key_of("ingest", "clean").split("+"), clean, clean, split, name]
 
 
 def problems_by_id(job: Job, ids: Sequence[str]) -> dict[str, Problem]:

@@ -18,16 +18,22 @@ from assay.pipelines.pool import side, side_ids, side_verifiers
 def work(job: Job) -> Work:
     """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
     part = scorer(job)
-    ids, labels = side_ids(job, "train"), side(job, "train")[1] if getattr(part, "needs", ()) else {}
-    scoring = scoring_key(job, side_verifiers(job, "train"), ids, *depends(job, labels, part))
-    key = f"{content_id('score', scoring, ids)}+{scoring}"
+    key, ids = keyed(job)
     if job.finished("score", key):
         return Work("score", key, len(ids), {}, lambda: _nothing())
     problems, labels = side(job, "train")
     attempts = Attempts(job, problems, labels)
     if searches := search_left(job, attempts, part):
-        return Work("score", key, len(problems), searches, lambda: _score(job, attempts, key, scoring))
-    return Work("score", key, len(problems), left(job, attempts), lambda: _score(job, attempts, key, scoring))
+        return Work("score", key, len(problems), searches, lambda: measure(job, attempts, key))
+    return Work("score", key, len(problems), left(job, attempts), lambda: measure(job, attempts, key))
+
+
+def keyed(job: Job) -> tuple[str, list[str]]:
+    """The stage's key, and the ids of the problems that it scores, ascending; no question is read."""
+    part = scorer(job)
+    ids, labels = side_ids(job, "train"), side(job, "train")[1] if getattr(part, "needs", ()) else {}
+    scoring = scoring_key(job, side_verifiers(job, "train"), ids, *depends(job, labels, part))
+    return f"{content_id('score', scoring, ids)}+{scoring}", ids
 
 
 def scorer(job: Job) -> Any:
@@ -66,8 +72,9 @@ def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond:
     return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
 
 
-def _score(job: Job, attempts: Attempts, key: str, scoring: str) -> Outcome:
-    began = time.monotonic()
+def measure(job: Job, attempts: Attempts, key: str) -> Outcome:
+    """The scores of all problems of the attempts, written with the stage's line; without the line where evidence is missing."""
+    began, scoring = time.monotonic(), key.partition("+")[2]
     _warn_of_other_samplers(job, attempts)
     part = scorer(job)
     scores: list[Score] = part.score(sorted(attempts.problems), evidence(job, attempts, part, scoring))

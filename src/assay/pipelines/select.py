@@ -12,7 +12,7 @@ from assay.core.types import Pool, Selection
 from assay.pipelines.columns import further_evidence, scored_pool
 from assay.pipelines.drift import selector
 from assay.pipelines.job import Job, Outcome, Work
-from assay.pipelines.pool import side
+from assay.pipelines.pool import side_ids
 from assay.pipelines.score import current_scores
 
 
@@ -33,8 +33,7 @@ def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
     began, plan = time.monotonic(), job.plan.select
     part = selector(job, plan)
     _warn_of_another_trainer(job, part)
-    problems, _ = side(job, "train")
-    pool, unscored = scored_pool(job, scores, part.needs, sorted(problems))
+    pool, unscored = scored_pool(job, scores, part.needs, side_ids(job, "train"))
     chosen = chosen_from(pool, part, plan.selector, budget=plan.budget, seed=plan.seed)
     dropped = {**chosen.dropped, **({"unscored": unscored} if unscored else {})}
     _warn_of_budget(job, pool, len(unscored), len(chosen.ids))

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from assay.stores.tables import schema, schemas
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
+BATCH = 8_192  # rows that an answer turns into Python at a time
 
 
 class Lake:
@@ -110,6 +111,11 @@ class Lake:
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
         """The answer as a list of dicts."""
         return list(self.query(sql, parameters).to_pylist())
+
+    def each(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
+        """The answer's rows one by one: as Arrow it takes a fraction of what as many dicts would take at once."""
+        for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
+            yield from batch.to_pylist()
 
     def ask(self, sql: str) -> pa.Table:
         """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change.

@@ -45,7 +45,8 @@ def score(
     def body(job: Any) -> int:
         if not worker:
             return _walk(job, "score", as_json, voice)
-        from assay.pipelines.workers import Terms, work_off
+        from assay.pipelines.chunks import Terms
+        from assay.pipelines.workers import work_off
 
         return _tell("score", work_off(job, Terms(chunk, lease_s)), as_json, voice)
 

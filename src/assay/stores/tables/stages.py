@@ -3,10 +3,15 @@
 from assay.stores.columns import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("stage", TEXT, "ingest, clean, split, score, embed, select, arrange, train; of a loop: curate, refresh, round"),
+    column(
+        "stage",
+        TEXT,
+        "ingest, clean, split, score (also of a worker's chunk), embed, select, arrange, train; "
+        "asked = a chunk that a planner has posted; of a loop: curate, refresh, round",
+    ),
     column("key", TEXT, "hash of everything that the result depends on"),
     column("rows_in", INT, "rows that came in"),
     column("rows_out", INT, "rows that went on"),
-    column("detail", TEXT, "JSON: counts by reason, device, and the like"),
+    column("detail", TEXT, "JSON: counts by reason, device, and the like; of asked, attempts by problem"),
     column("seconds", FLOAT, "wall time of the stage in the run that finished it"),
 )

@@ -1,0 +1,60 @@
+"""What processes that share one pool agree on: how it is cut, how long a lease is, and how one waits for another."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from assay.core.errors import PlanError, Stopped
+from assay.core.identity import content_id
+from assay.pipelines.attempts import Attempts
+from assay.pipelines.job import Job
+from assay.pipelines.pool import some_of_side
+
+LOOK_S = 0.5  # between two looks for a chunk that others hold
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a worker takes work."""
+
+    chunk: int = 64  # problems a lease
+    lease_s: float = 900.0  # after this another may take the chunk; below what a chunk needs, chunks are paid for twice
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.lease_s <= 0:
+            raise PlanError(f"a chunk of {self.chunk} problems for {self.lease_s} s; both must be positive")
+
+
+def cut(job: Job, ids: Collection[str], size: int) -> list[list[str]]:
+    """The ids in chunks of at most `size`, each ascending, in an order that no difficulty can bias and that every process of the plan agrees on."""
+    order = sorted(ids, key=lambda id_: content_id("order", job.plan.seed, id_))
+    return [sorted(order[start : start + size]) for start in range(0, len(order), size)]
+
+
+def attempts_at(job: Job, ids: Sequence[str]) -> Attempts:
+    """A chunk's way to evidence, with all that is stored of it by now; of the pool nothing else is held.
+
+    The chunk's lease must be the caller's: nobody else adds to it from here on, or the lease's end has passed and commits are checked.
+    """
+    job.lake.caught_up()
+    return Attempts(job, *some_of_side(job, "train", ids))
+
+
+def pause(job: Job, why: str) -> None:
+    """Waits a little for other processes, and says why once.
+
+    Raises:
+        Stopped: the run was asked to stop.
+    """
+    if why not in job.warned:
+        job.warned.add(why)
+        job.narrator.say(f"{why}; waiting")
+    time.sleep(LOOK_S)
+    if job.stop():
+        raise Stopped("asked to stop while waiting; nothing was under way here")
+
+
+def warn_if_late(job: Job, seconds: float, terms: Terms) -> None:
+    """Says that a chunk outlived its lease."""
+    if seconds > terms.lease_s:
+        job.narrator.warn(f"a chunk took {seconds:.0f} s, but its lease ended after {terms.lease_s:.0f} s: another worker may have paid for it too")
