@@ -19,6 +19,11 @@ def test_an_unknown_task_runner_is_refused_with_those_that_exist() -> None:
         parse_plan({**TREE, "flow": {"runner": "dask"}})
 
 
+def test_a_cluster_that_the_runner_does_not_use_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"ray_address = 'ray://head:10001' names a cluster, and runner = 'threads' uses none"):
+        parse_plan({**TREE, "flow": {"ray_address": "ray://head:10001"}})
+
+
 @pytest.mark.parametrize(("runner", "module", "extra"), [("threads", "prefect", "flows"), ("ray", "ray", "ray"), ("ray", "prefect_ray", "ray")])
 def test_a_missing_extra_is_refused_with_its_command(monkeypatch: pytest.MonkeyPatch, runner: str, module: str, extra: str) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")

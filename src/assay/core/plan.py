@@ -232,6 +232,12 @@ class FlowPlan(_Strict):
     dead_after_s: float = Field(default=60.0, gt=0)  # a scheduled run unheard of for so long is dead, and the next one goes ahead
     reports_url: str = ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
 
+    @model_validator(mode="after")
+    def _of_ray(self) -> "FlowPlan":
+        if self.ray_address and self.runner != "ray":
+            raise ValueError(f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none")
+        return self
+
 
 class Plan(_Strict):
     """All tables of a plan."""

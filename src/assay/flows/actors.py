@@ -4,9 +4,13 @@ import os
 from typing import Any
 from uuid import uuid4
 
+from assay.core.errors import EngineError
 from assay.core.plan import FlowPlan
 from assay.flows import workplace
 from assay.flows.library import QUIET
+
+STARTS = 3  # of a cluster; on a busy machine its processes may need longer than Ray gives them
+RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
 
 
 class EngineWorker:
@@ -47,9 +51,21 @@ def actor_runner(plan: FlowPlan) -> Any:
         crew: list[Any] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
         busy: list[list[Any]] = []  # each actor's calls that have not come back
 
+        def __enter__(self) -> Any:
+            for start in range(1, STARTS + 1):
+                try:
+                    return super().__enter__()
+                except Exception as error:  # of no class of its own: a node that does not answer within 30 s
+                    ray.shutdown()
+                    self._started = False
+                    if start == STARTS:
+                        raise EngineError(f"Ray could not be reached or started: {' '.join(str(error).split())}") from error
+            return None
+
         def _recruit(self) -> None:
             groups = {"tasks": 1, "orders": 1}
-            made = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, concurrency_groups=groups)(EngineWorker)
+            again = {"max_restarts": -1, "max_task_retries": RETRIES}  # what waited for a lost actor waits for its successor
+            made = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
             self.crew = [made.remote() for _ in range(plan.workers)]
             self.busy = [[] for _ in self.crew]
 
@@ -84,15 +100,12 @@ def actor_runner(plan: FlowPlan) -> Any:
             self.crew, self.busy = [], []
             super().__exit__(*why)
 
-    return ActorTaskRunner(address=plan.ray_address or None, init_kwargs={} if plan.ray_address else _own_cluster(plan))
+    return ActorTaskRunner(address=plan.ray_address or None, init_kwargs=_cluster(plan))
 
 
-def _own_cluster(plan: FlowPlan) -> dict[str, Any]:
-    """A cluster on loopback that counts workers, not cores, and says nothing."""
-    return {
-        "num_cpus": plan.workers,
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if name.startswith(("PREFECT", "DO_NOT"))}},
-    }
+def _cluster(plan: FlowPlan) -> dict[str, Any]:
+    """How the cluster is joined, without a word of its own; one of this machine counts workers, not cores, and has our environment anyway."""
+    silent = {"log_to_driver": False, "logging_level": "ERROR"}
+    if not plan.ray_address:
+        return {**silent, "num_cpus": plan.workers, "include_dashboard": False}
+    return {**silent, "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if not name.startswith("RAY")}}}

@@ -54,9 +54,9 @@ def _at_once(stage: str) -> str:
     return run.outcomes[stage].key
 
 
-def score_shard(plan: str, lake: str | None, overrides: list[str], shard: str) -> dict[str, Any]:
-    """One shard, by the worker that runs this."""
-    return workplace.workplace(Call(plan, lake, tuple(overrides))).score(shard)
+def score_shard(plan: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
+    """One shard, by the worker that executes this; its rows are the run's."""
+    return workplace.workplace(Call(plan, lake, tuple(overrides)), run).score(shard)
 
 
 class Board:
@@ -110,7 +110,7 @@ class Board:
         while self.left or self.flying:
             while self.left and len(self.flying) < 2 * self.plan.workers:
                 shard = self.left.popleft()
-                future = task.submit(**self.run.call.parameters, shard=shard)
+                future = task.submit(**self.run.call.parameters, run=self.run.job.run, shard=shard)
                 self.flying[future] = shard
                 future.add_done_callback(landed.put)
             try:

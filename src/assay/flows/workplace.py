@@ -23,10 +23,11 @@ _asked: Callable[[], bool] = bool  # whether this process was asked to stop; unt
 class Workplace:
     """One plan opened for scoring, by one worker."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, run: str) -> None:
         plan = call.read()
-        self.call = call
+        self.call, self.run = call, run
         self.job = Job(plan, Lake(plan.lake, create=False), Logged(plan=plan.name), command="curate run", stop=lambda: _asked())
+        self.job.run = run
         walk(self.job, "split", only=True)
         self.chunks = Chunks(self.job, look(self.job, "score")[0].key, Terms(plan.flow.shard, plan.flow.lease_s))
 
@@ -57,11 +58,11 @@ class Workplace:
         self.job.lake.close()
 
 
-def workplace(call: Call) -> Workplace:
-    """This worker's own, opened at its first shard."""
+def workplace(call: Call, run: str) -> Workplace:
+    """This worker's own, opened at its first shard of a run."""
     found: Workplace | None = getattr(_here, "place", None)
-    if found is None or found.call != call:
-        found = _here.place = Workplace(call)
+    if found is None or (found.call, found.run) != (call, run):
+        found = _here.place = Workplace(call, run)
         _open.append(found)
     return found
 
