@@ -26,6 +26,7 @@ QUIET = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
     "NO_PROXY": "127.0.0.1",
 }
+BEGUN: dict[str, Any] = {"flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}}}
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,22 @@ class Server:
         process.communicate(timeout=30)
 
     def ask(self, path: str, **body: Any) -> Any:
-        """One POST to the API."""
+        """One POST to the API; a server that is too busy to answer, which SQLite's lock makes a 503, is asked again."""
         request = urllib.request.Request(f"{self.url}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        for _ in range(30):
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.loads(answer.read() or "null")
+            except (urllib.error.HTTPError, TimeoutError) as error:
+                if getattr(error, "code", 503) != 503:
+                    raise
+                time.sleep(1)
+        raise AssertionError(f"{path}: no answer in 30 tries")
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """The runs of a deployment that are past being scheduled, oldest first."""
-        found = self.ask("flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}})
-        return [run for run in found if run["state"]["type"] != "SCHEDULED"]
+        found = self.ask("flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}}, **BEGUN)
+        return list(found)
 
     def first(self, deployment: str) -> str:
         """The first run that a schedule starts, as an id; no further one is started."""
@@ -69,11 +77,10 @@ class Server:
         self.pause(deployment)
         return str(found[0]["id"])
 
-    def pause(self, deployment: str) -> None:
-        """No schedule of a deployment starts a run any more."""
+    def pause(self, deployment: str, *, resume: bool = False) -> None:
+        """No schedule of a deployment starts a run any more, or each does again."""
         found = self.ask("deployments/filter", deployments={"name": {"any_": [deployment]}})
-        request = urllib.request.Request(f"{self.url}/api/deployments/{found[0]['id']}/pause_deployment", method="POST")
-        urllib.request.urlopen(request, timeout=30).close()
+        self.ask(f"deployments/{found[0]['id']}/{'resume' if resume else 'pause'}_deployment")
 
     def ended(self, run: str) -> dict[str, Any]:
         """A run once it has ended."""
@@ -173,11 +180,12 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finished:
-    """The first run of `curate serve --interval`, which is interrupted as soon as that run has ended."""
+    """The first run of `curate serve --interval`, which is interrupted when that run has ended."""
     plan, lake = plans("nightly", delay_s=1.0)  # eight problems, so that attempts take long enough to show their progress
-    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "30")
+    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
     try:
-        run = server.ended(server.until(lambda: server.runs("nightly"))[0]["id"])
+        run = server.ended(server.first("nightly"))
+        server.pause("nightly", resume=True)
         serving.send_signal(signal.SIGINT)
         _, said = serving.communicate(timeout=120)
     finally:

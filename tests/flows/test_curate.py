@@ -84,11 +84,13 @@ def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves
         environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"} | {"PREFECT_HOME": str(tmp_path / "prefect")}
         with (tmp_path / f"{lake}.json").open("w") as out, (tmp_path / f"{lake}.log").open("w") as log:
             running = subprocess.Popen(command, stdout=out, stderr=log, env=environment)
-            end = time.monotonic() + 300
+            end = time.monotonic() + 600
             while running.poll() is None and time.monotonic() < end:
                 seen |= (kin := family(running.pid))
                 met |= far_ends(kin)
-                time.sleep(0.05)
+                time.sleep(0.1)
+            running.kill()  # if it has not ended by itself
+            running.wait()
         assert running.returncode == 0, (tmp_path / f"{lake}.log").read_text()[-2000:]
         told.append(json.loads((tmp_path / f"{lake}.json").read_text()))
     assert told[0]["stages"] == told[1]["stages"]

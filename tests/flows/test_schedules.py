@@ -40,7 +40,7 @@ def test_a_schedule_fires_and_the_lake_has_its_rows(server: Any, finished: Any) 
 @pytest.mark.service
 def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finished: Any) -> None:
     assert finished.code == 0, finished.said
-    assert "serving curate/nightly, every 30 s" in finished.said
+    assert "serving curate/nightly, every 15 s" in finished.said
     assert finished.paused
 
 
@@ -48,7 +48,7 @@ def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finishe
 def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(server: Any, plans: Plans) -> None:
     plan, lake = plans("hourly", overlap="refuse")
     with turn(lake, "hourly", overlap="refuse", dead_after_s=4, say=print):
-        serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "5")
+        serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
         try:
             refused = server.ended(server.first("hourly"))
             assert refused["state"]["type"] == "CANCELLED", server.log(refused["id"])
@@ -65,7 +65,7 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
 @pytest.mark.service
 def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_taken(server: Any, plans: Plans) -> None:
     plan, lake = plans("weekly", delay_s=3.0)
-    serve = ("curate", "serve", str(plan), "--lake", str(lake), "--interval", "5", "--set", "score.wave=1", "--set")
+    serve = ("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15", "--set", "score.wave=1", "--set")
     serving = server.assay(*serve, "policy.delay_s=3.0")
     try:
         dead = server.first("weekly")
@@ -89,7 +89,7 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
 @pytest.mark.service
 def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, plans: Plans) -> None:
     plan, lake = plans("pooled")
-    deploy = ["curate", "deploy", str(plan), "--lake", str(lake), "--cron", "* * * * * */10", "--pool", "laptop"]
+    deploy = ["curate", "deploy", str(plan), "--lake", str(lake), "--cron", "* * * * * */15", "--pool", "laptop"]
     refused = server.assay(*deploy)
     assert (
         refused.communicate(timeout=120)[1]

@@ -85,7 +85,7 @@ class Curating:
             return int(opened.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
 
     def until(self, lake: str, rollouts: int) -> None:
-        end = time.monotonic() + 300
+        end = time.monotonic() + 400
         while self.count(lake) < rollouts:
             assert time.monotonic() < end, f"{self.count(lake)} of {rollouts} rollouts"
             time.sleep(0.1)

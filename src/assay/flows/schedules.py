@@ -10,6 +10,7 @@ from typing import Any
 from assay.core.errors import PlanError, nearest, require
 
 TAGS = ["assay"]
+AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, and two for runs by hand and for those that are told no
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def serve(offer: Offer, say: Callable[[str], None]) -> None:
     with _client():
         pass  # it answers
     say(f"serving {deployment.full_name}, {due}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving")
-    prefect.serve(deployment, print_starting_message=False)
+    prefect.serve(deployment, print_starting_message=False, limit=AT_ONCE)
 
 
 def deploy(offer: Offer, pool: str, say: Callable[[str], None]) -> None:

@@ -43,8 +43,10 @@ def score(run: Run) -> Outcome:
         return run.outcomes["score"]
     board = Board(run, Chunks(job, work.key, terms))
     board.clear()
+    halted = bool(job.limit_reached())  # a halted job whose meter counts samples would draw one problem more
+    job.meter.samples += 0 if halted else board.samples
     outcome = finish(job, work.key, terms)
-    job.meter.samples += board.samples  # not before: a meter that counts samples lets a job that is halted draw one problem more
+    job.meter.samples += board.samples if halted else 0
     job.keys["score"] = outcome.key
     return outcome
 
