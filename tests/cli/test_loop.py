@@ -99,8 +99,9 @@ def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_
 
 @pytest.mark.model
 def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(assay: Run, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    few = {"score.n": 2, "select.budget": 8, "select.group_size": 4, "train.steps": 2, "train.group_size": 4, "train.save_every": 0}
-    sets = [word for name, value in {**few, "train.eval_samples": 1}.items() for word in ("--set", f"{name}={value}")]
+    few = {"score.n": 2, "embed.encoder": "tfidf", "select.budget": 4, "select.group_size": 4, "loop.share": 0.05, "loop.share_unsolved": 0.1}
+    short = {"train.steps": 1, "train.groups": 2, "train.group_size": 4, "train.save_every": 0, "train.eval_samples": 1}
+    sets = [word for name, value in {**few, **short}.items() for word in ("--set", f"{name}={value}")]
     fixed = (request.config.rootpath / "configs" / "quickstart.toml", "--lake", tmp_path / "lake", "--json", *sets)
     ran = assay("train", "loop", *fixed, timeout=600)
     assert ran.returncode == 0, ran.stderr
