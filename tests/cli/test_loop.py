@@ -107,12 +107,14 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(assay: Run, t
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert [one["round"] for one in told["rounds"]] == [1, 2]
+    with Lake(tmp_path / "lake", create=False) as opened:
+        pool = opened.rows("SELECT count(*) AS n FROM splits WHERE side = 'train'")[0]["n"]
     for one in told["rounds"]:
         assert one["held_out"]["problems"] == 12
         low, high = one["held_out"]["difference"][1:]
         assert low <= one["held_out"]["difference"][0] <= high
         assert one["spent"]["training"]["rollouts"] == 8
-        assert sum(one["refresh"][name] for name in ("decided", "attempted", "carried", "unscored")) == 88
+        assert sum(one["refresh"][name] for name in ("decided", "attempted", "carried", "unscored")) == pool
     again = assay("train", "loop", *fixed, timeout=600)
     assert (again.returncode, json.loads(again.stdout)["nothing_to_do"], json.loads(again.stdout)["tokens"]) == (0, True, 0)
     assert "round" not in again.stderr
