@@ -45,8 +45,8 @@ def plan(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def assay(tmp_path: Path) -> Callable[..., Ran]:
-    def run(*arguments: object, **environment: str) -> Ran:
+    def run(*arguments: object, timeout: int = 120, **environment: str) -> Ran:
         command = [sys.executable, "-m", "assay", *(str(each) for each in arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=timeout, check=False)
 
     return run

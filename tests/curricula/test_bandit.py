@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from assay.core.types import Counts, Group
+from assay.core.types import Counts, Group, Pool
 from assay.curricula.bandit import Bandit
+from assay.maths.evaluation import paired_difference
 
 
 def group(id_, advantage):
@@ -67,6 +68,73 @@ def test_mass_moves_to_the_arm_near_one_half_and_follows_when_it_changes(pool_of
     before, after = np.mean(late[::2]), np.mean(late[1::2])
     assert before > 0.8  # softmax of (.15, .93, .15) at .2 is .96
     assert after > 0.8
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.5])
+def test_a_change_is_tracked_within_about_one_over_alpha_updates_of_that_arm(pool_of, alpha):
+    draws = Bandit(bins=2, alpha=alpha).begin(pool_of([0.9, 0.1]), seed=0)
+    draws.value = np.array([0.928, 0.0])  # the first arm taught, at one half of right answers, until now
+    for _ in range(round(1 / alpha)):
+        draws.observe([group("p0", 0.0), group("p1", 0.928)])
+    assert draws.value[1] >= (1 - 1 / np.e) * 0.928
+    assert draws.value[0] <= 0.928 / np.e
+    assert draws.chances[1] > draws.chances[0]
+
+
+def test_more_arms_than_problems_leave_none_empty_and_an_empty_pool_has_nothing_to_draw(pool_of):
+    draws = Bandit(bins=5).begin(pool_of([0.9, 0.1]), seed=0)
+    assert [len(deck) for deck in draws.decks] == [1, 1]
+    assert set(draws.next(20)) == {"p0", "p1"}
+    nothing = Bandit(bins=5).begin(pool_of([]), seed=0)
+    assert nothing.next(4) == ()
+    nothing.observe([])
+    assert nothing.chances == {}
+
+
+def test_where_every_arm_is_unsolvable_the_draw_stays_even_and_goes_on(pool_of):
+    draws = Bandit(bins=2).begin(pool_of([0.02, 0.01]), seed=0)
+    draws.value = np.array([0.5, 0.0])
+    met = []
+    for _ in range(40):
+        ids = draws.next(4)
+        met += ids
+        draws.observe([group(id_, 0.0) for id_ in ids])
+    assert draws.chances[0] == pytest.approx(0.5, abs=1e-6)
+    assert 40 < met.count("p0") < 120
+
+
+def gathered(rule, seed):
+    """Signal of 60 steps of 8 groups over rising, easy, impossible and half-solved arms; what an arm teaches changes as it is met."""
+    rng = np.random.default_rng(seed)
+    skill = np.array([-2.0, 4.0, -9.0, 0.0])
+    pool = Pool(tuple(f"p{row:02d}" for row in range(40)), {"mean": np.repeat([0.12, 0.98, 0.01, 0.5], 10)})
+    draws = Bandit(bins=4, alpha=0.5, temperature=0.2).begin(pool, seed=seed)
+    arm_of = (1, 3, 0, 2)  # bins run from easy to hard
+    total = 0.0
+    for step in range(60):
+        rates = 1 / (1 + np.exp(-skill))
+        if rule == "bandit":
+            ids = draws.next(8)
+            own = [arm_of[int(draws.own[int(id_[1:])])] for id_ in ids]
+        else:
+            own = {"uniform": rng.integers(4, size=8), "easy": [(1, 3, 0, 2)[step // 15]] * 8, "hard": [(2, 0, 3, 1)[step // 15]] * 8}.get(
+                rule, [int(np.argmin(np.abs(rates - 0.5)))] * 8
+            )
+        right = rng.binomial(8, rates[own]) / 8
+        size = 2 * np.sqrt(right * (1 - right))
+        if rule == "bandit":
+            draws.observe([group(id_, float(each)) for id_, each in zip(ids, size, strict=True)])
+        np.add.at(skill, np.asarray(own), 0.02 * size)
+        total += float(size.mean()) / 60
+    return total
+
+
+def test_a_bandit_gathers_more_than_uniform_and_both_orders_and_no_more_than_an_oracle():
+    found = {rule: np.array([gathered(rule, seed) for seed in range(20)]) for rule in ("bandit", "uniform", "easy", "hard", "oracle")}
+    for rule in ("uniform", "easy", "hard"):
+        _, low, _ = paired_difference(found[rule], found["bandit"])
+        assert low > 0.1, rule
+    assert paired_difference(found["bandit"], found["oracle"])[1] > 0
 
 
 def test_at_eight_rollouts_the_mean_advantage_is_below_its_formula():

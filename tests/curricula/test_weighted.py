@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from assay.core.types import Pool
 from assay.curricula.weighted import Weighted
+from assay.maths.evaluation import paired_difference
 
 MEANS = [1.0, 0.5, 0.0, 0.5]
 
@@ -39,3 +41,25 @@ def test_weights_lie_between_the_ease_and_one_and_never_fall(pool_of):
         assert (now >= last).all()
         assert (now <= 1).all()
         last = now
+
+
+def learnt(rule, seed):
+    """Accuracy of a logistic regression after 20 steps on 200 points, of which the hard half has every other label or so turned around."""
+    rng = np.random.default_rng(seed)
+    truth, x = rng.normal(size=10), rng.normal(size=(200, 10))
+    hard = rng.random(200) < 0.5
+    y = np.where(hard & (rng.random(200) < 0.45), x @ truth <= 0, x @ truth > 0).astype(float)
+    pool = Pool(tuple(f"p{row:03d}" for row in range(200)), {"mean": np.where(hard, rng.uniform(0, 0.2, 200), rng.uniform(0.8, 1, 200))})
+    course, found = Weighted(ease="range", steps=20, anti=rule == "anti").begin(pool, seed=0), np.zeros(10)
+    for _ in range(20):
+        weights = np.ones(200) if rule == "uniform" else course.weights(pool.ids)
+        found -= x.T @ (weights * (1 / (1 + np.exp(-x @ found)) - y)) / 200
+        course.observe([])
+    fresh = rng.normal(size=(2000, 10))
+    return float(((fresh @ found > 0) == (fresh @ truth > 0)).mean())
+
+
+def test_where_hard_points_are_noisy_the_curriculum_beats_uniform_weights_and_these_the_anti_curriculum():
+    found = {rule: [learnt(rule, seed) for seed in range(20)] for rule in ("curriculum", "uniform", "anti")}
+    assert paired_difference(found["uniform"], found["curriculum"])[1] > 0
+    assert paired_difference(found["anti"], found["uniform"])[1] > 0

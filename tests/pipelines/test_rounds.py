@@ -1,202 +1,120 @@
-"""Rounds that one process plans and many answer end where a single process ends; a planner that is gone is replaced."""
+"""The loop on a real lake with the bundled model: two rounds, a stop in the second, what each leaves, and what is refused."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay.core.errors import Stopped
-from assay.core.identity import content_id
-from assay.pipelines import chunks
-from assay.pipelines.chunks import Terms
+from assay.api import Silence
+from assay.core.errors import PlanError, Stopped
+from assay.core.plan import parse_plan
 from assay.pipelines.job import Job
-from assay.pipelines.rounds import Board, work_off
-from assay.pipelines.score import keyed
-from assay.pipelines.walk import walk
-from assay.pipelines.workers import work_off as work
+from assay.pipelines.rounds import check, loop, renew
+from assay.pipelines.walk import train, walk
 from assay.stores.lake import Lake
-from assay.stores.lease import renew, take
 
 Made = Callable[..., Job]
-TABLES = ("rollouts", "texts", "verdicts", "scores")
-RACE = {"scorer": "pass_rate", "truncated": "wrong", "design": "adaptive", "prior": "fitted", "first": 2, "most": 8, "step": 2, "at_once": 0.25}
 
 
-def keys(lake: Lake, table: str) -> list[str]:
-    return [row["id"] for row in lake.rows(f'SELECT id FROM "{table}" ORDER BY id')]
+@pytest.fixture
+def tiny(tmp_path: Path) -> Made:
+    """A job over 24 sums, 4 held out; keyword arguments change tables of the plan."""
+    sums = tmp_path / "sums.jsonl"
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (2, 5, 17, 29, 36, 58) for b in (3, 4, 26, 48)]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def make(**changes: Any) -> Job:
+        tree: dict[str, Any] = {
+            "lake": str(tmp_path / "lake"),
+            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric"}],
+            "split": {"held_out": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "score": {"n": 2, "truncated": "wrong"},
+            "embed": {"encoder": "tfidf", "clusters": 2},
+            "select": {"selector": "uniform", "budget": 6},
+            "train": {"steps": 3, "group_size": 4, "learning_rate": 1e-4, "save_every": 1, "eval_samples": 2},
+        }
+        for name, change in changes.items():
+            tree[name] = {**tree.get(name, {}), **change}
+        plan = parse_plan(tree)
+        return Job(plan, Lake(plan.lake), Silence())
+
+    return make
 
 
-def alone(job: Made, tmp_path: Path, upto: str = "select") -> Job:
-    made = job(lake=str(tmp_path / "plain"))
-    walk(made, upto)
-    return made
+def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Made, tmp_path: Path) -> None:
+    job = tiny()
+    lake = tmp_path / "lake"
+    job.stop = lambda: bool(list(lake.glob("checkpoints/*/step-3")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-1")))
+    with pytest.raises(Stopped, match="of 3"):
+        loop(job)
+    assert job.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'round'") == [{"n": 1}]
+    resumed = tiny()
+    done = loop(resumed)
+    assert [[outcome.reused for outcome in one.outcomes] for one in done] == [[True] * 4, [True, False, False, False]]
+    again = tiny()
+    assert all(outcome.reused for one in loop(again) for outcome in one.outcomes)
+    assert again.meter.tokens == again.meter.samples == 0
+    one, two = (each.outcomes[-1].detail for each in done)
+    assert one["held_out"]["after"] == two["held_out"]["before"]  # the same checkpoint, the same attempts
+    assert one["checkpoint"] != two["checkpoint"]
+    paid = again.lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"]
+    assert sum(kind["rollouts"] for told in (one, two) for kind in told["spent"].values()) == paid
+    assert one["spent"]["held_out"]["rollouts"] == 2 * two["spent"]["held_out"]["rollouts"] == 16
+    assert one["band"]["before"] == sum(one["band"][name] for name in ("stayed", "above", "below"))
+    assert renew(again)["nothing_to_do"]
+    more = loop(tiny(loop={"rounds": 3}))
+    assert [all(outcome.reused for outcome in each.outcomes) for each in more] == [True, True, False]
+    shutil.rmtree(one["checkpoint"])
+    with pytest.raises(PlanError, match=r"no checkpoint at.*moved or deleted"):
+        loop(tiny())
 
 
-def ready(job: Made, **changes: Any) -> Job:
-    made = job(**changes)
-    walk(made, "split")
-    return made
+def test_a_refresh_after_one_training_is_the_first_step_of_a_second_round(tiny: Made) -> None:
+    job = tiny()
+    with pytest.raises(PlanError, match="never scored"):
+        renew(job)
+    walk(job)
+    assert renew(job)["refresh"] is None
+    train(job)
+    told = renew(job)
+    assert (told["round"], told["nothing_to_do"], told["refresh"]["decided"] + told["refresh"]["attempted"] > 3) == (1, False, True)
+    assert renew(job)["nothing_to_do"]
+    done = loop(tiny(loop={"rounds": 1}))
+    assert [outcome.reused for outcome in done[0].outcomes] == [True, True, True, False]
 
 
-def same(made: Job, plain: Job) -> bool:
-    return {table: keys(made.lake, table) for table in TABLES} == {table: keys(plain.lake, table) for table in TABLES}
+def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: Made, tmp_path: Path) -> None:
+    done = loop(tiny(train={"output": str(tmp_path / "out"), "steps": 1, "eval_samples": 1}))
+    assert [one.outcomes[-1].detail["checkpoint"] for one in done] == [str(tmp_path / "out/step-1"), str(tmp_path / "out/round-2/step-1")]
 
 
-SETTINGS = [
-    RACE,
-    {**RACE, "design": "two_stage", "prior": "jeffreys"},
-    {"scorer": "pass_rate", "n": 3, "prior": "fitted"},
-]
+def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: Made) -> None:
+    with pytest.raises(Stopped, match="could be scored"):
+        loop(tiny(limit={"tokens": 5}))
+    assert loop(tiny(loop={"rounds": 1}))[0].outcomes[0].reused is False
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=["race", "two_stage", "fixed_fitted"])
-def test_one_worker_leaves_what_a_plain_run_leaves(job: Made, tables: dict[str, Any], tmp_path: Path, settings: dict[str, Any]) -> None:
-    tables["score"] = settings
-    plain, made = alone(job, tmp_path), ready(job)
-    outcome = work(made, Terms(chunk=16))
-    assert not outcome.partly
-    assert same(made, plain)
-    assert work(job(), Terms(chunk=16)).reused
-    walk(made := job())
-    assert keys(made.lake, "selections") == keys(plain.lake, "selections")
-    assert not list((made.lake.root / "leases").glob("*.json"))
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"split": {"held_out": 0}}, "nothing is held out"),
+        ({"policy": {"model": "scripted", "engine": "scripted"}}, "'scripted' cannot load a checkpoint"),
+    ],
+)
+def test_what_cannot_loop_is_refused_before_anything_is_paid_for(tiny: Made, changes: dict[str, Any], words: str) -> None:
+    job = tiny(**changes)
+    with pytest.raises(PlanError, match=words):
+        check(job.plan)
+    with pytest.raises(PlanError, match=words):
+        loop(job)
+    assert job.lake.rows("SELECT * FROM rollouts") == []
 
 
-def test_a_race_takes_several_rounds_and_spares_attempts(job: Made, tables: dict[str, Any]) -> None:
-    tables["score"] = RACE
-    made = ready(job)
-    work(made, Terms(chunk=100))
-    rounds = made.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'asked'")[0]["n"]
-    assert rounds > 3
-    assert 32 * 2 < made.meter.samples < 32 * 8
-
-
-def test_a_planner_takes_over_where_another_left_off_and_pays_for_nothing_twice(job: Made, tables: dict[str, Any], tmp_path: Path) -> None:
-    tables["score"] = RACE
-    plain = alone(job, tmp_path, "score")
-    first = ready(job, limit={"tokens": 600})
-    told = work(first, Terms(chunk=16))
-    assert told.partly
-    assert first.meter.samples < plain.meter.samples
-    second = job()
-    assert not work(second, Terms(chunk=24)).partly, "chunks may be cut otherwise"
-    assert first.meter.samples + second.meter.samples == plain.meter.samples
-    assert same(second, plain)
-
-
-def test_failed_attempts_leave_their_chunk_to_the_next_run(job: Made, tables: dict[str, Any], tmp_path: Path) -> None:
-    tables["score"] = RACE
-    plain = alone(job, tmp_path, "score")
-    ready(job)
-    with pytest.raises(Exception, match="the script fails after 6 requests"):
-        work(job(policy={"fail_after": 6}), Terms(chunk=16))
-    rest = job()
-    assert not work(rest, Terms(chunk=16)).partly
-    assert same(rest, plain)
-
-
-def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_another_plans(
-    job: Made, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunks, "LOOK_S", 0.05)
-    tables["score"] = RACE
-    made = ready(job)
-    key, ids = keyed(made)
-    plan = f"plan-{content_id('plan', key)}"
-    token = take(made.lake.root, plan, limit_s=600)
-    assert token
-    Board(made, key, Terms(chunk=16)).post(dict.fromkeys(ids, 2))
-    waiting = ready(job)
-    waiting.stop = lambda: waiting.meter.samples >= 2 * len(ids)
-    with pytest.raises(Stopped):
-        work_off(waiting, key, len(ids), Terms(chunk=16))
-    assert waiting.meter.samples == 2 * len(ids)
-    assert renew(made.lake.root, plan, token, limit_s=0.01)
-    assert not work_off(ready(job), key, len(ids), Terms(chunk=16)).partly
-
-
-def test_two_planners_at_once_decide_the_same(job: Made, tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables["score"] = RACE
-    plain = alone(job, tmp_path, "score")
-    made, heard, other = ready(job), list[str](), list[str | None]()
-    plan = f"plan-{content_id('plan', keyed(made)[0])}"
-    post = Board.post
-
-    def slow(board: Board, wanted: dict[str, int]) -> None:
-        post(board, wanted)
-        if not other:  # its lease ends while it plans, and another takes it over
-            time.sleep(0.5)
-            other.append(take(made.lake.root, plan, limit_s=600))
-
-    monkeypatch.setattr(Board, "post", slow)
-    monkeypatch.setattr(made.narrator, "warn", heard.append)
-    assert not work(made, Terms(chunk=16, lease_s=0.4)).partly
-    assert other[0]
-    assert sum("another worker plans too" in each for each in heard) == 1
-    assert same(made, plain)
-
-
-PLAN = """
-name = "race"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-delay_s = {delay_s}
-[score]
-truncated = "wrong"
-design = "adaptive"
-prior = "fitted"
-most = 12
-at_once = 0.25
-wave = 4
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 12
-"""
-
-
-def written(folder: Path, delay_s: float) -> Path:
-    (folder / "sums.jsonl").write_text("".join(f'{{"prompt": "What is {n} + {n % 9}?", "answer": "{n + n % 9}"}}\n' for n in range(48)))
-    path = folder / f"plan-{delay_s}.toml"
-    path.write_text(PLAN.format(folder=folder, delay_s=delay_s))
-    return path
-
-
-@pytest.mark.service
-def test_many_processes_of_which_planners_are_killed_select_what_one_process_selects(tmp_path: Path) -> None:
-    """WORKERS processes, 4 unless told otherwise; whoever plans when the first rounds are in is killed, and another is asked to stop."""
-    plan, lake, rng = written(tmp_path, 0.02), tmp_path / "many", random.Random(5)
-    call = [sys.executable, "-m", "assay", "curate"]
-    for stage in ("ingest", "clean", "split"):
-        subprocess.run([*call, stage, str(plan), "--lake", str(lake)], check=True, capture_output=True, timeout=400)
-    command = [*call, "score", str(plan), "--lake", str(lake), "--worker", "--chunk", "4", "--lease-s", "3"]
-    started = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(int(os.environ.get("WORKERS", "4")))]
-    deadline = time.monotonic() + 300
-    while not (held := list((lake / "leases").glob("plan-*.json"))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1 + rng.random())
-    planner = next((number for number, each in enumerate(started) if held and f'"process": {each.pid}}}' in held[0].read_text()), 0)
-    started[planner].send_signal(signal.SIGKILL)
-    started[planner - 1].send_signal(signal.SIGTERM)
-    codes = [each.wait(timeout=400) for each in started]
-    assert codes[planner] in (-signal.SIGKILL, 0), codes
-    assert codes[planner - 1] in (0, 3, -signal.SIGTERM), codes
-    assert {code for number, code in enumerate(codes) if number not in (planner, (planner - 1) % len(codes))} == {0}, codes
-    for place in (lake, tmp_path / "one"):
-        subprocess.run([*call, "run", str(plan), "--lake", str(place)], check=True, capture_output=True, timeout=400)
-    with Lake(lake) as many, Lake(tmp_path / "one") as one:
-        assert {table: keys(many, table) for table in (*TABLES, "selections")} == {table: keys(one, table) for table in (*TABLES, "selections")}
+def test_no_round_and_an_empty_band_are_refused(tiny: Made) -> None:
+    for table, words in (({"rounds": 0}, "rounds"), ({"low": 0.5, "high": 0.5}, "is empty"), ({"share": 1.5}, "share")):
+        with pytest.raises(PlanError, match=words):
+            tiny(loop=table)

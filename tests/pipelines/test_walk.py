@@ -7,7 +7,7 @@ import pytest
 
 from assay.core.errors import EngineError, PlanError, Stopped
 from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.pipelines.walk import train, walk
 
 Made = Callable[..., Job]
 
@@ -170,3 +170,9 @@ def test_a_changed_file_is_read_again_and_only_its_new_problems_are_attempted(jo
     again = job()
     walk(again)
     assert again.meter.samples == 4
+
+
+def test_a_curriculum_that_was_made_for_another_model_is_not_trained_on(job: Made) -> None:
+    walk(job())
+    with pytest.raises(PlanError, match="score, which is not done"):
+        train(job(policy={"revision": "another"}))

@@ -1,5 +1,6 @@
 """What online curricula share: rows of one pool, chance by call, and a state of nothing but named arrays."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -26,7 +27,8 @@ class Course(ABC):
 
     def __init__(self, settings: Any, pool: Pool, seed: int) -> None:
         self.ids, self.seed, self.calls = pool.ids, seed, 0
-        self.key = content_id("course", type(settings).__name__, repr(settings), seed, *pool.ids)
+        read = [(name, _digest(values)) for name, values in sorted(pool.columns.items())]  # of another model the scores are others
+        self.key = content_id("course", type(settings).__name__, repr(settings), seed, read, *pool.ids)
         self._rows = {id_: row for row, id_ in enumerate(pool.ids)}
 
     @abstractmethod
@@ -66,12 +68,13 @@ class Course(ABC):
         """Goes on from a state.
 
         Raises:
-            PlanError: it belongs to another curriculum, or lacks a part.
+            PlanError: it belongs to another curriculum, pool or model, or lacks a part.
         """
         if lacking := [name for name in ("key", "calls", *self.held) if name not in state]:
             raise PlanError(f"the curriculum's state lacks {', '.join(lacking)}; it has {', '.join(sorted(state)) or 'nothing'}")
         if str(state["key"]) != self.key:
-            raise PlanError(f"the curriculum's state {state['key']} is of another pool, other settings or another seed; this one is {self.key}")
+            of = "of another pool, another model's scores, other settings or another seed"
+            raise PlanError(f"the curriculum's state {state['key']} is {of}; this one is {self.key}")
         self.calls = int(state["calls"])
         for name in self.held:
             value = np.array(state[name])
@@ -85,6 +88,11 @@ class Course(ABC):
         if id_ not in self._rows:
             raise LookupError(f"problem {id_!r} is none of the curriculum's {len(self.ids)}")
         return self._rows[id_]
+
+
+def _digest(values: NDArray[Any]) -> str:
+    plain = np.asarray(values)
+    return hashlib.sha256(repr(plain.tolist()).encode() if plain.dtype.hasobject else plain.tobytes()).hexdigest()
 
 
 class Fixed(Course):

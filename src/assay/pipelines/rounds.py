@@ -5,7 +5,7 @@ in the round, stage and step where it stood, and a finished one finds nothing to
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,11 @@ WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN
 TRAINED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE "group" IS NOT NULL AND policy IN (SELECT policy FROM train_log WHERE training = ? UNION SELECT policy FROM superseded WHERE training = ?)
+"""
+HELD_OUT = """
+SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
+WHERE "group" IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
+  AND (policy IN (SELECT unnest(?::VARCHAR[])) OR policy IN (SELECT policy FROM train_log WHERE training = ? AND name = 'eval_pass_at_1'))
 """
 SCORED = "SELECT count(*) AS n FROM scores WHERE policy = ? AND problem_id IN (SELECT unnest(?::VARCHAR[]))"
 
@@ -140,6 +145,9 @@ def refresh(one: Round) -> Outcome:
     """The pass rates of the round's checkpoint, with which the next round is curated."""
     assert one.following.before is not None
     job = one.following.job
+    if told := one.job.finished("round", one.key("round")):  # what the lake holds by now may be more than the round read
+        job.keys["score"] = told.detail["scores"]
+        return replace(told, stage="refresh", key=told.detail["scores"], detail=told.detail["refresh"])
     with closing(job):
         work = refreshing.work(job, one.following.before)
         if (done := job.finished(work.stage, work.key)) is None:
@@ -164,6 +172,7 @@ def report(one: Round) -> Outcome:
         "checkpoint": one.following.job.plan.policy.model,
         "training": job.keys["train"],
         "selection": job.keys["select"],
+        "scores": one.following.job.keys["score"],
         "held_out": {
             "problems": held[-1]["problems"],
             "before": _finite(held[0]["pass_at_1"]),
@@ -236,7 +245,8 @@ def _on_checkpoint(job: Job, number: int) -> Plan:
     plan = job.plan
     folder = str(checkpoint(job, job.keys["train"]))
     output = plan.train.output and f"{plan.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
-    changed = {"policy": on(plan.policy, folder, reader(plan.policy)), "train": plan.train.model_copy(update={"output": output})}
+    teacher = plan.train.teacher.model_copy(update={"model": plan.train.teacher.model or plan.policy.model})  # of all rounds: it stays frozen
+    changed = {"policy": on(plan.policy, folder, reader(plan.policy)), "train": plan.train.model_copy(update={"output": output, "teacher": teacher})}
     return plan.model_copy(update=changed)
 
 
@@ -271,7 +281,7 @@ def _spent(one: Round) -> dict[str, dict[str, int]]:
     return {
         "sampling": lake.rows(SAMPLED, [both, pool])[0],
         "training": lake.rows(TRAINED, [key, key])[0],
-        "held_out": lake.rows(SAMPLED, [both, held])[0],
+        "held_out": lake.rows(HELD_OUT, [held, both, key])[0],
     }
 
 

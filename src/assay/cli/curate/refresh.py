@@ -11,7 +11,7 @@ def refresh(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
-    with_job(made, "curate refresh", lambda job: _refresh(job, as_json), voice, upto="train")
+    with_job(made, "curate refresh", lambda job: _refresh(job, as_json), voice, upto="score")
 
 
 def _refresh(job: Any, as_json: bool) -> int:
