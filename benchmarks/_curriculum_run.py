@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from assay.core.errors import Stopped
 from assay.core.parts import build
 from assay.core.plan import Plan
 from assay.core.ports import Course, Online
-from assay.core.types import Curriculum, Lesson, Pool, Rollout, Verdict
+from assay.core.types import Case, Curriculum, Lesson, Pool, Problem, Request, Rollout, Verdict
 from assay.pipelines.columns import scored_pool
 from assay.pipelines.job import Job
 from assay.pipelines.pool import side
@@ -251,6 +251,7 @@ def scored(plan: Plan, seed: int, setup: Setup) -> Cost:
             own = plan.model_copy(update={"seed": seed, "lake": str(made / "lake")})
             with Lake(own.lake) as lake, Job(own, lake, Silence(), command="curriculum study") as job:
                 walk(job, "split")
+                warm(job)
                 began = CLOCKS[setup.clock]()
                 walk(job, "score")
                 told = (CLOCKS[setup.clock]() - began, job.meter.samples, job.meter.tokens)
@@ -258,6 +259,16 @@ def scored(plan: Plan, seed: int, setup: Setup) -> Cost:
             with contextlib.suppress(OSError):  # another process was first
                 made.rename(place)
     return Cost(*json.loads((place / "cost.json").read_text()), lake=str(place / "lake"))
+
+
+def warm(job: Job) -> None:
+    """The engine and the verifier are loaded, which is not accounted; nothing of it is stored."""
+    problems, labels = side(job, "train")
+    sampler, problem = job.plan.policy.sampler, Problem.of("1+1=")
+    request = Request(problem.id, sampler.render(problem), sampler, (0,), job.plan.seed)
+    made = [rollout for rollouts in job.engine.generate([request]) for rollout in rollouts]
+    label = labels[min(problems)]
+    job.judge.judge([Case(problems[label.problem_id], label, replace(each, problem_id=label.problem_id)) for each in made])
 
 
 def chosen(job: Job, arm: Arm, seed: int, book: Book) -> tuple[Curriculum, Course | None, dict[str, Any]]:
