@@ -59,7 +59,8 @@ def main() -> None:
     key = content_id("curriculum study", setup.told, plan.model_dump(mode="json", exclude={"lake"}))
     print(f"pool: {pool}\nsetup {key}: {setup.told}", flush=True)
     began = time.monotonic()
-    runs = studied(seeds, plan, setup, key, work / "runs.jsonl", given.processes)
+    book = work / "runs.jsonl"
+    runs = whole(seeds, finished(book, key)) if given.report else studied(seeds, plan, setup, key, book, given.processes)
     report(given, {"setup": setup.told, "pool": pool, "runs": runs, "hardware": hardware(), "seconds": time.monotonic() - began}, arms)
 
 
@@ -77,8 +78,7 @@ def report(given: argparse.Namespace, found: dict[str, Any], arms: Sequence[str]
 
 def studied(seeds: dict[str, int], plan: Plan, setup: Setup, key: str, book: Path, processes: int) -> list[dict[str, Any]]:
     """Every arm with its seeds, all arms of a seed before the next seed; finished ones are read from the book."""
-    known = {(row["arm"], row["seed"]): row for row in lines(book) if row["setup"] == key}
-    wanted = [(arm, seed) for seed in range(max(seeds.values())) for arm in seeds if seed < seeds[arm]]
+    known, wanted = finished(book, key), [each for seed in range(max(seeds.values())) for each in of_seed(seeds, seed)]
     left = [each for each in wanted if each not in known]
     print(f"{len(wanted) - len(left)} runs are in {book}, {len(left)} are left", flush=True)
     with ProcessPoolExecutor(processes, get_context("spawn"), os.setsid) as pool:  # where a kernel shares its cores by session, each run has a share
@@ -92,6 +92,22 @@ def studied(seeds: dict[str, int], plan: Plan, setup: Setup, key: str, book: Pat
             last = row["points"][-1]
             print(f"{len(known)}: {arm}, seed {seed}: {last['accuracy']:.3f} after {row['steps']} steps, {row['wall_seconds']:.0f} s", flush=True)
     return [known[each] for each in wanted]
+
+
+def of_seed(seeds: dict[str, int], seed: int) -> list[tuple[str, int]]:
+    """The runs of one seed."""
+    return [(arm, seed) for arm in seeds if seed < seeds[arm]]
+
+
+def finished(book: Path, key: str) -> dict[tuple[str, int], dict[str, Any]]:
+    """The runs of this setup that the book holds, by arm and seed."""
+    return {(row["arm"], row["seed"]): row for row in lines(book) if row["setup"] == key}
+
+
+def whole(seeds: dict[str, int], known: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs of the seeds of which no arm is missing."""
+    each = [of_seed(seeds, seed) for seed in range(max(seeds.values()))]
+    return [known[run] for wanted in each if all(run in known for run in wanted) for run in wanted]
 
 
 def lines(book: Path) -> Iterator[dict[str, Any]]:
@@ -140,6 +156,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engine", default="transformers", help="of reasoning_gym, for scoring")
     parser.add_argument("--each", type=int, default=400, help="of reasoning_gym: problems a generator")
     parser.add_argument("--max-tokens", type=int, default=32, help="of reasoning_gym")
+    parser.add_argument("--report", action="store_true", help="run nothing: tell of the seeds that are finished")
     parser.add_argument("--plot", type=Path, help="write accuracy against cost here, as .png or .svg; needs matplotlib")
     given = parser.parse_args()
     if given.quick:

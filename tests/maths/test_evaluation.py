@@ -53,7 +53,7 @@ def test_a_policy_that_did_not_change_moves_nothing() -> None:
 
 def test_the_detectable_difference_is_shown_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    least = np.mean([detectable(rng.normal(0, 1, 10)) for _ in range(2000)])
+    least = detectable(np.repeat([-1.0, 1.0], 5) * np.sqrt(0.9))  # 10 differences whose standard deviation is 1
     shown = [mean_interval(rng.normal(least, 1, 10))[1] > 0 for _ in range(2000)]
     assert np.mean(shown) == pytest.approx(0.8, abs=0.03)
 
