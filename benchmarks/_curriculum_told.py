@@ -100,12 +100,13 @@ def plot(runs: Runs, arms: Sequence[str], marks: Sequence[str], where: Path) -> 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    before = statistics.mean(run["points"][0]["accuracy"] for run in runs)  # the same policy in all of them
     figure, panels = pyplot.subplots(1, 2, figsize=(11, 4.6), sharey=True)
     for panel, unit in zip(panels, ("seconds", "rollouts"), strict=True):
         named = sorted((mark for mark in marks if mark.endswith(unit)), key=lambda mark: float(mark.split()[0]))
         for place, arm in enumerate(arms):
             if own := list(of(runs, arm).values()):
-                curve(panel, own, arm, unit, named, colour=f"C{place}", last=place == 0)
+                curve(panel, own, arm, unit, named, place=place, before=before)
         panel.set_xlabel({"seconds": "accounted seconds, scoring included", "rollouts": "rollouts, scoring included"}[unit])
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("held-out accuracy")
@@ -114,11 +115,12 @@ def plot(runs: Runs, arms: Sequence[str], marks: Sequence[str], where: Path) -> 
     figure.savefig(where, dpi=110)
 
 
-def curve(panel: Any, own: Sequence[dict[str, Any]], arm: str, unit: str, marks: Sequence[str], *, colour: str, last: bool) -> None:
-    """One arm: the policy before training at cost 0, then the mean at each mark."""
-    points = [[run["points"][0] for run in own], *([at(run, mark) for run in own] for mark in marks)]
-    x = [0.0, *(statistics.mean(point[unit] for point in each) for each in points[1:])]
+def curve(panel: Any, own: Sequence[dict[str, Any]], arm: str, unit: str, marks: Sequence[str], *, place: int, before: float) -> None:
+    """One arm: the policy before training once that is paid for, then the mean at each mark; intervals stand side by side."""
+    points = [[at(run, mark) for run in own] for mark in marks]
+    x = [statistics.mean(run["before_training"][unit] for run in own), *(statistics.mean(point[unit] for point in each) for each in points)]
     y = [mean_interval([point["accuracy"] for point in each]) for each in points]
-    style = {"color": "black", "linewidth": 2.0} if last else {"color": colour, "linewidth": 1.2}
-    panel.plot(x, [mean for mean, _, _ in y], marker="o", markersize=3, label=f"{arm} ({len(own)})", **style)
-    panel.errorbar(x[-1:], [y[-1][0]], yerr=[[y[-1][0] - y[-1][1]], [y[-1][2] - y[-1][0]]], capsize=3, **style)
+    style = {"color": "black", "linewidth": 2.0} if place == 0 else {"color": f"C{place}", "linewidth": 1.2}
+    panel.plot(x, [before, *(mean for mean, _, _ in y)], marker="o", markersize=3, label=f"{arm} ({len(own)})", **style)
+    mean, low, high = y[-1]
+    panel.errorbar([x[-1] * (1.01 + 0.012 * place)], [mean], yerr=[[mean - low], [high - mean]], capsize=2, marker=".", **style)
