@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.maths.evaluation import mean_interval, moved, paired_difference, pass_at
+from assay.maths.evaluation import detectable, mean_interval, moved, paired_difference, pass_at
 
 
 @given(n=st.integers(1, 8), data=st.data())
@@ -49,3 +49,15 @@ def test_one_problem_has_no_interval_and_none_has_no_mean() -> None:
 
 def test_a_policy_that_did_not_change_moves_nothing() -> None:
     assert moved([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {"before": 2, "stayed": 2, "above": 0, "below": 0, "entered": 0}
+
+
+def test_the_detectable_difference_is_shown_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    least = detectable(np.repeat([-1.0, 1.0], 5) * np.sqrt(0.9))  # 10 differences whose standard deviation is 1
+    shown = [mean_interval(rng.normal(least, 1, 10))[1] > 0 for _ in range(2000)]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.03)
+
+
+def test_one_difference_detects_nothing_and_equal_ones_detect_all() -> None:
+    assert math.isnan(detectable([0.2]))
+    assert detectable([0.2, 0.2, 0.2]) == pytest.approx(0.0, abs=1e-12)

@@ -81,14 +81,14 @@ def measure(job: Job, attempts: Attempts, key: str) -> Outcome:
     if attempts.unfinished and part.joint:  # what a part of the waves says of everybody must not stand beside what all of them say
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = f"{key.partition('+')[0]}+{scoring}"
-    rows = [_row(job, score, attempts.labels[score.problem_id], scoring) for score in scores]
+    rows = [_row(job, score, attempts.labels[score.problem_id], scoring, attempts.policy.revision) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
     detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples, **beside(job, attempts, part, scores)}
     outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished)
     return job.finish(outcome, {"scores": rows})
 
 
-def _row(job: Job, score: Score, label: Label, scoring: str) -> dict[str, Any]:
+def _row(job: Job, score: Score, label: Label, scoring: str, policy: str) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -98,7 +98,7 @@ def _row(job: Job, score: Score, label: Label, scoring: str) -> dict[str, Any]:
         **row,
         **counts,
         "scoring": scoring,
-        "policy": job.engine.policy.revision,
+        "policy": policy,
         "sampler": job.plan.policy.sampler.id,
         "verifier": verifier,
     }
