@@ -170,7 +170,7 @@ def test_a_teachers_server_that_dies_is_one_line_and_the_run_goes_on_once_it_is_
         teacher = Teacher(Openai(urls=(service.url,), retries=0, concurrency=1))
         log = room.sink.log
         room.sink.log = lambda policy, step, values: (log(policy, step, values), dead.append(step) if step == 1 else None)
-        with pytest.raises(EngineError, match="step 3: the teacher did not answer: .*; `train resume` goes on once it does"):
+        with pytest.raises(EngineError, match=r"step 3: the teacher did not answer: .*; `train resume` goes on once it does"):
             guided(room, tutor, teacher=teacher, steps=4, save_every=2)
         dead.clear()
         room.sink.log = log

@@ -42,10 +42,7 @@ def evaluate(job: Job, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.
     if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
         raise PlanError(f"train eval needs {lacking.stage}, which is not done: `curate run PLAN` first")
     key = work(job).key
-    stored = _stored(job, key)
-    counted = stored or _now(job, key, samples)
-    if stored and job.plan.train.average:
-        counted.append(("average", _now(job, key, samples)[-1][1]))  # in training the weights are attempted as they are
+    counted = _counted(job, key, samples)
     return {"training": key, "points": points(counted), "frontier": frontier(job, key, band), "tokens": job.meter.tokens}
 
 
@@ -85,15 +82,22 @@ def frontier(job: Job, key: str, band: tuple[float, float]) -> dict[str, int]:
 
 
 def last_counts(job: Job, samples: int) -> Counted:
-    """The held-out outcomes of a plan's training after its last step.
+    """The held-out outcomes of what a plan's training left: the policy after its last step, or the average that took its place.
 
     Raises:
         PlanError: as `evaluate`.
     """
     if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
         raise PlanError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    key = work(job).key
-    return (_stored(job, key) or _now(job, key, samples))[-1][1]
+    return _counted(job, work(job).key, samples)[-1][1]
+
+
+def _counted(job: Job, key: str, samples: int) -> list[tuple[str, Counted]]:
+    """Outcomes by policy, the checkpoint's last: those that training made, else base and checkpoint attempted now."""
+    stored = _stored(job, key)
+    if stored and job.plan.train.average:
+        return [*stored, ("average", _now(job, key, samples)[-1][1])]  # in training the weights are attempted as they are
+    return stored or _now(job, key, samples)
 
 
 def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:

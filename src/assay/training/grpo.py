@@ -29,6 +29,7 @@ from assay.training.saving import save
 from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
+from assay.training.trackers import tracked
 
 Result = TypeVar("Result")
 Demonstrations = Callable[[str], Sequence[str]]  # problem id -> texts that may solve it, the best first
@@ -101,7 +102,8 @@ def train(
         evidence.rank, evidence.processes = processes()
         evidence.decode_all = lambda rows: list(tokenizer.batch_decode(rows, skip_special_tokens=True))
         guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
-        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
+        with tracked(settings.report_to, output):
+            trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
         _stand(course, folder, saver)
@@ -339,8 +341,6 @@ def _trainer(
     from assay.training._callbacks import StepLog
     from assay.training._trainer import OrderedTrainer
 
-    if "tensorboard" in settings.report_to:
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(states.parent / "tensorboard"))  # states go when the run is done
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,
