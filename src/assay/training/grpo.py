@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -92,18 +92,18 @@ def train(
     order = _in_order(curriculum.order, settings, narrator) if course is None else _asked(curriculum.order, settings, course)
     states = states_of(output, run)
     folder, state = latest(states)
-    with quiet():
+    with quiet(), tracked(settings.report_to, output):
         tokenizer = _tokenizer(checkpoint)
-        chats = {id_: [message._asdict() for message in sampler.render(problems[id_])] for id_ in order.rows}
+        chats = _chats(order.rows, problems, sampler)
         config = _config(checkpoint)
         window = getattr(config.get_text_config(), "max_position_embeddings", None)
-        check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
+        apart = _chats(held_out.problems, held_out.problems, sampler) if held_out and settings.eval_every else {}
+        check_window(tokenizer, chats | apart, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         evidence.rank, evidence.processes = processes()
         evidence.decode_all = lambda rows: list(tokenizer.batch_decode(rows, skip_special_tokens=True))
         guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
-        with tracked(settings.report_to, output):
-            trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
+        trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
         _go_on(evidence, state, settings)
         saver = _saver(trainer, evidence, stop)
         _stand(course, folder, saver)
@@ -131,6 +131,11 @@ def _save(trainer: Any, evidence: Evidence, settings: Settings, output: Path, st
         save(model, trainer._tokenizer, saved, _record(evidence, settings))
     trainer.accelerator.wait_for_everyone()
     return saved
+
+
+def _chats(ids: Iterable[str], problems: Mapping[str, Problem], sampler: Sampler) -> dict[str, Chat]:
+    """The turns that the policy is shown, by problem."""
+    return {id_: [message._asdict() for message in sampler.render(problems[id_])] for id_ in ids}
 
 
 def _check_teacher(settings: Settings, teacher: Teacher | None) -> None:
