@@ -1,28 +1,33 @@
 """Can appended feedback give a policy a behaviour whose prior is nearly zero, where plain GRPO cannot? The mechanism of ThinkTuning, on a CPU.
 
-    python -m benchmarks.teacher_study [--quick] [--seeds 5] [--processes 2]
+    python -m benchmarks.teacher_study [--quick] [--seeds 5] [--processes 2] [--prior sharp] [--student FOLDER]
 
-Setting. A Llama of 0.4 million weights works `3+4*2-5=` out from left to right, modulo 10, as `7 4 9#9`. It is pre-trained here until about
-40% of its sampled answers are right, and never saw the mark `?`. A scripted teacher of no better sight works the same chain out again, right 60%
-of the time, and writes `?7 4 9` and `#9` behind the student's answer; the last `#` counts. The behaviour is to write `?` and work it out once more.
+Setting. A Llama of 0.2 million weights works `3+4*2-5=` out from left to right, modulo 10, as `7 4 9#9`. It is pre-trained here until about
+40% of its sampled answers are right. A scripted teacher works the chain out again, right 60% of the time, and writes `?9` and `#9` behind the
+student's answer; the last `#` counts. The behaviour is to write `?` and give the last result once more. Its prior is 1e-5, either as three tokens
+of 2% each, which is where advantage-aware shaping passes nearly all (`spread`), or as one of 1e-5, which it all but blots out (`sharp`).
 
 Arms, all with the same updates and the same number of sampled rollouts but `grpo +1`: plain GRPO; with one more rollout a group in the place of the
 teacher; guided sequences under the ordinary ratio, under constant shaping p / (p + 0.1), under advantage-aware shaping, and under it as it was
 released (gamma = -0.001 for all); supervised on the same guided sequences; with feedback that belongs to another problem (placebo); guided in the
-first 8 steps only; guided in all. The others are guided up to `GUIDED`, and go on for `AFTER` steps without.
+first 8 steps only; guided in all. The others are guided up to `GUIDED`, and go on for `AFTER` steps without. One update a batch, so the ordinary
+ratio is 1 and clips nothing: that arm is REINFORCE on the guided sequences.
 
-Written down before: advantage-aware and constant shaping differ if the means of final accuracy are further apart than the larger of their standard
-deviations over seeds; else the study says "no difference seen". Nothing here says anything about MATH or GPQA.
+Written down before: advantage-aware and constant shaping differ if the means of final accuracy on held-out problems are further apart than the larger
+of their standard deviations over seeds; else the study says "no difference seen". Nothing here says anything about MATH or GPQA.
+
+Each run is kept when it ends, and the same command makes only those that are missing.
 """
 
 import argparse
 import json
+import math
 import re
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,18 +43,21 @@ from assay.training.settings import Settings
 from assay.training.teacher import Teacher
 from benchmarks.claims import RESULTS, hardware
 
-GROUPS, SIZE, TOKENS = 16, 8, 24  # problems a step, rollouts a problem, longest answer
-GUIDED, AFTER, WINDOW = 30, 50, 5  # steps with guidance, steps after it, steps that a rate is measured over
+GROUPS, SIZE, TOKENS = 8, 8, 16  # problems a step, rollouts a problem, longest answer
+GUIDED, AFTER, WINDOW = 30, 50, 5  # steps with guidance, steps after it, steps that a rate on the way is measured over
+ASKED, LOOKS = 200, 4  # held-out problems, samples of each
+BEHIND = "\n\n?"  # what stands between an answer and its second look
+PRIORS = {"spread": (0.02, 0.02, 0.02), "sharp": (1e-5, 0.99, 0.99)}  # of each of its tokens: the mark's prior is about 1e-5 both times
 RIGHT = 0.6  # of the teacher's chains
 WANTED = 0.4  # of the student's answers, where pre-training stops
-RATE = 1e-4
+RATE = 3e-4
 OPS = {"+": lambda a, b: (a + b) % 10, "-": lambda a, b: (a - b) % 10, "*": lambda a, b: (a * b) % 10}
 GUIDE = Guidance(schedule="constant", share=0.2, off_after=GUIDED, need="any")
 ARMS: dict[str, dict[str, Any]] = {
     "grpo": {"objective": "dapo"},
     "grpo +1 rollout": {"objective": "dapo", "group_size": SIZE + 1},
     "guided, ordinary ratio": {"objective": "dapo", "guidance": GUIDE},
-    "guided, constant shaping": {"objective": "aas", "settings": {"gamma_low": 0.1, "gamma_high": 0.1}, "guidance": GUIDE},
+    "guided, constant shaping": {"objective": "aas", "settings": {"gamma_low": 0.1, "gamma_high": 0.1, "rare": 0.0}, "guidance": GUIDE},
     "guided, aas": {"objective": "aas", "guidance": GUIDE},
     "guided, aas as released": {"objective": "aas", "settings": {"gamma_low": -0.001, "gamma_high": -0.001}, "guidance": GUIDE},
     "guided, sft": {"objective": "sft", "guidance": GUIDE},
@@ -102,7 +110,7 @@ class Checker:
             steps = chain(questions(rng, 1)[0] if self.shuffled else question)
             if rng.random() >= RIGHT:
                 steps[-1] = (steps[-1] + int(rng.integers(1, 10))) % 10
-            text = f"<opinion>incorrect</opinion><reason>?{' '.join(map(str, steps))}</reason><phrase>#{steps[-1]}</phrase>"
+            text = f"<opinion>incorrect</opinion><reason>?{steps[-1]}</reason><phrase>#{steps[-1]}</phrase>"
             yield (Rollout.of(request, 0, policy=self.policy, engine="checker", text=text, tokens=len(text), finish="stop"),)
 
     def count_tokens(self, request: Request) -> int:
@@ -166,10 +174,10 @@ class Kept:
         }
 
 
-def pretrain(folder: Path, wanted: float, smoothing: float = 0.0) -> dict[str, float]:
+def pretrain(folder: Path, wanted: float, branch: Sequence[float]) -> dict[str, Any]:
     """A checkpoint in `folder` that is right about as often as wanted; how often, and how likely it goes on with the mark.
 
-    `smoothing` of the labels leaves tokens that never follow a floor of about smoothing / 102; without it the mark's probability is about 1e-14.
+    `branch`: how likely each token of BEHIND is to follow, in the place of the end, as in a corpus where that is rare but seen often enough.
     """
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
@@ -180,7 +188,7 @@ def pretrain(folder: Path, wanted: float, smoothing: float = 0.0) -> dict[str, f
     tokenizer = AutoTokenizer.from_pretrained(_models.checkpoint("tiny-arithmetic"), padding_side="left")
     set_seed(0)
     ends = {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    shape = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4}
+    shape = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, tie_word_embeddings=True, **shape, **ends))
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
     rng, right, step = np.random.default_rng(0), 0.0, 0
@@ -189,7 +197,7 @@ def pretrain(folder: Path, wanted: float, smoothing: float = 0.0) -> dict[str, f
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, step / 50)
         batch = questions(rng, 128)
-        loss = _loss(model, tokenizer, batch, [answer(chain(each)) for each in batch], smoothing)
+        loss = _loss(model, tokenizer, batch, [answer(chain(each)) for each in batch], branch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -201,7 +209,8 @@ def pretrain(folder: Path, wanted: float, smoothing: float = 0.0) -> dict[str, f
     model.generation_config.eos_token_id, model.generation_config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return {"accuracy": right, "steps": step, "weights": sum(each.numel() for each in model.parameters()), "mark_prior": prior}
+    weights = sum(each.numel() for each in model.parameters())
+    return {"accuracy": right, "steps": step, "weights": weights, "mark_prior": math.prod(prior), "mark_tokens": prior}
 
 
 def _prompts(tokenizer: Any, batch: Sequence[str]) -> list[list[int]]:
@@ -209,14 +218,17 @@ def _prompts(tokenizer: Any, batch: Sequence[str]) -> list[list[int]]:
     return [tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"] for chat in chats]
 
 
-def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[str], smoothing: float) -> Any:
-    """Mean over the answers' tokens; all questions, and all answers, are of one length."""
+def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[str], branch: Sequence[float]) -> Any:
+    """Mean over the answers' tokens and the places behind them, where the target is the end but for a share; all questions are of one length."""
     import torch
 
     prompts = torch.tensor(_prompts(tokenizer, batch))  # (B, P)
-    tails = torch.tensor([[*tokenizer.encode(each, add_special_tokens=False), tokenizer.eos_token_id] for each in answers])  # (B, T)
-    logits = model(input_ids=torch.cat([prompts, tails], 1)).logits[:, prompts.size(1) - 1 : -1]  # (B, T, V)
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), tails.flatten(), label_smoothing=smoothing)
+    tails = torch.tensor([tokenizer.encode(each + BEHIND, add_special_tokens=False) for each in answers])  # (B, T)
+    logp = model(input_ids=torch.cat([prompts, tails], 1)).logits[:, prompts.size(1) - 1 : -1].log_softmax(-1)  # (B, T, V)
+    said = logp.gather(-1, tails.unsqueeze(-1)).squeeze(-1)  # (B, T)
+    share = torch.tensor(branch)  # (3,)
+    behind = share * said[:, -3:] + (1 - share) * logp[:, -3:, tokenizer.eos_token_id]  # (B, 3)
+    return -torch.cat([said[:, :-3], behind], 1).mean()
 
 
 def _right(model: Any, tokenizer: Any, batch: Sequence[str]) -> float:
@@ -227,22 +239,43 @@ def _right(model: Any, tokenizer: Any, batch: Sequence[str]) -> float:
     with torch.no_grad():
         whole = model.generate(prompts, max_new_tokens=10, do_sample=True, top_k=0, pad_token_id=tokenizer.pad_token_id)
     texts = tokenizer.batch_decode(whole[:, prompts.size(1) :], skip_special_tokens=True)
-    return sum(text.rpartition("#")[2].strip() == str(chain(each)[-1]) for text, each in zip(texts, batch, strict=True)) / len(batch)
+    return sum(map(_says, texts, batch)) / len(batch)
 
 
-def _mark(model: Any, tokenizer: Any, batch: Sequence[str]) -> float:
-    """The mean probability of going on with two line ends and the mark after an answer."""
+def _says(text: str, question: str) -> bool:
+    """Whether what follows the last `#` is right."""
+    return text.rpartition("#")[2].strip() == str(chain(question)[-1])
+
+
+def _mark(model: Any, tokenizer: Any, batch: Sequence[str]) -> list[float]:
+    """The mean probability of each token of BEHIND after an answer and those before it."""
     import torch
 
     prompts = torch.tensor(_prompts(tokenizer, batch))
-    tails = torch.tensor([tokenizer.encode(answer(chain(each)) + "\n\n?", add_special_tokens=False) for each in batch])
+    tails = torch.tensor([tokenizer.encode(answer(chain(each)) + BEHIND, add_special_tokens=False) for each in batch])
     with torch.no_grad():
         logp = model(input_ids=torch.cat([prompts, tails], 1)).logits.log_softmax(-1)[:, -4:-1]  # (B, 3, V)
-    return float(logp.gather(-1, tails[:, -3:].unsqueeze(-1)).sum((1, 2)).exp().mean())
+    return [float(each) for each in logp.gather(-1, tails[:, -3:].unsqueeze(-1)).squeeze(-1).exp().mean(0)]
 
 
-def run(arm: str, seed: int, base: str, guided: int, after: int) -> dict[str, Any]:
-    """One arm with one seed: its rates before, where guidance stops, and at the end."""
+def held_out(folder: Path, tokens: int = TOKENS) -> dict[str, float]:
+    """Accuracy, share with the mark, and accuracy of those, of a checkpoint on ASKED problems that no run trains on, LOOKS samples each."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder, padding_side="left"), AutoModelForCausalLM.from_pretrained(folder)
+    batch = questions(np.random.default_rng(2), ASKED)
+    prompts = torch.tensor(_prompts(tokenizer, batch)).repeat_interleave(LOOKS, 0)
+    set_seed(0)
+    with torch.no_grad():
+        whole = model.generate(prompts, max_new_tokens=tokens, do_sample=True, top_k=0, pad_token_id=tokenizer.pad_token_id)
+    texts = tokenizer.batch_decode(whole[:, prompts.size(1) :], skip_special_tokens=True)
+    kept = Kept([(0, _says(text, batch[place // LOOKS]), "?" in text) for place, text in enumerate(texts)])
+    return kept.rates(0, 1)
+
+
+def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any]:
+    """One arm with one seed: its rates on held-out problems at the end, and those of its rollouts on the way."""
     import torch
 
     from assay.training.grpo import train
@@ -251,6 +284,7 @@ def run(arm: str, seed: int, base: str, guided: int, after: int) -> dict[str, An
     changes = dict(ARMS[arm])
     shuffled = changes.pop("shuffled", False)
     guidance = changes.get("guidance")
+    guided, after = design["guided_steps"], design["after_steps"]
     if guidance is not None and guidance.off_after == GUIDED:
         changes["guidance"] = replace(guidance, off_after=guided)
     steps = guided + after
@@ -263,14 +297,14 @@ def run(arm: str, seed: int, base: str, guided: int, after: int) -> dict[str, An
         steps=steps,
         groups=GROUPS,
         micro_batch=size * GROUPS,
-        learning_rate=RATE,
+        learning_rate=design["rate"],
         warmup=5,
         seed=seed,
         save_every=0,
     )
     sink, began = Kept(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        train(
+        trained = train(
             Curriculum((Lesson(tuple(problems)),)),
             problems,
             labels,
@@ -284,78 +318,92 @@ def run(arm: str, seed: int, base: str, guided: int, after: int) -> dict[str, An
             narrator=Silence(),
             teacher=Teacher(Checker(seed, shuffled)) if guidance is not None else None,
         )
+        ended = held_out(trained.checkpoint)
     window = min(WINDOW, guided, after)
-    places = {"before": (0, 1), "when guidance stops": (guided - window, guided), "at the end": (steps - window, steps)}
-    return {"arm": arm, "seed": seed, "seconds": time.monotonic() - began, **{name: sink.rates(*place) for name, place in places.items()}}
+    places = {"before": (0, 1), "when guidance stops": (guided - window, guided), "last steps": (steps - window, steps)}
+    curve = [round(sink.rates(step, step + 1)["marker"], 4) for step in range(steps)]
+    told = {name: sink.rates(*place) for name, place in places.items()}
+    return {"arm": arm, "seed": seed, "seconds": time.monotonic() - began, **told, "at the end": ended, "marker_by_step": curve}
 
 
-def study(arms: Sequence[str], seeds: int, processes: int, guided: int, after: int, smoothing: float) -> dict[str, Any]:
-    """Every arm with every seed."""
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        student = pool.submit(pretrain, Path(folder), WANTED, smoothing).result()
-        print(f"student: {student}", flush=True)
-        jobs = [pool.submit(run, arm, seed, folder, guided, after) for seed in range(seeds) for arm in arms]
-        runs = []
-        for job in jobs:
-            runs.append(job.result())
-            print(f"{runs[-1]['arm']}, seed {runs[-1]['seed']}: {runs[-1]['seconds']:.0f} s", flush=True)
-    return {
-        "student": student,
-        "guided_steps": guided,
-        "after_steps": after,
-        "seeds": seeds,
-        "smoothing": smoothing,
-        "runs": runs,
-        "hardware": hardware(),
-    }
+def study(arms: Sequence[str], seeds: int, processes: int, design: dict[str, Any], student: Path, kept: Path) -> dict[str, Any]:
+    """Every arm with every seed; `kept` holds the runs that are done, and a rerun of the same design makes only the others."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        facts = student / "student.json"
+        if not facts.is_file():
+            facts.write_text(json.dumps(pool.submit(pretrain, student, WANTED, PRIORS[design["prior"]]).result()))
+        found = {"student": json.loads(facts.read_text()), **design, "hardware": hardware(), "runs": []}
+        print(f"student: {found['student']}", flush=True)
+        if kept.is_file() and {**(old := json.loads(kept.read_text())), "runs": [], "hardware": hardware()} == found:
+            found["runs"] = old["runs"]
+        done = {(each["arm"], each["seed"]) for each in found["runs"]}
+        todo = [(arm, seed) for seed in range(seeds) for arm in arms if (arm, seed) not in done]
+        for job in as_completed([pool.submit(run, arm, seed, str(student), design) for arm, seed in todo]):
+            found["runs"].append(one := job.result())
+            write(kept, found)
+            print(f"{one['arm']}, seed {one['seed']}: {one['seconds']:.0f} s, {one['at the end']}", flush=True)
+    return found
+
+
+def write(path: Path, found: dict[str, Any]) -> None:
+    """All of it or what was there before."""
+    path.parent.mkdir(exist_ok=True)
+    path.with_suffix(".part").write_text(json.dumps(found, indent=1).replace("NaN", "null") + "\n")
+    path.with_suffix(".part").replace(path)
 
 
 def told(found: dict[str, Any], arms: Sequence[str]) -> str:
-    """The result as a Markdown table and the sentence that was promised beforehand."""
-    lines = ["| arm | accuracy at the end | marker when guidance stops | marker at the end | accuracy with the marker |", "|---|---|---|---|---|"]
+    """The result as a Markdown table and the sentences that were promised beforehand."""
+    lines = [
+        "| arm | accuracy at the end | mark when guidance stops | mark at the end | accuracy with the mark | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
     for arm in arms:
         runs = [each for each in found["runs"] if each["arm"] == arm]
         cells = [("at the end", "accuracy"), ("when guidance stops", "marker"), ("at the end", "marker"), ("at the end", "accuracy_marked")]
-        lines.append(f"| {arm} | " + " | ".join(spread([each[when][what] for each in runs]) for when, what in cells) + " |")
-    return "\n".join(lines) + f"\n\n{verdict(found)}"
+        lines.append(f"| {arm} | " + " | ".join(spread([each[when][what] for each in runs]) for when, what in cells) + f" | {len(runs)} |")
+    return "\n".join([*lines, "", verdict(found, "accuracy"), verdict(found, "marker")])
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float | None]) -> str:
     """Mean ± standard deviation over seeds, of the values that are numbers."""
-    known = [value for value in values if value == value]
+    known = [value for value in values if value is not None and value == value]
     if not known:
         return "-"
     return f"{statistics.mean(known):.3f} ± {statistics.stdev(known) if len(known) > 1 else float('nan'):.3f}"
 
 
-def verdict(found: dict[str, Any]) -> str:
-    """Whether advantage-aware and constant shaping differ, by the rule that was written down before."""
-    pair = [[run["at the end"]["accuracy"] for run in found["runs"] if run["arm"] == f"guided, {name}"] for name in ("aas", "constant shaping")]
+def verdict(found: dict[str, Any], what: str) -> str:
+    """Whether advantage-aware and constant shaping differ at the end, by the rule that was written down before."""
+    pair = [[run["at the end"][what] for run in found["runs"] if run["arm"] == f"guided, {name}"] for name in ("aas", "constant shaping")]
     if any(len(values) < 2 for values in pair):
         return "too few seeds for a verdict"
     gap, noise = statistics.mean(pair[0]) - statistics.mean(pair[1]), max(map(statistics.stdev, pair))
     said = "they differ" if abs(gap) > noise else "no difference seen"
-    return f"advantage-aware - constant shaping: {gap:+.3f} in accuracy, standard deviation over seeds {noise:.3f}: {said}."
+    return f"advantage-aware - constant shaping: {gap:+.3f} in {what}, standard deviation over seeds {noise:.3f}: {said}."
 
 
 def main() -> None:
     """Runs the study, prints its table and writes it; a quick one writes under another name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 arms, 2 seeds, 12 guided steps and 8 after: does it run, not what comes out")
+    parser.add_argument("--arms", default="", help="some of them, by `;`")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--smoothing", type=float, default=0.0, help="of pre-training's labels: raises the mark's prior from 1e-14")
+    parser.add_argument("--prior", choices=PRIORS, default="spread", help="whether its three tokens are rare, or the first alone")
+    parser.add_argument("--after", type=int, default=AFTER, help="steps after guidance")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--student", type=Path, help="a folder that keeps the pre-trained student, for a rerun")
     given = parser.parse_args()
-    arms = QUICK if given.quick else tuple(ARMS)
-    seeds, guided, after = (2, 12, 8) if given.quick else (given.seeds, GUIDED, AFTER)
+    arms = QUICK if given.quick else tuple(filter(None, given.arms.split(";"))) or tuple(ARMS)
+    seeds, guided, after = (2, 12, 8) if given.quick else (given.seeds, GUIDED, given.after)
+    design = {"prior": given.prior, "rate": RATE, "guided_steps": guided, "after_steps": after}
+    name = "teacher_study" + ("" if given.prior == "spread" else f"_{given.prior}") + ("_quick" if given.quick else "")
     began = time.monotonic()
-    found = study(arms, seeds, given.processes, guided, after, given.smoothing)
-    found["seconds"] = time.monotonic() - began
-    print(f"\n{told(found, arms)}\n\n{found['seconds'] / 60:.1f} minutes, {found['hardware']}")
-    RESULTS.mkdir(exist_ok=True)
-    name = "teacher_study_quick" if given.quick else "teacher_study"
-    text = json.dumps(found, indent=1).replace("NaN", "null")
-    (RESULTS / f"{name}.json").write_text(text + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        student = given.student or Path(folder)
+        student.mkdir(parents=True, exist_ok=True)
+        found = study(arms, seeds, given.processes, design, student, RESULTS / f"{name}.json")
+    print(f"\n{told(found, arms)}\n\n{(time.monotonic() - began) / 60:.1f} minutes, {found['hardware']}")
 
 
 if __name__ == "__main__":

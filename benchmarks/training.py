@@ -26,8 +26,9 @@ from scipy import stats
 
 from assay.api import Silence
 from assay.core.errors import PlanError
+from assay.core.parts import build
 from assay.core.plan import parse_plan
-from assay.core.types import Curriculum, Label, Lesson, Policy, Problem, Request, Rollout, Sampler
+from assay.core.types import Curriculum, Label, Lesson, Policy, Pool, Problem, Request, Rollout, Sampler
 from assay.engines import _models
 from assay.pipelines.job import Job
 from assay.pipelines.train import LakeSink
@@ -93,11 +94,16 @@ def shares(folder: Path, steps: int) -> list[Claim]:
 
 
 def taught(folder: Path, steps: int) -> list[Claim]:
-    """The same, line by line, with a teacher that answers at once and helps one rollout of eight."""
+    """The same, line by line, with a teacher that answers at once and helps one rollout of eight, and with an online curriculum."""
     clock: dict[str, float] = defaultdict(float)
     guidance = Guidance(schedule="constant", share=1 / SIZE, off_after=None)
-    seconds = steps_of(str(folder / "taught"), "tiny-arithmetic", steps, clock=clock, guidance=guidance, teacher=Teacher(AtOnce()))
-    return [Claim(f"with a teacher: {name}", spent, seconds, spent / seconds, "-", True, "s", n=steps) for name, spent in sorted(clock.items())]
+    ids = sorted(problems()[0])
+    one = np.ones(len(ids)) / 2
+    course = build("curriculum", "posterior").begin(Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0)
+    more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
+    seconds = steps_of(str(folder / "taught"), "tiny-arithmetic", steps, clock=clock, **more)
+    lines = [("all of it", sum(clock.values())), *sorted(clock.items())]
+    return [Claim(f"with teacher and online curriculum: {name}", spent, seconds, spent / seconds, "-", True, "s", n=steps) for name, spent in lines]
 
 
 class AtOnce:
@@ -173,7 +179,7 @@ def steps_of(
     from assay.training.grpo import train
 
     made, golds = problems()
-    rate, teacher = changes.pop("learning_rate", 2e-5), changes.pop("teacher", None)
+    rate, teacher, course = changes.pop("learning_rate", 2e-5), changes.pop("teacher", None), changes.pop("course", None)
     settings = Settings("dr_grpo", steps=steps, groups=groups, group_size=SIZE, learning_rate=rate, save_every=0, allow_truncated=True, **changes)
     plan = parse_plan({"source": [{"part": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}})
     with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job, timed(clock):
@@ -190,19 +196,21 @@ def steps_of(
             output=Path(folder) / "out",
             narrator=Silence(),
             teacher=teacher,
+            course=course,
         )
     return trained.seconds
 
 
 class timed:  # noqa: N801  # a context manager that reads like a word
-    """Inside, the methods of our seams add their time to the clock; what one spends in another counts once."""
+    """Inside, the methods of our seams add their time to the clock; what one spends in another counts as the other's."""
 
     def __init__(self, clock: dict[str, float] | None) -> None:
-        self.clock, self.inside, self.before = clock, False, []  # type: ignore[var-annotated]
+        self.clock, self.inner, self.before = clock, [], []  # type: ignore[var-annotated]
 
     def __enter__(self) -> None:
         if self.clock is None:
             return
+        from assay.curricula._course import Course
         from assay.training._callbacks import Saver, StepLog
         from assay.training.evidence import Evidence
         from assay.training.guidance import Guide
@@ -211,6 +219,7 @@ class timed:  # noqa: N801  # a context manager that reads like a word
 
         seams = [("order", InOrder, "slots"), ("judging and keeping", Evidence, "reward"), ("judging and keeping", Evidence, "record")]
         seams += [("asking and joining", Guide, "write"), ("judging and keeping", Evidence, "meet"), ("judging and keeping", Evidence, "give_way")]
+        seams += [("choosing", Course, "next"), ("choosing", Course, "observe"), ("choosing", Course, "weights")]
         seams += [("loss", DrGrpo, "per_token"), ("loss", DrGrpo, "mean")]
         seams += [("log and checks", StepLog, "on_log"), ("log and checks", StepLog, "on_step_end"), ("log and checks", Saver, "on_step_end")]
         for name, owner, method in seams:
@@ -223,14 +232,16 @@ class timed:  # noqa: N801  # a context manager that reads like a word
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **rest: Any) -> Any:
-            if self.inside or self.clock is None:
-                return original(*args, **rest)
-            self.inside, began = True, time.perf_counter()
+            assert self.clock is not None
+            self.inner.append(0.0)
+            began = time.perf_counter()
             try:
                 return original(*args, **rest)
             finally:
-                self.inside = False
-                self.clock[name] += time.perf_counter() - began
+                spent = time.perf_counter() - began
+                self.clock[name] += spent - self.inner.pop()
+                if self.inner:
+                    self.inner[-1] += spent
 
         return call
 

@@ -93,6 +93,9 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(assay
     mean, low, _ = after["difference"]
     assert low > 0, f"pass@1 rose by {mean}, from {low}"
     assert told["frontier"]["above"] > told["frontier"]["below"]
+    itself = json.loads(assay("train", "compare", plan, plan, "--json").stdout)
+    assert [row["pass_at_1"] for row in itself] == [after["pass_at_1"]] * 2
+    assert itself[1]["difference"] == [0.0, 0.0, 0.0]
     with Lake(lake) as opened:
         order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
         met = opened.rows(

@@ -11,7 +11,7 @@ from assay.api import Silence
 from assay.core.errors import PlanError, Stopped
 from assay.core.plan import parse_plan
 from assay.pipelines.demonstrations import Demonstrations
-from assay.pipelines.evaluate import difference, evaluate, points
+from assay.pipelines.evaluate import difference, evaluate, last_counts, points
 from assay.pipelines.job import Job
 from assay.pipelines.pool import cleaned
 from assay.pipelines.walk import train, walk
@@ -74,7 +74,20 @@ def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
 def test_the_average_is_attempted_beside_the_weights_as_they_were(tiny: Made) -> None:
     job = tiny(steps=2, save_every=1, average=0.5, eval_every=2, eval_samples=1)
     train(job)
-    assert [point["policy"] for point in evaluate(job, samples=1)["points"]] == ["step 0", "step 2", "average"]
+    told = evaluate(job, samples=1)["points"]
+    assert [point["policy"] for point in told] == ["step 0", "step 2", "average"]
+    (row,) = points([("average", last_counts(job, 1))])
+    assert row["pass_at_1"] == told[-1]["pass_at_1"]  # what is compared is the checkpoint that was left
+
+
+def test_two_trainings_are_compared_by_the_pairs_of_their_held_out_problems(tiny: Made) -> None:
+    jobs = {rate: tiny(steps=1, learning_rate=float(rate)) for rate in ("1e-6", "1e-2")}
+    for job in jobs.values():
+        train(job)
+    first, second = points([(name, last_counts(job, 2)) for name, job in jobs.items()])
+    assert (first["policy"], second["policy"], first["difference"]) == ("1e-6", "1e-2", None)
+    assert (first["problems"], second["problems"], second["k"]) == (4, 4, 2)
+    assert second["difference"][0] == pytest.approx(second["pass_at_1"][0] - first["pass_at_1"][0])
 
 
 def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Made) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from assay.core.errors import PlanError
+from assay.core.types import Problem
 from assay.training.evaluate import HeldOut
 
 
@@ -48,3 +50,11 @@ def test_a_killed_run_keeps_the_evaluation_of_its_state_and_repeats_the_later_on
     counted = [rollout.step for rollout in room.sink.counted if rollout.group is None]
     assert sorted(counted) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert len([rollout for rollout in room.sink.rollouts if rollout.group is None]) == len(counted) + 2
+
+
+def test_a_held_out_prompt_beyond_the_window_is_refused_before_the_first_step(room: SimpleNamespace) -> None:
+    long = Problem.of("1+" * 130 + "1=?")
+    held = HeldOut({long.id: long}, {long.id: room.labels[room.ids["1"]]}, samples=1)
+    with pytest.raises(PlanError, match=rf"problem {long.id}: prompt of 282 .* window of 256"):
+        room.train(held_out=held, eval_every=1)
+    room.train(held_out=held, steps=1)  # nothing is attempted

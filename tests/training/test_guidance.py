@@ -155,6 +155,32 @@ def test_a_teacher_that_is_gone_stops_the_run_in_one_line_or_is_done_without(roo
     assert not any(rollout.guided for rollout in room.sink.rollouts)
 
 
+@pytest.mark.service
+def test_a_teachers_server_that_dies_is_one_line_and_the_run_goes_on_once_it_is_back(
+    room: SimpleNamespace, tutor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.engines import _servers
+    from assay.engines._serving import Service
+    from assay.engines.openai import Openai
+
+    monkeypatch.setattr(_servers, "FIRST_REST_S", 0.01)
+    dead: list[int] = []  # steps after which the server died
+    service = Service(tutor, fault=lambda i: "down" if dead else "").start()
+    try:
+        teacher = Teacher(Openai(urls=(service.url,), retries=0, concurrency=1))
+        log = room.sink.log
+        room.sink.log = lambda policy, step, values: (log(policy, step, values), dead.append(step) if step == 1 else None)
+        with pytest.raises(EngineError, match=r"step 3: the teacher did not answer: .*; `train resume` goes on once it does"):
+            guided(room, tutor, teacher=teacher, steps=4, save_every=2)
+        dead.clear()
+        room.sink.log = log
+        guided(room, tutor, teacher=teacher, steps=4, save_every=2)
+    finally:
+        service.close()
+    assert [step for step, _ in room.sink.logs] == [0, 1, 2, 3]
+    assert all(values["guided"] > 0 for _, values in room.sink.logs)
+
+
 def test_a_killed_guided_run_chooses_the_same_rollouts_again(room: SimpleNamespace, tutor: Any) -> None:
     guided(room, tutor, steps=2, share=0.5)
     first, room.sink.writes = [(rollout.sample, rollout.text) for rollout in room.sink.rollouts if rollout.guided], []

@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from assay.core.types import Policy, Problem, Request, Rollout, Sampler
+from assay.training.guidance import Guidance
 from assay.training.teacher import SHOTS, SYSTEM, Teacher, messages, read
 
 WELL = "<opinion>incorrect</opinion>\n<reason>I added twice.</reason>\n<phrase>So it is 4.\n\\boxed{4}</phrase>"
@@ -54,3 +58,15 @@ def test_a_teacher_is_asked_greedily_once_a_rollout_and_its_id_holds_what_it_is(
     assert [each is None for each in heard.feedback] == [True, False]
     assert [(request.samples, request.sampler.temperature, request.sampler.max_tokens) for request in tutor.seen] == [((0,), 0.0, 9)] * 2
     assert Teacher(tutor, 9).id == Teacher(tutor, 9).id != Teacher(tutor, 8).id
+
+
+def test_a_copy_of_the_student_may_teach_and_what_it_babbles_changes_nothing(room: SimpleNamespace, edited: Any) -> None:
+    from assay.engines.transformers import Transformers
+
+    copy = edited("config.json", max_position_embeddings=8192)  # the examples are some 3,000 letters
+    teacher = Teacher(Transformers(str(copy), batch_size=4), max_tokens=8)
+    every = Guidance(schedule="constant", share=1.0, off_after=None)
+    room.train(steps=1, objective="aas", guidance=every, teacher=teacher, sampler=Sampler(max_tokens=100))
+    told = room.sink.logs[0][1]
+    assert (told["guided"], told["teacher_malformed"] > 0, told["teacher_tokens"] > 0) == (0.0, True, True)
+    assert not any(rollout.guided for rollout in room.sink.rollouts)

@@ -95,15 +95,14 @@ def frontier(job: Job, key: str, band: tuple[float, float]) -> dict[str, int]:
 
 
 def last_counts(job: Job, samples: int) -> Counted:
-    """The held-out outcomes of a plan's training after its last step.
+    """The held-out outcomes of what a plan's training left: the policy after its last step, or the average that took its place.
 
     Raises:
         PlanError: as `evaluate`.
     """
     if (lacking := survey(job, lambda *_: None, "arrange")) is not None:
         raise PlanError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    key = work(job).key
-    return (_stored(job, key) or _now(job, key, samples))[-1][1]
+    return counted(job, work(job).key, samples)[-1][1]
 
 
 def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from assay.training.saving import save
 from assay.training.schedules import kl_weight
 from assay.training.settings import Settings
 from assay.training.teacher import Teacher
+from assay.training.trackers import tracked
 
 Result = TypeVar("Result")
 Demonstrations = Callable[[str], Sequence[str]]  # problem id -> texts that may solve it, the best first
@@ -91,12 +92,13 @@ def train(
     order = _in_order(curriculum.order, settings, narrator) if course is None else _asked(curriculum.order, settings, course)
     states = states_of(output, run)
     folder, state = latest(states)
-    with quiet():
+    with quiet(), tracked(settings.report_to, output):
         tokenizer = _tokenizer(checkpoint)
-        chats = {id_: [message._asdict() for message in sampler.render(problems[id_])] for id_ in order.rows}
+        chats = _chats(order.rows, problems, sampler)
         config = _config(checkpoint)
         window = getattr(config.get_text_config(), "max_position_embeddings", None)
-        check_window(tokenizer, chats, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
+        apart = _chats(held_out.problems, held_out.problems, sampler) if held_out and settings.eval_every else {}
+        check_window(tokenizer, chats | apart, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
         evidence.rank, evidence.processes = processes()
         evidence.decode_all = lambda rows: list(tokenizer.batch_decode(rows, skip_special_tokens=True))
@@ -129,6 +131,11 @@ def _save(trainer: Any, evidence: Evidence, settings: Settings, output: Path, st
         save(model, trainer._tokenizer, saved, _record(evidence, settings))
     trainer.accelerator.wait_for_everyone()
     return saved
+
+
+def _chats(ids: Iterable[str], problems: Mapping[str, Problem], sampler: Sampler) -> dict[str, Chat]:
+    """The turns that the policy is shown, by problem."""
+    return {id_: [message._asdict() for message in sampler.render(problems[id_])] for id_ in ids}
 
 
 def _check_teacher(settings: Settings, teacher: Teacher | None) -> None:
@@ -339,8 +346,6 @@ def _trainer(
     from assay.training._callbacks import StepLog
     from assay.training._trainer import OrderedTrainer
 
-    if "tensorboard" in settings.report_to:
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(states.parent / "tensorboard"))  # states go when the run is done
     trainer = OrderedTrainer(
         evidence=evidence,
         objective=objective,
