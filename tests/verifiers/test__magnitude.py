@@ -1,8 +1,28 @@
 """What is too large to work out, told from its LaTeX."""
 
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assay.verifiers._magnitude import overflows
+
+PIECES = [
+    *"{}()[]^!_=kx109.,$/+-é²٣\\\\",
+    r"\sum",
+    r"\prod",
+    r"\frac",
+    r"\binom",
+    r"\sqrt",
+    "{10^{9}}",
+    r"\(",
+    r"\)",
+    r"\infty",
+    r"\text{a}",
+    "_{k=1}",
+    r"\sin",
+]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +67,7 @@ def test_towers_factorials_and_long_sums_overflow(text):
         "n! + x^{y^{z}}",
         "10^{6",
         "^!",
+        "²!",
         "",
     ],
 )
@@ -57,3 +78,16 @@ def test_what_can_be_worked_out_or_is_no_arithmetic_does_not(text):
 def test_only_the_last_formula_of_a_phrase_counts():
     assert not overflows(r"not $10^{10^{9}}$ but $10^{9}$")
     assert overflows(r"not $10^{9}$ but $10^{10^{9}}$")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_no_text_raises(pieces):
+    assert overflows("".join(pieces)) in (True, False)
+
+
+@pytest.mark.parametrize("piece", ["^", "!", "2^", "\\frac{", "\\sin k", "\\(", "$", "k^{", "((", "\\frac{1}{1}"])
+def test_a_repeated_piece_is_read_in_a_blink(piece):
+    start = time.process_time()
+    overflows("\\sum_{k=1}^{10^{9}}" + piece * (1_900 // len(piece)) + "!")
+    assert time.process_time() - start < 0.5

@@ -73,7 +73,7 @@ class _Reader:
         while self.next in ("^", "!"):
             if self.take() == "!":
                 found = self.factorial(found)
-            elif self.next.isdigit() and len(self.next) > 1:
+            elif len(self.next) > 1 and self.next.isdecimal():
                 raise _Unread  # 2^10 is 2^1 0 to TeX and 2 to the 10 to its author
             else:
                 found = power(found, self.atom())
@@ -91,8 +91,8 @@ class _Reader:
     def atom(self) -> Size:
         """A number, a letter, a group, or a command with its arguments."""
         token = self.take()
-        if token[0].isdigit():
-            return Size(float(token), float(len(token)) if token not in "01" else 0.0)
+        if token[0] in "0123456789":
+            return Size(float(token), float(len(token)) if token not in ("0", "1") else 0.0)
         if token in ("(", "{", "["):
             return self.group()
         if token.isalpha() and token.isascii():
