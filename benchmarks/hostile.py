@@ -1,8 +1,9 @@
 """One hostile pair in ten: what they cost the honest ones, and whether honest golds are refused.
 
-Nine families of hostile answers; the last three are the shapes of reported defects (Math-Verify #65 "forever hang" and #63, a time-out that
-leaks; verl PR #6673, one degenerate response that froze a serial driver). The time of a mixed batch may be that of the honest pairs + killed
-x limit / workers, and 10%. Golds: `math/train.json` and `math/math500.jsonl` under --data or ASSAY_DATA; without them that claim is left out.
+Eleven families of hostile answers. The last two are none that a screen knows, so they are killed; the three before them are the shapes of reported
+defects (Math-Verify #65 "forever hang" and #63, a time-out that leaks; verl PR #6673, one degenerate response that froze a serial driver). The
+time of a mixed batch may be that of the honest pairs + killed x limit / workers, and 10%. Golds: `math/train.json` and `math/math500.jsonl`
+under --data or ASSAY_DATA; without them that claim is left out.
 """
 
 import argparse
@@ -27,6 +28,8 @@ FAMILIES = (
     lambda n: f"$2^{{2^{{2^{{2^{{{n + 90}}}}}}}}}$",  # Math-Verify #65
     lambda n: f"${n}00000000!$",  # Math-Verify #63
     lambda n: f"\\boxed{{{n}" * 4000,  # verl PR #6673
+    lambda n: f"$\\int_0^{{{n}}} e^{{e^{{x^x}}}} dx$",
+    lambda n: f"$\\sum_{{k=1}}^{{10^{{6}}}} {n}^k$",
 )
 
 

@@ -137,6 +137,12 @@ def test_sql_shows_two_columns_of_one_name(assay: Run, plan: Path) -> None:
     assert "7   8" in assay("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake").stdout
 
 
+def test_what_json_has_no_number_for_is_text(assay: Run, plan: Path) -> None:
+    assay("curate", "ingest", plan)
+    ran = assay("curate", "sql", "SELECT 'nan'::DOUBLE AS a, ['-inf'::DOUBLE, 1] AS b", "--lake", plan.parent / "lake", "--format", "json")
+    assert json.loads(ran.stdout) == [{"a": "NaN", "b": ["-Infinity", 1.0]}]
+
+
 @pytest.mark.parametrize("query", ["COPY problems TO 'x.csv'", "INSTALL httpfs", "SELECT * FROM read_text('/etc/hostname')", "DROP VIEW problems"])
 def test_sql_only_answers(assay: Run, plan: Path, query: str) -> None:
     assay("curate", "ingest", plan)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from assay.stores.lake import Lake
@@ -64,12 +65,17 @@ def keys(lake: Path) -> dict[str, list[dict[str, object]]]:
 def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(plan: Path) -> None:
     subprocess.run([sys.executable, "-m", "assay", "curate", "ingest", str(plan)], check=True, capture_output=True)
     lake = plan.parent / "disk" / "lake"
+    catalogue = lake / "assay.duckdb"
+    catalogue.unlink()
+    with duckdb.connect(str(catalogue)) as other:  # as if the lake had been written elsewhere
+        other.execute("CREATE VIEW labels AS SELECT * FROM (SELECT '/elsewhere/lake/tables/labels/a.parquet' AS file)")
     before = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()}
     read_only = 'mount --bind "$D" "$D" && mount -o remount,ro,bind "$D" || exit 9'
     asked = 'curate sql "SELECT count(*) AS n FROM problems" --lake "$D/lake" --format csv'
     ran = mounted(plan, read_only, asked, f'curate status "{plan}" --json', 'curate fsck --check --lake "$D/lake"', f'curate clean "{plan}"')
     assert ran.stdout.count("exit 0") == 3, ran.stdout + ran.stderr
     assert "60" in ran.stdout
+    assert "stay those of its old place" in ran.stderr
     assert ran.stdout.rstrip().endswith("exit 1")
     assert "Read-only file system; what was committed before is safe" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -116,8 +116,37 @@ def test_an_unknown_column_needs_its_direction(lake: Lake, tmp_path: Path) -> No
 def test_what_cannot_be_read_is_named(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="nearest: 'verl'"):
         import_rollouts(lake, "verll", tmp_path, policy="p")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(PlanError, match="holds no"):
-        import_rollouts(lake, "verl", tmp_path / "lake" / "derived", policy="p")
+        import_rollouts(lake, "verl", tmp_path / "empty", policy="p")
+
+
+def test_rows_that_are_odd_are_kept_or_dropped_with_a_reason_and_never_end_the_import(lake: Lake, tmp_path: Path) -> None:
+    base = {"assay_id": SUM.id, "completion": "4", "reward": 1}
+    odd = [
+        {**base, "seed": None, "tokens": None, "step": None},
+        {**base, "completion": "\ud800 4"},
+        {**base, "step": "third"},
+        {**base, "tokens": [3]},
+        {**base, "assay_id": ["x"], "prompt": ["What is 2 + 2?"]},
+        {**base, "assay_id": {}, "prompt": [{"role": "user", "content": "What is 2 + 2?"}]},
+    ]
+    folder = write(tmp_path / "theirs" / "a.jsonl", odd)
+    with (folder / "a.jsonl").open("a") as file:
+        file.write("no json\n[1, 2]\nnull\n")
+    done = import_rollouts(lake, "jsonl", folder, policy="p")
+    assert (done.rows, done.added, dict(done.dropped)) == (9, 3, {"unreadable": 2, "unmatched": 4})
+    details = [row["detail"] for row in lake.rows("SELECT detail FROM drops WHERE reason = 'unreadable' ORDER BY detail")]
+    assert "'third'" in details[1]
+
+
+def test_a_missing_folder_and_a_broken_parquet_file_are_one_line(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="no such file or folder"):
+        import_rollouts(lake, "jsonl", tmp_path / "nowhere", policy="p")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "a.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(PlanError, match=r"a\.parquet cannot be read as Parquet"):
+        import_rollouts(lake, "jsonl", tmp_path / "theirs", policy="p")
 
 
 def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> None:

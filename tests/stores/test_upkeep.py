@@ -13,7 +13,7 @@ from assay.stores import manifest
 from assay.stores.fsck import Finding, fsck
 from assay.stores.lake import Lake
 from assay.stores.lease import expired, give_back, lease, take
-from assay.stores.upkeep import compact, forget
+from assay.stores.upkeep import compact, forget, must_know
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 
@@ -139,6 +139,16 @@ def test_a_forgotten_source_takes_its_labels_and_attempts_along(tmp_path: Path, 
 def test_what_cannot_be_forgotten_is_named(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="known: policy, source"):
         forget(lake, "colour", "red")
+
+
+def test_a_name_that_nothing_has_is_refused_with_its_neighbours_and_one_forgotten_before_is_not(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cw", policy="good"))
+        with pytest.raises(LakeError, match=r"no policy here is called 'goood'.*good"):
+            must_know(lake, "policy", "goood")
+        must_know(lake, "policy", "good")
+        forget(lake, "policy", "good")
+        must_know(lake, "policy", "good")
 
 
 def test_one_holds_a_lease_until_it_ends(tmp_path: Path) -> None:

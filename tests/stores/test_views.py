@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from assay.core.errors import LakeError
 from assay.maths.posterior import interval
 from assay.maths.signal import expected_signal
 from assay.stores import intervals
@@ -138,6 +139,15 @@ def test_a_catalogue_whose_lake_has_moved_is_known(tmp_path: Path, labels: Calla
         assert lake.moved()
         with duckdb.connect(str(lake.catalogue()), read_only=True) as other:
             assert other.sql("SELECT count(*) FROM labels").fetchall() == [(1,)]
+
+
+def test_a_catalogue_that_cannot_be_put_in_place_is_one_line_and_leaves_nothing(tmp_path: Path, labels: Callable[..., dict[str, Any]]) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"labels": [labels("a")]})
+        (tmp_path / "lake" / "assay.duckdb" / "in the way").mkdir(parents=True)
+        with pytest.raises(LakeError, match="what was committed before is safe"):
+            lake.catalogue()
+    assert not list((tmp_path / "lake").glob(".assay.*"))
 
 
 def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_format_2(tmp_path: Path, attempted: Rows) -> None:

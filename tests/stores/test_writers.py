@@ -35,6 +35,24 @@ while left := [c for c in range(chunks) if len(lake.ids("rollouts", ids(c))) < p
                 lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)], "verdicts": verdicts})
     time.sleep(0.05)
 """
+MANY, COMMITS = 64, 2
+FORKS = """
+import os, sys
+from assay.stores.lake import Lake
+root, many, commits, notes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+children = []
+for me in range(many):
+    if (child := os.fork()) == 0:
+        with Lake(root) as lake, open(f"{notes}/{me}", "w") as note:
+            for n in range(commits):
+                lake.append({"texts": [{"id": f"{me}-{n}", "text": "own"}, {"id": f"all-{n}", "text": "shared"}]})
+                print(n, file=note, flush=True)
+        os._exit(0)
+    children.append(child)
+print(*children, flush=True)
+for child in children:
+    os.waitpid(child, 0)
+"""
 WANTED = sorted(f"{chunk:03d}-{n}" for chunk in range(CHUNKS) for n in range(PER))
 
 
@@ -60,4 +78,28 @@ def test_sixteen_writers_of_which_eight_are_killed_leave_every_key_once(tmp_path
         assert lake.rows("SELECT sum(n)::BIGINT AS n FROM pass_rates") == [{"n": CHUNKS * PER}]
         compact(lake, keep_s=0)
         assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": CHUNKS * PER}]
+    assert [each for each in fsck(root) if each.harm] == []
+
+
+@pytest.mark.service
+def test_of_sixty_four_writers_half_are_killed_and_what_was_committed_is_there_once(tmp_path: Path) -> None:
+    root, notes = tmp_path / "lake", tmp_path / "notes"
+    notes.mkdir()
+    Lake(root).close()
+    call = [sys.executable, "-c", FORKS, str(root), str(MANY), str(COMMITS), str(notes)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as parent:
+        assert parent.stdout is not None
+        children, chance = [int(pid) for pid in parent.stdout.readline().split()], random.Random(0)
+        assert len(children) == MANY
+        for child in children[::2]:
+            time.sleep(chance.uniform(0, 0.05))
+            os.kill(child, signal.SIGKILL)
+        assert parent.wait(timeout=300) == 0
+    told = {f"{note.name}-{n}" for note in notes.iterdir() for n in note.read_text().split()}
+    survivors = {f"{me}-{n}" for me in range(1, MANY, 2) for n in range(COMMITS)}
+    with Lake(root) as lake:
+        found = [row["id"] for row in lake.rows("SELECT id FROM texts")]
+    assert len(found) == len(set(found))
+    assert survivors | told | {f"all-{n}" for n in range(COMMITS)} <= set(found)
+    assert len(set(found) - survivors - told - {f"all-{n}" for n in range(COMMITS)}) <= MANY // 2  # committed, and killed before it was noted
     assert [each for each in fsck(root) if each.harm] == []

@@ -14,7 +14,7 @@ from assay.core.errors import PlanError
 from assay.verifiers._workers import Grader
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
-HANG = "$\\sum_{k=1}^{10^{15}} \\frac{1}{k^k}$"
+HANG = "$\\int_0^{5} e^{e^{x^x}} dx$"
 LAB = """
 import os, signal, sys, time
 def reward(data_source, solution_str, ground_truth, extra_info):
@@ -67,7 +67,7 @@ def test_a_case_that_hangs_is_an_error_and_the_others_keep_their_verdicts_and_or
     texts = ["$1+x$", TOWER, "$x+1$", HANG, "\\boxed{3}", "$x$", "$2+x$"]
     verdicts = grader.judge([case("x+1", text) for text in texts])
     assert [v.outcome for v in verdicts] == ["correct", "verifier_error", "correct", "verifier_error", "wrong", "wrong", "wrong"]
-    assert verdicts[1].reason == "OverflowError while comparing"  # Math-Verify calls it unequal, or hangs
+    assert verdicts[1].reason.startswith("a number of more than a million digits")  # Math-Verify calls it unequal, or hangs
     assert verdicts[3].reason == "time limit 1 s"
     assert verdicts[1].reward == 0.0
 

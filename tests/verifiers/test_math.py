@@ -77,23 +77,28 @@ def test_the_last_number_of_unfinished_prose_is_no_answer(case):
     "text", ["\\boxed{" + "{" * 500_000 + "}" * 500_000 + "}", "{" * 500_000 + "}" * 500_000, "\\boxed{" + "(" * 60 + "1" + ")" * 60 + "}"]
 )
 def test_nesting_that_would_explode_is_refused_as_an_error_at_once(case, text):
-    start = time.perf_counter()
+    start = time.process_time()
     assert outcome(case, "4", text) == "verifier_error"
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_long_answer_is_read_in_linear_time(case):
-    start = time.perf_counter()
+    start = time.process_time()
     assert outcome(case, "4", "we have 12 of 3 \\( x \\) " * 2_600 + "\\boxed{4}") == "correct"
     assert outcome(case, "4", "4 " * 30_000) == "correct"  # Math-Verify alone needs more than 15 s for it
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_exact_paths_evaluate_no_power_and_no_factorial(case):
     for gold in ("2^{2^{2^{2^{99}}}}", "100000000!"):
         assert Math().glance(case(gold, f"\\boxed{{{gold}}}")).outcome == "correct"
         assert Math().glance(case(gold, "\\boxed{4}")) is None
-        assert Math().glance(case("4", f"\\boxed{{{gold}}}")) is None
+        assert Math().glance(case("4", f"\\boxed{{{gold}}}")).outcome == "verifier_error"
+
+
+def test_an_honest_tower_beside_an_honest_gold_goes_to_math_verify(case):
+    for answer in ("2^{10}", "10!", "\\binom{10}{3}", "\\sum_{k=1}^{10} k"):
+        assert Math().glance(case("1024", f"\\boxed{{{answer}}}")) is None
 
 
 def test_golds_of_every_kind_are_readable(case):
@@ -115,8 +120,8 @@ def test_a_gold_without_a_letter_or_digit_is_not_readable(case):
 
 
 def test_a_number_of_a_billion_digits_is_an_error_at_once(case):
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("$1000000000!$", "$(12!)!!$", "$\\sqrt[4]{4^{10^{12}}}$", "$2^{2^{2^{2^{99}}}}$", "\\boxed{10^{10^{9}} + 1}"):
         assert outcome(case, "x+1", text) == "verifier_error", text
     assert outcome(case, "(-1)^{1000000001}", "\\boxed{-1}") == "correct"
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.core.errors import PlanError, nearest
@@ -70,7 +71,7 @@ def import_rollouts(
     A row's own `policy`, `policy_last`, `guided`, `finish`, `tokens` and `reward` stand before what is given here.
 
     Raises:
-        PlanError: an unknown tool, or no file.
+        PlanError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
     """
     if tool not in NAMES:
         raise PlanError(f"unknown tool {tool!r}; {nearest(tool, NAMES)}")
@@ -89,8 +90,11 @@ def import_rollouts(
             done.dropped[reason] += 1
             detail = f"{tool}: no problem has this assay_id or prompt" if problem is None else f"{tool}: none of {NAMES[tool]['text']} is a text"
             rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
+        elif isinstance(made := _rollout_or_why(row, problem, storable(text), given, seen), str):
+            done.dropped["unreadable"] += 1
+            rows["drops"].append(drop_row(Drop("import", "unreadable", problem, f"{tool}: {made}", tool, path.name, line), run))
         else:
-            _place(rows, _rollout(row, problem, text, given, seen), match.label(problem))
+            _place(rows, made, match.label(problem))
         if sum(map(len, rows.values())) >= WAVE:
             done.added += _commit(lake, rows, run)
     done.added += _commit(lake, rows, run)
@@ -142,10 +146,11 @@ class _Matcher:
     def problem(self, row: Mapping[str, Any], prompts: tuple[str, ...]) -> str | None:
         extra = row.get("extra_info") or row.get("info") or {}
         id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
-        if id_ in self._ids:
-            return str(id_)
+        if isinstance(id_, str) and id_ in self._ids:
+            return id_
         prompt = _first(row, prompts)
-        texts = [turn.get("content", "") for turn in prompt if turn.get("role") == "user"][-1:] if isinstance(prompt, list) else [prompt]
+        turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
+        texts = [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:] if isinstance(prompt, list) else [prompt]
         for text in (each for each in texts if isinstance(each, str)):
             said = LAST_USER.findall(text)
             for candidate in (text, *said[-1:]):
@@ -155,6 +160,14 @@ class _Matcher:
 
     def label(self, problem: str) -> str:
         return str(self._labels.get(problem, ""))
+
+
+def _rollout_or_why(row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]) -> dict[str, Any] | str:
+    """One row as a rollout, or what is wrong with one of its numbers."""
+    try:
+        return _rollout(row, problem, text, given, seen)
+    except (TypeError, ValueError, OverflowError) as error:
+        return f"{type(error).__name__}: {error}"[:200]
 
 
 def _rollout(row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]) -> dict[str, Any]:
@@ -174,7 +187,7 @@ def _rollout(row: Mapping[str, Any], problem: str, text: str, given: Mapping[str
         "policy_name": policy,
         "sampler": given["sampler"],
         "sample": seen[place] - 1,
-        "seed": int(row.get("seed", -1)),
+        "seed": int(row["seed"]) if row.get("seed") is not None else -1,
         "tokens": int(row.get("tokens") or 0),
         "prompt_tokens": int(row.get("prompt_tokens") or 0),
         "finish": finish if finish in ("stop", "length", "error") else "stop",
@@ -184,7 +197,7 @@ def _rollout(row: Mapping[str, Any], problem: str, text: str, given: Mapping[str
         "advantage": _number(_first(row, names.get("advantage", ()))),
         "guided": bool(row.get("guided", False)),
         "policy_last": str(last) if last else None,
-        "text": storable(text),
+        "text": text,
         "reward": reward,
         "outcome": outcome,
     }
@@ -248,6 +261,8 @@ def _score(problem: str, column: str, told: tuple[float, int, int], model: str, 
 def _read(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Every row with its file and its line, from 1; a line that is no JSON object counts as an empty row."""
     paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.suffix in (".jsonl", ".parquet"))
+    if not folder.exists():
+        raise PlanError(f"no such file or folder: {folder}")
     if not paths:
         raise PlanError(f"{folder} holds no .jsonl and no .parquet file")
     for path in paths:
@@ -257,8 +272,11 @@ def _read(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:
     if path.suffix == ".parquet":
-        for batch in pq.ParquetFile(path).iter_batches(1024):
-            yield from batch.to_pylist()
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(1024):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise PlanError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
         return
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in file:

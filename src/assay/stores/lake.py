@@ -16,7 +16,6 @@ import pyarrow as pa
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
-from assay.stores.local import disk
 from assay.stores.snapshot import Snapshot
 from assay.stores.storage import Place, at
 from assay.stores.tables import schema, schemas
@@ -199,8 +198,7 @@ class Lake:
         ends = self._intervals()
         if self.storage.remote:
             return self.root / "assay.duckdb"
-        with disk(self.root / "assay.duckdb.tmp"):
-            return views.write_catalogue(self.root, self._snapshot.groups(), ends)
+        return views.write_catalogue(self.root, self._snapshot.groups(), ends)
 
     def moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import LakeError
+from assay.core.errors import LakeError, nearest
 from assay.stores import manifest
 from assay.stores.lake import Lake
 from assay.stores.lease import lease
@@ -103,6 +103,18 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
         if removed:
             erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
         return Done(before, sum(len(entry.files) for entry in lake.entries()), removed, sweep(lake, keep_s=keep_s))
+
+
+def must_know(lake: Lake, by: str, value: str) -> None:
+    """Refuses to forget what nothing here is called, a misspelt name say; what was forgotten before may be asked for again.
+
+    Raises:
+        LakeError: no such policy or source, with the names that there are.
+    """
+    query = "SELECT source AS name FROM problems" if by == "source" else "SELECT unnest([policy, policy_name]) AS name FROM rollouts"
+    names = [str(row["name"]) for row in lake.rows(f"SELECT DISTINCT name FROM ({query}) WHERE name <> '' ORDER BY name")]
+    if value not in names and not lake.rows("SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]):
+        raise LakeError(f"no {by} here is called {value!r}; {nearest(value, names)}")
 
 
 def erase(lake: Lake, gone: Mapping[str, str], removed: Mapping[str, int], by: str, value: str, *, run: str, lost: Sequence[str] = ()) -> None:

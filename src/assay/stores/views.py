@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,12 +220,21 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     """`assay.duckdb`, a file of views for other tools: made beside the old one and put in its place at once.
 
     Nobody holds it open for writing, because an open writer locks every reader out.
+
+    Raises:
+        LakeError: the disk refused; nothing is left of the new one, and the old one stays.
     """
     final, temporary = root / "assay.duckdb", root / f".assay.{secrets.token_hex(4)}.duckdb"
-    with connect(str(temporary)) as connection:
-        create_intervals(connection, intervals)
-        create_views(connection, files)
-    os.replace(temporary, final)
+    try:
+        with connect(str(temporary)) as connection:
+            create_intervals(connection, intervals)
+            create_views(connection, files)
+        os.replace(temporary, final)
+    except (duckdb.IOException, OSError) as error:
+        for rest in (temporary, temporary.with_name(f"{temporary.name}.wal")):
+            with suppress(OSError):
+                rest.unlink()
+        raise LakeError(f"cannot write {final}: {str(error).splitlines()[0]}; what was committed before is safe") from error
     return final
 
 

@@ -38,30 +38,30 @@ def _size(each: Any) -> Size:
     if max(part.digits for part in parts) > DIGITS:
         return Size(math.inf, math.inf)
     if isinstance(each, sympy.Pow):
-        return _power(*parts)
+        return power(*parts)
     if isinstance(each, (sympy.factorial, sympy.factorial2, sympy.subfactorial, sympy.gamma)):
-        return _factorial(parts[0].value)
+        return factorial(parts[0].value)
     if isinstance(each, sympy.binomial):
-        return _binomial(*(part.value for part in parts))
+        return binomial(*(part.value for part in parts))
     if isinstance(each, sympy.Add):
         return Size(sum(part.value for part in parts), sum(part.digits for part in parts))
     if isinstance(each, sympy.Mul):
-        return Size(_product(part.value for part in parts), sum(part.digits for part in parts))
+        return Size(product(part.value for part in parts), sum(part.digits for part in parts))
     return Size(1.0 if len(parts) > 1 else parts[0].value, max(part.digits for part in parts))
 
 
-def _power(base: Size, exponent: Size) -> Size:
+def power(base: Size, exponent: Size) -> Size:
     digits = base.digits * max(exponent.value, 1.0)
     size = exponent.value * math.log10(base.value) if 0 < base.value < math.inf else 0.0
     return Size(10.0**size if abs(size) < 300 else math.inf, digits)
 
 
-def _factorial(of: float) -> Size:
+def factorial(of: float) -> Size:
     digits = math.lgamma(of + 1) / math.log(10) if of < 1e15 else math.inf
     return Size(10.0**digits if digits < 300 else math.inf, max(digits, 1.0))
 
 
-def _binomial(of: float, chosen: float) -> Size:
+def binomial(of: float, chosen: float) -> Size:
     """log10 C(n, k) is about n H(k / n); C(n, k) is 0 for k > n."""
     few = min(chosen, of - chosen)
     if few <= 0 or math.isnan(few):
@@ -71,7 +71,7 @@ def _binomial(of: float, chosen: float) -> Size:
     return Size(10.0**digits if digits < 300 else math.inf, max(digits, 1.0))
 
 
-def _product(values: Any) -> float:
+def product(values: Any) -> float:
     found = math.prod(values)
     return math.inf if math.isnan(found) else found
 

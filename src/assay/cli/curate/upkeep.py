@@ -45,7 +45,12 @@ def forget(lake: LakeDir = ".assay/lake", policy: OfPolicy = "", source: OfSourc
         if bool(policy) == bool(source):
             raise PlanError("forget takes exactly one of --policy and --source")
     by, value = ("policy", policy) if policy else ("source", source)
-    _upkeep(lake, as_json, lambda upkeep, opened: upkeep.forget(opened, by, value, run="forget", keep_s=keep_hours * 3600))
+
+    def work(upkeep: Any, opened: Any) -> Any:
+        upkeep.must_know(opened, by, value)
+        return upkeep.forget(opened, by, value, run="forget", keep_s=keep_hours * 3600)
+
+    _upkeep(lake, as_json, work)
 
 
 def _upkeep(lake: str, as_json: bool, work: Any) -> None:
