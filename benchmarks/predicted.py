@@ -1,8 +1,8 @@
 """How far a prior predicted from each problem's vector goes beyond one fitted to the pool: adaptive scoring, replayed on the recorded rollouts.
 
 The pool is that of `scoring_study`'s `replay`, 360 problems x 64 attempts of the tiny model, their order shuffled by the seed. Vectors are
-the policy's own hidden states and TF-IDF; both priors see the same attempts. Tokens are compared at the value at which the worse of the two
-ends by itself, read off the mean curves over waves; the interval is a jackknife over seeds.
+the policy's own hidden states and TF-IDF; both priors see the same attempts. Values are compared at equal tokens, read off each seed's curve over
+waves; intervals are 95%, Student's t over seeds.
 """
 
 import argparse
@@ -24,11 +24,12 @@ from benchmarks.claims import Claim, publish
 
 SEEDS, QUICK, SIZE = 20, 4, 8
 BUDGETS = (0.05, 0.2, 0.5)
+COSTS = (0.05, 0.1, 0.2, 0.3)  # shares of the tokens of n = 64
 MODEL = "tiny-arithmetic"
 
 
 def main() -> None:
-    """Replays every budget under both priors and prints the tokens saved."""
+    """Replays every budget under both priors and prints what each has at equal cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
     parser.add_argument("--encoder", choices=("policy", "tfidf"), action="append", help="of the vectors; both by default")
@@ -60,7 +61,7 @@ def text(messages: Any) -> str:
 
 
 def compared(name: str, drawn: list[study.Drawn]) -> Iterator[Claim]:
-    """One claim a budget: tokens under the predicted prior beside the fitted one."""
+    """One claim a budget and cost: the value of the selection under the predicted prior beside the fitted one, at equal tokens."""
     rows = vectors(name)
 
     def believe(evidence: Any, chosen: np.ndarray) -> Belief:
@@ -68,16 +69,20 @@ def compared(name: str, drawn: list[study.Drawn]) -> Iterator[Claim]:
 
     for share in BUDGETS:
         pairs = [tuple(run(each, share, fit) for fit in (study.fit, believe)) for each in drawn]
-        whole = saving(pairs)
-        parts = np.array([saving(pairs[:i] + pairs[i + 1 :]) for i in range(len(pairs))])
-        pseudo = len(pairs) * whole - (len(pairs) - 1) * parts
-        half = float(stats.t.ppf(0.975, len(pairs) - 1) * pseudo.std(ddof=1) / len(pairs) ** 0.5)
-        theirs, mine = (np.mean([pair[i]["stopped"] for pair in pairs], axis=0) for i in (0, 1))
-        ends = f"ends at {mine[1]:.4f} for {mine[0]:.4f} of the tokens, fitted at {theirs[1]:.4f} for {theirs[0]:.4f}"
-        what = (
-            f"{name} vectors, budget {share:.0%}: tokens saved by the predicted prior {whole:+.1%} [{whole - half:+.1%}, {whole + half:+.1%}]; {ends}"
-        )
-        yield Claim(what, mine[0], theirs[0], mine[0] / theirs[0], "none", True, "share of the tokens of n = 64", n=len(pairs), full_n=SEEDS)
+        theirs, mine = (np.array([pair[i]["stopped"] for pair in pairs]).mean(axis=0) for i in (0, 1))
+        ends = f"by itself it ends at {mine[1]:.4f} for {mine[0]:.3f}, fitted at {theirs[1]:.4f} for {theirs[0]:.3f}"
+        for cost in COSTS:
+            low, high = (np.array([valued(pair[i], cost) for pair in pairs]) for i in (0, 1))
+            gap = high - low
+            half = float(stats.t.ppf(0.975, len(gap) - 1) * gap.std(ddof=1) / len(gap) ** 0.5)
+            what = f"{name} vectors, budget {share:.0%}, at {cost:.0%} of the tokens: {gap.mean():+.4f} ± {half:.4f}; {ends}"
+            yield Claim(what, high.mean(), low.mean(), high.mean() / low.mean(), "none", True, "of n = 64's signal", n=len(gap), full_n=SEEDS)
+
+
+def valued(made: dict[str, Any], cost: float) -> float:
+    """The value at a share of the tokens; where it stopped before, what it stopped with."""
+    curve = made["curve"]
+    return float(np.interp(cost, curve[:, 0], curve[:, 1]))
 
 
 def run(drawn: study.Drawn, share: float, fit: study.Fit) -> dict[str, Any]:
@@ -89,14 +94,6 @@ def run(drawn: study.Drawn, share: float, fit: study.Fit) -> dict[str, Any]:
     made = study.ours(drawn, budget, SIZE, value, fit)
     curve = study.gridded(made["curve"], scale) / np.array([1.0, best])
     return {"stopped": (made["stopped"][0] / scale, made["stopped"][1] / best), "curve": curve}
-
-
-def saving(pairs: list[Any]) -> float:
-    """1 - tokens of the predicted prior / tokens of the fitted one, at the lower of the two values that both reach."""
-    curves = [np.mean([pair[i]["curve"] for pair in pairs], axis=0) for i in (0, 1)]
-    at = min(float(np.maximum.accumulate(curve[:, 1])[-1]) for curve in curves)
-    theirs, mine = (study.reached(curve, at) for curve in curves)
-    return 1 - mine / theirs
 
 
 if __name__ == "__main__":
