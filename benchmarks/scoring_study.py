@@ -24,7 +24,7 @@ from scipy import stats
 
 from assay.maths.beliefs import Belief, fitted
 from assay.maths.signal import group_signal, observed_signal
-from assay.scorers._designs import Aim, Design, play
+from assay.scorers._designs import Aim, Design, Fit, play
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
 MOST, PROBLEMS, SEEDS, QUICK = 64, 1000, 20, 5
@@ -144,12 +144,12 @@ def fit(evidence: Any, rows: np.ndarray) -> Belief:
     return fitted(evidence.correct, evidence.wrong)
 
 
-def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict[str, Any]:
+def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: Fit = fit) -> dict[str, Any]:
     """Tokens, value and rollouts where it stops by itself, and tokens and value after each wave before."""
     everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[Belief]()
 
     def fit_kept(evidence: Any, rows: np.ndarray) -> Belief:
-        priors.append(fit(evidence, rows))
+        priors.append(prior_of(evidence, rows))
         return priors[-1]
 
     def hear(tried: np.ndarray) -> None:

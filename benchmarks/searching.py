@@ -108,7 +108,7 @@ def _warm(job: Job) -> None:
     problems, labels = side(job, "train")
     first = next(iter(problems))
     request = Request("warm", job.plan.policy.sampler.render(problems[first]), job.plan.policy.sampler, (0,), 0)
-    rollouts = next(iter(job.engine.generate([request])))
+    rollouts = list(job.engine.generate([request]))  # to its end: a call that is dropped closes the engine, and a server is asked anew who it is
     job.judge.reads([labels[first]])
     assert rollouts
 

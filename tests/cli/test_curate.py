@@ -234,7 +234,7 @@ def test_compare_sets_selectors_beside_the_baselines_and_says_what_is_missing(as
     assay("curate", "run", plan)
     told = assay("curate", "compare", plan, "frontier drift=2 spread=none", "k_center")
     assert told.returncode == 0, told.stderr
-    for piece in ("frontier drift=2 spread=none", "k_center", "uniform", "informative", "signal, drift 2", "overlap"):
+    for piece in ("frontier drift=2 spread=none", "k_center", "uniform", "informative", "signal, drift 0", "drift 2", "overlap"):
         assert piece in told.stdout, piece
     assert len(json.loads(assay("curate", "compare", plan, "--json").stdout)["selections"]) == 3
 
@@ -247,6 +247,12 @@ def test_recheck_tells_the_winner_s_curse_and_the_second_time_for_nothing(assay:
     assert "48 attempts" in first.stdout
     again = json.loads(assay("curate", "recheck", plan, "--kept", 4, "--dropped", 2, "--json").stdout)
     assert (again["samples"], again["kept"]["problems"]) == (0, 4)
+    lake = plan.parent / "lake"
+    key = json.loads(assay("curate", "status", plan, "--json").stdout)["selections"][0]["selection"]
+    by_key = assay("curate", "check", key, "--lake", lake, "--kept", 4, "--dropped", 2, "--json")
+    assert json.loads(by_key.stdout) == again, by_key.stderr
+    nobody = assay("curate", "check", "0123456789", "--lake", lake)
+    assert (nobody.returncode, "0 selections" in nobody.stderr) == (2, True)
 
 
 def test_the_report_is_one_page_beside_the_lake_or_where_it_is_asked_for(assay: Run, plan: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.types import Message, Sampler
+from assay.core.types import Message, Policy, Rollout, Sampler
 from assay.engines._desk import Desk, Question, alike, merged
 from assay.engines._serving import Failed, Wrong, answered, question
 from assay.engines.scripted import Scripted
@@ -33,6 +33,73 @@ def test_what_the_engine_raises_is_the_answer_of_those_who_wait():
     desk = Desk(Scripted(fail_after=0))
     with pytest.raises(Failed, match="fails after 0 requests"):
         answered(desk.ask(asked()).answers.get(timeout=5))
+    desk.close()
+
+
+class Patient:
+    """A streaming engine that answers the last of its requests first, once it holds as many as it wants."""
+
+    policy = Policy("patient", "0")
+
+    def __init__(self, wants):
+        self.wants, self.held = wants, []
+
+    def arrivals(self, requests):
+        for request in requests:
+            self.held += [] if request is None else [request]
+            while len(self.held) >= self.wants:
+                taken = self.held.pop()
+                for sample in taken.samples:
+                    yield (Rollout.of(taken, sample, policy=self.policy, engine="", text=f"{sample}", tokens=1, finish="stop"),)
+            yield ()
+
+    def count_tokens(self, request):
+        return len(request.messages[0].content)
+
+    def show(self, request):
+        return request.messages[0].content
+
+    def close(self): ...
+
+
+def test_a_question_joins_what_is_being_computed_and_may_be_answered_first():
+    desk = Desk(Patient(2))
+    early = desk.ask(asked(n=3))
+    assert desk.prompt(asked()) == (len(CHAT[0].content), CHAT[0].content), "told while the engine works"
+    late = desk.ask(asked(n=2))
+    assert [answered(late.answers.get(timeout=5)).text for _ in range(2)] == ["0", "1"]
+    assert early.answers.empty()
+    desk.ask(asked())
+    desk.ask(asked(sampler={"stop": ("x",)}))
+    desk.close()
+
+
+def test_a_streaming_engine_that_fails_tells_everyone_who_waits_and_works_on():
+    class Breaking(Patient):
+        def arrivals(self, requests):
+            if self.wants:
+                self.wants = 0
+                next(iter(requests))
+                raise OSError("no memory")
+            self.wants = 1
+            yield from super().arrivals(requests)
+
+    desk = Desk(Breaking(1))
+    with pytest.raises(Failed, match="no memory"):
+        answered(desk.ask(asked(n=2)).answers.get(timeout=5))
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
+    desk.close()
+
+
+def test_what_the_engine_says_of_a_prompt_is_raised_where_it_was_asked():
+    class Deaf(Patient):
+        def show(self, request):
+            raise OSError("no template")
+
+    desk = Desk(Deaf(1))
+    with pytest.raises(OSError, match="no template"):
+        desk.prompt(asked())
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
     desk.close()
 
 

@@ -95,17 +95,47 @@ def test_requests_of_two_samplers_are_answered_in_order():
     assert [found[0][0].text, found[2][0].text] == ["2", "13"]
 
 
+def test_samples_of_several_samplers_are_drawn_together_and_say_what_they_say_alone(shapes):
+    ways = [{"temperature": 0.0}, {"top_k": 3}, {"top_p": 0.8}, {"temperature": 1.3}, {"stop": ("5",)}, {"max_tokens": 2}]
+    requests = [ask(task, **how) for task, how in zip(TASKS, ways, strict=False)]
+    engine, seen = shapes(64)
+    assert [[(each.text, each.finish) for each in group] for group in engine.generate(requests)] == [
+        [(text, finish) for _, text, finish in texts(64, [request])[0]] for request in requests
+    ]
+    assert max(rows for rows, _, _ in seen) == 18
+    assert sum(new == 1 for _, new, _ in seen) <= 6, "all in one batch"
+
+
+def test_a_batch_grows_for_those_who_come_later_and_shrinks_where_nobody_comes(shapes):
+    engine, seen = shapes(16)
+    long, short = ask("99999+", (0,), 60), [ask(task, (0, 1, 2), 4) for task in TASKS]
+
+    def coming():
+        yield long
+        yield from (None,) * 3
+        yield from short[:4]
+        yield from (None,) * 1000
+
+    stream = engine.arrivals(coming())
+    came = [rollout for _, some in zip(range(200), stream, strict=False) for rollout in some]
+    steps = [rows for rows, new, _ in seen if new == 1]
+    assert (steps[0], max(steps), steps[-1]) == (1, 13, 1)
+    assert sorted(rollout.text for rollout in came if rollout.problem_id != long.problem_id) == sorted(
+        text for group in texts(16, short[:4]) for _, text, _ in group
+    )
+
+
 @pytest.mark.parametrize("window", [None, 6])
 def test_a_model_with_a_sliding_window_is_drawn_batch_by_batch_and_says_the_same(window):
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     torch.manual_seed(0)
     shape = {"vocab_size": 12, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
     model = transformers.MistralForCausalLM(transformers.MistralConfig(**shape, sliding_window=window)).eval()
-    rows = [Row(n, tuple(range(1, 4 + n % 5)), n) for n in range(9)]
+    rows = [Row(n, tuple(range(1, 4 + n % 5)), n, Sampler(max_tokens=20)) for n in range(9)]
     found = []
     for most in (1, 4):
         decoder = Decoder(model, lambda tokens, _: tokens[-1] == 0)
-        done = [each for some in decoder.answer(iter(rows), Sampler(max_tokens=20), most=most) for each in some]
+        done = [each for some, _ in decoder.answer(iter(rows), most=most) for each in some]
         found.append(sorted((row.key, answer.tokens, answer.finish) for row, answer in done))
     assert found[0] == found[1]
     assert [key for key, _, _ in found[0]] == list(range(9))

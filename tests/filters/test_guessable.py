@@ -1,3 +1,6 @@
+from importlib.resources import files
+
+import pyarrow.parquet as parquet
 import pytest
 
 from assay.core.ports import Bench
@@ -30,6 +33,21 @@ def test_it_asks_for_the_answer_alone_in_sixteen_tokens(sift, rooms):
     assert (changes["max_tokens"], changes["shots"]) == (16, ())
     with pytest.raises(ValueError, match="max_tokens 17"):
         Guessable(max_tokens=17)
+
+
+def test_four_recorded_answers_of_16_tokens_find_what_a_small_model_answers_at_once(sift, rooms):
+    """40 problems x 64 attempts of SmolLM2-135M-Instruct at 16 tokens each; the first four are shown, all 64 are the truth."""
+    table = parquet.read_table(str(files("assay") / "data" / "recordings" / "smollm2.parquet"))
+    said, gold, source = {}, {}, {}
+    for row in table.sort_by([("problem_id", "ascending"), ("sample", "ascending")]).to_pylist():
+        text = row["messages"][-1]["content"]
+        said.setdefault(text, []).append(row["answer"] if row["outcome"] == "correct" else "x")
+        gold[text], source[text] = row["answer"], row["source"]
+    drops = sift(Guessable(), list(gold.items()), rooms({text: answers[:4] for text, answers in said.items()}))
+    found = {text for text in said if Problem.of(text).id in drops}
+    true = {text for text, answers in said.items() if answers.count(gold[text]) >= 32}
+    assert (len(said), len(found), len(true), len(found & true)) == (40, 12, 13, 11)
+    assert {source[text] for text in found} == {"sum of 2 digits", "product of 2 digits", "sum of 2 numbers"}, "no story, no sum of three"
 
 
 def test_an_answer_of_half_the_pool_is_a_habit(sift):

@@ -1,5 +1,6 @@
 import pytest
 
+from assay.core.errors import PlanError
 from assay.core.ports import Bench
 from assay.core.types import Problem
 from assay.filters.overlong import Overlong
@@ -15,6 +16,17 @@ def test_both_ends_of_the_limit(sift):
 
 def test_a_megabyte_is_measured_and_leaves(sift):
     assert len(sift(Overlong(), [("word " * 200_000, "1")])) == 1
+
+
+def test_a_problem_that_the_template_refuses_is_named_and_not_called_overlong():
+    """verl counts a row whose chat template raises as overlong, and drops it in silence."""
+
+    class Refusing:
+        def count(self, problems):
+            raise PlanError(f"problem {problems[0].id}: the chat template refuses its messages: roles must alternate")
+
+    with pytest.raises(PlanError, match="refuses its messages"):
+        Overlong().sift([Problem.of("a")], {}, Bench(tokenizer=Refusing()))
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():

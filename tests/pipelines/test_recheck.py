@@ -6,7 +6,7 @@ import pytest
 
 from assay.core.errors import PlanError
 from assay.pipelines.job import Job
-from assay.pipelines.recheck import recheck
+from assay.pipelines.recheck import plan_of, recheck
 from assay.pipelines.walk import walk
 
 Made = Callable[..., Job]
@@ -48,3 +48,19 @@ def test_an_empty_selection_has_no_curse(job: Made) -> None:
     told = recheck(job(select={"budget": 0}), dropped=2)
     assert told["kept"]["difference"] is None
     assert told["dropped"]["problems"] == 2
+
+
+def test_a_selection_s_key_or_its_beginning_stands_for_the_plan_that_made_it(job: Made) -> None:
+    made = {}
+    for budget in (4, 6):
+        one = job(select={"budget": budget})
+        one.log_run("start")
+        walk(one)
+        made[one.keys["select"]] = one
+    for key, one in made.items():
+        assert plan_of(one.lake, key) == plan_of(one.lake, key[:16]) == one.plan
+    lake = next(iter(made.values())).lake
+    with pytest.raises(PlanError, match="0 selections in"):
+        plan_of(lake, "zz")
+    with pytest.raises(PlanError, match="2 selections"):
+        plan_of(lake, "")

@@ -9,10 +9,11 @@ import numpy as np
 
 from assay.core.types import Finish, Sampler
 from assay.engines import _columns
-from assay.engines._draw import draw
+from assay.engines._draw import draw_each
 from assay.engines._order import ready
 
-FREE = 8  # a batch is filled up once one place in so many is free
+FREE = 8  # a batch takes more once one place in so many is free
+GROWTH = 4  # a batch that needs more places gets at least one for every so many that it has
 DEAD = 64  # columns that no row needs any more before they are cut off
 
 
@@ -32,11 +33,14 @@ class Row:
     key: Any  # the caller's own
     prompt: tuple[int, ...]
     seed: int
+    sampler: Sampler
 
 
 @dataclass
 class Batch:
-    """Samples that are drawn together. A place whose sample has ended is empty until another takes it, and is computed all the same."""
+    """Samples that are drawn together, each by its own sampler. A place whose sample has ended is empty until another takes it, and is
+    computed all the same.
+    """
 
     places: list[Row | None]
     written: list[list[int]]
@@ -51,10 +55,17 @@ class Batch:
         """Places whose sample has ended."""
         return [i for i, row in enumerate(self.places) if row is None]
 
-    def take(self, new: "Batch") -> None:
-        """The rows of `new` in the first free places."""
+    @property
+    def live(self) -> int:
+        """Samples that go on."""
+        return len(self.places) - len(self.free)
+
+    def take(self, new: "Batch", *, most: int) -> None:
+        """The rows of `new` in the first free places; what is missing is added, at most up to `most` places."""
         import torch
 
+        if len(self.free) < len(new.places):
+            self._widen(min(most, max(self.live + len(new.places), len(self.places) * (GROWTH + 1) // GROWTH)))
         at = self.free[: len(new.places)]
         if (short := new.mask.shape[1] - self.mask.shape[1]) > 0:
             self.mask = torch.nn.functional.pad(self.mask, (short, 0))
@@ -65,6 +76,18 @@ class Batch:
         _columns.place(self.cache, rows, new.cache)
         self.mask[rows] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
         self.logits[rows] = new.logits
+
+    def _widen(self, places: int) -> None:
+        """So many places, the new ones empty."""
+        had = len(self.places)
+        self.keep([*range(had), *[0] * (places - had)])
+        for place in range(had, places):
+            self.clear(place)
+
+    def clear(self, place: int) -> None:
+        """The place is empty."""
+        self.places[place] = None
+        self.mask[place, :-1] = 0  # one column stays: a row of none would be no distribution
 
     def keep(self, at: Sequence[int]) -> None:
         """Only those places."""
@@ -94,8 +117,9 @@ class Decoder:
     warm: tuple[int, ...] = ()  # tokens of the kept prefix
     cache: Any = field(default=None, repr=False)  # their keys and values, batch of one
 
-    def answer(self, rows: Iterator[Row | None], sampler: Sampler, *, most: int) -> Iterator[list[tuple[Row, Answer]]]:
-        """The samples that each step completed, perhaps none; at most `most` are drawn at once, and the next take the places of those that ended.
+    def answer(self, rows: Iterator[Row | None], *, most: int) -> Iterator[tuple[list[tuple[Row, Answer]], int]]:
+        """The samples that each step completed, perhaps none, and how many go on; at most `most` are drawn at once, and the next take the
+        places of those that ended.
 
         `rows` is read as there is room, up to the first None, which says "none yet". Each of them is yielded once.
         """
@@ -104,17 +128,18 @@ class Decoder:
         batch, more = None, True
         while True:
             with torch.inference_mode():  # not around the yield: it is the thread's, and would hold for the caller too
+                idle = not more  # nobody waits for a place
                 if more and (batch is None or _has_room(batch, most)):
-                    new, ended = ready(rows, most if batch is None else len(batch.free))
-                    more = not ended
-                    batch = self._with(batch, new, sampler) if new else batch
+                    new, ended = ready(rows, most - (batch.live if batch else 0))
+                    more, idle = not ended, not new
+                    batch = self._with(batch, new, most) if new else batch
                 if batch is None and not more:
                     return
-                done = [] if batch is None else self._step(batch, sampler)
-                batch = None if batch is None else _smaller(batch, more=more)
-            yield done
+                done = [] if batch is None else self._step(batch)
+                batch = None if batch is None else _smaller(batch, idle=idle)
+            yield done, batch.live if batch else 0
 
-    def _with(self, batch: Batch | None, new: Sequence[Row], sampler: Sampler) -> Batch:
+    def _with(self, batch: Batch | None, new: Sequence[Row], most: int) -> Batch:
         """The batch with new rows in its free places, or a new batch."""
         import torch
 
@@ -122,36 +147,37 @@ class Decoder:
         logits, mask, cache = self._prefill(prompts)
         owners = torch.tensor([prompts.index(row.prompt) for row in new], device=mask.device)
         cache.batch_select_indices(owners)
-        chance = [np.random.default_rng(row.seed).random(sampler.max_tokens) for row in new]
+        chance = [np.random.default_rng(row.seed).random(row.sampler.max_tokens) for row in new]
         fresh = Batch([*new], [[] for _ in new], chance, logits[owners], mask[owners], cache, [[] for _ in new])
         if batch is None:
             _columns.give_room(cache)
             return fresh
-        batch.take(fresh)
+        batch.take(fresh, most=most)
         batch.trim()
         return batch
 
-    def _step(self, batch: Batch, sampler: Sampler) -> list[tuple[Row, Answer]]:
+    def _step(self, batch: Batch) -> list[tuple[Row, Answer]]:
         """One token for every row; those that it completed."""
         import torch
 
         chance = [numbers[len(written)] if row else 0.0 for row, written, numbers in zip(batch.places, batch.written, batch.chance, strict=True)]
-        drawn = draw(batch.logits, sampler, torch.tensor(chance, device=batch.logits.device))
+        samplers = [row.sampler if row else None for row in batch.places]
+        drawn = draw_each(batch.logits, samplers, torch.tensor(chance, device=batch.logits.device))
         if self.logprobs:
-            warmth = torch.log_softmax(batch.logits.float() / (sampler.temperature or 1.0), dim=-1)  # (r, V)
-            for surety, value in zip(batch.surety, warmth.gather(1, drawn[:, None])[:, 0].tolist(), strict=True):
+            warmth = batch.logits.new_tensor([[each.temperature or 1.0 if each else 1.0] for each in samplers]).float()
+            sure = torch.log_softmax(batch.logits.float() / warmth, dim=-1)  # (r, V)
+            for surety, value in zip(batch.surety, sure.gather(1, drawn[:, None])[:, 0].tolist(), strict=True):
                 surety.append(value)
         done: list[tuple[Row, Answer]] = []
         for i, (row, token) in enumerate(zip(batch.places, drawn.tolist(), strict=True)):
             if row is None:
                 continue
             batch.written[i].append(token)
-            closed = self.ends(batch.written[i], sampler)
-            if closed or len(batch.written[i]) == sampler.max_tokens:
+            closed = self.ends(batch.written[i], row.sampler)
+            if closed or len(batch.written[i]) == row.sampler.max_tokens:
                 told = tuple(batch.surety[i]) if self.logprobs else None
                 done.append((row, Answer(tuple(batch.written[i]), "stop" if closed else "length", told)))
-                batch.places[i] = None
-                batch.mask[i, :-1] = 0  # one column stays: a row of none would be no distribution
+                batch.clear(i)
         if any(batch.places):
             live = batch.mask.new_tensor([[row is not None] for row in batch.places])
             batch.mask = torch.cat([batch.mask, live], dim=1)
@@ -198,14 +224,14 @@ class Decoder:
 
 
 def _has_room(batch: Batch, most: int) -> bool:
-    return len(batch.free) * FREE >= most and _columns.plain(batch.cache)
+    return (most - batch.live) * FREE >= most and _columns.plain(batch.cache)
 
 
-def _smaller(batch: Batch, *, more: bool) -> Batch | None:
+def _smaller(batch: Batch, *, idle: bool) -> Batch | None:
     """The batch without its empty places, where nobody waits for them and they are a quarter or more; None where none is left."""
     if not any(batch.places):
         return None
-    if (not more or not _columns.plain(batch.cache)) and len(batch.free) * 4 >= len(batch.places):
+    if (idle or not _columns.plain(batch.cache)) and len(batch.free) * 4 >= len(batch.places):
         batch.keep([i for i, row in enumerate(batch.places) if row])
     return batch
 

@@ -1,14 +1,20 @@
-"""One local engine asked by many at once: what has come in while it worked is its next batch, and equal questions share a prompt."""
+"""One local engine asked by many at once.
+
+Where it streams, a question joins what is being computed as soon as there is room, and is answered as soon as it is done. Else what has
+come in while it worked is its next batch, in which equal questions share a prompt.
+"""
 
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import count
 from queue import Empty, SimpleQueue
 
 from assay.core.identity import content_id
-from assay.core.ports import Engine
+from assay.core.ports import Engine, Streaming
 from assay.core.types import Message, Request, Rollout, Sampler
 
 MOST = 256  # answers a batch
@@ -49,8 +55,8 @@ class Desk:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._waiting: SimpleQueue[Question | None] = SimpleQueue()
-        self._one = threading.Lock()
+        self._waiting: SimpleQueue[Question | Callable[[], None] | None] = SimpleQueue()
+        self._closed = False
         self._took_s = 0.0  # of the last batch
         threading.Thread(target=self._work, name="assay-desk", daemon=True).start()
 
@@ -62,30 +68,67 @@ class Desk:
     def prompt(self, question: Question) -> tuple[int, str]:
         """Prompt tokens, and the prompt as the model reads it."""
         request = Request(question.problem_id, question.messages, question.sampler, (0,), 0, question.prefix)
-        with self._one:
-            return self.engine.count_tokens(request), self.engine.show(request)
+        found: Future[tuple[int, str]] = Future()
+
+        def look() -> None:
+            try:
+                found.set_result((self.engine.count_tokens(request), self.engine.show(request)))
+            except Exception as error:  # noqa: BLE001  # it is raised where the question was asked
+                found.set_exception(error)
+
+        self._waiting.put(look)
+        return found.result()
 
     def close(self) -> None:
         """No question is taken any more; the engine is closed once it is idle."""
         self._waiting.put(None)
 
     def _work(self) -> None:
-        while (batch := self._batch()) is not None:
-            groups, began = alike(batch), time.monotonic()
-            with self._one:
-                self._answer(groups)
-            self._took_s = time.monotonic() - began
+        while not self._closed:
+            if batch := self._taken(self._waiting.get()):
+                self._flow(self.engine, batch) if isinstance(self.engine, Streaming) else self._in_one(batch)
         self.engine.close()
 
-    def _batch(self) -> list[Question] | None:
-        batch = [self._waiting.get()]
-        time.sleep(min(SHARE * self._took_s, LONGEST_S))
+    def _taken(self, *come: Question | Callable[[], None] | None) -> list[Question]:
+        """The questions among what has come; prompts are told at once, None closes the desk."""
+        self._closed = self._closed or None in come
+        for each in come:
+            if each and not isinstance(each, Question):
+                each()
+        return [each for each in come if isinstance(each, Question)]
+
+    def _come(self) -> list[Question]:
+        """All questions that lie there."""
+        found: list[Question] = []
         try:
-            while sum(question.n for question in batch if question) < MOST:
-                batch.append(self._waiting.get_nowait())
+            while sum(question.n for question in found) < MOST:
+                found += self._taken(self._waiting.get_nowait())
         except Empty:
             pass
-        return None if None in batch else [question for question in batch if question]
+        return found
+
+    def _flow(self, engine: Streaming, batch: Sequence[Question]) -> None:
+        """Answers the batch and all that comes in meanwhile; ends when nobody waits."""
+        flight = Flight()
+        try:
+            for rollouts in engine.arrivals(self._joining(batch, flight)):
+                for rollout in rollouts:
+                    flight.land(rollout)
+        except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
+            flight.fail(error)
+
+    def _joining(self, batch: Sequence[Question], flight: "Flight") -> Iterator[Request | None]:
+        """Requests as questions come in, None while there are none, until all are answered."""
+        requests = [flight.start(question) for question in batch]
+        while not self._closed and flight.asked:
+            yield from requests or (None,)
+            requests = [flight.start(question) for question in self._come()]
+
+    def _in_one(self, batch: list[Question]) -> None:
+        time.sleep(min(SHARE * self._took_s, LONGEST_S))
+        groups, began = alike([*batch, *self._come()]), time.monotonic()
+        self._answer(groups)
+        self._took_s = time.monotonic() - began
 
     def _answer(self, groups: Sequence[Sequence[Question]]) -> None:
         unanswered = [question for group in groups for question in group]
@@ -101,6 +144,32 @@ class Desk:
                 question.answers.put(error)
 
 
+class Flight:
+    """Questions that a streaming engine is answering, each under a name of its own: strangers may ask for the same sample."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, tuple[Question, int]] = {}  # with the answers that have come
+        self._numbers = count()
+
+    def start(self, question: Question) -> Seeded:
+        """The question as a request."""
+        request = merged([question], name=f"{question.problem_id}.{next(self._numbers)}")
+        self.asked[request.problem_id] = question, 0
+        return request
+
+    def land(self, rollout: Rollout) -> None:
+        """Hands an answer to who asked for it."""
+        question, come = self.asked.pop(rollout.problem_id)
+        question.answers.put(rollout)
+        if come + 1 < question.n:
+            self.asked[rollout.problem_id] = question, come + 1
+
+    def fail(self, error: Exception) -> None:
+        """Everyone who still waits hears of it."""
+        for question, _ in self.asked.values():
+            question.answers.put(error)
+
+
 def alike(batch: Sequence[Question]) -> list[list[Question]]:
     """Questions that may share one request: the same chat and sampler, no seed asked for."""
     groups: dict[object, list[Question]] = {}
@@ -111,9 +180,9 @@ def alike(batch: Sequence[Question]) -> list[list[Question]]:
     return sorted(groups.values(), key=lambda group: met.index(group[0].sampler.id))  # an engine computes at once what is asked alike
 
 
-def merged(group: Sequence[Question]) -> Seeded:
-    """One request for all answers of a group; without a seed of its own it gets one by chance."""
+def merged(group: Sequence[Question], *, name: str = "") -> Seeded:
+    """One request for all answers of a group, under a name of its own if it is given one; without a seed it gets one by chance."""
     question = group[0]
     first = secrets.randbelow(SEEDS) if question.seed is None else question.seed
     samples = tuple(range(sum(each.n for each in group)))
-    return Seeded(question.problem_id, question.messages, question.sampler, samples, first, question.prefix, first)
+    return Seeded(name or question.problem_id, question.messages, question.sampler, samples, first, question.prefix, first)

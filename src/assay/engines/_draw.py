@@ -1,10 +1,27 @@
 """One token a row from logits: temperature, top-k, top-p, and a random number of the row's own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from assay.core.types import Sampler
 
 HEAD = 1024  # most probable tokens that nearly always hold the nucleus; the whole vocabulary is sorted only where they do not
+
+
+def draw_each(logits: Any, samplers: Sequence[Sampler | None], chance: Any) -> Any:
+    """One token a row, (r,), each drawn as its own sampler says; None = an empty row, whose token means nothing."""
+    ways: dict[tuple[float, int, float], list[int]] = {}
+    for row, sampler in enumerate(samplers):
+        if sampler:
+            ways.setdefault((sampler.temperature, sampler.top_k, sampler.top_p), []).append(row)
+    first = next(sampler for sampler in samplers if sampler)
+    if len(ways) == 1:
+        return draw(logits, first, chance)
+    tokens = logits.argmax(dim=-1)
+    for rows in ways.values():
+        one = samplers[rows[0]] or first
+        tokens[rows] = draw(logits[rows], one, chance[rows])
+    return tokens
 
 
 def draw(logits: Any, sampler: Sampler, chance: Any) -> Any:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, groupby
-from typing import Any, ClassVar
+from typing import Any
 
 from assay.core.errors import require
 from assay.core.types import Policy, Request, Rollout, Sampler
@@ -27,8 +26,6 @@ class Transformers:
     order on the same machine with the same number of threads; another batch changes float rounding in the last bits, and where two
     tokens are nearly tied that may change a text. Nothing stronger is promised.
     """
-
-    in_turns: ClassVar[bool] = True  # only samples of one sampler are drawn at once
 
     model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
@@ -58,16 +55,16 @@ class Transformers:
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.Streaming`); samples of one sampler are drawn together."""
-        policy, last = self.policy, ""
-
-        def sampler(request: Request | None) -> str:
-            nonlocal last
-            last = last if request is None else request.sampler.id
-            return last
-
-        for _, group in groupby(requests, key=sampler):
-            yield from self._alike(group, policy)
+        """Every sample once, as it is complete (`core.ports.Streaming`); samples of different samplers are drawn together."""
+        policy, refused = self.policy, list[Rollout]()
+        rows, looked = self._rows(requests, policy, refused), time.monotonic()
+        for done, going_on in self._decoder.answer(rows, most=self.batch_size):
+            if done or refused or not going_on or time.monotonic() - looked > TICK_S:
+                yield (*refused, *(self._rollout(row.key, policy, len(row.prompt), answer) for row, answer in done))
+                refused.clear()
+                looked = time.monotonic()
+        if refused:
+            yield tuple(refused)
 
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, chat template applied once; loads the tokenizer only."""
@@ -112,24 +109,6 @@ class Transformers:
     def _prompt(self, request: Request) -> tuple[int, ...]:
         return _prompts.tokens(self._tokenizer, request)
 
-    def _alike(self, requests: Iterator[Request | None], policy: Policy) -> Iterator[tuple[Rollout, ...]]:
-        """Requests of one sampler: their samples in a row, which is read as there is room in the batch."""
-        refused: list[Rollout] = []
-        for first in requests:
-            if first is not None:
-                break
-            yield ()
-        else:
-            return
-        rows, looked = self._rows(chain([first], requests), policy, refused), time.monotonic()
-        for done in self._decoder.answer(rows, first.sampler, most=self.batch_size):
-            if done or refused or time.monotonic() - looked > TICK_S:
-                yield (*refused, *(self._rollout(row.key, policy, len(row.prompt), answer) for row, answer in done))
-                refused.clear()
-                looked = time.monotonic()
-        if refused:
-            yield tuple(refused)
-
     def _rows(self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row | None]:
         """The samples to be drawn; those without a prompt or without room for their answer are laid aside. None is handed on."""
         for request in requests:
@@ -138,7 +117,7 @@ class Transformers:
                 continue
             prompt = _prompts.tokens_or_none(self._tokenizer, request)
             if self._fits(prompt, request.sampler):
-                yield from (_decode.Row((request, sample), prompt, request.seed_of(sample)) for sample in request.samples)
+                yield from (_decode.Row((request, sample), prompt, request.seed_of(sample), request.sampler) for sample in request.samples)
             else:
                 none = _decode.Answer((), "error")
                 refused += [self._rollout((request, sample), policy, len(prompt), none) for sample in request.samples]

@@ -85,7 +85,7 @@ def top_wave(
     return Wave(np.sort(order[worth[order] > 0]), value, later - value)
 
 
-def band_wave(evidence: Evidence, prior: Belief, *, low: float, high: float, delta: float = 0.02, most: int = 64) -> Wave:
+def band_wave(evidence: Evidence, prior: Belief, *, low: float, high: float, delta: float = 0.016, most: int = 64) -> Wave:
     """The wave holds every problem whose chance to lie in [low, high] is above delta and below 1 - delta, and that may still be attempted.
 
     delta = 0 attempts everybody to the end, .5 nobody after the first wave. Looking after every wave costs no validity: a posterior means the same

@@ -1,5 +1,6 @@
 """The winner's curse of a selection: fresh attempts at chosen and dropped problems beside what was expected of them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from assay.core.errors import PlanError
 from assay.core.identity import stream_seed
 from assay.core.parts import build
+from assay.core.plan import Plan, parse_plan
 from assay.core.types import Counts
 from assay.maths.drift import run_signal
 from assay.maths.signal import observed_signal
@@ -16,8 +18,13 @@ from assay.pipelines.job import Job
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
 from assay.pipelines.walk import survey
+from assay.stores.lake import Lake
 
 Z = 1.96  # of a 95% interval
+MADE = """
+SELECT s.key, any_value(r.plan) AS plan FROM stages s JOIN runs r ON r.run = s.run AND r.event = 'start'
+WHERE s.stage = 'select' AND starts_with(s.key, ?) GROUP BY s.key ORDER BY s.key
+"""
 COUNTED = ("correct", "wrong", "truncated", "error")
 
 
@@ -44,6 +51,19 @@ def recheck(job: Job, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
     found = _attempted(job, {id_: counts.total + group for id_, counts in seen.items()})
     made = {name: _told(job, ids, scores, seen, found, group) for name, ids in sides.items()}
     return {"group_size": group, **made, "tokens": job.meter.tokens, "samples": job.meter.samples}
+
+
+def plan_of(lake: Lake, key: str) -> Plan:
+    """The plan of the run that made a selection; `key` is its key, or the beginning of it.
+
+    Raises:
+        PlanError: no selection, or several, have such a key.
+    """
+    found = lake.rows(MADE, [key])
+    if len(found) != 1:
+        many = ", ".join(row["key"][:16] for row in found) or "none"
+        raise PlanError(f"{len(found)} selections in {lake.place} have a key that begins with {key!r}: {many}; `curate status PLAN` shows them")
+    return parse_plan(json.loads(found[0]["plan"]))
 
 
 def _drawn(rows: list[dict[str, Any]], scores: Mapping[str, Any], kept: bool, most: int, rng: np.random.Generator) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from assay.core.errors import EngineError, PlanError, Stopped
 from assay.core.identity import canonical, content_id, stream_seed
-from assay.core.ports import Engine, Streaming, Ticker
+from assay.core.ports import Streaming, Ticker
 from assay.core.searching import Searched, SearchRules
 from assay.core.types import Case, Counts, Label, Problem, Request, Rollout, Sampler
 from assay.maths.tree import Asked, Complete, Expand, Judge, Step, Told, Tree, search, trimmed
@@ -85,7 +85,7 @@ class Searches:
         self._open(missing)
         with self.job.narrator.track("searches", len(missing)) as bar:
             self._bar = bar
-            (self._streamed if _mixes(self.job.engine) else self._lockstep)(deque(missing))
+            (self._streamed if isinstance(self.job.engine, Streaming) else self._lockstep)(deque(missing))
             self._commit()
         if self.job.stop():
             raise Stopped("asked to stop; what the searches had heard is committed")
@@ -243,7 +243,7 @@ class Searches:
         if not self.stopped and (limit := self.job.limit_reached()):
             self.stopped = limit
             self.job.narrator.warn(f"{limit}; searches that are not finished go on in the next run")
-        return bool(self.stopped or (self.failed and not _mixes(self.job.engine))) or self.job.stop()
+        return bool(self.stopped or (self.failed and not isinstance(self.job.engine, Streaming))) or self.job.stop()
 
     def _store(self, each: Running, tree: Tree) -> None:
         """Rows of a finished search."""
@@ -336,8 +336,3 @@ def _node(search_id: str, tree: Tree, place: int, prior: float) -> dict[str, Any
 def _searched(row: Mapping[str, Any]) -> Searched:
     told = {"correct": row["n_correct"], "wrong": row["n_wrong"], "truncated": row["n_truncated"]}
     return Searched(row["problem_id"], row["iterations"], row["solved_at"], Counts(**told, error=row["visits"] - sum(told.values())), row["tokens"])
-
-
-def _mixes(engine: Engine) -> bool:
-    """Whether steps and completions, which are asked differently, can be in flight together; else trees go in lockstep."""
-    return isinstance(engine, Streaming) and not getattr(engine, "in_turns", False)

@@ -55,7 +55,7 @@ class PassRate:
     group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = the plan's
     low: Share = 0.2  # of the band, pass rates
     high: Share = 0.8
-    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.02  # chance of a wrong side at which a problem is settled; 0 = never, .5 = at once
+    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.016  # chance of a wrong side at which a problem is settled; 0 = never, .5 = at once
     gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
     first: Count = 2  # attempts that everybody gets before anything is decided
     most: Count = 64  # that one problem may get

@@ -1,11 +1,16 @@
-"""`curate check`: is this plan whole? Nothing runs, nothing is written."""
+"""`curate check`: is this plan whole? Nothing runs, nothing is written. Of a selection: was it lucky? As `curate recheck`."""
 
+from assay.cli.curate.recheck import Dropped, Kept, Target, of_selection
+from assay.cli.curate.recheck import recheck as afresh
 from assay.cli.narrator import Voice
-from assay.cli.runner import LakeDir, PlanPath, Sets, exits, load
+from assay.cli.runner import AsJson, LakeDir, Sets, exits, load
 
 
-def check(plan: PlanPath, lake: LakeDir = "", sets: Sets = []) -> None:
-    """Validate keys, parts, settings, files and model, without running anything."""
+def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, kept: Kept = 200, dropped: Dropped = 100) -> None:
+    """Validate a plan's keys, parts, settings, files and model, without running anything; or, given a selection's key, recheck that selection."""
+    if of_selection(plan):
+        afresh(plan, lake, sets, as_json, kept, dropped)
+        return
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)

@@ -40,7 +40,15 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     rows = told["selections"]
     names = [row["selection"] for row in rows]
     signals = list(rows[0]["signal"])
-    head = ("selection", "kept", *(f"signal, drift {drift}" for drift in signals), "clusters", "radius", "distance", "tokens")
+    head = (
+        "selection",
+        "kept",
+        *(f"signal, drift {drift}" if place == 0 else f"drift {drift}" for place, drift in enumerate(signals)),
+        "clusters",
+        "radius",
+        "distance",
+        "tokens",
+    )
     first = [(*_plain(row, signals),) for row in rows]
     beside = f", {told['unscored']} more unscored" if told["unscored"] else ""
     console.print(table(f"{told['pool']} problems{beside}; groups of {told['group_size']}", head, first))

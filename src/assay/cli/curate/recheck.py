@@ -1,22 +1,46 @@
 """`curate recheck`: was the selection lucky? Fresh attempts beside what was expected."""
 
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.runner import DONE, AsJson, LakeDir, Sets, emit, exits, load, with_job
+from assay.core.errors import PlanError
+from assay.core.plan import Plan
 
+Target = Annotated[Path, typer.Argument(metavar="PLAN|SELECTION", help="A plan, or a selection's key in the lake, or the key's beginning.")]
 Kept = Annotated[int, typer.Option("--kept", min=0, help="Selected problems that are attempted afresh.")]
 Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems that are attempted afresh.")]
 
 
-def recheck(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, kept: Kept = 200, dropped: Dropped = 100) -> None:
+KEY = re.compile(r"[0-9a-f]{6,64}")
+LAKE = ".assay/lake"  # where a selection is looked for unless --lake says otherwise
+
+
+def of_selection(target: Path) -> bool:
+    """Whether this is a selection's key and no file."""
+    return KEY.fullmatch(str(target)) is not None and not target.exists()
+
+
+def recheck(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, kept: Kept = 200, dropped: Dropped = 100) -> None:
     """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's curse in one number."""
     voice = Voice()
     with exits(voice):
-        made = load(plan, lake, sets)
+        made = _chosen(str(plan), lake, sets) if of_selection(plan) else load(plan, lake, sets)
     with_job(made, "curate recheck", lambda job: _recheck(job, as_json, kept, dropped), voice, upto="select")
+
+
+def _chosen(key: str, lake: str, sets: list[str]) -> Plan:
+    from assay.pipelines.recheck import plan_of
+    from assay.stores.lake import Lake
+
+    if sets:
+        raise PlanError("--set changes a plan, and a selection already has one: name the plan in place of the key")
+    with Lake(lake or LAKE, create=False) as opened:
+        return plan_of(opened, key).model_copy(update={"lake": lake or LAKE})
 
 
 def _recheck(job: Any, as_json: bool, kept: int, dropped: int) -> int:
