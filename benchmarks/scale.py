@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks._pieces import resident_mib
 from benchmarks.claims import RESULTS, hardware
 
-FULL, QUICK = (10_000, 40_000), (1_000, 4_000)  # problems
+FULL, QUICK = (10_000, 40_000), (1_000, 10_000)  # problems
 STAGES = ("ingest", "clean", "split", "score", "score --worker", "embed", "select", "arrange", "report")
 WORDS = [
     f"{first}{second}" for first in ("ba", "co", "di", "fu", "ga", "lo", "mi", "ne", "pa", "ru") for second in ("lt", "ne", "rd", "sk", "tun", "vel")
