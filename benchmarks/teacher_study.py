@@ -397,7 +397,8 @@ def main() -> None:
     arms = QUICK if given.quick else tuple(filter(None, given.arms.split(";"))) or tuple(ARMS)
     seeds, guided, after = (2, 12, 8) if given.quick else (given.seeds, GUIDED, given.after)
     design = {"prior": given.prior, "rate": RATE, "guided_steps": guided, "after_steps": after}
-    name = "teacher_study" + ("" if given.prior == "spread" else f"_{given.prior}") + ("_quick" if given.quick else "")
+    parts = [given.prior] * (given.prior != "spread") + [f"after{after}"] * (after not in (AFTER, 8)) + ["quick"] * given.quick
+    name = "_".join(["teacher_study", *parts])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         student = given.student or Path(folder)
