@@ -76,9 +76,9 @@ def test_a_thousand_problems_without_a_protected_token_take_no_thousand_squared(
     words = [f"w{chr(97 + n % 26)}{chr(97 + n // 26)}e" for n in range(600)]
     texts = [" ".join(rng.choices(words, k=60)) for _ in range(1000)]
     template = [" ".join([*words[:59], rng.choice(words)]) for _ in range(1000)]
-    began = time.perf_counter()
+    began = time.process_time()
     drops = sift(Near(), [(text, "1") for text in texts + template])
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert len(drops) == len(set(template)) - 1
 
 

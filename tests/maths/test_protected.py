@@ -75,7 +75,7 @@ def test_no_digit_and_no_sign_is_lost(text):
 
 
 def test_a_million_bytes_of_open_delimiters_or_quotes_take_no_time():
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("$a" * 50_000, "\\(" * 50_000, "\\begin{a}" * 10_000, "'" * 100_000, "a'" * 50_000):
         protected(text)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

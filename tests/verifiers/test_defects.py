@@ -77,9 +77,9 @@ def test_any_thread_may_judge_what_hangs(grader, case):
     "text", ["\\boxed{" * 20_000, "####" * 50_000, "The answer is " * 20_000, "Answer:" * 30_000 + " x", "1," * 100_000, "A:\n" * 60_000]
 )
 def test_a_degenerate_response_does_not_hold_the_driver_up(case, text):
-    began = time.perf_counter()
+    began = time.process_time()
     Math().glance(case("x+1", text))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["**73**", "The answer is **73**.", "**Answer: 73**", "**Final answer:** $73$", "so it is **73**"])
