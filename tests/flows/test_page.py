@@ -37,7 +37,7 @@ class Page:
         return str(self.see("document.body.innerText"))
 
 
-CLICK = "(() => {{ const it = [...document.querySelectorAll('a, button')].find(one => one.innerText.trim() === {!r}); it?.click(); return !!it }})()"
+CLICK = "(() => {{ const it = [...document.querySelectorAll('li')].find(one => one.innerText.trim() === {!r}); it?.click(); return !!it }})()"
 IMAGES = "[...document.images].filter(each => each.src.startsWith('data:image/') && each.complete).map(each => each.naturalWidth)"
 LINKS = "[...document.links].map(each => each.href)"
 
