@@ -3,6 +3,7 @@
 A stage is a task; scoring is many, a shard each. What passes between them is names and paths; rows stay in the lake.
 """
 
+import signal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from assay.core.errors import Stopped
 from assay.flows import artifacts, ending, server, shards
 from assay.flows.library import as_flow, as_task
 from assay.flows.turns import in_turn
-from assay.flows.work import Call, Logged, Run, at_work, handed, present
+from assay.flows.work import Call, Logged, Run, at_work, handed, heeding, present
 from assay.pipelines.job import Job, Outcome
 from assay.pipelines.walk import STAGES, step
 
@@ -31,7 +32,7 @@ def walk_as_flow(job: Job, call: Call) -> list[Outcome]:
         Stopped: the run was asked to stop, or lost its server.
     """
     server.started(job.narrator)
-    with handed(Run(job, call)) as run, server.losing(run):
+    with handed(Run(job, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, server.losing(run):
         _flow()(**call.parameters, return_state=True)
     return [run.outcomes[name] for name in STAGES]
 
@@ -54,7 +55,7 @@ def _curate(plan: str, lake: str | None = None, overrides: list[str] = []) -> An
 
 
 def _walk(call: Call) -> Any:
-    with at_work(call, "curate run") as run:
+    with at_work(call, "curate run") as run, heeding(run):
         voice = run.job.narrator
         run.job.narrator = voice if isinstance(voice, Logged) else Logged(voice, run.job.plan.name)
         try:

@@ -16,7 +16,7 @@ from assay.core.errors import EngineError, Stopped
 from assay.flows import workplace
 from assay.flows.library import as_flow, as_task
 from assay.flows.runners import Crew, check
-from assay.flows.work import Call, Run, present
+from assay.flows.work import Call, Run, heeding, present
 from assay.pipelines.chunks import Terms
 from assay.pipelines.job import Outcome
 from assay.pipelines.score import scorer
@@ -178,4 +178,5 @@ def flow() -> Any:
 
 
 def _work_off(plan: str, lake: str | None, overrides: list[str]) -> None:
-    present().board.work_off()
+    with heeding(present()):
+        present().board.work_off()

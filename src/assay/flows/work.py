@@ -1,5 +1,7 @@
 """What a flow works on: a plan named by its path, its lake, and the run that the command line or the flow itself has opened."""
 
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,6 +50,7 @@ class Run:
     missing: list[str] = field(default_factory=list)  # what is not done, a sentence each
     board: Any = None  # of the shards under way
     error: BaseException | None = None  # what ended the flow early, as it was raised
+    at_sigterm: Any = None  # what the command line does then
 
 
 _HANDED: ContextVar[list[Run]] = ContextVar("handed")
@@ -63,6 +66,19 @@ def handed(run: Run) -> Iterator[Run]:
     finally:
         given.clear()  # threads that Prefect keeps hold copies of the context, and must not hold the lake
         _HANDED.reset(token)
+
+
+@contextmanager
+def heeding(run: Run) -> Iterator[None]:
+    """SIGTERM is the command line's, which lets what has arrived be committed; Prefect's own handler raises wherever it finds the run."""
+    if not callable(run.at_sigterm) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, run.at_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def present() -> Run:
