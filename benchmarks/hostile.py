@@ -1,8 +1,9 @@
 """One hostile pair in ten: what they cost the honest ones, and whether honest golds are refused.
 
-Eleven families of hostile answers. The last two are none that a screen knows, so they are killed; the three before them are the shapes of reported
-defects (Math-Verify #65 "forever hang" and #63, a time-out that leaks; verl PR #6673, one degenerate response that froze a serial driver). The
-time of a mixed batch may be that of the honest pairs + killed x limit / workers, and 10%. Golds: `math/train.json` and `math/math500.jsonl`
+Nine families of hostile answers; the last three are the shapes of reported defects (Math-Verify #65 "forever hang" and #63, a time-out that
+leaks; verl PR #6673, one degenerate response that froze a serial driver). Then the same with two more that no screen knows, whose kills buy the
+batch time: a row of its own, since nine families that are all screened leave next to no slack. The time of a mixed batch may be that of the honest
+pairs + killed x limit / workers, and 10%. Golds: `math/train.json` and `math/math500.jsonl`
 under --data or ASSAY_DATA; without them that claim is left out.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assay.core.types import Label, Verdict
@@ -28,6 +30,8 @@ FAMILIES = (
     lambda n: f"$2^{{2^{{2^{{2^{{{n + 90}}}}}}}}}$",  # Math-Verify #65
     lambda n: f"${n}00000000!$",  # Math-Verify #63
     lambda n: f"\\boxed{{{n}" * 4000,  # verl PR #6673
+)
+UNSCREENED = (
     lambda n: f"$\\int_0^{{{n}}} e^{{e^{{x^x}}}} dx$",
     lambda n: f"$\\sum_{{k=1}}^{{10^{{6}}}} {n}^k$",
 )
@@ -40,16 +44,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
     given = parser.parse_args()
     full = 540
-    claims = mixed(full // 3 if given.quick else full, full)
+    count = full // 3 if given.quick else full
+    claims = median(count, full, FAMILIES) + median(count, full, FAMILIES + UNSCREENED)
     if (given.data / "math/train.json").is_file():
         claims.append(golds(given.data, 10 if given.quick else 1))
     publish("hostile", claims)
 
 
-def mixed(count: int, full: int) -> list[Claim]:
+def median(count: int, full: int, families: Sequence[Callable[[int], str]]) -> list[Claim]:
+    """The claims of that run of three whose time lies in the middle, as a share of what was allowed."""
+    runs = sorted((mixed(count, full, families) for _ in range(3)), key=lambda claims: claims[0].ratio)
+    print(f"{len(families)} families, time / allowed: {', '.join(f'{claims[0].ratio:.2f}' for claims in runs)}")
+    return runs[1]
+
+
+def mixed(count: int, full: int, families: Sequence[Callable[[int], str]]) -> list[Claim]:
     """Honest pairs alone, and with one hostile pair after every nine."""
     honest = [Pair(f"x^2+{n}", f"It is \\boxed{{{n + n % 2}+x^2}}.", n % 2 == 0) for n in range(count)]
-    hostile = [Pair("x+1", FAMILIES[n % len(FAMILIES)](n + 3), False) for n in range(count // 9)]
+    hostile = [Pair("x+1", families[n % len(families)](n + 3), False) for n in range(count // 9)]
     batch = [pair for n in range(0, count, 9) for pair in (*honest[n : n + 9], hostile[n // 9])]
     alone, alone_s, _ = graded(honest)
     verdicts, mixed_s, pids = graded(batch)
@@ -58,12 +70,13 @@ def mixed(count: int, full: int) -> list[Claim]:
     changed = sum(one.outcome != other.outcome for one, other in zip(alone, kept, strict=True))
     allowed = (alone_s + killed * LIMIT_S / WORKERS) * 1.1
     told = sorted({(v.outcome, v.reason[:40]) for pair, v in zip(batch, verdicts, strict=True) if pair in set(hostile)})
-    print(f"{len(hostile)} hostile pairs among {count}: {killed} killed; verdicts of hostile pairs: {told}")
+    print(f"{len(hostile)} hostile pairs of {len(families)} families among {count}: {killed} killed; verdicts of hostile pairs: {told}")
     left = sum(Path(f"/proc/{pid}").exists() for pid in pids)
     passed = sum(v.outcome == "correct" for pair, v in zip(batch, verdicts, strict=True) if pair in set(hostile))
+    among = f"{len(families)} families"
     return [
         Claim(
-            "a batch with 10% hostile pairs: seconds, beside what is allowed",
+            f"a batch with 10% hostile pairs of {len(families)} families: seconds, beside what is allowed",
             mixed_s,
             allowed,
             mixed_s / allowed,
@@ -73,9 +86,29 @@ def mixed(count: int, full: int) -> list[Claim]:
             count,
             full,
         ),
-        Claim("honest verdicts that hostile neighbours changed", changed, 0, float(changed), "<= 0", changed == 0, "answers", count, full),
-        Claim("hostile answers that were accepted", passed, 0, float(passed), "<= 0", passed == 0, "answers", len(hostile), full // 9),
-        Claim("processes left over", left, 0, float(left), "<= 0", left == 0, "processes"),
+        Claim(
+            f"honest verdicts that hostile neighbours changed, {len(families)} families",
+            changed,
+            0,
+            float(changed),
+            "<= 0",
+            changed == 0,
+            "answers",
+            count,
+            full,
+        ),
+        Claim(
+            f"hostile answers that were accepted, {len(families)} families",
+            passed,
+            0,
+            float(passed),
+            "<= 0",
+            passed == 0,
+            "answers",
+            len(hostile),
+            full // 9,
+        ),
+        Claim(f"processes left over, {among}", left, 0, float(left), "<= 0", left == 0, "processes"),
     ]
 
 
