@@ -1,13 +1,14 @@
 """Engine workers on Ray: actors that open the plan's engine once and stay until the run ends; `prefect-ray` holds the cluster and the futures."""
 
 import os
+from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
 
 from assay.core.errors import EngineError
 from assay.core.plan import FlowPlan
 from assay.flows import workplace
-from assay.flows.library import QUIET
+from assay.flows.library import QUIET, connect, settings
 
 STARTS = 3  # of a cluster; on a busy machine its processes may need longer than Ray gives them
 RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
@@ -16,8 +17,9 @@ RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
 class EngineWorker:
     """One actor: it runs tasks one after another, and hears of a stop meanwhile."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.asked, self.connected = False, copy_context()
+        self.connected.run(connect, given)
         workplace.listen(lambda: self.asked)
 
     def process(self) -> int:
@@ -28,7 +30,7 @@ class EngineWorker:
         """The final state of one task run."""
         from prefect.task_engine import run_task_sync
 
-        return run_task_sync(**arguments, return_type="state")
+        return self.connected.run(run_task_sync, **arguments, return_type="state")
 
     def stop(self) -> None:
         """From here on the task at work is asked to stop."""
@@ -66,7 +68,7 @@ def actor_runner(plan: FlowPlan) -> Any:
             groups = {"tasks": 1, "orders": 1}
             again = {"max_restarts": -1, "max_task_retries": RETRIES}  # what waited for a lost actor waits for its successor
             made = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
-            self.crew = [made.remote() for _ in range(plan.workers)]
+            self.crew = [made.remote(settings()) for _ in range(plan.workers)]
             self.busy = [[] for _ in self.crew]
 
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
@@ -76,8 +78,9 @@ def actor_runner(plan: FlowPlan) -> Any:
                 self.busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
             place = min(range(len(self.crew)), key=lambda each: len(self.busy[each]))
             run = uuid4()
+            context = {**serialize_context(), "settings_context": {}}  # the actor has them
             given = {"task": task, "task_run_id": run, "parameters": parameters, "wait_for": wait_for, "dependencies": dependencies}
-            call = self.crew[place].run.options(concurrency_group="tasks").remote({**given, "context": serialize_context()})
+            call = self.crew[place].run.options(concurrency_group="tasks").remote({**given, "context": context})
             self.busy[place].append(call)
             return PrefectRayFuture(task_run_id=run, wrapped_future=call)
 

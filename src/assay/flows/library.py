@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +42,28 @@ def as_task(body: Callable[..., Any], name: str, plan: FlowPlan) -> Any:
     pauses = [plan.backoff_s * 2**n for n in range(plan.retries)]
     options = {"retries": plan.retries, "retry_delay_seconds": pauses or 0, "retry_condition_fn": _engine_failed, "persist_result": False}
     return prefect().task(body, name=name, task_run_name=name, **options)
+
+
+def settings() -> dict[str, Any]:
+    """Prefect's settings as they are here, the server's address among them, for a worker's `connect`."""
+    prefect()
+    from prefect.context import serialize_context
+
+    return dict(serialize_context()["settings_context"])
+
+
+def connect(settings: dict[str, Any]) -> None:
+    """One client of the server for as long as the worker lives: otherwise each task makes two, and reads the certificates for both."""
+    prefect()
+    from prefect.context import SettingsContext, SyncClientContext
+
+    opened = ExitStack()
+    opened.enter_context(SettingsContext(**settings))
+    opened.enter_context(SyncClientContext())
+    _connections.append(opened)
+
+
+_connections: list[ExitStack] = []
 
 
 def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:

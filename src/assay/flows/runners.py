@@ -13,7 +13,7 @@ from typing import Any
 from assay.core.errors import require
 from assay.core.plan import FlowPlan
 from assay.flows import workplace
-from assay.flows.library import prefect
+from assay.flows.library import connect, prefect, settings
 
 LOOK_S = 1.0  # between two looks whether the parent still lives
 
@@ -52,7 +52,7 @@ def _threads(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
 def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ProcessPoolTaskRunner
 
-    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(),)), _ask_children
+    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
 
 
 def _ask_children() -> None:
@@ -61,7 +61,7 @@ def _ask_children() -> None:
             os.kill(child.pid or 0, signal.SIGUSR1)
 
 
-def _enlisted(parent: int) -> None:
+def _enlisted(parent: int, given: dict[str, Any]) -> None:
     """A worker process answers to its parent, not to the terminal, and ends with it."""
     asked = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -69,6 +69,7 @@ def _enlisted(parent: int) -> None:
     workplace.listen(asked.is_set)
     threading.Thread(target=_outlived, args=(parent,), daemon=True).start()
     Finalize(None, workplace.close_all, exitpriority=100)
+    connect(given)
 
 
 def _outlived(parent: int) -> None:
