@@ -8,7 +8,7 @@
 
 The peers walk the same trees (`maths/tree.py`) and judge by the last number, in their own process. With --quick (a) and (b) run on the
 tiny model, else on the packaged one, and a search in (c) has 12 iterations, else 50. A rate is that of `--seconds` of searching, however
-far the searches come.
+far the searches come; in (b) half as long passes before it, in which the server's places fill and many answers end at once.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +114,39 @@ def _warm(job: Job) -> None:
     assert rollouts
 
 
-def pace(policy: dict[str, Any], problems: Sums, rules: SearchRules, seconds: float) -> tuple[float, int]:
-    """Generated tokens a second of the whole scorer, judged and stored; and tokens."""
-    with opened(policy, problems, seconds=seconds) as job:
+def pace(policy: dict[str, Any], problems: Sums, rules: SearchRules, seconds: float, *, skip: float = 0.0) -> tuple[float, int]:
+    """Generated tokens a second of the whole scorer, judged and stored, from `skip` seconds after its start; and tokens."""
+    with opened(policy, problems, seconds=skip + seconds) as job:
         golds, labels = side(job, "train")
-        began = time.monotonic()
+        window = Window(skip)
+        ended = job.stop
+        job.stop = lambda: window.look(job.meter.tokens) or ended()
         with suppress(Stopped):
             Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
-        return job.meter.tokens / (time.monotonic() - began), job.meter.tokens
+        return window.rate(job.meter.tokens), window.tokens(job.meter.tokens)
+
+
+@dataclass(slots=True)
+class Window:
+    """Tokens and time from `skip` seconds after the start: until then places fill, and many answers end at once."""
+
+    skip: float  # seconds
+    began: float = field(default_factory=time.monotonic)
+    before: int | None = None  # tokens at its start
+
+    def look(self, tokens: int) -> bool:
+        """Notes where the window starts; never a reason to stop."""
+        if self.before is None and time.monotonic() - self.began >= self.skip:
+            self.before, self.began = tokens, time.monotonic()
+        return False
+
+    def tokens(self, now: int) -> int:
+        """Generated in it."""
+        return now - (self.before or 0)
+
+    def rate(self, now: int) -> float:
+        """Tokens a second."""
+        return self.tokens(now) / (time.monotonic() - self.began)
 
 
 def lockstep(quick: bool, seconds: float) -> list[Claim]:
@@ -266,24 +292,19 @@ def server(quick: bool, seconds: float) -> list[Claim]:
     """(b)"""
     policy, rules, problems = (TINY, TINY_RULES, sums(True)) if quick else (POLICY, RULES, sums(False))
     ours, peer, tokens = list[float](), list[float](), 0
-    with serving(policy) as url:
-        asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
-        for _ in range(2):  # in turns, so that a busy minute of the machine meets both
-            rate, spent = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds / 2)
-            _idle(url, policy["model"])
-            peer.append(asyncio.run(Independent(url, policy, rules).pace(problems, seconds / 2)))
-            _idle(url, policy["model"])
-            ours, tokens = [*ours, rate], tokens + spent
+    asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
+    for turn in range(2 if quick else 4):  # each asks a server that nobody asked before
+        for mine in (True, False) if turn % 2 == 0 else (False, True):  # in turns, so that a busy minute of the machine meets both
+            with serving(policy) as url:
+                if mine:
+                    rate, spent = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds, skip=seconds / 2)
+                    ours, tokens = [*ours, rate], tokens + spent
+                else:
+                    peer.append(asyncio.run(Independent(url, policy, rules).pace(problems, seconds, skip=seconds / 2)))
     print(f"ours {[round(each, 1) for each in ours]}, peer {[round(each, 1) for each in peer]} tokens/s, in turns")
-    mine, theirs = sum(ours) / 2, sum(peer) / 2
+    mean, theirs = sum(ours) / len(ours), sum(peer) / len(peer)
     what = f"{PROBLEMS} searches on one server, {policy['model']}, beside as many of their own under asyncio"
-    return [Claim(what, mine, theirs, mine / theirs, ">= 1.0", mine / theirs >= 1.0, "tokens/s", n=tokens)]
-
-
-def _idle(url: str, model: str) -> None:
-    """Waits until the server has nothing left to do of what was asked before: it answers in the order of questions."""
-    turns = [{"role": "user", "content": "1+1="}]
-    httpx.post(f"{url}/chat/completions", json={"model": model, "messages": turns, "max_tokens": 1}, timeout=None).raise_for_status()
+    return [Claim(what, mean, theirs, mean / theirs, ">= 1.0", mean / theirs >= 1.0, "tokens/s", n=tokens)]
 
 
 class Independent:
@@ -294,17 +315,20 @@ class Independent:
         shots = tuple((shot["user"], shot["assistant"]) for shot in policy.get("shots", ()))
         self.step, self.rest = samplers(Sampler(max_tokens=policy["max_tokens"], shots=shots), rules)
 
-    async def pace(self, problems: Sums, seconds: float) -> float:
-        """Generated tokens a second of all of them."""
+    async def pace(self, problems: Sums, seconds: float, *, skip: float) -> float:
+        """Generated tokens a second of all of them, from `skip` seconds after their start."""
         async with httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None)) as line:
-            began = time.monotonic()
+            await self._steps(line, Problem.of(problems[0][0]), Expand("", (0,)))
+            self.tokens, window = 0, Window(skip)
             jobs = [asyncio.create_task(self._search(line, Problem.of(question), answer)) for question, answer in problems]
+            await asyncio.wait(jobs, timeout=skip)
+            window.look(self.tokens)
             await asyncio.wait(jobs, timeout=seconds)
-            taken, tokens = time.monotonic() - began, self.tokens
+            rate = window.rate(self.tokens)
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
-        return tokens / taken
+        return rate
 
     async def _search(self, line: httpx.AsyncClient, problem: Problem, answer: str) -> None:
         grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
