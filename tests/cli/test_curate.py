@@ -28,6 +28,11 @@ def test_run_reports_kept_dropped_curriculum_queries_and_places(assay: Run, plan
     assert "spent now: 0 tokens" in again.stdout
 
 
+def test_the_next_command_names_the_lake_and_settings_that_this_one_was_given(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--lake", "other lake", "--set", "seed=3")
+    assert f"next: train run {plan} --lake 'other lake' --set seed=3\n" in ran.stdout
+
+
 def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path) -> None:
     ran = assay("curate", "run", plan)
     queries = [line.split('"')[1] for line in ran.stdout.splitlines() if line.startswith("  curate sql")]

@@ -1,5 +1,6 @@
 """`curate run`: all stages, ingest to arrange, and a report of what came out."""
 
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -35,7 +36,12 @@ def run(
             summary.forecast(made, pilot, voice, as_json)
             return
         walk = _walking(made, str(plan), lake, sets, voice) if flow or made.flow.enabled else None
-    with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, str(plan)), voice, upto="arrange")
+    with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, _as_given(str(plan), lake, sets)), voice, upto="arrange")
+
+
+def _as_given(plan: str, lake: str, sets: list[str]) -> str:
+    """The plan and what the command line said about it, for the next command."""
+    return shlex.join([plan, *(("--lake", lake) if lake else ()), *(word for each in sets for word in ("--set", each))])
 
 
 def _walking(made: Plan, plan: str, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:
