@@ -74,6 +74,22 @@ def test_a_question_joins_what_is_being_computed_and_may_be_answered_first():
     desk.close()
 
 
+def test_closing_tells_who_waits_and_leaves_no_thread_inside_the_engine():
+    class Closing(Patient):
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    engine = Closing(2)
+    desk = Desk(engine)
+    waiting = desk.ask(asked())
+    desk.close(wait_s=5)
+    assert engine.closed
+    with pytest.raises(Failed, match="the server is closing"):
+        answered(waiting.answers.get(timeout=5))
+
+
 def test_a_streaming_engine_that_fails_tells_everyone_who_waits_and_works_on():
     class Breaking(Patient):
         def arrivals(self, requests):

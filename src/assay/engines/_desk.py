@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from queue import Empty, SimpleQueue
 
+from assay.core.errors import EngineError
 from assay.core.identity import content_id
 from assay.core.ports import Engine, Streaming
 from assay.core.types import Message, Request, Rollout, Sampler
@@ -58,7 +59,8 @@ class Desk:
         self._waiting: SimpleQueue[Question | Callable[[], None] | None] = SimpleQueue()
         self._closed = False
         self._took_s = 0.0  # of the last batch
-        threading.Thread(target=self._work, name="assay-desk", daemon=True).start()
+        self._worker = threading.Thread(target=self._work, name="assay-desk", daemon=True)
+        self._worker.start()
 
     def ask(self, question: Question) -> Question:
         """The same question, whose `answers` will hold n rollouts, or an exception."""
@@ -79,15 +81,19 @@ class Desk:
         self._waiting.put(look)
         return found.result()
 
-    def close(self) -> None:
-        """No question is taken any more; the engine is closed once it is idle."""
+    def close(self, wait_s: float = 0.0) -> None:
+        """No question is taken any more, who waits hears so at the engine's next sign of life, and the engine is closed; waits so long for that."""
+        self._closed = True
         self._waiting.put(None)
+        self._worker.join(wait_s)
 
     def _work(self) -> None:
         while not self._closed:
             if batch := self._taken(self._waiting.get()):
                 self._flow(self.engine, batch) if isinstance(self.engine, Streaming) else self._in_one(batch)
         self.engine.close()
+        for question in self._come():
+            question.answers.put(EngineError("the server is closing"))
 
     def _taken(self, *come: Question | Callable[[], None] | None) -> list[Question]:
         """The questions among what has come; prompts are told at once, None closes the desk."""
@@ -114,6 +120,9 @@ class Desk:
             for rollouts in engine.arrivals(self._joining(batch, flight)):
                 for rollout in rollouts:
                     flight.land(rollout)
+                if self._closed:
+                    break
+            flight.fail(EngineError("the server is closing"))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
             flight.fail(error)
 

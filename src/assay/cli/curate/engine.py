@@ -14,7 +14,8 @@ from assay.core.errors import PlanError
 from assay.core.parts import build
 from assay.core.plan import read_plan
 
-Where = Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose [policy] is served.", show_default=False)]
+CLOSING_S = 10.0  # for the engine to come to rest: an interpreter that ends inside of torch is aborted
+Where = Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)]
 Name = Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ...")]
 Model = Annotated[str, typer.Option("--model", metavar="M", help="Its model.", show_default=False)]
 Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in: give a key then.")]
@@ -57,7 +58,7 @@ def serve(
         try:
             service.serve()
         finally:
-            service.desk.close()
+            service.desk.close(CLOSING_S)
 
 
 def _interrupt(number: int, frame: object) -> None:
