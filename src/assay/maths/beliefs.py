@@ -146,7 +146,8 @@ def _climb(right: Floats, failed: Floats, many: Floats) -> Floats:
         pull = np.array([*((x[:2] - CENTRE) / WIDTH**2), UNSOLVABLE[1] * zero - UNSOLVABLE[0] * (1 - zero)])
         return float(held - (many * told).sum()), pull - slope @ many
 
-    found = minimize(loss, np.array([CENTRE, CENTRE, -3.0]), jac=True, method="L-BFGS-B", bounds=[(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)])
+    bounds, few = [(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)], {"maxcor": 3}  # more corrections than unknowns tell nothing, and BLAS would thread them
+    found = minimize(loss, np.array([CENTRE, CENTRE, -3.0]), jac=True, method="L-BFGS-B", bounds=bounds, options=few)
     return _unpacked(found.x)
 
 
