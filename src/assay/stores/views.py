@@ -331,6 +331,19 @@ def _remedy(error: duckdb.Error) -> str:
     )
 
 
+def catalogue_fault(catalogue: Path) -> str:
+    """What keeps other tools from reading a catalogue; "" = nothing does. Its blocks bear checksums, and all that hold rows or views are read."""
+    try:
+        with duckdb.connect(str(catalogue), read_only=True) as connection:
+            there = {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+            connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        return "" if "Could not set lock" in said else said  # another tool has opened it for writing: its own affair
+    lacking = sorted({*schemas(), *asked()} - there)
+    return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
+
+
 def catalogue_root(catalogue: Path) -> str:
     """The lake's folder to which a catalogue's paths lead; "" where it names none or cannot be read."""
     try:
