@@ -1,6 +1,8 @@
 """What a question names is there as it lies in the lake now, and nothing else is made for it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,11 +84,28 @@ def test_a_forked_process_asks_a_database_of_its_own(tmp_path: Path, attempted: 
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("p", "cc"))
         assert lake.query("SELECT * FROM rollouts").num_rows == 2
-    child = os.fork()
-    if not child:
-        with Lake(tmp_path / "lake") as again:
-            os._exit(again.query("SELECT * FROM pass_rates").num_rows)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        child = os.fork()
+        if not child:
+            with Lake(tmp_path / "lake") as again:
+                os._exit(again.query("SELECT * FROM pass_rates").num_rows)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert lake.query("SELECT * FROM rollouts").num_rows == 2
+
+
+def test_a_process_that_has_closed_its_lakes_may_fork_and_its_child_end(tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+from assay.stores.lake import Lake
+with Lake({str(tmp_path / "lake")!r}) as lake:
+    lake.append({{"tombstones": []}})
+    lake.query("SELECT * FROM pass_rates")
+child = os.fork()
+if not child:
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 def test_a_broken_file_is_looked_at_again_by_the_next_question(tmp_path: Path, attempted: Rows) -> None:

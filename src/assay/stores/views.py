@@ -148,13 +148,15 @@ def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 def branch() -> duckdb.DuckDBPyConnection:
     """A connection to this process's one database in memory, for temporary views: a database of its own would cost 15 ms of functions."""
-    return _silent(_trunk(os.getpid()).cursor())
+    return _silent(_trunk().cursor())
 
 
 @cache
-def _trunk(pid: int) -> duckdb.DuckDBPyConnection:
-    """By process: a forked one has none of the threads of its parent's."""
+def _trunk() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:")
+
+
+os.register_at_fork(before=_trunk.cache_clear)  # a child has none of its threads, and would wait for them or die of it at its end
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
