@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from assay.core.errors import LakeError
@@ -207,6 +208,36 @@ def test_one_flipped_bit_is_found_and_harms_no_other_table(tmp_path: Path, attem
     fsck(tmp_path / "lake")
     with Lake(tmp_path / "lake") as lake:
         assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 6]
+
+
+def test_a_damaged_catalogue_is_named_and_written_anew(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cw"))
+        catalogue = lake.catalogue()
+    whole = catalogue.read_bytes()
+    for damaged in (b"", whole[:5_000], whole[: len(whole) // 2], bytes(len(whole)), whole.replace(b"frontier", b"frontief")):
+        catalogue.write_bytes(damaged)
+        (looked,) = fsck(tmp_path / "lake", repair=False)
+        assert (looked.kind, looked.path, looked.harm) == ("catalogue", "assay.duckdb", True)
+        assert "the next command that writes" in looked.said
+        assert catalogue.read_bytes() == damaged
+        (found,) = fsck(tmp_path / "lake")
+        assert found.said.endswith("; written anew")
+        assert fsck(tmp_path / "lake") == []
+    with duckdb.connect(str(catalogue), read_only=True) as other:
+        assert other.sql("SELECT n_correct, n_wrong FROM pass_rates").fetchall() == [(1, 1)]
+
+
+def test_a_catalogue_is_rid_of_the_files_that_were_set_aside(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cw"))
+        lake.append(attempted("q", "c"))
+        catalogue = lake.catalogue()
+    victim = min((tmp_path / "lake" / "tables" / "texts").glob("*.parquet"))
+    victim.write_bytes(b"")
+    assert kinds(fsck(tmp_path / "lake")) == [("broken", "texts")]
+    with duckdb.connect(str(catalogue), read_only=True) as other:
+        assert other.sql("SELECT count(*) FROM texts").fetchall() == [(1,)]
 
 
 def test_a_missing_manifest_is_named_and_entered_again(tmp_path: Path, attempted: Rows) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from assay.maths.minimum import minimum
 from assay.maths.signal import expected_signal
 
 Floats = NDArray[np.float64]
@@ -124,8 +125,6 @@ def log_marginal(belief: Belief, correct: ArrayLike, wrong: ArrayLike) -> Floats
 
 
 def _climb(right: Floats, failed: Floats, many: Floats) -> Floats:
-    from scipy.optimize import minimize
-
     digamma = special.digamma
 
     def loss(x: Floats) -> tuple[float, Floats]:
@@ -146,8 +145,7 @@ def _climb(right: Floats, failed: Floats, many: Floats) -> Floats:
         pull = np.array([*((x[:2] - CENTRE) / WIDTH**2), UNSOLVABLE[1] * zero - UNSOLVABLE[0] * (1 - zero)])
         return float(held - (many * told).sum()), pull - slope @ many
 
-    found = minimize(loss, np.array([CENTRE, CENTRE, -3.0]), jac=True, method="L-BFGS-B", bounds=[(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)])
-    return _unpacked(found.x)
+    return _unpacked(minimum(loss, np.array([CENTRE, CENTRE, -3.0]), jac=True, bounds=[(-4.0, 5.0), (-4.0, 5.0), (-9.0, 4.0)]))
 
 
 def _unpacked(x: Floats) -> Floats:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
+from assay.maths.minimum import minimum
+
 Floats = NDArray[np.float64]
 
 LEAST_FOR_2PL = 20  # respondents; with fewer a problem's discrimination is little but its prior
@@ -92,8 +94,8 @@ def fit_2pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
         down_slope = -(miss * z).sum(axis=0) + x[m + n :] / SLOPE_SD**2
         return float(value), np.concatenate([down_theta, down_b, down_slope])
 
-    found = optimize.minimize(loss, np.concatenate([start.theta, start.b, np.zeros(n)]), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
-    theta, b, slope = found.x[:m], found.x[m : m + n], np.exp(found.x[m + n :])
+    found = minimum(loss, np.concatenate([start.theta, start.b, np.zeros(n)]), jac=True, options={"maxiter": 2000})
+    theta, b, slope = found[:m], found[m : m + n], np.exp(found[m + n :])
     p = special.expit(slope * (theta[:, None] - b))
     information = (t * p * (1 - p)).T  # (n, m)
     gap = theta - b[:, None]  # (n, m)

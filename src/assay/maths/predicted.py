@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from assay.maths.beliefs import Belief, Floats, fitted, log_marginal
+from assay.maths.minimum import minimum
 
 FOLDS = 10
 PENALTIES = (1.0, 10.0, 100.0)  # of the ridge, in problems' worth of weight; the one whose cross-fitted error is least is taken
@@ -57,7 +58,6 @@ def _moments(vectors: Floats, weight: Floats, target: Floats) -> tuple[Floats, F
 
 def _calibrated(guess: Floats, right: Floats, failed: Floats, base: Belief) -> Belief:
     """The belief whose shift, slope, strength and point mass make the counts most likely."""
-    from scipy.optimize import minimize
 
     def belief(x: Floats) -> Belief:
         m = np.clip(special.expit(x[0] + x[1] * guess), EDGE, 1 - EDGE)
@@ -69,5 +69,4 @@ def _calibrated(guess: Floats, right: Floats, failed: Floats, base: Belief) -> B
         return float(held - log_marginal(belief(x), right, failed).sum())
 
     start = np.array([0.0, 1.0, np.log((base.a + base.b)[0]), special.logit(base.zero[0])])
-    found = minimize(loss, start, method="L-BFGS-B", bounds=[(-5, 5), (0, 5), (-3, 5), (-9, 4)])
-    return belief(found.x)
+    return belief(minimum(loss, start, bounds=[(-5, 5), (0, 5), (-3, 5), (-9, 4)]))

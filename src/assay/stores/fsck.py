@@ -16,9 +16,10 @@ from assay.stores.manifest import Entry, File
 from assay.stores.mirror import MARK
 from assay.stores.storage import Place, Storage, at
 from assay.stores.tables import schemas
-from assay.stores.views import quoted
+from assay.stores.views import catalogue_fault, quoted
 
 OURS = {"lake.json", "manifest", "tables", "derived", "leases", "quarantine", "checkpoints", "reports", "assay.duckdb"}
+CATALOGUE = "assay.duckdb"
 NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
 
 
@@ -26,7 +27,7 @@ NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
 class Finding:
     """One thing that is not as the manifest says, or that no commit accounts for."""
 
-    kind: str  # broken, missing, entry, manifest, left_over, foreign
+    kind: str  # broken, missing, entry, manifest, catalogue, left_over, foreign
     path: str  # relative to the lake
     said: str  # what is wrong, with both numbers
     table: str = ""
@@ -36,7 +37,7 @@ class Finding:
 
     @property
     def harm(self) -> bool:
-        """Whether rows are gone or entries had to be mended; what is left over or foreign harms nothing."""
+        """Whether rows are gone, or entries or the catalogue had to be mended; what is left over or foreign harms nothing."""
         return self.kind not in ("left_over", "foreign")
 
 
@@ -59,7 +60,10 @@ def fsck(place: Place, *, repair: bool = True, run: str = "") -> list[Finding]:
         broken = [finding for entry in live for file in entry.files if (finding := _file(root, entry, file, there.get(file.path)))]
         if broken and repair:
             _set_aside(lake, broken, run)
-    return found + broken + list(_strangers(root, lake.all_entries()))
+        faults = list(_catalogue(lake, repair))
+        if repair and (found or broken or faults) and (lake.root / CATALOGUE).exists():
+            lake.catalogue()
+    return found + broken + faults + list(_strangers(root, lake.all_entries()))
 
 
 def _entries(root: Storage, repair: bool) -> Iterator[Finding]:
@@ -86,6 +90,14 @@ def _entries(root: Storage, repair: bool) -> Iterator[Finding]:
                 _move(root, manifest.entry_path(name))
                 _adopt(root, name, files.get(name, []))
             yield Finding("entry", f"manifest/{name}.json", f"{error}; entered again from its {len(files.get(name, []))} files")
+
+
+def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
+    """The catalogue that other tools open, where it lies there and cannot be read; it holds nothing that the lake does not."""
+    path = lake.root / CATALOGUE
+    if lake.storage.remote or not path.exists() or not (fault := catalogue_fault(path)):
+        return
+    yield Finding("catalogue", CATALOGUE, f"{fault}; " + ("written anew" if repair else "fsck, or the next command that writes, writes it anew"))
 
 
 def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:

@@ -16,9 +16,10 @@ import pyarrow as pa
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
+from assay.stores.session import Session
 from assay.stores.snapshot import Snapshot
 from assay.stores.storage import Place, at
-from assay.stores.tables import schema, schemas
+from assay.stores.tables import schema
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
@@ -53,10 +54,9 @@ class Lake:
         self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
         self._seal = 0
         self._looked = 0.0
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._shown: dict[str, list[views.Group]] = {}
-        self._stale = False
-        self._here = set[str]()  # of a bucket: tables whose files, as the views show them, have been fetched
+        self._session: Session | None = None
+        self._groups: dict[str, list[views.Group]] = {}
+        self._stale = True  # whether `_groups` are of an earlier snapshot
 
     def append(self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")) -> int:
         """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
@@ -105,7 +105,10 @@ class Lake:
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """The answer of one SQL query over all views, as an Arrow table."""
-        return views.run(self._views(sql), sql, parameters)
+        try:
+            return views.run(self._views(sql), sql, parameters)
+        except views.Unnamed:
+            return views.run(self._views(sql, whole=True), sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
         """The answer as a list of dicts."""
@@ -124,13 +127,11 @@ class Lake:
             LakeError: DuckDB refused.
         """
         views.only_select(sql)
-        with views.connect() as connection:
-            self._refresh()
-            views.create_intervals(connection, intervals.known(self.storage))
-            groups, named = self._snapshot.groups(), self._fetch(sql)
-            views.create_views(connection, groups, withheld=set(groups) - named if self.storage.remote else ())
-            views.lock(connection, self.root)
-            return views.run(connection, sql)
+        self._refresh()
+        try:
+            return self._locked(sql, whole=False)
+        except views.Unnamed:
+            return self._locked(sql, whole=True)
 
     def caught_up(self) -> None:
         """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
@@ -206,10 +207,9 @@ class Lake:
 
     def close(self) -> None:
         """Lets the connection go; files need no closing."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            self._shown, self._here = {}, set()
+        if self._session is not None:
+            self._session.connection.close()
+            self._session = None
 
     def __enter__(self) -> "Lake":
         return self
@@ -231,23 +231,26 @@ class Lake:
                 first.setdefault(id_, position)
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
-    def _views(self, sql: str) -> duckdb.DuckDBPyConnection:
-        fresh, named = self._refresh(), self._fetch(sql)
-        if self._connection is not None and not (fresh or self._stale or named - self._here):
-            return self._connection
-        groups = self._snapshot.groups()
-        changed = {name for name in schemas() if groups.get(name) != self._shown.get(name)}
-        wanted = changed | (named - self._here)
-        self._here = (self._here - changed) | named
-        withheld = set(groups) - self._here if self.storage.remote else set()
-        if self._connection is None:
-            self._connection = views.connect()
-            views.create_intervals(self._connection, intervals.known(self.storage))
-            views.create_views(self._connection, groups, withheld=withheld)
-        else:
-            views.create_views(self._connection, groups, only=wanted, withheld=withheld)
-        self._shown, self._stale = groups, False
-        return self._connection
+    def _locked(self, sql: str, *, whole: bool) -> pa.Table:
+        with views.connect() as connection:
+            self._shown(Session(connection, self.storage), sql, whole)
+            views.lock(connection, self.root)
+            return views.run(connection, sql)
+
+    def _views(self, sql: str, *, whole: bool = False) -> duckdb.DuckDBPyConnection:
+        """The connection on which all that a query may read is shown as it lies in the lake now; `whole` = everything is."""
+        self._refresh()
+        if self._session is None:
+            self._session = Session(views.branch(), self.storage, kind="TEMP")
+        return self._shown(self._session, sql, whole)
+
+    def _shown(self, session: Session, sql: str, whole: bool) -> duckdb.DuckDBPyConnection:
+        fetched = self._fetch(sql)
+        wanted = views.everything() if whole or views.CATALOGUE.search(sql) else views.named(sql)
+        if self._stale:
+            self._groups, self._stale = self._snapshot.groups(), False
+        session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
+        return session.connection
 
     def _fetch(self, sql: str) -> set[str]:
         """Of a bucket: fetches the files that a query reads, by the names of its tables or by path; returns the tables."""

@@ -101,6 +101,11 @@ class Local:
         """The file itself."""
         return self.root / path
 
+    def kept(self, path: str) -> bytes:
+        """The file's bytes; a lake has thousands of entries, and joining paths would take half of the time of reading one."""
+        with open(f"{self.root}/{path}", "rb") as file:
+            return file.read()
+
     def stale(self, path: str) -> None:
         """Nothing: there are no copies."""
 

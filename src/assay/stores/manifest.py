@@ -94,7 +94,7 @@ def read_entry(place: Place, name: str) -> Entry:
         LakeError: the entry is broken, or of a newer format.
     """
     storage, path = at(place), entry_path(name)
-    text = storage.local(path).read_text(errors="replace")
+    text = storage.kept(path).decode(errors="replace")
     try:
         tree = json.loads(text)
         if tree["format"] > FORMAT:

@@ -192,6 +192,10 @@ class Bucket:
             raise FileNotFoundError(f"{self.place}/{path}")
         return self.root / path
 
+    def kept(self, path: str) -> bytes:
+        """The bytes of the mirror's copy."""
+        return self.local(path).read_bytes()
+
     def stale(self, path: str) -> None:
         """Lets the mirror's copy go."""
         self._mirror.remove(path)

@@ -65,5 +65,5 @@ def _paths(root: Path, entries: Iterable[Entry]) -> dict[str, list[str]]:
     paths: dict[str, list[str]] = {}
     for entry in entries:
         for file in entry.files:
-            paths.setdefault(file.table, []).append(str(root / file.path))
+            paths.setdefault(file.table, []).append(f"{root}/{file.path}")
     return paths

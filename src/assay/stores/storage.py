@@ -60,6 +60,9 @@ class Storage(Protocol):
     def local(self, path: str) -> Path:
         """Where one immutable file can be opened. Raises FileNotFoundError."""
 
+    def kept(self, path: str) -> bytes:
+        """One immutable file's bytes. Raises FileNotFoundError."""
+
     def stale(self, path: str) -> None:
         """Lets a kept copy go, since what it is a copy of may have been mended."""
 

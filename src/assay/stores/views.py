@@ -3,9 +3,10 @@
 import os
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ FROM (SELECT * EXCLUDE (with_right, with_wrong), coalesce(with_right, 0.5) AS po
 """
 LAST, DISCOUNT = 50, 0.98  # steps, and weight of an attempt for each step that it is older, of the view; the macro `fresh` takes others
 UNTRACED = ("runs", "stages", "tombstones")
+CATALOGUE = re.compile(r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I)  # tables that no word names
+
+
+class Unnamed(LakeError):
+    """A query reads a table or calls a macro that its words did not name."""
 
 
 def lineage(tables: Sequence[str]) -> str:
@@ -110,6 +116,7 @@ def fresh_rates(last: str, discount: str) -> str:
     return FRESH_RATES.format(fresh=FRESH.format(last=last, discount=discount))
 
 
+@cache
 def asked() -> dict[str, str]:
     """The views that people ask most, by name, in an order in which each needs only earlier ones."""
     traced = [name for name in schemas() if name not in UNTRACED]
@@ -122,88 +129,129 @@ def asked() -> dict[str, str]:
     }
 
 
+@cache
+def macros() -> dict[str, str]:
+    """The macros by name, each as what follows its name in CREATE MACRO."""
+    return {
+        "signal": f"(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}",
+        "fresh": f"(last, discount) AS TABLE {fresh_rates('last', 'discount')}",
+    }
+
+
 Groups = Mapping[str, Sequence[Group]]
 
 
 def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
     """A connection that writes nothing on stdout: DuckDB's own bar for slow queries would stand in the middle of a JSON document."""
-    connection = duckdb.connect(database)
+    return _silent(duckdb.connect(database))
+
+
+def branch() -> duckdb.DuckDBPyConnection:
+    """A connection to this process's one database in memory, for temporary views: a database of its own would cost 15 ms of functions."""
+    return _silent(_trunk().cursor())
+
+
+@cache
+def _trunk() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(":memory:")
+
+
+os.register_at_fork(before=_trunk.cache_clear)  # a child has none of its threads, and would wait for them or die of it at its end
+
+
+def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")
     return connection
 
 
-def create_views(
-    connection: duckdb.DuckDBPyConnection, files: Groups, *, only: Collection[str] | None = None, withheld: Collection[str] = ()
-) -> None:
-    """Every table and every view, from absolute paths by table name; a table without files is empty but typed.
-
-    `only` names the tables whose files have changed; the views over them need no renewal, for they name tables and no files.
-    The `withheld`, whose files have not been fetched, say so when they are asked.
-    """
+def create_views(connection: duckdb.DuckDBPyConnection, files: Groups) -> None:
+    """Every table, view and macro, from absolute paths by table name; a table without files is empty but typed."""
     for name, schema in schemas().items():
-        if name in withheld:
-            _refuse(connection, name, f"{name}: its files are not fetched; a query on a bucket writes out the names of its tables")
-        elif only is None or name in only:
-            _create_view(connection, name, table_query(schema, files.get(name, ())))
-    if only is not None:
-        return
-    connection.execute(f"CREATE OR REPLACE MACRO signal(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}")
-    connection.execute(f"CREATE OR REPLACE MACRO fresh(last, discount) AS TABLE {fresh_rates('last', 'discount')}")
-    for name, query in asked().items():
-        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
+        create_table(connection, name, table_query(schema, files.get(name, ())))
+    for name in (*macros(), *asked()):
+        create_asked(connection, name)
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    """The view; where a file of it is broken, one that says so when it is asked, so that the other tables stay readable."""
+def create_asked(connection: duckdb.DuckDBPyConnection, name: str, *, kind: str = "") -> None:
+    """One of the views that people ask, or of the macros, over tables that are there; `kind` "TEMP" = this connection's alone."""
+    made = f"MACRO {name}{macros()[name]}" if name in macros() else f'VIEW "{name}" AS {asked()[name]}'
+    connection.execute(f"CREATE OR REPLACE {kind} {made}")
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> bool:
+    """The view that is a table, and True; where a file of it is broken, one that says so when it is asked, so that the others stay readable."""
     try:
-        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {query}')
+        connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS {query}')
     except duckdb.Error as error:
-        _refuse(connection, name, f"{name}: " + " ".join(str(error).split()) + _remedy(error))
+        refuse(connection, name, " ".join(str(error).split()) + _remedy(error), kind=kind)
+        return False
+    return True
 
 
-def _refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str) -> None:
+def refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str, *, kind: str = "") -> None:
+    """A table that answers every question with one line."""
     nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
-    connection.execute(
-        f'CREATE OR REPLACE VIEW "{name}" AS SELECT {nothing} FROM (SELECT error({quoted(said)}) AS refused) WHERE refused IS NOT NULL'
-    )
+    only = f"(SELECT error({quoted(f'{name}: {said}')}) AS refused) WHERE refused IS NOT NULL"
+    connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS SELECT {nothing} FROM {only}')
 
 
 def read_by(query: str) -> set[str]:
-    """The tables that a query may read: those whose names, or the names of views over which, it holds as words.
+    """The tables that a query may read: those whose names, or the names of views or macros over which, it holds as words.
 
     >>> sorted(read_by("SELECT * FROM frontier"))
     ['problems', 'rollouts', 'superseded', 'verdicts']
     """
-    words = set(re.findall(r"\w+", query.lower()))
-    for name, inner in reversed(asked().items()):  # a view reads only earlier ones
+    return named(query) & set(schemas())
+
+
+def named(query: str) -> set[str]:
+    """What a query may read, by the words that it holds: tables, `intervals`, and the views and macros that lie between."""
+    words = _words(query)
+    for name in (*macros(), *reversed(asked())):  # a view reads only earlier ones, a macro none
         if name in words:
-            words |= set(re.findall(r"\w+", inner.lower()))
-    return words & set(schemas())
+            words |= _words(asked().get(name) or macros()[name])
+    return words & everything()
 
 
-def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> None:
-    """The table `intervals`, copied in; before `create_views`, whose `pass_rates` reads it."""
+@cache
+def everything() -> frozenset[str]:
+    """The name of each table, view and macro."""
+    return frozenset({*schemas(), *asked(), *macros(), "intervals"})
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table, *, kind: str = "") -> None:
+    """The table `intervals`, copied in; before `pass_rates`, which reads it."""
     connection.register("given_intervals", table)
-    connection.execute("CREATE OR REPLACE TABLE intervals AS SELECT * FROM given_intervals")
+    connection.execute(f"CREATE OR REPLACE {kind} TABLE intervals AS SELECT * FROM given_intervals")
     connection.unregister("given_intervals")
 
 
-def table_query(schema: pa.Schema, groups: Sequence[Group]) -> str:
-    """The SELECT behind one table's view: each group of equal columns is read for itself, and a column that a group lacks is null."""
+def table_query(schema: pa.Schema, groups: Sequence[Group], *, variables: str = "") -> str:
+    """The SELECT behind one table's view: each group of equal columns is read for itself, and a column that a group lacks is null.
+
+    With `variables` the n-th group's paths are the value of the DuckDB variable `{variables}_{n}`, which costs no parsing, instead of literals.
+    """
     nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schema)
-    parts = [f"SELECT {nothing} WHERE false", *(group_query(group) for group in groups if group.paths)]
+    parts = [f"SELECT {nothing} WHERE false"]
+    for place, group in enumerate(groups):
+        if group.paths:
+            parts.append(group_query(group, f"getvariable('{variables}_{place}')" if variables else ""))
     return parts[0] if len(parts) == 1 else " UNION ALL BY NAME ".join(parts)
 
 
-def group_query(group: Group) -> str:
-    """The rows of one group, each id once."""
-    listed = ", ".join(quoted(path) for path in group.paths)
+def group_query(group: Group, paths: str = "") -> str:
+    """The rows of one group, each id once; `paths` is SQL for its paths, "" = they are written out."""
+    paths = paths or f"[{', '.join(map(quoted, group.paths))}]"
     if not group.doubled:
-        return f"SELECT * FROM read_parquet([{listed}])"
+        return f"SELECT * FROM read_parquet({paths})"
     # two writers may have added one row at one moment: the earlier commit's stays, in every table the same commit's
     return (
         "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
-        f"FROM read_parquet([{listed}], filename = 'commit_path', union_by_name = true)) WHERE place = 1"
+        f"FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)) WHERE place = 1"
     )
 
 
@@ -267,13 +315,15 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
     """The answer as an Arrow table.
 
     Raises:
+        Unnamed: there is no such table here.
         LakeError: DuckDB refused; its first lines are kept.
     """
     try:
         relation = connection.sql(query, params=parameters)
         return relation.to_arrow_table() if relation is not None else pa.table({})
     except duckdb.Error as error:
-        raise LakeError(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
+        kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
+        raise kind(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
 
 
 def _remedy(error: duckdb.Error) -> str:
@@ -281,6 +331,19 @@ def _remedy(error: duckdb.Error) -> str:
     return (
         "; `curate fsck` names what is broken and restores what can be restored" if broken and "disabled by configuration" not in str(error) else ""
     )
+
+
+def catalogue_fault(catalogue: Path) -> str:
+    """What keeps other tools from reading a catalogue; "" = nothing does. Its blocks bear checksums, and all that hold rows or views are read."""
+    try:
+        with duckdb.connect(str(catalogue), read_only=True) as connection:
+            there = {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+            connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        return "" if "Could not set lock" in said else said  # another tool has opened it for writing: its own affair
+    lacking = sorted({*schemas(), *asked()} - there)
+    return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 
 def catalogue_root(catalogue: Path) -> str:

@@ -16,7 +16,7 @@ OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in 
 
 
 def fsck(lake: LakeDir = ".assay/lake", look: Look = False, as_json: AsJson = False) -> None:
-    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if rows are gone."""
+    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if anything was broken."""
     voice = Voice()
     with exits(voice):
         from assay.stores.fsck import fsck as verify

@@ -1,6 +1,7 @@
 """One schema file a table; a file's name is its table's name."""
 
 import importlib
+from functools import cache
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ def schema(name: str) -> pa.Schema:
     return importlib.import_module(f"assay.stores.tables.{name}").SCHEMA
 
 
+@cache
 def schemas() -> dict[str, pa.Schema]:
     """Every table's schema, names ascending."""
     return {name: schema(name) for name in names("table")}
