@@ -84,6 +84,8 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
     finally:
         server.end(serving)
     assert (count(lake, "rollouts"), count(lake, "lessons")) == (16, 3)
+    state = server.ended(dead)["state"]
+    assert (state["type"], "is gone" in state["message"]) == ("CRASHED", True), "nobody told the server of the killed run"
 
 
 @pytest.mark.service

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +136,27 @@ def test_a_shard_is_tried_again_after_a_pause_where_its_engine_failed(server: An
     assert [(run["task_key"].partition("-")[0], run["run_count"]) for run in found] == [("score_shard", 2)]
 
 
-def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating) -> None:
+def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any, curating: Curating) -> None:
+    curating.run("plain", "score.prior=fitted", flow=False)
+    told, _ = curating.run("lake", "score.prior=fitted", "flow.workers=2")
+    (run,) = [run for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
+    assert "score: 'pass_rate' decides over all problems at once, so it is one task" in server.log(run["id"])
+    tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert sorted(task["name"] for task in tasks) == ["arrange", "clean", "embed", "ingest", "score", "select", "split"]
+    assert told["stages"]["score"]["out"] == 32
+    assert curating.keys("lake") == curating.keys("plain")
+    assert curating.run("lake", "score.prior=fitted")[0]["nothing_to_do"]
+
+
+def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating, proc: Any) -> None:
     pytest.importorskip("ray", reason="the extra ray is not installed")
     curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="ray"', "policy.delay_s=0.4")
     curating.until("lake", random.Random(3).randrange(8, 40))
-    actors = processes(b"ray::EngineWorker")
+    actors = sorted({*proc.named(b"ray::EngineWorker")} & (kin := proc.family(made.pid)))
     assert actors, "no actor was found"
+    assert {*proc.named(b"gcs_server")} & kin
+    assert proc.ends(kin, far=False) <= {"127.0.0.1", "::1"}, "others can reach Ray"
     os.kill(actors[0], signal.SIGKILL)
     assert curating.count("lake") < 128, "all was done before the kill"
     _, said = made.communicate(timeout=400)
@@ -152,15 +165,22 @@ def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curati
     assert curating.keys("lake") == curating.keys("plain")
 
 
-def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(curating: Curating) -> None:
+def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(server: Any, curating: Curating) -> None:
     curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
     curating.until("lake", random.Random(5).randrange(8, 60))
     made.send_signal(signal.SIGKILL)
     made.wait(30)
     time.sleep(3)  # its workers look for their parent every second
-    stored = curating.count("lake")
+    stored, left = curating.count("lake"), named(server, str(curating.folder), "Running")
+    assert len(left) == 2, "the flow and the one inside it, of which nobody tells the server"
     told, _ = curating.run("lake", 'flow.runner="processes"')
+    assert named(server, str(curating.folder), "Running") == []
+    dead = named(server, str(curating.folder), "Crashed")
+    assert {run["id"] for run in dead} == {run["id"] for run in left}
+    assert {f"its process ({made.pid} on" in run["state"]["message"] for run in dead} == {True}
+    tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"] for run in left]}})
+    assert {task["state"]["type"] for task in tasks} <= {"COMPLETED", "CRASHED"}
     assert told["spent"]["samples"] == 128 - stored, "a worker went on without its flow, or a shard was paid for twice"
     assert curating.keys("lake") == curating.keys("plain")
 
@@ -180,32 +200,19 @@ def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(cura
     assert curating.run("lake", flow=False)[0]["spent"]["samples"] == 128 - stored
 
 
-def test_a_server_that_dies_midway_loses_nothing(curating: Curating) -> None:
+def test_a_server_that_dies_midway_loses_nothing(curating: Curating, proc: Any) -> None:
     """The ephemeral server is killed while shards are scored: the run ends whole, or says that the next one will go on."""
     curating.run("plain", flow=False)
     env = {"PREFECT_API_URL": "", "PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_HOME": str(curating.folder / "home")}
     made = curating.start("lake", "policy.delay_s=0.3", **env)
     curating.until("lake", random.Random(7).randrange(8, 60))
-    (serving,) = [each for each in processes(b"prefect.server.api.server:create_app") if parent(each) == made.pid]
+    (serving,) = {*proc.named(b"prefect.server.api.server:create_app")} & proc.family(made.pid)
     os.kill(serving, signal.SIGKILL)
     _, said = made.communicate(timeout=400)
     assert made.returncode in (0, 3), said[-3000:]
     assert "the Prefect server went away" in said
     curating.run("lake", flow=False)
     assert curating.keys("lake") == curating.keys("plain")
-
-
-def processes(command: bytes) -> list[int]:
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if command in each.read_bytes():
-                found.append(int(each.parent.name))
-    return found
-
-
-def parent(process: int) -> int:
-    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating: Curating) -> None:
