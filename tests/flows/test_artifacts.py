@@ -1,10 +1,14 @@
 """What a run leaves on the server for people: through the API, as the UI asks for it."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from assay.core.plan import FlowPlan
+from assay.flows import artifacts
 from assay.flows.artifacts import kept_and_dropped
 
 DROPPED = [{"stage": "clean", "reason": "exact", "rows": 1, "example": "q"}, {"stage": "select", "reason": "not_chosen", "rows": 5, "example": "p"}]
@@ -24,6 +28,24 @@ def test_what_a_stage_kept_stands_before_what_it_dropped() -> None:
         ("select", "kept", "", 3),
         ("select", "dropped", "not_chosen", 5),
     ]
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8080", "http://127.0.0.1:8080/"])
+def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    made: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
+    page, plan = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowPlan(reports_url=url))
+    monkeypatch.setattr(artifacts, "write", lambda _job: page)
+    monkeypatch.setattr(artifacts, "collected", lambda _job: {"stages": [], "dropped": [], "histogram": {}})
+    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
+    artifacts.show(SimpleNamespace(plan=plan, narrator=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    ((link, said),) = made
+    assert link == said["link_text"] == ("http://127.0.0.1:8080/sums.html" if url else page.as_uri())
+    assert said["key"] == "sums-report"
+    assert ("copy the address" in said["description"]) == (not url)
 
 
 @pytest.mark.service

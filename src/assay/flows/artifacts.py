@@ -4,7 +4,7 @@ An artifact that the server does not take is a warning: the rows are in the lake
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,20 @@ def show(job: Job) -> None:
         _link(job, write(job), job.plan.flow.reports_url)
     except PlanError as error:
         job.narrator.warn(f"no report: {error}")
+
+
+def show_rounds(job: Job, reports: Sequence[Mapping[str, Any]]) -> None:
+    """What each round of a loop was worth, as a table; held-out pass@1."""
+    from prefect.artifacts import create_table_artifact
+
+    rows = []
+    for told in reports:
+        held, band = told["held_out"], told["band"]
+        rates = {"before": held["before"][0], "after": held["after"][0], "95% of the difference": (held["difference"] or [None])[1:]}
+        rows.append({"round": told["round"], "problems": held["problems"], **rates, "in band": band["before"], "left": band["above"] + band["below"]})
+    with untaken(job.narrator.warn, "the rounds"):
+        said = f"Held-out pass@1 of `{job.plan.name}`, before and after each round"
+        create_table_artifact(rows, key=key(job.plan.name, "rounds"), description=said)
 
 
 def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:

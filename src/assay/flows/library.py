@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,10 +31,10 @@ def prefect() -> ModuleType:
     return require("prefect", extra="flows")
 
 
-def as_flow(body: Callable[..., Any], name: str, **options: Any) -> Any:
+def as_flow(body: Callable[..., Any], name: str) -> Any:
     """The function as a flow of this name that Prefect loads again by module and name."""
     body.__name__ = body.__qualname__ = name
-    return prefect().flow(body, name=name, persist_result=False, **options)
+    return prefect().flow(body, name=name, flow_run_name=_named, persist_result=False)
 
 
 def as_task(body: Callable[..., Any], name: str, plan: FlowPlan) -> Any:
@@ -41,6 +42,14 @@ def as_task(body: Callable[..., Any], name: str, plan: FlowPlan) -> Any:
     pauses = [plan.backoff_s * 2**n for n in range(plan.retries)]
     options = {"retries": plan.retries, "retry_delay_seconds": pauses or 0, "retry_condition_fn": _engine_failed, "persist_result": False}
     return prefect().task(body, name=name, task_run_name=name, **options)
+
+
+def _named() -> str:
+    """The run's name in the server's lists: the plan's file and the time."""
+    from prefect import runtime
+
+    start = runtime.flow_run.get_scheduled_start_time()
+    return f"{Path(runtime.flow_run.get_parameters()['plan']).stem} {start:%Y-%m-%d %H:%M:%S}"
 
 
 def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:
