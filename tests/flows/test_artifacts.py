@@ -54,8 +54,7 @@ def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any
     rows = json.loads(made["nightly-kept-and-dropped"]["data"])
     assert ("ingest", "dropped", "duplicate", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
     assert sum(row["rows"] for row in rows if row["stage"] == "select") == 8
-    assert made["nightly-difficulty"]["type"] == "image"
-    assert made["nightly-difficulty"]["data"].startswith("data:image/svg+xml;base64,")
+    assert made["nightly-difficulty"]["data"].startswith("![difficulty](data:image/svg+xml;base64,")
     page = finished.lake / "reports" / "nightly.html"
     assert page.is_file()
     assert page.as_uri() in made["nightly-report"]["data"]

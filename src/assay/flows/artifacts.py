@@ -26,7 +26,7 @@ def key(plan: str, name: str) -> str:
 
 def show(job: Job) -> None:
     """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
-    from prefect.artifacts import create_image_artifact, create_table_artifact
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     told, name = collected(job), job.plan.name
     with untaken(job.narrator.warn, "kept and dropped"):
@@ -34,7 +34,8 @@ def show(job: Job) -> None:
     if told["histogram"]:
         with untaken(job.narrator.warn, "the difficulty histogram"):
             said = f"Problems of `{name}` by the share of attempts that {told['policy']} solved"
-            create_image_artifact(data_uri(difficulty_chart(told)), key=key(name, "difficulty"), description=said)
+            picture = f"![difficulty]({data_uri(difficulty_chart(told))})"  # under an image artifact the UI prints its address, which is the image
+            create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
         _link(job, write(job), job.plan.flow.reports_url)
     except PlanError as error:
