@@ -39,6 +39,7 @@ REFUSED = {
     ("--set", "flow.ray_address=ray://head:10001"): "runner = 'threads' uses none",
     ("--set", "flow.workers=0"): "flow.workers",
     (): "prefect is not installed: pip install 'assay-curation[flows]'",
+    ("--set", "flow.enabled=true"): "prefect is not installed",
 }
 
 
@@ -52,7 +53,8 @@ def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
         '[[source]]\npart = "reasoning_gym"\ngenerator = "chain_sum"\nsize = 3\n[split]\nheld_out = 1\n'
         '[policy]\nmodel = "tiny-arithmetic"\nengine = "transformers"\n'
     )
-    ran = CliRunner().invoke(assay_app, [*command.split(), str(tmp_path / "plan.toml"), "--lake", str(tmp_path / "lake"), "--flow", *flags])
+    asked = () if "flow.enabled=true" in flags else ("--flow",)
+    ran = CliRunner().invoke(assay_app, [*command.split(), str(tmp_path / "plan.toml"), "--lake", str(tmp_path / "lake"), *asked, *flags])
     assert ran.exit_code == 2, ran.output
     assert REFUSED[flags] in ran.stderr
     assert ran.stderr.count("\n") == 1
