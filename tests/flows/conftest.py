@@ -184,40 +184,18 @@ def answers(url: str) -> bool:
         return False
 
 
-PLAN = """
-name = "{name}"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-delay_s = {delay_s}
-[score]
-n = 2
-truncated = "wrong"
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 3
-[flow]
-overlap = "{overlap}"
-dead_after_s = 4
-"""
-
-
 @pytest.fixture(scope="session")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+def plans(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
     """A plan of eight sums, one of them twice, and the place of its lake."""
 
     def made(name: str, *, overlap: str = "wait", delay_s: float = 0.0) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp(name)
-        sums = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in (*range(8), 7)]
-        (folder / "sums.jsonl").write_text("".join(json.dumps(each) + "\n" for each in sums))
-        (folder / "plan.toml").write_text(PLAN.format(name=name, folder=folder, overlap=overlap, delay_s=delay_s))
-        return folder / "plan.toml", folder / "lake"
+        tables = {"policy": {"delay_s": delay_s}, "score": {"n": 2}, "select": {"budget": 3}, "flow": {"overlap": overlap, "dead_after_s": 4}}
+        plan = scripted(folder, name=name, problems=8, **tables)
+        with (folder / "sums.jsonl").open("r+") as sums:
+            last = sums.readlines()[-1]
+            sums.write(last)
+        return plan, folder / "lake"
 
     return made
 

@@ -6,9 +6,8 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,6 @@ import pytest
 
 from assay.stores.lake import Lake
 
-PLAN = """
-name = "{name}"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[split]
-held_out = 4
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-[score]
-n = 4
-wave = 1
-truncated = "wrong"
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 6
-[flow]
-shard = 4
-workers = 2
-retries = 0
-"""
 PROBLEMS = 36  # of which 32 in 8 shards
 TABLES = ("problems", "rollouts", "texts", "verdicts", "scores", "clusters", "selections", "lessons")
 pytestmark = pytest.mark.service
@@ -50,19 +23,14 @@ pytestmark = pytest.mark.service
 class Curating:
     """One plan, run as commands on one Prefect server."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        self.folder, self.env = folder, env
-        self.running: list[subprocess.Popen[str]] = []
-        rows = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(PROBLEMS)]
-        (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (folder / "plan.toml").write_text(PLAN.format(folder=folder, name=folder.name))
+    def __init__(self, plan: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
+        self.plan, self.folder, self.started, self.env = plan, plan.parent, started, env
 
-    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> subprocess.Popen[str]:
-        call = [sys.executable, "-m", "assay", "curate", "run", str(self.folder / "plan.toml"), "--lake", str(self.folder / lake), "--json"]
-        call += [*(["--flow"] if flow else []), *(part for each in sets for part in ("--set", each))]
-        given = {name: value for name, value in {**self.env, **env}.items() if value}  # "" takes a variable away
-        made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given, start_new_session=True)
-        self.running.append(made)
+    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> "subprocess.Popen[str]":
+        changed = [part for each in sets for part in ("--set", each)]
+        call = ["curate", "run", self.plan, "--lake", self.folder / lake, "--json", *(["--flow"] if flow else []), *changed]
+        made = self.started(*call, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert isinstance(made, subprocess.Popen)
         return made
 
     def run(self, lake: str, *sets: str, flow: bool = True, code: int = 0, **env: str) -> tuple[dict[str, Any], str]:
@@ -89,18 +57,12 @@ class Curating:
             assert time.monotonic() < end, f"{self.count(lake)} of {rollouts} rollouts"
             time.sleep(0.1)
 
-    def end(self) -> None:
-        for each in self.running:
-            if each.poll() is None:
-                os.killpg(each.pid, signal.SIGKILL)
-            each.communicate(timeout=30)
-
 
 @pytest.fixture
-def curating(server: Any, tmp_path: Path) -> Iterator[Curating]:
-    made = Curating(tmp_path, server.env)
-    yield made
-    made.end()
+def curating(server: Any, scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path) -> Curating:
+    flow = {"shard": 4, "workers": 2, "retries": 0}
+    plan = scripted(tmp_path, name=tmp_path.name, problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow)
+    return Curating(plan, started, server.env)
 
 
 def named(server: Any, plan: str, state: str) -> list[dict[str, Any]]:
