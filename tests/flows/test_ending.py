@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import EngineError, Stopped
+from assay.core.errors import EngineError, PlanError, Stopped
 from assay.flows import ending, server
 from assay.flows.work import Call, Run
 from assay.pipelines.job import Outcome
@@ -65,6 +65,14 @@ def test_what_ended_the_work_is_raised_as_itself_whatever_prefect_made_of_it() -
         raise RuntimeError("the flow failed")
     with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
         pass  # Prefect keeps it in the state
+
+
+def test_what_went_wrong_before_the_work_began_is_raised_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.states import Failed
+
+    monkeypatch.setattr(server, "started", lambda _narrator: None)
+    with pytest.raises(PlanError, match="the plan is gone"):
+        server.through(lambda **_: Failed(data=PlanError("the plan is gone")), run().job, Call("plan.toml"))
 
 
 def refused() -> Exception:

@@ -18,7 +18,7 @@ NAME = "flow-"  # of a lease, before the run's id
 
 
 @contextmanager
-def present(plan: Plan, say: Callable[[str], None]) -> Iterator[None]:
+def alive(plan: Plan, say: Callable[[str], None]) -> Iterator[None]:
     """This flow run is known to be alive, once those that were killed are known to be dead. Neither is ever worth a failure."""
     from prefect.context import FlowRunContext
 

@@ -75,7 +75,9 @@ def through(flow: Callable[..., Any], job: Job, call: Call) -> Any:
     """
     started(job.narrator)
     with handed(Run(job, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, losing(run):
-        flow(**call.parameters, return_state=True)
+        state = flow(**call.parameters, return_state=True)
+        if run.told is None and run.error is None:
+            state.result()  # raises what went wrong before the work began
     return run.told
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from assay.core.plan import Plan
-from assay.flows.presence import present
+from assay.flows.presence import alive
 from assay.flows.work import Call, Logged
 from assay.pipelines.turns import Refused, turn
 
@@ -12,7 +12,7 @@ from assay.pipelines.turns import Refused, turn
 def in_turn(call: Call, body: Callable[[], Any]) -> Any:
     """What the body returns, or the state Cancelled, whose message names the run that is at work."""
     plan, deployment, say = call.read(), _scheduled_by(), Logged().say
-    with present(plan, say):
+    with alive(plan, say):
         return _in_turn(plan, deployment, say, body) if deployment else body()
 
 
