@@ -64,7 +64,7 @@ def ran(server: Any, plan: Path) -> Callable[..., Ran]:
 
     def run(*command: str) -> Ran:
         before = {each["id"] for each in server.ask("flow_runs/filter")}
-        done = subprocess.run(command, env=server.env, capture_output=True, text=True, timeout=400, check=False)
+        done = subprocess.run(command, env={**server.env, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         (made,) = [each for each in server.ask("flow_runs/filter") if each["id"] not in before]
         tasks = {each["name"] for each in server.ask("task_runs/filter", flow_runs={"id": {"any_": [made["id"]]}})}
