@@ -55,7 +55,7 @@ from pathlib import Path
 from assay.api import Silence
 from assay.core.plan import read_plan
 from assay.flows import server
-from assay.flows.curate import curate, walk_as_flow
+from assay.flows.curate import curate
 from assay.flows.work import Call
 from assay.pipelines.job import Job
 from assay.pipelines.walk import walk
@@ -70,7 +70,7 @@ with Lake(lake) as opened, Job(read_plan(Path(plan)), opened, Silence()) as job:
         work_off(job, Terms(chunk=1))
         walk(job)
     else:
-        walk_as_flow(job, Call(plan, lake))
+        server.through(curate, job, Call(plan, lake))
     print(time.perf_counter() - began)
 """
 

@@ -1,10 +1,15 @@
-"""What tests of several rooms start: an S3-compatible service on loopback."""
+"""What tests of several rooms need: a plan over a few sums, `python -m assay` in a process of its own, an S3-compatible service on loopback."""
 
+import json
+import os
 import secrets
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +21,61 @@ server.start()
 print("http://%s:%d" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 """
+
+
+TABLES: dict[str, dict[str, Any]] = {
+    "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
+    "score": {"n": 4, "truncated": "wrong"},
+    "embed": {"encoder": "tfidf", "clusters": 2},
+    "select": {"budget": 6},
+}
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Callable[..., Path]:
+    """Writes sums that a scripted engine answers in no time, and a plan over them whose tables may be changed: `score={"wave": 1}`."""
+
+    def written(folder: Path, *, problems: int = 20, name: str = "sums", lake: Path | None = None, **tables: dict[str, Any]) -> Path:
+        sums = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(problems)]
+        (folder / "sums.jsonl").write_text("".join(json.dumps(each) + "\n" for each in sums))
+        lines = [f'name = "{name}"', f'lake = "{lake or folder / "lake"}"', "[[source]]", 'part = "files"', f'paths = "{folder}/sums.jsonl"']
+        for table in TABLES | tables:
+            settings = TABLES.get(table, {}) | tables.get(table, {})
+            lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+        (folder / "plan.toml").write_text("\n".join(lines))
+        return folder / "plan.toml"
+
+    return written
+
+
+@pytest.fixture
+def assay(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command to its end; named arguments go into its environment."""
+
+    def run(*arguments: object, timeout: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "assay", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=timeout, check=False)
+
+    return run
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a command in a process group of its own, of which nothing is left when the test ends; "" takes a variable out of its environment."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, env: dict[str, str] | None = None, **pipes: Any) -> subprocess.Popen[str]:
+        given = {name: value for name, value in (env or {**os.environ}).items() if value}
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        call = [sys.executable, "-m", "assay", *map(str, arguments)]
+        running.append(subprocess.Popen(call, env=given, text=True, start_new_session=True, **{**silent, **pipes}))
+        return running[-1]
+
+    yield start
+    for each in running:
+        with suppress(ProcessLookupError):
+            os.killpg(each.pid, signal.SIGKILL)
+        each.communicate(timeout=30)
 
 
 @pytest.fixture(scope="session")

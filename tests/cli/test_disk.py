@@ -1,9 +1,9 @@
 """A disk that is full or read-only, for real: a small file system of its own, in a mount namespace that ends with the command."""
 
-import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -11,37 +11,13 @@ import pytest
 
 from assay.stores.lake import Lake
 
-PLAN = """
-name = "sums"
-lake = "{folder}/disk/lake"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-[score]
-n = 4
-wave = 5
-truncated = "wrong"
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 6
-"""
 Ran = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Path:
+def plan(scripted: Callable[..., Path], tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(60)))
-    path = tmp_path / "plan.toml"
-    path.write_text(PLAN.format(folder=tmp_path))
-    return path
+    return scripted(tmp_path, problems=60, lake=tmp_path / "disk" / "lake", score={"wave": 5})
 
 
 def mounted(plan: Path, mount: str, *commands: str) -> Ran:
@@ -62,8 +38,8 @@ def keys(lake: Path) -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.mark.service
-def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(plan: Path) -> None:
-    subprocess.run([sys.executable, "-m", "assay", "curate", "ingest", str(plan)], check=True, capture_output=True)
+def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(assay: Callable[..., Ran], plan: Path) -> None:
+    assert assay("curate", "ingest", plan).returncode == 0
     lake = plan.parent / "disk" / "lake"
     catalogue = lake / "assay.duckdb"
     catalogue.unlink()
@@ -83,7 +59,7 @@ def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(plan
 
 
 @pytest.mark.service
-def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(plan: Path, tmp_path: Path) -> None:
+def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(assay: Callable[..., Ran], plan: Path, tmp_path: Path) -> None:
     full = 'mount -t tmpfs -o size=120k none "$D" || exit 9'
     kept = f'cp -r "$D/lake" "{tmp_path}/after"; mount -o remount,size=8m "$D"'
     ran = mounted(plan, full, f'curate run "{plan}"', kept, f'curate run "{plan}" --json', f'cp -r "$D/lake" "{tmp_path}/done"')
@@ -91,7 +67,7 @@ def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(pl
     assert ran.stdout.rstrip().endswith("exit 0"), ran.stdout + ran.stderr
     assert "No space left on device; what was committed before is safe" in ran.stderr
     assert "Traceback" not in ran.stderr
-    subprocess.run([sys.executable, "-m", "assay", "curate", "run", str(plan), "--lake", str(tmp_path / "plain")], check=True, capture_output=True)
+    assert assay("curate", "run", plan, "--lake", tmp_path / "plain").returncode == 0
     left, done, plain = keys(tmp_path / "after"), keys(tmp_path / "done"), keys(tmp_path / "plain")
     assert left["problems"] == plain["problems"], "what was committed before is there"
     assert done == plain

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,10 +56,8 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
-def kill_in_round_two(plan: Path, lake: Path) -> None:
+def kill_in_round_two(looping: "subprocess.Popen[str]", lake: Path) -> None:
     """SIGKILL to `train loop` once the second training has kept a state."""
-    command = [sys.executable, "-m", "assay", "train", "loop", str(plan), "--lake", str(lake)]
-    looping = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **ONE})
     until = time.monotonic() + 600
     while time.monotonic() < until and looping.poll() is None:
         if list(lake.glob("checkpoints/*/step-6/model.safetensors")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-2/whole.json")):
@@ -84,10 +81,10 @@ def final(lake: Path) -> dict[str, set[Any]]:
 
 
 @pytest.mark.service
-def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_does(assay: Run, plan: Path, tmp_path: Path) -> None:
+def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_does(assay: Run, started: Run, plan: Path, tmp_path: Path) -> None:
     straight = assay("train", "loop", plan, "--json", "--lake", tmp_path / "straight", timeout=600, **ONE)
     assert straight.returncode == 0, straight.stderr
-    kill_in_round_two(plan, tmp_path / "killed")
+    kill_in_round_two(started("train", "loop", plan, "--lake", tmp_path / "killed", env={**os.environ, **ONE}), tmp_path / "killed")
     resumed = assay("train", "loop", plan, "--json", "--lake", tmp_path / "killed", timeout=600, **ONE)
     assert resumed.returncode == 0, resumed.stderr
     assert "round 1" not in resumed.stderr

@@ -1,5 +1,6 @@
 """One real Prefect server on loopback for all tests of schedules and artifacts, and a plan that is curated in seconds."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -121,6 +122,60 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait(60)
 
 
+class Proc:
+    """What /proc tells of processes."""
+
+    @staticmethod
+    def named(command: bytes) -> list[int]:
+        """Those whose command line holds these bytes."""
+        found = []
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if command in each.read_bytes():
+                    found.append(int(each.parent.name))
+        return found
+
+    @staticmethod
+    def family(root: int) -> set[int]:
+        """A process and those that it started, and these, ..."""
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        found = {root}
+        while more := {child for child, parent in parents.items() if parent in found} - found:
+            found |= more
+        return found
+
+    @staticmethod
+    def ends(processes: set[int], *, far: bool) -> set[str]:
+        """The addresses that these processes are, or try to be, connected with; or those at which they listen (TCP)."""
+        held, found = set[str]().union(*map(sockets, processes)), set()
+        for table in ("tcp", "tcp6", "udp", "udp6") if far else ("tcp", "tcp6"):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[9] in held and (far or fields[3] == "0A"):
+                    raw = bytes.fromhex(fields[2 if far else 1].partition(":")[0])
+                    words = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+                    there = ipaddress.ip_address(words)
+                    found.add(str(getattr(there, "ipv4_mapped", None) or there))
+        return found
+
+
+def sockets(process: int) -> set[str]:
+    found = set()
+    for handle in Path(f"/proc/{process}/fd").glob("*"):
+        with suppress(OSError):
+            if (target := os.readlink(handle)).startswith("socket:["):
+                found.add(target[8:-1])
+    return found
+
+
+@pytest.fixture(scope="session")
+def proc() -> type[Proc]:
+    return Proc
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -129,40 +184,18 @@ def answers(url: str) -> bool:
         return False
 
 
-PLAN = """
-name = "{name}"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-delay_s = {delay_s}
-[score]
-n = 2
-truncated = "wrong"
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 3
-[flow]
-overlap = "{overlap}"
-dead_after_s = 4
-"""
-
-
 @pytest.fixture(scope="session")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+def plans(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
     """A plan of eight sums, one of them twice, and the place of its lake."""
 
     def made(name: str, *, overlap: str = "wait", delay_s: float = 0.0) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp(name)
-        sums = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in (*range(8), 7)]
-        (folder / "sums.jsonl").write_text("".join(json.dumps(each) + "\n" for each in sums))
-        (folder / "plan.toml").write_text(PLAN.format(name=name, folder=folder, overlap=overlap, delay_s=delay_s))
-        return folder / "plan.toml", folder / "lake"
+        tables = {"policy": {"delay_s": delay_s}, "score": {"n": 2}, "select": {"budget": 3}, "flow": {"overlap": overlap, "dead_after_s": 4}}
+        plan = scripted(folder, name=name, problems=8, **tables)
+        with (folder / "sums.jsonl").open("r+") as sums:
+            last = sums.readlines()[-1]
+            sums.write(last)
+        return plan, folder / "lake"
 
     return made
 

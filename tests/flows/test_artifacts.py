@@ -1,10 +1,14 @@
 """What a run leaves on the server for people: through the API, as the UI asks for it."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from assay.core.plan import FlowPlan
+from assay.flows import artifacts
 from assay.flows.artifacts import kept_and_dropped
 
 DROPPED = [{"stage": "clean", "reason": "exact", "rows": 1, "example": "q"}, {"stage": "select", "reason": "not_chosen", "rows": 5, "example": "p"}]
@@ -26,14 +30,31 @@ def test_what_a_stage_kept_stands_before_what_it_dropped() -> None:
     ]
 
 
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8080", "http://127.0.0.1:8080/"])
+def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    made: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
+    page, plan = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowPlan(reports_url=url))
+    monkeypatch.setattr(artifacts, "write", lambda _job: page)
+    monkeypatch.setattr(artifacts, "collected", lambda _job: {"stages": [], "dropped": [], "histogram": {}})
+    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
+    artifacts.show(SimpleNamespace(plan=plan, narrator=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    ((link, said),) = made
+    assert link == said["link_text"] == ("http://127.0.0.1:8080/sums.html" if url else page.as_uri())
+    assert said["key"] == "sums-report"
+    assert ("copy the address" in said["description"]) == (not url)
+
+
 @pytest.mark.service
 def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any) -> None:
     made = server.artifacts(finished.run["id"])
     rows = json.loads(made["nightly-kept-and-dropped"]["data"])
     assert ("ingest", "dropped", "duplicate", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
     assert sum(row["rows"] for row in rows if row["stage"] == "select") == 8
-    assert made["nightly-difficulty"]["type"] == "image"
-    assert made["nightly-difficulty"]["data"].startswith("data:image/svg+xml;base64,")
+    assert made["nightly-difficulty"]["data"].startswith("![difficulty](data:image/svg+xml;base64,")
     page = finished.lake / "reports" / "nightly.html"
     assert page.is_file()
     assert page.as_uri() in made["nightly-report"]["data"]

@@ -81,5 +81,6 @@ def test_the_pages_of_its_artifacts_show_reasons_a_picture_and_a_link(server: An
     server.until(lambda: "duplicate" in page.text and "kept" in page.text, 60)
     page.call("Page.navigate", url=show["difficulty"])
     assert server.until(lambda: page.see(IMAGES), 60)[0] > 100
+    assert "data:image" not in page.text, "the picture's address, as long as the picture, runs out of the page"
     page.call("Page.navigate", url=show["report"])
     server.until(lambda: (finished.lake / "reports" / "nightly.html").as_uri() in page.see(LINKS), 60)

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from assay.cli.apps import assay_app
 from assay.core.errors import PlanError
 from assay.core.plan import FlowPlan, parse_plan
 from assay.flows import runners
@@ -30,6 +32,33 @@ def test_a_missing_extra_is_refused_with_its_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, module, None)  # as where it is not installed
     with pytest.raises(PlanError, match=rf"{module} is not installed: pip install 'assay-curation\[{extra}\]'"):
         runners.check(FlowPlan(runner=runner))
+
+
+REFUSED = {
+    ("--set", "flow.runner=dask"): "flow.runner: input should be 'threads', 'processes' or 'ray'",
+    ("--set", "flow.ray_address=ray://head:10001"): "runner = 'threads' uses none",
+    ("--set", "flow.workers=0"): "flow.workers",
+    (): "prefect is not installed: pip install 'assay-curation[flows]'",
+    ("--set", "flow.enabled=true"): "prefect is not installed",
+}
+
+
+@pytest.mark.parametrize("flags", REFUSED)
+@pytest.mark.parametrize("command", ["curate run", "curate refresh", "train run", "train loop"])
+def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, flags: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "prefect", None)  # as where it is not installed
+    (tmp_path / "plan.toml").write_text(
+        '[[source]]\npart = "reasoning_gym"\ngenerator = "chain_sum"\nsize = 3\n[split]\nheld_out = 1\n'
+        '[policy]\nmodel = "tiny-arithmetic"\nengine = "transformers"\n'
+    )
+    asked = () if "flow.enabled=true" in flags else ("--flow",)
+    ran = CliRunner().invoke(assay_app, [*command.split(), str(tmp_path / "plan.toml"), "--lake", str(tmp_path / "lake"), *asked, *flags])
+    assert ran.exit_code == 2, ran.output
+    assert REFUSED[flags] in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "lake").exists()
 
 
 def test_a_plain_run_imports_neither_prefect_nor_ray(tmp_path: Path) -> None:
@@ -66,6 +95,15 @@ def test_a_flow_is_loaded_by_module_and_name_and_its_parameters_have_types(name:
     }
     assert told == {"plan": ("string", None), "lake": (["string", "null"], None), "overrides": ("array", [])}
     assert flow.parameters.required == ["plan"]
+
+
+def test_each_pause_before_a_retry_is_twice_the_last() -> None:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    from assay.flows.library import as_task
+
+    made = as_task(lambda: None, "score", FlowPlan(retries=3, backoff_s=5))
+    assert (made.retries, made.retry_delay_seconds) == (3, [5, 10, 20])
+    assert as_task(lambda: None, "score", FlowPlan(retries=0)).retries == 0
 
 
 def test_only_what_an_engine_failed_at_is_tried_again() -> None:

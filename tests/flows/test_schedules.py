@@ -84,6 +84,8 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
     finally:
         server.end(serving)
     assert (count(lake, "rollouts"), count(lake, "lessons")) == (16, 3)
+    state = server.ended(dead)["state"]
+    assert (state["type"], "is gone" in state["message"]) == ("CRASHED", True), "nobody told the server of the killed run"
 
 
 @pytest.mark.service
@@ -96,6 +98,10 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, 
         == "error: no work pool 'laptop'; known: none; `prefect work-pool create laptop --type process` makes it\n"
     )
     assert refused.returncode == 2
+    server.ask("work_pools/", name="cloud", type="docker")
+    other = server.assay(*deploy[:-1], "cloud")
+    assert "work pool 'cloud' is of type 'docker'; `curate deploy` builds for type 'process'" in other.communicate(timeout=120)[1]
+    assert (other.returncode, server.ask("deployments/filter", deployments={"name": {"any_": ["pooled"]}})) == (2, [])
     prefect = [sys.executable, "-m", "prefect"]
     subprocess.run([*prefect, "work-pool", "create", "laptop", "--type", "process"], env=server.env, check=True, capture_output=True, timeout=120)
     deployed = server.assay(*deploy)

@@ -6,10 +6,8 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +15,6 @@ import pytest
 
 from assay.stores.lake import Lake
 
-PLAN = """
-name = "{name}"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[split]
-held_out = 4
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-[score]
-n = 4
-wave = 1
-truncated = "wrong"
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 6
-[flow]
-shard = 4
-workers = 2
-retries = 0
-"""
 PROBLEMS = 36  # of which 32 in 8 shards
 TABLES = ("problems", "rollouts", "texts", "verdicts", "scores", "clusters", "selections", "lessons")
 pytestmark = pytest.mark.service
@@ -51,19 +23,14 @@ pytestmark = pytest.mark.service
 class Curating:
     """One plan, run as commands on one Prefect server."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        self.folder, self.env = folder, env
-        self.running: list[subprocess.Popen[str]] = []
-        rows = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(PROBLEMS)]
-        (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (folder / "plan.toml").write_text(PLAN.format(folder=folder, name=folder.name))
+    def __init__(self, plan: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
+        self.plan, self.folder, self.started, self.env = plan, plan.parent, started, env
 
-    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> subprocess.Popen[str]:
-        call = [sys.executable, "-m", "assay", "curate", "run", str(self.folder / "plan.toml"), "--lake", str(self.folder / lake), "--json"]
-        call += [*(["--flow"] if flow else []), *(part for each in sets for part in ("--set", each))]
-        given = {name: value for name, value in {**self.env, **env}.items() if value}  # "" takes a variable away
-        made = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=given, start_new_session=True)
-        self.running.append(made)
+    def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> "subprocess.Popen[str]":
+        changed = [part for each in sets for part in ("--set", each)]
+        call = ["curate", "run", self.plan, "--lake", self.folder / lake, "--json", *(["--flow"] if flow else []), *changed]
+        made = self.started(*call, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert isinstance(made, subprocess.Popen)
         return made
 
     def run(self, lake: str, *sets: str, flow: bool = True, code: int = 0, **env: str) -> tuple[dict[str, Any], str]:
@@ -90,18 +57,12 @@ class Curating:
             assert time.monotonic() < end, f"{self.count(lake)} of {rollouts} rollouts"
             time.sleep(0.1)
 
-    def end(self) -> None:
-        for each in self.running:
-            if each.poll() is None:
-                os.killpg(each.pid, signal.SIGKILL)
-            each.communicate(timeout=30)
-
 
 @pytest.fixture
-def curating(server: Any, tmp_path: Path) -> Iterator[Curating]:
-    made = Curating(tmp_path, server.env)
-    yield made
-    made.end()
+def curating(server: Any, scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path) -> Curating:
+    flow = {"shard": 4, "workers": 2, "retries": 0}
+    plan = scripted(tmp_path, name=tmp_path.name, problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow)
+    return Curating(plan, started, server.env)
 
 
 def named(server: Any, plan: str, state: str) -> list[dict[str, Any]]:
@@ -137,13 +98,27 @@ def test_a_shard_is_tried_again_after_a_pause_where_its_engine_failed(server: An
     assert [(run["task_key"].partition("-")[0], run["run_count"]) for run in found] == [("score_shard", 2)]
 
 
-def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating) -> None:
+def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any, curating: Curating) -> None:
+    curating.run("plain", "score.prior=fitted", flow=False)
+    told, _ = curating.run("lake", "score.prior=fitted", "flow.workers=2")
+    (run,) = [run for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
+    assert "score: 'pass_rate' decides over all problems at once, so it is one task" in server.log(run["id"])
+    tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    assert sorted(task["name"] for task in tasks) == ["arrange", "clean", "embed", "ingest", "score", "select", "split"]
+    assert told["stages"]["score"]["out"] == 32
+    assert curating.keys("lake") == curating.keys("plain")
+    assert curating.run("lake", "score.prior=fitted")[0]["nothing_to_do"]
+
+
+def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating, proc: Any) -> None:
     pytest.importorskip("ray", reason="the extra ray is not installed")
     curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="ray"', "policy.delay_s=0.4")
     curating.until("lake", random.Random(3).randrange(8, 40))
-    actors = processes(b"ray::EngineWorker")
+    actors = sorted({*proc.named(b"ray::EngineWorker")} & (kin := proc.family(made.pid)))
     assert actors, "no actor was found"
+    assert {*proc.named(b"gcs_server")} & kin
+    assert proc.ends(kin, far=False) <= {"127.0.0.1", "::1"}, "others can reach Ray"
     os.kill(actors[0], signal.SIGKILL)
     assert curating.count("lake") < 128, "all was done before the kill"
     _, said = made.communicate(timeout=400)
@@ -152,15 +127,22 @@ def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curati
     assert curating.keys("lake") == curating.keys("plain")
 
 
-def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(curating: Curating) -> None:
+def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(server: Any, curating: Curating) -> None:
     curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
     curating.until("lake", random.Random(5).randrange(8, 60))
     made.send_signal(signal.SIGKILL)
     made.wait(30)
     time.sleep(3)  # its workers look for their parent every second
-    stored = curating.count("lake")
+    stored, left = curating.count("lake"), named(server, str(curating.folder), "Running")
+    assert len(left) == 2, "the flow and the one inside it, of which nobody tells the server"
     told, _ = curating.run("lake", 'flow.runner="processes"')
+    assert named(server, str(curating.folder), "Running") == []
+    dead = named(server, str(curating.folder), "Crashed")
+    assert {run["id"] for run in dead} == {run["id"] for run in left}
+    assert {f"its process ({made.pid} on" in run["state"]["message"] for run in dead} == {True}
+    tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"] for run in left]}})
+    assert {task["state"]["type"] for task in tasks} <= {"COMPLETED", "CRASHED"}
     assert told["spent"]["samples"] == 128 - stored, "a worker went on without its flow, or a shard was paid for twice"
     assert curating.keys("lake") == curating.keys("plain")
 
@@ -180,32 +162,19 @@ def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(cura
     assert curating.run("lake", flow=False)[0]["spent"]["samples"] == 128 - stored
 
 
-def test_a_server_that_dies_midway_loses_nothing(curating: Curating) -> None:
+def test_a_server_that_dies_midway_loses_nothing(curating: Curating, proc: Any) -> None:
     """The ephemeral server is killed while shards are scored: the run ends whole, or says that the next one will go on."""
     curating.run("plain", flow=False)
     env = {"PREFECT_API_URL": "", "PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_HOME": str(curating.folder / "home")}
     made = curating.start("lake", "policy.delay_s=0.3", **env)
     curating.until("lake", random.Random(7).randrange(8, 60))
-    (serving,) = [each for each in processes(b"prefect.server.api.server:create_app") if parent(each) == made.pid]
+    (serving,) = {*proc.named(b"prefect.server.api.server:create_app")} & proc.family(made.pid)
     os.kill(serving, signal.SIGKILL)
     _, said = made.communicate(timeout=400)
     assert made.returncode in (0, 3), said[-3000:]
     assert "the Prefect server went away" in said
     curating.run("lake", flow=False)
     assert curating.keys("lake") == curating.keys("plain")
-
-
-def processes(command: bytes) -> list[int]:
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if command in each.read_bytes():
-                found.append(int(each.parent.name))
-    return found
-
-
-def parent(process: int) -> int:
-    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating: Curating) -> None:

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,8 @@ from assay.stores.lake import Lake
 from assay.stores.lease import renew, take
 
 Made = Callable[..., Job]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
 TABLES = ("rollouts", "texts", "verdicts", "scores")
 RACE = {"scorer": "pass_rate", "truncated": "wrong", "design": "adaptive", "prior": "fitted", "first": 2, "most": 8, "step": 2, "at_once": 0.25}
 
@@ -143,60 +144,30 @@ def test_two_planners_at_once_decide_the_same(job: Made, tables: dict[str, Any],
     assert same(made, plain)
 
 
-PLAN = """
-name = "race"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-delay_s = {delay_s}
-[score]
-truncated = "wrong"
-design = "adaptive"
-prior = "fitted"
-most = 12
-at_once = 0.25
-wave = 4
-[embed]
-encoder = "tfidf"
-clusters = 2
-[select]
-budget = 12
-"""
-
-
-def written(folder: Path, delay_s: float) -> Path:
-    (folder / "sums.jsonl").write_text("".join(f'{{"prompt": "What is {n} + {n % 9}?", "answer": "{n + n % 9}"}}\n' for n in range(48)))
-    path = folder / f"plan-{delay_s}.toml"
-    path.write_text(PLAN.format(folder=folder, delay_s=delay_s))
-    return path
-
-
 @pytest.mark.service
-def test_many_processes_of_which_planners_are_killed_select_what_one_process_selects(tmp_path: Path) -> None:
+def test_many_processes_of_which_planners_are_killed_select_what_one_process_selects(
+    scripted: Callable[..., Path], assay: Command, started: Start, tmp_path: Path
+) -> None:
     """WORKERS processes, 4 unless told otherwise; whoever plans when the first rounds are in is killed, and another is asked to stop."""
-    plan, lake, rng = written(tmp_path, 0.02), tmp_path / "many", random.Random(5)
-    call = [sys.executable, "-m", "assay", "curate"]
+    race = {"design": "adaptive", "prior": "fitted", "most": 12, "at_once": 0.25, "wave": 4}
+    plan = scripted(tmp_path, problems=48, policy={"delay_s": 0.02}, score=race, select={"budget": 12})
+    lake, rng = tmp_path / "many", random.Random(5)
     for stage in ("ingest", "clean", "split"):
-        subprocess.run([*call, stage, str(plan), "--lake", str(lake)], check=True, capture_output=True, timeout=400)
-    command = [*call, "score", str(plan), "--lake", str(lake), "--worker", "--chunk", "4", "--lease-s", "3"]
-    started = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(int(os.environ.get("WORKERS", "4")))]
+        assert assay("curate", stage, plan, "--lake", lake).returncode == 0
+    worker = ("curate", "score", plan, "--lake", lake, "--worker", "--chunk", 4, "--lease-s", 3)
+    working = [started(*worker) for _ in range(int(os.environ.get("WORKERS", "4")))]
     deadline = time.monotonic() + 300
     while not (held := list((lake / "leases").glob("plan-*.json"))) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1 + rng.random())
-    planner = next((number for number, each in enumerate(started) if held and f'"process": {each.pid}}}' in held[0].read_text()), 0)
-    started[planner].send_signal(signal.SIGKILL)
-    started[planner - 1].send_signal(signal.SIGTERM)
-    codes = [each.wait(timeout=400) for each in started]
+    planner = next((number for number, each in enumerate(working) if held and f'"process": {each.pid}}}' in held[0].read_text()), 0)
+    working[planner].send_signal(signal.SIGKILL)
+    working[planner - 1].send_signal(signal.SIGTERM)
+    codes = [each.wait(timeout=400) for each in working]
     assert codes[planner] in (-signal.SIGKILL, 0), codes
     assert codes[planner - 1] in (0, 3, -signal.SIGTERM), codes
     assert {code for number, code in enumerate(codes) if number not in (planner, (planner - 1) % len(codes))} == {0}, codes
     for place in (lake, tmp_path / "one"):
-        subprocess.run([*call, "run", str(plan), "--lake", str(place)], check=True, capture_output=True, timeout=400)
+        assert assay("curate", "run", plan, "--lake", place, timeout=400).returncode == 0
     with Lake(lake) as many, Lake(tmp_path / "one") as one:
         assert {table: keys(many, table) for table in (*TABLES, "selections")} == {table: keys(one, table) for table in (*TABLES, "selections")}

@@ -7,7 +7,7 @@ import pytest
 
 from assay.core.errors import EngineError, PlanError, Stopped
 from assay.pipelines.job import Job
-from assay.pipelines.walk import train, walk
+from assay.pipelines.walk import preflight, train, walk
 
 Made = Callable[..., Job]
 
@@ -149,6 +149,13 @@ def test_malformed_rows_are_drops_with_their_line(job: Made, tables: dict[str, A
     outcome = walk(made, "ingest")[0]
     assert (outcome.rows_in, outcome.rows_out) == (43, 40)
     assert [row["line"] for row in made.lake.rows("SELECT line FROM drops ORDER BY line")] == [41, 42, 43]
+
+
+def test_a_generator_that_is_none_is_refused_before_anything_is_written(job: Made) -> None:
+    pytest.importorskip("reasoning_gym")
+    made = job(source=[{"part": "reasoning_gym", "generator": "chain_sums"}])
+    with pytest.raises(PlanError, match="nearest: 'chain_sum'"):
+        preflight(made, "arrange")
 
 
 def test_contradictory_answers_leave_with_both_named(job: Made, tables: dict[str, Any]) -> None:

@@ -1,11 +1,9 @@
 """Many workers on one lake leave what one run leaves; what is killed costs its chunk at most."""
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,8 @@ from assay.stores.lake import Lake
 from assay.stores.lease import take
 
 Made = Callable[..., Job]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
 TABLES = ("rollouts", "texts", "verdicts", "scores", "samplers")
 
 
@@ -137,75 +137,44 @@ def test_what_had_arrived_when_the_engine_was_cut_is_committed(job: Made) -> Non
     assert stored["n"] in (4, 8, 12), "the problems that were answered, whole, and not the one under way"
 
 
-PLAN = """
-name = "sums"
-[[source]]
-part = "files"
-paths = "{folder}/sums.jsonl"
-[policy]
-model = "scripted"
-engine = "scripted"
-rule = "sum"
-max_tokens = 16
-delay_s = {delay_s}
-[score]
-n = 4
-wave = 2
-truncated = "wrong"
-"""
-
-
-def written(folder: Path, problems: int, delay_s: float) -> Path:
-    rows = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(problems)]
-    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    path = folder / f"plan-{delay_s}.toml"
-    path.write_text(PLAN.format(folder=folder, delay_s=delay_s))
-    return path
-
-
-def curate(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "assay", "curate", *map(str, arguments)], check=True, capture_output=True, timeout=120)
-
-
-def worker(plan: Path, lake: Path, *more: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "assay", "curate", "score", str(plan), "--lake", str(lake), "--worker", *map(str, more)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def rows_of(lake: Path, table: str) -> int:
     with Lake(lake) as opened:
         return int(opened.rows(f'SELECT count(*) AS n FROM "{table}"')[0]["n"])
 
 
 @pytest.mark.service
-def test_many_workers_of_which_most_are_ended_leave_the_keys_of_one_run(tmp_path: Path) -> None:
+def test_many_workers_of_which_most_are_ended_leave_the_keys_of_one_run(
+    scripted: Callable[..., Path], assay: Command, started: Start, tmp_path: Path
+) -> None:
     """SIGTERM to some at random moments, SIGKILL to two, the rest go on to the end; WORKERS=16 ends ten of sixteen."""
-    plan, lake, count = written(tmp_path, 96, 0.05), tmp_path / "many", int(os.environ.get("WORKERS", "6"))
+    plan, lake, count = scripted(tmp_path, problems=96, score={"wave": 2}), tmp_path / "many", int(os.environ.get("WORKERS", "6"))
     for stage in ("ingest", "clean", "split"):
-        curate(stage, plan, "--lake", lake)
-    started = [worker(plan, lake, "--chunk", 6, "--lease-s", 3) for _ in range(count)]
-    rng, doomed = random.Random(4), started[: count * 10 // 16]
+        assert assay("curate", stage, plan, "--lake", lake).returncode == 0
+    worker = ("curate", "score", plan, "--lake", lake, "--worker", "--set", "policy.delay_s=0.05", "--chunk", 6, "--lease-s", 3)
+    working = [started(*worker) for _ in range(count)]
+    rng, doomed = random.Random(4), working[: count * 10 // 16]
     while not rows_of(lake, "rollouts"):
         time.sleep(0.05)
     for number, process in enumerate(doomed):
         time.sleep(rng.random() * 0.3)
         process.send_signal(signal.SIGKILL if number < 2 else signal.SIGTERM)
-    codes = [process.wait(timeout=120) for process in started]
+    codes = [process.wait(timeout=120) for process in working]
     assert set(codes[2 : len(doomed)]) <= {0, 3, -signal.SIGTERM}, codes  # one that had not begun to listen dies of it; one that was done is done
     assert set(codes[len(doomed) :]) == {0}, codes
-    for stage in ("ingest", "clean", "split", "score"):
-        curate(stage, plan, "--lake", tmp_path / "one")
+    assert assay("curate", "run", plan, "--lake", tmp_path / "one").returncode == 0
     for table in ("rollouts", "texts", "verdicts", "scores"):
         with Lake(lake) as many, Lake(tmp_path / "one") as one:
             assert keys(many, table) == keys(one, table), table
 
 
 @pytest.mark.service
-def test_a_slow_engine_is_cut_within_twenty_seconds_and_the_lease_is_given_back(tmp_path: Path) -> None:
-    plan, lake = written(tmp_path, 3, 0.0), tmp_path / "lake"
+def test_a_slow_engine_is_cut_within_twenty_seconds_and_the_lease_is_given_back(
+    scripted: Callable[..., Path], assay: Command, started: Start, tmp_path: Path
+) -> None:
+    plan, lake = scripted(tmp_path, problems=3), tmp_path / "lake"
     for stage in ("ingest", "clean", "split"):
-        curate(stage, plan, "--lake", lake)
-    process = worker(written(tmp_path, 3, 60.0), lake)
+        assert assay("curate", stage, plan).returncode == 0
+    process = started("curate", "score", plan, "--worker", "--set", "policy.delay_s=60")
     while not rows_of(lake, "samplers"):  # written before the first question
         time.sleep(0.05)
     began = time.monotonic()

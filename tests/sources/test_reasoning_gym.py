@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -85,10 +87,16 @@ def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
     ],
 )
 def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, told):
-    for ask in (ReasoningGym(**fields).read, ReasoningGym(**fields).fingerprint):
+    for ask in (ReasoningGym(**fields).read, ReasoningGym(**fields).check):
         with pytest.raises(PlanError, match=told) as error:
             ask()
         assert "\n" not in str(error.value)
+
+
+def test_what_a_lake_has_read_is_known_without_loading_the_library():
+    asked = "ReasoningGym(generator='chain_sum').fingerprint()"
+    code = f"import sys; from assay.sources.reasoning_gym import ReasoningGym; {asked}; print('reasoning_gym' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout == "False\n"
 
 
 def test_no_size_below_one():

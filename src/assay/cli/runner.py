@@ -21,6 +21,7 @@ LakeDir = Annotated[
     str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False)
 ]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
+Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 
 
@@ -90,6 +91,24 @@ def exits(voice: Voice) -> Iterator[None]:
     except (Stopped, KeyboardInterrupt) as error:
         voice.console.print(f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True)
         raise typer.Exit(PARTLY) from error
+
+
+def flowing(name: str, made: Plan, path: Path, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:
+    """The flow of this name as what is done with a job; None where the plan goes on without a server that does not answer.
+
+    Raises:
+        PlanError: an extra is not installed, or no server answers.
+    """
+    from importlib import import_module
+
+    from assay.flows import runners, server
+    from assay.flows.work import Call
+
+    runners.check(made.flow)
+    if not server.answers(made.flow, voice):
+        return None
+    call = Call(str(path), lake or None, tuple(sets))
+    return lambda job: server.through(getattr(import_module(f"assay.flows.{name}"), name), job, call)
 
 
 def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice, *, upto: str) -> None:

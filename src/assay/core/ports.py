@@ -38,7 +38,10 @@ class Source(Protocol):
     def read(self) -> Iterator[Found]: ...
 
     def fingerprint(self) -> str:
-        """Hash of what the settings do not determine: the bytes of the files, the generator's version; computed without reading rows."""
+        """Hash of what the settings do not determine: the bytes of the files, the generator's version; computed without reading rows.
+
+        What that leaves unseen of wrong settings is for an optional `check()`, which is asked where the lake has not read the source yet.
+        """
 
 
 @runtime_checkable

@@ -41,10 +41,15 @@ class EngineWorker:
         workplace.close_all()
 
 
+def keep_home(plan: FlowPlan) -> None:
+    """A cluster of this machine listens on loopback only; Ray reads that when it is imported for the first time, and never again."""
+    if not plan.ray_address:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # `_node_ip_address` of `ray.init` does not do it
+
+
 def actor_runner(plan: FlowPlan) -> Any:
     """A task runner (`prefect_ray.RayTaskRunner`) whose tasks go to `plan.workers` actors; a cluster of this machine ends with it."""
-    if not plan.ray_address:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # despite its name, what keeps a cluster of one machine on loopback
+    keep_home(plan)
     import ray
     from prefect.context import serialize_context
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner

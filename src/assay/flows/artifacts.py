@@ -4,7 +4,7 @@ An artifact that the server does not take is a warning: the rows are in the lake
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def key(plan: str, name: str) -> str:
 
 def show(job: Job) -> None:
     """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
-    from prefect.artifacts import create_image_artifact, create_table_artifact
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     told, name = collected(job), job.plan.name
     with untaken(job.narrator.warn, "kept and dropped"):
@@ -34,11 +34,26 @@ def show(job: Job) -> None:
     if told["histogram"]:
         with untaken(job.narrator.warn, "the difficulty histogram"):
             said = f"Problems of `{name}` by the share of attempts that {told['policy']} solved"
-            create_image_artifact(data_uri(difficulty_chart(told)), key=key(name, "difficulty"), description=said)
+            picture = f"![difficulty]({data_uri(difficulty_chart(told))})"  # under an image artifact the UI prints its address, which is the image
+            create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
         _link(job, write(job), job.plan.flow.reports_url)
     except PlanError as error:
         job.narrator.warn(f"no report: {error}")
+
+
+def show_rounds(job: Job, reports: Sequence[Mapping[str, Any]]) -> None:
+    """What each round of a loop was worth, as a table; held-out pass@1."""
+    from prefect.artifacts import create_table_artifact
+
+    rows = []
+    for told in reports:
+        held, band = told["held_out"], told["band"]
+        rates = {"before": held["before"][0], "after": held["after"][0], "95% of the difference": (held["difference"] or [None])[1:]}
+        rows.append({"round": told["round"], "problems": held["problems"], **rates, "in band": band["before"], "left": band["above"] + band["below"]})
+    with untaken(job.narrator.warn, "the rounds"):
+        said = f"Held-out pass@1 of `{job.plan.name}`, before and after each round"
+        create_table_artifact(rows, key=key(job.plan.name, "rounds"), description=said)
 
 
 def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,10 +32,10 @@ def prefect() -> ModuleType:
     return require("prefect", extra="flows")
 
 
-def as_flow(body: Callable[..., Any], name: str, **options: Any) -> Any:
+def as_flow(body: Callable[..., Any], name: str) -> Any:
     """The function as a flow of this name that Prefect loads again by module and name."""
     body.__name__ = body.__qualname__ = name
-    return prefect().flow(body, name=name, persist_result=False, **options)
+    return prefect().flow(body, name=name, flow_run_name=_named, persist_result=False)
 
 
 def as_task(body: Callable[..., Any], name: str, plan: FlowPlan) -> Any:
@@ -64,6 +65,14 @@ def connect(settings: dict[str, Any]) -> None:
 
 
 _connections: list[ExitStack] = []
+
+
+def _named() -> str:
+    """The run's name in the server's lists: the plan's file and the time."""
+    from prefect import runtime
+
+    start = runtime.flow_run.get_scheduled_start_time()
+    return f"{Path(runtime.flow_run.get_parameters()['plan']).stem} {start:%Y-%m-%d %H:%M:%S}"
 
 
 def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:

@@ -3,8 +3,9 @@
 from functools import cache
 from typing import Any
 
-from assay.flows import ending
+from assay.flows import artifacts, ending
 from assay.flows.library import as_flow, as_task
+from assay.flows.turns import in_turn
 from assay.flows.work import Call, at_work, present
 
 
@@ -27,8 +28,14 @@ def _refresh(plan: str, lake: str | None = None, overrides: list[str] = []) -> A
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "loop.share=0.1".
     """
-    with at_work(Call(plan, lake, tuple(overrides)), "curate refresh", upto="train") as run:
+    call = Call(plan, lake, tuple(overrides))
+    return in_turn(call, lambda: _work(call))
+
+
+def _work(call: Call) -> Any:
+    with at_work(call, "curate refresh", upto="score") as run:
         told = as_task(_renewed, "refresh", run.job.plan.flow)("refresh")
+        artifacts.show(run.job)
         if run.missing:
             return ending.partly("; ".join([told, *run.missing, "run it again to go on"]))
         return ending.completed(told)
@@ -38,9 +45,10 @@ def _renewed(_stage: str) -> str:
     from assay.pipelines.rounds import renew
 
     run = present()
-    told = renew(run.job)
+    told = run.told = renew(run.job)
     if told["left"]:
         run.missing.append(f"{told['left']} stored rollouts are not judged yet")
     if told["nothing_to_do"]:
-        return "nothing was stale"
-    return f"{told['regraded']} stored rollouts judged anew, round {told['round']} refreshed, {told['tokens']} tokens"
+        return "nothing to do: nothing was stale"
+    refreshed = f"round {told['round']} refreshed" if told["refresh"] else "no training is done"
+    return f"{told['regraded']} stored rollouts judged anew, {refreshed}, {told['tokens']} tokens"

@@ -12,7 +12,7 @@ from typing import Any
 
 from assay.core.errors import require
 from assay.core.plan import FlowPlan
-from assay.flows import workplace
+from assay.flows import actors, workplace
 from assay.flows.library import connect, prefect, settings
 
 LOOK_S = 1.0  # between two looks whether the parent still lives
@@ -37,6 +37,7 @@ def check(plan: FlowPlan) -> None:
     """
     prefect()
     if plan.runner == "ray":
+        actors.keep_home(plan)
         require("ray", extra="ray")
         require("prefect_ray", extra="ray")
 
@@ -79,9 +80,7 @@ def _outlived(parent: int) -> None:
 
 
 def _ray(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
-    from assay.flows.actors import actor_runner
-
-    made = actor_runner(plan)
+    made = actors.actor_runner(plan)
     return made, made.ask_to_stop
 
 

@@ -1,8 +1,9 @@
 """The Prefect server behind a flow run: a named one that must answer, or an ephemeral one that ends with this process."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,8 +11,8 @@ from assay.core.errors import EngineError, PlanError, Stopped
 from assay.core.plan import FlowPlan
 from assay.core.ports import Narrator
 from assay.flows.library import prefect
-from assay.flows.work import Run
-from assay.pipelines.walk import STAGES
+from assay.flows.work import Call, Run, handed
+from assay.pipelines.job import Job
 
 # Ends the server when this process is gone, however it went: its end of the pipe closes with it.
 GUARD = "import os, signal, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), signal.SIGTERM)"
@@ -64,12 +65,28 @@ def started(narrator: Narrator) -> None:
     _guards.append(subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0))
 
 
+def through(flow: Callable[..., Any], job: Job, call: Call) -> Any:
+    """What a flow told of its work on this job, as one flow run on the server that PREFECT_API_URL names, or on an ephemeral one that ends with
+    the process.
+
+    Raises:
+        EngineError: Prefect's own server did not come up.
+        Stopped: the run was asked to stop, or lost its server.
+    """
+    started(job.narrator)
+    with handed(Run(job, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, losing(run):
+        state = flow(**call.parameters, return_state=True)
+        if run.told is None and run.error is None:
+            state.result()  # raises what went wrong before the work began
+    return run.told
+
+
 @contextmanager
 def losing(run: Run) -> Iterator[None]:
     """What ended the flow early is raised as itself; a server that went away costs the run nothing that is done.
 
     Raises:
-        Stopped: the server went away before the last stage was done.
+        Stopped: the server went away before the work was done.
     """
     try:
         yield
@@ -87,8 +104,8 @@ def _lost(run: Run, error: BaseException) -> None:
     if not isinstance(error, httpx.HTTPError | PrefectException):
         raise error
     why = " ".join(str(error).split()) or type(error).__name__
-    if len(run.outcomes) == len(STAGES):
-        run.job.narrator.warn(f"the Prefect server went away before it could be told of the run's end ({why}); every stage is done")
+    if run.told is not None:
+        run.job.narrator.warn(f"the Prefect server went away before it could be told of the run's end ({why}); all is done")
         return
     raise Stopped(f"the Prefect server went away ({why}); what was done is in the lake") from error
 

@@ -3,8 +3,9 @@
 from functools import cache
 from typing import Any
 
-from assay.flows import ending
+from assay.flows import artifacts, ending
 from assay.flows.library import as_flow, as_task
+from assay.flows.turns import in_turn
 from assay.flows.work import Call, at_work, present
 
 
@@ -27,12 +28,19 @@ def _train(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "train.steps=50".
     """
-    with at_work(Call(plan, lake, tuple(overrides)), "train run", upto="train") as run:
-        return ending.completed(as_task(_trained, "train", run.job.plan.flow)("train"))
+    call = Call(plan, lake, tuple(overrides))
+    return in_turn(call, lambda: _work(call))
+
+
+def _work(call: Call) -> Any:
+    with at_work(call, "train run", upto="train") as run:
+        told = as_task(_trained, "train", run.job.plan.flow)("train")
+        artifacts.show(run.job)
+        return ending.completed(told)
 
 
 def _trained(_stage: str) -> str:
     from assay.pipelines.walk import train
 
-    outcome = train(present().job)
-    return f"checkpoint {outcome.detail['checkpoint']}" + (", trained before" if outcome.reused else "")
+    outcome = present().told = train(present().job)
+    return ("nothing to do: " if outcome.reused else "") + f"checkpoint {outcome.detail['checkpoint']}"

@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+from assay.core.plan import Plan
+from assay.flows.presence import alive
 from assay.flows.work import Call, Logged
 from assay.pipelines.turns import Refused, turn
 
 
 def in_turn(call: Call, body: Callable[[], Any]) -> Any:
     """What the body returns, or the state Cancelled, whose message names the run that is at work."""
-    deployment = _scheduled_by()
-    if not deployment:
-        return body()
-    plan = call.read()
+    plan, deployment, say = call.read(), _scheduled_by(), Logged().say
+    with alive(plan, say):
+        return _in_turn(plan, deployment, say, body) if deployment else body()
+
+
+def _in_turn(plan: Plan, deployment: str, say: Callable[[str], None], body: Callable[[], Any]) -> Any:
     try:
-        with turn(plan.lake, deployment, overlap=plan.flow.overlap, dead_after_s=plan.flow.dead_after_s, say=Logged().say):
+        with turn(plan.lake, deployment, overlap=plan.flow.overlap, dead_after_s=plan.flow.dead_after_s, say=say):
             return body()
     except Refused as refused:
         from prefect.states import Cancelled

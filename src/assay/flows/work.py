@@ -51,6 +51,8 @@ class Run:
     board: Any = None  # of the shards under way
     error: BaseException | None = None  # what ended the flow early, as it was raised
     at_sigterm: Any = None  # what the command line does then
+    rounds: list[Any] = field(default_factory=list)  # of the loop, that are done
+    told: Any = None  # for the command line, once everything is done
 
 
 _HANDED: ContextVar[list[Run]] = ContextVar("handed")
@@ -95,7 +97,7 @@ def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]
         PlanError, LakeError: the plan, its files, its model or its lake is not as it must be; nothing was written.
     """
     if given := _HANDED.get([]):
-        with _keeping(given[0]):
+        with _keeping(given[0]), _logged(given[0].job), heeding(given[0]):
             yield given[0]
         return
     with Lake(call.read().lake) as lake, Job(call.read(), lake, Logged(plan=call.read().name), command=command) as job:
@@ -112,6 +114,16 @@ def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]
         finally:
             job.log_run("end", told)
             lake.catalogue()
+
+
+@contextmanager
+def _logged(job: Job) -> Iterator[None]:
+    """What the job says goes into the flow run's log, too."""
+    voice, job.narrator = job.narrator, Logged(job.narrator, job.plan.name)
+    try:
+        yield
+    finally:
+        job.narrator = voice
 
 
 @contextmanager

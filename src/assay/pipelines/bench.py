@@ -58,7 +58,10 @@ def depends(job: Job, part: Filter, problems: Mapping[str, Problem] | None) -> l
     if "judge" in part.needs or "policy" in part.needs:
         found.append(("limit_s", job.plan.grade.limit_s))
     if "benchmarks" in part.needs:
-        found.append(("benchmarks", [(name, source.fingerprint()) for name, source in benchmarks(part).items()]))
+        sources = benchmarks(part)
+        for source in sources.values() if problems is None else ():
+            getattr(source, "check", bool)()
+        found.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
     return found
 
 

@@ -18,10 +18,16 @@ CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
 
 
 def work(job: Job) -> Work:
-    """Every source of the plan that this lake has not read in its present state."""
+    """Every source of the plan that this lake has not read in its present state.
+
+    Raises:
+        PlanError: a missing file, or a setting that a source refuses.
+    """
     sources = [(plan, build("source", plan.part, plan.settings)) for plan in job.plan.source]
     keys = [source_key(plan, source) for plan, source in sources]
     left = [each for each, key in zip(sources, keys, strict=True) if not job.finished("ingest", key)]
+    for _, source in left:
+        getattr(source, "check", bool)()
     return Work("ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(job, sources, keys))
 
 

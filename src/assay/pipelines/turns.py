@@ -35,14 +35,14 @@ def turn(root: Place, deployment: str, *, overlap: Literal["wait", "refuse"], de
         token = _unless_alive(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is at work")
     else:
         token = take(root, mine, limit_s=dead_after_s) or _queue(root, deployment, dead_after_s, say)
-    with _renewed(root, mine, token, dead_after_s, say):
+    with renewed(root, mine, token, dead_after_s, say):
         yield
 
 
 def _queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str], None]) -> str:
     mine, queue = content_id("turn", deployment), content_id("queue", deployment)
     place = _unless_alive(root, queue, dead_after_s, f"a scheduled run of {deployment!r} is at work and another one waits")
-    with _renewed(root, queue, place, dead_after_s, say):
+    with renewed(root, queue, place, dead_after_s, say):
         say(f"another scheduled run of {deployment!r} is at work{_where(root, mine)}: this one waits until it ends")
         while (token := take(root, mine, limit_s=dead_after_s)) is None:
             time.sleep(min(1.0, dead_after_s / LOOKS))
@@ -67,7 +67,8 @@ def _where(root: Place, name: str) -> str:
 
 
 @contextmanager
-def _renewed(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
+def renewed(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
+    """Renews a lease that is ours for as long as it lasts, and gives it back."""
     ended = threading.Event()
 
     def keep() -> None:

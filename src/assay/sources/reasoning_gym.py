@@ -31,7 +31,7 @@ class ReasoningGym:
     and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake keeps what it read first.
     Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
 
-    Raises (when reading starts, and in `fingerprint`):
+    Raises (when reading starts, and in `check`):
         PlanError: an unknown generator or config key, or a config that the generator refuses.
     """
 
@@ -51,9 +51,15 @@ class ReasoningGym:
         return (self._item(gym, index) for index in range(self.size))
 
     def fingerprint(self) -> str:
-        """Hash of the version that generates, after the settings have been checked."""
+        """Hash of the version that generates; the library, whose import takes over a second, is not loaded."""
+        try:
+            return content_id("reasoning_gym", importlib.metadata.version("reasoning-gym"))
+        except importlib.metadata.PackageNotFoundError:
+            return content_id("reasoning_gym", require("reasoning_gym", extra="gym").__version__)
+
+    def check(self) -> None:
+        """Passes where the generator takes the settings."""
         self._gym()
-        return content_id("reasoning_gym", importlib.metadata.version("reasoning-gym"))
 
     def _item(self, gym: Any, index: int) -> Found:
         source = self.name or f"reasoning_gym/{self.generator}"

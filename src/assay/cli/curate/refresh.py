@@ -1,23 +1,25 @@
 """`curate refresh`: scores that have gone stale, told anew."""
 
+from collections.abc import Callable
 from typing import Any
 
 from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
 
 
-def refresh(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def refresh(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's rollouts and as few new ones."""
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
-    with_job(made, "curate refresh", lambda job: _refresh(job, as_json), voice, upto="score")
+        renew = flowing("refresh", made, plan, lake, sets, voice) if flow or made.flow.enabled else None
+    with_job(made, "curate refresh", lambda job: _refresh(job, renew, as_json), voice, upto="score")
 
 
-def _refresh(job: Any, as_json: bool) -> int:
+def _refresh(job: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
     from assay.pipelines.rounds import renew
 
-    told = renew(job)
+    told = (flow or renew)(job)
     if as_json:
         emit(told)
         return PARTLY if told["left"] else DONE

@@ -1,15 +1,15 @@
 """`train loop`: curate, train, refresh, and again on the last checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
 
 HEAD = ("round", "problems", "before", "after", "after - before", "band", "left", "entered", "sampled", "trained", "held out")
 
 
-def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Curate, train and refresh, as often as the plan's [loop] says, each round on the last checkpoint; a stopped loop goes on where it stood."""
     voice = Voice()
     with exits(voice):
@@ -17,13 +17,14 @@ def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = 
         from assay.pipelines.rounds import check
 
         check(made)
-    with_job(made, "train loop", lambda job: _loop(job, as_json), voice, upto="train")
+        walked = flowing("rounds", made, plan, lake, sets, voice) if flow or made.flow.enabled else None
+    with_job(made, "train loop", lambda job: _loop(job, walked, as_json), voice, upto="train")
 
 
-def _loop(job: Any, as_json: bool) -> int:
+def _loop(job: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
     from assay.pipelines.rounds import loop as walked
 
-    done = walked(job)
+    done = (flow or walked)(job)
     reports = [one.outcomes[-1].detail for one in done]
     nothing = all(outcome.reused for one in done for outcome in one.outcomes)
     if as_json:

@@ -1,10 +1,11 @@
 """`train run` and `train resume`: GRPO on the plan's curriculum."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
 
 LOG = """
 SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
@@ -12,12 +13,13 @@ FROM train_log WHERE training = ? AND coalesce(policy, '') NOT IN (SELECT policy
 """
 
 
-def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Train the policy on the curriculum in its order; write a checkpoint, and every rollout into the lake."""
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
-    with_job(made, "train run", lambda job: _train(job, as_json), voice, upto="train")
+        training = flowing("train", made, plan, lake, sets, voice) if _first() and (flow or made.flow.enabled) else None
+    with_job(made, "train run", lambda job: _train(job, as_json, training), voice, upto="train")
 
 
 def resume(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
@@ -28,12 +30,12 @@ def resume(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
     with_job(made, "train resume", lambda job: _train(job, as_json, only=True), voice, upto="train")
 
 
-def _train(job: Any, as_json: bool, only: bool = False) -> int:
+def _train(job: Any, as_json: bool, flow: Callable[[Any], Any] | None = None, *, only: bool = False) -> int:
     from assay.pipelines.walk import train
 
-    outcome = train(job, resume=only)
-    if os.environ.get("RANK", "0") != "0":
-        return DONE  # of several processes the first one tells
+    outcome = flow(job) if flow else train(job, resume=only)
+    if not _first():
+        return DONE
     log = job.lake.rows(LOG, [outcome.key])
     told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": job.meter.tokens, "log": log}
     if as_json:
@@ -46,3 +48,8 @@ def _train(job: Any, as_json: bool, only: bool = False) -> int:
     console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
     console.print(f"rollouts written: {outcome.detail['rollouts']}; spent now: {job.meter.tokens} tokens", markup=False)
     return DONE
+
+
+def _first() -> bool:
+    """Of the processes of one training the first one tells, and is the flow."""
+    return os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,81 @@
+"""How a run ends in Prefect's lists, and what a server that went away costs, on hand-made runs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay.core.errors import EngineError, PlanError, Stopped
+from assay.flows import ending, server
+from assay.flows.work import Call, Run
+from assay.pipelines.job import Outcome
+
+pytest.importorskip("prefect", reason="the extra flows is not installed")
+
+
+def run(**changes: Any) -> Run:
+    return Run(SimpleNamespace(narrator=SimpleNamespace(warn=pytest.fail)), Call("plan.toml"), **changes)  # type: ignore[arg-type]
+
+
+def stage(name: str, out: int, *, partly: bool = False) -> dict[str, Outcome]:
+    return {name: Outcome(name, "key", out, out, partly=partly)}
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "name", "message"),
+    [
+        (run(outcomes=stage("score", 8)), "COMPLETED", "Completed", "rows out: score 8"),
+        (
+            run(outcomes=stage("score", 4, partly=True)),
+            "COMPLETED",
+            "Partly",
+            "rows out: score 4; score is partly done: a limit of the plan was reached; run it again to go on",
+        ),
+        (
+            run(outcomes=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),
+            "FAILED",
+            "Partly",
+            "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to go on",
+        ),
+    ],
+    ids=["whole", "a limit", "a failed shard"],
+)
+def test_the_last_state_says_what_is_missing(made: Run, state: str, name: str, message: str) -> None:
+    told = ending.of(made)
+    assert (told.type.value, told.name, told.message) == (state, name, message)
+
+
+def test_a_server_that_went_away_before_the_end_stops_the_run_which_goes_on_later() -> None:
+    with pytest.raises(Stopped, match=r"the Prefect server went away \(refused\); what was done is in the lake"):  # noqa: SIM117
+        with server.losing(run()):
+            raise refused()
+
+
+def test_a_server_that_went_away_after_the_work_was_done_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    made = run(told=[])
+    monkeypatch.setattr(made.job.narrator, "warn", heard.append)
+    with server.losing(made):
+        raise refused()
+    assert heard == ["the Prefect server went away before it could be told of the run's end (refused); all is done"]
+
+
+def test_what_ended_the_work_is_raised_as_itself_whatever_prefect_made_of_it() -> None:
+    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+        raise RuntimeError("the flow failed")
+    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+        pass  # Prefect keeps it in the state
+
+
+def test_what_went_wrong_before_the_work_began_is_raised_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.states import Failed
+
+    monkeypatch.setattr(server, "started", lambda _narrator: None)
+    with pytest.raises(PlanError, match="the plan is gone"):
+        server.through(lambda **_: Failed(data=PlanError("the plan is gone")), run().job, Call("plan.toml"))
+
+
+def refused() -> Exception:
+    import httpx
+
+    return httpx.ConnectError("refused")

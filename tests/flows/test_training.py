@@ -1,0 +1,129 @@
+"""`train run --flow`, `curate refresh --flow` and `train loop --flow` on the bundled model, and the same flows as a deployment starts them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.stores.lake import Lake
+
+pytestmark = pytest.mark.service
+PLAN = """
+name = "{folder.name}"
+lake = "{folder}/lake"
+[[source]]
+part = "files"
+paths = "{folder}/sums.jsonl"
+verifier = "numeric"
+[split]
+held_out = 4
+[policy]
+model = "tiny-arithmetic"
+engine = "transformers"
+max_tokens = 4
+[score]
+n = 2
+truncated = "wrong"
+[embed]
+encoder = "tfidf"
+clusters = 2
+[select]
+selector = "uniform"
+budget = 4
+[train]
+steps = 1
+group_size = 2
+save_every = 0
+eval_samples = 1
+"""
+ENTERED = """
+import sys
+from prefect.flows import load_flow_from_entrypoint
+load_flow_from_entrypoint(f"assay.flows.{sys.argv[1]}.{sys.argv[1]}")(sys.argv[2])
+"""
+Ran = tuple[dict[str, Any], set[str], set[str]]
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (2, 5, 17, 29) for b in (3, 4, 26)]
+    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "plan.toml").write_text(PLAN.format(folder=folder))
+    subprocess.run([sys.executable, "-m", "assay", "curate", "run", folder / "plan.toml"], check=True, capture_output=True, timeout=400)
+    return folder / "plan.toml"
+
+
+@pytest.fixture(scope="module")
+def ran(server: Any, plan: Path) -> Callable[..., Ran]:
+    """Runs a command to its end: the flow run that it made, the names of its tasks, and its artifacts without the plan's name."""
+
+    def run(*command: str) -> Ran:
+        before = {each["id"] for each in server.ask("flow_runs/filter")}
+        done = subprocess.run(command, env={**server.env, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        (made,) = [each for each in server.ask("flow_runs/filter") if each["id"] not in before]
+        tasks = {each["name"] for each in server.ask("task_runs/filter", flow_runs={"id": {"any_": [made["id"]]}})}
+        return made, tasks, {each.removeprefix(f"{plan.parent.name}-") for each in server.artifacts(made["id"])}
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def assay(ran: Callable[..., Ran], plan: Path) -> Callable[..., Ran]:
+    return lambda *command: ran(sys.executable, "-m", "assay", *command, str(plan), "--flow")
+
+
+@pytest.fixture(scope="module")
+def entered(ran: Callable[..., Ran], plan: Path) -> Callable[[str], Ran]:
+    return lambda name: ran(sys.executable, "-c", ENTERED, name, str(plan))
+
+
+def counts(plan: Path) -> dict[str, int]:
+    with Lake(plan.parent / "lake") as lake:
+        tables = ("rollouts", "scores", "train_log", "stages")
+        return {name: int(lake.rows(f'SELECT count(*) AS n FROM "{name}"')[0]["n"]) for name in tables}
+
+
+def told(made: dict[str, Any]) -> tuple[str, str, str]:
+    return made["name"].split()[0], made["state"]["type"], made["state"]["message"]
+
+
+def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the_second_time(
+    server: Any, plan: Path, assay: Callable[..., Ran], entered: Callable[[str], Ran]
+) -> None:
+    shown = {"kept-and-dropped", "difficulty", "report"}
+
+    made, tasks, artifacts = assay("train", "run")
+    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert made["state"]["message"].startswith(f"checkpoint {plan.parent}/lake/checkpoints/")
+    assert (tasks, artifacts) == ({"train"}, shown)
+    trained = counts(plan)
+    assert trained["train_log"] > 0
+    assert "checkpoint" in server.log(made["id"])
+    assert entered("train")[0]["state"]["message"].startswith("nothing to do: checkpoint ")
+
+    made, tasks, artifacts = assay("curate", "refresh")
+    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert "0 stored rollouts judged anew, round 1 refreshed" in made["state"]["message"]
+    assert (tasks, artifacts) == ({"refresh"}, shown)
+    refreshed = counts(plan)
+    assert refreshed["scores"] > trained["scores"]
+    assert entered("refresh")[0]["state"]["message"] == "nothing to do: nothing was stale"
+
+    made, tasks, artifacts = assay("train", "loop")
+    assert told(made)[:2] == ("plan", "COMPLETED")
+    assert made["state"]["message"].startswith("round 1: held-out pass@1 ")
+    assert "; round 2: held-out pass@1 " in made["state"]["message"]
+    assert (tasks, artifacts) == ({"round 1", "round 2"}, {*shown, "rounds"})
+    rows = json.loads(server.artifacts(made["id"])[f"{plan.parent.name}-rounds"]["data"])
+    assert [(row["round"], row["problems"]) for row in rows] == [(1, 4), (2, 4)]
+    looped = counts(plan)
+    assert looped["train_log"] > refreshed["train_log"]
+    assert entered("rounds")[0]["state"]["message"].startswith("nothing to do: round 1: ")
+    assert {**counts(plan), "stages": 0} == {**looped, "stages": 0}
+    assert not list((plan.parent / "lake" / "leases").glob("*.json"))
