@@ -6,19 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from assay.training.trackers import TENSORBOARD, tracked
+from assay.training.trackers import PROJECT, tracked
 
 
-def test_the_environment_is_as_before_and_a_users_own_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(TENSORBOARD, raising=False)
-    with tracked(("tensorboard",), tmp_path):
-        assert os.environ[TENSORBOARD] == str(tmp_path / "tensorboard")
+@pytest.mark.parametrize(("tracker", "variable"), [("tensorboard", "TENSORBOARD_LOGGING_DIR"), ("wandb", "WANDB_PROJECT")])
+def test_the_environment_is_as_before_and_a_users_own_stays(tracker: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with tracked((tracker,), tmp_path):
+        assert os.environ[variable] == {"tensorboard": str(tmp_path / "tensorboard"), "wandb": PROJECT}[tracker]
     with tracked((), tmp_path):
-        assert TENSORBOARD not in os.environ
-    monkeypatch.setenv(TENSORBOARD, "mine")
-    with tracked(("tensorboard",), tmp_path):
-        assert os.environ[TENSORBOARD] == "mine"
-    assert os.environ[TENSORBOARD] == "mine"
+        assert variable not in os.environ
+    monkeypatch.setenv(variable, "mine")
+    with tracked((tracker,), tmp_path):
+        assert os.environ[variable] == "mine"
+    assert os.environ[variable] == "mine"
 
 
 def test_tensorboard_gets_every_step_of_a_run_and_of_the_next_in_another_folder(room: SimpleNamespace, tmp_path: Path) -> None:

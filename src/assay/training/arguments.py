@@ -8,6 +8,7 @@ from assay.core.types import Sampler
 from assay.training.averaging import KEPT
 from assay.training.loss import Objective
 from assay.training.settings import Settings
+from assay.training.trackers import PROJECT
 
 
 def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder: Path, accumulation: int) -> Any:
@@ -42,6 +43,8 @@ def arguments(objective: Objective, sampler: Sampler, settings: Settings, folder
         save_steps=settings.save_every or 1,
         save_total_limit=KEPT if settings.average else 2,  # the newest may be broken by a kill, so the one before it stays
         report_to=list(settings.report_to) or "none",
+        project=PROJECT,
+        run_name=folder.parent.name,
         logging_steps=1,
         logging_nan_inf_filter=False,  # which would log a NaN loss as the mean of the others
         disable_tqdm=True,

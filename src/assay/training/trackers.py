@@ -5,20 +5,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-TENSORBOARD = "TENSORBOARD_LOGGING_DIR"  # what the library's callback reads when it is made, and nothing later
+PROJECT = "assay"  # in wandb and trackio, whose own default is the library's name
 
 
 @contextmanager
 def tracked(names: Sequence[str], output: Path) -> Iterator[None]:
-    """A trainer that is made inside writes tensorboard's events to `output/tensorboard`; afterwards the environment is as before.
+    """A trainer that is made inside writes tensorboard's events to `output/tensorboard` and wandb's to `PROJECT`; afterwards the environment
+    is as before.
 
-    Whoever has set the variable keeps their own folder. wandb and trackio read their own settings.
+    Whoever has set a variable keeps their own folder or project. wandb and trackio read their other settings themselves.
     """
-    if "tensorboard" not in names or TENSORBOARD in os.environ:
-        yield
-        return
-    os.environ[TENSORBOARD] = str(output / "tensorboard")
+    ours = {"tensorboard": ("TENSORBOARD_LOGGING_DIR", str(output / "tensorboard")), "wandb": ("WANDB_PROJECT", PROJECT)}
+    wanted = dict(ours[name] for name in names if name in ours)  # read when the library's callback is made, and not later
+    made = {variable: value for variable, value in wanted.items() if variable not in os.environ}
+    os.environ.update(made)
     try:
         yield
     finally:
-        del os.environ[TENSORBOARD]
+        for variable in made:
+            del os.environ[variable]
