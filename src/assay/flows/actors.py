@@ -52,6 +52,7 @@ def actor_runner(plan: FlowPlan) -> Any:
     keep_home(plan)
     import ray
     from prefect.context import serialize_context
+    from prefect.task_runners import ThreadPoolTaskRunner
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner
 
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
@@ -96,8 +97,8 @@ def actor_runner(plan: FlowPlan) -> Any:
         def duplicate(self) -> Any:
             return self  # the flow's copy must be the one that is asked to stop
 
-        def __reduce__(self) -> Any:  # with the flow, into an actor
-            return RayTaskRunner, ()
+        def __reduce__(self) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+            return ThreadPoolTaskRunner, (1,)
 
         def __exit__(self, *why: Any) -> None:
             closing = [actor.close.options(concurrency_group="orders").remote() for actor in self.crew]

@@ -51,9 +51,21 @@ def _threads(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
 
 
 def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
-    from prefect.task_runners import ProcessPoolTaskRunner
+    from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-    return ProcessPoolTaskRunner(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
+    class Pool(ProcessPoolTaskRunner):  # type: ignore[misc]
+        """Its workers have the settings from `connect`: read anew for each task they would cost it 60 ms."""
+
+        def submit(self, *given: Any, **named: Any) -> Any:
+            future = super().submit(*given, **named)
+            if context := getattr(self, "_cached_context", None):
+                context["settings_context"] = {}
+            return future
+
+        def __reduce__(self) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
+            return ThreadPoolTaskRunner, (1,)
+
+    return Pool(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
 
 
 def _ask_children() -> None:
