@@ -24,6 +24,7 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60",  # a line that is not flushed is not there
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
     "NO_PROXY": "127.0.0.1",
 }
@@ -205,6 +206,7 @@ class Finished:
     """A run that a schedule has started, and what it left."""
 
     run: dict[str, Any]
+    log: str  # what the server had of it as soon as it had ended
     lake: Path
     said: str  # by `curate serve`, until it was interrupted
     code: int
@@ -218,10 +220,11 @@ def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finishe
     serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
     try:
         run = server.ended(server.first("nightly"))
+        log = server.log(run["id"])
         server.pause("nightly", resume=True)
         serving.send_signal(signal.SIGINT)
         _, said = serving.communicate(timeout=120)
     finally:
         server.end(serving)
     found = server.ask("deployments/filter", deployments={"name": {"any_": ["nightly"]}})
-    return Finished(run, lake, said, serving.returncode, found[0]["paused"])
+    return Finished(run, log, lake, said, serving.returncode, found[0]["paused"])

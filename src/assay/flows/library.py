@@ -67,6 +67,14 @@ def connect(settings: dict[str, Any]) -> None:
 _connections: list[ExitStack] = []
 
 
+def flush() -> None:
+    """The log lines so far are with the server, or five seconds are over: who kills a run once its state says that it ended, loses none."""
+    prefect()
+    from prefect.logging.handlers import APILogHandler
+
+    APILogHandler().flush()
+
+
 def _named() -> str:
     """The run's name in the server's lists: the plan's file and the time."""
     from prefect import runtime

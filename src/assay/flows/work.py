@@ -12,6 +12,7 @@ from typing import Any
 from assay.core.errors import Stopped
 from assay.core.plan import Plan, read_plan
 from assay.core.ports import Narrator, Ticker
+from assay.flows.library import flush
 from assay.flows.progress import Progress
 from assay.pipelines.job import Job, Outcome
 from assay.pipelines.walk import preflight
@@ -114,6 +115,7 @@ def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]
         finally:
             job.log_run("end", told)
             lake.catalogue()
+            flush()
 
 
 @contextmanager
