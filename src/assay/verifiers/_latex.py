@@ -12,12 +12,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
-from assay.verifiers._opinion import values
+from assay.verifiers import _apart
 from assay.verifiers._size import explodes
 
 KEPT = 20_000  # token sequences whose choices are kept
 LONGEST = 300  # tokens of one; longer ones rarely come twice
-APART = 1e-6  # relative difference from which two values are unequal whatever simplifying would say
 _CHOICES: OrderedDict[tuple[int, ...], list[int] | None] = OrderedDict()  # None = no sentence of the grammar
 
 
@@ -35,7 +34,8 @@ def math_verify() -> Any:
     reader.parse_number = _integers_first(reader.parse_number)
     reader.convert_binom = _binomials_sized()
     grader.sympy_numeric_eq = _sized(grader.sympy_numeric_eq)
-    grader.sympy_symbolic_eq = _values_first(grader.sympy_symbolic_eq)
+    grader.sympy_symbolic_eq = _glanced(_apart.expressions, grader.sympy_symbolic_eq)
+    grader.sympy_compare_sets = _glanced(_apart.sets, grader.sympy_compare_sets)
     return module
 
 
@@ -135,13 +135,10 @@ def _sized(compare: Callable[..., bool]) -> Callable[..., bool]:
     return numeric_eq
 
 
-def _values_first(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Not equal where the values at one point are far apart; else as simplifying says."""
+def _glanced(apart: Callable[[Any, Any], bool], compare: Callable[..., bool]) -> Callable[..., bool]:
+    """Not equal where that is plain; else as it was."""
 
-    def symbolic_eq(gold: Any, answer: Any) -> bool:
-        found = values(gold, answer)
-        if found and abs(found[0] - found[1]) > APART * max(abs(found[0]), abs(found[1]), 1):
-            return False
-        return compare(gold, answer)
+    def equal(gold: Any, answer: Any, *places: int) -> bool:
+        return not apart(gold, answer) and compare(gold, answer, *places)
 
-    return symbolic_eq
+    return equal

@@ -18,7 +18,7 @@ def agree(gold: Any, answer: Any) -> bool:
     Math-Verify compares absolutely (a difference below 1e-15 is none), so small values are all equal to it. Sets, tuples, intervals
     and matrices are compared element by element; expressions with symbols at one point.
     """
-    if gold == answer or _percent(gold) or _percent(answer):
+    if gold == answer or is_percent(gold) or is_percent(answer):
         return True
     pairs = _elements(gold, answer)
     if pairs is not None:
@@ -72,27 +72,28 @@ def _value(each: Any) -> float | None:
         return None
 
 
-def values(gold: Any, answer: Any) -> tuple[Any, Any] | None:
-    """Both expressions at 30 digits, symbols set to one point of positive numbers; None where either has no finite value there."""
+def values(*expressions: Any) -> list[Any] | None:
+    """Expressions at 30 digits, their symbols together set to one point of positive numbers; None where any has no finite value there."""
     sympy: Any = importlib.import_module("sympy")
-    if not (isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr)) or gold.free_symbols != answer.free_symbols:
+    if not all(isinstance(each, sympy.Expr) for each in expressions):
         return None
-    symbols = sorted(gold.free_symbols, key=str)
+    symbols = sorted(set().union(*(each.free_symbols for each in expressions)), key=str)
     if len(symbols) > len(_POINTS):
         return None
     point = {symbol: _fraction(prime) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
-        left, right = (side.subs(point).evalf(DIGITS) for side in (gold, answer))
+        found = [each.subs(point).evalf(DIGITS) for each in expressions]
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return None
-    return (left, right) if left.is_number and right.is_number and left.is_finite and right.is_finite else None
+    return found if all(each.is_number and each.is_finite for each in found) else None
 
 
 def _scalars_agree(gold: Any, answer: Any) -> bool:
-    found = values(gold, answer)
+    sympy: Any = importlib.import_module("sympy")
+    alike = isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr) and gold.free_symbols == answer.free_symbols
+    found = values(gold, answer) if alike else None
     if found is None:
         return True
-    sympy: Any = importlib.import_module("sympy")
     size = max(abs(found[0]), abs(found[1]))
     try:
         if abs(found[0] - found[1]) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
@@ -106,7 +107,7 @@ def _fraction(prime: int) -> Any:
     return importlib.import_module("sympy").Rational(prime, 5)
 
 
-def _percent(value: Any) -> bool:
+def is_percent(value: Any) -> bool:
     """Whether Math-Verify read `9%`, which it lets equal 9 as well as 0.09."""
     from math_verify.grader import get_pct_val
 
