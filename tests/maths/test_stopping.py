@@ -72,22 +72,39 @@ def test_one_prior_for_all_and_the_same_prior_written_out_for_each_decide_alike(
 def test_a_band_is_settled_by_evidence_on_either_side():
     evidence = Evidence.of([8, 16, 0, 2], [8, 16, 32, 2])
     assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.05).rows.tolist() == [3]
-    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.0).rows.tolist() == [0, 1, 2, 3]
+    assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.0).rows.tolist() == [0, 2, 3]  # nothing turns 16 of 32 over
     assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.5).rows.tolist() == []
     assert band_wave(evidence, JEFFREYS, low=0.2, high=0.8, delta=0.0, most=16).rows.tolist() == [3]
 
 
-def test_a_band_that_stops_early_errs_by_about_what_it_says():
+def test_a_problem_at_the_edge_is_left_when_its_last_attempts_would_not_tell():
+    edge, early = Evidence.of([12], [48]), Evidence.of([1], [4])
+    assert min(JEFFREYS.after(12, 48).inside(0.2, 0.8)[0], 1 - JEFFREYS.after(12, 48).inside(0.2, 0.8)[0]) > 0.4
+    assert band_wave(edge, JEFFREYS, low=0.2, high=0.8, delta=0.08).rows.tolist() == []
+    assert band_wave(early, JEFFREYS, low=0.2, high=0.8, delta=0.08).rows.tolist() == [0]
+
+
+def test_one_prior_for_all_and_the_same_prior_written_out_for_each_settle_a_band_alike():
+    right = np.random.default_rng(0).binomial(6, 0.4, 50)
+    each = Belief.of(np.full(50, 0.8), np.full(50, 0.4), 0.05)
+    waves = [band_wave(Evidence.of(right, 6 - right), prior, low=0.2, high=0.8) for prior in (Belief.of(0.8, 0.4, 0.05), each)]
+    assert waves[0].rows.tolist() == waves[1].rows.tolist() != []
+    assert (waves[0].value, waves[0].gain) == pytest.approx((waves[1].value, waves[1].gain))
+
+
+def test_a_band_that_stops_early_errs_by_what_it_says_and_hardly_more_than_all_attempts_do():
     rng = np.random.default_rng(3)
-    rate = rng.beta(0.8, 0.4, 3000)
-    right, tried, prior = np.zeros(3000, np.int64), np.zeros(3000, np.int64), Belief.of(0.8, 0.4)
-    while len(rows := band_wave(Evidence.of(right, tried - right), prior, low=0.2, high=0.8, delta=0.05, most=200).rows):
-        right[rows] += rng.binomial(4, rate[rows])
-        tried[rows] += 4
-    inside = prior.after(right, tried - right).inside(0.2, 0.8)
-    wrong = (inside > 0.5) != ((rate >= 0.2) & (rate <= 0.8))
-    assert wrong.mean() == pytest.approx(np.minimum(inside, 1 - inside).mean(), abs=0.01)
-    assert wrong[tried < 200].mean() < 0.05
+    rate, prior, delta = rng.beta(0.8, 0.4, 20_000), Belief.of(0.8, 0.4), 0.01
+    won = np.concatenate([np.zeros((20_000, 1), np.int64), np.cumsum(rng.random((20_000, 64)) < rate[:, None], axis=1)], axis=1)
+    tried, everyone = np.full(20_000, 2), np.arange(20_000)
+    while len(rows := band_wave(Evidence.of(won[everyone, tried], tried - won[everyone, tried]), prior, low=0.2, high=0.8, delta=delta).rows):
+        tried[rows] += 2
+    right, truth = won[everyone, tried], (rate >= 0.2) & (rate <= 0.8)
+    inside, whole = prior.after(right, tried - right).inside(0.2, 0.8), prior.after(won[:, 64], 64 - won[:, 64]).inside(0.2, 0.8)
+    errors, least = ((each > 0.5) != truth for each in (inside, whole))
+    assert errors.mean() == pytest.approx(np.minimum(inside, 1 - inside).mean(), abs=0.004)
+    assert 0.002 < errors.mean() - least.mean() < delta
+    assert tried.mean() < 0.36 * 64
 
 
 def test_the_second_stage_takes_those_that_may_cross_the_cut():

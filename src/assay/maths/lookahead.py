@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 class Futures:
     """The beta-binomial futures of n problems, up to `reach` further attempts each."""
 
-    zero: Floats  # (n, 1)
+    belief: Belief  # (n,)
     right: Floats  # log-gamma of a + j, (n, reach + G + 1)
     wrong: Floats  # log-gamma of b + j
     both: Floats  # log-gamma of a + b + j
@@ -31,15 +31,16 @@ class Futures:
         steps = np.arange(reach + group_size + 1)
         a, b = belief.a[:, None], belief.b[:, None]
         right, wrong, both = (np.asarray(special.gammaln(each + steps)) for each in (a, b, a + b))
-        return cls(belief.zero[:, None], right, wrong, both, group_size)
+        return cls(belief, right, wrong, both, group_size)
 
     def chance(self, more: int) -> Floats:
         """The chance of k = 0..more successes in `more` further attempts, (n, more + 1), rows of sum 1."""
         k = np.arange(more + 1)
         ways = special.gammaln(more + 1) - special.gammaln(k + 1) - special.gammaln(more - k + 1)
         log = ways + self.right[:, k] + self.wrong[:, more - k] - self.both[:, [more]]
-        found = (1 - self.zero) * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
-        found[:, 0] += self.zero[:, 0]
+        zero = self.belief.zero
+        found = (1 - zero[:, None]) * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
+        found[:, 0] += zero
         return np.asarray(found)
 
     def signal(self, more: int) -> Floats:
@@ -53,10 +54,19 @@ class Futures:
         found[:, 0] *= 1 - self._never(more)
         return np.asarray(found)
 
+    def inside(self, more: int, low: float, high: float) -> Floats:
+        """The chance that the rate lies in [low, high] in each of these futures, (n, more + 1)."""
+        k = np.arange(more + 1)
+        a, b = self.belief.a[:, None] + k, self.belief.b[:, None] + more - k
+        found = special.betainc(a, b, high) - special.betainc(a, b, low)
+        never = self._never(more)
+        found[:, 0] = (1 - never) * found[:, 0] + never * (low <= 0)
+        return np.asarray(found)
+
     def _never(self, more: int) -> Floats:
         """The point mass at 0 after `more` further failures, (n,)."""
         unsolved = np.exp(self.wrong[:, more] - self.wrong[:, 0] - self.both[:, more] + self.both[:, 0])
-        zero = self.zero[:, 0]
+        zero = self.belief.zero
         return np.asarray(zero / (zero + (1 - zero) * unsolved))
 
 
@@ -73,6 +83,23 @@ def gain_of(chance: Floats, later: Floats, bar: float, now: Floats) -> Floats:
     """The same from futures that are known: their chances and signals, (n, m + 1) each."""
     expected = (chance * np.maximum(later, bar)).sum(axis=1)
     return np.asarray(np.maximum(expected - np.maximum(now, bar), 0.0))
+
+
+def settling_gain(futures: Futures, more: int, low: float, high: float) -> Floats:
+    """How much `more` attempts can be expected to lower the chance of taking a problem for the wrong side of [low, high], (n,), >= 0.
+
+    The side is the likelier one, now and later; what no attempt would turn over gains nothing. Raiffa and Schlaifer (1961), Applied
+    Statistical Decision Theory: the expected value of sample information, with a loss of 1 for the wrong side.
+    """
+    inside = futures.inside(more, low, high)
+    later = (futures.chance(more) * np.minimum(inside, 1 - inside)).sum(axis=1)
+    return np.asarray(np.maximum(unsure(futures.belief, low, high) - later, 0.0))
+
+
+def unsure(belief: Belief, low: float, high: float) -> Floats:
+    """The chance that a problem is not on the likelier side of [low, high], (n,).  # [0, .5]"""
+    inside = belief.inside(low, high)
+    return np.asarray(np.minimum(inside, 1 - inside))
 
 
 def top_value(signal: Floats, chance: Floats, places: float) -> float:

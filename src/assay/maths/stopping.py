@@ -1,7 +1,7 @@
 """Who is attempted next, and when to stop: decisions that are functions of complete waves of evidence and of nothing else.
 
 Two aims. `top_wave` asks which problems can still enter or leave the best `budget` by expected group signal; `band_wave` asks which are not yet
-surely inside or outside a band of pass rates. Both weigh tokens, not attempts: hard problems run longer. Shapes: n problems.
+surely inside or outside a band of pass rates and could become so. Both weigh tokens, not attempts: hard problems run longer. Shapes: n problems.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assay.maths.beliefs import Belief
-from assay.maths.lookahead import Futures, crossing_gain, gain_of, top_value
+from assay.maths.lookahead import Futures, crossing_gain, gain_of, settling_gain, top_value, unsure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,7 +58,7 @@ class Wave:
 
     rows: Ints  # ascending; empty = stop
     value: float  # expected now: the sum of the chosen's signals; for a band the problems decided rightly
-    gain: float  # how much more is expected if every problem had `most` attempts
+    gain: float  # how much more is expected if every problem that is in doubt had `most` attempts
 
 
 def top_wave(
@@ -85,16 +85,20 @@ def top_wave(
     return Wave(np.sort(order[worth[order] > 0]), value, later - value)
 
 
-def band_wave(evidence: Evidence, prior: Belief, *, low: float, high: float, delta: float = 0.016, most: int = 64) -> Wave:
-    """The wave holds every problem whose chance to lie in [low, high] is above delta and below 1 - delta, and that may still be attempted.
+def band_wave(evidence: Evidence, prior: Belief, *, low: float, high: float, delta: float = 0.004, most: int = 64) -> Wave:
+    """The wave holds every problem whose chance of the wrong side of [low, high] is expected to sink by over delta with all attempts left.
 
-    delta = 0 attempts everybody to the end, .5 nobody after the first wave. Looking after every wave costs no validity: a posterior means the same
-    under any stopping rule that saw only outcomes.
+    So a problem is settled once that chance is at most delta, and also where it lies so near an edge that completing it would tell no more. Over a
+    pool the errors beyond those of `most` attempts each are at most a share of delta in expectation, if the prior is right. delta = 0 goes on
+    while any attempt could tell something, .5 stops after the first wave. Looking after every wave costs no validity: a posterior means the
+    same under any stopping rule that saw only outcomes.
     """
-    inside = prior.after(evidence.correct, evidence.wrong).inside(low, high)
-    unsure = np.minimum(inside, 1 - inside)
-    unsettled = (unsure > delta) & (evidence.tried < most)
-    return Wave(np.flatnonzero(unsettled), float((1 - unsure).sum()), float(unsure[unsettled].sum()))
+    states, row, _ = _states(evidence, prior, most)
+    doubt = unsure(states.belief, low, high)
+    gain, near = np.zeros(len(doubt)), np.flatnonzero(doubt > delta)  # no more can be gained than is in doubt
+    gain[near] = _by_left(states.at(near), 0, lambda futures, rows, left: settling_gain(futures, left, low, high))
+    unsettled = gain[row] > delta + NOTHING
+    return Wave(np.flatnonzero(unsettled), float((1 - doubt)[row].sum()), float(gain[row].sum()))
 
 
 def contenders(evidence: Evidence, prior: Belief, *, budget: int, group_size: int, share: float, most: int) -> Ints:
@@ -113,6 +117,9 @@ class _States:
 
     belief: Belief  # (s,)
     left: Ints  # (s,)
+
+    def at(self, rows: Ints) -> "_States":
+        return _States(self.belief.at(rows), self.left[rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Aim:
     group_size: int = 8
     low: float = 0.2  # of the band of pass rates
     high: float = 0.8
-    delta: float = 0.016  # error level of the band
+    delta: float = 0.004  # error level of the band, beyond that of `most` attempts
     gain: float = 0.007  # stop once completing everybody adds at most this share of the value
 
 

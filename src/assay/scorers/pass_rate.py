@@ -27,8 +27,9 @@ class PassRate:
     Designs: `fixed`, n attempts each; `two_stage`, `first` each, then `most` for the `near` share whose topping up is worth most; `adaptive`,
     waves of `step` for those whose next attempts are worth most a token. The aim of both is the best `budget` problems by expected
     signal of groups of `group_size`, adaptive until completing everybody would add at most `gain` of the value; or, with `aim = "band"`,
-    membership of [low, high] at error level `delta`. Only complete waves count, and decisions are functions of these alone. An
-    adaptively stopped c / n is biased, so only the posterior is told; pass@k belongs to fixed designs (`maths/pass_at_k.py`).
+    membership of [low, high], until no problem's chance of a wrong side would sink by more than `delta` with all the attempts that are left.
+    Only complete waves count, and decisions are functions of these alone. An adaptively stopped c / n is biased, so only the posterior is
+    told; pass@k belongs to fixed designs (`maths/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from each problem's vector by a
     ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `post_a` and `post_b` match the posterior's mean and variance.
@@ -55,7 +56,7 @@ class PassRate:
     group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = the plan's
     low: Share = 0.2  # of the band, pass rates
     high: Share = 0.8
-    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.016  # chance of a wrong side at which a problem is settled; 0 = never, .5 = at once
+    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.004  # share of wrong sides beyond those of `most` attempts each; .5 = decide at once
     gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
     first: Count = 2  # attempts that everybody gets before anything is decided
     most: Count = 64  # that one problem may get
