@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--encoder", choices=("policy", "tfidf"), action="append", help="of the vectors; both by default")
     given = parser.parse_args()
     seeds, began = QUICK if given.quick else SEEDS, time.monotonic()
-    drawn = [study.draw("replay", seed) for seed in range(seeds)]
+    drawn = [study.draw("replay", study.FIRST + seed) for seed in range(seeds)]
     found = [claim for name in given.encoder or ("policy", "tfidf") for claim in compared(name, drawn)]
     publish(f"predicted{'_quick' if given.quick else ''}", found)
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")
@@ -87,7 +87,7 @@ def valued(made: dict[str, Any], cost: float) -> float:
 
 def run(drawn: study.Drawn, share: float, fit: study.Fit) -> dict[str, Any]:
     """Where it stops, and its curve over waves: shares of the tokens and of the value of n = 64."""
-    value = drawn.value(SIZE, True)
+    value = drawn.value(SIZE)
     budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
     full = np.full(len(value), study.MOST)
     best = float(value[study.best(drawn.right[:, study.MOST], full, budget, SIZE, drawn.prior("fitted", study.MOST))].sum())

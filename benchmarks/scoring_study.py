@@ -1,9 +1,11 @@
 """What adaptive scoring saves, and whether its posteriors mean what they say: simulated pools, and a replay of recorded rollouts.
 
 Pools of 1,000 problems: `thinklite`, Beta(.82, .39) with 6.5% unsolvable (the fit to ThinkLite-VL's survival curve); `hard`, Beta(.3, 1.5);
-`ushape`, Beta(.25, .25); `replay`, the 360 x 64 recorded rollouts of the tiny model, their order shuffled by the seed. Answers of a simulated
-problem take 400 (1 + 1.5 (1 - p)) tokens on average, spread by .3 in log between problems, and wrong ones 1.3 times as many: hard problems run
-longer. The value of a selection is the sum of its true group signals, 1 - p^G - (1 - p)^G; on `replay` that of all 64 attempts, unbiased.
+`ushape`, Beta(.25, .25); `replay`, the 360 x 64 recorded rollouts of the tiny model, their order shuffled by the seed. On `replay` these rollouts
+are also the truth, so that n = 64 makes no mistake there; on `held_out` the truth is 256 others, of another seed (`tiny_held_out.csv`:
+examples/recordings/tiny.toml with seed 1 and score.n 256). Answers of a simulated problem take 400 (1 + 1.5 (1 - p)) tokens on average, spread
+by .3 in log between problems, and wrong ones 1.3 times as many: hard problems run longer. The value of a selection is the sum of its true group
+signals, 1 - p^G - (1 - p)^G, of recorded problems without bias. The design's constants were chosen on seeds 0 to 19; later ones are reported.
 
 Plain designs: the same n for all, and two stages (n1 for all, then n2 for a share of the pool whose expected signal is nearest to the cut, or for
 twice the budget from the top), each ranked under Jeffreys' prior and under a prior fitted to the pool. At a value, their cost is read off the upper
@@ -11,12 +13,14 @@ concave envelope over all of them, so mixtures count too and the best always cou
 """
 
 import argparse
+import csv
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +31,7 @@ from assay.maths.signal import group_signal, observed_signal
 from assay.scorers._designs import Aim, Design, Fit, play
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
-MOST, PROBLEMS, SEEDS, QUICK = 64, 1000, 20, 5
+MOST, PROBLEMS, FIRST, SEEDS, QUICK = 64, 1000, 100, 20, 5
 FIXED = (4, 8, 16, 24, 32, 64)
 STAGES = [(first, then, near) for first in (2, 4, 8) for then in (16, 32, 64) for near in (0.1, 0.25, 0.5, "top")]
 BUDGETS = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -35,7 +39,8 @@ COMPARED = (0.05, 0.2, 0.5)  # with every plain design
 ALLOWED = {0.05: 0.2, 0.1: 0.2, 0.2: 0.33, 0.3: 0.33, 0.5: 0.4}  # share of fixed n = 64's rollouts
 GROUPS = (8, 16)
 BANDS = ((0.2, 0.8), (0.1, 0.9), (0.25, 0.75), (0.05, 0.5))
-POOLS = ("thinklite", "hard", "ushape", "replay")
+POOLS = ("thinklite", "hard", "ushape", "replay", "held_out")
+HELD_OUT = Path(__file__).with_name("tiny_held_out.csv")
 DESIGN = Design()
 JEFFREYS = Belief.of(0.5, 0.5)
 
@@ -46,7 +51,8 @@ class Drawn:
 
     right: np.ndarray  # (n, 65)
     tokens: np.ndarray  # (n, 65)
-    rate: np.ndarray  # (n,) true rates; on `replay` the share of all 64
+    rate: np.ndarray  # (n,) true rates; of recorded problems the share of the attempts that are the truth
+    attempts: np.ndarray | None = None  # (n,) that these shares are of; None = the rates are known
     priors: dict[int, Belief] = field(default_factory=dict)
 
     def prior(self, name: str, n: int) -> Belief:
@@ -57,18 +63,22 @@ class Drawn:
             self.priors[n] = fitted(self.right[:, n], n - self.right[:, n])
         return self.priors[n]
 
-    def value(self, group_size: int, recorded: bool) -> np.ndarray:
-        return observed_signal(self.right[:, -1], MOST, group_size) if recorded else group_signal(self.rate, group_size)
+    def value(self, group_size: int) -> np.ndarray:
+        """The true group signal of each, (n,)."""
+        if self.attempts is None:
+            return group_signal(self.rate, group_size)
+        return observed_signal(np.rint(self.rate * self.attempts).astype(np.int64), self.attempts, group_size)
 
 
 def draw(name: str, seed: int) -> Drawn:
     """The pool of one seed."""
     rng = np.random.default_rng([seed, POOLS.index(name)])
-    if name == "replay":
-        won, took = recorded()
+    if name in ("replay", "held_out"):
+        ids, won, took = recorded()
         order = rng.permuted(np.tile(np.arange(MOST), (len(won), 1)), axis=1)
         won, took = np.take_along_axis(won, order, 1), np.take_along_axis(took, order, 1)
-        return Drawn(summed(won), summed(took), won.mean(axis=1))
+        solved, attempts = (won.sum(axis=1), np.full(len(won), MOST)) if name == "replay" else held_out(ids)
+        return Drawn(summed(won), summed(took), solved / attempts, attempts)
     rate = rates(name, PROBLEMS, rng)
     won = rng.random((PROBLEMS, MOST)) < rate[:, None]
     mean = 400 * (1 + 1.5 * (1 - rate)) * np.exp(rng.normal(scale=0.3, size=PROBLEMS))
@@ -82,14 +92,22 @@ def rates(name: str, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.where(rng.random(n) < never, 0.0, rng.beta(a, b, n))
 
 
-def recorded() -> tuple[np.ndarray, np.ndarray]:
-    """Outcomes and tokens of the bundled recording, (360, 64) each."""
+def recorded() -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Problems of the bundled recording, and outcomes and tokens of their attempts, (360, 64) each."""
     import pyarrow.parquet as parquet
 
     table = parquet.read_table(str(files("assay") / "data" / "recordings" / "tiny.parquet"), columns=["problem_id", "sample", "tokens", "outcome"])
     rows = table.sort_by([("problem_id", "ascending"), ("sample", "ascending")])
     won = np.array([outcome == "correct" for outcome in rows["outcome"].to_pylist()], dtype=np.int64)
-    return won.reshape(-1, MOST), rows["tokens"].to_numpy().reshape(-1, MOST)
+    return rows["problem_id"].to_pylist()[::MOST], won.reshape(-1, MOST), rows["tokens"].to_numpy().reshape(-1, MOST)
+
+
+def held_out(ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How many of how many other attempts at each of these problems were right, (360,) each."""
+    with HELD_OUT.open(newline="") as lines:
+        told = {row["problem_id"]: (int(row["solved"]), int(row["attempts"])) for row in csv.DictReader(lines)}
+    solved, attempts = np.array([told[id_] for id_ in ids]).T
+    return solved, attempts
 
 
 def summed(each: np.ndarray) -> np.ndarray:
@@ -210,7 +228,7 @@ def cell(name: str, share: float, group_size: int, drawn_by_seed: list[Drawn]) -
     rows = []
     compared = share in COMPARED
     for drawn in drawn_by_seed:
-        value = drawn.value(group_size, name == "replay")
+        value = drawn.value(group_size)
         budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
         made = ours(drawn, budget, group_size, value)
         full = float(value[best(drawn.right[:, MOST], np.full(len(value), MOST), budget, group_size, drawn.prior("fitted", MOST))].sum())
@@ -305,9 +323,9 @@ def main() -> None:
     given = parser.parse_args()
     seeds, began = QUICK if given.quick else SEEDS, time.monotonic()
     where = RESULTS / "scoring_study_cells.json"
-    old = json.loads(where.read_text()) if where.exists() and given.only else {"cells": [], "bands": [], "coverage": []}
     pools = given.only or POOLS
     found = [of_pool(name, seeds) for name in pools]
+    old = json.loads(where.read_text()) if where.exists() and given.only else {"cells": [], "bands": [], "coverage": []}
     cells, bands, covered = (kept(old[key], pools) + [row for each in found for row in each[key]] for key in ("cells", "bands", "coverage"))
     where.write_text(json.dumps({"hardware": hardware(), "seeds": seeds, "cells": cells, "bands": bands, "coverage": covered}, indent=1) + "\n")
     show(cells, bands, covered)
@@ -317,9 +335,9 @@ def main() -> None:
 
 def of_pool(name: str, seeds: int) -> dict[str, list[dict[str, Any]]]:
     """Everything about one pool; bands and coverage need known rates."""
-    seen = [draw(name, seed) for seed in range(seeds)]
+    seen = [draw(name, seed) for seed in range(FIRST, FIRST + seeds)]
     cells = [cell(name, share, size, seen) for share in BUDGETS for size in GROUPS]
-    if name == "replay":
+    if seen[0].attempts is not None:
         return {"cells": cells, "bands": [], "coverage": []}
     covered = [coverage(name, how, seen) for how in ("jeffreys 8", "jeffreys 64", "fitted 8", "fitted 64", "stopped")]
     return {"cells": cells, "bands": [band(name, *each, seen) for each in BANDS], "coverage": covered}
