@@ -1,5 +1,4 @@
 import collections
-import itertools
 import json
 import threading
 import time
@@ -304,20 +303,3 @@ def test_reasoning_and_content_are_joined_and_logprobs_and_missing_usage_are_rea
     server.server_close()
     assert rollout.text == "2+2 is 4\n</think>\n\n4"
     assert (rollout.logprobs, rollout.tokens, rollout.seed) == ((-0.5, -0.25), 2, -1)
-
-
-def test_the_least_loaded_server_for_its_size_is_asked_first():
-    small, large = _servers.Server("a", 2), _servers.Server("b", 8)
-    servers = _servers.Servers([small, large], patience=3, open_line=lambda url: url)
-    assert [servers.take()[0].url for _ in range(10)].count("b") == 8
-    assert (small.load, large.load) == (2, 8)
-
-
-def test_failures_of_calls_that_were_under_way_together_are_one_failure():
-    now = itertools.count(start=1)
-    server = _servers.Server("a", 64)
-    servers = _servers.Servers([server], patience=3, open_line=lambda url: url, clock=lambda: float(next(now)))
-    for _ in range(64):
-        servers.rest(server, _servers.Broken("died", dead=True), 0.5)
-    assert server.failures == 1
-    assert not servers.lost
