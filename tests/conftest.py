@@ -1,5 +1,6 @@
 """What tests of several rooms need: a plan over a few sums, `python -m assay` in a process of its own, an S3-compatible service on loopback."""
 
+import gc
 import json
 import os
 import secrets
@@ -29,6 +30,17 @@ TABLES: dict[str, dict[str, Any]] = {
     "embed": {"encoder": "tfidf", "clusters": 2},
     "select": {"budget": 6},
 }
+
+
+def pytest_collection() -> None:
+    """Imports make no garbage that is worth a search of all that they have made."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, so no later collection walks through it: with torch and transformers that takes .3 s each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

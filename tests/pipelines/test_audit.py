@@ -10,9 +10,9 @@ from assay.pipelines.walk import walk
 
 
 @pytest.fixture
-def judged(job):
-    made = job(policy={"temperature": 1.0})
-    walk(made)
+def judged(walked):
+    made = walked(temperature=1.0)
+    walk(made, only=True)
     return made
 
 

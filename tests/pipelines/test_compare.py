@@ -42,8 +42,8 @@ def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(job: Made) 
     assert told["selections"][0]["kept"] == stored
 
 
-def test_an_empty_selection_has_no_radius_and_no_signal(job: Made) -> None:
-    walk(job())
+def test_an_empty_selection_has_no_radius_and_no_signal(walked: Made, job: Made) -> None:
+    walked()
     row = compare(job(), ["uniform budget=0"])["selections"][1]
     assert (row["kept"], row["radius"], row["signal"]["0"], row["tokens"]) == (0, None, None, 0)
 

@@ -12,8 +12,8 @@ from assay.pipelines.walk import walk
 Made = Callable[..., Job]
 
 
-def test_it_attempts_a_group_more_for_each_and_pays_for_none_twice(job: Made) -> None:
-    walk(job())
+def test_it_attempts_a_group_more_for_each_and_pays_for_none_twice(walked: Made, job: Made) -> None:
+    walked()
     told = recheck(job(), kept=6, dropped=4)
     assert (told["kept"]["problems"], told["dropped"]["problems"]) == (6, 4)
     assert told["samples"] == 10 * 8
@@ -22,15 +22,15 @@ def test_it_attempts_a_group_more_for_each_and_pays_for_none_twice(job: Made) ->
     assert {**again, "tokens": 0, "samples": 0} == {**told, "tokens": 0, "samples": 0}
 
 
-def test_the_selection_s_own_scores_and_its_ledger_stay_as_they_were(job: Made) -> None:
-    walk(job())
+def test_the_selection_s_own_scores_and_its_ledger_stay_as_they_were(walked: Made, job: Made) -> None:
+    walked()
     recheck(job(), kept=3, dropped=3)
     assert all(each.reused for each in walk(job()))
 
 
-def test_a_policy_that_never_answers_alike_is_seen_in_the_difference(job: Made) -> None:
+def test_a_policy_that_never_answers_alike_is_seen_in_the_difference(walked: Made, job: Made) -> None:
     """`sum` is right or wrong by the problem: 4 of 4 or 0 of 4 leaves doubt that no fresh group bears out."""
-    walk(job())
+    walked()
     told = recheck(job(), kept=99, dropped=99)
     assert told["kept"]["problems"] == 10
     assert told["kept"]["difference"] == pytest.approx(told["kept"]["predicted"] - told["kept"]["observed"])

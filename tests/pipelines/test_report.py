@@ -15,8 +15,8 @@ from assay.pipelines.walk import walk
 Made = Callable[..., Job]
 
 
-def test_the_page_of_a_finished_plan_tells_its_counts(job: Made) -> None:
-    walk(job())
+def test_the_page_of_a_finished_plan_tells_its_counts(walked: Made, job: Made) -> None:
+    walked()
     made = job()
     told = collected(made)
     assert [(each["stage"], each["state"], each["out"]) for each in told["stages"]][3:] == [
@@ -48,8 +48,8 @@ def test_a_plan_of_which_half_is_done_says_what_is_next_and_does_nothing(job: Ma
     assert made.lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 0}]
 
 
-def test_the_page_lies_in_the_lake_or_where_it_is_told_to(job: Made, tmp_path: Path) -> None:
-    walk(job())
+def test_the_page_lies_in_the_lake_or_where_it_is_told_to(walked: Made, job: Made, tmp_path: Path) -> None:
+    walked()
     place = write(job())
     assert place == tmp_path / "lake" / "reports" / "sums.html"
     text = place.read_text()
@@ -62,8 +62,8 @@ def test_the_page_lies_in_the_lake_or_where_it_is_told_to(job: Made, tmp_path: P
         write(job(), tmp_path / "file" / "page.html")
 
 
-def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(job: Made) -> None:
-    walk(job())
+def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(walked: Made, job: Made) -> None:
+    walked()
     told = collected(job())
     filled = sum(n > 0 for n in told["histogram"]["kept"]) + sum(
         of > n for of, n in zip(told["histogram"]["problems"], told["histogram"]["kept"], strict=True)
@@ -72,8 +72,8 @@ def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(job: Made) -
     assert len(told["histogram"]["kept"]) == len(BINS)
 
 
-def test_training_is_a_curve_of_this_plans_own(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    walk(job())
+def test_training_is_a_curve_of_this_plans_own(walked: Made, job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked()
     made = job()
     walk(made, only=True)
     from assay.pipelines.train import work

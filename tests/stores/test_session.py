@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from assay.core.errors import LakeError
-from assay.stores import views
+from assay.stores import session, views
 from assay.stores.lake import Lake
+from assay.stores.upkeep import compact
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 
@@ -96,6 +97,7 @@ def test_a_process_that_has_closed_its_lakes_may_fork_and_its_child_end(tmp_path
     code = f"""
 import os, sys
 from assay.stores.lake import Lake
+from assay.stores.upkeep import compact
 with Lake({str(tmp_path / "lake")!r}) as lake:
     lake.append({{"tombstones": []}})
     lake.query("SELECT * FROM pass_rates")
@@ -119,6 +121,47 @@ def test_a_broken_file_is_looked_at_again_by_the_next_question(tmp_path: Path, a
         assert lake.query("SELECT * FROM verdicts").num_rows == 2
         victim.write_bytes(whole)
         assert lake.query("SELECT * FROM rollouts").num_rows == 2
+
+
+def held(lake: Lake) -> set[str]:
+    """The tables whose rows are in memory."""
+    assert lake._session is not None
+    return {name for (name,) in lake._session.connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
+
+
+def test_a_small_table_is_read_once_and_added_to_and_a_large_one_stays_a_view(
+    tmp_path: Path, attempted: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cc"))
+        assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 2}]
+        assert held(lake) == {"rollouts"}
+        (first,) = (tmp_path / "lake/tables/rollouts").glob("*.parquet")
+        whole = first.read_bytes()
+        first.write_bytes(b"")
+        lake.append(attempted("q", "w"))
+        assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 3}]
+        first.write_bytes(whole)
+        monkeypatch.setattr(session, "SMALL", 0)
+        lake.append(attempted("r", "w"))
+        assert lake.rows("SELECT count(*) AS n FROM rollouts") == [{"n": 4}]
+        assert held(lake) == set()
+
+
+def test_what_another_lake_object_compacted_or_doubled_is_read_anew(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake, Lake(tmp_path / "lake") as other:
+        for problem in "pq":
+            lake.append(attempted(problem, "c"))
+        asked = "SELECT count(*) AS n FROM rollouts"
+        assert lake.rows(asked) == other.rows(asked) == [{"n": 2}]
+        compact(other)
+        for problem in "rst":
+            other.append(attempted(problem, "c"))
+        assert lake.rows(asked) == other.rows(asked) == [{"n": 5}]
+        for writer in (lake, other):  # neither has looked, so both add the rows
+            writer.commit({name: writer._typed(name, rows, "") for name, rows in attempted("u", "c").items()}, "")
+        assert lake.rows(asked) == other.rows(asked) == [{"n": 6}]
+        assert not held(lake) & {"rollouts", "verdicts"}
 
 
 def test_tables_are_named_by_the_words_of_a_question() -> None:

@@ -8,6 +8,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,16 @@ def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> An
     if not is_dataclass(part):
         return part  # a plain function or object from outside
     try:
-        return TypeAdapter(part).validate_python(given)
+        return _checked(part).validate_python(given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise PlanError(f"{kind} {name!r}: {complaint(error)}") from error
     except ValueError as error:
         raise PlanError(f"{kind} {name!r}: {error}") from error
+
+
+@lru_cache(maxsize=256)  # building one takes 3 ms, and a plan names some ten parts
+def _checked(part: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(part)
 
 
 def complaint(error: ValidationError) -> str:

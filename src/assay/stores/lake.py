@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -332,8 +333,9 @@ class Lake:
             raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
 
 
+@cache
 def _version() -> str:
-    """Of this package; "" where it runs from a folder that nobody installed."""
+    """Of this package; "" where it runs from a folder that nobody installed. Looked up once: that takes 4 ms, and each commit asks."""
     try:
         return importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:

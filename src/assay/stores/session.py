@@ -12,29 +12,34 @@ from assay.stores.tables import schemas
 UNFETCHED = "its files are not fetched; a query on a bucket writes out the names of its tables"
 
 
+SMALL = 1 << 20  # bytes of a table's files up to which its rows are held in memory: a question then opens no file
+
+
 @dataclass(slots=True)
 class Session:
-    """Creating all tables and views costs more than most questions do, so none is created before it is named, and none twice for the same files."""
+    """Creating all tables and views costs more than most questions do, so none is created before it is named, and none twice for the same files.
+
+    A file never changes once it is committed, so a small table's rows are read once and those of later commits are added.
+    """
 
     connection: duckdb.DuckDBPyConnection
     storage: Storage
-    kind: str = ""  # "TEMP" = seen by this connection alone
-    _shown: dict[str, list[views.Group]] = field(default_factory=dict)  # table -> the files that its view reads
+    kind: str = ""  # "TEMP" = seen by this connection alone, and asked more than once
+    _shown: dict[str, list[views.Group]] = field(default_factory=dict)  # table -> the files that it shows
+    _held: set[str] = field(default_factory=set)  # tables whose rows are in memory; the others are views
     _made: set[str] = field(default_factory=set)  # what names tables and no files, and so needs no renewal
 
     def show(self, wanted: Collection[str], groups: views.Groups, *, withheld: Collection[str] = ()) -> None:
         """Each wanted table, view and macro as of these files; a withheld table, whose files have not been fetched, says so when it is asked."""
-        for name, schema in schemas().items():
+        for name in schemas():
             files = list(groups.get(name, ()))
             if name not in wanted or self._shown.get(name) == files:
                 continue
-            self._shown.pop(name, None)
+            before = self._shown.pop(name, None)
             if name in withheld:
+                self._let_go(name)
                 views.refuse(self.connection, name, UNFETCHED, kind=self.kind)
-                continue
-            for place, group in enumerate(files):
-                self.connection.execute(f"SET VARIABLE {name}_{place} = $1", [list(group.paths)])
-            if views.create_table(self.connection, name, views.table_query(schema, files, variables=name), kind=self.kind):
+            elif self._hold(name, before, files) or self._view(name, files):
                 self._shown[name] = files
         if "intervals" in wanted and "intervals" not in self._made:
             views.create_intervals(self.connection, intervals.known(self.storage), kind=self.kind)
@@ -43,3 +48,40 @@ class Session:
             if name in wanted and name not in self._made:
                 views.create_asked(self.connection, name, kind=self.kind)
                 self._made.add(name)
+
+    def _view(self, name: str, files: list[views.Group]) -> bool:
+        """Makes the table a view over its files; whether all of them can be read."""
+        self._let_go(name)
+        for place, group in enumerate(files):
+            self.connection.execute(f"SET VARIABLE {name}_{place} = $1", [list(group.paths)])
+        query = views.table_query(schemas()[name], files, variables=name)
+        return views.create_table(self.connection, name, query, kind=self.kind)
+
+    def _hold(self, name: str, before: list[views.Group] | None, files: list[views.Group]) -> bool:
+        """Makes the table one in memory, or adds what is new to it; False where it is too large, a row may lie in two files, or one is broken."""
+        if not self.kind or not files or sum(group.bytes for group in files) > SMALL or any(group.doubled for group in files):
+            return False
+        try:
+            if name in self._held and (later := _later(before or [], files)) is not None:
+                self.connection.execute(f'INSERT INTO temp."{name}" BY NAME {views.group_query(later)}')
+            else:
+                self._let_go(name)
+                self.connection.execute(f'DROP VIEW IF EXISTS temp."{name}"')
+                self.connection.execute(f'CREATE {self.kind} TABLE "{name}" AS {views.table_query(schemas()[name], files)}')
+                self._held.add(name)
+        except duckdb.Error:
+            return False
+        return True
+
+    def _let_go(self, name: str) -> None:
+        if name in self._held:
+            self.connection.execute(f'DROP TABLE temp."{name}"')
+            self._held.remove(name)
+
+
+def _later(before: list[views.Group], files: list[views.Group]) -> views.Group | None:
+    """The files that came behind those of before; None where others changed too."""
+    *same, last = files
+    if len(before) != len(files) or before[:-1] != same or last.paths[: len(before[-1].paths)] != before[-1].paths:
+        return None
+    return views.Group(last.paths[len(before[-1].paths) :])

@@ -1,12 +1,12 @@
 """What a reader sees: the entries that nothing replaces, and which of their files must be folded by id."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assay.stores import manifest
 from assay.stores.concurrency import contested, seal, standing
-from assay.stores.manifest import Entry
+from assay.stores.manifest import Entry, File
 from assay.stores.storage import Storage
 from assay.stores.views import Group
 
@@ -45,7 +45,7 @@ class Snapshot:
 
     def files(self) -> dict[str, list[str]]:
         """Absolute paths of every table's files, oldest first."""
-        return _paths(self.storage.root, self.live())
+        return {table: list(group.paths) for table, group in _grouped(self.storage.root, self.live()).items()}
 
     def groups(self) -> dict[str, list[Group]]:
         """The files by table, apart where their columns differ and where a row may lie in two of them."""
@@ -54,16 +54,17 @@ class Snapshot:
         sure = [entry for entry in live if entry.name not in doubtful]
         groups: dict[str, list[Group]] = {}
         for form in sorted({entry.format for entry in sure}):
-            for table, paths in _paths(self.storage.root, (entry for entry in sure if entry.format == form)).items():
-                groups.setdefault(table, []).append(Group(tuple(paths)))
-        for table, paths in _paths(self.storage.root, (entry for entry in live if entry.name in doubtful)).items():
-            groups.setdefault(table, []).append(Group(tuple(paths), doubled=len(paths) > 1))
+            for table, group in _grouped(self.storage.root, (entry for entry in sure if entry.format == form)).items():
+                groups.setdefault(table, []).append(group)
+        for table, group in _grouped(self.storage.root, (entry for entry in live if entry.name in doubtful)).items():
+            groups.setdefault(table, []).append(replace(group, doubled=len(group.paths) > 1))
         return groups
 
 
-def _paths(root: Path, entries: Iterable[Entry]) -> dict[str, list[str]]:
-    paths: dict[str, list[str]] = {}
+def _grouped(root: Path, entries: Iterable[Entry]) -> dict[str, Group]:
+    """All files of these entries by table, oldest first."""
+    files: dict[str, list[File]] = {}
     for entry in entries:
         for file in entry.files:
-            paths.setdefault(file.table, []).append(f"{root}/{file.path}")
-    return paths
+            files.setdefault(file.table, []).append(file)
+    return {table: Group(tuple(f"{root}/{file.path}" for file in of), bytes=sum(file.bytes for file in of)) for table, of in files.items()}
