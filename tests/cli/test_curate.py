@@ -107,6 +107,17 @@ def test_a_pilot_gives_an_interval_that_holds_and_is_not_paid_for_again(assay: R
     assert ran["spent"]["samples"] == (16 - 4) * 4
 
 
+def test_status_sums_what_one_policy_cost_under_all_samplers_and_shows_the_last_ten_runs(assay: Run, plan: Path) -> None:
+    for budget, heat in ((6, 1.0), (6, 0.5), *((budget, 1.0) for budget in range(1, 11))):
+        assert assay("curate", "run", plan, "--set", f"select.budget={budget}", "--set", f"policy.temperature={heat}").returncode == 0
+    told = json.loads(assay("curate", "status", plan, "--json").stdout)
+    assert [(row["policy_name"], row["rollouts"]) for row in told["costs"]] == [("scripted", 128)]
+    assert len(told["runs"]) == 12
+    shown = assay("curate", "status", plan).stdout
+    assert "runs that ended (the last 10 of 12; --json has all)" in shown
+    assert shown.count("curate run") == 10
+
+
 def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, plan: Path) -> None:
     for stage in ("ingest", "clean", "split"):
         assert assay("curate", stage, plan).returncode == 0
@@ -139,7 +150,10 @@ def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, plan: Path) -> No
 
 def test_sql_shows_two_columns_of_one_name(assay: Run, plan: Path) -> None:
     assay("curate", "ingest", plan)
-    assert "7   8" in assay("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake").stdout
+    asked = ("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake", "--format")
+    assert "7   8" in assay(*asked, "table").stdout
+    assert assay(*asked, "csv").stdout.splitlines() == ['"n","n"', "7,8"]
+    assert json.loads(assay(*asked, "json").stdout) == [{"n": 7, "n_2": 8}]
 
 
 def test_what_json_has_no_number_for_is_text(assay: Run, plan: Path) -> None:

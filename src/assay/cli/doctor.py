@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import exits
+from assay.cli.tables import table
 from assay.cli.wheels import one_faiss
 from assay.core.errors import DISTRIBUTION
 

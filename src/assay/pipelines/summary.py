@@ -15,6 +15,10 @@ JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
 GROUP BY p.source, solved, unsolved ORDER BY ALL
 """
+PAID = """
+SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
+FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
+"""  # whatever the sampler was
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 

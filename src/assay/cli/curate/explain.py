@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import AsJson, LakeDir, emit, exits
+from assay.cli.tables import table
 
 ProblemId = Annotated[str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)]
 CELL = 60  # characters shown of a text

@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import Stop, emit
+from assay.cli.tables import table
 from assay.core.plan import Plan
 
 SHOWN = 12  # lessons

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import FAILED, AsJson, LakeDir, emit, exits
+from assay.cli.tables import table
 from assay.core.errors import PlanError
 
 Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]

@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.tables import table
 
 LOG = """
 SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
-FROM train_log WHERE training = ? AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded) GROUP BY step ORDER BY step
+FROM train_log WHERE training = ? AND name IN ('reward', 'loss', 'seconds') AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
+GROUP BY step ORDER BY step
 """
 
 
