@@ -33,6 +33,14 @@ def test_the_next_command_names_the_lake_and_settings_that_this_one_was_given(as
     assert f"next: train run {plan} --lake 'other lake' --set seed=3\n" in ran.stdout
 
 
+def test_a_run_that_keeps_nothing_says_so_in_the_place_of_the_next_command(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--set", "split.held_out=20")
+    assert ran.returncode == 0, ran.stderr
+    assert "the curriculum is empty: nothing to train on" in ran.stdout
+    assert "next: train run" not in ran.stdout
+    assert "difficulty for" not in ran.stdout
+
+
 def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path) -> None:
     ran = assay("curate", "run", plan)
     queries = [line.split('"')[1] for line in ran.stdout.splitlines() if line.startswith("  curate sql")]

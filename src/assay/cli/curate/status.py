@@ -46,7 +46,8 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
 
 
 def _state(selection: dict[str, Any]) -> str:
-    return {None: "unknown: ", True: "stale: ", False: "fresh"}[selection["stale"]] + selection["why"]
+    state = {None: "unknown: ", True: "stale: ", False: "fresh"}[selection["stale"]]
+    return f"{state}{selection['why']}"
 
 
 def _last(rows: Sequence[Any]) -> str:

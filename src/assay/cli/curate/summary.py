@@ -34,19 +34,23 @@ def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [(each.stage, each.rows_in, each.rows_out, "done before" if each.reused else f"{each.seconds:.1f} s") for each in outcomes]
     console.print(table("stages", ("stage", "in", "out", "time"), stages))
-    console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
+    if made["dropped"]:
+        console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
     rows = [
         (each["source"], each["kept"], "/".join(str(each[name]) for name in OUTCOMES), each["mean"], *(each["histogram"][name] for name in BINS))
         for each in made.get("difficulty", ())
     ]
     title = f"\ndifficulty for {made['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
-    console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
+    if rows:
+        console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
     _curriculum(console, made.get("curriculum", []))
     _farewell(console, made, plan)
 
 
 def _curriculum(console: Console, lessons: list[dict[str, Any]]) -> None:
     rows = [(each["position"], each["source"], *_measured(each), " ".join(each["prompt"].split())) for each in lessons[:SHOWN]]
+    if not lessons:
+        return
     more = f" (the first {SHOWN} of {len(lessons)})" if len(lessons) > SHOWN else ""
     console.print(table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows))
 
@@ -66,7 +70,8 @@ def _farewell(console: Console, made: dict[str, Any], plan: str) -> None:
         console.print(f'  curate sql --lake {lake} "{query}"', markup=False, soft_wrap=True)
     catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
     console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
-    console.print(f"next: train run {plan}", markup=False, soft_wrap=True)
+    following = f"next: train run {plan}" if made.get("curriculum") else "the curriculum is empty: nothing to train on; the table of drops says why"
+    console.print(following, markup=False, soft_wrap=True)
 
 
 QUERIES = (
