@@ -10,9 +10,8 @@ from typing import Any
 from assay.core.errors import EngineError, require
 from assay.core.plan import FlowPlan
 
-QUIET = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
+UNTRACKED = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+QUIET = UNTRACKED | {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # it takes 12 to 30 s on two cores, and its default limit is 20
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the narrator speaks; everything is in the server's log
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
@@ -30,6 +29,17 @@ def prefect() -> ModuleType:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     return require("prefect", extra="flows")
+
+
+def untracked(module: str = "prefect") -> ModuleType:
+    """Prefect or a module of it, which sends nothing anywhere and logs as its user set it up; it reads that wish when it is first imported.
+
+    Raises:
+        PlanError: the extra `flows` is not installed.
+    """
+    for name, value in UNTRACKED.items():
+        os.environ.setdefault(name, value)
+    return require(module, extra="flows")
 
 
 def as_flow(body: Callable[..., Any], name: str) -> Any:
