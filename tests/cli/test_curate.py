@@ -13,6 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
+
+from assay.cli import doctor
+from assay.cli.apps import assay_app
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.service  # each test starts real processes
@@ -213,10 +217,16 @@ def test_training_without_a_curriculum_names_the_command_that_makes_it(assay: Ru
     assert "or `curate run PLAN`" in ran.stderr
 
 
-def test_doctor_lists_extras_with_the_command_that_brings_each(assay: Run) -> None:
-    ran = assay("doctor")
-    assert ran.returncode == 0
-    assert "assay-curation[train]" in ran.stdout
+def test_doctor_says_what_is_here_and_which_command_brings_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "EXTRAS", {"cpu": ("json",), "vllm": ("json", "no_such_module")})
+    monkeypatch.setattr(doctor, "installed", lambda name: name == "faiss-cpu")
+    ran = CliRunner().invoke(assay_app, ["doctor"])
+    assert ran.exit_code == 0
+    told = [line.split() for line in ran.stdout.splitlines()]
+    assert ["cpu", "here"] in told
+    assert ["vllm", "missing:", "no_such_module"] in told
+    assert "to bring what is missing: pip install 'assay-curation[vllm]'\n" in ran.stdout
+    assert not {"assay-curation[cpu]", "assay-curation[gpu]"} & {word for line in told for word in line}
 
 
 def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice, page
-from assay.cli.runner import LakeDir, emit, exits
+from assay.cli.runner import AnyLake, emit, exits
 from assay.cli.tables import table
 from assay.core.errors import LakeError
 
@@ -25,7 +25,7 @@ Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TA
 Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout as bytes: redirect it into a file.")]
 
 
-def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE) -> None:
+def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
     """Answer a question from the Parquet, read-only."""
     voice = Voice()
     with exits(voice):

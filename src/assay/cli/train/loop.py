@@ -11,7 +11,7 @@ HEAD = ("round", "problems", "before", "after", "after - before", "band", "left"
 
 
 def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh, as often as the plan's [loop] says, each round on the last checkpoint; a stopped loop goes on where it stood."""
+    """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped loop goes on where it was."""
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
