@@ -130,6 +130,21 @@ def test_status_sums_what_one_policy_cost_under_all_samplers_and_shows_the_last_
     assert shown.count("curate run") == 10
 
 
+def test_what_a_pilot_paid_for_is_a_run_of_the_lake(assay: Run, plan: Path) -> None:
+    assay("curate", "run", plan, "--dry-run", "--pilot", 4)
+    (ran,) = json.loads(assay("curate", "status", plan, "--json").stdout)["runs"]
+    assert (ran["command"], ran["outcome"], ran["samples"]) == ("curate run --dry-run", "done", 16)
+    query = "SELECT DISTINCT command FROM lineage"
+    told = assay("curate", "sql", query, "--lake", plan.parent / "lake", "--format", "json")
+    assert json.loads(told.stdout) == [{"command": "curate run --dry-run"}]
+
+
+def test_a_pilot_without_a_dry_run_is_refused(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--pilot", 4)
+    assert (ran.returncode, "--pilot 4 goes with --dry-run" in ran.stderr) == (2, True)
+    assert not (plan.parent / "lake").exists()
+
+
 def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, plan: Path) -> None:
     for stage in ("ingest", "clean", "split"):
         assert assay("curate", stage, plan).returncode == 0

@@ -6,9 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from assay.cli.narrator import Voice, page
-from assay.cli.runner import Stop, emit
+from assay.cli.runner import emit
 from assay.cli.tables import table
-from assay.core.plan import Plan
 
 SHOWN = 12  # lessons
 OUTCOMES = ("correct", "wrong", "truncated", "error")
@@ -80,14 +79,11 @@ QUERIES = (
 )
 
 
-def forecast(plan: Plan, pilot: int, voice: Voice, as_json: bool) -> None:
+def forecast(job: Any, pilot: int, voice: Voice, as_json: bool) -> None:
     """The work that is left, stage by stage; with a pilot, an 80% interval of tokens and time."""
     from assay.pipelines.forecast import forecast as look
-    from assay.pipelines.job import Job
-    from assay.stores.lake import Lake
 
-    with Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command="curate run --dry-run", stop=stop) as job:
-        made = look(job, pilot)
+    made = look(job, pilot)
     if as_json:
         emit(made)
         return
