@@ -122,7 +122,7 @@ def _stages(job: Job) -> list[dict[str, Any]]:
 
     def tell(work: Work, done: Outcome | None) -> None:
         state = "done" if done else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.left.items())
-        found[work.stage] = _stage(work.stage, state, work.key, work.rows_in, done)
+        found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
 
     survey(job, tell)
     return [found.get(name) or _stage(name, "later", "", None, None) for name in STAGES]
