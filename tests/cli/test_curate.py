@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,6 +54,14 @@ def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path
         answer = assay("curate", "sql", query, "--lake", plan.parent / "lake", "--format", "json")
         assert answer.returncode == 0, answer.stderr
         assert isinstance(json.loads(answer.stdout), list)
+
+
+def test_a_lake_in_a_folder_of_any_name_is_asked_as_the_run_suggests(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--lake", "anna's lake")
+    query = next(line for line in ran.stdout.splitlines() if line.startswith("  curate sql"))
+    answer = assay(*shlex.split(query))
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr == ""
 
 
 def test_json_is_one_document_on_stdout(assay: Run, plan: Path) -> None:

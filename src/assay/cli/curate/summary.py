@@ -1,5 +1,6 @@
 """What a run prints at its end, and what a dry run prints before."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ def _farewell(console: Console, made: dict[str, Any], plan: str) -> None:
     console.print(f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s", markup=False)
     console.print("two queries to try:", markup=False)
     for query in QUERIES:
-        console.print(f'  curate sql --lake {lake} "{query}"', markup=False, soft_wrap=True)
+        console.print(f'  curate sql --lake {shlex.quote(lake)} "{query}"', markup=False, soft_wrap=True)
     catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
     console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
     following = f"next: train run {plan}" if made.get("curriculum") else "the curriculum is empty: nothing to train on; the table of drops says why"
