@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
+
+from assay.cli import doctor
+from assay.cli.apps import assay_app
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.service  # each test starts real processes
@@ -33,6 +38,14 @@ def test_the_next_command_names_the_lake_and_settings_that_this_one_was_given(as
     assert f"next: train run {plan} --lake 'other lake' --set seed=3\n" in ran.stdout
 
 
+def test_a_run_that_keeps_nothing_says_so_in_the_place_of_the_next_command(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--set", "split.held_out=20")
+    assert ran.returncode == 0, ran.stderr
+    assert "the curriculum is empty: nothing to train on" in ran.stdout
+    assert "next: train run" not in ran.stdout
+    assert "difficulty for" not in ran.stdout
+
+
 def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path) -> None:
     ran = assay("curate", "run", plan)
     queries = [line.split('"')[1] for line in ran.stdout.splitlines() if line.startswith("  curate sql")]
@@ -41,6 +54,14 @@ def test_the_two_queries_that_a_run_suggests_are_answered(assay: Run, plan: Path
         answer = assay("curate", "sql", query, "--lake", plan.parent / "lake", "--format", "json")
         assert answer.returncode == 0, answer.stderr
         assert isinstance(json.loads(answer.stdout), list)
+
+
+def test_a_lake_in_a_folder_of_any_name_is_asked_as_the_run_suggests(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--lake", "anna's lake")
+    query = next(line for line in ran.stdout.splitlines() if line.startswith("  curate sql"))
+    answer = assay(*shlex.split(query))
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr == ""
 
 
 def test_json_is_one_document_on_stdout(assay: Run, plan: Path) -> None:
@@ -107,6 +128,32 @@ def test_a_pilot_gives_an_interval_that_holds_and_is_not_paid_for_again(assay: R
     assert ran["spent"]["samples"] == (16 - 4) * 4
 
 
+def test_status_sums_what_one_policy_cost_under_all_samplers_and_shows_the_last_ten_runs(assay: Run, plan: Path) -> None:
+    for budget, heat in ((6, 1.0), (6, 0.5), *((budget, 1.0) for budget in range(1, 11))):
+        assert assay("curate", "run", plan, "--set", f"select.budget={budget}", "--set", f"policy.temperature={heat}").returncode == 0
+    told = json.loads(assay("curate", "status", plan, "--json").stdout)
+    assert [(row["policy_name"], row["rollouts"]) for row in told["costs"]] == [("scripted", 128)]
+    assert len(told["runs"]) == 12
+    shown = assay("curate", "status", plan).stdout
+    assert "runs that ended (the last 10 of 12; --json has all)" in shown
+    assert shown.count("curate run") == 10
+
+
+def test_what_a_pilot_paid_for_is_a_run_of_the_lake(assay: Run, plan: Path) -> None:
+    assay("curate", "run", plan, "--dry-run", "--pilot", 4)
+    (ran,) = json.loads(assay("curate", "status", plan, "--json").stdout)["runs"]
+    assert (ran["command"], ran["outcome"], ran["samples"]) == ("curate run --dry-run", "done", 16)
+    query = "SELECT DISTINCT command FROM lineage"
+    told = assay("curate", "sql", query, "--lake", plan.parent / "lake", "--format", "json")
+    assert json.loads(told.stdout) == [{"command": "curate run --dry-run"}]
+
+
+def test_a_pilot_without_a_dry_run_is_refused(assay: Run, plan: Path) -> None:
+    ran = assay("curate", "run", plan, "--pilot", 4)
+    assert (ran.returncode, "--pilot 4 goes with --dry-run" in ran.stderr) == (2, True)
+    assert not (plan.parent / "lake").exists()
+
+
 def test_status_says_what_is_done_what_is_left_and_what_it_cost(assay: Run, plan: Path) -> None:
     for stage in ("ingest", "clean", "split"):
         assert assay("curate", stage, plan).returncode == 0
@@ -139,7 +186,10 @@ def test_sql_answers_as_table_csv_json_and_parquet(assay: Run, plan: Path) -> No
 
 def test_sql_shows_two_columns_of_one_name(assay: Run, plan: Path) -> None:
     assay("curate", "ingest", plan)
-    assert "7   8" in assay("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake").stdout
+    asked = ("curate", "sql", "SELECT 7 AS n, 8 AS n", "--lake", plan.parent / "lake", "--format")
+    assert "7   8" in assay(*asked, "table").stdout
+    assert assay(*asked, "csv").stdout.splitlines() == ['"n","n"', "7,8"]
+    assert json.loads(assay(*asked, "json").stdout) == [{"n": 7, "n_2": 8}]
 
 
 def test_what_json_has_no_number_for_is_text(assay: Run, plan: Path) -> None:
@@ -191,10 +241,16 @@ def test_training_without_a_curriculum_names_the_command_that_makes_it(assay: Ru
     assert "or `curate run PLAN`" in ran.stderr
 
 
-def test_doctor_lists_extras_with_the_command_that_brings_each(assay: Run) -> None:
-    ran = assay("doctor")
-    assert ran.returncode == 0
-    assert "assay-curation[train]" in ran.stdout
+def test_doctor_says_what_is_here_and_which_command_brings_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "EXTRAS", {"cpu": ("json",), "vllm": ("json", "no_such_module")})
+    monkeypatch.setattr(doctor, "installed", lambda name: name == "faiss-cpu")
+    ran = CliRunner().invoke(assay_app, ["doctor"])
+    assert ran.exit_code == 0
+    told = [line.split() for line in ran.stdout.splitlines()]
+    assert ["cpu", "here"] in told
+    assert ["vllm", "missing:", "no_such_module"] in told
+    assert "to bring what is missing: pip install 'assay-curation[vllm]'\n" in ran.stdout
+    assert not {"assay-curation[cpu]", "assay-curation[gpu]"} & {word for line in told for word in line}
 
 
 def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:

@@ -25,10 +25,12 @@ def test_a_served_engine_answers_with_its_key_until_it_is_interrupted(monkeypatc
     engine = Openai(urls=(url,), key_env="SERVE_KEY")
     (rollout,) = next(iter(engine.generate([Request(problem.id, sampler.render(problem), sampler, (0,), 0)])))
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=20) == 3
+    assert server.wait(timeout=20) == 0
     assert rollout.text in ("The answer is 7", "The answer is 8")
     assert rollout.finish == "stop"
-    assert "open-sesame" not in line + server.stderr.read()
+    rest = server.stderr.read()
+    assert rest == "interrupted: no longer served\n"
+    assert "open-sesame" not in line
 
 
 @pytest.mark.service

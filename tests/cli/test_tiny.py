@@ -10,6 +10,8 @@ import pytest
 Run = Callable[..., Any]
 FEW = ("--set", "source=[{part='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]")
 
+OUT = ("--set", "split.held_out=6", "--set", "train.eval_every=2", "--set", "train.eval_samples=2")
+
 
 @pytest.fixture
 def tiny(request: pytest.FixtureRequest) -> Path:
@@ -18,13 +20,27 @@ def tiny(request: pytest.FixtureRequest) -> Path:
 
 @pytest.mark.model
 def test_the_tiny_model_is_scored_selected_and_trained(assay: Run, tiny: Path, tmp_path: Path) -> None:
-    fixed = (tiny, "--lake", tmp_path / "lake", "--set", "score.n=8", "--set", "select.budget=16", "--set", "train.steps=3", "--json", *FEW)
+    fixed = (
+        tiny,
+        "--lake",
+        tmp_path / "lake",
+        "--set",
+        "score.n=8",
+        "--set",
+        "select.budget=16",
+        "--set",
+        "train.steps=3",
+        "--json",
+        *FEW,
+        *OUT,
+    )
     ran = assay("curate", "run", *fixed)
     assert ran.returncode == 0, ran.stderr
     drawn = assay("curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", tmp_path / "lake", "--format", "json")
-    assert json.loads(drawn.stdout) == [{"n": 150 * 8}]
+    assert json.loads(drawn.stdout) == [{"n": (150 - 6) * 8}]
     trained = assay("train", "run", *fixed)
     assert trained.returncode == 0, trained.stderr
+    assert [row["step"] for row in json.loads(trained.stdout)["log"]] == [0, 1, 2]
     assert len(list((tmp_path / "lake" / "checkpoints").glob("*/step-3/model.safetensors"))) == 1
 
 

@@ -25,7 +25,16 @@ def plan(**tables: object) -> Plan:
         ({"select": {"selector": "frontier", "group_sise": 8}}, "selector 'frontier' has no setting 'group_sise'; nearest: 'group_size'"),
         ({"score": {"n": "eight"}}, "scorer 'pass_rate': n: input should be a valid integer"),
         ({"policy": {"template": "Solve it."}}, "policy.template: the template lacks {prompt}"),
-        ({"policy": {"shots": [{"usr": "1 + 1"}]}}, "policy.shots"),
+        ({"policy": {"shots": [{"user": "1 + 1", "asistant": "2"}]}}, "[policy.shots.0] has no key 'asistant'; nearest: 'assistant'"),
+        ({"select": {"budgt": 3}}, "selector 'frontier' has no setting 'budgt'; nearest: 'budget'"),
+        ({"score": {"wav": 3}}, "scorer 'pass_rate' has no setting 'wav'; nearest: 'wave'"),
+        ({"clean": {"filters": "near"}}, "clean.filters: should be a list, found 'near'"),
+        ({"select": "frontier"}, "select: should be a table, found 'frontier'"),
+        ({"embed": {"clusters": 0}}, "embed.clusters: input should be greater than or equal to 1, found 0"),
+        ({"select": {"width": "wide"}}, "selector 'frontier': width: input should be a valid number"),
+        ({"select": {"drift": "up"}}, "selector 'frontier': drift: input should be a valid number"),
+        ({"source": []}, "the plan lacks 'source'"),
+        ({"source": [{"part": "files"}]}, "source 'files': paths is missing"),
         ({"train": {"group_size": 1}}, "train.group_size: input should be greater than or equal to 2, found 1"),
         ({"clean": {"filters": ["exakt"]}}, "unknown filter 'exakt'; nearest: 'exact'"),
         ({"clean": {"settings": {"near": {}}}}, "clean.settings.near: not among clean.filters"),
@@ -36,6 +45,15 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(tables: dict[str, object
         plan(**tables)
     assert line in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_complaint_of_a_whole_table_names_no_other_of_its_values() -> None:
+    with pytest.raises(PlanError) as error:
+        plan(loop={"low": 0.95, "rounds": 3})
+    assert str(error.value) == "loop: the band [low, high] = [0.95, 0.9] is empty"
+    with pytest.raises(PlanError) as error:
+        plan(source=[{**SOURCE, "verifier": "Mth"}])
+    assert str(error.value) == "source 'files': unknown verifier 'Mth'; nearest: 'math'"
 
 
 def test_a_plan_without_a_source_says_so() -> None:

@@ -50,7 +50,7 @@ def test_another_model_than_the_recorded_one_is_refused(record):
 
 
 def test_a_missing_recording_is_one_line(tmp_path):
-    with pytest.raises(PlanError, match="cannot be read") as caught:
+    with pytest.raises(PlanError, match="cannot be read: no such file or folder") as caught:
         _ = Replay(str(tmp_path / "none.parquet")).policy
     assert "\n" not in str(caught.value)
 

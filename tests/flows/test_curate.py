@@ -30,6 +30,9 @@ def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves
                 time.sleep(0.1)
         assert running.returncode == 0, (tmp_path / f"{lake}.log").read_text()[-2000:]
         told.append(json.loads((tmp_path / f"{lake}.json").read_text()))
+    said = (tmp_path / "flow.log").read_text()
+    assert "select: 8 problems" in said
+    assert "leaked" not in said
     assert told[0]["stages"] == told[1]["stages"]
     assert [each["problem_id"] for each in told[0]["curriculum"]] == [each["problem_id"] for each in told[1]["curriculum"]]
     assert {each for each in met if not each.startswith("127.")} <= HERE

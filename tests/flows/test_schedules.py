@@ -166,6 +166,27 @@ def test_a_missing_extra_is_named_with_its_command(plans: Plans) -> None:
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.service
+def test_prefect_is_told_to_send_nothing_before_a_schedule_loads_it(plans: Plans) -> None:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    plan, _ = plans("quiet")
+    code = """
+import os, sys
+class First:
+    def find_spec(self, name, path, target=None):
+        if name == "prefect":
+            print("told" if os.environ.get("DO_NOT_TRACK") == "1" else "not told")
+sys.meta_path.insert(0, First())
+sys.argv = ["curate", *sys.argv[1:]]
+from assay.cli import curate
+curate()
+"""
+    env = {name: value for name, value in os.environ.items() if name not in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED")}
+    call = [sys.executable, "-c", code, "serve", str(plan), "--cron", "0 2 * *"]
+    ran = subprocess.run(call, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "told\n")
+
+
 def test_the_parameters_that_the_ui_can_change_name_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = Offer("nightly", Path("plan.toml"), "lake", ("select.budget=2",), When(interval_s=9))

@@ -25,6 +25,8 @@ def test_the_page_of_a_finished_plan_tells_its_counts(walked: Made, job: Made) -
         ("select", "done", 10),
         ("arrange", "done", 10),
     ]
+    ingest, clean = told["stages"][:2]
+    assert (ingest["in"], ingest["out"], clean["in"]) == (40, 40, 40)
     assert (sum(told["histogram"]["problems"]), sum(told["histogram"]["kept"])) == (32, 10)
     assert sum(told["widths"]["kept"]) + sum(told["widths"]["others"]) == 32
     assert sum(each["kept"] for each in told["clusters"]["rows"]) == 10

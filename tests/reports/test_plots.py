@@ -47,6 +47,20 @@ def test_nothing_to_draw_is_a_chart_without_marks(svg: str) -> None:
     assert rects(svg) == []
 
 
+@pytest.mark.parametrize("count", [13, 41, 114, 207, 2001])
+def test_the_highest_bar_fills_two_thirds_of_the_chart(count: int) -> None:
+    ((height, _),) = rects(bars("t", ["a"], {"n": [count]}, x="", y=""))
+    assert height > (HEIGHT - TOP - BOTTOM) * 0.62
+
+
+def test_no_line_has_the_pale_colour_and_the_legend_shows_the_lines_own() -> None:
+    drawn = list(ET.fromstring(lines("t", {"reward": [(0, 1)], "held-out": [(0, 1)]}, x="", y="")).iter())
+    strokes = [each.attrib["style"].split("stroke:")[1].split(";")[0] for each in drawn if each.tag == f"{SVG}polyline"]
+    legend = [each.attrib["style"].removeprefix("fill:") for each in drawn if each.attrib.get("rx") == "2"]
+    assert strokes == list(reversed(legend))
+    assert not [colour for colour in strokes if "--second" in colour]
+
+
 def test_hostile_names_are_text() -> None:
     svg = bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
     assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {"svg", "rect", "text", "line", "title"}

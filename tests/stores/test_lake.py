@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from assay.core.errors import LakeError, PlanError
+from assay.stores.fsck import fsck
 from assay.stores.lake import Lake
 from assay.stores.manifest import FORMAT
 
@@ -117,6 +118,20 @@ def test_a_lake_whose_founder_was_killed_is_founded_by_the_next(tmp_path: Path) 
 def test_a_missing_lake_is_named_by_those_who_only_read(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="no lake at"):
         Lake(tmp_path / "nowhere", create=False)
+
+
+def test_a_missing_lake_answers_with_the_lakes_beside_it(tmp_path: Path) -> None:
+    with Lake(tmp_path / "quickstart") as lake:
+        lake.append({"labels": [row("a")]})
+    for opened in (lambda place: Lake(place, create=False), fsck):
+        with pytest.raises(LakeError, match=f"--lake names another: {tmp_path}/quickstart; `curate run PLAN --lake {tmp_path}/lake` makes one"):
+            opened(tmp_path / "lake")
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("mine")
+    with pytest.raises(LakeError, match="lake is a file; a lake is a folder"):
+        Lake(tmp_path / "lake")
 
 
 def test_a_slow_query_draws_no_bar_into_what_a_command_prints(tmp_path: Path) -> None:

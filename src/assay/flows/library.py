@@ -1,8 +1,11 @@
 """Prefect as the flows use it: loaded when a flow is asked for, without telemetry, its own lines kept out of ours."""
 
+import atexit
 import os
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,9 +13,10 @@ from typing import Any
 from assay.core.errors import EngineError, require
 from assay.core.plan import FlowPlan
 
-QUIET = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
+LOOPS = "prefect._internal.concurrency.threads"
+ENDING_S = 5.0  # for what a loop is still at
+UNTRACKED = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+QUIET = UNTRACKED | {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # it takes 12 to 30 s on two cores, and its default limit is 20
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the narrator speaks; everything is in the server's log
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
@@ -29,7 +33,34 @@ def prefect() -> ModuleType:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    return require("prefect", extra="flows")
+    return untracked()
+
+
+def untracked(module: str = "prefect") -> ModuleType:
+    """Prefect or a module of it, which sends nothing anywhere and logs as its user set it up; it reads that wish when it is first imported.
+
+    Raises:
+        PlanError: the extra `flows` is not installed.
+    """
+    for name, value in UNTRACKED.items():
+        os.environ.setdefault(name, value)
+    _at_exit()
+    return require(module, extra="flows")
+
+
+@cache
+def _at_exit() -> None:
+    """Once, and where this comes before Prefect's own import after all that Prefect does at exit."""
+    atexit.register(_end_loops)
+
+
+def _end_loops() -> None:
+    """Ends Prefect's event loops, daemon threads that outlive the interpreter: what they hold keeps DuckDB's module, which then reports leaks."""
+    for name in ("_global_loop", "_run_sync_loop"):
+        loop: Any = getattr(sys.modules.get(LOOPS), name, None)
+        if loop is not None and loop.thread.is_alive():
+            loop.shutdown()
+            loop.thread.join(ENDING_S)
 
 
 def as_flow(body: Callable[..., Any], name: str) -> Any:

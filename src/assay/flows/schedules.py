@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import PlanError, nearest, require
+from assay.core.errors import PlanError, nearest
+from assay.flows.library import untracked
 
 TAGS = ["assay"]
 AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, and two for runs by hand and for those that are told no
@@ -40,7 +41,7 @@ class When:
         Raises:
             PlanError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
         """
-        schedules = require("prefect.schedules", extra="flows")
+        schedules = untracked("prefect.schedules")
         if self.interval_s is not None:
             return schedules.Interval(self.interval_s), f"every {self.interval_s:g} s"
         from prefect.server.schemas.schedules import CronSchedule
@@ -102,11 +103,11 @@ def deploy(offer: Offer, pool: str, say: Callable[[str], None]) -> None:
 
 def _deployment(offer: Offer, **further: Any) -> tuple[Any, Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
-    prefect = require("prefect", extra="flows")
+    prefect = untracked()
     schedule, due = offer.when.schedule()
     from assay.flows.curate import curate
 
-    modules = require("prefect.flows", extra="flows").EntrypointType.MODULE_PATH
+    modules = untracked("prefect.flows").EntrypointType.MODULE_PATH
     try:
         made = curate.to_deployment(
             name=offer.name, schedule=schedule, parameters=offer.parameters, tags=TAGS, entrypoint_type=modules, paused=False, **further

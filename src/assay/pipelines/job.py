@@ -175,7 +175,7 @@ def engine_of(policy: PolicyPlan) -> Engine:
     settings = policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}
     if policy.revision:
         settings["revision"] = policy.revision
-    return parts.build("engine", policy.engine, settings)  # type: ignore[no-any-return]
+    return parts.build("engine", policy.engine, settings, beside=type(policy).model_fields)  # type: ignore[no-any-return]
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ from assay.core.errors import PlanError
 from assay.maths.keywords import keywords
 from assay.pipelines.job import Job, Outcome, Work, versions
 from assay.pipelines.pool import side_verifiers
-from assay.pipelines.summary import BINS, SUMS, difficulty, dropped, histogram, lessons
+from assay.pipelines.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
 from assay.pipelines.walk import STAGES, survey
 from assay.reports import plots
 from assay.reports.html import page
@@ -108,7 +108,7 @@ def collected(job: Job) -> dict[str, Any]:
         "clusters": _clusters(job, scored) if scored and "embed" in keys else {"rows": []},
         "dropped": dropped(job),
         "curriculum": _curriculum(job),
-        "costs": job.lake.rows("SELECT policy_name, engine, from_training, rollouts, tokens FROM costs ORDER BY tokens DESC"),
+        "costs": job.lake.rows(PAID),
         "verifiers": [{"verifier": name, "version": job.judge.version(name)} for name in side_verifiers(job, "train")] if "split" in keys else [],
         "versions": versions(),
         **_training(job),
@@ -122,7 +122,7 @@ def _stages(job: Job) -> list[dict[str, Any]]:
 
     def tell(work: Work, done: Outcome | None) -> None:
         state = "done" if done else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.left.items())
-        found[work.stage] = _stage(work.stage, state, work.key, work.rows_in, done)
+        found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
 
     survey(job, tell)
     return [found.get(name) or _stage(name, "later", "", None, None) for name in STAGES]

@@ -15,6 +15,10 @@ JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
 GROUP BY p.source, solved, unsolved ORDER BY ALL
 """
+PAID = """
+SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
+FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
+"""  # whatever the sampler was
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 
@@ -75,6 +79,8 @@ def dropped(job: Job) -> list[dict[str, Any]]:
         "GROUP BY stage, reason ORDER BY stage DESC, rows DESC, reason",
         [keys],
     )
+    place = sum(row["stage"] == "ingest" for row in rows)  # ingest comes first, by its name
+    rows[place:place] = _again(job)
     if "split" in job.keys:
         split = job.finished("split", job.keys["split"])
         rows.append({"stage": "split", "reason": "held_out", "rows": split.detail["held_out"] if split else 0, "example": "kept for evaluation"})
@@ -85,6 +91,16 @@ def dropped(job: Job) -> list[dict[str, Any]]:
             [job.keys["select"]],
         )
     return rows
+
+
+def _again(job: Job) -> list[dict[str, Any]]:
+    """Questions that ingest read more than once, from several sources or with several labels: each is one problem, so that clean meets fewer."""
+    clean = job.finished("clean", job.keys["clean"]) if "clean" in job.keys else None
+    if clean is None:
+        return []
+    read = sum(found.rows_out for key in job.keys["ingest"].split("+") if (found := job.finished("ingest", key)))
+    told = {"stage": "ingest", "reason": "same_question", "rows": read - clean.rows_in, "example": "of several sources or labels; it is one problem"}
+    return [told] if read > clean.rows_in else []
 
 
 def lessons(job: Job) -> list[dict[str, Any]]:

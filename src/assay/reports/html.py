@@ -47,8 +47,8 @@ def _stages(stages: Rows) -> str:
 
 
 def _went_on(stage: Mapping[str, Any]) -> Any:
-    """Ingest counts sources in and problems out, of which no share can be told."""
-    return share(stage["out"], stage["in"]) if stage["out"] is not None and stage["stage"] != "ingest" else None
+    """What share of the rows; nothing of a stage that is not done."""
+    return share(stage["out"], stage["in"]) if stage["out"] is not None else None
 
 
 def _sources(sources: Rows, bins: Sequence[str]) -> str:

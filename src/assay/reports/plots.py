@@ -7,12 +7,15 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 
 WIDTH, HEIGHT = 640, 260  # of the view box; a page scales it
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 46, 44  # margins
-COLOURS = ("var(--first, #1f77a4)", "var(--second, #c3ccd4)", "var(--third, #d9822b)", "var(--fourth, #6a4c93)")
+COLOURS = ("var(--first, #1f77a4)", "var(--second, #c3ccd4)", "var(--third, #d9822b)", "var(--fourth, #6a4c93)")  # of stacks
+STROKES = (COLOURS[0], COLOURS[2], COLOURS[3])  # of lines, which the pale one would lose
 INK, FAINT, GROUND = "var(--ink, #22303c)", "var(--faint, #dfe5ea)", "var(--ground, #ffffff)"
 TICKS = 4
+ROUND, FINER = (1, 2, 4, 6, 8, 10), (1.2, 1.6, 2.4, 3.2)  # heights of a chart
 
 
 def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str) -> str:
@@ -33,7 +36,7 @@ def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]
             drawn.append(_bar(left, step * 0.8, below, values[place], top, COLOURS[number % len(COLOURS)], f"{label}: {_told(values[place])} {name}"))
             below += values[place]
         drawn.append(_text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle"))
-    return _chart(title, [*_grid(0.0, top), *drawn], list(stacks), x, y)
+    return _chart(title, [*_grid(0.0, top), *drawn], dict(zip(stacks, cycle(COLOURS), strict=False)), x, y)
 
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
@@ -45,11 +48,11 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x:
     drawn = []
     for number, (name, given) in enumerate(clean.items()):
         placed = [(_across(here, first, last), _up(value, low, high), here, value) for here, value in given]
-        colour, path = COLOURS[number % len(COLOURS)], " ".join(f"{left:.1f},{top:.1f}" for left, top, _, _ in placed)
+        colour, path = STROKES[number % len(STROKES)], " ".join(f"{left:.1f},{top:.1f}" for left, top, _, _ in placed)
         drawn.append(f'<polyline points="{path}" style="fill:none;stroke:{colour};stroke-width:2"/>')
         drawn += [_dot(left, top, colour, f"{x} {_told(here)}: {_told(value)} {name}") for left, top, here, value in placed]
     ends = [_text(LEFT, HEIGHT - BOTTOM + 15, _told(first), "start"), _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _told(last), "end")]
-    return _chart(title, [*_grid(low, high), *drawn, *ends], list(series), x, y)
+    return _chart(title, [*_grid(low, high), *drawn, *ends], dict(zip(series, cycle(STROKES), strict=False)), x, y)
 
 
 def difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
@@ -63,7 +66,7 @@ def data_uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def _chart(title: str, drawn: Sequence[str], names: Sequence[str], x: str, y: str) -> str:
+def _chart(title: str, drawn: Sequence[str], names: Mapping[str, str], x: str, y: str) -> str:
     style = f"font:12px system-ui,sans-serif;fill:{INK}"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" style="{style}">'
     ground = f'<rect width="{WIDTH}" height="{HEIGHT}" style="fill:{GROUND}"/>'
@@ -72,15 +75,16 @@ def _chart(title: str, drawn: Sequence[str], names: Sequence[str], x: str, y: st
     return "\n".join([head, ground, titled, *axes, *drawn, *_legend(names), "</svg>"])
 
 
-def _legend(names: Sequence[str]) -> list[str]:
+def _legend(names: Mapping[str, str]) -> list[str]:
+    """Names with their colours, right-aligned; nothing for a single one, which the title tells."""
     if len(names) < 2:
         return []
     drawn, right = [], float(WIDTH - RIGHT)
-    for number, name in reversed(list(enumerate(names))):
+    for name, colour in reversed(list(names.items())):
         right -= 7 * len(name)
         drawn.append(_text(right, TOP - 10, name, "start"))
         right -= 14
-        drawn.append(f'<rect x="{right:.1f}" y="{TOP - 20}" width="10" height="10" rx="2" style="fill:{COLOURS[number % len(COLOURS)]}"/>')
+        drawn.append(f'<rect x="{right:.1f}" y="{TOP - 20}" width="10" height="10" rx="2" style="fill:{colour}"/>')
         right -= 12
     return drawn
 
@@ -120,15 +124,16 @@ def _up(value: float, low: float, high: float) -> float:
 
 
 def _rounded(value: float) -> float:
-    """The least number of the form 1, 2, 4, 6, 8, 10 times a power of ten that is not below; 1 where nothing is above 0.
+    """The least number of ROUND times a power of ten that is not below, or of FINER where its ticks are whole; 1 where nothing is above 0.
 
-    >>> [_rounded(value) for value in (0, 0.3, 7, 23, 100)]
-    [1.0, 0.4, 8.0, 40.0, 100.0]
+    >>> [_rounded(value) for value in (0, 0.3, 3, 7, 23, 100, 114)]
+    [1.0, 0.4, 4.0, 8.0, 24.0, 100.0, 120.0]
     """
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return float(next((round(step * power, 12) for step in (1, 2, 4, 6, 8) if step * power >= value * (1 - 1e-9)), 10 * power))
+    whole = [step * power for step in FINER if round(step * power, 9) % TICKS == 0]
+    return float(next(round(top, 12) for top in sorted([*(step * power for step in ROUND), *whole]) if top >= value * (1 - 1e-9)))
 
 
 def _told(value: float) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from assay.core.errors import LakeError
 from assay.core.identity import file_sha256
 from assay.stores import manifest, upkeep
-from assay.stores.lake import Lake
+from assay.stores.lake import Lake, nowhere
 from assay.stores.manifest import Entry, File
 from assay.stores.mirror import MARK
 from assay.stores.storage import Place, Storage, at
@@ -49,7 +49,7 @@ def fsck(place: Place, *, repair: bool = True, run: str = "") -> list[Finding]:
     """
     root = at(place)
     if "lake.json" not in (root.names("") or ()):
-        raise LakeError(f"no lake at {root.place}")
+        raise LakeError(nowhere(root))
     found = list(_entries(root, repair))
     readable = repair or not found
     if not readable:

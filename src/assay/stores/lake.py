@@ -19,7 +19,7 @@ from assay.stores import intervals, manifest, views
 from assay.stores.concurrency import seal
 from assay.stores.session import Session
 from assay.stores.snapshot import Snapshot
-from assay.stores.storage import Place, at
+from assay.stores.storage import Place, Storage, at
 from assay.stores.tables import schema
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
@@ -45,7 +45,7 @@ class Lake:
             self._check_format(self.storage.read("lake.json"))
         except (FileNotFoundError, NotADirectoryError):
             if not create:
-                raise LakeError(f"no lake at {self.place}; `curate ingest PLAN --lake {self.place}` makes one") from None
+                raise LakeError(nowhere(self.storage)) from None
             self._empty_or_founded()
         except OSError as error:
             raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
@@ -307,10 +307,12 @@ class Lake:
 
     def _empty_or_founded(self) -> None:
         """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
+        if self.root.is_file():
+            raise LakeError(f"{self.place} is a file; a lake is a folder")
         there = self.storage.names("") or ()
         if "lake.json" in there:
             self._check_format(self.storage.read("lake.json"))
-        elif self.root.is_file() or self.storage.names("manifest") or any(name not in BEFORE and not name.startswith(".lake.") for name in there):
+        elif self.storage.names("manifest") or any(name not in BEFORE and not name.startswith(".lake.") for name in there):
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
@@ -331,6 +333,13 @@ class Lake:
             return {"format": found["format"], **found}
         except (ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
+
+
+def nowhere(storage: Storage) -> str:
+    """That no lake is here, which folders beside it are some, and how one is made."""
+    beside = [] if storage.remote else sorted(str(mark.parent) for mark in storage.root.parent.glob("*/lake.json"))
+    others = f"; --lake names another: {', '.join(beside[:3])}" if beside else "; --lake names another place"
+    return f"no lake at {storage.place}{others}; `curate run PLAN --lake {storage.place}` makes one"
 
 
 @cache

@@ -354,5 +354,5 @@ def catalogue_root(catalogue: Path) -> str:
             texts = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
     except duckdb.Error:
         return ""
-    named = (re.search(r"'([^']*)/tables/[a-z_]+/", text) for (text,) in texts)
-    return next((found[1] for found in named if found), "")
+    named = (re.search(r"'((?:[^']|'')*)/tables/[a-z_]+/", text) for (text,) in texts)
+    return next((found[1].replace("''", "'") for found in named if found), "")

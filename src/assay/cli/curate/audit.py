@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 from assay.core.errors import PlanError
 
 Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="CSV", help="Write a sheet to mark: yes or no in the column 'right'.")]

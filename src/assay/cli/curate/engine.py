@@ -57,6 +57,8 @@ def serve(
             signal.signal(number, _interrupt)
         try:
             service.serve()
+        except KeyboardInterrupt:
+            voice.say("interrupted: no longer served")
         finally:
             service.desk.close(CLOSING_S)
 

@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import AsJson, LakeDir, emit, exits
+from assay.cli.narrator import Voice, page
+from assay.cli.runner import AnyLake, AsJson, emit, exits
+from assay.cli.tables import table
 
 ProblemId = Annotated[str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)]
 CELL = 60  # characters shown of a text
 
 
-def explain(problem: ProblemId, lake: LakeDir = ".assay/lake", as_json: AsJson = False) -> None:
+def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
     """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped, place, training."""
     voice = Voice()
     with exits(voice):

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.tables import table
 
 Names = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice
-from assay.cli.runner import AsJson, LakeDir, emit, exits
+from assay.cli.runner import AnyLake, AsJson, emit, exits
 
 app = typer.Typer(help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def rollouts(
     policy: PolicyName = "imported",
     policy_last: LastPolicy = "",
     right: Right = 1.0,
-    lake: LakeDir = ".assay/lake",
+    lake: AnyLake = ".assay/lake",
     as_json: AsJson = False,
 ) -> None:
     """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its reason."""
@@ -46,7 +46,7 @@ def scores(
     model: Model,
     direction: Direction = "",
     scale: Scale = 0.0,
-    lake: LakeDir = ".assay/lake",
+    lake: AnyLake = ".assay/lake",
     as_json: AsJson = False,
 ) -> None:
     """Bring in a difficulty column as scores, under its model's name and with its direction."""

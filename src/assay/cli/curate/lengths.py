@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 
 Caps = Annotated[list[int] | None, typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the plan's own without it.")]
 CUT_BY = {"tokenizer": "the policy's tokenizer", "characters": "characters, in proportion to tokens: this engine has no tokenizer at hand"}

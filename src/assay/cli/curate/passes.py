@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 
 Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")]
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, LakeDir, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 from assay.core.errors import PlanError
 from assay.core.plan import Plan
 

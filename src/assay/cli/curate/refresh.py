@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.tables import table
 
 
 def refresh(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:

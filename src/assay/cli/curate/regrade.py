@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 
 
 def regrade(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:

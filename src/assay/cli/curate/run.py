@@ -8,7 +8,9 @@ import typer
 
 from assay.cli.curate import summary
 from assay.cli.narrator import Voice
-from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, Sets, Stop, emit, exits, flowing, load, with_job
+from assay.core.errors import PlanError
+from assay.core.plan import Plan
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the work that is left, and do none of it.")]
 Pilot = Annotated[
@@ -30,11 +32,30 @@ def run(
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
-        if dry_run:
-            summary.forecast(made, pilot, voice, as_json)
+        if pilot and not dry_run:
+            raise PlanError(f"--pilot {pilot} goes with --dry-run: a run attempts all problems")
+        if dry_run and not pilot:
+            _dry(made, voice, as_json)
             return
-        walk = flowing("curate", made, plan, lake, sets, voice) if flow or made.flow.enabled else None
+        walk = flowing("curate", made, plan, lake, sets, voice) if (flow or made.flow.enabled) and not dry_run else None
+    if dry_run:
+        with_job(made, "curate run --dry-run", lambda job: _pilot(job, pilot, voice, as_json), voice, upto="arrange")
+        return
     with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, _as_given(str(plan), lake, sets)), voice, upto="arrange")
+
+
+def _dry(plan: Plan, voice: Voice, as_json: bool) -> None:
+    """Nothing is written, not even that somebody looked."""
+    from assay.pipelines.job import Job
+    from assay.stores.lake import Lake
+
+    with Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command="curate run --dry-run", stop=stop) as job:
+        summary.forecast(job, 0, voice, as_json)
+
+
+def _pilot(job: Any, pilot: int, voice: Voice, as_json: bool) -> int:
+    summary.forecast(job, pilot, voice, as_json)
+    return DONE
 
 
 def _as_given(plan: str, lake: str, sets: list[str]) -> str:

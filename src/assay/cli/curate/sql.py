@@ -1,14 +1,14 @@
 """`curate sql`: one SELECT over the lake's views."""
 
-import math
 import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import LakeDir, emit, exits
+from assay.cli.narrator import Voice, page
+from assay.cli.runner import AnyLake, emit, exits
+from assay.cli.tables import table
 from assay.core.errors import LakeError
 
 
@@ -25,7 +25,7 @@ Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TA
 Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout as bytes: redirect it into a file.")]
 
 
-def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE) -> None:
+def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
     """Answer a question from the Parquet, read-only."""
     voice = Voice()
     with exits(voice):
@@ -37,11 +37,11 @@ def sql(query: Query, lake: LakeDir = ".assay/lake", shape: Shape = Format.TABLE
             if opened.moved():
                 voice.say(_rewritten(opened))
         if shape is Format.TABLE:
-            rows = list(zip(*(each.to_pylist() for each in answer.columns)))  # by place: two columns may share a name
-            console = page()
-            console.print(table("", answer.column_names, rows), f"{len(rows)} rows", sep="\n")
+            rows = list(zip(*(map(answers.value_of, column.to_pylist()) for column in answer.columns)))  # by place: two may share a name
+            shown = table("", answer.column_names, rows, fraction=_fraction, missing="NULL")
+            page().print(shown, f"{len(rows)} row{'s' * (len(rows) != 1)}", sep="\n")
         elif shape is Format.JSON:
-            emit([{name: _plain(value) for name, value in row.items()} for row in answer.to_pylist()])
+            emit(answers.plain(answer))
         else:
             data = answers.csv(answer) if shape is Format.CSV else answers.parquet(answer)
             sys.stdout.buffer.write(data)
@@ -56,10 +56,10 @@ def _rewritten(lake: Any) -> str:
     return f"the lake has moved: the paths in {lake.root / 'assay.duckdb'} are rewritten"
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: NaN and the infinities as text, inside lists and structs too."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return {name: _plain(each) for name, each in value.items()} if isinstance(value, dict) else value
+def _fraction(value: float) -> str:
+    """Six figures of a number of everyday size, all of any other.
+
+    >>> _fraction(0.5408333), _fraction(1764158707.5)
+    ('0.540833', '1764158707.5')
+    """
+    return f"{value:.6g}" if value == 0 or 1e-4 <= abs(value) < 1e6 else str(value)

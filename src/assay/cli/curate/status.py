@@ -1,7 +1,13 @@
 """`curate status`: what is done, what is left, what it has cost, and which selections have grown stale."""
 
-from assay.cli.narrator import Voice, page, table
+from collections.abc import Sequence
+from typing import Any
+
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.tables import table
+
+SHOWN = 10  # selections, and runs
 
 
 def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
@@ -12,12 +18,13 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
         from assay.pipelines.forecast import stages
         from assay.pipelines.job import Job
         from assay.pipelines.stale import selections
+        from assay.pipelines.summary import PAID
         from assay.stores.lake import Lake
 
         with Lake(made.lake) as opened, Job(made, opened, voice) as job:
             rows, made_before = stages(job), selections(job)
             runs = opened.rows("SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time")
-            costs = opened.rows("SELECT policy_name, engine, from_training, rollouts, tokens FROM costs ORDER BY tokens DESC")
+            costs = opened.rows(PAID)
         if as_json:
             emit({"stages": rows, "selections": made_before, "runs": runs, "costs": costs})
             return
@@ -25,12 +32,23 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
         left = [(each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items())) for each in rows]
         console.print(table("stages", ("stage", "state", "left"), left))
         if made_before:
-            told = [
-                (each["selection"], each["kept"], each["plan"], {None: "unknown: ", True: "stale: ", False: "fresh"}[each["stale"]] + each["why"])
-                for each in made_before
-            ]
-            console.print(table("\nselections", ("selection", "kept", "this plan's", "state"), told))
+            told = [(each["selection"], each["kept"], "yes" if each["plan"] else "no", _state(each)) for each in made_before[-SHOWN:]]
+            console.print(table(f"\nselections{_last(made_before)}", ("selection", "kept", "this plan's", "state"), told))
         if runs:
-            console.print(table("\nruns that ended", tuple(runs[0]), [tuple(row.values()) for row in runs]))
+            ended = [tuple(row.values()) for row in runs[-SHOWN:]]
+            console.print(table(f"\nruns that ended{_last(runs)}", tuple(runs[0]), ended))
         if costs:
-            console.print(table("\nattempts paid for", tuple(costs[0]), [tuple(row.values()) for row in costs]))
+            paid = [
+                (row["policy_name"], row["engine"], "training" if row["from_training"] else "scoring", row["rollouts"], row["tokens"])
+                for row in costs
+            ]
+            console.print(table("\nattempts paid for", ("policy", "engine", "for", "attempts", "tokens"), paid))
+
+
+def _state(selection: dict[str, Any]) -> str:
+    state = {None: "unknown: ", True: "stale: ", False: "fresh"}[selection["stale"]]
+    return f"{state}{selection['why']}"
+
+
+def _last(rows: Sequence[Any]) -> str:
+    return f" (the last {SHOWN} of {len(rows)}; --json has all)" if len(rows) > SHOWN else ""

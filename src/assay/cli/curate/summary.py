@@ -1,13 +1,14 @@
 """What a run prints at its end, and what a dry run prints before."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 
-from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import Stop, emit
-from assay.core.plan import Plan
+from assay.cli.narrator import Voice, page
+from assay.cli.runner import emit
+from assay.cli.tables import table
 
 SHOWN = 12  # lessons
 OUTCOMES = ("correct", "wrong", "truncated", "error")
@@ -33,19 +34,23 @@ def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [(each.stage, each.rows_in, each.rows_out, "done before" if each.reused else f"{each.seconds:.1f} s") for each in outcomes]
     console.print(table("stages", ("stage", "in", "out", "time"), stages))
-    console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
+    if made["dropped"]:
+        console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
     rows = [
         (each["source"], each["kept"], "/".join(str(each[name]) for name in OUTCOMES), each["mean"], *(each["histogram"][name] for name in BINS))
         for each in made.get("difficulty", ())
     ]
     title = f"\ndifficulty for {made['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
-    console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
+    if rows:
+        console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
     _curriculum(console, made.get("curriculum", []))
     _farewell(console, made, plan)
 
 
 def _curriculum(console: Console, lessons: list[dict[str, Any]]) -> None:
     rows = [(each["position"], each["source"], *_measured(each), " ".join(each["prompt"].split())) for each in lessons[:SHOWN]]
+    if not lessons:
+        return
     more = f" (the first {SHOWN} of {len(lessons)})" if len(lessons) > SHOWN else ""
     console.print(table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows))
 
@@ -62,10 +67,11 @@ def _farewell(console: Console, made: dict[str, Any], plan: str) -> None:
     console.print(f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s", markup=False)
     console.print("two queries to try:", markup=False)
     for query in QUERIES:
-        console.print(f'  curate sql --lake {lake} "{query}"', markup=False, soft_wrap=True)
+        console.print(f'  curate sql --lake {shlex.quote(lake)} "{query}"', markup=False, soft_wrap=True)
     catalogue = "" if lake.startswith("s3://") else ", views for other tools in assay.duckdb"
     console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
-    console.print(f"next: train run {plan}", markup=False, soft_wrap=True)
+    following = f"next: train run {plan}" if made.get("curriculum") else "the curriculum is empty: nothing to train on; the table of drops says why"
+    console.print(following, markup=False, soft_wrap=True)
 
 
 QUERIES = (
@@ -74,14 +80,11 @@ QUERIES = (
 )
 
 
-def forecast(plan: Plan, pilot: int, voice: Voice, as_json: bool) -> None:
+def forecast(job: Any, pilot: int, voice: Voice, as_json: bool) -> None:
     """The work that is left, stage by stage; with a pilot, an 80% interval of tokens and time."""
     from assay.pipelines.forecast import forecast as look
-    from assay.pipelines.job import Job
-    from assay.stores.lake import Lake
 
-    with Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command="curate run --dry-run", stop=stop) as job:
-        made = look(job, pilot)
+    made = look(job, pilot)
     if as_json:
         emit(made)
         return

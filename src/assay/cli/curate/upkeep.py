@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
-from assay.cli.runner import FAILED, AsJson, LakeDir, emit, exits
+from assay.cli.narrator import Voice, page
+from assay.cli.runner import FAILED, AnyLake, AsJson, emit, exits
+from assay.cli.tables import table
 from assay.core.errors import PlanError
 
 Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]
@@ -15,7 +16,7 @@ OfPolicy = Annotated[str, typer.Option("--policy", help="A policy's revision, or
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
 
 
-def fsck(lake: LakeDir = ".assay/lake", look: Look = False, as_json: AsJson = False) -> None:
+def fsck(lake: AnyLake = ".assay/lake", look: Look = False, as_json: AsJson = False) -> None:
     """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if anything was broken."""
     voice = Voice()
     with exits(voice):
@@ -34,12 +35,12 @@ def fsck(lake: LakeDir = ".assay/lake", look: Look = False, as_json: AsJson = Fa
         raise typer.Exit(FAILED)
 
 
-def compact(lake: LakeDir = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
+def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
     """Merge small files and fold rows that two writers added at once; readers see the lake before or after, never between."""
     _upkeep(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
 
-def forget(lake: LakeDir = ".assay/lake", policy: OfPolicy = "", source: OfSource = "", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
+def forget(lake: AnyLake = ".assay/lake", policy: OfPolicy = "", source: OfSource = "", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
     """Remove every row of a policy or a source; a tombstone says how many went and when."""
     with exits(Voice()):
         if bool(policy) == bool(source):

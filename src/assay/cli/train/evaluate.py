@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.tables import table
 
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
 Plans = Annotated[list[Path], typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems.")]

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.tables import table
 
 HEAD = ("round", "problems", "before", "after", "after - before", "band", "left", "entered", "sampled", "trained", "held out")
 
 
 def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh, as often as the plan's [loop] says, each round on the last checkpoint; a stopped loop goes on where it stood."""
+    """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped loop goes on where it was."""
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)

@@ -4,12 +4,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from assay.cli.narrator import Voice, page, table
+from assay.cli.narrator import Voice, page
 from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.tables import table
 
+SHOWN = 20  # steps
 LOG = """
 SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
-FROM train_log WHERE training = ? AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded) GROUP BY step ORDER BY step
+FROM train_log WHERE training = ? AND name IN ('reward', 'loss', 'seconds') AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
+GROUP BY step ORDER BY step
 """
 
 
@@ -44,10 +47,21 @@ def _train(job: Any, as_json: bool, flow: Callable[[Any], Any] | None = None, *,
     console = page()
     if outcome.reused:
         console.print("nothing to do: this training is in the lake", style="bold")
-    console.print(table("training", ("step", "reward", "loss", "seconds"), [tuple(row.values()) for row in log]))
+    shown = [tuple(log[place].values()) for place in spread(len(log), SHOWN)]
+    more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
+    console.print(table(f"training{more}", ("step", "reward", "loss", "seconds"), shown))
     console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
     console.print(f"rollouts written: {outcome.detail['rollouts']}; spent now: {job.meter.tokens} tokens", markup=False)
     return DONE
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` places of `count`, evenly from the first to the last.
+
+    >>> spread(3, 20), spread(100, 4)
+    ([0, 1, 2], [0, 33, 66, 99])
+    """
+    return list(range(count)) if count <= most else [place * (count - 1) // (most - 1) for place in range(most)]
 
 
 def _first() -> bool:
