@@ -11,6 +11,7 @@ from assay.core.errors import Stopped
 from assay.core.identity import content_id
 from assay.pipelines import alone
 from assay.pipelines.job import Job
+from assay.pipelines.pool import side_ids
 from assay.pipelines.walk import walk
 from assay.stores.lake import Lake
 from assay.stores.lease import give_back, take
@@ -20,7 +21,7 @@ Made = Callable[..., Job]
 
 def held(job: Job) -> tuple[str, str]:
     """Takes the lease as another run would: its name and token."""
-    name = content_id("alone", job.engine.policy.revision, job.plan.policy.sampler.id)
+    name = content_id("alone", job.engine.policy.revision, job.plan.policy.sampler.id, side_ids(job, "train"))
     token = take(job.lake.root, name, limit_s=60)
     assert token
     return name, token
@@ -56,12 +57,15 @@ def test_a_run_that_waits_can_be_stopped_and_has_said_why(job: Made, monkeypatch
     assert waiting.meter.samples == 0
 
 
-def test_another_sampler_is_another_evidence_and_waits_for_nobody(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    held(job())
+@pytest.mark.parametrize(("changes", "problems"), [({"policy": {"temperature": 0.5}}, 32), ({"split": {"held_out": 9}}, 31)])
+def test_another_sampler_or_another_pool_waits_for_nobody(job: Made, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], problems: int) -> None:
+    first = job()
+    walk(first, "split")
+    held(first)
     monkeypatch.setattr(alone, "pause", lambda _: pytest.fail("waited"))
-    other = job(policy={"temperature": 0.5})
+    other = job(**changes)
     walk(other, "score")
-    assert other.meter.samples == 32 * 4
+    assert other.meter.samples == problems * 4
 
 
 @pytest.mark.service

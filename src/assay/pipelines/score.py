@@ -75,7 +75,7 @@ def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond:
 
 def _paid_once(job: Job, attempts: Attempts, key: str) -> Outcome:
     """The stage, done by one plain run at a time; who waited for another looks again at what is stored."""
-    with alone(job) as waited:
+    with alone(job, attempts.problems) as waited:
         if not waited:
             return measure(job, attempts, key)
         job.lake.caught_up()
