@@ -40,13 +40,13 @@ def attempts_at(job: Job, ids: Sequence[str]) -> Attempts:
     return Attempts(job, *some_of_side(job, "train", ids))
 
 
-def pause(job: Job, why: str) -> None:
-    """Waits a little for other processes, and says why once.
+def pause(job: Job, why: str = "") -> None:
+    """Waits a little for other processes, and says why once, if there is a reason to tell.
 
     Raises:
         Stopped: the run was asked to stop.
     """
-    if why not in job.warned:
+    if why and why not in job.warned:
         job.warned.add(why)
         job.narrator.say(f"{why}; waiting")
     time.sleep(LOOK_S)

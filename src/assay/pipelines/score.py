@@ -8,6 +8,7 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Label, Score
+from assay.pipelines.alone import alone
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.bench import samplers
 from assay.pipelines.evidence import beside, depends, evidence, search_left
@@ -24,8 +25,8 @@ def work(job: Job) -> Work:
     problems, labels = side(job, "train")
     attempts = Attempts(job, problems, labels)
     if searches := search_left(job, attempts, part):
-        return Work("score", key, len(problems), searches, lambda: measure(job, attempts, key))
-    return Work("score", key, len(problems), left(job, attempts), lambda: measure(job, attempts, key))
+        return Work("score", key, len(problems), searches, lambda: _paid_once(job, attempts, key))
+    return Work("score", key, len(problems), left(job, attempts), lambda: _paid_once(job, attempts, key))
 
 
 def keyed(job: Job) -> tuple[str, list[str]]:
@@ -70,6 +71,15 @@ def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond:
     encoder = [job.plan.embed.encoder] if plan.settings.get("prior") == "predicted" else []
     how = (plan.scorer, settings(job), *pool, *encoder)
     return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
+
+
+def _paid_once(job: Job, attempts: Attempts, key: str) -> Outcome:
+    """The stage, done by one plain run at a time; who waited for another looks again at what is stored."""
+    with alone(job, attempts.problems) as waited:
+        if not waited:
+            return measure(job, attempts, key)
+        job.lake.caught_up()
+        return job.finished("score", key) or measure(job, Attempts(job, *side(job, "train")), key)
 
 
 def measure(job: Job, attempts: Attempts, key: str) -> Outcome:

@@ -43,7 +43,7 @@ def _queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str
     mine, queue = content_id("turn", deployment), content_id("queue", deployment)
     place = _unless_alive(root, queue, dead_after_s, f"a scheduled run of {deployment!r} is at work and another one waits")
     with renewed(root, queue, place, dead_after_s, say):
-        say(f"another scheduled run of {deployment!r} is at work{_where(root, mine)}: this one waits until it ends")
+        say(f"another scheduled run of {deployment!r} is at work{where(root, mine)}: this one waits until it ends")
         while (token := take(root, mine, limit_s=dead_after_s)) is None:
             time.sleep(min(1.0, dead_after_s / LOOKS))
     return token
@@ -55,13 +55,14 @@ def _unless_alive(root: Place, name: str, dead_after_s: float, why: str) -> str:
     while (token := take(root, name, limit_s=dead_after_s)) is None:
         until = holder(root, name).get("until")
         if seen is not None and until is not None and until != seen:
-            raise Refused(f"{why}{_where(root, name)}")
+            raise Refused(f"{why}{where(root, name)}")
         seen = until or seen
         time.sleep(dead_after_s / LOOKS)
     return token
 
 
-def _where(root: Place, name: str) -> str:
+def where(root: Place, name: str) -> str:
+    """The holder of a lease, in brackets; "" where nobody is told."""
     told = holder(root, name)
     return f" (process {told['process']} on {told['host']})" if "process" in told else ""
 
