@@ -12,6 +12,7 @@ from assay.core.identity import content_id
 from assay.pipelines import alone
 from assay.pipelines.job import Job
 from assay.pipelines.pool import side_ids
+from assay.pipelines.score import work
 from assay.pipelines.walk import walk
 from assay.stores.lake import Lake
 from assay.stores.lease import give_back, take
@@ -44,6 +45,15 @@ def test_who_waited_finds_what_the_other_has_paid_for(job: Made, monkeypatch: py
     assert (outcome.stage, outcome.rows_out) == ("score", 32)
 
 
+def test_who_comes_after_the_other_has_ended_finds_its_attempts_too(job: Made) -> None:
+    first, second = job(), job()
+    walk(second, "split")
+    late = work(second)  # knows what is stored before the other begins
+    walk(first, "score")
+    outcome = late.do()
+    assert (outcome.rows_out, second.meter.samples) == (32, 0)
+
+
 def test_a_run_that_waits_can_be_stopped_and_has_said_why(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = job()
     walk(waiting, "split")
@@ -69,18 +79,11 @@ def test_another_sampler_or_another_pool_waits_for_nobody(job: Made, monkeypatch
 
 
 @pytest.mark.service
-def test_two_commands_at_once_pay_once(scripted: Callable[..., Path], starts: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+def test_two_commands_at_once_pay_once(scripted: Callable[..., Path], started: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     plan = scripted(tmp_path, problems=16, policy={"delay_s": 0.2}, score={"n": 2, "wave": 1})
-    runs = [starts("curate", "run", str(plan)) for _ in range(2)]
-    assert [run.wait(120) for run in runs] == [0, 0], [run.stderr and run.stderr.read() for run in runs]
+    runs = [started("curate", "run", plan) for _ in range(2)]
+    assert [run.wait(120) for run in runs] == [0, 0]
     with Lake(tmp_path / "lake") as lake:
         (paid,) = lake.rows("SELECT sum(samples) AS samples FROM runs WHERE event = 'end'")
         (stored,) = lake.rows("SELECT count(*) AS samples FROM rollouts")
     assert paid == stored
-
-
-@pytest.fixture
-def starts() -> Any:
-    import sys
-
-    return lambda *command: subprocess.Popen([sys.executable, "-m", "assay", *command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

@@ -17,8 +17,8 @@ DEAD_AFTER_S = 30.0
 
 
 @contextmanager
-def alone(job: Job, ids: Collection[str]) -> Iterator[bool]:
-    """Nobody else who asks for this attempts these problems for the job's policy and sampler inside; yields whether somebody did before.
+def alone(job: Job, ids: Collection[str]) -> Iterator[None]:
+    """Nobody else who asks for this attempts these problems for the job's policy and sampler inside. Somebody may have done so before.
 
     Raises:
         Stopped: the run was asked to stop while it waited.
@@ -34,4 +34,4 @@ def alone(job: Job, ids: Collection[str]) -> Iterator[bool]:
         waited = True
         pause(job)
     with renewed(job.lake.root, name, token, DEAD_AFTER_S, job.narrator.warn):
-        yield waited
+        yield

@@ -23,10 +23,11 @@ def work(job: Job) -> Work:
     if job.finished("score", key):
         return Work("score", key, len(ids), {}, lambda: _nothing())
     problems, labels = side(job, "train")
+    known = job.lake.files().get("rollouts")
     attempts = Attempts(job, problems, labels)
     if searches := search_left(job, attempts, part):
-        return Work("score", key, len(problems), searches, lambda: _paid_once(job, attempts, key))
-    return Work("score", key, len(problems), left(job, attempts), lambda: _paid_once(job, attempts, key))
+        return Work("score", key, len(problems), searches, lambda: _paid_once(job, attempts, key, known))
+    return Work("score", key, len(problems), left(job, attempts), lambda: _paid_once(job, attempts, key, known))
 
 
 def keyed(job: Job) -> tuple[str, list[str]]:
@@ -73,10 +74,10 @@ def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond:
     return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
 
 
-def _paid_once(job: Job, attempts: Attempts, key: str) -> Outcome:
-    """The stage, done by one plain run at a time; who waited for another looks again at what is stored."""
-    with alone(job, attempts.problems) as waited:
-        if not waited:
+def _paid_once(job: Job, attempts: Attempts, key: str, known: list[str] | None) -> Outcome:
+    """The stage, done by one plain run at a time; where others have stored attempts since those that are known, it looks again."""
+    with alone(job, attempts.problems):
+        if job.lake.files().get("rollouts") == known:
             return measure(job, attempts, key)
         job.lake.caught_up()
         return job.finished("score", key) or measure(job, Attempts(job, *side(job, "train")), key)
