@@ -237,6 +237,7 @@ class Verdict:
     reward: float  # 1 = right in the binary case
     extracted: str = ""  # the final answer that was read
     reason: str = ""
+    lenient: Outcome | None = None  # what a person would say, where that differs from the strict `outcome`; None = the same
 
     @classmethod
     def of(
@@ -249,11 +250,13 @@ class Verdict:
         reward: float | None = None,
         extracted: str = "",
         reason: str = "",
+        lenient: Outcome | None = None,
     ) -> "Verdict":
-        """The verdict with its content hash; the reward defaults to 1 for correct and 0 for all else."""
+        """Build a verdict with its content hash; the reward defaults to 1 for correct and 0 for all else."""
         value = float(outcome == "correct") if reward is None else reward
         key = content_id("verdict", case.rollout.id, case.label.id, verifier, version)
-        return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason)
+        differs = lenient if lenient != outcome else None
+        return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason, differs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ class Grade(NamedTuple):
     reason: str = ""  # the path taken: exact, numeric, symbolic, ...
     reward: float | None = None  # None = 1 for right, 0 otherwise
     failed: bool = False  # the verifier could not do its work
+    lenient: bool | None = None  # whether a person would accept it; None = as `right` says
 
 
 def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version: str) -> Verdict:
@@ -32,6 +33,7 @@ def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version
 def verdict(case: Case, verifier: str, version: str, told: Outcome, grade: Grade) -> Verdict:
     """A verdict whose texts can be stored: short, without lone surrogates."""
     reward = grade.reward if told in ("correct", "wrong") else None
+    lenient = None if grade.lenient is None else outcome(case, grade._replace(right=grade.lenient))
     return Verdict.of(
         case,
         verifier=verifier,
@@ -40,6 +42,7 @@ def verdict(case: Case, verifier: str, version: str, told: Outcome, grade: Grade
         reward=reward,
         extracted=storable(grade.extracted),
         reason=storable(grade.reason),
+        lenient=lenient,
     )
 
 

@@ -1,30 +1,21 @@
 """`code`: a program that passes all of its unit tests, run in a subprocess with limits or in an HTTP sandbox."""
 
 import hashlib
-import json
 import re
 import secrets
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
+from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, UnitTest, parse_tests
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._sandbox import Limits, Ran, ask, run
 
 _FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 _BARE = re.compile(r"\s*(?:import |from \w+ import |def |class |print\()")
 _FILE = re.compile(r"(\S.*)@sha256:([0-9a-f]{64})")
-
-
-class Test(NamedTuple):
-    """What is given to the program and what it must say; or statements that must hold after it."""
-
-    given: str = ""
-    wanted: str = ""
-    holds: str = ""  # such as "assert add(1, 2) == 3"
 
 
 @dataclass(frozen=True)
@@ -85,15 +76,18 @@ class Code:
                 return Grade(False, program, f"test {number} of {len(tests)}: {ran.why or 'another output'}")
         return Grade(True, program, f"{len(tests)} tests")
 
-    def _try(self, program: str, test: Test) -> tuple[Ran, bool]:
+    def _try(self, program: str, test: UnitTest) -> tuple[Ran, bool]:
         limits = Limits(self.cpu_s, self.wall_s, self.memory_mb << 20, self.file_mb << 20, self.processes, self.packages)
-        mark = secrets.token_hex(8) if test.holds else ""  # a program that leaves early has not held anything
-        whole = f"{program}\n\n{test.holds}\nprint('\\n{mark}')\n" if mark else program
-        ran = ask(self.sandbox_url, whole, test.given, limits) if self.sandbox_url else run(whole, test.given, limits)
+        if isinstance(test, CallTest):
+            return Ran("", "tests that call a function are not run yet", failed=True), False
+        mark = secrets.token_hex(8) if isinstance(test, AssertTest) else ""  # a program that leaves early has not held anything
+        whole = f"{program}\n\n{test.code}\nprint('\\n{mark}')\n" if isinstance(test, AssertTest) else program
+        stdin = test.stdin if isinstance(test, StdinTest) else ""
+        ran = ask(self.sandbox_url, whole, stdin, limits) if self.sandbox_url else run(whole, stdin, limits)
         said = lines(ran.output)
-        return ran, not ran.why and (said[-1:] == [mark] if mark else said == lines(test.wanted))
+        return ran, not ran.why and (said == lines(test.stdout) if isinstance(test, StdinTest) else said[-1:] == [mark])
 
-    def _tests(self, answer: str) -> list[Test]:
+    def _tests(self, answer: str) -> list[UnitTest]:
         """The tests that a label's answer holds or names.
 
         Raises:
@@ -105,10 +99,7 @@ class Code:
             if (found := hashlib.sha256(data).hexdigest()) != named[2]:
                 raise ValueError(f"{named[1]} has the hash {found[:12]}, the label says {named[2][:12]}")
             answer = data.decode("utf-8")
-        try:
-            return _shaped(json.loads(answer))
-        except RecursionError:
-            raise ValueError("JSON nested too deep") from None
+        return parse_tests(answer)
 
 
 def last_program(text: str, *, finished: bool) -> str:
@@ -127,19 +118,3 @@ def last_program(text: str, *, finished: bool) -> str:
 def lines(text: str) -> list[str]:
     """Lines without white space at their ends and without empty ones at the end of the text."""
     return [line.rstrip() for line in text.rstrip().split("\n")] if text.strip() else []
-
-
-def _shaped(told: Any) -> list[Test]:
-    if isinstance(told, dict) and isinstance(told.get("asserts"), list):
-        return [Test(holds=str(each)) for each in told["asserts"]]
-    if isinstance(told, dict) and isinstance(told.get("inputs"), list) and isinstance(told.get("outputs"), list):
-        if len(told["inputs"]) != len(told["outputs"]):
-            raise ValueError(f"{len(told['inputs'])} inputs for {len(told['outputs'])} outputs")
-        return [Test(_joined(given), _joined(wanted)) for given, wanted in zip(told["inputs"], told["outputs"])]
-    if isinstance(told, list) and all(isinstance(each, dict) and "output" in each for each in told):
-        return [Test(_joined(each.get("input", "")), _joined(each["output"])) for each in told]
-    raise ValueError("neither a list of {input, output}, nor {inputs, outputs}, nor {asserts}")
-
-
-def _joined(value: str | Sequence[str]) -> str:
-    return value if isinstance(value, str) else "\n".join(str(each) for each in value)
