@@ -8,6 +8,7 @@ from typing import Any
 
 from assay.core.errors import PlanError
 from assay.maths.keywords import keywords
+from assay.pipelines import disputed
 from assay.pipelines.job import Job, Outcome, Work, versions
 from assay.pipelines.pool import side_verifiers
 from assay.pipelines.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
@@ -107,6 +108,8 @@ def collected(job: Job) -> dict[str, Any]:
         "widths": _widths(job, scored) if scored else {},
         "clusters": _clusters(job, scored) if scored and "embed" in keys else {"rows": []},
         "dropped": dropped(job),
+        "grading": job.mode,
+        "disputed": disputed.told(job) if scored else disputed.NONE,
         "curriculum": _curriculum(job),
         "costs": job.lake.rows(PAID),
         "verifiers": [{"verifier": name, "version": job.judge.version(name)} for name in side_verifiers(job, "train")] if "split" in keys else [],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assay.pipelines import disputed
 from assay.pipelines.job import Job
 
 SUMS = ("correct", "wrong", "truncated", "error")
@@ -32,7 +33,11 @@ def summary(job: Job) -> dict[str, Any]:
     }
     if "score" in job.keys:
         made["difficulty"] = difficulty(job)
+        made["grading"] = job.mode
+        made["disputed"] = disputed.told(job)
     made["dropped"] = dropped(job)
+    if job.moved.changes:
+        made["regraded"] = job.moved.changes
     if "arrange" in job.keys:
         made["curriculum"] = lessons(job)
     made["spent"] = {"tokens": job.meter.tokens, "samples": job.meter.samples, "seconds": round(job.meter.seconds, 1)}

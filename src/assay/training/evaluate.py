@@ -35,7 +35,7 @@ class HeldOut:
         rollouts = [_rollout(evidence, policy, step, id_, place % self.samples, row) for place, (id_, row) in enumerate(zip(ids, drawn, strict=True))]
         verdicts = evidence.judge.judge([Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts])
         evidence.sink.write(rollouts, verdicts)
-        right = np.array([verdict.outcome == "correct" for verdict in verdicts]).reshape(-1, self.samples).sum(1)
+        right = np.array([verdict.under(evidence.mode).outcome == "correct" for verdict in verdicts]).reshape(-1, self.samples).sum(1)
         values: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):
             ends = mean_interval(pass_at(k, right, self.samples))
