@@ -14,7 +14,7 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.plan import parse_plan
 from assay.verifiers._workers import Grader
-from assay.verifiers.code import Code, last_program, lines
+from assay.verifiers.code import Code, lines
 
 SUMS = json.dumps([{"input": "1 2\n", "output": "3\n"}, {"input": "5 6", "output": "11"}])
 RIGHT = "a, b = map(int, input().split())\nprint(a + b)"
@@ -112,21 +112,6 @@ def test_a_child_that_runs_away_does_not_outlive_its_test(case):
 def test_the_wall_limit_is_an_error_and_not_a_wrong_answer(case):
     verdict = judge(case, "import time; time.sleep(30)", wall_s=1)
     assert (verdict.outcome, verdict.reason) == ("verifier_error", "time limit 1 s (test 1 of 2)")
-
-
-@pytest.mark.parametrize(
-    ("text", "finished", "program"),
-    [
-        ("```\na\n```\nno:\n```py\nb\n```", True, "b\n"),
-        ("```python\na\n", True, "a\n"),
-        ("```python\na\n", False, ""),
-        ("def f(): pass", True, "def f(): pass"),
-        ("def f(): pass", False, ""),
-        ("I cannot.", True, ""),
-    ],
-)
-def test_the_program_is_the_last_block_that_was_finished(text, finished, program):
-    assert last_program(text, finished=finished) == program
 
 
 def test_white_space_at_line_ends_does_not_count_and_lines_do():

@@ -77,9 +77,8 @@ def train(
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
     rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
     `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
-    a problem, of which only one that the verifier accepts is shown. With a `course` the curriculum is only its pool, and the course names
-    each step's problems. `mode` says which reading of a verdict is the reward. `then` is called once the checkpoint is whole and before
-    the states go, and what it returns is returned.
+    a problem, of which only one that the verifier accepts is shown. A `course` names each step's problems, and the curriculum is its pool;
+    `mode` picks the verdicts' reading. `then` is called once the checkpoint is whole and before the states go; what it returns is returned.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.

@@ -3,18 +3,16 @@
 import hashlib
 import re
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, UnitTest, parse_tests
+from assay.verifiers._programs import last_program
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._sandbox import Limits, Ran, ask, run
 
-_FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
-_BARE = re.compile(r"\s*(?:import |from \w+ import |def |class |print\()")
 _FILE = re.compile(r"(\S.*)@sha256:([0-9a-f]{64})")
 
 
@@ -22,8 +20,7 @@ _FILE = re.compile(r"(\S.*)@sha256:([0-9a-f]{64})")
 class Code:
     """Correct where the last fenced program passes every test of the label; off unless the plan says `grade.allow_code = true`.
 
-    The label's answer is JSON: a list of {"input", "output"} (standard input and output, compared without white space at line ends), the
-    hub's {"inputs": [...], "outputs": [...]}, or {"asserts": ["assert f(1) == 2", ...]}; or it names a file of such JSON by its hash,
+    The label's answer holds the tests in one of the formats that docs/grading.md lists; or it names a file of them by its hash,
     `two_sum.json@sha256:...`, below `tests`. CPU time used up is wrong; a wall limit, which load can bring about, is an error that the
     Grader retries once alone. What the local sandbox keeps out is said in `_jail`: it does not hide readable files.
 
@@ -41,7 +38,7 @@ class Code:
     packages: bool = False  # True: the program may import what is installed here
     sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = a subprocess here
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     dangerous: ClassVar[bool] = True  # runs what a model wrote: a Grader refuses it unless it is told otherwise
     retries: ClassVar[bool] = True  # a time limit is tried once more, alone
 
@@ -59,6 +56,16 @@ class Code:
             return bool(self._tests(label.answer))
         except (ValueError, OSError):
             return False
+
+    def refusal(self, label: Label) -> str:
+        """Say why a label's tests are of no known shape; "" where they are read, or lie in a file that is not there yet."""
+        try:
+            self._tests(label.answer)
+        except ValueError as error:
+            return str(error)
+        except OSError:
+            return ""
+        return ""
 
     def _grade(self, case: Case) -> Grade:
         program = last_program(case.rollout.text, finished=case.rollout.finish == "stop")
@@ -100,19 +107,6 @@ class Code:
                 raise ValueError(f"{named[1]} has the hash {found[:12]}, the label says {named[2][:12]}")
             answer = data.decode("utf-8")
         return parse_tests(answer)
-
-
-def last_program(text: str, *, finished: bool) -> str:
-    """The last fenced block, else a whole text that starts like a program; a block that a cut left open is none.
-
-    >>> last_program("So:\\n```python\\nprint(1)\\n```\\nDone.", finished=True)
-    'print(1)\\n'
-    """
-    last = next(iter(deque(_FENCE.finditer(text), maxlen=1)), None)
-    if last is not None:
-        closed = last.group(0).rstrip().endswith("```")
-        return last.group(1) if closed or finished else ""
-    return text if finished and _BARE.match(text) else ""
 
 
 def lines(text: str) -> list[str]:
