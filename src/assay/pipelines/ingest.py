@@ -76,8 +76,8 @@ def _checked(job: Job, found: Found, number: int) -> Found:
     if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
         return found
     problem, label = found
-    refusal = getattr(_verifier(label.verifier, canonical(job.plan.grade.settings.get(label.verifier, {}))), "refusal", None)
-    if refusal is None or not (why := refusal(label)):
+    fault = getattr(_verifier(label.verifier, canonical(job.plan.grade.settings.get(label.verifier, {}))), "label_fault", None)
+    if fault is None or not (why := fault(label)):
         return found
     return Drop("ingest", "unknown_label_format", problem.id, f"{label.verifier}: {why}"[:500], problem.source, "", number)
 

@@ -57,7 +57,7 @@ class Code:
         except (ValueError, OSError):
             return False
 
-    def refusal(self, label: Label) -> str:
+    def label_fault(self, label: Label) -> str:
         """Say why a label's tests are of no known shape; "" where they are read, or lie in a file that is not there yet."""
         try:
             self._tests(label.answer)
