@@ -78,9 +78,9 @@ def test_depth_has_an_end_on_both_sides():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff", b"[]", b"{}", b'["r",1]', b'["s",["l"]]', b'["d",[["l"],1]]', b'["d",1]', b'["i",5]', b'["g",1,2,0]', b'["F","1","0"]', b'["b","x"]',
-     b'[["l"]]', b'["D","x"]', b'[null]', b'["c","x",1]', b'["d",[1,2,3]]'],
+    [b"", b"\xff", b"[]", b"{}", b'["r",1]', b'["s",["l"]]', b'["d",[["l"],1]]', b'["d",1]', b'["i",5]', b'["g",1,2,0]', b'["F","1","0"]',
+     b'["b","x"]',     b'[["l"]]', b'["D","x"]', b'[null]', b'["c","x",1]', b'["d",[1,2,3]]'],
 )  # fmt: skip
 def test_bytes_of_any_other_form_are_refused(data):
-    with pytest.raises(ValueError):  # noqa: PT011  # of json, of unicode or of this file
+    with pytest.raises(ValueError):  # of json, of unicode or of this file
         load(data)

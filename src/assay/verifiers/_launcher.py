@@ -6,6 +6,7 @@ import json
 import math
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -119,8 +120,8 @@ class Launcher:
         self.noise = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self.owner = os.getpid()
         self.process = subprocess.Popen(
-            [getattr(sys, "_base_executable", "") or sys.executable, "-I", "-B", "-S", "-X", "utf8", "-c", START],
-            stdin=far,
+            [str(getattr(sys, "_base_executable", "") or sys.executable), "-I", "-B", "-S", "-X", "utf8", "-c", START],
+            stdin=far.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=self.noise,
             start_new_session=True,
@@ -149,7 +150,7 @@ class Launcher:
             OSError: the launcher is gone.
         """
         report, far = socket.socketpair()
-        stdout, stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        stdout, stderr = _filled(""), _filled("")
         with far, _filled(program) as text, _filled(stdin) as source:
             files = [far.fileno(), text.fileno(), source.fileno(), stdout.fileno(), stderr.fileno(), *channels]
             try:
@@ -219,8 +220,8 @@ def start(program: str, limits: Limits, *, mode: str = "main", cpu_s: float = 0.
         OSError: no launcher can be reached.
     """
     total_s = max(1, math.ceil(cpu_s or limits.cpu_s))
-    names = ("memory", "file", "disk", "processes", "cpu_s")
-    request = {"mode": mode, "message": MESSAGE, "process_cpu_s": total_s, "total_cpu_s": total_s + 1, **{name: getattr(limits, name) for name in names}}
+    bounds = {name: getattr(limits, name) for name in ("memory", "file", "disk", "processes", "cpu_s")}
+    request = {"mode": mode, "message": MESSAGE, "process_cpu_s": total_s, "total_cpu_s": total_s + 1, **bounds}
     try:
         return launcher(limits).start(program, request, stdin=stdin, channels=channels)
     except OSError:
@@ -243,8 +244,8 @@ def explain(code: int, noise: bytes) -> str:
     """Why a program ended as it did, in one line; "" for exit code 0."""
     if code == 0:
         return ""
-    if code in (-24, -9):  # SIGXCPU; SIGKILL, which the hard limit sends
-        return CPU_OUT if code == -24 else "killed"
+    if code == -signal.SIGXCPU:
+        return CPU_OUT
     last = noise.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
     return (last or (f"signal {-code}" if code < 0 else f"exit code {code}"))[:SHOWN]
 

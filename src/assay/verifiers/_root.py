@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from assay.verifiers._confine import NEW_MOUNTS, NEW_USER, enter_namespaces
 
 WORK, PACKAGES = "/work", "/packages"  # the program's folder and what it may import, in the new root
-STAGE = "/tmp"  # noqa: S108  # an empty file system is laid over it, for this process alone, and becomes the root
+STAGE = "/tmp"  # an empty file system is laid over it, for this process alone, and becomes the root
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 BIND, RECURSIVE, SLAVE, DETACH = 4096, 16384, 1 << 19, 2
@@ -76,7 +76,7 @@ def _enter(packages: Mapping[str, str]) -> None:
         _mount("tmpfs", f"/new{folder}", "tmpfs", 0, "size=4k,mode=755")
     for name, path in packages.items():
         _bind(path, f"{PACKAGES}/{name}")
-    for folder in (WORK, PACKAGES, "/tmp"):  # noqa: S108  # a name in the new root
+    for folder in (WORK, PACKAGES, "/tmp"):  # a name in the new root
         os.makedirs(f"/new{folder}", exist_ok=True)
     for path in DEVICES:
         _bind(path, path)

@@ -1,17 +1,17 @@
-"""`code`: a program that passes all of its unit tests, run in a subprocess with limits or in an HTTP sandbox."""
+"""`code`: a program that passes all of its unit tests, run in a jail here or in an HTTP sandbox."""
 
 import hashlib
 import re
-import secrets
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
-from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, UnitTest, parse_tests
+from assay.verifiers._code_runner import run_tests
+from assay.verifiers._code_tests import UnitTest, parse_tests
+from assay.verifiers._launcher import Limits, refusal
 from assay.verifiers._rules import Grade, settle
-from assay.verifiers._sandbox import Limits, Ran, ask, run
 
 _FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 _BARE = re.compile(r"\s*(?:import |from \w+ import |def |class |print\()")
@@ -24,8 +24,13 @@ class Code:
 
     The label's answer is JSON: a list of {"input", "output"} (standard input and output, compared without white space at line ends), the
     hub's {"inputs": [...], "outputs": [...]}, or {"asserts": ["assert f(1) == 2", ...]}; or it names a file of such JSON by its hash,
-    `two_sum.json@sha256:...`, below `tests`. CPU time used up is wrong; a wall limit, which load can bring about, is an error that the
-    Grader retries once alone. What the local sandbox keeps out is said in `_jail`: it does not hide readable files.
+    `two_sum.json@sha256:...`, below `tests`.
+
+    The program runs alone, in a jail with a root of its own, and what it answers is compared outside. Standard output compares as text.
+    The value of a call compares with JSON by value and type: 1 is 1.0, True is neither, a tuple is a list. Tests that are code run
+    in a second jail: what the program returns reaches them as plain data of builtin types, which compare as Python compares them (1, 1.0 and
+    True are equal, a list and a tuple are not); an object of the program's own equals nothing but its like. CPU time used up is wrong; a wall
+    limit, which load can bring about, is an error that the Grader retries once alone. `docs/grading.md` has the rules, SECURITY.md the limits.
 
     Raises:
         ValueError: a limit that is not positive.
@@ -35,22 +40,24 @@ class Code:
     cpu_s: float = 4.0  # of one test, whole seconds
     wall_s: float = 10.0  # of one test
     limit_s: float = 60.0  # of one case, all tests
-    memory_mb: int = 1024  # address space of one process
+    memory_mb: int = 1024  # of one process, and of all of a program's together
     file_mb: int = 8  # of one file, standard output included
+    disk_mb: int = 64  # of all files
     processes: int = 16
-    packages: bool = False  # True: the program may import what is installed here
-    sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = a subprocess here
+    packages: tuple[str, ...] = ()  # distributions that programs may import, such as numpy; what they require comes along
+    sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = jails here
+    disposable_machine: bool = False  # True: where programs cannot be isolated they run without, since this machine may be lost
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     dangerous: ClassVar[bool] = True  # runs what a model wrote: a Grader refuses it unless it is told otherwise
     retries: ClassVar[bool] = True  # a time limit is tried once more, alone
 
     def __post_init__(self) -> None:
-        if min(self.cpu_s, self.wall_s, self.limit_s, self.memory_mb, self.file_mb, self.processes) <= 0:
+        if min(self.cpu_s, self.wall_s, self.limit_s, self.memory_mb, self.file_mb, self.disk_mb, self.processes) <= 0:
             raise ValueError("every limit must be positive")
 
     def judge(self, case: Case) -> Verdict:
-        """The verdict of one case; takes as long as the tests, at most `wall_s` each."""
+        """The verdict of one case; takes as long as the tests, at most `wall_s` each and `limit_s` together."""
         return settle(case, self._grade, verifier="code", version=self.version)
 
     def reads(self, label: Label) -> bool:
@@ -60,6 +67,14 @@ class Code:
         except (ValueError, OSError):
             return False
 
+    def refusal(self) -> str:
+        """Why this machine may not run programs, in one line with the way out; "" where it may."""
+        return "" if self.sandbox_url else refusal(self._limits())
+
+    def warm(self) -> None:
+        """Start what programs are started from, in a process that has seen none."""
+        self.refusal()
+
     def _grade(self, case: Case) -> Grade:
         program = last_program(case.rollout.text, finished=case.rollout.finish == "stop")
         if not program.strip():
@@ -68,24 +83,27 @@ class Code:
             tests = self._tests(case.label.answer)
         except (ValueError, OSError) as error:
             return Grade(None, program, f"tests: {error}", failed=True)
-        for number, test in enumerate(tests, 1):
-            ran, passed = self._try(program, test)
-            if ran.failed or ran.late:
-                return Grade(None, program, f"{ran.why} (test {number} of {len(tests)})", failed=True)
-            if not passed:
-                return Grade(False, program, f"test {number} of {len(tests)}: {ran.why or 'another output'}")
-        return Grade(True, program, f"{len(tests)} tests")
+        limit_s = max(0.9 * self.limit_s, self.limit_s - 2)  # before the Grader ends this process
+        results = run_tests(program, tests, self._limits(), limit_s=limit_s, sandbox_url=self.sandbox_url)
+        status, reason = results[-1]
+        if status == "passed":
+            return Grade(True, program, f"{len(tests)} tests")
+        where = f"test {len(results)} of {len(tests)}"
+        if status == "failed":
+            return Grade(False, program, f"{where}: {reason}")
+        return Grade(None, program, f"{reason} ({where})", failed=True)
 
-    def _try(self, program: str, test: UnitTest) -> tuple[Ran, bool]:
-        limits = Limits(self.cpu_s, self.wall_s, self.memory_mb << 20, self.file_mb << 20, self.processes, self.packages)
-        if isinstance(test, CallTest):
-            return Ran("", "tests that call a function are not run yet", failed=True), False
-        mark = secrets.token_hex(8) if isinstance(test, AssertTest) else ""  # a program that leaves early has not held anything
-        whole = f"{program}\n\n{test.code}\nprint('\\n{mark}')\n" if isinstance(test, AssertTest) else program
-        stdin = test.stdin if isinstance(test, StdinTest) else ""
-        ran = ask(self.sandbox_url, whole, stdin, limits) if self.sandbox_url else run(whole, stdin, limits)
-        said = lines(ran.output)
-        return ran, not ran.why and (said == lines(test.stdout) if isinstance(test, StdinTest) else said[-1:] == [mark])
+    def _limits(self) -> Limits:
+        return Limits(
+            cpu_s=self.cpu_s,
+            wall_s=self.wall_s,
+            memory=self.memory_mb << 20,
+            file=self.file_mb << 20,
+            disk=self.disk_mb << 20,
+            processes=self.processes,
+            packages=tuple(self.packages),
+            disposable_machine=self.disposable_machine,
+        )
 
     def _tests(self, answer: str) -> list[UnitTest]:
         """The tests that a label's answer holds or names.
@@ -113,8 +131,3 @@ def last_program(text: str, *, finished: bool) -> str:
         closed = last.group(0).rstrip().endswith("```")
         return last.group(1) if closed or finished else ""
     return text if finished and _BARE.match(text) else ""
-
-
-def lines(text: str) -> list[str]:
-    """Lines without white space at their ends and without empty ones at the end of the text."""
-    return [line.rstrip() for line in text.rstrip().split("\n")] if text.strip() else []
