@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, parse_tests
+from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, parse_tests, shown_tests
 
 PAGE = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8").partition("### Which tests a label holds")[2]
 KINDS = {"AssertTest": AssertTest, "CallTest": CallTest, "StdinTest": StdinTest}
@@ -81,6 +81,7 @@ def test_public_and_private_tests_of_one_object_are_joined() -> None:
         ('{"fn_name": "os.system(1)", "inputs": [[1]], "outputs": [1]}', "no function's name"),
         ('{"fn_name": "f", "inputs": ["abc"], "outputs": ["1"]}', "neither JSON nor a Python literal"),
         ('{"fn_name": "f", "input": [1, 2], "output": [1, 2]}', "one call or many"),
+        ("{'fn_name': 'f', 'inputs': [[1]], 'outputs': [{1, 2}]}", "no JSON data"),
         ("[" * 5000 + "]" * 5000, "neither JSON|nested too deep"),
         ("from solution import f\n\ndef test_f():\n    assert f(1) == 1", "no assertion and no function"),
         ("What is 2 + 2?", "neither JSON"),
@@ -92,3 +93,17 @@ def test_what_cannot_be_run_is_refused_in_one_line(label: str, why: str) -> None
     with pytest.raises(ValueError, match=why) as caught:
         parse_tests(label)
     assert "\n" not in str(caught.value)
+
+
+def test_the_public_tests_of_a_label_are_those_that_it_calls_so() -> None:
+    public, private = ([{"input": name, "output": name}] for name in "ab")
+    inner = {"public_test_cases": json.dumps(public), "private_test_cases": private}
+    for label in (inner, {"tests": inner}, {"tests": json.dumps(inner), "language": "python"}):
+        assert shown_tests(json.dumps(label)) == [StdinTest("a", "a")]
+        assert parse_tests(json.dumps(label)) == [StdinTest("a", "a"), StdinTest("b", "b")]
+    assert shown_tests(json.dumps(private)) == shown_tests("assert f(1)") == []
+
+
+def test_keys_of_an_expected_python_literal_are_those_of_json() -> None:
+    (test,) = parse_tests("{'fn_name': 'f', 'inputs': [[{1: 2}]], 'outputs': [{1: (2, 3)}]}")
+    assert test == CallTest("f", ({1: 2},), {"1": [2, 3]})

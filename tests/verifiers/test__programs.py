@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers._programs import last_program
+from assay.verifiers._code_tests import AssertTest, CallTest
+from assay.verifiers._programs import bound, last_program
 
 PAGE = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8").partition("### Which part of an answer is the program")[2]
 SHOWN = re.findall(r'^\| "(.*)" \| (.*) \|$', PAGE.partition("\n## ")[0], re.MULTILINE)
@@ -104,3 +105,23 @@ def test_a_marked_program_with_a_mistake_is_still_the_program() -> None:
 
 def test_a_million_fences_are_read_in_linear_time() -> None:
     assert last_program("```python\nprint(1)\n```\n" + "```text\n```\n" * 20_000, finished=True) == "print(1)\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "function"),
+    [
+        ("class Solution:\n    def add(self, a, b):\n        return a + b", "Solution.add"),
+        ("def add(a, b):\n    return a + b", "add"),
+        ("class Solution:\n    def add(self):\n        pass\ndef add(a, b): pass", "add"),
+        ("class Solution:\n    def add(self):\n        pass\nadd = Solution().add", "add"),
+        ("class Adder:\n    def add(self, a, b):\n        return a + b", "Adder.add"),
+        ("class A:\n    def add(self): pass\nclass B:\n    def add(self): pass", "add"),
+        ("class A:\n    def add(self): pass\nclass Solution:\n    def add(self): pass", "Solution.add"),
+        ("from operator import add", "add"),
+        ("def add(:", "add"),
+    ],
+)
+def test_a_call_reaches_a_method_where_no_function_has_the_name(program: str, function: str) -> None:
+    assert bound([CallTest("add", (1, 2), 3)], program) == [CallTest(function, (1, 2), 3)]
+    others = [CallTest("Solution.add", (), 1), AssertTest("assert add")]
+    assert bound(others, program) == others

@@ -40,6 +40,7 @@ HOLDERS = (  # keys under which published rows keep their tests; of those that a
     *("public_test_cases", "private_test_cases", "public_tests", "private_tests", "generated_tests"),
     *("test_list", "challenge_test_list", "asserts", "test"),
 )
+PUBLIC = ("public_test_cases", "public_tests")
 INPUTS, OUTPUTS = ("input", "stdin"), ("output", "expected_output", "expected", "stdout")
 NAMES = ("fn_name", "func_name", "function_name", "entry_point")
 OF_STDIN = ("stdin", "stdin_stdout", "standard_input", "")
@@ -74,6 +75,27 @@ def parse_tests(answer: str) -> list[UnitTest]:
     if not tests:
         raise ValueError("0 tests")
     return tests
+
+
+def shown_tests(answer: str) -> list[UnitTest]:
+    """Read the tests of a label that its problem shows to whoever solves it: what stands under a key such as `public_test_cases`.
+
+    Args:
+        answer: as of `parse_tests`, which has accepted it.
+
+    Returns:
+        The public tests; [] where the label names none so.
+    """
+    data, beside = _literal(answer), Beside()
+    for _ in range(DEPTH):
+        data = _literal(data) if isinstance(data, str) else data
+        if not isinstance(data, Mapping):
+            return []
+        beside = _known_beside(data, beside)
+        if public := [data[name] for name in PUBLIC if data.get(name)]:
+            return [test for value in public for test in _read(value, beside, DEPTH)]
+        data = next((data[name] for name in HOLDERS if data.get(name)), None)
+    return []
 
 
 def _read(data: Any, beside: Beside, depth: int) -> list[UnitTest]:
@@ -160,8 +182,8 @@ def _one(given: Any, expected: Any, beside: Beside, kind: str) -> UnitTest:
         arguments = _value(given) if kind in LIST_OF_ARGUMENTS else [_value(line) for line in given.strip("\n").split("\n") if line.strip()]
         if not isinstance(arguments, list):
             raise ValueError(f"the input of a function_call is a list of arguments, found {_shown(given)}")
-        return CallTest(name, tuple(arguments), _value(expected) if isinstance(expected, str) else expected)
-    return CallTest(name, tuple(given) if isinstance(given, list) else (given,), expected)
+        return CallTest(name, tuple(arguments), _keyed(_value(expected) if isinstance(expected, str) else expected))
+    return CallTest(name, tuple(given) if isinstance(given, list) else (given,), _keyed(expected))
 
 
 def _marked(tests: list[UnitTest]) -> list[UnitTest]:
@@ -264,6 +286,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _keyed(value: Any) -> Any:
+    """A value as JSON would hold it: the keys of a Python literal become texts."""
+    try:
+        return json.loads(json.dumps(value))
+    except TypeError:
+        raise ValueError(f"a result that is no JSON data: {_shown(value)}") from None
 
 
 def _joined(*parts: str) -> str:

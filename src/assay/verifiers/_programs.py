@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from assay.verifiers._code_tests import CallTest, UnitTest
+
 OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b", re.IGNORECASE)
 PRINTED = re.compile(r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE)
@@ -13,6 +15,50 @@ BARE = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|
 OTHER = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
 PROMPTED = re.compile(r"^\s*>>> ", re.MULTILINE)
 LONGEST = 200_000  # characters of a block that is looked into
+
+
+def bound(tests: Sequence[UnitTest], program: str) -> list[UnitTest]:
+    """Let calls of a plain function reach a method of that name where the program has it in a class alone.
+
+    Args:
+        tests: of one label.
+        program: the whole text.
+
+    Returns:
+        The tests; a call of `add` is one of `Solution.add` where the program defines no `add` of its own, and its class Solution does, or the
+        only class that does is another.
+    """
+    plain = {test.function for test in tests if isinstance(test, CallTest) and "." not in test.function}
+    owners = _owners(program, plain) if plain else {}
+    return [
+        test._replace(function=f"{owners[test.function]}.{test.function}") if isinstance(test, CallTest) and test.function in owners else test
+        for test in tests
+    ]
+
+
+def _owners(program: str, names: set[str]) -> dict[str, str]:
+    """The class that has each name as a method, for names that the top level lacks."""
+    try:
+        body = ast.parse(program).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return {}
+    owned: dict[str, list[str]] = {}
+    known = {name for node in body for name in _defined(node)}
+    for node in body:
+        for inner in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name in names - known:
+                owned.setdefault(inner.name, []).append(node.name)  # type: ignore[attr-defined]
+    return {name: "Solution" if "Solution" in kinds else kinds[0] for name, kinds in owned.items() if "Solution" in kinds or len(kinds) == 1}
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    """The names that a statement of the top level gives a value."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name for alias in node.names)
+    else:
+        yield from (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store))
 
 
 class Block(NamedTuple):
