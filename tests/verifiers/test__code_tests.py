@@ -81,6 +81,7 @@ def test_public_and_private_tests_of_one_object_are_joined() -> None:
         ('{"fn_name": "os.system(1)", "inputs": [[1]], "outputs": [1]}', "no function's name"),
         ('{"fn_name": "f", "inputs": ["abc"], "outputs": ["1"]}', "neither JSON nor a Python literal"),
         ('{"fn_name": "f", "input": [1, 2], "output": [1, 2]}', "one call or many"),
+        ('{"fn_name": "f", "inputs": [{"a": 1}], "outputs": [1]}', "arguments by name"),
         ("{'fn_name': 'f', 'inputs': [[1]], 'outputs': [{1, 2}]}", "no JSON data"),
         ("[" * 5000 + "]" * 5000, "neither JSON|nested too deep"),
         ("from solution import f\n\ndef test_f():\n    assert f(1) == 1", "no assertion and no function"),
@@ -107,3 +108,12 @@ def test_the_public_tests_of_a_label_are_those_that_it_calls_so() -> None:
 def test_keys_of_an_expected_python_literal_are_those_of_json() -> None:
     (test,) = parse_tests("{'fn_name': 'f', 'inputs': [[{1: 2}]], 'outputs': [{1: (2, 3)}]}")
     assert test == CallTest("f", ({1: 2},), {"1": [2, 3]})
+
+
+def test_one_test_may_stand_without_a_list_and_objects_may_be_texts_in_a_list() -> None:
+    assert parse_tests('{"inputs": "1 2\\n", "outputs": "3\\n"}') == [StdinTest("1 2\n", "3\n")]
+    assert parse_tests(json.dumps([json.dumps({"input": "1", "output": "2"}), "{'input': '3', 'output': '4'}"])) == [
+        StdinTest("1", "2"),
+        StdinTest("3", "4"),
+    ]
+    assert parse_tests("    assert f(1) == 1\n    assert f(2) == 2") == [AssertTest("assert f(1) == 1"), AssertTest("assert f(2) == 2")]

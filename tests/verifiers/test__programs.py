@@ -1,6 +1,7 @@
 """Which part of an answer is the program: the last fence that is one."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ SHOWN = re.findall(r'^\| "(.*)" \| (.*) \|$', PAGE.partition("\n## ")[0], re.MUL
 
 
 def test_the_page_has_its_table() -> None:
-    assert len(SHOWN) == 6
+    assert len(SHOWN) == 8
 
 
 @pytest.mark.parametrize(("answer", "program"), SHOWN)
@@ -24,7 +25,7 @@ def test_an_answer_of_the_page_is_read_as_the_page_says(answer: str, program: st
 @pytest.mark.parametrize(
     ("text", "finished", "program"),
     [
-        ("```\nimport a\n```\nno:\n```py\nb\n```", True, "b\n"),
+        ("```\nimport a\n```\nno:\n```py\nprint(2)\n```", True, "print(2)\n"),
         ("```python\na\n", True, "a\n"),
         ("```python\na\n", False, ""),
         ("```python\nprint(1)\n```\nbetter:\n```python\nprint(2", False, ""),
@@ -53,6 +54,8 @@ def test_a_block_that_a_cut_left_open_is_none(text: str, finished: bool, program
         "```json\n{}\n```",
         "```pycon\n>>> f(1)\n3\n```",
         "```python\n>>> f(1)\n3\n```",
+        "```python\n[1, 2, 3]\n```",
+        "Output:\n```python\nprint(3)\n```",
         "```\n\n```",
     ],
 )
@@ -103,8 +106,11 @@ def test_a_marked_program_with_a_mistake_is_still_the_program() -> None:
     assert last_program("```python\nprint(1)\n```\n```python\nprint(2\n```", finished=True) == "print(2\n"
 
 
-def test_a_million_fences_are_read_in_linear_time() -> None:
-    assert last_program("```python\nprint(1)\n```\n" + "```text\n```\n" * 20_000, finished=True) == "print(1)\n"
+def test_many_fences_and_a_long_open_one_are_read_in_linear_time() -> None:
+    began = time.perf_counter()
+    assert last_program("```python\nprint(1)\n```\n" + "```text\n```\n" * 5_000, finished=True) == "print(1)\n"
+    assert last_program("```python\n" + "x = 1\n" * 20_000, finished=False) == ""
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -125,3 +131,17 @@ def test_a_call_reaches_a_method_where_no_function_has_the_name(program: str, fu
     assert bound([CallTest("add", (1, 2), 3)], program) == [CallTest(function, (1, 2), 3)]
     others = [CallTest("Solution.add", (), 1), AssertTest("assert add")]
     assert bound(others, program) == others
+
+
+def test_what_defines_something_is_a_program_whatever_stands_before_it() -> None:
+    assert last_program("Final result:\n```\ndef f():\n    return 1\n```", finished=True) == "def f():\n    return 1\n"
+
+
+def test_an_example_of_use_is_no_program_and_a_second_program_is() -> None:
+    program = "from math import gcd\n\ndef f(a, b):\n    return gcd(a, b)\n"
+    for use in ("print(f(2, 4))\n", "x = f(2, 4)\nassert x == 2\n", "for n in range(3):\n    print(f(n, 2))\n"):
+        assert last_program(f"```python\n{program}```\nFor example:\n```python\n{use}```", finished=True) == program
+    other = "def g(a):\n    return a\n\nprint(g(1))\n"
+    assert last_program(f"```python\n{program}```\nBetter:\n```python\n{other}```", finished=True) == other
+    whole = "def f(a, b):\n    return 1\nprint(f(1, 2))\n"
+    assert last_program(f"```python\n{program}```\nBetter:\n```python\n{whole}```", finished=True) == whole

@@ -6,6 +6,7 @@ A format is known by its keys and never by trial: what is not known is refused w
 import ast
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -130,6 +131,8 @@ def _of_object(data: Mapping[str, Any], beside: Beside, depth: int) -> list[Unit
     language = str(data.get("language") or "python").lower()
     if not language.startswith("py"):
         raise ValueError(f"tests of language {language!r}; only Python programs are run")
+    if all(isinstance(data.get(name), str | int | float) for name in ("inputs", "outputs")):  # one test
+        return _parallel([data["inputs"]], [data["outputs"]], beside, str(data.get("type") or data.get("testtype") or ""))
     if isinstance(data.get("inputs"), list) and isinstance(data.get("outputs"), list):
         return _parallel(data["inputs"], data["outputs"], beside, str(data.get("type") or data.get("testtype") or ""))
     if (given := _first(data, INPUTS)) is not None and (expected := _first(data, OUTPUTS)) is not None:
@@ -149,7 +152,10 @@ def _of_object(data: Mapping[str, Any], beside: Beside, depth: int) -> list[Unit
 def _of_list(rows: Sequence[Any], beside: Beside) -> list[UnitTest]:
     """Tests as a list: of objects with input and output, or of assertions as texts."""
     if all(isinstance(row, str) for row in rows):
-        return [test for row in rows for test in _of_statements(row, beside, whole=True)]
+        values = [_literal(row) for row in rows]
+        if not rows or not all(isinstance(value, dict) for value in values):
+            return [test for row in rows for test in _of_statements(row, beside, whole=True)]
+        rows = values  # objects, each as a text of its own
     tests: list[UnitTest] = []
     for row in rows:
         if not isinstance(row, Mapping):
@@ -183,6 +189,8 @@ def _one(given: Any, expected: Any, beside: Beside, kind: str) -> UnitTest:
         if not isinstance(arguments, list):
             raise ValueError(f"the input of a function_call is a list of arguments, found {_shown(given)}")
         return CallTest(name, tuple(arguments), _keyed(_value(expected) if isinstance(expected, str) else expected))
+    if isinstance(given, Mapping):
+        raise ValueError(f"arguments by name, {_keys(given)}: a call is a list of arguments")
     return CallTest(name, tuple(given) if isinstance(given, list) else (given,), _keyed(expected))
 
 
@@ -199,6 +207,7 @@ def _of_statements(text: str, beside: Beside, *, whole: bool = False) -> list[Un
 
     `whole` keeps the assertions of one text in one test, as the lists of MBPP have them.
     """
+    text = textwrap.dedent(text)
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, MemoryError):

@@ -1,6 +1,7 @@
 """The program in an answer: the last fence that is one, where what a program printed, a shell command or another language is none."""
 
 import ast
+import builtins
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b",
 PRINTED = re.compile(r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE)
 BARE = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|#!)")
 OTHER = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
+DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 PROMPTED = re.compile(r"^\s*>>> ", re.MULTILINE)
 LONGEST = 200_000  # characters of a block that is looked into
 
@@ -38,10 +40,8 @@ def bound(tests: Sequence[UnitTest], program: str) -> list[UnitTest]:
 
 def _owners(program: str, names: set[str]) -> dict[str, str]:
     """The class that has each name as a method, for names that the top level lacks."""
-    try:
-        body = ast.parse(program).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return {}
+    tree = _parsed(program)
+    body = tree.body if tree else []
     owned: dict[str, list[str]] = {}
     known = {name for node in body for name in _defined(node)}
     for node in body:
@@ -78,8 +78,8 @@ def last_program(text: str, *, finished: bool) -> str:
         finished: whether the model stopped by itself; a block that a cut left open is no program.
 
     Returns:
-        The last fenced block that is marked as Python, or that is not marked and holds a program; else a whole text that starts like one;
-        "" where there is none.
+        The last fenced block that is a program, marked as Python or not marked; else the last one that is marked as Python; else a whole
+        text that starts like a program; "" where there is none.
 
     >>> last_program("So:\\n```python\\nprint(1)\\n```\\nOutput:\\n```\\n1\\n```\\n", finished=True)
     'print(1)\\n'
@@ -91,10 +91,45 @@ def last_program(text: str, *, finished: bool) -> str:
     found = list(blocks(said))
     if not finished and found and not found[-1].closed:
         return ""  # it was being written when it was cut
-    for block in reversed(found):
-        if _is_program(block):
-            return block.code
-    return said if finished and not found and BARE.match(said) else ""
+    programs = [block.code for block in found if _is_program(block)]
+    if programs:
+        return _last_whole(programs)
+    marked = [block.code for block in found if PYTHON.match(block.info) and block.code.strip() and not PROMPTED.search(block.code[:LONGEST])]
+    return marked[-1] if marked else said if finished and not found and BARE.match(said) else ""
+
+
+def _last_whole(programs: Sequence[str]) -> str:
+    """The last block that stands on its own; an example of use, whose names only an earlier block defines, does not."""
+    trees = [_parsed(code) for code in programs]
+    first: dict[str, int] = {}
+    for place, tree in enumerate(trees):
+        for name in (name for node in (tree.body if tree else ()) for name in _defined(node)):
+            first.setdefault(name, place)
+    for place in range(len(programs) - 1, 0, -1):
+        if not any(first.get(name, place) < place for name in _free(trees[place])):
+            return programs[place]
+    return programs[0]
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code[:LONGEST])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
+def _free(tree: ast.Module | None) -> set[str]:
+    """Names that a block uses and neither defines nor finds among the builtins."""
+    nodes = list(ast.walk(tree)) if tree else []
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound_here = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    bound_here |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    bound_here |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    if any(alias.name == "*" for alias in imported):
+        return set()
+    bound_here |= {(alias.asname or alias.name).partition(".")[0] for alias in imported}
+    return {node.id for node in names} - bound_here - set(dir(builtins))
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -112,13 +147,12 @@ def blocks(text: str) -> Iterator[Block]:
             elif line.strip():
                 before = line.strip()
             continue
-        body = lines[start + 1 : number]
         if opening and opening[2].startswith(fence[1]) and len(_margin(opening[1])) <= len(_margin(fence[0])) + 3:
-            yield _block(fence, body, before, closed=True)
+            yield _block(fence, lines[start + 1 : number], before, closed=True)
             start, before = (number if opening[3].strip() else -1), ""
             fence = (opening[1], opening[2], opening[3].strip())
         elif line.rstrip().endswith(fence[1]) and line.count(fence[1]) == 1 and not opening:
-            yield _block(fence, [*body, line.rstrip().removesuffix(fence[1])], before, closed=True)
+            yield _block(fence, [*lines[start + 1 : number], line.rstrip().removesuffix(fence[1])], before, closed=True)
             start, before = -1, ""
     if start >= 0:
         yield _block(fence, lines[start + 1 : len(lines) - (not lines[-1])], before, closed=False)
@@ -143,18 +177,14 @@ def _is_program(block: Block) -> bool:
     """Whether a block is one: marked as Python, or not marked, not said to be printed, and statements that do something."""
     if not block.code.strip() or PROMPTED.search(block.code[:LONGEST]):
         return False
-    if block.info:
-        return PYTHON.match(block.info) is not None
-    return not PRINTED.search(block.before.strip("*_#: ").rstrip(":")) and _does_something(block.code)
-
-
-def _does_something(code: str) -> bool:
-    """Whether a text is Python with at least one statement that is no bare name or value; broken Python that starts like a program is one too."""
-    try:
-        body = ast.parse(code[:LONGEST]).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return bool(BARE.match(code)) and not OTHER.search(code)
-    return any(_does(node) for node in body)
+    if block.info and not PYTHON.match(block.info):
+        return False
+    tree = _parsed(block.code)
+    if tree is None:  # a marked program with a mistake is one, and so is an unmarked one that begins like it
+        return bool(block.info) or (bool(BARE.match(block.code)) and not OTHER.search(block.code))
+    if PRINTED.search(block.before.strip("*_#: ")):
+        return any(isinstance(node, DEFINING) for node in tree.body)
+    return any(_does(node) for node in tree.body)
 
 
 def _does(node: ast.stmt) -> bool:
