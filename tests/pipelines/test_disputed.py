@@ -94,6 +94,9 @@ def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged)
     assert found["problems"] == 1
     assert (found["examples"][0]["n_correct_lenient"], found["examples"][0]["n"]) == (3, 4)
     assert "Disputed" in rendered(collected(made))
+    (row,) = summary(made)["difficulty"]
+    assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
+    assert sum(collected(made)["histogram"]["problems"]) == 31
     assert disputed.sentence(found).startswith("1 problems are disputed")
     assert disputed.stored(judged())["problems"] == 1
 

@@ -25,7 +25,7 @@ BEST = """(
 KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
 COUNTS = f"""
 SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
-FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) GROUP BY ALL
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.correct = 0, false) GROUP BY ALL
 """
 WIDTHS = f"""
 SELECT least(9, floor((high - low) * 10))::INT AS tenth, count(*) AS problems, count(k.problem_id) AS kept
