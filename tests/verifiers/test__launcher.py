@@ -1,5 +1,7 @@
 """Launchers: what they start, what they refuse, and what a disposable machine changes."""
 
+# ruff: noqa: E501  # a program is one line of a table
+
 import ctypes
 import os
 import pickle
@@ -65,7 +67,21 @@ def test_the_file_system_is_small_read_only_and_ends_with_the_program():
     for _ in range(2):
         reason, output = run(program)
         assert reason == ""
-        assert set(eval(output.split("]")[0] + "]")) <= {"bin", "dev", "etc", "lib", "lib64", "nix", "opt", "packages", "root", "home", "tmp", "usr", "work"}
+        assert set(eval(output.split("]")[0] + "]")) <= {
+            "bin",
+            "dev",
+            "etc",
+            "lib",
+            "lib64",
+            "nix",
+            "opt",
+            "packages",
+            "root",
+            "home",
+            "tmp",
+            "usr",
+            "work",
+        }
         assert output.endswith("False False\n")
 
 
@@ -104,7 +120,7 @@ def test_a_launcher_is_shared_with_forked_processes_and_outlives_them():
 def test_a_launcher_and_its_programs_end_with_the_process_that_asked():
     code = (
         "import os, signal\nfrom assay.verifiers._launcher import *\n"
-        f"start('import time; time.sleep(60)', Limits(1, 9, 1 << 28, 1 << 20, 1 << 20, 4))\nprint(launcher(Limits(1, 9, 1, 1, 1, 4)).process.pid, flush=True)\n"
+        "start('import time; time.sleep(60)', Limits(1, 9, 1 << 28, 1 << 20, 1 << 20, 4))\nprint(launcher(Limits(1, 9, 1, 1, 1, 4)).process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": _launcher.ROOT}, check=False)

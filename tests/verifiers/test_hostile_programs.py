@@ -1,5 +1,7 @@
 """Programs that would rather pass, read, win or destroy than solve: none does, and none costs more than its limits."""
 
+# ruff: noqa: E501  # a program is one line of a table
+
 import json
 import os
 import socket
@@ -87,11 +89,11 @@ WIN = {  # kind: programs that know no addition and want to pass
             "for n in range(3, 64):\n    try: os.write(n, d * 8)\n    except OSError: pass\ndef add(*_): return None\n"
             for value in (4, "true", '["r",0]', '["l"]', "[]")
         ),
-        "import os, struct\nd = b'[\"t\",\"passed\",\"\"]'\nfor n in range(64):\n    try: os.write(n, struct.pack('>I', len(d)) + d)\n    except OSError: pass\n",
+        'import os, struct\nd = b\'["t","passed",""]\'\nfor n in range(64):\n    try: os.write(n, struct.pack(\'>I\', len(d)) + d)\n    except OSError: pass\n',
         "import os\nfor n in range(3, 64):\n    try: os.write(n, b'\\xff' * 64)\n    except OSError: pass\ndef add(*_): return None\n",
         "import os\nos.closerange(3, 64)\ndef add(*_): return 3\n",
         "import os\nfor n in range(3, 64):\n    try: os.dup2(1, n)\n    except OSError: pass\ndef add(*_): return 4\n",
-        "import json\njson.dumps = lambda *_, **k: '[\"t\",\"passed\",\"\"]'\ndef add(*_): return None\n",
+        'import json\njson.dumps = lambda *_, **k: \'["t","passed",""]\'\ndef add(*_): return None\n',
         "import sys\nfor n, m in list(sys.modules.items()):\n    if n.startswith('assay'):\n        for a in ('dump', 'load', 'same_value', '_text', 'judge'): setattr(m, a, lambda *_, **k: b'[\"t\",\"passed\",\"\"]')\ndef add(*_): return None\n",
         "class P:\n    def __reduce__(self): return (print, (3,))\ndef add(*_): return P()\n",
     ],

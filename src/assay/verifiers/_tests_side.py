@@ -112,10 +112,7 @@ class Program:
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
         """The program's answer; an exception of its is raised here as the nearest builtin type."""
-        try:
-            question = dump((verb, *arguments), self._referred)
-        except ValueError as error:
-            raise TestFault(str(error)) from None
+        question = dump((verb, *arguments), self._referred)
         self._send(question)
         return self._answer(ends=ends)
 
