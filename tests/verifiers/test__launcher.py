@@ -51,7 +51,7 @@ def without_namespaces(act):
 @isolated
 def test_a_program_stands_in_its_folder_with_nothing_but_its_name():
     program = "import os, sys\nprint(__name__, sys.argv, os.listdir(), os.getcwd(), input(), os.getpid())\nexit()"
-    assert run(program, stdin="abc\n") == ("", "__main__ ['main.py'] ['main.py'] /work abc 2\n")
+    assert run(program, stdin="abc\n") == ("", "__main__ ['main.py'] ['main.py'] /program abc 2\n")
 
 
 @isolated
@@ -80,7 +80,7 @@ def test_the_file_system_is_small_read_only_and_ends_with_the_program():
             "home",
             "tmp",
             "usr",
-            "work",
+            "program",
         }
         assert output.endswith("False False\n")
 

@@ -38,7 +38,7 @@ WIN = {  # kind: programs that know no addition and want to pass
     ],
     "source": [
         "import inspect, sys\ndef add(*_):\n    return int(inspect.stack()[1].code_context[0].split('==')[1])\n",
-        "import glob\nfor p in ['main.py', 'tests.py', *glob.glob('/*'), *glob.glob('/tmp/*'), *glob.glob('/work/*')]:\n    try: print(open(p).read().split('==')[-1])\n    except OSError: pass\n",
+        "import glob\nfor p in ['main.py', 'tests.py', *glob.glob('/*'), *glob.glob('/tmp/*'), *glob.glob('/program/*')]:\n    try: print(open(p).read().split('==')[-1])\n    except OSError: pass\n",
         "import linecache, sys\ndef add(*_):\n    return int(linecache.getline('tests.py', 1).split('==')[1])\n",
     ],
     "hooks": [
@@ -155,8 +155,8 @@ OUT = {
     "processes": "tried(lambda: os.listdir('/proc'))\ntried(lambda: open('/proc/1/cmdline').read())\ntried(lambda: open('/proc/self/mem', 'rb'))\ntried(lambda: os.readlink('/proc/self/exe'))",
     "environment": "tried(lambda: any('SECRET' in k for k in os.environ) or False)\ntried(lambda: len(os.environ) > 12)",
     "command line": "tried(lambda: 'main.py' not in sys.argv[0])\ntried(lambda: any('{' in a for a in sys.orig_argv))",
-    "files": "for p in ('/etc/passwd', '/etc/shadow', '/root/.ssh', '/home', '/var', '/sys', '/bin', '/opt', '/mnt', '/run', {victim!r}, {root!r}): tried(lambda: os.stat(p))",
-    "temporary files": "tried(lambda: os.listdir('/tmp') or False)\ntried(lambda: [d for p in ('/root', '/work', '/tmp', '/packages') for d, _, f in os.walk(p) if any('assay' in n for n in [d, *f])] or False)",
+    "files": "for p in ('/etc/passwd', '/etc/shadow', '/home', '/var', '/sys', '/bin', '/opt', '/mnt', '/run', {victim!r}, {root!r}): tried(lambda: os.stat(p))",
+    "temporary files": "tried(lambda: os.listdir('/tmp') or False)\ntried(lambda: [d for p in ('/root', '/program', '/tmp', '/packages') for d, _, f in os.walk(p) if any('assay' in n for n in [d, *f])] or False)",
     "packages": "tried(lambda: __import__('pytest'))\ntried(lambda: __import__('numpy'))\ntried(lambda: glob.glob('/usr/lib/python3*/dist-packages/*') or False)\ntried(lambda: glob.glob(os.path.dirname(os.__file__) + '/site-packages/*') or False)",
     "writing": "for p in ('/', '/usr/lib', '/dev', '/tmp', '/packages', os.path.dirname(os.__file__)): tried(lambda: open(os.path.join(p, 'sitecustomize.py'), 'w'))",
     "remounting": "libc = ctypes.CDLL(None, use_errno=True)\nfor n in (165, 155, 161, 272, 308, 442): tried(lambda: libc.syscall(n, b'/', b'/', 0, 32 | 4096, 0) == 0)",
@@ -214,7 +214,7 @@ def test_nothing_outside_is_reached(kind, outside, monkeypatch):
 
 
 def test_what_reaches_something_would_be_seen():
-    assert output_of(f"{REACH}tried(lambda: os.listdir('/work'))\nprint('DONE')")[1].startswith("ESCAPED")
+    assert output_of(f"{REACH}tried(lambda: os.listdir('/program'))\nprint('DONE')")[1].startswith("ESCAPED")
 
 
 # Programs that use too much: what they come to, and how soon.

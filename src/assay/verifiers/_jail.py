@@ -11,6 +11,7 @@ files arrive over a socket, so that no command line holds them; the program's te
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -63,6 +64,8 @@ def main() -> None:
         return
     site.setquit()  # exit() and quit(), which programs call
     sys.path += [PACKAGES] if setup["packages"] and isolated else list(setup["packages"].values())
+    gc.collect()
+    gc.freeze()  # a collection in a program's process would copy every page of what was imported
     request = _serve(control, processes, isolated)
     if request is not None:
         _execute(request)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from assay.verifiers._confine import NEW_MOUNTS, NEW_USER, enter_namespaces
 
-WORK, PACKAGES = "/work", "/packages"  # the program's folder and what it may import, in the new root
+WORK, PACKAGES = "/program", "/packages"  # the program's folder and what it may import, in the new root
 STAGE = "/tmp"  # an empty file system is laid over it, for this process alone, and becomes the root
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
