@@ -54,11 +54,34 @@ def test_code_of_a_test_meets_the_program_as_if_it_stood_beside_it(code):
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [("assert (", "SyntaxError"), ("make(object())", "gives the program a object"), ("x = [1]\nmake(x.__class__)", "a type")]
+    ("code", "reason"),
+    [
+        ("assert (", "SyntaxError"),
+        ("make(object())", "gives the program a object"),
+        ("import no_such_thing", "no_such_thing"),
+        ("x = [1]\nmake(x.__class__)", "a type"),
+    ],
 )
 def test_a_test_that_no_program_could_meet_is_its_own_fault(code, reason):
     status, why = run_tests(CLASSES, [AssertTest(code)], LIMITS)[0]
     assert (status, reason in why) == ("fault", True), why
+
+
+def test_what_tests_measure_with_is_never_the_programs():
+    sly = "class E:\n    __eq__ = lambda *_: True\nCounter = isclose = Decimal = datetime = sorted = math = np = lambda *_: E()\ndef count(*_): return []\ndef gcd(a, b): return 2"
+    for code in (
+        "Counter(count(2)) == Counter([0, 1])",
+        "isclose(count(2), 2.0)",
+        "sorted(count(2)) == [0, 1]",
+        "math.isclose(count(1), 1)",
+        "np.array(count(1)) == 1",
+    ):
+        assert statuses(sly, AssertTest(f"assert {code}")) == ["failed"], code
+    assert statuses(CLASSES, AssertTest("assert Counter(count(2)) == Counter([0, 1])")) == ["passed"]
+    judge = "class np:\n    allclose = lambda *_: True\ndef f(): return 1"
+    assert run_tests(judge, [AssertTest("assert np.allclose(f(), 2)")], LIMITS) == [("fault", "the test: the test uses numpy; name it in `packages`")]
+    assert statuses("def isclose(a, b): return 5", AssertTest("assert isclose(1, 2) == 5")) == ["passed"]
+    assert statuses("def f(): import no_such_thing", AssertTest("f()")) == ["failed"]
 
 
 def test_calls_compare_as_json_and_methods_are_called_on_a_new_object():
