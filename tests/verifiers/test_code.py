@@ -14,6 +14,7 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.plan import parse_plan
 from assay.verifiers._code_runner import lines
+from assay.verifiers._launcher import _launchers
 from assay.verifiers._workers import Grader
 from assay.verifiers.code import Code
 
@@ -58,6 +59,19 @@ def test_tests_by_reference_are_read_by_their_hash(case, tmp_path):
     assert (changed.outcome, "has the hash" in changed.reason) == ("verifier_error", True)
     assert not Code(tests=str(tmp_path)).reads(case(named, "").label)
     assert judge(case, RIGHT, named, tests=str(tmp_path / "none")).outcome == "verifier_error"
+
+
+@pytest.mark.parametrize("gold", ["[]", '{"asserts": []}', '{"inputs": [], "outputs": []}'])
+def test_no_test_at_all_is_the_labels_fault_and_no_program_passes(case, gold):
+    assert judge(case, "raise ValueError", gold).outcome == "verifier_error"
+
+
+def test_what_an_assert_asks_is_answered_from_another_process(case):
+    gold = json.dumps({"asserts": ["assert add(1, 2) == 3", "assert add(5, 7) == 12"]})
+    assert judge(case, "def add(a, b): return a + b", gold).reason == "2 tests"
+    sly = "class E(int):\n    __eq__ = lambda *_: True\n    __hash__ = None\ndef add(a, b): return E(3)"
+    assert judge(case, sly, gold).reason == "test 2 of 2: AssertionError"
+    assert judge(case, "import os\nos._exit(0)", gold).outcome == "wrong"
 
 
 @pytest.mark.parametrize("gold", ["", "4", "{}", "[]", '{"inputs": ["1"], "outputs": []}', "[" * 5000])
@@ -253,14 +267,17 @@ def running(within_s=5.0):
 
 
 def found():
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) != os.getpid():
-            try:
-                with open(f"/proc/{name}/cmdline", "rb") as file:
-                    if b"assay-code-" in file.read():
-                        return True
-            except OSError:
-                continue
+    """Whether a launcher of this process has a child that has not ended."""
+    launchers = {str(launcher.process.pid) for launcher in _launchers.values()}
+    assert launchers
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, parent = file.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if parent in launchers and state != "Z":
+            return True
     return False
 
 

@@ -7,7 +7,8 @@ from assay.pipelines.job import Job
 
 SUMS = ("correct", "wrong", "truncated", "error")
 DIFFICULTY = """
-SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesce(s.disputed AND s.correct = 0, false) AS disputed, count(*) AS problems, count(k.problem_id) AS kept,
+SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesce(s.disputed AND s.correct = 0, false) AS disputed,
+       count(*) AS problems, count(k.problem_id) AS kept,
        sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
        sum(s.value) AS value
 FROM (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER

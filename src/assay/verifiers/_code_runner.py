@@ -31,6 +31,7 @@ class UnitResult(NamedTuple):
 
 
 PASSED = UnitResult("passed")
+MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)  # what reading an answer of another shape raises
 
 
 def run_tests(
@@ -153,9 +154,9 @@ class CallSession(Session):
             return UnitResult("late", f"time limit {wall_s:g} s")
         except EOFError:
             return self.ended(self.jailed, "the program has ended")
-        except (ValueError, TypeError, IndexError) as error:
+        except MALFORMED as error:
             self.over = True
-            return UnitResult("failed", f"a malformed answer: {error}"[:200])
+            return UnitResult("failed", f"a malformed answer: {type(error).__name__}")
         if kind == "raised":
             return UnitResult("failed", value)
         return judged(as_expected(value, test), f"another value: {type(value).__name__}" if type(value) is Opaque else "another value")
@@ -233,5 +234,8 @@ def _sent(url: str, program: str, test: UnitTest, limits: Limits) -> UnitResult:
         return judged(lines(answer) == lines(test.stdout))
     if isinstance(test, AssertTest):
         return judged(answer == "passed")
-    kind, *rest = load(answer.encode(), Opaque)
-    return judged(kind == "value" and as_expected(rest[0], test), "another value" if kind == "value" else str(rest[0]))
+    try:
+        kind, content = load(answer.encode(), Opaque)
+        return judged(kind == "value" and as_expected(content, test), "another value" if kind == "value" else str(content))
+    except MALFORMED as error:
+        return UnitResult("failed", f"a malformed answer: {type(error).__name__}")

@@ -11,6 +11,7 @@ files arrive over a socket, so that no command line holds them; the program's te
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -63,6 +64,8 @@ def main() -> None:
         return
     site.setquit()  # exit() and quit(), which programs call
     sys.path += [PACKAGES] if setup["packages"] and isolated else list(setup["packages"].values())
+    gc.collect()
+    gc.freeze()  # a collection in a program's process would copy every page of what was imported
     request = _serve(control, processes, isolated)
     if request is not None:
         _execute(request)
@@ -196,26 +199,47 @@ def _execute(request: dict[str, Any]) -> None:
 
 
 def _finish(report: int, outcome: dict[str, Any], folder: str, isolated: bool) -> NoReturn:
-    """Remove what a program has left, and report."""
-    if folder and not isolated:
-        remove(folder)
+    """Report, and remove what a program has left."""
     with contextlib.suppress(OSError):
         os.write(report, json.dumps(outcome).encode())
+    os.close(report)
+    if folder and not isolated:
+        os.chmod(folder, 0o700)
+        remove(folder)
     os._exit(0)
 
 
 def remove(folder: str) -> None:
-    """Remove a folder and all that is in it, however deep: what lies in a folder is moved up before it is removed."""
-    count = 0
-    while entries := list(os.scandir(folder)):
-        for entry in entries:
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-                continue
-            os.chmod(entry.path, 0o700)
-            for inner in list(os.scandir(entry.path)):
-                if inner.is_dir(follow_symlinks=False):
-                    os.chmod(inner.path, 0o700)
-                os.rename(inner.path, os.path.join(folder, f".{(count := count + 1)}.moved"))
-            os.rmdir(entry.path)
+    """Remove a folder and all that is in it, however deep, when nothing that runs can change it any more."""
+    here, path = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), list[str]()
+    waiting = [_emptied(here)]
+    while waiting:
+        if waiting[-1]:
+            path.append(waiting[-1].pop())
+            os.chmod(path[-1], 0o700, dir_fd=here)
+            here = _moved(here, path[-1])
+            waiting.append(_emptied(here))
+            continue
+        waiting.pop()
+        if path:
+            here = _moved(here, "..")
+            os.rmdir(path.pop(), dir_fd=here)
+    os.close(here)
     os.rmdir(folder)
+
+
+def _emptied(here: int) -> list[str]:
+    """Remove the files of an open folder; the names of the folders in it."""
+    with os.scandir(here) as entries:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in names:
+        if not is_folder:
+            os.unlink(name, dir_fd=here)
+    return [name for name, is_folder in names if is_folder]
+
+
+def _moved(here: int, name: str) -> int:
+    """An open folder next to another, which is closed."""
+    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+    os.close(here)
+    return there

@@ -26,6 +26,7 @@ START = f"import sys; sys.path.insert(0, {ROOT!r}); from assay.verifiers._jail i
 START_S, STOP_S = 60.0, 10.0  # a launcher's start; from the order to end a program until the news of it
 SHOWN = 300  # characters of an error that are kept
 MESSAGE = 64 << 20  # bytes of one message to a jailed process
+SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SETTING = "grade.settings.code.disposable_machine = true"
 
 
@@ -125,7 +126,7 @@ class Launcher:
             stdout=subprocess.DEVNULL,
             stderr=self.noise,
             start_new_session=True,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": tempfile.gettempdir(), **dict.fromkeys(SINGLE, "1")},
         )
         far.close()
         self.control.send(json.dumps({"packages": packages, "open": not isolated}).encode())
@@ -264,7 +265,8 @@ def _started(limits: Limits) -> Launcher:
 
 
 def _filled(text: str) -> Any:
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
+    """A file in memory that holds a text, at its beginning."""
+    file = os.fdopen(os.memfd_create("assay-code"), "w+b")
     file.write(text.encode("utf-8", "replace"))
     file.seek(0)
     return file

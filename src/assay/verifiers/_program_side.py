@@ -16,7 +16,7 @@ from typing import Any
 from assay.verifiers._frames import Channel
 from assay.verifiers._plain import dump, load
 
-NAME = "program"  # under which the program is a module: what stands under `if __name__ == "__main__"` is not run
+NAME = "program"  # under which the program is a module, so that what it does only as a script is not done
 SHOWN = 200  # characters of an exception's text
 
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from assay.verifiers._confine import NEW_MOUNTS, NEW_USER, enter_namespaces
 
-WORK, PACKAGES = "/work", "/packages"  # the program's folder and what it may import, in the new root
+WORK, PACKAGES = "/program", "/packages"  # the program's folder and what it may import, in the new root
 STAGE = "/tmp"  # an empty file system is laid over it, for this process alone, and becomes the root
+OLD = "/old"  # where the old root is while the new one is made
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 BIND, RECURSIVE, SLAVE, DETACH = 4096, 16384, 1 << 19, 2
@@ -101,7 +102,7 @@ def _bind(source: str, target: str) -> None:
 
 def _followed(path: str) -> str:
     """A path of the old root, every link in it followed within the old root."""
-    done = "/old"
+    done = OLD
     steps, budget = path.strip("/").split("/"), 64
     while steps and budget:
         step = steps.pop(0)
@@ -109,10 +110,10 @@ def _followed(path: str) -> str:
         if os.path.islink(here):
             budget -= 1
             target = os.readlink(here)
-            done = "/old" if target.startswith("/") else done
+            done = OLD if target.startswith("/") else done
             steps = [part for part in target.split("/") if part not in ("", ".")] + steps
         elif step == "..":
-            done = os.path.dirname(done) if done != "/old" else done
+            done = os.path.dirname(done) if done != OLD else done
         else:
             done = here
     return done

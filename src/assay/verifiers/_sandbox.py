@@ -67,7 +67,10 @@ def _run(url: str, code: str, stdin: str, limits: Limits) -> tuple[Ending, str]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=limits.wall_s + QUEUE_S) as response:
-            answer: Any = json.loads(response.read(4 * limits.file + (1 << 20)))
+            data = response.read((most := 8 * limits.file + (1 << 20)) + 1)
+        if len(data) > most:
+            return Ending(f"more than {most >> 20} MB of output"), ""
+        answer: Any = json.loads(data)
     except (urllib.error.URLError, OSError, ValueError, RecursionError) as error:
         return Ending(f"sandbox: {type(error).__name__}: {error}"[:SHOWN], failed=True), ""
     if not isinstance(answer, Mapping) or not isinstance(answer.get("run_result"), Mapping):

@@ -16,6 +16,16 @@ from assay.verifiers._frames import Channel
 from assay.verifiers._plain import dump, load
 
 ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
+OTHERS = frozenset({*ALIASES.values(), "sympy", "torch", "pytest", "unittest"})  # modules by which a program must not judge itself
+LIBRARY = {  # names that a program often imports and tests use: taken from here, so that no program judges itself by them
+    **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"), "collections"),
+    "isclose": "math",
+    "Decimal": "decimal",
+    "Fraction": "fractions",
+    "date": "datetime",
+    "datetime": "datetime",
+    "timedelta": "datetime",
+}
 SHAPES: dict[Any, list[type]] = {"value": [], "raised": [list, str], "call back": [int, tuple]}  # the first items of a message
 HIDDEN = ("StopIteration", "StopAsyncIteration", "GeneratorExit", "SystemExit", "KeyboardInterrupt")  # that would end a loop of the tests', or them
 
@@ -112,10 +122,7 @@ class Program:
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
         """The program's answer; an exception of its is raised here as the nearest builtin type."""
-        try:
-            question = dump((verb, *arguments), self._referred)
-        except ValueError as error:
-            raise TestFault(str(error)) from None
+        question = dump((verb, *arguments), self._referred)
         self._send(question)
         return self._answer(ends=ends)
 
@@ -162,7 +169,7 @@ class Program:
     def _call_back(self, number: int, arguments: tuple[Any, ...]) -> None:
         try:
             answer = dump(("value", self.functions[number](*arguments)), self._referred)
-        except Exception as error:  # noqa: BLE001  # it is the program's to meet
+        except (Exception, TestFault) as error:  # noqa: BLE001  # it is the program's to meet
             answer = dump(("raised", [type(error).__name__]))
         self._send(answer)
 
@@ -197,6 +204,7 @@ class Names(dict[str, Any]):
         super().__init__(__builtins__=builtins, __name__="__main__")
         self.program = program
         self.modules: frozenset[str] = frozenset()  # names that the present test only takes attributes of
+        self.library: frozenset[str] = frozenset()  # names of the standard library's that are not the program's
         self.theirs: frozenset[str] = frozenset()  # builtins' names that mean the program's functions
 
     def read(self, code: str) -> Any:
@@ -208,10 +216,12 @@ class Names(dict[str, Any]):
         tree = ast.parse(code)
         self.modules = frozenset(_bases(tree) - _used(tree))
         free = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - _bound(tree)
-        foreign = {name for name in free if name not in self and not hasattr(builtins, name) and self._module(name) is None}
+        unknown = {name for name in free if name not in self and not hasattr(builtins, name) and self._module(name) is None}
+        foreign = unknown - LIBRARY.keys()
+        self.library = frozenset(unknown & LIBRARY.keys() if foreign else ())
         called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
         builtin = {name for name in called & free if hasattr(builtins, name) and name not in self}
-        self.theirs = frozenset(builtin if not foreign and len(builtin) == 1 else ())
+        self.theirs = frozenset(builtin if not unknown and len(builtin) == 1 else ())
         return compile(tree, "tests.py", "exec")
 
     def __missing__(self, name: str) -> Any:
@@ -219,6 +229,8 @@ class Names(dict[str, Any]):
             raise KeyError(name)
         if (module := self._module(name)) is not None:
             return module
+        if name in self.library:
+            return getattr(importlib.import_module(LIBRARY[name]), name)
         if name in typing.__all__:
             return getattr(typing, name)
         try:
@@ -229,7 +241,11 @@ class Names(dict[str, Any]):
     def _module(self, name: str) -> Any:
         """A module that the program alone may have imported; it is taken from here and not from the program."""
         whole = ALIASES.get(name, name)
-        if name not in self.modules or importlib.util.find_spec(whole) is None:
+        if name not in self.modules:
+            return None
+        if importlib.util.find_spec(whole) is None:
+            if whole in OTHERS:
+                raise TestFault(f"the test uses {whole}; name it in `packages`")
             return None
         return importlib.import_module(whole)
 
@@ -262,12 +278,16 @@ def judge(code: str, names: Names) -> tuple[str, str]:
     """
     try:
         compiled = names.read(code)
+    except TestFault as error:
+        return "fault", str(error)
     except (SyntaxError, ValueError, RecursionError) as error:
         return "fault", words(error)
     try:
         exec(compiled, names)  # a label's test, in a jail
     except TestFault as error:
         return "fault", str(error)
+    except ImportError as error:
+        return "failed" if "of_program" in error.__dict__ else "fault", words(error)
     except ProgramLost:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever else ends a test early, it has not held
@@ -294,7 +314,9 @@ def _exception(kinds: list[str], text: str, *, ends: bool) -> Exception:
     kind = RuntimeError if near is Exception or near.__name__ in HIDDEN or kinds[0] in HIDDEN else near
     if issubclass(kind, (UnicodeError, BaseExceptionGroup)):
         kind = ValueError
-    return kind(text if kinds[0] == kind.__name__ else f"{kinds[0]}: {text}")
+    error = kind(text if kinds[0] == kind.__name__ else f"{kinds[0]}: {text}")
+    error.__dict__["of_program"] = True
+    return error
 
 
 def _copy_back(mine: Any, theirs: Any) -> None:
