@@ -68,10 +68,16 @@ def told(job: Job) -> dict[str, Any]:
 
 def stored(job: Job) -> dict[str, Any]:
     """Say what `told` does of a plan that was not walked; nothing is done, and nothing is disputed before it is scored."""
+    from assay.pipelines.score import keyed
     from assay.pipelines.walk import survey
 
-    survey(job, lambda *_: None, "score")
-    return told(job) if "score" in job.keys else NONE
+    if survey(job, lambda *_: None, "split") is not None:
+        return NONE
+    key = keyed(job)[0]
+    if job.finished("score", key) is None:
+        return NONE
+    job.keys["score"] = key
+    return told(job)
 
 
 def sentence(found: Mapping[str, Any]) -> str:
