@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501  # a program is one line of a table
 
+from pathlib import Path
+
 import pytest
 
 from assay.verifiers._code_runner import lines, run_tests
@@ -93,6 +95,26 @@ def test_calls_compare_as_json_and_methods_are_called_on_a_new_object():
     assert [tuple(result) for result in run_tests(CLASSES, tests, LIMITS, stop=False)] == [
         ("passed", ""), ("failed", "another value"), ("failed", "another value: Opaque"), ("failed", "KeyError: 'nothing'"),
     ]  # fmt: skip
+
+
+ROWS = {  # of the page's table of values: (returned, expected in JSON, expected in Python)
+    "1 and 1.0": [("1", 1.0, "1.0"), ("1.0", 1, "1")],
+    "1 and True, 0 and False": [("True", 1, "1"), ("0", False, "False")],
+    "0.1 + 0.2 and 0.3": [("0.1 + 0.2", 0.3, "0.3")],
+    "(1, 2) and [1, 2]": [("(1, 2)", [1, 2], "[1, 2]")],
+    "{1, 2} and [1, 2]": [("{1, 2}", [1, 2], "[1, 2]")],
+    '{1: "a"} and {"1": "a"}': [("{1: 'a'}", {"1": "a"}, "{'1': 'a'}")],
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_values_compare_as_the_page_on_grading_says(row):
+    page = (Path(__file__).parents[2] / "docs/grading.md").read_text(encoding="utf-8")
+    calls, code = next(line.split("|")[2:4] for line in page.splitlines() if line.startswith(f"| {row} |"))
+    for returned, as_json, as_python in ROWS[row]:
+        program = f"def f(): return {returned}"
+        expected = ["passed" if cell.strip().startswith("equal") else "failed" for cell in (calls, code)]
+        assert statuses(program, CallTest("f", (), as_json), AssertTest(f"assert f() == {as_python}")) == expected
 
 
 def test_a_program_that_is_run_for_calls_is_not_main_and_may_print():

@@ -27,7 +27,10 @@ def fenced(program):
 
 
 def judge(case, program, gold=SUMS, **settings):
-    return Code(**{"cpu_s": 1, "wall_s": 5, **settings}).judge(case(gold, fenced(program), verifier="code"))
+    verifier = Code(**{"cpu_s": 1, "wall_s": 5, **settings})
+    if refusal := verifier.refusal():
+        pytest.skip(refusal)
+    return verifier.judge(case(gold, fenced(program), verifier="code"))
 
 
 def test_a_program_must_pass_every_test(case):

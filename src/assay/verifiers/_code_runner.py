@@ -52,15 +52,15 @@ def run_tests(
     """
     end = time.monotonic() + limit_s
     results: list[UnitResult] = []
-    with Bench(program, limits, len(tests), sandbox_url) as bench:
+    with ProgramRun(program, limits, len(tests), sandbox_url) as run:
         for test in tests:
-            results.append(bench.run(test, end, limit_s))
+            results.append(run.run(test, end, limit_s))
             if stop and results[-1].status != "passed":
                 break
     return results
 
 
-class Bench(ExitStack):
+class ProgramRun(ExitStack):
     """One program, and the processes that run it."""
 
     def __init__(self, program: str, limits: Limits, count: int, sandbox_url: str) -> None:
@@ -106,7 +106,7 @@ class Bench(ExitStack):
         return result
 
 
-class Session(ExitStack):
+class JailSession(ExitStack):
     """Jailed processes that serve several tests; `over` once no further test can be served."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Session(ExitStack):
         return socket.socketpair()
 
 
-class CallSession(Session):
+class CallSession(JailSession):
     """A program whose functions are called from here."""
 
     def __init__(self, program: str, limits: Limits, count: int) -> None:
@@ -171,7 +171,7 @@ class CallSession(Session):
         return "raised", text
 
 
-class AssertSession(Session):
+class AssertSession(JailSession):
     """A program in one process, and tests of it in another."""
 
     def __init__(self, program: str, limits: Limits, count: int) -> None:

@@ -189,7 +189,7 @@ def _execute(request: dict[str, Any]) -> None:
     sys.argv = ["main.py"]
     channels, most = [Channel(number, most=request["message"]) for number in request["channels"]], request["file"]
     if request["mode"] == "calls":
-        _program_side.Server(channels[0], request["cpu_s"], most).run(request["program"])
+        _program_side.ProgramServer(channels[0], request["cpu_s"], most).run(request["program"])
     elif request["mode"] == "tests":
         _tests_side.serve(channels[0], _tests_side.Program(channels[1]))
     else:

@@ -20,7 +20,7 @@ NAME = "program"  # under which the program is a module, so that what it does on
 SHOWN = 200  # characters of an exception's text
 
 
-class Server:
+class ProgramServer:
     """Answers requests about the objects of one program."""
 
     def __init__(self, channel: Channel, cpu_s: float, most: int) -> None:
@@ -107,8 +107,8 @@ def _text(error: BaseException) -> str:
 
 
 VERBS: dict[str, Callable[..., Any]] = {
-    "name": Server.named,
-    "call": Server.call,
+    "name": ProgramServer.named,
+    "call": ProgramServer.call,
     "attribute": lambda server, value, name: getattr(value, name),
     "set attribute": lambda server, value, name, item: setattr(value, name, item),
     "item": lambda server, value, key: value[key],

@@ -148,8 +148,8 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, option
 
 
 def _pivot(new: str, old: str) -> None:
-    numbers = {"x86_64": 155, "aarch64": 41}
-    _checked(_libc().syscall(numbers.get(os.uname().machine, 155), os.fsencode(new), os.fsencode(old)), "pivot_root")
+    number = 155 if os.uname().machine == "x86_64" else 41
+    _checked(_libc().syscall(number, os.fsencode(new), os.fsencode(old)), "pivot_root")
 
 
 def _fix(path: str, attributes: int) -> None:

@@ -130,12 +130,12 @@ class Program:
         """Wait until the program's top level has run.
 
         Raises:
-            Broken: it raised something.
+            ProgramBroken: it raised something.
         """
         try:
             self._answer()
         except Exception as error:  # noqa: BLE001  # whatever it is, it was the program's
-            raise Broken(words(error)) from None
+            raise ProgramBroken(words(error)) from None
 
     def _answer(self, *, ends: bool = False) -> Any:
         while True:
@@ -193,7 +193,7 @@ class TestFault(BaseException):
     __test__ = False  # no class of tests
 
 
-class Broken(BaseException):
+class ProgramBroken(BaseException):
     """A program whose top level raises."""
 
 
@@ -260,7 +260,7 @@ def serve(parent: Channel, program: Program) -> None:
                 program.start()
                 started = True
             answer = judge(code, names)
-        except Broken as error:
+        except ProgramBroken as error:
             answer = ("broken", str(error))
         except ProgramLost as error:
             answer = ("lost", str(error))
