@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from assay.core.plan import Plan, parse_plan, read_plan
 from assay.pipelines import walk as stages
+from assay.pipelines.grading import grade
 from assay.pipelines.job import Job
 from assay.stores.lake import Lake
 
-__all__ = ["Lake", "Plan", "arrange", "clean", "embed", "ingest", "read_plan", "score", "select", "split", "train"]
+__all__ = ["Lake", "Plan", "arrange", "clean", "embed", "grade", "ingest", "read_plan", "score", "select", "split", "train"]
 
 ROWS = {
     "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE list_contains(string_split(?, '+'), pool)) ORDER BY id",

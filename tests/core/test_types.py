@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.core.types import Counts, Curriculum, Label, Lesson, Message, Pool, Problem, Request, Sampler, rollout_id
+from assay.core.types import Counts, Curriculum, Label, Lesson, Message, Pool, Problem, Request, Sampler, Verdict, rollout_id
 
 
 def test_a_problem_is_its_messages_and_media_and_nothing_else() -> None:
@@ -60,3 +60,11 @@ def test_a_pool_refuses_rows_that_do_not_line_up() -> None:
 
 def test_a_lesson_is_walked_as_often_as_it_says() -> None:
     assert Curriculum((Lesson(("a", "b"), passes=2), Lesson(("c",)))).order == ("a", "b", "a", "b", "c")
+
+
+def test_a_verdict_counts_with_its_lenient_outcome_and_that_outcomes_reward_under_the_lenient_mode_alone() -> None:
+    verdict = Verdict("v", "r", "l", "math", "1", "wrong", 0.25, lenient="correct")
+    assert verdict.under("strict") is verdict
+    assert (verdict.under("lenient").outcome, verdict.under("lenient").reward) == ("correct", 1.0)
+    alike = Verdict("v", "r", "l", "code", "1", "wrong", 0.25)
+    assert alike.under("lenient") is alike

@@ -156,7 +156,7 @@ def test_one_problem_s_story_has_every_chapter(lake: Lake, tmp_path: Path) -> No
     assert list(story) == list(PARTS)
     assert story["labels"][0]["answer"] == "4"
     assert (story["attempts"][0]["text"], story["attempts"][0]["outcome"]) == ("4", "correct")
-    assert story["training"] == [{"step": 0, "rollouts": 1, "correct": 1, "group": "g", "least": 0.5, "most": 0.5}]
+    assert story["training"] == [{"step": 0, "rollouts": 1, "correct": 1, "correct_lenient": 1, "group": "g", "least": 0.5, "most": 0.5}]
 
 
 def test_a_problem_that_is_not_there_is_named(lake: Lake) -> None:

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from assay.core.types import Rollout
-from assay.pipelines.attempts import commit, stored_rollouts
+from assay.core.types import Rollout, Verdict
+from assay.pipelines.attempts import commit, judged_before, stored_rollouts
 from assay.pipelines.regrade import regrade
+from assay.pipelines.summary import summary
 from assay.pipelines.walk import walk
 
 
@@ -49,3 +50,40 @@ def test_rollouts_of_training_are_judged_too(job):
     commit(made, [trained], [])
     told = regrade(made)
     assert (told["judged"], told["from_training"]) == (1, 1)
+
+
+def risen_plan(job, tolerance):
+    source = [{**job().plan.source[0].model_dump(), "verifier": "numeric"}]
+    return job(grade={"settings": {"numeric": {"tolerance": tolerance}}}, source=source)
+
+
+def test_a_run_regrades_what_another_version_judged_and_says_what_moved(job):
+    walk(risen_plan(job, 0.001))
+    made = risen_plan(job, 0.99)
+    first = stored_rollouts(made, [made.lake.rows("SELECT min(rollout_id) AS id FROM verdicts WHERE outcome = 'wrong'")[0]["id"]])[0]
+    label = made.lake.rows("SELECT label_id FROM verdicts WHERE rollout_id = ?", [first.id])[0]["label_id"]
+    trained = Rollout(**{name: getattr(first, name) for name in Rollout.__slots__} | {"id": "of-training", "policy": "step-1", "step": 1})
+    version = made.judge.version("numeric")
+    judged = Verdict("old", trained.id, label, "numeric", f"9{version}", "wrong", 0.0, lenient="correct")
+    commit(made, [trained], [judged])
+    walk(made)
+    assert (made.meter.tokens, made.meter.samples) == (0, 0)
+    assert made.lake.rows("SELECT count(*) AS n FROM verdicts WHERE version = ?", [version]) == [{"n": 32 * 4 + 1}]
+    assert made.moved.strict.total() == made.moved.lenient.total() == 32 * 4 + 1
+    pairs = "SELECT count(*) AS n FROM verdicts a JOIN verdicts b USING (rollout_id) WHERE a.version <> ? AND b.version = ? AND a.outcome = 'wrong' "
+    moved = made.lake.rows(pairs + "AND b.outcome = 'correct'", [version, version])[0]["n"]
+    assert made.moved.strict["wrong", "correct"] == moved > 1
+    assert made.moved.lenient["wrong", "correct"] == moved - 1
+    assert {"reading": "strict", "before": "wrong", "now": "correct", "rollouts": moved} in summary(made)["regraded"]
+    again = risen_plan(job, 0.99)
+    assert all(outcome.reused for outcome in walk(again))
+    assert not again.moved.changes
+
+
+def test_version_10_is_later_than_version_9(job):
+    made = job()
+    walk(made, "score")
+    rollout = made.lake.rows("SELECT min(rollout_id) AS id FROM verdicts")[0]["id"]
+    other = [Verdict(f"v{version}", rollout, "l", "exact", version, outcome, 0.0) for version, outcome in (("9", "wrong"), ("10+abc", "unparsable"))]
+    commit(made, [], other)
+    assert judged_before(made, [rollout])[rollout] == ("unparsable", "unparsable")

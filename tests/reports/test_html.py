@@ -20,6 +20,8 @@ def told(**changes: Any) -> dict[str, Any]:
         "versions": {},
         "clusters": {"rows": []},
         "curriculum": {"rows": [], "lessons": 0},
+        "grading": "strict",
+        "disputed": {"problems": 0, "examples": []},
         "bins": BINS,
     }
     return {**empty, **changes}

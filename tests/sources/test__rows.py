@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 import pytest
 
 from assay.sources._rows import BadRow, Fields, Row, decimal_text, field_of, shown
@@ -46,3 +49,47 @@ def test_anything_can_be_shown():
     assert shown("\ud800" * 100).isascii()
     assert len(shown("x" * 1000)) == 80
     assert shown(10**5000) == "a int"
+
+
+@pytest.mark.parametrize(
+    ("answer", "row", "kept"),
+    [
+        ("test_list", {"test_list": ["assert f(1) == 1"], "test_setup_code": "", "test_imports": []}, ["assert f(1) == 1"]),
+        (
+            "test_list",
+            {"test_list": ["assert f(1) == 1"], "test_imports": ["import re"]},
+            {"tests": ["assert f(1) == 1"], "test_imports": ["import re"]},
+        ),
+        ("test", {"test": "def check(c):\n    assert c(1)", "entry_point": "f"}, {"tests": "def check(c):\n    assert c(1)", "entry_point": "f"}),
+        ("info", {"info": {"test_cases": [{"input": "1", "output": "1"}]}, "language": "python"}, {"test_cases": [{"input": "1", "output": "1"}]}),
+        (
+            "info.test_cases",
+            {"info": {"test_cases": [{"input": 1, "output": 1}], "language": "cpp"}},
+            {"tests": [{"input": 1, "output": 1}], "language": "cpp"},
+        ),
+        ("tests", {"tests": "[1]", "metadata": '{"func_name": "f"}'}, {"tests": "[1]", "metadata": '{"func_name": "f"}'}),
+    ],
+)
+def test_a_code_label_may_be_an_object_a_list_or_a_text_and_keeps_what_stands_beside_it(answer: str, row: dict[str, Any], kept: Any) -> None:
+    _, label = Fields(answer=answer, verifier="code").pair(Row({"prompt": "p", **row}))
+    assert json.loads(label.answer) == kept
+
+
+def test_a_code_label_as_text_stands_as_it_is_where_the_row_tells_nothing_more() -> None:
+    text = '{"inputs": ["1"],  "outputs": ["1"]}'
+    row = {"prompt": "p", "answer": text, "metadata": {"level": 3}, "language": "python3", "starter_code": ""}
+    assert Fields(verifier="code").pair(Row(row))[1].answer == text
+
+
+def test_an_object_as_answer_is_text_for_code_alone() -> None:
+    for verifier in ("math", "exact"):
+        with pytest.raises(BadRow, match="answer_not_text"):
+            Fields(verifier=verifier).pair(Row({"prompt": "p", "answer": {"a": 1}}))
+    with pytest.raises(BadRow, match="answer_not_text"):
+        Fields(verifier="code").pair(Row({"prompt": "p", "answer": 3}))
+
+
+def test_the_columns_beside_the_tests_are_read_from_a_file_with_a_schema() -> None:
+    fields, known = Fields(prompt="q", answer="test", verifier="code"), ["q", "test", "entry_point", "other"]
+    assert fields.columns(known, "f") == ["q", "test", "entry_point"]
+    assert Fields(prompt="q", answer="test", verifier="exact").columns(known, "f") == ["q", "test"]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import LakeError
@@ -12,7 +14,9 @@ from assay.maths.posterior import interval
 from assay.maths.signal import expected_signal
 from assay.stores import intervals
 from assay.stores.lake import Lake
+from assay.stores.tables import schemas
 from assay.stores.upkeep import compact
+from assay.stores.views import Group, connect, counted, create_table, table_query
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 
@@ -198,3 +202,27 @@ def test_a_superseded_attempt_and_a_guided_rollout_count_in_no_view(tmp_path: Pa
         assert len(lake.rows("SELECT * FROM rollouts")) == 7  # all stay
     assert (fresh["post_a"], fresh["post_b"]) == (3.5, 1.5)
     assert rates == {"a": (2, 0), "b again": (1, 1)}
+
+
+def test_verdicts_of_an_older_lake_have_no_lenient_outcome_and_count_as_they_did(tmp_path: Path, attempted: Rows) -> None:
+    rows = attempted("p", "ccw")["verdicts"]
+    pq.write_table(pa.Table.from_pylist([{**row, "run": "r"} for row in rows]), tmp_path / "old.parquet")
+    pq.write_table(pa.Table.from_pylist([{**row, "id": f"2{row['id']}", "lenient": "correct", "run": "r"} for row in rows]), tmp_path / "new.parquet")
+    groups = [Group((str(tmp_path / f"{name}.parquet"),)) for name in ("old", "new")]
+    with connect() as connection:
+        create_table(connection, "verdicts", table_query(schemas()["verdicts"], groups))
+        right = counted("'lenient'", alias="") + " = 'correct'"
+        query = f"SELECT starts_with(id, '2') AS new, count(*) FILTER ({right}) FROM verdicts GROUP BY new"
+        assert dict(connection.execute(query).fetchall()) == {False: 2, True: 3}
+
+
+def test_rates_of_either_mode_stand_in_the_catalogue_for_other_tools(tmp_path: Path, attempted: Rows) -> None:
+    rows = attempted("p", "www")
+    rows["verdicts"][0]["lenient"] = "correct"
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(rows)
+        lake.catalogue()
+    with duckdb.connect(str(tmp_path / "lake" / "assay.duckdb"), read_only=True) as other:
+        strict = other.execute("SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM pass_rates").fetchall()
+        lenient = other.execute("SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM rates('lenient')").fetchall()
+    assert (strict, lenient) == ([(0, 3, 1, True)], [(1, 2, 1, True)])

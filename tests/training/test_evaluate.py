@@ -81,6 +81,7 @@ def test_an_attempt_whose_verifier_failed_is_no_wrong_answer() -> None:
         decode=lambda ids: "1",
         sampler=Sampler(),
         ends=(0,),
+        mode="strict",
     )
     values = held.attempt(evidence, 1, lambda ids, step: [[0]] * len(ids))  # type: ignore[arg-type]
     assert values["eval_pass_at_1"] == pytest.approx((1 + 1 / 3) / 2)

@@ -1,8 +1,9 @@
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
 
-from assay.core.types import Policy
+from assay.core.types import Case, Policy, Verdict
 from assay.training.evidence import Evidence, policy_at
 from assay.training.sampler import InOrder
 
@@ -66,3 +67,21 @@ def test_a_batch_out_of_order_stops_the_run(room: SimpleNamespace) -> None:
     other = list(room.problems)[1]
     with pytest.raises(RuntimeError, match="step 1: the batch of 4 rollouts is not the curriculum's 4"):
         evidence(room).reward(completion_ids=[[5]] * 4, problem_id=[other] * 4, trainer_state=SimpleNamespace(global_step=0))
+
+
+class Unsure:
+    """Accepts everything, but only leniently."""
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        return [Verdict.of(case, verifier="unsure", version="1", outcome="wrong", lenient="correct") for case in cases]
+
+
+def test_rewards_follow_the_mode_and_what_is_stored_holds_both_readings(room: SimpleNamespace) -> None:
+    for mode, value in (("strict", 0.0), ("lenient", 1.0)):
+        one = evidence(room, judge=Unsure(), mode=mode)
+        assert reward(one, 0) == [value] * 4
+        assert bool(one.failed) == (mode == "strict")
+        one.record([0.0] * 4, [7] * 4)
+        assert {(verdict.outcome, verdict.lenient) for verdict in room.sink.writes[-1][1]} == {("wrong", "correct")}
+        assert one.groups()[0].counts.correct == 4 * value
+        assert one.reward_means == (value,)

@@ -13,8 +13,10 @@ import pytest
 
 from assay.core.errors import PlanError
 from assay.core.plan import parse_plan
+from assay.verifiers._code_runner import lines
+from assay.verifiers._launcher import _launchers
 from assay.verifiers._workers import Grader
-from assay.verifiers.code import Code, last_program, lines
+from assay.verifiers.code import Code
 
 SUMS = json.dumps([{"input": "1 2\n", "output": "3\n"}, {"input": "5 6", "output": "11"}])
 RIGHT = "a, b = map(int, input().split())\nprint(a + b)"
@@ -25,7 +27,10 @@ def fenced(program):
 
 
 def judge(case, program, gold=SUMS, **settings):
-    return Code(**{"cpu_s": 1, "wall_s": 5, **settings}).judge(case(gold, fenced(program), verifier="code"))
+    verifier = Code(**{"cpu_s": 1, "wall_s": 5, **settings})
+    if refusal := verifier.refusal():
+        pytest.skip(refusal)
+    return verifier.judge(case(gold, fenced(program), verifier="code"))
 
 
 def test_a_program_must_pass_every_test(case):
@@ -59,6 +64,19 @@ def test_tests_by_reference_are_read_by_their_hash(case, tmp_path):
     assert judge(case, RIGHT, named, tests=str(tmp_path / "none")).outcome == "verifier_error"
 
 
+@pytest.mark.parametrize("gold", ["[]", '{"asserts": []}', '{"inputs": [], "outputs": []}'])
+def test_no_test_at_all_is_the_labels_fault_and_no_program_passes(case, gold):
+    assert judge(case, "raise ValueError", gold).outcome == "verifier_error"
+
+
+def test_what_an_assert_asks_is_answered_from_another_process(case):
+    gold = json.dumps({"asserts": ["assert add(1, 2) == 3", "assert add(5, 7) == 12"]})
+    assert judge(case, "def add(a, b): return a + b", gold).reason == "2 tests"
+    sly = "class E(int):\n    __eq__ = lambda *_: True\n    __hash__ = None\ndef add(a, b): return E(3)"
+    assert judge(case, sly, gold).reason == "test 2 of 2: AssertionError"
+    assert judge(case, "import os\nos._exit(0)", gold).outcome == "wrong"
+
+
 @pytest.mark.parametrize("gold", ["", "4", "{}", "[]", '{"inputs": ["1"], "outputs": []}', "[" * 5000])
 def test_a_label_without_tests_is_not_readable(case, gold):
     assert not Code().reads(case(gold, "").label)
@@ -72,7 +90,7 @@ def test_a_label_without_tests_is_not_readable(case, gold):
         ("print('x' * 50_000_000)", "File too large"),
         ("import sys; sys.stdin.read(); input()", "EOFError"),
         ("raise SystemExit(3)", "exit code 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "another output"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal 9"),
         ("def f(:", "SyntaxError"),
     ],
 )
@@ -114,21 +132,6 @@ def test_the_wall_limit_is_an_error_and_not_a_wrong_answer(case):
     assert (verdict.outcome, verdict.reason) == ("verifier_error", "time limit 1 s (test 1 of 2)")
 
 
-@pytest.mark.parametrize(
-    ("text", "finished", "program"),
-    [
-        ("```\na\n```\nno:\n```py\nb\n```", True, "b\n"),
-        ("```python\na\n", True, "a\n"),
-        ("```python\na\n", False, ""),
-        ("def f(): pass", True, "def f(): pass"),
-        ("def f(): pass", False, ""),
-        ("I cannot.", True, ""),
-    ],
-)
-def test_the_program_is_the_last_block_that_was_finished(text, finished, program):
-    assert last_program(text, finished=finished) == program
-
-
 def test_white_space_at_line_ends_does_not_count_and_lines_do():
     assert lines("1 \n2\n\n") == lines("1\n2") != lines("1 2")
     assert lines(" \n") == []
@@ -144,16 +147,13 @@ def test_it_is_refused_unless_it_is_allowed(case):
 
 
 @pytest.mark.service
-def test_a_late_case_is_retried_alone_and_settings_are_part_of_the_version(case, tmp_path):
-    program = f"import os, time\nif not os.path.exists({str(tmp_path / 'seen')!r}): time.sleep(9)\nprint(3)"
+def test_a_late_case_is_retried_alone_and_settings_are_part_of_the_version(case):
     settings = {"code": {"wall_s": 1.5, "cpu_s": 1.0}}
-    timer = threading.Timer(0.7, (tmp_path / "seen").touch)  # the first go has looked by then, the second one has not
     with Grader(allow_code=True, settings=settings, workers=1) as grader:
         grader.warm("code")
-        timer.start()
+        program = f"import time\nif time.time() < {time.time() + 1.0}: time.sleep(9)\nprint(3)"  # the first go is too early, the second is not
         verdict = grader.judge([case('[{"output": "3"}]', fenced(program), verifier="code")])[0]
         assert verdict.version == grader.version("code") != Code.version
-    timer.join()
     assert verdict.outcome == "correct"
 
 
@@ -196,8 +196,8 @@ def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, 
 
 
 SANDBOX = """
-import http.server, json
-from assay.verifiers._sandbox import Limits, run
+import http.server, json, time
+from assay.verifiers._launcher import Limits, start
 class Fusion(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -205,10 +205,12 @@ class Fusion(http.server.BaseHTTPRequestHandler):
             return self.send_error(500)
         if "HANG UP" in asked["code"]:
             return self.connection.close()
-        ran = run(asked["code"], asked["stdin"], Limits(1, asked["run_timeout"], asked["memory_limit_MB"] << 20, 1 << 20, 8, False))
-        told = {"status": "TimeLimitExceeded" if ran.late else "Finished", "return_code": None if ran.late else int(bool(ran.why)),
-                "stdout": ran.output, "stderr": ran.why}
-        body = json.dumps({"status": "Failed" if ran.why else "Success", "run_result": told}).encode()
+        limits = Limits(1, asked["run_timeout"], asked["memory_limit_MB"] << 20, 1 << 20, 1 << 20, 8)
+        with start(asked["code"], limits, stdin=asked["stdin"]) as jailed:
+            ending = jailed.wait(time.monotonic() + limits.wall_s, limits.wall_s)
+            result = {"status": "TimeLimitExceeded" if ending.late else "Finished", "return_code": None if ending.late else int(bool(ending.reason)),
+                      "stdout": jailed.output(1 << 20), "stderr": ending.reason}
+        body = json.dumps({"status": "Failed" if ending.reason else "Success", "run_result": result}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -268,12 +270,85 @@ def running(within_s=5.0):
 
 
 def found():
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) != os.getpid():
-            try:
-                with open(f"/proc/{name}/cmdline", "rb") as file:
-                    if b"assay-code-" in file.read():
-                        return True
-            except OSError:
-                continue
+    """Whether a launcher of this process has a child that has not ended."""
+    launchers = {str(launcher.process.pid) for launcher in _launchers.values()}
+    assert launchers
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, parent = file.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if parent in launchers and state != "Z":
+            return True
     return False
+
+
+ADDERS = {
+    "function": "def add(a, b):\n    return a + b\n",
+    "method": "class Solution:\n    def add(self, a, b):\n        return a + b\n",
+}
+CALLS = [
+    {"fn_name": "add", "inputs": [[1, 2], [3, 4]], "outputs": [3, 7]},
+    {"fn_name": "add", "inputs": [[1, 2], [3, 4]], "outputs": [[3], [7]]},
+    {"fn_name": "add", "inputs": ["1\n2"], "outputs": ["3"]},
+    [{"input": "1\n2", "output": "3", "testtype": "functional", "metadata": {"func_name": "add"}}],
+    {"test_cases": [{"fn_name": "add", "input": [1, 2], "output": 3, "type": "function_call"}]},
+]
+
+
+@pytest.mark.parametrize("form", ADDERS)
+def test_calls_of_every_published_format_reach_a_function_or_a_method(case, form):
+    for label in CALLS:
+        verdict = judge(case, ADDERS[form], json.dumps(label))
+        assert (verdict.outcome, verdict.reason) == ("correct", f"{len(label.get('inputs', '1')) if isinstance(label, dict) else 1} tests")
+        assert judge(case, ADDERS[form].replace("a + b", "a - b"), json.dumps(label)).outcome == "wrong"
+
+
+def test_a_class_that_the_starter_code_asks_for_is_needed(case):
+    label = json.dumps({"tests": json.dumps(CALLS[3]), "starter_code": "class Solution:"})
+    assert [judge(case, program, label).outcome for program in ADDERS.values()] == ["wrong", "correct"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"tests": ["assert add(1, 2) == 3"], "test_imports": ["import math"], "test_setup_code": "one = math.floor(1.5)"},
+        {"tests": "def check(candidate):\n    assert candidate(1, 2) == 3\n", "entry_point": "add"},
+        "x = add(1, 1)\nassert add(x, 1) == 3\nassert add(0, 0) == 0",
+    ],
+)
+def test_assertions_of_every_published_format_hold_or_do_not(case, label):
+    text = label if isinstance(label, str) else json.dumps(label)
+    assert judge(case, ADDERS["function"], text).outcome == "correct"
+    assert judge(case, ADDERS["function"].replace("a + b", "a * b"), text).outcome == "wrong"
+
+
+def test_the_share_of_tests_is_the_reward_and_correct_begins_at_the_threshold(case):
+    doubles = "n = int(input())\nprint(n * 2 if n < 3 else 0)"
+    label = json.dumps({"inputs": ["1", "2", "3", "4"], "outputs": ["2", "4", "6", "8"]})
+    assert judge(case, doubles, label).reward == 0.0
+    told = judge(case, doubles, label, reward="share")
+    assert (told.outcome, told.reward, told.reason) == ("wrong", 0.5, "2 of 4 hidden tests, 2 of 4 in all; test 3: another output")
+    assert judge(case, doubles, label, reward="share", threshold=0.5).outcome == "correct"
+    assert judge(case, doubles, label, reward="share", threshold=0.5).reward == 0.5
+    whole = judge(case, "print(int(input()) * 2)", label, reward="share")
+    assert (whole.outcome, whole.reward) == ("correct", 1.0)
+
+
+def test_what_the_problem_shows_earns_no_share(case):
+    rows = [{"input": str(n), "output": str(2 * n), "testtype": "stdin"} for n in range(4)]
+    label = json.dumps({"public_test_cases": json.dumps(rows[:2]), "private_test_cases": rows})
+    by_heart = judge(case, "print({0: 0, 1: 2}.get(int(input()), -1))", label, reward="share")
+    assert (by_heart.outcome, by_heart.reward) == ("wrong", 0.0)
+    hidden_only = judge(case, "n = int(input())\nprint(2 * n if n > 1 else -1)", label, reward="share", threshold=0.5)
+    assert (hidden_only.outcome, hidden_only.reward) == ("wrong", 1.0)
+
+
+def test_a_test_that_could_not_be_run_makes_a_share_an_error(case):
+    label = json.dumps({"inputs": ["1", "2"], "outputs": ["2", "4"]})
+    verdict = judge(case, "import time\nif input() == '2': time.sleep(9)\nprint(2)", label, reward="share", wall_s=0.5)
+    assert verdict.outcome == "verifier_error"
+    assert verdict.reason.startswith("time limit")
+    with pytest.raises(ValueError, match="threshold"):
+        Code(threshold=0)

@@ -12,6 +12,7 @@ from assay.cli.curate import (
     explain,
     export,
     forecast,
+    grade,
     importing,
     lengths,
     passes,
@@ -51,6 +52,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)

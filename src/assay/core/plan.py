@@ -99,6 +99,7 @@ class GradePlan(_Strict):
     workers: int = Field(default=2, ge=1)
     limit_s: float = Field(default=5.0, gt=0)
     allow_code: bool = False  # True: the verifier `code` may run what a model wrote
+    mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
 
 

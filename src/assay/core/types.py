@@ -12,6 +12,7 @@ from assay.core.identity import canonical, content_id, stream_seed
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
+Mode = Literal["strict", "lenient"]  # which reading of a verdict counts: beyond doubt, or what a person would accept
 OPEN = "any answer that the generator's scorer accepts"  # stands where a generator has a scorer but no oracle; it is no gold answer
 
 
@@ -257,6 +258,12 @@ class Verdict:
         key = content_id("verdict", case.rollout.id, case.label.id, verifier, version)
         differs = lenient if lenient != outcome else None
         return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason, differs)
+
+    def under(self, mode: Mode) -> "Verdict":
+        """Return the verdict as it counts in a mode: itself if strict, else with the lenient outcome and the reward of that outcome."""
+        if mode == "strict" or self.lenient is None:
+            return self
+        return replace(self, outcome=self.lenient, reward=float(self.lenient == "correct"))
 
 
 @dataclass(frozen=True, slots=True)

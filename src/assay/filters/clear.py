@@ -64,7 +64,7 @@ class Clear:
         said: dict[Fraction | str, str] = {}
         votes: Counter[Fraction | str] = Counter()
         for verdict in verdicts:
-            if verdict.outcome == "correct" or (verdict.outcome == "wrong" and _bare(verdict.extracted) == _bare(label.answer)):
+            if "correct" in (verdict.outcome, verdict.lenient) or (verdict.outcome == "wrong" and _bare(verdict.extracted) == _bare(label.answer)):
                 return None
             if verdict.outcome == "wrong" and verdict.extracted.strip():
                 value = answer_value(verdict.extracted)

@@ -20,7 +20,7 @@ from assay.flows.work import Call, Run, heeding, present
 from assay.pipelines.chunks import Terms
 from assay.pipelines.job import Outcome
 from assay.pipelines.score import scorer
-from assay.pipelines.walk import look, step
+from assay.pipelines.walk import look, regrade_first, step
 from assay.pipelines.workers import Chunks, finish
 
 LOOK_S = 0.5  # between two looks whether the run was asked to stop
@@ -32,6 +32,7 @@ __all__ = ["check", "score"]
 def score(run: Run) -> Outcome:
     """The scores of all problems, once every shard is done; of those that have evidence, where shards are missing."""
     job = run.job
+    regrade_first(job, "score")
     work, done = look(job, "score")
     if done:
         job.keys["score"] = done.key

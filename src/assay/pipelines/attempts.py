@@ -35,10 +35,17 @@ COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its n
 STORED = """
 SELECT r.problem_id, r.sample, r.tokens, v.outcome
 FROM rollouts r LEFT JOIN (
-    SELECT rollout_id, outcome FROM verdicts
+    SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
 ) v ON v.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
+"""
+# Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
+BEFORE = """
+SELECT rollout_id, last(outcome ORDER BY number, version) AS strict, last(coalesce(lenient, outcome) ORDER BY number, version) AS lenient
+FROM (SELECT *, coalesce(try_cast(regexp_extract(version, '^[0-9]+') AS BIGINT), 0) AS number FROM verdicts
+      WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])))
+GROUP BY rollout_id
 """
 
 
@@ -133,7 +140,7 @@ class Attempts:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
         versions = [f"{label.verifier}@{self.job.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.job.lake.each(STORED, [sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
+        for row in self.job.lake.each(STORED, [self.job.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)]):
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
         return samples
 
@@ -147,7 +154,9 @@ class Attempts:
         if not ids:
             return
         self.job.narrator.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
+        before = judged_before(self.job, sorted(ids))
         verdicts = self._judge(stored_rollouts(self.job, sorted(ids)))
+        count_moved(self.job, before, verdicts)
         self.job.lake.append({"verdicts": verdict_table(verdicts, self.job.run)}, run=self.job.run)
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
@@ -238,7 +247,7 @@ class Attempts:
         cases = [Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
         verdicts = self.job.judge.judge(cases)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
-            self._samples[rollout.problem_id][rollout.sample] = verdict.outcome, rollout.tokens
+            self._samples[rollout.problem_id][rollout.sample] = verdict.under(self.job.mode).outcome, rollout.tokens
         return verdicts
 
     def _tally(self, id_: str, n: int | None = None, cut: Mapping[str, Mapping[int, Outcome]] | None = None) -> Tally:
@@ -292,6 +301,19 @@ def columns(name: str, nouns: Sequence[Any], run: str, given: Mapping[str, list[
         if each not in made:
             made[each] = list(map(attrgetter(each), nouns)) if each in has else [None] * len(nouns)
     return pa.table([pa.array(made[field.name], field.type) for field in fields], schema=fields)
+
+
+def judged_before(job: Job, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The latest strict and lenient outcome of each rollout that has a verdict."""
+    return {row["rollout_id"]: (row["strict"], row["lenient"]) for row in job.lake.rows(BEFORE, [list(ids)])}
+
+
+def count_moved(job: Job, before: Mapping[str, tuple[str, str]], verdicts: Sequence[Verdict]) -> None:
+    """Add to the job what these verdicts changed; a rollout without an earlier verdict counts under "none"."""
+    for verdict in verdicts:
+        strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
+        job.moved.strict[strict, verdict.outcome] += 1
+        job.moved.lenient[lenient, verdict.under("lenient").outcome] += 1
 
 
 def stored_rollouts(job: Job, ids: Sequence[str]) -> list[Rollout]:

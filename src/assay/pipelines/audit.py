@@ -17,10 +17,10 @@ SHEET = ("verdict", "right", "gold", "extracted", "question", "answer")
 TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
 JUDGED = f"""
-SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.outcome = 'correct' AS accepted, r.problem_id, r.policy, r.sampler
-FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted, r.problem_id, r.policy, r.sampler
+FROM (SELECT *, counted(outcome, lenient, ?) AS counts FROM verdicts) v JOIN rollouts r ON r.id = v.rollout_id
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
-WHERE v.outcome IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v.id
+WHERE v.counts IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v.id
 """
 
 
@@ -55,7 +55,8 @@ def read_sheet(job: Job, path: Path) -> list[dict[str, Any]]:
     found = {row["id"]: row for row in _judged(job)[0]}
     if strange := [id_ for id_ in marks if id_ not in found]:
         raise PlanError(f"{path}: verdict {strange[0]!r} is not among the {len(found)} present ones (regraded since, or another plan's)")
-    rows = [_row(list(found.values()), marks, *kind) for kind in sorted({(found[id_]["verifier"], found[id_]["version"]) for id_ in marks})]
+    kinds = sorted({(found[id_]["verifier"], found[id_]["version"]) for id_ in marks})
+    rows = [_row(list(found.values()), marks, *kind, job.read_otherwise) for kind in kinds]
     job.lake.append({"verifier_audits": rows}, run=job.run)
     return rows
 
@@ -85,7 +86,7 @@ def _behind(correct: int, n: int, made: dict[str, Any]) -> dict[str, float | Non
 def _judged(job: Job) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
     walk(job, "clean", only=True)
     problems, labels = cleaned(job)
-    found = job.lake.rows(JUDGED, present(job, labels.values()))
+    found = job.lake.rows(JUDGED, [job.mode, *present(job, labels.values())])
     if not found:
         raise PlanError("no verdict of the present labels and verifiers: `curate score PLAN` or `curate regrade PLAN` first")
     return found, problems, labels
@@ -120,7 +121,7 @@ def _marks(path: Path) -> dict[str, bool]:
     return marks
 
 
-def _row(found: list[dict[str, Any]], marks: dict[str, bool], verifier: str, version: str) -> dict[str, Any]:
+def _row(found: list[dict[str, Any]], marks: dict[str, bool], verifier: str, version: str, mode: list[str]) -> dict[str, Any]:
     mine = [row for row in found if (row["verifier"], row["version"]) == (verifier, version)]
     accepted = sum(row["accepted"] for row in mine)
     sides = {side: [marks[row["id"]] for row in mine if row["id"] in marks and row["accepted"] is side] for side in (True, False)}
@@ -130,6 +131,7 @@ def _row(found: list[dict[str, Any]], marks: dict[str, bool], verifier: str, ver
         raise PlanError(f"verifier {verifier!r}: {told}; both sides are needed")
     made = audit(counts[True], counts[False], accepted / len(mine))
     row: dict[str, Any] = {"verifier": verifier, "version": version, "accepted": accepted, "rejected": len(mine) - accepted}
+    row |= {"mode": mode[0]} if mode else {}  # null = strict
     for name, side in (("accepted", True), ("rejected", False)):
         row[f"{name}_right"], row[f"{name}_wrong"] = counts[side]
     for name, estimate in (("soundness", made.soundness), ("completeness", made.completeness)):

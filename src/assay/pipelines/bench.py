@@ -15,7 +15,7 @@ from assay.pipelines.job import Job
 from assay.pipelines.vectors import Remembered, coder
 
 VERDICTS = """
-SELECT r.problem_id, r.sample, v.id, v.rollout_id, v.label_id, v.verifier, v.version, v.outcome, v.reward, v.extracted, v.reason
+SELECT r.problem_id, r.sample, v.id, v.rollout_id, v.label_id, v.verifier, v.version, v.outcome, v.reward, v.extracted, v.reason, v.lenient
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
@@ -54,7 +54,7 @@ def depends(job: Job, part: Filter, problems: Mapping[str, Problem] | None) -> l
     if "tokenizer" in part.needs or "policy" in part.needs:
         found.append(("policy", job.engine.policy.revision, job.plan.policy.sampler.id))
     if "policy" in part.needs:
-        found.append(("seed", job.plan.seed))
+        found += [("seed", job.plan.seed), *(("mode", mode) for mode in job.read_otherwise)]
     if "judge" in part.needs or "policy" in part.needs:
         found.append(("limit_s", job.plan.grade.limit_s))
     if "benchmarks" in part.needs:
@@ -131,7 +131,7 @@ class PolicyAsked:
         for row in self.job.lake.rows(VERDICTS, [self.job.engine.policy.revision, sampler.id, ids, versions]):
             id_ = row.pop("problem_id")
             if id_ in found and row.pop("sample") < n:
-                found[id_].append(Verdict(**row))
+                found[id_].append(Verdict(**row).under(self.job.mode))
         return found
 
 

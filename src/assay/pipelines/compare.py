@@ -18,7 +18,7 @@ from assay.pipelines.drift import selector
 from assay.pipelines.job import Job
 from assay.pipelines.pool import side
 from assay.pipelines.score import current_scores
-from assay.pipelines.select import chosen_from
+from assay.pipelines.select import chosen_from, never_hard
 from assay.pipelines.summary import histogram
 from assay.pipelines.walk import survey
 
@@ -105,7 +105,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 def _pool(job: Job, needs: Sequence[str]) -> tuple[Pool, tuple[str, ...]]:
     problems, _ = side(job, "train")
     scores = current_scores(job, job.key_of("score", "compare").partition("+")[2])
-    return scored_pool(job, scores, tuple(dict.fromkeys([*MEASURED, *needs])), sorted(problems))
+    return scored_pool(job, scores, tuple(dict.fromkeys([*MEASURED, *needs])), sorted(problems.keys() - never_hard(job, scores)))
 
 
 def _seen(pool: Pool, needs: Sequence[str]) -> Pool:

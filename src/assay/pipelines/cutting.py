@@ -42,7 +42,7 @@ class Cutter:
             rows = self.job.lake.rows(TEXTS, [fresh[start : start + CHUNK]])
             cut = [self._cut(row, length) for row in rows]
             verdicts = self.job.judge.judge([Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in cut])
-            known |= {each.rollout_id: each.outcome for each in verdicts}
+            known |= {each.rollout_id: each.under(self.job.mode).outcome for each in verdicts}
         return {id_: known[id_] for id_ in ids}
 
     def _cut(self, row: Mapping[str, Any], length: int) -> Rollout:

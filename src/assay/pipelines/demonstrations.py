@@ -8,7 +8,7 @@ from assay.pipelines.job import Job
 
 STORED = """
 SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN texts t ON t.id = r.id
-WHERE r.problem_id = ? AND v.label_id = ? AND v.outcome = 'correct' AND r.finish = 'stop' AND NOT r.guided
+WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct' AND r.finish = 'stop' AND NOT r.guided
 GROUP BY t.text ORDER BY length(t.text), t.text LIMIT 4
 """
 
@@ -25,7 +25,7 @@ class Demonstrations:
         return [*stored, *([self._gold(problem_id)] if "gold" in kinds else [])]
 
     def _stored(self, problem_id: str) -> list[str]:
-        return [row["text"] for row in self.job.lake.rows(STORED, [problem_id, self.labels[problem_id].id])]
+        return [row["text"] for row in self.job.lake.rows(STORED, [problem_id, self.labels[problem_id].id, self.job.mode])]
 
     def _gold(self, problem_id: str) -> str:
         """The plan's template with {answer}, and every kept field of the source, filled in."""

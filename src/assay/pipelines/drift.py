@@ -13,7 +13,7 @@ from assay.pipelines.score import current_scores
 
 TRAINED = """
 SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress, v.outcome = 'correct' AS won
-FROM rollouts r JOIN (SELECT rollout_id, any_value(outcome ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
+FROM rollouts r JOIN (SELECT rollout_id, any_value(counted(outcome, lenient, ?) ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
   ON v.rollout_id = r.id
 WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded) AND v.outcome <> 'verifier_error' ORDER BY r.id
 """
@@ -41,7 +41,7 @@ def measured(job: Job) -> tuple[float, int]:
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
     """
     scores = {row["problem_id"]: row["value"] for row in current_scores(job, job.key_of("score", "drift").partition("+")[2])}
-    rows = [row for row in job.lake.rows(TRAINED) if 0 < scores.get(row["problem_id"], 0) < 1]
+    rows = [row for row in job.lake.rows(TRAINED, [job.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
     drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
     return round(drift, 2), len(rows)

@@ -25,7 +25,7 @@ WHERE training = ? AND name = 'eval_pass_at_1' AND policy NOT IN (SELECT policy 
 """
 OUTCOMES = """
 SELECT r.problem_id, count(*) FILTER (v.outcome = 'correct') AS correct, count(*) FILTER (v.outcome <> 'verifier_error') AS attempts
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+FROM rollouts r JOIN (SELECT rollout_id, label_id, counted(outcome, lenient, ?) AS outcome FROM verdicts) v ON v.rollout_id = r.id
 WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
@@ -113,7 +113,7 @@ def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
 def _stored(job: Job, key: str) -> list[tuple[str, Counted]]:
     labels = sorted(label.id for label in side(job, "held_out")[1].values())
     found = job.lake.rows(EVALUATED, [key])
-    return [(f"step {row['step']}", _counts(job.lake.rows(OUTCOMES, [row["policy"], labels]))) for row in found]
+    return [(f"step {row['step']}", _counts(job.lake.rows(OUTCOMES, [job.mode, row["policy"], labels]))) for row in found]
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> Counted:

@@ -14,7 +14,8 @@ from assay.pipelines.searches import Searches
 from assay.pipelines.searches import samplers as search_samplers
 
 VERDICTS = """
-SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id, v.outcome, v.extracted
+SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id,
+       counted(v.outcome, v.lenient, ?) AS outcome, v.extracted
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
@@ -66,7 +67,7 @@ class Evidence:
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
             who = [drawn.policy.revision, drawn.sampler.id]
-        rows = self.job.lake.rows(SAID, [*_present(self.job, self.attempts.labels), *who])
+        rows = self.job.lake.rows(SAID, [self.job.mode, *_present(self.job, self.attempts.labels), *who])
         found: dict[str, list[Said]] = {id_: [] for id_ in wanted}
         for row in rows:
             if len(found.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
@@ -84,7 +85,7 @@ class Evidence:
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Counts by respondent, a policy under a sampler, and problem; rollouts of training are left out."""
         found: dict[str, dict[str, Counts]] = {}
-        for row in self.job.lake.rows(RESPONSES, _present(self.job, self.attempts.labels)):
+        for row in self.job.lake.rows(RESPONSES, [self.job.mode, *_present(self.job, self.attempts.labels)]):
             if row["problem_id"] in self.attempts.problems:
                 by_problem = found.setdefault(row["respondent"], {})
                 by_problem[row["problem_id"]] = by_problem.get(row["problem_id"], Counts()).plus(row["outcome"], row["n"])
@@ -103,7 +104,7 @@ def depends(job: Job, labels: Mapping[str, Label], part: Any) -> list[object]:
         return [stored[0]["n"], stored[0]["last"]]
     if "responses" not in getattr(part, "needs", ()):
         return []
-    rows = job.lake.rows(RESPONSES, _present(job, labels))
+    rows = job.lake.rows(RESPONSES, [job.mode, *_present(job, labels)])
     own = (job.engine.policy.revision, job.plan.policy.sampler.id)
     return [(row["respondent"], row["problem_id"], row["outcome"], row["n"]) for row in rows if (row["policy"], row["sampler"]) != own]
 

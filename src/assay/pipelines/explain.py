@@ -12,12 +12,13 @@ PARTS = {  # chapter: its rows
     "drops": "SELECT stage, reason, detail, source, run FROM drops WHERE problem_id = ? ORDER BY stage, reason",
     "splits": "SELECT split, side, duplicates, run FROM splits WHERE problem_id = ? ORDER BY split",
     "attempts": (
-        "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, v.verifier, v.version, v.outcome, v.extracted, "
-        "v.reason, t.text, r.run FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN texts t ON t.id = r.id "
+        "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, v.verifier, v.version, v.outcome, v.lenient, "
+        "v.extracted, v.reason, t.text, r.run FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN texts t ON t.id = r.id "
         "WHERE r.problem_id = ? ORDER BY r.policy, r.sampler, r.sample, v.verifier, v.version"
     ),
     "pass_rates": (
-        "SELECT policy_name, policy, sampler, verifier, version, n_correct, n_wrong, n_truncated, n_error, mean, low, high, least, most, signal_8 "
+        "SELECT policy_name, policy, sampler, verifier, version, n_correct, n_wrong, n_truncated, n_error, n_correct_lenient, disputed, "
+        "mean, low, high, least, most, signal_8 "
         "FROM pass_rates WHERE problem_id = ? ORDER BY policy, sampler, version"
     ),
     "searches": "SELECT policy, iterations, solved_at, censored, tokens, run FROM searches WHERE problem_id = ? ORDER BY id",
@@ -26,7 +27,8 @@ PARTS = {  # chapter: its rows
     "selections": "SELECT selection, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection",
     "lessons": "SELECT curriculum, lesson, position, passes, run FROM lessons WHERE problem_id = ? ORDER BY curriculum, lesson, position",
     "training": (
-        'SELECT step, count(*) AS rollouts, count(*) FILTER (outcome = \'correct\') AS correct, max("group") AS "group", min(advantage) AS least, '
+        "SELECT step, count(*) AS rollouts, count(*) FILTER (outcome = 'correct') AS correct, "
+        'count(*) FILTER (coalesce(lenient, outcome) = \'correct\') AS correct_lenient, max("group") AS "group", min(advantage) AS least, '
         "max(advantage) AS most FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id "
         "WHERE r.problem_id = ? AND step IS NOT NULL GROUP BY step ORDER BY step"
     ),

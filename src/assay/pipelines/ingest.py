@@ -1,12 +1,14 @@
 """Stage 1: sources -> problems, labels, members; malformed rows -> drops with their place."""
 
+import json
 import time
 from collections import Counter
 from dataclasses import asdict
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from assay.core.identity import content_id
+from assay.core.identity import canonical, content_id
 from assay.core.parts import build
 from assay.core.plan import SourcePlan
 from assay.core.ports import Found, Source
@@ -60,13 +62,29 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
     rows_in = rows_out = 0
     dropped: Counter[str] = Counter()
     while chunk := list(islice(found, CHUNK)):
-        rows = _rows(chunk, key, seen, rows_in)
+        rows = _rows([_checked(job, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in)
         rows_in += len(chunk)
         rows_out += len(rows["members"])
         dropped.update(row["reason"] for row in rows["drops"])
         job.lake.append(rows, run=job.run)
     job.narrator.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
     return job.finish(Outcome("ingest", key, rows_in, rows_out, {"dropped": dict(dropped)}, time.monotonic() - began))
+
+
+def _checked(job: Job, found: Found, number: int) -> Found:
+    """What a source found, or a drop where its verifier refuses the label's shape by name."""
+    if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
+        return found
+    problem, label = found
+    fault = getattr(_verifier(label.verifier, canonical(job.plan.grade.settings.get(label.verifier, {}))), "label_fault", None)
+    if fault is None or not (why := fault(label)):
+        return found
+    return Drop("ingest", "unknown_label_format", problem.id, f"{label.verifier}: {why}"[:500], problem.source, "", number)
+
+
+@lru_cache(maxsize=32)
+def _verifier(name: str, settings: str) -> Any:
+    return build("verifier", name, json.loads(settings))
 
 
 def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -15,6 +16,7 @@ from assay.core.errors import PlanError
 from assay.core.identity import canonical, content_id
 from assay.core.plan import Plan, PolicyPlan
 from assay.core.ports import Engine, Narrator
+from assay.core.types import Mode
 from assay.stores.lake import Lake, Rows
 from assay.verifiers._workers import Grader
 
@@ -47,6 +49,23 @@ class Work:
 
 
 @dataclass(slots=True)
+class Moved:
+    """How many stored verdicts this run judged anew, by what they were and are: {reading: {(before, now): rollouts}}."""
+
+    strict: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lenient: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """One row per reading and pair of outcomes, equal pairs included."""
+        return [
+            {"reading": name, "before": before, "now": now, "rollouts": many}
+            for name, pairs in (("strict", self.strict), ("lenient", self.lenient))
+            for (before, now), many in sorted(pairs.items())
+        ]
+
+
+@dataclass(slots=True)
 class Meter:
     """What this run has spent."""
 
@@ -70,6 +89,7 @@ class Job:
         self.meter = Meter()
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
+        self.moved = Moved()  # verdicts that a new version of a verifier changed
         self.halted = ""  # why this run draws no more attempts, as words
         self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
 
@@ -77,6 +97,16 @@ class Job:
     def engine(self) -> Engine:
         """The policy's engine; building it loads no model."""
         return engine_of(self.plan.policy)
+
+    @property
+    def mode(self) -> Mode:
+        """Which reading of a verdict counts: `grade.mode`."""
+        return self.plan.grade.mode
+
+    @property
+    def read_otherwise(self) -> list[str]:
+        """The mode where it is not the default: what a key takes in, so that the keys of strict lakes stay as they were."""
+        return [] if self.mode == "strict" else [self.mode]
 
     @cached_property
     def judge(self) -> Grader:
@@ -87,7 +117,7 @@ class Job:
     def beside(self, plan: Plan) -> "Job":
         """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
         other = Job(plan, self.lake, self.narrator, command=self.command, stop=self.stop)
-        other.run, other.keys, other.meter, other.warned = self.run, dict(self.keys), self.meter, self.warned
+        other.run, other.keys, other.meter, other.warned, other.moved = self.run, dict(self.keys), self.meter, self.warned, self.moved
         return other
 
     def limit_reached(self) -> str:

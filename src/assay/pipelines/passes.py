@@ -12,7 +12,7 @@ from assay.pipelines.pool import side
 from assay.pipelines.walk import walk
 
 ANSWERS = """
-SELECT r.problem_id, v.outcome, v.extracted FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, v.extracted FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.step IS NULL
   AND v.label_id IN (SELECT unnest(?::VARCHAR[])) AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
 QUALIFY row_number() OVER (PARTITION BY r.problem_id ORDER BY r.sample) <= ?
@@ -55,7 +55,7 @@ def _outcomes(job: Job, n: int) -> Mapping[str, list[tuple[str, str]]]:
     versions = sorted({f"{label.verifier}@{job.judge.version(label.verifier)}" for label in labels.values()})
     found: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
-    for row in job.lake.rows(ANSWERS, [job.engine.policy.revision, job.plan.policy.sampler.id, ids, versions, n]):
+    for row in job.lake.rows(ANSWERS, [job.mode, job.engine.policy.revision, job.plan.policy.sampler.id, ids, versions, n]):
         if row["problem_id"] in found and row["outcome"] != "verifier_error":
             found[row["problem_id"]].append((row["outcome"], row["extracted"]))
     return found

@@ -8,7 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.core.errors import Stopped
@@ -18,11 +18,12 @@ from assay.maths.posterior import PRIORS, interval, mean, posterior
 from assay.maths.strata import UNSCORED, UNSOLVED, shared, stratum
 from assay.pipelines import score
 from assay.pipelines.attempts import Attempts
+from assay.pipelines.disputed import disputed
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side, side_ids, side_verifiers
 
 FRESH = """
-SELECT * FROM fresh(?, ?) WHERE training = ? AND sampler = ? AND label_id IN (SELECT unnest(?::VARCHAR[]))
+SELECT * FROM fresh(?, ?, mode := ?) WHERE training = ? AND sampler = ? AND label_id IN (SELECT unnest(?::VARCHAR[]))
 AND verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) ORDER BY problem_id
 """
 KEPT = "SELECT problem_id FROM selections WHERE selection = ? AND kept"
@@ -44,6 +45,7 @@ class Seen:
     right: float = 0.0
     wrong: float = 0.0
     counts: Counts = field(default_factory=Counts)
+    disputed: bool = False  # right in none of training's attempts strictly, and in some leniently
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ def fresh(job: Job, training: str, labels: Mapping[str, Label]) -> dict[str, See
     if job.plan.train_sampler.id != job.plan.policy.sampler.id:
         job.narrator.warn("training sampled otherwise than scoring does, so its rollouts tell no pass rate: all that was selected is attempted")
     versions = sorted({f"{label.verifier}@{job.judge.version(label.verifier)}" for label in labels.values()})
-    asked = [loop.window, loop.discount, training, job.plan.policy.sampler.id, sorted(label.id for label in labels.values()), versions]
+    asked = [loop.window, loop.discount, job.mode, training, job.plan.policy.sampler.id, sorted(label.id for label in labels.values()), versions]
     found = {}
     for row in job.lake.rows(FRESH, asked):
         counts = Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
         cut = row["cut"] if part.truncated == "wrong" else 0.0
-        found[row["problem_id"]] = Seen(row["post_a"] - 0.5, row["post_b"] - 0.5 + cut, counts)
+        found[row["problem_id"]] = Seen(row["post_a"] - 0.5, row["post_b"] - 0.5 + cut, counts, row["disputed"])
     return found
 
 
@@ -152,7 +154,8 @@ def _refresh(job: Job, key: str, before: Before, made: Choice, seen: Mapping[str
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")
     both = {id_: _plus(part, seen.get(id_, Seen()), tally.counts) for id_, tally in found.items()} | {id_: seen[id_] for id_ in made.decided}
-    rows = [_row(job, part, id_, both[id_], labels[id_], scoring) for id_ in sorted(both)]
+    unsure = disputed(job, labels, job.engine.policy.revision, attempts.sampler.id)
+    rows = [_row(job, part, id_, _known(job, both[id_], seen.get(id_), id_ in unsure), labels[id_], scoring) for id_ in sorted(both)]
     rows += [_carried(told[id_], scoring) for id_ in made.carried]
     detail = {
         "policy": job.engine.policy.revision,
@@ -177,6 +180,12 @@ def _plus(part: Any, seen: Seen, counts: Counts) -> Seen:
     return Seen(seen.right + counts.correct, seen.wrong + failed, whole)
 
 
+def _known(job: Job, both: Seen, trained: Seen | None, attempted: bool) -> Seen:
+    """Disputed where one of both kinds of evidence is, and neither holds a strictly right attempt."""
+    unsure = attempted or (trained is not None and trained.disputed)
+    return replace(both, disputed=unsure and (job.mode == "lenient" or not both.counts.correct))
+
+
 def _row(job: Job, part: Any, id_: str, seen: Seen, label: Label, scoring: str) -> dict[str, Any]:
     prior = _prior(part)
     a, b = posterior(seen.right, seen.wrong, prior=prior)
@@ -199,12 +208,14 @@ def _row(job: Job, part: Any, id_: str, seen: Seen, label: Label, scoring: str) 
         "sampler": job.plan.policy.sampler.id,
         "verifier": f"{label.verifier}@{job.judge.version(label.verifier)}",
         "censored": False,
+        **({"disputed": True} if seen.disputed else {}),  # null = no
     }
     return {"id": content_id("score", content), **content}
 
 
 def _carried(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
-    content = {name: value for name, value in row.items() if name not in ("id", "run")} | {"scoring": scoring}
+    left_out = ("id", "run") if row["disputed"] else ("id", "run", "disputed")  # null stays out of the id
+    content = {name: value for name, value in row.items() if name not in left_out} | {"scoring": scoring}
     return {"id": content_id("score", content), **content}
 
 

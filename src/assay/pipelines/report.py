@@ -8,6 +8,7 @@ from typing import Any
 
 from assay.core.errors import PlanError
 from assay.maths.keywords import keywords
+from assay.pipelines import disputed
 from assay.pipelines.job import Job, Outcome, Work, versions
 from assay.pipelines.pool import side_verifiers
 from assay.pipelines.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
@@ -24,7 +25,7 @@ BEST = """(
 KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
 COUNTS = f"""
 SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
-FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) GROUP BY ALL
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.correct = 0, false) GROUP BY ALL
 """
 WIDTHS = f"""
 SELECT least(9, floor((high - low) * 10))::INT AS tenth, count(*) AS problems, count(k.problem_id) AS kept
@@ -107,6 +108,8 @@ def collected(job: Job) -> dict[str, Any]:
         "widths": _widths(job, scored) if scored else {},
         "clusters": _clusters(job, scored) if scored and "embed" in keys else {"rows": []},
         "dropped": dropped(job),
+        "grading": job.mode,
+        "disputed": disputed.told(job) if scored else disputed.NONE,
         "curriculum": _curriculum(job),
         "costs": job.lake.rows(PAID),
         "verifiers": [{"verifier": name, "version": job.judge.version(name)} for name in side_verifiers(job, "train")] if "split" in keys else [],

@@ -11,6 +11,7 @@ from assay.core.types import Label, Score
 from assay.pipelines.alone import alone
 from assay.pipelines.attempts import Attempts
 from assay.pipelines.bench import samplers
+from assay.pipelines.disputed import disputed
 from assay.pipelines.evidence import beside, depends, evidence, search_left
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side, side_ids, side_verifiers
@@ -71,7 +72,7 @@ def scoring_key(job: Job, verifiers: Sequence[str], ids: Sequence[str], *beyond:
     pool = [list(ids)] if scorer(job).joint else []
     encoder = [job.plan.embed.encoder] if plan.settings.get("prior") == "predicted" else []
     how = (plan.scorer, settings(job), *pool, *encoder)
-    return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond)
+    return content_id("scoring", *how, job.engine.policy.revision, job.plan.policy.sampler.id, versions, *beyond, *job.read_otherwise)
 
 
 def _paid_once(job: Job, attempts: Attempts, key: str, known: list[str] | None) -> Outcome:
@@ -92,14 +93,16 @@ def measure(job: Job, attempts: Attempts, key: str) -> Outcome:
     if attempts.unfinished and part.joint:  # what a part of the waves says of everybody must not stand beside what all of them say
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = f"{key.partition('+')[0]}+{scoring}"
-    rows = [_row(job, score, attempts.labels[score.problem_id], scoring, attempts.policy.revision) for score in scores]
+    unsure = disputed(job, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    rows = [_row(job, score, attempts.labels[score.problem_id], scoring, attempts.policy.revision, score.problem_id in unsure) for score in scores]
     scored = sum(score.counts.total > 0 for score in scores)
     detail = {"scored": scored, "tokens": job.meter.tokens, "samples": job.meter.samples, **beside(job, attempts, part, scores)}
+    detail |= {"disputed": len(unsure)} if unsure else {}
     outcome = Outcome("score", key, len(attempts.problems), scored, detail, time.monotonic() - began, partly=attempts.unfinished)
     return job.finish(outcome, {"scores": rows})
 
 
-def _row(job: Job, score: Score, label: Label, scoring: str, policy: str) -> dict[str, Any]:
+def _row(job: Job, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -112,6 +115,7 @@ def _row(job: Job, score: Score, label: Label, scoring: str, policy: str) -> dic
         "policy": policy,
         "sampler": job.plan.policy.sampler.id,
         "verifier": verifier,
+        **({"disputed": True} if unsure else {}),  # null = no
     }
     return {"id": content_id("score", content), **content}
 

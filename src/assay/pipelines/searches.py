@@ -103,7 +103,17 @@ class Searches:
         """searches.id of a problem's search."""
         label = self.labels[id_]
         judge = (label.id, label.verifier, self.job.judge.version(label.verifier))
-        return content_id("search", id_, *judge, self.policy.revision, self.step.id, self.rest.id, canonical(asdict(self.rules)), self.job.plan.seed)
+        return content_id(
+            "search",
+            id_,
+            *judge,
+            self.policy.revision,
+            self.step.id,
+            self.rest.id,
+            canonical(asdict(self.rules)),
+            self.job.plan.seed,
+            *self.job.read_otherwise,
+        )
 
     def _open(self, ids: Sequence[str]) -> None:
         rows = self.job.lake.rows(PAID, [self.policy.revision, [self.step.id, self.rest.id], list(ids)])
@@ -175,7 +185,7 @@ class Searches:
         return [each for each in live if not each.tree]
 
     def _verdicts(self, asking: Sequence[Running]) -> list[Any]:
-        return [verdict.outcome for verdict in self.job.judge.judge([self._case(each) for each in asking])] if asking else []
+        return [verdict.under(self.job.mode).outcome for verdict in self.job.judge.judge([self._case(each) for each in asking])] if asking else []
 
     def _case(self, each: Running) -> Case:
         assert isinstance(each.ask, Judge)

@@ -10,6 +10,7 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Pool, Selection
 from assay.pipelines.columns import further_evidence, scored_pool
+from assay.pipelines.disputed import flagged
 from assay.pipelines.drift import selector
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side_ids
@@ -33,9 +34,10 @@ def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
     began, plan = time.monotonic(), job.plan.select
     part = selector(job, plan)
     _warn_of_another_trainer(job, part)
-    pool, unscored = scored_pool(job, scores, part.needs, side_ids(job, "train"))
+    unsure = never_hard(job, scores)
+    pool, unscored = scored_pool(job, scores, part.needs, [id_ for id_ in side_ids(job, "train") if id_ not in unsure])
     chosen = chosen_from(pool, part, plan.selector, budget=plan.budget, seed=plan.seed)
-    dropped = {**chosen.dropped, **({"unscored": unscored} if unscored else {})}
+    dropped = {**chosen.dropped, **({"unscored": unscored} if unscored else {}), **({"disputed": tuple(sorted(unsure))} if unsure else {})}
     _warn_of_budget(job, pool, len(unscored), len(chosen.ids))
     kept = [(id_, True, weight, "") for id_, weight in zip(chosen.ids, chosen.weights, strict=True)]
     gone = [(id_, False, 0.0, reason) for reason, ids in dropped.items() for id_ in ids]
@@ -46,6 +48,11 @@ def _select(job: Job, key: str, scores: list[dict[str, Any]]) -> Outcome:
     scoring = job.key_of("score", "select").partition("+")[2]
     detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}, "scoring": scoring}
     return job.finish(Outcome("select", key, len(rows), len(kept), detail, time.monotonic() - began), {"selections": rows})
+
+
+def never_hard(job: Job, scores: list[dict[str, Any]]) -> set[str]:
+    """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
+    return flagged(scores) if job.mode == "strict" else set()
 
 
 def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:

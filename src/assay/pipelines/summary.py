@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from assay.pipelines import disputed
 from assay.pipelines.job import Job
 
 SUMS = ("correct", "wrong", "truncated", "error")
 DIFFICULTY = """
-SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept,
+SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesce(s.disputed AND s.correct = 0, false) AS disputed,
+       count(*) AS problems, count(k.problem_id) AS kept,
        sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
        sum(s.value) AS value
 FROM (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER
       (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s
 JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
-GROUP BY p.source, solved, unsolved ORDER BY ALL
+GROUP BY p.source, solved, unsolved, disputed ORDER BY ALL
 """
 PAID = """
 SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
@@ -32,7 +34,11 @@ def summary(job: Job) -> dict[str, Any]:
     }
     if "score" in job.keys:
         made["difficulty"] = difficulty(job)
+        made["grading"] = job.mode
+        made["disputed"] = disputed.told(job)
     made["dropped"] = dropped(job)
+    if job.moved.changes:
+        made["regraded"] = job.moved.changes
     if "arrange" in job.keys:
         made["curriculum"] = lessons(job)
     made["spent"] = {"tokens": job.meter.tokens, "samples": job.meter.samples, "seconds": round(job.meter.seconds, 1)}
@@ -46,7 +52,7 @@ def difficulty(job: Job) -> list[dict[str, Any]]:
     for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
         n, told = row["problems"], sources.setdefault(row["source"], {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []})
         told["scored"] += n
-        told["counts"] += [(row["solved"], row["unsolved"], n)]
+        told["counts"] += [] if row["disputed"] else [(row["solved"], row["unsolved"], n)]  # no bin of hard problems holds them
         for name in ("kept", *SUMS, "value"):
             told[name] += row[name]
     return [

@@ -42,7 +42,7 @@ def work(job: Job) -> Work:
     arranged, plan = job.key_of("arrange", "train"), job.plan.train
     settings = plan.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if plan.average else set()))
     helper = teacher(job)
-    key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision, helper and helper.id)
+    key = content_id("train", arranged, settings, job.plan.train_sampler.id, job.engine.policy.revision, helper and helper.id, *job.read_otherwise)
     curriculum = stored_curriculum(job, arranged)
     left = {"steps": plan.steps, "rollouts": plan.steps * plan.groups * plan.group_size}
     return Work("train", key, len(curriculum.order), left, lambda: _train(job, key, curriculum, helper))
@@ -209,6 +209,7 @@ def _train(job: Job, key: str, curriculum: Curriculum, helper: Teacher | None) -
             teacher=helper,
             demonstrations=Demonstrations(job, problems, labels),
             course=course(job, curriculum),
+            mode=job.mode,
             stop=lambda: job.stop() or bool(job.limit_reached()),
             then=finish,
         )

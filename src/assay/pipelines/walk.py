@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from assay.core.errors import PlanError
-from assay.pipelines import arrange, clean, embed, ingest, score, select, served, split
+from assay.pipelines import arrange, clean, embed, ingest, regrade, score, select, served, split
 from assay.pipelines.job import Job, Outcome, Work
 
 STAGES: dict[str, ModuleType] = {
@@ -27,6 +27,7 @@ def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome
     """
     outcomes = []
     for name in _until(upto):
+        regrade_first(job, name, only=only and name != upto)
         work, done = look(job, name)
         if done is None and only and name != upto:
             raise PlanError(f"{upto} needs {name}, which is not done: `curate {name} PLAN` first, or `curate run PLAN`")
@@ -51,10 +52,17 @@ def step(job: Job, stage: str) -> Outcome:
         PlanError: an earlier one is not done.
         Stopped: the run was asked to stop.
     """
+    regrade_first(job, stage)
     work, done = look(job, stage)
     outcome = done or do(job, work)
     job.keys[stage] = outcome.key
     return outcome
+
+
+def regrade_first(job: Job, stage: str, *, only: bool = False) -> None:
+    """Before scores are counted anew, judges again what an earlier version of a verifier has judged."""
+    if stage == "score" and not only and job.finished("score", score.keyed(job)[0]) is None:
+        regrade.risen(job)
 
 
 def survey(job: Job, tell: Callable[[Work, Outcome | None], None], upto: str = "arrange") -> Work | None:

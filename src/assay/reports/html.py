@@ -22,6 +22,7 @@ def page(told: Told, charts: Mapping[str, str]) -> str:
         section("Stages", _stages(told["stages"])),
         section("Difficulty", _pair(charts, "difficulty", "widths"), _sources(told["difficulty"], told["bins"])),
         section("Dropped, and why", table(("stage", "reason", "rows", "example"), [tuple(row.values()) for row in told["dropped"]])),
+        section("Disputed", _disputed(told["disputed"])),
         section("Clusters", _clusters(told["clusters"])),
         section("The curriculum's head", _curriculum(told["curriculum"])),
         section("Training", charts.get("training", ""), paragraph(told["training"]) if told["training"] else ""),
@@ -54,6 +55,17 @@ def _went_on(stage: Mapping[str, Any]) -> Any:
 def _sources(sources: Rows, bins: Sequence[str]) -> str:
     rows = [(*(each[name] for name in MEASURED), strip([each["histogram"][name] for name in bins], bins)) for each in sources]
     return table(("source", "scored", "selected", "right", "wrong", "cut", "error", "mean solved", "never … always solved"), rows)
+
+
+def _disputed(told: Told) -> str:
+    """Problems that only the lenient reading solves: counted, and some shown."""
+    if not told["problems"]:
+        return ""
+    rows = [
+        (each["problem_id"], each["gold"], each["answer"], f"{each['n_correct_lenient']}/{each['n']}", each["reason"]) for each in told["examples"]
+    ]
+    says = f"{told['problems']} problems are solved in no attempt strictly and in some leniently. They are not hard: look at their golds."
+    return paragraph(says) + table(("problem", "gold", "an answer", "leniently right", "how it was judged"), rows)
 
 
 def _clusters(told: Told) -> str:
@@ -92,7 +104,7 @@ def _costs(costs: Rows) -> str:
 
 
 def _versions(told: Told) -> str:
-    asked = [("policy", told["policy"]), ("revision", told["revision"]), *told["sampler"].items()]
+    asked = [("policy", told["policy"]), ("revision", told["revision"]), ("grading", told["grading"]), *told["sampler"].items()]
     code = [*((f"verifier {each['verifier']}", each["version"]) for each in told["verifiers"]), *told["versions"].items()]
     columns = (table(("how the policy was asked", ""), asked), table(("what judged and ran", "version"), code))
     return '<div class="pair">' + "".join(f"<div>{column}</div>" for column in columns) + "</div>"

@@ -15,6 +15,8 @@ from assay.core.ports import Found
 from assay.core.types import Drop, Label, Message, Problem
 
 ROLES = ("system", "user", "assistant")
+# Columns that published sets of code problems hold beside the tests, and without which these cannot be run.
+BESIDE_TESTS = ("fn_name", "func_name", "function_name", "entry_point", "test_setup_code", "test_imports", "starter_code", "metadata", "language")
 
 
 class BadRow(ValueError):
@@ -76,7 +78,8 @@ class Fields:
         for name in self.wanted:
             if name not in there and name.partition(".")[0] not in there:
                 raise PlanError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
-        return list(dict.fromkeys(name if name in there else name.partition(".")[0] for name in self.wanted))
+        beside = [name for name in BESIDE_TESTS if name in there] if self.verifier == "code" else []
+        return list(dict.fromkeys([*(name if name in there else name.partition(".")[0] for name in self.wanted), *beside]))
 
     def found(self, rows: Iterable[Row]) -> Iterator[Found]:
         """One problem with its label, or one drop, for each row after `skip`, up to `limit`."""
@@ -120,6 +123,8 @@ class Fields:
 
     def _answer(self, row: Mapping[str, Any]) -> str:
         value = field_of(row, self.answer)
+        if self.verifier == "code":
+            value = _tests(row, self.answer, value)
         number = _is_number(value)
         if self.answer_numbers and number:
             value = decimal_text(value)
@@ -172,6 +177,32 @@ def field_of(row: Mapping[str, Any], name: str) -> Any:
             raise BadRow("missing_field", printable(f"no field {name!r}; {nearest(name, map(str, row))[:300]}"))
         value = value[step]
     return value
+
+
+def _tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
+    """A code problem's tests as one text: as it stands where the row tells nothing more of them, else JSON with what stands beside them."""
+    parent = field_of(row, name.rpartition(".")[0]) if name not in row and "." in name else row
+    beside = {key: told for holder in (row, parent) for key in BESIDE_TESTS if key != name and _tells(key, told := holder.get(key))}
+    if isinstance(value, str) and (not beside or not value.strip()):
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    try:
+        return json.dumps({"tests": value, **beside} if beside else value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRow("unstorable_field", f"{name!r} cannot be kept as JSON: {shown(str(error))}") from error
+
+
+def _tells(key: str, value: Any) -> bool:
+    """Whether a column beside the tests says something of them; of metadata only a function's name counts."""
+    if key == "metadata":
+        told = parsed(value) if isinstance(value, str) else value
+        return isinstance(told, Mapping) and any(told.get(name) for name in BESIDE_TESTS[:4])
+    if key == "language":
+        return isinstance(value, str) and not value.lower().startswith("py")
+    if key == "starter_code":
+        return isinstance(value, str) and "class Solution" in value
+    return value not in (None, "", [], {})
 
 
 def _chat(value: Any, name: str) -> tuple[Message, ...]:

@@ -14,10 +14,12 @@ BAR = r"\|"  # a bar inside a cell
 RATES = (
     *("problem_id", "policy", "policy_name", "sampler", "label_id", "verifier", "version", "n_correct", "n_wrong", "n_truncated", "n_error"),
     *("n", "tokens", "post_a", "post_b", "mean", "low", "high", "least", "most", "signal_8", "signal_16"),
+    *("n_correct_lenient", "disputed"),
 )
 VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {column: meaning})
     "pass_rates": (
-        "How often a policy solves a problem: one row a problem, policy, sampler, label and verifier version. Guided rollouts are left out.",
+        "How often a policy solves a problem: one row a problem, policy, sampler, label and verifier version. Guided rollouts are left out. "
+        "Counts are strict; `rates('lenient')` is the same table under lenient counts.",
         {
             "problem_id": "problems.id",
             "policy": "rollouts.policy",
@@ -41,6 +43,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {colum
             "most": "(n_correct + n_truncated) / (n_correct + n_wrong + n_truncated): if every cut attempt were right",
             "signal_8": "expected share of GRPO groups of 8 that are neither all right nor all wrong; signal(post_a, post_b, g) gives any g",
             "signal_16": "the same for groups of 16",
+            "n_correct_lenient": "attempts that a person would judge right, strictly right ones included",
+            "disputed": "no attempt is right strictly, and at least one is leniently: neither hard nor solved",
         },
     ),
     "frontier": (
@@ -54,7 +58,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {colum
     ),
     "fresh_rates": (
         "What the last 50 steps of each training run tell about its policy, each step back weighing .98 of the next, without new sampling: one row "
-        "a training, problem, sampler, label and verifier version. `fresh(last, discount)` gives any window and discount.",
+        "a training, problem, sampler, label and verifier version. `fresh(last, discount)` gives any window and discount, "
+        "`fresh(last, discount, mode := 'lenient')` lenient counts.",
         {
             "training": "stages.key of the train stage",
             **dict.fromkeys(("problem_id", "sampler", "label_id", "verifier", "version"), "as in pass_rates"),
@@ -68,6 +73,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {  # view: (what a row is, {colum
             "post_a": "1/2 + weighted right attempts",
             "post_b": "1/2 + weighted wrong attempts",
             "mean": "post_a / (post_a + post_b), in (0, 1), 1 = always solved",
+            "n_correct_lenient": "as in pass_rates",
+            "disputed": "as in pass_rates",
         },
     ),
     "lineage": (

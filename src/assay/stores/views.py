@@ -27,16 +27,23 @@ class Group:
     bytes: int = 0  # of all of them
 
 
+# Which reading of a verdict counts: the strict outcome, or the lenient one where a verdict has its own. Every query that counts outcomes uses this
+# rule, so another `grade.mode` costs no token and no regrading. The macro `counted(outcome, lenient, mode)` is the same for people.
+COUNTED = "CASE WHEN {mode} = 'lenient' THEN coalesce({v}lenient, {v}outcome) ELSE {v}outcome END"
+STRICT, LENIENT = "v.outcome", "coalesce(v.lenient, v.outcome)"
+DISPUTED = f"count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0"
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
 # policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version,
 # so a regraded lake shows one row a version.
-COUNTS = """
+COUNTS = f"""
 SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
-       count(*) FILTER (v.outcome = 'correct') AS n_correct,
-       count(*) FILTER (v.outcome IN ('wrong', 'unparsable')) AS n_wrong,
-       count(*) FILTER (v.outcome = 'truncated') AS n_truncated,
-       count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
-       sum(r.tokens)::BIGINT AS tokens
+       count(*) FILTER ({{outcome}} = 'correct') AS n_correct,
+       count(*) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS n_wrong,
+       count(*) FILTER ({{outcome}} = 'truncated') AS n_truncated,
+       count(*) FILTER ({{outcome}} = 'verifier_error') AS n_error,
+       sum(r.tokens)::BIGINT AS tokens,
+       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient,
+       {DISPUTED} AS disputed
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
 GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
@@ -54,8 +61,9 @@ SELECT c.problem_id, c.policy, c.policy_name, c.sampler, c.label_id, c.verifier,
        n_correct / nullif(n_correct + n_wrong + n_truncated, 0) AS least,
        (n_correct + n_truncated) / nullif(n_correct + n_wrong + n_truncated, 0) AS most,
        {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=8)} AS signal_8,
-       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=16)} AS signal_16
-FROM ({COUNTS}) c LEFT JOIN intervals i ON i.prior = 'jeffreys' AND i.correct = c.n_correct AND i.wrong = c.n_wrong
+       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=16)} AS signal_16,
+       n_correct_lenient, disputed
+FROM ({{counts}}) c LEFT JOIN intervals i ON i.prior = 'jeffreys' AND i.correct = c.n_correct AND i.wrong = c.n_wrong
 """
 FRONTIER = """
 SELECT r.*, p.source, p.characters, p.messages[-1].content AS prompt
@@ -69,19 +77,21 @@ FROM rollouts GROUP BY policy, sampler, engine, step IS NOT NULL
 # What a training run's last steps tell about its policy, each attempt weighing discount^age; the weights are those of evidence, so the posterior
 # is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded attempts and guided rollouts do not count. Cut and failed ones are neither; `cut` is
 # the weight of the former, which a plan may take for wrong.
-FRESH = """
+FRESH = f"""
 WITH steps AS (SELECT DISTINCT training, step, policy FROM train_log WHERE name = 'reward' AND policy NOT IN (SELECT policy FROM superseded)),
 ages AS (SELECT *, max(step) OVER (PARTITION BY training) - step AS age FROM steps)
 SELECT a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version, count(*) AS n, max(a.step) AS last_step,
-       count(*) FILTER (v.outcome = 'correct') AS n_correct,
-       count(*) FILTER (v.outcome IN ('wrong', 'unparsable')) AS n_wrong,
-       count(*) FILTER (v.outcome = 'truncated') AS n_truncated,
-       count(*) FILTER (v.outcome = 'verifier_error') AS n_error,
-       coalesce(sum({discount} ** a.age) FILTER (v.outcome = 'truncated'), 0) AS cut,
-       0.5 + sum({discount} ** a.age) FILTER (v.outcome = 'correct') AS with_right,
-       0.5 + sum({discount} ** a.age) FILTER (v.outcome IN ('wrong', 'unparsable')) AS with_wrong
+       count(*) FILTER ({{outcome}} = 'correct') AS n_correct,
+       count(*) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS n_wrong,
+       count(*) FILTER ({{outcome}} = 'truncated') AS n_truncated,
+       count(*) FILTER ({{outcome}} = 'verifier_error') AS n_error,
+       coalesce(sum({{discount}} ** a.age) FILTER ({{outcome}} = 'truncated'), 0) AS cut,
+       0.5 + sum({{discount}} ** a.age) FILTER ({{outcome}} = 'correct') AS with_right,
+       0.5 + sum({{discount}} ** a.age) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS with_wrong,
+       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient,
+       {DISPUTED} AS disputed
 FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND a.age < {last}
+WHERE NOT r.guided AND a.age < {{last}}
 GROUP BY a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
 """
 FRESH_RATES = """
@@ -112,9 +122,32 @@ FROM ({rows}) w LEFT JOIN (
 """
 
 
-def fresh_rates(last: str, discount: str) -> str:
+def counted(mode: str, *, alias: str = "v") -> str:
+    """Write the outcome that counts in a mode as SQL.
+
+    Args:
+        mode: SQL of the mode, such as `'lenient'` in quotes, a parameter or a macro's argument.
+        alias: the table that holds `outcome` and `lenient`; "" = neither needs one.
+
+    Returns:
+        An expression whose value is one of the outcomes.
+
+    >>> counted("'strict'"), counted("'lenient'", alias="")
+    ('v.outcome', 'coalesce(lenient, outcome)')
+    """
+    dotted = f"{alias}." if alias else ""
+    fixed = {"'strict'": f"{dotted}outcome", "'lenient'": f"coalesce({dotted}lenient, {dotted}outcome)"}
+    return fixed.get(mode) or COUNTED.format(mode=mode, v=dotted)
+
+
+def rates(mode: str) -> str:
+    """The pass rates under a mode, which is SQL."""
+    return PASS_RATES.format(counts=COUNTS.format(outcome=counted(mode)))
+
+
+def fresh_rates(last: str, discount: str, mode: str = "'strict'") -> str:
     """What the last `last` steps of each training run tell, each step back weighing `discount` of the next; 1 = all alike."""
-    return FRESH_RATES.format(fresh=FRESH.format(last=last, discount=discount))
+    return FRESH_RATES.format(fresh=FRESH.format(last=last, discount=discount, outcome=counted(mode)))
 
 
 @cache
@@ -122,7 +155,7 @@ def asked() -> dict[str, str]:
     """The views that people ask most, by name, in an order in which each needs only earlier ones."""
     traced = [name for name in schemas() if name not in UNTRACED]
     return {
-        "pass_rates": PASS_RATES,
+        "pass_rates": rates("'strict'"),
         "frontier": FRONTIER,
         "costs": COSTS,
         "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)),
@@ -135,7 +168,9 @@ def macros() -> dict[str, str]:
     """The macros by name, each as what follows its name in CREATE MACRO."""
     return {
         "signal": f"(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}",
-        "fresh": f"(last, discount) AS TABLE {fresh_rates('last', 'discount')}",
+        "counted": f"(outcome, lenient, mode) AS {counted('mode', alias='')}",
+        "fresh": f"(last, discount, mode := 'strict') AS TABLE {fresh_rates('last', 'discount', 'mode')}",
+        "rates": f"(mode) AS TABLE {rates('mode')}",
     }
 
 

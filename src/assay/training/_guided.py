@@ -26,7 +26,7 @@ def roll(prompts: list[Any], trainer: Any) -> dict[str, Any]:
     evidence.meet(step, completions)
     questions = {id_: evidence.sampler.render(problem)[-1].content for id_, problem in evidence.problems.items()}
     lengths = [len(ids) for ids in prompt_ids]
-    written = guide.write(step, evidence.run, evidence.rollouts, evidence.verdicts, completions, questions, lengths)
+    written = guide.write(step, evidence.run, evidence.rollouts, evidence.counted, completions, questions, lengths)
     masks = {}
     if guide.guidance.go_on:
         masks = _continue(trainer, prompt_ids, completions, written)
@@ -81,7 +81,7 @@ def _last_resort(trainer: Any, lengths: Sequence[int]) -> list[Written]:
     assert guide is not None
     found = []
     for group in grouped(evidence.rollouts):
-        if not failed(group, evidence.verdicts):
+        if not failed(group, evidence.counted):
             continue
         place = group[-1]
         text = evidence.proven(evidence.rollouts[place], guide.demonstrations(evidence.rollouts[place].problem_id))

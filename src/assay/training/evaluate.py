@@ -36,7 +36,7 @@ class HeldOut:
         rollouts = [_rollout(evidence, policy, step, id_, place % self.samples, row) for place, (id_, row) in enumerate(zip(ids, drawn, strict=True))]
         verdicts = evidence.judge.judge([Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts])
         evidence.sink.write(rollouts, verdicts)
-        right, judged = (table.reshape(-1, self.samples).sum(1) for table in _tables(verdicts))
+        right, judged = (table.reshape(-1, self.samples).sum(1) for table in _tables([verdict.under(evidence.mode) for verdict in verdicts]))
         values: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):
             rates = pass_at(k, right, judged)

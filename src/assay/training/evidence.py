@@ -8,7 +8,7 @@ from typing import Any
 from assay.core.errors import TrainingError
 from assay.core.identity import content_id
 from assay.core.ports import Judge, Narrator, RolloutSink
-from assay.core.types import Case, Counts, Finish, Group, Label, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
+from assay.core.types import Case, Counts, Finish, Group, Label, Mode, Policy, Problem, Rollout, Sampler, Verdict, rollout_id
 from assay.training.groups import failed, grouped
 from assay.training.sampler import InOrder, Slot
 from assay.training.stops import before, stopped
@@ -59,6 +59,7 @@ class Evidence:
     decode_all: Callable[[Sequence[Sequence[int]]], list[str]] | None = None  # the same for many at once, where that is cheaper
     ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
     allow_truncated: bool = False
+    mode: Mode = "strict"  # which reading of a verdict rewards use; stored verdicts hold both
     rank: int = 0  # of this process
     processes: int = 1
     attempt: int = 0  # how often the steps to come were made before
@@ -90,7 +91,7 @@ class Evidence:
         policy = self.policy
         self.rollouts = [self._rollout(policy, *each) for each in zip(slots, completion_ids, texts, strict=True)]
         self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
-        self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.verdicts)]
+        self.failed = [self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.counted)]
 
     def give_way(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
         """Text, tokens and finish of each place stand where the student's rollout stood, judged by the final answer; the student's is set aside."""
@@ -110,7 +111,7 @@ class Evidence:
         """The first of the texts that the verifier accepts as an answer to a rollout's problem; None where there is none."""
         made = [replace(like, id=content_id("demonstration", like.problem_id, text), text=text, finish="stop", guided=True) for text in texts]
         verdicts = self.judge.judge([self._case(rollout) for rollout in made])
-        return next((rollout.text for rollout, verdict in zip(made, verdicts, strict=True) if verdict.outcome == "correct"), None)
+        return next((rollout.text for rollout, verdict in zip(made, verdicts, strict=True) if verdict.under(self.mode).outcome == "correct"), None)
 
     def blank(self, problem_id: str) -> Rollout:
         """A rollout of a problem in which nothing is written yet."""
@@ -136,7 +137,7 @@ class Evidence:
             raise TrainingError(f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}")
         if self.met != step:
             self.meet(step, completion_ids)
-        return [self._reward(verdict, rollout) for verdict, rollout in zip(self.verdicts, self.rollouts, strict=True)]
+        return [self._reward(verdict, rollout) for verdict, rollout in zip(self.counted, self.rollouts, strict=True)]
 
     def record(self, advantages: Sequence[float], prompt_tokens: Sequence[int]) -> None:
         """The step's rollouts are in the sink, with the advantages that TRL computed.
@@ -167,7 +168,7 @@ class Evidence:
             first = self.rollouts[place[0]]
             counts = Counts()
             for rollout, verdict in own:
-                counts = counts.plus(verdict.outcome) if rollout.group == first.group else counts
+                counts = counts.plus(verdict.under(self.mode).outcome) if rollout.group == first.group else counts
             size = sum(abs(self.rollouts[row].advantage or 0.0) for row in place) / len(place)
             found[str(first.group)] = Group(first.problem_id, counts, size)
         return list(found.values())
@@ -175,6 +176,11 @@ class Evidence:
     def log(self, values: Mapping[str, float]) -> None:
         """The latest step's measurements are in the sink."""
         self.sink.log(self.policy.revision, self.step, values)
+
+    @property
+    def counted(self) -> list[Verdict]:
+        """The latest step's verdicts as they count in the run's mode."""
+        return [verdict.under(self.mode) for verdict in self.verdicts]
 
     @property
     def policy(self) -> Policy:
@@ -223,7 +229,7 @@ class Evidence:
         return verdict.reward
 
     def _measure(self) -> None:
-        judged = [verdict.reward for verdict in self.verdicts if verdict.outcome != "verifier_error"]
+        judged = [verdict.reward for verdict in self.counted if verdict.outcome != "verifier_error"]
         own = [rollout for rollout in self.rollouts if not rollout.guided] + [rollout for rollout, _ in self.aside]
         tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens

@@ -13,7 +13,7 @@ from assay.core.errors import PlanError, Stopped, require
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.ports import Course, Judge, Narrator, RolloutSink
-from assay.core.types import Curriculum, Label, Policy, Problem, Sampler
+from assay.core.types import Curriculum, Label, Mode, Policy, Problem, Sampler
 from assay.training.arguments import arguments, template_args
 from assay.training.averaging import KEPT, averaged
 from assay.training.checks import Chat, check_average, check_curriculum, check_numbers, check_reports, check_together, check_window
@@ -66,6 +66,7 @@ def train(
     demonstrations: Demonstrations = lambda problem_id: (),
     held_out: HeldOut | None = None,
     course: Course | None = None,
+    mode: Mode = "strict",
     then: Callable[[Trained], Result] = lambda trained: trained,  # type: ignore[assignment,return-value]
 ) -> Result:
     """`output/step-N` holds the policy after N steps, and the sink every rollout that they made.
@@ -76,9 +77,8 @@ def train(
     run with such a state. The weights are float32; on a GPU that has bfloat16, forward passes use it. With top_p < 1 or top_k > 0
     rollouts are drawn from a narrower distribution than the one whose probabilities are trained, as in TRL. `teacher` is asked as
     `settings.guidance` says; `held_out` is attempted every `settings.eval_every` steps; `demonstrations` gives texts that may solve
-    a problem, of which only one that the verifier accepts is shown. With a `course` the curriculum is only its pool, and the course names
-    each step's problems. `then` is called once the checkpoint is whole and before the
-    states go, and what it returns is returned.
+    a problem, of which only one that the verifier accepts is shown. A `course` names each step's problems, and the curriculum is its pool;
+    `mode` picks the verdicts' reading. `then` is called once the checkpoint is whole and before the states go; what it returns is returned.
 
     Raises:
         PlanError: something cannot be trained as asked; nothing was written.
@@ -88,7 +88,7 @@ def train(
     """
     objective = _checked(curriculum, problems, labels, sampler, settings)
     _check_teacher(settings, teacher)
-    run = run or run_id(curriculum, labels, base, sampler, settings, teacher, course)
+    run = run or run_id(curriculum, labels, base, sampler, settings, teacher, course, mode)
     order = _in_order(curriculum.order, settings, narrator) if course is None else _asked(curriculum.order, settings, course)
     states = states_of(output, run)
     folder, state = latest(states)
@@ -100,7 +100,7 @@ def train(
         apart = _chats(held_out.problems, held_out.problems, sampler) if held_out and settings.eval_every else {}
         check_window(tokenizer, chats | apart, window=window, max_tokens=sampler.max_tokens, template_args=template_args(sampler))
         evidence = Evidence(problems, labels, judge, sink, narrator, base, sampler, run, order, decoder(tokenizer))
-        evidence.rank, evidence.processes = processes()
+        (evidence.rank, evidence.processes), evidence.mode = processes(), mode
         evidence.decode_all = lambda rows: list(tokenizer.batch_decode(rows, skip_special_tokens=True))
         guide = _guide(teacher, settings, sampler, tokenizer, window, narrator, demonstrations) if teacher else None
         trainer = _trainer(checkpoint, tokenizer, chats, evidence, objective, settings, states, guide)
@@ -181,11 +181,13 @@ def run_id(
     settings: Settings,
     teacher: Teacher | None = None,
     course: Course | None = None,
+    mode: Mode = "strict",
 ) -> str:
     """The hash of all that decides a run."""
     golds = [labels[id_].id for id_ in curriculum.order]
     online = [] if course is None else [str(course.state()["key"])]
-    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id, *online)
+    otherwise = [] if mode == "strict" else [mode]
+    return content_id("run", base.revision, sampler.id, settings.decisive, curriculum.order, golds, teacher and teacher.id, *online, *otherwise)
 
 
 def _guide(

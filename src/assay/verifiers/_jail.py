@@ -1,105 +1,245 @@
-"""The inside of a sandbox: limits are set, the world outside the folder is closed, and then the program runs. Standard library only.
+"""The jail: a process that has seen no program starts others that each run one behind limits. Standard library only.
 
-What the kernel grants is used: user, process, network and IPC namespaces (all processes die with the first, no network) and Landlock
-(no writing outside the folder). Where it grants neither, the limits and the process group remain. Reading files is not prevented.
+    launcher --fork--> guard --fork--> init --fork--> program
+                        |               first process of its namespaces: all that the program starts ends with it
+                        bounds the sum of what runs, and says how it ended
+
+The launcher lives as long as its grader. With isolation it stands in the root of its own (`_root`) from its start; without, on a machine
+that may be lost, a program runs in a folder of the temporary folder, and Landlock and the filter of calls are what remains. Settings and
+files arrive over a socket, so that no command line holds them; the program's text is read by its own process alone.
 """
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
 import runpy
-import select
 import signal
-import struct
+import site
+import socket
 import sys
-from typing import Any
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, NoReturn
 
-CPU_OUT, CROWD = 201, 202  # exit codes: CPU time is used up; more processes than allowed
-NAMESPACES = 0x10000000 | 0x20000000 | 0x40000000 | 0x08000000  # user, process, network, IPC
-WRITES = [0, (1 << 1) | sum(1 << bit for bit in range(4, 13)), 1 << 13, 1 << 14]  # Landlock's rights by the version that brought them
-PDEATHSIG, NO_NEW_PRIVS = 1, 38
-LOOK_S = 0.02  # between two counts of processes
+from assay.verifiers import _program_side, _tests_side
+from assay.verifiers._confine import (
+    NEW_IPC,
+    NEW_MOUNTS,
+    NEW_NAMES,
+    NEW_NETWORK,
+    NEW_PROCESSES,
+    Isolation,
+    can_filter_calls,
+    close_files,
+    confine,
+    drop_capabilities,
+    enter_namespaces,
+    landlock_version,
+    limit,
+)
+from assay.verifiers._frames import Channel
+from assay.verifiers._root import PACKAGES, WORK, enter_root, mount_folder
+from assay.verifiers._watcher import Bounds, kill_all, watch
+
+DIE_WITH_PARENT, REAPER = 1, 36  # prctl
+FILES = 10_000  # and folders that a program may make
+STARTED = "started"
 
 
 def main() -> None:
-    """Runs `main.py` of the folder under the limits that the first argument holds as JSON."""
-    given: dict[str, Any] = json.loads(sys.argv[1])
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != given["parent"]:
-        os._exit(1)
-    if _unshare(libc):
-        child = os.fork()
-        if child:
-            os._exit(_watch(child, given["processes"], given["cpu_s"]))
-        libc.prctl(PDEATHSIG, signal.SIGKILL)
-        os.nice(5)  # the one who watches comes first, whatever the program starts
-    os.chdir(given["folder"])
-    _landlock(libc, given["folder"])
-    _limit(given)
-    sys.argv = ["main.py"]
-    runpy.run_path("main.py", run_name="__main__")
-
-
-def _unshare(libc: Any) -> bool:
-    uid, gid = os.getuid(), os.getgid()
-    if sys.platform != "linux" or libc.unshare(NAMESPACES) != 0:
-        return False
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
-    return True
-
-
-def _watch(child: int, processes: int, cpu_s: int) -> int:
-    """The child's exit code; it and all that it started are killed where they have become too many."""
-    home, crowd, ear = os.readlink(f"/proc/{child}/ns/pid"), False, os.pidfd_open(child)
-    while not select.select([ear], [], [], LOOK_S)[0]:
-        if _census(home) > processes:
-            crowd = True
-            os.kill(child, signal.SIGKILL)
-    _, status, used = os.wait4(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if crowd:
-        return CROWD
-    return CPU_OUT if code < 0 and used.ru_utime + used.ru_stime >= 0.5 * cpu_s else code if code >= 0 else 128 - code
-
-
-def _census(home: str) -> int:
-    """How many processes live in a process namespace; RLIMIT_NPROC does not bind the superuser."""
-    count = 0
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with contextlib.suppress(OSError):
-                count += os.readlink(f"/proc/{name}/ns/pid") == home
-    return count
-
-
-def _landlock(libc: Any, folder: str) -> None:
-    """From here on nothing outside the folder can be written, made, renamed or removed."""
-    version = libc.syscall(444, None, 0, 1) if sys.platform == "linux" else 0
-    if version < 1:
+    """Serve requests that arrive on standard input; returns only in the process of a program, when that has ended."""
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    setup = json.loads(control.recv(1 << 20))
+    processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    refusal = "" if setup["open"] else enter_root(setup["packages"])
+    isolated = not setup["open"]
+    granted = Isolation(isolated, isolated, landlock_version(), can_filter_calls())
+    control.send(json.dumps({"refusal": refusal, **asdict(granted)}).encode())
+    if refusal:
         return
-    rights = sum(WRITES[: min(version, 3) + 1])
-    ruleset = libc.syscall(444, struct.pack("Q", rights), 8, 0)
-    for path, allowed in ((folder, rights), ("/dev/null", 1 << 1)):
-        libc.syscall(445, ruleset, 1, struct.pack("=Qi", allowed, os.open(path, os.O_PATH)), 0)
-    libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.syscall(446, ruleset, 0) != 0:
-        raise OSError(ctypes.get_errno(), "Landlock")
+    site.setquit()  # exit() and quit(), which programs call
+    sys.path += [PACKAGES] if setup["packages"] and isolated else list(setup["packages"].values())
+    gc.collect()
+    gc.freeze()  # a collection in a program's process would copy every page of what was imported
+    request = _serve(control, processes, isolated)
+    if request is not None:
+        _execute(request)
 
 
-def _limit(given: dict[str, Any]) -> None:
-    for name, value in (
-        (resource.RLIMIT_CPU, given["cpu_s"]),
-        (resource.RLIMIT_AS, given["memory"]),
-        (resource.RLIMIT_FSIZE, given["file"]),
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 2 * given["processes"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(name)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (bound, bound))
+def _serve(control: socket.socket, processes: int, isolated: bool) -> dict[str, Any] | None:
+    """Fork a guard for each request; returns in a program's process, and with None when nobody asks any more."""
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 1 << 16, 8)
+        if not message:
+            return None
+        if os.fork() == 0:
+            request = json.loads(message)
+            _guard(request, files, processes, isolated)
+            return request  # type: ignore[no-any-return]
+        for file in files:
+            os.close(file)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: bool) -> None:
+    """Make a place for the program, start it, and report how it ended; returns in the program's process alone."""
+    report, *given = files
+    close_files([0, 1, 2, report, processes, *given])
+    folder = ""
+    try:
+        folder = request["folder"] = _place(request, isolated)
+        ear, mouth = os.pipe()
+        child = os.fork()
+    except OSError as error:
+        _finish(report, {"setup": f"{error.filename2 or error.filename or 'jail'}: {error.strerror}"}, folder, isolated)
+    if child == 0:
+        _init(request, given, mouth, isolated)
+        return
+    close_files([0, 1, 2, report, processes, ear])
+    bounds = Bounds(request["processes"] + 1, request["memory"], request["total_cpu_s"])
+    stopped = watch(child, report, bounds, processes=processes)
+    os.waitpid(child, 0)
+    if not isolated:
+        kill_all(processes)
+    with os.fdopen(ear, encoding="utf-8", errors="replace") as file:
+        first, _, code = file.read().partition("\n")
+    outcome = {"setup": "" if first == STARTED else first or "it did not start", "code": int(code or -signal.SIGKILL), "stopped": stopped}
+    _finish(report, outcome, folder, isolated)
+
+
+def _place(request: dict[str, Any], isolated: bool) -> str:
+    if isolated:
+        if refusal := enter_namespaces(NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES):
+            raise OSError(0, refusal)
+        mount_folder(WORK, size=request["disk"], files=FILES)
+        return WORK
+    ctypes.CDLL(None).prctl(REAPER, 1, 0, 0, 0)
+    return tempfile.mkdtemp(prefix="assay-code-")
+
+
+def _init(request: dict[str, Any], given: Sequence[int], mouth: int, isolated: bool) -> None:
+    """The first process of the namespaces: it waits for the program and says how that ended; returns in the program's process alone."""
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    close_files([0, 1, 2, mouth, *given])
+    os.setsid()
+    os.nice(1)  # the one who watches comes first, whatever the program starts
+    child = os.fork()
+    if child == 0:
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        try:
+            _close_in(request, given, isolated)
+        except OSError as error:
+            os.write(mouth, f"{error.filename2 or error.filename or 'jail'}: {error.strerror}".encode())
+            os._exit(1)
+        os.write(mouth, f"{STARTED}\n".encode())
+        os.close(mouth)
+        return
+    close_files([mouth])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended = 0
+    while ended != child:
+        ended, status, used = os.wait4(-1, 0)
+    code, half = os.waitstatus_to_exitcode(status), request["process_cpu_s"] / 2
+    spent = code in (-signal.SIGXCPU, -signal.SIGKILL) and used.ru_utime + used.ru_stime >= half
+    os.write(mouth, str(-signal.SIGXCPU if spent else code).encode())
+    os._exit(0)
+
+
+def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> None:
+    """Everything that the program may not do is given up here."""
+    folder = request["folder"]
+    text, stdin, stdout, stderr, *channels = given
+    with os.fdopen(text, encoding="utf-8", errors="replace") as file:
+        request["program"] = file.read()
+    for number, file_number in enumerate((stdin, stdout, stderr)):
+        os.dup2(file_number, number, inheritable=True)
+        os.close(file_number)
+    request["channels"] = channels
+    os.chdir(folder)
+    os.environ.update(HOME=folder, TMPDIR=folder)
+    if isolated:
+        drop_capabilities()
+    limit(
+        {
+            resource.RLIMIT_CPU: request["process_cpu_s"],
+            resource.RLIMIT_AS: request["memory"],
+            resource.RLIMIT_FSIZE: request["file"],
+            resource.RLIMIT_NOFILE: 64,
+            resource.RLIMIT_NPROC: 2 * request["processes"] + 8,
+            resource.RLIMIT_CORE: 0,
+        }
+    )
+    confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)
+
+
+def _execute(request: dict[str, Any]) -> None:
+    """Run the program, or serve calls of it, or the tests."""
+    sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.path.insert(0, request["folder"])
+    sys.argv = ["main.py"]
+    channels, most = [Channel(number, most=request["message"]) for number in request["channels"]], request["file"]
+    if request["mode"] == "calls":
+        _program_side.ProgramServer(channels[0], request["cpu_s"], most).run(request["program"])
+    elif request["mode"] == "tests":
+        _tests_side.serve(channels[0], _tests_side.Program(channels[1]))
+    else:
+        with open("main.py", "w", encoding="utf-8") as file:
+            file.write(request.pop("program"))
+        runpy.run_path("main.py", run_name="__main__")
+
+
+def _finish(report: int, outcome: dict[str, Any], folder: str, isolated: bool) -> NoReturn:
+    """Report, and remove what a program has left."""
+    with contextlib.suppress(OSError):
+        os.write(report, json.dumps(outcome).encode())
+    os.close(report)
+    if folder and not isolated:
+        os.chmod(folder, 0o700)
+        remove(folder)
+    os._exit(0)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and all that is in it, however deep, when nothing that runs can change it any more."""
+    here, path = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), list[str]()
+    waiting = [_emptied(here)]
+    while waiting:
+        if waiting[-1]:
+            path.append(waiting[-1].pop())
+            os.chmod(path[-1], 0o700, dir_fd=here)
+            here = _moved(here, path[-1])
+            waiting.append(_emptied(here))
+            continue
+        waiting.pop()
+        if path:
+            here = _moved(here, "..")
+            os.rmdir(path.pop(), dir_fd=here)
+    os.close(here)
+    os.rmdir(folder)
+
+
+def _emptied(here: int) -> list[str]:
+    """Remove the files of an open folder; the names of the folders in it."""
+    with os.scandir(here) as entries:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in names:
+        if not is_folder:
+            os.unlink(name, dir_fd=here)
+    return [name for name, is_folder in names if is_folder]
+
+
+def _moved(here: int, name: str) -> int:
+    """An open folder next to another, which is closed."""
+    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+    os.close(here)
+    return there

@@ -1,116 +1,89 @@
-"""One program, one input: run here behind limits, or sent to a sandbox over HTTP."""
+"""A sandbox over HTTP that speaks SandboxFusion's `run_code` (the one that verl asks), in the place of jails here."""
 
-import contextlib
 import json
-import math
-import os
-import signal
-import subprocess
-import sys
-import tempfile
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from assay.verifiers import _jail
+from assay.verifiers import _plain
+from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, UnitTest
+from assay.verifiers._launcher import SHOWN, Ending, Limits
+from assay.verifiers._plain import dump
 
-START = "import importlib.util as u; s = u.spec_from_file_location('jail', {!r}); m = u.module_from_spec(s); s.loader.exec_module(m); m.main()"
 QUEUE_S = 30.0  # that an HTTP sandbox may take longer than the program
-SHOWN = 300  # characters of an error that are kept
+CALL = """
+import sys, types
+plain, module = {"__name__": "plain"}, types.ModuleType("program")
+exec(PLAIN, plain)
+sys.modules["program"] = module
+try:
+    exec(compile(PROGRAM, "main.py", "exec"), module.__dict__)
+    name, arguments = plain["load"](sys.stdin.buffer.read())
+    owner, _, method = name.rpartition(".")
+    target = getattr(module.__dict__[owner](), method) if owner else module.__dict__[name]
+    answer = plain["dump"](("value", target(*arguments)), lambda value: ["r", 0])
+except BaseException as error:
+    answer = plain["dump"](("raised", f"{type(error).__name__}: {error}"[:200]))
+print("\\n" + answer.decode())
+"""
 
 
-class Limits(NamedTuple):
-    """What one run may use."""
+def ask_sandbox(url: str, program: str, test: UnitTest, limits: Limits) -> tuple[Ending, str]:
+    """Run one test.
 
-    cpu_s: float
-    wall_s: float
-    memory: int  # bytes of address space
-    file: int  # bytes of any one file, standard output included
-    processes: int
-    packages: bool  # whether installed packages can be imported
+    A test of standard input sends the program alone, and a test that calls a function the program and the arguments: what is expected never
+    leaves this process. A test that is code is sent in the file of the program, which can read it: a program that wants to pass without solving
+    can.
 
+    Args:
+        url: the address of `run_code`.
+        program: its text.
+        test: what it must do.
+        limits: wall time and memory of the run; what else is limited is the sandbox's to say.
 
-class Ran(NamedTuple):
-    """What one run did."""
-
-    output: str
-    why: str = ""  # "" = it ended by itself with exit code 0
-    late: bool = False  # the wall limit, which load can bring about
-    failed: bool = False  # the sandbox, not the program
-
-
-def run(program: str, given: str, limits: Limits) -> Ran:
-    """The program's output in a fresh folder and process; nothing that it started is left."""
-    with tempfile.TemporaryDirectory(prefix="assay-code-") as folder, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as noise:
-        Path(folder, "main.py").write_text(program, encoding="utf-8", errors="replace")
-        with tempfile.TemporaryFile() as told:
-            told.write(given.encode("utf-8", "replace"))
-            told.seek(0)
-            process = subprocess.Popen(
-                _command(folder, limits),
-                stdin=told,
-                stdout=said,
-                stderr=noise,
-                start_new_session=True,
-                env={"HOME": folder, "TMPDIR": folder, "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
-            )
-        late = False
-        try:
-            process.wait(limits.wall_s)
-        except subprocess.TimeoutExpired:
-            late = True
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        said.seek(0)
-        noise.seek(0)
-        why = f"time limit {limits.wall_s:g} s" if late else _reason(process.returncode, noise.read(1 << 20))
-        return Ran(said.read(limits.file).decode("utf-8", "replace"), why, late)
+    Returns:
+        How it ended, and: the standard output; the value as `_plain.dump` writes it; or "passed".
+    """
+    if isinstance(test, StdinTest):
+        return _run(url, program, test.stdin, limits)
+    if isinstance(test, CallTest):
+        code = f"PLAIN = {Path(_plain.__file__).read_text(encoding='utf-8')!r}\nPROGRAM = {program!r}\n{CALL}"
+        ending, output = _run(url, code, dump((test.function, tuple(test.arguments))).decode(), limits)
+        return ending, output.strip().rsplit("\n", 1)[-1]
+    return _asserted(url, program, test, limits)
 
 
-def _command(folder: str, limits: Limits) -> list[str]:
-    told = {
-        "folder": folder,
-        "parent": os.getpid(),
-        "cpu_s": max(1, math.ceil(limits.cpu_s)),
-        "memory": limits.memory,
-        "file": limits.file,
-        "processes": limits.processes,
-    }
-    switches = ["-I", "-B"] if limits.packages else ["-I", "-B", "-S"]
-    return [sys.executable, *switches, "-c", START.format(_jail.__file__), json.dumps(told)]
+def _asserted(url: str, program: str, test: AssertTest, limits: Limits) -> tuple[Ending, str]:
+    mark = secrets.token_hex(8)  # a program that leaves early has not held anything
+    ending, output = _run(url, f"{program}\n\n{test.code}\nprint('\\n{mark}')\n", "", limits)
+    return ending, "passed" if output.strip().rsplit("\n", 1)[-1] == mark else "left early"
 
 
-def _reason(code: int, noise: bytes) -> str:
-    if code == 0:
-        return ""
-    if code in (_jail.CPU_OUT, -signal.SIGXCPU):
-        return "CPU time is used up"
-    if code == _jail.CROWD:
-        return "too many processes"
-    last = noise.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-    return (last or f"exit code {code}")[:SHOWN]
-
-
-def ask(url: str, program: str, given: str, limits: Limits) -> Ran:
-    """The program's output from an HTTP sandbox that speaks SandboxFusion's `run_code` (the one that verl asks)."""
-    body = {"code": program, "stdin": given, "language": "python", "run_timeout": limits.wall_s, "memory_limit_MB": limits.memory >> 20}
+def _run(url: str, code: str, stdin: str, limits: Limits) -> tuple[Ending, str]:
+    body = {"code": code, "stdin": stdin, "language": "python", "run_timeout": limits.wall_s, "memory_limit_MB": limits.memory >> 20}
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=limits.wall_s + QUEUE_S) as answer:
-            told: Any = json.loads(answer.read())
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        return Ran("", f"sandbox: {type(error).__name__}: {error}"[:SHOWN], failed=True)
-    if not isinstance(told, Mapping) or not isinstance(told.get("run_result"), Mapping):
-        return Ran("", f"sandbox: {json.dumps(told)[:SHOWN]}", failed=True)
-    result = told["run_result"]
+        with urllib.request.urlopen(request, timeout=limits.wall_s + QUEUE_S) as response:
+            data = response.read((most := 8 * limits.file + (1 << 20)) + 1)
+        if len(data) > most:
+            return Ending(f"more than {most >> 20} MB of output"), ""
+        answer: Any = json.loads(data)
+    except (urllib.error.URLError, OSError, ValueError, RecursionError) as error:
+        return Ending(f"sandbox: {type(error).__name__}: {error}"[:SHOWN], failed=True), ""
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("run_result"), Mapping):
+        return Ending(f"sandbox: {json.dumps(answer)[:SHOWN]}", failed=True), ""
+    return _read(answer["run_result"], limits)
+
+
+def _read(result: Mapping[str, Any], limits: Limits) -> tuple[Ending, str]:
+    """How a run ended, by what the sandbox says of it, and the standard output."""
+    output, code = str(result.get("stdout") or ""), result.get("return_code")
     if result.get("status") == "TimeLimitExceeded":
-        return Ran(str(result.get("stdout") or ""), f"time limit {limits.wall_s:g} s", late=True)
-    code = result.get("return_code")
+        return Ending(f"time limit {limits.wall_s:g} s", late=True), output
     if not isinstance(code, int):  # it never ran, says SandboxFusion's status "Error"
-        return Ran("", f"sandbox: {json.dumps(result)}"[:SHOWN], failed=True)
-    why = "" if code == 0 else (str(result.get("stderr") or "").strip().rsplit("\n", 1)[-1] or f"exit code {code}")[:SHOWN]
-    return Ran(str(result.get("stdout") or ""), why)
+        return Ending(f"sandbox: {json.dumps(result)}"[:SHOWN], failed=True), ""
+    last = str(result.get("stderr") or "").strip().rsplit("\n", 1)[-1]
+    return Ending("" if code == 0 else (last or f"exit code {code}")[:SHOWN]), output

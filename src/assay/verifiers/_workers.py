@@ -175,6 +175,8 @@ class Grader:
             part = build("verifier", verifier, self.settings.get(verifier))
             if getattr(part, "dangerous", False) and not self.allow_code:
                 raise PlanError(f"verifier {verifier!r} runs programs that a model wrote; `grade.allow_code = true` in the plan allows it")
+            if refusal := getattr(part, "refusal", lambda: "")():
+                raise PlanError(f"verifier {verifier!r}: {refusal}")
             self._parts[verifier] = part
         return self._parts[verifier]
 

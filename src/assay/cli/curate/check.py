@@ -14,11 +14,14 @@ def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = F
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
+        from assay.pipelines import disputed
         from assay.pipelines.job import Job
         from assay.pipelines.walk import preflight
         from assay.stores.lake import Lake
 
         with Lake(made.lake) as opened, Job(made, opened, voice) as job:
             preflight(job, "arrange")
+            if (said := disputed.stored(job)) and (line := disputed.sentence(said)):
+                voice.warn(line)
             policy, sampler = job.engine.policy, made.policy.sampler.id
             voice.say(f"{plan}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}")

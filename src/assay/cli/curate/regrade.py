@@ -24,6 +24,7 @@ def _regrade(job: Any, as_json: bool, voice: Voice) -> int:
     elif not told["judged"]:
         voice.say("nothing to regrade: every stored rollout has a verdict of its present label and verifier")
     else:
-        rows = [tuple(each.values()) for each in told["changes"]]
-        page().print(table(f"{told['judged']} rollouts judged, {told['from_training']} from training", ("before", "now", "rollouts"), rows))
+        rows = [("strict", *each.values()) for each in told["changes"]] + [("lenient", *each.values()) for each in told["changes_lenient"]]
+        title = f"{told['judged']} rollouts judged, {told['from_training']} from training"
+        page().print(table(title, ("reading", "before", "now", "rollouts"), rows))
     return PARTLY if told["left"] else DONE

@@ -15,6 +15,7 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
+        from assay.pipelines import disputed
         from assay.pipelines.forecast import stages
         from assay.pipelines.job import Job
         from assay.pipelines.stale import selections
@@ -25,12 +26,15 @@ def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson 
             rows, made_before = stages(job), selections(job)
             runs = opened.rows("SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time")
             costs = opened.rows(PAID)
+            unsure = disputed.told(job) if "score" in job.keys else disputed.NONE
         if as_json:
-            emit({"stages": rows, "selections": made_before, "runs": runs, "costs": costs})
+            emit({"stages": rows, "selections": made_before, "runs": runs, "costs": costs, "grading": made.grade.mode, "disputed": unsure})
             return
         console = page()
         left = [(each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items())) for each in rows]
         console.print(table("stages", ("stage", "state", "left"), left))
+        if said := disputed.sentence(unsure):
+            console.print(f"\n{said}", markup=False, soft_wrap=True)
         if made_before:
             told = [(each["selection"], each["kept"], "yes" if each["plan"] else "no", _state(each)) for each in made_before[-SHOWN:]]
             console.print(table(f"\nselections{_last(made_before)}", ("selection", "kept", "this plan's", "state"), told))

@@ -43,8 +43,20 @@ def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
     title = f"\ndifficulty for {made['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
     if rows:
         console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
+    _disputed(console, made.get("disputed"))
     _curriculum(console, made.get("curriculum", []))
     _farewell(console, made, plan)
+
+
+def _disputed(console: Console, found: dict[str, Any] | None) -> None:
+    """Problems that only the lenient reading solves, with examples; nothing where there is none."""
+    if not found or not found["problems"]:
+        return
+    rows = [
+        (each["problem_id"], each["gold"], each["answer"], f"{each['n_correct_lenient']}/{each['n']}", each["reason"]) for each in found["examples"]
+    ]
+    title = f"\n{found['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not hard; look at their golds)"
+    console.print(table(title, ("problem", "gold", "an answer", "leniently right", "how it was judged"), rows))
 
 
 def _curriculum(console: Console, lessons: list[dict[str, Any]]) -> None:

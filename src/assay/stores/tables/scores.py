@@ -21,4 +21,5 @@ SCHEMA = table(
     column("error", INT, "attempts whose verifier or engine failed"),
     column("direction", TEXT, "what more value means: easier or harder; null = easier"),
     column("censored", FLAG, "not solved within the budget of a search"),
+    column("disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"),
 )

@@ -11,4 +11,5 @@ SCHEMA = table(
     column("reward", FLOAT, "1 = right in the binary case"),
     column("extracted", TEXT, "the final answer that was read"),
     column("reason", TEXT, "the path taken, or what went wrong"),
+    column("lenient", TEXT, "the outcome that a person would accept, where it differs from the strict `outcome`; null = the same"),
 )

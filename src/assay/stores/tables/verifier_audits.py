@@ -17,4 +17,5 @@ SCHEMA = table(
     column("completeness", FLOAT, "P(accepted | right), in [0, 1], 1 = no right answer fails"),
     column("completeness_low", FLOAT, "lower end of its 95% interval"),
     column("completeness_high", FLOAT, "upper end"),
+    column("mode", TEXT, "the reading that was audited: strict or lenient; null = strict"),
 )
