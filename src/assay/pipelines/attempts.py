@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.core.errors import EngineError, Stopped
+from assay.core.errors import EngineError, PlanError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Streaming, Ticker
 from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Tally, Verdict, rollout_id
@@ -28,6 +28,7 @@ from assay.pipelines.job import Job
 from assay.pipelines.vectors import Remembered, coder
 from assay.stores.tables import schema
 
+REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
 Samples = dict[int, tuple[Outcome | None, int]]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its name among the counts, where it has another
@@ -51,6 +52,7 @@ class Attempts:
         self.policy = job.engine.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run
+        self.refused = 0  # samples that a server would not make in this run
         self._samples = self._stored(list(problems))
         self._cutter: Cutter | None = None
         self._introduced = False  # sampler and policy are in the lake
@@ -123,7 +125,7 @@ class Attempts:
     @property
     def unfinished(self) -> bool:
         """Whether another run may find more evidence."""
-        return bool(self.stopped or self.failed)
+        return bool(self.stopped or self.failed or self.refused)
 
     def look_again(self, ids: Sequence[str]) -> None:
         """Reads anew what is stored of these problems, where other processes may have added to it."""
@@ -178,7 +180,7 @@ class Attempts:
                 if whole or time.monotonic() - since > COMMIT_S:
                     self._commit(wave)
                     wave, within, since = [], set(), time.monotonic()
-        except (EngineError, Stopped):
+        except (EngineError, PlanError, Stopped):
             self._commit(wave)
             raise
         self._commit(wave)
@@ -204,7 +206,7 @@ class Attempts:
 
     def _metered(self, found: Generator[tuple[Rollout, ...], None, None], bar: Ticker) -> Iterator[list[Rollout]]:
         """What was found until a stop, without what failed; time inside the engine is metered."""
-        meter, failed = self.job.meter, list[str]()
+        meter, failed, refused = self.job.meter, list[str](), list[str]()
         with closing(found):
             while not (self.job.stop() or (not meter.samples and self._limited())):
                 began, meter.waiting = time.monotonic(), True
@@ -216,7 +218,8 @@ class Attempts:
                 if rollouts is None:
                     break
                 failed += [rollout.fault for rollout in rollouts if rollout.fault]
-                kept = [rollout for rollout in rollouts if not rollout.fault]
+                refused += [rollout.refused for rollout in rollouts if rollout.refused]
+                kept = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                 meter.tokens += sum(rollout.tokens for rollout in kept)
                 meter.samples += len(kept)
                 bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
@@ -224,6 +227,13 @@ class Attempts:
         if failed:
             self.failed += len(failed)
             self.job.narrator.warn(f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}")
+        self._tell_refused(refused)
+
+    def _tell_refused(self, texts: Sequence[str]) -> None:
+        """Says what a server would not make, in its words: nothing of it is stored, and it counts against no problem."""
+        self.refused += len(texts)
+        for text, count in Counter(texts).most_common(REFUSALS_SHOWN):
+            self.job.narrator.warn(f"{count} requests were refused and are no attempts, the next run asks again; {text}")
 
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """One problem's missing samples, rendered."""
@@ -302,7 +312,7 @@ def stored_rollouts(job: Job, ids: Sequence[str]) -> list[Rollout]:
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """A row of `rollouts` joined with its text as the noun."""
-    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped")})
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped", "refused")})
 
 
 def storable(text: str) -> str:
