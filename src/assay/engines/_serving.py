@@ -1,7 +1,9 @@
 """Any local engine behind an OpenAI-compatible address: models, chat completions (streamed or not, n choices), token counts."""
 
 import hmac
+import ipaddress
 import json
+import math
 import socket
 import threading
 import time
@@ -22,8 +24,16 @@ from assay.engines import _faults
 from assay.engines._desk import Desk, Question
 
 WAITING_S = 10.0  # between signs of life while the engine works
-LARGEST = 1 << 26  # bytes of a request
+LARGEST = 1 << 23  # bytes of a request
+DRY, DRY_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
+DIGITS = 15  # of a Content-Length
+READ_S = 30.0  # from an open connection to its first whole request
+IDLE_S = 120.0  # from an answer to the end of the next request on its connection
+STALLED_S = 30.0  # in which a client takes nothing of what it is sent
+CONNECTIONS = 512  # at once, a thread each; above it the oldest that never asked a whole question is let go
 CAP = 256  # tokens where the client names no cap
+MOST_TOKENS, MOST_STOPS, MOST_CHOICES = 1 << 20, 64, 1024
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Wrong(ValueError):
@@ -44,8 +54,13 @@ class Service:
     key: str = ""  # "" = everyone may ask
     slots: int = 64  # what it tells clients that it holds
     fault: Callable[[int], str] = lambda _: ""
+    read_s: float = READ_S  # limit on the time from a connection to its first whole request
+    connections: int = CONNECTIONS
     asked: Iterator[int] = field(default_factory=count, repr=False)
     closing: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def __post_init__(self) -> None:
+        check_bind(self.host, self.key)
 
     @property
     def url(self) -> str:
@@ -78,44 +93,109 @@ class Service:
     def _server(self) -> "_Server":
         handler = type("Bound", (_Handler,), {"service": self})
         try:
-            return _Server((self.host, self.port), handler)
+            return _Server((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
         except OSError as error:
             raise PlanError(f"address {self.host}:{self.port}: {(error.strerror or str(error)).lower()}") from error
+
+
+def check_bind(host: str, key: str) -> None:
+    """Refuse an address that other machines reach where no key is asked for.
+
+    Raises:
+        PlanError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
+    """
+    if not all("!" <= letter <= "~" for letter in key):
+        raise PlanError("the key of --key-env holds blanks, line breaks or letters beyond ASCII, which no client can send")
+    try:
+        places = {str(place[4][0]) for place in socket.getaddrinfo(host or "0.0.0.0", None, socket.AF_INET)}  # noqa: S104  # as bind reads ""
+    except (OSError, UnicodeError) as error:
+        raise PlanError(f"--host {host!r}: {str(error).lower()}") from error
+    if not key and not all(ipaddress.ip_address(place).is_loopback for place in places):
+        raise PlanError(f"--host {host or '0.0.0.0'} lets other machines in: --key-env VARIABLE names the key to ask of them")  # noqa: S104
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What the server knows of an open connection."""
+
+    until: float  # when it is cut unless a whole request has come, time.monotonic()
+    proven: bool = False  # it has asked a whole question, with the key where there is one
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, read_s: float, most: int) -> None:
         super().__init__(address, handler)
-        self._open: set[socket.socket] = set()
+        self.read_s, self.most = read_s, most
+        self._open: dict[socket.socket, _Connection] = {}
+        self._guard = threading.Lock()
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """The next connection."""
-        line, client = super().get_request()
-        self._open.add(line)
-        return line, client
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for the connection, where there is room for one."""
+        with self._guard:
+            if len(self._open) >= self.most and not self._made_room():
+                with suppress(OSError):
+                    request.setblocking(False)
+                    request.send(FULL)
+                return super().shutdown_request(request)
+            self._open[request] = _Connection(time.monotonic() + self.read_s)
+        return super().process_request(request, client_address)
+
+    def _made_room(self) -> bool:
+        """Whether a connection that never asked a whole question could be let go, the oldest first."""
+        for line, known in self._open.items():
+            if not known.proven:
+                del self._open[line]
+                _end(line)
+                return True
+        return False
+
+    def service_actions(self) -> None:
+        """Cuts connections whose request is overdue; `serve_forever` calls it at every turn."""
+        now = time.monotonic()
+        with self._guard:
+            for line, known in self._open.items():
+                if now > known.until:
+                    _end(line)
+
+    def reading(self, line: Any, *, done: bool) -> None:
+        """A whole request has come and is being answered; or its answer is done and the next may come."""
+        with self._guard:
+            if known := self._open.get(line):
+                known.proven, known.until = True, math.inf if done else time.monotonic() + IDLE_S
 
     def shutdown_request(self, request: Any) -> None:
         """One connection is over."""
-        self._open.discard(request)
+        with self._guard:
+            self._open.pop(request, None)
         super().shutdown_request(request)
 
     def cut(self) -> None:
         """All connections are over, as when a process dies."""
-        for line in list(self._open):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+        with self._guard:
+            for line in self._open:
+                _end(line)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
 
 
+def _end(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(BaseHTTPRequestHandler):
     service: Service
+    server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    timeout = STALLED_S  # of one read or write
+    default_request_version = "HTTP/1.0"  # of what is no request: the answer has a head
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"code": %(code)d, "message": "a request that cannot be read"}}'
 
     def log_message(self, *_: object) -> None:
         """Requests are not logged: they hold problems, and their headers keys."""
@@ -134,21 +214,66 @@ class _Handler(BaseHTTPRequestHandler):
     def _place(self) -> str:
         return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
 
+    def handle_expect_100(self) -> bool:
+        """A client that asks before it sends its body hears at once whether it is wanted."""
+        if refusal := self._refusal():
+            self._refuse(*refusal)
+            return False
+        return super().handle_expect_100()
+
+    def _refusal(self) -> tuple[int, str] | None:
+        """Why a request is not read, from its head alone: status and words."""
+        if self.service.key:
+            given = self.headers.get("Authorization", "").encode("utf-8", "replace")
+            if not hmac.compare_digest(given, f"Bearer {self.service.key}".encode()):
+                return 401, "no key, or a wrong one"
+        lengths = set(self.headers.get_all("Content-Length") or ())
+        if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
+            return 411, "a body needs a Content-Length"
+        length = lengths.pop().strip() if lengths else "0"
+        if lengths or not (length.isascii() and length.isdigit()):
+            return 400, "Content-Length is no number of bytes"
+        if len(length) > DIGITS or int(length) > LARGEST:
+            return 413, f"a request has at most {LARGEST} bytes"
+        return None
+
+    def _refuse(self, status: int, words: str) -> None:
+        """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
+        self.close_connection = True
+        self._say(status, _error(status, words), Connection="close")
+        with suppress(OSError, ValueError):
+            self.connection.settimeout(DRY_S)
+            self.rfile.read1(DRY)  # type: ignore[attr-defined]
+
     def _guarded(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
-        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LARGEST))
-        if self.service.key and not hmac.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.service.key}"):
-            return self._say(401, _error(401, "no key, or a wrong one"))
+        if refusal := self._refusal():
+            return self._refuse(*refusal)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # cut, or gone
+            self.close_connection = True
+            return None
+        self.server.reading(self.connection, done=True)
         try:
-            asked = json.loads(body or b"{}")
-            if not isinstance(asked, dict):
-                raise Wrong("the body is no JSON object")
-            told = answer(asked)
-        except (ValueError, TypeError) as error:
-            return self._say(400, _error(400, str(error)))
+            self._answer(body, answer)
+        finally:
+            self.server.reading(self.connection, done=False)
+        return None
+
+    def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
+        try:
+            told = answer(_object(body))
+        except (ValueError, TypeError, RecursionError) as error:
+            words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
+            return self._say(400, _error(400, words))
         except Failed as error:
             return self._say(500, _error(500, str(error)))
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
+            return self._say(500, _error(500, f"{type(error).__name__}: {error}"))
         if told is None:
-            return self._say(404, _error(404, f"no {self.path}"))
+            return self._say(404, _error(404, "no such path"))
         return self._say(200, told) if told is not _SAID else None
 
     def _say(self, status: int, told: Any, **headers: str) -> None:
@@ -223,31 +348,81 @@ _SAID = object()  # the answer has been sent
 
 
 def question(asked: Mapping[str, Any]) -> Question:
-    """A chat completion's body as a question.
+    """A chat completion's body as a question; all of it is looked over here, before it waits beside others.
 
     Raises:
-        Wrong: no messages, tools, images, numbers out of range.
+        Wrong: no messages, tools, images, texts that cannot be encoded, numbers that are none or out of range.
     """
     messages = asked.get("messages")
     if not messages or not isinstance(messages, list):
         raise Wrong("messages: at least one is needed")
     if asked.get("tools"):
         raise Wrong("tools are not supported")
-    stop, n = asked.get("stop") or (), int(asked.get("n") or 1)
+    arguments = asked.get("chat_template_kwargs") or {}
+    if not isinstance(arguments, dict):
+        raise Wrong("chat_template_kwargs: an object is needed")
+    cap = "max_tokens" if asked.get("max_completion_tokens") is None else "max_completion_tokens"
     sampler = Sampler(
-        temperature=float(asked.get("temperature", 1.0)),
-        top_p=float(asked.get("top_p", 1.0)),
-        top_k=max(0, int(asked.get("top_k", 0))),
-        max_tokens=int(asked.get("max_completion_tokens") or asked.get("max_tokens") or CAP),
-        stop=(stop,) if isinstance(stop, str) else tuple(stop),
-        chat_template_args=canonical(asked.get("chat_template_kwargs") or {}),
+        temperature=_number(asked, "temperature", 1.0, least=0, most=100),
+        top_p=_number(asked, "top_p", 1.0, least=1e-9, most=1),
+        top_k=max(0, _whole(asked, "top_k", 0, least=-1, most=1 << 31)),
+        max_tokens=_whole(asked, cap, CAP, least=1, most=MOST_TOKENS),
+        stop=_stops(asked.get("stop")),
+        chat_template_args=canonical(arguments),
     )
-    if sampler.temperature < 0 or not 0 < sampler.top_p <= 1 or sampler.max_tokens < 1 or not 1 <= n <= 1024:
-        raise Wrong(f"temperature {sampler.temperature}, top_p {sampler.top_p}, max_tokens {sampler.max_tokens} or n {n} is out of range")
-    seed = asked.get("seed")
-    turns = tuple(_message(each) for each in messages)
+    _text(sampler.chat_template_args, "chat_template_kwargs")
+    n = _whole(asked, "n", 1, least=1, most=MOST_CHOICES)
+    seed = None if asked.get("seed") is None else _whole(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
+    turns = tuple(_message(message) for message in messages)
     begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
-    return Question(turns[:-1] if begun else turns, sampler, n, None if seed is None else int(seed), begun)
+    return Question(turns[:-1] if begun else turns, sampler, n, None if seed == -1 else seed, begun)
+
+
+def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
+    value = default if asked.get(name) is None else asked[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"{name}: a number is needed")
+    if isinstance(value, float) and not math.isfinite(value) or not least <= value <= most:
+        raise Wrong(f"{name} {str(value)[:40]} is out of range, {least:g} to {most:g}")
+    return float(value)
+
+
+def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, most: int) -> int:
+    value = default if asked.get(name) is None else asked[name]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Wrong(f"{name}: a whole number is needed")
+    if not least <= value <= most:
+        raise Wrong(f"{name} {value if abs(value) < 1 << 63 else 'of more than 64 bits'} is out of range, {least} to {most}")
+    return value
+
+
+def _stops(given: Any) -> tuple[str, ...]:
+    stops = [given] if isinstance(given, str) else [] if given is None else given
+    if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(stop, str) for stop in stops):
+        raise Wrong(f"stop: a text or a list of at most {MOST_STOPS} texts is needed")
+    return tuple(_text(stop, "stop") for stop in stops if stop)
+
+
+def _text(text: str, name: str) -> str:
+    """The text itself, where UTF-8 can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Wrong(f"{name}: half of a surrogate pair at character {error.start}") from None
+    return text
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    asked = json.loads(body or b"{}", parse_constant=_no_constant)
+    if not isinstance(asked, dict):
+        raise Wrong("the body is no JSON object")
+    return asked
+
+
+def _no_constant(name: str) -> Any:
+    raise Wrong(f"{name} is no JSON")
 
 
 def answered(answer: Rollout | Exception) -> Rollout:
@@ -267,10 +442,11 @@ def answered(answer: Rollout | Exception) -> Rollout:
 def _message(given: Any) -> Message:
     content = given.get("content") if isinstance(given, dict) else None
     if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        content = "".join(part["text"] for part in content)
+        texts = [part.get("text") for part in content]
+        content = "".join(texts) if all(isinstance(text, str) for text in texts) else None
     if not isinstance(content, str) or not isinstance(given.get("role"), str):
         raise Wrong("messages: each needs a role and a text")
-    return Message(given["role"], content)
+    return Message(_text(given["role"], "messages: role"), _text(content, "messages"))
 
 
 def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
