@@ -148,7 +148,7 @@ def test_strangers_with_seeds_of_their_own_get_their_own_answers():
 def test_a_streaming_engine_that_fails_at_one_question_answers_the_others():
     class Choosy(Patient):
         def arrivals(self, requests):
-            for rollouts in super().arrivals(self._looked_over(requests)):
+            yield from super().arrivals(self._looked_over(requests))
                 yield rollouts
 
         def _looked_over(self, requests):

@@ -132,9 +132,9 @@ class Heard:
     def _finish(self, choice: Mapping[str, Any]) -> None:
         given, match = choice.get("finish_reason"), {key: choice[key] for key in STOPS if key in choice}
         if isinstance(given, Mapping):  # SGLang's own form
-            given, match = given.get("type"), {"matched": given["matched"]} if "matched" in given else match
-            given = given if isinstance(given, str) else ""
-            if not given:
+            match = {"matched": given["matched"]} if "matched" in given else match
+            given = given.get("type")
+            if not isinstance(given, str) or not given:
                 raise Broken("a finish reason without a type")
         if given is None or given == "":
             return
@@ -197,7 +197,7 @@ def _logprobs(scores: Any) -> list[float]:
     given = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise Broken(f"log-probabilities are no list: {_short(given)}")
-    values = [token.get("logprob") if isinstance(token, Mapping) else token for token in given]
+    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in given]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise Broken(f"a log-probability is no number: {_short(value)}")
@@ -205,7 +205,8 @@ def _logprobs(scores: Any) -> list[float]:
 
 
 def _failure(complaint: Any) -> Broken | Refused:
-    code, words, kind = 0, complaint, ""
+    code: Any = None
+    words, kind = complaint, ""
     if isinstance(complaint, Mapping):
         code, words, kind = complaint.get("code"), complaint.get("message"), f"{complaint.get('type') or ''} {complaint.get('code') or ''}".lower()
     status = int(code) if isinstance(code, int | str) and not isinstance(code, bool) and str(code).isdecimal() and len(str(code)) == 3 else 0

@@ -107,11 +107,11 @@ def check_bind(host: str, key: str) -> None:
     if not all("!" <= letter <= "~" for letter in key):
         raise PlanError("the key of --key-env holds blanks, line breaks or letters beyond ASCII, which no client can send")
     try:
-        places = {str(place[4][0]) for place in socket.getaddrinfo(host or "0.0.0.0", None, socket.AF_INET)}  # noqa: S104  # as bind reads ""
+        places = {str(place[4][0]) for place in socket.getaddrinfo(host or "0.0.0.0", None, socket.AF_INET)}  # as bind reads ""
     except (OSError, UnicodeError) as error:
         raise PlanError(f"--host {host!r}: {str(error).lower()}") from error
     if not key and not all(ipaddress.ip_address(place).is_loopback for place in places):
-        raise PlanError(f"--host {host or '0.0.0.0'} lets other machines in: --key-env VARIABLE names the key to ask of them")  # noqa: S104
+        raise PlanError(f"--host {host or '0.0.0.0'} lets other machines in: --key-env VARIABLE names the key to ask of them")
 
 
 @dataclass(slots=True)
@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(status, _error(status, words), Connection="close")
         with suppress(OSError, ValueError):
             self.connection.settimeout(DRY_S)
-            self.rfile.read1(DRY)  # type: ignore[attr-defined]
+            self.rfile.read1(DRY)
 
     def _guarded(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
         if refusal := self._refusal():
@@ -382,7 +382,7 @@ def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float
     value = default if asked.get(name) is None else asked[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Wrong(f"{name}: a number is needed")
-    if isinstance(value, float) and not math.isfinite(value) or not least <= value <= most:
+    if (isinstance(value, float) and not math.isfinite(value)) or not least <= value <= most:
         raise Wrong(f"{name} {str(value)[:40]} is out of range, {least:g} to {most:g}")
     return float(value)
 
