@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice
+from assay.core.display import visible
 from assay.core.errors import EngineError, LakeError, PlanError, Stopped, TrainingError
 from assay.core.plan import Plan, read_plan
 
@@ -80,9 +82,11 @@ def emit(value: Any) -> None:
 
 @contextmanager
 def exits(voice: Voice) -> Iterator[None]:
-    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback."""
+    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback, in which nothing is obeyed by a terminal."""
     try:
         yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
     except PlanError as error:
         voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
@@ -92,6 +96,9 @@ def exits(voice: Voice) -> Iterator[None]:
     except (Stopped, KeyboardInterrupt) as error:
         voice.console.print(f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True)
         raise typer.Exit(PARTLY) from error
+    except Exception as error:
+        sys.stderr.write(visible(traceback.format_exc()))
+        raise typer.Exit(FAILED) from error
 
 
 def flowing(name: str, made: Plan, path: Path, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:
