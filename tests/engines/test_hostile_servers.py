@@ -209,7 +209,7 @@ def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, 
 def test_what_all_requests_have_in_common_and_is_refused_ends_the_run(stub, ask, monkeypatch):
     monkeypatch.setattr(_servers, "FIRST_REFUSALS", 6)
     server = stub(lambda *_: (400, {}, b"unknown parameter min_p"))
-    with pytest.raises(EngineError, match="first 6 requests were all refused.*unknown parameter min_p"):
+    with pytest.raises(EngineError, match=r"first 6 requests were all refused.*unknown parameter min_p"):
         drawn(engine(server), ask, 50)
     assert len(server.asked) == 6
 
