@@ -34,7 +34,7 @@ GRACE_S = 10  # an engine that is asked to stop may finish what it is at for so 
 class Stop:
     """Set by the first SIGINT, SIGTERM or SIGUSR1 (a scheduler's warning); the second one interrupts at once.
 
-    An engine that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
+    An engine, a filter or a source that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Stop:
         print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
 
     def _cut(self, _number: int, _frame: object) -> None:
-        if self.waiting():
-            raise Stopped(f"asked to stop; what had not arrived {GRACE_S} s later is left, the rest is committed")
-        signal.alarm(1)  # rows are being written, or judged: never in between
+        signal.alarm(1)  # again: a part that catches everything has not heard
+        if self.waiting():  # else rows are being written, or judged: never in between
+            raise Stopped(f"asked to stop; what was not there {GRACE_S} s later is left, the rest is committed")
 
     @contextmanager
     def listening(self) -> Iterator["Stop"]:

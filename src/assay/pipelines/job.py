@@ -5,13 +5,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.errors import PlanError
+from assay.core.errors import PlanError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.plan import Plan, PolicyPlan
 from assay.core.ports import Engine, Narrator
@@ -54,7 +55,7 @@ class Meter:
     samples: int = 0
     engine_s: float = 0.0  # wall time inside the policy's engine
     encoder_s: float = 0.0  # wall time inside the encoder
-    waiting: bool = False  # inside the engine, where nothing is being written and a stop may cut in
+    waiting: bool = False  # where nothing is being written, nor paid answers judged, and a stop may cut in
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -83,6 +84,32 @@ class Job:
         """Verifiers behind killable workers."""
         grade = self.plan.grade
         return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
+
+    @contextmanager
+    def cuttable(self) -> Iterator[None]:
+        """Mark work of which nothing is lost but time where a stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, True
+        try:
+            yield
+        finally:
+            self.meter.waiting = before
+
+    def append(self, rows: Mapping[str, Rows]) -> None:
+        """Commit rows of this run, all or none; no stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, False
+        try:
+            self.lake.append(rows, run=self.run)
+        finally:
+            self.meter.waiting = before
+
+    def heed(self) -> None:
+        """Go on unless the run was asked to stop.
+
+        Raises:
+            Stopped: it was; what was committed is kept.
+        """
+        if self.stop():
+            raise Stopped("asked to stop; what is committed is kept")
 
     def beside(self, plan: Plan) -> "Job":
         """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
@@ -120,7 +147,7 @@ class Job:
             "detail": canonical(dict(outcome.detail)),
             "seconds": outcome.seconds,
         }
-        self.lake.append({**(rows or {}), "stages": [] if outcome.partly else [entry]}, run=self.run)
+        self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
         return outcome
 
     def key_of(self, stage: str, needed_by: str) -> str:

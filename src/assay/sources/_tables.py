@@ -85,7 +85,10 @@ def _json(path: Path, _: list[str] | None) -> Placed:
         with _opened(path) as file:
             data = file.read(MAX_UNPACKED + 1 if _compressed(path) else -1)
         if _compressed(path) and len(data) > MAX_UNPACKED:
-            yield 1, BadRow("file_too_large", f"more than {MAX_UNPACKED >> 20} MiB once unpacked; as .jsonl.gz, one object a line, it may have any size")
+            yield (
+                1,
+                BadRow("file_too_large", f"more than {MAX_UNPACKED >> 20} MiB once unpacked; as .jsonl.gz, one object a line, it may have any size"),
+            )
             return
         text = data.decode("utf-8-sig")
         del data
