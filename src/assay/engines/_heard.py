@@ -21,6 +21,7 @@ THINKING = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
 REFUSALS = ("invalid_request_error", "badrequesterror", "invalid_request", "context_length_exceeded", "content_policy_violation")
 DEEPEST = 4  # lists of parts within parts
 SHOWN = 120  # characters of a server's own words
+SHORT_TEXT = 65_536  # characters that every answer may have
 UNCAPPED = 1 << 22  # tokens where nothing says how many were asked for
 PROMPT_TOKENS = 1 << 28  # more than any context
 
@@ -48,7 +49,7 @@ class Heard:
             Broken: no answer at all, one of another shape, or the server reports a failure of its own.
             Refused: the server refuses the request inside the stream.
         """
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             raise Broken(f"no answer: {_short(event)}")
         if complaint := event.get("error"):
             raise _failure(complaint)
@@ -107,37 +108,43 @@ class Heard:
         self.prompt_tokens = _count("prompt_tokens", usage.get("prompt_tokens"), most=PROMPT_TOKENS) or 0
 
     def _choice(self, choice: Any) -> None:
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             raise Broken(f"a choice is no object: {_short(choice)}")
-        if choice.get("index") not in (None, 0):
+        if choice.get("index"):
             return
         message = choice.get("delta") or choice.get("message") or {}
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             raise Broken(f"a choice's delta is no object: {_short(message)}")
-        thoughts, _ = _texts(message.get("reasoning_content") or message.get("reasoning"), 0, thinking=True)
-        more, texts = _texts(message.get("content"), 0)
-        self._keep(thoughts + more, texts or _texts(message.get("refusal"), 0)[1])
+        content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+        if type(content) is str and not thought:  # nearly every event
+            self._keep((), (content,) if content else ())
+        else:
+            thoughts, _ = _texts(thought, 0, thinking=True)
+            more, texts = _texts(content, 0)
+            self._keep([*thoughts, *more], texts or _texts(message.get("refusal"), 0)[1])
         if self.scored and (scores := choice.get("logprobs")):
             self.logprobs += _logprobs(scores)
         self._finish(choice)
 
-    def _keep(self, thoughts: list[str], texts: list[str]) -> None:
+    def _keep(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
         self.reasoning += thoughts
         self.content += texts
         self.pieces += bool(thoughts or texts)
-        self.characters += sum(map(len, thoughts)) + sum(map(len, texts))
-        if self.characters > most_characters(self.cap):
+        for text in (*thoughts, *texts):
+            self.characters += len(text)
+        if self.characters > SHORT_TEXT and self.characters > most_characters(self.cap):
             raise Broken(f"more than {most_characters(self.cap)} characters of text for a cap of {self.cap} tokens")
 
     def _finish(self, choice: Mapping[str, Any]) -> None:
-        given, match = choice.get("finish_reason"), {key: choice[key] for key in STOPS if key in choice}
+        given = choice.get("finish_reason")
+        if given is None or given == "":
+            return
+        match = {key: choice[key] for key in STOPS if key in choice}
         if isinstance(given, Mapping):  # SGLang's own form
             match = {"matched": given["matched"]} if "matched" in given else match
             given = given.get("type")
             if not isinstance(given, str) or not given:
                 raise Broken("a finish reason without a type")
-        if given is None or given == "":
-            return
         if not isinstance(given, str):
             raise Broken(f"a finish reason that is no text: {_short(given)}")
         self.reason = given.lower()
@@ -148,7 +155,7 @@ class Heard:
 
 def most_characters(cap: int) -> int:
     """Characters of text that so many tokens may have: the longest tokens of present vocabularies are runs of some 128 blanks."""
-    return 65_536 + 256 * cap
+    return SHORT_TEXT + 256 * cap
 
 
 def _count(name: str, value: Any, *, most: int) -> int | None:
