@@ -2,7 +2,8 @@ import pytest
 
 from assay.core.types import Message, Policy, Rollout, Sampler
 from assay.engines._desk import Desk, Question, alike, merged
-from assay.engines._serving import Failed, Wrong, answered, question
+from assay.engines._questions import Wrong, question
+from assay.engines._serving import Failed, answered
 from assay.engines.scripted import Scripted
 from assay.engines.transformers import Transformers
 

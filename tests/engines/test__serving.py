@@ -8,7 +8,9 @@ import pytest
 
 from assay.core.errors import PlanError
 from assay.core.types import Policy, Problem, Request, Rollout, Sampler
-from assay.engines._serving import CAP, LARGEST, Failed, Service, Wrong, answered, check_bind, question
+from assay.engines._listener import check_bind
+from assay.engines._questions import CAP, Wrong, question
+from assay.engines._serving import LARGEST, Failed, Service, answered
 from assay.engines.scripted import Scripted
 
 TURN = {"role": "user", "content": "2+2"}

@@ -279,3 +279,25 @@ def _data(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from (line[5:].strip() for line in lines if line.startswith(b"data:"))
     if rest.startswith(b"data:"):
         yield bytes(rest[5:]).strip()
+
+
+def models(listing: Any) -> dict[str, Mapping[str, Any]]:
+    """A server's list of models by name.
+
+    Raises:
+        Broken: it is no such list.
+    """
+    data = listing.get("data") if isinstance(listing, Mapping) else None
+    if data is None and isinstance(listing, Mapping):
+        return {}
+    if not isinstance(data, list) or not all(isinstance(model, Mapping) and isinstance(model.get("id"), str) for model in data):
+        raise Broken("its list of models is no list of objects with an id", answered=False)
+    return {model["id"]: model for model in data}
+
+
+def asked(line: Line, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """What a server says at a path that not every server has; {} where it has not."""
+    with suppress(Broken, Refused):
+        told = line.get(path) if body is None else line.post(path, body)
+        return told if isinstance(told, Mapping) else {}
+    return {}

@@ -1,43 +1,32 @@
 """Any local engine behind an OpenAI-compatible address: models, chat completions (streamed or not, n choices), token counts."""
 
 import hmac
-import ipaddress
 import json
-import math
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from queue import Empty
 from typing import Any
 
 from assay.core.errors import PlanError
-from assay.core.identity import canonical
 from assay.core.ports import Engine
-from assay.core.types import Message, Rollout, Sampler
+from assay.core.types import Rollout
 from assay.engines import _faults
 from assay.engines._desk import Desk, Question
+from assay.engines._listener import CONNECTIONS, READ_S, Listener, check_bind
+from assay.engines._questions import CAP as CAP
+from assay.engines._questions import Wrong, question
 
 WAITING_S = 10.0  # between signs of life while the engine works
 LARGEST = 1 << 23  # bytes of a request
 DRY, DRY_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
 DIGITS = 15  # of a Content-Length
-READ_S = 30.0  # from an open connection to its first whole request
-IDLE_S = 120.0  # from an answer to the end of the next request on its connection
 STALLED_S = 30.0  # in which a client takes nothing of what it is sent
-CONNECTIONS = 512  # at once, a thread each; above it the oldest that never asked a whole question is let go
-CAP = 256  # tokens where the client names no cap
-MOST_TOKENS, MOST_STOPS, MOST_CHOICES = 1 << 20, 64, 1024
-FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class Wrong(ValueError):
-    """The client asked for what this server cannot do."""
 
 
 class Failed(RuntimeError):
@@ -90,106 +79,17 @@ class Service:
         self.desk.close()
 
     @cached_property
-    def _server(self) -> "_Server":
+    def _server(self) -> Listener:
         handler = type("Bound", (_Handler,), {"service": self})
         try:
-            return _Server((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
+            return Listener((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
         except OSError as error:
             raise PlanError(f"address {self.host}:{self.port}: {(error.strerror or str(error)).lower()}") from error
 
 
-def check_bind(host: str, key: str) -> None:
-    """Refuse an address that other machines reach where no key is asked for.
-
-    Raises:
-        PlanError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
-    """
-    if not all("!" <= letter <= "~" for letter in key):
-        raise PlanError("the key of --key-env holds blanks, line breaks or letters beyond ASCII, which no client can send")
-    try:
-        places = {str(place[4][0]) for place in socket.getaddrinfo(host or "0.0.0.0", None, socket.AF_INET)}  # as bind reads ""
-    except (OSError, UnicodeError) as error:
-        raise PlanError(f"--host {host!r}: {str(error).lower()}") from error
-    if not key and not all(ipaddress.ip_address(place).is_loopback for place in places):
-        raise PlanError(f"--host {host or '0.0.0.0'} lets other machines in: --key-env VARIABLE names the key to ask of them")
-
-
-@dataclass(slots=True)
-class _Connection:
-    """What the server knows of an open connection."""
-
-    until: float  # when it is cut unless a whole request has come, time.monotonic()
-    proven: bool = False  # it has asked a whole question, with the key where there is one
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 1024
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, read_s: float, most: int) -> None:
-        super().__init__(address, handler)
-        self.read_s, self.most = read_s, most
-        self._open: dict[socket.socket, _Connection] = {}
-        self._guard = threading.Lock()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for the connection, where there is room for one."""
-        with self._guard:
-            if len(self._open) >= self.most and not self._made_room():
-                with suppress(OSError):
-                    request.setblocking(False)
-                    request.send(FULL)
-                return super().shutdown_request(request)
-            self._open[request] = _Connection(time.monotonic() + self.read_s)
-        return super().process_request(request, client_address)
-
-    def _made_room(self) -> bool:
-        """Whether a connection that never asked a whole question could be let go, the oldest first."""
-        for line, known in self._open.items():
-            if not known.proven:
-                del self._open[line]
-                _end(line)
-                return True
-        return False
-
-    def service_actions(self) -> None:
-        """Cuts connections whose request is overdue; `serve_forever` calls it at every turn."""
-        now = time.monotonic()
-        with self._guard:
-            for line, known in self._open.items():
-                if now > known.until:
-                    _end(line)
-
-    def reading(self, line: Any, *, done: bool) -> None:
-        """A whole request has come and is being answered; or its answer is done and the next may come."""
-        with self._guard:
-            if known := self._open.get(line):
-                known.proven, known.until = True, math.inf if done else time.monotonic() + IDLE_S
-
-    def shutdown_request(self, request: Any) -> None:
-        """One connection is over."""
-        with self._guard:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def cut(self) -> None:
-        """All connections are over, as when a process dies."""
-        with self._guard:
-            for line in self._open:
-                _end(line)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no event."""
-
-
-def _end(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
-
-
 class _Handler(BaseHTTPRequestHandler):
     service: Service
-    server: _Server
+    server: Listener
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = STALLED_S  # of one read or write
@@ -347,73 +247,6 @@ class _Handler(BaseHTTPRequestHandler):
 _SAID = object()  # the answer has been sent
 
 
-def question(asked: Mapping[str, Any]) -> Question:
-    """A chat completion's body as a question; all of it is looked over here, before it waits beside others.
-
-    Raises:
-        Wrong: no messages, tools, images, texts that cannot be encoded, numbers that are none or out of range.
-    """
-    messages = asked.get("messages")
-    if not messages or not isinstance(messages, list):
-        raise Wrong("messages: at least one is needed")
-    if asked.get("tools"):
-        raise Wrong("tools are not supported")
-    arguments = asked.get("chat_template_kwargs") or {}
-    if not isinstance(arguments, dict):
-        raise Wrong("chat_template_kwargs: an object is needed")
-    cap = "max_tokens" if asked.get("max_completion_tokens") is None else "max_completion_tokens"
-    sampler = Sampler(
-        temperature=_number(asked, "temperature", 1.0, least=0, most=100),
-        top_p=_number(asked, "top_p", 1.0, least=1e-9, most=1),
-        top_k=max(0, _whole(asked, "top_k", 0, least=-1, most=1 << 31)),
-        max_tokens=_whole(asked, cap, CAP, least=1, most=MOST_TOKENS),
-        stop=_stops(asked.get("stop")),
-        chat_template_args=canonical(arguments),
-    )
-    _text(sampler.chat_template_args, "chat_template_kwargs")
-    n = _whole(asked, "n", 1, least=1, most=MOST_CHOICES)
-    seed = None if asked.get("seed") is None else _whole(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
-    turns = tuple(_message(message) for message in messages)
-    begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
-    return Question(turns[:-1] if begun else turns, sampler, n, None if seed == -1 else seed, begun)
-
-
-def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
-    value = default if asked.get(name) is None else asked[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Wrong(f"{name}: a number is needed")
-    if (isinstance(value, float) and not math.isfinite(value)) or not least <= value <= most:
-        raise Wrong(f"{name} {str(value)[:40]} is out of range, {least:g} to {most:g}")
-    return float(value)
-
-
-def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, most: int) -> int:
-    value = default if asked.get(name) is None else asked[name]
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Wrong(f"{name}: a whole number is needed")
-    if not least <= value <= most:
-        raise Wrong(f"{name} {value if abs(value) < 1 << 63 else 'of more than 64 bits'} is out of range, {least} to {most}")
-    return value
-
-
-def _stops(given: Any) -> tuple[str, ...]:
-    stops = [given] if isinstance(given, str) else [] if given is None else given
-    if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(stop, str) for stop in stops):
-        raise Wrong(f"stop: a text or a list of at most {MOST_STOPS} texts is needed")
-    return tuple(_text(stop, "stop") for stop in stops if stop)
-
-
-def _text(text: str, name: str) -> str:
-    """The text itself, where UTF-8 can hold it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Wrong(f"{name}: half of a surrogate pair at character {error.start}") from None
-    return text
-
-
 def _object(body: bytes) -> Mapping[str, Any]:
     asked = json.loads(body or b"{}", parse_constant=_no_constant)
     if not isinstance(asked, dict):
@@ -437,16 +270,6 @@ def answered(answer: Rollout | Exception) -> Rollout:
     if answer.finish == "error":
         raise Wrong(f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; with its cap it may exceed the context")
     return answer
-
-
-def _message(given: Any) -> Message:
-    content = given.get("content") if isinstance(given, dict) else None
-    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        texts = [part.get("text") for part in content]
-        content = "".join(texts) if all(isinstance(text, str) for text in texts) else None
-    if not isinstance(content, str) or not isinstance(given.get("role"), str):
-        raise Wrong("messages: each needs a role and a text")
-    return Message(_text(given["role"], "messages: role"), _text(content, "messages"))
 
 
 def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, Sampler
 from assay.engines._crew import as_they_come
 from assay.engines._heard import PROMPT_TOKENS, Heard
-from assay.engines._http import Broken, Line, Refused
+from assay.engines._http import Broken, Line, Refused, asked, models
 from assay.engines._order import in_order
 from assay.engines._servers import Server, Servers, pause
 
@@ -147,9 +147,9 @@ class Openai:
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers
-        asked = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
+        samples = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
         try:
-            for rollouts in as_they_come(lambda ask: self._attempt(servers, policy, *ask), asked, size=servers.size, tick_s=TICK_S):
+            for rollouts in as_they_come(lambda ask: self._attempt(servers, policy, *ask), samples, size=servers.size, tick_s=TICK_S):
                 servers.cut_overdue()
                 yield rollouts
         except (GeneratorExit, EngineError, PlanError):
@@ -162,7 +162,7 @@ class Openai:
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
         with self._aside() as (line, root):
-            told = _asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
             count = told.get("count")
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
                 return count
@@ -172,11 +172,11 @@ class Openai:
         """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
         chat = self._chat(request)
         with self._aside() as (line, root):
-            told = _asked(line, f"{root}/tokenize", {"model": self._served, **chat})
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **chat})
             if "prompt" not in told and told.get("tokens"):
-                told = _asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
+                told = asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
             if "prompt" not in told:
-                told = _asked(line, f"{root}/apply-template", chat)
+                told = asked(line, f"{root}/apply-template", chat)
         prompt = told.get("prompt")
         return prompt if isinstance(prompt, str) and prompt else str(json.dumps(chat["messages"], indent=1, ensure_ascii=False))
 
@@ -221,11 +221,11 @@ class Openai:
         line, root, owners = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
             for path, name in HOLDINGS:
-                held = _asked(line, root + path).get(name)
+                held = asked(line, root + path).get(name)
                 if isinstance(held, int) and not isinstance(held, bool) and held > 0:
                     return min(held, MOST_HELD)
             with suppress(Broken):
-                owners = {str(each.get("owned_by")) for each in models(_asked(line, self._path("/models", url))).values()}
+                owners = {str(each.get("owned_by")) for each in models(asked(line, self._path("/models", url))).values()}
         finally:
             line.close()
         return HELD_BY_VLLM if "vllm" in owners else HELD
@@ -397,25 +397,3 @@ class _Aside:
         self.line.close()
         if isinstance(error, Broken | Refused):
             raise EngineError(f"{self.url}: {error}") from error
-
-
-def models(listing: Any) -> dict[str, Mapping[str, Any]]:
-    """A server's list of models by name.
-
-    Raises:
-        Broken: it is no such list.
-    """
-    data = listing.get("data") if isinstance(listing, Mapping) else None
-    if data is None and isinstance(listing, Mapping):
-        return {}
-    if not isinstance(data, list) or not all(isinstance(model, Mapping) and isinstance(model.get("id"), str) for model in data):
-        raise Broken("its list of models is no list of objects with an id", answered=False)
-    return {model["id"]: model for model in data}
-
-
-def _asked(line: Line, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """What a server says at a path that not every server has; {} where it has not."""
-    with suppress(Broken, Refused):
-        told = line.get(path) if body is None else line.post(path, body)
-        return told if isinstance(told, Mapping) else {}
-    return {}

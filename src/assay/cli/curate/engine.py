@@ -45,7 +45,8 @@ def serve(
     """Serve a local engine: /v1/models, /v1/chat/completions (streams, n choices) and /tokenize, until interrupted."""
     voice = Voice()
     with exits(voice):
-        from assay.engines._serving import Service, check_bind
+        from assay.engines._listener import check_bind
+        from assay.engines._serving import Service
 
         key = os.environ.get(key_env, "").strip()
         if key_env and not key:
