@@ -33,14 +33,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     stubs = []
 
-    def started(answer: Callable[..., Any], *sets: str) -> tuple[Any, list[dict[str, Any]]]:
+    def started(answer: Callable[..., Any], *sets: str, flags: tuple[str, ...] = ()) -> tuple[Any, list[dict[str, Any]]]:
         stubs.append(stub_server.Stub(answer))
         (tmp_path / "plan.toml").write_text(
             f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\npart = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
             f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = 16\nconcurrency = 2\nretries = 1\n'
             f'[score]\nn = {N}\nwave = 1\n[embed]\nencoder = "tfidf"\nclusters = 2\n[select]\nbudget = 4\n'
         )
-        changes = [word for change in sets for word in ("--set", change)]
+        changes = [*flags, *(word for change in sets for word in ("--set", change))]
         ran = CliRunner().invoke(curate_app, ["run", str(tmp_path / "plan.toml"), *changes], catch_exceptions=False)
         with Lake(tmp_path / "lake") as lake:
             stored = lake.rows("SELECT r.tokens, r.finish, v.outcome FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id")
@@ -51,17 +51,41 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         stub.close()
 
 
-def test_what_a_server_refuses_is_no_attempt_and_is_told_in_its_words(run: Run) -> None:
-    refusal = (400, {}, b'{"error": {"message": "maximum context length is 4096"}}')
-    ran, stored = run(lambda n, body, _: refusal if "1 + 40" in body["messages"][-1]["content"] else GOOD)
-    assert ran.exit_code == 3
+REFUSAL = (400, {}, b'{"error": {"message": "maximum context length is 4096"}}')
+
+
+def all_but_one(n: int, body: dict[str, Any], _: Any) -> Any:
+    return REFUSAL if "1 + 40" in body["messages"][-1]["content"] else GOOD
+
+
+@pytest.mark.parametrize("sets", [(), ('score.design="two_stage"', "score.first=2", "score.most=4")], ids=["fixed", "two stages"])
+def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(run: Run, tmp_path: Path, sets: tuple[str, ...]) -> None:
+    ran, stored = run(all_but_one, *sets)
+    assert ran.exit_code == 0, "the others' curriculum is there"
     assert "maximum context length is 4096" in ran.output
     assert "no attempts" in ran.output
-    assert len(stored) == ATTEMPTS - N
     assert not any(row["outcome"] == "verifier_error" for row in stored)
-    ran, stored = run(lambda *_: GOOD)
+    with Lake(tmp_path / "lake") as lake:
+        (drop,) = lake.rows("SELECT problem_id, reason, detail FROM drops WHERE stage = 'score'")
+        assert "maximum context length" in drop["detail"]
+        assert lake.rows("SELECT count(*) AS n FROM rollouts WHERE problem_id = ?", [drop["problem_id"]]) == [{"n": 0}]
+        reasons = lake.rows("SELECT reason FROM selections WHERE problem_id = ?", [drop["problem_id"]])
+        assert reasons == [{"reason": "unscored"}]
+    before = len(stored)
+    ran, stored = run(lambda *_: GOOD, *sets)
+    assert (ran.exit_code, len(stored)) == (0, before), "it is not asked again"
+    ran, stored = run(lambda *_: GOOD, *sets, flags=("--retry-refused",))
     assert ran.exit_code == 0
-    assert len(stored) == ATTEMPTS
+    assert len(stored) > before
+    with Lake(tmp_path / "lake") as lake:
+        assert lake.rows("SELECT count(DISTINCT problem_id) AS n FROM scores") == [{"n": PROBLEMS}]
+
+
+def test_where_everything_is_refused_nothing_is_kept_and_the_next_run_asks_again(run: Run) -> None:
+    ran, stored = run(lambda *_: REFUSAL)
+    assert (ran.exit_code, stored) == (3, [])
+    ran, stored = run(lambda *_: GOOD)
+    assert (ran.exit_code, len(stored)) == (0, ATTEMPTS)
 
 
 @pytest.mark.parametrize("status", [401, 402])

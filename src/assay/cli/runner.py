@@ -25,6 +25,7 @@ LakeDir = Annotated[
 AnyLake = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address.")]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
+RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Ask again for what a server refused before.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 
 
@@ -73,6 +74,12 @@ def load(path: Path, lake: str, sets: list[str]) -> Plan:
     """The plan after the command line's say."""
     plan = read_plan(path, sets)
     return plan.model_copy(update={"lake": lake}) if lake else plan
+
+
+def retrying(job: Any, retry_refused: bool) -> Any:
+    """The job itself, told whether to ask again for what was refused."""
+    job.retry_refused = retry_refused
+    return job
 
 
 def emit(value: Any) -> None:

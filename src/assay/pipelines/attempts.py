@@ -25,6 +25,7 @@ from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rol
 from assay.pipelines import served
 from assay.pipelines.cutting import Cutter
 from assay.pipelines.job import Job
+from assay.pipelines.refusals import keep_refusals, known_refusals
 from assay.pipelines.vectors import Remembered, coder
 from assay.stores.tables import schema
 
@@ -46,7 +47,9 @@ WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELEC
 class Attempts:
     """A scorer's way to evidence (`core.ports.Attempts`) on one lake, for one policy and sampler."""
 
-    def __init__(self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label], *, sampler: Sampler | None = None) -> None:
+    def __init__(
+        self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label], *, sampler: Sampler | None = None, keep_refused: bool = False
+    ) -> None:
         self.job, self.problems, self.labels = job, problems, labels
         self.sampler: Sampler = sampler or job.plan.policy.sampler
         self.policy = job.engine.policy
@@ -54,12 +57,14 @@ class Attempts:
         self.failed = 0  # samples that the engine could not bring in this run
         self.refused = 0  # samples that a server would not make in this run
         self._samples = self._stored(list(problems))
+        self._keep_refused = keep_refused  # what is refused is stored, and not asked for again by another run
+        self._refused = known_refusals(job, self.policy, self.sampler, problems) if keep_refused else {}
         self._cutter: Cutter | None = None
         self._introduced = False  # sampler and policy are in the lake
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
-        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items()}
+        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
         order = sorted((id_ for id_, n in lacking.items() if n > 0), key=lambda id_: content_id("order", self.job.plan.seed, id_))
         return {id_: _free(self._samples[id_], lacking[id_]) for id_ in order}
 
@@ -104,7 +109,7 @@ class Attempts:
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Problems with fewer than n attempts, and the attempts that they lack."""
-        short = [n - len(samples) for samples in self._samples.values() if len(samples) < n]
+        short = [n - len(samples) for id_, samples in self._samples.items() if len(samples) < n and id_ not in self._refused]
         return len(short), sum(short)
 
     @property
@@ -206,7 +211,7 @@ class Attempts:
 
     def _metered(self, found: Generator[tuple[Rollout, ...], None, None], bar: Ticker) -> Iterator[list[Rollout]]:
         """What was found until a stop, without what failed; time inside the engine is metered."""
-        meter, failed, refused = self.job.meter, list[str](), list[str]()
+        meter, failed, refused, answered = self.job.meter, list[str](), list[Rollout](), any(self._samples.values())
         with closing(found):
             while not (self.job.stop() or (not meter.samples and self._limited())):
                 began, meter.waiting = time.monotonic(), True
@@ -218,22 +223,29 @@ class Attempts:
                 if rollouts is None:
                     break
                 failed += [rollout.fault for rollout in rollouts if rollout.fault]
-                refused += [rollout.refused for rollout in rollouts if rollout.refused]
+                refused += [rollout for rollout in rollouts if rollout.refused]
                 kept = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                 meter.tokens += sum(rollout.tokens for rollout in kept)
                 meter.samples += len(kept)
+                answered = answered or bool(kept)
                 bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
                 yield kept
         if failed:
             self.failed += len(failed)
             self.job.narrator.warn(f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}")
-        self._tell_refused(refused)
+        self._tell_refused(refused, keep=self._keep_refused and answered)
 
-    def _tell_refused(self, texts: Sequence[str]) -> None:
-        """Says what a server would not make, in its words: nothing of it is stored, and it counts against no problem."""
-        self.refused += len(texts)
-        for text, count in Counter(texts).most_common(REFUSALS_SHOWN):
-            self.job.narrator.warn(f"{count} requests were refused and are no attempts, the next run asks again; {text}")
+    def _tell_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
+        """Says what a server would not make, in its words: it counts against no problem. Where nothing was answered at all it is not kept."""
+        then = "--retry-refused asks again" if keep else "the next run asks again"
+        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
+            self.job.narrator.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
+        if refused and keep:
+            texts = {rollout.problem_id: rollout.refused for rollout in refused}
+            keep_refusals(self.job, self.policy, self.sampler, texts)
+            self._refused.update(texts)
+        else:
+            self.refused += len(refused)
 
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """One problem's missing samples, rendered."""

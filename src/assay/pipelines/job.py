@@ -71,6 +71,7 @@ class Job:
         self.meter = Meter()
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
+        self.retry_refused = False  # what a server refused before is asked for again
         self.halted = ""  # why this run draws no more attempts, as words
         self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
 
@@ -115,6 +116,7 @@ class Job:
         """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
         other = Job(plan, self.lake, self.narrator, command=self.command, stop=self.stop)
         other.run, other.keys, other.meter, other.warned = self.run, dict(self.keys), self.meter, self.warned
+        other.retry_refused = self.retry_refused
         return other
 
     def limit_reached(self) -> str:

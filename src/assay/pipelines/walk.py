@@ -45,7 +45,7 @@ def look(job: Job, stage: str) -> tuple[Work, Outcome | None]:
         work: Work = STAGES[stage].work(job)
     if stage == "ingest":  # one ledger row a source
         return work, None if work.left["sources"] else work.do()
-    return work, job.finished(stage, work.key)
+    return work, None if stage == "score" and score.again(job) else job.finished(stage, work.key)
 
 
 def step(job: Job, stage: str) -> Outcome:
