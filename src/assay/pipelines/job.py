@@ -109,7 +109,7 @@ class Job:
         Raises:
             Stopped: it was; what was committed is kept.
         """
-        if self.stop():
+        if getattr(self.stop, "asked", False):  # by a signal; what else ends a run ends it where answers are paid for
             raise Stopped("asked to stop; what is committed is kept")
 
     def beside(self, plan: Plan) -> "Job":
