@@ -2,7 +2,8 @@ import pytest
 
 from assay.core.types import Message, Policy, Rollout, Sampler
 from assay.engines._desk import Desk, Question, alike, merged
-from assay.engines._serving import Failed, Wrong, answered, question
+from assay.engines._questions import Wrong, question
+from assay.engines._serving import Failed, answered
 from assay.engines.scripted import Scripted
 from assay.engines.transformers import Transformers
 
@@ -143,3 +144,32 @@ def test_strangers_with_seeds_of_their_own_get_their_own_answers():
     asked = [Question((Message("user", "37+45="),), Sampler(max_tokens=6), seed=seed) for seed in (5, 3, 9, 3, 21, 40)]
     alone = [next(iter(Transformers("tiny-arithmetic").generate([merged([question])])))[0].text for question in asked]
     assert [group[0].text for group in Transformers("tiny-arithmetic").generate([merged([question]) for question in asked])] == alone
+
+
+def test_a_streaming_engine_that_fails_at_one_question_answers_the_others():
+    class Choosy(Patient):
+        def arrivals(self, requests):
+            yield from super().arrivals(self._looked_over(requests))
+
+        def _looked_over(self, requests):
+            for request in requests:
+                if request and "poison" in request.messages[0].content:
+                    self.wants, self.held = 1, []
+                    raise RuntimeError("no such token")
+                yield request
+
+    desk = Desk(Choosy(4))
+    good = [desk.ask(Question((Message("user", f"What is {n}+1?"),), Sampler())) for n in range(3)]
+    bad = desk.ask(Question((Message("user", "poison"),), Sampler()))
+    with pytest.raises(Failed, match="no such token"):
+        answered(bad.answers.get(timeout=5))
+    assert [answered(question.answers.get(timeout=5)).text for question in good] == ["0"] * 3
+    desk.close()
+
+
+def test_what_cannot_be_hashed_is_refused_where_it_is_asked_and_the_desk_works_on():
+    desk = Desk(Scripted())
+    with pytest.raises(ValueError, match="surrogate"):
+        desk.ask(Question((Message("user", "\ud800"),), Sampler()))
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).finish == "stop"
+    desk.close()

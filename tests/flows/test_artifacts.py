@@ -48,6 +48,29 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
     assert ("copy the address" in said["description"]) == (not url)
 
 
+HOSTILE = "night`ly ![x](http://e.org/p.png) <img src=http://e.org/q>"
+
+
+def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("prefect", reason="the extra flows is not installed")
+    shown: list[str] = []
+    for kind in ("link", "table", "markdown"):
+        monkeypatch.setattr(f"prefect.artifacts.create_{kind}_artifact", lambda data, **said: shown.extend([json.dumps(data), *said.values()]))
+    plan = SimpleNamespace(name=HOSTILE, flow=FlowPlan(reports_url=""))
+    monkeypatch.setattr(artifacts, "write", lambda _job: tmp_path / "page.html")
+    dropped = [{"stage": "clean", "reason": "exact", "rows": 1, "example": HOSTILE}]
+    told = {"stages": [stage("clean", 1)], "dropped": dropped, "histogram": [1], "policy": HOSTILE}
+    monkeypatch.setattr(artifacts, "collected", lambda _job: told)
+    monkeypatch.setattr(artifacts, "difficulty_chart", lambda _told: "<svg></svg>")
+    artifacts.show(SimpleNamespace(plan=plan, narrator=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    assert len(shown) > 6
+    for text in shown:
+        given = text.removeprefix('"![difficulty](data:image/svg+xml;base64,')
+        assert "![" not in given
+        assert "<img" not in given.replace("\\<", "")
+        assert "night`" not in given
+
+
 @pytest.mark.service
 def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any) -> None:
     made = server.artifacts(finished.run["id"])

@@ -1,8 +1,13 @@
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from assay.sources import _tables
+from assay.sources._rows import BadRow
 from assay.sources._tables import kind_of, rows_of, schema_of
 
 
@@ -30,3 +35,50 @@ def test_blank_lines_count_as_lines_but_are_no_rows(tmp_path):
 def test_elements_of_a_list_stand_where_they_begin(tmp_path):
     (tmp_path / "a.json").write_text('[{"x":\n1},\n\n{"x": 2}, {"x": 3}\n]')
     assert list(rows_of(tmp_path / "a.json", None)) == [(1, {"x": 1}), (4, {"x": 2}), (4, {"x": 3})]
+
+
+PIECE = 1 << 16
+BOMBS = {  # name: start, what is repeated, end
+    "a.json.gz": (b'[{"x": 1}, {"x": "', b"y" * PIECE, b'"}]'),
+    "many.json.gz": (b"[1", b",1" * (PIECE // 2), b"]"),
+    "a.csv.gz": (b'x,y\n1,2\n"', b"y" * PIECE, b'",1\n'),
+    "lines.csv.gz": (b'x,y\n1,2\n"', b"y\n" * (PIECE // 2), b'",1\n'),
+    "cells.csv.gz": (b"x,y\n1,2\n", b"y," * (PIECE // 2), b"\n"),
+    "a.tsv.gz": (b'x\ty\n1\t2\n"', b"y" * PIECE, b'"\t1\n'),
+    "a.jsonl.gz": (b'{"x": 1}\n{"x": "', b"y" * PIECE, b'"}\n'),
+    "deep.jsonl.gz": (b'{"x": 1}\n', b"[" * PIECE, b"\n"),
+    "head.csv.gz": (b'"', b"y" * PIECE, b'",1\n'),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_that_unpacks_to_a_huge_row_is_a_drop_and_fills_no_memory(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(_tables, "MAX_ROW", 1 << 17)
+    monkeypatch.setattr(_tables, "MAX_UNPACKED", 1 << 17)
+    start, piece, end = BOMBS[name]
+    with gzip.open(tmp_path / name, "wb", compresslevel=1) as file:
+        file.write(start)
+        for _ in range(192):  # 12 MiB
+            file.write(piece)
+        file.write(end)
+    assert (tmp_path / name).stat().st_size < 1 << 20
+    tracemalloc.start()
+    rows = [row for _, row in rows_of(tmp_path / name, None)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 << 20
+    assert isinstance(rows[-1], BadRow)
+    assert rows[-1].reason in ("row_too_long", "file_too_large")
+    assert "\n" not in rows[-1].detail
+
+
+def test_a_list_that_is_not_compressed_has_the_size_that_its_owner_sees(tmp_path, monkeypatch):
+    monkeypatch.setattr(_tables, "MAX_UNPACKED", 16)
+    (tmp_path / "a.json").write_text('[{"x": "as long as it is"}]')
+    assert [row for _, row in rows_of(tmp_path / "a.json", None)] == [{"x": "as long as it is"}]
+
+
+def test_rows_of_a_table_that_are_long_together_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(_tables, "MAX_ROW", 64)
+    (tmp_path / "a.csv").write_text("x,y\n" + 'one,"two\nlines"\n' * 50)
+    assert len(list(rows_of(tmp_path / "a.csv", None))) == 50

@@ -372,3 +372,72 @@ def test_a_service_that_goes_away_loses_nothing_that_was_committed(bucket: str, 
         lake.storage._client = working
         assert ids(lake) == ["a"]
         assert lake.append({"labels": [row("b")]}) == 1
+
+
+class Flaky(Forgetful):
+    """A service whose answers break off in the middle, or that fails."""
+
+    cut, status = 0, 0  # bodies that are still to be cut; the status of every answer, 0 = as it should be
+
+    def _answer(self, code: int, body: bytes) -> None:
+        if self.command == "GET" and Flaky.status:
+            return super()._answer(Flaky.status, b"<Error><Code>InternalError</Code><Message>We failed</Message></Error>")
+        if self.command == "GET" and "list-type" not in self.path and code == 200 and Flaky.cut:
+            Flaky.cut -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        return super()._answer(code, body)
+
+
+@pytest.fixture
+def flaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s3.Bucket]:
+    """A bucket of that service, which holds one object."""
+    for name, value in {"ACCESS_KEY_ID": "somebody", "SECRET_ACCESS_KEY": "s", "DEFAULT_REGION": "us-east-1", "MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(s3, "CUT_PAUSE_S", 0.001)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Flaky) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        Forgetful.held.clear()
+        Flaky.cut = Flaky.status = 0
+        s3.bucket.cache_clear()
+        made = s3.bucket("s3://flaky-bucket/lake")
+        made.put("tables/a", b"x" * 100_000)
+        yield made
+        server.shutdown()
+    s3.bucket.cache_clear()
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(flaky: s3.Bucket) -> None:
+    for read in (lambda: flaky.read("tables/a"), lambda: flaky.read_aged("tables/a")[0], lambda: flaky.kept("tables/a")):
+        Flaky.cut = 3
+        flaky.stale("tables/a")
+        assert read() == b"x" * 100_000
+        assert Flaky.cut == 0
+
+
+def test_a_body_that_always_breaks_off_is_one_line_and_leaves_no_half_file(flaky: s3.Bucket) -> None:
+    for read in (flaky.read, flaky.read_aged, flaky.local, lambda path: flaky.swap(path, b"held", b"new"), lambda path: flaky.drop(path, b"held")):
+        Flaky.cut = 99
+        flaky.stale("tables/a")
+        with pytest.raises(LakeError) as caught:
+            read("tables/a")
+        assert "\n" not in str(caught.value)
+    assert not [path for path in flaky.root.rglob("*") if path.is_file() and "tables" in str(path)]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_service_that_fails_before_the_first_write_has_failed_and_the_plan_is_not_wrong(flaky: s3.Bucket, status: int) -> None:
+    Flaky.status = status
+    with pytest.raises(LakeError) as caught:
+        flaky.read("tables/a")
+    assert "\n" not in str(caught.value)
+    s3.bucket.cache_clear()
+    with pytest.raises(LakeError):
+        Lake("s3://flaky-bucket/other")

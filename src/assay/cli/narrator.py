@@ -1,16 +1,18 @@
-"""Narration on stderr: bars with rate and time left on a terminal, plain lines elsewhere."""
+"""Narration on stderr: bars with rate and time left on a terminal, plain lines elsewhere. No text on a page is obeyed by the terminal."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 
 from assay.cli.tables import table
+from assay.core.display import visible
 
 LINE_EVERY_S = 10.0  # plain lines
 WIDTH = 120  # columns of a page where its stream is no terminal
@@ -41,8 +43,8 @@ class Voice:
         if not self.console.is_terminal or total == 0:
             yield _Lines(self, title, total)
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.console, transient=True) as progress:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}", markup=False), console=self.console, transient=True) as progress:
             yield _Bar(progress, progress.add_task(title, total=total, note=""))
 
 
@@ -66,12 +68,19 @@ class _Lines:
             return
         self.told = now
         rate = self.done / max(now - self.began, 1e-9)
-        left = (self.total - self.done) / max(rate, 1e-9)
+        left = f", {(self.total - self.done) / rate:.0f} s left" if self.done > 0 else ""
         note = f", {note}" if note else ""
-        self.voice.say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s, {left:.0f} s left{note}")
+        self.voice.say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}{note}")
+
+
+class Page(Console):
+    """A console whose own control sequences alone reach the terminal: texts are made visible as they leave, whoever wrote them."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        return super()._render_buffer(part if part.control else part._replace(text=visible(part.text)) for part in buffer)
 
 
 def page(*, stderr: bool = False) -> Console:
     """Stdout or stderr; WIDTH columns where it is no terminal."""
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH)
+    console = Page(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Page(stderr=stderr, highlight=False, width=WIDTH)

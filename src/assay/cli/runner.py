@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice
+from assay.core.display import visible
 from assay.core.errors import EngineError, LakeError, PlanError, Stopped, TrainingError
 from assay.core.plan import Plan, read_plan
 
@@ -23,6 +25,7 @@ LakeDir = Annotated[
 AnyLake = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address.")]
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
+RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Ask again for what a server refused before.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
 
 
@@ -32,7 +35,7 @@ GRACE_S = 10  # an engine that is asked to stop may finish what it is at for so 
 class Stop:
     """Set by the first SIGINT, SIGTERM or SIGUSR1 (a scheduler's warning); the second one interrupts at once.
 
-    An engine that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
+    An engine, a filter or a source that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
     """
 
     def __init__(self) -> None:
@@ -50,9 +53,9 @@ class Stop:
         print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
 
     def _cut(self, _number: int, _frame: object) -> None:
-        if self.waiting():
-            raise Stopped(f"asked to stop; what had not arrived {GRACE_S} s later is left, the rest is committed")
-        signal.alarm(1)  # rows are being written, or judged: never in between
+        signal.alarm(1)  # again: a part that catches everything has not heard
+        if self.waiting():  # else rows are being written, or judged: never in between
+            raise Stopped(f"asked to stop; what was not there {GRACE_S} s later is left, the rest is committed")
 
     @contextmanager
     def listening(self) -> Iterator["Stop"]:
@@ -73,6 +76,12 @@ def load(path: Path, lake: str, sets: list[str]) -> Plan:
     return plan.model_copy(update={"lake": lake}) if lake else plan
 
 
+def retrying(job: Any, retry_refused: bool) -> Any:
+    """The job itself, told whether to ask again for what was refused."""
+    job.retry_refused = retry_refused
+    return job
+
+
 def emit(value: Any) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(value, indent=1, default=str, allow_nan=False) + "\n")
@@ -80,9 +89,11 @@ def emit(value: Any) -> None:
 
 @contextmanager
 def exits(voice: Voice) -> Iterator[None]:
-    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback."""
+    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback, in which nothing is obeyed by a terminal."""
     try:
         yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
     except PlanError as error:
         voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
@@ -92,6 +103,9 @@ def exits(voice: Voice) -> Iterator[None]:
     except (Stopped, KeyboardInterrupt) as error:
         voice.console.print(f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True)
         raise typer.Exit(PARTLY) from error
+    except Exception as error:
+        sys.stderr.write(visible(traceback.format_exc()))
+        raise typer.Exit(FAILED) from error
 
 
 def flowing(name: str, made: Plan, path: Path, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:

@@ -170,6 +170,7 @@ class Rollout:
     guided: bool = False  # a teacher wrote part of it
     fault: str = ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
     stopped: str | None = None  # the stop string that ended it, "" = the model itself did, None = the backend does not say; not stored
+    refused: str = ""  # a server's words where it will not answer this request: no attempt was made, and nothing is stored
 
     @classmethod
     def of(
@@ -187,6 +188,7 @@ class Rollout:
         logprobs: tuple[float, ...] | None = None,
         fault: str = "",
         stopped: str | None = None,
+        refused: str = "",
     ) -> "Rollout":
         """The rollout of one sample of a request, keyed by problem, policy revision, sampler, sample index and begun answer."""
         sampler = request.sampler.id
@@ -208,6 +210,7 @@ class Rollout:
             logprobs=logprobs,
             fault=fault,
             stopped=stopped,
+            refused=refused,
         )
 
 

@@ -63,7 +63,12 @@ class Desk:
         self._worker.start()
 
     def ask(self, question: Question) -> Question:
-        """The same question, whose `answers` will hold n rollouts, or an exception."""
+        """The same question, whose `answers` will hold n rollouts, or an exception.
+
+        Raises:
+            ValueError: a text of it cannot be encoded, or a setting cannot be hashed.
+        """
+        _ = question.problem_id, question.sampler.id, question.prefix.encode()  # here, and not where many questions wait
         self._waiting.put(question)
         return question
 
@@ -90,10 +95,18 @@ class Desk:
     def _work(self) -> None:
         while not self._closed:
             if batch := self._taken(self._waiting.get()):
-                self._flow(self.engine, batch) if isinstance(self.engine, Streaming) else self._in_one(batch)
+                self._guarded(batch)
         self.engine.close()
         for question in self._come():
             question.answers.put(EngineError("the server is closing"))
+
+    def _guarded(self, batch: list[Question]) -> None:
+        """Answers a batch. What is raised beside the engine fails the questions of the batch, and the desk works on."""
+        try:
+            self._flow(self.engine, batch) if isinstance(self.engine, Streaming) else self._in_one(batch)
+        except Exception as error:  # noqa: BLE001  # one question must not end the desk
+            for question in batch:
+                question.answers.put(error)
 
     def _taken(self, *come: Question | Callable[[], None] | None) -> list[Question]:
         """The questions among what has come; prompts are told at once, None closes the desk."""
@@ -114,7 +127,10 @@ class Desk:
         return found
 
     def _flow(self, engine: Streaming, batch: Sequence[Question]) -> None:
-        """Answers the batch and all that comes in meanwhile; ends when nobody waits."""
+        """Answers the batch and all that comes in meanwhile; ends when nobody waits.
+
+        Where the engine raises, each question that has no answer yet is asked alone, so that only the one at fault fails.
+        """
         flight = Flight()
         try:
             for rollouts in engine.arrivals(self._joining(batch, flight)):
@@ -124,33 +140,61 @@ class Desk:
                     break
             flight.fail(EngineError("the server is closing"))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
+            alone = flight.untouched() if len(flight.asked) > 1 else []
+            flight.fail(error)
+            for question in alone:
+                self._flow_alone(engine, question)
+
+    def _flow_alone(self, engine: Streaming, question: Question) -> None:
+        flight = Flight()
+        try:
+            request = flight.start(question)
+            for rollouts in engine.arrivals(iter([request])):
+                for rollout in rollouts:
+                    flight.land(rollout)
+                if self._closed:
+                    break
+            flight.fail(EngineError("the server is closing" if self._closed else "the engine gave no answer"))
+        except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to who waits
             flight.fail(error)
 
     def _joining(self, batch: Sequence[Question], flight: "Flight") -> Iterator[Request | None]:
         """Requests as questions come in, None while there are none, until all are answered."""
-        requests = [flight.start(question) for question in batch]
+        requests = flight.start_all(batch)
         while not self._closed and flight.asked:
             yield from requests or (None,)
-            requests = [flight.start(question) for question in self._come()]
+            requests = flight.start_all(self._come())
 
     def _in_one(self, batch: list[Question]) -> None:
         time.sleep(min(SHARE * self._took_s, LONGEST_S))
-        groups, began = alike([*batch, *self._come()]), time.monotonic()
+        batch += self._come()
+        groups, began = alike(batch), time.monotonic()
         self._answer(groups)
         self._took_s = time.monotonic() - began
 
     def _answer(self, groups: Sequence[Sequence[Question]]) -> None:
-        unanswered = [question for group in groups for question in group]
+        """Answers all groups at once; where the engine raises, those without an answer one by one, so that only the one at fault fails."""
+        left, error = self._answered(groups)
+        for group in left:
+            failure = self._answered([group])[1] if len(left) > 1 else error
+            for question in group if failure else ():
+                question.answers.put(failure or EngineError("no answer"))
+
+    def _answered(self, groups: Sequence[Sequence[Question]]) -> tuple[list[Sequence[Question]], Exception | None]:
+        """Groups that got no answer, and what the engine raised."""
+        left = list(groups)
         try:
             for group, rollouts in zip(groups, self.engine.generate([merged(group) for group in groups]), strict=True):
-                given = iter(rollouts)
+                answers = list(rollouts)
+                if len(answers) != sum(question.n for question in group):
+                    raise EngineError(f"the engine gave {len(answers)} answers in place of {sum(question.n for question in group)}")
+                left.remove(group)
                 for question in group:
                     for _ in range(question.n):
-                        question.answers.put(next(given))
-                    unanswered.remove(question)
+                        question.answers.put(answers.pop(0))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
-            for question in unanswered:
-                question.answers.put(error)
+            return left, error
+        return left, None
 
 
 class Flight:
@@ -165,6 +209,21 @@ class Flight:
         request = merged([question], name=f"{question.problem_id}.{next(self._numbers)}")
         self.asked[request.problem_id] = question, 0
         return request
+
+    def start_all(self, questions: Sequence[Question]) -> list[Request]:
+        """Those that can be put as requests; who asked for something that cannot hears so."""
+        requests = list[Request]()
+        for question in questions:
+            try:
+                requests.append(self.start(question))
+            except Exception as error:  # noqa: BLE001  # it is raised where the question was asked
+                question.answers.put(error)
+        return requests
+
+    def untouched(self) -> list[Question]:
+        """Questions without any answer, which leave the flight."""
+        names = [name for name, (_, come) in self.asked.items() if not come]
+        return [self.asked.pop(name)[0] for name in names]
 
     def land(self, rollout: Rollout) -> None:
         """Hands an answer to who asked for it."""

@@ -2,32 +2,31 @@
 
 import hmac
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from queue import Empty
 from typing import Any
 
 from assay.core.errors import PlanError
-from assay.core.identity import canonical
 from assay.core.ports import Engine
-from assay.core.types import Message, Rollout, Sampler
+from assay.core.types import Rollout
 from assay.engines import _faults
 from assay.engines._desk import Desk, Question
+from assay.engines._listener import CONNECTIONS, READ_S, Listener, check_bind
+from assay.engines._questions import CAP as CAP
+from assay.engines._questions import Wrong, question
 
 WAITING_S = 10.0  # between signs of life while the engine works
-LARGEST = 1 << 26  # bytes of a request
-CAP = 256  # tokens where the client names no cap
-
-
-class Wrong(ValueError):
-    """The client asked for what this server cannot do."""
+LARGEST = 1 << 23  # bytes of a request
+DRY, DRY_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
+DIGITS = 15  # of a Content-Length
+STALLED_S = 30.0  # in which a client takes nothing of what it is sent
 
 
 class Failed(RuntimeError):
@@ -44,8 +43,13 @@ class Service:
     key: str = ""  # "" = everyone may ask
     slots: int = 64  # what it tells clients that it holds
     fault: Callable[[int], str] = lambda _: ""
+    read_s: float = READ_S  # limit on the time from a connection to its first whole request
+    connections: int = CONNECTIONS
     asked: Iterator[int] = field(default_factory=count, repr=False)
     closing: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def __post_init__(self) -> None:
+        check_bind(self.host, self.key)
 
     @property
     def url(self) -> str:
@@ -75,47 +79,23 @@ class Service:
         self.desk.close()
 
     @cached_property
-    def _server(self) -> "_Server":
+    def _server(self) -> Listener:
         handler = type("Bound", (_Handler,), {"service": self})
         try:
-            return _Server((self.host, self.port), handler)
+            return Listener((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
         except OSError as error:
             raise PlanError(f"address {self.host}:{self.port}: {(error.strerror or str(error)).lower()}") from error
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 1024
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(address, handler)
-        self._open: set[socket.socket] = set()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """The next connection."""
-        line, client = super().get_request()
-        self._open.add(line)
-        return line, client
-
-    def shutdown_request(self, request: Any) -> None:
-        """One connection is over."""
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def cut(self) -> None:
-        """All connections are over, as when a process dies."""
-        for line in list(self._open):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no event."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     service: Service
+    server: Listener
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    timeout = STALLED_S  # of one read or write
+    default_request_version = "HTTP/1.0"  # of what is no request: the answer has a head
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"code": %(code)d, "message": "a request that cannot be read"}}'
 
     def log_message(self, *_: object) -> None:
         """Requests are not logged: they hold problems, and their headers keys."""
@@ -134,21 +114,66 @@ class _Handler(BaseHTTPRequestHandler):
     def _place(self) -> str:
         return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
 
+    def handle_expect_100(self) -> bool:
+        """A client that asks before it sends its body hears at once whether it is wanted."""
+        if refusal := self._refusal():
+            self._refuse(*refusal)
+            return False
+        return super().handle_expect_100()
+
+    def _refusal(self) -> tuple[int, str] | None:
+        """Why a request is not read, from its head alone: status and words."""
+        if self.service.key:
+            given = self.headers.get("Authorization", "").encode("utf-8", "replace")
+            if not hmac.compare_digest(given, f"Bearer {self.service.key}".encode()):
+                return 401, "no key, or a wrong one"
+        lengths = set(self.headers.get_all("Content-Length") or ())
+        if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
+            return 411, "a body needs a Content-Length"
+        length = lengths.pop().strip() if lengths else "0"
+        if lengths or not (length.isascii() and length.isdigit()):
+            return 400, "Content-Length is no number of bytes"
+        if len(length) > DIGITS or int(length) > LARGEST:
+            return 413, f"a request has at most {LARGEST} bytes"
+        return None
+
+    def _refuse(self, status: int, words: str) -> None:
+        """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
+        self.close_connection = True
+        self._say(status, _error(status, words), Connection="close")
+        with suppress(OSError, ValueError):
+            self.connection.settimeout(DRY_S)
+            self.rfile.read1(DRY)
+
     def _guarded(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
-        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LARGEST))
-        if self.service.key and not hmac.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.service.key}"):
-            return self._say(401, _error(401, "no key, or a wrong one"))
+        if refusal := self._refusal():
+            return self._refuse(*refusal)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # cut, or gone
+            self.close_connection = True
+            return None
+        self.server.reading(self.connection, done=True)
         try:
-            asked = json.loads(body or b"{}")
-            if not isinstance(asked, dict):
-                raise Wrong("the body is no JSON object")
-            told = answer(asked)
-        except (ValueError, TypeError) as error:
-            return self._say(400, _error(400, str(error)))
+            self._answer(body, answer)
+        finally:
+            self.server.reading(self.connection, done=False)
+        return None
+
+    def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
+        try:
+            told = answer(_object(body))
+        except (ValueError, TypeError, RecursionError) as error:
+            words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
+            return self._say(400, _error(400, words))
         except Failed as error:
             return self._say(500, _error(500, str(error)))
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
+            return self._say(500, _error(500, f"{type(error).__name__}: {error}"))
         if told is None:
-            return self._say(404, _error(404, f"no {self.path}"))
+            return self._say(404, _error(404, "no such path"))
         return self._say(200, told) if told is not _SAID else None
 
     def _say(self, status: int, told: Any, **headers: str) -> None:
@@ -222,32 +247,15 @@ class _Handler(BaseHTTPRequestHandler):
 _SAID = object()  # the answer has been sent
 
 
-def question(asked: Mapping[str, Any]) -> Question:
-    """A chat completion's body as a question.
+def _object(body: bytes) -> Mapping[str, Any]:
+    asked = json.loads(body or b"{}", parse_constant=_no_constant)
+    if not isinstance(asked, dict):
+        raise Wrong("the body is no JSON object")
+    return asked
 
-    Raises:
-        Wrong: no messages, tools, images, numbers out of range.
-    """
-    messages = asked.get("messages")
-    if not messages or not isinstance(messages, list):
-        raise Wrong("messages: at least one is needed")
-    if asked.get("tools"):
-        raise Wrong("tools are not supported")
-    stop, n = asked.get("stop") or (), int(asked.get("n") or 1)
-    sampler = Sampler(
-        temperature=float(asked.get("temperature", 1.0)),
-        top_p=float(asked.get("top_p", 1.0)),
-        top_k=max(0, int(asked.get("top_k", 0))),
-        max_tokens=int(asked.get("max_completion_tokens") or asked.get("max_tokens") or CAP),
-        stop=(stop,) if isinstance(stop, str) else tuple(stop),
-        chat_template_args=canonical(asked.get("chat_template_kwargs") or {}),
-    )
-    if sampler.temperature < 0 or not 0 < sampler.top_p <= 1 or sampler.max_tokens < 1 or not 1 <= n <= 1024:
-        raise Wrong(f"temperature {sampler.temperature}, top_p {sampler.top_p}, max_tokens {sampler.max_tokens} or n {n} is out of range")
-    seed = asked.get("seed")
-    turns = tuple(_message(each) for each in messages)
-    begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
-    return Question(turns[:-1] if begun else turns, sampler, n, None if seed is None else int(seed), begun)
+
+def _no_constant(name: str) -> Any:
+    raise Wrong(f"{name} is no JSON")
 
 
 def answered(answer: Rollout | Exception) -> Rollout:
@@ -262,15 +270,6 @@ def answered(answer: Rollout | Exception) -> Rollout:
     if answer.finish == "error":
         raise Wrong(f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; with its cap it may exceed the context")
     return answer
-
-
-def _message(given: Any) -> Message:
-    content = given.get("content") if isinstance(given, dict) else None
-    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        content = "".join(part["text"] for part in content)
-    if not isinstance(content, str) or not isinstance(given.get("role"), str):
-        raise Wrong("messages: each needs a role and a text")
-    return Message(given["role"], content)
 
 
 def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:

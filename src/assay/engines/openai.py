@@ -14,8 +14,8 @@ from assay.core.errors import EngineError, PlanError, nearest
 from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, Sampler
 from assay.engines._crew import as_they_come
-from assay.engines._heard import Heard
-from assay.engines._http import Broken, Line, Refused
+from assay.engines._heard import PROMPT_TOKENS, Heard
+from assay.engines._http import Broken, Line, Refused, asked, models
 from assay.engines._order import in_order
 from assay.engines._servers import Server, Servers, pause
 
@@ -24,6 +24,7 @@ TICK_S = 1.0  # between two looks of a caller who wants to stop
 LEAST_PATIENCE = 3  # failures in a row of a server that is not given up yet
 HOLDINGS = (("/props", "total_slots"), ("/get_server_info", "max_running_requests"), ("/server_info", "max_running_requests"))
 HELD = 64  # samples at once where a server does not say what it holds
+MOST_HELD = 2_048  # samples at once, whatever a server says of itself
 HELD_BY_VLLM = 256  # its default on most GPUs, 1,024 on the largest; it does not say
 PROBES = (  # greedy answers to these tell one checkpoint from another
     "What is 17 + 25?",
@@ -36,6 +37,8 @@ PROBES = (  # greedy answers to these tell one checkpoint from another
     "Why is the sky blue?",
 )
 PROBE_TOKENS = 16
+STREAM_BYTES, TOKEN_BYTES = 1 << 20, 4_096  # of an answer, and for each token that was asked for
+OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,11 @@ class Openai:
 
     The server that is least loaded for its size is asked first. One that answers 429 or 5xx, breaks off, sends no byte for `silence_s`
     or talks nonsense rests for a while that doubles, or for as long as its Retry-After says, and the sample is asked for again, up to
-    `retries` times; 429 and 503 do not count. Then it is reported with finish "error" and its `fault`. A request that the server
-    refuses, as one that exceeds its context, has finish "error" at once and no fault. When all servers have failed more than `retries`
-    times in a row (at least 3), what has arrived is yielded and the run ends.
+    `retries` times; 429 and 503 do not count. Then it is reported with finish "error" and its `fault`. An answer of another shape than the
+    protocol's, without end, of more bytes than its tokens can have, or that repeats the key is such a failure. A request that the server
+    refuses, as one that exceeds its context, has finish "error" at once and the server's words in `refused`; 401, 402 and 403 end the run.
+    When all servers have failed more than `retries` times in a row (at least 3) or answered 429 for `retry_for_s`, what has arrived
+    is yielded and the run ends.
 
     The policy's revision is a hash of what the server says it serves (`root`) and its greedy answers to eight fixed prompts. A server
     whose connection broke, or that was silent for a minute, answers them again before it works on; another answer is another
@@ -61,7 +66,9 @@ class Openai:
     key_env: str = ""  # name of the environment variable that holds the key; the key itself stands nowhere
     concurrency: int = 0  # samples at once a server; 0 = what it says it holds, 256 for vLLM, else 64
     silence_s: float = 300.0  # without a single byte; raise it where requests queue inside the server
+    timeout_s: float = 14_400.0  # for one whole answer
     retries: int = 6  # of a sample
+    retry_for_s: float = 600.0  # how long a server may go on answering 429
     send_seed: bool = False
     extended: bool = True  # also send top_k, min_p and repetition_penalty, switched off; false where a server refuses keys it does not know
     logprobs: bool = False  # ask for the log-probability of each token
@@ -77,6 +84,8 @@ class Openai:
                 raise ValueError(f"the url of {parts.hostname} holds a key; name an environment variable in key_env")
         if self.concurrency < 0 or self.retries < 0 or self.silence_s <= 0:
             raise ValueError(f"concurrency {self.concurrency} and retries {self.retries} must be at least 0, silence_s {self.silence_s} above 0")
+        if not self.timeout_s > 0 or not self.retry_for_s >= 0:
+            raise ValueError(f"timeout_s {self.timeout_s} must be above 0, retry_for_s {self.retry_for_s} at least 0")
 
     @cached_property
     def policy(self) -> Policy:
@@ -98,7 +107,7 @@ class Openai:
         for server in self._servers.all:
             line = self._line(server.url)
             try:
-                found = self._identity(line, server.url)
+                found = self._patiently(line, server.url)
             except Broken as failure:
                 reasons.append(f"{server.url}: {failure}")
             else:
@@ -107,6 +116,19 @@ class Openai:
             finally:
                 line.close()
         raise EngineError(f"no server answers: {'; '.join(reasons)}")
+
+    def _patiently(self, line: Line, url: str) -> dict[str, str]:
+        """The identity, asked for again while the server is busy or fails, as attempts are; who does not answer at all is not waited for."""
+        until, failures, waits = time.monotonic() + self.retry_for_s, 0, 0
+        while True:
+            try:
+                return self._identity(line, url)
+            except Broken as failure:
+                failures, waits = failures + (not failure.limited), waits + failure.limited
+                wait_s = max(failure.after_s, pause(waits if failure.limited else failures))
+                if not failure.answered or failures > self.retries or time.monotonic() + wait_s > until:
+                    raise
+            time.sleep(wait_s)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; later ones that are complete wait for it. `arrivals` lets nothing wait.
@@ -125,34 +147,38 @@ class Openai:
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers
-        asked = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
+        samples = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
         try:
-            yield from as_they_come(lambda ask: self._attempt(servers, policy, *ask), asked, size=servers.size, tick_s=TICK_S)
+            for rollouts in as_they_come(lambda ask: self._attempt(servers, policy, *ask), samples, size=servers.size, tick_s=TICK_S):
+                servers.cut_overdue()
+                yield rollouts
         except (GeneratorExit, EngineError, PlanError):
             self.close()
             raise
         if servers.lost:
             self.close()
-            raise EngineError(f"all {len(servers.all)} servers failed more than {servers.patience} times in a row; what had arrived is kept")
+            raise EngineError(f"{servers.causes}; what had arrived is kept, the same command goes on")
 
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
         with self._aside() as (line, root):
-            told = _asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
-            if isinstance(told.get("count"), int):
-                return int(told["count"])
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+            count = told.get("count")
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
+                return count
             return self._told(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
 
     def show(self, request: Request) -> str:
         """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
         chat = self._chat(request)
         with self._aside() as (line, root):
-            told = _asked(line, f"{root}/tokenize", {"model": self._served, **chat})
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **chat})
             if "prompt" not in told and told.get("tokens"):
-                told = _asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
+                told = asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
             if "prompt" not in told:
-                told = _asked(line, f"{root}/apply-template", chat)
-        return str(told.get("prompt") or json.dumps(chat["messages"], indent=1, ensure_ascii=False))
+                told = asked(line, f"{root}/apply-template", chat)
+        prompt = told.get("prompt")
+        return prompt if isinstance(prompt, str) and prompt else str(json.dumps(chat["messages"], indent=1, ensure_ascii=False))
 
     def close(self) -> None:
         """Connections are let go and calls under way cut; the next call opens new ones."""
@@ -162,25 +188,27 @@ class Openai:
     @cached_property
     def _servers(self) -> Servers:
         servers = [Server(url.rstrip("/"), self.concurrency or self._holds(url.rstrip("/"))) for url in self.urls]
-        return Servers(servers, patience=max(self.retries, LEAST_PATIENCE), open_line=self._line)
+        return Servers(servers, patience=max(self.retries, LEAST_PATIENCE), open_line=self._line, retry_for_s=self.retry_for_s)
 
     @cached_property
     def _served(self) -> str:
         if self.model:
             return self.model
         with self._aside() as (line, _):
-            names = [each["id"] for each in line.get(self._path("/models")).get("data", ())]
+            names = list(models(line.get(self._path("/models"))))
         if len(names) != 1:
             raise PlanError(
                 f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {', '.join(map(repr, sorted(names))) or 'none'}"
             )
-        return str(names[0])
+        return names[0]
 
     def _line(self, url: str) -> Line:
-        key = os.environ.get(self.key_env, "") if self.key_env else ""
+        key = os.environ.get(self.key_env, "").strip() if self.key_env else ""
         if self.key_env and not key:
             raise PlanError(f"the environment variable {self.key_env} of key_env is not set")
-        return Line(url, key=key, silence_s=self.silence_s)
+        if not all("!" <= letter <= "~" for letter in key):
+            raise PlanError(f"the environment variable {self.key_env} of key_env holds no key: blanks, line breaks or letters beyond ASCII")
+        return Line(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
 
     def _aside(self) -> "_Aside":
         return _Aside(self)
@@ -190,44 +218,66 @@ class Openai:
 
     def _holds(self, url: str) -> int:
         """What the server says it holds (llama.cpp's slots, SGLang's running requests), or what its kind does."""
-        line, root = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1")
+        line, root, owners = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
             for path, name in HOLDINGS:
-                held = _asked(line, root + path).get(name)
-                if isinstance(held, int) and held > 0:
-                    return held
-            owners = {str(each.get("owned_by")) for each in _asked(line, self._path("/models", url)).get("data") or ()}
+                held = asked(line, root + path).get(name)
+                if isinstance(held, int) and not isinstance(held, bool) and held > 0:
+                    return min(held, MOST_HELD)
+            with suppress(Broken):
+                owners = {str(each.get("owned_by")) for each in models(asked(line, self._path("/models", url))).values()}
         finally:
             line.close()
         return HELD_BY_VLLM if "vllm" in owners else HELD
 
     def _identity(self, line: Line, url: str) -> dict[str, str]:
         try:
-            models = {each["id"]: each for each in line.get(self._path("/models", url)).get("data", ())}
+            known = models(line.get(self._path("/models", url)))
         except Refused as refusal:
-            raise PlanError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}") from refusal
-        if self._served not in models:
-            raise PlanError(f"{url} serves no model {self._served!r}; {nearest(self._served, models)}")
+            hint = "; the url of most servers ends in /v1" if refusal.status == 404 and not urlsplit(url).path.rstrip("/").endswith("/v1") else ""
+            raise PlanError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}{hint}") from refusal
+        if self._served not in known:
+            raise PlanError(f"{url} serves no model {self._served!r}; {nearest(self._served, known)}")
         greedy = Sampler(temperature=0.0, max_tokens=PROBE_TOKENS)
-        found = {"root": str(models[self._served].get("root") or self._served)}
+        found = {"root": str(known[self._served].get("root") or self._served)}
         for prompt in PROBES:
             request = Request("", (Message("user", prompt),), greedy, (0,), 0)
             try:
                 found[prompt] = self._told(line, self._body(request, 0), url).text
             except Refused as refusal:
+                if refusal.status in (401, 402, 403, 404):
+                    raise PlanError(f"{url}, model {self._served!r}: {refusal}; key_env = {self.key_env!r}") from refusal
                 raise PlanError(f"{url} refuses a plain request ({refusal}); if it names top_k, min_p or such, set extended = false") from refusal
         return found
 
     def _told(self, line: Line, body: Mapping[str, Any], url: str = "") -> Heard:
-        heard = Heard()
+        """The answer to one body; whoever wants `max_completion_tokens` in place of `max_tokens` is found out once."""
         try:
-            for event in line.events(self._path("/chat/completions", url), body):
-                heard.take(event)
+            return self._read(line, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url)
         except Refused as refusal:
-            if refusal.status in (401, 403, 404):
-                raise PlanError(f"{url or self.urls[0]}, model {body['model']!r}: {refusal}; key_env = {self.key_env!r}") from refusal
-            raise
-        return heard.whole()
+            if self._cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
+                raise
+        heard = self._read(line, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url)
+        self.__dict__["_cap_name"] = NEW_CAP
+        return heard
+
+    def _read(self, line: Line, body: Mapping[str, Any], url: str) -> Heard:
+        cap = int(body.get(NEW_CAP) or body[OLD_CAP])
+        heard = Heard(cap=cap, scored=self.logprobs)
+        try:
+            for event in line.events(self._path("/chat/completions", url), body, most_bytes=STREAM_BYTES + TOKEN_BYTES * cap):
+                heard.take(event)
+        except Broken as failure:
+            if not (failure.unclosed and heard.complete):
+                raise
+        heard.whole()
+        if line.repeats_key(heard.text):
+            raise Broken("the answer repeats the key")
+        return heard
+
+    @cached_property
+    def _cap_name(self) -> str:
+        return OLD_CAP
 
     def _attempt(self, servers: Servers, policy: Policy, request: Request, sample: int) -> Rollout:
         reason, tries = "all servers are lost", 0
@@ -236,11 +286,12 @@ class Openai:
             began = time.monotonic()
             try:
                 self._recognise(servers, server, line)
-                heard = self._told(line, self._body(request, sample), server.url)
+                heard = self._read_attempt(line, self._body(request, sample), server.url)
                 servers.well(server)
                 return self._rollout(request, sample, policy, heard)
-            except Refused:
-                return self._rollout(request, sample, policy, None)
+            except Refused as refusal:
+                servers.refuse(server, refusal)
+                return self._rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
             except Broken as failure:
                 reason = f"{server.url}: {failure}"
                 servers.rest(server, failure, began)
@@ -251,6 +302,16 @@ class Openai:
             servers.wait(wait_s)
         return self._rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
 
+    def _read_attempt(self, line: Line, body: Mapping[str, Any], url: str) -> Heard:
+        """The answer to a sample's request; what nobody foresaw of a server's answer is that sample's fault."""
+        try:
+            return self._told(line, body, url)
+        except (Broken, Refused, PlanError, EngineError):
+            raise
+        except Exception as error:
+            line.close()
+            raise Broken(f"an answer that cannot be read ({type(error).__name__})") from error
+
     def _recognise(self, servers: Servers, server: Server, line: Line) -> None:
         """A server that is new, whose connection broke or that was silent must be what the others are."""
         if self.revision or not servers.strange(server):
@@ -258,7 +319,10 @@ class Openai:
         with server.asking:
             if not servers.strange(server):
                 return
-            found = self._identity(line, server.url)
+            try:
+                found = self._identity(line, server.url)
+            except PlanError as error:
+                raise EngineError(f"{error}; what had arrived is kept, the same command goes on") from error
             if differing := [name for name, value in self.identity.items() if found[name] != value]:
                 first = differing[0]
                 raise EngineError(
@@ -267,20 +331,21 @@ class Openai:
                 )
             servers.recognised(server)
 
-    def _rollout(self, request: Request, sample: int, policy: Policy, heard: Heard | None, *, fault: str = "") -> Rollout:
-        told = heard or Heard(reason="content_filter", tokens=0)
+    def _rollout(self, request: Request, sample: int, policy: Policy, heard: Heard | None, *, fault: str = "", refused: str = "") -> Rollout:
+        told = heard or Heard(reason="tool_calls", tokens=0)
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="openai",
             text=told.text,
-            tokens=told.pieces if told.tokens is None else told.tokens,
+            tokens=told.spent,
             finish=told.finish,
             prompt_tokens=told.prompt_tokens,
             seed=request.seed_of(sample) if self.send_seed else -1,
             logprobs=tuple(told.logprobs) if self.logprobs and heard else None,
             fault=fault,
+            refused=refused,
             stopped=told.stopped,
         )
 
@@ -332,11 +397,3 @@ class _Aside:
         self.line.close()
         if isinstance(error, Broken | Refused):
             raise EngineError(f"{self.url}: {error}") from error
-
-
-def _asked(line: Line, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """What a server says at a path that not every server has; {} where it has not."""
-    with suppress(Broken, Refused):
-        told = line.get(path) if body is None else line.post(path, body)
-        return told if isinstance(told, Mapping) else {}
-    return {}

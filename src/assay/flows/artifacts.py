@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from assay.core.display import inert
 from assay.core.errors import PlanError
 from assay.pipelines.job import Job
 from assay.pipelines.report import collected, difficulty_chart, write
@@ -29,11 +30,14 @@ def show(job: Job) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     told, name = collected(job), job.plan.name
+    shown = inert(name)
     with untaken(job.narrator.warn, "kept and dropped"):
-        create_table_artifact(kept_and_dropped(told), key=key(name, "kept-and-dropped"), description=f"Who left `{name}`, stage by stage, and why")
+        create_table_artifact(
+            cells(kept_and_dropped(told)), key=key(name, "kept-and-dropped"), description=f"Who left {shown}, stage by stage, and why"
+        )
     if told["histogram"]:
         with untaken(job.narrator.warn, "the difficulty histogram"):
-            said = f"Problems of `{name}` by the share of attempts that {told['policy']} solved"
+            said = f"Problems of {shown} by the share of attempts that {inert(str(told['policy']))} solved"
             picture = f"![difficulty]({data_uri(difficulty_chart(told))})"  # under an image artifact the UI prints its address, which is the image
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
@@ -52,8 +56,8 @@ def show_rounds(job: Job, reports: Sequence[Mapping[str, Any]]) -> None:
         rates = {"before": held["before"][0], "after": held["after"][0], "95% of the difference": (held["difference"] or [None])[1:]}
         rows.append({"round": told["round"], "problems": held["problems"], **rates, "in band": band["before"], "left": band["above"] + band["below"]})
     with untaken(job.narrator.warn, "the rounds"):
-        said = f"Held-out pass@1 of `{job.plan.name}`, before and after each round"
-        create_table_artifact(rows, key=key(job.plan.name, "rounds"), description=said)
+        said = f"Held-out pass@1 of {inert(job.plan.name)}, before and after each round"
+        create_table_artifact(cells(rows), key=key(job.plan.name, "rounds"), description=said)
 
 
 def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -67,12 +71,17 @@ def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose texts the UI shows as they are: it renders the cells of a table as Markdown."""
+    return [{name: inert(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+
+
 def _link(job: Job, page: Path, reports_url: str) -> None:
     from prefect.artifacts import create_link_artifact
 
     name = job.plan.name
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
-    said = f"Report of `{name}`, written to `{page}`"
+    said = f"Report of {inert(name)}, written to {inert(str(page))}"
     if not reports_url:
         said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
     with untaken(job.narrator.warn, "the link to the report"):

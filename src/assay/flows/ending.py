@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assay.core.display import visible
 from assay.flows.work import Run
 
 
@@ -36,4 +37,4 @@ def message(run: Run) -> str:
     done = ", ".join(f"{name} {outcome.rows_out}" for name, outcome in run.outcomes.items() if name != "ingest" or outcome.rows_out)
     partly = [name for name, outcome in run.outcomes.items() if outcome.partly]
     missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
-    return "; ".join([f"rows out: {done}", *missing, *(["run it again to go on"] if missing else [])])
+    return visible("; ".join([f"rows out: {done}", *missing, *(["run it again to go on"] if missing else [])]))

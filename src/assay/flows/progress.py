@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from assay.core.display import inert
 from assay.flows.artifacts import key, untaken
 
 LONG_S, EVERY_S = 5.0, 5.0  # what is done sooner shows no progress; between two updates
@@ -38,7 +39,7 @@ class Progress:
         if FlowRunContext.get() is None and TaskRunContext.get() is None:
             return  # of no run, and so on no page
         percent = min(100.0, 100.0 * self.done / max(self.total, 1))
-        said = f"{self.title} of `{self.plan}`: {self.done} of {self.total}{', ' if self.note else ''}{self.note}"
+        said = f"{inert(self.title)} of {inert(self.plan)}: {self.done} of {self.total}{', ' if self.note else ''}{inert(self.note)}"
         with untaken(self.warn, f"the progress of {self.title}"):
             if self.id is None:
                 self.id = create_progress_artifact(percent, key=key(self.plan, f"{self.title}-progress"), description=said)

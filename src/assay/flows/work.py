@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.core.display import visible
 from assay.core.errors import Stopped
 from assay.core.plan import Plan, read_plan
 from assay.core.ports import Narrator, Ticker
@@ -145,20 +146,20 @@ class Logged:
 
     def say(self, text: str) -> None:
         """One thing that happened."""
-        _logger().info(text)
+        _logger().info("%s", visible(text))
         if self.beside:
             self.beside.say(text)
 
     def warn(self, text: str) -> None:
         """One thing that the user should know."""
-        _logger().warning(text)
+        _logger().warning("%s", visible(text))
         if self.beside:
             self.beside.warn(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A small table."""
         lines = [" | ".join(map(str, row)) for row in (columns, *rows)]
-        _logger().info("%s", "\n".join([title, *lines]))
+        _logger().info("%s", visible("\n".join([title, *lines])))
         if self.beside:
             self.beside.table(title, columns, rows)
 

@@ -18,16 +18,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.core.errors import EngineError, Stopped
+from assay.core.errors import EngineError, PlanError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Streaming, Ticker
 from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Tally, Verdict, rollout_id
 from assay.pipelines import served
 from assay.pipelines.cutting import Cutter
 from assay.pipelines.job import Job
+from assay.pipelines.refusals import keep_refusals, known_refusals
 from assay.pipelines.vectors import Remembered, coder
 from assay.stores.tables import schema
 
+REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
 Samples = dict[int, tuple[Outcome | None, int]]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its name among the counts, where it has another
@@ -52,19 +54,24 @@ GROUP BY rollout_id
 class Attempts:
     """A scorer's way to evidence (`core.ports.Attempts`) on one lake, for one policy and sampler."""
 
-    def __init__(self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label], *, sampler: Sampler | None = None) -> None:
+    def __init__(
+        self, job: Job, problems: Mapping[str, Problem], labels: Mapping[str, Label], *, sampler: Sampler | None = None, keep_refused: bool = False
+    ) -> None:
         self.job, self.problems, self.labels = job, problems, labels
         self.sampler: Sampler = sampler or job.plan.policy.sampler
         self.policy = job.engine.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine could not bring in this run
+        self.refused = 0  # samples that a server would not make in this run
         self._samples = self._stored(list(problems))
+        self._keep_refused = keep_refused  # what is refused is stored, and not asked for again by another run
+        self._refused = known_refusals(job, self.policy, self.sampler, problems) if keep_refused else {}
         self._cutter: Cutter | None = None
         self._introduced = False  # sampler and policy are in the lake
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
-        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items()}
+        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
         order = sorted((id_ for id_, n in lacking.items() if n > 0), key=lambda id_: content_id("order", self.job.plan.seed, id_))
         return {id_: _free(self._samples[id_], lacking[id_]) for id_ in order}
 
@@ -109,7 +116,7 @@ class Attempts:
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Problems with fewer than n attempts, and the attempts that they lack."""
-        short = [n - len(samples) for samples in self._samples.values() if len(samples) < n]
+        short = [n - len(samples) for id_, samples in self._samples.items() if len(samples) < n and id_ not in self._refused]
         return len(short), sum(short)
 
     @property
@@ -130,7 +137,7 @@ class Attempts:
     @property
     def unfinished(self) -> bool:
         """Whether another run may find more evidence."""
-        return bool(self.stopped or self.failed)
+        return bool(self.stopped or self.failed or self.refused)
 
     def look_again(self, ids: Sequence[str]) -> None:
         """Reads anew what is stored of these problems, where other processes may have added to it."""
@@ -187,7 +194,7 @@ class Attempts:
                 if whole or time.monotonic() - since > COMMIT_S:
                     self._commit(wave)
                     wave, within, since = [], set(), time.monotonic()
-        except (EngineError, Stopped):
+        except (EngineError, PlanError, Stopped):
             self._commit(wave)
             raise
         self._commit(wave)
@@ -213,7 +220,7 @@ class Attempts:
 
     def _metered(self, found: Generator[tuple[Rollout, ...], None, None], bar: Ticker) -> Iterator[list[Rollout]]:
         """What was found until a stop, without what failed; time inside the engine is metered."""
-        meter, failed = self.job.meter, list[str]()
+        meter, failed, refused, answered = self.job.meter, list[str](), list[Rollout](), any(self._samples.values())
         with closing(found):
             while not (self.job.stop() or (not meter.samples and self._limited())):
                 began, meter.waiting = time.monotonic(), True
@@ -225,14 +232,29 @@ class Attempts:
                 if rollouts is None:
                     break
                 failed += [rollout.fault for rollout in rollouts if rollout.fault]
-                kept = [rollout for rollout in rollouts if not rollout.fault]
+                refused += [rollout for rollout in rollouts if rollout.refused]
+                kept = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                 meter.tokens += sum(rollout.tokens for rollout in kept)
                 meter.samples += len(kept)
+                answered = answered or bool(kept)
                 bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
                 yield kept
         if failed:
             self.failed += len(failed)
             self.job.narrator.warn(f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}")
+        self._tell_refused(refused, keep=self._keep_refused and answered)
+
+    def _tell_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
+        """Says what a server would not make, in its words: it counts against no problem. Where nothing was answered at all it is not kept."""
+        then = "--retry-refused asks again" if keep else "the next run asks again"
+        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
+            self.job.narrator.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
+        if refused and keep:
+            texts = {rollout.problem_id: rollout.refused for rollout in refused}
+            keep_refusals(self.job, self.policy, self.sampler, texts)
+            self._refused.update(texts)
+        else:
+            self.refused += len(refused)
 
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """One problem's missing samples, rendered."""
@@ -324,7 +346,7 @@ def stored_rollouts(job: Job, ids: Sequence[str]) -> list[Rollout]:
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """A row of `rollouts` joined with its text as the noun."""
-    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped")})
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped", "refused")})
 
 
 def storable(text: str) -> str:

@@ -45,6 +45,7 @@ def _sift_all(job: Job, key: str) -> Outcome:
     problems, labels = members(job)
     left, golds, drops, made = dict(problems), dict[str, list[Label]](labels), list[Drop](), dict[str, Label]()
     for name, part in filters(job.plan):
+        job.heed()
         for each in part.sift(list(left.values()), {id_: golds[id_] for id_ in left}, bench(job, part, problems)):
             _check(name, each, left)
             if isinstance(each, Drop):

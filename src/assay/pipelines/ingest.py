@@ -66,7 +66,8 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
         rows_in += len(chunk)
         rows_out += len(rows["members"])
         dropped.update(row["reason"] for row in rows["drops"])
-        job.lake.append(rows, run=job.run)
+        job.append(rows)
+        job.heed()
     job.narrator.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
     return job.finish(Outcome("ingest", key, rows_in, rows_out, {"dropped": dict(dropped)}, time.monotonic() - began))
 

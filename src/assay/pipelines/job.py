@@ -6,13 +6,14 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
 from assay.core import parts
-from assay.core.errors import PlanError
+from assay.core.errors import PlanError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.plan import Plan, PolicyPlan
 from assay.core.ports import Engine, Narrator
@@ -73,7 +74,7 @@ class Meter:
     samples: int = 0
     engine_s: float = 0.0  # wall time inside the policy's engine
     encoder_s: float = 0.0  # wall time inside the encoder
-    waiting: bool = False  # inside the engine, where nothing is being written and a stop may cut in
+    waiting: bool = False  # where nothing is being written, nor paid answers judged, and a stop may cut in
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -90,6 +91,7 @@ class Job:
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
         self.moved = Moved()  # verdicts that a new version of a verifier changed
+        self.retry_refused = False  # what a server refused before is asked for again
         self.halted = ""  # why this run draws no more attempts, as words
         self.run = content_id("run", time.time_ns(), plan.model_dump(mode="json"), command)
 
@@ -114,10 +116,37 @@ class Job:
         grade = self.plan.grade
         return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
 
+    @contextmanager
+    def cuttable(self) -> Iterator[None]:
+        """Mark work of which nothing is lost but time where a stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, True
+        try:
+            yield
+        finally:
+            self.meter.waiting = before
+
+    def append(self, rows: Mapping[str, Rows]) -> None:
+        """Commit rows of this run, all or none; no stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, False
+        try:
+            self.lake.append(rows, run=self.run)
+        finally:
+            self.meter.waiting = before
+
+    def heed(self) -> None:
+        """Go on unless the run was asked to stop.
+
+        Raises:
+            Stopped: it was; what was committed is kept.
+        """
+        if getattr(self.stop, "asked", False):  # by a signal; what else ends a run ends it where answers are paid for
+            raise Stopped("asked to stop; what is committed is kept")
+
     def beside(self, plan: Plan) -> "Job":
         """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""
         other = Job(plan, self.lake, self.narrator, command=self.command, stop=self.stop)
         other.run, other.keys, other.meter, other.warned, other.moved = self.run, dict(self.keys), self.meter, self.warned, self.moved
+        other.retry_refused = self.retry_refused
         return other
 
     def limit_reached(self) -> str:
@@ -150,7 +179,7 @@ class Job:
             "detail": canonical(dict(outcome.detail)),
             "seconds": outcome.seconds,
         }
-        self.lake.append({**(rows or {}), "stages": [] if outcome.partly else [entry]}, run=self.run)
+        self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
         return outcome
 
     def key_of(self, stage: str, needed_by: str) -> str:

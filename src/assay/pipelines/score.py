@@ -15,20 +15,26 @@ from assay.pipelines.disputed import disputed
 from assay.pipelines.evidence import beside, depends, evidence, search_left
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import side, side_ids, side_verifiers
+from assay.pipelines.refusals import any_refused
 
 
 def work(job: Job) -> Work:
     """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
     part = scorer(job)
     key, ids = keyed(job)
-    if job.finished("score", key):
+    if job.finished("score", key) and not again(job):
         return Work("score", key, len(ids), {}, lambda: _nothing())
     problems, labels = side(job, "train")
     known = job.lake.files().get("rollouts")
-    attempts = Attempts(job, problems, labels)
+    attempts = Attempts(job, problems, labels, keep_refused=True)
     if searches := search_left(job, attempts, part):
         return Work("score", key, len(problems), searches, lambda: _paid_once(job, attempts, key, known))
     return Work("score", key, len(problems), left(job, attempts), lambda: _paid_once(job, attempts, key, known))
+
+
+def again(job: Job) -> bool:
+    """Whether a finished stage is done once more, for the sake of what a server refused."""
+    return job.retry_refused and any_refused(job, job.engine.policy, job.plan.policy.sampler)
 
 
 def keyed(job: Job) -> tuple[str, list[str]]:
@@ -81,7 +87,8 @@ def _paid_once(job: Job, attempts: Attempts, key: str, known: list[str] | None) 
         if job.lake.files().get("rollouts") == known:
             return measure(job, attempts, key)
         job.lake.caught_up()
-        return job.finished("score", key) or measure(job, Attempts(job, *side(job, "train")), key)
+        done = None if again(job) else job.finished("score", key)
+        return done or measure(job, Attempts(job, *side(job, "train"), keep_refused=True), key)
 
 
 def measure(job: Job, attempts: Attempts, key: str) -> Outcome:

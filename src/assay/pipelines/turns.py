@@ -64,7 +64,7 @@ def _unless_alive(root: Place, name: str, dead_after_s: float, why: str) -> str:
 def where(root: Place, name: str) -> str:
     """The holder of a lease, in brackets; "" where nobody is told."""
     told = holder(root, name)
-    return f" (process {told['process']} on {told['host']})" if "process" in told else ""
+    return f" (process {told['process']} on {told.get('host', 'an unknown machine')})" if "process" in told else ""
 
 
 @contextmanager

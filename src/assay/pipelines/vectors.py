@@ -104,6 +104,7 @@ def _encode(job: Job, by: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
                 raise ValueError(f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}")
             _commit(job, by.revision, [(id_, vector) for text, vector in zip(wave, made, strict=True) for id_ in fresh[text]])
             bar.advance(len(wave))
+            job.heed()
     return len(texts)
 
 
@@ -122,7 +123,7 @@ def _made(by: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]])
 
 def _commit(job: Job, revision: str, made: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
     rows = [{"id": vector_id(id_, revision), "problem_id": id_, "encoder": revision, "dim": len(vector), "vector": vector} for id_, vector in made]
-    job.lake.append({"vectors": rows}, run=job.run)
+    job.append({"vectors": rows})
 
 
 def stored_vectors(job: Job, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:

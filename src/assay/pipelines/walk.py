@@ -17,6 +17,8 @@ STAGES: dict[str, ModuleType] = {
     "arrange": arrange,
 }
 
+PAYING = ("score", "train")
+
 
 def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome]:
     """Does every stage up to and with `upto`; with `only`, earlier ones must be in the ledger already.
@@ -39,10 +41,12 @@ def walk(job: Job, upto: str = "arrange", *, only: bool = False) -> list[Outcome
 
 def look(job: Job, stage: str) -> tuple[Work, Outcome | None]:
     """One stage before it starts, and its outcome if the ledger holds it."""
-    work: Work = STAGES[stage].work(job)
+    job.heed()
+    with job.cuttable():
+        work: Work = STAGES[stage].work(job)
     if stage == "ingest":  # one ledger row a source
         return work, None if work.left["sources"] else work.do()
-    return work, job.finished(stage, work.key)
+    return work, None if stage == "score" and score.again(job) else job.finished(stage, work.key)
 
 
 def step(job: Job, stage: str) -> Outcome:
@@ -86,6 +90,11 @@ def preflight(job: Job, upto: str) -> None:
         from assay.pipelines.train import output_folder
 
         output_folder(job, "KEY")
+    with job.cuttable():
+        _preflight(job, upto)
+
+
+def _preflight(job: Job, upto: str) -> None:
     ingest.work(job)
     if upto != "ingest":
         clean.preflight(job)
@@ -97,9 +106,13 @@ def preflight(job: Job, upto: str) -> None:
 
 
 def do(job: Job, work: Work) -> Outcome:
-    """Does a stage, and says so before."""
+    """Does a stage, and says so before. A stop may cut into any but those that pay for answers, which stop where nothing is lost."""
+    job.heed()
     job.narrator.say(f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.left.items())}")
-    return work.do()
+    if work.stage in PAYING:
+        return work.do()
+    with job.cuttable():
+        return work.do()
 
 
 def _until(upto: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the place where it begins.
 
-Memory holds one row, or one batch of Parquet, however long the file is; a JSON list is the exception and is read whole.
+Memory holds one row, or one batch of Parquet, however long the file is; a JSON list is the exception and is read whole. A few bytes of a compressed
+file can stand for gigabytes, so what is unpacked has bounds of its own: MAX_ROW for a row, MAX_UNPACKED for a JSON list. What is larger is a drop.
 """
 
 import csv
@@ -14,7 +15,8 @@ from typing import IO, Any
 
 from assay.sources._rows import BadRow, parsed, shown
 
-MAX_ROW = 64 << 20  # bytes of one row; what is longer is passed over and dropped
+MAX_ROW = 16 << 20  # bytes of one row, characters of one row of a CSV file; what is longer is passed over and dropped
+MAX_UNPACKED = 256 << 20  # bytes of a compressed JSON list
 BATCH = 256  # rows of Parquet in memory at a time
 BROKEN = (OSError, EOFError, zlib.error)  # a compressed file that ends early
 BLANK = object()  # not None, which is the row `null`
@@ -81,7 +83,18 @@ def _json_line(line: bytes, *, first: bool) -> Any:
 def _json(path: Path, _: list[str] | None) -> Placed:
     try:
         with _opened(path) as file:
-            text = file.read().decode("utf-8-sig")
+            data = file.read(MAX_UNPACKED + 1 if _compressed(path) else -1)
+        if _compressed(path) and len(data) > MAX_UNPACKED:
+            yield (
+                1,
+                BadRow("file_too_large", f"more than {MAX_UNPACKED >> 20} MiB once unpacked; as .jsonl.gz, one object a line, it may have any size"),
+            )
+            return
+        text = data.decode("utf-8-sig")
+        del data
+    except MemoryError:
+        yield 1, BadRow("file_too_large", "more than the memory holds; as .jsonl, one object a line, it may have any size")
+        return
     except UnicodeDecodeError as error:
         yield error.object.count(b"\n", 0, error.start) + 1, BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start}")
         return
@@ -140,13 +153,17 @@ def _csv(path: Path, _: list[str] | None) -> Placed:
 def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
     with _opened(path) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW))  # the default of 128 KiB is less than a prompt may have
-        reader = csv.reader(text, delimiter=DELIMITERS[kind_of(path)], strict=True)
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW + 1))  # the default of 128 KiB is less than a prompt may have
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=DELIMITERS[kind_of(path)], strict=True)
         while True:
-            line = reader.line_num + 1
+            line, lines.size = reader.line_num + 1, 0
             try:
                 row = next(reader)
             except StopIteration:
+                return
+            except _TooLong:  # where a quote was left open nobody can say where the next row begins
+                yield line, BadRow("row_too_long", f"a row of more than {MAX_ROW} characters; what follows is lost")
                 return
             except csv.Error as error:  # strict: an open quote at the end would otherwise swallow rows in silence
                 yield line, BadRow("broken_csv", f"{error}, from line {line} to line {reader.line_num}")
@@ -156,6 +173,29 @@ def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
                 return
             if row:
                 yield line, row
+
+
+class _TooLong(Exception):
+    """A row that goes on and on."""
+
+
+class _Lines:
+    """The lines of a text; those of one row, since `size` was last 0, have at most MAX_ROW characters together."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.text, self.size = text, 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self.text.readline(MAX_ROW + 1)
+        self.size += len(line)
+        if self.size > MAX_ROW:
+            raise _TooLong
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _parquet(path: Path, columns: list[str] | None) -> Placed:
@@ -169,7 +209,7 @@ def _parquet(path: Path, columns: list[str] | None) -> Placed:
                 for index in range(batch.num_rows):
                     number += 1
                     yield number, _record(batch, index)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, MemoryError) as error:
             yield number + 1, BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost")
 
 
@@ -181,7 +221,11 @@ def _record(batch: Any, index: int) -> Any:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if _compressed(path) else path.open("rb")  # type: ignore[return-value]
+
+
+def _compressed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
 
 
 def _broken(error: BaseException) -> BadRow:

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from assay.stores.local import Local, disk
 from assay.stores.mirror import MARK, MIRROR, evict, use
 
 ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
+CUT_TRIES, CUT_PAUSE_S = 6, 0.1  # of a body that breaks off, and the pause after the first, which doubles
 AT_ONCE = 16  # objects that are fetched beside one another
 TRIES = 5  # of a put that another's put disturbed
 ABSENT = ("404", "NoSuchKey", "NotFound")
@@ -42,6 +44,8 @@ SAID = {  # by the service's code
     "PermanentRedirect": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
     "301": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
 }
+
+Value = TypeVar("Value")
 
 
 @cache
@@ -72,6 +76,13 @@ class Bucket:
     def __post_init__(self) -> None:
         require("botocore", extra="s3")
         session, config, self._errors = (import_module(f"botocore.{name}") for name in ("session", "config", "exceptions"))
+        transport = import_module("urllib3.exceptions").HTTPError  # botocore lets some of its transport's own errors through
+        self._cut: tuple[type[Exception], ...] = (
+            self._errors.IncompleteReadError,
+            self._errors.ResponseStreamingError,
+            self._errors.ReadTimeoutError,
+            transport,
+        )
         settings = config.Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, max_pool_connections=AT_ONCE)
         with self._asking("the service"):
             self._client: Any = session.get_session().create_client("s3", config=settings)
@@ -129,15 +140,15 @@ class Bucket:
     def swap(self, path: str, held: bytes, data: bytes) -> bool:
         """Replaces an object that still is what was read; False where it is not."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
-            answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
-            return answer["Body"].read() == held and self._conditional(path, data, IfMatch=answer["ETag"])
+            present, answer = self._whole(path)
+            return present == held and self._conditional(path, data, IfMatch=answer["ETag"])
         return False
 
     def drop(self, path: str, held: bytes) -> None:
         """Deletes an object that still is what was read; what another has put there meanwhile stays."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
-            answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
-            if answer["Body"].read() == held:
+            present, answer = self._whole(path)
+            if present == held:
                 self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:
@@ -147,7 +158,17 @@ class Bucket:
     def read(self, path: str) -> bytes:
         """An object's present bytes."""
         with self._asking(path):
-            return bytes(self._client.get_object(Bucket=self.name, Key=self._key(path))["Body"].read())
+            return self._whole(path)[0]
+
+    def read_aged(self, path: str) -> tuple[bytes, float]:
+        """An object's present bytes, and the seconds since they were written, both by the service's clock, which counts whole seconds."""
+        with self._asking(path):
+            data, answer = self._whole(path)
+        try:
+            now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return data, max(0.0, (now - answer["LastModified"]).total_seconds())
+        except (KeyError, TypeError, ValueError):
+            return data, 0.0
 
     def names(self, folder: str) -> list[str] | None:
         """What lies directly under a prefix; None where nothing does."""
@@ -205,18 +226,41 @@ class Bucket:
         temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
             with self._asking(path):
-                body = self._client.get_object(Bucket=self.name, Key=self._key(path))["Body"]
                 with disk(temporary):
                     final.parent.mkdir(parents=True, exist_ok=True)
-                    with temporary.open("xb") as file:
-                        for piece in body.iter_chunks(1 << 20):
-                            file.write(piece)
+                self._again(path, lambda answer: self._poured(answer, temporary))
+                with disk(temporary):
                     temporary.replace(final)
         except FileNotFoundError:
             return False
         finally:
             temporary.unlink(missing_ok=True)
         return True
+
+    def _whole(self, path: str) -> tuple[bytes, dict[str, Any]]:
+        """An object's bytes, and the answer that brought them."""
+        return self._again(path, lambda answer: bytes(answer["Body"].read()))
+
+    def _again(self, path: str, read: Callable[[dict[str, Any]], Value]) -> tuple[Value, dict[str, Any]]:
+        """What is read of an object's body, which is asked for again where it breaks off: the client's own tries end with the head."""
+        for attempt in range(CUT_TRIES):
+            answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
+            try:
+                return read(answer), answer
+            except self._cut:
+                answer["Body"].close()
+                if attempt == CUT_TRIES - 1:
+                    raise
+                time.sleep(CUT_PAUSE_S * 2**attempt)
+        raise AssertionError(path)
+
+    def _poured(self, answer: dict[str, Any], file: Path) -> None:
+        with disk(file):
+            open_file = file.open("wb")
+        with open_file:
+            for piece in answer["Body"].iter_chunks(1 << 20):
+                with disk(file):  # the disk's errors alone: a connection that breaks off is an OSError too
+                    open_file.write(piece)
 
     def _key(self, path: str) -> str:
         return f"{self.prefix}/{path}" if self.prefix else path
@@ -267,13 +311,23 @@ class Bucket:
             code, said = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
             if code in ABSENT:
                 raise FileNotFoundError(f"{self.place}/{what}") from error
+            kind = kind if code in SAID or self._status(error) < 500 else LakeError
             raise kind(f"{self.place}: {what}: {SAID.get(code, f'{said} ({code})')}{safe}") from error
         except self._errors.NoCredentialsError as error:
             raise kind(f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name them") from error
+        except self._errors.ResponseStreamingError as error:  # before the ConnectionError that it is not always
+            raise LakeError(f"{self.place}: {what}: its bytes broke off {CUT_TRIES} times{safe}") from error
         except self._errors.ConnectionError as error:
             raise kind(f"{self.place}: {self._host()} does not answer ({type(error).__name__}); AWS_ENDPOINT_URL names the service{safe}") from error
+        except (*self._cut, self._errors.HTTPClientError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise LakeError(f"{self.place}: {what}: the connection broke off ({type(error).__name__}: {words}){safe}") from error
         except self._errors.BotoCoreError as error:
             raise kind(f"{self.place}: {what}: {error}{safe}") from error
+
+    @staticmethod
+    def _status(error: Any) -> int:
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
     def _host(self) -> str:
         return str(self._service.hostname) + (f":{self._service.port}" if self._service.port else "")

@@ -114,7 +114,7 @@ class Teacher:
         sampler = Sampler(temperature=0.0, max_tokens=self.max_tokens)
         asked = [Request(each.id, messages(question, each.text), sampler, (0,), 0) for question, each in zip(questions, rollouts, strict=True)]
         answers = [answer for (answer,) in self.engine.generate(asked)]
-        faults = tuple(answer.fault or self._no_room(answer) for answer in answers if answer.fault or answer.finish == "error")
+        faults = tuple(answer.fault or answer.refused or self._no_room(answer) for answer in answers if answer.fault or answer.finish == "error")
         found = tuple(read(answer.text) if answer.finish == "stop" and not answer.fault else None for answer in answers)
         return Heard(found, sum(answer.tokens for answer in answers), faults)
 

@@ -18,7 +18,7 @@ CLOSING_S = 10.0  # for the engine to come to rest: an interpreter that ends ins
 Where = Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)]
 Name = Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ...")]
 Model = Annotated[str, typer.Option("--model", metavar="M", help="Its model.", show_default=False)]
-Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in: give a key then.")]
+Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in, with --key-env only.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
 Key = Annotated[str, typer.Option("--key-env", metavar="VARIABLE", help="Environment variable with the key that clients must send.")]
 Slots = Annotated[int, typer.Option("--slots", min=1, help="Samples at once that clients are told to send.")]
@@ -45,11 +45,13 @@ def serve(
     """Serve a local engine: /v1/models, /v1/chat/completions (streams, n choices) and /tokenize, until interrupted."""
     voice = Voice()
     with exits(voice):
+        from assay.engines._listener import check_bind
         from assay.engines._serving import Service
 
-        key = os.environ.get(key_env, "")
+        key = os.environ.get(key_env, "").strip()
         if key_env and not key:
             raise PlanError(f"the environment variable {key_env} of --key-env is not set")
+        check_bind(host, key)
         built = _of_plan(plan, sets) if plan else _named(engine, model, sets)
         service = Service(built, host, port, key, slots)
         voice.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")

@@ -8,7 +8,7 @@ import typer
 
 from assay.cli.curate import summary
 from assay.cli.narrator import Voice
-from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, Sets, Stop, emit, exits, flowing, load, with_job
+from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, RetryRefused, Sets, Stop, emit, exits, flowing, load, retrying, with_job
 from assay.core.errors import PlanError
 from assay.core.plan import Plan
 
@@ -27,6 +27,7 @@ def run(
     dry_run: DryRun = False,
     pilot: Pilot = 0,
     flow: Flow = False,
+    retry_refused: RetryRefused = False,
 ) -> None:
     """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold."""
     voice = Voice()
@@ -41,7 +42,13 @@ def run(
     if dry_run:
         with_job(made, "curate run --dry-run", lambda job: _pilot(job, pilot, voice, as_json), voice, upto="arrange")
         return
-    with_job(made, "curate run", lambda job: _walk(job, walk, as_json, voice, _as_given(str(plan), lake, sets)), voice, upto="arrange")
+    with_job(
+        made,
+        "curate run",
+        lambda job: _walk(retrying(job, retry_refused), walk, as_json, voice, _as_given(str(plan), lake, sets)),
+        voice,
+        upto="arrange",
+    )
 
 
 def _dry(plan: Plan, voice: Voice, as_json: bool) -> None:

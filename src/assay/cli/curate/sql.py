@@ -9,6 +9,7 @@ import typer
 from assay.cli.narrator import Voice, page
 from assay.cli.runner import AnyLake, emit, exits
 from assay.cli.tables import table
+from assay.core.display import visible
 from assay.core.errors import LakeError
 
 
@@ -44,7 +45,8 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
             emit(answers.plain(answer))
         else:
             data = answers.csv(answer) if shape is Format.CSV else answers.parquet(answer)
-            sys.stdout.buffer.write(data)
+            on_screen = shape is Format.CSV and sys.stdout.isatty()
+            sys.stdout.buffer.write(visible(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data)
 
 
 def _rewritten(lake: Any) -> str:

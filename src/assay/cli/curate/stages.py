@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.narrator import Voice
-from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, RetryRefused, Sets, emit, exits, load, retrying, with_job
 
 AsWorker = Annotated[bool, typer.Option("--worker", help="Score as one of many processes on this lake, chunk by chunk; start as many as you like.")]
 Chunk = Annotated[int, typer.Option("--chunk", min=1, help="With --worker: problems that it takes at a time.")]
@@ -35,6 +35,7 @@ def score(
     worker: AsWorker = False,
     chunk: Chunk = 64,
     lease_s: LeaseS = 900.0,
+    retry_refused: RetryRefused = False,
     as_json: AsJson = False,
 ) -> None:
     """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes."""
@@ -44,7 +45,7 @@ def score(
 
     def body(job: Any) -> int:
         if not worker:
-            return _walk(job, "score", as_json, voice)
+            return _walk(retrying(job, retry_refused), "score", as_json, voice)
         from assay.pipelines.chunks import Terms
         from assay.pipelines.workers import work_off
 

@@ -1,0 +1,93 @@
+"""A chat completion's body as a question: all of it is looked over before it waits beside others."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from assay.core.identity import canonical
+from assay.core.types import Message, Sampler
+from assay.engines._desk import Question
+
+CAP = 256  # tokens where the client names no cap
+MOST_TOKENS, MOST_STOPS, MOST_CHOICES = 1 << 20, 64, 1024
+
+
+class Wrong(ValueError):
+    """The client asked for what this server cannot do."""
+
+
+def question(asked: Mapping[str, Any]) -> Question:
+    """A chat completion's body as a question; all of it is looked over here, before it waits beside others.
+
+    Raises:
+        Wrong: no messages, tools, images, texts that cannot be encoded, numbers that are none or out of range.
+    """
+    messages = asked.get("messages")
+    if not messages or not isinstance(messages, list):
+        raise Wrong("messages: at least one is needed")
+    if asked.get("tools"):
+        raise Wrong("tools are not supported")
+    arguments = asked.get("chat_template_kwargs") or {}
+    if not isinstance(arguments, dict):
+        raise Wrong("chat_template_kwargs: an object is needed")
+    cap = "max_tokens" if asked.get("max_completion_tokens") is None else "max_completion_tokens"
+    sampler = Sampler(
+        temperature=_number(asked, "temperature", 1.0, least=0, most=100),
+        top_p=_number(asked, "top_p", 1.0, least=1e-9, most=1),
+        top_k=max(0, _whole(asked, "top_k", 0, least=-1, most=1 << 31)),
+        max_tokens=_whole(asked, cap, CAP, least=1, most=MOST_TOKENS),
+        stop=_stops(asked.get("stop")),
+        chat_template_args=canonical(arguments),
+    )
+    _text(sampler.chat_template_args, "chat_template_kwargs")
+    n = _whole(asked, "n", 1, least=1, most=MOST_CHOICES)
+    seed = None if asked.get("seed") is None else _whole(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
+    turns = tuple(_message(message) for message in messages)
+    begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
+    return Question(turns[:-1] if begun else turns, sampler, n, None if seed == -1 else seed, begun)
+
+
+def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
+    value = default if asked.get(name) is None else asked[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"{name}: a number is needed")
+    if (isinstance(value, float) and not math.isfinite(value)) or not least <= value <= most:
+        raise Wrong(f"{name} {str(value)[:40]} is out of range, {least:g} to {most:g}")
+    return float(value)
+
+
+def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, most: int) -> int:
+    value = default if asked.get(name) is None else asked[name]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Wrong(f"{name}: a whole number is needed")
+    if not least <= value <= most:
+        raise Wrong(f"{name} {value if abs(value) < 1 << 63 else 'of more than 64 bits'} is out of range, {least} to {most}")
+    return value
+
+
+def _stops(given: Any) -> tuple[str, ...]:
+    stops = [given] if isinstance(given, str) else [] if given is None else given
+    if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(stop, str) for stop in stops):
+        raise Wrong(f"stop: a text or a list of at most {MOST_STOPS} texts is needed")
+    return tuple(_text(stop, "stop") for stop in stops if stop)
+
+
+def _text(text: str, name: str) -> str:
+    """The text itself, where UTF-8 can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Wrong(f"{name}: half of a surrogate pair at character {error.start}") from None
+    return text
+
+
+def _message(given: Any) -> Message:
+    content = given.get("content") if isinstance(given, dict) else None
+    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
+        texts = [part.get("text") for part in content]
+        content = "".join(texts) if all(isinstance(text, str) for text in texts) else None
+    if not isinstance(content, str) or not isinstance(given.get("role"), str):
+        raise Wrong("messages: each needs a role and a text")
+    return Message(_text(given["role"], "messages: role"), _text(content, "messages"))

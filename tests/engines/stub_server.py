@@ -1,0 +1,80 @@
+"""A server that answers chat completions as a test has it: right, malformed, endless, refusing. Models and probes are answered as they should be."""
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from assay.engines.openai import PROBES
+
+STREAM = "text/event-stream"
+
+
+def event(delta: Any = None, finish: Any = None, **more: Any) -> dict[str, Any]:
+    """One event of a stream."""
+    return {"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
+
+
+def usage(tokens: Any = 3, prompt: Any = 5) -> dict[str, Any]:
+    """The event with the bill."""
+    return {"choices": [], "usage": {"completion_tokens": tokens, "prompt_tokens": prompt}}
+
+
+def frames(*events: Any, done: bool = True) -> bytes:
+    """Events as a stream's bytes."""
+    return b"".join(b"data: " + (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n\n" for each in events) + (
+        b"data: [DONE]\n\n" if done else b""
+    )
+
+
+GOOD = frames(event({"content": "42"}), event(finish="stop"), usage())
+
+
+class Stub:
+    """`answer(n, body, handler)` gives the n-th completion's bytes, or (status, headers, bytes); None = it has written for itself."""
+
+    def __init__(self, answer: Callable[[int, dict[str, Any], Any], Any], *, probe: Callable[[int], Any] = lambda _: None, model: str = "m") -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.probed = 0
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None: ...
+
+            def do_GET(self) -> None:
+                self.tell((200, {}, json.dumps({"data": [{"id": model}]}).encode()) if self.path.endswith("/models") else (404, {}, b"{}"))
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if not self.path.endswith("/chat/completions"):
+                    return self.tell((404, {}, b"{}"))
+                if body["messages"][-1]["content"] in PROBES:
+                    stub.probed += 1
+                    return self.tell(probe(stub.probed) or GOOD)
+                stub.asked.append(body)
+                with suppress(OSError):
+                    if (told := answer(len(stub.asked), body, self)) is not None:
+                        self.tell(told)
+                return None
+
+            def tell(self, told: Any) -> None:
+                status, headers, text = told if isinstance(told, tuple) else (200, {"Content-Type": STREAM}, told)
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(text))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        """The address is free again."""
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,40 @@
+"""What a server refused is known under policy and sampler, counts as nothing missing, and is asked for again on request."""
+
+from collections.abc import Callable
+from typing import Any
+
+from assay.core.types import Policy, Sampler
+from assay.pipelines.attempts import Attempts
+from assay.pipelines.job import Job
+from assay.pipelines.pool import side
+from assay.pipelines.refusals import any_refused, keep_refusals, known_refusals
+from assay.pipelines.walk import walk
+
+POLICY, SAMPLER = Policy("m", "r"), Sampler()
+
+
+def test_a_refusal_is_known_for_its_problem_policy_and_sampler_alone(job: Callable[..., Job]) -> None:
+    made = job()
+    assert not any_refused(made, POLICY, SAMPLER)
+    keep_refusals(made, POLICY, SAMPLER, {"a": "status 400: too long", "b": "status 422: no"})
+    keep_refusals(made, POLICY, SAMPLER, {"a": "status 400: too long"})
+    assert known_refusals(made, POLICY, SAMPLER, ["a", "c"]) == {"a": "status 400: too long"}
+    assert known_refusals(made, Policy("m", "another"), SAMPLER, ["a"]) == {}
+    assert known_refusals(made, POLICY, Sampler(max_tokens=9), ["a"]) == {}
+    assert any_refused(made, POLICY, SAMPLER)
+    made.retry_refused = True
+    assert known_refusals(made, POLICY, SAMPLER, ["a"]) == {}
+
+
+def test_attempts_at_a_refused_problem_are_not_missing_unless_the_run_asks_again(job: Callable[..., Job]) -> None:
+    made: Any = job()
+    walk(made, "split")
+    problems, labels = side(made, "train")
+    first, *rest = sorted(problems)
+    keep_refusals(made, made.engine.policy, made.plan.policy.sampler, {first: "status 400: too long"})
+    attempts = Attempts(made, problems, labels, keep_refused=True)
+    assert sorted(attempts.missing(dict.fromkeys(problems, 1))) == rest
+    assert attempts.lacking(1) == (len(rest), len(rest))
+    assert not attempts.unfinished
+    made.retry_refused = True
+    assert first in Attempts(made, problems, labels, keep_refused=True).missing(dict.fromkeys(problems, 1))
