@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import re
 import secrets
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import DISTRIBUTION, LakeError
-from assay.stores import intervals, manifest, views
+from assay.stores import intervals, landlock, manifest, views
 from assay.stores.concurrency import seal
+from assay.stores.select_guard import require_select
 from assay.stores.session import Session
 from assay.stores.snapshot import Snapshot
 from assay.stores.storage import Place, Storage, at
@@ -105,7 +107,13 @@ class Lake:
         self._stale = True
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
-        """The answer of one SQL query over all views, as an Arrow table."""
+        """The answer of one SELECT over all views, as an Arrow table.
+
+        Raises:
+            PlanError: not one SELECT, or one that writes.
+            LakeError: DuckDB refused.
+        """
+        require_select(sql)
         try:
             return views.run(self._views(sql), sql, parameters)
         except views.Unnamed:
@@ -121,18 +129,19 @@ class Lake:
             yield from batch.to_pylist()
 
     def ask(self, sql: str) -> pa.Table:
-        """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change.
+        """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change, no file to write.
 
         Raises:
-            PlanError: not one SELECT.
+            PlanError: not one SELECT, or one that writes.
             LakeError: DuckDB refused.
         """
-        views.only_select(sql)
+        require_select(sql)
         self._refresh()
-        try:
-            return self._locked(sql, whole=False)
-        except views.Unnamed:
-            return self._locked(sql, whole=True)
+        with tempfile.TemporaryDirectory(prefix="assay-sql-", ignore_cleanup_errors=True) as spill:
+            try:
+                return self._locked(sql, spill, whole=False)
+            except views.Unnamed:
+                return self._locked(sql, spill, whole=True)
 
     def caught_up(self) -> None:
         """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
@@ -232,11 +241,18 @@ class Lake:
                 first.setdefault(id_, position)
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
-    def _locked(self, sql: str, *, whole: bool) -> pa.Table:
-        with views.connect() as connection:
-            self._shown(Session(connection, self.storage), sql, whole)
-            views.lock(connection, self.root)
-            return views.run(connection, sql)
+    def _locked(self, sql: str, spill: str, *, whole: bool) -> pa.Table:
+        self._fetch(sql)  # outside of what is confined: it writes into a bucket's mirror
+
+        def answer() -> pa.Table:
+            with views.connect() as connection:
+                self._shown(Session(connection, self.storage), sql, whole)
+                views.lock(connection, self.root, spill)
+                if not landlock.available():
+                    views.planned(connection, sql)
+                return views.run(connection, sql)
+
+        return landlock.run_confined(answer, writable=spill)
 
     def _views(self, sql: str, *, whole: bool = False) -> duckdb.DuckDBPyConnection:
         """The connection on which all that a query may read is shown as it lies in the lake now; `whole` = everything is."""

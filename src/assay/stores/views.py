@@ -3,8 +3,8 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from assay.core.errors import LakeError, PlanError
+from assay.core.errors import LakeError
 from assay.stores.columns import sql_type
+from assay.stores.select_guard import require_reading_plan
 from assay.stores.tables import schemas
 
 
@@ -287,24 +288,10 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     return final
 
 
-def only_select(query: str) -> None:
-    """Lets pass one SELECT and nothing else, judged by the parser's own statement type.
-
-    Raises:
-        PlanError: no statement, more than one, or one that is not a SELECT.
-    """
-    try:
-        statements = duckdb.extract_statements(query)
-    except duckdb.Error as error:
-        raise PlanError(f"not SQL: {str(error).splitlines()[0]}") from error
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        kinds = ", ".join(str(each.type).rsplit(".", 1)[-1] for each in statements) or "nothing"
-        raise PlanError(f"one SELECT statement is allowed, found {kinds}")
-
-
-def lock(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """From here on only files inside the lake can be read, and no setting can be changed."""
+def lock(connection: duckdb.DuckDBPyConnection, root: Path, spill: str) -> None:
+    """From here on only files inside the lake can be read, what memory does not hold goes into the folder `spill`, and no setting can be changed."""
     for statement in (
+        f"SET temp_directory = {quoted(spill)}",
         f"SET allowed_directories = [{quoted(str(root) + os.sep)}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
@@ -319,9 +306,27 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         Unnamed: there is no such table here.
         LakeError: DuckDB refused; its first lines are kept.
     """
-    try:
+    with _refusals():
         relation = connection.sql(query, params=parameters)
         return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def planned(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Lets pass a query whose plan writes nothing: the second opinion where the kernel does not hold the connection back.
+
+    Raises:
+        PlanError: it writes.
+        Unnamed: there is no such table here.
+        LakeError: DuckDB refused.
+    """
+    with _refusals():
+        require_reading_plan(connection, query)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
         raise kind(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
