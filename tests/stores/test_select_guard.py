@@ -114,7 +114,8 @@ SIDE_EFFECTS = [
     "SELECT * FROM copy_database('a', 'b')",
     "SELECT * FROM import_database('{lake}')",
     "FROM query('COPY labels TO ''{lake}/x.csv''')",
-    "FROM query('sel' || 'ect 1')",
+    "FROM query('WITH x AS (DELETE FROM inter' || 'vals RETURNING *) FROM x')",
+    "FROM query(replace('xelect 1', 'x', 's'))",
 ]
 OUTSIDE = [
     "SELECT * FROM read_text('{secret}')",

@@ -8,6 +8,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +20,7 @@ import pyarrow as pa
 from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores import intervals, landlock, manifest, views
 from assay.stores.concurrency import seal
+from assay.stores.sealing import Damaged, sealed, unsealed
 from assay.stores.select_guard import require_select
 from assay.stores.session import Session
 from assay.stores.snapshot import Snapshot
@@ -46,17 +49,18 @@ class Lake:
         try:
             self._check_format(self.storage.read("lake.json"))
         except (FileNotFoundError, NotADirectoryError):
+            if manifest.entry_names(self.storage):
+                raise LakeError(f"{self.place}/lake.json is gone; `curate fsck --lake {self.place}` writes it again from the manifest") from None
             if not create:
                 raise LakeError(nowhere(self.storage)) from None
             self._empty_or_founded()
-        except OSError as error:
-            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
         self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
         self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
         self._seal = 0
         self._looked = 0.0
+        self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.Group]] = {}
         self._stale = True  # whether `_groups` are of an earlier snapshot
@@ -95,16 +99,26 @@ class Lake:
         """
         self._found()
         name = manifest.new_name()
-        with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
-            files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
-        self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+        with self.storage.writing():
+            with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
+                files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
+            self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def restated(self, entry: manifest.Entry) -> None:
-        """Writes an entry whose files lie there: the commit itself."""
-        manifest.write_entry(self.storage, entry)
-        self._snapshot.entries[entry.name] = entry
+        """Writes an entry whose files lie there: the commit itself. It names as its parents what this opening has seen."""
+        self._snapshot.add(manifest.write_entry(self.storage, replace(entry, parents=self._snapshot.parents())))
         self._seal ^= seal([entry.name])
         self._stale = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, the lake is as it was at the beginning, whatever others commit; what this opening commits is seen."""
+        self._refresh()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
         """The answer of one SELECT over all views, as an Arrow table.
@@ -194,10 +208,10 @@ class Lake:
     def older(self) -> int | None:
         """The format in which this lake began, where it is older than the one that is written now."""
         try:
-            form = self._format(self.storage.read("lake.json"))
+            form = int(read_mark(self.storage.read("lake.json"), self.place)["format"])
         except FileNotFoundError:
             return None
-        return form if form is not None and form < manifest.FORMAT else None
+        return form if form < manifest.FORMAT else None
 
     def catalogue(self) -> Path:
         """`assay.duckdb` brought up to date, for other tools; of a bucket only the interval ends are, since a catalogue's paths lie on one machine.
@@ -213,7 +227,7 @@ class Lake:
 
     def moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
-        return (self.root / "assay.duckdb").exists() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
+        return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
 
     def close(self) -> None:
         """Lets the connection go; files need no closing."""
@@ -280,6 +294,8 @@ class Lake:
 
     def _refresh(self) -> bool:
         """Looks into the manifest; whether there was anything new."""
+        if self._held:
+            return False
         self._looked = time.monotonic()
         fresh = self._snapshot.refresh()
         if fresh:
@@ -319,7 +335,7 @@ class Lake:
 
     def _found(self) -> None:
         """Marks a new place as a lake, whole or not at all."""
-        self.storage.found(json.dumps({"format": manifest.FORMAT, "version": _version()}).encode())
+        self.storage.found(mark_of(manifest.FORMAT))
 
     def _empty_or_founded(self) -> None:
         """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
@@ -332,23 +348,32 @@ class Lake:
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
-        found = self._format(text)
-        if found is None or found > manifest.FORMAT:
-            by = self._mark(text).get("version", "")
+        mark = read_mark(text, self.place)
+        if not isinstance(mark["format"], int) or mark["format"] > manifest.FORMAT:
+            by = mark.get("version", "")
             remedy = f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
-            raise LakeError(f"{self.place} is of lake format {found}; this version reads up to {manifest.FORMAT}: {remedy}")
+            raise LakeError(f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}")
 
-    def _format(self, text: bytes) -> int | None:
-        found = self._mark(text).get("format")
-        return found if isinstance(found, int) else None
 
-    def _mark(self, text: bytes) -> dict[str, Any]:
-        """What lake.json says: the format in which this lake began, and the version that began it."""
-        try:
-            found = json.loads(text)
-            return {"format": found["format"], **found}
-        except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
+def mark_of(form: int) -> bytes:
+    """Return what `lake.json` holds: the format in which the lake began and the version that began it, with their hash from format 3 on."""
+    tree = {"format": form, "version": _version()}
+    return sealed(tree) if form >= 3 else json.dumps(tree).encode()
+
+
+def read_mark(text: bytes, place: str) -> dict[str, Any]:
+    """Return what a `lake.json` says.
+
+    Raises:
+        LakeError: it is torn or changed.
+    """
+    try:
+        tree, digest = unsealed(text)
+        if tree["format"] == 3 and not digest:
+            raise Damaged("its SHA-256 is gone")
+    except (ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest") from error
+    return tree
 
 
 def nowhere(storage: Storage) -> str:

@@ -91,7 +91,7 @@ def require_select(query: str) -> None:
         PlanError: not SQL, no statement, more than one, not a SELECT, or a SELECT in which something is written or run.
     """
     try:
-        kinds = [_kind(statement) for statement in duckdb.extract_statements(query)]
+        kinds = [_kind(statement) for statement in _parser().cursor().extract_statements(query)]
     except duckdb.Error as error:
         raise PlanError(f"not SQL: {str(error).splitlines()[0]}") from error
     if kinds != ["SELECT"]:
@@ -168,8 +168,17 @@ def _function_faults(function: dict[str, Any]) -> Iterator[str]:
         yield f"the table function {name or 'without a name'}()"
     if name == "query":
         for argument in function.get("arguments", ()):
-            expression = argument.get("expression", {})
-            if expression.get("type") != LITERAL:
-                yield "query() of text that is put together"
+            if (text := _folded(argument.get("expression", {}))) is None:
+                yield "query() of text that is worked out"
             else:
-                require_select(str(expression["literal"].get("text", "")))
+                require_select(text)
+
+
+def _folded(expression: dict[str, Any]) -> str | None:
+    """The text of a literal, or of literals that are put together; None of anything else."""
+    if expression.get("type") == LITERAL:
+        return str(expression["literal"].get("text", ""))
+    if expression.get("type") != "FUNCTION" or expression.get("function_name") not in ("||", "concat"):
+        return None
+    pieces = [_folded(argument.get("expression", {})) for argument in expression.get("arguments", ())]
+    return None if None in pieces else "".join(str(piece) for piece in pieces)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -29,6 +30,12 @@ class Storage(Protocol):
 
     def found(self, data: bytes) -> None:
         """Writes lake.json where there is none; before every first write of an opening."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Around all writes of one commit: whoever takes rests of killed writes away waits until it has ended."""
+
+    def undisturbed(self) -> AbstractContextManager[bool]:
+        """Inside, no commit is under way; False where nobody can tell."""
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
         """A data file under a name that nobody else has, durable when this returns."""

@@ -26,6 +26,7 @@ class Group:
     paths: tuple[str, ...]
     doubled: bool = False  # a row may lie in two of them
     bytes: int = 0  # of all of them
+    sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = nobody compares
 
 
 # The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
