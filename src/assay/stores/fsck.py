@@ -15,7 +15,7 @@ from assay.core.errors import LakeError
 from assay.core.identity import file_sha256
 from assay.stores import intervals, manifest, reentry, upkeep
 from assay.stores.lake import Lake, mark_of, nowhere, read_mark
-from assay.stores.local import Unreadable
+from assay.stores.local import Unreadable, unreadable
 from assay.stores.manifest import Entry, File
 from assay.stores.mirror import MARK
 from assay.stores.reentry import NAME, set_aside
@@ -191,7 +191,10 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
         return found("broken", "no regular file" + _after(file))
     root.stale(file.path)
     path = root.local(file.path)
-    digest = file_sha256(path)
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)
     if (size, digest, rows) == (file.bytes, file.sha256, file.rows):
         return None

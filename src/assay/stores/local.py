@@ -121,10 +121,12 @@ class Local:
             raise unreadable(self.root / folder, error) from error
 
     def files(self, folder: str) -> dict[str, int]:
-        """Every file under a folder, by path, with its bytes; -1 = something else, a pipe say, that nobody opens."""
+        """Every file under a folder, by path, with its bytes; -1 = something else, a pipe or a folder in its place, that nobody opens."""
         found: dict[str, int] = {}
         for place, folders, names in os.walk(self.root / folder, onerror=self._refused):
-            folders.sort()
+            misplaced = [name for name in folders if name.endswith(".parquet")]
+            found |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
+            folders[:] = sorted(set(folders) - set(misplaced))
             for name in sorted(names):
                 path = os.path.join(place, name)
                 with suppress(FileNotFoundError):

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-MARK = b',"sha256":"'
+MARK = b',"seal":"'
 END = re.compile(rb'[0-9a-f]{64}"}')
 
 
@@ -37,6 +37,6 @@ def unsealed(data: bytes) -> tuple[dict[str, Any], str]:
         tree = json.loads(body + b"}" if mark else data)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"no JSON: {error}") from error
-    if not isinstance(tree, dict) or (not mark and "sha256" in tree):
+    if not isinstance(tree, dict) or (not mark and "seal" in tree):
         raise Damaged("not an object as it was sealed")
     return tree, digest

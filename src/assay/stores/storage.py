@@ -1,5 +1,6 @@
 """Where a lake lies: a folder, or a bucket that speaks S3. All that the rooms of the lake ask of either stands here."""
 
+import os
 import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -89,7 +90,7 @@ def at(place: Place) -> Storage:
         return _bucket(str(place))
     root = Path(place).expanduser().resolve()
     marker = root / MIRROR
-    return _bucket(marker.read_text()) if marker.is_file() else Local(root)
+    return _bucket(marker.read_text()) if os.path.isfile(marker) else Local(root)  # not Path.is_file, which raises where one may not look
 
 
 def _bucket(address: str) -> Storage:
