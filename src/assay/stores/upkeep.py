@@ -204,7 +204,9 @@ def sweep_rests(lake: Lake) -> int:
 def _rest(path: str, alone: bool) -> bool:
     """Whether a file that no commit names is what a killed write has left."""
     found = REST.fullmatch(PurePosixPath(path).name)
-    return bool(found) and PurePosixPath(path).parent.name in schemas() and (alone or time.time_ns() - int(found[1]) > CLOCKS_NS)
+    if found is None or PurePosixPath(path).parent.name not in schemas():
+        return False
+    return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
 
 
 def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
