@@ -86,6 +86,7 @@ def judge(root: Path, damaged: Path, before: dict[str, Any], intact: dict[str, s
     else:
         assert not wrong(before, first), f"{inside}: an ordinary read answers wrong"
         assert not lacking(before, first), f"{inside}: an ordinary read lacks rows and does not say so"
+        assert first["rates"] in ("refused", before["rates"]), f"{inside}: an ordinary read counts wrong"
     found = fsck(root)
     assert all("\n" not in finding.said for finding in found)
     after = answers(root)

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ from assay.stores.tables import schema
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
+LITERAL = re.compile(r"'(?:[^']|'')*'")  # of SQL; a path in it names no table
 BATCH = 8_192  # rows that an answer turns into Python at a time
 
 
@@ -281,6 +282,10 @@ class Lake:
         if self._stale:
             self._groups, self._stale = self._snapshot.groups(), False
         session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
+        for name in sorted(
+            views.read_by(LITERAL.sub("''", sql)) & session.faults.keys()
+        ):  # said here: in a join, the view that says so may never be asked
+            raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
 
     def _fetch(self, sql: str) -> set[str]:
@@ -325,7 +330,9 @@ class Lake:
     def _intervals(self) -> pa.Table:
         """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
         table = intervals.known(self.storage)
-        lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
+        lacking: list[dict[str, Any]] = []
+        with suppress(LakeError):  # a file is damaged or away: who asks for its rows is told
+            lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables([table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)])
         if lacking or not intervals.stored(self.storage):

@@ -34,7 +34,7 @@ def unsealed(data: bytes) -> tuple[dict[str, Any], str]:
     if mark and (not END.fullmatch(end) or end[:64] != digest.encode()):
         raise Damaged("the SHA-256 inside is not that of its bytes")
     try:
-        tree = json.loads(body + b"}" if mark else data)
+        tree = json.loads((body + b"}" if mark else data).decode())
     except (ValueError, RecursionError) as error:
         raise Damaged(f"no JSON: {error}") from error
     if not isinstance(tree, dict) or (not mark and "seal" in tree):

@@ -5,14 +5,14 @@ node of the parsed tree is looked at, and a kind of query or a table function th
 """
 
 import json
-import os
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 
 from assay.core.errors import PlanError
+from assay.stores.memory import trunk
 
 QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 TABLE_FUNCTIONS = frozenset(
@@ -91,7 +91,7 @@ def require_select(query: str) -> None:
         PlanError: not SQL, no statement, more than one, not a SELECT, or a SELECT in which something is written or run.
     """
     try:
-        kinds = [_kind(statement) for statement in _parser().cursor().extract_statements(query)]
+        kinds = [_kind(statement) for statement in trunk().cursor().extract_statements(query)]
     except duckdb.Error as error:
         raise PlanError(f"not SQL: {str(error).splitlines()[0]}") from error
     if kinds != ["SELECT"]:
@@ -110,22 +110,13 @@ def _kind(statement: duckdb.Statement) -> str:
 def _tree(query: str) -> Any:
     call = "SELECT json_serialize_sql($1, skip_empty := true, skip_null := true, skip_default := true)"
     try:
-        (text,) = _parser().cursor().execute(call, [query]).fetchall()[0]
+        (text,) = trunk().cursor().execute(call, [query]).fetchall()[0]
         tree = json.loads(text)
     except (duckdb.Error, ValueError, RecursionError) as error:
         raise PlanError(f"this query cannot be checked: {' '.join(str(error).split())[:200]}") from error
     if tree.get("error"):
         raise PlanError(f"one SELECT statement is allowed: {tree.get('error_message', 'it cannot be taken apart')}")
     return tree["statements"]
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    """A database that holds nothing and may open nothing; it only parses."""
-    return duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"})
-
-
-os.register_at_fork(before=_parser.cache_clear)
 
 
 def require_reading_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:

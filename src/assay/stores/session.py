@@ -30,6 +30,7 @@ class Session:
     connection: duckdb.DuckDBPyConnection
     storage: Storage
     kind: str = ""  # "TEMP" = seen by this connection alone, and asked more than once
+    faults: dict[str, str] = field(default_factory=dict)  # tables that cannot be read -> why
     _shown: dict[str, list[views.Group]] = field(default_factory=dict)  # table -> the files that it shows
     _held: set[str] = field(default_factory=set)  # tables whose rows are in memory; the others are views
     _sound: set[str] = field(default_factory=set)  # files whose hash is that of their commit
@@ -48,8 +49,12 @@ class Session:
             elif fault := self._fault(files):
                 self._let_go(name)
                 views.refuse(self.connection, name, fault, kind=self.kind)
-            elif self._hold(name, before, files) or self._view(name, files):
+                self.faults[name] = f"{fault}; `curate fsck` names what is broken and restores what can be restored"
+            elif self._hold(name, before, files) or not (fault := self._view(name, files)):
                 self._shown[name] = files
+                self.faults.pop(name, None)
+            else:
+                self.faults[name] = fault
         if "intervals" in wanted and "intervals" not in self._made:
             views.create_intervals(self.connection, intervals.known(self.storage), kind=self.kind)
             self._made.add("intervals")
@@ -69,8 +74,8 @@ class Session:
                 self._sound.add(path)
         return ""
 
-    def _view(self, name: str, files: list[views.Group]) -> bool:
-        """Makes the table a view over its files; whether all of them can be read."""
+    def _view(self, name: str, files: list[views.Group]) -> str:
+        """Makes the table a view over its files; what keeps one of them from being read, "" = nothing."""
         self._let_go(name)
         for place, group in enumerate(files):
             self.connection.execute(f"SET VARIABLE {name}_{place} = $1", [list(group.paths)])

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from assay.core.errors import LakeError
 from assay.stores.columns import sql_type
+from assay.stores.memory import trunk
 from assay.stores.select_guard import require_reading_plan
 from assay.stores.tables import schemas
 
@@ -151,15 +152,7 @@ def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 def branch() -> duckdb.DuckDBPyConnection:
     """A connection to this process's one database in memory, for temporary views: a database of its own would cost 15 ms of functions."""
-    return _silent(_trunk().cursor())
-
-
-@cache
-def _trunk() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:")
-
-
-os.register_at_fork(before=_trunk.cache_clear)  # a child has none of its threads, and would wait for them or die of it at its end
+    return _silent(trunk().cursor())
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -181,14 +174,15 @@ def create_asked(connection: duckdb.DuckDBPyConnection, name: str, *, kind: str 
     connection.execute(f"CREATE OR REPLACE {kind} {made}")
 
 
-def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> bool:
-    """The view that is a table, and True; where a file of it is broken, one that says so when it is asked, so that the others stay readable."""
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> str:
+    """The view that is a table, and ""; where a file of it is broken, one that says so when it is asked, and what it says."""
     try:
         connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS {query}')
     except duckdb.Error as error:
-        refuse(connection, name, " ".join(str(error).split()) + _remedy(error), kind=kind)
-        return False
-    return True
+        said = " ".join(str(error).split()) + _remedy(error)
+        refuse(connection, name, said, kind=kind)
+        return said
+    return ""
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str, *, kind: str = "") -> None:
