@@ -133,11 +133,13 @@ def cut(chance: random.Random, data: bytes) -> bytes:
     return data[: chance.randrange(len(data))]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
 def test_one_flipped_bit_anywhere_is_told_or_harmless(tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int) -> None:
     assert damage_all(tmp_path, attempted, labels, FLIPS // PARTS, f"flip-{part}", flipped) == FLIPS // PARTS
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_file_cut_anywhere_is_told_or_harmless(tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int) -> None:
     assert damage_all(tmp_path, attempted, labels, CUTS // PARTS, f"cut-{part}", cut) == CUTS // PARTS

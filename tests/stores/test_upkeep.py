@@ -288,6 +288,7 @@ def tables(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in (root / "tables").rglob("*") if path.is_file()}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("turn", range(20 if os.environ.get("ASSAY_SOAK") == "1" else 3))
 def test_compaction_and_forgetting_run_beside_a_writer(tmp_path: Path, attempted: Rows, turn: int) -> None:
     root, ended, written = tmp_path / "lake", threading.Event(), [0]
