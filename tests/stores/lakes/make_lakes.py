@@ -67,4 +67,5 @@ def main(folder: Path) -> None:
         lake.append({**attempts("b", "ccw"), "stages": [{"id": "k", "stage": "score", "key": "k"}]}, run="r3")
 
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
