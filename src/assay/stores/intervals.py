@@ -1,5 +1,6 @@
 """Interval ends by (prior, correct, wrong), stored as a table, because no SQL engine has a Beta quantile."""
 
+import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assay.core.errors import LakeError
 from assay.stores.storage import Storage
 
 LEVEL = 0.95
 PATH = "derived/intervals.parquet"  # derived, so it stands in no manifest and may be made again at any time
+MARK = b"rows_sha256"  # in the file's metadata: the hash of the rows
 MOST = 64  # graded attempts up to which every pair is there from the start
 SCHEMA = pa.schema([("prior", pa.string()), ("correct", pa.int64()), ("wrong", pa.int64()), ("low", pa.float64()), ("high", pa.float64())])
 
@@ -35,6 +38,12 @@ def usual() -> pa.Table:
     return intervals((c, n - c) for n in range(MOST + 1) for c in range(n + 1))
 
 
+def digest(table: pa.Table) -> str:
+    """The SHA-256 of the rows, in their order."""
+    columns = table.select(SCHEMA.names).to_pydict()
+    return hashlib.sha256(repr([columns[name] for name in SCHEMA.names]).encode()).hexdigest()
+
+
 def store(storage: Storage, table: pa.Table) -> None:
     """The table in its place at once.
 
@@ -42,20 +51,34 @@ def store(storage: Storage, table: pa.Table) -> None:
         LakeError: the disk refused.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata({MARK: digest(table)}), sink, compression="zstd")
     storage.put(PATH, sink.getvalue())
 
 
 def stored(storage: Storage) -> bool:
-    """Whether the lake holds its table."""
-    return Path(PATH).name in (storage.names("derived") or ())
+    """Whether the lake holds its table, whole."""
+    return _read(storage) is not None
+
+
+def fault(storage: Storage) -> str:
+    """What is wrong with the stored table; "" = nothing, or there is none."""
+    there = Path(PATH).name in (storage.names("derived") or ())
+    return "its rows are not those that were written" if there and _read(storage) is None else ""
 
 
 def known(storage: Storage) -> pa.Table:
     """The stored table; the usual pairs where none is stored or the file is broken."""
+    table = _read(storage)
+    return usual() if table is None else table
+
+
+def _read(storage: Storage) -> pa.Table | None:
     try:
-        found = pq.ParquetFile(pa.BufferReader(storage.read(PATH)))
-        table = found.read()  # not read_table, which imports pandas
-        return table if table.schema.equals(SCHEMA) else table.select(SCHEMA.names).cast(SCHEMA)  # a cast imports pyarrow.compute: 40 ms
-    except (OSError, pa.ArrowException, ValueError):
-        return usual()
+        table = pq.ParquetFile(pa.BufferReader(storage.read(PATH))).read()  # not read_table, which imports pandas
+        mark = (table.schema.metadata or {}).get(MARK)
+        table = table.replace_schema_metadata(None)
+        if not table.schema.equals(SCHEMA):
+            table = table.select(SCHEMA.names).cast(SCHEMA)  # a cast imports pyarrow.compute: 40 ms
+        return table if mark == digest(table).encode() else None
+    except (OSError, LakeError, pa.ArrowException, ValueError, KeyError):
+        return None

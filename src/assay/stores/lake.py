@@ -4,9 +4,12 @@ import importlib.metadata
 import json
 import re
 import secrets
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,8 +18,10 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import DISTRIBUTION, LakeError
-from assay.stores import intervals, manifest, views
+from assay.stores import intervals, landlock, manifest, views
 from assay.stores.concurrency import seal
+from assay.stores.sealing import Damaged, sealed, unsealed
+from assay.stores.select_guard import require_select
 from assay.stores.session import Session
 from assay.stores.snapshot import Snapshot
 from assay.stores.storage import Place, Storage, at
@@ -25,6 +30,7 @@ from assay.stores.tables import schema
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
 LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
+LITERAL = re.compile(r"'(?:[^']|'')*'")  # of SQL; a path in it names no table
 BATCH = 8_192  # rows that an answer turns into Python at a time
 
 
@@ -44,17 +50,18 @@ class Lake:
         try:
             self._check_format(self.storage.read("lake.json"))
         except (FileNotFoundError, NotADirectoryError):
+            if manifest.entry_names(self.storage):
+                raise LakeError(f"{self.place}/lake.json is gone; `curate fsck --lake {self.place}` writes it again from the manifest") from None
             if not create:
                 raise LakeError(nowhere(self.storage)) from None
             self._empty_or_founded()
-        except OSError as error:
-            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
         self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
         self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
         self._seal = 0
         self._looked = 0.0
+        self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.Group]] = {}
         self._stale = True  # whether `_groups` are of an earlier snapshot
@@ -93,19 +100,35 @@ class Lake:
         """
         self._found()
         name = manifest.new_name()
-        with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
-            files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
-        self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+        with self.storage.writing():
+            with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
+                files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
+            self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def restated(self, entry: manifest.Entry) -> None:
-        """Writes an entry whose files lie there: the commit itself."""
-        manifest.write_entry(self.storage, entry)
-        self._snapshot.entries[entry.name] = entry
+        """Writes an entry whose files lie there: the commit itself. It names as its parents what this opening has seen."""
+        self._snapshot.add(manifest.write_entry(self.storage, replace(entry, parents=self._snapshot.parents())))
         self._seal ^= seal([entry.name])
         self._stale = True
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, the lake is as it was at the beginning, whatever others commit; what this opening commits is seen."""
+        self._refresh()
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
-        """The answer of one SQL query over all views, as an Arrow table."""
+        """The answer of one SELECT over all views, as an Arrow table.
+
+        Raises:
+            PlanError: not one SELECT, or one that writes.
+            LakeError: DuckDB refused.
+        """
+        require_select(sql)
         try:
             return views.run(self._views(sql), sql, parameters)
         except views.Unnamed:
@@ -121,18 +144,19 @@ class Lake:
             yield from batch.to_pylist()
 
     def ask(self, sql: str) -> pa.Table:
-        """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change.
+        """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change, no file to write.
 
         Raises:
-            PlanError: not one SELECT.
+            PlanError: not one SELECT, or one that writes.
             LakeError: DuckDB refused.
         """
-        views.only_select(sql)
+        require_select(sql)
         self._refresh()
-        try:
-            return self._locked(sql, whole=False)
-        except views.Unnamed:
-            return self._locked(sql, whole=True)
+        with tempfile.TemporaryDirectory(prefix="assay-sql-", ignore_cleanup_errors=True) as spill:
+            try:
+                return self._locked(sql, spill, whole=False)
+            except views.Unnamed:
+                return self._locked(sql, spill, whole=True)
 
     def caught_up(self) -> None:
         """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
@@ -185,10 +209,10 @@ class Lake:
     def older(self) -> int | None:
         """The format in which this lake began, where it is older than the one that is written now."""
         try:
-            form = self._format(self.storage.read("lake.json"))
+            form = int(read_mark(self.storage.read("lake.json"), self.place)["format"])
         except FileNotFoundError:
             return None
-        return form if form is not None and form < manifest.FORMAT else None
+        return form if form < manifest.FORMAT else None
 
     def catalogue(self) -> Path:
         """`assay.duckdb` brought up to date, for other tools; of a bucket only the interval ends are, since a catalogue's paths lie on one machine.
@@ -204,7 +228,7 @@ class Lake:
 
     def moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
-        return (self.root / "assay.duckdb").exists() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
+        return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
 
     def close(self) -> None:
         """Lets the connection go; files need no closing."""
@@ -232,11 +256,18 @@ class Lake:
                 first.setdefault(id_, position)
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
-    def _locked(self, sql: str, *, whole: bool) -> pa.Table:
-        with views.connect() as connection:
-            self._shown(Session(connection, self.storage), sql, whole)
-            views.lock(connection, self.root)
-            return views.run(connection, sql)
+    def _locked(self, sql: str, spill: str, *, whole: bool) -> pa.Table:
+        self._fetch(sql)  # outside of what is confined: it writes into a bucket's mirror
+
+        def answer() -> pa.Table:
+            with views.connect() as connection:
+                self._shown(Session(connection, self.storage), sql, whole)
+                views.lock(connection, self.root, spill)
+                if not landlock.available():
+                    views.planned(connection, sql)
+                return views.run(connection, sql)
+
+        return landlock.run_confined(answer, writable=spill)
 
     def _views(self, sql: str, *, whole: bool = False) -> duckdb.DuckDBPyConnection:
         """The connection on which all that a query may read is shown as it lies in the lake now; `whole` = everything is."""
@@ -251,6 +282,10 @@ class Lake:
         if self._stale:
             self._groups, self._stale = self._snapshot.groups(), False
         session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
+        for name in sorted(
+            views.read_by(LITERAL.sub("''", sql)) & session.faults.keys()
+        ):  # said here: in a join, the view that says so may never be asked
+            raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
 
     def _fetch(self, sql: str) -> set[str]:
@@ -264,6 +299,8 @@ class Lake:
 
     def _refresh(self) -> bool:
         """Looks into the manifest; whether there was anything new."""
+        if self._held:
+            return False
         self._looked = time.monotonic()
         fresh = self._snapshot.refresh()
         if fresh:
@@ -293,7 +330,9 @@ class Lake:
     def _intervals(self) -> pa.Table:
         """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
         table = intervals.known(self.storage)
-        lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
+        lacking: list[dict[str, Any]] = []
+        with suppress(LakeError):  # a file is damaged or away: who asks for its rows is told
+            lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables([table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)])
         if lacking or not intervals.stored(self.storage):
@@ -303,7 +342,7 @@ class Lake:
 
     def _found(self) -> None:
         """Marks a new place as a lake, whole or not at all."""
-        self.storage.found(json.dumps({"format": manifest.FORMAT, "version": _version()}).encode())
+        self.storage.found(mark_of(manifest.FORMAT))
 
     def _empty_or_founded(self) -> None:
         """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
@@ -316,23 +355,32 @@ class Lake:
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
-        found = self._format(text)
-        if found is None or found > manifest.FORMAT:
-            by = self._mark(text).get("version", "")
+        mark = read_mark(text, self.place)
+        if not isinstance(mark["format"], int) or mark["format"] > manifest.FORMAT:
+            by = mark.get("version", "")
             remedy = f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
-            raise LakeError(f"{self.place} is of lake format {found}; this version reads up to {manifest.FORMAT}: {remedy}")
+            raise LakeError(f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}")
 
-    def _format(self, text: bytes) -> int | None:
-        found = self._mark(text).get("format")
-        return found if isinstance(found, int) else None
 
-    def _mark(self, text: bytes) -> dict[str, Any]:
-        """What lake.json says: the format in which this lake began, and the version that began it."""
-        try:
-            found = json.loads(text)
-            return {"format": found["format"], **found}
-        except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(f"{self.place}/lake.json cannot be read: {error}") from error
+def mark_of(form: int) -> bytes:
+    """Return what `lake.json` holds: the format in which the lake began and the version that began it, with their hash from format 3 on."""
+    tree = {"format": form, "version": _version()}
+    return sealed(tree) if form >= 3 else json.dumps(tree).encode()
+
+
+def read_mark(text: bytes, place: str) -> dict[str, Any]:
+    """Return what a `lake.json` says.
+
+    Raises:
+        LakeError: it is torn or changed.
+    """
+    try:
+        tree, digest = unsealed(text)
+        if tree["format"] == 3 and not digest:
+            raise Damaged("its SHA-256 is gone")
+    except (ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest") from error
+    return tree
 
 
 def nowhere(storage: Storage) -> str:

@@ -1,15 +1,19 @@
 """A lake in a folder: written under a temporary name, synced, renamed; an entry appears whole or not at all."""
 
-import errno
+import fcntl
 import os
+import stat
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from assay.core.errors import LakeError
+
+WRITERS_S = 10.0  # for which one waits until no commit is under way; a commit takes milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,51 @@ class Local:
         """Marks a new folder as a lake, whole or not at all."""
         if (self.root / "lake.json").exists():
             return
-        temporary = self.root / f".lake.{os.getpid()}.tmp"
+        temporary = self.root / f".lake.{os.urandom(4).hex()}.tmp"
         with disk(temporary):
             (self.root / "manifest").mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data)
+            write_synced(temporary, data)
             os.replace(temporary, self.root / "lake.json")
+            _sync_folder(self.root)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Shares the writers' lock, which the kernel lets go when a process dies; a file system without locks has none to share."""
+        with self._lock() as handle:
+            if handle is not None:
+                with suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[bool]:
+        """Takes the writers' lock for itself, for which it waits WRITERS_S at most."""
+        with self._lock() as handle:
+            alone, until = handle is not None, time.monotonic() + WRITERS_S
+            while alone:
+                try:
+                    fcntl.flock(handle or 0, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    alone = time.monotonic() < until
+                    time.sleep(0.01)
+                except OSError:
+                    alone = False
+            yield alone
+
+    @contextmanager
+    def _lock(self) -> Iterator[int | None]:
+        path = self.root / "leases" / "writers.lock"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        except OSError:
+            yield None
+            return
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
         """One durable file: written under a temporary name, synced, renamed, its folder synced."""
@@ -65,7 +109,7 @@ class Local:
 
     def read(self, path: str) -> bytes:
         """The file's bytes."""
-        return (self.root / path).read_bytes()
+        return self.kept(path)
 
     def names(self, folder: str) -> list[str] | None:
         """What lies directly in a folder, unordered; None where there is none."""
@@ -73,10 +117,26 @@ class Local:
             return os.listdir(self.root / folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise unreadable(self.root / folder, error) from error
 
     def files(self, folder: str) -> dict[str, int]:
-        """Every file under a folder, by path, with its bytes."""
-        return {str(path.relative_to(self.root)): path.stat().st_size for path in sorted((self.root / folder).rglob("*")) if path.is_file()}
+        """Every file under a folder, by path, with its bytes; -1 = something else, a pipe or a folder in its place, that nobody opens."""
+        found: dict[str, int] = {}
+        for place, folders, names in os.walk(self.root / folder, onerror=self._refused):
+            misplaced = [name for name in folders if name.endswith(".parquet")]
+            found |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
+            folders[:] = sorted(set(folders) - set(misplaced))
+            for name in sorted(names):
+                path = os.path.join(place, name)
+                with suppress(FileNotFoundError):
+                    there = os.stat(path)
+                    found[os.path.relpath(path, self.root)] = there.st_size if stat.S_ISREG(there.st_mode) else -1
+        return found
+
+    def _refused(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise unreadable(Path(error.filename or self.root), error) from error
 
     def remove(self, path: str) -> bool:
         """Deletes a file; whether there was one."""
@@ -103,11 +163,35 @@ class Local:
 
     def kept(self, path: str) -> bytes:
         """The file's bytes; a lake has thousands of entries, and joining paths would take half of the time of reading one."""
-        with open(f"{self.root}/{path}", "rb") as file:
-            return file.read()
+        place = f"{self.root}/{path}"
+        try:
+            handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for a writer for ever
+            with open(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise NoFile(f"{place} is no regular file")
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except IsADirectoryError as error:
+            raise NoFile(f"{place} is a folder, not a file") from error
+        except OSError as error:
+            raise unreadable(Path(place), error) from error
 
     def stale(self, path: str) -> None:
         """Nothing: there are no copies."""
+
+
+class NoFile(LakeError):
+    """What lies where a file should is something else."""
+
+
+class Unreadable(LakeError):
+    """A file or folder that is there and cannot be read now: no permission, or a disk that fails."""
+
+
+def unreadable(path: Path, error: OSError) -> Unreadable:
+    """The refusal of a file or folder, in one line."""
+    return Unreadable(f"cannot read {path}: {os.strerror(error.errno or 0)}")
 
 
 @contextmanager
@@ -120,7 +204,8 @@ def disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        path.unlink(missing_ok=True) if error.errno not in (errno.EROFS, errno.EACCES, errno.ENOTDIR) else None
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
         raise LakeError(f"cannot write {path.parent}: {os.strerror(error.errno or 0)}; what was committed before is safe") from error
 
 

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -115,6 +115,14 @@ class Bucket:
         if self._put_new("lake.json", self.read("lake.json")):
             raise PlanError(f"{self.place}: {self._service.hostname} ignores If-None-Match, without which two writers overwrite each other's commits")
         self._founded = True
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Nothing: an object store has no lock to hold."""
+        return contextlib.nullcontext()
+
+    def undisturbed(self) -> AbstractContextManager[bool]:
+        """Nobody can tell."""
+        return contextlib.nullcontext(False)
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
         """One object, whole when the put returns; what this process wrote it need not fetch."""

@@ -1,7 +1,9 @@
 """Where a lake lies: a folder, or a bucket that speaks S3. All that the rooms of the lake ask of either stands here."""
 
+import os
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -29,6 +31,12 @@ class Storage(Protocol):
 
     def found(self, data: bytes) -> None:
         """Writes lake.json where there is none; before every first write of an opening."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Around all writes of one commit: whoever takes rests of killed writes away waits until it has ended."""
+
+    def undisturbed(self) -> AbstractContextManager[bool]:
+        """Inside, no commit is under way; False where nobody can tell."""
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
         """A data file under a name that nobody else has, durable when this returns."""
@@ -82,7 +90,7 @@ def at(place: Place) -> Storage:
         return _bucket(str(place))
     root = Path(place).expanduser().resolve()
     marker = root / MIRROR
-    return _bucket(marker.read_text()) if marker.is_file() else Local(root)
+    return _bucket(marker.read_text()) if os.path.isfile(marker) else Local(root)  # not Path.is_file, which raises where one may not look
 
 
 def _bucket(address: str) -> Storage:

@@ -3,10 +3,12 @@
 Each of these is one commit that stands for the commits before it. Replaced files stay for a day, for readers that have them open.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,11 +18,13 @@ from assay.stores import manifest
 from assay.stores.lake import Lake
 from assay.stores.lease import lease
 from assay.stores.manifest import File
-from assay.stores.tables import schema
+from assay.stores.tables import schema, schemas
 from assay.stores.views import group_query, quoted
 
 SMALL = 32 << 20  # bytes; a file above it is left as it is
 BIN = 128 << 20  # bytes of small files that are merged into one
+REST = re.compile(r"\.?(\d{20})-[0-9a-f]{8}(?:-c)?(?:-\d+)?(?:\.tmp|\.parquet)")
+CLOCKS_NS = 3600 * 10**9  # clocks of machines differ by less
 KEEP_S = 86_400.0  # replaced files stay so long
 STAGE = {  # table: the command that makes its rows anew
     **dict.fromkeys(("problems", "labels", "members"), "ingest"),
@@ -64,6 +68,7 @@ class Done:
     after: int
     removed: Mapping[str, int]  # rows by table
     swept: int  # replaced files that were deleted
+    rests: int = 0  # files of killed writes that were deleted
 
 
 def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Done:
@@ -75,18 +80,19 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Done:
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        small = sum(file.bytes < SMALL for entry in lake.entries() for file in entry.files)
-        tables = {file.table for entry in lake.entries() for file in entry.files}
-        before = sum(len(entry.files) for entry in lake.entries())
-        if small > len(tables) or lake.doubled():
-            restate(lake, {}, run=run, merge=True)
-        return Done(before, sum(len(entry.files) for entry in lake.entries()), {}, sweep(lake, keep_s=keep_s))
+        with lake.held():
+            files = [file for entry in lake.entries() for file in entry.files]
+            if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.doubled():
+                restate(lake, {}, run=run, merge=True)
+            after = sum(len(entry.files) for entry in lake.entries())
+        return Done(len(files), after, {}, sweep(lake, keep_s=keep_s))
 
 
 def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S) -> Done:
     """Every row of a policy or a source removed in one commit, which leaves a tombstone a table; nothing of it is in any view afterwards.
 
-    Ledger lines of stages that lost rows go too. The replaced files hold the rows until `keep_s` has passed and `compact` or `forget` sweeps.
+    Ledger lines of stages that lost rows go too. The replaced files hold the rows until `keep_s` has passed and `compact` or `forget` sweeps; what
+    killed writes have left in `tables/` goes at once.
 
     Raises:
         LakeError: unknown kind, another compaction is under way, or the disk refused.
@@ -97,12 +103,14 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
-        removed = {name: count for name, count in counts.items() if count}
-        before = sum(len(entry.files) for entry in lake.entries())
-        if removed:
-            erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
-        return Done(before, sum(len(entry.files) for entry in lake.entries()), removed, sweep(lake, keep_s=keep_s))
+        with lake.held():
+            counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
+            removed = {name: count for name, count in counts.items() if count}
+            before = sum(len(entry.files) for entry in lake.entries())
+            if removed:
+                erase(lake, {name: gone[name] for name in removed}, removed, by, value, run=run)
+            after = sum(len(entry.files) for entry in lake.entries())
+        return Done(before, after, removed, sweep(lake, keep_s=keep_s), sweep_rests(lake))
 
 
 def must_know(lake: Lake, by: str, value: str) -> None:
@@ -141,20 +149,64 @@ def restate(
 ) -> str:
     """One commit that stands for all commits so far, without the rows of `gone` (SQL by table) and the files of `lost`."""
     entries = lake.entries()
-    records = {str(lake.root / file.path): file for entry in entries for file in entry.files}
-    name, files = manifest.new_name(stand_in=True), list[File]()
-    for table in sorted({file.table for file in records.values()}):
-        carried, fresh = _kept(lake, table, records, gone.get(table, "false"), set(lost))
-        if merge:
-            fresh, carried = [*fresh, *_merged(lake, table, carried)], [file for file in carried if file.bytes >= SMALL]
-        files += carried
-        for content in fresh:
-            files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(files)}"))
-    for table, content in (extra or {}).items():
-        files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(files)}"))
-    replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
-    lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
+    records = {str(lake.root / file.path): (file, entry.format) for entry in entries for file in entry.files}
+    name, files, written = manifest.new_name(stand_in=True), list[File](), list[str]()
+
+    def write(table: str, content: pa.Table) -> None:
+        written.append(f"tables/{table}/{name}-{len(written)}.parquet")
+        files.append(manifest.write_parquet(lake.storage, table, content, f"{name}-{len(written) - 1}"))
+
+    with _nothing_left(lake, written), lake.storage.writing():
+        for table in sorted({file.table for file, _ in records.values()}):
+            carried, fresh = _kept(lake, table, records, gone.get(table, "false"), set(lost))
+            if merge:
+                fresh, carried = [*fresh, *_merged(lake, table, carried)], [file for file in carried if file.bytes >= SMALL]
+            files += carried
+            for content in fresh:
+                write(table, content)
+        for table, content in (extra or {}).items():
+            write(table, content)
+        replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
+        lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
     return name
+
+
+@contextmanager
+def _nothing_left(lake: Lake, written: Sequence[str]) -> Iterator[None]:
+    """Takes the files away where what should have named them was not written."""
+    try:
+        yield
+    except BaseException:
+        for path in written:
+            with suppress(LakeError):
+                lake.storage.remove(path)
+        raise
+
+
+def sweep_rests(lake: Lake) -> int:
+    """Delete what killed writes have left in `tables/`: files that no commit names, and temporary ones; returns how many.
+
+    Where no lock tells whether a commit is under way, only what is older than an hour.
+
+    Raises:
+        LakeError: a writer has been in the middle of a commit for long, or the disk refused.
+    """
+    with lake.storage.undisturbed() as alone:
+        if not alone and not lake.storage.remote:
+            raise LakeError(
+                f"{lake.place}: a commit is under way, so rests of killed writes stay in tables/; everything else is done: run this again"
+            )
+        named = {file.path for entry in lake.all_entries() for file in entry.files}
+        rests = [path for path in lake.storage.files("tables") if path not in named and _rest(path, alone)]
+        return sum(lake.storage.remove(path) for path in rests)
+
+
+def _rest(path: str, alone: bool) -> bool:
+    """Whether a file that no commit names is what a killed write has left."""
+    found = REST.fullmatch(PurePosixPath(path).name)
+    if found is None or PurePosixPath(path).parent.name not in schemas():
+        return False
+    return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
 
 
 def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
@@ -168,10 +220,11 @@ def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
                 if file.path not in live:
                     swept += lake.storage.remove(file.path)
             lake.storage.remove(manifest.entry_path(name))
+            lake.storage.remove(manifest.copy_path(name)) if manifest.stands_in(name) else None
     return swept
 
 
-def _kept(lake: Lake, table: str, records: Mapping[str, File], gone: str, lost: set[str]) -> tuple[list[File], list[pa.Table]]:
+def _kept(lake: Lake, table: str, records: Mapping[str, tuple[File, int]], gone: str, lost: set[str]) -> tuple[list[File], list[pa.Table]]:
     """Files that stay as they are, and the rest's rows as new content."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
@@ -179,12 +232,14 @@ def _kept(lake: Lake, table: str, records: Mapping[str, File], gone: str, lost: 
         for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
             if not piece.paths:
                 continue
-            if not piece.doubled and gone == "false":
-                carried.append(records[piece.paths[0]])
+            file, form = records[piece.paths[0]]
+            same = not piece.doubled and form == manifest.FORMAT  # an older file may lack columns, and files of one entry have equal ones
+            if same and gone == "false":
+                carried.append(file)
                 continue
             rows = lake.query(f"SELECT * FROM ({group_query(piece)}) WHERE ({gone}) IS NOT TRUE")
-            if not piece.doubled and rows.num_rows == records[piece.paths[0]].rows:
-                carried.append(records[piece.paths[0]])
+            if same and rows.num_rows == file.rows:
+                carried.append(file)
             elif rows.num_rows:
                 fresh.append(typed(rows, table))
     return carried, fresh

@@ -3,8 +3,8 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from assay.core.errors import LakeError, PlanError
+from assay.core.errors import LakeError
 from assay.stores.columns import sql_type
+from assay.stores.memory import trunk
+from assay.stores.select_guard import require_reading_plan
 from assay.stores.tables import schemas
 
 
@@ -25,6 +27,7 @@ class Group:
     paths: tuple[str, ...]
     doubled: bool = False  # a row may lie in two of them
     bytes: int = 0  # of all of them
+    sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = nobody compares
 
 
 # Which reading of a verdict counts: the strict outcome, or the lenient one where a verdict has its own. Every query that counts outcomes uses this
@@ -184,15 +187,7 @@ def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 def branch() -> duckdb.DuckDBPyConnection:
     """A connection to this process's one database in memory, for temporary views: a database of its own would cost 15 ms of functions."""
-    return _silent(_trunk().cursor())
-
-
-@cache
-def _trunk() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:")
-
-
-os.register_at_fork(before=_trunk.cache_clear)  # a child has none of its threads, and would wait for them or die of it at its end
+    return _silent(trunk().cursor())
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -214,14 +209,15 @@ def create_asked(connection: duckdb.DuckDBPyConnection, name: str, *, kind: str 
     connection.execute(f"CREATE OR REPLACE {kind} {made}")
 
 
-def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> bool:
-    """The view that is a table, and True; where a file of it is broken, one that says so when it is asked, so that the others stay readable."""
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> str:
+    """The view that is a table, and ""; where a file of it is broken, one that says so when it is asked, and what it says."""
     try:
         connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS {query}')
     except duckdb.Error as error:
-        refuse(connection, name, " ".join(str(error).split()) + _remedy(error), kind=kind)
-        return False
-    return True
+        said = " ".join(str(error).split()) + _remedy(error)
+        refuse(connection, name, said, kind=kind)
+        return said
+    return ""
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str, *, kind: str = "") -> None:
@@ -322,24 +318,10 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
     return final
 
 
-def only_select(query: str) -> None:
-    """Lets pass one SELECT and nothing else, judged by the parser's own statement type.
-
-    Raises:
-        PlanError: no statement, more than one, or one that is not a SELECT.
-    """
-    try:
-        statements = duckdb.extract_statements(query)
-    except duckdb.Error as error:
-        raise PlanError(f"not SQL: {str(error).splitlines()[0]}") from error
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        kinds = ", ".join(str(each.type).rsplit(".", 1)[-1] for each in statements) or "nothing"
-        raise PlanError(f"one SELECT statement is allowed, found {kinds}")
-
-
-def lock(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """From here on only files inside the lake can be read, and no setting can be changed."""
+def lock(connection: duckdb.DuckDBPyConnection, root: Path, spill: str) -> None:
+    """From here on only files inside the lake can be read, what memory does not hold goes into the folder `spill`, and no setting can be changed."""
     for statement in (
+        f"SET temp_directory = {quoted(spill)}",
         f"SET allowed_directories = [{quoted(str(root) + os.sep)}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
@@ -354,9 +336,27 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         Unnamed: there is no such table here.
         LakeError: DuckDB refused; its first lines are kept.
     """
-    try:
+    with _refusals():
         relation = connection.sql(query, params=parameters)
         return relation.to_arrow_table() if relation is not None else pa.table({})
+
+
+def planned(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Lets pass a query whose plan writes nothing: the second opinion where the kernel does not hold the connection back.
+
+    Raises:
+        PlanError: it writes.
+        Unnamed: there is no such table here.
+        LakeError: DuckDB refused.
+    """
+    with _refusals():
+        require_reading_plan(connection, query)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
         raise kind(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error

@@ -11,18 +11,21 @@ from assay.cli.tables import table
 from assay.core.errors import PlanError
 
 Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]
+Drop = Annotated[
+    bool, typer.Option("--drop", help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts are lost.")
+]
 Keep = Annotated[float, typer.Option("--keep-hours", min=0, help="Replaced files stay so long, for readers that have them open.")]
 OfPolicy = Annotated[str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
 
 
-def fsck(lake: AnyLake = ".assay/lake", look: Look = False, as_json: AsJson = False) -> None:
+def fsck(lake: AnyLake = ".assay/lake", look: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
     """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if anything was broken."""
     voice = Voice()
     with exits(voice):
         from assay.stores.fsck import fsck as verify
 
-        found = verify(lake, repair=not look)
+        found = verify(lake, repair=not look, drop=drop)
     if as_json:
         emit([asdict(each) for each in found])
     elif not found:
@@ -67,4 +70,7 @@ def _upkeep(lake: str, as_json: bool, work: Any) -> None:
         emit(asdict(done))
         return
     removed = ", ".join(f"{count} {name}" for name, count in done.removed.items())
-    voice.say(f"{lake}: {done.before} files, now {done.after}; {removed or 'no rows'} removed; {done.swept} replaced files deleted")
+    voice.say(
+        f"{lake}: {done.before} files, now {done.after}; {removed or 'no rows'} removed; {done.swept} replaced files deleted"
+        + (f"; {done.rests} rests of killed writes deleted" if done.rests else "")
+    )

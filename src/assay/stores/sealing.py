@@ -1,0 +1,42 @@
+"""JSON that holds the hash of its own bytes, so that a flipped bit or a cut is told from what was written."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+MARK = b',"seal":"'
+END = re.compile(rb'[0-9a-f]{64}"}')
+
+
+class Damaged(ValueError):
+    """The bytes are not those that were sealed."""
+
+
+def sealed(tree: dict[str, Any]) -> bytes:
+    """Return the object as JSON whose last member is the SHA-256 of all that stands before it.
+
+    >>> unsealed(sealed({"a": 1}))[0]
+    {'a': 1}
+    """
+    body = json.dumps(tree, separators=(",", ":")).encode()[:-1]
+    return b"%b%b%b" % (body, MARK, f'{hashlib.sha256(body).hexdigest()}"}}'.encode())
+
+
+def unsealed(data: bytes) -> tuple[dict[str, Any], str]:
+    """Return the object and its hash; "" where it bears none, as those of older formats do.
+
+    Raises:
+        Damaged: the hash is another's, or this is no JSON object.
+    """
+    body, mark, end = data.rpartition(MARK)
+    digest = hashlib.sha256(body).hexdigest() if mark else ""
+    if mark and (not END.fullmatch(end) or end[:64] != digest.encode()):
+        raise Damaged("the SHA-256 inside is not that of its bytes")
+    try:
+        tree = json.loads((body + b"}" if mark else data).decode())
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"no JSON: {error}") from error
+    if not isinstance(tree, dict) or (not mark and "seal" in tree):
+        raise Damaged("not an object as it was sealed")
+    return tree, digest
