@@ -6,7 +6,7 @@ from typing import NamedTuple
 from assay.verifiers._boxes import boxed
 from assay.verifiers._markers import marked
 from assay.verifiers._phrases import bare, western
-from assay.verifiers._thinking import spoken, unclosed
+from assay.verifiers._thinking import spoken
 
 _NUMBER = re.compile(
     r"(?<![^\W぀-ヿ㐀-鿿가-힯฀-๿])(?<![.^])[-+−–]?[$€£¥₹]?"  # no digit, letter or power before it; Chinese, Japanese, Korean and Thai write no blanks
@@ -14,8 +14,8 @@ _NUMBER = re.compile(
 )
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # LaTeX commands are none
 _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
-_OPENING = re.compile(r"<(answer|final_answer|ans)\b[^<>\n]{0,40}>", re.IGNORECASE)
-_CLOSING = re.compile(r"</(answer|final_answer|ans)>", re.IGNORECASE)
+_OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
+_CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
     r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
     r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input|Exercise)\b"
@@ -59,12 +59,10 @@ def final_answer(text: str, *, finished: bool = False) -> Answer | None:
     >>> final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
     Answer(text='73', how='marked', doubt='')
     """
-    said = spoken(text)
+    said, inside = spoken(text)
     place = _before_turns(said) or _located(said)
     answer = place.answer if place else _whole(said) or (_unmarked(said) if finished else None)
-    if answer and not answer.doubt and said is text and "<" in text and unclosed(text):
-        return answer._replace(doubt="inside an open thought")
-    return answer
+    return answer._replace(doubt=answer.doubt or "inside an open thought") if answer and inside else answer
 
 
 def last_number(text: str) -> str:
@@ -109,13 +107,19 @@ def balanced(text: str) -> bool:
 
 def _before_turns(text: str) -> _Place | None:
     """The answer before the first turn that follows one, None where there is no such turn."""
-    turns = [match.start() for match in _TURN.finditer(text)] if "\n" in text else []
-    if "<" in text or "[INST]" in text:
+    turns = [match.start() for match in _TURN.finditer(text)] if _speaks(text) else []
+    if "|>" in text or "s>" in text or "_turn>" in text or "[INST]" in text or "｜>" in text:
         turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
     for at in turns[:TURNS]:
         if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
             return _located(text[:at])
     return None
+
+
+def _speaks(text: str) -> bool:
+    """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
+    capital = "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text or "Student" in text
+    return capital or "USER" in text or "HUMAN" in text or "Input" in text or "Exercise" in text or not text.isascii()
 
 
 def _located(text: str) -> _Place | None:
@@ -132,7 +136,7 @@ def _located(text: str) -> _Place | None:
 
 def _tagged(text: str) -> _Place | None:
     """What the last `<answer>` holds, to the end of the text where it does not close."""
-    if "<" not in text:
+    if "nswer" not in text and "<ans" not in text and "<ANS" not in text:
         return None
     opening = None
     for match in _OPENING.finditer(text):

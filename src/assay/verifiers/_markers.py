@@ -19,20 +19,20 @@ _IS = (
 )
 _VALUE = r"(?=\s{0,3}[-+−]?[\d$\\(（\[]|\s{0,3}[A-JＡ-Ｊ](?![A-Za-z]))"  # \d: the digits of every script
 _ADJECTIVE = r"(?:\s\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
-_WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns, verbs, whether a value may follow at once
-    ("answer|Answer|ANSWER", _IS, False),
-    ("Antwort|antwort|Ergebnis|ergebnis|Lösung", r"\s(?:ist|sind|lautet|lauten|beträgt|wäre)\b(?:\s(?:also|somit|daher|damit))?", False),
-    ("réponse|Réponse|Reponse|résultat|Résultat", _ADJECTIVE + r"\s(?:est|sont|vaut|sera)\b(?:\s(?:donc|alors))?", False),
-    ("respuesta|Respuesta", _ADJECTIVE + r"\s(?:es|son|será)\b(?:\s(?:por tanto|entonces))?", False),
-    ("resposta|Resposta", _ADJECTIVE + r"\s(?:é|são|e|será)\b(?:\s(?:portanto|então))?", False),
-    ("risposta|Risposta", _ADJECTIVE + r"\s(?:è|sono|sarà)\b(?:\s(?:quindi|dunque))?", False),
-    ("resultado|Resultado|risultato|Risultato", _ADJECTIVE + r"\s(?:es|é|è|será|sarà)\b", False),
-    ("antwoord|Antwoord", r"\s(?:is|zijn|luidt)\b", False),
-    ("ответ|Ответ|ОТВЕТ|відповідь|Відповідь", r"(?:ом)?\s(?:равен|равна|равно|это|есть|будет|является|дорівнює|це)(?!\w)", True),
-    ("odpowiedź|Odpowiedź", r"\s(?:to|brzmi|wynosi|jest)\b", False),
-    ("cevap|Cevap|yanıt|Yanıt", "(?!)", True),
-    ("đáp án|Đáp án|đáp số|Đáp số|câu trả lời|Câu trả lời", r"(?:\s(?:đúng|cuối cùng|chính xác))?\s(?:là|bằng)(?!\w)", False),
-    ("jawaban|Jawaban|jawabannya|Jawabannya|jibu|Jibu", r"\s(?:adalah|ialah|ni)\b", False),
+_WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whether a value may follow at once
+    ("answer", _IS, False),
+    ("antwort|ergebnis|lösung", r"\s(?:ist|sind|lautet|lauten|beträgt|wäre)\b(?:\s(?:also|somit|daher|damit))?", False),
+    ("réponse|reponse|résultat", _ADJECTIVE + r"\s(?:est|sont|vaut|sera)\b(?:\s(?:donc|alors))?", False),
+    ("respuesta", _ADJECTIVE + r"\s(?:es|son|será)\b(?:\s(?:por tanto|entonces))?", False),
+    ("resposta", _ADJECTIVE + r"\s(?:é|são|e|será)\b(?:\s(?:portanto|então))?", False),
+    ("risposta", _ADJECTIVE + r"\s(?:è|sono|sarà)\b(?:\s(?:quindi|dunque))?", False),
+    ("resultado|risultato", _ADJECTIVE + r"\s(?:es|é|è|será|sarà)\b", False),
+    ("antwoord", r"\s(?:is|zijn|luidt)\b", False),
+    ("ответ|відповідь", r"(?:ом)?\s(?:равен|равна|равно|это|есть|будет|является|дорівнює|це)(?!\w)", True),
+    ("odpowiedź", r"\s(?:to|brzmi|wynosi|jest)\b", False),
+    ("cevap|yanıt", "(?!)", True),
+    ("đáp án|đáp số|câu trả lời", r"(?:\s(?:đúng|cuối cùng|chính xác))?\s(?:là|bằng)(?!\w)", False),
+    ("jawaban|jawabannya|jibu", r"\s(?:adalah|ialah|ni)\b", False),
     ("答案", r"\s?(?:应该是|應該是|应为|应是|就是|便是|等于|等於|選擇|选择|是|为|為|选|選)", True),
     ("答え", r"\s?[はが]", True),
     ("答", "(?!)", False),
@@ -78,8 +78,8 @@ def _tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
 
 
 MARKS = tuple(Mark(key, tail) for nouns, verbs, loose in _WORDS for tail in [_tail(verbs, loose=loose)] for key in nouns.split("|"))
-PLAIN = tuple(mark for mark in MARKS if mark.key.isascii())  # all that a text of ASCII can hold
-OPTIONS = tuple(Mark(key, re.compile(_CLOSE + f"(?P<verb>{_OPTION})\\s{{0,3}}:?|{_CLOSE}(?P<colon>:){_CLOSE}")) for key in ("option", "choice", "Option", "Choice"))
+ENGLISH, PLAIN = MARKS[0], tuple(mark for mark in MARKS[1:] if mark.key.isascii())  # PLAIN: all that a text of ASCII can hold beside English
+OPTIONS = tuple(Mark(key, re.compile(_CLOSE + f"(?P<verb>{_OPTION})\\s{{0,3}}:?|{_CLOSE}(?P<colon>:){_CLOSE}")) for key in ("option", "choice"))
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t:=*]{0,8}")
 _LETTER_A = re.compile(r"(?<![^\n])\*{0,2}A\*{0,2}:\*{0,2}")
 
@@ -94,14 +94,19 @@ def marked(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
     >>> marked("The answer is 3. So the final answer is: $7$.").text
     '$7$'
     """
-    best: Phrase | None = None
-    rejected: Phrase | None = None
-    for mark in PLAIN if text.isascii() else MARKS:
-        here, not_one = _last(mark, text, max(start, best.at if best else 0), value=value)
-        best, rejected = _later(best, here), _later(rejected, not_one)
-    for here in (_hashes(text, start), _letter_a(text, start), *(_options(text, start))):
+    low = text.lower()
+    low = low if len(low) == len(text) else text  # a few capitals become two letters
+    best, rejected = _last(ENGLISH, text, low, start, value=value)
+    for here in (_hashes(text, start), _letter_a(text, start), *_options(text, low, start)):
         if here and not (value and not here.is_value):
             best = _later(best, here)
+    plain = text.isascii()
+    if best and plain:
+        return best
+    for mark in PLAIN if plain else MARKS[1:]:
+        if low.rfind(mark.key, start) >= 0:
+            here, denied = _last(mark, text, low, start, value=value)
+            best, rejected = _later(best, here), _later(rejected, denied)
     return best or (None if value else rejected)
 
 
@@ -109,22 +114,22 @@ def _later(one: Phrase | None, other: Phrase | None) -> Phrase | None:
     return other if one is None or (other is not None and other.at > one.at) else one
 
 
-def _last(mark: Mark, text: str, start: int, *, value: bool) -> tuple[Phrase | None, Phrase | None]:
+def _last(mark: Mark, text: str, low: str, start: int, *, value: bool) -> tuple[Phrase | None, Phrase | None]:
     """(the phrase behind the last use of a word, or else the last one that denies or asks)."""
-    at, looks, rejected = text.rfind(mark.key, start), 0, None
+    at, looks, rejected = low.rfind(mark.key, start), 0, None
     while at >= 0 and (looks := looks + 1) < LOOKS:
         here = _at(mark, text, at)
         if here and here.doubt:
             rejected = rejected or here
         elif here and (here.is_value or not value):
             return here, rejected
-        at = text.rfind(mark.key, start, at)
+        at = low.rfind(mark.key, start, at)
     return None, rejected
 
 
 def _at(mark: Mark, text: str, at: int) -> Phrase | None:
     """The phrase behind one use of a word, None where it announces nothing."""
-    if at and mark.key[0].isalpha() and _cased(text[at - 1]) and _cased(mark.key[0]):
+    if at and _cased(text[at - 1]) and _cased(mark.key[0]):
         return None
     match = mark.tail.match(text, at + len(mark.key))
     if not match:
@@ -158,20 +163,18 @@ def _hashes(text: str, start: int) -> Phrase | None:
 
 def _letter_a(text: str, start: int) -> Phrase | None:
     """What follows the last `A:` at the start of a line."""
-    at, looks = text.rfind("A", start), 0
-    while at >= 0 and (looks := looks + 1) < LOOKS:
-        line = text.rfind("\n", 0, at) + 1
-        if at - line <= 2 and (match := _LETTER_A.match(text, line)):
-            return phrase(text, match.end())
-        at = text.rfind("A", start, line)
-    return None
+    at = max(text.rfind("\nA:", start), text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
+    if at == 0 and start > 0:
+        return None
+    match = _LETTER_A.match(text, at)
+    return phrase(text, match.end()) if match else None
 
 
-def _options(text: str, start: int) -> list[Phrase | None]:
+def _options(text: str, low: str, start: int) -> list[Phrase | None]:
     """What follows 'the correct option is'."""
     phrases: list[Phrase | None] = []
     for mark in OPTIONS:
-        at = text.rfind(mark.key, start)
+        at = low.rfind(mark.key, start)
         if at >= 0 and (match := mark.tail.match(text, at + len(mark.key))) and _CORRECT.search(text[max(0, at - 20) : at]):
             phrases.append(phrase(text, match.end()))
     return phrases

@@ -43,6 +43,8 @@ def phrase(text: str, at: int) -> Phrase | None:
     """
     rest = text[at : at + LONGEST]
     line, _, below = rest.partition("\n")
+    if (digits := line.strip().removesuffix(".")).isdecimal() and digits.isascii():
+        return Phrase(at, digits)  # the most common answer, at once
     if not line.strip(" \t*_`:") and not line.strip().startswith("```"):
         line, whole = _block(below)
     elif line.strip().startswith("```"):

@@ -2,8 +2,9 @@
 
 import re
 
-_NAME = r"(?:seed:|mm:|ant:?)?(?:think|thinking|thoughts?|reasoning|scratchpad|longcat_think|inner_monologue)"
-_TAG = re.compile(rf"<(/?){_NAME}>", re.IGNORECASE)
+_NAME = r"(?:seed:|mm:|ant:?)?(?:[Tt]hink(?:ing)?|THINK(?:ING)?|[Tt]houghts?|[Rr]easoning|scratchpad|longcat_think|inner_monologue)"
+_TAG = re.compile(rf"<(/?){_NAME}>")
+_SIGN = re.compile(r"<(?:/?(?:seed:|mm:|ant:?)?(?:[Tt]hink|THINK|[Tt]hought|[Rr]eason|scratch|longcat|inner_)|\||channel)")
 _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
     r"(<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>|<channel\|>|<\|/think\|>"
     r"|<\|channel\|>final[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>)"
@@ -11,24 +12,26 @@ _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
 )
 _BRACKETS = (("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("[unused16]", "[unused17]"))
 _SPOKEN_FINAL = re.compile(r"(?<=[^\s\w]|[a-z\d])assistantfinal(?=\W|[A-Z\d])")  # Harmony's markers where special tokens were left out
-_SPOKEN_ANALYSIS = re.compile(r"\s{0,8}analysis(?=[A-Z])")
+_SPOKEN_ANALYSIS = re.compile(r"analysis(?=[A-Z])")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _PROCESS = re.compile(r"Here(?:'s| is) my thought process:")
 
 
-def spoken(text: str) -> str:
-    """The text behind the last closed thought, up to a thought opened after it; the whole text where none was closed.
+def spoken(text: str) -> tuple[str, bool]:
+    """(the text behind the last closed thought, whether it lies inside a thought that was left open); linear in the text.
+
+    Where none was closed that is the text before the open thought, or else, where nothing stands there, the thought itself.
 
     >>> spoken("<think>5? no, 6</think> It is 6.")
-    ' It is 6.'
-    >>> spoken("It is 6.")
-    'It is 6.'
+    (' It is 6.', False)
+    >>> spoken("<think>The answer is 4? let me verify")
+    ('<think>The answer is 4? let me verify', True)
     """
     closed, opened = _bounds(text)
-    if opened > closed:
-        before = text[closed:opened]
-        return before if before.strip() else text[closed:]
-    return text[closed:] if closed else text
+    if opened < closed or opened < 0:
+        return (text[closed:] if closed else text), False
+    before = text[closed:opened]
+    return (before, False) if before.strip() else (text[closed:], True)
 
 
 def unclosed(text: str) -> bool:
@@ -38,24 +41,29 @@ def unclosed(text: str) -> bool:
     (True, False)
     """
     closed, opened = _bounds(text)
-    return opened >= closed and opened >= 0
+    return opened >= max(closed, 0)
 
 
 def _bounds(text: str) -> tuple[int, int]:
     """(where the last closed thought ends, 0 = nowhere; where the last opened one begins, -1 = nowhere); linear in the text."""
     closed, opened = 0, -1
-    if "<" in text:
+    if _SIGN.search(text):
         closed, opened = _tags(text)
-    for opening, closing in _BRACKETS:
-        if closing in text:
-            closed = max(closed, text.rfind(closing) + len(closing))
-        if opening in text:
-            opened = max(opened, text.rfind(opening))
-    if "assistantfinal" in text or text.lstrip()[:8] == "analysis":
+    if "[" in text or "◁" in text:
+        closed, opened = _brackets(text, closed, opened)
+    if "assistantfinal" in text or text.startswith("analysis"):
         closed, opened = _harmony(text, closed, opened)
     if "my thought process:" in text:
         opened = max(opened, _last(_PROCESS, text, start=True))
         closed = max(closed, _last(_RESPONSE, text, start=False))
+    return closed, opened
+
+
+def _brackets(text: str, closed: int, opened: int) -> tuple[int, int]:
+    for opening, closing in _BRACKETS:
+        if (at := text.rfind(closing)) >= 0:
+            closed = max(closed, at + len(closing))
+        opened = max(opened, text.rfind(opening))
     return closed, opened
 
 
