@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from assay.verifiers._boxes import boxed
 from assay.verifiers._markers import marked
-from assay.verifiers._phrases import bare, western
+from assay.verifiers._excerpts import bare, western
 from assay.verifiers._thinking import spoken
 
 _NUMBER = re.compile(

@@ -82,7 +82,7 @@ def _starts(text: str) -> list[re.Match[str]]:
     for key in ("box", "\x08oxed"):
         at, looks = text.rfind(key), 0
         while at >= 0 and len(starts) < KEPT and (looks := looks + 1) < LOOKS:
-            if match := _BOX.search(text, max(0, at - 11), at + 16):
+            if match := next((match for match in _BOX.finditer(text, max(0, at - 11), at + 16) if match.end() > at), None):
                 starts.append(match)
                 at = match.start()
             at = text.rfind(key, 0, at)

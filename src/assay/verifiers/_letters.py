@@ -8,7 +8,7 @@ from assay.verifiers._options import plain, unwrapped
 
 _INTRO = re.compile(
     r"(?:(?:so|thus|hence|therefore|and|i\s(?:pick|choose|say|think)|it\sis|it's|must\sbe|is|are|both|either|the|correct|right|best|final|only|answer[s]?|options?|choices?|letters?|"
-    r"statements?|选项|选择|选|項|项|選|選項|选择题|вариант|option|opción|opção|opzione|antwort|réponse|선택지|ข้อ|विकल्प|الخيار)[\s:：#]{0,3})*",
+    r"statements?|la|el|le|die|der|选项|选择|选|項|项|選|選項|选择题|вариант|option|opción|opção|opzione|antwort|réponse|선택지|ข้อ|विकल्प|الخيار)[\s:：#]{0,3})*",
     re.IGNORECASE,
 )
 _BRACKETED = r"[(\[（{{]\s?([{letters}])\s?[)\]）}}]"
@@ -18,11 +18,13 @@ _TAKES_BACK = re.compile(
     r"\s*[,;(]?\s*(?:not|rather than|instead of|as opposed to|since|because|as|for|which|where|while|so|but|and\snot|whereas|with|due\sto|the\s|is\s(?:correct|right|the|best|true)|由于|因为|而不是|nicht|weil|denn|pas|car|no)(?![A-Za-z])",
     re.IGNORECASE,
 )
+_VERB = re.compile(r"\s*[)\]]?\s*(?:is|are|was|were|seems|looks|can|cannot|must)\b\s?(?P<right>(?:the\s)?(?:correct|right|true|best|answer)\b)?", re.IGNORECASE)
 _CLAUSE = re.compile(
     r"\s*[,;]\s*(?:and\s)?(?:not|rather|instead|since|because|as|which|where|while|so|but|whereas|davon|weil|denn|nicht|car|dont|donc|de los|porque|perché|так|因为|而)(?![A-Za-z])"
     r"|\s+(?:because|since|rather than|instead of|weil|porque|parce que|perché|потому)\s",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"[\s,;]+(?:since|because|given that|weil|denn|porque|parce que|car|因为|потому)(?![A-Za-z])", re.IGNORECASE)
 _WRONG = re.compile(
     r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated|excluded|ruled|out)\b|n't\b|\brather than\b|\binstead of\b|\bnot\b|"
     r"\beliminat|\bexclud|\brul(?:e|ing)\sout",
@@ -56,7 +58,7 @@ def named(answer: str, letters: str) -> Named:
     >>> sorted(named("A, C and D", "ABCD").letters), named("E - A score", "ABCDE").text
     (['A', 'C', 'D'], 'A score')
     """
-    bare = unwrapped(answer).strip("*_`'\"“” .。!,;:").strip()
+    bare = unwrapped(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
     bare = bare[_INTRO.match(bare).end() :] if bare and _INTRO.match(bare) else bare  # type: ignore[union-attr]
     several = _several(bare, letters)
     if several:
@@ -67,6 +69,8 @@ def named(answer: str, letters: str) -> Named:
     letter, rest, bracket = one[1].upper(), one[2], bare[0] in "([（{"
     if not rest.strip(" )]）}.:。*"):
         return Named(frozenset(letter))
+    if verb := _VERB.match(rest):
+        return Named(frozenset(letter)) if verb["right"] and not re.search(r"[.!?]\s+\S", rest) else Named()
     if match := _TAKES_BACK.match(rest.lstrip(")]）}")):
         doubt = "" if one[1].isupper() and (bracket or match[0].lstrip()[:1] in ",;(") else "prose behind the letter"
         return Named(frozenset(letter), "", doubt) if one[1].isupper() or bracket else Named()
@@ -115,13 +119,14 @@ def in_prose(text: str, options: dict[str, str], letters: str) -> Named:
     >>> sorted(in_prose("Rome is wrong, so Paris it is.", {"A": "rome", "B": "paris"}, "AB").letters)
     ['B']
     """
-    for part in reversed([part for part in _PARTS.split(head(_last_sentence(text))) if part.strip()]):
+    sentence = _REASON.split(_last_sentence(text), maxsplit=1)[0]
+    for part in reversed([part for part in _PARTS.split(sentence) if part.strip()]):
         if _WRONG.search(part):
             continue
         found = set(re.findall(_ALONE.format(letters=re.escape(letters.replace("I", ""))), _without_article(part)))
         if len(found) != 1:
             low = plain(part)
-            found = {letter for letter, option in options.items() if len(option) > 1 and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", low)}
+            found = {letter for letter, option in options.items() if (len(option) > 1 or option.isdigit()) and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", low)}
         if len(found) == 1:
             return Named(frozenset(found), "", "read from prose")
         if found:
@@ -131,7 +136,7 @@ def in_prose(text: str, options: dict[str, str], letters: str) -> Named:
 
 def _without_article(part: str) -> str:
     """A part without `A` before a word in small letters, which is an article."""
-    return re.sub(r"(?<![\w(])A(?=\s[a-z])", " ", part)
+    return re.sub(r"(?<![\w(])A(?=\s(?!(?:or|and|is|are)\b)[a-z])", " ", part)
 
 
 def _last_sentence(text: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from assay.verifiers._phrases import Phrase, phrase
+from assay.verifiers._excerpts import Phrase, phrase
 
 LOOKS = 5_000  # times that one word is looked at
 _CLOSE = r"(?:[*_`\"'”»)\]}]|</?[a-z]\w{0,9}\s?/?>){0,8}"  # what closes a marker's dress: bold, quotes, a tag, \textbf{Answer}
@@ -72,9 +72,10 @@ class Mark(NamedTuple):
 
 
 def _tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
+    plural = "s?" if verbs is _IS else ""
     none = f"|(?P<loose>\\s{{0,3}}{_VALUE})" if loose else ""
     alone = rf"|(?P<alone>{_CLOSE}[ \t]*(?=\n))"
-    return re.compile(rf"{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})\s{{0,3}}[:：]?{alone}{none}){_CLOSE}")
+    return re.compile(rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})\s{{0,3}}[:：]?{alone}{none}){_CLOSE}")
 
 
 MARKS = tuple(Mark(key, tail) for nouns, verbs, loose in _WORDS for tail in [_tail(verbs, loose=loose)] for key in nouns.split("|"))

@@ -88,10 +88,15 @@ class Choice:
             alone = match.group(1)
         if alone:
             return Named(frozenset(alone)), alone, ""
-        if len(text) <= SHORT and (letter := by_text(text, options)):
-            return Named(frozenset(letter)), text.strip(), ""
+        if len(text) <= SHORT and (said := self._read_short(text, options)).letters:
+            return said, text.strip(), ""
         prose = in_prose(text, options, self.letters)
         return prose, text.strip()[-SHORT:] if prose.letters or len(text) <= SHORT else "", ""
+
+    def _read_short(self, text: str, options: dict[str, str]) -> Named:
+        letter = by_text(text, options)
+        said = Named(frozenset(letter)) if letter else named(text, self.letters)
+        return said if letter or not said.letters else said._replace(doubt=said.doubt or "not marked")
 
 
 def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: int) -> Named:
@@ -116,7 +121,9 @@ def _options(text: str, metadata: str, letters: str) -> dict[str, str]:
 
 
 def _starts_as_option(text: str, letters: str) -> bool:
-    return bool(re.match(rf"\s*[(\[]?[{re.escape(letters)}](?:[)\]]|[.:](?=\s|$)|\s[-–—]\s)", text))
+    """Whether a short text is an option, its letter first: no sentence about an option, and no second sentence."""
+    match = re.match(rf"[\s*]*[(\[]?[{re.escape(letters)}](?:[)\]]\*{{0,2}}|[.:]\*{{0,2}}(?=\s|$)|\s[-–—]\s)", text)
+    return bool(match) and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", text[match.end() :]) and not re.search(r"[.!?]\s+\S", text[match.end() :])
 
 
 def _by_value(gold: str, said: Named, shown: str, doubt: str) -> Grade:

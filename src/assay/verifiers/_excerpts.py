@@ -87,6 +87,8 @@ def bare(line: str) -> str:
             plain = str(json.loads(quoted[0])) if re.match(r"\s*[,}.]|\s*$", plain[quoted.end() :]) else plain
         except ValueError:
             plain = quoted[0][1:-1]
+    if plain[-1:] in "\"”'" and plain.count(plain[-1:]) % 2:
+        plain = plain[:-1].rstrip()
     if "*" in plain or "_" in plain or "`" in plain:
         plain = _BOLD.sub(r"\2", plain).strip()
     plain = plain.strip("`").strip()
