@@ -7,7 +7,7 @@ from typing import ClassVar
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._answers import final_answer
 from assay.verifiers._letters import head
-from assay.verifiers._options import plain, unwrapped
+from assay.maths.options import plain, unwrapped
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._thinking import spoken
 
