@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 
 from assay.verifiers._boxes import boxed
-from assay.verifiers._markers import marked
 from assay.verifiers._excerpts import bare, western
+from assay.verifiers._markers import marked
 from assay.verifiers._thinking import spoken
 
 _NUMBER = re.compile(
@@ -17,7 +17,8 @@ _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
 _OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
 _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
-    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
+    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問"
+    r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
     r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input|Exercise)\b"
 )
 _TOKEN = re.compile(

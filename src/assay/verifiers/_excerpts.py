@@ -19,7 +19,8 @@ _LONG = re.compile(r"[^\W\d_]{3,}|[=$\\]")  # words and formulas stand in no gri
 _BULLET = re.compile(r"\s{0,6}(?:[-*•]\s|\(?[a-z0-9]{1,2}[.)]\s|\([ivx]{1,4}\))")
 _BOLD = re.compile(r"(?<!\S)(\*\*|__|`{1,3}|\*|_)(?=\S)([^\n]{1,300}?)(?<=\S)\1(?![\w*])")
 _COPULA = re.compile(
-    r"\s{0,3}(?:となります|になります|であります|でございます|である|でした|です|となる|になる|だ|입니다|이에요|예요|이다|이 됩니다|가 됩니다|임|है|हैं|होगा|ครับ|ค่ะ|হবে|olur|dır|dir)$"
+    r"\s{0,3}(?:となります|になります|であります|でございます|である|でした|です|となる|になる|だ"
+    r"|입니다|이에요|예요|이다|이 됩니다|가 됩니다|임|है|हैं|होगा|ครับ|ค่ะ|হবে|olur|dır|dir)$"
 )
 
 
@@ -153,7 +154,7 @@ def _row(line: str) -> bool:
 
 def _grid(line: str) -> bool:
     """Whether a line is a row of numbers, letters or signs rather than prose."""
-    return 0 < len(line.strip()) and len(line) <= 400 and not _LONG.search(line)
+    return len(line.strip()) > 0 and len(line) <= 400 and not _LONG.search(line)
 
 
 def _opens(line: str) -> bool:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
+from assay.maths.options import plain, unwrapped
 from assay.verifiers._answers import final_answer
 from assay.verifiers._letters import head
-from assay.maths.options import plain, unwrapped
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._thinking import spoken
 
