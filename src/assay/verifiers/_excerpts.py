@@ -95,8 +95,12 @@ def bare(line: str) -> str:
         plain = plain[:-1].rstrip()
     if "*" in plain or "_" in plain or "`" in plain:
         plain = _BOLD.sub(r"\2", plain).strip()
+    if plain.count("**") % 2:
+        plain = re.sub(r"(?<=\S)\*\*(?=\s|$)", "", plain)
     plain = plain.strip("`").strip()
     plain = re.sub(r"\s*(?<!\*)\*{1,3}$|^\*{1,3}\s*", "", plain) if plain[:1] == "*" or plain[-1:] == "*" else plain
+    if plain[-1:] == "$" and plain.count("$") % 2:
+        plain = plain[:-1].rstrip()
     if not _SHORT.search(plain[:-1][-8:]) or plain[-2:-1].isspace():
         plain = plain.removesuffix(".")
     for opening, closing in ("{}", "()", "[]"):

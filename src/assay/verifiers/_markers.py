@@ -7,7 +7,10 @@ from assay.verifiers._excerpts import Phrase, phrase
 
 LOOKS = 5_000  # times that one word is looked at
 _CLOSE = r"(?:[*_`\"'”»)\]}]|</?[a-z]\w{0,9}\s?/?>){0,8}"  # what closes a marker's dress: bold, quotes, a tag, \textbf{Answer}
-_MIDDLE = r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,)?"
+_MIDDLE = (
+    r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,"
+    r"|\s(?:finale?|definitiva|definitivo|correcta|correta|corretta|correcte|exacta|esatta|cuối cùng|akhir)(?=\W))?"
+)
 _COLON = r"\s{0,3}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s))"
 _FILLER = (
     r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly|exactly|given by|found to be|equal to|also)"
@@ -78,7 +81,9 @@ def _tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
     plural = "s?" if verbs is _IS else ""
     none = f"|(?P<loose>\\s{{0,3}}{_VALUE})" if loose else ""
     alone = rf"|(?P<alone>{_CLOSE}[ \t]*(?=\n))"
-    return re.compile(rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})\s{{0,3}}[:：]?{alone}{none}){_CLOSE}")
+    return re.compile(
+        rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})(?:\s{{0,3}}[:：])?{alone}{none}){_CLOSE}(?:\s\}})?"
+    )
 
 
 MARKS = tuple(Mark(key, tail) for nouns, verbs, loose in _WORDS for tail in [_tail(verbs, loose=loose)] for key in nouns.split("|"))
@@ -124,7 +129,7 @@ def _last(mark: Mark, text: str, low: str, start: int, *, value: bool) -> tuple[
     while at >= 0 and (looks := looks + 1) < LOOKS:
         here = _at(mark, text, at)
         if here and here.doubt:
-            rejected = rejected or here
+            rejected, looks = rejected or here, looks + LOOKS // 200
         elif here and (here.is_value or not value):
             return here, rejected
         at = low.rfind(mark.key, start, at)
