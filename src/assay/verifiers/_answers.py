@@ -15,6 +15,7 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # LaTeX commands are none
 _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
 _OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
+_EMPTY = re.compile(r"[\s.…]{0,20}(?:</|$)")
 _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
     r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問"
@@ -141,7 +142,7 @@ def _tagged(text: str) -> _Place | None:
         return None
     opening = None
     for match in _OPENING.finditer(text):
-        opening = match
+        opening = opening if _EMPTY.match(text, match.end()) else match
     if opening is None:
         return None
     closing = _CLOSING.search(text, opening.end())

@@ -53,5 +53,5 @@ class Exact:
 
 
 def _loose(text: str) -> str:
-    """A text as a person compares it: no case, quotes, dollar signs, bold or final full stop."""
-    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"}))
+    """A text as a person compares it: no case, quotes, dollar signs, bold or final stop."""
+    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"})).rstrip("!")
