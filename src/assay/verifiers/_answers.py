@@ -18,9 +18,9 @@ _OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
 _EMPTY = re.compile(r"[\s.…]{0,20}(?:</|$)")
 _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
-    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問"
+    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
     r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
-    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input|Exercise)\b"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
 )
 _TOKEN = re.compile(
     r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
@@ -120,8 +120,9 @@ def _before_turns(text: str) -> _Place | None:
 
 def _speaks(text: str) -> bool:
     """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
-    capital = "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text or "Student" in text
-    return capital or "USER" in text or "HUMAN" in text or "Input" in text or "Exercise" in text or not text.isascii()
+    if "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text:
+        return True
+    return "USER" in text or "Input" in text or not text.isascii()
 
 
 def _located(text: str) -> _Place | None:

@@ -8,7 +8,10 @@ LONGEST = 4_000  # characters behind a marker that are looked at
 _DIGITS = {code: str(int(chr(code))) for code in range(0x660, 0x1FBFA) if chr(code).isdecimal()}
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WESTERN = {**_DIGITS, **_WIDE, 0x66B: ".", 0x66C: ",", 0x3000: " ", 0x3001: ", ", 0x2010: "-", 0x2011: "-"}
+_INTEGER = re.compile(r"[ \t]{0,9}(-?[0-9]+)\.?[ \t]{0,9}(?:\n(?![-+ ]?\d)|$)")  # and no grid below it
 _STOP = re.compile(r"(?<=[^\W\d_]|[\d)}$%*\]'\"”°`])[.!](?=\s+(?:[A-Z*]|[^\W\d_a-zA-Z])|\s*$)|[。！｡।॥۔？؟](?!\d)|．(?!\d)|\?(?=\s|$)")
+_VALUE = re.compile(r"[\d\\$]")
+_SAYS = re.compile(r"[^\W_]|[∅∞]")
 _SHORT = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|approx|ca|No)|\b[A-Za-z]\.[A-Za-z])$")
 _TOKEN = re.compile(
     r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>",
@@ -34,7 +37,7 @@ class Phrase(NamedTuple):
     @property
     def is_value(self) -> bool:
         """Whether it holds a digit or mathematics, or at most four words."""
-        return any(char.isdigit() or char in "\\$" for char in self.text) or len(self.text.split()) <= 4
+        return bool(_VALUE.search(self.text)) or len(self.text.split()) <= 4
 
 
 def phrase(text: str, at: int) -> Phrase | None:
@@ -45,10 +48,10 @@ def phrase(text: str, at: int) -> Phrase | None:
     >>> phrase("Answer:\\n1 2\\n3 4\\n\\nDone.", 7).text
     '1 2\\n3 4'
     """
+    if match := _INTEGER.match(text, at):
+        return Phrase(at, match[1])  # the most common answer, at once
     rest = text[at : at + LONGEST]
     line, _, below = rest.partition("\n")
-    if (digits := line.strip().removesuffix(".")).isdecimal() and digits.isascii():
-        return Phrase(at, digits)  # the most common answer, at once
     if not line.strip(" \t*_`:") and not line.strip().startswith("```"):
         line, whole = _block(below)
     elif line.strip().startswith("```"):
@@ -63,7 +66,7 @@ def phrase(text: str, at: int) -> Phrase | None:
     if not whole:
         line, asked = _sentence(line)
     plain = western(bare(line))
-    if not any(char.isalnum() or char in "∅∞" for char in plain):
+    if not _SAYS.search(plain):
         return None if not plain.startswith("\\") else Phrase(at, plain)
     return Phrase(at, plain, "a question" if asked else "")
 

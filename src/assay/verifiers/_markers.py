@@ -105,8 +105,13 @@ def marked(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
     """
     low = text.lower()
     low = low if len(low) == len(text) else text  # a few capitals become two letters
-    best, rejected = _last(ENGLISH, text, low, start, value=value)
-    for here in (_hashes(text, start), _letter_a(text, start), *_options(text, low, start)):
+    best, rejected = _last(ENGLISH, text, low, start, value=value) if "answer" in low else (None, None)
+    others = [_letter_a(text, start)] if "A" in text else []
+    if "####" in text:
+        others.append(_hashes(text, start))
+    if "option" in low or "choice" in low:
+        others += _options(text, low, start)
+    for here in others:
         if here and not (value and not here.is_value):
             best = _later(best, here)
     plain = text.isascii()
@@ -172,8 +177,10 @@ def _hashes(text: str, start: int) -> Phrase | None:
 
 def _letter_a(text: str, start: int) -> Phrase | None:
     """What follows the last `A:` at the start of a line."""
-    at = max(text.rfind("\nA:", start), text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
-    if at == 0 and start > 0:
+    at = text.rfind("\nA:", start) + 1
+    if at == 0 and "**A" in text:
+        at = max(text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
+    if at == 0 and (start > 0 or text[:1] not in "A*"):
         return None
     match = _LETTER_A.match(text, at)
     return phrase(text, match.end()) if match else None
