@@ -1,9 +1,9 @@
 """Are the gold answers of public sets accepted in the usual forms of an answer, and other problems' golds refused?
 
-Each gold is judged in five forms: boxed, 'the answer is', bold, `<answer>` and on the last line; once as it stands (not accepted: a false
-negative) and once with the answer of another problem of its set in its place (accepted: a false positive, unless both mean the same). Sets are read from
---data or ASSAY_DATA (`gsm8k/test.jsonl`, `math/math500.jsonl`, ...) and from --sets, a folder with one folder a set that holds `test.jsonl`, as
-evaluation harnesses publish them. What is missing is skipped. Rows that are not accepted are printed, with what was read and why.
+Each gold is judged in five forms: boxed, "the answer is", bold, `<answer>` and on the last line; once as it stands (not accepted: a false
+negative) and once with the answer of another problem of its set in its place (accepted: a false positive, unless both mean the same). Sets are
+read from --data or ASSAY_DATA (`gsm8k/test.jsonl`, `math/math500.jsonl`, ...) and from --sets, a folder with one folder per set, as evaluation
+harnesses publish them. What is missing is skipped. Rows that are not accepted are printed, with what was read and why.
 """
 
 import argparse

@@ -306,10 +306,20 @@ def test_depth_counts_open_brackets():
     assert [depth(text) for text in ("", "{}", "{({})}", "}}}{")] == [0, 1, 3, 1]
 
 
-HOSTILE = (
-    "\\boxed{", "\\boxed{1}, ", "boxed ", "####", "#### Step\n", "The answer is ", "The answer is not ", "Answer:\n", "A:\n", "<think>", "</think>", "\nQ:", "Answer: 5\nQ: ",
-    "<answer>", "*", "answer (", "答案", "respuesta final ", "<|", '"answer": "', "[", "Answer:\n```\n",
-)  # fmt: skip
+HOSTILE = [
+    "\\boxed{",
+    "\\boxed{1}, ",
+    "boxed ",
+    "####",
+    "#### Step\n",
+    "The answer is ",
+    "The answer is not ",
+    "Answer:\n",
+    "A:\n",
+    "<think>",
+    "</think>",
+]
+HOSTILE += ["\nQ:", "Answer: 5\nQ: ", "<answer>", "*", "answer (", "答案", "respuesta final ", "<|", '"answer": "', "[", "Answer:\n```\n"]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
