@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
     r"|<｜(?:User|end▁of▁sentence)｜>"
 )
+_FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
@@ -177,10 +178,20 @@ def _short(plain: str) -> bool:
 
 def _unmarked(text: str) -> Answer | None:
     """The one bold phrase of the last line, or a last line that is an answer by itself."""
-    line = text.rstrip()[-LINE:].rpartition("\n")[2].strip()
+    before, _, line = text.rstrip()[-LINE:].rpartition("\n")
+    line = line.strip()
     bold = _BOLD.findall(line)
     if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
-    if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
-        return None
+    if not before.rstrip(" ").endswith("\n") or not _brief(line):
+        if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
+            return None
     return Answer(western(bare(line)), "last", "not marked")
+
+
+def _brief(line: str) -> bool:
+    """Whether a paragraph of one line may be an answer: formulas, and at most four words beside them."""
+    if len(line) > WHOLE or line.startswith(("#", "`", "-", "*", "|")) or line.endswith((":", "?", "：", "？")):
+        return False
+    words = _WORD.findall(_FORMULA.sub(" ", line))
+    return len(words) <= 4 and any(char.isalnum() for char in line)
