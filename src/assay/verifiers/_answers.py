@@ -185,9 +185,10 @@ def _unmarked(text: str) -> Answer | None:
     bold = _BOLD.findall(line)
     if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
-    if not before.rstrip(" ").endswith("\n") or not _brief(line):
-        if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
-            return None
+    paragraph = before.rstrip(" ").endswith("\n") and _brief(line)
+    alone = _short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")
+    if not (paragraph or alone):
+        return None
     return Answer(western(bare(line)), "last", "not marked")
 
 
