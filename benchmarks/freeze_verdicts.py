@@ -135,7 +135,7 @@ def watch(part: Any, verifier: str, seen: set[Row]) -> Callable[[], None]:
 
     def noted(self: Any, case: Case) -> Any:
         verdict = judge(self, case)
-        if self == part() and len(case.rollout.text) <= LONGEST and case.problem.id == Problem.of("How many?").id and case.rollout.finish != "error":
+        if self == part() and len(case.rollout.text) <= LONGEST and case.problem == Problem.of("How many?") and case.rollout.finish != "error":
             seen.add(Row(verifier, case.label.answer, case.rollout.text, case.rollout.finish, verdict.outcome))
         return verdict
 
