@@ -1,8 +1,9 @@
 """Freeze what the verifiers judge right today: `python -m benchmarks.freeze_verdicts` writes `tests/verifiers/frozen_verdicts.jsonl.gz`.
 
-Rows: the bundled sets' golds and some sixty golds of other kinds in usual forms, each also beside its neighbour's gold; the bundled recordings' distinct
-answers; and every case that the verifiers' own tests judge. A constructed row is kept only where today's verdict is what its construction says. The
-file is written once, before a verdict changes: `test_frozen_verdicts.py` compares, and `frozen_changes.jsonl` lists what changed since, with its reason.
+Rows: the bundled sets' golds and some sixty golds of other kinds in usual forms, each also beside its neighbour's gold; the bundled
+recordings' distinct answers; and every case that the verifiers' own tests judge. A constructed row is kept only where today's verdict is
+what its construction says. The file is written once, before a verdict changes: `test_frozen_verdicts.py` compares, and
+`frozen_changes.jsonl` lists what changed since, with its reason.
 """
 
 import argparse
