@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from assay.verifiers import _units
-from assay.verifiers._expressions import numeric_value, proportional, readable, same_expression
+from assay.verifiers._symbolic import numeric_value, proportional, readable, same_expression
 from assay.verifiers._meaning import (
     BasedNumber,
     BracketedValues,

@@ -8,11 +8,11 @@ from typing import ClassVar
 from assay.core.types import Case, Label, Problem, Verdict
 from assay.verifiers._answers import Answer, depth, final_answer
 from assay.verifiers._equality import NO, NeedsProof, Opinion, QuestionFacts, Rules, alternatives, compare
-from assay.verifiers._expressions import readable, same_expression
+from assay.verifiers._symbolic import readable, same_expression
 from assay.verifiers._magnitude import overflows
 from assay.verifiers._meaning import OptionLetter, QuantityValue, RelationChain, UnreadAnswer, WordAnswer, read
 from assay.verifiers._numbers import Number, number, same, tidy
-from assay.verifiers._phrases import PhraseValue, last_side, letter_at_end, value_at_end, value_of_phrase
+from assay.verifiers._phrase_values import PhraseValue, last_side, letter_at_end, value_at_end, value_of_phrase
 from assay.verifiers._rules import Grade, outcome, settle, verdict
 
 LONGEST = 2_000  # characters of one answer, of which MATH's golds have 159 at most; reading 3,000 takes a third of a second

@@ -9,7 +9,7 @@ from assay.core.types import Case, Label, Verdict
 from assay.verifiers._answers import final_answer
 from assay.verifiers._meaning import QuantityValue, read
 from assay.verifiers._numbers import Number, close, number
-from assay.verifiers._phrases import value_at_end, value_of_phrase
+from assay.verifiers._phrase_values import value_at_end, value_of_phrase
 from assay.verifiers._rules import Grade, settle
 
 LONGEST = 400  # characters of a number with what stands around it
