@@ -135,6 +135,7 @@ _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 _TAIL = re.compile(rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:/|\\cdot|\*|-|,)?\s*(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*", re.DOTALL)
 _BARE_RATE = re.compile(r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)")
 _LOOSE = re.compile(r"(?P<value>-?(?:[\d.,]+|\\frac\{\d+\}\{\d+\}))\s+(?P<unit>[msghLlNJWKVA])(?P<power>\s*\^\s*\{?[23]\}?)?")
+_FOREIGN = re.compile(r"(?![μΩ元원])[^\W\d_A-Za-z]")  # a letter of another script is a word
 _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
 _MONEY_NAMES = {r"\$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _PIECE = re.compile(rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,|(?:{TEXT}\s*)?and\s*{END}?)?\s*")
@@ -297,6 +298,8 @@ def _compound(bare: str) -> Meaning | None:
 
 def _quantity(bare: str) -> Meaning | None:
     """An expression with or without a unit; None where words stand in its midst."""
+    if _FOREIGN.search(re.sub(f"{TEXT}[^{END}]*{END}", "", bare)):
+        return None
     if match := _MONEY_SIGN.fullmatch(bare):
         inner = _quantity(match[3])
         unit = Unit(((_MONEY_NAMES[match[2]], 1),), True)

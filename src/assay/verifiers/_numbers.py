@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 _DIGITS = 300  # more digits than this are no number here: reading them is quadratic
-_INTEGER = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+"
+_INTEGER = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+"  # 0,111 is a decimal comma
 _SCALAR = re.compile(rf"([-+]?)(?:({_INTEGER})(\.[0-9]*)?|(\.[0-9]+))")
 _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")

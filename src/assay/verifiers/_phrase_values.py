@@ -17,6 +17,8 @@ _SINGLE = re.compile(r"(?<![\w'’])[b-hj-zB-HJ-Z](?![\w'’.])")
 _UNIT_WORDS = re.compile(r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[^\W\d_]+(?:\s*\^\s*[23]|[²³])?(?:\s*(?:/|per)\s*[^\W\d_]+)?(?:\s+per\s+[^\W\d_]+)?)")
 _SENTENCE = re.compile(r"(?<=[a-z\d$)%*])[.!?](?=\s)|\n")
 _LETTERED = re.compile(r"(?:option|choice|answer)\s+(?:is\s+)?(?:option\s+)?[*(\\a-z{]*([A-J])(?![A-Za-z])", re.IGNORECASE)
+_NO_UNITS = frozenset("is are was were be of for to per each which that because since as so then the a total left more less in on at by with and or but if when".split())
+_NO_UNITS |= frozenset("times multiplied divided plus minus".split())
 _LONG = 20_000  # characters of a text's end in which its last value is looked for
 
 
@@ -81,6 +83,6 @@ def _valued(chunk: str, rest: str) -> PhraseValue | None:
     value = chunk.strip("$").strip() if chunk.startswith("$") and chunk.endswith("$") else chunk
     value = re.sub(r"^\\[(\[]|\\[)\]]$", "", value).strip()
     unit = _UNIT_WORDS.match(rest)
-    words = unit[1] if unit and re.match(r"\s*[^\W\d_]", rest) else ""
+    words = unit[1] if unit and unit[1].split()[0].lower() not in _NO_UNITS else ""
     certain = _WORDS_ONLY.fullmatch(re.sub(r"[*.)\]]+", "", rest)) is not None and not _HEDGED.search(rest)
     return PhraseValue(f"{value} {words}".strip(), certain)

@@ -98,7 +98,7 @@ def _pint() -> Any:
     return importlib.import_module("pint").UnitRegistry(cache_folder=None)
 
 
-_TOKEN = re.compile(r"\^\{?\s*(-?\d)\s*\}?|([A-Za-zμΩÅ°$€£₹元원¢%]+(?:\.(?=\s|$))?)|(\\cdot|\\times|[*·.])|(/)|\s+")
+_TOKEN = re.compile(r"\^\{?\s*(-?\d)\s*\}?|((?:[^\W\d_]|[°$€£₹¢%])+(?:\.(?=\s|$))?)|(\\cdot|\\times|[*·.])|(/)|\s+")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _LINKS = {"of", "the", "a", "an", "in", "total", "each", "about"}
 

@@ -146,21 +146,28 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
     found = final_answer(text)
     bare, target = _read_gold(gold)
     if found is not None and (said := tidy(found.text)) and said == bare:
-        return Grade(True, found.text, "exact")
+        return _doubted(Grade(True, found.text, "exact"), found)
     if refusal := _refused(gold, "gold answer", failed=True):
         return refusal
     if found is None:
         return _unmarked(gold, case, _rules(case, unevaluated=unevaluated), prove=prove)
     value = number(found.text) if target and not _MONEY.search(found.text + gold) else None
-    if target and value and not _DIVIDED.search(found.text):
-        return Grade(same(target, value), found.text, "numeric")
+    if target and value and not _DIVIDED.search(found.text) and ((equal := same(target, value)) or not _decimal_comma(case)):
+        return _doubted(Grade(equal, found.text, "numeric"), found)
     if refusal := _refused(found.text, "answer", failed=False) or _overflow(found.text, gold):
         return refusal
     rules = _rules(case, unevaluated=unevaluated)
     opinion, shown = _opinion(gold, found, rules, prove=prove)
     if opinion is None:
         return _silent(found.text)
-    return _graded(opinion, shown, "symbolic")
+    return _doubted(_graded(opinion, shown, "symbolic"), found)
+
+
+def _doubted(grade: Grade, found: Answer) -> Grade:
+    """A grade of an answer whose place is in doubt: right leniently at most."""
+    if not (found.doubt and grade.right):
+        return grade
+    return grade._replace(right=False, lenient=True, reason=f"{grade.reason}, {found.doubt}")
 
 
 @lru_cache(4096)  # a gold has many attempts
@@ -222,6 +229,8 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         letter = letter_at_end(text)
         return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
     value = value_at_end(text)
+    if value is None and (last := final_answer(text, finished=True)):
+        return _doubted(_graded(_opinion(gold, last, rules, prove=prove)[0] or NO, last.text, "symbolic"), last)
     if value is None:
         silent = not re.search(r"\d", text[-TAIL:])
         return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")

@@ -57,7 +57,7 @@ class Numeric:
         text, certain = _final(case)
         answer = _read(text)
         if answer is None:
-            return Grade(None, text[-80:], "no number found")
+            return Grade(False if any(char.isdigit() for char in text) else None, text[-80:], "no number found")
         left, right = gold.number.value, answer.number.value
         equal = left == right or close(left, right, Fraction(self.tolerance))
         strict = equal and certain and (gold.percent or not answer.percent)
@@ -68,9 +68,9 @@ def _final(case: Case) -> tuple[str, bool]:
     """The final number as written, and whether nothing else claims to be it; a cut text must have marked it."""
     found = final_answer(case.rollout.text)
     if found is not None and _read(found.text) is not None:
-        return found.text, True
+        return found.text, not found.doubt
     value = value_of_phrase(found.text) if found else value_at_end(case.rollout.text) if case.rollout.finish == "stop" else None
-    return (_last_side(value.text), value.certain) if value else (found.text if found else "", False)
+    return (_last_side(value.text), value.certain and not (found and found.doubt)) if value else (found.text if found else "", False)
 
 
 def _last_side(text: str) -> str:
