@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from assay.verifiers import _units
-from assay.verifiers._symbolic import numeric_value, proportional, readable, same_expression
+from assay.verifiers._answers import final_answer
+from assay.verifiers._symbolic import numeric_value, ratio, readable, same_expression
 from assay.verifiers._meaning import (
     BasedNumber,
     BracketedValues,
@@ -34,8 +35,8 @@ from assay.verifiers._units import Unit
 
 _WORKING = re.compile(r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)")
 _NAME = re.compile(r"[A-Za-z]'?(?:_\{?\w+\}?)?|\\[a-z]+(?:_\{?\w+\}?)?|[A-Z]{2,3}|\|[A-Z]{2}\||[A-Za-z]\s*\(\s*-?[\d.]+\s*\)")
-_PROBABILITY = re.compile(r"[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+")
-_VARIABLES = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?|\\(?:alpha|beta|gamma|theta|lambda|phi|omega|sigma)(?:_\{?\w+\}?)?")
+_PROBABILITY = re.compile(r"[A-Za-z_{}0-9]+\s*:\s*[A-Za-z_{}0-9]+|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+")
+_VARIABLES = re.compile(r"[a-zA-Z]\([a-z]\)|[A-Za-z](?:_\{?\w+\}?)?|\\(?:alpha|beta|gamma|theta|lambda|phi|omega|sigma)(?:_\{?\w+\}?)?")
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
 _TURN = {"<": ">", ">": "<", r"\leq": r"\geq", r"\geq": r"\leq"}
@@ -107,6 +108,8 @@ def alternatives(gold: str) -> tuple[str, ...]:
             return tuple(str(item) for item in held)
     if "####" in bare:
         return (bare.rpartition("####")[2].strip(),)
+    if "boxed" in bare and (found := final_answer(bare)) and found.how == "boxed":
+        return (found.text,)
     return (gold,)
 
 
@@ -375,9 +378,11 @@ class _Comparison:
         ranges = _interval(gold), _interval(answer)
         if ranges[0] and ranges[1]:
             opinion = self.brackets(ranges[0][1], ranges[1][1])
-            return opinion if ranges[0][0] == ranges[1][0] else NO
+            return opinion if ranges[0][0] == ranges[1][0] else NO  # x > 1 is not y > 1
         if set(gold.signs) == set(answer.signs) == {"="} and len(gold.sides) == len(answer.sides) == 2:
             return self.equations(gold, answer)
+        if len(gold.sides) == len(answer.sides) == 2 and gold.signs[0] in _TURN and answer.signs[0] in _TURN:
+            return self.inequalities(gold, answer)
         if gold.signs == answer.signs and len(gold.sides) == len(answer.sides):
             return _all([self.cleaned(one, other) for one, other in zip(gold.sides, answer.sides)])
         return NO
@@ -392,13 +397,21 @@ class _Comparison:
             return YES
         if not self.prove:
             raise NeedsProof
-        equal = proportional((gold.sides[0], gold.sides[1]), (answer.sides[0], answer.sides[1]))
+        equal = ratio((gold.sides[0], gold.sides[1]), (answer.sides[0], answer.sides[1])) != 0
+        return Opinion(equal, equal)
+
+    def inequalities(self, gold: RelationChain, answer: RelationChain) -> Opinion:
+        """Equal up to a factor, whose sign turns them around."""
+        if not self.prove:
+            raise NeedsProof
+        factor = ratio((gold.sides[0], gold.sides[1]), (answer.sides[0], answer.sides[1]))
+        equal = factor != 0 and gold.signs[0] == (answer.signs[0] if factor > 0 else _TURN[answer.signs[0]])
         return Opinion(equal, equal)
 
     def related(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A relation beside something else: a named value, a membership, an interval."""
         if isinstance(gold, RelationChain):
-            if assigned := _assigned(gold):
+            if assigned := _assigned(gold) or _function(gold):
                 opinion = self.meanings(meaning(assigned[1]), answer)
                 return opinion if _is_value(assigned[1]) and _NAME.fullmatch(assigned[0]) else Opinion(False, opinion.lenient)
             if bounds := _interval(gold):
@@ -406,6 +419,8 @@ class _Comparison:
             return self.approximate(gold, answer, turned=True)
         if not isinstance(answer, RelationChain):
             return NO
+        if len(answer.sides) == 2 and answer.signs[0] == r"\approx" and _NAME.fullmatch(answer.sides[0]):
+            return Opinion(False, self.meanings(gold, meaning(answer.sides[1])).lenient)
         if assigned := _assigned(answer):
             opinion = self.meanings(gold, meaning(assigned[1]))
             return opinion if _NAME.fullmatch(assigned[0]) or assigned[0].startswith("(") else Opinion(False, opinion.lenient)
@@ -463,7 +478,10 @@ class _Comparison:
         mine, others = _values(gold), _values(answer)
         if left or right:
             return Opinion(False, self.in_order(mine, others).lenient)
-        return self.in_order(mine, others) if self.rules.facts.ordered else self.in_any_order(mine, others)
+        opinion = self.in_order(mine, others) if self.rules.facts.ordered else self.in_any_order(mine, others)
+        if not opinion.lenient and not self.rules.facts.ordered and len(mine) != len(others):
+            opinion = Opinion(False, self.in_any_order(tuple(dict.fromkeys(mine)), tuple(dict.fromkeys(others))).lenient)
+        return opinion
 
     def in_order(self, gold: tuple[Meaning, ...], answer: tuple[Meaning, ...]) -> Opinion:
         """Equal one by one."""
@@ -527,6 +545,10 @@ class _Comparison:
             return self.in_any_order(gold.parts, parts) if len(parts) == len(answer.items) else NO
         if isinstance(answer, UnionOfSets) and isinstance(gold, ValueList):
             return self.collections(answer, gold)
+        if isinstance(gold, MatrixValue) and isinstance(answer, UnreadAnswer):
+            if not self.prove:
+                raise NeedsProof
+            return Opinion(self.rules.unevaluated, True) if any(same_expression(gold.latex, answer.text)) else NO
         if isinstance(gold, MatrixValue) or isinstance(answer, MatrixValue):
             left, right = _vector(gold), _vector(answer)
             return Opinion(False, self.in_order(left, right).lenient) if left and right else NO
@@ -536,9 +558,10 @@ class _Comparison:
             if pair[1].left == "{":
                 return self.in_any_order(mine, others)
             return Opinion(False, pair[1].left != "[" and self.in_order(mine, others).lenient)
-        if isinstance(gold, UnreadAnswer) and isinstance(answer, UnreadAnswer) and self.prove:
-            equal = readable(gold.text) and any(same_expression(gold.text, answer.text))
-            return Opinion(False, equal)
+        if isinstance(gold, UnreadAnswer) and isinstance(answer, UnreadAnswer):
+            if not self.prove:
+                raise NeedsProof
+            return Opinion(False, readable(gold.text) and any(same_expression(gold.text, answer.text)))
         return NO
 
 
@@ -588,6 +611,12 @@ def _assigned(chain: RelationChain) -> tuple[str, str] | None:
     if plain.startswith("(") and value.startswith("(") and re.fullmatch(r"\([A-Za-z_0-9, ]+\)", plain):
         return plain, value
     return None
+
+
+def _function(chain: RelationChain) -> tuple[str, str] | None:
+    """(f(x), value) of a gold f(x) = 1; an answer like that names no value."""
+    simple = len(chain.sides) == 2 and chain.signs == ("=",) and re.fullmatch(r"[A-Za-z]\s*\(\s*[A-Za-z]\s*\)", chain.sides[0])
+    return (chain.sides[0], chain.sides[1]) if simple else None
 
 
 def _name(text: str) -> str:

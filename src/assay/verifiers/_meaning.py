@@ -104,6 +104,7 @@ class MatrixValue:
 
     rows: tuple[tuple[str, ...], ...]
     determinant: bool
+    latex: str
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ _LETTER = re.compile(r"\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\)")
 _OPTION = re.compile(r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
+_SEMICOLON = re.compile(r"\s*;\s*")
 _LINK = re.compile(rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![a-z])|[或和])\s*")
 _SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto|<|>|=)(?![A-Za-z])\s*")
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
@@ -227,11 +229,15 @@ def _joined(bare: str) -> Meaning | None:
     """Forms that are made of others: matrices, brackets, lists, unions, relations."""
     if match := _MATRIX.fullmatch(bare):
         rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
-        return MatrixValue(tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows), match[1] in ("vmatrix", "Vmatrix"))
+        return MatrixValue(tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows), match[1] in ("vmatrix", "Vmatrix"), bare)
     if r"\begin{" in bare:
-        return UnreadAnswer(bare)
+        inner = bare[1:-1].strip() if bare[0] in "([" and closing(bare, 0) == len(bare) else ""
+        return _joined(inner) if _MATRIX.fullmatch(inner) else UnreadAnswer(bare)
     if compound := _compound(bare):
         return compound
+    groups = [part for part in split_outside(bare, _SEMICOLON) if part.strip()]
+    if len(groups) > 1 and all("," in group for group in groups):
+        return ValueList(tuple(meaning(group.strip()) for group in groups))
     for pattern in (_COMMA, _LINK):
         parts = split_outside(bare, pattern)
         if len(parts) > 1:

@@ -1,11 +1,13 @@
 """The one value that a phrase or the end of a text stands for; none where it names several, or says what the answer is not."""
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 _NUMBER = r"[-+−–]?\s?(?:\\?\$|[€£¥₹])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+(?![A-Za-z\d]))?(?:\s?/\s?\d+(?!\.?\d))?"
 _MIXED = r"(?:[-+−–]?\d+\s+\d+/\d+)"
-_VALUE = rf"(?:{_MIXED}|{_NUMBER}|\.\d+)(?:\s?(?:\\?%|°))?(?![A-Za-z0-9_^\\]|\s?[(\[{{]\d|:\d)"
+_GLUED = r"(?:(?:cm|mm|km|kg|mg|ml|mL|ft|in|lb|oz|min|hr|hrs|m(?=[²³^]))(?:[²³]|\^[23])?(?![A-Za-z]))"
+_VALUE = rf"(?:{_MIXED}|{_NUMBER}|\.\d+)(?:\s?(?:\\?%|°)|{_GLUED})?(?![A-Za-z0-9_^\\]|\s?[(\[{{]\d|:\d)"
 _CHAIN = rf"{_VALUE}(?:\s*[-+*/×÷·x=−–^]\s*{_VALUE})*"
 _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _CHUNK = re.compile(rf"{_MATH}|(?<![A-Za-z0-9_.,^/\\$)\]}}])(?:{_CHAIN})", re.DOTALL)
@@ -19,6 +21,8 @@ _SENTENCE = re.compile(r"(?<=[a-z\d$)%*])[.!?](?=\s)|\n")
 _LETTERED = re.compile(r"(?:option|choice|answer)\s+(?:is\s+)?(?:option\s+)?[*(\\a-z{]*([A-J])(?![A-Za-z])", re.IGNORECASE)
 _NO_UNITS = frozenset("is are was were be of for to per each which that because since as so then the a total left more less in on at by with and or but if when".split())
 _NO_UNITS |= frozenset("times multiplied divided plus minus".split())
+_COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
+_SENTENCES = 12  # sentences from the end in which a value is looked for
 _LONG = 20_000  # characters of a text's end in which its last value is looked for
 
 
@@ -40,6 +44,8 @@ def value_of_phrase(phrase: str) -> PhraseValue | None:
     match = _CHUNK.search(phrase)
     if match is None:
         return None
+    if match.start() > 0 and (verb := _COPULA.search(phrase, match.end())) and _WORDS_ONLY.fullmatch(phrase[match.end() : verb.start()]):
+        return None if _HEDGED.search(phrase[: verb.start()]) else value_of_phrase(phrase[verb.end() :])
     before, rest = phrase[: match.start()], phrase[match.end() :]
     if not _WORDS_ONLY.fullmatch(before) or _HEDGED.search(before) or _SINGLE.search(before) or _OTHERS.match(rest):
         return None
@@ -52,14 +58,17 @@ def value_at_end(text: str) -> PhraseValue | None:
     >>> value_at_end("She walked 2 2/3 km."), value_at_end("It is not 7.")
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
-    tail = text[-_LONG:].replace("**", "")
-    last = None
-    for match in _CHUNK.finditer(tail):
-        last = match
+    tail = text[-_LONG:].replace("**", "").rstrip()
+    cuts = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
+    last, begin = None, 0
+    for begin, end in reversed(list(pairwise(cuts))[-_SENTENCES:]):
+        for match in _CHUNK.finditer(tail, begin, end):
+            last = match
+        if last is not None:
+            break
     if last is None:
         return None
-    begin = max((cut.end() for cut in _SENTENCE.finditer(tail, max(0, last.start() - 400), last.start())), default=max(0, last.start() - 400))
-    before = tail[begin : last.start()]
+    before = tail[max(begin, last.start() - 400) : last.start()]
     if _HEDGED.search(before[-40:]) or re.search(r"(?:[-+*/^<>(\[{]|\\\w+)\s*$|(?<![\w'])[b-hj-zB-HJ-Z]\s*$", before):
         return None
     valued = _valued(last.group(), _SENTENCE.split(tail[last.end() :], maxsplit=1)[0])

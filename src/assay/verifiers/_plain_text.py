@@ -47,7 +47,7 @@ def spell(text: str) -> str:
     """
     bare = text if text.isascii() else _ascii(text)
     bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", bare.replace(r"\!", "")))
-    bare = _SIZES.sub("", bare).replace("{,}", ",")
+    bare = _SIZES.sub("", bare).replace("{,}", ",").replace("{, }", ",")
     parts = re.split(f"({TEXT}[^{END}]*{END})", bare)
     return "".join(part if part.startswith(TEXT) else _formula(part) for part in parts).strip()
 

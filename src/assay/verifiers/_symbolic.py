@@ -47,21 +47,21 @@ def numeric_value(latex: str) -> Any:
     return value if value.is_number and value.is_finite else None
 
 
-def proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
-    """Whether two equations say the same: the difference of one's sides is that of the other's, up to a constant factor."""
+def ratio(gold: tuple[str, str], answer: tuple[str, str]) -> float:
+    """The constant by which the difference of one relation's sides exceeds that of the other's; 0 where there is none."""
     sides = [_read(side) for side in (*gold, *answer)]
     sympy: Any = importlib.import_module("sympy")
     if not all(isinstance(side, sympy.Expr) for side in sides):
-        return False
+        return 0.0
     left, right = sides[0] - sides[1], sides[2] - sides[3]
     evaluate(left, right)
     if left.free_symbols != right.free_symbols or not left.free_symbols:
-        return False
+        return 0.0
     try:
-        ratio = sympy.simplify(left / right)
+        factor = sympy.simplify(left / right)
+        return float(factor) if factor.is_number and factor.is_finite and not factor.is_zero else 0.0
     except (TypeError, ValueError, AttributeError, NotImplementedError, ZeroDivisionError):
-        return False
-    return bool(ratio.is_number and ratio.is_finite and not ratio.is_zero)
+        return 0.0
 
 
 def _equal_at_points(gold: str, answer: str) -> bool:

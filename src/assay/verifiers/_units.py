@@ -27,7 +27,7 @@ kiloelectron_volt: keV | erg: erg ergs | dyne: dyne dynes | calorie: cal calorie
 parsec: pc parsec parsecs | kiloparsec: kpc | megaparsec: Mpc | astronomical_unit: au AU | angstrom: Å angstrom angstroms
 hectare: ha hectare hectares | acre: acre acres | mile/hour: mph | kilometer/hour: kph kmh | bit: bit bits | byte: byte bytes | kilobyte: kB KB | megabyte: MB
 gigabyte: GB | knot: knot knots
-percent: % percent per_cent | usd: $ usd USD dollar dollars buck bucks | cent: cent cents ¢ | eur: € eur EUR euro euros | gbp: £ gbp GBP | jpy: yen JPY
+percent: % percent percents percentage pct | usd: $ usd USD dollar dollars buck bucks | cent: cent cents ¢ | eur: € eur EUR euro euros | gbp: £ gbp GBP | jpy: yen JPY
 inr: ₹ rupee rupees Rs INR | cny: yuan rmb RMB CNY 元 | krw: won KRW 원
 """
 NAMES: dict[str, str] = {
