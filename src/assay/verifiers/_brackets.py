@@ -27,6 +27,8 @@ def split_outside(text: str, separator: re.Pattern[str]) -> list[str]:
     >>> split_outside("(1,2), 3", re.compile(","))
     ['(1,2)', ' 3']
     """
+    if separator.search(text) is None:
+        return [text]
     parts, begin, at, level = [], 0, 0, 0
     while at < len(text):
         if level == 0 and (match := separator.match(text, at)) and match.end() > at:

@@ -128,9 +128,9 @@ _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
 _SEMICOLON = re.compile(r"\s*;\s*")
 _LINK = re.compile(rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![a-z])|[或和])\s*")
-_SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto|<|>|=)(?![A-Za-z])\s*")
+_SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*")
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
-_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
 _CONDITION = re.compile(rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$", re.DOTALL)
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
@@ -160,7 +160,7 @@ def read(raw: str) -> Meaning:
 
 def clean(raw: str) -> str:
     """An answer spelled as LaTeX, without what dresses it: dollar signs, bold, a box, spaces, a full stop."""
-    bare = restored(raw).strip().strip("`\"“”„«»").strip()
+    bare = restored(raw).strip().replace('\\"', '"').strip("`\"“”„«»").strip()
     for _ in range(3):
         if bare.startswith((r"\boxed{", r"\fbox{")) and closing(bare, bare.index("{")) == len(bare):
             bare = bare[bare.index("{") + 1 : -1]
@@ -243,7 +243,7 @@ def _joined(bare: str) -> Meaning | None:
         if len(parts) > 1:
             return _listed(bare, [part for part in parts if part.strip()])
     if len(sides := split_outside(bare, _SIGN)) > 1:
-        return RelationChain(tuple(side.strip() for side in sides), tuple(_SIGN.findall(_outside(bare))))
+        return RelationChain(tuple(side.strip() for side in sides), tuple(match[1] or match[2] for match in _SIGN.finditer(_outside(bare))))
     if len(parts := split_outside(bare, _UNION)) > 1:
         return UnionOfSets(tuple(meaning(part) for part in parts))
     return _bracketed(bare)

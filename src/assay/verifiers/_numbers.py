@@ -14,6 +14,7 @@ _SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end befor
 _GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])")  # "1 2" and "\sin h" stay two things
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
+_LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
 _BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:_[0-9]{3})+)(\.[0-9]+)?")
 _MIXED = re.compile(r"([-+]?)([0-9]+)[_ ]([0-9]+)/([0-9]+)")
 _SCIENTIFIC = re.compile(r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))")
@@ -62,6 +63,8 @@ def number(text: str) -> Number | None:
         return None
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)), False)
+    if _LISTED.search(text):
+        return None
     bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "_")  # int() reads 1_000, so a space may not become nothing
     return _scalar(bare) or _ratio(bare) or _rarer(bare)
 
