@@ -182,6 +182,8 @@ class _Comparison:
 
     def across(self, gold: Meaning, answer: Meaning) -> Opinion:
         """Readings of unlike form."""
+        if _says_none(gold) and _says_none(answer):
+            return MAYBE
         if isinstance(gold, OptionLetter) or isinstance(answer, OptionLetter):
             return self.lettered(gold, answer)
         if isinstance(gold, RelationChain) or isinstance(answer, RelationChain):
@@ -364,7 +366,8 @@ class _Comparison:
 
     def letter_as_name(self, letter: OptionLetter, other: Meaning) -> Opinion:
         """A letter that is a variable after all."""
-        return self.expressions(letter.letter, other.latex) if isinstance(other, QuantityValue) and other.latex == letter.letter else NO
+        text = other.latex if isinstance(other, QuantityValue) else ""
+        return YES if text == letter.letter else MAYBE if text.upper() == letter.letter else NO
 
     # relations
 
@@ -563,6 +566,12 @@ class _Comparison:
                 raise NeedsProof
             return Opinion(False, readable(gold.text) and any(same_expression(gold.text, answer.text)))
         return NO
+
+
+def _says_none(side: Meaning) -> bool:
+    """Whether an answer is the empty set, in signs or in words."""
+    text = side.text if isinstance(side, (WordAnswer, UnreadAnswer)) else side.latex if isinstance(side, QuantityValue) else ""
+    return re.fullmatch(r"\\(?:emptyset|varnothing)|\\\{\s*\\\}|(?:there (?:is|are) )?no (?:real )?solutions?(?: exist)?|none|(?:the )?empty set", text.strip(), re.IGNORECASE) is not None
 
 
 def _loosened(value: QuantityValue) -> QuantityValue:

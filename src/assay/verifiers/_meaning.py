@@ -126,6 +126,7 @@ _LETTER = re.compile(r"\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\)")
 _OPTION = re.compile(r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
+_ANY_COMMA = re.compile(r"\s*[,;]\s*")
 _SEMICOLON = re.compile(r"\s*;\s*")
 _LINK = re.compile(rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![a-z])|[或和])\s*")
 _SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*")
@@ -233,6 +234,8 @@ def _joined(bare: str) -> Meaning | None:
     if r"\begin{" in bare:
         inner = bare[1:-1].strip() if bare[0] in "([" and closing(bare, 0) == len(bare) else ""
         return _joined(inner) if _MATRIX.fullmatch(inner) else UnreadAnswer(bare)
+    if bare.startswith(r"\langle") and bare.endswith(r"\rangle"):
+        return _bracketed(bare)
     if compound := _compound(bare):
         return compound
     groups = [part for part in split_outside(bare, _SEMICOLON) if part.strip()]
@@ -282,7 +285,7 @@ def _bracketed(bare: str) -> Meaning | None:
         inner, left, right = bare[1:-1], "(", ")" if bare[-1] == "[" else "]"
     if not left:
         return None
-    items = [part for part in split_outside(inner, _COMMA) if part.strip()]
+    items = [part for part in split_outside(inner, _COMMA if re.search(r",\s", inner) else _ANY_COMMA) if part.strip()]  # (20,100) is a pair
     if left == "{" and bare[0] == "{":
         return ValueList(tuple(meaning(item) for item in items)) if len(items) > 1 else meaning(inner.strip())
     if len(items) == 1 and left in "([":

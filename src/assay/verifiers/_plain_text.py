@@ -46,7 +46,7 @@ def spell(text: str) -> str:
     ('2\\\\sqrt{5}', 'x^{2} + \\\\sqrt{3}', '\\\\frac{1}{2}', 'e^{2x}')
     """
     bare = text if text.isascii() else _ascii(text)
-    bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", bare.replace(r"\!", "")))
+    bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", re.sub(r"\\!\s*", "", bare)))
     bare = _SIZES.sub("", bare).replace("{,}", ",").replace("{, }", ",")
     parts = re.split(f"({TEXT}[^{END}]*{END})", bare)
     return "".join(part if part.startswith(TEXT) else _formula(part) for part in parts).strip()

@@ -96,7 +96,7 @@ def _equal(gold: str, answer: str) -> bool:
     if math_verify().verify([left], [right], timeout_seconds=None):
         return agree(left, right)
     evaluate(left, right)
-    return False
+    return any(isinstance(side, sympy.Symbol) for side in (left, right)) and bool(sympy.simplify(left - right).is_zero)
 
 
 def _same_symbols(left: Any, right: Any) -> bool:
@@ -122,13 +122,15 @@ def _read(latex: str) -> Any:
     math_verify()  # patches the grammar
     module: Any = importlib.import_module("latex2sympy2_extended.latex2sympy2")
     try:
-        return module.latex2sympy(
+        expression = module.latex2sympy(
             bare,
             is_real=not _COMPLEX.search(bare),
             convert_degrees=False,
             normalization_config=None,
             conversion_config=module.ConversionConfig(lowercase_symbols=False),
         )
+        matrix: Any = importlib.import_module("sympy").MatrixExpr
+        return expression.doit() if isinstance(expression, matrix) else expression
     except (OverflowError, MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001  # the grammar raises anything where a text is not in it
