@@ -109,7 +109,8 @@ def spoiled(row: GoldRow, neighbour: GoldRow, rng: random.Random) -> Iterator[Tr
     gold = row.gold
     if digits := list(re.finditer(r"\d", gold)):
         at = rng.choice(digits).start()
-        yield trial(gold[:at] + str((int(gold[at]) + rng.randint(1, 8)) % 10) + gold[at + 1 :], "digit") if not zero(gold, at) else trial(f"{gold}1", "digit")
+        if not_free(gold, at):
+            yield trial(gold[:at] + str((int(gold[at]) + rng.randint(1, 8)) % 10) + gold[at + 1 :], "digit")
     plain = re.fullmatch(r"\d[\d,]*(?:\.\d+)?|\\frac\{\d+\}\{\d+\}|\\sqrt\{\d+\}", gold)
     if plain and re.search("[1-9]", gold):
         yield trial(f"-{gold}", "sign")
@@ -124,9 +125,9 @@ def spoiled(row: GoldRow, neighbour: GoldRow, rng: random.Random) -> Iterator[Tr
         yield trial(neighbour.gold, "neighbour")
 
 
-def zero(gold: str, at: int) -> bool:
-    """Whether changing a digit may leave the value: a leading zero, the last decimals."""
-    return gold[at] == "0" or bool(re.search(r"\.\d{5,}", gold)) or "^" in gold or "!" in gold or "frac" in gold
+def not_free(gold: str, at: int) -> bool:
+    """Whether changing a digit changes the value: no leading zero, no seventh decimal, nothing raised to it or divided by it."""
+    return gold[at] != "0" and not re.search(r"\.\d{6,}|[\^!(a-z]|frac", gold)
 
 
 def squeezed(gold: str) -> str:

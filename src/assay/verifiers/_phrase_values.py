@@ -108,5 +108,5 @@ def _valued(before: str, chunk: str, rest: str) -> PhraseValue | None:
         value = f"-{value}"
     unit = _UNIT_WORDS.match(rest)
     words = unit[1] if unit and (unit[1].isascii() or unit[1] in NAMES) and unit[1].split()[0].lower() not in _NO_UNITS else ""
-    certain = _WORDS_ONLY.fullmatch(re.sub(r"[*.)\]]+", "", rest)) is not None and not _HEDGED.search(rest) and not _UNSURE.search(before + rest)
+    certain = _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", rest)) is not None and not _HEDGED.search(rest) and not _UNSURE.search(before + rest)
     return PhraseValue(f"{value} {words}".strip(), certain)

@@ -130,6 +130,8 @@ def read_unit(text: str) -> Unit | None:
             word = token[2].rstrip(".")
             if word == "per":
                 sign = -1
+            elif factors and word.lower() in _LINKS:
+                continue
             elif word.lower() in _POWERS and word.lower() in ("squared", "cubed") and factors:
                 factors[-1] = (factors[-1][0], factors[-1][1] * _POWERS[word.lower()])
             elif word.lower() in _POWERS:

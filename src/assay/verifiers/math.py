@@ -230,7 +230,7 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
     value = value_at_end(text)
     if value is None and (last := final_answer(text, finished=True)):
-        return _doubted(_graded(_opinion(gold, last, rules, prove=prove)[0] or NO, last.text, "symbolic"), last)
+        return _graded(_opinion(gold, last, rules, prove=prove)[0] or NO, last.text, "symbolic")  # a last line that is an answer and nothing else
     if value is None:
         silent = not re.search(r"\d", text[-TAIL:])
         return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
