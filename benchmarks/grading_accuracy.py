@@ -139,7 +139,10 @@ def squeezed(gold: str) -> str:
 def forms(rows: list[GoldRow]) -> list[Trial]:
     """Golds in five usual answer forms."""
     rng = random.Random(61)
-    return [Trial(row.question, row.gold, FORMS[index % len(FORMS)] % row.gold, row.source) for index, row in enumerate(rng.sample(rows, min(FORMED, len(rows))))]
+    return [
+        Trial(row.question, row.gold, FORMS[index % len(FORMS)] % row.gold, row.source)
+        for index, row in enumerate(rng.sample(rows, min(FORMED, len(rows))))
+    ]
 
 
 def missed(trials: list[Trial]) -> list[Claim]:
@@ -149,7 +152,9 @@ def missed(trials: list[Trial]) -> list[Claim]:
     for mode, bar in (("strict", 0.001), ("lenient", None)):
         accepted = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if right(verdict, mode)]
         upper = float(beta.ppf(0.95, len(accepted) + 1, len(trials) - len(accepted)))
-        print(f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {dict(Counter(trial.kind for trial, _ in accepted))}; upper bound {upper:.4f}")
+        print(
+            f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {dict(Counter(trial.kind for trial, _ in accepted))}; upper bound {upper:.4f}"
+        )
         for trial, verdict in accepted:
             print(f"  {trial.kind}: gold {trial.gold!r}, read {verdict.extracted!r} ({verdict.reason})")
         claim = f"near misses accepted, {mode}; peer: upper bound of the interval (95%, one-sided)"
@@ -168,7 +173,9 @@ def formed(trials: list[Trial]) -> list[Claim]:
         for trial, verdict in refused:
             print(f"  {trial.kind}: gold {trial.gold!r}, text {trial.text[-60:]!r}, read {verdict.extracted!r} ({verdict.outcome}, {verdict.reason})")
         share = len(refused) / len(trials)
-        claims.append(Claim(f"golds in usual forms refused, {mode}", share, bar, share / bar, f"<= {bar}", share <= bar, "share", len(trials), FORMED))
+        claims.append(
+            Claim(f"golds in usual forms refused, {mode}", share, bar, share / bar, f"<= {bar}", share <= bar, "share", len(trials), FORMED)
+        )
     return claims
 
 
@@ -183,9 +190,20 @@ def published(folder: Path) -> Claim:
             reason = excused.get(trial.kind)
             odd["excused" if reason else "unlike"] += 1
             if not reason:
-                print(f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, here {verdict.outcome}, {verdict.lenient}")
+                print(
+                    f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, here {verdict.outcome}, {verdict.lenient}"
+                )
     print(f"Math-Verify's pairs: {len(trials)}, excused by a rule {odd['excused']}, unlike {odd['unlike']}")
-    return Claim("Math-Verify's own pairs judged otherwise without a rule", odd["unlike"], 0, float(odd["unlike"]), "<= 0", not odd["unlike"], "pairs", len(trials))
+    return Claim(
+        "Math-Verify's own pairs judged otherwise without a rule",
+        odd["unlike"],
+        0,
+        float(odd["unlike"]),
+        "<= 0",
+        not odd["unlike"],
+        "pairs",
+        len(trials),
+    )
 
 
 def pairs(folder: Path) -> list[tuple[Trial, bool]]:

@@ -35,7 +35,9 @@ from assay.verifiers._units import Unit
 
 _WORKING = re.compile(r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)")
 _NAME = re.compile(r"[A-Za-z]'?(?:_\{?\w+\}?)?|\\[a-z]+(?:_\{?\w+\}?)?|[A-Z]{2,3}|\|[A-Z]{2}\||[A-Za-z]\s*\(\s*-?[\d.]+\s*\)")
-_PROBABILITY = re.compile(r"[A-Za-z_{}0-9]+\s*:\s*[A-Za-z_{}0-9]+|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+")
+_PROBABILITY = re.compile(
+    r"[A-Za-z_{}0-9]+\s*:\s*[A-Za-z_{}0-9]+|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+"
+)
 _VARIABLES = re.compile(r"[a-zA-Z]\([a-z]\)|[A-Za-z](?:_\{?\w+\}?)?|\\(?:alpha|beta|gamma|theta|lambda|phi|omega|sigma)(?:_\{?\w+\}?)?")
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
@@ -133,7 +135,9 @@ def compare(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Opin
 
 @lru_cache(4096)
 def _facts(question: str) -> QuestionFacts:
-    ordered = bool(re.search(r"\border\b|ascending|descending|smallest to|least to|greatest to|largest to|respectively|ordered", question, re.IGNORECASE))
+    ordered = bool(
+        re.search(r"\border\b|ascending|descending|smallest to|least to|greatest to|largest to|respectively|ordered", question, re.IGNORECASE)
+    )
     return QuestionFacts(_units.named_in(question), squeeze(clean(question[:4000])), ordered)
 
 
@@ -169,7 +173,9 @@ class _Comparison:
         if not opinion.lenient and (short := without_condition(answer)) != answer and short:
             opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
         if not opinion.lenient and _DECIMAL_COMMA.fullmatch(gold):
-            point = self.meanings(QuantityValue(gold.replace(",", ".")), meaning(answer.replace(",", ".") if _DECIMAL_COMMA.fullmatch(answer) else answer))
+            point = self.meanings(
+                QuantityValue(gold.replace(",", ".")), meaning(answer.replace(",", ".") if _DECIMAL_COMMA.fullmatch(answer) else answer)
+            )
             opinion = point if gold.lstrip("-").startswith("0,") else Opinion(False, point.lenient)
         return opinion
 
@@ -261,7 +267,9 @@ class _Comparison:
         """Sums of quantities, one side at least: equal parts, or equal totals."""
         left, right = (side.parts if isinstance(side, CompoundQuantity) else (side,) for side in (gold, answer))
         if len(left) == len(right) and all(isinstance(part, QuantityValue) for part in (*left, *right)):
-            parts = [self.united(one, other) for one, other in zip(left, right) if isinstance(one, QuantityValue) and isinstance(other, QuantityValue)]
+            parts = [
+                self.united(one, other) for one, other in zip(left, right) if isinstance(one, QuantityValue) and isinstance(other, QuantityValue)
+            ]
             if all(part.lenient for part in parts):
                 return _all(parts)
         base = left[0].unit if isinstance(left[0], QuantityValue) else None
@@ -526,7 +534,9 @@ class _Comparison:
         if (gold.left, gold.right) == (answer.left, answer.right):
             return opinion
         infinite = [isinstance(item, QuantityValue) and "infty" in item.latex for item in gold.items]
-        if len(infinite) == 2 and all(side or mine == other for side, mine, other in zip(infinite, (gold.left, gold.right), (answer.left, answer.right))):
+        if len(infinite) == 2 and all(
+            side or mine == other for side, mine, other in zip(infinite, (gold.left, gold.right), (answer.left, answer.right))
+        ):
             return opinion
         vectors = {gold.left, answer.left} <= {"(", "<", "["} and "<" in (gold.left, answer.left)
         return Opinion(False, opinion.lenient and (vectors or len(gold.items) > 2))
@@ -571,11 +581,20 @@ class _Comparison:
 def _says_none(side: Meaning) -> bool:
     """Whether an answer is the empty set, in signs or in words."""
     text = side.text if isinstance(side, (WordAnswer, UnreadAnswer)) else side.latex if isinstance(side, QuantityValue) else ""
-    return re.fullmatch(r"\\(?:emptyset|varnothing)|\\\{\s*\\\}|(?:there (?:is|are) )?no (?:real )?solutions?(?: exist)?|none|(?:the )?empty set", text.strip(), re.IGNORECASE) is not None
+    return (
+        re.fullmatch(
+            r"\\(?:emptyset|varnothing)|\\\{\s*\\\}|(?:there (?:is|are) )?no (?:real )?solutions?(?: exist)?|none|(?:the )?empty set",
+            text.strip(),
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def _loosened(value: QuantityValue) -> QuantityValue:
-    return QuantityValue(value.latex.rpartition(" ")[0] if "^" not in value.latex else value.latex.split(" ")[0], value.loose) if value.loose else value
+    return (
+        QuantityValue(value.latex.rpartition(" ")[0] if "^" not in value.latex else value.latex.split(" ")[0], value.loose) if value.loose else value
+    )
 
 
 @lru_cache(8192)

@@ -10,7 +10,10 @@ _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WESTERN = {**_DIGITS, **_WIDE, 0x66B: ".", 0x66C: ",", 0x3000: " ", 0x3001: ", ", 0x2010: "-", 0x2011: "-"}
 _STOP = re.compile(r"(?<=[^\W\d_]|[\d)}$%*\]'\"”°`])[.!](?=\s+(?:[A-Z*]|[^\W\d_a-zA-Z])|\s*$)|[。！｡।॥۔？؟](?!\d)|．(?!\d)|\?(?=\s|$)")
 _SHORT = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|approx|ca|No)|\b[A-Za-z]\.[A-Za-z])$")
-_TOKEN = re.compile(r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>", re.I)
+_TOKEN = re.compile(
+    r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>",
+    re.I,
+)
 _FENCE = re.compile(r"\s{0,9}(?:```|~~~)[\w+-]{0,20}[ \t]*\n?(.*?)(?:```|~~~|$)", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{3,}|[=$\\]")  # words and formulas stand in no grid
 _BULLET = re.compile(r"\s{0,6}(?:[-*•]\s|\(?[a-z0-9]{1,2}[.)]\s|\([ivx]{1,4}\))")

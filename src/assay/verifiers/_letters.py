@@ -18,7 +18,9 @@ _TAKES_BACK = re.compile(
     r"\s*[,;(]?\s*(?:not|rather than|instead of|as opposed to|since|because|as|for|which|where|while|so|but|and\snot|whereas|with|due\sto|the\s|is\s(?:correct|right|the|best|true)|由于|因为|而不是|nicht|weil|denn|pas|car|no)(?![A-Za-z])",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"\s*[)\]]?\s*(?:is|are|was|were|seems|looks|can|cannot|must)\b\s?(?P<right>(?:the\s)?(?:correct|right|true|best|answer)\b)?", re.IGNORECASE)
+_VERB = re.compile(
+    r"\s*[)\]]?\s*(?:is|are|was|were|seems|looks|can|cannot|must)\b\s?(?P<right>(?:the\s)?(?:correct|right|true|best|answer)\b)?", re.IGNORECASE
+)
 _CLAUSE = re.compile(
     r"\s*[,;]\s*(?:and\s)?(?:not|rather|instead|since|because|as|which|where|while|so|but|whereas|davon|weil|denn|nicht|car|dont|donc|de los|porque|perché|так|因为|而)(?![A-Za-z])"
     r"|\s+(?:because|since|rather than|instead of|weil|porque|parce que|perché|потому)\s",
@@ -126,7 +128,11 @@ def in_prose(text: str, options: dict[str, str], letters: str) -> Named:
         found = set(re.findall(_ALONE.format(letters=re.escape(letters.replace("I", ""))), _without_article(part)))
         if len(found) != 1:
             low = plain(part)
-            found = {letter for letter, option in options.items() if (len(option) > 1 or option.isdigit()) and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", low)}
+            found = {
+                letter
+                for letter, option in options.items()
+                if (len(option) > 1 or option.isdigit()) and re.search(rf"(?<!\w){re.escape(option)}(?!\w)", low)
+            }
         if len(found) == 1:
             return Named(frozenset(found), "", "read from prose")
         if found:

@@ -52,7 +52,10 @@ _CHECKS = re.compile(  # 'to check the answer: 2 + 3 = 5' announces no answer
     r"possible|whose)\w{0,6}\s(?:(?:the|this|that|our|my|your|final|an?|numerical|correct)\s){0,3}$",
     re.IGNORECASE,
 )
-_ALONE = re.compile(r"(?:[#*_`>\s]|<[a-z]\w{0,9}>|\\(?:textbf|text|section\*?|subsection\*?)\{|[✅🔹✔️]|\d{1,2}\.|the|my|our|your|final|correct|short|numerical)*", re.IGNORECASE)
+_ALONE = re.compile(
+    r"(?:[#*_`>\s]|<[a-z]\w{0,9}>|\\(?:textbf|text|section\*?|subsection\*?)\{|[✅🔹✔️]|\d{1,2}\.|the|my|our|your|final|correct|short|numerical)*",
+    re.IGNORECASE,
+)
 _CORRECT = re.compile(r"(?:correct|right|best|final|true)\s(?:multiple[- ])?$", re.IGNORECASE)
 _NONE = re.compile(  # what follows 'the answer is' without being one
     r"(?:correct|right|wrong|incorrect|valid|reasonable|consistent|in\s(?:the|simplest|fact|terms|its|units)|obtained|found\b|based\son|unique|clear|close|too\s|"

@@ -132,11 +132,19 @@ _LINK = re.compile(rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|o
 _SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*")
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
-_CONDITION = re.compile(rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$", re.DOTALL)
+_CONDITION = re.compile(
+    rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$",
+    re.DOTALL,
+)
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
-_TAIL = re.compile(rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:/|\\cdot|\*|-|,)?\s*(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*", re.DOTALL)
-_BARE_RATE = re.compile(r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)")
+_TAIL = re.compile(
+    rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:/|\\cdot|\*|-|,)?\s*(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
+    re.DOTALL,
+)
+_BARE_RATE = re.compile(
+    r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)"
+)
 _LOOSE = re.compile(r"(?P<value>-?(?:[\d.,]+|\\frac\{\d+\}\{\d+\}))\s+(?P<unit>[msghLlNJWKVA])(?P<power>\s*\^\s*\{?[23]\}?)?")
 _FOREIGN = re.compile(r"(?![μΩ元원])[^\W\d_A-Za-z]")  # a letter of another script is a word
 _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
@@ -161,10 +169,11 @@ def read(raw: str) -> Meaning:
 
 def clean(raw: str) -> str:
     """An answer spelled as LaTeX, without what dresses it: dollar signs, bold, a box, spaces, a full stop."""
-    bare = restored(raw).strip().replace('\\"', '"').strip("`\"“”„«»").strip()
+    bare = restored(raw).strip().replace('\\"', '"').strip('`"“”„«»').strip()
     for _ in range(3):
-        if bare.startswith((r"\boxed{", r"\fbox{")) and closing(bare, bare.index("{")) == len(bare):
-            bare = bare[bare.index("{") + 1 : -1]
+        core = bare.strip("$. ")
+        if core.startswith((r"\boxed{", r"\fbox{")) and closing(core, core.index("{")) == len(core):
+            bare = core[core.index("{") + 1 : -1]
     bare = re.sub(r"\*\*(?=\S)([^*]+)\*\*", r"\1", bare)
     bare = bare.replace("$$", "$")
     if len(re.findall(r"(?<!\\)\$", bare)) % 2:

@@ -15,12 +15,14 @@ _GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
 _LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
-_BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:_[0-9]{3})+)(\.[0-9]+)?")
-_MIXED = re.compile(r"([-+]?)([0-9]+)[_ ]([0-9]+)/([0-9]+)")
-_SCIENTIFIC = re.compile(r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))")
+_BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:\x1f[0-9]{3})+)(\.[0-9]+)?")
+_MIXED = re.compile(r"([-+]?)([0-9]+)\x1f([0-9]+)/([0-9]+)")
+_SCIENTIFIC = re.compile(
+    r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))"
+)
 _TEN = re.compile(r"(?P<sign>[-+]?)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3}))")
 _REPEATING = re.compile(r"([-+]?)([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot)(?:\{([0-9]+)\}|([0-9]))|\(([0-9]+)\))")
-_DOTS = re.compile(r"([-+]?)([0-9]*)\.([0-9]*?)([0-9])\4\4+(?:\.{2,3}|…|\\l?dots|\\cdots)")
+_DOTS = re.compile(r"([-+]?)([0-9]*)\.([0-9]*?)([0-9])\4\4+(?:\.{1,3}|…|\\l?dots|\\cdots)")
 PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
 RELATIVE = Fraction(1, 10**5)  # ... and to 5 significant digits, which it does not ask
 
@@ -65,7 +67,7 @@ def number(text: str) -> Number | None:
         return Number(Fraction(int(text)), False)
     if _LISTED.search(text):
         return None
-    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "_")  # int() reads 1_000, so a space may not become nothing
+    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "\x1f")  # a mark that no spelling holds
     return _scalar(bare) or _ratio(bare) or _rarer(bare)
 
 
@@ -101,7 +103,7 @@ def _scalar(bare: str) -> Number | None:
 def _rarer(bare: str) -> Number | None:
     """Thousands set apart by blanks, mixed numbers, powers of ten, repeating decimals."""
     if match := _BLANKS.fullmatch(bare):
-        return _scalar(match[1] + match[2].replace("_", "") + (match[3] or ""))
+        return _scalar(match[1] + match[2].replace("\x1f", "") + (match[3] or ""))
     if (match := _MIXED.fullmatch(bare)) and int(match[3]) < int(match[4]):
         return _signed(match[1], int(match[2]) + Fraction(int(match[3]), int(match[4])))
     return _repeating(bare) or _scientific(bare)

@@ -9,7 +9,15 @@ from typing import Any
 
 LETTERS = "ABCDEFGHIJ"
 FIELDS = ("choices", "options", "answer_choices", "answerChoices", "candidates", "endings")  # where data sets keep options
-_ONE_FIELD = (("A", "B"), ("a", "b"), ("option_a", "option_b"), ("opa", "opb"), ("choice_a", "choice_b"), ("option1", "option2"), ("choice1", "choice2"))
+_ONE_FIELD = (
+    ("A", "B"),
+    ("a", "b"),
+    ("option_a", "option_b"),
+    ("opa", "opb"),
+    ("choice_a", "choice_b"),
+    ("option1", "option2"),
+    ("choice1", "choice2"),
+)
 _TEXTS, _NAMES = ("text", "texts", "value", "content", "answer", "option"), ("label", "labels", "key", "letter", "id", "name")
 _WRAP = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|rm|bf|mbox|operatorname)\s*\{([^{}]*)\}")
 _LABEL = r"[(\[（]?\s?([{letters}])\s?(?:[)\]）]|[.:：．、](?!\w\.)|\s[-–—]\s)\s*[.:：]?\s*"

@@ -17,19 +17,32 @@ _CHAIN = rf"{_VALUE}(?:\s*[-+*/×÷·x=−–^]\s*{_VALUE})*"
 _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _CHUNK = re.compile(rf"{_MATH}|(?<![A-Za-z0-9_.,^/\\$)\]}}])(?:{_PARTS}|{_CLOCK}|{_POWER}|{_CHAIN})", re.DOTALL)
 _HEDGE = r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
-_HEDGED = re.compile(rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])", re.IGNORECASE)
+_HEDGED = re.compile(
+    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])",
+    re.IGNORECASE,
+)
 _OTHERS = re.compile(r"\s*(?:,|;|&|\+|-|–|~|\.\.|…|or\b|and\b|to\b|或|和|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{1,2}\s*=|[a-z](?![a-z])|\()")
 _LEAD = re.compile(r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$")
-_MODIFIED = re.compile(r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|by|than)\s+(?:of\s+|the\s+)*$", re.IGNORECASE)
-_OPERATED = re.compile(r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied|or\s+more|or\s+less|or\s+fewer|to\s+the|choose)(?![A-Za-z])", re.IGNORECASE)
+_MODIFIED = re.compile(
+    r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|by|than)\s+(?:of\s+|the\s+)*$",
+    re.IGNORECASE,
+)
+_OPERATED = re.compile(
+    r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied|or\s+more|or\s+less|or\s+fewer|to\s+the|choose)(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _NEGATIVE = re.compile(r"(?<![A-Za-z])(?:minus|negative)\s+$", re.IGNORECASE)
 _UNSURE = re.compile(r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|guess|unsure)(?![A-Za-z])", re.IGNORECASE)
 _WORDS_ONLY = re.compile(r"[^\d$\\^_=<>+*/{}\[\]()]*")
 _SINGLE = re.compile(r"(?<![\w'’])[b-hj-zB-HJ-Z](?![\w'’.])")
-_UNIT_WORDS = re.compile(r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[^\W\d_]+(?:\s*\^\s*[23]|[²³])?(?:\s*(?:/|per)\s*[^\W\d_]+)?(?:\s+per\s+[^\W\d_]+)?)")
+_UNIT_WORDS = re.compile(
+    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[^\W\d_]+(?:\s*\^\s*[23]|[²³])?(?:\s*(?:/|per)\s*[^\W\d_]+)?(?:\s+per\s+[^\W\d_]+)?)"
+)
 _SENTENCE = re.compile(r"(?<=[a-z\d$)%*])[.!?](?=\s)|\n")
 _LETTERED = re.compile(r"(?:option|choice|answer)\s+(?:is\s+)?(?:option\s+)?[*(\\a-z{]*([A-J])(?![A-Za-z])", re.IGNORECASE)
-_NO_UNITS = frozenset("is are was were be of for to per each which that because since as so then the a total left more less in on at by with and or but if when".split())
+_NO_UNITS = frozenset(
+    "is are was were be of for to per each which that because since as so then the a total left more less in on at by with and or but if when".split()
+)
 _NO_UNITS |= frozenset("times multiplied divided plus minus".split())
 _LAST_MATH = re.compile(r"\$[^$\n]+\$(?=[^$\d\\]*$)")
 _COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
@@ -108,5 +121,9 @@ def _valued(before: str, chunk: str, rest: str) -> PhraseValue | None:
         value = f"-{value}"
     unit = _UNIT_WORDS.match(rest)
     words = unit[1] if unit and (unit[1].isascii() or unit[1] in NAMES) and unit[1].split()[0].lower() not in _NO_UNITS else ""
-    certain = _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", rest)) is not None and not _HEDGED.search(rest) and not _UNSURE.search(before + rest)
+    certain = (
+        _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", rest)) is not None
+        and not _HEDGED.search(rest)
+        and not _UNSURE.search(before + rest)
+    )
     return PhraseValue(f"{value} {words}".strip(), certain)

@@ -7,12 +7,73 @@ from assay.verifiers._brackets import closing
 
 TEXT, END = "\x02", "\x03"  # around what stood in \\text{}: words, whatever letters they are made of
 _CHARACTERS = {
-    **{"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "＋": "+", "×": r"\times ", "✕": r"\times ", "·": r"\cdot ", "⋅": r"\cdot "},
-    **{"∗": r"\cdot ", "÷": r"\div ", "∕": "/", "⁄": "/", "≤": r"\leq ", "⩽": r"\leq ", "≥": r"\geq ", "⩾": r"\geq ", "≠": r"\neq ", "≈": r"\approx "},
-    **{"π": r"\pi ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ", "′": "'", "∅": r"\emptyset "},
-    **{"（": "(", "）": ")", "，": ", ", "、": ", ", "；": ";", "：": ":", "＝": "=", "％": "%", "。": ".", "［": "[", "］": "]", "｛": "{", "｝": "}", "＜": "<", "＞": ">"},
+    **{
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "‐": "-",
+        "‑": "-",
+        "﹣": "-",
+        "－": "-",
+        "＋": "+",
+        "×": r"\times ",
+        "✕": r"\times ",
+        "·": r"\cdot ",
+        "⋅": r"\cdot ",
+    },
+    **{
+        "∗": r"\cdot ",
+        "÷": r"\div ",
+        "∕": "/",
+        "⁄": "/",
+        "≤": r"\leq ",
+        "⩽": r"\leq ",
+        "≥": r"\geq ",
+        "⩾": r"\geq ",
+        "≠": r"\neq ",
+        "≈": r"\approx ",
+    },
+    **{
+        "π": r"\pi ",
+        "∞": r"\infty ",
+        "∪": r"\cup ",
+        "∩": r"\cap ",
+        "∈": r"\in ",
+        "±": r"\pm ",
+        "°": r"^\circ ",
+        "º": r"^\circ ",
+        "′": "'",
+        "∅": r"\emptyset ",
+    },
+    **{
+        "（": "(",
+        "）": ")",
+        "，": ", ",
+        "、": ", ",
+        "；": ";",
+        "：": ":",
+        "＝": "=",
+        "％": "%",
+        "。": ".",
+        "［": "[",
+        "］": "]",
+        "｛": "{",
+        "｝": "}",
+        "＜": "<",
+        "＞": ">",
+    },
     **{"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u3000": " ", "\u200b": "", "∑": r"\sum ", "∫": r"\int ", "∏": r"\prod ", "µ": "μ", "．": "."},
-    **{"α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "θ": r"\theta ", "λ": r"\lambda ", "φ": r"\phi ", "ω": r"\omega ", "σ": r"\sigma ", "Δ": r"\Delta "},
+    **{
+        "α": r"\alpha ",
+        "β": r"\beta ",
+        "γ": r"\gamma ",
+        "θ": r"\theta ",
+        "λ": r"\lambda ",
+        "φ": r"\phi ",
+        "ω": r"\omega ",
+        "σ": r"\sigma ",
+        "Δ": r"\Delta ",
+    },
 }
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
 _TABLE = str.maketrans(_CHARACTERS) | _FULL_WIDTH
@@ -30,12 +91,20 @@ _SHORT_FRAC = re.compile(r"\\[dtc]?frac\s*(?:(\d)\s*(\d|(?=\{))|(?=\{))")
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])(?![A-Za-z])")
 _POWER = re.compile(r"\^\s*(-?\d+(?:\.\d+)?(?!\d)|-[A-Za-z](?![A-Za-z]))")
 _CALL = re.compile(r"(?<![A-Za-z\\])(sqrt|cbrt|exp|abs|C|binom|comb|pi|infinity|infty|inf|oo)(?![A-Za-z])|\\(sqrt|exp)(?=\s*\()|\\exp(?=\s*\{)")
-_NAMES = re.compile(r"(?<![A-Za-z\\])(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|theta|alpha|beta|gamma|lambda|omega|phi)(?![A-Za-z])")
-_OPERATORS = ((re.compile(r"\*\*"), "^"), (re.compile(r"<=|\\leqslant\b|\\le(?![a-zA-Z])"), r"\\leq "), (re.compile(r">=|\\geqslant\b|\\ge(?![a-zA-Z])"), r"\\geq "))
+_NAMES = re.compile(
+    r"(?<![A-Za-z\\])(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|theta|alpha|beta|gamma|lambda|omega|phi)(?![A-Za-z])"
+)
+_OPERATORS = (
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"<=|\\leqslant\b|\\le(?![a-zA-Z])"), r"\\leq "),
+    (re.compile(r">=|\\geqslant\b|\\ge(?![a-zA-Z])"), r"\\geq "),
+)
 _OPERATORS += ((re.compile(r"!=|\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"), (re.compile(r"\\gt(?![a-zA-Z])"), ">"))
 _STAR = re.compile(r"\s*\*\s*")
 _ESCAPES = {"\f": "\\f", "\t": "\\t", "\n": "\\n", "\b": "\\b", "\r": "\\r", "\v": "\\v", "\a": "\\a"}
-_LOST = re.compile("([\f\t\n\b\r\v\a])((?<=\f)(?:rac|box)|(?<=\t)(?:imes|ext|heta|an|frac|o(?![a-z])|au)|(?<=\n)(?:eq|u(?![a-z])|eg|abla)|(?<=\b)(?:eta|inom|egin|ar|oxed)|(?<=\r)(?:ight|ho|angle)|(?<=\v)ec|(?<=\a)(?:lpha|ngle))")
+_LOST = re.compile(
+    "([\f\t\n\b\r\v\a])((?<=\f)(?:rac|box)|(?<=\t)(?:imes|ext|heta|an|frac|o(?![a-z])|au)|(?<=\n)(?:eq|u(?![a-z])|eg|abla)|(?<=\b)(?:eta|inom|egin|ar|oxed)|(?<=\r)(?:ight|ho|angle)|(?<=\v)ec|(?<=\a)(?:lpha|ngle))"
+)
 _GROUPED = re.compile(r"\^\s*\(")
 
 

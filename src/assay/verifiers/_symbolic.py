@@ -118,6 +118,7 @@ def _read(latex: str) -> Any:
     bare = latex
     if TEXT in latex or END in latex or _DANGLING.search(latex):
         return None
+    bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
     bare = _DEGREE.sub("", _REAL_IMAGINARY.sub("i", bare)).replace(r"\$", "")
     math_verify()  # patches the grammar
     module: Any = importlib.import_module("latex2sympy2_extended.latex2sympy2")

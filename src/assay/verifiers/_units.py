@@ -31,7 +31,11 @@ percent: % percent percents percentage pct | usd: $ usd USD dollar dollars buck 
 inr: ₹ rupee rupees Rs INR | cny: yuan rmb RMB CNY 元 | krw: won KRW 원
 """
 NAMES: dict[str, str] = {
-    spelling: name.strip() for entry in re.split(r"[|\n](?=[^|\n]*:)", _LISTED) if ":" in entry for name, _, rest in [entry.partition(":")] for spelling in rest.split()
+    spelling: name.strip()
+    for entry in re.split(r"[|\n](?=[^|\n]*:)", _LISTED)
+    if ":" in entry
+    for name, _, rest in [entry.partition(":")]
+    for spelling in rest.split()
 }
 _MONEY = {"usd", "cent", "eur", "gbp", "jpy", "inr", "cny", "krw"}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
@@ -112,7 +116,9 @@ def read_unit(text: str) -> Unit | None:
     """
     factors: list[tuple[str, int]] = []
     at, sign, power, words = 0, 1, 1, []
-    bare = re.sub(r"\bper\s*cent\b", "percent", text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("^{°}", "°").replace("^°", "°"))
+    bare = re.sub(
+        r"\bper\s*cent\b", "percent", text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("^{°}", "°").replace("^°", "°")
+    )
     bare = re.sub(r"(?:°|deg(?:rees?)?\.?)\s*(C|F)(?:elsius|ahrenheit)?\b", r"deg\1", bare).strip()
     while at < len(bare):
         token = _TOKEN.match(bare, at)

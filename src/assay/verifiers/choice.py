@@ -123,7 +123,11 @@ def _options(text: str, metadata: str, letters: str) -> dict[str, str]:
 def _starts_as_option(text: str, letters: str) -> bool:
     """Whether a short text is an option, its letter first: no sentence about an option, and no second sentence."""
     match = re.match(rf"[\s*]*[(\[]?[{re.escape(letters)}](?:[)\]]\*{{0,2}}|[.:]\*{{0,2}}(?=\s|$)|\s[-–—]\s)", text)
-    return bool(match) and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", text[match.end() :]) and not re.search(r"[.!?]\s+\S", text[match.end() :])
+    return (
+        bool(match)
+        and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", text[match.end() :])
+        and not re.search(r"[.!?]\s+\S", text[match.end() :])
+    )
 
 
 def _by_value(gold: str, said: Named, shown: str, doubt: str) -> Grade:

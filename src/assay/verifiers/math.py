@@ -17,12 +17,14 @@ from assay.verifiers._rules import Grade, outcome, settle, verdict
 
 LONGEST = 2_000  # characters of one answer, of which MATH's golds have 159 at most; reading 3,000 takes a third of a second
 DEEPEST = 20  # nested brackets, of which MATH's golds have 3 at most; reading 20 for the first time takes a third of a second
-WHOLE = 200  # characters of a text that may be an answer as a whole
+WHOLE = 200  # characters of a last line that may be an answer as a whole
 TAIL = 600  # characters at the end of a text of which one must be a digit, or it names no value
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
 _MONEY = re.compile(r"[$€£¥₹]")
 _DIVIDED = re.compile(r"/|\\[dt]?frac")
-_COMMA_LANGUAGES = re.compile(r"\b(?:Antwort|Lösung|Ergebnis|réponse|respuesta|resposta|risposta|[Оо]твет|antwoord|svar|odpowiedź|cevap)\b", re.IGNORECASE)
+_COMMA_LANGUAGES = re.compile(
+    r"\b(?:Antwort|Lösung|Ergebnis|réponse|respuesta|resposta|risposta|[Оо]твет|antwoord|svar|odpowiedź|cevap)\b", re.IGNORECASE
+)
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
 _HEAVY = re.compile(r"\\(?:sum|prod|int|lim|binom)|!|\^\{?[^{}]*\^")
 _WARM = (  # one of each common kind; the first one needs simplifying
@@ -86,7 +88,7 @@ class Math:
         found = final_answer(case.rollout.text)
         value = None if found else value_at_end(case.rollout.text)
         said = found.text if found else f"{value.text} {value.certain}" if value else ""
-        short = case.rollout.text if not found and len(case.rollout.text) <= WHOLE else ""
+        short = "" if found else _last_line(case.rollout.text)
         return f"{case.problem.id} {found.how if found else 'end'} {_decimal_comma(case)} {said} {short}"
 
     def suspect(self, row: Case | Label) -> bool:
@@ -188,7 +190,9 @@ def _opinion(gold: str, found: Answer, rules: Rules, *, prove: bool) -> tuple[Op
     prose = isinstance(whole, (UnreadAnswer, WordAnswer)) or _PROSE.search(found.text)
     if not prose:
         return compare(gold, found.text, rules, prove=prove), found.text
-    opinion = compare(gold, found.text, rules, prove=prove) if isinstance(whole, WordAnswer) and isinstance(read(gold), (WordAnswer, OptionLetter)) else NO
+    opinion = (
+        compare(gold, found.text, rules, prove=prove) if isinstance(whole, WordAnswer) and isinstance(read(gold), (WordAnswer, OptionLetter)) else NO
+    )
     if not opinion.lenient and not isinstance(whole, (UnreadAnswer, WordAnswer)):
         opinion = compare(gold, found.text, rules, prove=prove)
     if opinion.lenient:
@@ -216,6 +220,12 @@ def _decimal_comma(case: Case) -> bool:
     return _COMMA_LANGUAGES.search(case.rollout.text[-400:]) is not None
 
 
+def _last_line(text: str) -> str:
+    """The last line where it is short, and may be an answer as a whole; else ""."""
+    line = text.rstrip()[-WHOLE - 1 :].rpartition("\n")[2].strip()
+    return line if len(line) <= WHOLE else ""
+
+
 def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
     """The last value of a finished text without a marked answer, or a short text as a whole."""
     text = case.rollout.text
@@ -223,8 +233,9 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         return Grade(None, reason="cut before a final answer")
     if len(text) > LONGEST_TEXT:
         return Grade(False, reason=f"no final answer marked in {len(text)} characters, at most {LONGEST_TEXT} are searched")
-    if len(text) <= WHOLE and "\n" not in text.strip() and (opinion := compare(gold, text, rules, prove=prove)).lenient:
-        return _graded(opinion, text.strip(), "symbolic")
+    line = _last_line(text)
+    if line and (opinion := compare(gold, line, rules, prove=prove)).lenient:
+        return _graded(opinion, line, "symbolic")
     if isinstance(read(gold), OptionLetter):
         letter = letter_at_end(text)
         return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
