@@ -1,8 +1,9 @@
 """How often `math` is wrong, both ways: near misses that must not be accepted, golds in other dress that must be, and Math-Verify's own pairs.
 
-`python -m benchmarks.grading_accuracy --data FOLDER [--pairs FOLDER]`. Near misses are made by rule from real golds (GSM8K, MATH, ASDiv, MAWPS, SVAMP): one
-digit, the sign, the unit, the order, a neighbour's answer, a factor of ten, a closed bracket. Golds in other dress: five usual answer forms. `--pairs` is
-a folder with the test files of Math-Verify's repository, which are read as data (`ast.literal_eval`) and never run. Wrong verdicts are printed one by one.
+`python -m benchmarks.grading_accuracy --data FOLDER [--pairs FOLDER]`. Near misses are made by rule from real golds (GSM8K, MATH, ASDiv,
+MAWPS, SVAMP): one digit, the sign, the unit, the order, a neighbour's answer, a factor of ten, a closed bracket. Golds in other dress: five
+usual answer forms. `--pairs` is a folder with the test files of Math-Verify's repository, which are read as data (`ast.literal_eval`) and
+never run. Wrong verdicts are printed one by one.
 """
 
 import argparse
@@ -153,7 +154,7 @@ def missed(trials: list[Trial]) -> list[Claim]:
         accepted = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if right(verdict, mode)]
         upper = float(beta.ppf(0.95, len(accepted) + 1, len(trials) - len(accepted)))
         print(
-            f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {dict(Counter(trial.kind for trial, _ in accepted))}; upper bound {upper:.4f}"
+            f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {counted(accepted)}; upper bound {upper:.4f}"
         )
         for trial, verdict in accepted:
             print(f"  {trial.kind}: gold {trial.gold!r}, read {verdict.extracted!r} ({verdict.reason})")
@@ -169,7 +170,7 @@ def formed(trials: list[Trial]) -> list[Claim]:
     claims = []
     for mode, bar in (("strict", 0.02), ("lenient", 0.005)):
         refused = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if not right(verdict, mode)]
-        print(f"{mode} false rejects {len(refused)} of {len(trials)}, by set {dict(Counter(trial.kind for trial, _ in refused))}")
+        print(f"{mode} false rejects {len(refused)} of {len(trials)}, by set {counted(refused)}")
         for trial, verdict in refused:
             print(f"  {trial.kind}: gold {trial.gold!r}, text {trial.text[-60:]!r}, read {verdict.extracted!r} ({verdict.outcome}, {verdict.reason})")
         share = len(refused) / len(trials)
@@ -191,7 +192,7 @@ def published(folder: Path) -> Claim:
             odd["excused" if reason else "unlike"] += 1
             if not reason:
                 print(
-                    f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, here {verdict.outcome}, {verdict.lenient}"
+                    f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, {verdict.outcome}"
                 )
     print(f"Math-Verify's pairs: {len(trials)}, excused by a rule {odd['excused']}, unlike {odd['unlike']}")
     return Claim(
@@ -232,6 +233,11 @@ def tables(function: ast.FunctionDef) -> Iterator[tuple[list[str], list[tuple[ob
             except ValueError:
                 continue
             yield [name.strip() for name in names.split(",")], rows
+
+
+def counted(pairs: list[tuple[Trial, Verdict]]) -> dict[str, int]:
+    """How many of each kind."""
+    return dict(Counter(trial.kind for trial, _ in pairs))
 
 
 def judge(trials: list[Trial]) -> list[Verdict]:

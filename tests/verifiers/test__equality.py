@@ -14,7 +14,9 @@ def test_form_decides_without_algebra():
 
 def test_a_question_has_facts():
     facts = QuestionFacts.of("How many cm is $x^{2}+1$, in ascending order?")
-    assert "centimeter" in facts.units and facts.ordered and "x^2+1" in facts.squeezed
+    assert "centimeter" in facts.units
+    assert facts.ordered
+    assert "x^2+1" in facts.squeezed
     assert not QuestionFacts.of("How many?").ordered
 
 
@@ -26,7 +28,8 @@ def test_a_copy_of_the_question_is_right_leniently_at_most():
 
 def test_a_gold_has_alternatives_only_as_a_list_of_texts():
     assert alternatives('["4", "four"]') == ("4", "four")
-    assert alternatives("[1,2]") == ("[1,2]",) and alternatives("{1,2}") == ("{1,2}",)
+    assert alternatives("[1,2]") == ("[1,2]",)
+    assert alternatives("{1,2}") == ("{1,2}",)
     assert alternatives("so it is \\boxed{7} indeed") == ("7",)
 
 

@@ -43,14 +43,16 @@ def test_a_form_is_told_from_its_characters(text, kind):
 
 def test_letters_beside_numbers_are_variables_and_words_behind_them_are_units():
     assert read("2m") == QuantityValue("2m")
-    assert read("5 m").loose is not None and read("5 m").unit is None
+    assert read("5 m").loose is not None
+    assert read("5 m").unit is None
     assert read("5 \\text{ m}").unit.factors == (("meter", 1),)
     assert read("2ab") == QuantityValue("2ab")
     assert not read("4 apples").unit.known
 
 
 def test_a_time_has_60_minutes_and_a_ratio_has_not():
-    assert read("4:30") == ClockTime(270, "") and read("16:30") == ClockTime(990, "") == ClockTime(read("4:30 pm").minutes, "")
+    assert read("4:30") == ClockTime(270, "")
+    assert read("16:30") == ClockTime(990, "") == ClockTime(read("4:30 pm").minutes, "")
     assert read("4:75") == ProportionValue(("4", "75"))
 
 

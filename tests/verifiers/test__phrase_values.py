@@ -41,8 +41,10 @@ def test_the_last_value_of_a_text_is_whole():
 
 
 def test_working_has_a_last_side_and_an_option_a_letter():
-    assert last_side("9 * 2 = 18") == "18" and last_side("18") == ""
-    assert letter_at_end("The correct option is **(D)**.") == "D" and letter_at_end("none") == ""
+    assert last_side("9 * 2 = 18") == "18"
+    assert last_side("18") == ""
+    assert letter_at_end("The correct option is **(D)**.") == "D"
+    assert letter_at_end("none") == ""
 
 
 def test_a_long_text_is_read_from_its_end():

@@ -54,7 +54,8 @@ def test_units_of_two_kinds_have_none(one, other):
 
 def test_plain_words_are_no_units_whatever_a_prefix_would_make_of_them():
     assert not any(read_unit(word).known for word in ("cats", "hats", "eggs", "pens", "mints"))
-    assert read_unit("12 apples") is None and read_unit("m; import os") is None
+    assert read_unit("12 apples") is None
+    assert read_unit("m; import os") is None
 
 
 def test_a_question_names_units_but_not_by_a_letter_or_a_preposition():

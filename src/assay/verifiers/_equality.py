@@ -1,4 +1,7 @@
-"""Whether two answers say the same, strictly (beyond doubt) and leniently (what a person would accept). `docs/grading.md` has the rules, one per row."""
+"""Whether two answers say the same, strictly (beyond doubt) and leniently (what a person would accept).
+
+`docs/grading.md` has the rules, one per row.
+"""
 
 import json
 import re
@@ -9,7 +12,6 @@ from typing import NamedTuple
 
 from assay.verifiers import _units
 from assay.verifiers._answers import final_answer
-from assay.verifiers._symbolic import numeric_value, ratio, readable, same_expression
 from assay.verifiers._meaning import (
     BasedNumber,
     BracketedValues,
@@ -31,12 +33,14 @@ from assay.verifiers._meaning import (
 )
 from assay.verifiers._numbers import Number, number, same
 from assay.verifiers._plain_text import END, TEXT
+from assay.verifiers._symbolic import numeric_value, ratio, readable, same_expression
 from assay.verifiers._units import Unit
 
 _WORKING = re.compile(r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)")
 _NAME = re.compile(r"[A-Za-z]'?(?:_\{?\w+\}?)?|\\[a-z]+(?:_\{?\w+\}?)?|[A-Z]{2,3}|\|[A-Z]{2}\||[A-Za-z]\s*\(\s*-?[\d.]+\s*\)")
 _PROBABILITY = re.compile(
-    r"[A-Za-z_{}0-9]+\s*:\s*[A-Za-z_{}0-9]+|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+"
+    r"[A-Za-z_{}0-9]+\s*:\s*[A-Za-z_{}0-9]+|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}"
+    r"|[A-Za-z]{1,3}\s*\(\s*[A-Za-z0-9 ,|=]+\s*\)|[A-Z]{3,}|\\angle.*|\\overline\{[A-Z]{2}\}|\\\w+\s+[A-Za-z]+"
 )
 _VARIABLES = re.compile(r"[a-zA-Z]\([a-z]\)|[A-Za-z](?:_\{?\w+\}?)?|\\(?:alpha|beta|gamma|theta|lambda|phi|omega|sigma)(?:_\{?\w+\}?)?")
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
@@ -338,9 +342,9 @@ class _Comparison:
         if isinstance(answer, BasedNumber) and isinstance(gold, QuantityValue) and gold.latex.replace(",", "") == answer.digits:
             named = re.search(rf"base(?:-|\$|\\|\()*{answer.base}(?!\d)", self.rules.facts.squeezed)
             return YES if named else MAYBE if answer.base != 10 and gold.unit is None else NO
-        for ratio, other in ((gold, answer), (answer, gold)):
-            if isinstance(ratio, ProportionValue) and isinstance(other, QuantityValue) and len(ratio.parts) == 2 and other.unit is None:
-                value, parts = _plain(other.latex), [number(part) for part in ratio.parts]
+        for share, other in ((gold, answer), (answer, gold)):
+            if isinstance(share, ProportionValue) and isinstance(other, QuantityValue) and len(share.parts) == 2 and other.unit is None:
+                value, parts = _plain(other.latex), [number(part) for part in share.parts]
                 if value and parts[0] and parts[1] and parts[1].value:
                     return Opinion(False, "frac" in other.latex + "frac" * ("/" in other.latex) and value.value == parts[0].value / parts[1].value)
         return NO

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Union
 
 from assay.verifiers._brackets import closing, split_outside
 from assay.verifiers._numbers import number
@@ -114,14 +113,27 @@ class UnreadAnswer:
     text: str
 
 
-Meaning = Union[
-    QuantityValue, CompoundQuantity, ClockTime, ProportionValue, BasedNumber, OptionLetter, WordAnswer, BracketedValues, ValueList, UnionOfSets,
-    RelationChain, MatrixValue, UnreadAnswer,
-]  # fmt: skip
+Meaning = (
+    QuantityValue
+    | CompoundQuantity
+    | ClockTime
+    | ProportionValue
+    | BasedNumber
+    | OptionLetter
+    | WordAnswer
+    | BracketedValues
+    | ValueList
+    | UnionOfSets
+    | RelationChain
+    | MatrixValue
+    | UnreadAnswer
+)
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?\s*(?:([ap])\.?\s?m\.?)?|(\d{1,2})\s*([ap])\.?\s?m\.?", re.IGNORECASE)
 _BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:base\s*)?(\w+)\s*\}?|(?:in\s+)?base[\s-]*(\w+))", re.IGNORECASE)
-_BASES = dict(zip("two three four five six seven eight nine ten eleven twelve sixteen".split(), (*range(2, 13), 16), strict=True))
+_BASES = dict(
+    zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen"], (*range(2, 13), 16), strict=True)
+)
 _LETTER = re.compile(r"\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\)")
 _OPTION = re.compile(r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
@@ -133,25 +145,48 @@ _SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
 _CONDITION = re.compile(
-    rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$",
+    rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}"
+    r"|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$",
     re.DOTALL,
 )
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 _TAIL = re.compile(
-    rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:/|\\cdot|\*|-|,)?\s*(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
+    rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:(?:/|\\cdot|\*|-|,)\s*)?(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
     re.DOTALL,
 )
 _BARE_RATE = re.compile(
-    r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)"
+    r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+"
+    r"(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)"
 )
 _LOOSE = re.compile(r"(?P<value>-?(?:[\d.,]+|\\frac\{\d+\}\{\d+\}))\s+(?P<unit>[msghLlNJWKVA])(?P<power>\s*\^\s*\{?[23]\}?)?")
 _FOREIGN = re.compile(r"(?![μΩ元원])[^\W\d_A-Za-z]")  # a letter of another script is a word
 _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
 _MONEY_NAMES = {r"\$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _PIECE = re.compile(rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,|(?:{TEXT}\s*)?and\s*{END}?)?\s*")
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPOKEN = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
 _FILLER = re.compile(r"^(?:=|\\approx|\\text\{\}|:)\s*")
 _EDGE = " \t\n.,;:*"
@@ -320,9 +355,9 @@ def _quantity(bare: str) -> Meaning | None:
         return None
     if match := _MONEY_SIGN.fullmatch(bare):
         inner = _quantity(match[3])
-        unit = Unit(((_MONEY_NAMES[match[2]], 1),), True)
-        if isinstance(inner, QuantityValue) and inner.unit in (None, unit):
-            return QuantityValue(match[1] + inner.latex, unit)
+        currency = Unit(((_MONEY_NAMES[match[2]], 1),), True)
+        if isinstance(inner, QuantityValue) and inner.unit in (None, currency):
+            return QuantityValue(match[1] + inner.latex, currency)
     if match := _BARE_RATE.fullmatch(bare):
         unit = read_unit(match["unit"])
         if unit is not None and unit.known:
@@ -341,19 +376,15 @@ def _measured(value: str, tail: str) -> Meaning | None:
     value = value.strip()
     bare_word = TEXT not in tail and re.match(r"[A-Za-z]", words)
     head = re.match(r"[A-Za-zμ]+", words)
-    if bare_word and head and head.group() not in NAMES and head.group().lower() not in SCALES:
-        if len(head.group()) < 3 or number(value) is None:
-            return None  # letters beside an expression are variables
-    if not words or re.search(r"\\(?:sin|cos|tan|cot|sec|csc)", value) and "circ" in tail:
+    word = head.group() if bare_word and head else ""
+    if word and word not in NAMES and word.lower() not in SCALES and (len(word) < 3 or number(value) is None):
+        return None  # letters beside an expression are variables
+    if not words or (re.search(r"\\(?:sin|cos|tan|cot|sec|csc)", value) and "circ" in tail):
         return None
     scale, _, rest = words.partition(" ")
-    if scale.lower().rstrip("s") in SCALES and number(value) is not None:
-        inner = f"{value} \\cdot {SCALES[scale.lower().rstrip('s')]}"
-        scaled = number(value)
-        if scaled is not None:
-            product = scaled.value * SCALES[scale.lower().rstrip("s")]
-            inner = str(product)
-        return QuantityValue(inner, read_unit(rest) if rest.strip() else None)
+    factor, scaled = SCALES.get(scale.lower().rstrip("s")), number(value)
+    if factor and scaled is not None:
+        return QuantityValue(str(scaled.value * factor), read_unit(rest) if rest.strip() else None)
     unit = read_unit(words)
     if unit is None or TEXT in value:
         return None

@@ -12,11 +12,13 @@ _GLUED = r"(?:(?:cm|mm|km|kg|mg|ml|mL|ft|in|lb|oz|min|hr|hrs|m(?=[²³^]))(?:[²
 _VALUE = rf"(?:{_MIXED}|{_NUMBER}|\.\d+)(?:\s?(?:\\?%|°)|{_GLUED})?(?![A-Za-z0-9_^\\]|\s?[(\[{{]\d|:\d)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?!\d)(?:\s?[ap]\.?m\b\.?)?"
 _POWER = r"(?:[-−]?\d+(?:\.\d+)?\s?[x×*·]\s?)?10\s?\^\s?\{?[-−]?\d+\}?"
-_PARTS = r"\d+\s(?:hours?|hrs?|minutes?|mins?|days?|weeks?|years?|months?|feet|foot|pounds?|dollars?)(?:\s?,|\sand)?\s\d+\s(?:minutes?|mins?|seconds?|secs?|hours?|days?|months?|inch(?:es)?|ounces?|cents?)"
+_PARTS = r"\d+\s(?:hours?|hrs?|minutes?|mins?|days?|weeks?|years?|months?|feet|foot|pounds?|dollars?)"
+_PARTS += r"(?:\s?,|\sand)?\s\d+\s(?:minutes?|mins?|seconds?|secs?|hours?|days?|months?|inch(?:es)?|ounces?|cents?)"
 _CHAIN = rf"{_VALUE}(?:\s*[-+*/×÷·x=−–^]\s*{_VALUE})*"
 _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _CHUNK = re.compile(rf"{_MATH}|(?<![A-Za-z0-9_.,^/\\$)\]}}])(?:{_PARTS}|{_CLOCK}|{_POWER}|{_CHAIN})", re.DOTALL)
-_HEDGE = r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
+_HEDGE = r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than"
+_HEDGE += r"|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
 _HEDGED = re.compile(
     rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])",
     re.IGNORECASE,
@@ -24,7 +26,7 @@ _HEDGED = re.compile(
 _OTHERS = re.compile(r"\s*(?:,|;|&|\+|-|–|~|\.\.|…|or\b|and\b|to\b|或|和|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{1,2}\s*=|[a-z](?![a-z])|\()")
 _LEAD = re.compile(r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$")
 _MODIFIED = re.compile(
-    r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|by|than)\s+(?:of\s+|the\s+)*$",
+    r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by|than)\s+(?:of\s+|the\s+)*$",
     re.IGNORECASE,
 )
 _OPERATED = re.compile(
@@ -41,9 +43,43 @@ _UNIT_WORDS = re.compile(
 _SENTENCE = re.compile(r"(?<=[a-z\d$)%*])[.!?](?=\s)|\n")
 _LETTERED = re.compile(r"(?:option|choice|answer)\s+(?:is\s+)?(?:option\s+)?[*(\\a-z{]*([A-J])(?![A-Za-z])", re.IGNORECASE)
 _NO_UNITS = frozenset(
-    "is are was were be of for to per each which that because since as so then the a total left more less in on at by with and or but if when".split()
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "of",
+        "for",
+        "to",
+        "per",
+        "each",
+        "which",
+        "that",
+        "because",
+        "since",
+        "as",
+        "so",
+        "then",
+        "the",
+        "a",
+        "total",
+        "left",
+        "more",
+        "less",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "and",
+        "or",
+        "but",
+        "if",
+        "when",
+    ]
 )
-_NO_UNITS |= frozenset("times multiplied divided plus minus".split())
+_NO_UNITS |= frozenset(["times", "multiplied", "divided", "plus", "minus"])
 _LAST_MATH = re.compile(r"\$[^$\n]+\$(?=[^$\d\\]*$)")
 _COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
 _SENTENCES = 12  # sentences from the end in which a value is looked for

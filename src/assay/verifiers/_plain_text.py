@@ -7,79 +7,84 @@ from assay.verifiers._brackets import closing
 
 TEXT, END = "\x02", "\x03"  # around what stood in \\text{}: words, whatever letters they are made of
 _CHARACTERS = {
-    **{
-        "−": "-",
-        "–": "-",
-        "—": "-",
-        "‐": "-",
-        "‑": "-",
-        "﹣": "-",
-        "－": "-",
-        "＋": "+",
-        "×": r"\times ",
-        "✕": r"\times ",
-        "·": r"\cdot ",
-        "⋅": r"\cdot ",
-    },
-    **{
-        "∗": r"\cdot ",
-        "÷": r"\div ",
-        "∕": "/",
-        "⁄": "/",
-        "≤": r"\leq ",
-        "⩽": r"\leq ",
-        "≥": r"\geq ",
-        "⩾": r"\geq ",
-        "≠": r"\neq ",
-        "≈": r"\approx ",
-    },
-    **{
-        "π": r"\pi ",
-        "∞": r"\infty ",
-        "∪": r"\cup ",
-        "∩": r"\cap ",
-        "∈": r"\in ",
-        "±": r"\pm ",
-        "°": r"^\circ ",
-        "º": r"^\circ ",
-        "′": "'",
-        "∅": r"\emptyset ",
-    },
-    **{
-        "（": "(",
-        "）": ")",
-        "，": ", ",
-        "、": ", ",
-        "；": ";",
-        "：": ":",
-        "＝": "=",
-        "％": "%",
-        "。": ".",
-        "［": "[",
-        "］": "]",
-        "｛": "{",
-        "｝": "}",
-        "＜": "<",
-        "＞": ">",
-    },
-    **{"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u3000": " ", "\u200b": "", "∑": r"\sum ", "∫": r"\int ", "∏": r"\prod ", "µ": "μ", "．": "."},
-    **{
-        "α": r"\alpha ",
-        "β": r"\beta ",
-        "γ": r"\gamma ",
-        "θ": r"\theta ",
-        "λ": r"\lambda ",
-        "φ": r"\phi ",
-        "ω": r"\omega ",
-        "σ": r"\sigma ",
-        "Δ": r"\Delta ",
-    },
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "‐": "-",
+    "‑": "-",
+    "﹣": "-",
+    "－": "-",
+    "＋": "+",
+    "×": r"\times ",
+    "✕": r"\times ",
+    "·": r"\cdot ",
+    "⋅": r"\cdot ",
+    "∗": r"\cdot ",
+    "÷": r"\div ",
+    "∕": "/",
+    "⁄": "/",
+    "≤": r"\leq ",
+    "⩽": r"\leq ",
+    "≥": r"\geq ",
+    "⩾": r"\geq ",
+    "≠": r"\neq ",
+    "≈": r"\approx ",
+    "π": r"\pi ",
+    "∞": r"\infty ",
+    "∪": r"\cup ",
+    "∩": r"\cap ",
+    "∈": r"\in ",
+    "±": r"\pm ",
+    "°": r"^\circ ",
+    "º": r"^\circ ",
+    "′": "'",
+    "∅": r"\emptyset ",
+    "（": "(",
+    "）": ")",
+    "，": ", ",
+    "、": ", ",
+    "；": ";",
+    "：": ":",
+    "＝": "=",
+    "％": "%",
+    "。": ".",
+    "［": "[",
+    "］": "]",
+    "｛": "{",
+    "｝": "}",
+    "＜": "<",
+    "＞": ">",
+    "\u00a0": " ",
+    "\u202f": " ",
+    "\u2009": " ",
+    "\u3000": " ",
+    "\u200b": "",
+    "∑": r"\sum ",
+    "∫": r"\int ",
+    "∏": r"\prod ",
+    "µ": "μ",
+    "．": ".",
+    "α": r"\alpha ",
+    "β": r"\beta ",
+    "γ": r"\gamma ",
+    "θ": r"\theta ",
+    "λ": r"\lambda ",
+    "φ": r"\phi ",
+    "ω": r"\omega ",
+    "σ": r"\sigma ",
+    "Δ": r"\Delta ",
 }
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
 _TABLE = str.maketrans(_CHARACTERS) | _FULL_WIDTH
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_FRACTIONS = dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒", "12 13 23 14 34 15 25 35 45 16 56 18 38 58 78 17 19 1.".split(), strict=True))
+_FRACTIONS = dict(
+    zip(
+        "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒",
+        ["12", "13", "23", "14", "34", "15", "25", "35", "45", "16", "56", "18", "38", "58", "78", "17", "19", "1."],
+        strict=True,
+    )
+)
 _SUPER, _SUB = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _VULGAR = re.compile(f"[{''.join(_FRACTIONS)}]")
 _ROOT = re.compile(r"[√∛]\s*")
@@ -99,7 +104,7 @@ _OPERATORS = (
     (re.compile(r"<=|\\leqslant\b|\\le(?![a-zA-Z])"), r"\\leq "),
     (re.compile(r">=|\\geqslant\b|\\ge(?![a-zA-Z])"), r"\\geq "),
 )
-_OPERATORS += ((re.compile(r"!=|\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"), (re.compile(r"\\gt(?![a-zA-Z])"), ">"))
+_MORE_OPERATORS = ((re.compile(r"!=|\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"), (re.compile(r"\\gt(?![a-zA-Z])"), ">"))
 _STAR = re.compile(r"\s*\*\s*")
 _ESCAPES = {"\f": "\\f", "\t": "\\t", "\n": "\\n", "\b": "\\b", "\r": "\\r", "\v": "\\v", "\a": "\\a"}
 _LOST = re.compile(
@@ -139,7 +144,8 @@ def _ascii(text: str) -> str:
 
 
 def _vulgar(match: re.Match[str]) -> str:
-    top, bottom = _FRACTIONS[match.group()]
+    digits = _FRACTIONS[match.group()]
+    top, bottom = digits[0], digits[1]
     return rf"\frac{{{top}}}{{{bottom if bottom != '.' else '10'}}}"
 
 
@@ -172,7 +178,7 @@ def _words(body: str, command: str) -> str:
 
 def _formula(text: str) -> str:
     bare = text
-    for pattern, latex in _OPERATORS:
+    for pattern, latex in (*_OPERATORS, *_MORE_OPERATORS):
         bare = pattern.sub(latex, bare)
     bare = _SHORT_FRAC.sub(lambda match: r"\frac" + "".join(f"{{{digit}}}" for digit in match.groups() if digit), bare)
     bare = _SHORT_ROOT.sub(r"\\sqrt{\1}", bare)

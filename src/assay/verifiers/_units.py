@@ -1,7 +1,7 @@
 """Units of measure as answers spell them, and whether two quantities are equal.
 
-The spellings are listed: a library that reads any prefix before any symbol takes "cats" for centi-technical-atmospheres. What two listed units have to do
-with each other is asked of pint, which is imported only when two different ones meet.
+The spellings are listed: a library that reads any prefix before any symbol takes "cats" for centi-technical-atmospheres. What two listed
+units have to do with each other is asked of pint, which is imported only when two different ones meet.
 """
 
 import importlib
@@ -10,32 +10,103 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 _LISTED = """
-meter: m meter meters metre metres | kilometer: km kilometer kilometers kilometre kilometres kms | centimeter: cm centimeter centimeters centimetre centimetres
-cms | millimeter: mm millimeter millimeters millimetre millimetres | micrometer: μm um micrometer micrometers micron microns | nanometer: nm nanometer
-nanometers | inch: in inch inches | foot: ft foot feet | yard: yd yard yards yds | mile: mi mile miles | light_year: ly lightyear lightyears
-second: s sec secs second seconds | minute: min mins minute minutes | hour: h hr hrs hour hours | day: day days | week: week weeks | millisecond: ms millisecond
-milliseconds | month: month months | year: yr yrs year years | decade: decade decades | century: century centuries
-gram: g gram grams gm | kilogram: kg kilogram kilograms kgs kilo kilos | milligram: mg milligram milligrams | microgram: μg microgram | pound: lb lbs pound pounds
-ounce: oz ounce ounces | metric_ton: tonne tonnes | ton: ton tons
-liter: l L liter liters litre litres | milliliter: ml mL milliliter milliliters millilitre millilitres | gallon: gal gallon gallons | quart: qt quart quarts
-pint: pt pint pints | cup: cup cups | tablespoon: tbsp tablespoon tablespoons | teaspoon: tsp teaspoon teaspoons
-degree: degree degrees deg ° | radian: rad radian radians | degree_Celsius: degC celsius | degree_Fahrenheit: degF fahrenheit | kelvin: K kelvin kelvins
-newton: N newton newtons | joule: J joule joules | kilojoule: kJ kilojoule kilojoules | watt: W watt watts | kilowatt: kW kilowatt kilowatts | volt: V volt volts
-ampere: A amp amps ampere amperes | ohm: Ω ohm ohms | farad: farad farads | coulomb: coulomb coulombs | tesla: tesla | hertz: Hz hertz | kilohertz: kHz
-megahertz: MHz | pascal: Pa pascal pascals | kilopascal: kPa | bar: bar | atmosphere: atm | electron_volt: eV | megaelectron_volt: MeV | gigaelectron_volt: GeV
-kiloelectron_volt: keV | erg: erg ergs | dyne: dyne dynes | calorie: cal calorie calories | kilocalorie: kcal | mole: mol mole moles | gauss: gauss
-parsec: pc parsec parsecs | kiloparsec: kpc | megaparsec: Mpc | astronomical_unit: au AU | angstrom: Å angstrom angstroms
-hectare: ha hectare hectares | acre: acre acres | mile/hour: mph | kilometer/hour: kph kmh | bit: bit bits | byte: byte bytes | kilobyte: kB KB | megabyte: MB
-gigabyte: GB | knot: knot knots
-percent: % percent percents percentage pct | usd: $ usd USD dollar dollars buck bucks | cent: cent cents ¢ | eur: € eur EUR euro euros | gbp: £ gbp GBP | jpy: yen JPY
-inr: ₹ rupee rupees Rs INR | cny: yuan rmb RMB CNY 元 | krw: won KRW 원
+meter: m meter meters metre metres
+kilometer: km kilometer kilometers kilometre kilometres kms
+centimeter: cm centimeter centimeters centimetre centimetres cms
+millimeter: mm millimeter millimeters millimetre millimetres
+micrometer: μm um micrometer micrometers micron microns
+nanometer: nm nanometer nanometers
+inch: in inch inches
+foot: ft foot feet
+yard: yd yard yards yds
+mile: mi mile miles
+light_year: ly lightyear lightyears
+second: s sec secs second seconds
+minute: min mins minute minutes
+hour: h hr hrs hour hours
+day: day days
+week: week weeks
+millisecond: ms millisecond milliseconds
+month: month months
+year: yr yrs year years
+decade: decade decades
+century: century centuries
+gram: g gram grams gm
+kilogram: kg kilogram kilograms kgs kilo kilos
+milligram: mg milligram milligrams
+microgram: μg microgram
+pound: lb lbs pound pounds
+ounce: oz ounce ounces
+metric_ton: tonne tonnes
+ton: ton tons
+liter: l L liter liters litre litres
+milliliter: ml mL milliliter milliliters millilitre millilitres
+gallon: gal gallon gallons
+quart: qt quart quarts
+pint: pt pint pints
+cup: cup cups
+tablespoon: tbsp tablespoon tablespoons
+teaspoon: tsp teaspoon teaspoons
+degree: degree degrees deg °
+radian: rad radian radians
+degree_Celsius: degC celsius
+degree_Fahrenheit: degF fahrenheit
+kelvin: K kelvin kelvins
+newton: N newton newtons
+joule: J joule joules
+kilojoule: kJ kilojoule kilojoules
+watt: W watt watts
+kilowatt: kW kilowatt kilowatts
+volt: V volt volts
+ampere: A amp amps ampere amperes
+ohm: Ω ohm ohms
+farad: farad farads
+coulomb: coulomb coulombs
+tesla: tesla
+hertz: Hz hertz
+kilohertz: kHz
+megahertz: MHz
+pascal: Pa pascal pascals
+kilopascal: kPa
+bar: bar
+atmosphere: atm
+electron_volt: eV
+megaelectron_volt: MeV
+gigaelectron_volt: GeV
+kiloelectron_volt: keV
+erg: erg ergs
+dyne: dyne dynes
+calorie: cal calorie calories
+kilocalorie: kcal
+mole: mol mole moles
+gauss: gauss
+parsec: pc parsec parsecs
+kiloparsec: kpc
+megaparsec: Mpc
+astronomical_unit: au AU
+angstrom: Å angstrom angstroms
+hectare: ha hectare hectares
+acre: acre acres
+mile/hour: mph
+kilometer/hour: kph kmh
+bit: bit bits
+byte: byte bytes
+kilobyte: kB KB
+megabyte: MB
+gigabyte: GB
+knot: knot knots
+percent: % percent percents percentage pct
+usd: $ usd USD dollar dollars buck bucks
+cent: cent cents ¢
+eur: € eur EUR euro euros
+gbp: £ gbp GBP
+jpy: yen JPY
+inr: ₹ rupee rupees Rs INR
+cny: yuan rmb RMB CNY 元
+krw: won KRW 원
 """
 NAMES: dict[str, str] = {
-    spelling: name.strip()
-    for entry in re.split(r"[|\n](?=[^|\n]*:)", _LISTED)
-    if ":" in entry
-    for name, _, rest in [entry.partition(":")]
-    for spelling in rest.split()
+    spelling: name for name, _, rest in (line.partition(": ") for line in _LISTED.strip().splitlines()) for spelling in rest.split()
 }
 _MONEY = {"usd", "cent", "eur", "gbp", "jpy", "inr", "cny", "krw"}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
@@ -182,7 +253,7 @@ _WORDS = re.compile(r"[A-Za-zμΩ]+|[%$€£₹°元]")
 @lru_cache(4096)
 def named_in(question: str) -> frozenset[str]:
     """The listed units that a question names, single letters only behind a number ("5 m")."""
-    names = set()
+    names: set[str] = set()
     for match in _WORDS.finditer(question):
         word = match.group()
         if len(word) == 1 and word.isalpha() and not re.search(r"\d\s*$", question[max(0, match.start() - 4) : match.start()]):

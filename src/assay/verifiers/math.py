@@ -8,12 +8,12 @@ from typing import ClassVar
 from assay.core.types import Case, Label, Problem, Verdict
 from assay.verifiers._answers import Answer, depth, final_answer
 from assay.verifiers._equality import NO, NeedsProof, Opinion, QuestionFacts, Rules, alternatives, compare
-from assay.verifiers._symbolic import readable, same_expression
 from assay.verifiers._magnitude import overflows
 from assay.verifiers._meaning import OptionLetter, QuantityValue, RelationChain, UnreadAnswer, WordAnswer, read
 from assay.verifiers._numbers import Number, number, same, tidy
 from assay.verifiers._phrase_values import PhraseValue, last_side, letter_at_end, value_at_end, value_of_phrase
 from assay.verifiers._rules import Grade, outcome, settle, verdict
+from assay.verifiers._symbolic import readable, same_expression
 
 LONGEST = 2_000  # characters of one answer, of which MATH's golds have 159 at most; reading 3,000 takes a third of a second
 DEEPEST = 20  # nested brackets, of which MATH's golds have 3 at most; reading 20 for the first time takes a third of a second
@@ -52,13 +52,13 @@ _WARM = (  # one of each common kind; the first one needs simplifying
 class Math:
     """Correct where the final answer says the same as the gold answer: strictly beyond doubt, leniently as a person would accept it.
 
-    Paths, in order: the same characters (`exact`), two numbers (`numeric`), and a comparison by form (`symbolic`, or `last number` where no answer is
-    marked): quantities with units, times, tuples, sets, intervals, equations. Only expressions that form cannot decide are parsed, by latex2sympy's
-    grammar, and compared by Math-Verify; equal values must agree to 1e-9 of their size. Nothing of an answer is evaluated as code. Math-Verify's own
+    Paths, in order: the same characters (`exact`), two numbers (`numeric`), and a comparison by form (`symbolic`, or `last number` where no
+    answer is marked): quantities with units, times, tuples, sets, intervals, equations. Only expressions that form cannot decide are parsed, by
+    latex2sympy's grammar, and compared by Math-Verify; equal values must agree to 1e-9 of their size. Nothing of an answer is evaluated as code. Math-Verify's own
     time-outs are off (they need signals and the main thread): call this inside a `Grader`.
 
-    An answer that is too long, too deep or too large to work out is wrong; a gold answer like that is an error. A cut text counts only where it marks its
-    final answer. `docs/grading.md` holds the rules, one per row.
+    An answer that is too long, too deep or too large to work out is wrong; a gold answer like that is an error. A cut text counts only where
+    it marks its final answer. `docs/grading.md` holds the rules, one per row.
     Source: Math-Verify 0.9.0, github.com/huggingface/Math-Verify; pint for factors between units.
     """
 

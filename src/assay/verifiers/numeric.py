@@ -26,8 +26,8 @@ class MarkedNumber(NamedTuple):
 class Numeric:
     """Correct where the final number differs from the gold number by at most `tolerance` of the larger one.
 
-    0 is close to 0 alone. A percent sign never rescales: 20% is 20, strictly where the gold has the sign, leniently without. A phrase that names several
-    numbers, or says what the answer is not, is none. Without a marked answer the last number of a finished text is read.
+    0 is close to 0 alone. A percent sign never rescales: 20% is 20, strictly where the gold has the sign, leniently without. A phrase that
+    names several numbers, or says what the answer is not, is none. Without a marked answer the last number of a finished text is read.
 
     Raises:
         ValueError: a negative tolerance.
