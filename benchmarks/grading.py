@@ -27,6 +27,7 @@ from assay.verifiers._numbers import number, tidy
 from assay.verifiers._workers import Grader
 from assay.verifiers.math import _WARM, Math
 from benchmarks.claims import Claim, publish
+from benchmarks.gold_forms import accuracy
 
 GSM8K, MATH = Path("gsm8k/example_model_solutions.jsonl"), Path("rollouts/math_cot_100.jsonl")
 GOLDS = Path("math/train.json")
@@ -46,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="every fourth answer")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
+    parser.add_argument("--sets", type=Path, help="a folder with one folder a set that holds test.jsonl, for the golds in five forms")
     given = parser.parse_args()
     if not all((given.data / name).is_file() for name in (GSM8K, MATH)):
         print(f"skipped: no {GSM8K} and {MATH} under {str(given.data)!r}; give their folder with --data or ASSAY_DATA")
@@ -64,6 +66,7 @@ def main() -> None:
     claims += [symbolic(given.quick, 1), symbolic(given.quick, 8)]
     if (given.data / GOLDS).is_file():
         claims.append(real_golds(given.data / GOLDS, given.quick))
+    claims += accuracy(given.data, given.sets, most=100 if given.quick else 1_000)
     publish("grading", [*claims, long_answers(sets["MATH"])])
 
 

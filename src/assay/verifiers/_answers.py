@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 
 from assay.verifiers._boxes import boxed
-from assay.verifiers._markers import marked
 from assay.verifiers._excerpts import bare, western
+from assay.verifiers._markers import marked
 from assay.verifiers._thinking import spoken
 
 _NUMBER = re.compile(
@@ -15,15 +15,18 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # LaTeX commands are none
 _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
 _OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
+_EMPTY = re.compile(r"[\s.…]{0,20}(?:</|$)")
 _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
-    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|HUMAN|Student|Instruction|问题|问|問題|質問|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
-    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input|Exercise)\b"
+    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
+    r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
 )
 _TOKEN = re.compile(
     r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
     r"|<｜(?:User|end▁of▁sentence)｜>"
 )
+_FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
@@ -118,8 +121,9 @@ def _before_turns(text: str) -> _Place | None:
 
 def _speaks(text: str) -> bool:
     """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
-    capital = "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text or "Student" in text
-    return capital or "USER" in text or "HUMAN" in text or "Input" in text or "Exercise" in text or not text.isascii()
+    if "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text:
+        return True
+    return "USER" in text or "Input" in text or not text.isascii()
 
 
 def _located(text: str) -> _Place | None:
@@ -140,7 +144,7 @@ def _tagged(text: str) -> _Place | None:
         return None
     opening = None
     for match in _OPENING.finditer(text):
-        opening = match
+        opening = opening if _EMPTY.match(text, match.end()) else match
     if opening is None:
         return None
     closing = _CLOSING.search(text, opening.end())
@@ -174,10 +178,20 @@ def _short(plain: str) -> bool:
 
 def _unmarked(text: str) -> Answer | None:
     """The one bold phrase of the last line, or a last line that is an answer by itself."""
-    line = text.rstrip()[-LINE:].rpartition("\n")[2].strip()
+    before, _, line = text.rstrip()[-LINE:].rpartition("\n")
+    line = line.strip()
     bold = _BOLD.findall(line)
     if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
-    if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
-        return None
+    if not before.rstrip(" ").endswith("\n") or not _brief(line):
+        if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
+            return None
     return Answer(western(bare(line)), "last", "not marked")
+
+
+def _brief(line: str) -> bool:
+    """Whether a paragraph of one line may be an answer: formulas, and at most four words beside them."""
+    if len(line) > WHOLE or line.startswith(("#", "`", "-", "*", "|")) or line.endswith((":", "?", "：", "？")):
+        return False
+    words = _WORD.findall(_FORMULA.sub(" ", line))
+    return len(words) <= 4 and any(char.isalnum() for char in line)

@@ -8,7 +8,10 @@ LONGEST = 4_000  # characters behind a marker that are looked at
 _DIGITS = {code: str(int(chr(code))) for code in range(0x660, 0x1FBFA) if chr(code).isdecimal()}
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WESTERN = {**_DIGITS, **_WIDE, 0x66B: ".", 0x66C: ",", 0x3000: " ", 0x3001: ", ", 0x2010: "-", 0x2011: "-"}
+_INTEGER = re.compile(r"[ \t]{0,9}(-?[0-9]+)\.?[ \t]{0,9}(?:\n(?![-+ ]?\d)|$)")  # and no grid below it
 _STOP = re.compile(r"(?<=[^\W\d_]|[\d)}$%*\]'\"”°`])[.!](?=\s+(?:[A-Z*]|[^\W\d_a-zA-Z])|\s*$)|[。！｡।॥۔？؟](?!\d)|．(?!\d)|\?(?=\s|$)")
+_VALUE = re.compile(r"[\d\\$]")
+_SAYS = re.compile(r"[^\W_]|[∅∞]")
 _SHORT = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|approx|ca|No)|\b[A-Za-z]\.[A-Za-z])$")
 _TOKEN = re.compile(
     r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>",
@@ -17,9 +20,10 @@ _TOKEN = re.compile(
 _FENCE = re.compile(r"\s{0,9}(?:```|~~~)[\w+-]{0,20}[ \t]*\n?(.*?)(?:```|~~~|$)", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{3,}|[=$\\]")  # words and formulas stand in no grid
 _BULLET = re.compile(r"\s{0,6}(?:[-*•]\s|\(?[a-z0-9]{1,2}[.)]\s|\([ivx]{1,4}\))")
-_BOLD = re.compile(r"(?<!\S)(\*\*|__|`{1,3}|\*|_)(?=\S)([^\n]{1,300}?)(?<=\S)\1(?![\w*])")
+_BOLD = re.compile(r"(?<!\S)(\*\*|__|`{1,3}|\*)(?=[^\s{])([^\n]{1,300}?)(?<=\S)\1(?![\w*])")
 _COPULA = re.compile(
-    r"\s{0,3}(?:となります|になります|であります|でございます|である|でした|です|となる|になる|だ|입니다|이에요|예요|이다|이 됩니다|가 됩니다|임|है|हैं|होगा|ครับ|ค่ะ|হবে|olur|dır|dir)$"
+    r"\s{0,3}(?:となります|になります|であります|でございます|である|でした|です|となる|になる|だ"
+    r"|입니다|이에요|예요|이다|이 됩니다|가 됩니다|임|है|हैं|होगा|ครับ|ค่ะ|হবে|olur|dır|dir)$"
 )
 
 
@@ -33,7 +37,7 @@ class Phrase(NamedTuple):
     @property
     def is_value(self) -> bool:
         """Whether it holds a digit or mathematics, or at most four words."""
-        return any(char.isdigit() or char in "\\$" for char in self.text) or len(self.text.split()) <= 4
+        return bool(_VALUE.search(self.text)) or len(self.text.split()) <= 4
 
 
 def phrase(text: str, at: int) -> Phrase | None:
@@ -44,10 +48,10 @@ def phrase(text: str, at: int) -> Phrase | None:
     >>> phrase("Answer:\\n1 2\\n3 4\\n\\nDone.", 7).text
     '1 2\\n3 4'
     """
+    if match := _INTEGER.match(text, at):
+        return Phrase(at, match[1])  # the most common answer, at once
     rest = text[at : at + LONGEST]
     line, _, below = rest.partition("\n")
-    if (digits := line.strip().removesuffix(".")).isdecimal() and digits.isascii():
-        return Phrase(at, digits)  # the most common answer, at once
     if not line.strip(" \t*_`:") and not line.strip().startswith("```"):
         line, whole = _block(below)
     elif line.strip().startswith("```"):
@@ -62,7 +66,7 @@ def phrase(text: str, at: int) -> Phrase | None:
     if not whole:
         line, asked = _sentence(line)
     plain = western(bare(line))
-    if not any(char.isalnum() or char in "∅∞" for char in plain):
+    if not _SAYS.search(plain):
         return None if not plain.startswith("\\") else Phrase(at, plain)
     return Phrase(at, plain, "a question" if asked else "")
 
@@ -94,8 +98,12 @@ def bare(line: str) -> str:
         plain = plain[:-1].rstrip()
     if "*" in plain or "_" in plain or "`" in plain:
         plain = _BOLD.sub(r"\2", plain).strip()
+    if plain.count("**") % 2:
+        plain = re.sub(r"(?<=\S)\*\*(?=\s|$)", "", plain)
     plain = plain.strip("`").strip()
     plain = re.sub(r"\s*(?<!\*)\*{1,3}$|^\*{1,3}\s*", "", plain) if plain[:1] == "*" or plain[-1:] == "*" else plain
+    if plain[-1:] == "$" and plain.count("$") % 2:
+        plain = plain[:-1].rstrip()
     if not _SHORT.search(plain[:-1][-8:]) or plain[-2:-1].isspace():
         plain = plain.removesuffix(".")
     for opening, closing in ("{}", "()", "[]"):
@@ -153,7 +161,7 @@ def _row(line: str) -> bool:
 
 def _grid(line: str) -> bool:
     """Whether a line is a row of numbers, letters or signs rather than prose."""
-    return 0 < len(line.strip()) and len(line) <= 400 and not _LONG.search(line)
+    return len(line.strip()) > 0 and len(line) <= 400 and not _LONG.search(line)
 
 
 def _opens(line: str) -> bool:

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
+from assay.maths.options import plain, unwrapped
 from assay.verifiers._numbers import number, same
-from assay.verifiers._options import plain, unwrapped
 
 _INTRO = re.compile(
     r"(?:(?:so|thus|hence|therefore|and|i\s(?:pick|choose|say|think)|it\sis|it's|must\sbe|is|are|both|either|the|correct|right|best|final|only|answer[s]?|options?|choices?|letters?|"
@@ -15,20 +15,23 @@ _BRACKETED = r"[(\[（{{]\s?([{letters}])\s?[)\]）}}]"
 _SEPARATOR = re.compile(r"\s*(?:,|;|、|，|；|&|\+|/|(?:,?\s*(?:and|or|und|oder|et|ou|y|e|и|или|和|或|与|および|또는|और)(?![A-Za-z])))?\s*")
 _AFTER = re.compile(r"\s*(?:[)\]）][.:：,]?|[.:：．、,]|\s[-–—]|[-–—]\s|is\s|因为|。|入니다)")
 _TAKES_BACK = re.compile(
-    r"\s*[,;(]?\s*(?:not|rather than|instead of|as opposed to|since|because|as|for|which|where|while|so|but|and\snot|whereas|with|due\sto|the\s|is\s(?:correct|right|the|best|true)|由于|因为|而不是|nicht|weil|denn|pas|car|no)(?![A-Za-z])",
+    r"\s*[,;(]?\s*(?:not|rather than|instead of|as opposed to|since|because|as|for|which|where|while|so|but|and\snot|whereas|with|due\sto|the\s"
+    r"|is\s(?:correct|right|the|best|true)|由于|因为|而不是|nicht|weil|denn|pas|car|no)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _VERB = re.compile(
     r"\s*[)\]]?\s*(?:is|are|was|were|seems|looks|can|cannot|must)\b\s?(?P<right>(?:the\s)?(?:correct|right|true|best|answer)\b)?", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"\s*[,;]\s*(?:and\s)?(?:not|rather|instead|since|because|as|which|where|while|so|but|whereas|davon|weil|denn|nicht|car|dont|donc|de los|porque|perché|так|因为|而)(?![A-Za-z])"
+    r"\s*[,;]\s*(?:and\s)?(?:not|rather|instead|since|because|as|which|where|while|so|but|whereas"
+    r"|davon|weil|denn|nicht|car|dont|donc|de los|porque|perché|так|因为|而)(?![A-Za-z])"
     r"|\s+(?:because|since|rather than|instead of|weil|porque|parce que|perché|потому)\s",
     re.IGNORECASE,
 )
 _REASON = re.compile(r"[\s,;]+(?:since|because|given that|weil|denn|porque|parce que|car|因为|потому)(?![A-Za-z])", re.IGNORECASE)
 _WRONG = re.compile(
-    r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated|excluded|ruled|out)\b|n't\b|\brather than\b|\binstead of\b|\bnot\b|"
+    r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated|excluded|ruled|out)\b|n't\b"
+    r"|\brather than\b|\binstead of\b|\bnot\b|"
     r"\beliminat|\bexclud|\brul(?:e|ing)\sout",
     re.IGNORECASE,
 )
@@ -95,7 +98,7 @@ def _several(bare: str, letters: str) -> Named | None:
         if at >= len(inner):
             break
     rest = inner[at:].strip(" .。)")
-    if len(set(found)) < 2 or len(found) != len(set(found)) or rest and not re.match(r"(?:are|is)\s(?:correct|right|true)|都|均", rest):
+    if len(set(found)) < 2 or len(found) != len(set(found)) or (rest and not re.match(r"(?:are|is)\s(?:correct|right|true)|都|均", rest)):
         return None
     return Named(frozenset(found), "", "one or the other" if hedged else "")
 

@@ -7,7 +7,10 @@ from assay.verifiers._excerpts import Phrase, phrase
 
 LOOKS = 5_000  # times that one word is looked at
 _CLOSE = r"(?:[*_`\"'”»)\]}]|</?[a-z]\w{0,9}\s?/?>){0,8}"  # what closes a marker's dress: bold, quotes, a tag, \textbf{Answer}
-_MIDDLE = r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,)?"
+_MIDDLE = (
+    r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,"
+    r"|\s(?:finale?|definitiva|definitivo|correcta|correta|corretta|correcte|exacta|esatta|cuối cùng|akhir)(?=\W))?"
+)
 _COLON = r"\s{0,3}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s))"
 _FILLER = (
     r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly|exactly|given by|found to be|equal to|also)"
@@ -78,7 +81,9 @@ def _tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
     plural = "s?" if verbs is _IS else ""
     none = f"|(?P<loose>\\s{{0,3}}{_VALUE})" if loose else ""
     alone = rf"|(?P<alone>{_CLOSE}[ \t]*(?=\n))"
-    return re.compile(rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})\s{{0,3}}[:：]?{alone}{none}){_CLOSE}")
+    return re.compile(
+        rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})(?:\s{{0,3}}[:：])?{alone}{none}){_CLOSE}(?:\s\}})?"
+    )
 
 
 MARKS = tuple(Mark(key, tail) for nouns, verbs, loose in _WORDS for tail in [_tail(verbs, loose=loose)] for key in nouns.split("|"))
@@ -100,8 +105,13 @@ def marked(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
     """
     low = text.lower()
     low = low if len(low) == len(text) else text  # a few capitals become two letters
-    best, rejected = _last(ENGLISH, text, low, start, value=value)
-    for here in (_hashes(text, start), _letter_a(text, start), *_options(text, low, start)):
+    best, rejected = _last(ENGLISH, text, low, start, value=value) if "answer" in low else (None, None)
+    others = [_letter_a(text, start)] if "A" in text else []
+    if "####" in text:
+        others.append(_hashes(text, start))
+    if "option" in low or "choice" in low:
+        others += _options(text, low, start)
+    for here in others:
         if here and not (value and not here.is_value):
             best = _later(best, here)
     plain = text.isascii()
@@ -124,7 +134,7 @@ def _last(mark: Mark, text: str, low: str, start: int, *, value: bool) -> tuple[
     while at >= 0 and (looks := looks + 1) < LOOKS:
         here = _at(mark, text, at)
         if here and here.doubt:
-            rejected = rejected or here
+            rejected, looks = rejected or here, looks + LOOKS // 200
         elif here and (here.is_value or not value):
             return here, rejected
         at = low.rfind(mark.key, start, at)
@@ -167,8 +177,10 @@ def _hashes(text: str, start: int) -> Phrase | None:
 
 def _letter_a(text: str, start: int) -> Phrase | None:
     """What follows the last `A:` at the start of a line."""
-    at = max(text.rfind("\nA:", start), text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
-    if at == 0 and start > 0:
+    at = text.rfind("\nA:", start) + 1
+    if at == 0 and "**A" in text:
+        at = max(text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
+    if at == 0 and (start > 0 or text[:1] not in "A*"):
         return None
     match = _LETTER_A.match(text, at)
     return phrase(text, match.end()) if match else None

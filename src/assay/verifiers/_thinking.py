@@ -47,7 +47,7 @@ def unclosed(text: str) -> bool:
 def _bounds(text: str) -> tuple[int, int]:
     """(where the last closed thought ends, 0 = nowhere; where the last opened one begins, -1 = nowhere); linear in the text."""
     closed, opened = 0, -1
-    if _SIGN.search(text):
+    if "<" in text and _SIGN.search(text):
         closed, opened = _tags(text)
     if "[" in text or "◁" in text:
         closed, opened = _brackets(text, closed, opened)

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
+from assay.maths.options import options_of, plain
 from assay.verifiers._answers import final_answer
 from assay.verifiers._letters import Named, by_text, head, in_prose, named
 from assay.verifiers._numbers import number, same
-from assay.verifiers._options import options_of, plain
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._thinking import spoken
 
@@ -123,11 +123,8 @@ def _options(text: str, metadata: str, letters: str) -> dict[str, str]:
 def _starts_as_option(text: str, letters: str) -> bool:
     """Whether a short text is an option, its letter first: no sentence about an option, and no second sentence."""
     match = re.match(rf"[\s*]*[(\[]?[{re.escape(letters)}](?:[)\]]\*{{0,2}}|[.:]\*{{0,2}}(?=\s|$)|\s[-–—]\s)", text)
-    return (
-        bool(match)
-        and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", text[match.end() :])
-        and not re.search(r"[.!?]\s+\S", text[match.end() :])
-    )
+    rest = text[match.end() :] if match else ""
+    return bool(match) and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", rest) and not re.search(r"[.!?]\s+\S", rest)
 
 
 def _by_value(gold: str, said: Named, shown: str, doubt: str) -> Grade:

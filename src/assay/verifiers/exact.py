@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
+from assay.maths.options import plain, unwrapped
 from assay.verifiers._answers import final_answer
 from assay.verifiers._letters import head
-from assay.verifiers._options import plain, unwrapped
 from assay.verifiers._rules import Grade, settle
 from assay.verifiers._thinking import spoken
 
@@ -53,5 +53,5 @@ class Exact:
 
 
 def _loose(text: str) -> str:
-    """A text as a person compares it: no case, quotes, dollar signs, bold or final full stop."""
-    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"}))
+    """A text as a person compares it: no case, quotes, dollar signs, bold or final stop."""
+    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"})).rstrip("!")
