@@ -153,9 +153,7 @@ def missed(trials: list[Trial]) -> list[Claim]:
     for mode, bar in (("strict", 0.001), ("lenient", None)):
         accepted = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if right(verdict, mode)]
         upper = float(beta.ppf(0.95, len(accepted) + 1, len(trials) - len(accepted)))
-        print(
-            f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {counted(accepted)}; upper bound {upper:.4f}"
-        )
+        print(f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {counted(accepted)}; upper bound {upper:.4f}")
         for trial, verdict in accepted:
             print(f"  {trial.kind}: gold {trial.gold!r}, read {verdict.extracted!r} ({verdict.reason})")
         claim = f"near misses accepted, {mode}; peer: upper bound of the interval (95%, one-sided)"
@@ -191,9 +189,7 @@ def published(folder: Path) -> Claim:
             reason = excused.get(trial.kind)
             odd["excused" if reason else "unlike"] += 1
             if not reason:
-                print(
-                    f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, {verdict.outcome}"
-                )
+                print(f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, {verdict.outcome}")
     print(f"Math-Verify's pairs: {len(trials)}, excused by a rule {odd['excused']}, unlike {odd['unlike']}")
     return Claim(
         "Math-Verify's own pairs judged otherwise without a rule",

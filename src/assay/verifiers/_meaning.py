@@ -149,10 +149,12 @@ _CONDITION = re.compile(
     r"|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$",
     re.DOTALL,
 )
-_WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
+_WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|"
+_WORD += rf"\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 _TAIL = re.compile(
-    rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}(?:\s*(?:(?:/|\\cdot|\*|-|,)\s*)?(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
+    rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}"
+    rf"(?:\s*(?:(?:/|\\cdot|\*|-|,)\s*)?(?:{_WORD}|(?<=[/])[a-zA-Z]|(?<=dot )[a-zA-Z]){_POWER})*)\s*",
     re.DOTALL,
 )
 _BARE_RATE = re.compile(

@@ -54,8 +54,8 @@ class Math:
 
     Paths, in order: the same characters (`exact`), two numbers (`numeric`), and a comparison by form (`symbolic`, or `last number` where no
     answer is marked): quantities with units, times, tuples, sets, intervals, equations. Only expressions that form cannot decide are parsed, by
-    latex2sympy's grammar, and compared by Math-Verify; equal values must agree to 1e-9 of their size. Nothing of an answer is evaluated as code. Math-Verify's own
-    time-outs are off (they need signals and the main thread): call this inside a `Grader`.
+    latex2sympy's grammar, and compared by Math-Verify; equal values must agree to 1e-9 of their size. Nothing of an answer is evaluated
+    as code. Math-Verify's own time-outs are off (they need signals and the main thread): call this inside a `Grader`.
 
     An answer that is too long, too deep or too large to work out is wrong; a gold answer like that is an error. A cut text counts only where
     it marks its final answer. `docs/grading.md` holds the rules, one per row.
