@@ -150,7 +150,7 @@ _CONDITION = re.compile(
     re.DOTALL,
 )
 _WORD = rf"(?:{TEXT}[^{END}]*{END}|(?<![\\A-Za-z_^{{])[A-Za-zμΩ]{{2,}}\.?(?![A-Za-z_(])|"
-_WORD += rf"\\%|%|\\\$|[€£元₹]|\^\s*\{{?\s*\\circ\s*\}}?\s*(?:[CF](?![A-Za-z]))?)"
+_WORD += r"\\%|%|\\\$|[€£元₹]|\^\s*\{?\s*\\circ\s*\}?\s*(?:[CF](?![A-Za-z]))?)"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
 _TAIL = re.compile(
     rf"(?P<value>.*?[\w)}}\].!])\s*(?P<unit>{_WORD}{_POWER}"

@@ -131,7 +131,7 @@ def _read(latex: str) -> Any:
             conversion_config=module.ConversionConfig(lowercase_symbols=False),
         )
         matrix: Any = importlib.import_module("sympy").MatrixExpr
-        return expression.doit() if isinstance(expression, matrix) else expression
+        return expression.doit().as_mutable() if isinstance(expression, matrix) else expression
     except (OverflowError, MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001  # the grammar raises anything where a text is not in it

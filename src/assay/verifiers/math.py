@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Problem, Verdict
+from assay.verifiers._agreement import NO, NeedsProof, Opinion, QuestionFacts, Rules
 from assay.verifiers._answers import Answer, depth, final_answer
-from assay.verifiers._equality import NO, NeedsProof, Opinion, QuestionFacts, Rules, alternatives, compare
+from assay.verifiers._equality import alternatives, compare
 from assay.verifiers._magnitude import overflows
 from assay.verifiers._meaning import OptionLetter, QuantityValue, RelationChain, UnreadAnswer, WordAnswer, read
 from assay.verifiers._numbers import Number, number, same, tidy
