@@ -72,7 +72,8 @@ def test_every_listed_unit_is_known_to_pint_or_is_money_or_percent():
 
 def test_pint_is_imported_only_when_two_units_meet():
     code = (
-        "import sys; from assay.verifiers.math import Math; from assay.verifiers._equality import compare; from assay.verifiers._agreement import Rules;"
+        "import sys; from assay.verifiers.math import Math; from assay.verifiers._equality import compare;"
+        "from assay.verifiers._agreement import Rules;"
         "compare('5 cm', '5', Rules(), prove=False); assert 'pint' not in sys.modules;"
         "compare('60 min', '1 hour', Rules(), prove=False); assert 'pint' in sys.modules"
     )
