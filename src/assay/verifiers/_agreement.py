@@ -1,6 +1,7 @@
 """What a comparison of two answers is asked for, and what it says."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -77,20 +78,20 @@ def all_of(opinions: list[Opinion]) -> Opinion:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(ABC):
     """One comparison under one set of rules; `prove` = whether expressions may be worked out here."""
 
     rules: Rules
     prove: bool
 
+    @abstractmethod
     def cleaned(self, gold: str, answer: str) -> Opinion:
         """Two cleaned texts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def meanings(self, gold: Meaning, answer: Meaning) -> Opinion:
         """Two readings, of one form or of forms that may say the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     def brackets(self, gold: BracketedValues, answer: BracketedValues) -> Opinion:
         """Tuples, intervals, sets and vectors."""
-        raise NotImplementedError
