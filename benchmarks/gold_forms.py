@@ -87,9 +87,8 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     for label, pairs, results, odd in (("not accepted", texts, verdicts, False), ("accepted wrongly", wrong, refuted, True)):
         for (gold, form, answer), verdict in zip(pairs, results, strict=True):
             if lenient(verdict) == odd:
-                print(
-                    f"  {label}: gold {gold.gold[:60]!r}, {form} {answer[:60]!r}, read {verdict.extracted[:60]!r}: {verdict.outcome}, {verdict.reason[:60]}"
-                )
+                read = f"read {verdict.extracted[:60]!r}: {verdict.outcome}, {verdict.reason[:60]}"
+                print(f"  {label}: gold {gold.gold[:60]!r}, {form} {answer[:60]!r}, {read}")
     least = min(accepted.values())
     false = sum(map(lenient, refuted)) / len(refuted)
     title = f"golds of {name}, {len(rows)} of {full}"

@@ -269,6 +269,11 @@ def test_an_unmarked_last_line_counts_in_finished_texts_only_and_not_beyond_doub
     assert final_answer("We add.\nSo **73** it is", finished=True) == Answer("73", "bold", "not marked")
     assert final_answer("We add.\n**Step 2:** and so on", finished=True) is None
     assert final_answer("We add.\n70 + 3 = 73", finished=True) is None
+    assert final_answer("We add.\n\n**-150*y**", finished=True).text == "-150*y"
+    assert final_answer("We get\n\\[\n\\frac12\n\\]", finished=True).text == "\\[ \\frac12 \\]"
+    assert final_answer("We add.\n\n$5$ or $9$", finished=True).text == "$5$ or $9$"
+    assert final_answer("We add.\n\nThis was a long and winding way to it", finished=True) is None
+    assert final_answer("Answer: $\\log _{2} y_{1} > x_{1}$").text == "$\\log _{2} y_{1} > x_{1}$"
 
 
 def test_a_denial_or_a_question_is_in_doubt_and_never_the_value_behind_it():

@@ -27,7 +27,7 @@ _TOKEN = re.compile(
     r"|<｜(?:User|end▁of▁sentence)｜>"
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
-_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+_BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
 TURNS = 50  # turns that are looked at
@@ -178,15 +178,28 @@ def _short(plain: str) -> bool:
 
 def _unmarked(text: str) -> Answer | None:
     """The one bold phrase of the last line, or a last line that is an answer by itself."""
+    if formula := _last_formula(text.rstrip().removesuffix(".")[-LINE:]):
+        return Answer(formula, "last", "not marked")
     before, _, line = text.rstrip()[-LINE:].rpartition("\n")
     line = line.strip()
     bold = _BOLD.findall(line)
     if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
-    if not before.rstrip(" ").endswith("\n") or not _brief(line):
-        if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
-            return None
+    paragraph = before.rstrip(" ").endswith("\n") and _brief(line)
+    alone = _short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")
+    if not (paragraph or alone):
+        return None
     return Answer(western(bare(line)), "last", "not marked")
+
+
+def _last_formula(end: str) -> str:
+    """A formula of several lines that a text ends with, on one line; "" where there is none."""
+    for opening, closing in (("$$", "$$"), ("\\[", "\\]"), ("$", "$")):
+        if end.endswith(closing):
+            start = end.rfind(opening, 0, -len(closing))
+            formula = end[start:] if start >= 0 else ""
+            return formula.replace("\n", " ") if "\n" in formula.strip() and any(char.isalnum() for char in formula) else ""
+    return ""
 
 
 def _brief(line: str) -> bool:
