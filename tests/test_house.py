@@ -32,6 +32,7 @@ MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whate
     "vllm": {"training", "engines", "embedding"},
     "xllamacpp": {"engines"},
     "math_verify": {"verifiers"},
+    "pint": {"verifiers"},
     "reasoning_gym": {"sources", "verifiers"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -7,7 +7,9 @@ def outcome(case, gold, text, tolerance=1e-6, **changes):
     return Numeric(tolerance).judge(case(gold, text, verifier="numeric", **changes)).outcome
 
 
-@pytest.mark.parametrize("text", ["#### $1,250.0", "The answer is 1.25e3.", "\\boxed{2500/2}", "It costs 1250 dollars", "answer: 125000%", "1.25E+3"])
+@pytest.mark.parametrize(
+    "text", ["#### $1,250.0", "The answer is 1.25e3.", "\\boxed{2500/2}", "It costs 1250 dollars", "1.25E+3", "\\boxed{1.25 \\times 10^{3}}"]
+)
 def test_one_number_in_many_spellings_is_correct(case, text):
     assert outcome(case, "1250", text) == "correct"
 
@@ -39,3 +41,18 @@ def test_nothing_is_read_from_prose_that_was_cut(case):
 
 def test_a_huge_exponent_is_never_evaluated(case):
     assert outcome(case, "5", "\\boxed{1e999999999}") != "correct"
+
+
+def test_a_percent_sign_is_optional_and_never_rescales(case):
+    assert outcome(case, "20%", "\\boxed{20}") == outcome(case, "20%", "\\boxed{20\\%}") == "correct"
+    judged = Numeric().judge(case("60", "The answer is 60%.", verifier="numeric"))
+    assert (judged.outcome, judged.lenient) == ("wrong", "correct")
+    assert outcome(case, "0.07", "\\boxed{7\\%}") == "wrong"
+
+
+@pytest.mark.parametrize(
+    "text", ["The answer is not 7.", "The answer is 7 or 8.", "The answer is at least 7.", "The answer is 2x + 7.", "The answer is (7, 8)."]
+)
+def test_a_phrase_of_several_values_is_paid_for_none(case, text):
+    judged = Numeric().judge(case("7", text, verifier="numeric"))
+    assert "correct" not in (judged.outcome, judged.lenient)

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 _DIGITS = 300  # more digits than this are no number here: reading them is quadratic
-_INTEGER = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+"
+_INTEGER = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+"  # 0,111 is a decimal comma
 _SCALAR = re.compile(rf"([-+]?)(?:({_INTEGER})(\.[0-9]*)?|(\.[0-9]+))")
 _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
@@ -14,6 +14,15 @@ _SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end befor
 _GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])")  # "1 2" and "\sin h" stay two things
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
+_LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
+_BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:\x1f[0-9]{3})+)(\.[0-9]+)?")
+_MIXED = re.compile(r"([-+]?)([0-9]+)\x1f([0-9]+)/([0-9]+)")
+_SCIENTIFIC = re.compile(
+    r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))"
+)
+_TEN = re.compile(r"(?P<sign>[-+]?)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3}))")
+_REPEATING = re.compile(r"([-+]?)([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot)(?:\{([0-9]+)\}|([0-9]))|\(([0-9]+)\))")
+_DOTS = re.compile(r"([-+]?)([0-9]*)\.([0-9]*?)([0-9])\4\4+(?:\.{1,3}|…|\\l?dots|\\cdots)")
 PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
 RELATIVE = Fraction(1, 10**5)  # ... and to 5 significant digits, which it does not ask
 
@@ -44,9 +53,10 @@ def tidy(text: str) -> str:
 
 
 def number(text: str) -> Number | None:
-    """The number that a text is as a whole: integer, decimal, a/b, \\frac{a}{b}, 1\\frac{a}{b}; None otherwise.
+    """The number that a text is as a whole: integer, decimal, a/b, \\frac{a}{b}, 1\\frac{a}{b}, 1 a/b, 1.2e3, 1.2 \\times 10^{3},
+    0.\\overline{3}; None otherwise.
 
-    Thousands separators and one currency sign are allowed.
+    Thousands may be set apart by commas or blanks, and one currency sign is allowed.
 
     >>> number("$1,234.50"), number("x")
     (Number(value=Fraction(2469, 2), decimal=True), None)
@@ -55,8 +65,10 @@ def number(text: str) -> Number | None:
         return None
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)), False)
-    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "_")  # int() reads 1_000, so a space may not become nothing
-    return _scalar(bare) or _ratio(bare)
+    if _LISTED.search(text):
+        return None
+    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "\x1f")  # a mark that no spelling holds
+    return _scalar(bare) or _ratio(bare) or _rarer(bare)
 
 
 def same(gold: Number, answer: Number) -> bool:
@@ -86,6 +98,41 @@ def _scalar(bare: str) -> Number | None:
     sign, whole, tail, only = match.groups()
     digits = (whole or "0").replace(",", "") + (only or tail or "")
     return Number(Fraction(("-" if sign == "-" else "") + digits.removesuffix(".")), bool((only or tail or "").strip(".")))
+
+
+def _rarer(bare: str) -> Number | None:
+    """Thousands set apart by blanks, mixed numbers, powers of ten, repeating decimals."""
+    if match := _BLANKS.fullmatch(bare):
+        return _scalar(match[1] + match[2].replace("\x1f", "") + (match[3] or ""))
+    if (match := _MIXED.fullmatch(bare)) and int(match[3]) < int(match[4]):
+        return _signed(match[1], int(match[2]) + Fraction(int(match[3]), int(match[4])))
+    return _repeating(bare) or _scientific(bare)
+
+
+def _scientific(bare: str) -> Number | None:
+    if match := _TEN.fullmatch(bare):
+        return _signed(match["sign"], Fraction(10) ** int(match["b"] or match["p"]))
+    match = _SCIENTIFIC.fullmatch(bare)
+    head = _scalar(match["head"]) if match else None
+    if match is None or head is None:
+        return None
+    value = head.value * Fraction(10) ** int(match["e"] or match["b"] or match["p"])
+    return Number(value, head.decimal and value.denominator != 1)
+
+
+def _repeating(bare: str) -> Number | None:
+    if match := _REPEATING.fullmatch(bare):
+        sign, whole, fixed, period = match[1], match[2], match[3], match[4] or match[5] or match[6]
+    elif match := _DOTS.fullmatch(bare):
+        sign, whole, fixed, period = match[1], match[2], match[3], match[4]
+    else:
+        return None
+    shift = 10 ** len(fixed)
+    return _signed(sign, int(whole or "0") + Fraction(int(fixed or "0"), shift) + Fraction(int(period), shift * (10 ** len(period) - 1)))
+
+
+def _signed(sign: str, value: Fraction) -> Number:
+    return Number(-value if sign == "-" else value, False)
 
 
 def _ratio(bare: str) -> Number | None:

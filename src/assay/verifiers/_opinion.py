@@ -72,15 +72,16 @@ def _value(each: Any) -> float | None:
         return None
 
 
-def values(*expressions: Any) -> list[Any] | None:
-    """Expressions at 30 digits, their symbols together set to one point of positive numbers; None where any has no finite value there."""
+def values(*expressions: Any, shift: int = 0) -> list[Any] | None:
+    """Expressions at 30 digits, their symbols together set to one point of positive numbers (`shift` gives another); None where any has no finite
+    value there."""
     sympy: Any = importlib.import_module("sympy")
     if not all(isinstance(each, sympy.Expr) for each in expressions):
         return None
     symbols = sorted(set().union(*(each.free_symbols for each in expressions)), key=str)
     if len(symbols) > len(_POINTS):
         return None
-    point = {symbol: _fraction(prime) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
+    point = {symbol: _fraction(prime + 3 * shift) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
         found = [each.subs(point).evalf(DIGITS) for each in expressions]
     except (TypeError, ValueError, AttributeError, NotImplementedError):

@@ -3,21 +3,31 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from assay.core.types import Case, Label, Verdict
-from assay.verifiers._answers import final_answer, first_number, last_number
+from assay.verifiers._answers import final_answer
+from assay.verifiers._meaning import QuantityValue, read
 from assay.verifiers._numbers import Number, close, number
+from assay.verifiers._phrase_values import value_at_end, value_of_phrase
 from assay.verifiers._rules import Grade, settle
 
-SHORT = 32  # characters
+LONGEST = 400  # characters of a number with what stands around it
+
+
+class MarkedNumber(NamedTuple):
+    """A number, how it was written, and whether it had a percent sign."""
+
+    number: Number
+    percent: bool
 
 
 @dataclass(frozen=True)
 class Numeric:
     """Correct where the final number differs from the gold number by at most `tolerance` of the larger one.
 
-    0 is close to 0 alone. Without a marked answer the last number of a finished text is read.
+    0 is close to 0 alone. A percent sign never rescales: 20% is 20, strictly where the gold has the sign, leniently without. A phrase that
+    names several numbers, or says what the answer is not, is none. Without a marked answer the last number of a finished text is read.
 
     Raises:
         ValueError: a negative tolerance.
@@ -25,7 +35,7 @@ class Numeric:
 
     tolerance: float = 1e-6  # relative; 0 = equal rationals, larger = more answers are correct
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -44,42 +54,39 @@ class Numeric:
         gold = _read(case.label.answer)
         if gold is None:
             return Grade(None, reason="the gold answer is no number", failed=True)
-        text = _final(case)
-        value = _read(text)
-        if value is None:
-            return Grade(None, text, "no number found")
-        right = gold.value == value.value or close(gold.value, value.value, Fraction(self.tolerance))
-        return Grade(right, text, "numeric")
+        text, certain = _final(case)
+        answer = _read(text)
+        if answer is None:
+            return Grade(False if any(char.isdigit() for char in text) else None, text[-80:], "no number found")
+        left, right = gold.number.value, answer.number.value
+        equal = left == right or close(left, right, Fraction(self.tolerance))
+        strict = equal and certain and (gold.percent or not answer.percent)
+        return Grade(strict, text, "numeric", lenient=None if strict == equal else equal)
 
 
-def _final(case: Case) -> str:
-    """The final number as written; a cut text must have marked it."""
+def _final(case: Case) -> tuple[str, bool]:
+    """The final number as written, and whether nothing else claims to be it; a cut text must have marked it."""
     found = final_answer(case.rollout.text)
-    if found is not None:
-        return found.text if _read(found.text) else first_number(found.text)
-    return last_number(case.rollout.text) if case.rollout.finish == "stop" else ""
+    if found is not None and _read(found.text) is not None:
+        return found.text, not found.doubt
+    value = value_of_phrase(found.text) if found else value_at_end(case.rollout.text) if case.rollout.finish == "stop" else None
+    return (_last_side(value.text), value.certain and not (found and found.doubt)) if value else (found.text if found else "", False)
 
 
-def _read(text: str) -> Number | None:
-    """The number of a text; short ones are remembered, since the samples of one problem give few different answers."""
-    return _remembered(text) if len(text) <= SHORT else _parsed(text)
+def _last_side(text: str) -> str:
+    return text.rpartition("=")[2].strip() or text
 
 
-@lru_cache(maxsize=1 << 16)
-def _remembered(text: str) -> Number | None:
-    return _parsed(text)
-
-
-def _parsed(text: str) -> Number | None:
-    """A plain number, a percentage as its hundredth, or scientific notation with an exponent of at most 3 digits."""
-    bare = text.strip().removesuffix(".")
-    for mark in ("\\%", "%"):
-        if bare.endswith(mark):
-            inner = number(bare.removesuffix(mark))
-            return None if inner is None else Number(inner.value / 100, inner.decimal)
-    head, mark, exponent = bare.lower().partition("e")
-    digits = exponent.lstrip("+-")
-    if mark and digits.isascii() and digits.isdigit() and len(digits) <= 3 and exponent[: -len(digits)] in ("", "+", "-"):
-        inner = number(head)
-        return None if inner is None else Number(inner.value * Fraction(10) ** int(exponent), True)
-    return number(bare)
+@lru_cache(maxsize=1 << 14)
+def _read(text: str) -> MarkedNumber | None:
+    """A plain number, a percentage, powers of ten, a number with a unit; None for anything else."""
+    if len(text) > LONGEST:
+        return None
+    plain = number(text)
+    if plain is not None:
+        return MarkedNumber(plain, False)
+    meaning = read(text)
+    value = number(meaning.latex) if isinstance(meaning, QuantityValue) else None
+    if value is None or not isinstance(meaning, QuantityValue):
+        return None
+    return MarkedNumber(value, meaning.unit is not None and meaning.unit.factors == (("percent", 1),))
