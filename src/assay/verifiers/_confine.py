@@ -228,7 +228,8 @@ def close_files(keep: Iterable[int]) -> None:
     """Close every open file of this process but those named."""
     low = 0
     for number in sorted(set(keep)):
-        os.closerange(low, number)
+        if low < number:  # closerange(0, 0) closes everything
+            os.closerange(low, number)
         low = number + 1
     os.closerange(low, 1 << 16)
 

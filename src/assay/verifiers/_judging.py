@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 from assay.core.ports import Verifier
 from assay.core.types import Label
 from assay.verifiers._replies import judged_line, reads_line, stop_line
+from assay.verifiers._shut import shut_in
 
 READY = b"ready\n"
 HEADER = struct.Struct("<Q")  # bytes of the request that follows
 PDEATHSIG = 1
 
 
-def serve_rows(requests: int, replies: int, part: Verifier, memory: int, *, warm: bool = False) -> NoReturn:
+def serve_rows(requests: int, replies: int, part: Verifier, memory: int, *, warm: bool = False, shut: bool = False) -> NoReturn:
     """Answers rows until the requests end; anything that goes wrong outside a row ends the process.
 
     Args:
@@ -32,11 +33,16 @@ def serve_rows(requests: int, replies: int, part: Verifier, memory: int, *, warm
         part: The verifier, loaded.
         memory: Bytes that the process may map beyond what it has now.
         warm: Whether to warm the part again: a fork's first pass copies the pages that it writes to, which is no row's time.
+        shut: Whether to give up all rights but to compute, import and reply.
     """
+    quiet = os.open(os.devnull, os.O_RDWR)
     _bind(memory)
-    getattr(part, "confine", lambda keep: None)((requests, replies))
+    if shut:
+        shut_in((requests, replies, quiet))
     if warm:
         getattr(part, "warm", lambda: None)()
+    for file in (0, 1, 2):  # what is written from here on is the text's doing
+        os.dup2(quiet, file)
     _say(replies, READY)
     with os.fdopen(requests, "rb", buffering=0) as inbox:
         while (head := _exactly(inbox, HEADER.size)) is not None:
@@ -79,13 +85,9 @@ def _say(replies: int, line: bytes) -> None:
 
 
 def _bind(memory: int) -> None:
-    """The process may map `memory` bytes more than it has now, and dies with its parent (both on Linux alone); it writes to no terminal or log."""
+    """The process may map `memory` bytes more than it has now, and dies with its parent (both on Linux alone)."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for file in (0, 1, 2):
-        os.dup2(quiet, file)
-    os.close(quiet)
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # what it starts is ended with it
     if sys.platform != "linux":

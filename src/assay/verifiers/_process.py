@@ -81,12 +81,16 @@ class Worker:
                 head, body = json.loads(self.pipe.recv_bytes(2 * LONGEST + 64))
                 if head == "refused":
                     raise PlanError(str(body))
+                if head == "stillborn":
+                    raise PlanError(f"verifier {self.verifier!r}: its judging process ended before it could judge: {body}: {self.last_words()}")
                 if head == "ready":
                     self.child, self.due = body, self.due if self.rows else NEVER
                     continue
                 self.rows.remove(head)
                 self._wind()
                 yield head, read_line(self.verb, body)
+        except PlanError:
+            raise
         except (EOFError, OSError, ValueError) as error:
             self.ended = f"worker lost ({type(error).__name__})"
             yield from self._bereaved(queue)

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from assay.verifiers._judging import HEADER, READY, serve_rows
 from assay.verifiers._meter import Spent, overdrawn, spent
 from assay.verifiers._outside import wrap
 from assay.verifiers._replies import LONGEST, stop_line
+from assay.verifiers._shut import installed
+from assay.verifiers._sympy_gate import close_sympy
 
 LOOK_S = 0.5  # between two looks whether the Grader is alive
 CLOSE_S = 0.05  # between two looks at a row whose time is up or nearly so
@@ -43,6 +46,7 @@ def serve(file: int, parent: int) -> None:
     except PlanError as error:
         _tell(pipe, ["refused", str(error)])
         return
+    installed()  # known before there is a child
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of what was imported
     Keeper(pipe, parent, part, order).run()
@@ -53,10 +57,17 @@ def runs_text(verifier: str, part: Any) -> bool:
     return bool(getattr(part, "evaluates_text", verifier.startswith("python:")))
 
 
+def is_shut(verifier: str, part: Any) -> bool:
+    """Whether the judging process gives up its rights: all of this house but those that run programs themselves, behind walls of their own."""
+    return not verifier.startswith("python:") and not getattr(part, "dangerous", False)
+
+
 def _load(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
         part = wrap(verifier, build("verifier", verifier, settings))
         getattr(part, "warm", lambda: None)()
+        if "sympy" in sys.modules and not verifier.startswith("python:"):
+            close_sympy()
         return part
     except PlanError:
         raise
@@ -75,7 +86,7 @@ class Keeper:
     def __init__(self, pipe: Connection, parent: int, part: Verifier, order: Mapping[str, Any]) -> None:
         self.pipe, self.parent, self.part = pipe, parent, part
         self.memory, self.limit_s = int(order["memory"]), float(order["limit_s"])
-        self.single = runs_text(order["verifier"], part)
+        self.single, self.shut = runs_text(order["verifier"], part), is_shut(order["verifier"], part)
         self.bells = _bell()
         self.rows: deque[tuple[int, bytes]] = deque()
         self.row: int | None = None  # at work
@@ -186,7 +197,7 @@ class Keeper:
     def _died(self, why: str) -> None:
         self.stillborn += not self.ready
         if self.stillborn >= STILLBORN:
-            _tell(self.pipe, ["refused", f"the judging process ended before it could judge: {why}"])
+            _tell(self.pipe, ["stillborn", why])
             os._exit(1)
         self._stopped("died", why)
 
@@ -262,7 +273,10 @@ def _become(keeper: Keeper, requests: int, replies: int, warm: bool) -> None:
         signal.set_wakeup_fd(-1)
         for file in (keeper.pipe.fileno(), keeper.requests, keeper.replies, *keeper.bells):
             os.close(file)
-        serve_rows(requests, replies, keeper.part, keeper.memory, warm=warm)
+        serve_rows(requests, replies, keeper.part, keeper.memory, warm=warm, shut=keeper.shut)
+    except BaseException as error:  # noqa: BLE001  # this process is not its parent, whatever happens
+        with contextlib.suppress(OSError):
+            os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
     finally:
         os._exit(70)
 
