@@ -18,7 +18,7 @@ class Hand:
     def free(self):
         return not self.rows
 
-    def give(self, verb, rows, *, anew=False):
+    def give(self, verb, rows, **how):
         self.given.append([row for _, row in rows])
         self.rows.extend((index, Stop("died", "gone") if isinstance(row, Label) else [row]) for index, row in rows)
 

@@ -27,15 +27,17 @@ def antiderivative(answer: str, integrand: str, variable: str) -> bool:
     target = read_expression(integrand)
     try:
         tree = read_expression(_right_side(answer))
-        for real in (None, True) if "Abs" in _called(tree) else (None,):  # the derivative of |x| is simple for real x alone
-            symbol = sympy.Symbol(variable, real=real)
-            known = {variable: symbol}
-            difference = sympy.diff(_built(tree, known), symbol) - _built(target, known)
-            if sympy.simplify(difference) == 0:
-                return True
+        if "Abs" in _called(tree):  # its derivative is simple where the sign is known
+            return all(_derived(tree, target, sympy.Symbol(variable, **{sign: True})) for sign in ("positive", "negative"))
+        return _derived(tree, target, sympy.Symbol(variable))
     except NoExpression:
-        pass
-    return False
+        return False
+
+
+def _derived(tree: Node, target: Node, symbol: Any) -> bool:
+    sympy: Any = importlib.import_module("sympy")
+    known = {symbol.name: symbol}
+    return bool(sympy.simplify(sympy.diff(_built(tree, known), symbol) - _built(target, known)) == 0)
 
 
 def same_form(answer: str, gold: str) -> bool:

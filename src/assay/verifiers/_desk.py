@@ -24,12 +24,13 @@ class Desk:
         answered: MutableMapping[bytes, Any],
         suspect: Callable[[Any], bool] = lambda row: False,
         *,
-        chunk: int = CHUNK,
+        alone: Callable[[Any], bool] | None = None,
         anew: bool = False,
     ) -> None:
         self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
         self.suspect = suspect  # whether a row may take long: those go first
-        self.chunk, self.anew = chunk, anew  # rows per message; whether each message needs a process that has judged nothing yet
+        self.chunk = CHUNK if alone is None else 1  # rows per message: what judges a row alone does not hold the next ones either
+        self.alone, self.anew = alone or (lambda row: False), anew  # whether a row needs a process of its own; whether the first one does
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
         self.slow: set[int] = set()
@@ -64,7 +65,7 @@ class Desk:
             if self.queue and worker.free:
                 most = 1 if self.queue[0] in self.slow else max(1, min(self.chunk, size))
                 chunk = [self.queue.popleft() for _ in range(min(len(self.queue), most))]
-                worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk], anew=self.anew)
+                worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk], alone=self.alone, anew=self.anew)
 
     def _collect(self, patience: float | None = None) -> None:
         for index, answer in answers(self.crew, self.queue, patience):

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any
@@ -62,13 +62,20 @@ class Worker:
         """Whether it can be given rows."""
         return bool(self.child) and not self.rows and not self.ended
 
-    def give(self, verb: str, rows: list[tuple[int, Any]], *, anew: bool = False) -> None:
-        """Hands over rows; `anew` asks for a process that has judged nothing yet."""
+    def give(self, verb: str, rows: list[tuple[int, Any]], *, alone: Callable[[Any], bool] = lambda row: False, anew: bool = False) -> None:
+        """Hands over rows.
+
+        Args:
+            verb: What is asked of the verifier: judge or reads.
+            rows: Cases or labels, with the numbers under which they are answered.
+            alone: Whether a row needs a process of its own.
+            anew: Whether the first one needs a process that has judged nothing yet.
+        """
         self.verb = verb
         self.rows.extend(index for index, _ in rows)
         self._wind()
         with contextlib.suppress(OSError):  # it died meanwhile; the end of the pipe says so to `receive`
-            self.pipe.send(([(index, pickle.dumps((verb, row), pickle.HIGHEST_PROTOCOL)) for index, row in rows], anew))
+            self.pipe.send(([(index, pickle.dumps((verb, row), pickle.HIGHEST_PROTOCOL), alone(row)) for index, row in rows], anew))
 
     def receive(self, queue: deque[int]) -> Iterator[tuple[int, Judged | Stop | bool]]:
         """What has arrived: (row, answer); rows behind one that lost the process go back to the queue.

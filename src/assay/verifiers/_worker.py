@@ -1,7 +1,7 @@
 """The other side of a Grader: a process that has imported one verifier, forks the process that judges, feeds it row by row and times each row.
 
 It reads no text: requests and replies pass through it as bytes. A judging process that hangs, crashes or runs out of memory is replaced by
-another fork in milliseconds, and so is one whose verifier can run given text, after every row; nothing is imported again.
+another fork in milliseconds, and so is one whose verifier can run given text, before and after every row that is not inert; nothing is imported again.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ TIMES = {"cpu": "time limit {:g} s, all of it CPU time", "idle": "time limit {:g
 def serve(file: int, parent: int) -> None:
     """Judges what comes through the pipe until it closes or the Grader is gone.
 
-    The first message holds {verifier, settings, memory, limit_s}; then come (verb, [(row, request)], anew). Sends, as JSON, ["refused", why] where
+    The first message holds {verifier, settings, memory, limit_s}; then come ([(row, request, alone)], anew). Sends, as JSON, ["refused", why] where
     the verifier cannot be loaded, ["ready", pid] per judging process, and [row, line] per row.
     """
     pipe = Connection(file)
@@ -53,7 +53,7 @@ def serve(file: int, parent: int) -> None:
 
 
 def runs_text(verifier: str, part: Any) -> bool:
-    """Whether each row is judged in a process of its own: where the part says so, and where an outside one does not say that it need not."""
+    """Whether text that is not inert is judged in a process of its own: where the part says so, and an outside one unless it says that it need not."""
     return bool(getattr(part, "evaluates_text", verifier.startswith("python:")))
 
 
@@ -86,10 +86,11 @@ class Keeper:
     def __init__(self, pipe: Connection, parent: int, part: Verifier, order: Mapping[str, Any]) -> None:
         self.pipe, self.parent, self.part = pipe, parent, part
         self.memory, self.limit_s = int(order["memory"]), float(order["limit_s"])
-        self.single, self.shut = runs_text(order["verifier"], part), is_shut(order["verifier"], part)
+        self.shut = is_shut(order["verifier"], part)
         self.bells = _bell()
-        self.rows: deque[tuple[int, bytes]] = deque()
+        self.rows: deque[tuple[int, bytes, bool]] = deque()
         self.row: int | None = None  # at work
+        self.alone = False  # whether no row may follow it in its process
         self.began, self.used = 0.0, Spent(0.0, 0.0)  # when it began, and what its process had used by then
         self.ready, self.judged, self.stillborn = False, 0, 0
         self.child, self.group, self.requests, self.replies = 0, 0, -1, -1
@@ -97,7 +98,7 @@ class Keeper:
 
     def run(self) -> None:
         """Until the Grader leaves."""
-        self._fork(warm=not self.single)
+        self._fork(warm=True)
         while os.getppid() == self.parent and self._step():
             pass
         self._end()
@@ -135,8 +136,12 @@ class Keeper:
         return True
 
     def _feed(self) -> None:
-        if self.ready and self.row is None and self.rows:
-            self.row, request = self.rows.popleft()
+        if not self.ready or self.row is not None or not self.rows:
+            return
+        if self.rows[0][2] and self.judged:  # it is judged where no text has been
+            self._renew()
+        else:
+            self.row, request, self.alone = self.rows.popleft()
             self.outgoing = HEADER.pack(len(request)) + request
             self.began, self.used = time.monotonic(), spent(self.child)
             self._push()
@@ -177,7 +182,7 @@ class Keeper:
             return False
         _tell(self.pipe, [self.row, line.decode("utf-8", "replace")])
         self.row, self.judged = None, self.judged + 1
-        if self.single or line.startswith(b'["stop", "memory"'):  # what a failed allocation left behind is not trusted with the next row
+        if self.alone or line.startswith(b'["stop", "memory"'):  # what a failed allocation left behind is not trusted with the next row
             self._renew()
             return False
         return True

@@ -14,7 +14,8 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
-from assay.verifiers._desk import CHUNK, Desk
+from assay.verifiers._desk import Desk
+from assay.verifiers._inert import inert
 from assay.verifiers._outside import source_version
 from assay.verifiers._process import Worker, answers
 from assay.verifiers._replies import Judged, Stop
@@ -215,8 +216,8 @@ class Grader:
         crew = self._workers.setdefault(verifier, [])
         try:
             part = self._inside(verifier)
-            suspect, chunk = getattr(part, "suspect", lambda row: False), 1 if runs_text(verifier, part) else CHUNK
-            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, answered, suspect, chunk=chunk, anew=anew)
+            suspect, alone = getattr(part, "suspect", lambda row: False), _needs_own(part) if runs_text(verifier, part) else None
+            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, answered, suspect, alone=alone, anew=anew)
         except BaseException:
             _stop_all({verifier: crew})
             raise
@@ -227,6 +228,17 @@ def _stop_all(workers: dict[str, list[Worker]]) -> None:
         for worker in crew:
             worker.close()
         crew.clear()
+
+
+def _needs_own(part: Any) -> Callable[[Any], bool]:
+    """Whether a row's text, or the part of it that its verifier reads, could act if it were evaluated."""
+    read = getattr(part, "evaluated", lambda case: case.rollout.text)
+
+    def needs_own(row: Any) -> bool:
+        label = row if isinstance(row, Label) else row.label
+        return not inert(label.answer) or (row is not label and not inert(read(row)))
+
+    return needs_own
 
 
 def _short(case: Case) -> tuple[str, str, str] | None:

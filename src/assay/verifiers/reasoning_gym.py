@@ -23,7 +23,7 @@ class ReasoningGym:
     """
 
     version: ClassVar[str] = "2"
-    evaluates_text: ClassVar[bool] = True  # a library of a hundred scorers: each case has a process of its own
+    evaluates_text: ClassVar[bool] = True  # none that we know of, in a library of a hundred scorers: an answer that is not inert has a process of its own
 
     def warm(self) -> None:
         """Imports reasoning-gym and builds its scorers, which takes seconds."""
@@ -38,6 +38,10 @@ class ReasoningGym:
         if case.rollout.finish == "error" or not said(case):
             return settle(case, lambda _: Grade(None, reason="no final answer"), verifier="reasoning_gym", version=self.version)
         return None
+
+    def evaluated(self, case: Case) -> str:
+        """The part of a text that a scorer sees."""
+        return said(case)
 
     def reads(self, label: Label) -> bool:
         """Whether there is a gold answer."""

@@ -1,0 +1,57 @@
+import pytest
+
+from assay.verifiers._gym_answers import said
+
+GRID = "1 2 3\n4 5 6\n7 8 9"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<answer>{GRID}</answer>",
+        f"<think>\n<answer>0 0</answer> no\n</think>\n<answer>\n{GRID}\n</answer>",
+        f"<answer>1</answer> wait, <answer>{GRID}</answer>",
+        f"<ANSWER>{GRID}</ANSWER>",
+        f"<answer>\n```\n{GRID}\n```\n</answer>",
+        f"<answer>{GRID}",
+        f"So.\n\nThe answer is:\n{GRID}",
+        f"So.\n\nThe answer is:\n\n{GRID}\n\nI am sure of it.",
+        f"Final answer: {GRID}",
+        f"**Answer:**\n```\n{GRID}\n```",
+        f"## Answer\n\n```text\n{GRID}\n```\nThat is it.",
+        f"**Final Answer**\n\n{GRID}",
+        f"The solution is:\n{GRID}",
+        f"<think>Answer: 3</think>{GRID}",
+        GRID,
+    ],
+)
+def test_a_grid_is_read_whole(case, text):
+    assert said(case(GRID, text)) == GRID
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "answer"),
+    [
+        ("12", "<answer>1,2</answer>", "1,2"),
+        ("1234", "<answer>\\boxed{1,234}</answer>", "1234"),
+        ("1234", "The answer is $1,234$.", "1234"),
+        ("Wednesday", "It must be **Wednesday**.\n\n<answer>Wednesday</answer>", "Wednesday"),
+        ("No", "**Answer:** No", "No"),
+        ("Craig-James", "<think>\nlet me see\n</think>\n\n<answer> Craig-James </answer>", "Craig-James"),
+        ("x", "<answer>`x`</answer>", "x"),
+        ("_ Q\nQ _", "<answer>_ Q\nQ _</answer>", "_ Q\nQ _"),
+        ("3", "\\boxed{3}", "3"),
+        ("-4", "5 - 3 = 2 and 2 - 6 = -4", "-4"),
+    ],
+)
+def test_other_answers_are_what_stands_there(case, gold, text, answer):
+    assert said(case(gold, text)) == answer
+
+
+@pytest.mark.parametrize("text", ["<think>it is <answer>5</answer>", "so <answer>5", "5 and 6"])
+def test_a_cut_text_must_have_finished_its_answer(case, text):
+    assert said(case("5", text, finish="length")) == ""
+
+
+def test_a_long_text_is_read_in_linear_time(case):
+    assert said(case("5", "answer: <answer> ` \n" * 40_000, finish="stop")) != "5"
