@@ -1,6 +1,14 @@
 from assay.verifiers._environment import worker_environment
 
-CALLER = {"PATH": "/bin", "HOME": "/home/me", "LC_ALL": "C", "OPENAI_API_KEY": "sk-1", "HF_TOKEN": "hf-1", "JUDGE_URL": "http://judge", "PYTHONSTARTUP": "x"}
+CALLER = {
+    "PATH": "/bin",
+    "HOME": "/home/me",
+    "LC_ALL": "C",
+    "OPENAI_API_KEY": "sk-1",
+    "HF_TOKEN": "hf-1",
+    "JUDGE_URL": "http://judge",
+    "PYTHONSTARTUP": "x",
+}
 
 
 def test_keys_and_whatever_else_the_caller_holds_stay_outside():

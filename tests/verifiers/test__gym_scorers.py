@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from assay.verifiers._gym_scorers import SCORERS, LabelUnread, library_scorer, s
 
 gym = pytest.importorskip("reasoning_gym")
 
-CALLS = re.compile(r"(?<![\w.])(eval|exec|compile|__import__)\(|(?<!def )\b(parse_expr|sympify|literal_eval|import_module|lambdify|loads?_module)\(|\bimport (pickle|marshal)\b")
-MODULES = re.compile(r"^\s*(?:import|from) (pickle|marshal|subprocess|socket|ctypes|shelve|dill|cloudpickle|joblib|requests|urllib|http|torch)\b", re.MULTILINE)
+CALLS = re.compile(
+    r"(?<![\w.])(eval|exec|compile|__import__)\(|(?<!def )\b(parse_expr|sympify|literal_eval|import_module|lambdify)\(|\bimport (pickle|marshal)\b"
+)
+MODULES = re.compile(
+    r"^\s*(?:import|from) (pickle|marshal|subprocess|socket|ctypes|shelve|dill|cloudpickle|joblib|requests|urllib|http|torch)\b", re.MULTILINE
+)
 KNOWN = {  # every call that could run given text, and why it does not: "ours" = its scorer is replaced, "its own" = text of the library's own making
     ("algebra/intermediate_integration.py", "parse_expr"): (2, "ours"),
     ("algebra/polynomial_multiplication.py", "parse_expr"): (2, "ours"),
@@ -79,10 +84,8 @@ def test_no_given_text_is_evaluated(generator, monkeypatch, tmp_path):
     made = entry(generator)
     scores = [score(generator, text, made) for text in (code, f"[{code}]", f"sum([{code} or 1])", f"exp({code})", f"f'{{{code}}}'")]
     hostile = {**made, "answer": code, "metadata": {**made["metadata"], "integrand": code, "problem": code, "valid_answers": [code + " "]}}
-    try:
+    with suppress(LabelUnread):
         score(generator, "[1]", hostile)
-    except LabelUnread:
-        pass
     assert not mark.exists()
     assert max(scores) < 1
 
@@ -91,7 +94,7 @@ def test_no_given_text_is_evaluated(generator, monkeypatch, tmp_path):
     ("generator", "metadata", "answer", "reward"),
     [
         ("countdown", {"numbers": [2, 3, 4], "target": 10}, "4 + 3*2", 1.0),
-        ("countdown", {"numbers": [2, 3, 4], "target": 10}, "4 + 3 × 2 = 10", 1.0),  # noqa: RUF001
+        ("countdown", {"numbers": [2, 3, 4], "target": 10}, "4 + 3 × 2 = 10", 1.0),
         ("countdown", {"numbers": [2, 3, 4], "target": 10}, "4 + 3*2 = 11", 0.01),
         ("countdown", {"numbers": [2, 3, 4], "target": 10}, "4 + 3*2*1", 0.05),
         ("countdown", {"numbers": [2, 3, 4], "target": 10}, "10", 0.05),

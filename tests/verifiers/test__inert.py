@@ -5,7 +5,9 @@ import pytest
 from assay.verifiers._inert import inert
 
 
-@pytest.mark.parametrize("text", ["", "5", "-92.5", "1 0 1\n0 1 1", "_ Q\nQ _", "Wednesday", "UP, DOWN", "3 × 37", "a -> b", "A → B", "Ответ 5", "答案", "100%"])  # noqa: RUF001
+@pytest.mark.parametrize(
+    "text", ["", "5", "-92.5", "1 0 1\n0 1 1", "_ Q\nQ _", "Wednesday", "UP, DOWN", "3 × 37", "a -> b", "A → B", "Ответ 5", "答案", "100%"]
+)
 def test_words_numbers_and_grids_are_inert(text):
     assert inert(text)
 

@@ -44,7 +44,7 @@ def linger():
         while True:
             forge(1); time.sleep(0.05)
 """
-POISON = "exec(\"import sys, lab_that_evals as lab; lab.eval = lambda text: 1\") or 0"
+POISON = 'exec("import sys, lab_that_evals as lab; lab.eval = lambda text: 1") or 0'
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,17 @@ def test_a_secret_of_the_caller_is_seen_by_no_worker_unless_the_plan_names_it(ca
         assert outcomes(named, case, lab + "environment", ["x"], gold="sesame-5719") == ["correct"]
 
 
-GENERATORS = ("string_insertion", "spiral_matrix", "binary_matrix", "n_queens", "simple_integration", "intermediate_integration", "polynomial_multiplication", "puzzle24", "countdown")
+GENERATORS = (
+    "string_insertion",
+    "spiral_matrix",
+    "binary_matrix",
+    "n_queens",
+    "simple_integration",
+    "intermediate_integration",
+    "polynomial_multiplication",
+    "puzzle24",
+    "countdown",
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +135,9 @@ def test_the_poison_of_the_library_changes_no_later_verdict(case, gym):
 
 
 def test_what_an_answer_costs_is_its_own_fault(case):
-    rows = [gym_case(case, "coin_flip", text, gold="0.5") for text in ("<answer>1e999999999</answer>", "<answer>1/2</answer>", "<answer>0.4</answer>")]
+    rows = [
+        gym_case(case, "coin_flip", text, gold="0.5") for text in ("<answer>1e999999999</answer>", "<answer>1/2</answer>", "<answer>0.4</answer>")
+    ]
     with Grader(limit_s=1.0, workers=1) as grader:
         assert [verdict.outcome for verdict in grader.judge(rows)] == ["wrong", "correct", "wrong"]
 

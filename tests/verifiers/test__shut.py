@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,12 +35,12 @@ def in_shut_child(act):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda: open("/etc/passwd").read(),
-        lambda: open(f"/proc/{os.getppid()}/environ").read(),
-        lambda: open("/proc/self/environ").read(),
+        lambda: Path("/etc/passwd").read_text(),
+        lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+        lambda: Path("/proc/self/environ").read_bytes(),
         lambda: os.listdir(os.path.expanduser("~")),
         lambda: os.listdir("/"),
-        lambda: open("/tmp/written", "w"),
+        lambda: Path("/tmp/written").write_text(""),
         lambda: os.mkdir("/tmp/made-by-a-judge"),
         lambda: socket.socket(),
         lambda: socket.socket(socket.AF_UNIX),

@@ -32,7 +32,7 @@ def test_numbers_their_products_and_single_names_are_read(text):
         "os.system",
         "_",
         "x := 3",
-        "ｅｖａｌ(1)",  # noqa: RUF001
+        "ｅｖａｌ(1)",
         "1" * 6_000,
     ],
 )

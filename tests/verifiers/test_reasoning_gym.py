@@ -67,13 +67,20 @@ def test_the_librarys_own_format_works_for_every_generator(case):
     assert not wrong
 
 
-@pytest.mark.parametrize(("text", "outcome"), [("<answer>12</answer>", "correct"), ("<answer>13</answer> not <answer>12</answer>", "correct"), ("<answer>12</answer> <answer>13</answer>", "wrong")])
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("<answer>12</answer>", "correct"),
+        ("<answer>13</answer> not <answer>12</answer>", "correct"),
+        ("<answer>12</answer> <answer>13</answer>", "wrong"),
+    ],
+)
 def test_the_last_answer_wins(case, text, outcome):
     assert ReasoningGym().judge(gym_case(case, {"question": "", "answer": "12", "metadata": {}}, text)).outcome == outcome
 
 
 def test_what_makes_a_scorer_raise_is_wrong_and_a_gold_answer_that_does_is_an_error(case):
-    entry = {"question": "", "answer": "3 × 37", "metadata": {}}  # noqa: RUF001
+    entry = {"question": "", "answer": "3 × 37", "metadata": {}}
     verdict = ReasoningGym().judge(gym_case(case, entry, "<answer>three</answer>", dataset="prime_factorization"))
     assert (verdict.outcome, verdict.reward) == ("wrong", 0.0)
     assert "ValueError" in verdict.reason

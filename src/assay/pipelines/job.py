@@ -82,7 +82,7 @@ class Job:
     def judge(self) -> Grader:
         """Verifiers behind killable workers."""
         grade = self.plan.grade
-        return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
+        return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings, env=grade.env)
 
     def beside(self, plan: Plan) -> "Job":
         """Another plan within the same run: lake, narrator, stop, meter and what was warned of are shared, and the stages walked so far."""

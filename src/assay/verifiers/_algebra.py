@@ -108,5 +108,3 @@ def _power(base: Any, exponent: Any) -> Any:
         if not exponent.is_Rational or abs(exponent.p) > most or exponent.q > most:
             raise NoExpression("an exponent too large to work out")
     return base**exponent
-
-

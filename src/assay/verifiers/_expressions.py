@@ -10,7 +10,7 @@ DIGITS = 60  # of one number
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))|(?P<name>[A-Za-z]+)|(?P<command>\\[A-Za-z]+)|(?P<mark>\*\*|[-+*/^()\[\]{}=]))", re.ASCII
 )
-_SAME = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "²": "^2", "³": "^3"})  # noqa: RUF001
+_SAME = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "²": "^2", "³": "^3"})
 _COMMANDS = {"times": "*", "cdot": "*", "div": "/"}
 _SILENT = ("left", "right")
 _FRACTIONS = ("frac", "dfrac", "tfrac")
@@ -193,4 +193,4 @@ def _multiplies(before: str, following: str) -> bool:
     """Whether two neighbours are a product: 2x, 2(x + 1), 2\\frac{1}{2} is a mixed number and none, x(x + 1) a function perhaps."""
     if following.startswith("\\") and following[1:] in _FRACTIONS:
         return before[0].isalpha()
-    return before[-1].isdigit() and following != "{" or (before in (")", "]", "}") and following[0] not in "[{")
+    return (before[-1].isdigit() and following != "{") or (before in (")", "]", "}") and following[0] not in "[{")

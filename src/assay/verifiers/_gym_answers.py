@@ -1,13 +1,15 @@
 """Which part of a completion is the answer to a generated problem: such answers are grids, moves, lists and sentences as often as numbers."""
 
 import re
+from collections import deque
 
 from assay.core.types import Case
 from assay.verifiers._answers import final_answer, last_number
 from assay.verifiers._numbers import number
 
 _MARK = re.compile(
-    r"(?:^|\n)[ \t>#*_]{0,6}(?:(?:so|thus|hence|therefore),?[ ])?(?:the[ ]|my[ ])?(?:final[ ]|correct[ ])?(?:answer|solution)(?:[ ]is)?[ \t]*[*_]{0,2}[ \t]*[:=]?[ \t]*[*_]{0,2}[ \t]*",
+    r"(?:^|\n)[ \t>#*_]{0,6}(?:(?:so|thus|hence|therefore),?[ ])?(?:the[ ]|my[ ])?(?:final[ ]|correct[ ])?"
+    r"(?:answer|solution)(?:[ ]is)?[ \t]*[*_]{0,2}[ \t]*[:=]?[ \t]*[*_]{0,2}[ \t]*",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)\n?[ \t]*\1[ \t]*(?=\n|\Z)")
@@ -47,9 +49,7 @@ def _tagged(text: str, *, cut: bool) -> str | None:
 
 def _announced(text: str, *, cut: bool) -> str | None:
     """Several lines behind the last marker, where there are several; one line is read like anybody's."""
-    last = None
-    for last in _MARK.finditer(text):
-        pass
+    last = next(iter(deque(_MARK.finditer(text), maxlen=1)), None)
     if last is None:
         return None
     rest = text[last.end() :]
@@ -81,7 +81,7 @@ def _stripped(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    return text if number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")  # noqa: RUF001
+    return text if number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")
 
 
 def _written(case: Case, text: str, numeric: bool) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-_PLAIN = re.compile(r"[^\W_]*(?:[\s.,;:+\-*/^%$|<>?#°×÷−→_]+[^\W_]*)*")  # noqa: RUF001  # letters and digits of any script, and these
+_PLAIN = re.compile(r"[^\W_]*(?:[\s.,;:+\-*/^%$|<>?#°×÷−→_]+[^\W_]*)*")  # letters and digits of any script, and these
 _ACTS = re.compile(r"__|\b(?:import|from|del|for|with|as|class|def|lambda|global|nonlocal|async|await|match|try|exec|eval|print)\b", re.IGNORECASE)
 
 

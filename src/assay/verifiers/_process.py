@@ -28,9 +28,7 @@ START = "from assay.verifiers._worker import serve; serve({}, {})"
 class Worker:
     """One process that has loaded one verifier; rows are answered in the order given."""
 
-    def __init__(
-        self, verifier: str, limit_s: float, memory: int, settings: Mapping[str, Any], names: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, verifier: str, limit_s: float, memory: int, settings: Mapping[str, Any], names: Iterable[str] = ()) -> None:
         self.verifier, self.limit_s = verifier, limit_s
         self.rows: deque[int] = deque()
         self.verb = "judge"

@@ -1,7 +1,8 @@
 """The other side of a Grader: a process that has imported one verifier, forks the process that judges, feeds it row by row and times each row.
 
 It reads no text: requests and replies pass through it as bytes. A judging process that hangs, crashes or runs out of memory is replaced by
-another fork in milliseconds, and so is one whose verifier can run given text, before and after every row that is not inert; nothing is imported again.
+another fork in milliseconds, and so is one whose verifier can run given text, before and after every row that is not inert; nothing is
+imported again.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ def serve(file: int, parent: int) -> None:
 
 
 def runs_text(verifier: str, part: Any) -> bool:
-    """Whether text that is not inert is judged in a process of its own: where the part says so, and an outside one unless it says that it need not."""
+    """Whether text that is not inert is judged in a process of its own: where the part says so, and an outside one does not deny it."""
     return bool(getattr(part, "evaluates_text", verifier.startswith("python:")))
 
 
@@ -86,7 +87,7 @@ class Keeper:
     def __init__(self, pipe: Connection, parent: int, part: Verifier, order: Mapping[str, Any]) -> None:
         self.pipe, self.parent, self.part = pipe, parent, part
         self.memory, self.limit_s = int(order["memory"]), float(order["limit_s"])
-        self.shut = is_shut(order["verifier"], part)
+        self.guarded, self.shut = runs_text(order["verifier"], part), is_shut(order["verifier"], part)
         self.bells = _bell()
         self.rows: deque[tuple[int, bytes, bool]] = deque()
         self.row: int | None = None  # at work
@@ -104,7 +105,8 @@ class Keeper:
         self._end()
 
     def _step(self) -> bool:
-        readable, writable, _ = select.select([self.pipe, self.bells[0], self.replies], [self.requests] if self.outgoing else [], [], self._pause())
+        inputs: list[Any] = [self.pipe, self.bells[0], self.replies]
+        readable, writable, _ = select.select(inputs, [self.requests] if self.outgoing else [], [], self._pause())
         if self.bells[0] in readable:
             self._reap()
         if self.pipe in readable and not self._receive():
@@ -138,10 +140,11 @@ class Keeper:
     def _feed(self) -> None:
         if not self.ready or self.row is not None or not self.rows:
             return
-        if self.rows[0][2] and self.judged:  # it is judged where no text has been
+        if self.guarded and self.rows[0][2] and self.judged:  # it is judged where no text has been
             self._renew()
         else:
-            self.row, request, self.alone = self.rows.popleft()
+            self.row, request, alone = self.rows.popleft()
+            self.alone = self.guarded and alone
             self.outgoing = HEADER.pack(len(request)) + request
             self.began, self.used = time.monotonic(), spent(self.child)
             self._push()

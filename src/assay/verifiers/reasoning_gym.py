@@ -23,7 +23,9 @@ class ReasoningGym:
     """
 
     version: ClassVar[str] = "2"
-    evaluates_text: ClassVar[bool] = True  # none that we know of, in a library of a hundred scorers: an answer that is not inert has a process of its own
+    evaluates_text: ClassVar[bool] = (
+        True  # none that we know of, in a library of a hundred scorers: an answer that is not inert has a process of its own
+    )
 
     def warm(self) -> None:
         """Imports reasoning-gym and builds its scorers, which takes seconds."""
