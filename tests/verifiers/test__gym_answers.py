@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from assay.verifiers._gym_answers import said
@@ -53,5 +55,20 @@ def test_a_cut_text_must_have_finished_its_answer(case, text):
     assert said(case("5", text, finish="length")) == ""
 
 
-def test_a_long_text_is_read_in_linear_time(case):
-    assert said(case("5", "answer: <answer> ` \n" * 40_000, finish="stop")) != "5"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "answer: <answer> ` \n" * 20_000,
+        "<answer>```\n" + " " * 400_000 + "</answer>",
+        "<answer>" + "```\n" * 100_000,
+        "answer:\n```x\n" + "\t" * 400_000,
+        "answer:\n" + "~~~\n\n" * 60_000,
+        "\nanswer" + " *" * 200_000,
+        "\n" * 400_000,
+        "<answer>" * 50_000,
+    ],
+)
+def test_a_hostile_text_is_read_in_linear_time(case, text):
+    began = time.process_time()
+    said(case("x", text))
+    assert time.process_time() - began < 2

@@ -12,8 +12,8 @@ _MARK = re.compile(
     r"(?:answer|solution)(?:[ ]is)?[ \t]*[*_]{0,2}[ \t]*[:=]?[ \t]*[*_]{0,2}[ \t]*",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n([\s\S]*?)\n?[ \t]*\1[ \t]*(?=\n|\Z)")
-_WRAP = re.compile(r"\s*(`{3,})[^\n`]*\n([\s\S]*?)\n?[ \t]*`{3,}\s*|\s*`([^`\n]+)`\s*")
+_TICKS = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})[^`\n]*")  # a whole line that opens or closes a fence
+_OPENING, _CLOSING = re.compile("<answer>", re.IGNORECASE), re.compile("</answer>", re.IGNORECASE)
 TAIL = 50_000  # characters at the end of a completion in which a marker is looked for
 
 
@@ -37,33 +37,52 @@ def said(case: Case) -> str:
 
 def _tagged(text: str, *, cut: bool) -> str | None:
     """What stands in the last `<answer>`; one that a finished text leaves open holds the rest."""
-    low = text.lower()
-    start = low.rfind("<answer>")
-    if start < 0:
+    opening = _last(_OPENING, text)
+    if opening is None:
         return None
-    end = low.find("</answer>", start)
-    if end < 0:
-        return "" if cut else text[start + 8 :]
-    return text[start + 8 : end]
+    closing = _CLOSING.search(text, opening.end())
+    if closing is None:
+        return "" if cut else text[opening.end() :]
+    return text[opening.end() : closing.start()]
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 
 
 def _announced(text: str, *, cut: bool) -> str | None:
     """Several lines behind the last marker, where there are several; one line is read like anybody's."""
-    last = next(iter(deque(_MARK.finditer(text), maxlen=1)), None)
+    last = _last(_MARK, text)
     if last is None:
         return None
     rest = text[last.end() :]
-    if fence := _FENCE.match(rest):
-        return fence[2]
+    if (fenced := _fenced(rest)) is not None:
+        return fenced[0]
     block = rest.lstrip("\n").split("\n\n", 1)[0]
     several = "\n" in block.strip() or rest[:1] == "\n"
     return block if several and not cut and "\\boxed" not in rest else None
 
 
+def _fenced(text: str) -> tuple[str, str] | None:
+    """The inside of a fence that a text begins with, and what stands behind it; None where there is none that closes."""
+    lines = text.lstrip("\n").split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    opening = _TICKS.fullmatch(lines[first].rstrip())
+    if opening is None:
+        return None
+    for number in range(first + 1, len(lines)):
+        if lines[number].strip() == opening[1]:
+            return "\n".join(lines[first + 1 : number]), "\n".join(lines[number + 1 :])
+    return None
+
+
 def _unwrapped(block: str) -> str:
     """Without a fence, back quotes, or a box around all of it."""
-    match = _WRAP.fullmatch(block)
-    bare = (match[2] if match[2] is not None else match[3]) if match else block
+    fenced = _fenced(block)
+    bare = fenced[0] if fenced is not None and not fenced[1].strip() else block
+    plain = bare.strip()
+    if len(plain) > 2 and plain[0] == plain[-1] == "`" and "`" not in plain[1:-1]:
+        bare = plain[1:-1]
     if "\\boxed" in bare or "\\fbox" in bare:
         boxed = final_answer(bare)
         bare = boxed.text if boxed else bare
