@@ -13,6 +13,8 @@ from assay.core.identity import canonical
 from assay.core.parts import names
 from assay.core.ports import Found
 from assay.core.types import Drop, Label, Message, Problem
+from assay.maths.options import FIELDS, listed_options, parsed_options
+from assay.sources._shown import hidden, letter_at, with_options
 
 ROLES = ("system", "user", "assistant")
 
@@ -45,6 +47,11 @@ class Fields:
     answer: str = "answer"
     answer_after: str = ""  # the gold answer follows the last of these marks; "" = the whole field
     answer_numbers: bool = False  # accept a JSON number as answer, as its shortest decimal: 145.0 is "145"
+    answer_index: int | None = None  # 0 or 1: a gold answer that is a whole number counts the options from there, and becomes a letter
+    options: str | tuple[str, ...] = (
+        ""  # the field that holds a question's options, in any usual shape, or one field per option; put below the prompt
+    )
+    options_template: str = "{letter}. {text}"  # of one option's line
     keep: tuple[str, ...] = ()  # fields that stay in the metadata; a row that lacks one goes without
     verifier: str = "math"
     name: str = ""  # the problems' source; "" = the file's stem
@@ -55,6 +62,8 @@ class Fields:
     def __post_init__(self) -> None:
         if self.skip < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
             raise ValueError(f"skip {self.skip} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1")
+        if self.answer_index not in (None, 0, 1) or not all(mark in self.options_template for mark in ("{letter}", "{text}")):
+            raise ValueError(f"answer_index is {self.answer_index}, must be 0 or 1; options_template must hold {{letter}} and {{text}}")
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
         if not self.verifier.startswith("python:") and self.verifier not in names("verifier"):
@@ -64,7 +73,11 @@ class Fields:
     def wanted(self) -> tuple[str, ...]:
         """The columns that a file with a schema must have."""
         prompts = (self.prompt,) if isinstance(self.prompt, str) else self.prompt
-        return tuple(dict.fromkeys((*prompts, self.answer, *self.keep)))
+        return tuple(dict.fromkeys((*prompts, self.answer, *self._option_fields, *self.keep)))
+
+    @property
+    def _option_fields(self) -> tuple[str, ...]:
+        return self.options if isinstance(self.options, tuple) else (self.options,) if self.options else ()
 
     def columns(self, known: Iterable[str], where: str) -> list[str]:
         """The wanted columns of a file with these columns, a dotted name by its first step.
@@ -76,7 +89,8 @@ class Fields:
         for name in self.wanted:
             if name not in there and name.partition(".")[0] not in there:
                 raise PlanError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
-        return list(dict.fromkeys(name if name in there else name.partition(".")[0] for name in self.wanted))
+        seen = [name for name in FIELDS if name in there and self.verifier == "choice"]  # options that a prompt may hide
+        return list(dict.fromkeys([*(name if name in there else name.partition(".")[0] for name in self.wanted), *seen]))
 
     def found(self, rows: Iterable[Row]) -> Iterator[Found]:
         """One problem with its label, or one drop, for each row after `skip`, up to `limit`."""
@@ -100,8 +114,11 @@ class Fields:
         prompt = self._prompt(row.value)
         turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
         self._check("prompt", *(turn.content for turn in turns))
-        answer = self._answer(row.value)
-        problem = Problem.of(turns, source=row.source, metadata=self._kept(row.value))
+        options = self._options(row.value)
+        turns = with_options(turns, options, self.options_template)
+        answer = self._letter(row.value, options) or self._answer(row.value)
+        self._check_shown(row.value, turns, answer)
+        problem = Problem.of(turns, source=row.source, metadata=self._kept(row.value) | ({"options": options} if options else {}))
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
     def _prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
@@ -112,11 +129,37 @@ class Fields:
         for name in self.prompt:
             value = field_of(row, name)
             if not isinstance(value, str):
+                if parsed_options(value) and not self.options:
+                    continue  # a list of options, put below the text
                 raise BadRow("prompt_not_text", f"{name!r} holds {shown(value)}")
             texts.append(value.strip())
         if self.full_stops:
             texts[:-1] = [text + "." if text and text[-1] not in ".!?" else text for text in texts[:-1]]
         return self.join.join(text for text in texts if text)
+
+    def _options(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The options to be shown: those of `options`, or of a field of `prompt` that holds a list of them."""
+        if self.options:
+            values = [field_of(row, name) for name in self._option_fields]
+            if not (options := parsed_options(values[0] if isinstance(self.options, str) else values)):
+                raise BadRow("options_unreadable", f"{self.options!r} holds {shown(values)}, no 2 to 10 options in a known shape")
+            return options
+        fields = () if isinstance(self.prompt, str) else self.prompt
+        return next((options for name in fields if not isinstance(row.get(name), str) and (options := parsed_options(row.get(name)))), {})
+
+    def _letter(self, row: Mapping[str, Any], options: Mapping[str, str]) -> str:
+        """The letter of a gold answer that is an index, "" where it is none."""
+        if self.answer_index is None:
+            return ""
+        value = field_of(row, self.answer)
+        try:
+            return letter_at(value, self.answer_index, options or listed_options(row))
+        except ValueError as error:
+            raise BadRow("index_out_of_range", f"{self.answer!r} holds {shown(value)}; {error}") from error
+
+    def _check_shown(self, row: Mapping[str, Any], turns: tuple[Message, ...], answer: str) -> None:
+        if not self.options and (name := hidden(row, turns, answer, chosen=self.verifier == "choice")):
+            raise BadRow("options_not_shown", f"the prompt does not show the options in {name}; options = {name} puts them below it")
 
     def _answer(self, row: Mapping[str, Any]) -> str:
         value = field_of(row, self.answer)

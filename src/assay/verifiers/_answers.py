@@ -1,52 +1,80 @@
-"""Where an answer stands in a completion: \\boxed{}, ####, 'answer is', the whole text, or the last number."""
+"""Where an answer stands in a completion; docs/grading.md holds the order of the rules, with an example each."""
 
 import re
 from typing import NamedTuple
 
-_AFTER = r"[ \t:=*]{0,8}"
-_MARKS = (  # (characters to look for, what must stand there, how far before them it starts)
-    ("####", re.compile("####" + _AFTER), 0),
-    ("nswer", re.compile(r"\b[Aa]nswer\b\*{0,2}\s{0,3}(?:[Ii]s\b|[Aa]re\b|:|=)" + _AFTER), 1),
-    ("NSWER", re.compile(r"\bANSWER\b\s{0,3}(?:IS\b|:|=)" + _AFTER), 1),
-    ("A:", re.compile(r"(?<![^\n])A:" + _AFTER), 0),
+from assay.verifiers._boxes import boxed
+from assay.verifiers._excerpts import bare, western
+from assay.verifiers._markers import marked
+from assay.verifiers._thinking import spoken
+
+_NUMBER = re.compile(
+    r"(?<![^\W぀-ヿ㐀-鿿가-힯฀-๿])(?<![.^])[-+−–]?[$€£¥₹]?"  # no digit, letter or power before it; Chinese, Japanese, Korean and Thai write no blanks
+    r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?:\.[0-9]+|(?<=[0-9]))(?:/[0-9]+(?!\.?\d))?"
 )
-_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_JOINT = re.compile(r"\s*\\?[$)\]]{0,2}\s*(?:,?\s*and|,?\s*or|,)\s*\\?[$(\[]{0,2}\s*")
-_SENTENCE = re.compile(r"(?<=[^\W\d_]|[\d)}$%*\]])[.!](?=\s+[A-Z*]|\s*$)")
-_NUMBER = re.compile(r"(?<![\w.^])[-+−]?[$€£¥₹]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?:\.[0-9]+|(?<=[0-9]))(?:/[0-9]+(?![.\d]))?")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")  # LaTeX commands are none
+_WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # LaTeX commands are none
 _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
+_OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
+_EMPTY = re.compile(r"[\s.…]{0,20}(?:</|$)")
+_CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
+_TURN = re.compile(  # where another turn begins
+    r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
+    r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
+)
+_TOKEN = re.compile(
+    r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
+    r"|<｜(?:User|end▁of▁sentence)｜>"
+)
+_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
+LINE = 600  # characters of a last line that are looked at
+TURNS = 50  # turns that are looked at
+BEFORE = 2_000  # characters before a turn in which its answer is looked for
 
 
 class Answer(NamedTuple):
-    """An answer as written, and how it was found."""
+    """An answer as written, how it was found, and why it is not beyond doubt."""
 
     text: str
-    how: str  # boxed, marked, whole
+    how: str  # tagged, boxed, marked, whole; of finished texts bold and last, too
+    doubt: str = ""  # "" = none: an answer in doubt is right leniently at most
 
 
-def final_answer(text: str) -> Answer | None:
-    """The last \\boxed{} (with those joined to it by a comma, 'and', 'or'), else what follows the last '####', 'answer is' or 'A:', else
-    the whole text where it is one short expression; None where nothing says which part is the answer. Linear in the text.
+class _Place(NamedTuple):
+    at: int
+    answer: Answer
 
-    >>> final_answer("thus \\\\boxed{\\\\frac{1}{2}}.")
-    Answer(text='\\\\frac{1}{2}', how='boxed')
-    >>> final_answer("The answer is **73**.").text
-    '73'
+
+def final_answer(text: str, *, finished: bool = False) -> Answer | None:
+    """Find the final answer of a completion by the rules of docs/grading.md; linear in the text.
+
+    Args:
+        text: the completion as generated.
+        finished: whether the model stopped by itself, so that an unmarked last line may be its answer.
+
+    Returns:
+        The answer, or None where nothing says which part of the text it is.
+
+    >>> final_answer("thus \\\\boxed{\\\\frac{1}{2}}.").text
+    '\\\\frac{1}{2}'
+    >>> final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
+    Answer(text='73', how='marked', doubt='')
     """
-    return _boxed(text) or _marked(text) or _whole(text)
+    said, inside = spoken(text)
+    place = _before_turns(said) or _located(said)
+    answer = place.answer if place else _whole(said) or (_unmarked(said) if finished else None)
+    return answer._replace(doubt=answer.doubt or "inside an open thought") if answer and inside else answer
 
 
 def last_number(text: str) -> str:
     """The last number that stands by itself in a text, "" where there is none.
 
-    >>> last_number("She pays $1,234.50 for x2 of them.")
-    '$1,234.50'
+    >>> last_number("She pays $1,234.50 for x2 of them."), last_number("So it is 2/3.")
+    ('$1,234.50', '2/3')
     """
     last = ""
-    for match in _NUMBER.finditer(text):
+    for match in _NUMBER.finditer(western(text)):
         last = match.group()
     return last
 
@@ -57,7 +85,7 @@ def first_number(text: str) -> str:
     >>> first_number("9 * 2 = 18 dollars for 3 days")
     '18'
     """
-    match = _NUMBER.search(text[text.rfind("=") + 1 :])
+    match = _NUMBER.search(western(text[text.rfind("=") + 1 :]))
     return match.group() if match else ""
 
 
@@ -75,64 +103,84 @@ def depth(text: str) -> int:
 
 def balanced(text: str) -> bool:
     """Whether every brace closes, escaped ones aside."""
-    bare = text.replace("\\{", "").replace("\\}", "")
-    return bare.count("{") == bare.count("}")
+    plain = text.replace("\\{", "").replace("\\}", "")
+    return plain.count("{") == plain.count("}")
 
 
-def _boxed(text: str) -> Answer | None:
-    if "box" not in text:
+def _before_turns(text: str) -> _Place | None:
+    """The answer before the first turn that follows one, None where there is no such turn."""
+    turns = [match.start() for match in _TURN.finditer(text)] if _speaks(text) else []
+    if "|>" in text or "s>" in text or "_turn>" in text or "[INST]" in text or "｜>" in text:
+        turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
+    for at in turns[:TURNS]:
+        if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
+            return _located(text[:at])
+    return None
+
+
+def _speaks(text: str) -> bool:
+    """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
+    if "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text:
+        return True
+    return "USER" in text or "Input" in text or not text.isascii()
+
+
+def _located(text: str) -> _Place | None:
+    """The last of a tag, a box, and an announcement."""
+    tag, box = _tagged(text), boxed(text)
+    place = tag
+    if box and (tag is None or box.start >= tag.at):
+        place = _Place(box.start, Answer(western(box.content), "boxed"))
+    found = marked(text, place.at, value=True) if place else marked(text)
+    if found is None:
+        return place
+    return _Place(found.at, Answer(found.text, "marked", found.doubt))
+
+
+def _tagged(text: str) -> _Place | None:
+    """What the last `<answer>` holds, to the end of the text where it does not close."""
+    if "nswer" not in text and "<ans" not in text and "<ANS" not in text:
         return None
-    starts = [match.span() for match in _BOX.finditer(text)][-8:]
-    boxes: list[tuple[int, int, str]] = []  # (start, end, content), the outermost ones, in order
-    for start, inside in starts:
-        end = _closing(text, inside)
-        if end < 0 or (boxes and start < boxes[-1][1]):
-            continue
-        boxes.append((start, end, text[inside : end - 1].strip()))
-    if not boxes:
+    opening = None
+    for match in _OPENING.finditer(text):
+        opening = opening if _EMPTY.match(text, match.end()) else match
+    if opening is None:
         return None
-    joined = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
-        if not _JOINT.fullmatch(text[box[1] : joined[0][0]][:40]):
-            break
-        joined.insert(0, box)
-    return Answer(", ".join(content for _, _, content in joined), "boxed")
-
-
-def _closing(text: str, start: int) -> int:
-    """The index after the brace that closes one opened just before `start`; -1 where none does."""
-    level = 1
-    for match in _BRACE.finditer(text, start):
-        level += {"{": 1, "}": -1}.get(match.group(), 0)
-        if level == 0:
-            return match.end()
-    return -1
-
-
-def _marked(text: str) -> Answer | None:
-    end = -1
-    for key, pattern, before in _MARKS:
-        at = text.rfind(key)  # many times faster than a pattern over the whole text
-        while at >= 0:
-            if at >= before and (match := pattern.match(text, at - before)):
-                end = max(end, match.end())
-                break
-            at = text.rfind(key, 0, at)
-    if end < 0:
-        return None
-    rest = text[end : end + 4000].lstrip()
-    line = rest.split("\n", 1)[0]
-    if line.strip() in ("$$", "\\[", "\\("):  # display mathematics opens on a line of its own
-        line = rest.split("\n\n", 1)[0].replace("\n", " ")
-    phrase = line if line.isdecimal() else _SENTENCE.split(line, maxsplit=1)[0].strip().strip("*").strip().removesuffix(".")
-    return Answer(phrase, "marked") if phrase else None
+    closing = _CLOSING.search(text, opening.end())
+    content = text[opening.end() : closing.start() if closing else len(text)].strip()
+    if content.startswith("```"):
+        content = re.sub(r"^```\w*\n?|\n?```$", "", content).strip("\n")
+    elif "\n" not in content:
+        content = western(re.sub(r"^(\*\*|`)(.*)\1$", r"\2", content))
+    return _Place(opening.end(), Answer(content, "tagged")) if content else None
 
 
 def _whole(text: str) -> Answer | None:
-    bare = text.strip()
-    if not bare or len(bare) > WHOLE or "\n" in bare or "=" in bare:  # an equation is working, its right side perhaps the answer
+    plain = _fence_alone(text.strip())
+    if not _short(plain) or "\n" in plain:
         return None
-    words = _WORD.findall(_TEXT.sub("", bare))
-    if words and words != [bare.strip("*. ")]:
+    return Answer(western(plain.strip("*`").strip().removesuffix(".").removesuffix("。")), "whole")
+
+
+def _fence_alone(plain: str) -> str:
+    match = re.fullmatch(r"```\w{0,20}\n([^\n`]{1,200})\n```", plain) if plain.startswith("```") else None
+    return match[1].strip() if match else plain
+
+
+def _short(plain: str) -> bool:
+    """Whether a line may be an answer by itself: no prose, and no equation, which is working."""
+    if not plain or len(plain) > WHOLE or "=" in plain:
+        return False
+    words = _WORD.findall(_TEXT.sub("", plain))
+    return not words or words == [plain.strip("*.`。 ")]
+
+
+def _unmarked(text: str) -> Answer | None:
+    """The one bold phrase of the last line, or a last line that is an answer by itself."""
+    line = text.rstrip()[-LINE:].rpartition("\n")[2].strip()
+    bold = _BOLD.findall(line)
+    if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
+        return Answer(western(bare(bold[0])), "bold", "not marked")
+    if not _short(line) or not any(char.isalnum() for char in line) or line in ("\\]", "\\)", "```"):
         return None
-    return Answer(bare.strip("*").strip().removesuffix("."), "whole")
+    return Answer(western(bare(line)), "last", "not marked")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from assay.core.types import Case, Outcome, Verdict
+from assay.verifiers._thinking import unclosed
 
 SHOWN = 500  # characters of an answer or a reason that a verdict keeps
 
@@ -62,6 +63,8 @@ def outcome(case: Case, grade: Grade) -> Outcome:
     """What a grade amounts to once the finish reason has had its say."""
     if grade.failed:
         return "verifier_error"
+    if case.rollout.finish == "length" and unclosed(case.rollout.text):
+        return "truncated"  # a thought is no answer, whatever it mutters
     if grade.right:
         return "correct"
     if case.rollout.finish == "length":

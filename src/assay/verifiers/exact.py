@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.types import Case, Label, Verdict
+from assay.maths.options import plain, unwrapped
 from assay.verifiers._answers import final_answer
+from assay.verifiers._letters import head
 from assay.verifiers._rules import Grade, settle
+from assay.verifiers._thinking import spoken
 
 
 @dataclass(frozen=True)
 class Exact:
     """Correct where the final answer, or the whole text, equals the gold answer after NFKC and with runs of white space as one space.
 
-    For golds that are words, code or strings, where no two spellings mean the same.
+    For golds that are words, code or strings, where no two spellings mean the same. Leniently right is what differs in case, quotes,
+    dollar signs, a final full stop or a clause behind it, and what no word marks as the answer.
     """
 
     casefold: bool = False  # True: A equals a
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     bounded: ClassVar[bool] = True
 
     def judge(self, case: Case) -> Verdict:
@@ -30,16 +34,24 @@ class Exact:
         return bool(self._plain(label.answer))
 
     def _grade(self, case: Case) -> Grade:
-        gold, whole = self._plain(case.label.answer), self._plain(case.rollout.text)
+        text, finished = spoken(case.rollout.text)[0], case.rollout.finish == "stop"
+        gold, whole = self._plain(case.label.answer), self._plain(text)
         if not whole:
             return Grade(None, reason="empty text")
         if gold == whole:
             return Grade(True, whole, "exact")
-        found = final_answer(case.rollout.text)
-        if found is None:
-            return Grade(False, whole, "exact")
-        return Grade(bool(gold) and gold == self._plain(found.text), found.text, "exact")
+        answer = final_answer(case.rollout.text, finished=finished)
+        if answer is None:
+            return Grade(False, whole, "exact", lenient=_loose(gold) == _loose(whole))
+        right = bool(gold) and gold in (self._plain(answer.text), self._plain(answer.text + "."), self._plain(unwrapped(answer.text)))
+        lenient = right or (bool(_loose(gold)) and _loose(gold) in (_loose(answer.text), _loose(head(answer.text))))
+        return Grade(right and not answer.doubt, answer.text, answer.doubt or "exact", lenient=lenient)
 
     def _plain(self, text: str) -> str:
-        plain = " ".join(unicodedata.normalize("NFKC", text).split())
-        return plain.casefold() if self.casefold else plain
+        normal = " ".join(unicodedata.normalize("NFKC", text).split())
+        return normal.casefold() if self.casefold else normal
+
+
+def _loose(text: str) -> str:
+    """A text as a person compares it: no case, quotes, dollar signs, bold or final stop."""
+    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"})).rstrip("!")
