@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from assay.verifiers._gym_answers import said
+from assay.verifiers._gym_answers import gym_answers
 
 GRID = "1 2 3\n4 5 6\n7 8 9"
 
@@ -28,7 +28,7 @@ GRID = "1 2 3\n4 5 6\n7 8 9"
     ],
 )
 def test_a_grid_is_read_whole(case, text):
-    assert said(case(GRID, text)) == GRID
+    assert GRID in [answer.text for answer in gym_answers(case(GRID, text))]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_a_grid_is_read_whole(case, text):
         ("1234", "The answer is $1,234$.", "1234"),
         ("Wednesday", "It must be **Wednesday**.\n\n<answer>Wednesday</answer>", "Wednesday"),
         ("No", "**Answer:** No", "No"),
+        ("He left the room.", "The answer is: He left the room.", "He left the room."),
+        ("Sunday", "The answer is Sunday.", "Sunday"),
         ("Craig-James", "<think>\nlet me see\n</think>\n\n<answer> Craig-James </answer>", "Craig-James"),
         ("x", "<answer>`x`</answer>", "x"),
         ("_ Q\nQ _", "<answer>_ Q\nQ _</answer>", "_ Q\nQ _"),
@@ -47,12 +49,12 @@ def test_a_grid_is_read_whole(case, text):
     ],
 )
 def test_other_answers_are_what_stands_there(case, gold, text, answer):
-    assert said(case(gold, text)) == answer
+    assert answer in [each.text for each in gym_answers(case(gold, text))]
 
 
 @pytest.mark.parametrize("text", ["<think>it is <answer>5</answer>", "so <answer>5", "5 and 6"])
 def test_a_cut_text_must_have_finished_its_answer(case, text):
-    assert said(case("5", text, finish="length")) == ""
+    assert all(answer.doubt for answer in gym_answers(case("5", text, finish="length")))
 
 
 @pytest.mark.parametrize(
@@ -70,5 +72,5 @@ def test_a_cut_text_must_have_finished_its_answer(case, text):
 )
 def test_a_hostile_text_is_read_in_linear_time(case, text):
     began = time.process_time()
-    said(case("x", text))
+    gym_answers(case("x", text))
     assert time.process_time() - began < 2

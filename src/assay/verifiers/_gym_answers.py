@@ -1,113 +1,66 @@
-"""Which part of a completion is the answer to a generated problem: such answers are grids, moves, lists and sentences as often as numbers."""
+"""Which part of a completion is the answer to a generated problem, by the rules that every verifier reads by (docs/grading.md)."""
 
 import re
 from collections import deque
 
 from assay.core.types import Case
-from assay.verifiers._answers import final_answer, last_number
+from assay.verifiers._answers import Answer, final_answer, last_number
 from assay.verifiers._numbers import number
+from assay.verifiers._thinking import spoken
 
 _MARK = re.compile(
     r"(?:^|\n)[ \t>#*_]{0,6}(?:(?:so|thus|hence|therefore),?[ ])?(?:the[ ]|my[ ])?(?:final[ ]|correct[ ])?"
     r"(?:answer|solution)(?:[ ]is)?[ \t]*[*_]{0,2}[ \t]*[:=]?[ \t]*[*_]{0,2}[ \t]*",
     re.IGNORECASE,
 )
-_TICKS = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})[^`\n]*")  # a whole line that opens or closes a fence
-_OPENING, _CLOSING = re.compile("<answer>", re.IGNORECASE), re.compile("</answer>", re.IGNORECASE)
-TAIL = 50_000  # characters at the end of a completion in which a marker is looked for
+_TICKS = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})[^`\n]*")  # a whole line that opens a fence
+TAIL = 50_000  # characters at the end of a completion in which such a line is looked for
 
 
-def said(case: Case) -> str:
-    """The answer of a completion, "" where there is none; linear in the text.
+def gym_answers(case: Case) -> tuple[Answer, ...]:
+    """The final answer of a completion, in the spellings in which it may be meant: as those rules read it, and whole with all its lines and its
+    full stop. Nothing where there is none. Linear in the text.
 
-    Behind the last closed thought: the last `<answer>`, whole. Else the last line that announces an answer, with all lines behind it up to an
-    empty one, or the fence behind it. Else `final_answer`; else, of finished texts, the last number for a gold number, or the whole text.
+    Where nothing marks one, a finished text is the answer as a whole, or its last number where the gold answer is a number.
     """
-    text, numeric = case.rollout.text.rpartition("</think>")[2], number(case.label.answer) is not None
-    cut = case.rollout.finish == "length"
-    if cut and "<think>" in text and "</think>" not in case.rollout.text:
-        return ""  # what an unfinished thought mutters
-    block = _tagged(text, cut=cut)
-    if block is None:
-        block = _announced(text[-TAIL:], cut=cut)
-    if block is None:
-        return _written(case, text, numeric)
-    return _number(_unwrapped(block)) if numeric else _unwrapped(block)
+    numeric, cut = number(case.label.answer) is not None, case.rollout.finish == "length"
+    text, inside = spoken(case.rollout.text)
+    answer = final_answer(case.rollout.text)
+    if cut and answer is not None and answer.how == "tagged" and case.rollout.text.rstrip().endswith(answer.text):
+        answer = answer._replace(doubt="cut inside its answer")
+    block = None if cut or inside or (answer is not None and answer.how not in ("marked", "whole")) else _announced(text[-TAIL:])
+    if block is not None and (answer is None or answer.text.split("\n", 1)[0] in block.text):
+        block = block._replace(doubt=answer.doubt if answer else "")
+    else:
+        block = None
+    if answer is None and block is None and not cut and not inside:
+        answer = Answer(last_number(text).lstrip("$") if numeric else text.strip(), "whole")
+    spelled = [each._replace(text=_plain_number(_bare(each.text)) if numeric else _bare(each.text)) for each in (answer, block) if each is not None]
+    return tuple(dict.fromkeys(each for each in spelled if each.text))
 
 
-def _tagged(text: str, *, cut: bool) -> str | None:
-    """What stands in the last `<answer>`; one that a finished text leaves open holds the rest."""
-    opening = _last(_OPENING, text)
-    if opening is None:
-        return None
-    closing = _CLOSING.search(text, opening.end())
-    if closing is None:
-        return "" if cut else text[opening.end() :]
-    return text[opening.end() : closing.start()]
-
-
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
-
-
-def _announced(text: str, *, cut: bool) -> str | None:
-    """Several lines behind the last marker, where there are several; one line is read like anybody's."""
-    last = _last(_MARK, text)
+def _announced(text: str) -> Answer | None:
+    """The fence behind the last line that announces an answer, or the lines behind it up to an empty one."""
+    last = next(iter(deque(_MARK.finditer(text), maxlen=1)), None)
     if last is None:
         return None
-    rest = text[last.end() :]
-    if (fenced := _fenced(rest)) is not None:
-        return fenced[0]
-    block = rest.lstrip("\n").split("\n\n", 1)[0]
-    several = "\n" in block.strip() or rest[:1] == "\n"
-    return block if several and not cut and "\\boxed" not in rest else None
-
-
-def _fenced(text: str) -> tuple[str, str] | None:
-    """The inside of a fence that a text begins with, and what stands behind it; None where there is none that closes."""
-    lines = text.lstrip("\n").split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    opening = _TICKS.fullmatch(lines[first].rstrip())
+    lines = text[last.end() :].lstrip("\n").split("\n")
+    opening = _TICKS.fullmatch(lines[0].rstrip())
     if opening is None:
-        return None
-    for number in range(first + 1, len(lines)):
-        if lines[number].strip() == opening[1]:
-            return "\n".join(lines[first + 1 : number]), "\n".join(lines[number + 1 :])
-    return None
+        block = "\n".join(lines).split("\n\n", 1)[0]
+        return Answer(block, "marked") if block.strip() else None
+    ends = [number for number, line in enumerate(lines) if number and line.strip() == opening[1]]
+    return Answer("\n".join(lines[1 : ends[0]]), "marked") if ends else None
 
 
-def _unwrapped(block: str) -> str:
-    """Without a fence, back quotes, or a box around all of it."""
-    fenced = _fenced(block)
-    bare = fenced[0] if fenced is not None and not fenced[1].strip() else block
-    plain = bare.strip()
-    if len(plain) > 2 and plain[0] == plain[-1] == "`" and "`" not in plain[1:-1]:
-        bare = plain[1:-1]
-    if "\\boxed" in bare or "\\fbox" in bare:
-        boxed = final_answer(bare)
-        bare = boxed.text if boxed else bare
-    return _stripped(bare)
+def _bare(text: str) -> str:
+    """Without blanks around it, empty lines before and behind, and one pair of bold marks, back quotes or dollar signs."""
+    plain = text.strip("\n").rstrip() if "\n" in text.strip() else text.strip()
+    for mark in ("**", "`", "$$", "$"):
+        if len(plain) > 2 * len(mark) and plain.startswith(mark) and plain.endswith(mark) and mark not in plain[len(mark) : -len(mark)]:
+            return plain[len(mark) : -len(mark)].strip()
+    return plain
 
 
-def _stripped(text: str) -> str:
-    """Without empty lines around it, blanks at the end, and one pair of bold marks or dollar signs."""
-    lines = text.strip("\n").rstrip().split("\n")
-    bare = "\n".join(lines) if len(lines) > 1 else text.strip()
-    for mark in ("**", "$$", "$"):
-        if len(bare) > 2 * len(mark) and bare.startswith(mark) and bare.endswith(mark) and mark not in bare[len(mark) : -len(mark)]:
-            return bare[len(mark) : -len(mark)].strip()
-    return bare
-
-
-def _number(text: str) -> str:
+def _plain_number(text: str) -> str:
     return text if number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")
-
-
-def _written(case: Case, text: str, numeric: bool) -> str:
-    answer = final_answer(text)
-    if answer is not None:
-        bare = answer.text.strip().strip("$").strip()
-        return _number(bare) if numeric else bare
-    if case.rollout.finish == "length":
-        return ""
-    return last_number(text).lstrip("$").replace(",", "") if numeric else text.strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from assay.core.types import Case, Label, Verdict
-from assay.verifiers._gym_answers import said
+from assay.verifiers._gym_answers import gym_answers
 from assay.verifiers._gym_scorers import LabelUnread, score, warm_scorers
 from assay.verifiers._rules import Grade, settle
 
@@ -37,13 +37,13 @@ class ReasoningGym:
 
     def glance(self, case: Case) -> Verdict | None:
         """The verdict where there is nothing to score; None where the generator must be asked."""
-        if case.rollout.finish == "error" or not said(case):
+        if case.rollout.finish == "error" or not gym_answers(case):
             return settle(case, lambda _: Grade(None, reason="no final answer"), verifier="reasoning_gym", version=self.version)
         return None
 
     def evaluated(self, case: Case) -> str:
-        """The part of a text that a scorer sees."""
-        return said(case)
+        """The part of a text that a scorer sees, in each of its spellings."""
+        return "\n".join(answer.text for answer in gym_answers(case))
 
     def reads(self, label: Label) -> bool:
         """Whether there is a gold answer."""
@@ -55,15 +55,20 @@ class ReasoningGym:
 
 
 def _grade(case: Case) -> Grade:
-    answer = said(case)
-    if not answer:
+    answers = gym_answers(case)
+    if not answers:
         return Grade(None, reason="no final answer")
     stored: Any = json.loads(case.problem.metadata)
     stored = stored.get("reasoning_gym") if isinstance(stored, dict) else None
     if not isinstance(stored, dict) or not isinstance(stored.get("entry"), dict):
-        return Grade(None, answer, "the problem's metadata holds no reasoning_gym entry", failed=True)
+        return Grade(None, answers[0].text, "the problem's metadata holds no reasoning_gym entry", failed=True)
     name, entry = str(stored.get("dataset")), {**stored["entry"], "answer": case.label.answer}
     entry = tupled(entry) if stored.get("tuples") else entry
+    grades = [_doubted(_scored(name, answer.text, entry), answer.doubt) for answer in answers]
+    return max(grades, key=lambda grade: (bool(grade.right), bool(grade.lenient), grade.reward or 0.0))
+
+
+def _scored(name: str, answer: str, entry: Any) -> Grade:
     try:
         reward = score(name, answer, entry)
     except LabelUnread as error:
@@ -73,6 +78,11 @@ def _grade(case: Case) -> Grade:
     except Exception as error:  # noqa: BLE001  # a scorer may raise anything
         return _unscored(name, answer, entry, f"reasoning_gym {name}: {type(error).__name__}: {error}")
     return Grade(reward >= 1, answer, f"reasoning_gym {name}", reward=reward)
+
+
+def _doubted(grade: Grade, doubt: str) -> Grade:
+    """A right answer of which it is not beyond doubt that it is the final one is right leniently."""
+    return grade._replace(right=False, reason=doubt, reward=0.0, lenient=True) if doubt and grade.right else grade
 
 
 def _unscored(name: str, answer: str, entry: Any, why: str) -> Grade:
