@@ -100,7 +100,7 @@ class GradePlan(_Strict):
     limit_s: float = Field(default=5.0, gt=0)
     allow_code: bool = False  # True: the verifier `code` may run what a model wrote
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
-    env: list[str] = []  # names of environment variables that workers see beside PATH, HOME, LANG and the like: a judge's key
+    env: tuple[str, ...] = ()  # names of environment variables that workers see beside PATH, HOME, LANG and the like: a judge's key
 
 
 class ScorePlan(_Part):

@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from assay.core.ports import Verifier
@@ -22,6 +23,7 @@ from assay.verifiers._shut import shut_in
 READY = b"ready\n"
 HEADER = struct.Struct("<Q")  # bytes of the request that follows
 PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 
 def serve_rows(requests: int, replies: int, part: Verifier, memory: int, *, warm: bool = False, shut: bool = False) -> NoReturn:
@@ -84,6 +86,13 @@ def _say(replies: int, line: bytes) -> None:
         line = line[os.write(replies, line) :]
 
 
+@lru_cache(1)  # asked for by the parent, before it forks
+def mapped_bytes() -> int:
+    """Bytes of address space of this process."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
 def _bind(memory: int) -> None:
     """The process may map `memory` bytes more than it has now, and dies with its parent (both on Linux alone)."""
     signal.set_wakeup_fd(-1)
@@ -92,9 +101,8 @@ def _bind(memory: int) -> None:
         os.setpgid(0, 0)  # what it starts is ended with it
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL)  # the parent forks in its only thread, so its thread's death is its own
-    with open("/proc/self/statm", encoding="ascii") as file:
-        mapped = int(file.read().split()[0]) * resource.getpagesize()
+    _LIBC.prctl(PDEATHSIG, signal.SIGKILL)  # the parent forks in its only thread, so its thread's death is its own
+    mapped = mapped_bytes()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = mapped + memory if hard == resource.RLIM_INFINITY else min(mapped + memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

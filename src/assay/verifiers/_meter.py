@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-BUSY = 4.0  # times its limit that a row may take where the machine, not the row, is slow
+BUSY = 10.0  # times its limit that a row may take where the machine, not the row, is slow
 
 
 class Spent(NamedTuple):

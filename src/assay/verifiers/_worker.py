@@ -21,7 +21,7 @@ from typing import Any
 from assay.core.errors import PlanError
 from assay.core.parts import build
 from assay.core.ports import Verifier
-from assay.verifiers._judging import HEADER, READY, serve_rows
+from assay.verifiers._judging import HEADER, READY, mapped_bytes, serve_rows
 from assay.verifiers._meter import Spent, overdrawn, spent
 from assay.verifiers._outside import wrap
 from assay.verifiers._replies import LONGEST, stop_line
@@ -47,8 +47,10 @@ def serve(file: int, parent: int) -> None:
     except PlanError as error:
         _tell(pipe, ["refused", str(error)])
         return
-    installed()  # known before there is a child
+    installed()  # known before there is a child, as is what this process maps
     gc.collect()
+    if sys.platform == "linux":
+        mapped_bytes()
     gc.freeze()  # a collection in a child would copy every page of what was imported
     Keeper(pipe, parent, part, order).run()
 
