@@ -2,7 +2,7 @@ from assay.verifiers._environment import worker_environment
 
 CALLER = {
     "PATH": "/bin",
-    "HOME": "/root/of/me",
+    "HOME": "/users/me",
     "LC_ALL": "C",
     "OPENAI_API_KEY": "sk-1",
     "HF_TOKEN": "hf-1",
@@ -13,7 +13,7 @@ CALLER = {
 
 def test_keys_and_whatever_else_the_caller_holds_stay_outside():
     environment = worker_environment(caller=CALLER)
-    assert environment["HOME"] == "/root/of/me"
+    assert environment["HOME"] == "/users/me"
     assert environment["LC_ALL"] == "C"
     assert not {"OPENAI_API_KEY", "HF_TOKEN", "JUDGE_URL", "PYTHONSTARTUP"} & set(environment)
 
