@@ -158,9 +158,9 @@ def filter_calls(*, network: bool, signals: bool, metadata: bool, programs: bool
     Raises:
         OSError: refused.
     """
-    machine = MACHINES.get(platform.machine()) if sys.platform == "linux" else None
-    if machine is None or _libc().prctl(21, 0, 0, 0, 0) < 0:  # what does this process run under?
+    if not can_filter_calls():
         return False
+    machine = MACHINES[platform.machine()]
     forbid_new_privileges()
     tables = [OTHERS, MOUNTS, KERNEL, SHARED_MEMORY]
     asked = ((network, NETWORK), (signals, SIGNALS), (metadata, METADATA), (programs, PROGRAMS), (processes, PROCESSES))
@@ -170,6 +170,11 @@ def filter_calls(*, network: bool, signals: bool, metadata: bool, programs: bool
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
     _checked(_libc().syscall(machine[2], 1, 1, header), "seccomp")  # set a filter, in all threads
     return True
+
+
+def can_filter_calls() -> bool:
+    """Whether this kernel filters system calls, and their numbers are known here."""
+    return sys.platform == "linux" and platform.machine() in MACHINES and bool(_libc().prctl(21, 0, 0, 0, 0) >= 0)
 
 
 def limit(limits: Mapping[int, int]) -> None:
@@ -228,7 +233,7 @@ def close_files(keep: Iterable[int]) -> None:
     """Close every open file of this process but those named."""
     low = 0
     for number in sorted(set(keep)):
-        if low < number:  # closerange(0, 0) closes everything
+        if low < number:  # an empty range from 0 on would close everything
             os.closerange(low, number)
         low = number + 1
     os.closerange(low, 1 << 16)
