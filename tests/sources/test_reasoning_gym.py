@@ -103,3 +103,9 @@ def test_no_size_below_one():
     with pytest.raises(ValueError, match="size 0"):
         ReasoningGym(generator="chain_sum", size=0)
     assert isinstance(ReasoningGym(generator="chain_sum"), Source)
+
+
+def test_a_question_that_the_generator_repeats_as_its_answer_is_no_gold_answer():
+    golds = [label.answer for _, label in ReasoningGym(generator="intermediate_integration", size=12, seed=0).read()]
+    assert OPEN in golds
+    assert not any("Integral(" in gold for gold in golds)

@@ -5,6 +5,7 @@ import pytest
 from assay.core.types import Label
 from assay.verifiers import _desk
 from assay.verifiers._desk import Desk
+from assay.verifiers._replies import Stop
 
 
 class Hand:
@@ -17,9 +18,9 @@ class Hand:
     def free(self):
         return not self.rows
 
-    def give(self, verb, rows):
+    def give(self, verb, rows, **how):
         self.given.append([row for _, row in rows])
-        self.rows.extend((index, "worker died" if isinstance(row, Label) else [row]) for index, row in rows)
+        self.rows.extend((index, Stop("died", "gone") if isinstance(row, Label) else [row]) for index, row in rows)
 
 
 @pytest.fixture(autouse=True)

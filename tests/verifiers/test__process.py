@@ -1,10 +1,12 @@
 import time
 from collections import deque
+from pathlib import Path
 
 import pytest
 
 from assay.core.errors import PlanError
 from assay.verifiers._process import NEVER, Worker, answers
+from assay.verifiers._replies import Stop
 
 pytestmark = pytest.mark.service
 
@@ -32,7 +34,7 @@ def test_rows_come_back_judged_under_their_numbers_and_no_deadline_is_left(worke
     found = []
     while len(found) < 2:
         found += answers([worker], deque())
-    assert [(index, verdict.outcome) for index, verdict in found] == [(7, "correct"), (9, "wrong")]
+    assert [(index, judged.outcome) for index, judged in found] == [(7, "correct"), (9, "wrong")]
     assert worker.free
     assert worker.due == NEVER
 
@@ -44,16 +46,25 @@ def test_patience_bounds_a_wait_for_nothing(worker):
     assert time.monotonic() - began < 2
 
 
-def test_a_child_that_is_told_to_die_costs_the_row_at_work_and_the_others_go_back(worker, case):
+def test_a_process_that_is_lost_costs_the_row_at_work_and_the_others_go_back(worker, case):
     ready(worker).rows.extend([1, 2, 3])  # as if the child were at work on them
     queue = deque([8])
     worker.overdue()
-    found = []
-    while not found:
-        found += answers([worker], queue)
-    assert found == [(1, "time limit 5 s")]
+    arrived = []
+    while not arrived:
+        arrived += answers([worker], queue)
+    assert arrived == [(1, Stop("died", "worker lost (EOFError)"))]
     assert list(queue) == [2, 3, 8]
-    assert ready(worker).child
+
+
+def test_settings_and_verifier_stand_in_no_argument_of_the_process():
+    worker = Worker("numeric", 5.0, 1 << 30, {"tolerance": 0.125})
+    ready(worker)
+    command = Path(f"/proc/{worker.process.pid}/cmdline").read_bytes()
+    worker.close()
+    assert b"serve" in command
+    assert b"0.125" not in command
+    assert b"numeric" not in command
 
 
 def test_a_verifier_that_cannot_be_loaded_is_an_error_of_the_plan():

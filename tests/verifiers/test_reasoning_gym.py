@@ -1,5 +1,9 @@
+import json
+
 import pytest
 
+from assay.core.types import OPEN
+from assay.sources.reasoning_gym import ReasoningGym as Source
 from assay.verifiers.reasoning_gym import ReasoningGym
 
 gym = pytest.importorskip("reasoning_gym")
@@ -40,3 +44,52 @@ def test_a_corrected_label_regrades(case):
 
 def test_a_problem_without_its_entry_is_an_error(case):
     assert ReasoningGym().judge(case("4", "4", verifier="reasoning_gym")).outcome == "verifier_error"
+
+
+FORMS = (
+    "<answer>{}</answer>",
+    "<think>\nlet me see <answer>3 and 4</answer>\n</think>\n<answer>\n{}\n</answer>",
+    "I worked it out.\n\n**Answer:**\n```\n{}\n```",
+    "I worked it out.\n\nThe answer is:\n{}",
+    "```\n<answer>{}</answer>\n```",
+)
+
+
+@pytest.mark.service  # some generators take half a second
+def test_the_librarys_own_format_works_for_every_generator(case):
+    wrong = []
+    for generator in sorted(set(gym.factory.DATASETS) - {"composite"}):
+        ((problem, label),) = Source(generator=generator, size=1, seed=7).read()
+        for form in FORMS if label.answer != OPEN else ():
+            row = case(label.answer, form.format(label.answer), verifier="reasoning_gym", metadata=json.loads(problem.metadata))
+            if (verdict := ReasoningGym().judge(row)).outcome != "correct":
+                wrong.append((generator, form, verdict.extracted, verdict.reason))
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("<answer>12</answer>", "correct"),
+        ("<answer>13</answer> not <answer>12</answer>", "correct"),
+        ("<answer>12</answer> <answer>13</answer>", "wrong"),
+    ],
+)
+def test_the_last_answer_wins(case, text, outcome):
+    assert ReasoningGym().judge(gym_case(case, {"question": "", "answer": "12", "metadata": {}}, text)).outcome == outcome
+
+
+def test_what_makes_a_scorer_raise_is_wrong_and_a_gold_answer_that_does_is_an_error(case):
+    entry = {"question": "", "answer": "3 × 37", "metadata": {}}
+    verdict = ReasoningGym().judge(gym_case(case, entry, "<answer>three</answer>", dataset="prime_factorization"))
+    assert (verdict.outcome, verdict.reward) == ("wrong", 0.0)
+    assert "ValueError" in verdict.reason
+    broken = {**entry, "answer": "three"}
+    assert ReasoningGym().judge(gym_case(case, broken, "<answer>3</answer>", dataset="prime_factorization")).outcome == "verifier_error"
+
+
+def test_a_gold_answer_that_is_code_is_an_error_and_is_not_run(case, tmp_path):
+    code = f"[__import__('pathlib').Path({str(tmp_path / 'mark')!r}).touch()]"
+    entry = {"question": "", "answer": code, "metadata": {"direction": "ascending"}}
+    assert ReasoningGym().judge(gym_case(case, entry, "<answer>[1]</answer>", dataset="number_sorting")).outcome == "verifier_error"
+    assert not (tmp_path / "mark").exists()

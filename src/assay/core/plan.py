@@ -101,6 +101,7 @@ class GradePlan(_Strict):
     allow_code: bool = False  # True: the verifier `code` may run what a model wrote
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
+    env: tuple[str, ...] = ()  # names of environment variables that workers see beside PATH, HOME, LANG and the like: a judge's key
 
 
 class ScorePlan(_Part):

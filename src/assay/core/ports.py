@@ -94,7 +94,11 @@ class Served(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """(problem, label, rollout) -> Verdict; may hang or explode, so it runs in workers that can be killed."""
+    """(problem, label, rollout) -> Verdict; may hang or explode, so it runs in workers that can be killed.
+
+    A part that could evaluate given text says so: `evaluates_text: ClassVar[bool] = True`. Text that is not inert then has a process of its own;
+    one from outside is taken for such a part unless it says False.
+    """
 
     version: ClassVar[str]
 
@@ -105,7 +109,7 @@ class Verifier(Protocol):
 
 
 class Judge(Protocol):
-    """Verifiers behind killable workers, chosen by each label's verifier; a killed or crashed case is a verifier_error."""
+    """Verifiers behind killable workers, chosen by each label's verifier; what stops a case is its answer's fault, its gold's or the machine's."""
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict]: ...
 

@@ -114,7 +114,7 @@ class Job:
     def judge(self) -> Grader:
         """Verifiers behind killable workers."""
         grade = self.plan.grade
-        return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings)
+        return Grader(limit_s=grade.limit_s, workers=grade.workers, allow_code=grade.allow_code, settings=grade.settings, env=grade.env)
 
     @contextmanager
     def cuttable(self) -> Iterator[None]:

@@ -25,7 +25,8 @@ class ReasoningGym:
     The metadata holds {"reasoning_gym": {"dataset", "entry", "tuples"}}: what the generator's scorer needs, as plain JSON. Scorers that
     compare tuples (arc_agi, rearc) reject plain JSON, so `tuples` says that lists must become tuples again. Each stored entry has been
     scored: its gold answer gets 1, or it is a drop. Five generators (boxnet, graph_color, propositional_logic, rubiks_cube, rush_hour) have
-    a scorer and no oracle: the gold is then the solution that the entry carries where it scores 1, else the sentence `OPEN`.
+    a scorer and no oracle: the gold is then the solution that the entry carries where it scores 1, else the sentence `OPEN`. So it is where
+    intermediate_integration answers with the integral of its question. Only text of the library's own making is scored here.
 
     Some generators differ from process to process under one seed: isomorphic_strings, knight_swap, polynomial_multiplication, ransom_note
     and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake keeps what it read first.
@@ -115,6 +116,8 @@ def _kept(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[st
     if not isinstance(answer, str) or not answer.strip():
         raise Refused("answer_empty", f"the oracle answers {shown(answer)}")
     stored = {"dataset": name, "entry": plain}
+    if "Integral(" in answer:  # what the generator could not integrate it repeats, and its scorer takes the repeated question for an answer
+        return OPEN, stored
     if _scored(gym, answer, plain) >= 1:
         return answer, stored
     if _scored(gym, answer, {**plain, "metadata": tupled(plain["metadata"])}) >= 1:

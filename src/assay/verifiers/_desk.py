@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.core.types import Label
 from assay.verifiers._process import Worker, answers
-from assay.verifiers._rules import Grade, verdict
+from assay.verifiers._replies import Stop
 
 CHUNK = 8  # cases a message, at most
 START = 32  # rows for which one more worker is started: a start costs a second of CPU
@@ -23,9 +23,14 @@ class Desk:
         verb: str,
         answered: MutableMapping[bytes, Any],
         suspect: Callable[[Any], bool] = lambda row: False,
+        *,
+        alone: Callable[[Any], bool] | None = None,
+        anew: bool = False,
     ) -> None:
         self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
         self.suspect = suspect  # whether a row may take long: those go first
+        self.chunk = CHUNK if alone is None else 1  # rows per message: what judges a row alone does not hold the next ones either
+        self.alone, self.anew = alone or (lambda row: False), anew  # whether a row needs a process of its own; whether the first one does
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
         self.slow: set[int] = set()
@@ -58,20 +63,14 @@ class Desk:
             self.crew.append(self.hire())
         for worker in self.crew:
             if self.queue and worker.free:
-                most = 1 if self.queue[0] in self.slow else max(1, min(CHUNK, size))
+                most = 1 if self.queue[0] in self.slow else max(1, min(self.chunk, size))
                 chunk = [self.queue.popleft() for _ in range(min(len(self.queue), most))]
-                worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk])
+                worker.give(self.verb, [(index, self.rows[index][1]) for index in chunk], alone=self.alone, anew=self.anew)
 
     def _collect(self, patience: float | None = None) -> None:
         for index, answer in answers(self.crew, self.queue, patience):
             key, row = self.rows[index]
-            if isinstance(answer, str):
+            if isinstance(answer, Stop):
                 self.failures += 1
-                answer = _failed(row, answer)
+                answer = False if isinstance(row, Label) else answer
             self.answered[key] = answer
-
-
-def _failed(row: Any, reason: str) -> Any:
-    if isinstance(row, Label):
-        return False
-    return verdict(row, row.label.verifier, "", "verifier_error", Grade(None, reason=reason))

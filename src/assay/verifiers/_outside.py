@@ -25,11 +25,20 @@ class Outside:
     its metadata take their places. A coroutine is awaited, of a list or tuple the first element counts, as in verl.
     Correct where the dict says so (`acc`, a truth value) or else where the score is at least 1; the score is the reward. A score that is
     no finite number is an error of the verifier.
+
+    The function is trusted and runs with the rights of the caller, but text that it evaluates might change it: a case whose text is more than
+    words and numbers (`_inert`) is judged in a fork of a process that has imported its module and seen no text. What it loads at its first call is
+    then loaded for every case: load at import, or set `reward.evaluates_text = False`, and one process judges many cases.
     """
 
     name: str
     version: str  # of the function's source
     function: Callable[..., Any]
+
+    @property
+    def evaluates_text(self) -> bool:
+        """Whether cases need processes of their own, which a function's attribute of this name may deny."""
+        return bool(getattr(self.function, "evaluates_text", True))
 
     def judge(self, case: Case) -> Verdict:
         """The verdict of one case; whatever the function does, it does here."""

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from types import TracebackType
@@ -15,8 +15,12 @@ from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._desk import Desk
+from assay.verifiers._inert import inert
 from assay.verifiers._outside import source_version
 from assay.verifiers._process import Worker, answers
+from assay.verifiers._replies import Judged, Stop
+from assay.verifiers._stops import as_stop, settle_stops
+from assay.verifiers._worker import runs_text
 
 SHORT = 256  # characters of an answer that may be looked up among those of its batch
 CACHED = 200_000  # judgements kept
@@ -26,8 +30,10 @@ class Grader:
     """Judges cases with the verifier that each label names, in the order given; implements `core.ports.Judge`.
 
     What a verifier decides in bounded time is decided in this process; the rest goes to at most `workers` processes a verifier, started
-    when first needed. A case that takes longer than `limit_s` is killed and becomes a `verifier_error`; all others are unaffected. Needs
-    no signals and works from any thread (one batch at a time). Workers end with `close()`, and when this process dies.
+    when first needed. A case that takes longer than `limit_s`, dies or eats its memory is killed; all others are unaffected. It is wrong where
+    it computed all that time, or where it stops again when it is tried alone; it is a `verifier_error` where its gold answer stops as well,
+    or where the machine was busy (`_stops`). Needs no signals and works from any thread (one batch at a time). Workers end with `close()`, and
+    when this process dies; of the caller's environment they see what `_environment` lists and, but for `reasoning_gym`, the names in `env`.
 
     Raises:
         ValueError: no worker, or no time.
@@ -41,12 +47,14 @@ class Grader:
         memory: int = 2 << 30,
         allow_code: bool = False,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        env: Sequence[str] = (),
     ) -> None:
         if limit_s <= 0 or workers < 1:
             raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
         self.limit_s, self.size, self.memory = limit_s, workers, memory
         self.allow_code = allow_code  # True: verifiers that run what a model wrote may be used
         self.settings = settings or {}  # {verifier: its settings}; they are part of the version
+        self.env = tuple(env)  # names of the caller's environment that workers see too
         self._workers: dict[str, list[Worker]] = {}  # by verifier
         self._parts: dict[str, Any] = {}
         self._cache: OrderedDict[bytes, Any] = OrderedDict()
@@ -123,7 +131,7 @@ class Grader:
         glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
         waiting: dict[bytes, list[int]] = {}
         alike: dict[tuple[str, str, str] | None, Verdict] = {}  # short answers of this batch: the samples of one problem repeat each other
-        with self._desk(verifier, verb) as desk:
+        with self._desk(verifier, verb, self._cache) as desk:
             for index in places:
                 short = _short(rows[index]) if verb == "judge" else None
                 if short in alike:
@@ -141,14 +149,14 @@ class Grader:
                     alike[short] = found[index]
             desk.finish()
         if verb == "judge":
-            self._retry(verifier, {key: rows[indices[0]] for key, indices in waiting.items()})
+            self._settle(verifier, {key: rows[indices[0]] for key, indices in waiting.items()})
         for key, indices in waiting.items():
             for index in indices:
                 found[index] = _as_own(self._cache[key], rows[index], version)
 
     def _glance(self, verifier: str, verb: str) -> Callable[[Any], Any]:
         """What may be decided here: everything of a bounded verifier, what `glance` decides of another, nothing of an outside one."""
-        part = None if verifier.startswith("python:") else self._part(verifier)
+        part = self._inside(verifier)
         if getattr(part, "bounded", False):
             return getattr(part, verb)  # type: ignore[no-any-return]
         glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[verb], None)
@@ -156,19 +164,34 @@ class Grader:
 
     def _essence(self, verifier: str, verb: str) -> Callable[[Case], str | None]:
         """The part of a case's text on which its verdict depends, where the verifier can tell."""
-        part = None if verifier.startswith("python:") or verb != "judge" else self._part(verifier)
+        part = self._inside(verifier) if verb == "judge" else None
         return getattr(part, "essence", None) or (lambda case: None)
 
-    def _retry(self, verifier: str, rows: Mapping[bytes, Case]) -> None:
-        """Asks once more, one after the other, what a wall limit stopped: with nothing beside it, load is no excuse."""
-        part = None if verifier.startswith("python:") else self._part(verifier)
-        if not getattr(part, "retries", False):
-            return
-        for key in [each for each in rows if self._cache[each].reason.startswith("time limit")]:
-            del self._cache[key]
-            with self._desk(verifier, "judge") as desk:
-                desk.take(key, _slim(rows[key]))
-                desk.finish()
+    def _settle(self, verifier: str, rows: Mapping[bytes, Case]) -> None:
+        """Decides what stopped rows amount to; tries some again, one after the other, with nothing beside them."""
+        retries = getattr(self._inside(verifier), "retries", False)
+        stops = {}
+        for key, row in rows.items():
+            answer = self._cache[key]
+            if (stop := as_stop(answer, retries=retries)) is not None:
+                stops[key] = (row, stop)
+        if stops:
+            self._cache.update(settle_stops(stops, lambda row: self._alone(verifier, row, retries), lambda label: self._readable(verifier, label)))
+
+    def _alone(self, verifier: str, row: Case, retries: bool) -> Judged | Stop:
+        """The answer of a new process to one row; what `glance` decides needs none."""
+        if (told := self._glance(verifier, "judge")(row)) is not None:
+            return Judged(told.outcome, told.reward, told.extracted, told.reason, told.lenient)
+        answered: dict[bytes, Any] = {}
+        with self._desk(verifier, "judge", answered, anew=True) as desk:
+            desk.take(b"", _slim(row))
+            desk.finish()
+        return as_stop(answered[b""], retries=retries) or answered[b""]
+
+    def _readable(self, verifier: str, label: Label) -> bool:
+        found: list[Any] = [None]
+        self._of_one(verifier, "reads", [0], [label], found)
+        return bool(found[0])
 
     def _part(self, verifier: str) -> Any:
         if verifier not in self._parts:
@@ -180,17 +203,23 @@ class Grader:
             self._parts[verifier] = part
         return self._parts[verifier]
 
+    def _inside(self, verifier: str) -> Any:
+        """The part, built here; None for an outside one, which is loaded in workers alone."""
+        return None if verifier.startswith("python:") else self._part(verifier)
+
     def _worker(self, verifier: str) -> Worker:
-        part = None if verifier.startswith("python:") else self._part(verifier)
-        return Worker(verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}))
+        part = self._inside(verifier)
+        names = () if getattr(part, "evaluates_text", False) else self.env
+        return Worker(verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}), names)
 
     @contextlib.contextmanager
-    def _desk(self, verifier: str, verb: str) -> Iterator[Desk]:
+    def _desk(self, verifier: str, verb: str, answered: MutableMapping[bytes, Any], *, anew: bool = False) -> Iterator[Desk]:
         """Rows for the workers of one verifier; on the way out of a failure they are stopped, for half a batch is in their pipes."""
         crew = self._workers.setdefault(verifier, [])
         try:
-            part = None if verifier.startswith("python:") else self._part(verifier)
-            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, self._cache, getattr(part, "suspect", lambda row: False))
+            part = self._inside(verifier)
+            suspect, alone = getattr(part, "suspect", lambda row: False), _needs_own(part) if runs_text(verifier, part) else None
+            yield Desk(crew, lambda: self._worker(verifier), self.size, verb, answered, suspect, alone=alone, anew=anew)
         except BaseException:
             _stop_all({verifier: crew})
             raise
@@ -201,6 +230,17 @@ def _stop_all(workers: dict[str, list[Worker]]) -> None:
         for worker in crew:
             worker.close()
         crew.clear()
+
+
+def _needs_own(part: Any) -> Callable[[Any], bool]:
+    """Whether a row's text, or the part of it that its verifier reads, could act if it were evaluated."""
+    read = getattr(part, "evaluated", lambda case: case.rollout.text)
+
+    def needs_own(row: Any) -> bool:
+        label = row if isinstance(row, Label) else row.label
+        return not inert(label.answer) or (row is not label and not inert(read(row)))
+
+    return needs_own
 
 
 def _short(case: Case) -> tuple[str, str, str] | None:
@@ -233,7 +273,7 @@ def _key(verb: str, version: str, row: Any, essence: Callable[[Case], str | None
 
 def _as_own(answer: Any, case: Any, version: str) -> Any:
     """A cached judgement as the verdict of this case."""
-    if not isinstance(answer, Verdict):
+    if not isinstance(answer, Verdict | Judged):
         return answer
     return Verdict.of(
         case,
@@ -243,4 +283,5 @@ def _as_own(answer: Any, case: Any, version: str) -> Any:
         reward=answer.reward,
         extracted=answer.extracted,
         reason=answer.reason,
+        lenient=answer.lenient,
     )
