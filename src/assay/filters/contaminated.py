@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from assay.core.ports import Bench
 from assay.core.types import Drop, Label, Problem
 from assay.maths.protected import plain, protected, protected_all
-from assay.maths.shingles import Shingles, jaccard, shingles, words
+from assay.maths.shingles import Shingles, jaccard, shingles, terms, words
 from assay.maths.turned import turned
 
 SLACK = 1e-9
@@ -151,7 +151,7 @@ class _Benchmarks:
         """The problems whose n-grams stand in the text, with the share that does, problems ascending."""
         index, counts = self._index
         hits: dict[int, int] = {}
-        found = words(text)
+        found = terms(text)
         for gram in set(zip(*(found[start:] for start in range(self.size)), strict=False)) & index.keys():
             for row in index[gram]:
                 hits[row] = hits.get(row, 0) + 1

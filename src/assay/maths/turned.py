@@ -2,7 +2,8 @@
 
 import re
 
-from assay.maths.protected import SPELLED, formulas
+from assay.maths.latex import formulas
+from assay.maths.protected import SPELLED
 from assay.maths.shingles import jaccard
 
 SHARED = 0.7  # of the bonds, at least
