@@ -1,6 +1,7 @@
 """One normal form of mathematics: what is typeset otherwise and means the same is one text, for comparing problems and answers."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ _RATIO = re.compile(r"\\frac\s*(?:\{\s*(\d+)\s*\}|([A-Za-z\d]))\s*(?:\{\s*(\d+)\
 _DEGREE = re.compile(r"\^\s*(?:\{\s*)?∘(?:\s*\})?")
 _PRIME = re.compile(r"\^\s*(?:\{\s*)?((?:′\s*)+)\}?|\^\s*\{\s*('+)\s*\}")
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)([^*]+)\*\*(?![\w*])")
+_BLANKS = re.compile(" {2,}")
 _TAIL = re.compile(r"[\s.,;:?]+$")
 _PIECE = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)?|\.\d+|[^\s]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -41,6 +43,11 @@ _NONE = frozenset(
     + ["rm", "bf", "it", "large", "Large", "centering", "noindent", "notag", "nonumber", ",", "!", ";", ":", " ", ">", "/", "@", "-"]
 )
 _SIGNS = str.maketrans({"−": "-", "‐": "-", "‑": "-", "–": "-", "﹣": "-", "“": '"', "”": '"', "’": "'", "‘": "'", "⋅": "·", "•": "·", "∶": ":", "º": "°", "√": "\\sqrt "})
+
+_SUPER, _SUB = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "₀₁₂₃₄₅₆₇₈₉₊₋ₙ"
+_RAISED = re.compile(f"[{_SUPER}]+|[{_SUB}]+")
+_HALVES = re.compile(r"(\d?)([¼½¾⅐-⅞])")
+_LEVEL = str.maketrans(_SUPER + _SUB, "0123456789+-n" * 2)
 
 
 def latex_form(text: str) -> str:
@@ -65,7 +72,7 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
     """
     plain = normal_form(text)
     if not plain.isascii():
-        plain = plain.translate(_SIGNS)
+        plain = _HALVES.sub(_fraction, _RAISED.sub(_index, plain.translate(_SIGNS)))
     at, held = 0, ""
     for before, start, end, after in formulas(plain):
         inside = plain[start:end] if plain[before] in "$\\" and (plain[before] == "$" or plain[before + 1] in "([" or _DISPLAY.match(plain, before)) else ""
@@ -94,7 +101,7 @@ def prose_form(text: str) -> str:
         text = _BOLD.sub(r"\1", text)
     if "\\" not in text:
         return text
-    return _COMMAND.sub(_signs, _SIZE.sub("", _FONT.sub(r"\1", text)))
+    return _BLANKS.sub(" ", _COMMAND.sub(_signs, _SIZE.sub("", _FONT.sub(r"\1", text))))
 
 
 @lru_cache(1 << 16)  # most formulas are short and come again
@@ -161,6 +168,17 @@ def _closed(text: str, close: str, at: int) -> int:
 
 def _escaped(text: str, at: int) -> bool:
     return at > 0 and text[at - 1] == "\\" and text[at - 2 : at - 1] != "\\"
+
+
+def _index(found: re.Match[str]) -> str:
+    """Raised and lowered characters as LaTeX writes them."""
+    inner = found[0].translate(_LEVEL)
+    return ("^" if found[0][0] in _SUPER else "_") + (inner if len(inner) == 1 else f"{{{inner}}}")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    top, _, bottom = unicodedata.normalize("NFKC", found[2]).partition("⁄")
+    return f"{found[1]} {top}/{bottom}" if found[1] else f"{top}/{bottom}"
 
 
 def _signs(found: re.Match[str]) -> str:

@@ -31,11 +31,11 @@ PUBLISHED = frozenset(f"{SPELLED} {UNITS} {OPERATIONS}".split())
 _WORDS = PUBLISHED - frozenset(SPELLED.split())
 
 _TOKEN = re.compile(
-    r"\.\d+"  # .5 is not 5
+    r"\\[A-Za-z]+|\.\d+"  # a command outside of any delimiter; .5 is not 5
     r"|\w+(?:['’]\w+)*(?:[.:]\d+)*"
     r"|(?<=[\w)])!(?=\W|$)(?<![^\W\d_]{2}!)"  # a factorial follows a number, a bracket or one letter; "Wow!" is none
     r"|(?<=\b\w)['’′]+(?!\w)"  # f'(x), 5'
-    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
+    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})(?!(?<=\d-)(?!sin|cos|tan|log|ln|sqrt|max|min)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
     r"|[^\w\s!'’′-]"
 )
 _INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")

@@ -49,6 +49,19 @@ def without_instructions(text: str) -> str:
     >>> without_instructions("Find x. Express your answer as a common fraction.")
     'Find x. Express your answer as a common fraction.'
     """
+    return _bare(text) or text
+
+
+def only_instructions(text: str) -> bool:
+    """Whether nothing but instructions stands in a text, as in the system turn of many prompts.
+
+    >>> only_instructions("You are a helpful assistant. Please reason step by step, and put your final answer within \\\\boxed{}.")
+    True
+    """
+    return not _bare(text)
+
+
+def _bare(text: str) -> str:
     if not any(hint in text for hint in _HINTS):
         return text
     text = _TURN.sub("\n", text) if "<|" in text else text
@@ -58,7 +71,7 @@ def without_instructions(text: str) -> str:
         start = stop + len(text[stop:end]) - len(text[stop:end].lstrip())
     while (begin := _last(text, start, end)) is not None and is_instruction(text[begin:end]):
         end = start + len(text[start:begin].rstrip())
-    return text[start:end] if text[start:end].strip() else text
+    return text[start:end].strip()
 
 
 def is_instruction(sentence: str) -> bool:
