@@ -30,3 +30,17 @@ def test_blank_lines_count_as_lines_but_are_no_rows(tmp_path):
 def test_elements_of_a_list_stand_where_they_begin(tmp_path):
     (tmp_path / "a.json").write_text('[{"x":\n1},\n\n{"x": 2}, {"x": 3}\n]')
     assert list(rows_of(tmp_path / "a.json", None)) == [(1, {"x": 1}), (4, {"x": 2}), (4, {"x": 3})]
+
+
+def test_a_json_file_may_hold_an_object_a_line_or_one_list_in_an_object(tmp_path):
+    path = tmp_path / "train.json"
+    path.write_text('{"prompt": "a"}\n\n{"prompt": "b"}\nbroken\n')
+    first, second, third = rows_of(path, None)
+    assert (first, second) == ((1, {"prompt": "a"}), (3, {"prompt": "b"}))
+    assert third[0] == 4 and third[1].reason == "broken_json"
+    path.write_text('{"version": "1",\n "data": [{"prompt": "a"}, {"prompt": "b"}]}')
+    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a"}, {"prompt": "b"}]
+    path.write_text('{"prompt": "a", "answer": ["4"]}')
+    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a", "answer": ["4"]}]
+    path.write_text('{"a": [{"x": 1}], "b": [{"x": 1}]}')
+    assert [row.reason for _, row in rows_of(path, None)] == ["not_a_list"]

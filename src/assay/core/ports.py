@@ -16,6 +16,7 @@ from assay.core.types import (
     Drop,
     Group,
     Label,
+    Note,
     Policy,
     Pool,
     Problem,
@@ -201,12 +202,15 @@ class Bench:
 
 @runtime_checkable
 class Filter(Protocol):
-    """Problems -> drops with reasons, and labels that take the place of a kept problem's old ones; what is not dropped is kept."""
+    """Problems -> drops with reasons, labels that take the place of a kept problem's old ones, and notes; what is not dropped is kept.
+
+    A filter with a `version` other than "1" is another one to the ledger: its stage runs again.
+    """
 
     joint: ClassVar[bool]  # True: the answer for one row depends on the others
     needs: ClassVar[tuple[str, ...]]  # fields of Bench
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> Sequence[Drop | Label]: ...
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
 
 
 @runtime_checkable

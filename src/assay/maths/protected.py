@@ -5,7 +5,6 @@ import unicodedata
 
 from assay.maths.latex import formulas, pieces
 from assay.maths.quantities import UNIT, quantities
-from assay.maths.wrappers import without_instructions
 
 SPELLED = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions billion trillion dozen
@@ -39,6 +38,7 @@ _TOKEN = re.compile(
     r"|[^\w\s!'’′-]"
 )
 _INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")
+_NUMBERS = re.compile(r"(?<![A-Za-z])\d+(?:[.:]\d+)*(?![A-Za-z])")
 _BARE = re.compile(r"(-?\s*)?((?:\\dollar )?\d+(?:\.\d+)?(?: / \d+)?)( [%°])?")  # a formula that is one amount
 _THOUSANDS = re.compile(r"(\d),(?=\d{3}(?!\d))")
 _SIGNS = frozenset("-*/%‰°·∶!'’′()[]{}\\&#")  # and all of Unicode's mathematical and currency signs
@@ -56,15 +56,15 @@ class _Kept(dict[str, str | None]):
 
 
 def plain(text: str) -> str:
-    """The form in which problems are compared: without instructions around it, mathematics in one spelling, amounts as numbers with a unit's word.
+    """The form in which problems are compared: mathematics in one spelling, amounts as numbers with a unit's word.
 
-    See `maths.wrappers`, `maths.latex` and `maths.quantities`. Thousands commas go, and a formula that is one number stands in the prose.
+    See `maths.latex` and `maths.quantities`; `maths.sameness` takes instructions off before. Thousands commas go, and a formula that is one number stands in the prose.
 
     >>> plain("1,000  apples, $20$ pears")
     '1000 apples, 20 pears'
     """
     made, prose = list[str](), ""
-    for part, is_formula in pieces(without_instructions(text)):
+    for part, is_formula in pieces(text):
         if is_formula and not _BARE.fullmatch(part):
             made += [quantities(_THOUSANDS.sub(r"\1", prose)), f"${part}$"]
             prose = ""
@@ -104,6 +104,24 @@ def amounts(sequence: tuple[str, ...]) -> tuple[str, ...]:
     ('3', 'two', '$')
     """
     return tuple(token for token in sequence if token not in _WORDS)
+
+
+def masked(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens with # in place of each number.
+
+    >>> masked(("3", "more", "1/2", "x"))
+    ('#', 'more', '#', 'x')
+    """
+    return tuple("#" if token[0].isdigit() or (token[0] == "." and len(token) > 1) else token for token in sequence)
+
+
+def unnumbered(text: str) -> str:
+    """A `plain` text with one word in place of each number.
+
+    >>> unnumbered("5 apples at 1.50 dollars")
+    'n apples at n dollars'
+    """
+    return _NUMBERS.sub("n", text)
 
 
 def _sequence(text: str, kept: _Kept) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -10,8 +11,9 @@ from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.plan import SourcePlan
 from assay.core.ports import Found, Source
-from assay.core.types import Drop
+from assay.core.types import Drop, Note
 from assay.pipelines.job import Job, Outcome, Work
+from assay.maths.golds import oddities
 from assay.pipelines.pool import to_row
 
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
@@ -42,14 +44,16 @@ def _read_all(job: Job, sources: list[tuple[SourcePlan, Source]], keys: list[str
         for (plan, source), key in zip(sources, keys, strict=True)
     ]
     dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
     for outcome in outcomes:
         dropped.update(outcome.detail["dropped"])
+        noted.update(outcome.detail.get("noticed", {}))
     return Outcome(
         "ingest",
         "+".join(keys),
         sum(each.rows_in for each in outcomes),
         sum(each.rows_out for each in outcomes),
-        {"dropped": dict(dropped)},
+        {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})},
         sum(each.seconds for each in outcomes if not each.reused),
         reused=all(each.reused for each in outcomes),
     )
@@ -59,18 +63,25 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
     began, found, seen = time.monotonic(), iter(source.read()), set[str]()
     rows_in = rows_out = 0
     dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     while chunk := list(islice(found, CHUNK)):
         rows = _rows(chunk, key, seen, rows_in)
         rows_in += len(chunk)
         rows_out += len(rows["members"])
         dropped.update(row["reason"] for row in rows["drops"])
+        noted.update(row["reason"] for row in rows["notes"])
+        examples = {row["reason"]: row["detail"] for row in reversed(rows["notes"])} | examples
         job.lake.append(rows, run=job.run)
     job.narrator.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
-    return job.finish(Outcome("ingest", key, rows_in, rows_out, {"dropped": dict(dropped)}, time.monotonic() - began))
+    for reason, count in noted.most_common():
+        job.narrator.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
+    detail = {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})}
+    return job.finish(Outcome("ingest", key, rows_in, rows_out, detail, time.monotonic() - began))
 
 
 def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": []}
+    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": [], "notes": []}
     for number, each in enumerate(chunk, before + 1):
         if isinstance(each, Drop):
             rows["drops"].append(drop_row(each, key))
@@ -84,6 +95,7 @@ def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str
         seen.add(member)
         rows["problems"].append(to_row(problem))
         rows["labels"].append(asdict(label))
+        rows["notes"] += [note_row(Note("ingest", reason, problem.id, told, problem.source), key) for reason, told in oddities(problem, label)]
         rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows
 
@@ -91,3 +103,13 @@ def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str
 def drop_row(drop: Drop, key: str) -> dict[str, Any]:
     """A drop as a row of `drops`, under the key of the stage that made it."""
     return {"id": content_id("drop", key, drop.id), "key": key, **asdict(drop)}
+
+
+def note_row(note: Note, key: str) -> dict[str, Any]:
+    """A note as a row of `notes`, under the key of the stage that made it."""
+    return {"id": content_id("note", key, note.id), "key": key, **asdict(note)}
+
+
+def noticed(notes: Iterable[Note]) -> dict[str, int]:
+    """How many notes there are of each reason, the commonest first."""
+    return dict(Counter(note.reason for note in notes).most_common())

@@ -16,7 +16,9 @@ from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
 from assay.verifiers._desk import Desk
 from assay.verifiers._outside import source_version
+from assay.maths.golds import readings
 from assay.verifiers._process import Worker, answers
+from assay.verifiers._rules import read
 
 SHORT = 256  # characters of an answer that may be looked up among those of its batch
 CACHED = 200_000  # judgements kept
@@ -99,7 +101,17 @@ class Grader:
             PlanError: a label names a verifier that does not exist or cannot be loaded.
         """
         with self._lock:
-            return self._all(cases, [case.label.verifier for case in cases], "judge")
+            parts = [read(case) for case in cases]
+            flat = [part for each in parts for part in each]
+            told = iter(self._all(flat, [case.label.verifier for case in flat], "judge"))
+            return [self._best(case, each, [next(told) for _ in each]) for case, each in zip(cases, parts, strict=True)]
+
+    def _best(self, case: Case, parts: Sequence[Case], verdicts: Sequence[Verdict]) -> Verdict:
+        """The verdict on a case from those on the readings of its gold answer."""
+        if parts[0] is case:
+            return verdicts[0]
+        best = max(verdicts, key=lambda told: (told.outcome == "correct", told.lenient == "correct", told.outcome != "verifier_error"))
+        return _as_own(best, case, best.version)
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         """Whether each gold answer can be parsed; False where trying hangs or crashes.
@@ -108,7 +120,10 @@ class Grader:
             PlanError: as `judge`.
         """
         with self._lock:
-            return self._all(labels, [label.verifier for label in labels], "reads")
+            parts = [[each if answer == each.answer else replace(each, answer=answer) for answer in readings(each.answer, each.verifier)] for each in labels]
+            flat = [part for each in parts for part in each]
+            told = iter(self._all(flat, [label.verifier for label in flat], "reads"))
+            return [any([next(told) for _ in each]) for each in parts]
 
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)
@@ -241,4 +256,5 @@ def _as_own(answer: Any, case: Any, version: str) -> Any:
         reward=answer.reward,
         extracted=answer.extracted,
         reason=answer.reason,
+        lenient=answer.lenient,
     )
