@@ -19,7 +19,20 @@ def test_copies_with_different_answers_all_go_and_name_each_other(sift):
     assert drops[other.id].detail.startswith(f"'3' on {other.id}, but '2' on ")
 
 
-@pytest.mark.parametrize(("one", "other"), [("1,000", "1000.0"), ("1/2", "0.5"), ("\\frac{1}{2}", ".5"), ("$5", "5"), ("x + 1", "x  + 1"), ("$h=4$", "$h=4$."), ("$\\dfrac{x}{2}$", "$\\frac{x}{2}$"), ("y^{2}=2 x+1", "$y^2=2x+1$"), ("9 (apples)", "9")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1,000", "1000.0"),
+        ("1/2", "0.5"),
+        ("\\frac{1}{2}", ".5"),
+        ("$5", "5"),
+        ("x + 1", "x  + 1"),
+        ("$h=4$", "$h=4$."),
+        ("$\\dfrac{x}{2}$", "$\\frac{x}{2}$"),
+        ("y^{2}=2 x+1", "$y^2=2x+1$"),
+        ("9 (apples)", "9"),
+    ],
+)
 def test_one_value_in_two_spellings_is_no_conflict(sift, one, other):
     assert not sift(ConflictingLabels(), [("q", one), ("q", other)])
 
@@ -33,7 +46,9 @@ def test_the_same_words_about_another_picture_may_have_another_answer(sift):
     assert not sift(ConflictingLabels(), [(Problem.of("Find x.", media=("a",)), "1"), (Problem.of("Find x.", media=("b",)), "2")])
 
 
-@pytest.mark.parametrize(("one", "other"), [("1 + 1?", "**1 + 1?**"), ("Find $\\dfrac12$.", "Find \\(\\frac{1}{2}\\)."), ("1 + 1?", "1 + 1? Think step by step.")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("1 + 1?", "**1 + 1?**"), ("Find $\\dfrac12$.", "Find \\(\\frac{1}{2}\\)."), ("1 + 1?", "1 + 1? Think step by step.")]
+)
 def test_another_typesetting_of_the_question_is_the_same_question(sift, one, other):
     assert len(sift(ConflictingLabels(), [(one, "2"), (other, "3")])) == 2
     assert not sift(ConflictingLabels(), [(one, "2"), (other, "2.0")])

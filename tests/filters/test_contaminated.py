@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from assay.core.notes import Note
 from assay.core.ports import Bench
-from assay.core.types import Drop, Note, Problem
+from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.embedding.tfidf import Tfidf
 from assay.filters.contaminated import Contaminated
@@ -167,10 +168,14 @@ def test_a_template_is_noted_with_its_benchmark_problem_and_dropped_only_if_told
     assert (note.reason, note.problem_id) == ("same_template", problems[0].id)
     assert f"GSM8K {Problem.of(DUCKS).id}" in note.detail
     (drop,) = Contaminated(same_template="drop").sift(problems, labels, held)
-    assert isinstance(drop, Drop) and drop.reason == "same_template"
+    assert isinstance(drop, Drop)
+    assert drop.reason == "same_template"
     assert Contaminated(same_template="off").sift(problems, labels, held) == []
 
 
 def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
     assert all(isinstance(each, Drop) for each in Contaminated().sift(*pairs_of([(DUCKS, "1")]), held))
-    assert Contaminated().sift(*pairs_of([("How many eggs are 3 and 4?", "7"), (DUCKS.replace("more", "fewer").replace("16", "9 or 8"), "1")]), held) == []
+    assert (
+        Contaminated().sift(*pairs_of([("How many eggs are 3 and 4?", "7"), (DUCKS.replace("more", "fewer").replace("16", "9 or 8"), "1")]), held)
+        == []
+    )

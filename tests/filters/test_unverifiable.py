@@ -28,7 +28,14 @@ class Characters:
 
 @pytest.mark.parametrize(
     ("gold", "usual"),
-    [("9 (apples)", "9"), ("1,500 (miles)", "1,500"), ("She sold 24.\n#### 72", "72"), ('["4"]', "4"), ('{"answer": "4"}', "4"), ("so \\boxed{5}.", "5")],
+    [
+        ("9 (apples)", "9"),
+        ("1,500 (miles)", "1,500"),
+        ("She sold 24.\n#### 72", "72"),
+        ('["4"]', "4"),
+        ('{"answer": "4"}', "4"),
+        ("so \\boxed{5}.", "5"),
+    ],
 )
 def test_the_dress_of_a_gold_answer_is_no_part_of_what_is_said(pairs_of, gold, usual):
     judge = Characters()

@@ -14,7 +14,8 @@ WRAPPERS = [
     "Question: @\nAnswer:",
     "Problem: @\n\nSolution:",
     "Q: @\nA: Let's think step by step.",
-    "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{}.<|im_end|>\n<|im_start|>user\n@<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{}.<|im_end|>\n"
+    "<|im_start|>user\n@<|im_end|>\n<|im_start|>assistant\n",
     "@\nPut the result in <answer> </answer> tags.",
     "@ 请通过逐步推理来解答问题，并把最终答案放置于\\boxed{}中。",
     "You are a helpful assistant. @ Show your work.",

@@ -37,7 +37,8 @@ def test_a_json_file_may_hold_an_object_a_line_or_one_list_in_an_object(tmp_path
     path.write_text('{"prompt": "a"}\n\n{"prompt": "b"}\nbroken\n')
     first, second, third = rows_of(path, None)
     assert (first, second) == ((1, {"prompt": "a"}), (3, {"prompt": "b"}))
-    assert third[0] == 4 and third[1].reason == "broken_json"
+    assert third[0] == 4
+    assert third[1].reason == "broken_json"
     path.write_text('{"version": "1",\n "data": [{"prompt": "a"}, {"prompt": "b"}]}')
     assert [row for _, row in rows_of(path, None)] == [{"prompt": "a"}, {"prompt": "b"}]
     path.write_text('{"prompt": "a", "answer": ["4"]}')

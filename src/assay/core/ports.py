@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.notes import Note
 from assay.core.searching import Searched, SearchRules
 from assay.core.types import (
     Case,
@@ -16,7 +17,6 @@ from assay.core.types import (
     Drop,
     Group,
     Label,
-    Note,
     Policy,
     Pool,
     Problem,
@@ -210,7 +210,9 @@ class Filter(Protocol):
     joint: ClassVar[bool]  # True: the answer for one row depends on the others
     needs: ClassVar[tuple[str, ...]]  # fields of Bench
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench
+    ) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """The nouns. Frozen, slotted, and each number says its unit and which way it turns."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -9,11 +8,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.alternatives import alternatives
 from assay.core.identity import canonical, content_id, stream_seed
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
-ANY_OF = '{"any_of":'  # begins a gold answer that stands for several
 OPEN = "any answer that the generator's scorer accepts"  # stands where a generator has a scorer but no oracle; it is no gold answer
 
 
@@ -69,31 +68,6 @@ class Label:
         return alternatives(self.answer)
 
 
-def any_of(answers: Sequence[str]) -> str:
-    """One gold answer's text that stands for several, of which any one is right.
-
-    >>> any_of(["2", "two"])
-    '{"any_of":["2","two"]}'
-    """
-    return canonical({"any_of": list(answers)})
-
-
-def alternatives(answer: str) -> tuple[str, ...]:
-    """The answers that a gold answer's text stands for.
-
-    >>> alternatives(any_of(["2", "two"])), alternatives("[1, 2]")
-    (('2', 'two'), ('[1, 2]',))
-    """
-    if not answer.startswith(ANY_OF):
-        return (answer,)
-    try:
-        read = json.loads(answer)
-    except (ValueError, RecursionError):
-        return (answer,)
-    found = tuple(each for each in read["any_of"] if isinstance(each, str)) if isinstance(read.get("any_of"), list) and len(read) == 1 else ()
-    return found or (answer,)
-
-
 @dataclass(frozen=True, slots=True)
 class Drop:
     """One row that left the pool, and why."""
@@ -110,22 +84,6 @@ class Drop:
     def id(self) -> str:
         """Content hash of the whole row."""
         return content_id("drop", *asdict(self).values())
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What was noticed of a problem that stays in the pool."""
-
-    stage: str  # ingest, clean
-    reason: str  # one word: same_template, gold_has_unit, ...
-    problem_id: str
-    detail: str = ""  # names the other problem, the value, the setting that would change it
-    source: str = ""
-
-    @property
-    def id(self) -> str:
-        """Content hash of the whole row."""
-        return content_id("note", *asdict(self).values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+from assay.core.notes import Note
 from assay.core.ports import Bench
-from assay.core.types import Drop, Label, Note, Problem
+from assay.core.types import Drop, Label, Problem
 from assay.maths.protected import masked, plain, protected, protected_all, unnumbered
 from assay.maths.sameness import bare_text
 from assay.maths.shingles import Shingles, jaccard, shingles, terms, words
@@ -56,7 +57,9 @@ class Contaminated:
             raise ValueError(f"words {self.words} of an n-gram are below 3")
 
     def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop | Note]:
-        """One drop a contaminated problem and one note a problem of the same template, each in the order given; details name the benchmark and its problem.
+        """One drop a contaminated problem and one note a problem of the same template, each in the order given.
+
+        Details name the benchmark, its problem and the match.
 
         Raises:
             ValueError: the bench has no encoder, no neighbours or no benchmarks, or a benchmark without a problem.

@@ -8,7 +8,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from assay.core.types import Label, Problem, alternatives, any_of
+from assay.core.alternatives import alternatives, any_of
+from assay.core.types import Label, Problem
 
 FREE_TEXT = frozenset(["math", "numeric"])  # verifiers whose golds are mathematics
 NAMES = ("answer", "final_answer", "ground_truth", "gold", "gold_answer", "solution", "target", "label", "value", "output", "result", "text")
@@ -17,6 +18,7 @@ _NO_UNIT = r"(?!(?:pi|sqrt|mod|ln|log|sin|cos|tan|exp|and|or|to|of|if|for|millio
 _BRACKETS = re.compile(rf"({_NUMBER})\s*\(\s*{_NO_UNIT}([^()\d=+*/^\\$]*[A-Za-z%°][^()\d=+*/^\\$]*)\)\.?")
 _WORDS = re.compile(rf"({_NUMBER})\s+{_NO_UNIT}([A-Za-z][A-Za-z.'’ -]*[A-Za-z²³]|%|°[CF]?)\.?")
 _LETTER = re.compile(rf"({_NUMBER})\s?([a-zA-Z])")
+LONGEST = 100_000  # characters at the end of a gold answer that are searched for its final answer
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MARK = re.compile(r"####\s*|(?:final answer|answer|ответ|答案)\**\s*(?:is|are|:|=|：|是)\s*:?\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?。]\s+(?=[A-Z\\$\d])|\n")
@@ -48,7 +50,7 @@ def eaten(text: str, *, gold: bool) -> str:
     ''
     """
     for found in _CONTROL.finditer(text):
-        if gold or found[0] in _EATEN and text[found.end() : found.end() + 1].isalpha():
+        if gold or (found[0] in _EATEN and text[found.end() : found.end() + 1].isalpha()):
             return _told(text, found.start())
     for mark, pattern in (_LOST if gold else _SURE).items():
         if mark in text and (lost := pattern.search(text)):
@@ -183,7 +185,8 @@ def usual(answer: str) -> str:
     ('9', '72', '4', '$h=4$')
     """
     bare = readings(answer, "math")[0]
-    bare = final_of(bare) if _MARK.match(bare) else bare
+    mark = _MARK.search(bare)
+    bare = final_of(bare) if mark and mark.start() <= 12 else bare  # "So the final answer is 12."
     return bare.strip().removesuffix(".").strip() or answer
 
 
@@ -254,8 +257,9 @@ def _last(text: str) -> str:
 
 
 def _last_box(text: str) -> str:
-    starts = [found.end() for found in _BOX.finditer(text)]
-    for start in reversed(starts):
+    starts = [found.end() for found in _BOX.finditer(text[-LONGEST:])]
+    text = text[-LONGEST:]
+    for start in reversed(starts[-8:]):
         level = 1
         for at in range(start, min(len(text), start + 4000)):
             level += {"{": 1, "}": -1}.get(text[at], 0)

@@ -39,10 +39,56 @@ _SAME = {  # one spelling of what is spelt in several ways
     "[": "[", "]": "]", "(": "(", ")": ")", "\\": "¶", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")", "sum": "∑", "sqrt": "\\sqrt",
 }  # fmt: skip
 _NONE = frozenset(
-    ["displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "quad", "qquad", "thinspace", "enspace", "nobreak", "displaylimits"]
-    + ["rm", "bf", "it", "large", "Large", "centering", "noindent", "notag", "nonumber", ",", "!", ";", ":", " ", ">", "/", "@", "-"]
+    [
+        "displaystyle",
+        "textstyle",
+        "scriptstyle",
+        "limits",
+        "nolimits",
+        "quad",
+        "qquad",
+        "thinspace",
+        "enspace",
+        "nobreak",
+        "displaylimits",
+        "rm",
+        "bf",
+        "it",
+        "large",
+        "Large",
+        "centering",
+        "noindent",
+        "notag",
+        "nonumber",
+        ",",
+        "!",
+        ";",
+        ":",
+        " ",
+        ">",
+        "/",
+        "@",
+        "-",
+    ]
 )
-_SIGNS = str.maketrans({"−": "-", "‐": "-", "‑": "-", "–": "-", "﹣": "-", "“": '"', "”": '"', "’": "'", "‘": "'", "⋅": "·", "•": "·", "∶": ":", "º": "°", "√": "\\sqrt "})
+_SIGNS = str.maketrans(
+    {
+        "−": "-",
+        "‐": "-",
+        "‑": "-",
+        "–": "-",
+        "﹣": "-",
+        "“": '"',
+        "”": '"',
+        "’": "'",
+        "‘": "'",
+        "⋅": "·",
+        "•": "·",
+        "∶": ":",
+        "º": "°",
+        "√": "\\sqrt ",
+    }
+)
 
 _SUPER, _SUB = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "₀₁₂₃₄₅₆₇₈₉₊₋ₙ"
 _RAISED = re.compile(f"[{_SUPER}]+|[{_SUB}]+")
@@ -75,7 +121,11 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
         plain = _HALVES.sub(_fraction, _RAISED.sub(_index, plain.translate(_SIGNS)))
     at, held = 0, ""
     for before, start, end, after in formulas(plain):
-        inside = plain[start:end] if plain[before] in "$\\" and (plain[before] == "$" or plain[before + 1] in "([" or _DISPLAY.match(plain, before)) else ""
+        inside = (
+            plain[start:end]
+            if plain[before] in "$\\" and (plain[before] == "$" or plain[before + 1] in "([" or _DISPLAY.match(plain, before))
+            else ""
+        )
         formula = formula_form(inside or plain[before:after])
         bare = _TAIL.sub("", formula)
         if held + plain[at:before]:

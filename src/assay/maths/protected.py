@@ -58,7 +58,8 @@ class _Kept(dict[str, str | None]):
 def plain(text: str) -> str:
     """The form in which problems are compared: mathematics in one spelling, amounts as numbers with a unit's word.
 
-    See `maths.latex` and `maths.quantities`; `maths.sameness` takes instructions off before. Thousands commas go, and a formula that is one number stands in the prose.
+    See `maths.latex` and `maths.quantities`; `maths.sameness` takes instructions off before. Thousands commas go,
+    and a formula that is one number stands in the prose.
 
     >>> plain("1,000  apples, $20$ pears")
     '1000 apples, 20 pears'

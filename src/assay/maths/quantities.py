@@ -3,9 +3,9 @@
 import re
 from fractions import Fraction
 
-_ONES = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SMALL = {"zero": 0} | {word: at for at, word in enumerate(_ONES + _TEENS, 1)} | {word: 10 * at for at, word in enumerate(_TENS, 2)} | {"fourty": 40}
 _SCALE = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4, "fifth": 5, "fifths": 5}
@@ -23,9 +23,9 @@ _TOUCHING = re.compile(r"\d[A-Za-z]")
 _METRE = re.compile(r"(\d) (m|g|l|L|s|h)\b(?! ?[=<>+*/^])")
 _LETTERS = {"m": "meters", "g": "grams", "l": "liters", "L": "liters", "s": "seconds", "h": "hours"}
 
-_GROUPS = """foot feet ft|inch inches|yard yards yd yds|mile miles mi|millimeter millimeters millimetre millimetres mm|centimeter centimeters centimetre
-centimetres cm|decimeter decimeters dm|meter meters metre metres|kilometer kilometers kilometre kilometres km kms|milligram milligrams mg|gram grams gm|
-kilogram kilograms kg kgs|ton tons|tonne tonnes|ounce ounces oz|pound pounds lb lbs|milliliter milliliters millilitre millilitres ml|
+_GROUPS = """foot feet ft|inch inches|yard yards yd yds|mile miles mi|millimeter millimeters millimetre millimetres mm|centimeter centimeters
+centimetre centimetres cm|decimeter decimeters dm|meter meters metre metres|kilometer kilometers kilometre kilometres km kms|milligram milligrams mg|
+gram grams gm|kilogram kilograms kg kgs|ton tons|tonne tonnes|ounce ounces oz|pound pounds lb lbs|milliliter milliliters millilitre millilitres ml|
 liter liters litre litres|cup cups|pint pints|quart quarts|gallon gallons gal|second seconds sec secs|minute minutes min mins|hour hours hr hrs|
 day days|week weeks|month months|year years yr yrs|cent cents|dollar dollars|euro euros|penny pennies|percent percentage|degree degrees deg|
 radian radians|square sq|cubic cu|acre acres|hectare hectares|decade decades|fahrenheit|celsius|1st first|3rd third|4th fourth|5th fifth|6th sixth|
@@ -87,7 +87,11 @@ def _number(parts: list[str], at: int) -> tuple[str, int]:
         else:
             break
         last, end = word, after
-        skip = after + 4 if word in _SCALE and after + 4 < len(parts) and parts[after + 2] == "and" and parts[after + 4].casefold() in _SMALL else after + 2
+        skip = (
+            after + 4
+            if word in _SCALE and after + 4 < len(parts) and parts[after + 2] == "and" and parts[after + 4].casefold() in _SMALL
+            else after + 2
+        )
         if skip >= len(parts) or any(parts[between] not in (" ", "-") for between in range(after + 1, skip, 2)):
             break
         after = skip

@@ -95,7 +95,9 @@ def _places(text: str) -> list[Place]:
         while breaks[clause + 1] < at:
             clause += 1
         if is_amount:
-            before, after = (tokens[i][0] if 0 <= i < len(tokens) and tokens[i][0] not in _END else "" for i in (_left(tokens, at), _right(tokens, at)))
+            before, after = (
+                tokens[i][0] if 0 <= i < len(tokens) and tokens[i][0] not in _END else "" for i in (_left(tokens, at), _right(tokens, at))
+            )
             around = (_others(tokens, bounds[i], bounds[i + 1], at) for bounds, i in ((breaks, clause), (ends, sentence)))
             found.append(Place(token, after or f"<{before}", *around))
     return found

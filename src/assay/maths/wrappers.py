@@ -2,20 +2,43 @@
 
 import re
 
-_HINTS = ("step", "answer", "Answer", "ANSWER", "boxed", "You are", "Solve", "solve", "olution", "Question", "Problem", "QUESTION", "PROBLEM", "Q:", "答案", "<|", "Show", "reason")
-_STARTS = r"let'?s (?:think|reason|solve)|please (?:reason|think|solve|put|provide|give|show)|(?<!please )(?<!let's )(?<!and )(?<!to )(?:think step|(?:put|return|present|enclose|box|write|give) (?:your|the) final)"
+_HINTS = (
+    "step",
+    "answer",
+    "Answer",
+    "ANSWER",
+    "boxed",
+    "You are",
+    "Solve",
+    "solve",
+    "olution",
+    "Question",
+    "Problem",
+    "QUESTION",
+    "PROBLEM",
+    "Q:",
+    "答案",
+    "<|",
+    "Show",
+    "reason",
+)
+_STARTS = r"let'?s (?:think|reason|solve)|please (?:reason|think|solve|put|provide|give|show)"
+_STARTS += r"|(?<!please )(?<!let's )(?<!and )(?<!to )(?:think step|(?:put|return|present|enclose|box|write|give) (?:your|the) final)"
 _END = re.compile(rf"(?<=[.!?。！？])[\"'”)$\]}}*]*(?=\s)|(?<=[。！？])|\n|(?<=\s)(?=(?:{_STARTS})\b)", re.IGNORECASE)
 _FIRST_END = re.compile(_END.pattern + r"|(?<=:)(?=\s)", re.IGNORECASE)  # "Problem: ..." begins a problem
 _TURN = re.compile(r"<\|\w+\|>(?:system\b|user\b|assistant\b)?")  # of chat templates written out
 _MARKER = re.compile(
     r"box(?:ed)?\b|####|</?\s*(?:answer|think|final_answer|solution)\s*>|[\"'`“$]\s*(?:the )?(?:final )?answer\b|\[/?answer\]|answer:"
-    r"|\blast line\b|\bown line\b|\b(?:separate|single|new|final) line\b|\bjson\b|\blatex\b|\b(?:reasoning|thinking) process\b|\bfinal answer to the (?:problem|question)\b",
+    r"|\blast line\b|\bown line\b|\b(?:separate|single|new|final) line\b|\bjson\b|\blatex\b"
+    r"|\b(?:reasoning|thinking) process\b|\bfinal answer to the (?:problem|question)\b",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"answer|solution|result|response|output|reasoning|thought|答案", re.IGNORECASE)
-_POLITE = r"(?:please |now |then |kindly |remember to |make sure to |be sure to |you (?:should|must|need to|have to|will|can) |let'?s |let us |carefully |first,? |and |also )*"
+_POLITE = r"(?:please |now |then |kindly |remember to |make sure to |be sure to |"
+_POLITE += r"you (?:should|must|need to|have to|will|can) |let'?s |let us |carefully |first,? |and |also )*"
 _STEPS = re.compile(
-    rf"{_POLITE}(?:carefully )?(?:think|reason|solve|work|explain|proceed|go|show|answer|break|write|analy[sz]e|consider|provide|give|do|use)\b[^.?!]*"
+    rf"{_POLITE}(?:carefully )?"
+    r"(?:think|reason|solve|work|explain|proceed|go|show|answer|break|write|analy[sz]e|consider|provide|give|do|use)\b[^.?!]*"
     r"\b(?:step[- ]by[- ]step|step by step|your (?:work(?:ing)?|reasoning|steps|thoughts?)|each step|all (?:your )?steps|chain[- ]of[- ]thought)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -28,7 +51,8 @@ _GIVE = re.compile(
 _LEAD = re.compile(
     r"(?:(?:please |now )*(?:solve|answer|consider|read|work out|complete) (?:the|this) (?:following |given |next )?(?:\w+ ){0,3}"
     r"(?:problem|question|task|exercise|query|puzzle)s?(?: (?:carefully|below|efficiently|clearly|correctly|and|as best you can|given to you))*[.:!]?"
-    r"|(?:here is|here's|below is|this is|given|you (?:are|will be) given) (?:a|the|an|your) (?:\w+ ){0,3}(?:problem|question|task)(?: for you)?(?: to solve)?[.:!]"
+    r"|(?:here is|here's|below is|this is|given|you (?:are|will be) given) (?:a|the|an|your) (?:\w+ ){0,3}"
+    r"(?:problem|question|task)(?: for you)?(?: to solve)?[.:!]"
     r"|(?:#+ )?\**(?:math(?:ematics|s)? )?(?:problem|question|q|user|human|input|instruction|prompt)\**(?: ?\d+)?:\**"
     r"|(?:#+ )?\**(?:answer|solution|a|response|assistant|final answer|output)\**:\**(?: let'?s think step by step\.?)?"
     r"|you are (?:a|an|the|qwen)\b.*|<\|\w+\|>(?:system|user|assistant)?|solution:?|题目[:：]|问题[:：])",
@@ -87,7 +111,7 @@ def is_instruction(sentence: str) -> bool:
         return not bare
     if _STEPS.fullmatch(bare) or _GIVE.fullmatch(bare) or _LEAD.fullmatch(bare) or _CHINESE.fullmatch(bare):
         return True
-    return "?" not in bare.replace("?\"", "") and bool(_MARKER.search(bare) and _ANSWER.search(bare)) and not re.search(r"\d{2}|\\frac|=", bare)
+    return "?" not in bare.replace('?"', "") and bool(_MARKER.search(bare) and _ANSWER.search(bare)) and not re.search(r"\d{2}|\\frac|=", bare)
 
 
 def _first(text: str, start: int, end: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 from assay.core.errors import PlanError
 from assay.core.identity import content_id
-from assay.core.types import Drop, Label, Note, Problem
+from assay.core.notes import Note
+from assay.core.types import Drop, Label, Problem
 from assay.pipelines.bench import bench, depends, filters
 from assay.pipelines.ingest import drop_row, note_row, noticed
 from assay.pipelines.job import Job, Outcome, Work

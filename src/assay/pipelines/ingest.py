@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 from assay.core.identity import content_id
+from assay.core.notes import Note
 from assay.core.parts import build
 from assay.core.plan import SourcePlan
 from assay.core.ports import Found, Source
-from assay.core.types import Drop, Note
-from assay.pipelines.job import Job, Outcome, Work
+from assay.core.types import Drop
 from assay.maths.golds import oddities
+from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import to_row
 
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is

@@ -22,7 +22,8 @@ ROLES = {
     "chatgpt": "assistant",
 }
 MEDIA = re.compile(
-    r"<\|?(?:image|img|video|audio|picture)(?:[_ ]?(?:\d+|pad|start|token|placeholder))?\|?>|<(?:img|image|video|audio)\s+[^>]*src\s*=|!\[[^\]\n]{0,200}\]\([^)\s]+\)"
+    r"<\|?(?:image|img|video|audio|picture)(?:[_ ]?(?:\d+|pad|start|token|placeholder))?\|?>"
+    r"|<(?:img|image|video|audio)\s+[^>]*src\s*=|!\[[^\]\n]{0,200}\]\([^)\s]+\)"
     r"|\[(?:IMG|IMAGE|image|img)(?:[ _]?\d+)?\]|<\|vision_start\|>",
 )
 FIELD = re.compile(r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE)

@@ -12,7 +12,8 @@ from assay.core.parts import names
 from assay.core.ports import Found
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.golds import FREE_TEXT, answers_of, decimal_text, eaten, final_of, is_number, joined, number_of, read_json
-from assay.sources._badrow import BadRow, shown
+from assay.sources._badrow import BadRow as BadRow
+from assay.sources._badrow import shown as shown
 from assay.sources._chats import FIELD, MEDIA, chat, chat_in_text
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are no mathematics
@@ -45,8 +46,12 @@ class Fields:
     answer_after: str = ""  # the gold answer follows the last of these marks; "" = the whole field
     answer_numbers: bool = False  # accept a JSON number as answer, as its shortest decimal: 145.0 is "145"
     answer_form: Literal["as_is", "solution", "number"] = "as_is"  # solution: what a worked solution ends with; number: 9 of "9 (apples)", "9 apples"
-    answer_list: Literal["", "any", "all"] = ""  # of several answers any one is right, or all are one answer with commas; "" = all of choice, else any
-    assistant_end: Literal["drop", "remove", "keep"] = "drop"  # a chat whose last turn is the assistant's; remove: that turn; keep: it is gone on with
+    answer_list: Literal["", "any", "all"] = (
+        ""  # of several answers any one is right, or all are one answer with commas; "" = all of choice, else any
+    )
+    assistant_end: Literal["drop", "remove", "keep"] = (
+        "drop"  # a chat whose last turn is the assistant's; remove: that turn; keep: it is gone on with
+    )
     media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
     keep: tuple[str, ...] = ()  # fields that stay in the metadata; a row that lacks one goes without, and so does one that JSON cannot hold
     verifier: str = "math"
@@ -139,7 +144,7 @@ class Fields:
         if self.answer_after not in value:
             raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shown(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
-        answer = {"as_is": str, "solution": final_of, "number": number_of}[self.answer_form](answer)
+        answer = final_of(answer) if self.answer_form == "solution" else number_of(answer) if self.answer_form == "number" else answer
         if not answer:
             raise BadRow("answer_empty", f"{self.answer!r} holds {shown(value)}")
         return answer
@@ -174,10 +179,10 @@ class Fields:
             return
         for turn in turns:
             if found := MEDIA.search(turn.content):
-                raise BadRow("needs_image", f"the prompt holds {shown(found[0])}; problems are texts here, and media = \"ignore\" poses them so")
+                raise BadRow("needs_image", f'the prompt holds {shown(found[0])}; problems are texts here, and media = "ignore" poses them so')
         for name, value in row.items():
             if isinstance(name, str) and FIELD.fullmatch(name) and _holds(value):
-                raise BadRow("needs_image", f"the row holds {name!r}; problems are texts here, and media = \"ignore\" poses them so")
+                raise BadRow("needs_image", f'the row holds {name!r}; problems are texts here, and media = "ignore" poses them so')
 
     def _check(self, what: str, *texts: str) -> None:
         try:
@@ -190,7 +195,9 @@ class Fields:
             raise BadRow("nul_byte", f"the {what} holds a NUL byte")
         gold = what == "answer"
         if self.verifier not in PROGRAMS and (lost := next((seen for text in texts if (seen := eaten(text, gold=gold and self._is_line(text)))), "")):
-            raise BadRow(f"{'gold' if gold else 'prompt'}_control_character", f"the {what} holds {lost}: its backslashes were not escaped where it was written")
+            raise BadRow(
+                f"{'gold' if gold else 'prompt'}_control_character", f"the {what} holds {lost}: its backslashes were not escaped where it was written"
+            )
 
     def _is_line(self, text: str) -> bool:
         """Whether a gold answer is one, and not a solution of many lines, of which line ends are a part."""

@@ -14,9 +14,9 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
+from assay.maths.golds import readings
 from assay.verifiers._desk import Desk
 from assay.verifiers._outside import source_version
-from assay.maths.golds import readings
 from assay.verifiers._process import Worker, answers
 from assay.verifiers._rules import read
 
@@ -110,8 +110,9 @@ class Grader:
         """The verdict on a case from those on the readings of its gold answer."""
         if parts[0] is case:
             return verdicts[0]
-        best = max(verdicts, key=lambda told: (told.outcome == "correct", told.lenient == "correct", told.outcome != "verifier_error"))
-        return _as_own(best, case, best.version)
+        best: Verdict = max(verdicts, key=lambda told: (told.outcome == "correct", told.lenient == "correct", told.outcome != "verifier_error"))
+        own: Verdict = _as_own(best, case, best.version)
+        return own
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         """Whether each gold answer can be parsed; False where trying hangs or crashes.
@@ -120,10 +121,13 @@ class Grader:
             PlanError: as `judge`.
         """
         with self._lock:
-            parts = [[each if answer == each.answer else replace(each, answer=answer) for answer in readings(each.answer, each.verifier)] for each in labels]
+            parts = [
+                [each if answer == each.answer else replace(each, answer=answer) for answer in readings(each.answer, each.verifier)]
+                for each in labels
+            ]
             flat = [part for each in parts for part in each]
             told = iter(self._all(flat, [label.verifier for label in flat], "reads"))
-            return [any([next(told) for _ in each]) for each in parts]
+            return [any(next(told) for _ in each) for each in parts]
 
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)
