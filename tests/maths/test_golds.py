@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from assay.core.alternatives import any_of
@@ -112,3 +114,23 @@ def test_hostile_texts_are_read_in_a_moment():
     for text in ("9 (" * 30_000, "#" * 100_000, "\\boxed{" * 20_000, "[" * 100_000, "answer is " * 10_000, '{"any_of":' + "[" * 50_000):
         readings(text, "math")
         oddity(text)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "grading.md"
+ROWS = [
+    line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").partition("## Gold answers")[2].splitlines() if line.startswith("| `")
+]
+
+
+@pytest.mark.parametrize(("gold", "read"), [row[:2] for row in ROWS if row[2] in ("every verifier", "math, numeric")])
+def test_the_page_of_grading_says_how_golds_are_read(gold, read):
+    """Line by line: in place of a line end the page has a blank."""
+    text = gold.strip("`").replace(" ####", "\n####")
+    assert readings(text, "math") == tuple(each.strip("`") for each in read.split(", or "))
+    if "any_of" not in text:
+        assert readings(text, "exact") == (text,)
+
+
+@pytest.mark.parametrize(("name", "gold"), [row[:2] for row in ROWS if row[0].startswith("`gold_is") or row[0].startswith("`gold_has")])
+def test_the_page_of_grading_names_the_notes(name, gold):
+    assert oddity(gold.strip("`").replace(" ####", "\n####"))[0] == name.strip("`")
