@@ -4,8 +4,9 @@ With --data or ASSAY_DATA the benchmarks are GSM8K test and MATH-500, and the po
 the bundled problems. The rest of the pool are train problems with every number drawn anew. Planted positives: a benchmark problem as it is, inside
 other text, with 1 to 3 words changed, with its sentences turned around, in the prompts of trainers; and MATH-500
 typeset otherwise, by each of `TYPESET`. Hard negatives: a benchmark problem with one number changed, or with two numbers exchanged, whatever word
-follows them: of each problem one pair in the pool, and all pairs of 600 problems by the rule on the order of numbers alone. Vectors
-are planted too: one random direction a base problem, and all that is made from it lies within a cosine of about .96, negatives included, so that the encoder separates nothing. The peer is the common rule: one shared 8-gram of words is contamination.
+follows them: of each problem one pair in the pool, and all pairs of 600 problems by the rule on the order of numbers alone. Vectors are planted
+too: one random direction a base problem, and all that is made from it lies within a cosine of about .96, negatives included, so that the encoder
+separates nothing. The peer is the common rule: one shared 8-gram of words is contamination.
 """
 
 import argparse

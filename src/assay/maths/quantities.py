@@ -13,6 +13,7 @@ _PARTS |= {"sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "e
 _CASES = frozenset(form for word in (*_SMALL, *_SCALE) for form in (word, word.capitalize(), word.upper()))
 _SCALE_CASES = frozenset(form for word in _SCALE for form in (word, word.capitalize(), word.upper()))
 _DIGIT = re.compile(r"\d")
+_ALPHA = re.compile("[A-Za-z]{3,}")
 _SPLIT = re.compile(r"(\W+)")
 _MONEY = re.compile(r"(?:\\?([$€£¥₹])|\\dollar) ?(\d+(?:\.\d+)?)")
 _CODES = re.compile(r"(\d) ?(USD|EUR|GBP|¢|\\?%|°(?: ?[CF]\b)?|per ?cent)")
@@ -44,8 +45,7 @@ def quantities(text: str) -> str:
     >>> quantities("3 million people, two thirds of them")
     '3000000 people, 2/3 of them'
     """
-    parts = _SPLIT.split(text)
-    made = text if _CASES.isdisjoint(parts) else _digits(parts)
+    made = text if _CASES.isdisjoint(_ALPHA.findall(text)) else _digits(_SPLIT.split(text))
     if not _DIGIT.search(made):
         return made
     if not _MARKS.isdisjoint(made) or "\\dollar" in made:

@@ -3,24 +3,22 @@
 import re
 
 _HINTS = (
+    "nswer",
     "step",
-    "answer",
-    "Answer",
-    "ANSWER",
     "boxed",
-    "You are",
-    "Solve",
-    "solve",
+    "olve",
     "olution",
-    "Question",
-    "Problem",
-    "QUESTION",
-    "PROBLEM",
+    "uestion:",
+    "roblem:",
     "Q:",
-    "答案",
-    "<|",
+    "You are",
+    "reasoning",
     "Show",
-    "reason",
+    "<|",
+    "ANSWER",
+    "PROBLEM",
+    "QUESTION",
+    "请",
 )
 _STARTS = r"let'?s (?:think|reason|solve)|please (?:reason|think|solve|put|provide|give|show)"
 _STARTS += r"|(?<!please )(?<!let's )(?<!and )(?<!to )(?:think step|(?:put|return|present|enclose|box|write|give) (?:your|the) final)"
@@ -86,8 +84,13 @@ def only_instructions(text: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    if not any(hint in text for hint in _HINTS):
-        return text
+    for hint in _HINTS:
+        if hint in text:
+            return _stripped(text)
+    return text
+
+
+def _stripped(text: str) -> str:
     text = _TURN.sub("\n", text) if "<|" in text else text
     end = len(text.rstrip())
     start = len(text) - len(text.lstrip())
