@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.notes import Note
 from assay.core.parts import build
-from assay.core.plan import SourcePlan
+from assay.core.plan import Plan, SourcePlan
 from assay.core.ports import Found, Source
 from assay.core.types import Drop
 from assay.maths.golds import oddities
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import to_row
 
+LOOK, LOOK_S = 1_000, 2.0  # rows of a source, and seconds, that a check looks at
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
 
 
@@ -32,6 +33,23 @@ def work(job: Job) -> Work:
     for _, source in left:
         getattr(source, "check", bool)()
     return Work("ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(job, sources, keys))
+
+
+def survey(plan: Plan) -> Iterator[tuple[str, int, Counter[str]]]:
+    """Of each source its name, how many of its first rows were looked at, and how many of these are which drop or have which odd gold answer.
+
+    Raises:
+        PlanError: as `work`.
+    """
+    for each in plan.source:
+        source, ends = build("source", each.part, each.settings), time.monotonic() + LOOK_S
+        rows, found = 0, Counter[str]()
+        for row in islice(source.read(), LOOK):
+            rows += 1
+            found.update([row.reason] if isinstance(row, Drop) else [reason for reason, _ in oddities(*row)])
+            if time.monotonic() > ends:
+                break
+        yield str(each.settings.get("name") or each.part), rows, found
 
 
 def source_key(plan: SourcePlan, source: Source) -> str:

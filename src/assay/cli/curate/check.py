@@ -14,11 +14,15 @@ def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = F
     voice = Voice()
     with exits(voice):
         made = load(plan, lake, sets)
+        from assay.pipelines.ingest import survey
         from assay.pipelines.job import Job
         from assay.pipelines.walk import preflight
         from assay.stores.lake import Lake
 
         with Lake(made.lake) as opened, Job(made, opened, voice) as job:
             preflight(job, "arrange")
+            for name, rows, found in survey(made):
+                if found:
+                    voice.warn(f"{name}: of the first {rows} rows " + ", ".join(f"{count} {reason}" for reason, count in found.most_common()))
             policy, sampler = job.engine.policy, made.policy.sampler.id
             voice.say(f"{plan}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}")
