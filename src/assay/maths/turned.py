@@ -10,6 +10,7 @@ from assay.maths.quantities import UNIT
 from assay.maths.shingles import jaccard
 
 SHARED = 0.7  # of the bonds, at least
+LOOKAHEAD = 3  # words behind the one that follows
 _AMOUNTS = frozenset(SPELLED.split()) | frozenset(["not", "no", "never", "neither", "nor", "without", "except"])
 _TOKEN = re.compile(r"\d+(?:[.:/]\d+)*|\w+(?:['’]\w+)*|[.?!;,:](?=\s|$)")
 _END = frozenset(".?!;")
@@ -23,6 +24,7 @@ class Place(NamedTuple):
     key: str  # what follows it in its sentence, or else "<" and what stands before it
     clause: tuple[str, ...]  # the other words of its clause
     sentence: tuple[str, ...]  # and of its sentence
+    rest: tuple[str, ...]  # what follows the key in its clause
 
 
 def turned(one: str, other: str) -> bool:
@@ -46,13 +48,14 @@ def turned(one: str, other: str) -> bool:
 def bonds(text: str) -> frozenset[tuple[str, str]]:
     """Each amount with what follows it in its sentence, or else stands before it; amounts are numbers, number words, negations, whole formulas.
 
-    Where the same word follows several amounts it tells none of them apart. Each is then bound, in place of it, to the words that its
-    clause (else its sentence) holds and those of the others do not, and where there are none, to its rank among them.
+    Where the same word follows several amounts it tells none of them apart. Each is then bound to the first word behind it that does ("6 more
+    storks and 2 more birds"); or to the words that its clause (else its sentence) holds and those of the others do not; and where there are
+    none, to its rank among them.
 
     >>> sorted(bonds("Add $x + 1$ to 5 apples, not 6."))
     [('5', 'apples'), ('6', '<not'), ('not', '6'), ('x+1', 'to')]
     >>> sorted(bonds("5 apples for Ann and 6 apples for Bob."))
-    [('5', '~apples ann'), ('6', '~apples bob')]
+    [('5', 'apples ann'), ('6', 'apples bob')]
     """
     found = _places(text)
     rivals: dict[str, list[Place]] = {}
@@ -70,6 +73,12 @@ def bonds(text: str) -> frozenset[tuple[str, str]]:
 def _told_apart(places: list[Place]) -> set[tuple[str, str]]:
     """Bonds of amounts that the same word follows."""
     made, key = set[tuple[str, str]](), places[0].key
+    for far in range(LOOKAHEAD):
+        if all(len(place.rest) > far for place in places) and len({place.rest[far] for place in places}) > 1:
+            owners = {(place.rest[far], place.amount) for place in places}
+            if len({word for word, _ in owners}) == len(owners):
+                return {(amount, f"{key} {word}") for word, amount in owners}
+            break
     left = rivals = list(dict.fromkeys(place.amount for place in places))
     for level in ("clause", "sentence"):
         words = {amount: _words_of(amount, places, level) - set(rivals) for amount in rivals}
@@ -99,7 +108,9 @@ def _places(text: str) -> list[Place]:
                 tokens[i][0] if 0 <= i < len(tokens) and tokens[i][0] not in _END else "" for i in (_left(tokens, at), _right(tokens, at))
             )
             around = (_others(tokens, bounds[i], bounds[i + 1], at) for bounds, i in ((breaks, clause), (ends, sentence)))
-            found.append(Place(token, after or f"<{before}", *around))
+            right = _right(tokens, at)
+            rest = tuple(word for word, _ in tokens[right + 1 : min(right + 1 + LOOKAHEAD, breaks[clause + 1])]) if after else ()
+            found.append(Place(token, after or f"<{before}", *around, rest))
     return found
 
 
