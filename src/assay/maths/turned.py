@@ -107,10 +107,10 @@ def _places(text: str) -> list[Place]:
             before, after = (
                 tokens[i][0] if 0 <= i < len(tokens) and tokens[i][0] not in _END else "" for i in (_left(tokens, at), _right(tokens, at))
             )
-            around = (_others(tokens, bounds[i], bounds[i + 1], at) for bounds, i in ((breaks, clause), (ends, sentence)))
+            near, wide = (_others(tokens, bounds[i], bounds[i + 1], at) for bounds, i in ((breaks, clause), (ends, sentence)))
             right = _right(tokens, at)
             rest = tuple(word for word, _ in tokens[right + 1 : min(right + 1 + LOOKAHEAD, breaks[clause + 1])]) if after else ()
-            found.append(Place(token, after or f"<{before}", *around, rest))
+            found.append(Place(token, after or f"<{before}", near, wide, rest))
     return found
 
 
