@@ -50,6 +50,14 @@ def test_where_nothing_is_solvable_theta_stays_finite_and_the_easiest_are_walked
     assert reach.next(1) == ("p000",)
 
 
+def test_a_policy_that_solves_nothing_is_not_nudged_towards_harder_problems():
+    reach = course(np.linspace(-3, 3, 61), least=2, every=1)
+    for _ in range(200):
+        reach.observe([Group("p000", Counts(wrong=8))])
+    assert reach.theta < -5
+    assert reach.within == 2
+
+
 def test_minus_the_logit_of_the_mean_is_the_difficulty(pool_of):
     reach = Ability(least=1).begin(pool_of([0.9, 0.5, 0.1]), seed=0)
     assert reach.difficulty.round(2).tolist() == [-2.2, 0.0, 2.2]

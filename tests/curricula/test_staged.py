@@ -1,3 +1,6 @@
+import numpy as np
+import pytest
+
 from assay.core.types import Counts, Group
 from assay.curricula.staged import Staged
 
@@ -6,12 +9,26 @@ RIGHT, WRONG = Counts(correct=8), Counts(wrong=8)
 
 def test_the_gate_opens_when_the_lower_bound_passes_and_not_when_the_rate_does(pool_of):
     course = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
-    course.observe([Group("p0", Counts(correct=3, wrong=1))])  # .75, bound .39
+    course.observe([Group("p0", Counts(correct=3, wrong=1))] * 4)  # .75, bound .25
     assert course.lesson == 0
     assert set(course.next(4)) == {"p0", "p1"}
-    course.observe([Group("p1", RIGHT)] * 3)  # 27 of 28, bound .86
+    course.observe([Group("p1", RIGHT)] * 8)  # .92 of twelve, bound .72
     assert course.lesson == 1
     assert set(course.next(4)) == {"p2", "p3"}
+
+
+@pytest.mark.parametrize(("rate", "opens"), [((1.3, 0.7), False), ((1.8, 0.2), True)])  # means of .65 and .9 beside a threshold of .7
+def test_rollouts_of_one_group_are_no_independent_evidence_and_looking_often_opens_no_gate(pool_of, rate, opens):
+    rng, opened = np.random.default_rng(0), 0
+    for _ in range(20):
+        course = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.1]), seed=0)
+        for _ in range(100):
+            right = rng.binomial(8, rng.beta(*rate, 16))
+            course.observe([Group("p0", Counts(correct=int(k), wrong=8 - int(k))) for k in right])
+            if course.lesson:
+                break
+        opened += course.lesson
+    assert opened == (20 if opens else 0)
 
 
 def test_a_gate_that_never_opens_keeps_the_lesson_and_patience_passes_it(pool_of):

@@ -64,3 +64,9 @@ def test_what_makes_no_sense_is_refused(share):
         audit((1, 1), (1, 1), share)
     with pytest.raises(ValueError, match="no attempt"):
         corrected_rate(0, 0, (1, 1), (1, 1), 0.5)
+
+
+def test_a_verifier_of_which_no_error_was_seen_may_be_perfect() -> None:
+    made = audit((50, 0), (0, 50), 0.5)
+    assert (made.soundness.high, made.completeness.high) == (1, 1)
+    assert audit((49, 1), (1, 49), 0.5).soundness.high < 1

@@ -73,7 +73,7 @@ def test_looking_after_every_attempt_and_stopping_as_it_pleases_leaves_the_fit_u
         right, wrong = right + (go & won), wrong + (go & ~won)
     found = fitted(right, wrong)
     assert found.mean()[0] == pytest.approx(0.5, abs=0.015)
-    assert found.a[0] == pytest.approx(1, abs=0.1)
+    assert found.signal(8)[0] == pytest.approx(1 - 2 / 9, abs=0.02)
 
 
 def test_the_log_marginal_of_a_row_of_failures_holds_both_ways_to_fail():
@@ -87,3 +87,50 @@ def test_what_is_no_belief_is_refused():
         Belief.of(1, 1, 1.0)
     with pytest.raises(ValueError, match=r"\(2,\).*\(1,\)"):
         fitted([1, 2], [1])
+
+
+def test_a_success_makes_always_solved_likelier_and_one_failure_rules_it_out():
+    prior = Belief.of(1, 1, 0.25, 0.5)  # uniform with chance .25
+    after = prior.after([1, 0, 1], [0, 1, 1])
+    assert after.one[0] == pytest.approx(0.5 / (0.5 + 0.25 * 0.5))
+    assert after.zero[0] == 0
+    assert after.one[1] == 0
+    assert (after.one[2], after.zero[2]) == (0, 0)
+
+
+def test_masses_at_both_ends_enter_mean_quantiles_band_and_matched_moments():
+    belief = Belief.of(1, 1, 0.2, 0.3)
+    assert belief.mean()[0] == pytest.approx(0.5 * 0.5 + 0.3)
+    assert belief.inside(0.5, 1.0)[0] == pytest.approx(0.25 + 0.3)
+    assert (belief.quantile(0.1)[0], belief.quantile(0.8)[0]) == (0, 1)
+    assert belief.quantile(0.45)[0] == pytest.approx(0.5)
+    a, b = belief.matched()
+    assert float((a / (a + b))[0]) == pytest.approx(0.55)
+    assert stats.beta(a[0], b[0]).var() == pytest.approx(0.5 / 3 + 0.3 - 0.55**2)
+
+
+def test_a_pool_of_mostly_hopeless_problems_is_fitted_at_its_highest_top():
+    right = np.r_[np.zeros(2700), np.repeat(np.arange(17), 18)]  # a share of .898 never solved, and a uniform of the rest
+    found = fitted(right, 16 - right)
+    uniform = Belief.of(1, 1, 0.898, 0.001)
+    assert log_marginal(found, right, 16 - right).sum() > log_marginal(uniform, right, 16 - right).sum() - 2
+    assert found.after([1], [15]).signal(8)[0] == pytest.approx(uniform.after([1], [15]).signal(8)[0], abs=0.02)
+
+
+@pytest.mark.parametrize("never", [0.7, 0.85, 0.95])
+@pytest.mark.parametrize("n", [4, 16])
+def test_no_other_start_finds_a_higher_top(never, n):
+    rng = np.random.default_rng(int(100 * never) + n)
+    right = rng.binomial(n, np.where(rng.random(400) < never, 0.0, rng.random(400)))
+    reached = log_marginal(fitted(right, n - right), right, n - right).sum()
+    others = [Belief.of(a, b, zero, 0.001) for a in (0.3, 1, 3) for b in (0.3, 1, 3) for zero in (0.01, never, 0.97)]
+    assert reached > max(log_marginal(other, right, n - right).sum() for other in others) - 2  # the prior's pull is worth less
+
+
+def test_always_solved_problems_are_told_from_a_beta_of_the_rest():
+    rng = np.random.default_rng(2)
+    rate = np.where(rng.random(1000) < 0.9, 1.0, rng.random(1000))
+    right = rng.binomial(16, rate)
+    found = fitted(right, 16 - right)
+    assert found.one[0] == pytest.approx(0.9, abs=0.03)
+    assert found.signal(8)[0] == pytest.approx(0.1 * 7 / 9, abs=0.015)

@@ -25,12 +25,19 @@ def test_a_problem_at_its_limit_is_never_in_a_wave():
     assert set(rows.tolist()) <= {2, 3}
 
 
-def test_of_two_problems_alike_the_cheaper_one_is_asked_first():
+def test_of_two_states_alike_the_cheaper_one_is_asked_first():
     for cheap, dear in ((0, 1), (1, 0)):
         tokens = np.array([400, 400, 400, 400])
         tokens[dear] = 4000
-        wave = top_wave(Evidence.of([1, 1, 2, 0], [3, 3, 2, 4], [4] * 4, tokens), JEFFREYS, budget=1, group_size=8, share=0.25)
+        wave = top_wave(Evidence.of([1, 3, 2, 0], [3, 1, 2, 4], [4] * 4, tokens), JEFFREYS, budget=1, group_size=8, share=0.25)
         assert wave.rows.tolist() == [cheap]
+
+
+def test_of_two_problems_of_equal_counts_the_longer_is_not_put_off():
+    """Long answers are those of harder problems: were they left for last, what a run tells of its choice would be of the short ones."""
+    price = Evidence.of([2, 2, 0], [0, 0, 2], [2] * 3, [100, 900, 3000]).price()
+    assert price[0] == price[1]
+    assert price[2] > price[0]
 
 
 def test_a_problem_whose_attempts_are_all_cut_has_a_price_that_rises_and_little_left():

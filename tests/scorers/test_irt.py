@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 
 from assay.core.errors import PlanError
@@ -67,3 +68,11 @@ def test_one_respondent_and_a_2pl_of_few_are_refused_with_their_number() -> None
         Irt().score(("easy",), Matrix({"weak": HALVES["weak"]}))  # type: ignore[arg-type]
     with pytest.raises(PlanError, match="2 respondents are too few for model = '2pl', which needs 20"):
         Irt(model="2pl").score(("easy",), Matrix(HALVES))  # type: ignore[arg-type]
+
+
+def test_a_2pl_orders_problems_and_tells_no_interval_that_it_cannot_hold() -> None:
+    rng = np.random.default_rng(0)
+    found = {f"r{i:02d}": {f"p{j}": of(*((1, 0) if rng.random() < 1 / (1 + np.exp(j - i / 5)) else (0, 1))) for j in range(4)} for i in range(20)}
+    scores = Irt(model="2pl", n=0).score(tuple(f"p{j}" for j in range(4)), Matrix(found))  # type: ignore[arg-type]
+    assert [score.value for score in scores] == sorted(score.value for score in scores)
+    assert all(np.isnan([score.low, score.high]).all() for score in scores)

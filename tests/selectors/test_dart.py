@@ -17,6 +17,16 @@ def test_harder_problems_are_likelier_in_proportion(pool_of):
     assert picks.count("p001") / len(picks) == pytest.approx(0.8, abs=0.03)
 
 
+def test_chance_and_weight_together_give_the_emphasis_once(pool_of):
+    pool = pool_of([6, 0] * 20)  # fail rates of 1/4 and 1, targets of 48 and 192
+    mass = np.zeros(2)
+    for seed in range(400):
+        made = Dart().select(pool, 4, np.random.default_rng(seed))
+        for id_, weight in zip(made.ids, made.weights, strict=True):
+            mass[pool.ids.index(id_) % 2] += weight
+    assert mass[1] / mass[0] == pytest.approx(4, rel=0.15)  # 16 when the chance and the weight both carry it
+
+
 def test_the_uniform_rule_weighs_all_alike(pool_of):
     pool = pool_of([6, 0])
     picks = [Dart(rule="uniform").select(pool, 1, np.random.default_rng(seed)) for seed in range(2000)]

@@ -1,12 +1,14 @@
 """Held-out problems are attempted beside training, which does not notice, and again after a kill only where it is needed."""
 
+import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assay.core.errors import PlanError
-from assay.core.types import Problem
+from assay.core.types import Case, Label, Policy, Problem, Sampler, Verdict
 from assay.training.evaluate import HeldOut
 
 
@@ -58,3 +60,28 @@ def test_a_held_out_prompt_beyond_the_window_is_refused_before_the_first_step(ro
     with pytest.raises(PlanError, match=rf"problem {long.id}: prompt of 282 .* window of 256"):
         room.train(held_out=held, eval_every=1)
     room.train(held_out=held, steps=1)  # nothing is attempted
+
+
+def test_an_attempt_whose_verifier_failed_is_no_wrong_answer() -> None:
+    outcomes = ["verifier_error", "verifier_error", "correct", "correct", "correct", "wrong", "truncated", "verifier_error"]
+    problems = {name: Problem.of(name) for name in "ab"}
+    held = HeldOut(problems, {name: Label.of(problem.id, "1", verifier="exact") for name, problem in problems.items()}, samples=4)
+
+    def judge(cases: Sequence[Case]) -> list[Verdict]:
+        return [Verdict.of(case, verifier="exact", version="1", outcome=each) for case, each in zip(cases, outcomes, strict=True)]  # type: ignore[arg-type]
+
+    sink = SimpleNamespace(write=lambda rollouts, verdicts: None, log=lambda *_: None)
+    evidence = SimpleNamespace(
+        run="run",
+        base=Policy("base", "0"),
+        attempt=0,
+        judge=SimpleNamespace(judge=judge),
+        sink=sink,
+        narrator=SimpleNamespace(say=lambda text: None),
+        decode=lambda ids: "1",
+        sampler=Sampler(),
+        ends=(0,),
+    )
+    values = held.attempt(evidence, 1, lambda ids, step: [[0]] * len(ids))  # type: ignore[arg-type]
+    assert values["eval_pass_at_1"] == pytest.approx((1 + 1 / 3) / 2)
+    assert math.isnan(values["eval_pass_at_k"])  # neither problem has four judged attempts

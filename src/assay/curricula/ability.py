@@ -20,8 +20,8 @@ class Ability:
 
     b is a problem's difficulty: minus the logit of its posterior mean (by = "mean"), on which scale the scored policy has theta = 0; or a
     column, such as one that the scorer `irt` left. Every `every` steps theta is estimated from the last `window` groups by maximum posterior under
-    N(0, `deviation`^2); when the estimate has not risen above the best so far, theta rises by `nudge` instead, so that the
-    curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a chance of success p; 0 is one half.
+    N(0, `deviation`^2); when the estimate has not risen above the best so far and something in the window was solved, theta rises by `nudge`
+    instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a chance of success p; 0 is one half.
 
     A problem within reach may come again before others have come. Where nothing is solvable theta falls to what the prior holds it at, and
     the `least` easiest are walked.
@@ -90,5 +90,6 @@ class Reach(Course):
         self.step += 1
         if self.step % self.settings.every == 0:
             found, _ = ability(self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.deviation)
-            self.theta = found if found > self.best else self.theta + self.settings.nudge
+            stagnant = found <= self.best and self.right.any()  # where nothing is solved, what lies further off is no help
+            self.theta = self.theta + self.settings.nudge if stagnant else found
             self.best = max(self.best, found)

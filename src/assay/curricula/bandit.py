@@ -23,7 +23,7 @@ class Bandit:
     is even.
 
     With binary rewards and advantages divided by their deviation, |advantage| expects 2 sqrt(p (1 - p)), most at one half; at G = 8 less
-    (p = .1: .42 instead of .60), so values of different group sizes do not compare.
+    (p = .1: .39 instead of .60, with the deviation over G - 1 that TRL takes), so values of different group sizes do not compare.
 
     Source: SEC, arXiv:2505.14970, sec. 3: TD(0), Boltzmann draws. The released code gives arms that are absent from a step a reward of 0,
     so they decay; here they are left alone, and `decay_absent` is its way. It also refills all arms together, ours one by one.

@@ -10,7 +10,7 @@ from pydantic import Field
 from assay.core.types import Curriculum, Group, Lesson, Pool
 from assay.curricula._course import Course, Deck, Ints
 from assay.curricula._order import arms
-from assay.maths.posterior import interval
+from assay.maths.evaluation import lower_bound
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class Staged:
     """A lesson is walked, again and again, until the lower bound of its share of right answers passes the threshold; then the next begins.
 
     Lessons are `bins` parts of equal size of a number, easiest or least first ("mean": the posterior mean), or with bins = 0 the values of a
-    column ("level"), the one of lowest id first. The bound is that of a two-sided interval of `level` under Jeffreys' prior over the
-    lesson's last `window` groups; cut rollouts count as failures. The last lesson has no gate. A gate that does not open after `patience`
+    column ("level"), the one of lowest id first. The bound is Student's over the rates of the lesson's last `window` groups, since rollouts of
+    one group share their problem; its error of (1 - level) / 2 is spread over the windows that the lesson has begun (6 / (pi k)^2 of it in the k-th),
+    since it is looked at after every step. Cut rollouts count as failures. The last lesson has no gate. A gate that does not open after `patience`
     groups is passed all the same, and patience = 0 waits for ever: training then ends inside the lesson.
 
     Without training's answers, `arrange` walks the lessons one after the other.
@@ -79,10 +80,11 @@ class Gated(Course):
 
     @property
     def bound(self) -> float:
-        """The lower bound of the lesson's share of right answers; 0 before its first group."""
-        if not self.seen:
-            return 0.0
-        return float(interval(int(np.sum(self.right)), int(np.sum(self.wrong)), level=self.settings.level)[0])
+        """The lower bound of the lesson's mean rate over problems; 0 before its second group with an attempt."""
+        tried = self.right + self.wrong
+        looks = -(-self.seen // self.settings.window)  # windows begun: looks inside one share most of their groups
+        error = (1 - self.settings.level) / 2 * 6 / (np.pi * max(looks, 1)) ** 2  # over all looks together (1 - level) / 2
+        return lower_bound(self.right[tried > 0] / tried[tried > 0], error=float(error))
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """The next of this lesson."""

@@ -31,7 +31,8 @@ def audit(accepted: tuple[int, int], rejected: tuple[int, int], share: float, *,
 
     With a = P(right | accepted) and b = P(right | rejected): completeness = a share / (a share + b (1 - share)), and soundness =
     (1 - b)(1 - share) / ((1 - b)(1 - share) + (1 - a) share). Values are taken at the marked fractions; intervals cut equal tails off the
-    Jeffreys posteriors of a and b. Nothing marked on one side leaves that side's posterior at its prior.
+    Jeffreys posteriors of a and b, and reach 1 where no error of the kind was marked, 0 where nothing else was. Nothing marked on one side leaves
+    that side's posterior at its prior.
 
     Raises:
         ValueError: a negative count, a share outside (0, 1), a level outside (0, 1).
@@ -46,7 +47,7 @@ def audit(accepted: tuple[int, int], rejected: tuple[int, int], share: float, *,
     at = _both(_fraction(*accepted), _fraction(*rejected), share)
     spread = _both(a, b, share)
     sound, complete = (Estimate(float(value), *_ends(grid, level)) for value, grid in zip(at, spread, strict=True))
-    return Audit(sound, complete)
+    return Audit(_open(sound, low=not rejected[1], high=not accepted[1]), _open(complete, low=not accepted[0], high=not rejected[0]))
 
 
 def corrected(observed: ArrayLike, soundness: float, completeness: float) -> Floats:
@@ -83,6 +84,10 @@ def corrected_rate(correct: int, wrong: int, accepted: tuple[int, int], rejected
     rates = (_quantiles(correct, wrong)[None, None, :] - (1 - sound)) / np.where(gain > 0, gain, np.nan)
     low, high = (0.0, 1.0) if np.mean(gain <= 0) > 1 - level else _ends(np.clip(rates, 0.0, 1.0), level)
     return Estimate(value, min(low, value), max(high, value))
+
+
+def _open(estimate: Estimate, *, low: bool, high: bool) -> Estimate:
+    return Estimate(estimate.value, 0.0 if low else estimate.low, 1.0 if high else estimate.high)
 
 
 def _both(a: Floats | float, b: Floats | float, share: float) -> tuple[Floats, Floats]:

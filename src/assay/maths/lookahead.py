@@ -38,9 +38,9 @@ class Futures:
         k = np.arange(more + 1)
         ways = special.gammaln(more + 1) - special.gammaln(k + 1) - special.gammaln(more - k + 1)
         log = ways + self.right[:, k] + self.wrong[:, more - k] - self.both[:, [more]]
-        zero = self.belief.zero
-        found = (1 - zero[:, None]) * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
-        found[:, 0] += zero
+        found = self.belief.between[:, None] * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
+        found[:, 0] += self.belief.zero
+        found[:, more] += self.belief.one
         return np.asarray(found)
 
     def signal(self, more: int) -> Floats:
@@ -50,24 +50,29 @@ class Futures:
         alike = np.exp(self.right[:, k + size] - self.right[:, k] + longer) + np.exp(
             self.wrong[:, more - k + size] - self.wrong[:, more - k] + longer
         )
-        found = np.clip(1 - alike, 0.0, 1.0)
-        found[:, 0] *= 1 - self._never(more)
-        return np.asarray(found)
+        never, always = self._masses(more)
+        return np.asarray(np.clip(1 - alike, 0.0, 1.0) * (1 - never - always))
 
     def inside(self, more: int, low: float, high: float) -> Floats:
         """The chance that the rate lies in [low, high] in each of these futures, (n, more + 1)."""
         k = np.arange(more + 1)
         a, b = self.belief.a[:, None] + k, self.belief.b[:, None] + more - k
         found = special.betainc(a, b, high) - special.betainc(a, b, low)
-        never = self._never(more)
-        found[:, 0] = (1 - never) * found[:, 0] + never * (low <= 0)
-        return np.asarray(found)
+        never, always = self._masses(more)
+        return np.asarray((1 - never - always) * found + never * (low <= 0) + always * (high >= 1))
 
-    def _never(self, more: int) -> Floats:
-        """The point mass at 0 after `more` further failures, (n,)."""
-        unsolved = np.exp(self.wrong[:, more] - self.wrong[:, 0] - self.both[:, more] + self.both[:, 0])
-        zero = self.belief.zero
-        return np.asarray(zero / (zero + (1 - zero) * unsolved))
+    def _masses(self, more: int) -> tuple[Floats, Floats]:
+        """The point masses at 0 and at 1 in each of these futures, (n, more + 1) each: only failures leave the first, only successes the second."""
+        zero, one, between = self.belief.zero, self.belief.one, self.belief.between
+        failing = np.exp(self.wrong[:, more] - self.wrong[:, 0] - self.both[:, more] + self.both[:, 0])
+        solving = np.exp(self.right[:, more] - self.right[:, 0] - self.both[:, more] + self.both[:, 0])
+        never, always = np.zeros((2, len(zero), more + 1))
+        if not more:
+            never[:, 0], always[:, 0] = zero, one
+        else:
+            never[:, 0] = zero / (zero + between * failing)
+            always[:, more] = one / (one + between * solving)
+        return never, always
 
 
 def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Floats:

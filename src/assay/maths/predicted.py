@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from assay.maths.beliefs import Belief, Floats, fitted, log_marginal
+from assay.maths.beliefs import Belief, Floats, fitted, log_marginal, pseudo_solvable
 from assay.maths.minimum import minimum
 
 FOLDS = 10
@@ -13,10 +13,10 @@ EDGE = 0.01  # predictions are kept off 0 and 1
 
 
 def predicted(correct: ArrayLike, wrong: ArrayLike, vectors: NDArray[np.float32]) -> Belief:
-    """Beta(s m, s (1 - m)) with a point mass at 0: m is what the ridge expects of the problem, s the strength with which the pool says to trust it.
+    """Beta(s m, s (1 - m)) with point masses at 0 and 1: m is what the ridge expects of the problem, s how far the pool says to trust it.
 
     Cross-fitted: problem i's ridge has seen nothing of the tenth of the pool (i modulo 10) that it belongs to, so no outcome enters its own
-    prior; only four numbers of the calibration see all. They are those that make the counts most likely; an embedding that says nothing gives
+    prior; only five numbers of the calibration see all. They are those that make the counts most likely; an embedding that says nothing gives
     everybody one m, as `fitted` does. Shapes: correct (n,), wrong (n,), vectors (n, d) -> fields (n,).
 
     Raises:
@@ -27,7 +27,7 @@ def predicted(correct: ArrayLike, wrong: ArrayLike, vectors: NDArray[np.float32]
         raise ValueError(f"{len(vectors)} vectors for {len(right)} problems")
     base = fitted(right, failed)
     if len(right) < 2 * FOLDS:
-        return Belief.of(np.repeat(base.a, len(right)), np.repeat(base.b, len(right)), base.zero)
+        return Belief.of(np.repeat(base.a, len(right)), np.repeat(base.b, len(right)), base.zero, base.one)
     return _calibrated(_guess(right, failed, np.asarray(vectors, dtype=np.float64), base), right, failed, base)
 
 
@@ -57,16 +57,19 @@ def _moments(vectors: Floats, weight: Floats, target: Floats) -> tuple[Floats, F
 
 
 def _calibrated(guess: Floats, right: Floats, failed: Floats, base: Belief) -> Belief:
-    """The belief whose shift, slope, strength and point mass make the counts most likely."""
+    """The belief whose shift, slope, strength and point masses make the counts most likely."""
 
     def belief(x: Floats) -> Belief:
         m = np.clip(special.expit(x[0] + x[1] * guess), EDGE, 1 - EDGE)
         strength = np.exp(x[2])
-        return Belief.of(strength * m, strength * (1 - m), special.expit(x[3]))
+        masses = special.softmax(np.array([x[3], x[4], 0.0]))
+        return Belief.of(strength * m, strength * (1 - m), masses[0], masses[1])
 
     def loss(x: Floats) -> float:
-        held = ((x[2] - np.log(1.5)) ** 2) / 4.5 + 12 * np.log1p(np.exp(x[3])) - special.log_expit(x[3])
+        masses = special.log_softmax(np.array([x[3], x[4], 0.0]))
+        held = ((x[2] - np.log(1.5)) ** 2) / 4.5 - masses[0] - masses[1] - pseudo_solvable(len(right)) * masses[2]
         return float(held - log_marginal(belief(x), right, failed).sum())
 
-    start = np.array([0.0, 1.0, np.log((base.a + base.b)[0]), special.logit(base.zero[0])])
-    return belief(minimum(loss, start, bounds=[(-5, 5), (0, 5), (-3, 5), (-9, 4)]))
+    masses = np.log(np.array([base.zero[0], base.one[0]]) / base.between[0])
+    start = np.array([0.0, 1.0, np.log((base.a + base.b)[0]), *masses])
+    return belief(minimum(loss, start, bounds=[(-5, 5), (0, 5), (-3, 5), (-9, 6), (-9, 6)]))

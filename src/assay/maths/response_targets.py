@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 Rule = Literal["uniform", "prop2diff"]
 
@@ -29,3 +30,30 @@ def response_targets(fail_rate: ArrayLike, *, rule: Rule, most: int) -> NDArray[
     if rule == "uniform":
         return np.full(fail.shape, most, dtype=np.int64)
     return np.maximum(1, np.ceil(np.round(most * fail, 9))).astype(np.int64)
+
+
+def inclusion_chances(targets: ArrayLike, count: int) -> NDArray[np.float64]:
+    """The chance that each is among `count` drawn one after the other without replacement, each draw in proportion to the targets.
+
+    1 - exp(-t x) with the x at which the chances sum to `count`: each waits for its first event of a process of rate t, and the draw ends at
+    about one time for all. Exact in the limit of many; 1 for all where all are drawn. Shapes: (n,) -> (n,).
+
+    Raises:
+        ValueError: `count` outside [0, n], or a target that is not above 0.
+
+    Source: Rosen (1972), Asymptotic Theory for Successive Sampling with Varying Probabilities Without Replacement.
+
+    >>> inclusion_chances([1, 1, 1, 1], 2).round(3).tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
+    target = np.asarray(targets, dtype=np.float64)
+    if not 0 <= count <= len(target) or (target <= 0).any():
+        raise ValueError(f"{count} of {len(target)} targets, the least of them {target.min(initial=np.inf):g}")
+    if count in (0, len(target)):
+        return np.full(len(target), float(count > 0))
+    scaled = target / target.mean()
+    high = 1.0
+    while -np.expm1(-scaled * high).sum() < count:
+        high *= 2
+    time = brentq(lambda x: float(-np.expm1(-scaled * x).sum()) - count, 0.0, high, xtol=1e-14)
+    return np.asarray(-np.expm1(-scaled * time))

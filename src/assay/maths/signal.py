@@ -31,8 +31,8 @@ def group_signal(rate: ArrayLike, group_size: int) -> Floats:
 def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     """The signal expected under p ~ Beta(a, b) is 1 - E[p^G] - E[(1 - p)^G], in closed form.  # [0, 1]
 
-    E[p^G] = B(a + G, b) / B(a, b), taken through log-gamma so that large counts neither overflow nor cancel. It is at most
-    the signal at the posterior mean, because the signal is concave in p: doubt costs. Shapes: a S, b S -> S.
+    E[p^G] = B(a + G, b) / B(a, b), taken through log-gamma so that large counts do not overflow; from counts of 1e9 on it is off by up to .005.
+    It is at most the signal at the posterior mean, because the signal is concave in p: doubt costs. Shapes: a S, b S -> S.
 
     Raises:
         ValueError: G is below 1.

@@ -38,10 +38,16 @@ class Evidence:
         return cls(right, failed, made, made if tokens is None else np.asarray(tokens, dtype=np.int64))
 
     def price(self) -> Floats:
-        """Tokens that one further graded attempt is expected to cost, (n,): its own mean, drawn towards the pool's, over its share of graded ones."""
+        """Tokens that one further graded attempt is expected to cost, (n,): the mean of the problems with equal counts, drawn towards the pool's.
+
+        A problem's own tokens are left out of it: an answer's length tells of a difficulty that equal counts do not show, so going
+        by it would leave the long ones of a state unattempted, and what is told of their signal would be that of the short ones.
+        """
         mean = max(float(self.tokens.sum()) / max(float(self.tried.sum()), 1.0), 1e-9)
-        own = (self.tokens + SHRINK * mean) / (self.tried + SHRINK)
-        return np.asarray(np.maximum(own, 1e-9) / self.graded_share())
+        _, state = np.unique(np.stack([self.correct, self.wrong]), axis=1, return_inverse=True)
+        tokens, tried = (np.bincount(state.ravel(), weights=column) for column in (self.tokens, self.tried))
+        price = (tokens + SHRINK * mean) / (tried + SHRINK)
+        return np.asarray(np.maximum(price, 1e-9)[state.ravel()] / self.graded_share())
 
     def graded_share(self) -> Floats:
         """The share of attempts that end graded, (n,), never 0.  # (0, 1]"""

@@ -70,7 +70,8 @@ def expected_attempts(n: int, design: Design, aim: Aim, prior: Belief) -> float:
     """Attempts a problem that the design would make in a pool of n problems of this prior, played once on at most 500 of them."""
     few = min(n, SIMULATED)
     rng = np.random.default_rng(0)
-    rate = np.where(rng.random(few) < prior.zero[0], 0.0, rng.beta(prior.a[0], prior.b[0], few))
+    place, between = rng.random(few), rng.beta(prior.a[0], prior.b[0], few)
+    rate = np.where(place < prior.zero[0], 0.0, np.where(place > 1 - prior.one[0], 1.0, between))
     won = np.cumsum(rng.random((few, design.most)) < rate[:, None], axis=1, dtype=np.int64)
 
     def ask(rows: Ints, wanted: Ints) -> Heard:
@@ -102,7 +103,9 @@ def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: Ask) -> int:
 
 
 def _next(evidence: Evidence, prior: Belief, design: Design, aim: Aim, open_: NDArray[np.bool_]) -> Ints:
-    frozen = Evidence(evidence.correct, evidence.wrong, np.where(open_, evidence.tried, design.most), evidence.tokens)  # nothing more to come
+    tried = np.where(open_, evidence.tried, design.most)  # nothing more to come of a row that is not open; its tokens an attempt stay as they are
+    tokens = np.where(open_, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.tried, 1))
+    frozen = Evidence(evidence.correct, evidence.wrong, tried, tokens)
     if design.kind == "two_stage" and aim.budget:
         return contenders(frozen, prior, budget=aim.budget, group_size=aim.group_size, share=design.near, most=design.most)
     return wave(frozen, prior, design, aim).rows

@@ -22,7 +22,9 @@ class Irt:
     (0 = what is stored). A pass rate mixes who was asked with how hard it was: where strong policies met the hard problems and weak
     ones the easy, b sets that right. Where all met all, b has the order of the pass rates and adds only its errors.
 
-    The interval is b -+ z standard errors. A problem that all or none solved is finite, by its prior N(0, spread^2).
+    The interval of "1pl" is b -+ z standard errors, and a problem that all or none solved is finite, by its prior N(0, spread^2). "2pl" orders
+    problems and has no interval (its ends are NaN): abilities, difficulties and discriminations that are estimated together are too sure of
+    themselves, by simulation .88 (20 respondents on 100 problems) down to .34 (150 on 60) where .95 is meant.
 
     Source: PUDF's artificial crowd (IRT-AC), arXiv:2408.05326, 1PL by py-irt. Differs: the mode with stated priors and its curvature;
     counts, not single answers; "2pl" is refused below 20 respondents, where a discrimination would only be its prior.
@@ -56,7 +58,8 @@ class Irt:
         self._check(len(found))
         right, trials = self._matrix(found, met)
         fitted = (fit_1pl if self.model == "1pl" else fit_2pl)(right, trials, spread=self.spread)
-        reach = float(special.ndtri((1 + self.level) / 2)) * fitted.b_se
+        known = self.model == "1pl"  # the joint mode of a 2PL has no interval that holds its level: .34 to .88 instead of .95
+        reach = float(special.ndtri((1 + self.level) / 2)) * fitted.b_se if known else np.full(len(met), np.nan)
         return [self._score(id_, fitted.b[j], reach[j], _sum(each.get(id_, Counts()) for each in found.values())) for j, id_ in enumerate(met)]
 
     def _check(self, respondents: int) -> None:

@@ -7,16 +7,17 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.response_targets import response_targets
+from assay.maths.response_targets import inclusion_chances, response_targets
 from assay.selectors._outcome import account, numbers, within
 
 
 @dataclass(frozen=True)
 class Dart:
-    """Problems are drawn with a chance, and kept with a weight, in proportion to how many right answers DART would collect.
+    """Problems are drawn with a chance in proportion to how many right answers DART would collect of them.
 
     rule = "uniform" wants as many of each problem (then it is the same as `uniform`); "prop2diff" wants most x fail rate,
-    at least one. Weights are the targets divided by their mean over the kept problems, so 1 stays 'as it is'. The fail rate
+    at least one. A kept problem's weight is its target over its chance of being kept, divided by the mean over the kept ones, so that chance and
+    weight together give DART's emphasis once: all weights are 1 where few are chosen, the targets where all are. The fail rate
     is 1 - correct / attempts, truncated ones included as wrong, as in the paper; it is a plain rate and carries no doubt.
 
     Dropped: `ungraded` (every attempt failed to be judged), `not_chosen`.
@@ -39,5 +40,6 @@ class Dart:
         target[graded] = response_targets(1 - right[graded] / tried[graded], rule=self.rule, most=self.most)
         keys = np.log(target) + rng.gumbel(size=len(pool))  # largest first is a weighted draw without replacement
         chosen = graded[np.argsort(-keys[graded], kind="stable")][: within(budget, len(graded))]
-        weights = target[chosen] / target[chosen].mean() if len(chosen) else target[chosen]
+        weight = target[chosen] / inclusion_chances(target[graded], len(chosen))[np.searchsorted(graded, chosen)]
+        weights = weight / weight.mean() if len(chosen) else weight
         return account(pool, chosen, reasons=np.where(tried > 0, "not_chosen", "ungraded"), weights=weights)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.identity import content_id
-from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, rollout_id
+from assay.core.types import Case, Finish, Label, Policy, Problem, Rollout, Verdict, rollout_id
 from assay.maths.evaluation import mean_interval, pass_at
 from assay.training.evidence import NO_SEED, Evidence
 from assay.training.stops import before, stopped
@@ -35,14 +36,21 @@ class HeldOut:
         rollouts = [_rollout(evidence, policy, step, id_, place % self.samples, row) for place, (id_, row) in enumerate(zip(ids, drawn, strict=True))]
         verdicts = evidence.judge.judge([Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts])
         evidence.sink.write(rollouts, verdicts)
-        right = np.array([verdict.outcome == "correct" for verdict in verdicts]).reshape(-1, self.samples).sum(1)
+        right, judged = (table.reshape(-1, self.samples).sum(1) for table in _tables(verdicts))
         values: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):
-            ends = mean_interval(pass_at(k, right, self.samples))
+            rates = pass_at(k, right, judged)
+            ends = mean_interval(rates[np.isfinite(rates)])
             values |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
         evidence.sink.log(policy.revision, step, values)
         evidence.narrator.say(told(step, values))
         return values
+
+
+def _tables(verdicts: Sequence[Verdict]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which attempts are right, and which were judged at all: one whose verifier failed is evidence of nothing."""
+    outcomes = np.array([verdict.outcome for verdict in verdicts])
+    return outcomes == "correct", outcomes != "verifier_error"
 
 
 def told(step: int, values: Mapping[str, float]) -> str:

@@ -47,7 +47,7 @@ class Aas:
         p = tokens.logp.exp()  # (B, T)
         still = p.detach()  # (B, T)
         below = still + self.gamma(tokens.advantages)  # (B, T)
-        below = below.where(below >= 0, still * 1.0001).where(below <= 1, still * 0.9999)
+        below = below.where(below >= 0, still / 1.0001).where(below <= 1, still / 0.9999)
         shaped = -tokens.advantages * p / below.clamp(min=1e-30)  # (B, T)
         foreign = tokens.guided.bool() & ~((tokens.advantages < 0) & (still < self.rare))  # (B, T)
         return shaped.where(foreign, ordinary)
