@@ -12,7 +12,7 @@ Pairs = Sequence[tuple[Problem | str, str]]
 
 
 class Reads:
-    """A judge that reads every answer that is a whole number, and finds it right when the attempt says nothing else."""
+    """A judge that reads every answer that is a whole number, and finds it right when the attempt says nothing else, boxed or not."""
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         return [label.answer.lstrip("-").isdigit() for label in labels]
@@ -21,7 +21,8 @@ class Reads:
         return [self._judge(case) for case in cases]
 
     def _judge(self, case: Case) -> Verdict:
-        right = self.reads([case.label])[0] and case.rollout.text == case.label.answer
+        said = case.rollout.text.removeprefix("\\boxed{").removesuffix("}")
+        right = self.reads([case.label])[0] and said == case.label.answer
         return Verdict.of(case, verifier="math", version="1", outcome="correct" if right else "wrong", reason="" if right else "no number")
 
     def version(self, verifier: str) -> str:

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from assay.core.notes import Note
 from assay.core.ports import Bench
-from assay.core.types import Problem
+from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.embedding.tfidf import Tfidf
 from assay.filters.contaminated import Contaminated
@@ -114,12 +115,16 @@ def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):
     coder = Tfidf(tuple(sorted({*texts, *inside, *turned, *one_more, *swapped})))
     bench = Bench(encoder=coder, neighbours=FaissNeighbours(), benchmarks={"held": [Problem.of(text) for text in held]})
     problems, labels = pairs_of([(text, "1") for text in (*held, *inside, *turned, *one_more, *swapped, *rest)])
-    found = {drop.problem_id for drop in Contaminated().sift(problems, labels, bench)}
+    sifted = Contaminated().sift(problems, labels, bench)
+    found = {each.problem_id for each in sifted if isinstance(each, Drop)}
+    noted = {each.problem_id for each in sifted if isinstance(each, Note)}
     for wanted in (held, inside, turned):
         assert len({Problem.of(text).id for text in wanted} & found) >= 0.96 * len(wanted)
     negatives = {*one_more, *swapped, *rest} - {*held, *turned}
     assert len(swapped) >= 20
     assert not {Problem.of(text).id for text in negatives} & found
+    assert len({Problem.of(text).id for text in one_more} & noted) >= 0.9 * len(one_more)
+    assert not {Problem.of(text).id for text in rest} & noted
 
 
 def real_texts(n):
@@ -134,3 +139,43 @@ def exchanged(text):
         return ""
     (one, other), between = numbers, text[numbers[0].end(1) : numbers[1].start(1)]
     return f"{text[: one.start(1)]}{other[1]}{between}{one[1]}{text[other.end(1) :]}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ROOT, ROOT.replace("$\\sqrt{2 + \\sqrt{3}}$", "\\(\\sqrt{ 2+\\sqrt3 }\\)")),
+        ("Compute $\\frac{1}{2} + \\frac{1}{3}$ and give it all.", "Compute $\\dfrac{1}{2} + \\tfrac13$ and give it all."),
+        ("Eighteen birds sat on a 6 ft pole that cost $700.", "18 birds sat on a 6 feet pole that cost 700 dollars."),
+        (DUCKS, "Solve the following math problem step by step.\n\n" + DUCKS + "\n\nPut your final answer within \\boxed{}."),
+    ],
+)
+def test_another_typesetting_spelling_or_wrapper_is_a_repeat(sift, rooms, one, other):
+    assert len(sift(Contaminated(), [(other, "1")], rooms(benchmarks={"b": [Problem.of(one)]}))) == 1
+    assert len(sift(Contaminated(), [(one, "1")], rooms(benchmarks={"b": [Problem.of(other)]}))) == 1
+
+
+def test_exchanged_numbers_before_one_word_are_another_problem(sift, rooms):
+    one = "A museum asks $12 for adults and $10 for children. A family of 2 adults and 3 children goes in. What do they pay?"
+    other = one.replace("$12", "$x").replace("$10", "$12").replace("$x", "$10")
+    assert not sift(Contaminated(), [(other, "1")], rooms(benchmarks={"b": [Problem.of(one)]}))
+
+
+def test_a_template_is_noted_with_its_benchmark_problem_and_dropped_only_if_told(held, pairs_of):
+    problems, labels = pairs_of([(DUCKS.replace("16", "20").replace("$2", "$5"), "1")])
+    (note,) = Contaminated().sift(problems, labels, held)
+    assert isinstance(note, Note)
+    assert (note.reason, note.problem_id) == ("same_template", problems[0].id)
+    assert f"GSM8K {Problem.of(DUCKS).id}" in note.detail
+    (drop,) = Contaminated(same_template="drop").sift(problems, labels, held)
+    assert isinstance(drop, Drop)
+    assert drop.reason == "same_template"
+    assert Contaminated(same_template="off").sift(problems, labels, held) == []
+
+
+def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
+    assert all(isinstance(each, Drop) for each in Contaminated().sift(*pairs_of([(DUCKS, "1")]), held))
+    assert (
+        Contaminated().sift(*pairs_of([("How many eggs are 3 and 4?", "7"), (DUCKS.replace("more", "fewer").replace("16", "9 or 8"), "1")]), held)
+        == []
+    )

@@ -37,3 +37,24 @@ def test_media_and_roles_count(sift):
     ]
     assert not sift(Exact(), pairs)
     assert len(sift(Exact(), [*pairs, (Problem.of("Find  x.", media=("a",)), "1")])) == 1
+
+
+NATALIA = "Natalia sold clips to 48 of her friends. How many did she sell?"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Find $\\dfrac{1}{2}x^{2}.$", "Find \\(\\frac12 x^2\\)."),
+        (NATALIA, NATALIA + ' Let\'s think step by step and output the final answer after "####".'),
+        (NATALIA, "Question: " + NATALIA + "\nAnswer:"),
+        ("Is $5 − 3$ even?", "Is $5-3$ even?"),
+    ],
+)
+def test_typesetting_and_instructions_make_no_other_problem(sift, one, other):
+    assert len(sift(Exact(), [(one, "1"), (other, "1")])) == 1
+
+
+def test_a_system_turn_of_instructions_makes_no_other_problem(sift):
+    told = Problem.of((Message("system", "Please reason step by step, and put your final answer within \\boxed{}."), Message("user", NATALIA)))
+    assert len(sift(Exact(), [(told, "1"), (NATALIA, "1")])) == 1

@@ -130,3 +130,38 @@ def test_a_limit_stops_a_filter_that_asks_and_the_next_run_goes_on(job: Made) ->
     clean(again)
     assert paid + again.meter.samples == 160
     assert paid > 0
+
+
+def test_a_benchmark_problem_with_other_numbers_is_noted_beside_and_stays(job: Made, tmp_path: Path) -> None:
+    pytest.importorskip("faiss")
+    text = "A farmer sells {} eggs at the market every morning for {} dollars an egg. What does she earn?"
+    for name, numbers in (("pool", (12, 3)), ("test", (16, 2))):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"prompt": text.format(*numbers), "answer": str(numbers[0] * numbers[1])}) + "\n")
+    source = [{"part": "files", "paths": str(tmp_path / "pool.jsonl"), "name": "pool"}]
+    made = job(source=source, clean=against(tmp_path / "test.jsonl"))
+    done = clean(made)
+    assert (done.rows_out, done.detail) == (1, {"dropped": {}, "noticed": {"same_template": 1}})
+    (note,) = made.lake.rows("SELECT reason, problem_id, detail, source FROM notes")
+    assert note["reason"] == "same_template"
+    assert note["problem_id"] == Problem.of(text.format(12, 3)).id
+    assert Problem.of(text.format(16, 2)).id in note["detail"]
+
+
+def test_another_version_of_a_filter_is_another_key(job: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.filters.exact import Exact
+
+    first = clean(job(clean={"filters": ("exact",)}))
+    monkeypatch.setattr(Exact, "version", "99")
+    assert clean(job(clean={"filters": ("exact",)})).key != first.key
+
+
+def test_odd_golds_are_counted_by_name_while_a_source_is_read(job: Made, tmp_path: Path) -> None:
+    rows = [{"prompt": f"How many of {n}?", "answer": answer} for n, answer in enumerate(["9 (apples)", "5 cm", "2m", "so \\boxed{4}", "7"])]
+    (tmp_path / "odd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = job(source=[{"part": "files", "paths": str(tmp_path / "odd.jsonl"), "name": "odd"}], clean={"filters": ()})
+    read = walk(made, "clean")[0]
+    assert read.detail["noticed"] == {"gold_has_unit": 2, "gold_is_ambiguous": 1, "gold_is_a_solution": 1}
+    assert made.lake.rows("SELECT count(*) AS n FROM notes")[0]["n"] == 4
+    from assay.pipelines.summary import noticed
+
+    assert [(row["reason"], row["problems"]) for row in noticed(made)] == [("gold_has_unit", 2), ("gold_is_a_solution", 1), ("gold_is_ambiguous", 1)]

@@ -82,3 +82,18 @@ def test_rows_of_a_table_that_are_long_together_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(_tables, "MAX_ROW", 64)
     (tmp_path / "a.csv").write_text("x,y\n" + 'one,"two\nlines"\n' * 50)
     assert len(list(rows_of(tmp_path / "a.csv", None))) == 50
+
+
+def test_a_json_file_may_hold_an_object_a_line_or_one_list_in_an_object(tmp_path):
+    path = tmp_path / "train.json"
+    path.write_text('{"prompt": "a"}\n\n{"prompt": "b"}\nbroken\n')
+    first, second, third = rows_of(path, None)
+    assert (first, second) == ((1, {"prompt": "a"}), (3, {"prompt": "b"}))
+    assert third[0] == 4
+    assert third[1].reason == "broken_json"
+    path.write_text('{"version": "1",\n "data": [{"prompt": "a"}, {"prompt": "b"}]}')
+    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a"}, {"prompt": "b"}]
+    path.write_text('{"prompt": "a", "answer": ["4"]}')
+    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a", "answer": ["4"]}]
+    path.write_text('{"a": [{"x": 1}], "b": [{"x": 1}]}')
+    assert [row.reason for _, row in rows_of(path, None)] == ["not_a_list"]

@@ -1,5 +1,7 @@
 import pytest
 
+from assay.core.alternatives import any_of
+from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler
 from assay.verifiers._rules import SHOWN, Grade, settle, storable
 
 
@@ -48,3 +50,19 @@ def test_what_is_stored_is_short_and_can_be_encoded(case):
     told = settled(case, Grade(False, "x" * 2000 + "\ud800", "a\x00\ud800b"))
     assert (len(told.extracted), told.reason) == (SHOWN, "a??b")
     storable("½" * SHOWN).encode()
+
+
+def test_a_gold_that_stands_for_several_is_judged_by_each_and_the_best_counts():
+    problem = Problem.of("q")
+    label = Label.of(problem.id, any_of(["2", "two"]), verifier="exact")
+    asked = Request(problem.id, (), Sampler(), (0,), 0)
+    rollout = Rollout.of(asked, 0, policy=Policy("p", "p"), engine="e", text="two", tokens=1, finish="stop")
+    case, seen = Case(problem, label, rollout), []
+
+    def grade(each):
+        seen.append(each.label.answer)
+        return Grade(each.label.answer == "two", "two")
+
+    told = settle(case, grade, verifier="exact", version="1")
+    assert (told.outcome, told.label_id, seen) == ("correct", label.id, ["2", "two"])
+    assert settle(case, lambda each: Grade(False, "x", lenient=each.label.answer == "two"), verifier="exact", version="1").lenient == "correct"

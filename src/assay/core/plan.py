@@ -36,7 +36,7 @@ class SourcePlan(_Part):
 class CleanPlan(_Strict):
     """`[clean]`: filters in their order; `[clean.settings.NAME]` holds a filter's settings."""
 
-    filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable")
+    filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable", "unverifiable")
     settings: dict[str, dict[str, Any]] = {}
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.notes import Note
 from assay.core.searching import Searched, SearchRules
 from assay.core.types import (
     Case,
@@ -205,12 +206,17 @@ class Bench:
 
 @runtime_checkable
 class Filter(Protocol):
-    """Problems -> drops with reasons, and labels that take the place of a kept problem's old ones; what is not dropped is kept."""
+    """Problems -> drops with reasons, labels that take the place of a kept problem's old ones, and notes; what is not dropped is kept.
+
+    A filter with a `version` other than "1" is another one to the ledger: its stage runs again.
+    """
 
     joint: ClassVar[bool]  # True: the answer for one row depends on the others
     needs: ClassVar[tuple[str, ...]]  # fields of Bench
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> Sequence[Drop | Label]: ...
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench
+    ) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
 
 
 @runtime_checkable

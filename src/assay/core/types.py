@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.alternatives import alternatives
 from assay.core.identity import canonical, content_id, stream_seed
 
 Finish = Literal["stop", "length", "error"]
@@ -61,6 +62,11 @@ class Label:
     def of(cls, problem_id: str, answer: str, *, verifier: str, origin: str = "gold") -> "Label":
         """The label with its content hash."""
         return cls(content_id("label", problem_id, answer, verifier, origin), problem_id, answer, verifier, origin)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The answers of which any one is right: as a rule one."""
+        return alternatives(self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from assay.core.notes import Note
 from assay.core.ports import Bench
 from assay.core.types import Drop, Label, Problem
-from assay.maths.protected import plain, protected, protected_all
-from assay.maths.shingles import Shingles, jaccard, shingles, words
+from assay.maths.protected import masked, plain, protected, protected_all, unnumbered
+from assay.maths.sameness import bare_text
+from assay.maths.shingles import Shingles, jaccard, shingles, terms, words
 from assay.maths.turned import turned
 
 SLACK = 1e-9
@@ -27,6 +29,11 @@ class Contaminated:
     - semantic: the same protected tokens, a cosine of at least `semantic`, and a tenth of the words in common; where the order of the tokens
       differs, the numbers must belong to the same words (`maths.turned`).
 
+    A problem that is none of these, and has the words and tokens of a benchmark problem but for its numbers, is of the same template: the same
+    steps solve both. It is noted (`same_template`) and stays, unless the setting says otherwise. Two texts of one template share at least
+    `near` of their shingles with every number masked, and have at least `words` words.
+
+    Instructions around a problem and the typesetting of mathematics are evened out on both sides (`maths.sameness`, `maths.protected.plain`).
     Gold answers are not compared. A problem alone is judged as in company: only the benchmarks decide.
     Source: one shared n-gram is contamination in GPT-3 (arXiv:2005.14165, sec. 4, n = 13) and s1 (arXiv:2501.19393, app. C.5, n = 8); the
     coverage and the guards are ours.
@@ -37,6 +44,8 @@ class Contaminated:
     coverage: float = 0.6  # (0, 1]; higher drops fewer
     near: float = 0.7  # (0, 1]; higher drops fewer
     semantic: float = 0.8  # cosine of MiniLM's vectors, (0, 1]; other encoders want another; higher drops fewer
+    same_template: Literal["note", "drop", "off"] = "note"  # a benchmark problem with other numbers
+    version: ClassVar[str] = "2"
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("encoder", "neighbours", "benchmarks")
 
@@ -47,8 +56,10 @@ class Contaminated:
         if self.words < 3:
             raise ValueError(f"words {self.words} of an n-gram are below 3")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
-        """One drop a contaminated problem, in the order given; the detail names the benchmark, its problem and the match.
+    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop | Note]:
+        """One drop a contaminated problem and one note a problem of the same template, each in the order given.
+
+        Details name the benchmark, its problem and the match.
 
         Raises:
             ValueError: the bench has no encoder, no neighbours or no benchmarks, or a benchmark without a problem.
@@ -60,14 +71,30 @@ class Contaminated:
         if not problems:
             return []
         sets = _Benchmarks(bench.benchmarks, self.words)
-        texts = [plain(problem.text) for problem in problems]
+        texts = [plain(bare_text(problem)) for problem in problems]
         sequences = protected_all(texts)
         found = self._ngrams(problems, texts, sequences, sets)
         for row, match in self._nears(problems, texts, sequences, sets).items():
             found.setdefault(row, match)
         left = [row for row in range(len(problems)) if row not in found]
         found |= self._semantics([problems[row] for row in left], [texts[row] for row in left], left, sequences, sets, bench)
-        return [Drop("clean", "contaminated", problems[row].id, found[row], problems[row].source) for row in sorted(found)]
+        drops = [Drop("clean", "contaminated", problems[row].id, found[row], problems[row].source) for row in sorted(found)]
+        return [*drops, *self._templates([row for row in left if row not in found], problems, texts, sequences, sets)]
+
+    def _templates(
+        self, rows: Sequence[int], problems: Sequence[Problem], texts: Sequence[str], sequences: Sequence[tuple[str, ...]], sets: "_Benchmarks"
+    ) -> list[Drop | Note]:
+        """What is said of problems that are a benchmark problem with other numbers."""
+        made = list[Drop | Note]()
+        for row in rows if self.same_template != "off" else ():
+            for other in sets.by_template.get((problems[row].media, masked(sequences[row])), ()):
+                similarity = jaccard(shingles(unnumbered(texts[row])), shingles(unnumbered(sets.texts[other])))
+                if similarity >= self.near - SLACK and len(words(texts[row])) >= self.words:
+                    kind = Drop if self.same_template == "drop" else Note
+                    told = f"{similarity:.2f} of {sets.names[other]} {sets.problems[other].id} but for its numbers"
+                    made.append(kind("clean", "same_template", problems[row].id, told, source=problems[row].source))
+                    break
+        return made
 
     def _ngrams(self, problems: Sequence[Problem], texts: Sequence[str], sequences: Sequence[tuple[str, ...]], sets: "_Benchmarks") -> dict[int, str]:
         found: dict[int, str] = {}
@@ -102,7 +129,7 @@ class Contaminated:
         at = [i for i, row in enumerate(rows) if (problems[i].media, tuple(sorted(sequences[row]))) in bags]
         if not at or bench.encoder is None or bench.neighbours is None:
             return {}
-        ours, theirs = (bench.encoder.encode([each.text for each in side]) for side in ([problems[i] for i in at], sets.problems))
+        ours, theirs = (bench.encoder.encode([bare_text(each) for each in side]) for side in ([problems[i] for i in at], sets.problems))
         found: dict[int, str] = {}
         for i, (others, cosines) in zip(at, bench.neighbours.above(ours, theirs, self.semantic), strict=True):
             for other, cosine in zip(others.tolist(), cosines.tolist(), strict=True):
@@ -125,12 +152,21 @@ class _Benchmarks:
     def __init__(self, benchmarks: Mapping[str, Sequence[Problem]], size: int) -> None:
         held = sorted({(name, problem.id): problem for name, found in benchmarks.items() for problem in found}.items())
         self.names, self.problems, self.size = [name for (name, _), _ in held], [problem for _, problem in held], size
-        self.texts = [plain(problem.text) for problem in self.problems]
+        self.texts = [plain(bare_text(problem)) for problem in self.problems]
         self.sequences = [protected(text) for text in self.texts]
         self.shingles: list[Shingles] = [shingles(text) for text in self.texts]
         self.by_sequence: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
         for row, (problem, sequence) in enumerate(zip(self.problems, self.sequences, strict=True)):
             self.by_sequence.setdefault((problem.media, sequence), []).append(row)
+
+    @cached_property
+    def by_template(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]]:
+        """The problems of each sequence of tokens with its numbers masked; those without a number have no template."""
+        found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+        for row, (problem, sequence) in enumerate(zip(self.problems, self.sequences, strict=True)):
+            if (template := masked(sequence)) != sequence:
+                found.setdefault((problem.media, template), []).append(row)
+        return found
 
     @cached_property
     def _index(self) -> tuple[dict[tuple[str, ...], list[int]], list[int]]:
@@ -151,7 +187,7 @@ class _Benchmarks:
         """The problems whose n-grams stand in the text, with the share that does, problems ascending."""
         index, counts = self._index
         hits: dict[int, int] = {}
-        found = words(text)
+        found = terms(text)
         for gram in set(zip(*(found[start:] for start in range(self.size)), strict=False)) & index.keys():
             for row in index[gram]:
                 hits[row] = hits.get(row, 0) + 1

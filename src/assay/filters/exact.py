@@ -6,17 +6,19 @@ from typing import ClassVar
 
 from assay.core.ports import Bench
 from assay.core.types import Drop, Label, Problem
-from assay.maths.text import normal_key
+from assay.maths.sameness import same_key
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Keeps the smallest id of each set of problems whose roles, texts and media are equal after `normal_form`, and drops the others.
+    """Keeps the smallest id of each set of problems whose roles, texts and media are equal in the form for comparison, and drops the others.
 
-    Only white space, invisible characters and Unicode's compatible spellings are evened out: numbers, signs, letter case and punctuation
-    all count. Pools all problems. Gold answers are not compared; `conflicting_labels` goes first.
+    White space, Unicode's compatible spellings, the typesetting of mathematics (`maths.latex`) and instructions around the problem
+    (`maths.wrappers`) are evened out: numbers, signs, letter case and punctuation all count. Pools all problems. Gold answers are not
+    compared; `conflicting_labels` goes first.
     """
 
+    version: ClassVar[str] = "2"  # of what it drops: another one is another key
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -25,7 +27,7 @@ class Exact:
         kept: dict[object, str] = {}
         drops = []
         for problem in sorted(problems, key=lambda each: each.id):
-            first = kept.setdefault(normal_key(problem), problem.id)
+            first = kept.setdefault(same_key(problem), problem.id)
             if first != problem.id:
                 drops.append(Drop("clean", "duplicate", problem.id, f"same text as {first}", problem.source))
         return drops

@@ -7,6 +7,7 @@ from typing import ClassVar
 from assay.core.ports import Bench
 from assay.core.types import Drop, Label, Problem
 from assay.maths.protected import plain, protected_all
+from assay.maths.sameness import bare_turns
 from assay.maths.shingles import leaders, shingles
 from assay.maths.text import answer_value
 
@@ -28,6 +29,7 @@ class Near:
     threshold: float = 0.7  # (0, 1], 1 = the same shingles; higher drops fewer
     words: int = 3  # a shingle
     same_answer: bool = True  # False: the texts alone decide
+    version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -50,10 +52,11 @@ class Near:
 
     def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[tuple[Problem, str]]]:
         ordered = sorted(problems, key=lambda each: each.id)
-        texts = [plain(problem.text) for problem in ordered]
+        turns = [bare_turns(problem) for problem in ordered]
+        texts = [plain("\n".join(text for _, text in each)) for each in turns]
         groups: dict[Key, list[tuple[Problem, str]]] = {}
-        for problem, text, sequence in zip(ordered, texts, protected_all(texts), strict=True):
+        for problem, spoken, text, sequence in zip(ordered, turns, texts, protected_all(texts), strict=True):
             golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
-            key = (tuple(turn.role for turn in problem.messages), problem.media, sequence, tuple(golds))
+            key = (tuple(role for role, _ in spoken), problem.media, sequence, tuple(golds))
             groups.setdefault(key, []).append((problem, text))
         return list(groups.values())

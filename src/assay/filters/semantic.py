@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from assay.core.ports import Bench, Neighbours
 from assay.core.types import Drop, Label, Problem
 from assay.maths.protected import amounts, plain, protected_all
+from assay.maths.sameness import bare_text, roles
 from assay.maths.shingles import jaccard, words
 from assay.maths.text import answer_value
 from assay.maths.turned import turned
@@ -36,6 +37,7 @@ class Semantic:
     respect: Literal["tokens", "numbers", "none"] = "tokens"  # which protected tokens must be equal
     same_answer: bool = True  # False: the texts alone decide
     overlap: float = 0.2  # [0, 1], Jaccard similarity of the two sets of words, at least; 0 = off
+    version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("encoder", "neighbours")
 
@@ -55,14 +57,14 @@ class Semantic:
         asked = [problem for group in groups for problem in group]
         if not asked:
             return []
-        vectors, drops, at = bench.encoder.encode([problem.text for problem in asked]), list[Drop](), 0
+        vectors, drops, at = bench.encoder.encode([bare_text(problem) for problem in asked]), list[Drop](), 0
         for group in groups:
             drops += self._copies(group, vectors[at : at + len(group)], bench.neighbours)
             at += len(group)
         return sorted(drops, key=lambda drop: drop.problem_id)
 
     def _copies(self, group: Sequence[Problem], vectors: NDArray[np.float32], neighbours: Neighbours) -> list[Drop]:
-        texts = [plain(problem.text) for problem in group]
+        texts = [plain(bare_text(problem)) for problem in group]
         sequences, bags = [self._respected(each) for each in protected_all(texts)], [frozenset(words(text)) for text in texts]
         kept, drops = set[int](), list[Drop]()
         for row, (rows, cosines) in enumerate(neighbours.above(vectors, vectors, self.threshold)):
@@ -83,9 +85,9 @@ class Semantic:
     def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[Problem]]:
         ordered = sorted(problems, key=lambda each: each.id)
         groups: dict[Key, list[Problem]] = {}
-        for problem, sequence in zip(ordered, protected_all([plain(each.text) for each in ordered]), strict=True):
+        for problem, sequence in zip(ordered, protected_all([plain(bare_text(each)) for each in ordered]), strict=True):
             golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
-            key = (tuple(turn.role for turn in problem.messages), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
+            key = (roles(problem), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
             groups.setdefault(key, []).append(problem)
         return list(groups.values())
 

@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
-from assay.maths.text import normal_form
+from assay.maths.latex import formulas, pieces
+from assay.maths.quantities import UNIT, quantities
 
 SPELLED = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions billion trillion dozen
@@ -29,17 +29,18 @@ large small little long short who whose distinguishable indistinguishable identi
 PUBLISHED = frozenset(f"{SPELLED} {UNITS} {OPERATIONS}".split())
 _WORDS = PUBLISHED - frozenset(SPELLED.split())
 
-_OPEN = re.compile(r"\$\$?|\\\(|\\\[|\\begin\{(?:equation|align|aligned|gather|array|cases|[pbvBV]?matrix)\*?\}")
 _TOKEN = re.compile(
-    r"\.\d+"  # .5 is not 5
+    r"\\[A-Za-z]+|\.\d+"  # a command outside of any delimiter; .5 is not 5
     r"|\w+(?:['’]\w+)*(?:[.:]\d+)*"
     r"|(?<=[\w)])!(?=\W|$)(?<![^\W\d_]{2}!)"  # a factorial follows a number, a bracket or one letter; "Wow!" is none
     r"|(?<=\b\w)['’′]+(?!\w)"  # f'(x), 5'
-    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
+    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})(?!(?<=\d-)(?!sin|cos|tan|log|ln|sqrt|max|min)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
     r"|[^\w\s!'’′-]"
 )
-_INSIDE = re.compile(r"\\[a-zA-Z]+|\w|[^\w\s]")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")
+_NUMBERS = re.compile(r"(?<![A-Za-z])\d+(?:[.:]\d+)*(?![A-Za-z])")
+_BARE = re.compile(r"(-?\s*)?((?:\\dollar )?\d+(?:\.\d+)?(?: / \d+)?)( [%°])?")  # a formula that is one amount
+_THOUSANDS = re.compile(r"(\d),(?=\d{3}(?!\d))")
 _SIGNS = frozenset("-*/%‰°·∶!'’′()[]{}\\&#")  # and all of Unicode's mathematical and currency signs
 
 
@@ -50,17 +51,27 @@ class _Kept(dict[str, str | None]):
         name = token not in ("A", "a", "I", "i") and (len(token) == 1 or token.isupper()) and token.isalpha()
         listed = token.casefold() in PUBLISHED or any(character.isnumeric() for character in token)
         sign = token[0] in _SIGNS or unicodedata.category(token[0]) in ("Sm", "Sc", "Sk")
-        self[token] = token if name else token.casefold() if listed or sign else None
+        self[token] = token if name else UNIT.get(token.casefold(), token.casefold()) if listed or sign else None
         return self[token]
 
 
 def plain(text: str) -> str:
-    """The normal form without thousands commas: 1,000 is 1000.
+    """The form in which problems are compared: mathematics in one spelling, amounts as numbers with a unit's word.
 
-    >>> plain("1,000  apples, 20 pears")
+    See `maths.latex` and `maths.quantities`; `maths.sameness` takes instructions off before. Thousands commas go,
+    and a formula that is one number stands in the prose.
+
+    >>> plain("1,000  apples, $20$ pears")
     '1000 apples, 20 pears'
     """
-    return _THOUSANDS.sub("", normal_form(text))
+    made, prose = list[str](), ""
+    for part, is_formula in pieces(text):
+        if is_formula and not _BARE.fullmatch(part):
+            made += [quantities(_THOUSANDS.sub(r"\1", prose)), f"${part}$"]
+            prose = ""
+        else:
+            prose += part if not is_formula else part.replace(" / ", "/").replace(" °", "°")
+    return "".join([*made, quantities(_THOUSANDS.sub(r"\1", prose))]).strip()
 
 
 def protected(text: str) -> tuple[str, ...]:
@@ -96,6 +107,24 @@ def amounts(sequence: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(token for token in sequence if token not in _WORDS)
 
 
+def masked(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens with # in place of each number.
+
+    >>> masked(("3", "more", "1/2", "x"))
+    ('#', 'more', '#', 'x')
+    """
+    return tuple("#" if token[0].isdigit() or (token[0] == "." and len(token) > 1) else token for token in sequence)
+
+
+def unnumbered(text: str) -> str:
+    """A `plain` text with one word in place of each number.
+
+    >>> unnumbered("5 apples at 1.50 dollars")
+    'n apples at n dollars'
+    """
+    return _NUMBERS.sub("n", text)
+
+
 def _sequence(text: str, kept: _Kept) -> list[str]:
     tokens, at = list[str](), 0
     for before, start, end, after in formulas(text):
@@ -103,25 +132,6 @@ def _sequence(text: str, kept: _Kept) -> list[str]:
         tokens += _INSIDE.findall(text[start:end])
         at = after
     return tokens + _outside(text[at:], kept)
-
-
-def formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
-    """Where mathematics stands, with its delimiters and without: (before, start, end, after), left to right.
-
-    Linear in the text, however many delimiters are never closed.
-    """
-    at, never = 0, set[str]()
-    while found := _OPEN.search(text, at):
-        at, mark = found.end(), found[0]
-        close = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}.get(mark) or mark.replace("begin", "end")
-        if close in never:
-            continue
-        end = text.find(close, at)
-        if end < 0:
-            never.add(close)
-        elif mark != "$" or (end > at and not text[at].isspace() and not text[end - 1].isspace() and not text[end + 1 : end + 2].isdigit()):
-            yield found.start(), at, end, end + len(close)
-            at = end + len(close)
 
 
 def _outside(text: str, kept: _Kept) -> list[str]:

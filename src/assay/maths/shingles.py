@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence, Set
 
+from assay.maths.quantities import UNIT
+
 _WORDS = re.compile(r"\w+")
 Shingles = frozenset[tuple[str, ...]]
 SLACK = 1e-9  # a similarity of exactly the threshold counts, whatever 0.7 * 10 is in binary
@@ -18,7 +20,7 @@ def shingles(text: str, k: int = 3) -> Shingles:
     >>> shingles("?!", 3)
     frozenset({()})
     """
-    found = words(text)
+    found = terms(text)
     if len(found) <= k:
         return frozenset([tuple(found)])
     return frozenset(zip(*(found[start:] for start in range(k)), strict=False))
@@ -31,6 +33,16 @@ def words(text: str) -> list[str]:
     ['the', 'cat', '5']
     """
     return _WORDS.findall(text.casefold())
+
+
+def terms(text: str) -> list[str]:
+    """The words in their order, those of a unit in one spelling, so that ft is feet.
+
+    >>> terms("6 ft and 3 feet")
+    ['6', 'foot', 'and', '3', 'foot']
+    """
+    found = words(text)
+    return found if UNIT.keys().isdisjoint(found) else [UNIT.get(word, word) for word in found]
 
 
 def jaccard(one: Set[object], other: Set[object]) -> float:

@@ -48,7 +48,7 @@ def depends(job: Job, part: Filter, problems: Mapping[str, Problem] | None) -> l
     Raises:
         PlanError: a model, an encoder or a benchmark that is not there.
     """
-    found: list[object] = []
+    found: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
     if "encoder" in part.needs and (problems is not None or job.plan.embed.encoder != "tfidf"):
         found.append(("encoder", _coder(job, problems or {}).revision))
     if "tokenizer" in part.needs or "policy" in part.needs:

@@ -4,12 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from assay.core.errors import PlanError
 from assay.core.identity import content_id
+from assay.core.notes import Note
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.bench import bench, depends, filters
-from assay.pipelines.ingest import drop_row
+from assay.pipelines.ingest import drop_row, note_row, noticed
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import members
 
@@ -44,6 +46,7 @@ def _sift_all(job: Job, key: str) -> Outcome:
     began = time.monotonic()
     problems, labels = members(job)
     left, golds, drops, made = dict(problems), dict[str, list[Label]](labels), list[Drop](), dict[str, Label]()
+    notes = list[Note]()
     for name, part in filters(job.plan):
         job.heed()
         for each in part.sift(list(left.values()), {id_: golds[id_] for id_ in left}, bench(job, part, problems)):
@@ -51,20 +54,30 @@ def _sift_all(job: Job, key: str) -> Outcome:
             if isinstance(each, Drop):
                 left.pop(each.problem_id)
                 drops.append(each)
+            elif isinstance(each, Note):
+                notes.append(each)
             else:
                 golds[each.problem_id] = [each]
                 made[each.problem_id] = each
     corrected = [label for id_, label in sorted(made.items()) if id_ in left]
-    detail = {"dropped": dict(Counter(drop.reason for drop in drops)), **({"corrected": len(corrected)} if corrected else {})}
+    detail: dict[str, Any] = {"dropped": dict(Counter(drop.reason for drop in drops)), **({"corrected": len(corrected)} if corrected else {})}
+    notes = [note for note in notes if note.problem_id in left]
+    if notes:
+        detail["noticed"] = noticed(notes)
+        job.narrator.say(f"clean: noticed {', '.join(f'{reason} {count}' for reason, count in detail['noticed'].items())} of problems that stay")
     outcome = Outcome("clean", key, len(problems), len(left), detail, time.monotonic() - began)
     rows = [
         {"id": content_id("member", key, each.problem_id, each.id), "pool": key, "problem_id": each.problem_id, "label_id": each.id}
         for each in corrected
     ]
-    return job.finish(outcome, {"labels": [asdict(each) for each in corrected], "members": rows, "drops": [drop_row(drop, key) for drop in drops]})
+    return job.finish(
+        outcome,
+        {"labels": [asdict(each) for each in corrected], "members": rows, "drops": [drop_row(drop, key) for drop in drops]}
+        | {"notes": [note_row(note, key) for note in notes]},
+    )
 
 
-def _check(name: str, each: Drop | Label, left: Mapping[str, Problem]) -> None:
+def _check(name: str, each: Drop | Label | Note, left: Mapping[str, Problem]) -> None:
     if each.problem_id not in left:
-        did = "dropped" if isinstance(each, Drop) else "relabelled"
+        did = {Drop: "dropped", Note: "noted"}.get(type(each), "relabelled")
         raise PlanError(f"filter {name!r} {did} {each.problem_id!r}, which is not among the {len(left)} problems that it was given")

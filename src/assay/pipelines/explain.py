@@ -10,6 +10,7 @@ PARTS = {  # chapter: its rows
     "labels": "SELECT id, answer, verifier, origin, run FROM labels WHERE problem_id = ? ORDER BY id",
     "readings": "SELECT pool, label_id, run FROM members WHERE problem_id = ? ORDER BY pool, label_id",
     "drops": "SELECT stage, reason, detail, source, run FROM drops WHERE problem_id = ? ORDER BY stage, reason",
+    "notes": "SELECT stage, reason, detail, source, run FROM notes WHERE problem_id = ? ORDER BY stage, reason",
     "splits": "SELECT split, side, duplicates, run FROM splits WHERE problem_id = ? ORDER BY split",
     "attempts": (
         "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, v.verifier, v.version, v.outcome, v.lenient, "

@@ -68,7 +68,7 @@ def _one(job: Job, problem: Problem, label: Label, score: dict[str, Any], place:
         problem.id,
         tuple(Turn(role=turn.role, content=turn.content) for turn in turns),
         next((turn.content for turn in reversed(turns) if turn.role == "user"), ""),
-        label.answer,
+        label.answers[0],
         label.verifier,
         problem.source,
         place,

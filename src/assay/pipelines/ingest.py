@@ -3,19 +3,23 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from assay.core.identity import canonical, content_id
+from assay.core.notes import Note
 from assay.core.parts import build
-from assay.core.plan import SourcePlan
+from assay.core.plan import Plan, SourcePlan
 from assay.core.ports import Found, Source
 from assay.core.types import Drop
+from assay.maths.golds import oddities
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import to_row
 
+LOOK, LOOK_S = 1_000, 2.0  # rows of a source, and seconds, that a check looks at
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
 
 
@@ -33,6 +37,23 @@ def work(job: Job) -> Work:
     return Work("ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(job, sources, keys))
 
 
+def survey(plan: Plan) -> Iterator[tuple[str, int, Counter[str]]]:
+    """Of each source its name, how many of its first rows were looked at, and how many of these are which drop or have which odd gold answer.
+
+    Raises:
+        PlanError: as `work`.
+    """
+    for each in plan.source:
+        source, ends = build("source", each.part, each.settings), time.monotonic() + LOOK_S
+        rows, found = 0, Counter[str]()
+        for row in islice(source.read(), LOOK):
+            rows += 1
+            found.update([row.reason] if isinstance(row, Drop) else [reason for reason, _ in oddities(*row)])
+            if time.monotonic() > ends:
+                break
+        yield str(each.settings.get("name") or each.part), rows, found
+
+
 def source_key(plan: SourcePlan, source: Source) -> str:
     """Hash of a source's settings and of the bytes behind them."""
     return content_id("ingest", plan.part, plan.settings, source.fingerprint())
@@ -44,14 +65,16 @@ def _read_all(job: Job, sources: list[tuple[SourcePlan, Source]], keys: list[str
         for (plan, source), key in zip(sources, keys, strict=True)
     ]
     dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
     for outcome in outcomes:
         dropped.update(outcome.detail["dropped"])
+        noted.update(outcome.detail.get("noticed", {}))
     return Outcome(
         "ingest",
         "+".join(keys),
         sum(each.rows_in for each in outcomes),
         sum(each.rows_out for each in outcomes),
-        {"dropped": dict(dropped)},
+        {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})},
         sum(each.seconds for each in outcomes if not each.reused),
         reused=all(each.reused for each in outcomes),
     )
@@ -61,15 +84,22 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
     began, found, seen = time.monotonic(), iter(source.read()), set[str]()
     rows_in = rows_out = 0
     dropped: Counter[str] = Counter()
+    noted: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     while chunk := list(islice(found, CHUNK)):
         rows = _rows([_checked(job, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in)
         rows_in += len(chunk)
         rows_out += len(rows["members"])
         dropped.update(row["reason"] for row in rows["drops"])
+        noted.update(row["reason"] for row in rows["notes"])
+        examples = {row["reason"]: row["detail"] for row in reversed(rows["notes"])} | examples
         job.append(rows)
         job.heed()
     job.narrator.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
-    return job.finish(Outcome("ingest", key, rows_in, rows_out, {"dropped": dict(dropped)}, time.monotonic() - began))
+    for reason, count in noted.most_common():
+        job.narrator.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
+    detail = {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})}
+    return job.finish(Outcome("ingest", key, rows_in, rows_out, detail, time.monotonic() - began))
 
 
 def _checked(job: Job, found: Found, number: int) -> Found:
@@ -89,7 +119,7 @@ def _verifier(name: str, settings: str) -> Any:
 
 
 def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": []}
+    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": [], "notes": []}
     for number, each in enumerate(chunk, before + 1):
         if isinstance(each, Drop):
             rows["drops"].append(drop_row(each, key))
@@ -103,6 +133,7 @@ def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str
         seen.add(member)
         rows["problems"].append(to_row(problem))
         rows["labels"].append(asdict(label))
+        rows["notes"] += [note_row(Note("ingest", reason, problem.id, told, problem.source), key) for reason, told in oddities(problem, label)]
         rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows
 
@@ -110,3 +141,13 @@ def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str
 def drop_row(drop: Drop, key: str) -> dict[str, Any]:
     """A drop as a row of `drops`, under the key of the stage that made it."""
     return {"id": content_id("drop", key, drop.id), "key": key, **asdict(drop)}
+
+
+def note_row(note: Note, key: str) -> dict[str, Any]:
+    """A note as a row of `notes`, under the key of the stage that made it."""
+    return {"id": content_id("note", key, note.id), "key": key, **asdict(note)}
+
+
+def noticed(notes: Iterable[Note]) -> dict[str, int]:
+    """How many notes there are of each reason, the commonest first."""
+    return dict(Counter(note.reason for note in notes).most_common())

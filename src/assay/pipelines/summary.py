@@ -39,6 +39,7 @@ def summary(job: Job) -> dict[str, Any]:
     made["dropped"] = dropped(job)
     if job.moved.changes:
         made["regraded"] = job.moved.changes
+    made["noticed"] = noticed(job)
     if "arrange" in job.keys:
         made["curriculum"] = lessons(job)
     made["spent"] = {"tokens": job.meter.tokens, "samples": job.meter.samples, "seconds": round(job.meter.seconds, 1)}
@@ -97,6 +98,16 @@ def dropped(job: Job) -> list[dict[str, Any]]:
             [job.keys["select"]],
         )
     return rows
+
+
+def noticed(job: Job) -> list[dict[str, Any]]:
+    """What was noticed of problems that stay, by stage and reason, with one example."""
+    keys = [key for name in ("ingest", "clean") if name in job.keys for key in job.keys[name].split("+")]
+    return job.lake.rows(
+        "SELECT stage, reason, count(*) AS problems, min(detail) AS example FROM notes WHERE key IN (SELECT unnest(?::VARCHAR[])) "
+        "GROUP BY stage, reason ORDER BY stage DESC, problems DESC, reason",
+        [keys],
+    )
 
 
 def _again(job: Job) -> list[dict[str, Any]]:

@@ -1,32 +1,26 @@
 """One row of any table -> a problem and its label, or the reason why not; shared by the sources that read tables."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from assay.core.errors import PlanError, nearest
 from assay.core.identity import canonical
 from assay.core.parts import names
 from assay.core.ports import Found
 from assay.core.types import Drop, Label, Message, Problem
+from assay.maths.golds import FREE_TEXT, answers_of, decimal_text, eaten, final_of, is_number, joined, number_of, read_json
 from assay.maths.options import FIELDS, listed_options, parsed_options
+from assay.sources._badrow import BadRow as BadRow
+from assay.sources._badrow import shown as shown
+from assay.sources._chats import FIELD, MEDIA, chat, chat_in_text
 from assay.sources._shown import hidden, letter_at, with_options
 
-ROLES = ("system", "user", "assistant")
+PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are no mathematics
 # Columns that published sets of code problems hold beside the tests, and without which these cannot be run.
 BESIDE_TESTS = ("fn_name", "func_name", "function_name", "entry_point", "test_setup_code", "test_imports", "starter_code", "metadata", "language")
-
-
-class BadRow(ValueError):
-    """A row that cannot become a problem."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """Which fields of a row make the problem and its label. A name with dots reaches into nested objects (`reward_model.ground_truth`)."""
+    """Which fields of a row make the problem and its label. A name with dots reaches into nested objects and lists
+    (`reward_model.ground_truth`, `final_answer.0`). Of names joined by | the first counts that a row has (`problem|question`).
+
+    A gold answer may be a text, a list or an object. A list of one element is that element, one of several stands for all of them
+    (`answer_list`); of an object the field counts that is named after an answer. Rows that no text alone can pose, or whose text was damaged,
+    are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`, `prompt_control_character`.
+    """
 
     prompt: str | tuple[str, ...] = "prompt"  # one field, or several joined; one field may hold a chat: a list of {role, content}
     join: str = " "  # between the texts of several fields
@@ -54,7 +54,15 @@ class Fields:
         ""  # the field that holds a question's options, in any usual shape, or one field per option; put below the prompt
     )
     options_template: str = "{letter}. {text}"  # of one option's line
-    keep: tuple[str, ...] = ()  # fields that stay in the metadata; a row that lacks one goes without
+    answer_form: Literal["as_is", "solution", "number"] = "as_is"  # solution: what a worked solution ends with; number: 9 of "9 (apples)", "9 apples"
+    answer_list: Literal["", "any", "all"] = (
+        ""  # of several answers any one is right, or all are one answer with commas; "" = all of choice, else any
+    )
+    assistant_end: Literal["drop", "remove", "keep"] = (
+        "drop"  # a chat whose last turn is the assistant's; remove: that turn; keep: it is gone on with
+    )
+    media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
+    keep: tuple[str, ...] = ()  # fields that stay in the metadata; a row that lacks one goes without, and so does one that JSON cannot hold
     verifier: str = "math"
     name: str = ""  # the problems' source; "" = the file's stem
     skip: int = 0  # rows passed over at the start
@@ -89,11 +97,12 @@ class Fields:
         """
         there = list(known)
         for name in self.wanted:
-            if name not in there and name.partition(".")[0] not in there:
+            if not any(_column(each, there) for each in name.split("|")):
                 raise PlanError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
         unasked = BESIDE_TESTS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()  # options that a prompt may hide
-        beside = [name for name in unasked if name in there]
-        return list(dict.fromkeys([*(name if name in there else name.partition(".")[0] for name in self.wanted), *beside]))
+        beside = [name for name in there if name in unasked or (self.media == "drop" and FIELD.fullmatch(name))]
+        steps = (column for name in self.wanted for each in name.split("|") if (column := _column(each, there)))
+        return list(dict.fromkeys([*steps, *beside]))
 
     def found(self, rows: Iterable[Row]) -> Iterator[Found]:
         """One problem with its label, or one drop, for each row after `skip`, up to `limit`."""
@@ -115,8 +124,9 @@ class Fields:
         if not isinstance(row.value, Mapping):
             raise BadRow("not_an_object", f"a row is an object with fields, found {shown(row.value)}")
         prompt = self._prompt(row.value)
-        turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+        turns = (Message("user", prompt),) if isinstance(prompt, str) else self._ended(prompt)
         self._check("prompt", *(turn.content for turn in turns))
+        self._check_media(row.value, turns)
         options = self._options(row.value)
         turns = with_options(turns, options, self.options_template)
         answer = self._letter(row.value, options) or self._answer(row.value)
@@ -127,7 +137,9 @@ class Fields:
     def _prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
         if isinstance(self.prompt, str):
             value = field_of(row, self.prompt)
-            return value if isinstance(value, str) else _chat(value, self.prompt)
+            if not isinstance(value, str):
+                return chat(value, self.prompt)
+            return chat_in_text(value, self.prompt) or value
         texts = []
         for name in self.prompt:
             value = field_of(row, name)
@@ -168,9 +180,11 @@ class Fields:
         value = field_of(row, self.answer)
         if self.verifier == "code":
             value = _tests(row, self.answer, value)
-        number = _is_number(value)
+        number = is_number(value)
         if self.answer_numbers and number:
             value = decimal_text(value)
+        if (answers := self._answers(value)) is not None:
+            value = joined(answers, every=(self.answer_list or ("all" if self.verifier == "choice" else "any")) == "all")
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shown(value)}{remedy}")
@@ -178,9 +192,45 @@ class Fields:
         if self.answer_after not in value:
             raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shown(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
+        answer = final_of(answer) if self.answer_form == "solution" else number_of(answer) if self.answer_form == "number" else answer
         if not answer:
             raise BadRow("answer_empty", f"{self.answer!r} holds {shown(value)}")
         return answer
+
+    def _answers(self, value: Any) -> list[str] | None:
+        """The answers of a list or an object, also of one stored as text; None where the value is one answer, or what the verifier itself reads."""
+        if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
+            return None
+        if isinstance(value, str):
+            return read_json(value) if self.verifier in FREE_TEXT else None
+        return answers_of(value, numbers=self.answer_numbers)
+
+    def _ended(self, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        """A chat that ends with a turn to answer.
+
+        Raises:
+            BadRow: it ends with an answer, or nobody asks.
+        """
+        if turns[-1].role != "assistant" or self.assistant_end == "keep":
+            return turns
+        if self.assistant_end == "drop":
+            remedy = 'assistant_end = "remove" reads the turns before it, "keep" lets the policy go on behind it'
+            raise BadRow("ends_with_assistant", f"the last turn is the assistant's, often the solution: {shown(turns[-1].content)}; {remedy}")
+        while turns and turns[-1].role == "assistant":
+            turns = turns[:-1]
+        if not turns:
+            raise BadRow("bad_chat", "no turn is left without the assistant's")
+        return turns
+
+    def _check_media(self, row: Mapping[str, Any], turns: tuple[Message, ...]) -> None:
+        if self.media == "ignore" or self.verifier in PROGRAMS:
+            return
+        for turn in turns:
+            if found := MEDIA.search(turn.content):
+                raise BadRow("needs_image", f'the prompt holds {shown(found[0])}; problems are texts here, and media = "ignore" poses them so')
+        for name, value in row.items():
+            if isinstance(name, str) and FIELD.fullmatch(name) and _holds(value):
+                raise BadRow("needs_image", f'the row holds {name!r}; problems are texts here, and media = "ignore" poses them so')
 
     def _check(self, what: str, *texts: str) -> None:
         try:
@@ -191,18 +241,25 @@ class Fields:
             raise BadRow(f"{what}_too_long", f"the {what} has {size} bytes, more than max_bytes = {self.max_bytes}")
         if any("\0" in text for text in texts):
             raise BadRow("nul_byte", f"the {what} holds a NUL byte")
+        gold = what == "answer"
+        if self.verifier not in PROGRAMS and (lost := next((seen for text in texts if (seen := eaten(text, gold=gold and self._is_line(text)))), "")):
+            raise BadRow(
+                f"{'gold' if gold else 'prompt'}_control_character", f"the {what} holds {lost}: its backslashes were not escaped where it was written"
+            )
+
+    def _is_line(self, text: str) -> bool:
+        """Whether a gold answer is one, and not a solution of many lines, of which line ends are a part."""
+        return self.answer_form == "as_is" and not self.answer_after and len(text) < 200
 
     def _kept(self, row: Mapping[str, Any]) -> dict[str, Any]:
         kept = {}
         for name in self.keep:
             try:
-                kept[name] = field_of(row, name)
-            except BadRow:
+                value = field_of(row, name)
+                canonical(value).encode()
+            except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional by definition; a file with a schema was checked before
-        try:
-            canonical(kept).encode()
-        except (ValueError, TypeError, RecursionError) as error:
-            raise BadRow("unstorable_field", f"{list(kept)} cannot be kept as JSON: {shown(str(error))}") from error
+            kept[name] = value
         return kept
 
 
@@ -212,13 +269,28 @@ def field_of(row: Mapping[str, Any], name: str) -> Any:
     Raises:
         BadRow: the row has neither.
     """
+    for each in name.split("|"):
+        value = _at(row, each)
+        if value is not ABSENT and (value is not None or each == name):
+            return value
+    remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER where a row lacks it"
+    raise BadRow("missing_field", printable(f"no field {name!r}; {nearest(name, map(str, row))[:300]}{remedy}"))
+
+
+ABSENT = object()  # not None, which a field may hold
+
+
+def _at(row: Mapping[str, Any], name: str) -> Any:
     if name in row:
         return row[name]
     value: Any = row
     for step in name.split("."):
-        if not isinstance(value, Mapping) or step not in value:
-            raise BadRow("missing_field", printable(f"no field {name!r}; {nearest(name, map(str, row))[:300]}"))
-        value = value[step]
+        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, Mapping) and step in value:
+            value = value[step]
+        else:
+            return ABSENT
     return value
 
 
@@ -248,37 +320,14 @@ def _tells(key: str, value: Any) -> bool:
     return value not in (None, "", [], {})
 
 
-def _chat(value: Any, name: str) -> tuple[Message, ...]:
-    if not isinstance(value, list):
-        raise BadRow("prompt_not_text", f"{name!r} holds {shown(value)}")
-    for turn in value:
-        if not isinstance(turn, Mapping) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
-            raise BadRow("bad_chat", f"{name!r}: a turn is a role of {ROLES} and a text content, found {shown(turn)}")
-    return tuple(Message(turn["role"], turn["content"]) for turn in value)
+def _column(name: str, there: list[str]) -> str:
+    """The column that holds a name, "" for none."""
+    return next((column for column in (name, name.partition(".")[0]) if column in there), "")
 
 
-def _is_number(value: object) -> bool:
-    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
-
-
-def decimal_text(value: int | float) -> str:
-    """The shortest decimal that reads back as the same number, without exponent or trailing zeros.
-
-    >>> decimal_text(145.0), decimal_text(0.1), decimal_text(-0.0), decimal_text(1e3)
-    ('145', '0.1', '0', '1000')
-    """
-    text = format(Decimal(repr(value)), "f")
-    short = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if short == "-0" else short
-
-
-def shown(value: object, chars: int = 80) -> str:
-    """A value as at most `chars` printable ASCII characters, whatever it holds."""
-    try:
-        text = ascii(value if not isinstance(value, str) else value[: chars + 1])
-    except (RecursionError, ValueError):  # nested or many-digit values cannot be written out
-        return f"a {type(value).__name__}"
-    return text if len(text) <= chars else text[: chars - 3] + "..."
+def _holds(value: Any) -> bool:
+    """Whether a column of pictures holds one."""
+    return not (value is None or value != value or (isinstance(value, str | bytes | list | dict | tuple) and len(value) == 0))
 
 
 def printable(text: str) -> str:

@@ -108,8 +108,11 @@ def _json(path: Path, _: list[str] | None) -> Placed:
 def _elements(text: str) -> Placed:
     """Each element of a JSON list with the line where it begins; after a broken one nothing can be told apart, so it is the last."""
     at, line, seen, read = _past(text, 0), 1, 0, json.JSONDecoder().raw_decode
+    if text[at] == "{":
+        yield from _objects(text)
+        return
     if text[at] != "[":
-        yield 1, BadRow("not_a_list", f"a .json file is a list of objects (one object a line is .jsonl), found {shown(text[at : at + 60])}")
+        yield 1, BadRow("not_a_list", f"a .json file is a list of objects, or objects one a line, found {shown(text[at : at + 60])}")
         return
     at = _past(text, at + 1)
     while text[at : at + 1] != "]":
@@ -127,6 +130,23 @@ def _elements(text: str) -> Placed:
             line += text.count("\n", seen, at)
             yield line, BadRow("broken_json", f"expected , or ] after an element, found {shown(text[at : at + 40])}; what follows is lost")
             return
+
+
+def _objects(text: str) -> Placed:
+    """One object a line, as .jsonl; or one object with one list of objects, which are the rows."""
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    first = parsed(lines[0][1]) if len(lines) > 1 else None
+    if isinstance(first, dict):
+        yield from ((number, parsed(line)) for number, line in lines)
+        return
+    whole = parsed(text)
+    lists = [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)] if isinstance(whole, dict) else []
+    if isinstance(whole, BadRow) or len(lists) > 1:
+        yield 1, whole if isinstance(whole, BadRow) else BadRow("not_a_list", f"a .json file of {len(lists)} lists of objects: {shown(list(whole))}")
+    elif lists:
+        yield from enumerate(lists[0], 1)
+    else:
+        yield 1, whole
 
 
 def _past(text: str, at: int) -> int:

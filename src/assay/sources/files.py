@@ -21,7 +21,8 @@ class Files(Fields):
     """Each row of the files is one problem with its label, or one drop that names its file, its line and what is wrong.
 
     `paths` are paths or globs (`**` goes deeper), read in ascending order, each file once; `package:NAME` is a file that the package
-    bundles. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects), .csv, .tsv (header first), .parquet, and the
+    bundles. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects, also as
+    the one list of one object, or one object a line), .csv, .tsv (header first), .parquet, and the
     text kinds with .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
 
     Raises (when reading starts, before the first row):

@@ -29,6 +29,7 @@ KEEP_S = 86_400.0  # replaced files stay so long
 STAGE = {  # table: the command that makes its rows anew
     **dict.fromkeys(("problems", "labels", "members"), "ingest"),
     "drops": "clean",
+    "notes": "clean",
     "splits": "split",
     "vectors": "embed",
     "clusters": "embed",
@@ -51,7 +52,7 @@ GONE = {  # which rows go, by what is forgotten
     "source": {
         "problems": "source = {v}",
         "drops": "source = {v} OR " + OF_SOURCE,
-        **dict.fromkeys(("labels", "members", "splits", "rollouts", "scores", "searches", "vectors", "clusters", "selections"), OF_SOURCE),
+        **dict.fromkeys(("labels", "members", "notes", "splits", "rollouts", "scores", "searches", "vectors", "clusters", "selections"), OF_SOURCE),
         **dict.fromkeys(("lessons", "targets", "pairs", "continuations"), OF_SOURCE),
         "search_nodes": f"search IN (SELECT id FROM searches WHERE {OF_SOURCE})",
         "texts": f"id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",

@@ -1,9 +1,11 @@
 """How a grade becomes a verdict: the same rule on errors, truncation and silence for every verifier."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
-from assay.core.types import Case, Outcome, Verdict
+from assay.core.types import Case, Label, Outcome, Verdict
+from assay.maths.golds import readings
 from assay.verifiers._thinking import unclosed
 
 SHOWN = 500  # characters of an answer or a reason that a verdict keeps
@@ -23,12 +25,26 @@ class Grade(NamedTuple):
 def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version: str) -> Verdict:
     """The verdict of one case: a right answer counts even where the text was cut, other cut texts are truncated.
 
-    An engine's error is not graded. An answer that cannot be read is `unparsable` only where the model stopped by itself.
+    A gold answer that stands for several, or whose text is more than the answer (`maths.golds.readings`), is judged by each of its readings, of
+    which the best counts. An engine's error is not graded. An answer that cannot be read is `unparsable` only where the model stopped by itself.
     """
     if case.rollout.finish == "error":
         return verdict(case, verifier, version, "verifier_error", Grade(None, reason="the engine failed on this rollout"))
-    found = grade(case)
+    found = max((grade(each) for each in read(case)), key=_merit)  # of equals the first
     return verdict(case, verifier, version, outcome(case, found), found)
+
+
+def read(case: Case) -> list[Case]:
+    """The case under each reading of its gold answer: as a rule the case itself alone."""
+    label = case.label
+    answers = readings(label.answer, label.verifier)
+    if answers == (label.answer,):
+        return [case]
+    return [replace(case, label=Label.of(label.problem_id, answer, verifier=label.verifier, origin=label.origin)) for answer in answers]
+
+
+def _merit(grade: Grade) -> tuple[bool, bool, bool]:
+    return bool(grade.right), bool(grade.lenient), grade.right is not None and not grade.failed
 
 
 def verdict(case: Case, verifier: str, version: str, told: Outcome, grade: Grade) -> Verdict:

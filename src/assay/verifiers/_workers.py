@@ -14,11 +14,13 @@ from assay.core.errors import PlanError
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Case, Label, Verdict
+from assay.maths.golds import readings
 from assay.verifiers._desk import Desk
 from assay.verifiers._inert import inert
 from assay.verifiers._outside import source_version
 from assay.verifiers._process import Worker, answers
 from assay.verifiers._replies import Judged, Stop
+from assay.verifiers._rules import read
 from assay.verifiers._stops import as_stop, settle_stops
 from assay.verifiers._worker import runs_text
 
@@ -107,7 +109,18 @@ class Grader:
             PlanError: a label names a verifier that does not exist or cannot be loaded.
         """
         with self._lock:
-            return self._all(cases, [case.label.verifier for case in cases], "judge")
+            parts = [read(case) for case in cases]
+            flat = [part for each in parts for part in each]
+            told = iter(self._all(flat, [case.label.verifier for case in flat], "judge"))
+            return [self._best(case, each, [next(told) for _ in each]) for case, each in zip(cases, parts, strict=True)]
+
+    def _best(self, case: Case, parts: Sequence[Case], verdicts: Sequence[Verdict]) -> Verdict:
+        """The verdict on a case from those on the readings of its gold answer."""
+        if parts[0] is case:
+            return verdicts[0]
+        best: Verdict = max(verdicts, key=lambda told: (told.outcome == "correct", told.lenient == "correct", told.outcome != "verifier_error"))
+        own: Verdict = _as_own(best, case, best.version)
+        return own
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         """Whether each gold answer can be parsed; False where trying hangs or crashes.
@@ -116,7 +129,13 @@ class Grader:
             PlanError: as `judge`.
         """
         with self._lock:
-            return self._all(labels, [label.verifier for label in labels], "reads")
+            parts = [
+                [each if answer == each.answer else replace(each, answer=answer) for answer in readings(each.answer, each.verifier)]
+                for each in labels
+            ]
+            flat = [part for each in parts for part in each]
+            told = iter(self._all(flat, [label.verifier for label in flat], "reads"))
+            return [any(next(told) for _ in each) for each in parts]
 
     def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
         found: list[Any] = [None] * len(rows)

@@ -15,6 +15,7 @@ def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = F
     with exits(voice):
         made = load(plan, lake, sets)
         from assay.pipelines import disputed
+        from assay.pipelines.ingest import survey
         from assay.pipelines.job import Job
         from assay.pipelines.walk import preflight
         from assay.stores.lake import Lake
@@ -23,5 +24,8 @@ def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = F
             preflight(job, "arrange")
             if (said := disputed.stored(job)) and (line := disputed.sentence(said)):
                 voice.warn(line)
+            for name, rows, found in survey(made):
+                if found:
+                    voice.warn(f"{name}: of the first {rows} rows " + ", ".join(f"{count} {reason}" for reason, count in found.most_common()))
             policy, sampler = job.engine.policy, made.policy.sampler.id
             voice.say(f"{plan}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}")

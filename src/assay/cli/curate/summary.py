@@ -36,6 +36,8 @@ def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
     console.print(table("stages", ("stage", "in", "out", "time"), stages))
     if made["dropped"]:
         console.print(table("\ndropped, and why", ("stage", "reason", "rows", "example"), [tuple(row.values()) for row in made["dropped"]]))
+    if made["noticed"]:
+        console.print(table("\nnoticed, and kept", ("stage", "reason", "problems", "example"), [tuple(row.values()) for row in made["noticed"]]))
     rows = [
         (each["source"], each["kept"], "/".join(str(each[name]) for name in OUTCOMES), each["mean"], *(each["histogram"][name] for name in BINS))
         for each in made.get("difficulty", ())

@@ -1,0 +1,85 @@
+"""A chat as data sets hold it -> turns: lists of role and content, ShareGPT's from and value, parts of content, the same as text."""
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from assay.core.types import Message
+from assay.sources._badrow import BadRow, shown
+
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+}
+MEDIA = re.compile(
+    r"<\|?(?:image|img|video|audio|picture)(?:[_ ]?(?:\d+|pad|start|token|placeholder))?\|?>"
+    r"|<(?:img|image|video|audio)\s+[^>]*src\s*=|!\[[^\]\n]{0,200}\]\([^)\s]+\)"
+    r"|\[(?:IMG|IMAGE|image|img)(?:[ _]?\d+)?\]|<\|vision_start\|>",
+)
+FIELD = re.compile(r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE)
+
+
+def chat(value: Any, name: str) -> tuple[Message, ...]:
+    """The turns of a chat.
+
+    Raises:
+        BadRow: it is no list, a turn is none, or a part of a turn is no text.
+    """
+    if not isinstance(value, list) or not value:
+        raise BadRow("prompt_not_text", f"{name!r} holds {shown(value)}")
+    return tuple(_turn(turn, name) for turn in value)
+
+
+def chat_in_text(text: str, name: str) -> tuple[Message, ...] | None:
+    """The turns of a chat that a table stores as text, in JSON or as Python writes it; None for a text that is no chat.
+
+    Raises:
+        BadRow: it begins as a chat and cannot be read as one.
+    """
+    if not _BEGINS.match(text):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return chat(value, name)
+    raise BadRow("bad_chat", f"{name!r} begins as a chat stored as text, and is neither JSON nor a Python literal: {shown(text)}")
+
+
+_BEGINS = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
+
+
+def _turn(turn: Any, name: str) -> Message:
+    if not isinstance(turn, Mapping):
+        raise BadRow("bad_chat", f"{name!r}: a turn is an object of role and content, found {shown(turn)}")
+    said, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
+    role = ROLES.get(said) if isinstance(said, str) else None
+    if role is None or turn.get("tool_calls"):
+        raise BadRow("bad_chat", f"{name!r}: a role is one of {tuple(ROLES)}, found {shown(turn)}")
+    if isinstance(content, list):
+        content = "".join(_part(part, name) for part in content)
+    if not isinstance(content, str):
+        raise BadRow("bad_chat", f"{name!r}: a turn's content is a text, found {shown(turn)}")
+    return Message(role, content)
+
+
+def _part(part: Any, name: str) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and isinstance(part.get("text"), str) and part.get("type", "text") in ("text", "input_text", "output_text"):
+        return str(part["text"])
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if isinstance(kind, str) and re.search("image|video|audio", kind):
+        raise BadRow("needs_image", f"{name!r} holds a part of type {kind!r}; problems are texts here")
+    raise BadRow("bad_chat", f"{name!r}: a part of a turn is a text, found {shown(part)}")

@@ -1,0 +1,12 @@
+"""What was noticed of problems that stay in the pool: a gold answer of an odd form, a benchmark problem with other numbers."""
+
+from assay.stores.columns import TEXT, column, table
+
+SCHEMA = table(
+    column("key", TEXT, "stages.key of the stage that noticed it"),
+    column("stage", TEXT, "ingest or clean"),
+    column("reason", TEXT, "one word"),
+    column("problem_id", TEXT, "problems.id"),
+    column("detail", TEXT, "the other problem, the value, or the setting that would change it"),
+    column("source", TEXT, "name of the set that it came from"),
+)
