@@ -21,6 +21,7 @@ DEEPEST = 20  # nested brackets, of which MATH's golds have 3 at most; reading 2
 WHOLE = 200  # characters of a last line that may be an answer as a whole
 TAIL = 600  # characters at the end of a text of which one must be a digit, or it names no value
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
+_MARKS = re.compile(r"[.,]")
 _MONEY = re.compile(r"[$€£¥₹]")
 _DIVIDED = re.compile(r"/|\\[dt]?frac")
 _COMMA_LANGUAGES = re.compile(
@@ -155,7 +156,12 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
     if found is None:
         return _unmarked(gold, case, _rules(case, unevaluated=unevaluated), prove=prove)
     value = number(found.text) if target and not _MONEY.search(found.text + gold) else None
-    if target and value and not _DIVIDED.search(found.text) and ((equal := same(target, value)) or not _decimal_comma(case)):
+    if (
+        target
+        and value
+        and not _DIVIDED.search(found.text)
+        and ((equal := same(target, value)) or not (_MARKS.search(found.text) and _decimal_comma(case)))
+    ):
         return _doubted(Grade(equal, found.text, "numeric"), found)
     if refusal := _refused(found.text, "answer", failed=False) or _overflow(found.text, gold):
         return refusal
