@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from assay.core.errors import LakeError
 
-WRITERS_S = 10.0  # for which one waits until no commit is under way; a commit takes milliseconds
+WRITERS_S = 60.0  # for which one waits until no commit is under way; a commit takes milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Local:
                     break
                 except BlockingIOError:
                     alone = time.monotonic() < until
-                    time.sleep(0.01)
+                    time.sleep(0.001)  # writers without a pause leave gaps of this size
                 except OSError:
                     alone = False
             yield alone
