@@ -28,6 +28,7 @@ _TOKEN = re.compile(
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
+_RIVAL = re.compile(r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0")  # beside the bold phrase \0
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
 TURNS = 50  # turns that are looked at
@@ -131,7 +132,7 @@ def _located(text: str) -> _Place | None:
     tag, box = _tagged(text), boxed(text)
     place = tag
     if box and (tag is None or box.start >= tag.at):
-        place = _Place(box.start, Answer(western(box.content), "boxed"))
+        place = _Place(box.start, Answer(western(box.content), "boxed", box.doubt))
     found = marked(text, place.at, value=True) if place else marked(text)
     if found is None:
         return place
@@ -183,7 +184,7 @@ def _unmarked(text: str) -> Answer | None:
     before, _, line = text.rstrip()[-LINE:].rpartition("\n")
     line = line.strip()
     bold = _BOLD.findall(line)
-    if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
+    if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")) and not _RIVAL.search(line.replace(f"**{bold[0]}**", "\0")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
     paragraph = before.rstrip(" ").endswith("\n") and _brief(line)
     alone = _short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")

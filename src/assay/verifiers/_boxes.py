@@ -22,12 +22,22 @@ _JOINT = re.compile(
 _BEFORE_JOINT = re.compile(r"^\s{0,3}(?:(?:for|in)\s(?:part|case)?\s?\(?\w{1,2}\)?(?=[\s,;]))")
 
 
+_INSIDE = re.compile(r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$")  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
+_GOES_ON = re.compile(r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))")
+_VALUE = r"\s{0,3}[$(]{0,2}\s?[-−]?\d[\d.,/]*\s?\$?(?:[.)]|\s*$|\n)"
+_RIVAL = re.compile(rf"[\s$\\\])]{{0,6}},?\s{{0,3}}\(?(?:or|oder|ou|或者?|или)\s{_VALUE}")
+_RIVAL_BEFORE = re.compile(r"(?<![\w.])[-−]?\d[\d.,/]*\$?\s(?:or|oder|ou|или)\s\$?$")
+_DENIED = re.compile(r"(?:is|are|was)(?:\snot|n['’]t)\s\$?$")
+_TAKEN_BACK = re.compile(r"[\s$]{0,3}(?:is|was)(?:\snot|n['’]t|\s(?:wrong|incorrect|impossible))(?![a-z])(?!\sonly)")
+
+
 class Box(NamedTuple):
-    """One box: where it starts and ends, and what it holds."""
+    """One box: where it starts and ends, what it holds, and why that is not beyond doubt."""
 
     start: int
     end: int
     content: str
+    doubt: str = ""
 
 
 def boxed(text: str) -> Box | None:
@@ -52,7 +62,15 @@ def boxed(text: str) -> Box | None:
         else:
             break
     contents = list(dict.fromkeys(box.content for box in joined))
-    return Box(joined[-1].start, joined[-1].end, ", ".join(contents))
+    return Box(joined[-1].start, joined[-1].end, ", ".join(contents), _doubt(text, joined[0].start, joined[-1].end))
+
+
+def _doubt(text: str, start: int, end: int) -> str:
+    """Why a box is no whole answer: a formula or a choice of answers goes on outside of it, or words take it back; "" where nothing is amiss."""
+    before, after = text[max(0, start - 40) : start], text[end : end + 40]
+    if _INSIDE.search(before) or _GOES_ON.match(after):
+        return "a part of a formula"
+    return "one of several" if _RIVAL.match(after) or _RIVAL_BEFORE.search(before) else "a denial" if _DENIED.search(before) or _TAKEN_BACK.match(after) else ""
 
 
 def _boxes(text: str) -> list[Box]:

@@ -21,7 +21,7 @@ _IS = (
     r"(?![A-Za-z])" + _FILLER + r"|['’]s(?=\s)" + _FILLER
 )
 _VALUE = r"(?=\s{0,3}[-+−]?[\d$\\(（\[]|\s{0,3}[A-JＡ-Ｊ](?![A-Za-z]))"  # \d: the digits of every script
-_ADJECTIVE = r"(?:\s\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
+_ADJECTIVE = r"(?:\s(?!(?:não|non?)\s)\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
 _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whether a value may follow at once
     ("answer", _IS, False),
     ("antwort|ergebnis|lösung", r"\s(?:ist|sind|lautet|lauten|beträgt|wäre)\b(?:\s(?:also|somit|daher|damit))?", False),
@@ -29,6 +29,7 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
     ("respuesta", _ADJECTIVE + r"\s(?:es|son|será)\b(?:\s(?:por tanto|entonces))?", False),
     ("resposta", _ADJECTIVE + r"\s(?:é|são|e|será)\b(?:\s(?:portanto|então))?", False),
     ("risposta", _ADJECTIVE + r"\s(?:è|sono|sarà)\b(?:\s(?:quindi|dunque))?", False),
+    ("opción correcta|opção correta|alternativa correta|opzione corretta", r"\s(?:es|é|è)(?:\s(?:la|a|o|el)(?=\s))?(?!\w)", False),
     ("resultado|risultato", _ADJECTIVE + r"\s(?:es|é|è|será|sarà)\b", False),
     ("antwoord", r"\s(?:is|zijn|luidt)\b", False),
     ("ответ|відповідь", r"(?:ом)?\s(?:равен|равна|равно|это|есть|будет|является|дорівнює|це)(?!\w)", True),

@@ -110,6 +110,7 @@ _ESCAPES = {"\f": "\\f", "\t": "\\t", "\n": "\\n", "\b": "\\b", "\r": "\\r", "\v
 _LOST = re.compile(
     "([\f\t\n\b\r\v\a])((?<=\f)(?:rac|box)|(?<=\t)(?:imes|ext|heta|an|frac|o(?![a-z])|au)|(?<=\n)(?:eq|u(?![a-z])|eg|abla)|(?<=\b)(?:eta|inom|egin|ar|oxed)|(?<=\r)(?:ight|ho|angle)|(?<=\v)ec|(?<=\a)(?:lpha|ngle))"
 )
+_RATE = re.compile(rf"\\[dt]?frac\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}")  # km over h
 _GROUPED = re.compile(r"\^\s*\(")
 
 
@@ -122,6 +123,7 @@ def spell(text: str) -> str:
     bare = text if text.isascii() else _ascii(text)
     bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", re.sub(r"\\!\s*", "", bare)))
     bare = _SIZES.sub("", bare).replace("{,}", ",").replace("{, }", ",")
+    bare = _RATE.sub(rf"{TEXT}\1/\2{END}", bare)
     parts = re.split(f"({TEXT}[^{END}]*{END})", bare)
     return "".join(part if part.startswith(TEXT) else _formula(part) for part in parts).strip()
 

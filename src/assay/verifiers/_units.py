@@ -54,9 +54,16 @@ degree_Fahrenheit: degF fahrenheit
 kelvin: K kelvin kelvins
 newton: N newton newtons
 joule: J joule joules
+megajoule: MJ megajoule megajoules
+kilowatt_hour: kWh
 kilojoule: kJ kilojoule kilojoules
 watt: W watt watts
 kilowatt: kW kilowatt kilowatts
+megawatt: MW megawatt megawatts
+milliampere: mA
+millivolt: mV
+kiloohm: kΩ
+gigahertz: GHz
 volt: V volt volts
 ampere: A amp amps ampere amperes
 ohm: Ω ohm ohms
@@ -95,7 +102,7 @@ kilobyte: kB KB
 megabyte: MB
 gigabyte: GB
 knot: knot knots
-percent: % percent percents percentage pct
+percent: % percent percents percentage pct prozent процент процента процентов
 usd: $ usd USD dollar dollars buck bucks
 cent: cent cents ¢
 eur: € eur EUR euro euros
@@ -175,6 +182,11 @@ def _pint() -> Any:
 
 _TOKEN = re.compile(r"\^\{?\s*(-?\d)\s*\}?|((?:[^\W\d_]|[°$€£₹¢%])+(?:\.(?=\s|$))?)|(\\cdot|\\times|[*·.])|(/)|\s+")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_NOTHING_COUNTED = frozenset(  # words that change a value, take it back or name another one
+    "not no is isn't or plus minus maybe perhaps possibly probably wrong incorrect false half halves third thirds quarters fifths tenths hundredths negative"
+    " factorial doubled halved tripled least most pi approximately roughly times divided mod modulo choose unless otherwise if ish"
+    " zero one two three four five six seven eight nine ten eleven twelve".split()
+)
 _LINKS = {"of", "the", "a", "an", "in", "total", "each", "about"}
 
 
@@ -188,7 +200,7 @@ def read_unit(text: str) -> Unit | None:
     factors: list[tuple[str, int]] = []
     at, sign, power, words = 0, 1, 1, []
     bare = re.sub(
-        r"\bper\s*cent\b", "percent", text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("^{°}", "°").replace("^°", "°")
+        r"\bper\s*cent\b", "percent", text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("\\Omega", "Ω").replace("^{°}", "°").replace("^°", "°")
     )
     bare = re.sub(r"(?:°|deg(?:rees?)?\.?)\s*(C|F)(?:elsius|ahrenheit)?\b", r"deg\1", bare).strip()
     while at < len(bare):
@@ -205,6 +217,8 @@ def read_unit(text: str) -> Unit | None:
             sign = -1
         elif token[2]:
             word = token[2].rstrip(".")
+            if word.lower() in _NOTHING_COUNTED:
+                return None
             if word == "per":
                 sign = -1
             elif factors and word.lower() in _LINKS:

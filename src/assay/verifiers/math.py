@@ -89,8 +89,9 @@ class Math:
         """All that algebra reads of a text: equal answers to one problem are worked out once, whatever led to them."""
         found = final_answer(case.rollout.text)
         value = None if found else value_at_end(case.rollout.text)
-        said = found.text if found else f"{value.text} {value.certain}" if value else ""
-        short = "" if found else _last_line(case.rollout.text)
+        said = f"{found.text} {found.doubt}" if found else f"{value.text} {value.certain}" if value else ""
+        last = None if found else final_answer(case.rollout.text, finished=True)
+        short = f"{_last_line(case.rollout.text)} {last.text if last else ''}" if not found else ""
         return f"{case.problem.id} {found.how if found else 'end'} {_decimal_comma(case)} {said} {short}"
 
     def suspect(self, row: Case | Label) -> bool:
@@ -174,6 +175,8 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
 
 def _doubted(grade: Grade, found: Answer) -> Grade:
     """A grade of an answer whose place is in doubt: right leniently at most."""
+    if found.doubt == "a denial" and (grade.right or grade.lenient):
+        return grade._replace(right=False, lenient=None, reason=f"{grade.reason}, {found.doubt}")
     if not (found.doubt and grade.right):
         return grade
     return grade._replace(right=False, lenient=True, reason=f"{grade.reason}, {found.doubt}")
@@ -247,11 +250,20 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         letter = letter_at_end(text)
         return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
     value = value_at_end(text)
-    if value is None and (last := final_answer(text, finished=True)):
-        return _graded(_opinion(gold, last, rules, prove=prove)[0] or NO, last.text, "symbolic")  # a last line that is an answer and nothing else
-    if value is None:
-        silent = not re.search(r"\d", text[-TAIL:])
-        return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
+    grade = _valued_at_end(gold, value, rules, prove=prove) if value else None
+    if grade and (grade.right or grade.lenient):
+        return grade
+    last = final_answer(text, finished=True)
+    if last and (opinion := _opinion(gold, last, rules, prove=prove)[0]) and opinion.lenient:
+        return Grade(False, last.text, "symbolic, not marked", lenient=True)  # the bold part of a last line, or a last line that is an answer
+    if grade or last:
+        return grade or Grade(False, last.text if last else "", "symbolic")
+    silent = not re.search(r"\d", text[-TAIL:])
+    return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
+
+
+def _valued_at_end(gold: str, value: PhraseValue, rules: Rules, *, prove: bool) -> Grade:
+    """The grade of the last value of a text."""
     if refusal := _refused(value.text, "answer", failed=False) or _overflow(value.text, gold):
         return refusal
     return _graded(_valued(gold, value, rules, prove=prove), value.text, "last number" if number(gold) else "symbolic")
