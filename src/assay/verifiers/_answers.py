@@ -20,7 +20,7 @@ _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
     r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
     r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
-    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b|\n(?:Problem|Question|Exercise)\s#?\d{1,3}\.\s"
 )
 _TOKEN = re.compile(
     r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
@@ -117,6 +117,8 @@ def _before_turns(text: str) -> _Place | None:
     for at in turns[:TURNS]:
         if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
             return _located(text[:at])
+        if place is None and at <= WHOLE and (whole := _whole(text[:at])):
+            return _Place(0, whole)
     return None
 
 
@@ -161,7 +163,7 @@ def _whole(text: str) -> Answer | None:
     plain = _fence_alone(text.strip())
     if not _short(plain) or "\n" in plain:
         return None
-    return Answer(western(plain.strip("*`").strip().removesuffix(".").removesuffix("。")), "whole")
+    return Answer(western(plain.lstrip("#> ").strip("*`").strip().removesuffix(".").removesuffix("。")), "whole")
 
 
 def _fence_alone(plain: str) -> str:

@@ -10,7 +10,7 @@ _BOX = re.compile(r"(?:\\[a-z]{0,2}boxed|\\fbox|\\framebox|\x08oxed|(?<![A-Za-z\
 _BARE = re.compile(r"\\boxed\s{0,2}(-?[\w.,/]{1,30}?)(?=[\s$.,;]*(?:\s|$|\$))")
 _NESTED = re.compile(r"\s{0,9}\\boxed\s{0,4}\{([^{}]{1,300})\}\s{0,9}")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_TEXT = re.compile(r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ])(?![A-Za-z])(?:\{([^{}]{0,40})\})?")
+_TEXT = re.compile(r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ](?=[A-Za-z])|[,;:! ])(?:(?<=[,;:! ])|(?![A-Za-z]))(?:\{([^{}]{0,40})\})?")
 _DELIMITER = re.compile(r"\\[\[\]()]|[$&*`]")
 _NAME = r"[A-Za-z\\][\w{}\\']{0,12}(?:\([\w,]{0,8}\))?\s{0,2}(?:=|\\in|:|≈)"  # `x =` before the next box
 _JOINT = re.compile(

@@ -45,6 +45,7 @@ _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)"
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
 
+_UNDEFINED = re.compile(r"DNE|undefined|not defined|(?:the limit )?does not exist|nonexistent", re.IGNORECASE)
 _ALIKE = 40  # values of two lists that are matched in any order
 
 
@@ -179,6 +180,8 @@ class _Comparison(RelationComparison):
 
     def words(self, gold: WordAnswer, answer: WordAnswer) -> Opinion:
         """The same words; letters that are variables may change places, letters of a word may not."""
+        if gold.text != answer.text and ((_says_none(gold) and _says_none(answer)) or (_UNDEFINED.fullmatch(gold.text) and _UNDEFINED.fullmatch(answer.text))):
+            return MAYBE
         left, right = (re.sub(r"\b(?:the|a|an)\s|[\s.'-]", "", side.text) for side in (gold, answer))
         if left == right:
             return YES

@@ -146,6 +146,7 @@ _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
 _SYSTEM = re.compile(r"(?:\\\{\s*)?\\begin\{(cases|array|aligned)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}\s*\.?", re.DOTALL)
 _SET_BUILDER = re.compile(r"\\?\{\s*[A-Za-z](?:\s*\\in\s*\\mathbb\s*\{?R\}?)?\s*(?:\\mid|\\vert|\||:)(.+?)\\?\}", re.DOTALL)
+_ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*)?(?:st|nd|rd|th)\s*\}?")
 _REALS = re.compile(r"\\(?:mathbb|mathbf)?\s*\{?\s*R\s*\}?|ℝ|(?:the set of )?all real(?:s| numbers)", re.IGNORECASE)
 _CONDITION = re.compile(
     rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}"
@@ -251,6 +252,8 @@ def _simple(bare: str, plain: str) -> Meaning | None:
     if (match := _OPTION.fullmatch(plain)) and (match[1] or match[2]).isupper():
         rest = bare[max(bare.find(")"), bare.find("."), bare.find(":")) + 1 :] if TEXT not in bare else plain[match.start(3) :]
         return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+    if match := _ORDINAL.fullmatch(plain):
+        return QuantityValue(match[1], Unit((("th", 1),), False))
     if _REALS.fullmatch(plain):
         return BracketedValues("(", (QuantityValue(r"-\infty"), QuantityValue(r"\infty")), ")")
     if re.fullmatch(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+", plain):

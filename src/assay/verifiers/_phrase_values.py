@@ -25,7 +25,7 @@ _HEDGED = re.compile(
     re.IGNORECASE,
 )
 _ELSE = r"or|and|to|oder|und|bis|ou|et|o|y|e|или|и|أو|या|और|veya|hoặc|và|of|en"  # words between two answers
-_OTHERS = re.compile(rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![a-z])|\()")
+_OTHERS = re.compile(rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))")
 _LEAD = re.compile(r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$")
 _MODIFIED = re.compile(
     r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by|than)\s+(?:of\s+|the\s+)*$",
@@ -122,7 +122,7 @@ def value_at_end(text: str) -> PhraseValue | None:
     >>> value_at_end("She walked 2 2/3 km."), value_at_end("It is not 7.")
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
-    tail = text[-_LONG:].replace("**", "").rstrip()
+    tail = text[-_LONG:].replace("**", "").replace("⁄", "/").rstrip()
     cuts = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
     last, begin = None, 0
     for begin, end in reversed(list(pairwise(cuts))[-_SENTENCES:]):

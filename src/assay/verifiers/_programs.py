@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from assay.verifiers._code_tests import CallTest, UnitTest
+from assay.verifiers._thinking import spoken
 
 OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b", re.IGNORECASE)
@@ -84,10 +85,9 @@ def last_program(text: str, *, finished: bool) -> str:
     >>> last_program("So:\\n```python\\nprint(1)\\n```\\nOutput:\\n```\\n1\\n```\\n", finished=True)
     'print(1)\\n'
     """
-    said = text.replace("\r\n", "\n")
-    if "<think>" in said and "</think>" not in said:
-        said = said.partition("<think>")[0]
-    said = said.rpartition("</think>")[2]
+    said, inside = spoken(text.replace("\r\n", "\n"))
+    if inside:
+        return ""
     found = list(blocks(said))
     if not finished and found and not found[-1].closed:
         return ""  # it was being written when it was cut

@@ -27,6 +27,7 @@ _DIVIDED = re.compile(r"/|\\[dt]?frac")
 _COMMA_LANGUAGES = re.compile(
     r"\b(?:Antwort|Lösung|Ergebnis|réponse|respuesta|resposta|risposta|[Оо]твет|antwoord|svar|odpowiedź|cevap)\b", re.IGNORECASE
 )
+_DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
 _HEAVY = re.compile(r"\\(?:sum|prod|int|lim|binom)|!|\^\{?[^{}]*\^")
 _WARM = (  # one of each common kind; the first one needs simplifying
@@ -208,6 +209,8 @@ def _opinion(gold: str, found: Answer, rules: Rules, *, prove: bool) -> tuple[Op
     if opinion.lenient:
         return opinion, found.text
     value = value_of_phrase(found.text)
+    if value is None and rules.comma and (value := value_of_phrase(_DECIMAL.sub(".", found.text))):
+        value = value._replace(certain=False)
     if value is None:
         return (NO if re.search(r"\d", found.text) or not isinstance(whole, (UnreadAnswer, WordAnswer)) else None), found.text
     return _valued(gold, value, rules, prove=prove), value.text
@@ -232,7 +235,7 @@ def _decimal_comma(case: Case) -> bool:
 
 def _last_line(text: str) -> str:
     """The last line where it is short, and may be an answer as a whole; else ""."""
-    line = text.rstrip()[-WHOLE - 1 :].rpartition("\n")[2].strip()
+    line = text.rstrip()[-WHOLE - 1 :].rpartition("\n")[2].strip().lstrip("#> ")
     return line if len(line) <= WHOLE else ""
 
 
