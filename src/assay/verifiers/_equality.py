@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, squeeze
+from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, flat, squeeze
 from assay.verifiers._answers import final_answer
+from assay.verifiers._brackets import closing
 from assay.verifiers._meaning import (
     BasedNumber,
     BracketedValues,
@@ -45,6 +46,9 @@ _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)"
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
 
+_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])")
+_NUMBER_FACTOR = re.compile(r"\(\s*[-+]?[\d.]+\s*\)")
+_PRODUCT = re.compile(r"\)\s*(?:[(^]|\\cdot)|[\w}]\s*\((?=[^()]*[-+])")
 _UNDEFINED = re.compile(r"DNE|undefined|not defined|(?:the limit )?does not exist|nonexistent", re.IGNORECASE)
 _ALIKE = 40  # values of two lists that are matched in any order
 
@@ -86,17 +90,28 @@ def compare(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Opin
     if rules.comma and not opinion.lenient and (turned := _SEPARATORS.match(said)):
         point = turned.group().replace(".", "").replace(",", ".")
         opinion = Opinion(False, comparison.cleaned(target, point + said[turned.end() :]).lenient)
-    if opinion.strict and _copied(target, said, rules):
+    if opinion.strict and (_copied(target, said, rules) or (rules.facts.form and _unformed(target, said, rules.facts.form))):
         return MAYBE
     return opinion
 
 
 def _copied(gold: str, answer: str, rules: Rules) -> bool:
     """Whether an answer with an operator in it stands in the question and the gold, written differently, does not."""
-    mine, target = squeeze(answer), squeeze(gold)
-    if mine == target or len(mine) < 3 or not rules.facts.squeezed or not re.search(r"[-+/^=(]|frac|sqrt", mine[1:]):
+    mine, target = squeeze(flat(answer)), squeeze(flat(gold))
+    if mine.startswith("(") and closing(mine, 0) == len(mine) and "," not in mine:
+        mine = mine[1:-1]
+    if mine == target or len(mine) < 3 or not rules.facts.squeezed or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", mine):
         return False
     return mine in rules.facts.squeezed and not (target in rules.facts.squeezed and len(target) > 2)
+
+
+def _unformed(gold: str, answer: str, form: str) -> bool:
+    """Whether an expression of letters lacks the form that the question asks for and the gold has: factors, or no product of brackets."""
+    if squeeze(gold) == squeeze(answer) or not _LETTER.search(gold):
+        return False
+    if form == "factor":
+        return answer.count("(") < gold.count("(") or _NUMBER_FACTOR.search(answer) is not None
+    return _PRODUCT.search(answer) is not None and _PRODUCT.search(gold) is None
 
 
 @dataclass(frozen=True)
