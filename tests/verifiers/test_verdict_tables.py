@@ -39,6 +39,9 @@ BOXED = {
         ("42", "42 \\text{ minus one}", NEITHER),
         ("42", "42 seven", NEITHER),
         ("42", "42 \\text{ apples}", SURE),
+        ("42", "42 \\text{ times}", SURE),
+        ("42", "42 \\text{ groups of two}", SURE),
+        ("42", "42 \\text{ people not seen}", SURE),
     ],
     "spellings": [
         ("10000", "1 0000", LENIENT),

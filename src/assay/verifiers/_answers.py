@@ -28,7 +28,9 @@ _TOKEN = re.compile(
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
-_RIVAL = re.compile(r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0")  # beside the bold phrase \0
+_RIVAL = re.compile(
+    r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0"
+)  # beside the bold phrase \0
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
 TURNS = 50  # turns that are looked at

@@ -10,7 +10,10 @@ _BOX = re.compile(r"(?:\\[a-z]{0,2}boxed|\\fbox|\\framebox|\x08oxed|(?<![A-Za-z\
 _BARE = re.compile(r"\\boxed\s{0,2}(-?[\w.,/]{1,30}?)(?=[\s$.,;]*(?:\s|$|\$))")
 _NESTED = re.compile(r"\s{0,9}\\boxed\s{0,4}\{([^{}]{1,300})\}\s{0,9}")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_TEXT = re.compile(r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ](?=[A-Za-z])|[,;:! ])(?:(?<=[,;:! ])|(?![A-Za-z]))(?:\{([^{}]{0,40})\})?")
+_TEXT = re.compile(
+    r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ])"
+    r"(?:(?<=[,;:! ])|(?![A-Za-z]))(?:\{([^{}]{0,40})\})?"
+)
 _DELIMITER = re.compile(r"\\[\[\]()]|[$&*`]")
 _NAME = r"[A-Za-z\\][\w{}\\']{0,12}(?:\([\w,]{0,8}\))?\s{0,2}(?:=|\\in|:|≈)"  # `x =` before the next box
 _JOINT = re.compile(
@@ -22,8 +25,12 @@ _JOINT = re.compile(
 _BEFORE_JOINT = re.compile(r"^\s{0,3}(?:(?:for|in)\s(?:part|case)?\s?\(?\w{1,2}\)?(?=[\s,;]))")
 
 
-_INSIDE = re.compile(r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$")  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
-_GOES_ON = re.compile(r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))")
+_INSIDE = re.compile(
+    r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$"
+)  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
+_GOES_ON = re.compile(
+    r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))"
+)
 _VALUE = r"\s{0,3}[$(]{0,2}\s?[-−]?\d[\d.,/]*\s?\$?(?:[.)]|\s*$|\n)"
 _RIVAL = re.compile(rf"[\s$\\\])]{{0,6}},?\s{{0,3}}\(?(?:or|oder|ou|或者?|или)\s{_VALUE}")
 _RIVAL_BEFORE = re.compile(r"(?<![\w.])[-−]?\d[\d.,/]*\$?\s(?:or|oder|ou|или)\s\$?$")
@@ -70,7 +77,13 @@ def _doubt(text: str, start: int, end: int) -> str:
     before, after = text[max(0, start - 40) : start], text[end : end + 40]
     if _INSIDE.search(before) or _GOES_ON.match(after):
         return "a part of a formula"
-    return "one of several" if _RIVAL.match(after) or _RIVAL_BEFORE.search(before) else "a denial" if _DENIED.search(before) or _TAKEN_BACK.match(after) else ""
+    return (
+        "one of several"
+        if _RIVAL.match(after) or _RIVAL_BEFORE.search(before)
+        else "a denial"
+        if _DENIED.search(before) or _TAKEN_BACK.match(after)
+        else ""
+    )
 
 
 def _boxes(text: str) -> list[Box]:

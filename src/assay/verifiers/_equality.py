@@ -177,7 +177,9 @@ class _Comparison(RelationComparison):
     def hour(self, time: ClockTime, value: QuantityValue) -> Opinion:
         """A full hour as a number alone."""
         hours = plain(value.latex)
-        return Opinion(False, value.unit is None and hours is not None and time.minutes % 60 == 0 and hours.value == (time.minutes // 60 - 1) % 12 + 1)
+        return Opinion(
+            False, value.unit is None and hours is not None and time.minutes % 60 == 0 and hours.value == (time.minutes // 60 - 1) % 12 + 1
+        )
 
     def written(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A time, a ratio or a number of a base beside something else."""
@@ -195,7 +197,9 @@ class _Comparison(RelationComparison):
 
     def words(self, gold: WordAnswer, answer: WordAnswer) -> Opinion:
         """The same words; letters that are variables may change places, letters of a word may not."""
-        if gold.text != answer.text and ((_says_none(gold) and _says_none(answer)) or (_UNDEFINED.fullmatch(gold.text) and _UNDEFINED.fullmatch(answer.text))):
+        if gold.text != answer.text and (
+            (_says_none(gold) and _says_none(answer)) or (_UNDEFINED.fullmatch(gold.text) and _UNDEFINED.fullmatch(answer.text))
+        ):
             return MAYBE
         left, right = (re.sub(r"\b(?:the|a|an)\s|[\s.'-]", "", side.text) for side in (gold, answer))
         if left == right:

@@ -25,7 +25,9 @@ _HEDGED = re.compile(
     re.IGNORECASE,
 )
 _ELSE = r"or|and|to|oder|und|bis|ou|et|o|y|e|или|и|أو|या|और|veya|hoặc|và|of|en"  # words between two answers
-_OTHERS = re.compile(rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))")
+_OTHERS = re.compile(
+    rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))"
+)
 _LEAD = re.compile(r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$")
 _MODIFIED = re.compile(
     r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by|than)\s+(?:of\s+|the\s+)*$",
@@ -36,8 +38,15 @@ _OPERATED = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"(?<![A-Za-z])(?:minus|negative)\s+$", re.IGNORECASE)
-_UNSURE = re.compile(r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?", re.IGNORECASE)
-_REJECTED = re.compile(r"\s*(?:[^\W\d_]+\s+){0,3}(?:is|are|was|were)\s+(?:not|wrong|incorrect|false|impossible)(?![A-Za-z])|が?(?:ではない|ではありません|じゃない)|[이가] 아니", re.IGNORECASE)
+_UNSURE = re.compile(
+    r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(
+    r"\s*(?:[^\W\d_]+\s+){0,3}(?:is|are|was|were)\s+(?:not|wrong|incorrect|false|impossible)(?![A-Za-z])"
+    r"|が?(?:ではない|ではありません|じゃない)|[이가] 아니",
+    re.IGNORECASE,
+)
 _SYSTEM = re.compile(r"=\s*[-−]?\d[\d.]*\$?\s*(?:,|;|and)\s*\$?\w{1,3}\s*=\s*\$?$")  # x = 7, y =
 _WORDS_ONLY = re.compile(r"[^\d$\\^_=<>+*/{}\[\]()]*")
 _SINGLE = re.compile(r"(?<![\w'’])[b-hj-zB-HJ-Z](?![\w'’.])")

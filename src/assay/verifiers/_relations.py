@@ -74,7 +74,11 @@ class RelationComparison(QuantityComparison):
         if isinstance(gold, RelationChain):
             if assigned := assigned_value(gold) or _function(gold):
                 opinion = self.meanings(meaning(assigned[1]), answer)
-                return opinion if _is_value(assigned[1]) and (_NAME.fullmatch(assigned[0]) or assigned[0].startswith("(")) else Opinion(False, opinion.lenient)
+                return (
+                    opinion
+                    if _is_value(assigned[1]) and (_NAME.fullmatch(assigned[0]) or assigned[0].startswith("("))
+                    else Opinion(False, opinion.lenient)
+                )
             if bounds := interval_of(gold):
                 return self.meanings(bounds[1], answer) if not isinstance(answer, BracketedValues) or answer.left != "{" else NO
             return self.approximate(gold, answer, turned=True)

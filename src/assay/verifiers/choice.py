@@ -108,7 +108,7 @@ def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: in
     (['A', 'B', 'D'], ['C'])
     """
     bare = gold.strip()
-    if bare.startswith(("[\"", "['")):
+    if bare.startswith(('["', "['")):
         bare = bare.strip("[]").replace('"', "").replace("'", "")  # a list of letters, as JSON or Python
     if options and bare.isascii() and bare.isdecimal() and index_from <= int(bare[:9]) < len(options) + index_from:
         return Named(frozenset(list(options)[int(bare) - index_from]))

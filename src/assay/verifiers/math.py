@@ -257,7 +257,8 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
     if grade and (grade.right or grade.lenient):
         return grade
     last = final_answer(text, finished=True)
-    if last and (opinion := _opinion(gold, last, rules, prove=prove)[0]) and opinion.lenient:
+    said = _opinion(gold, last, rules, prove=prove)[0] if last else None
+    if last and said and said.lenient:
         return Grade(False, last.text, "symbolic, not marked", lenient=True)  # the bold part of a last line, or a last line that is an answer
     if grade or last:
         return grade or Grade(False, last.text if last else "", "symbolic")
