@@ -2,6 +2,7 @@
 
 import pytest
 
+from assay.verifiers._programs import last_program
 from assay.verifiers.choice import Choice
 from assay.verifiers.code import Code
 from assay.verifiers.math import Math
@@ -183,6 +184,10 @@ def test_a_choice_is_judged_as_a_person_would(case, gold, text, metadata, verdic
 def test_a_program_inside_a_thought_of_any_tags_is_none(case, marks):
     verdict = Code().judge(case("assert True", f"{marks[0]}\n```python\nprint(1)\n```\n{marks[1]}\nI give up.", verifier="code"))
     assert (verdict.outcome, verdict.reason) == ("unparsable", "no program found")
+
+
+def test_a_program_between_tags_needs_no_fence():
+    assert last_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
 
 
 def test_equal_answers_of_which_one_is_taken_back_are_worked_out_apart(case):

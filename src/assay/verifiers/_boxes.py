@@ -28,6 +28,8 @@ _BEFORE_JOINT = re.compile(r"^\s{0,3}(?:(?:for|in)\s(?:part|case)?\s?\(?\w{1,2}\
 _INSIDE = re.compile(
     r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$"
 )  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
+_SIGNS = frozenset("-−+*/^)}{")  # what a formula before a box may end with
+_ENDINGS = ("or", "oder", "ou", "или", "not", "n't", "n’t", "times", "cdot", "pm")
 _GOES_ON = re.compile(
     r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))"
 )
@@ -75,15 +77,17 @@ def boxed(text: str) -> Box | None:
 def _doubt(text: str, start: int, end: int) -> str:
     """Why a box is no whole answer: a formula or a choice of answers goes on outside of it, or words take it back; "" where nothing is amiss."""
     before, after = text[max(0, start - 40) : start], text[end : end + 40]
-    if _INSIDE.search(before) or _GOES_ON.match(after):
+    head = before.rstrip(" $\n")
+    if head and (head[-1] in _SIGNS or head[-1].isdecimal() or head.endswith(_ENDINGS) or head[-2:-1] == "\\"):
+        if _INSIDE.search(before):
+            return "a part of a formula"
+        if _RIVAL_BEFORE.search(before) or _DENIED.search(before):
+            return "one of several" if _RIVAL_BEFORE.search(before) else "a denial"
+    if not after[:3].strip(" .$\n"):
+        return ""
+    if _GOES_ON.match(after):
         return "a part of a formula"
-    return (
-        "one of several"
-        if _RIVAL.match(after) or _RIVAL_BEFORE.search(before)
-        else "a denial"
-        if _DENIED.search(before) or _TAKEN_BACK.match(after)
-        else ""
-    )
+    return "one of several" if _RIVAL.match(after) else "a denial" if _TAKEN_BACK.match(after) else ""
 
 
 def _boxes(text: str) -> list[Box]:

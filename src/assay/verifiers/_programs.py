@@ -15,7 +15,7 @@ PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b",
 PRINTED = re.compile(r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE)
 BARE = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|#!)")
 OTHER = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
-_TAGGED = re.compile(r"<(answer|code|solution)>[ \t]*\n(.*?)</\1>", re.DOTALL)
+_TAG = re.compile(r"<(answer|code|solution)>[ \t]*\n")
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 PROMPTED = re.compile(r"^\s*>>> ", re.MULTILINE)
 LONGEST = 200_000  # characters of a block that is looked into
@@ -90,8 +90,8 @@ def last_program(text: str, *, finished: bool) -> str:
     if inside:
         return ""
     found = list(blocks(said))
-    if not found and finished and (tagged := _TAGGED.search(said)):
-        said = tagged[2]  # a program between tags, without a fence
+    if not found and finished and (tag := _TAG.search(said)) and (end := said.find(f"</{tag[1]}>", tag.end())) > 0:
+        said = said[tag.end() : end]  # a program between tags, without a fence
     if not finished and found and not found[-1].closed:
         return ""  # it was being written when it was cut
     programs = [block.code for block in found if _is_program(block)]
