@@ -173,7 +173,7 @@ def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> 
             resource.RLIMIT_FSIZE: request["file"],
             resource.RLIMIT_NOFILE: 64,
             resource.RLIMIT_NPROC: 2 * request["processes"] + 8,
-            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_CORE: 1,  # a byte: none in a file, and none through a pipe, for which 0 is no limit
         }
     )
     confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)
