@@ -115,9 +115,13 @@ class Program:
 
     def call(self, target: Remote, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """What a call returns; arguments that it has changed are changed here too where it returns None."""
-        value, changed = self.ask("call", target, arguments, keywords)
-        for mine, theirs in zip(arguments, changed or ()):
-            _copy_back(mine, theirs)
+        answer = self.ask("call", target, arguments, keywords)
+        if type(answer) is not tuple or len(answer) != 2:
+            raise ProgramLost("a malformed answer")
+        value, changed = answer
+        if value is None and isinstance(changed, tuple):
+            for mine, theirs in zip(arguments, changed):
+                _copy_back(mine, theirs)
         return value
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
