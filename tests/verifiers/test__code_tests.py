@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,10 @@ def test_one_test_may_stand_without_a_list_and_objects_may_be_texts_in_a_list() 
         StdinTest("3", "4"),
     ]
     assert parse_tests("    assert f(1) == 1\n    assert f(2) == 2") == [AssertTest("assert f(1) == 1"), AssertTest("assert f(2) == 2")]
+
+
+def test_a_label_that_is_nearly_compressed_is_refused_in_time_in_proportion() -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="neither JSON"):
+        parse_tests("a" * 40 + " " * 60_000 + "!")
+    assert time.process_time() - began < 2

@@ -46,7 +46,7 @@ INPUTS, OUTPUTS = ("input", "stdin"), ("output", "expected_output", "expected", 
 NAMES = ("fn_name", "func_name", "function_name", "entry_point")
 OF_STDIN = ("stdin", "stdin_stdout", "standard_input", "")
 LINES_OF_JSON, LIST_OF_ARGUMENTS = ("functional", "call_based"), ("function_call",)
-BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
+BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}(?:={1,2}\s*)?")
 
 
 class Beside(NamedTuple):
