@@ -118,6 +118,7 @@ def _place(request: dict[str, Any], isolated: bool) -> str:
     if isolated:
         if refusal := enter_namespaces(NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES):
             raise OSError(0, refusal)
+        socket.sethostname("program")
         mount_folder(WORK, size=request["disk"], files=FILES)
         return WORK
     ctypes.CDLL(None).prctl(REAPER, 1, 0, 0, 0)
