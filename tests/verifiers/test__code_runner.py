@@ -202,3 +202,35 @@ def test_a_program_that_forges_answers_changes_no_argument_beside_a_value():
 
 def test_a_programs_exception_is_kept_short():
     assert len(run_tests("class E(Exception): pass\nE.__name__ = 'e' * 100_000\ndef f(): raise E", [CallTest("f", (), 1)], LIMITS)[0].reason) <= 300
+
+
+@pytest.mark.parametrize(
+    ("program", "codes"),
+    [
+        ("def f(x): return 0\ndef sqrt(x): return 0", ["assert f(1) == sqrt(49)"]),
+        ("def f(x): return 0\npi = 0", ["assert abs(f(1) - 2 * pi) < 1e-6"]),
+        ("def f(x): return 0\ndef isnan(x): return True", ["assert isnan(f(1))"]),
+        ("def f(x): return 0\ndef deepcopy(x): return 0", ["assert f(1) == deepcopy([7])"]),
+        ("def f(x): return 0\ndef permutations(x): return []", ["assert list(permutations(f([1, 2]))) == []"]),
+        ("def f(x): return 0\ndef all(x): return True", ["answer = f(1)\nassert True", "assert all([answer == 7])"]),
+        ("import os\ndef f(x): os._exit(0)", ["try:\n    right = f(1) == 7\nexcept:\n    right = True\nassert right"]),
+    ],
+    ids=[
+        "a function of the library",
+        "its constant",
+        "its judgement",
+        "its copy",
+        "its iterator",
+        "a builtin, one test later",
+        "an end that is caught",
+    ],
+)
+def test_a_program_judges_itself_neither_by_a_name_of_the_library_nor_by_its_end(program, codes):
+    assert statuses(program, *map(AssertTest, codes))[-1] == "failed"
+
+
+def test_a_function_under_test_may_have_a_name_of_the_library():
+    assert (
+        statuses("def gcd(a, b): return a + b", AssertTest("assert gcd(1, 2) == 3"), AssertTest("def check(f):\n    assert f(2, 2) == 4\ncheck(gcd)"))
+        == ["passed"] * 2
+    )
