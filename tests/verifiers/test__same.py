@@ -13,7 +13,7 @@ DIFFERENT = [
     (True, 1), (1, True), (False, 0), (0, None), ("1", 1), (1, "1"), (0.1 + 0.2, 0.3), (math.nan, 1.0), ({1, 2}, [1, 2]), (b"a", "a"),
     (1 + 0j, 1),
     ([1], [1, 2]), ([True], [1]), ("ab", ["a", "b"]), (range(2), [0, 1]), ({1: 2, "1": 2}, {"1": 2}), ({}, []), ([], {}),
-    ({"a": 1}, {"b": 1}), (object(), None),
+    ({"a": 1}, {"b": 1}), pytest.param(object(), None, id="an object beside nothing"),
 ]  # fmt: skip
 
 
