@@ -226,8 +226,9 @@ def _of_statements(text: str, beside: Beside, *, whole: bool = False) -> list[Un
             before.append(code)
             continue
         before = [_joined(*before)]
-        tests.append(AssertTest(_joined(*before, code)))
-        size += len(tests[-1].code)
+        test = AssertTest(_joined(*before, code))
+        tests.append(test)
+        size += len(test.code)
         if size > LONGEST:
             raise ValueError(f"{len(asserts)} assertions, each with the statements before it, come to more than {LONGEST} characters")
     return tests
