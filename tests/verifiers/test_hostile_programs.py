@@ -226,7 +226,7 @@ GREED = {
     "memory of all": ("import os, time\nfor _ in range(3): os.fork()\nx = bytearray(os.urandom(1 << 20) * 60)\ntime.sleep(60)", ("memory limit", "too many processes")),
     "memory of one": ("x = bytearray(1 << 30)", ("MemoryError",)),
     "memory that is shared": ("import mmap\nkept = [mmap.mmap(-1, 1 << 24) for _ in range(99)]", ("PermissionError",)),
-    "memory behind an ended thread": ("import ctypes, os, threading, time\nx = []\nfor _ in range(4):\n    if os.fork() == 0:\n        threading.Thread(target=lambda: (time.sleep(0.3), x.append(bytearray(os.urandom(1 << 20) * 90)), time.sleep(60))).start()\n        ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\ntime.sleep(60)", ("memory limit",)),
+    "memory behind an ended thread": ("import ctypes, os, threading, time\nx = []\nfor _ in range(5):\n    if os.fork() == 0:\n        threading.Thread(target=lambda: (time.sleep(0.3), x.append(os.urandom(1 << 20) * 60), time.sleep(60))).start()\n        ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\ntime.sleep(60)", ("memory limit",)),
     "processor of the buried": ("import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n    if os.fork() == 0:\n        while time.process_time() < 0.3: pass\n        os._exit(0)\n    try: os.wait()\n    except OSError: pass", (CPU,)),
     "processor": ("while True: pass", (CPU,)),
     "processor of all": ("import os\nos.fork(); os.fork()\nwhile True: pass", (CPU,)),
