@@ -220,7 +220,9 @@ def test_a_query_from_python_is_held_to_the_same_rule(places: tuple[Lake, dict[s
     assert lake.rows("SELECT $1 AS a", ["x"]) == [{"a": "x"}]
 
 
-@pytest.mark.parametrize("query", ["FROM 's3://bucket/x.parquet'", "FROM read_csv('https://127.0.0.1:9/x.csv')", "FROM 'x.xlsx'", "FROM sqlite_scan('x', 'y')"])
+@pytest.mark.parametrize(
+    "query", ["FROM 's3://bucket/x.parquet'", "FROM read_csv('https://127.0.0.1:9/x.csv')", "FROM 'x.xlsx'", "FROM sqlite_scan('x', 'y')"]
+)
 def test_a_query_from_python_installs_no_extension(places: tuple[Lake, dict[str, str]], query: str) -> None:
     with pytest.raises((LakeError, PlanError)) as caught:
         places[0].query(query)
