@@ -49,14 +49,28 @@ KERNEL: Mapping[str, Numbers] = {
     "reboot": (169, 142), "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
     "sethostname": (170, 161), "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None), "syslog": (103, 116),
     "personality": (135, 92), "vhangup": (153, 58), "fanotify_init": (300, 262), "lookup_dcookie": (212, 18),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "sync": (162, 81), "syncfs": (306, 267),
 }  # fmt: skip
-SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count shows
+SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count shows; mmap of anonymous shared memory besides
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "vmsplice": (278, 75),
 }  # fmt: skip
 PROGRAMS: Mapping[str, Numbers] = {"execve": (59, 221), "execveat": (322, 281)}
 PROCESSES: Mapping[str, Numbers] = {"fork": (57, None), "vfork": (58, None)}
-CLONE, CLONE3, KILL, TGKILL, PRLIMIT = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261)
+CLONE, CLONE3, KILL, TGKILL, PRLIMIT, SETRLIMIT, MMAP, FCNTL = (
+    (56, 220),
+    (435, 435),
+    (62, 129),
+    (234, 131),
+    (302, 261),
+    (160, 164),
+    (9, 222),
+    (72, 25),
+)
 THREAD = 0x00010000  # the flag of clone that makes a thread
+SHARED, ANONYMOUS = 0x01, 0x20  # flags of mmap
+CORE = resource.RLIMIT_CORE  # of core dumps, a piped one of which is written outside whatever the limit but 1
+LEASES = (1024, 1026)  # of fcntl: a lease or a watch on a file, which others who open it wait for or are seen by
 MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}  # column of a table, the kernel's name for it, seccomp's number
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of the filter
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
@@ -263,6 +277,11 @@ def _program(column: int, machine: int, tables: Sequence[Mapping[str, Numbers]],
     if not processes:
         code += _looked_at(CLONE[column], [_step(LOAD, 16), _step(ANY_BIT, THREAD, 1, 0), _step(RETURN, refused)])
     code += _looked_at(PRLIMIT[column], [_step(LOAD, 16), _step(EQUAL, 0, 1, 0), _step(RETURN, refused)])
+    set_core = [_step(LOAD, 24), _step(EQUAL, CORE, 0, 5), _step(LOAD, 32), _step(EQUAL, 0, 0, 2), _step(LOAD, 36), _step(EQUAL, 0, 1, 0)]
+    code += _looked_at(PRLIMIT[column], [*set_core, _step(RETURN, refused)])  # by a pointer that is not null
+    code += _looked_at(SETRLIMIT[column], _refused_at(16, [CORE], refused))
+    code += _looked_at(FCNTL[column], _refused_at(24, LEASES, refused))
+    code += _looked_at(MMAP[column], [_step(LOAD, 40), _step(ANY_BIT, ANONYMOUS, 0, 2), _step(ANY_BIT, SHARED, 0, 1), _step(RETURN, refused)])
     if not signals:
         for number in (KILL[column], TGKILL[column]):
             code += _looked_at(number, [_step(LOAD, 16), _step(EQUAL, os.getpid(), 1, 0), _step(RETURN, refused)])
@@ -272,6 +291,11 @@ def _program(column: int, machine: int, tables: Sequence[Mapping[str, Numbers]],
 def _looked_at(number: int, steps: Sequence[bytes]) -> list[bytes]:
     """Steps for one call alone; then its number is loaded again."""
     return [_step(EQUAL, number, 0, len(steps)), *steps, _step(LOAD, 0)]
+
+
+def _refused_at(place: int, values: Sequence[int], refused: int) -> list[bytes]:
+    """Steps that refuse a call where an argument, at its place in the kernel's record of the call, is one of some values."""
+    return [_step(LOAD, place), *(step for value in values for step in (_step(EQUAL, value, 0, 1), _step(RETURN, refused)))]
 
 
 def _step(code: int, value: int, when: int = 0, otherwise: int = 0) -> bytes:

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from assay.verifiers._code_tests import CallTest, UnitTest
 
-OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
+OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,}(?!~))([^`\n]*)$")  # each in linear time
 PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b", re.IGNORECASE)
 PRINTED = re.compile(r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE)
 BARE = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|#!)")
 OTHER = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-PROMPTED = re.compile(r"^\s*>>> ", re.MULTILINE)
+PROMPTED = re.compile(r"^[ \t]*>>> ", re.MULTILINE)
 LONGEST = 200_000  # characters of a block that is looked into
 
 

@@ -26,9 +26,8 @@ def shut_in(keep: Iterable[int]) -> Isolation:
         What the kernel granted; elsewhere than on Linux nothing is.
     """
     close_files([0, 1, 2, *keep])
-    granted = confine(readable=installed(), writable=(), network=False, signals=False, programs=False, processes=False)
-    limit({resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: FILES, resource.RLIMIT_CORE: 0})
-    return granted
+    limit({resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: FILES, resource.RLIMIT_CORE: 1})  # a byte: 0 is no limit for a core through a pipe
+    return confine(readable=installed(), writable=(), network=False, signals=False, programs=False, processes=False)
 
 
 @lru_cache(1)  # asked for before the first fork
