@@ -174,7 +174,8 @@ def test_an_older_landlock_is_asked_only_for_what_it_knows(monkeypatch, tmp_path
 @pytest.mark.skipif(landlock_version() < 6, reason="scopes came with version 6")
 def test_landlock_alone_keeps_signals_in():
     def act():
-        _confine.landlock(readable=None, writable=[], network=False, signals=False)
+        version = landlock_version()
+        _confine.Confinement(version, _confine._ruleset(version, readable=None, writable=[], network=False, signals=False), ()).apply()
         os.kill(os.getppid(), 0)
 
     assert in_child(act) == "PermissionError"

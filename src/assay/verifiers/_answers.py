@@ -68,7 +68,7 @@ def final_answer(text: str, *, finished: bool = False) -> Answer | None:
     said, inside = spoken(text)
     place = _before_turns(said) or _located(said)
     answer = place.answer if place else _whole(said) or (_unmarked(said) if finished else None)
-    return answer._replace(doubt=answer.doubt or "inside an open thought") if answer and inside else answer
+    return answer._replace(doubt=answer.doubt or "inside an open thought") if inside and answer else answer
 
 
 def last_number(text: str) -> str:
@@ -114,7 +114,7 @@ def balanced(text: str) -> bool:
 def _before_turns(text: str) -> _Place | None:
     """The answer before the first turn that follows one, None where there is no such turn."""
     turns = [match.start() for match in _TURN.finditer(text)] if _speaks(text) else []
-    if "|>" in text or "s>" in text or "_turn>" in text or "[INST]" in text or "｜>" in text:
+    if (">" in text and ("|>" in text or "s>" in text or "_turn>" in text or "｜>" in text)) or "[INST]" in text:
         turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
     for at in turns[:TURNS]:
         if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
@@ -126,9 +126,11 @@ def _before_turns(text: str) -> _Place | None:
 
 def _speaks(text: str) -> bool:
     """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
-    if "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text:
+    if not text.isascii() or "Q" in text:
         return True
-    return "USER" in text or "Input" in text or not text.isascii()
+    if "U" in text and ("User" in text or "USER" in text):  # a letter is found in no time
+        return True
+    return ("H" in text and "Human" in text) or ("P" in text and "Problem" in text) or ("I" in text and ("Instruction" in text or "Input" in text))
 
 
 def _located(text: str) -> _Place | None:
@@ -145,7 +147,7 @@ def _located(text: str) -> _Place | None:
 
 def _tagged(text: str) -> _Place | None:
     """What the last `<answer>` holds, to the end of the text where it does not close."""
-    if "nswer" not in text and "<ans" not in text and "<ANS" not in text:
+    if "<" not in text or not ("<a" in text or "<A" in text or "<final_answer" in text):
         return None
     opening = None
     for match in _OPENING.finditer(text):

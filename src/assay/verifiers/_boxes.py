@@ -60,6 +60,8 @@ def boxed(text: str) -> Box | None:
     boxes = _boxes(text)
     if not boxes:
         return None
+    if len(boxes) == 1:
+        return boxes[0]
     joined = [boxes.pop()]
     while boxes:
         between = text[boxes[-1].end : joined[0].start]
@@ -92,10 +94,11 @@ def _doubt(text: str, start: int, end: int) -> str:
 
 def _boxes(text: str) -> list[Box]:
     """The outermost boxes at the end of a text, in order; empty ones are none."""
-    if "box" not in text and "\x08oxed" not in text:
+    starts = _starts(text)
+    if not starts and "box" not in text:
         return []
     boxes: list[Box] = []
-    for match in _starts(text):
+    for match in starts:
         if boxes and match.start() < boxes[-1].end:
             continue
         inside, end = match.end(), _closing(text, match.end())
@@ -114,18 +117,31 @@ def _boxes(text: str) -> list[Box]:
 def _starts(text: str) -> list[re.Match[str]]:
     """The last openings of boxes, in order: looked for from the end, which a long text makes no slower."""
     starts: list[re.Match[str]] = []
-    for key in ("box", "\x08oxed"):
+    for key in ("box", "\x08oxed") if "\x08" in text else ("box",):
         at, looks = text.rfind(key), 0
         while at >= 0 and len(starts) < KEPT and (looks := looks + 1) < LOOKS:
-            if match := next((match for match in _BOX.finditer(text, max(0, at - 11), at + 16) if match.end() > at), None):
+            if match := _opening(text, at):
                 starts.append(match)
                 at = match.start()
             at = text.rfind(key, 0, at)
-    return sorted(starts, key=lambda match: match.start())
+    starts.sort(key=re.Match.start)
+    return starts
+
+
+def _opening(text: str, at: int) -> re.Match[str] | None:
+    """The opening of a box that holds the word at an index."""
+    if text.startswith("\\boxed{", at - 1):
+        return _BOX.match(text, at - 1)  # nearly every one
+    return next((match for match in _BOX.finditer(text, max(0, at - 11), at + 16) if match.end() > at), None)
 
 
 def _closing(text: str, start: int) -> int:
     """The index after the brace that closes one opened just before `start`; -1 where none does."""
+    first = text.find("}", start)
+    if first < 0:
+        return -1
+    if "{" not in (inside := text[start:first]) and "\\" not in inside:
+        return first + 1
     level = 1
     for match in _BRACE.finditer(text, start):
         level += {"{": 1, "}": -1}.get(match.group(), 0)

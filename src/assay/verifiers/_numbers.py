@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 _DIGITS = 300  # more digits than this are no number here: reading them is quadratic
@@ -62,8 +63,11 @@ def number(text: str) -> Number | None:
     >>> number("$1,234.50"), number("x")
     (Number(value=Fraction(2469, 2), decimal=True), None)
     """
-    if len(text) > _DIGITS:
-        return None
+    return None if len(text) > _DIGITS else _number(text)
+
+
+@lru_cache(8192)  # golds and answers repeat each other
+def _number(text: str) -> Number | None:
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)), False)
     if _LISTED.search(text):

@@ -20,6 +20,7 @@ LONGEST = 2_000  # characters of one answer, of which MATH's golds have 159 at m
 DEEPEST = 20  # nested brackets, of which MATH's golds have 3 at most; reading 20 for the first time takes a third of a second
 WHOLE = 200  # characters of a last line that may be an answer as a whole
 TAIL = 600  # characters at the end of a text of which one must be a digit, or it names no value
+DIGITS = 300  # of an integer that is compared at once
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
 _MARKS = re.compile(r"[.,]")
 _MONEY = re.compile(r"[$€£¥₹]")
@@ -150,11 +151,13 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
     if not text.strip():
         return Grade(None, reason="empty text")
     found = final_answer(text)
-    bare, target = _read_gold(gold)
+    bare, target, whole = _read_gold(gold)
     if found is not None and (said := tidy(found.text)) and said == bare:
         return _doubted(Grade(True, found.text, "exact"), found)
-    if refusal := _refused(gold, "gold answer", failed=True):
+    if refusal := _refused_gold(gold):
         return refusal
+    if found is not None and whole is not None and found.text.isdecimal() and found.text.isascii() and len(found.text) < DIGITS:
+        return _doubted(Grade(whole == int(found.text), found.text, "numeric"), found)  # the most common answer, at once
     if found is None:
         return _unmarked(gold, case, _rules(case, unevaluated=unevaluated), prove=prove)
     value = number(found.text) if target and not _MONEY.search(found.text + gold) else None
@@ -184,8 +187,16 @@ def _doubted(grade: Grade, found: Answer) -> Grade:
 
 
 @lru_cache(4096)  # a gold has many attempts
-def _read_gold(gold: str) -> tuple[str, Number | None]:
-    return tidy(gold), number(gold)
+def _read_gold(gold: str) -> tuple[str, Number | None, int | None]:
+    """(the gold without its dress, its number, that number again where it is whole, written exactly, and no sum of money)."""
+    value = number(gold)
+    whole = value is not None and value.value.denominator == 1 and not value.decimal and not _MONEY.search(gold)
+    return tidy(gold), value, value.value.numerator if value is not None and whole else None
+
+
+@lru_cache(4096)
+def _refused_gold(gold: str) -> Grade | None:
+    return _refused(gold, "gold answer", failed=True)
 
 
 @lru_cache(1024)
