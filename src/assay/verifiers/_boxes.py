@@ -61,7 +61,7 @@ def boxed(text: str) -> Box | None:
     if not boxes:
         return None
     if len(boxes) == 1:
-        return boxes[0]
+        return boxes[0]._replace(doubt=_doubt(text, boxes[0].start, boxes[0].end))
     joined = [boxes.pop()]
     while boxes:
         between = text[boxes[-1].end : joined[0].start]
