@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.maths.evaluation import detectable, mean_interval, paired_difference
+import numpy as np
+
+from assay.maths.evaluation import detectable, mean_interval
 
 Runs = Sequence[dict[str, Any]]
 CONTRASTS = (  # (arm, what it is compared with) beside every arm with the first
@@ -30,7 +32,7 @@ def difference(runs: Runs, arm: str, base: str, mark: str, *, level: float = 0.9
     first, second = of(runs, base), of(runs, arm)
     seeds = sorted(set(first) & set(second))
     before, after = ([at(each[seed], mark)["accuracy"] for seed in seeds] for each in (first, second))
-    mean, low, high = paired_difference(before, after, level=level)
+    mean, low, high = mean_interval(np.subtract(after, before), level=level, bounds=None)
     least = detectable([b - a for a, b in zip(before, after, strict=True)])
     return {"mean": mean, "low": low, "high": high, "detectable": least, "seeds": len(seeds)}
 
@@ -44,7 +46,7 @@ def row(runs: Runs, arm: str, base: str, mark: str, contrasts: int) -> dict[str,
     """An arm's accuracy, its difference to the base with an ordinary and a Bonferroni interval, and what its groups told."""
     own = list(of(runs, arm).values())
     points = [at(run, mark) for run in own]
-    mean, low, high = mean_interval([point["accuracy"] for point in points])
+    mean, low, high = mean_interval([point["accuracy"] for point in points], bounds=None)
     against = difference(runs, arm, base, mark) if arm != base else None
     strict = difference(runs, arm, base, mark, level=1 - 0.05 / contrasts) if arm != base else None
     return {
@@ -119,7 +121,7 @@ def curve(panel: Any, own: Sequence[dict[str, Any]], arm: str, unit: str, marks:
     """One arm: the policy before training once that is paid for, then the mean at each mark; intervals stand side by side."""
     points = [[at(run, mark) for run in own] for mark in marks]
     x = [statistics.mean(run["before_training"][unit] for run in own), *(statistics.mean(point[unit] for point in each) for each in points)]
-    y = [mean_interval([point["accuracy"] for point in each]) for each in points]
+    y = [mean_interval([point["accuracy"] for point in each], bounds=None) for each in points]
     style = {"color": "black", "linewidth": 2.0} if place == 0 else {"color": f"C{place}", "linewidth": 1.2}
     panel.plot(x, [before, *(mean for mean, _, _ in y)], marker="o", markersize=3, label=f"{arm} ({len(own)})", **style)
     mean, low, high = y[-1]

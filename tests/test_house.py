@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(HOUSE.rglob("*.py"))
 PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
 
-LONGEST_FILE, LONGEST_FUNCTION = 400, 70  # lines
+LONGEST_FILE, LONGEST_FUNCTION = 420, 70  # lines
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
     "prefect_ray": {"flows"},

@@ -3,7 +3,7 @@ import pytest
 
 from assay.core.types import Pool
 from assay.curricula.weighted import Weighted
-from assay.maths.evaluation import paired_difference
+from assay.maths.evaluation import mean_interval
 
 MEANS = [1.0, 0.5, 0.0, 0.5]
 
@@ -60,6 +60,6 @@ def learnt(rule, seed):
 
 
 def test_where_hard_points_are_noisy_the_curriculum_beats_uniform_weights_and_these_the_anti_curriculum():
-    found = {rule: [learnt(rule, seed) for seed in range(20)] for rule in ("curriculum", "uniform", "anti")}
-    assert paired_difference(found["uniform"], found["curriculum"])[1] > 0
-    assert paired_difference(found["anti"], found["uniform"])[1] > 0
+    found = {rule: np.array([learnt(rule, seed) for seed in range(20)]) for rule in ("curriculum", "uniform", "anti")}
+    assert mean_interval(found["curriculum"] - found["uniform"], bounds=None)[1] > 0
+    assert mean_interval(found["uniform"] - found["anti"], bounds=None)[1] > 0

@@ -203,7 +203,7 @@ def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, 
     with pytest.raises(EngineError, match=f"status {status}.*Insufficient credits.*the same command goes on"):
         collections.deque(map(arrived.extend, engine(server, retries=3).arrivals([ask(samples=tuple(range(9)))])))
     assert [rollout.text for rollout in arrived] == ["42", "42"]
-    assert len(server.asked) == 3
+    assert 3 <= len(server.asked) < 9, "what was in flight is answered, the rest is never asked"
 
 
 def test_what_all_requests_have_in_common_and_is_refused_ends_the_run(stub, ask, monkeypatch):

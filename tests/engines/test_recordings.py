@@ -12,6 +12,15 @@ from assay.engines.replay import Replay
 from assay.verifiers.numeric import Numeric
 
 DATA = files("assay") / "data" / "recordings"
+MOVED = {  # what version 2 of `numeric` says of these; the recordings hold what version 1 said
+    "Z144": "wrong",  # one word, and no number
+    "You can't give a number in base 10.": "unparsable",  # no answer
+    "84 + 17 = 21 17": "unparsable",  # two numbers
+    "The result is not in the form of 5 * 9.": "unparsable",  # a denial
+    "1 is multiplied by 4.": "unparsable",  # working
+    "The result is 2 times 7 = 14.": "unparsable",  # two numbers
+    "2 * 7 = 14\nno final answer is given": "correct",
+}
 NAMES = {"tiny": 360, "smollm2": 40}  # problems, 64 samples each
 
 
@@ -56,13 +65,16 @@ def test_the_plan_that_recorded_it_finds_every_sample_again(name, rows, sampler)
     asked = {row["problem_id"]: row for row in rows}
     problems = {id_: Problem.of(tuple(Message(**turn) for turn in row["messages"])) for id_, row in asked.items()}
     requests = [Request(id_, sampler.render(each), sampler, tuple(range(64)), 0) for id_, each in problems.items()]
-    outcomes = {(row["problem_id"], row["sample"]): row["outcome"] for row in rows}
+    outcomes, moved = {(row["problem_id"], row["sample"]): row["outcome"] for row in rows}, dict[str, str]()
     for rollouts in engine.generate(requests):
         label = Label.of(rollouts[0].problem_id, asked[rollouts[0].problem_id]["answer"], verifier="numeric")
         for rollout in rollouts:
             case = Case(problems[rollout.problem_id], label, rollout)
-            assert counted.judge(case).outcome == outcomes.pop((rollout.problem_id, rollout.sample)), rollout
+            outcome = counted.judge(case).outcome
+            if outcome != outcomes.pop((rollout.problem_id, rollout.sample)):
+                moved[rollout.text.strip()] = outcome
     assert outcomes == {}
+    assert moved == {text: outcome for text, outcome in MOVED.items() if text in moved}
 
 
 def test_its_problems_lie_all_over_the_scale(rows):

@@ -11,6 +11,7 @@ from assay.core.errors import LakeError, PlanError
 from assay.stores import landlock, views
 from assay.stores.lake import Lake
 from assay.stores.select_guard import require_reading_plan, require_select
+from assay.stores.views import macros
 
 WRITING_SELECTS = [
     "WITH x AS (COPY (SELECT '{{}}' AS a) TO '{lake}/lake.json' (FORMAT csv, HEADER false)) SELECT * FROM x",
@@ -277,3 +278,9 @@ def test_the_parser_is_usable_by_many_threads() -> None:
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(require_select, [f"SELECT {number}" for number in range(50)])) == [None] * 50
     assert duckdb.sql("SELECT 1").fetchall() == [(1,)]
+
+
+def test_every_table_macro_of_the_lake_may_be_asked() -> None:
+    for name, text in macros().items():
+        if " AS TABLE " in text:
+            require_select(f"SELECT * FROM {name}('strict')")

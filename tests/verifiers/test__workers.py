@@ -65,7 +65,7 @@ def lab(tmp_path_factory):
 
 
 def test_a_case_that_hangs_is_wrong_and_the_others_keep_their_verdicts_and_order(grader, case):
-    texts = ["$1+x$", TOWER, "$x+1$", HANG, "\\boxed{3}", "$x$", "$2+x$"]
+    texts = ["$1+x$", TOWER, "$x+1$", f"$x + {HANG[1:-1]}$", "\\boxed{3}", "$x$", "$2+x$"]
     verdicts = grader.judge([case("x+1", text) for text in texts])
     assert [v.outcome for v in verdicts[:1] + verdicts[2:]] == ["correct", "correct", "wrong", "wrong", "wrong", "wrong"]
     assert verdicts[1].reason.startswith("a number of more than a million digits")  # Math-Verify calls it unequal, or hangs
@@ -106,7 +106,7 @@ def test_an_answer_is_worked_out_once_whatever_led_to_it(grader, case, monkeypat
     asked = []
     monkeypatch.setattr(Desk, "take", lambda desk, key, row, take=Desk.take: (asked.append(row), take(desk, key, row)))
     texts = [f"{work} \\boxed{{{HANG[1:-1]}}}" for work in ("First.", "Then.", "Thus.", "So.", "Hence.", "Now.")]
-    verdicts = grader.judge([case("q+1", text) for text in texts])
+    verdicts = grader.judge([case("\\pi", text) for text in texts])
     assert len({row.rollout.text for row in asked if hasattr(row, "rollout")}) == 1
     assert [v.outcome for v in verdicts] == ["wrong"] * 6
     assert {v.reason for v in verdicts} == {"time limit 1 s, all of it CPU time"}
@@ -143,7 +143,7 @@ def test_it_works_from_any_thread_and_from_two_at_once(grader, case):
 
 
 def test_log_probabilities_stay_at_home_and_hostile_characters_travel(grader, case):
-    verdict = grader.judge([case("x", "\x00 \ud800 $x$")])[0]
+    verdict = grader.judge([case("y+1", "\x00 \ud800 The answer is $1+y$")])[0]
     assert verdict.outcome == "correct"
 
 

@@ -67,8 +67,9 @@ TABLE_FUNCTIONS = frozenset(
         "functions",
         "collations",
         "which_secret",
-        "signal",
+        "signal",  # the lake's own macros, of which views.macros() tells
         "fresh",
+        "rates",
     }
 )
 INFORMATION = ("duckdb_", "pragma_")  # table functions of these prefixes tell about the database and change nothing

@@ -61,7 +61,7 @@ def named(answer: str, letters: str) -> Named:
     """The letters at the head of an answer; none where it begins with anything else.
 
     >>> sorted(named("A, C and D", "ABCD").letters), named("E - A score", "ABCDE").text
-    (['A', 'C', 'D'], 'A score')
+    (['A', 'C', 'D'], 'a score')
     """
     bare = unwrapped(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
     bare = bare[_INTRO.match(bare).end() :] if bare and _INTRO.match(bare) else bare  # type: ignore[union-attr]
