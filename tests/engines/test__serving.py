@@ -1,3 +1,4 @@
+import inspect
 import json
 import socket
 import threading
@@ -9,7 +10,7 @@ import pytest
 from assay.core.errors import PlanError
 from assay.core.types import Policy, Problem, Request, Rollout, Sampler
 from assay.engines._listener import check_bind
-from assay.engines._questions import CAP, Wrong, question
+from assay.engines._questions import CAP, RENDERING, Wrong, question
 from assay.engines._serving import LARGEST, Failed, Service, answered
 from assay.engines.scripted import Scripted
 
@@ -81,6 +82,9 @@ def test_an_engine_that_failed_may_be_asked_again_and_one_that_could_not_may_not
         ({"stop": ["a\ud800"]}, "stop: half of a surrogate"),
         ({"stop": ["x"] * 100}, "stop"),
         ({"chat_template_kwargs": ["x"]}, "chat_template_kwargs"),
+        ({"chat_template_kwargs": {"chat_template": "{% for i in range(99999) %}{% endfor %}"}}, "chat_template is the server's own"),
+        ({"chat_template_kwargs": {"tokenize": True, "messages": [], "enable_thinking": False}}, "messages, tokenize is the server's own"),
+        ({"chat_template_kwargs": {"padding": "max_length", "max_length": 1 << 40}}, "max_length, padding"),
         ({"messages": "hello"}, "at least one"),
         ({"messages": [7]}, "a role and a text"),
         ({"messages": [{"role": "user", "content": "\udfff"}]}, "half of a surrogate"),
@@ -92,6 +96,17 @@ def test_an_engine_that_failed_may_be_asked_again_and_one_that_could_not_may_not
 def test_no_value_that_an_engine_could_stumble_over_is_let_in(change, words):
     with pytest.raises(Wrong, match=words):
         question({"messages": [TURN], **change})
+
+
+def test_variables_of_the_models_template_pass():
+    asked = question({"messages": [TURN], "chat_template_kwargs": {"enable_thinking": False, "documents": ["x"]}})
+    assert json.loads(asked.sampler.chat_template_args) == {"enable_thinking": False, "documents": ["x"]}
+
+
+def test_no_client_reaches_the_call_that_renders_the_template():
+    transformers = pytest.importorskip("transformers")
+    names = set(inspect.signature(transformers.PreTrainedTokenizerBase.apply_chat_template).parameters)
+    assert names - {"documents"} <= RENDERING
 
 
 def test_null_stands_for_the_default_and_a_whole_float_for_its_number():

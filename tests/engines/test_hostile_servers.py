@@ -1,6 +1,7 @@
 """What a server may send in place of an answer: that sample's fault with bounded memory, a refusal, or read right; never a traceback."""
 
 import collections
+import functools
 import importlib.util
 import json
 import time
@@ -19,6 +20,7 @@ _spec.loader.exec_module(stub_server)
 GOOD, STREAM, Stub, event, frames, usage = (getattr(stub_server, name) for name in ("GOOD", "STREAM", "Stub", "event", "frames", "usage"))
 
 FAULTY, KEY = 2, "sk-very-secret-0123456789"
+NESTED = functools.reduce(lambda inner, _: {"content": inner}, range(100), "x")
 DEEP = b'{"choices": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
 
 
@@ -57,6 +59,7 @@ MALFORMED = {
     "content that is a flag": frames(event({"content": True}), event(finish="stop")),
     "parts without text": frames(event({"content": [{"type": "image_url", "image_url": {}}]}), event(finish="stop")),
     "parts within parts": frames(event({"content": [[[[[[[["x"]]]]]]]]}), event(finish="stop")),
+    "objects within objects": frames(event({"content": NESTED}), event(finish="stop")),
     "a delta that is a text": frames({"choices": [{"delta": "42", "finish_reason": "stop"}]}),
     "choices that are a text": frames({"choices": "abc"}),
     "choices that are an object": frames({"choices": {"0": {}}}),

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,32 @@ def test_a_pipe_or_a_folder_where_a_file_should_be_is_one_line_and_put_right(roo
         assert refused is None or "\n" not in str(refused.value)
     assert fsck(root)
     assert count(root)[0] == (6 if "rollouts" in place else 9)
+
+
+MISPLACED = {
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a link to nowhere": lambda path: path.symlink_to("/nowhere/at/all"),
+    "an endless device": lambda path: path.symlink_to("/dev/zero"),
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
+    "a folder": os.mkdir,
+}
+
+
+@pytest.mark.parametrize("place", ["manifest/{entry}", "tables/rollouts/{file}", "derived/intervals.parquet", "lake.json"])
+@pytest.mark.parametrize("make", MISPLACED.values(), ids=MISPLACED)
+def test_links_and_sockets_where_a_file_should_be_are_put_right_and_no_command_raises(root: Path, place: str, make: Callable[[Path], None]) -> None:
+    path = root / place.format(entry=entries(root)[0].name, file=min((root / "tables" / "rollouts").glob("*")).name)
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    make(path)
+    for work in (compact, lambda lake: lake.rows("SELECT * FROM rollouts")):
+        with contextlib.suppress(LakeError), Lake(root, create=False) as lake:
+            work(lake)
+    assert all("\n" not in finding.said for finding in fsck(root))
+    missing = "rollouts" in place and path.is_symlink() and "nowhere" in os.readlink(path)
+    assert [finding.kind for finding in fsck(root) if finding.harm] == ["missing"] * missing
+    if not missing:
+        assert count(root)[0] == (6 if "rollouts" in place else 9)
 
 
 @pytest.mark.parametrize("place", ["manifest", "manifest/{entry}", "tables", "tables/texts", "tables/texts/{file}", "lake.json", "."])

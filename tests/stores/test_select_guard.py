@@ -221,6 +221,18 @@ def test_a_query_from_python_is_held_to_the_same_rule(places: tuple[Lake, dict[s
     assert lake.rows("SELECT $1 AS a", ["x"]) == [{"a": "x"}]
 
 
+@pytest.mark.parametrize(
+    "query", ["FROM 's3://bucket/x.parquet'", "FROM read_csv('https://127.0.0.1:9/x.csv')", "FROM 'x.xlsx'", "FROM sqlite_scan('x', 'y')"]
+)
+def test_a_query_from_python_installs_no_extension(places: tuple[Lake, dict[str, str]], query: str) -> None:
+    with pytest.raises((LakeError, PlanError)) as caught:
+        places[0].query(query)
+    assert "download" not in str(caught.value)
+    assert "automatically" not in str(caught.value)
+    settings = "SELECT name, value FROM duckdb_settings() WHERE name LIKE 'auto%_known_extensions'"
+    assert {row["value"] for row in [*places[0].rows(settings), *places[0].ask(settings).to_pylist()]} == {"false"}
+
+
 @pytest.mark.skipif(not landlock.available(), reason="this kernel has no Landlock")
 def test_a_connection_that_no_guard_stands_before_still_cannot_write(places: tuple[Lake, dict[str, str]], tmp_path: Path) -> None:
     lake, names = places

@@ -318,6 +318,27 @@ def test_compaction_and_forgetting_run_beside_a_writer(tmp_path: Path, attempted
     assert fsck(root) == []
 
 
+@pytest.mark.parametrize("table", ["rollouts", "texts", "verdicts"])
+@pytest.mark.parametrize("harm", ["flipped", "cut", "gone", "pipe"])
+def test_what_is_damaged_is_not_written_anew_as_whole(tmp_path: Path, attempted: Rows, table: str, harm: str) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        fill(lake, attempted)
+        path = min((lake.root / "tables" / table).glob("*"))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 16
+        path.unlink()
+        if harm == "pipe":
+            os.mkfifo(path)
+        elif harm != "gone":
+            path.write_bytes(data if harm == "flipped" else data[:-9])
+        before = tables(lake.root)
+        with pytest.raises(LakeError, match=r"nothing was changed: `curate fsck`") as refused:
+            compact(lake)
+        assert path.name in str(refused.value)
+        assert tables(lake.root) == before
+    assert table in {finding.table for finding in fsck(tmp_path / "lake") if finding.harm}
+
+
 def test_a_compaction_and_a_forgetting_that_fail_leave_nothing_behind(tmp_path: Path, attempted: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     with Lake(tmp_path / "lake") as lake:
         fill(lake, attempted)

@@ -165,3 +165,72 @@ def test_large_values_pass_both_ways():
 def test_white_space_at_line_ends_does_not_count_and_lines_do():
     assert lines("1 \n2\n\n") == lines("1\n2") != lines("1 2")
     assert lines(" \n") == []
+
+
+FORGED = """
+import os, stat, struct, time
+def f(*_): pass
+def is_socket(number):
+    try: return stat.S_ISSOCK(os.fstat(number).st_mode)
+    except OSError: return False
+channel = next(number for number in range(3, 64) if is_socket(number))
+def say(text):
+    raw = text.encode()
+    os.write(channel, struct.pack(">I", len(raw)) + raw)
+say('["t","value",null]')
+"""
+SAID = {
+    "deep": """say('["t","raised",["l",["zz",' + "[" * {depth} + "]" * {depth} + ']],"x"]')""",
+    "no text": """say('["t","raised",["l",1],2]')""",
+    "another kind": """say('["t","call back",["l","a"],"b"]')""",
+    "nothing": """say('["t","raised"]')""",
+}
+
+
+@pytest.mark.parametrize("words", [SAID["deep"].replace("{depth}", str(depth)) for depth in (900, 960, 980)] + list(SAID.values())[1:])
+def test_an_exception_of_another_shape_is_the_programs_failure(words):
+    result = run_tests(f"{FORGED}{words}\ntime.sleep(9)", [CallTest("f", (), 1)], LIMITS)[0]
+    assert (result.status, result.reason[:18]) == ("failed", "a malformed answer")
+
+
+def test_a_program_that_forges_answers_changes_no_argument_beside_a_value():
+    forged = "from assay.verifiers import _program_side as side\nside.VERBS['call'] = lambda *_: ([], ([],))\ndef f(items): return items"
+    assert statuses(forged, AssertTest("items = [3, 1]\nassert f(items) == sorted(items)")) == ["failed"]
+    other = forged.replace("([], ([],))", "5")
+    assert statuses(other, AssertTest("try:\n    f([])\nexcept Exception:\n    pass")) == ["failed"]
+
+
+def test_a_programs_exception_is_kept_short():
+    assert len(run_tests("class E(Exception): pass\nE.__name__ = 'e' * 100_000\ndef f(): raise E", [CallTest("f", (), 1)], LIMITS)[0].reason) <= 300
+
+
+@pytest.mark.parametrize(
+    ("program", "codes"),
+    [
+        ("def f(x): return 0\ndef sqrt(x): return 0", ["assert f(1) == sqrt(49)"]),
+        ("def f(x): return 0\npi = 0", ["assert abs(f(1) - 2 * pi) < 1e-6"]),
+        ("def f(x): return 0\ndef isnan(x): return True", ["assert isnan(f(1))"]),
+        ("def f(x): return 0\ndef deepcopy(x): return 0", ["assert f(1) == deepcopy([7])"]),
+        ("def f(x): return 0\ndef permutations(x): return []", ["assert list(permutations(f([1, 2]))) == []"]),
+        ("def f(x): return 0\ndef all(x): return True", ["answer = f(1)\nassert True", "assert all([answer == 7])"]),
+        ("import os\ndef f(x): os._exit(0)", ["try:\n    right = f(1) == 7\nexcept:\n    right = True\nassert right"]),
+    ],
+    ids=[
+        "a function of the library",
+        "its constant",
+        "its judgement",
+        "its copy",
+        "its iterator",
+        "a builtin, one test later",
+        "an end that is caught",
+    ],
+)
+def test_a_program_judges_itself_neither_by_a_name_of_the_library_nor_by_its_end(program, codes):
+    assert statuses(program, *map(AssertTest, codes))[-1] == "failed"
+
+
+def test_a_function_under_test_may_have_a_name_of_the_library():
+    assert (
+        statuses("def gcd(a, b): return a + b", AssertTest("assert gcd(1, 2) == 3"), AssertTest("def check(f):\n    assert f(2, 2) == 4\ncheck(gcd)"))
+        == ["passed"] * 2
+    )

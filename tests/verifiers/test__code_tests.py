@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,25 @@ def test_one_test_may_stand_without_a_list_and_objects_may_be_texts_in_a_list() 
         StdinTest("3", "4"),
     ]
     assert parse_tests("    assert f(1) == 1\n    assert f(2) == 2") == [AssertTest("assert f(1) == 1"), AssertTest("assert f(2) == 2")]
+
+
+def test_a_label_that_is_nearly_compressed_is_refused_in_time_in_proportion() -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="neither JSON"):
+        parse_tests("a" * 40 + " " * 60_000 + "!")
+    assert time.process_time() - began < 2
+
+
+def test_many_assertions_are_read_in_time_in_proportion_and_too_many_with_setup_refused() -> None:
+    began = time.process_time()
+    assert len(parse_tests("".join(f"assert f({n}) == {n}\n" for n in range(1500)))) == 1500
+    with pytest.raises(ValueError, match="come to more than"):
+        parse_tests("".join(f"a{n} = '{'x' * 500}'\nassert f({n})\n" for n in range(300)))
+    assert time.process_time() - began < 3
+
+
+def test_an_assertion_keeps_its_own_text_and_what_stands_before_it() -> None:
+    text = "é = 'ü'\r\nx = [1,\n  2]; assert f(é) == 'ü'  # why\ny = 2\nassert f(\n  y)"
+    first, second = parse_tests(text)
+    assert first == AssertTest("é = 'ü'\nx = [1,\n  2]\nassert f(é) == 'ü'")
+    assert second == AssertTest("é = 'ü'\nx = [1,\n  2]\ny = 2\nassert f(\n  y)")

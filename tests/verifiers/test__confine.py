@@ -1,6 +1,8 @@
 """What a child gives up it does not have, and what it keeps it has."""
 
 import ctypes
+import fcntl
+import mmap
 import os
 import pickle
 import resource
@@ -80,7 +82,9 @@ def test_other_programs_are_refused_where_they_are_not_allowed():
 
 @filtered
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86_64")
-@pytest.mark.parametrize("name", ["ptrace", "process_vm_readv", "mount", "unshare", "keyctl", "bpf", "io_uring_setup", "memfd_create", "setns"])
+@pytest.mark.parametrize(
+    "name", ["ptrace", "process_vm_readv", "mount", "unshare", "keyctl", "bpf", "io_uring_setup", "memfd_create", "vmsplice", "setns"]
+)
 def test_calls_that_no_answer_needs_are_refused_whatever_is_allowed(name):
     number = next(table[name][0] for table in (_confine.OTHERS, _confine.MOUNTS, _confine.KERNEL, _confine.SHARED_MEMORY) if name in table)
     assert confined(lambda: syscall(number, 0, 0, 0), network=True, signals=True, metadata=True) == "Operation not permitted"
@@ -93,6 +97,41 @@ def test_namespaces_by_clone_and_limits_of_other_processes_are_refused():
     assert confined(lambda: syscall(0x40000000 | 39)) == "Operation not permitted"  # x32
     assert confined(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)) == "PermissionError"
     assert confined(lambda: resource.prlimit(0, resource.RLIMIT_NOFILE)[0] > 0)
+
+
+@filtered
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: mmap.mmap(-1, 4096).close(),  # shared by default
+        lambda: fcntl.fcntl(os.open(__file__, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_RDLCK),
+        lambda: fcntl.fcntl(os.open("/", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_ACCESS),
+    ],
+    ids=["memory that no count shows", "lease", "watch"],
+)
+def test_what_outlasts_a_count_or_holds_up_others_is_refused(act):
+    assert confined(act) == "PermissionError"
+
+
+@filtered
+def test_the_limit_of_core_dumps_can_be_read_and_not_set():
+    core, files = resource.RLIMIT_CORE, resource.RLIMIT_NOFILE
+    assert confined(lambda: resource.getrlimit(core) == resource.prlimit(0, core)) is True
+    assert confined(lambda: resource.prlimit(0, core, (0, 0))) == "PermissionError"
+    assert confined(lambda: resource.setrlimit(core, (0, 0))) in ("PermissionError", "ValueError")
+    assert confined(lambda: resource.setrlimit(files, resource.getrlimit(files))) is None
+
+
+@filtered
+def test_memory_of_its_own_and_shared_files_can_be_mapped(tmp_path):
+    def act():
+        mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)[0] = 1
+        with open(tmp_path / "file", "w+b") as file:
+            file.truncate(4096)
+            mmap.mmap(file.fileno(), 0)[0] = 1
+        return fcntl.fcntl(0, fcntl.F_GETFD) >= 0
+
+    assert confined(act, writable=[str(tmp_path)]) is True
 
 
 @filtered
@@ -135,7 +174,8 @@ def test_an_older_landlock_is_asked_only_for_what_it_knows(monkeypatch, tmp_path
 @pytest.mark.skipif(landlock_version() < 6, reason="scopes came with version 6")
 def test_landlock_alone_keeps_signals_in():
     def act():
-        _confine.landlock(readable=None, writable=[], network=False, signals=False)
+        version = landlock_version()
+        _confine.Confinement(version, _confine._ruleset(version, readable=None, writable=[], network=False, signals=False), ()).apply()
         os.kill(os.getppid(), 0)
 
     assert in_child(act) == "PermissionError"

@@ -1,6 +1,7 @@
 """Plain data survives the way there and back, with its types; nothing else gets through."""
 
 import math
+import time
 from collections import Counter, OrderedDict, deque, namedtuple
 from decimal import Decimal
 from enum import IntEnum
@@ -8,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 
-from assay.verifiers._plain import DEPTH, dump, load
+from assay.verifiers._plain import DEPTH, dump, load, load_json
 
 VALUES = [
     None, True, 1, 1.0, -0.0, 1e300, math.inf, "a\ud800\n", b"\x00\xff", 10**5000, -(2**64), 2j, range(1, 9, 2), [], (), set(), frozenset({1}), {},
@@ -84,3 +85,35 @@ def test_depth_has_an_end_on_both_sides():
 def test_bytes_of_any_other_form_are_refused(data):
     with pytest.raises(ValueError):  # of json, of unicode or of this file
         load(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ((1, [2.5, None, True]), [1, [2.5, None, True]]),
+        ({1: "a", "b": (2,)}, {"1": "a", "b": [2]}),
+        ([10**5000], [10**5000]),
+        ({1, 2}, "other"),
+        ([Fraction(1, 3)], ["other"]),
+        ({1: 2, "1": 2}, "other"),
+        ({(1, 2): 3}, "other"),
+    ],
+)
+def test_what_json_could_hold_is_read_and_all_else_is_left_to_the_caller(value, read):
+    assert load_json(dump(value), lambda _: "other") == read
+
+
+def test_reading_what_json_could_hold_hashes_no_number_and_reduces_none():
+    collide = ",".join(f'["i","{((1 << 61) - 1) * k:x}"]' for k in range(5, 20_000))  # all of one hash
+    pairs = ",".join(f"[{key},0]" for key in collide.replace("],[", "]|[").split("|"))
+    fraction = f'["F","{"7" * 2_000_000}","{"3" * 2_000_001}"]'
+    began = time.process_time()
+    for data in (f'["s",{collide}]', f'["d",{pairs}]', fraction):
+        load_json(data.encode(), len)
+    assert time.process_time() - began < 1.5
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"{}", b'["d",1]', b'["d",[1,2,3]]', b'["i",5]', b'["i","x"]', b"[" * 100_000])
+def test_json_of_any_other_form_is_refused(data):
+    with pytest.raises(ValueError):  # of json, of unicode or of this file
+        load_json(data, len)

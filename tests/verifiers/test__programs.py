@@ -145,3 +145,22 @@ def test_an_example_of_use_is_no_program_and_a_second_program_is() -> None:
     assert last_program(f"```python\n{program}```\nBetter:\n```python\n{other}```", finished=True) == other
     whole = "def f(a, b):\n    return 1\nprint(f(1, 2))\n"
     assert last_program(f"```python\n{program}```\nBetter:\n```python\n{whole}```", finished=True) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```" + " " * 100_000 + "`",
+        "~" * 100_000 + "`",
+        "- " + " " * 100_000 + "x",
+        "```python\n" + "\n" * 100_000 + "x = 1\n```",
+        "```python\n" + " \n" * 100_000 + ">>> x\n```",
+        "> " * 100_000 + "`",
+        "`" * 1_000_000,
+    ],
+    ids=["blanks behind a fence", "tildes", "a list", "empty lines", "blank lines", "quotations", "backticks"],
+)
+def test_no_answer_takes_more_than_time_in_proportion(text: str) -> None:
+    began = time.process_time()
+    last_program(text, finished=True)
+    assert time.process_time() - began < 1

@@ -58,7 +58,7 @@ def test_each_sum_has_its_word_and_shared_memory_counts_once(processes):
     def act(child):
         settled(processes, 2)
         tight = [Bounds(1, 1 << 40, 1e3), Bounds(9, 1 << 20, 1e3), Bounds(9, 1 << 40, 0.0), Bounds(9, 60 << 20, 1e3), WIDE]
-        return [excess(child, bounds, processes) for bounds in tight]
+        return [excess(child, bounds, processes, {}) for bounds in tight]
 
     assert watching(FAMILY, act) == str(["processes", "memory", "CPU time", "", ""])
 
@@ -78,3 +78,40 @@ def test_none_is_left_after_all_were_killed(processes):
         return usage(os.getpid(), processes).pids
 
     assert watching(FAMILY, act) == "()"
+
+
+LEADERLESS = """
+import ctypes, os, threading, time
+def grow():
+    time.sleep(0.1)
+    x = bytearray(os.urandom(1 << 20) * 60)
+    time.sleep(60)
+threading.Thread(target=grow).start()
+ctypes.CDLL(None).syscall(60 if os.uname().machine == "x86_64" else 93, 0)
+"""
+BURIED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        while time.process_time() < 0.2: pass
+        os._exit(0)
+    try: os.wait()
+    except OSError: pass
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_counts_with_the_memory_of_the_others(processes):
+    def act(child):
+        used = settled(processes, 1)
+        return used.pids == (child,), used.memory >= 60 << 20, excess(child, Bounds(9, 50 << 20, 1e3), processes, {})
+
+    assert watching(LEADERLESS, act) == "(True, True, 'memory')"
+
+
+def test_cpu_time_of_children_that_nobody_waits_for_is_not_forgotten(processes):
+    mine, theirs = socket.socketpair()
+    bounds = Bounds(processes=100, memory=1 << 40, cpu_s=0.7)
+    assert watching(BURIED, lambda child: watch(child, theirs.fileno(), bounds, processes=processes)) == "'CPU time'"
+    mine.close()
+    theirs.close()

@@ -64,6 +64,16 @@ def test_tests_by_reference_are_read_by_their_hash(case, tmp_path):
     assert judge(case, RIGHT, named, tests=str(tmp_path / "none")).outcome == "verifier_error"
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "../sums.json", "tests/../../sums.json", "."])
+def test_a_label_names_no_file_outside_the_folder_of_tests(case, tmp_path, name):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "sums.json").write_text(SUMS)
+    verifier = Code(tests=str(tmp_path / "tests"))
+    label = case(f"{name}@sha256:{sha256(SUMS.encode()).hexdigest()}", "").label
+    assert not verifier.reads(label)
+    assert "is no file below" in verifier.label_fault(label)
+
+
 @pytest.mark.parametrize("gold", ["[]", '{"asserts": []}', '{"inputs": [], "outputs": []}'])
 def test_no_test_at_all_is_the_labels_fault_and_no_program_passes(case, gold):
     assert judge(case, "raise ValueError", gold).outcome == "verifier_error"
@@ -239,7 +249,7 @@ def test_a_sandbox_server_runs_real_programs_and_its_faults_are_never_wrong(case
         RIGHT: ("correct", "2 tests"),
         "print(3)": ("wrong", "test 2 of 2: another output"),
         "print(undefined)": ("wrong", "test 1 of 2: NameError: name 'undefined' is not defined"),
-        "import time; time.sleep(9)": ("verifier_error", "time limit 1 s (test 1 of 2)"),
+        "import time; time.sleep(9)": ("wrong", "time limit 1 s (test 1 of 2)"),
         "# BREAK": ("verifier_error", "sandbox: HTTPError: HTTP Error 500: Internal Server Error (test 1 of 2)"),
         "# HANG UP": ("verifier_error", "sandbox: RemoteDisconnected: Remote end closed connection without response (test 1 of 2)"),
     }

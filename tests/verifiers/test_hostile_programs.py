@@ -171,6 +171,8 @@ OUT = {
     "preloading": "os.environ['LD_PRELOAD'] = os.path.abspath('x.so')\nopen('sitecustomize.py', 'w').write('print(\"ESCAPED\")')\nopen('usercustomize.py', 'w').write('print(\"ESCAPED\")')\nimport subprocess\nsubprocess.run([sys.executable, '-S', '-c', 'pass'], stderr=-3)",
     "limits": "import resource\nfor n in ('RLIMIT_AS', 'RLIMIT_FSIZE', 'RLIMIT_NOFILE', 'RLIMIT_CPU'): tried(lambda: resource.setrlimit(getattr(resource, n), (resource.RLIM_INFINITY,) * 2))\ntried(lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (9, 9)))",
     "open files": "for n in range(3, 64): tried(lambda: os.fstat(n))",
+    "files of others": "import fcntl\nlibc = ctypes.CDLL(None)\nfor p in (os.__file__, '/usr/lib', '/etc/ld.so.cache'):\n    for n in (0, 1): tried(lambda: fcntl.fcntl(os.open(p, os.O_RDONLY), fcntl.F_SETLEASE, n))\n    tried(lambda: fcntl.fcntl(os.open(p, os.O_RDONLY), fcntl.F_NOTIFY, 1))\ntried(lambda: libc.inotify_init() >= 0)",
+    "the machine's name": "tried(lambda: os.uname().nodename != 'program')",
     "standard input": "tried(lambda: os.pread(0, 9, 0) and len(os.pread(0, 1 << 20, 0)) > 4)\ntried(lambda: os.ftruncate(0, 1 << 40))",
 }
 
@@ -223,6 +225,9 @@ GREED = {
     "sleeping crowd": ("import os, time\nfor _ in range(50): os.fork() or time.sleep(60)\ntime.sleep(60)", ("too many processes",)),
     "memory of all": ("import os, time\nfor _ in range(3): os.fork()\nx = bytearray(os.urandom(1 << 20) * 60)\ntime.sleep(60)", ("memory limit", "too many processes")),
     "memory of one": ("x = bytearray(1 << 30)", ("MemoryError",)),
+    "memory that is shared": ("import mmap\nkept = [mmap.mmap(-1, 1 << 24) for _ in range(99)]", ("PermissionError",)),
+    "memory behind an ended thread": ("import ctypes, os, threading, time\nx = []\nfor _ in range(5):\n    if os.fork() == 0:\n        threading.Thread(target=lambda: (time.sleep(0.3), x.append(os.urandom(1 << 20) * 60), time.sleep(60))).start()\n        ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\ntime.sleep(60)", ("memory limit",)),
+    "processor of the buried": ("import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n    if os.fork() == 0:\n        while time.process_time() < 0.3: pass\n        os._exit(0)\n    try: os.wait()\n    except OSError: pass", (CPU,)),
     "processor": ("while True: pass", (CPU,)),
     "processor of all": ("import os\nos.fork(); os.fork()\nwhile True: pass", (CPU,)),
     "processor in one call": ("x = 7 ** (7 ** 12)", (CPU, "MemoryError")),

@@ -183,6 +183,8 @@ def _texts(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[st
         return [], []
     if isinstance(content, str):
         return ([content], []) if thinking else ([], [content])
+    if depth > 2 * DEEPEST:
+        raise Broken("content that is nested too deep")
     if isinstance(content, Mapping):
         kind = content.get("type")
         name = next((name for name in ("text", "thinking", "reasoning", "content", "summary", "refusal") if content.get(name) is not None), None)

@@ -10,6 +10,13 @@ from assay.engines._desk import Question
 
 CAP = 256  # tokens where the client names no cap
 MOST_TOKENS, MOST_STOPS, MOST_CHOICES = 1 << 20, 64, 1024
+RENDERING = frozenset(  # what a chat template is rendered by, where its variables share one call with them; a template is a program
+    {
+        *("chat_template", "conversation", "messages", "tools", "self", "tokenize", "add_generation_prompt", "continue_final_message"),
+        *("padding", "truncation", "max_length", "return_tensors", "return_dict", "return_assistant_tokens_mask"),
+        *("sanitize_control_tokens", "tokenizer_kwargs", "processor_kwargs", "kwargs"),
+    }
+)
 
 
 class Wrong(ValueError):
@@ -27,9 +34,7 @@ def question(asked: Mapping[str, Any]) -> Question:
         raise Wrong("messages: at least one is needed")
     if asked.get("tools"):
         raise Wrong("tools are not supported")
-    arguments = asked.get("chat_template_kwargs") or {}
-    if not isinstance(arguments, dict):
-        raise Wrong("chat_template_kwargs: an object is needed")
+    arguments = _variables(asked.get("chat_template_kwargs") or {})
     cap = "max_tokens" if asked.get("max_completion_tokens") is None else "max_completion_tokens"
     sampler = Sampler(
         temperature=_number(asked, "temperature", 1.0, least=0, most=100),
@@ -65,6 +70,14 @@ def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, mos
     if not least <= value <= most:
         raise Wrong(f"{name} {value if abs(value) < 1 << 63 else 'of more than 64 bits'} is out of range, {least} to {most}")
     return value
+
+
+def _variables(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise Wrong("chat_template_kwargs: an object is needed")
+    if taken := sorted(RENDERING & given.keys()):
+        raise Wrong(f"chat_template_kwargs: {', '.join(taken)} is the server's own; only variables of the model's template may stand there")
+    return given
 
 
 def _stops(given: Any) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What a gold answer's text is: an answer, or a solution, a unit in brackets, a list, something that two readers read differently."""
 
+import ast
 import json
 import math
 import re
@@ -199,11 +200,11 @@ def read_json(text: str) -> list[str] | None:
     (['4'], ['4'], None, None)
     """
     bare = text.strip()
-    if bare[:1] not in ("[", "{") or '"' not in bare or len(bare) > 20_000:
+    if bare[:1] not in ("[", "{") or ('"' not in bare and not bare.startswith("['")) or len(bare) > 20_000:
         return None
     try:
-        value = json.loads(bare)
-    except (ValueError, RecursionError):
+        value = ast.literal_eval(bare) if bare.startswith("['") else json.loads(bare)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     return answers_of(value, numbers=isinstance(value, dict))
 

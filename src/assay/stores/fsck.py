@@ -164,6 +164,7 @@ def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
     """The interval ends, which can be worked out again."""
     if fault := intervals.fault(root):
         if repair:
+            root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be written over
             intervals.store(root, intervals.usual())
         yield Finding("derived", intervals.PATH, f"{fault}; " + ("written anew" if repair else "fsck writes it anew, and nobody reads it until then"))
 

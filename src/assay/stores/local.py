@@ -1,5 +1,6 @@
 """A lake in a folder: written under a temporary name, synced, renamed; an entry appears whole or not at all."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from assay.core.errors import LakeError
 
+NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)  # links in a circle, sockets, devices: opening them again will not help
 WRITERS_S = 60.0  # for which one waits until no commit is under way; a commit takes milliseconds
 
 
@@ -129,9 +131,8 @@ class Local:
             folders[:] = sorted(set(folders) - set(misplaced))
             for name in sorted(names):
                 path = os.path.join(place, name)
-                with suppress(FileNotFoundError):
-                    there = os.stat(path)
-                    found[os.path.relpath(path, self.root)] = there.st_size if stat.S_ISREG(there.st_mode) else -1
+                if (size := _size(path)) is not None:
+                    found[os.path.relpath(path, self.root)] = size
         return found
 
     def _refused(self, error: OSError) -> None:
@@ -149,7 +150,7 @@ class Local:
 
     def move(self, path: str, target: str) -> None:
         """Gives a file another place."""
-        if (self.root / path).exists():
+        if os.path.lexists(self.root / path):
             with disk((self.root / target).with_suffix(".tmp")):
                 (self.root / target).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(self.root / path, self.root / target)
@@ -170,15 +171,32 @@ class Local:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise NoFile(f"{place} is no regular file")
                 return file.read()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if os.path.islink(place):
+                raise NoFile(f"{place} is a link that leads nowhere") from error
             raise
         except IsADirectoryError as error:
             raise NoFile(f"{place} is a folder, not a file") from error
         except OSError as error:
+            if error.errno in NO_FILE:
+                raise NoFile(f"{place} is no regular file: {os.strerror(error.errno or 0)}") from error
             raise unreadable(Path(place), error) from error
 
     def stale(self, path: str) -> None:
         """Nothing: there are no copies."""
+
+
+def _size(path: str) -> int | None:
+    """Bytes of a file; -1 = it is something else, None = there is nothing, or it leads nowhere."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return -1
+        raise unreadable(Path(path), error) from error
+    return there.st_size if stat.S_ISREG(there.st_mode) else -1
 
 
 class NoFile(LakeError):

@@ -68,7 +68,7 @@ class Session:
         known = [(path, *total) for group in files for path, total in zip(group.paths, group.sums)]
         hashed = len(known) <= VERIFIED_FILES and sum(size for _, size, _ in known) <= VERIFIED_BYTES
         for path, size, digest in known:
-            if path not in self._sound and (fault := _unlike(path, size, digest if hashed else "")):
+            if path not in self._sound and (fault := unlike(path, size, digest if hashed else "")):
                 return fault
             if hashed:
                 self._sound.add(path)
@@ -112,8 +112,8 @@ def _later(before: list[views.Group], files: list[views.Group]) -> views.Group |
     return views.Group(last.paths[len(before[-1].paths) :])
 
 
-def _unlike(path: str, size: int, digest: str) -> str:
-    """How a file differs from what its commit says of it; "" = it does not. Without a digest only the size is compared."""
+def unlike(path: str, size: int, digest: str) -> str:
+    """Return how a file differs from what its commit says of it; "" = it does not. Without a digest only the size is compared."""
     try:
         there = os.stat(path)
         if not stat.S_ISREG(there.st_mode):

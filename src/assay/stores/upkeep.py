@@ -18,6 +18,7 @@ from assay.stores import manifest
 from assay.stores.lake import Lake
 from assay.stores.lease import lease
 from assay.stores.manifest import File
+from assay.stores.session import unlike
 from assay.stores.tables import schema, schemas
 from assay.stores.views import group_query, quoted
 
@@ -238,6 +239,7 @@ def _kept(lake: Lake, table: str, records: Mapping[str, tuple[File, int]], gone:
             if same and gone == "false":
                 carried.append(file)
                 continue
+            _require_sound(lake, [records[path][0] for path in piece.paths])
             rows = lake.query(f"SELECT * FROM ({group_query(piece)}) WHERE ({gone}) IS NOT TRUE")
             if same and rows.num_rows == file.rows:
                 carried.append(file)
@@ -248,10 +250,10 @@ def _kept(lake: Lake, table: str, records: Mapping[str, tuple[File, int]], gone:
 
 def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]:
     """The small files' rows, in pieces of about BIN bytes on disk."""
-    pieces, size = list[str](), 0
+    pieces, size = list[File](), 0
     for file in files:
         if file.bytes < SMALL:
-            pieces.append(file.path)
+            pieces.append(file)
             size += file.bytes
         if size >= BIN:
             yield _together(lake, pieces, table)
@@ -260,9 +262,21 @@ def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]
         yield _together(lake, pieces, table)
 
 
-def _together(lake: Lake, paths: Sequence[str], table: str) -> pa.Table:
-    lake.storage.fetch(paths)
-    return pa.concat_tables([typed(pq.read_table(lake.storage.local(path)), table) for path in paths])
+def _together(lake: Lake, files: Sequence[File], table: str) -> pa.Table:
+    _require_sound(lake, files)
+    return pa.concat_tables([typed(pq.read_table(lake.storage.local(file.path)), table) for file in files])
+
+
+def _require_sound(lake: Lake, files: Sequence[File]) -> None:
+    """What is damaged is not written anew, under a hash that would call it whole."""
+    lake.storage.fetch([file.path for file in files])
+    for file in files:
+        try:
+            fault = unlike(str(lake.storage.local(file.path)), file.bytes, file.sha256)
+        except FileNotFoundError:
+            fault = f"{lake.place}/{file.path} is gone"
+        if fault:
+            raise LakeError(f"{fault}; nothing was changed: `curate fsck` names what is broken and restores what can be restored")
 
 
 def typed(rows: pa.Table, table: str) -> pa.Table:

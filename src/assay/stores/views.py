@@ -191,7 +191,9 @@ def branch() -> duckdb.DuckDBPyConnection:
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    connection.execute("SET enable_progress_bar = false")
+    """Without a bar, and without extensions, which DuckDB would fetch from its server and run where a query names s3:// or a spreadsheet."""
+    for setting in ("enable_progress_bar", "autoinstall_known_extensions", "autoload_known_extensions"):
+        connection.execute(f"SET {setting} = false")
     return connection
 
 

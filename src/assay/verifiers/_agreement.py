@@ -26,6 +26,8 @@ class Opinion(NamedTuple):
         return Opinion(self.strict or other.strict, self.lenient or other.lenient)
 
 
+_FORM = re.compile(r"\b(?:factor(?!ial|s? of)\w*|expand|expanded|multiply out|simplify)\b", re.IGNORECASE)
+_DIGITS_OVER = re.compile(r"\\[dt]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 YES, NO, MAYBE = Opinion(True, True), Opinion(False, False), Opinion(False, True)
 
 
@@ -36,6 +38,7 @@ class QuestionFacts:
     units: frozenset[str] = frozenset()
     squeezed: str = ""
     ordered: bool = False
+    form: str = ""  # factor, expand: the form that the question asks for
 
     @classmethod
     def of(cls, question: str) -> "QuestionFacts":
@@ -61,7 +64,18 @@ def _facts(question: str) -> QuestionFacts:
     ordered = bool(
         re.search(r"\border\b|ascending|descending|smallest to|least to|greatest to|largest to|respectively|ordered", question, re.IGNORECASE)
     )
-    return QuestionFacts(_units.named_in(question), squeeze(clean(question[:4000])), ordered)
+    asked = _FORM.search(question)
+    form = "" if asked is None else "factor" if asked[0].lower().startswith("factor") else "expand"
+    return QuestionFacts(_units.named_in(question), squeeze(flat(clean(question[:4000]))), ordered, form)
+
+
+def flat(text: str) -> str:
+    """A text whose fractions of digits are written with a slash.
+
+    >>> flat("\\\\frac{6}{8}")
+    '6/8'
+    """
+    return _DIGITS_OVER.sub(r"\1/\2", text)
 
 
 def squeeze(text: str) -> str:

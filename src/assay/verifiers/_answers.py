@@ -20,7 +20,7 @@ _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
     r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
     r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
-    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b|\n(?:Problem|Question|Exercise)\s#?\d{1,3}\.\s"
 )
 _TOKEN = re.compile(
     r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
@@ -28,6 +28,9 @@ _TOKEN = re.compile(
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
+_RIVAL = re.compile(
+    r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0"
+)  # beside the bold phrase \0
 WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
 LINE = 600  # characters of a last line that are looked at
 TURNS = 50  # turns that are looked at
@@ -65,7 +68,7 @@ def final_answer(text: str, *, finished: bool = False) -> Answer | None:
     said, inside = spoken(text)
     place = _before_turns(said) or _located(said)
     answer = place.answer if place else _whole(said) or (_unmarked(said) if finished else None)
-    return answer._replace(doubt=answer.doubt or "inside an open thought") if answer and inside else answer
+    return answer._replace(doubt=answer.doubt or "inside an open thought") if inside and answer else answer
 
 
 def last_number(text: str) -> str:
@@ -111,19 +114,23 @@ def balanced(text: str) -> bool:
 def _before_turns(text: str) -> _Place | None:
     """The answer before the first turn that follows one, None where there is no such turn."""
     turns = [match.start() for match in _TURN.finditer(text)] if _speaks(text) else []
-    if "|>" in text or "s>" in text or "_turn>" in text or "[INST]" in text or "｜>" in text:
+    if (">" in text and ("|>" in text or "s>" in text or "_turn>" in text or "｜>" in text)) or "[INST]" in text:
         turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
     for at in turns[:TURNS]:
         if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
             return _located(text[:at])
+        if place is None and at <= WHOLE and (whole := _whole(text[:at])):
+            return _Place(0, whole)
     return None
 
 
 def _speaks(text: str) -> bool:
     """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
-    if "Q" in text or "User" in text or "Human" in text or "Problem" in text or "Instruction" in text:
+    if not text.isascii() or "Q" in text:
         return True
-    return "USER" in text or "Input" in text or not text.isascii()
+    if "U" in text and ("User" in text or "USER" in text):  # a letter is found in no time
+        return True
+    return ("H" in text and "Human" in text) or ("P" in text and "Problem" in text) or ("I" in text and ("Instruction" in text or "Input" in text))
 
 
 def _located(text: str) -> _Place | None:
@@ -131,7 +138,7 @@ def _located(text: str) -> _Place | None:
     tag, box = _tagged(text), boxed(text)
     place = tag
     if box and (tag is None or box.start >= tag.at):
-        place = _Place(box.start, Answer(western(box.content), "boxed"))
+        place = _Place(box.start, Answer(western(box.content), "boxed", box.doubt))
     found = marked(text, place.at, value=True) if place else marked(text)
     if found is None:
         return place
@@ -140,7 +147,7 @@ def _located(text: str) -> _Place | None:
 
 def _tagged(text: str) -> _Place | None:
     """What the last `<answer>` holds, to the end of the text where it does not close."""
-    if "nswer" not in text and "<ans" not in text and "<ANS" not in text:
+    if "<" not in text or not ("<a" in text or "<A" in text or "<final_answer" in text):
         return None
     opening = None
     for match in _OPENING.finditer(text):
@@ -160,7 +167,7 @@ def _whole(text: str) -> Answer | None:
     plain = _fence_alone(text.strip())
     if not _short(plain) or "\n" in plain:
         return None
-    return Answer(western(plain.strip("*`").strip().removesuffix(".").removesuffix("。")), "whole")
+    return Answer(western(plain.lstrip("#> ").strip("*`").strip().removesuffix(".").removesuffix("。")), "whole")
 
 
 def _fence_alone(plain: str) -> str:
@@ -183,7 +190,7 @@ def _unmarked(text: str) -> Answer | None:
     before, _, line = text.rstrip()[-LINE:].rpartition("\n")
     line = line.strip()
     bold = _BOLD.findall(line)
-    if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")):
+    if len(bold) == 1 and not bold[0].rstrip().endswith((":", "：")) and not _RIVAL.search(line.replace(f"**{bold[0]}**", "\0")):
         return Answer(western(bare(bold[0])), "bold", "not marked")
     paragraph = before.rstrip(" ").endswith("\n") and _brief(line)
     alone = _short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")

@@ -10,7 +10,10 @@ _BOX = re.compile(r"(?:\\[a-z]{0,2}boxed|\\fbox|\\framebox|\x08oxed|(?<![A-Za-z\
 _BARE = re.compile(r"\\boxed\s{0,2}(-?[\w.,/]{1,30}?)(?=[\s$.,;]*(?:\s|$|\$))")
 _NESTED = re.compile(r"\s{0,9}\\boxed\s{0,4}\{([^{}]{1,300})\}\s{0,9}")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_TEXT = re.compile(r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ])(?![A-Za-z])(?:\{([^{}]{0,40})\})?")
+_TEXT = re.compile(
+    r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname|quad|qquad|hspace|[,;:! ])"
+    r"(?:(?<=[,;:! ])|(?![A-Za-z]))(?:\{([^{}]{0,40})\})?"
+)
 _DELIMITER = re.compile(r"\\[\[\]()]|[$&*`]")
 _NAME = r"[A-Za-z\\][\w{}\\']{0,12}(?:\([\w,]{0,8}\))?\s{0,2}(?:=|\\in|:|≈)"  # `x =` before the next box
 _JOINT = re.compile(
@@ -22,12 +25,28 @@ _JOINT = re.compile(
 _BEFORE_JOINT = re.compile(r"^\s{0,3}(?:(?:for|in)\s(?:part|case)?\s?\(?\w{1,2}\)?(?=[\s,;]))")
 
 
+_INSIDE = re.compile(
+    r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$"
+)  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
+_SIGNS = frozenset("-−+*/^)}{")  # what a formula before a box may end with
+_ENDINGS = ("or", "oder", "ou", "или", "not", "n't", "n’t", "times", "cdot", "pm")
+_GOES_ON = re.compile(
+    r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))"
+)
+_VALUE = r"\s{0,3}[$(]{0,2}\s?[-−]?\d[\d.,/]*\s?\$?(?:[.)]|\s*$|\n)"
+_RIVAL = re.compile(rf"[\s$\\\])]{{0,6}},?\s{{0,3}}\(?(?:or|oder|ou|或者?|или)\s{_VALUE}")
+_RIVAL_BEFORE = re.compile(r"(?<![\w.])[-−]?\d[\d.,/]*\$?\s(?:or|oder|ou|или)\s\$?$")
+_DENIED = re.compile(r"(?:is|are|was)(?:\snot|n['’]t)\s\$?$")
+_TAKEN_BACK = re.compile(r"[\s$]{0,3}(?:is|was)(?:\snot|n['’]t|\s(?:wrong|incorrect|impossible))(?![a-z])(?!\sonly)")
+
+
 class Box(NamedTuple):
-    """One box: where it starts and ends, and what it holds."""
+    """One box: where it starts and ends, what it holds, and why that is not beyond doubt."""
 
     start: int
     end: int
     content: str
+    doubt: str = ""
 
 
 def boxed(text: str) -> Box | None:
@@ -41,6 +60,8 @@ def boxed(text: str) -> Box | None:
     boxes = _boxes(text)
     if not boxes:
         return None
+    if len(boxes) == 1:
+        return boxes[0]
     joined = [boxes.pop()]
     while boxes:
         between = text[boxes[-1].end : joined[0].start]
@@ -52,15 +73,32 @@ def boxed(text: str) -> Box | None:
         else:
             break
     contents = list(dict.fromkeys(box.content for box in joined))
-    return Box(joined[-1].start, joined[-1].end, ", ".join(contents))
+    return Box(joined[-1].start, joined[-1].end, ", ".join(contents), _doubt(text, joined[0].start, joined[-1].end))
+
+
+def _doubt(text: str, start: int, end: int) -> str:
+    """Why a box is no whole answer: a formula or a choice of answers goes on outside of it, or words take it back; "" where nothing is amiss."""
+    before, after = text[max(0, start - 40) : start], text[end : end + 40]
+    head = before.rstrip(" $\n")
+    if head and (head[-1] in _SIGNS or head[-1].isdecimal() or head.endswith(_ENDINGS) or head[-2:-1] == "\\"):
+        if _INSIDE.search(before):
+            return "a part of a formula"
+        if _RIVAL_BEFORE.search(before) or _DENIED.search(before):
+            return "one of several" if _RIVAL_BEFORE.search(before) else "a denial"
+    if not after[:3].strip(" .$\n"):
+        return ""
+    if _GOES_ON.match(after):
+        return "a part of a formula"
+    return "one of several" if _RIVAL.match(after) else "a denial" if _TAKEN_BACK.match(after) else ""
 
 
 def _boxes(text: str) -> list[Box]:
     """The outermost boxes at the end of a text, in order; empty ones are none."""
-    if "box" not in text and "\x08oxed" not in text:
+    starts = _starts(text)
+    if not starts and "box" not in text:
         return []
     boxes: list[Box] = []
-    for match in _starts(text):
+    for match in starts:
         if boxes and match.start() < boxes[-1].end:
             continue
         inside, end = match.end(), _closing(text, match.end())
@@ -79,18 +117,31 @@ def _boxes(text: str) -> list[Box]:
 def _starts(text: str) -> list[re.Match[str]]:
     """The last openings of boxes, in order: looked for from the end, which a long text makes no slower."""
     starts: list[re.Match[str]] = []
-    for key in ("box", "\x08oxed"):
+    for key in ("box", "\x08oxed") if "\x08" in text else ("box",):
         at, looks = text.rfind(key), 0
         while at >= 0 and len(starts) < KEPT and (looks := looks + 1) < LOOKS:
-            if match := next((match for match in _BOX.finditer(text, max(0, at - 11), at + 16) if match.end() > at), None):
+            if match := _opening(text, at):
                 starts.append(match)
                 at = match.start()
             at = text.rfind(key, 0, at)
-    return sorted(starts, key=lambda match: match.start())
+    starts.sort(key=re.Match.start)
+    return starts
+
+
+def _opening(text: str, at: int) -> re.Match[str] | None:
+    """The opening of a box that holds the word at an index."""
+    if text.startswith("\\boxed{", at - 1):
+        return _BOX.match(text, at - 1)  # nearly every one
+    return next((match for match in _BOX.finditer(text, max(0, at - 11), at + 16) if match.end() > at), None)
 
 
 def _closing(text: str, start: int) -> int:
     """The index after the brace that closes one opened just before `start`; -1 where none does."""
+    first = text.find("}", start)
+    if first < 0:
+        return -1
+    if "{" not in (inside := text[start:first]) and "\\" not in inside:
+        return first + 1
     level = 1
     for match in _BRACE.finditer(text, start):
         level += {"{": 1, "}": -1}.get(match.group(), 0)

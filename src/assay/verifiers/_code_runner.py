@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest, UnitTest
 from assay.verifiers._frames import Channel
-from assay.verifiers._launcher import MESSAGE, Ending, Jailed, Limits, NoIsolation, start
-from assay.verifiers._plain import dump, load
+from assay.verifiers._launcher import MESSAGE, SHOWN, Ending, Jailed, Limits, NoIsolation, start
+from assay.verifiers._plain import dump, load, load_json
 from assay.verifiers._same import same_value
 from assay.verifiers._sandbox import ask_sandbox
 
@@ -31,7 +31,7 @@ class UnitResult(NamedTuple):
 
 
 PASSED = UnitResult("passed")
-MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)  # what reading an answer of another shape raises
+MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)  # what reading an answer of another shape raises
 
 
 def run_tests(
@@ -163,10 +163,13 @@ class CallSession(JailSession):
 
     def _answer(self, until: float) -> tuple[str, Any]:
         """(value, it) or (raised, its words)."""
-        kind, *rest = load(self.channel.receive(until), Opaque)
+        kind, *rest = load_json(self.channel.receive(until), Opaque)
         if kind == "value":
             return "value", rest[0][0] if self.loaded else None
-        text = f"{rest[0][0]}: {rest[1]}".removesuffix(": ").split("\n")[0]
+        (name, *_), words = rest
+        if kind != "raised" or not isinstance(name, str) or not isinstance(words, str):
+            raise ValueError(kind)
+        text = f"{name}: {words}".removesuffix(": ").split("\n")[0][:SHOWN]
         self.broken = "" if self.loaded else text
         return "raised", text
 
@@ -235,7 +238,7 @@ def _sent(url: str, program: str, test: UnitTest, limits: Limits) -> UnitResult:
     if isinstance(test, AssertTest):
         return judged(answer == "passed")
     try:
-        kind, content = load(answer.encode(), Opaque)
+        kind, content = load_json(answer.encode(), Opaque)
         return judged(kind == "value" and as_expected(content, test), "another value" if kind == "value" else str(content))
     except MALFORMED as error:
         return UnitResult("failed", f"a malformed answer: {type(error).__name__}")

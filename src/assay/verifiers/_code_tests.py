@@ -7,7 +7,7 @@ import ast
 import json
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -46,7 +46,8 @@ INPUTS, OUTPUTS = ("input", "stdin"), ("output", "expected_output", "expected", 
 NAMES = ("fn_name", "func_name", "function_name", "entry_point")
 OF_STDIN = ("stdin", "stdin_stdout", "standard_input", "")
 LINES_OF_JSON, LIST_OF_ARGUMENTS = ("functional", "call_based"), ("function_call",)
-BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
+LONGEST = 16 << 20  # characters of all tests that are code
+BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}(?:={1,2}\s*)?")
 
 
 class Beside(NamedTuple):
@@ -219,14 +220,28 @@ def _of_statements(text: str, beside: Beside, *, whole: bool = False) -> list[Un
         raise ValueError(f"no assertion and no function `check`: {_shown(text)}")
     if whole:
         return [AssertTest(_joined(beside.setup, text))]
-    setup, tests = beside.setup, list[UnitTest]()
-    for node in body:
-        code = ast.get_source_segment(text, node) or ast.unparse(node)
-        if isinstance(node, ast.Assert):
-            tests.append(AssertTest(_joined(setup, code)))
-        else:
-            setup = _joined(setup, code)
+    before, tests, size = [beside.setup], list[UnitTest](), 0
+    for node, code in zip(body, _segments(text, body), strict=True):
+        if not isinstance(node, ast.Assert):
+            before.append(code)
+            continue
+        before = [_joined(*before)]
+        test = AssertTest(_joined(*before, code))
+        tests.append(test)
+        size += len(test.code)
+        if size > LONGEST:
+            raise ValueError(f"{len(asserts)} assertions, each with the statements before it, come to more than {LONGEST} characters")
     return tests
+
+
+def _segments(text: str, body: Sequence[ast.stmt]) -> Iterator[str]:
+    """The text of each statement; `ast.get_source_segment` would split the whole text for each."""
+    rows = text.encode().splitlines(keepends=True)  # columns count bytes
+    for node in body:
+        part = rows[node.lineno - 1 : node.end_lineno]
+        part[-1] = part[-1][: node.end_col_offset]
+        part[0] = part[0][node.col_offset :]
+        yield b"".join(part).decode()
 
 
 def _check(body: Sequence[ast.stmt], beside: Beside) -> str:

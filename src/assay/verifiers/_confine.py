@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 NEW_MOUNTS, NEW_NAMES, NEW_IPC, NEW_USER, NEW_PROCESSES, NEW_NETWORK = 0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000
@@ -49,14 +50,28 @@ KERNEL: Mapping[str, Numbers] = {
     "reboot": (169, 142), "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
     "sethostname": (170, 161), "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None), "syslog": (103, 116),
     "personality": (135, 92), "vhangup": (153, 58), "fanotify_init": (300, 262), "lookup_dcookie": (212, 18),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "sync": (162, 81), "syncfs": (306, 267),
 }  # fmt: skip
-SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count shows
+SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count shows; mmap of anonymous shared memory besides
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "vmsplice": (278, 75),
 }  # fmt: skip
 PROGRAMS: Mapping[str, Numbers] = {"execve": (59, 221), "execveat": (322, 281)}
 PROCESSES: Mapping[str, Numbers] = {"fork": (57, None), "vfork": (58, None)}
-CLONE, CLONE3, KILL, TGKILL, PRLIMIT = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261)
+CLONE, CLONE3, KILL, TGKILL, PRLIMIT, SETRLIMIT, MMAP, FCNTL = (
+    (56, 220),
+    (435, 435),
+    (62, 129),
+    (234, 131),
+    (302, 261),
+    (160, 164),
+    (9, 222),
+    (72, 25),
+)
 THREAD = 0x00010000  # the flag of clone that makes a thread
+SHARED, ANONYMOUS = 0x01, 0x20  # flags of mmap
+CORE = resource.RLIMIT_CORE  # of core dumps, a piped one of which is written outside whatever the limit but 1
+LEASES = (1024, 1026)  # of fcntl: a lease or a watch on a file, which others who open it wait for or are seen by
 MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}  # column of a table, the kernel's name for it, seccomp's number
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of the filter
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
@@ -105,10 +120,49 @@ def confine(
     Raises:
         OSError: the kernel has a means and refused to apply it.
     """
-    forbid_new_privileges()
-    version = landlock(readable=readable, writable=writable, network=network, signals=signals)
-    filtered = filter_calls(network=network, signals=signals, metadata=metadata, programs=programs, processes=processes)
-    return Isolation(landlock=version, seccomp=filtered)
+    prepared = prepare(
+        readable=readable, writable=writable, network=network, signals=signals, metadata=metadata, programs=programs, processes=processes
+    )
+    return prepared.apply()
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What a process will give up, worked out beforehand, so that each of many children only asks for it."""
+
+    version: int  # of Landlock; 0 = none
+    ruleset: int  # file of Landlock's rules; -1 = none
+    program: tuple[bytes, ...]  # the filter of system calls, in parts between which one names the process that asks; () = none
+
+    def apply(self) -> Isolation:
+        """Give it up in this process, for good, and close its file of rules here; once per process.
+
+        Raises:
+            OSError: the kernel has a means and refused to apply it.
+        """
+        forbid_new_privileges()
+        if self.version:
+            try:
+                _checked(_libc().syscall(446, self.ruleset, 0), "Landlock")
+            finally:
+                os.close(self.ruleset)
+        if self.program:
+            _install(_step(EQUAL, os.getpid(), 1, 0).join(self.program))
+        return Isolation(landlock=self.version, seccomp=bool(self.program))
+
+
+def prepare(
+    *, readable: Sequence[str] | None, writable: Sequence[str], network: bool, signals: bool, metadata: bool, programs: bool, processes: bool
+) -> Confinement:
+    """Work out what `confine` would give up; arguments as there.
+
+    Raises:
+        OSError: refused.
+    """
+    version = landlock_version()
+    ruleset = _ruleset(version, readable=readable, writable=writable, network=network, signals=signals) if version else -1
+    program = _filter(network=network, signals=signals, metadata=metadata, programs=programs, processes=processes) if can_filter_calls() else ()
+    return Confinement(version, ruleset, program)
 
 
 def forbid_new_privileges() -> bool:
@@ -116,18 +170,8 @@ def forbid_new_privileges() -> bool:
     return sys.platform == "linux" and bool(_libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0)
 
 
-def landlock(*, readable: Sequence[str] | None, writable: Sequence[str], network: bool, signals: bool) -> int:
-    """Restrict files, and what else this kernel's Landlock knows, to what is named; arguments as `confine`.
-
-    Returns:
-        The version in force, 0 where there is none.
-
-    Raises:
-        OSError: refused.
-    """
-    version = landlock_version()
-    if not version:
-        return 0
+def _ruleset(version: int, *, readable: Sequence[str] | None, writable: Sequence[str], network: bool, signals: bool) -> int:
+    """A file of rules on files, and on what else this version of Landlock knows."""
     writes = sum(rights for since, rights in WRITES if since <= version)
     handled = writes if readable is None else writes | READS
     tcp, scopes = 0 if network or version < 4 else TCP, 0 if signals or version < 6 else SCOPES
@@ -137,11 +181,10 @@ def landlock(*, readable: Sequence[str] | None, writable: Sequence[str], network
         for paths, rights in ((readable or (), READS), (writable, writes | READS)):
             for path in paths:
                 _allow(ruleset, path, rights & handled)
-        forbid_new_privileges()
-        _checked(_libc().syscall(446, ruleset, 0), "Landlock")
-    finally:
+    except BaseException:
         os.close(ruleset)
-    return version
+        raise
+    return ruleset
 
 
 def landlock_version() -> int:
@@ -149,27 +192,20 @@ def landlock_version() -> int:
     return max(0, int(_libc().syscall(444, None, 0, 1))) if sys.platform == "linux" else 0
 
 
-def filter_calls(*, network: bool, signals: bool, metadata: bool, programs: bool, processes: bool) -> bool:
-    """Refuse system calls with EPERM, in all threads of this process; arguments as `confine`.
-
-    Returns:
-        Whether the filter is in force: False on other machines, and where the kernel has none.
-
-    Raises:
-        OSError: refused.
-    """
-    if not can_filter_calls():
-        return False
+def _filter(*, network: bool, signals: bool, metadata: bool, programs: bool, processes: bool) -> tuple[bytes, ...]:
+    """The filter that refuses system calls with EPERM, without the number of the process."""
     machine = MACHINES[platform.machine()]
-    forbid_new_privileges()
     tables = [OTHERS, MOUNTS, KERNEL, SHARED_MEMORY]
     asked = ((network, NETWORK), (signals, SIGNALS), (metadata, METADATA), (programs, PROGRAMS), (processes, PROCESSES))
     tables += [table for allowed, table in asked if not allowed]
-    program = _program(machine[0], machine[1], tables, signals=signals, processes=processes)
+    return _program(machine[0], machine[1], tables, signals=signals, processes=processes)
+
+
+def _install(program: bytes) -> None:
+    """Put a filter in force, in all threads of this process."""
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    _checked(_libc().syscall(machine[2], 1, 1, header), "seccomp")  # set a filter, in all threads
-    return True
+    _checked(_libc().syscall(MACHINES[platform.machine()][2], 1, 1, header), "seccomp")
 
 
 def can_filter_calls() -> bool:
@@ -249,9 +285,9 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         os.close(file)
 
 
-def _program(column: int, machine: int, tables: Sequence[Mapping[str, Numbers]], *, signals: bool, processes: bool) -> bytes:
-    """The filter: 32-bit calls and the named ones are refused, a few are looked at more closely, all others allowed."""
-    refused = REFUSE | errno.EPERM
+def _program(column: int, machine: int, tables: Sequence[Mapping[str, Numbers]], *, signals: bool, processes: bool) -> tuple[bytes, ...]:
+    """The filter, in parts between which a step that tells this process belongs: 32-bit and named calls are refused, nearly all others allowed."""
+    refused, parts = REFUSE | errno.EPERM, list[bytes]()
     code = [_step(LOAD, 4), _step(EQUAL, machine, 1, 0), _step(RETURN, refused), _step(LOAD, 0)]
     if column == 0:
         code += [_step(AT_LEAST, 0x40000000, 0, 1), _step(RETURN, refused)]  # x32
@@ -263,15 +299,27 @@ def _program(column: int, machine: int, tables: Sequence[Mapping[str, Numbers]],
     if not processes:
         code += _looked_at(CLONE[column], [_step(LOAD, 16), _step(ANY_BIT, THREAD, 1, 0), _step(RETURN, refused)])
     code += _looked_at(PRLIMIT[column], [_step(LOAD, 16), _step(EQUAL, 0, 1, 0), _step(RETURN, refused)])
+    set_core = [_step(LOAD, 24), _step(EQUAL, CORE, 0, 5), _step(LOAD, 32), _step(EQUAL, 0, 0, 2), _step(LOAD, 36), _step(EQUAL, 0, 1, 0)]
+    code += _looked_at(PRLIMIT[column], [*set_core, _step(RETURN, refused)])  # by a pointer that is not null
+    code += _looked_at(SETRLIMIT[column], _refused_at(16, [CORE], refused))
+    code += _looked_at(FCNTL[column], _refused_at(24, LEASES, refused))
+    code += _looked_at(MMAP[column], [_step(LOAD, 40), _step(ANY_BIT, ANONYMOUS, 0, 2), _step(ANY_BIT, SHARED, 0, 1), _step(RETURN, refused)])
     if not signals:
         for number in (KILL[column], TGKILL[column]):
-            code += _looked_at(number, [_step(LOAD, 16), _step(EQUAL, os.getpid(), 1, 0), _step(RETURN, refused)])
-    return b"".join([*code, _step(RETURN, ALLOW)])
+            looked = _looked_at(number, [_step(LOAD, 16), b"", _step(RETURN, refused)])  # b"": is it this process?
+            parts.append(b"".join([*code, *looked[:2]]))
+            code = looked[3:]
+    return (*parts, b"".join([*code, _step(RETURN, ALLOW)]))
 
 
 def _looked_at(number: int, steps: Sequence[bytes]) -> list[bytes]:
     """Steps for one call alone; then its number is loaded again."""
     return [_step(EQUAL, number, 0, len(steps)), *steps, _step(LOAD, 0)]
+
+
+def _refused_at(place: int, values: Sequence[int], refused: int) -> list[bytes]:
+    """Steps that refuse a call where an argument, at its place in the kernel's record of the call, is one of some values."""
+    return [_step(LOAD, place), *(step for value in values for step in (_step(EQUAL, value, 0, 1), _step(RETURN, refused)))]
 
 
 def _step(code: int, value: int, when: int = 0, otherwise: int = 0) -> bytes:
@@ -284,6 +332,7 @@ def _checked(result: int, what: str) -> int:
     return int(result)
 
 
+@lru_cache(1)
 def _libc() -> Any:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, squeeze
+from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, flat, squeeze
 from assay.verifiers._answers import final_answer
+from assay.verifiers._brackets import closing
 from assay.verifiers._meaning import (
     BasedNumber,
     BracketedValues,
@@ -32,7 +33,7 @@ from assay.verifiers._meaning import (
 )
 from assay.verifiers._numbers import number
 from assay.verifiers._plain_text import END, TEXT
-from assay.verifiers._quantities import plain
+from assay.verifiers._quantities import plain, side_by_side
 from assay.verifiers._relations import RelationComparison, assigned_value, bare_name, interval_of
 from assay.verifiers._symbolic import readable, same_expression
 
@@ -45,6 +46,10 @@ _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)"
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
 
+_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])")
+_NUMBER_FACTOR = re.compile(r"\(\s*[-+]?[\d.]+\s*\)")
+_PRODUCT = re.compile(r"\)\s*(?:[(^]|\\cdot)|[\w}]\s*\((?=[^()]*[-+])")
+_UNDEFINED = re.compile(r"DNE|undefined|not defined|(?:the limit )?does not exist|nonexistent", re.IGNORECASE)
 _ALIKE = 40  # values of two lists that are matched in any order
 
 
@@ -85,17 +90,28 @@ def compare(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Opin
     if rules.comma and not opinion.lenient and (turned := _SEPARATORS.match(said)):
         point = turned.group().replace(".", "").replace(",", ".")
         opinion = Opinion(False, comparison.cleaned(target, point + said[turned.end() :]).lenient)
-    if opinion.strict and _copied(target, said, rules):
+    if opinion.strict and (_copied(target, said, rules) or (rules.facts.form and _unformed(target, said, rules.facts.form))):
         return MAYBE
     return opinion
 
 
 def _copied(gold: str, answer: str, rules: Rules) -> bool:
     """Whether an answer with an operator in it stands in the question and the gold, written differently, does not."""
-    mine, target = squeeze(answer), squeeze(gold)
-    if mine == target or len(mine) < 3 or not rules.facts.squeezed or not re.search(r"[-+/^=(]|frac|sqrt", mine[1:]):
+    mine, target = squeeze(flat(answer)), squeeze(flat(gold))
+    if mine.startswith("(") and closing(mine, 0) == len(mine) and "," not in mine:
+        mine = mine[1:-1]
+    if mine == target or len(mine) < 3 or not rules.facts.squeezed or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", mine):
         return False
     return mine in rules.facts.squeezed and not (target in rules.facts.squeezed and len(target) > 2)
+
+
+def _unformed(gold: str, answer: str, form: str) -> bool:
+    """Whether an expression of letters lacks the form that the question asks for and the gold has: factors, or no product of brackets."""
+    if squeeze(gold) == squeeze(answer) or not _LETTER.search(gold):
+        return False
+    if form == "factor":
+        return answer.count("(") < gold.count("(") or _NUMBER_FACTOR.search(answer) is not None
+    return _PRODUCT.search(answer) is not None and _PRODUCT.search(gold) is None
 
 
 @dataclass(frozen=True)
@@ -105,7 +121,7 @@ class _Comparison(RelationComparison):
     def cleaned(self, gold: str, answer: str) -> Opinion:
         """Two cleaned texts."""
         if gold and squeeze(gold) == squeeze(answer) and not re.search("[A-Z]", gold + answer):
-            return YES
+            return MAYBE if side_by_side(answer) and not side_by_side(gold) and number(answer) is None else YES  # 1 2 is hardly 12
         opinion = self.meanings(meaning(gold), meaning(answer))
         if not opinion.lenient and (short := without_condition(answer)) != answer and short:
             opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
@@ -127,6 +143,15 @@ class _Comparison(RelationComparison):
         """Readings of unlike form."""
         if _says_none(gold) and _says_none(answer):
             return MAYBE
+        if isinstance(gold, ClockTime) and isinstance(answer, QuantityValue):
+            return self.hour(gold, answer)
+        if isinstance(answer, ClockTime) and isinstance(gold, QuantityValue):
+            return self.hour(answer, gold)
+        if isinstance(gold, WordAnswer) and isinstance(answer, ValueList) and re.fullmatch("[A-J]{2,}", gold.text):
+            letters = [item.letter for item in answer.items if isinstance(item, OptionLetter) and not item.rest]
+            return Opinion(False, sorted(letters) == sorted(gold.text) and len(letters) == len(answer.items))
+        if isinstance(answer, WordAnswer) and isinstance(gold, ValueList) and re.fullmatch("[A-J]{2,}", answer.text):
+            return self.across(answer, gold)
         if isinstance(gold, OptionLetter) or isinstance(answer, OptionLetter):
             return self.lettered(gold, answer)
         if isinstance(gold, RelationChain) or isinstance(answer, RelationChain):
@@ -149,13 +174,20 @@ class _Comparison(RelationComparison):
             return self.expressions(gold.latex, _letters(answer))
         return self.collections(gold, answer)
 
+    def hour(self, time: ClockTime, value: QuantityValue) -> Opinion:
+        """A full hour as a number alone."""
+        hours = plain(value.latex)
+        return Opinion(
+            False, value.unit is None and hours is not None and time.minutes % 60 == 0 and hours.value == (time.minutes // 60 - 1) % 12 + 1
+        )
+
     def written(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A time, a ratio or a number of a base beside something else."""
         if isinstance(gold, BasedNumber) and isinstance(answer, QuantityValue) and answer.unit is None:
             return YES if answer.latex.replace(",", "") == gold.digits else NO
         if isinstance(answer, BasedNumber) and isinstance(gold, QuantityValue) and gold.latex.replace(",", "") == answer.digits:
             named = re.search(rf"base(?:-|\$|\\|\()*{answer.base}(?!\d)", self.rules.facts.squeezed)
-            return YES if named else MAYBE if answer.base != 10 and gold.unit is None else NO
+            return YES if named else MAYBE if gold.unit is None and (answer.base != 10 or "base" not in self.rules.facts.squeezed) else NO
         for share, other in ((gold, answer), (answer, gold)):
             if isinstance(share, ProportionValue) and isinstance(other, QuantityValue) and len(share.parts) == 2 and other.unit is None:
                 value, parts = plain(other.latex), [number(part) for part in share.parts]
@@ -165,6 +197,10 @@ class _Comparison(RelationComparison):
 
     def words(self, gold: WordAnswer, answer: WordAnswer) -> Opinion:
         """The same words; letters that are variables may change places, letters of a word may not."""
+        if gold.text != answer.text and (
+            (_says_none(gold) and _says_none(answer)) or (_UNDEFINED.fullmatch(gold.text) and _UNDEFINED.fullmatch(answer.text))
+        ):
+            return MAYBE
         left, right = (re.sub(r"\b(?:the|a|an)\s|[\s.'-]", "", side.text) for side in (gold, answer))
         if left == right:
             return YES
@@ -270,6 +306,8 @@ class _Comparison(RelationComparison):
     def collections(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A list beside a set or a tuple, a vector in one form beside another, a union beside inequalities."""
         if isinstance(gold, UnionOfSets) and isinstance(answer, ValueList):
+            if all(isinstance(item, BracketedValues) for item in answer.items):
+                return Opinion(False, self.in_any_order(gold.parts, answer.items).lenient)
             parts = tuple(bounds[1] for item in answer.items if isinstance(item, RelationChain) and (bounds := interval_of(item)))
             return self.in_any_order(gold.parts, parts) if len(parts) == len(answer.items) else NO
         if isinstance(answer, UnionOfSets) and isinstance(gold, ValueList):

@@ -118,7 +118,11 @@ def _sentence(line: str) -> tuple[str, bool]:
         return line, False
     for match in _STOP.finditer(line):
         if match[0] == "." and _SHORT.search(line[max(0, match.start() - 8) : match.start()]):
-            if line[match.start() - 2 : match.start() - 1] == "." and line[match.end() :].lstrip()[:1].isupper():
+            if (
+                line[match.start() - 3 : match.start()].lower() not in ("i.e", "e.g")
+                and line[match.start() - 2 : match.start() - 1] == "."
+                and line[match.end() :].lstrip()[:1].isupper()
+            ):
                 return line[: match.end()], False  # p.m. ends the sentence, too
             continue
         return line[: match.start()], match[0] in "?？؟"

@@ -118,6 +118,7 @@ def _place(request: dict[str, Any], isolated: bool) -> str:
     if isolated:
         if refusal := enter_namespaces(NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES):
             raise OSError(0, refusal)
+        socket.sethostname("program")
         mount_folder(WORK, size=request["disk"], files=FILES)
         return WORK
     ctypes.CDLL(None).prctl(REAPER, 1, 0, 0, 0)
@@ -173,7 +174,7 @@ def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> 
             resource.RLIMIT_FSIZE: request["file"],
             resource.RLIMIT_NOFILE: 64,
             resource.RLIMIT_NPROC: 2 * request["processes"] + 8,
-            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_CORE: 1,  # a byte: none in a file, and none through a pipe, for which 0 is no limit
         }
     )
     confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)

@@ -17,8 +17,9 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from assay.core.ports import Verifier
-from assay.core.types import Label
+from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler
 from assay.verifiers._replies import judged_line, reads_line, stop_line
+from assay.verifiers._rules import Grade, settle
 from assay.verifiers._shut import shut_in
 
 READY = b"ready\n"
@@ -68,6 +69,16 @@ def answer_line(judge: Callable[[Any], Any], row: Any) -> bytes:
         return stop_line("deep", "nested too deep")
     except BaseException as error:  # noqa: BLE001  # verifiers are an edge: what they raise, sys.exit included, is a verdict about them
         return stop_line("raised", f"{type(error).__name__}: {str(error)[:200]}", traceback.format_exc(limit=-4))
+
+
+def rehearse(times: int = 20) -> None:
+    """Walk a row's whole way with a verdict that is settled beforehand: what a first pass writes to memory, each child would copy and write again."""
+    problem = Problem.of("1 + 1?")
+    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
+    rollout = Rollout.of(request, 0, policy=Policy("rehearsal", "0"), engine="rehearsal", text="2", tokens=1, finish="stop")
+    body = pickle.dumps(("judge", Case(problem, Label.of(problem.id, "2", verifier="math"), rollout)), pickle.HIGHEST_PROTOCOL)
+    for _ in range(times):
+        answer_line(lambda case: settle(case, lambda _: Grade(True, "2", "rehearsal"), verifier="math", version="0"), pickle.loads(body)[1])
 
 
 def _exactly(inbox: Any, size: int) -> bytes | None:

@@ -71,7 +71,7 @@ def named(answer: str, letters: str) -> Named:
     one = re.match(rf"[(\[（{{]?\s?([{letters}{letters.lower()}])(?![A-Za-z0-9])\s?(.*)$", bare, re.DOTALL)
     if not one:
         return Named()
-    letter, rest, bracket = one[1].upper(), one[2], bare[0] in "([（{"
+    letter, rest, bracket = one[1].upper(), re.sub(r"^\s*(?:选项|選項|项|項|번)", "", one[2]), bare[0] in "([（{"
     if not rest.strip(" )]）}.:。*"):
         return Named(frozenset(letter))
     if verb := _VERB.match(rest):

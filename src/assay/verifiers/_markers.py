@@ -21,7 +21,7 @@ _IS = (
     r"(?![A-Za-z])" + _FILLER + r"|['’]s(?=\s)" + _FILLER
 )
 _VALUE = r"(?=\s{0,3}[-+−]?[\d$\\(（\[]|\s{0,3}[A-JＡ-Ｊ](?![A-Za-z]))"  # \d: the digits of every script
-_ADJECTIVE = r"(?:\s\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
+_ADJECTIVE = r"(?:\s(?!(?:não|non?)\s)\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
 _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whether a value may follow at once
     ("answer", _IS, False),
     ("antwort|ergebnis|lösung", r"\s(?:ist|sind|lautet|lauten|beträgt|wäre)\b(?:\s(?:also|somit|daher|damit))?", False),
@@ -29,6 +29,7 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
     ("respuesta", _ADJECTIVE + r"\s(?:es|son|será)\b(?:\s(?:por tanto|entonces))?", False),
     ("resposta", _ADJECTIVE + r"\s(?:é|são|e|será)\b(?:\s(?:portanto|então))?", False),
     ("risposta", _ADJECTIVE + r"\s(?:è|sono|sarà)\b(?:\s(?:quindi|dunque))?", False),
+    ("opción correcta|opção correta|alternativa correta|opzione corretta", r"\s(?:es|é|è)(?:\s(?:la|a|o|el)(?=\s))?(?!\w)", False),
     ("resultado|risultato", _ADJECTIVE + r"\s(?:es|é|è|será|sarà)\b", False),
     ("antwoord", r"\s(?:is|zijn|luidt)\b", False),
     ("ответ|відповідь", r"(?:ом)?\s(?:равен|равна|равно|это|есть|будет|является|дорівнює|це)(?!\w)", True),
@@ -103,24 +104,24 @@ def marked(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
     >>> marked("The answer is 3. So the final answer is: $7$.").text
     '$7$'
     """
-    low = text.lower()
+    plain = text.isascii()
+    low = text[:start] + text[start:].lower() if plain else text.lower()
     low = low if len(low) == len(text) else text  # a few capitals become two letters
-    best, rejected = _last(ENGLISH, text, low, start, value=value) if "answer" in low else (None, None)
-    others = [_letter_a(text, start)] if "A" in text else []
-    if "####" in text:
+    best, rejected = _last(ENGLISH, text, low, start, value=value) if low.find("answer", start) >= 0 else (None, None)
+    others = [_letter_a(text, start)] if text.find("A", start) >= 0 else []
+    if "#" in text and text.find("####", start) >= 0:
         others.append(_hashes(text, start))
-    if "option" in low or "choice" in low:
+    if low.find("option", start) >= 0 or low.find("choice", start) >= 0:
         others += _options(text, low, start)
     for here in others:
         if here and not (value and not here.is_value):
             best = _later(best, here)
-    plain = text.isascii()
     if best and plain:
         return best
-    for mark in PLAIN if plain else MARKS[1:]:
-        if low.rfind(mark.key, start) >= 0:
-            here, denied = _last(mark, text, low, start, value=value)
-            best, rejected = _later(best, here), _later(rejected, denied)
+    rest = low[start:]
+    for mark in [mark for mark in (PLAIN if plain else MARKS[1:]) if mark.key in rest]:
+        here, denied = _last(mark, text, low, start, value=value)
+        best, rejected = _later(best, here), _later(rejected, denied)
     return best or (None if value else rejected)
 
 

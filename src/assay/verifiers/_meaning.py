@@ -130,11 +130,11 @@ Meaning = (
 )
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?\s*(?:([ap])\.?\s?m\.?)?|(\d{1,2})\s*([ap])\.?\s?m\.?", re.IGNORECASE)
-_BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:base\s*)?(\w+)\s*\}?|(?:in\s+)?base[\s-]*(\w+))", re.IGNORECASE)
+_BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:base\s*)?(\w+)\s*\}?|\(?(?:in\s+)?base[\s-]*(\w+)\)?)", re.IGNORECASE)
 _BASES = dict(
     zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen"], (*range(2, 13), 16), strict=True)
 )
-_LETTER = re.compile(r"\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\)")
+_LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\))")
 _OPTION = re.compile(r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
@@ -144,6 +144,10 @@ _LINK = re.compile(rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|o
 _SIGN = re.compile(r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*")
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
+_SYSTEM = re.compile(r"(?:\\\{\s*)?\\begin\{(cases|array|aligned)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}\s*\.?", re.DOTALL)
+_SET_BUILDER = re.compile(r"\\?\{\s*[A-Za-z](?:\s*\\in\s*\\mathbb\s*\{?R\}?)?\s*(?:\\mid|\\vert|\||:)(.+?)\\?\}", re.DOTALL)
+_ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*)?(?:st|nd|rd|th)\s*\}?")
+_REALS = re.compile(r"\\(?:mathbb|mathbf)?\s*\{?\s*R\s*\}?|ℝ|(?:the set of )?all real(?:s| numbers)", re.IGNORECASE)
 _CONDITION = re.compile(
     rf"\s*,?\s*(?:{TEXT}\s*,?\s*(?:for|where|with|if|when|such that)\b[^{END}]*{END}"
     r"|(?<![A-Za-z\\])(?:for all|for any|where)\b|\\forall|\\quad\\text).*$",
@@ -248,6 +252,10 @@ def _simple(bare: str, plain: str) -> Meaning | None:
     if (match := _OPTION.fullmatch(plain)) and (match[1] or match[2]).isupper():
         rest = bare[max(bare.find(")"), bare.find("."), bare.find(":")) + 1 :] if TEXT not in bare else plain[match.start(3) :]
         return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+    if match := _ORDINAL.fullmatch(plain):
+        return QuantityValue(match[1], Unit((("th", 1),), False))
+    if _REALS.fullmatch(plain):
+        return BracketedValues("(", (QuantityValue(r"-\infty"), QuantityValue(r"\infty")), ")")
     if re.fullmatch(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+", plain):
         return ProportionValue(tuple(part.strip() for part in plain.split(":")))
     return _words(bare, plain)
@@ -277,11 +285,17 @@ def _joined(bare: str) -> Meaning | None:
     if match := _MATRIX.fullmatch(bare):
         rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
         return MatrixValue(tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows), match[1] in ("vmatrix", "Vmatrix"), bare)
+    if (match := _SYSTEM.fullmatch(bare)) and (system := _system(match[2])):
+        return system
+    if (match := _SET_BUILDER.fullmatch(bare)) and isinstance(held := meaning(match[1].strip()), RelationChain):
+        return held
     if r"\begin{" in bare:
         inner = bare[1:-1].strip() if bare[0] in "([" and closing(bare, 0) == len(bare) else ""
         return _joined(inner) if _MATRIX.fullmatch(inner) else UnreadAnswer(bare)
     if bare.startswith(r"\langle") and bare.endswith(r"\rangle"):
         return _bracketed(bare)
+    if bare[0] == "]" and bare[-1] in "[]" and "," in bare and (open_ended := _bracketed(bare)):
+        return open_ended
     if compound := _compound(bare):
         return compound
     groups = [part for part in split_outside(bare, _SEMICOLON) if part.strip()]
@@ -296,6 +310,12 @@ def _joined(bare: str) -> Meaning | None:
     if len(parts := split_outside(bare, _UNION)) > 1:
         return UnionOfSets(tuple(meaning(part) for part in parts))
     return _bracketed(bare)
+
+
+def _system(body: str) -> Meaning | None:
+    """The equations of a system, one per row; None where a row is none."""
+    rows = [meaning(row.replace("&", "").strip(f" {_EDGE}")) for row in re.split(r"\\\\(?:\[[^\]]*\])?", body) if row.strip()]
+    return ValueList(tuple(rows)) if rows and all(isinstance(row, RelationChain) for row in rows) else None
 
 
 def _listed(bare: str, parts: list[str]) -> Meaning:

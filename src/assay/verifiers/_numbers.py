@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 _DIGITS = 300  # more digits than this are no number here: reading them is quadratic
@@ -15,7 +16,8 @@ _GAP = re.compile(r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?
 _ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
 _PLAIN = re.compile(r"-?[0-9]+")
 _LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
-_BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:\x1f[0-9]{3})+)(\.[0-9]+)?")
+_BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:(?:\x1f[0-9]{3})+|(?:['’][0-9]{3})+))(\.[0-9]+)?")
+
 _MIXED = re.compile(r"([-+]?)([0-9]+)\x1f([0-9]+)/([0-9]+)")
 _SCIENTIFIC = re.compile(
     r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))"
@@ -61,8 +63,11 @@ def number(text: str) -> Number | None:
     >>> number("$1,234.50"), number("x")
     (Number(value=Fraction(2469, 2), decimal=True), None)
     """
-    if len(text) > _DIGITS:
-        return None
+    return None if len(text) > _DIGITS else _number(text)
+
+
+@lru_cache(8192)  # golds and answers repeat each other
+def _number(text: str) -> Number | None:
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)), False)
     if _LISTED.search(text):
@@ -103,7 +108,7 @@ def _scalar(bare: str) -> Number | None:
 def _rarer(bare: str) -> Number | None:
     """Thousands set apart by blanks, mixed numbers, powers of ten, repeating decimals."""
     if match := _BLANKS.fullmatch(bare):
-        return _scalar(match[1] + match[2].replace("\x1f", "") + (match[3] or ""))
+        return _scalar(match[1] + re.sub("[\x1f'’]", "", match[2]) + (match[3] or ""))
     if (match := _MIXED.fullmatch(bare)) and int(match[3]) < int(match[4]):
         return _signed(match[1], int(match[2]) + Fraction(int(match[3]), int(match[4])))
     return _repeating(bare) or _scientific(bare)

@@ -19,22 +19,35 @@ _MATH = r"\$\$?[^$]+\$\$?|\\\(.+?\\\)|\\\[.+?\\\]"
 _CHUNK = re.compile(rf"{_MATH}|(?<![A-Za-z0-9_.,^/\\$)\]}}])(?:{_PARTS}|{_CLOCK}|{_POWER}|{_CHAIN})", re.DOTALL)
 _HEDGE = r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than"
 _HEDGE += r"|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
+_ABROAD = r"nicht|kein\w{0,2}|pas|n[’']est pas|no es|no son|non è|não é|não|не|ليس|ليست|नहीं|không phải"  # denials
 _HEDGED = re.compile(
-    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])",
+    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?<!\w)(?:{_ABROAD})(?!\w)|不是|并非|並非|ไม่ใช่|아니|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(r"\s*(?:,|;|&|\+|-|–|~|\.\.|…|or\b|and\b|to\b|或|和|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{1,2}\s*=|[a-z](?![a-z])|\()")
+_ELSE = r"or|and|to|oder|und|bis|ou|et|o|y|e|или|и|أو|या|और|veya|hoặc|và|of|en"  # words between two answers
+_OTHERS = re.compile(
+    rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))"
+)
 _LEAD = re.compile(r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$")
 _MODIFIED = re.compile(
     r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by|than)\s+(?:of\s+|the\s+)*$",
     re.IGNORECASE,
 )
 _OPERATED = re.compile(
-    r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied|or\s+more|or\s+less|or\s+fewer|to\s+the|choose)(?![A-Za-z])",
+    r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied|or\s+more|or\s+less|doubled|halved|tripled|or\s+fewer|to\s+the|choose)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"(?<![A-Za-z])(?:minus|negative)\s+$", re.IGNORECASE)
-_UNSURE = re.compile(r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|guess|unsure)(?![A-Za-z])", re.IGNORECASE)
+_UNSURE = re.compile(
+    r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(
+    r"\s*(?:[^\W\d_]+\s+){0,3}(?:is|are|was|were)\s+(?:not|wrong|incorrect|false|impossible)(?![A-Za-z])"
+    r"|が?(?:ではない|ではありません|じゃない)|[이가] 아니",
+    re.IGNORECASE,
+)
+_SYSTEM = re.compile(r"=\s*[-−]?\d[\d.]*\$?\s*(?:,|;|and)\s*\$?\w{1,3}\s*=\s*\$?$")  # x = 7, y =
 _WORDS_ONLY = re.compile(r"[^\d$\\^_=<>+*/{}\[\]()]*")
 _SINGLE = re.compile(r"(?<![\w'’])[b-hj-zB-HJ-Z](?![\w'’.])")
 _UNIT_WORDS = re.compile(
@@ -118,7 +131,7 @@ def value_at_end(text: str) -> PhraseValue | None:
     >>> value_at_end("She walked 2 2/3 km."), value_at_end("It is not 7.")
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
-    tail = text[-_LONG:].replace("**", "").rstrip()
+    tail = text[-_LONG:].replace("**", "").replace("⁄", "/").rstrip()
     cuts = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
     last, begin = None, 0
     for begin, end in reversed(list(pairwise(cuts))[-_SENTENCES:]):
@@ -130,10 +143,17 @@ def value_at_end(text: str) -> PhraseValue | None:
     if last is None:
         return None
     before = tail[max(begin, last.start() - 400) : last.start()]
-    beside = re.search(r"(?:[\d$)%]|\d\s[^\W\d_]+)\s*(?:,|;|and|or|&|to|plus|minus|times|或|和)\s*$", before)
+    beside = re.search(r"(?:[\d$)%]|\d\s[^\W\d_]+)\s*(?:,|;|and|or|&|to|plus|minus|times|或|和)\s*$", before) or _REJECTED.match(tail, last.end())
     if _HEDGED.search(before[-40:]) or not _LEAD.search(before) or beside:
         return None
-    return _valued(before, last.group(), _SENTENCE.split(tail[last.end() :], maxsplit=1)[0])
+    value = _valued(before, last.group(), _rest_of_sentence(tail[last.end() :]))
+    return value._replace(certain=False) if value and _SYSTEM.search(before) else value
+
+
+def _rest_of_sentence(rest: str) -> str:
+    """What follows a value in its sentence, with the mark that ends it where that asks."""
+    end = _SENTENCE.search(rest)
+    return rest if end is None else rest[: end.end() if end[0] == "?" else end.start()]
 
 
 def last_side(chunk: str) -> str:

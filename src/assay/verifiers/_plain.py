@@ -54,6 +54,59 @@ def load(data: bytes, resolve: Resolve | None = None) -> Any:
         raise ValueError(f"no plain data: {type(error).__name__}") from None
 
 
+def load_json(data: bytes, resolve: Resolve) -> Any:
+    """Read what `dump` has written as far as JSON could hold it: texts, numbers, lists (tuples are lists) and objects by the text of their keys.
+
+    Takes time in proportion to the data, whoever wrote them: no number is reduced, and nothing but text is hashed.
+
+    Args:
+        data: bytes that nobody vouches for.
+        resolve: makes a value of all else.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: not of the form that `dump` writes.
+    """
+    try:
+        return _json(json.loads(data), resolve, 0)
+    except (RecursionError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(f"no plain data: {type(error).__name__}") from None
+
+
+def key_text(key: Any) -> Any:
+    """A key as JSON writes it.
+
+    >>> [key_text(True), key_text(None), key_text(3), key_text("a")]
+    ['true', 'null', '3', 'a']
+    """
+    words = {None: "null", True: "true", False: "false"}
+    if key is None or isinstance(key, bool):
+        return words[key]
+    return hex(key) if isinstance(key, int) and abs(key) >= 1 << 64 else str(key) if isinstance(key, (int, float)) else key
+
+
+def _json(data: Any, resolve: Resolve, depth: int) -> Any:
+    if depth > DEPTH:
+        raise ValueError(f"nested deeper than {DEPTH}")
+    if not isinstance(data, list):
+        if isinstance(data, dict):
+            raise ValueError("no plain data: an object")
+        return data
+    tag, items = data[0], data[1:]
+    if tag in ("l", "t"):
+        return [_json(item, resolve, depth + 1) for item in items]
+    if tag == "i":
+        return int(items[0], 16)
+    if tag != "d":
+        return resolve(data)
+    pairs = [(key_text(_json(key, resolve, depth + 1)), _json(item, resolve, depth + 1)) for key, item in items]
+    if not all(isinstance(key, str) for key, _ in pairs) or len({key for key, _ in pairs}) < len(pairs):
+        return resolve(data)
+    return dict(pairs)
+
+
 def _packed(value: Any, refer: Refer, depth: int) -> Any:
     if depth > DEPTH:
         raise ValueError(f"nested deeper than {DEPTH}")

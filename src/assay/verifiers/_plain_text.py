@@ -110,6 +110,9 @@ _ESCAPES = {"\f": "\\f", "\t": "\\t", "\n": "\\n", "\b": "\\b", "\r": "\\r", "\v
 _LOST = re.compile(
     "([\f\t\n\b\r\v\a])((?<=\f)(?:rac|box)|(?<=\t)(?:imes|ext|heta|an|frac|o(?![a-z])|au)|(?<=\n)(?:eq|u(?![a-z])|eg|abla)|(?<=\b)(?:eta|inom|egin|ar|oxed)|(?<=\r)(?:ight|ho|angle)|(?<=\v)ec|(?<=\a)(?:lpha|ngle))"
 )
+_RATE = re.compile(rf"\\[dt]?frac\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}\s*\{{\s*{TEXT}([^{END}]*){END}\s*\}}")  # km over h
+_LOG_BASE = re.compile(r"(?<![A-Za-z\\])log(\d{1,3})\s*\(")
+_CHOOSE = re.compile(r"(?<!\w)(\d{1,6})\s?C\s?(\d{1,6})(?!\w)|(?<![A-Za-z])nCr\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _GROUPED = re.compile(r"\^\s*\(")
 
 
@@ -122,6 +125,7 @@ def spell(text: str) -> str:
     bare = text if text.isascii() else _ascii(text)
     bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", re.sub(r"\\!\s*", "", bare)))
     bare = _SIZES.sub("", bare).replace("{,}", ",").replace("{, }", ",")
+    bare = _RATE.sub(rf"{TEXT}\1/\2{END}", bare)
     parts = re.split(f"({TEXT}[^{END}]*{END})", bare)
     return "".join(part if part.startswith(TEXT) else _formula(part) for part in parts).strip()
 
@@ -182,6 +186,7 @@ def _formula(text: str) -> str:
         bare = pattern.sub(latex, bare)
     bare = _SHORT_FRAC.sub(lambda match: r"\frac" + "".join(f"{{{digit}}}" for digit in match.groups() if digit), bare)
     bare = _SHORT_ROOT.sub(r"\\sqrt{\1}", bare)
+    bare = _CHOOSE.sub(lambda match: rf"\binom{{{match[1] or match[3]}}}{{{match[2] or match[4]}}}", _LOG_BASE.sub(r"log_{\1}(", bare))
     bare = _grouped_powers(_called(_NAMES.sub(r"\\\1 ", bare)))
     return _STAR.sub(r" \\cdot ", _POWER.sub(r"^{\1}", bare))
 

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from assay.verifiers._code_tests import CallTest, UnitTest
+from assay.verifiers._thinking import spoken
 
-OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
+OPEN = re.compile(r"^([ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?:>[ \t]?)*)(`{3,}|~{3,}(?!~))([^`\n]*)$")  # each in linear time
 PYTHON = re.compile(r"[{.\[ ]*(?:python|py)\d*(?:\.\d+)*(?![A-Za-z])|\S+\.py\b", re.IGNORECASE)
 PRINTED = re.compile(r"(?:outputs?|results?|prints?|printed|console|terminal|stdout|stdin|expected)\W*$", re.IGNORECASE)
 BARE = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|#!)")
 OTHER = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
+_TAG = re.compile(r"<(answer|code|solution)>[ \t]*\n")
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-PROMPTED = re.compile(r"^\s*>>> ", re.MULTILINE)
+PROMPTED = re.compile(r"^[ \t]*>>> ", re.MULTILINE)
 LONGEST = 200_000  # characters of a block that is looked into
 
 
@@ -84,11 +86,12 @@ def last_program(text: str, *, finished: bool) -> str:
     >>> last_program("So:\\n```python\\nprint(1)\\n```\\nOutput:\\n```\\n1\\n```\\n", finished=True)
     'print(1)\\n'
     """
-    said = text.replace("\r\n", "\n")
-    if "<think>" in said and "</think>" not in said:
-        said = said.partition("<think>")[0]
-    said = said.rpartition("</think>")[2]
+    said, inside = spoken(text.replace("\r\n", "\n"))
+    if inside:
+        return ""
     found = list(blocks(said))
+    if not found and finished and (tag := _TAG.search(said)) and (end := said.find(f"</{tag[1]}>", tag.end())) > 0:
+        said = said[tag.end() : end]  # a program between tags, without a fence
     if not finished and found and not found[-1].closed:
         return ""  # it was being written when it was cut
     programs = [block.code for block in found if _is_program(block)]

@@ -91,7 +91,7 @@ class QuantityComparison(Comparison):
             return Opinion(equal and not self.undone(target, answer), equal)
         if squeeze(gold) == squeeze(answer) and gold.replace(" ", "") == answer.replace(" ", ""):
             return YES
-        if _side_by_side(answer) and not _side_by_side(gold):
+        if side_by_side(answer) and not side_by_side(gold):
             return NO
         if not self.prove:
             raise NeedsProof
@@ -145,7 +145,7 @@ def plain(latex: str) -> Number | None:
     return number(latex)
 
 
-def _side_by_side(latex: str) -> bool:
+def side_by_side(latex: str) -> bool:
     """Whether numbers stand beside each other with nothing between them."""
     return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", latex) is not None
 

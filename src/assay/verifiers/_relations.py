@@ -31,7 +31,8 @@ class RelationComparison(QuantityComparison):
     def chains(self, gold: RelationChain, answer: RelationChain) -> Opinion:
         """Two relations: the same value of the same name, the same interval, or the same equation."""
         left, right = assigned_value(gold), assigned_value(answer)
-        if left and right:
+        inside = r"\in" in gold.signs + answer.signs and gold.signs != answer.signs  # x \in (1,2) beside 1 < x < 2
+        if left and right and not inside:
             if bare_name(left[0]) == bare_name(right[0]):
                 return self.meanings(meaning(left[1]), meaning(right[1]))
             return self.swapped(left, right)
@@ -58,7 +59,7 @@ class RelationComparison(QuantityComparison):
         if not self.prove:
             raise NeedsProof
         equal = ratio((gold.sides[0], gold.sides[1]), (answer.sides[0], answer.sides[1])) != 0
-        return Opinion(equal, equal)
+        return Opinion(equal and not _solved(gold), equal)
 
     def inequalities(self, gold: RelationChain, answer: RelationChain) -> Opinion:
         """Equal up to a factor, whose sign turns them around."""
@@ -66,14 +67,18 @@ class RelationComparison(QuantityComparison):
             raise NeedsProof
         factor = ratio((gold.sides[0], gold.sides[1]), (answer.sides[0], answer.sides[1]))
         equal = factor != 0 and gold.signs[0] == (answer.signs[0] if factor > 0 else _TURN[answer.signs[0]])
-        return Opinion(equal, equal)
+        return Opinion(equal and not interval_of(gold), equal)
 
     def related(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A relation beside something else: a named value, a membership, an interval."""
         if isinstance(gold, RelationChain):
             if assigned := assigned_value(gold) or _function(gold):
                 opinion = self.meanings(meaning(assigned[1]), answer)
-                return opinion if _is_value(assigned[1]) and _NAME.fullmatch(assigned[0]) else Opinion(False, opinion.lenient)
+                return (
+                    opinion
+                    if _is_value(assigned[1]) and (_NAME.fullmatch(assigned[0]) or assigned[0].startswith("("))
+                    else Opinion(False, opinion.lenient)
+                )
             if bounds := interval_of(gold):
                 return self.meanings(bounds[1], answer) if not isinstance(answer, BracketedValues) or answer.left != "{" else NO
             return self.approximate(gold, answer, turned=True)
@@ -147,6 +152,12 @@ def _function(chain: RelationChain) -> tuple[str, str] | None:
     return (chain.sides[0], chain.sides[1]) if simple else None
 
 
+def _solved(gold: RelationChain) -> bool:
+    """Whether a gold gives one name a number, so that an equation which is still to be solved is no answer."""
+    assigned = assigned_value(gold)
+    return assigned is not None and not re.search(r"(?<![A-Za-z\\])[A-Za-df-hj-z]", assigned[1])
+
+
 def bare_name(text: str) -> str:
     return re.sub(r"[\s{}]", "", text)
 
@@ -158,8 +169,14 @@ def _is_value(latex: str) -> bool:
 
 def interval_of(chain: RelationChain) -> tuple[str, BracketedValues] | None:
     """(name, interval) of an inequality of one name."""
+    if chain.signs == (r"\in",) and _VARIABLES.fullmatch(chain.sides[0]):
+        held = meaning(chain.sides[1])
+        return (bare_name(chain.sides[0]), held) if isinstance(held, BracketedValues) and held.left in "([" and len(held.items) == 2 else None
     if not chain.signs or not set(chain.signs) <= set(_TURN) or len(chain.sides) > 3:
         return None
+    if chain.signs[0] in ("<", r"\leq") and len(chain.sides) == 2 and (size := re.fullmatch(r"\|\s*([A-Za-z])\s*\|", chain.sides[0])):
+        ends = (meaning(f"-{chain.sides[1]}"), meaning(chain.sides[1]))
+        return size[1], BracketedValues(*(("(", ends, ")") if chain.signs[0] == "<" else ("[", ends, "]")))
     sides, signs = chain.sides, chain.signs
     if all(sign in (">", r"\geq") for sign in signs):
         sides, signs = sides[::-1], tuple(_TURN[sign] for sign in reversed(signs))

@@ -16,7 +16,7 @@ from assay.verifiers._confine import NEW_MOUNTS, NEW_USER, enter_namespaces
 WORK, PACKAGES = "/program", "/packages"  # the program's folder and what it may import, in the new root
 STAGE = "/tmp"  # an empty file system is laid over it, for this process alone, and becomes the root
 OLD = "/old"  # where the old root is while the new one is made
-DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+DEVICES = ("/dev/null", "/dev/random", "/dev/urandom")  # not zero: mapped, it is memory that no process's own count shows
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 BIND, RECURSIVE, SLAVE, DETACH = 4096, 16384, 1 << 19, 2
 READ_ONLY, NO_SETUID, NO_DEVICES = 1, 2, 4  # of a mount, in the words of mount and of mount_setattr

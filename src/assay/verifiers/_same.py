@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from assay.verifiers._plain import key_text
+
 
 def same_value(value: Any, expected: Any) -> bool:
     """Compare a value of builtin types with one read from JSON.
@@ -27,20 +29,8 @@ def same_value(value: Any, expected: Any) -> bool:
 
 
 def _same_items(value: dict[Any, Any], expected: dict[str, Any]) -> bool:
-    texts = {_key(key): item for key, item in value.items()}
+    texts = {key_text(key): item for key, item in value.items()}
     return len(texts) == len(value) and texts.keys() == expected.keys() and all(same_value(texts[key], expected[key]) for key in texts)
-
-
-def _key(key: Any) -> Any:
-    """A key as JSON writes it.
-
-    >>> [_key(True), _key(None), _key(3), _key("a")]
-    ['true', 'null', '3', 'a']
-    """
-    words = {None: "null", True: "true", False: "false"}
-    if key is None or isinstance(key, bool):
-        return words[key]
-    return hex(key) if isinstance(key, int) and abs(key) >= 1 << 64 else str(key) if isinstance(key, (int, float)) else key
 
 
 def _nan(value: Any) -> bool:

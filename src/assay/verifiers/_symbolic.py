@@ -71,6 +71,8 @@ def _equal_at_points(gold: str, answer: str) -> bool:
     if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)) or left.free_symbols != right.free_symbols:
         return False
     evaluate(left, right)
+    if (difference := (left - right).doit()).is_Rational:
+        return bool(difference.is_zero)  # 2^100 + 2 and 2^100 - 2 have the first 30 digits in common
     pairs = [values(left, right, shift=shift) for shift in (0, 1, 2)]
     return all(pair is not None and abs(pair[0] - pair[1]) <= 1e-20 * max(abs(pair[0]), abs(pair[1])) for pair in pairs)
 

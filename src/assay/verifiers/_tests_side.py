@@ -19,7 +19,35 @@ ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
 OTHERS = frozenset({*ALIASES.values(), "sympy", "torch", "pytest", "unittest"})  # modules by which a program must not judge itself
 LIBRARY = {  # names that a program often imports and tests use: taken from here, so that no program judges itself by them
     **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"), "collections"),
-    "isclose": "math",
+    **dict.fromkeys(
+        [
+            "ceil",
+            "cos",
+            "exp",
+            "fabs",
+            "floor",
+            "gcd",
+            "inf",
+            "isclose",
+            "isfinite",
+            "isinf",
+            "isnan",
+            "lcm",
+            "log",
+            "log10",
+            "log2",
+            "nan",
+            "pi",
+            "sin",
+            "sqrt",
+            "tan",
+        ],
+        "math",
+    ),
+    **dict.fromkeys(["accumulate", "chain", "combinations", "combinations_with_replacement", "islice", "permutations", "zip_longest"], "itertools"),
+    **dict.fromkeys(("ascii_letters", "ascii_lowercase", "ascii_uppercase"), "string"),
+    "deepcopy": "copy",
+    "reduce": "functools",
     "Decimal": "decimal",
     "Fraction": "fractions",
     "date": "datetime",
@@ -112,12 +140,17 @@ class Program:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.functions: list[Callable[..., Any]] = []  # of the tests', that the program may call
+        self.loss = ""  # why it is lost: a test that catches everything has not held either
 
     def call(self, target: Remote, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """What a call returns; arguments that it has changed are changed here too where it returns None."""
-        value, changed = self.ask("call", target, arguments, keywords)
-        for mine, theirs in zip(arguments, changed or ()):
-            _copy_back(mine, theirs)
+        answer = self.ask("call", target, arguments, keywords)
+        if type(answer) is not tuple or len(answer) != 2:
+            raise self._lost("a malformed answer")
+        value, changed = answer
+        if value is None and isinstance(changed, tuple):
+            for mine, theirs in zip(arguments, changed):
+                _copy_back(mine, theirs)
         return value
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
@@ -152,19 +185,23 @@ class Program:
         try:
             kind, *rest = load(self.channel.receive(), self._resolved)
         except EOFError:
-            raise ProgramLost("the program has ended") from None
+            raise self._lost("the program has ended") from None
         except (ValueError, TypeError) as error:
-            raise ProgramLost(f"a malformed answer: {error}") from None
+            raise self._lost(f"a malformed answer: {error}") from None
         shape = SHAPES.get(kind) if isinstance(kind, str) else None
         if shape is None or not rest or [type(item) for item in rest[: len(shape)]] != shape or (kind == "raised" and not rest[0]):
-            raise ProgramLost("a malformed answer")
+            raise self._lost("a malformed answer")
         return kind, rest
 
     def _send(self, data: bytes) -> None:
         try:
             self.channel.send(data)
         except EOFError:
-            raise ProgramLost("the program has ended") from None
+            raise self._lost("the program has ended") from None
+
+    def _lost(self, reason: str) -> ProgramLost:
+        self.loss = reason
+        return ProgramLost(reason)
 
     def _call_back(self, number: int, arguments: tuple[Any, ...]) -> None:
         try:
@@ -221,7 +258,8 @@ class Names(dict[str, Any]):
         self.library = frozenset(unknown & LIBRARY.keys() if foreign else ())
         called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
         builtin = {name for name in called & free if hasattr(builtins, name) and name not in self}
-        self.theirs = frozenset(builtin if not unknown and len(builtin) == 1 else ())
+        alone = not unknown and not any(name in self for name in free)  # what earlier tests named may be the program's answer
+        self.theirs = frozenset(builtin if alone and len(builtin) == 1 else ())
         return compile(tree, "tests.py", "exec")
 
     def __missing__(self, name: str) -> Any:
@@ -292,6 +330,8 @@ def judge(code: str, names: Names) -> tuple[str, str]:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever else ends a test early, it has not held
         return "failed", words(error)
+    if names.program.loss:
+        raise ProgramLost(names.program.loss)
     return "passed", ""
 
 

@@ -4,7 +4,7 @@ import re
 
 _NAME = r"(?:seed:|mm:|ant:?)?(?:[Tt]hink(?:ing)?|THINK(?:ING)?|[Tt]houghts?|[Rr]easoning|scratchpad|longcat_think|inner_monologue)"
 _TAG = re.compile(rf"<(/?){_NAME}>")
-_SIGN = re.compile(r"<(?:/?(?:seed:|mm:|ant:?)?(?:[Tt]hink|THINK|[Tt]hought|[Rr]eason|scratch|longcat|inner_)|\||channel)")
+_SIGN = re.compile(r"<[/|acilmrRstT]")  # how every tag and token below begins: a look that spares nearly every text the search
 _TOKEN = re.compile(  # group 1 closes a thought, group 2 opens one
     r"(<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>|<channel\|>|<\|/think\|>"
     r"|<\|channel\|>final[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>)"
@@ -49,7 +49,7 @@ def _bounds(text: str) -> tuple[int, int]:
     closed, opened = 0, -1
     if "<" in text and _SIGN.search(text):
         closed, opened = _tags(text)
-    if "[" in text or "◁" in text:
+    if "THINK]" in text or "[unused1" in text or "◁" in text:
         closed, opened = _brackets(text, closed, opened)
     if "assistantfinal" in text or text.startswith("analysis"):
         closed, opened = _harmony(text, closed, opened)

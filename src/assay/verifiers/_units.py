@@ -54,9 +54,16 @@ degree_Fahrenheit: degF fahrenheit
 kelvin: K kelvin kelvins
 newton: N newton newtons
 joule: J joule joules
+megajoule: MJ megajoule megajoules
+kilowatt_hour: kWh
 kilojoule: kJ kilojoule kilojoules
 watt: W watt watts
 kilowatt: kW kilowatt kilowatts
+megawatt: MW megawatt megawatts
+milliampere: mA
+millivolt: mV
+kiloohm: kΩ
+gigahertz: GHz
 volt: V volt volts
 ampere: A amp amps ampere amperes
 ohm: Ω ohm ohms
@@ -95,7 +102,7 @@ kilobyte: kB KB
 megabyte: MB
 gigabyte: GB
 knot: knot knots
-percent: % percent percents percentage pct
+percent: % percent percents percentage pct prozent процент процента процентов
 usd: $ usd USD dollar dollars buck bucks
 cent: cent cents ¢
 eur: € eur EUR euro euros
@@ -175,6 +182,13 @@ def _pint() -> Any:
 
 _TOKEN = re.compile(r"\^\{?\s*(-?\d)\s*\}?|((?:[^\W\d_]|[°$€£₹¢%])+(?:\.(?=\s|$))?)|(\\cdot|\\times|[*·.])|(/)|\s+")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_TAKES_BACK = frozenset(["or", "plus", "minus", "maybe", "perhaps", "possibly", "probably", "wrong", "incorrect", "false", "unless", "otherwise"])
+_CHANGES = """
+not no is isn't half halves third thirds negative factorial doubled halved tripled least most pi approximately roughly divided mod modulo choose
+if ish
+zero one two three four five six seven eight nine ten eleven twelve
+"""
+_NO_FIRST = frozenset(_CHANGES.split())  # words that change a value, or name another one, where they stand next to it
 _LINKS = {"of", "the", "a", "an", "in", "total", "each", "about"}
 
 
@@ -188,7 +202,9 @@ def read_unit(text: str) -> Unit | None:
     factors: list[tuple[str, int]] = []
     at, sign, power, words = 0, 1, 1, []
     bare = re.sub(
-        r"\bper\s*cent\b", "percent", text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("^{°}", "°").replace("^°", "°")
+        r"\bper\s*cent\b",
+        "percent",
+        text.replace("\\%", "%").replace("\\$", "$").replace("\\circ", "°").replace("\\Omega", "Ω").replace("^{°}", "°").replace("^°", "°"),
     )
     bare = re.sub(r"(?:°|deg(?:rees?)?\.?)\s*(C|F)(?:elsius|ahrenheit)?\b", r"deg\1", bare).strip()
     while at < len(bare):
@@ -205,6 +221,8 @@ def read_unit(text: str) -> Unit | None:
             sign = -1
         elif token[2]:
             word = token[2].rstrip(".")
+            if word.lower() in _TAKES_BACK or (not factors and word.lower() in _NO_FIRST):
+                return None
             if word == "per":
                 sign = -1
             elif factors and word.lower() in _LINKS:

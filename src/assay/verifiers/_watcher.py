@@ -10,10 +10,23 @@ import resource
 import select
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 LOOK_S = 0.02  # between two looks, and at least ten times what a look takes
 PAGE, TICK = resource.getpagesize(), os.sysconf("SC_CLK_TCK")
+
+
+class Row(NamedTuple):
+    """What the kernel says of one process."""
+
+    parent: int
+    began: int  # ticks since the machine's start: with the process id a name that no other process has
+    ended: bool
+    own_s: float  # CPU seconds of its threads
+    waited_s: float  # and of children that were waited for
+    memory: int  # resident bytes
+    living: int  # a thread that has not ended: the first one can have, while others run on
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,7 @@ class Usage:
     pids: tuple[int, ...] = ()  # without those that have ended
     memory: int = 0  # bytes that are resident; what processes share counts once for each
     cpu_s: float = 0.0  # with that of children that were waited for
+    own_s: dict[tuple[int, int], float] = field(default_factory=dict)  # CPU seconds of each, by process id and start
 
 
 @dataclass(frozen=True)
@@ -46,14 +60,14 @@ def watch(child: int, stop: int, bounds: Bounds, *, processes: int) -> str:
     Returns:
         "" where it ended by itself, else what was used up: "processes", "memory", "CPU time", or "stopped".
     """
-    ear, pause = os.pidfd_open(child), LOOK_S
+    ear, pause, spent = os.pidfd_open(child), LOOK_S, dict[tuple[int, int], float]()
     try:
         while True:
             ready = select.select([ear, stop], [], [], pause)[0]
             if ear in ready:
                 return ""
             began = time.monotonic()
-            reason = "stopped" if ready else excess(child, bounds, processes)
+            reason = "stopped" if ready else excess(child, bounds, processes, spent)
             pause = max(LOOK_S, 10 * (time.monotonic() - began))
             if reason:
                 os.kill(child, signal.SIGKILL)
@@ -62,12 +76,16 @@ def watch(child: int, stop: int, bounds: Bounds, *, processes: int) -> str:
         os.close(ear)
 
 
-def excess(child: int, bounds: Bounds, processes: int) -> str:
-    """What a child and its own use too much of, "" for nothing; arguments as `watch`."""
+def excess(child: int, bounds: Bounds, processes: int, spent: dict[tuple[int, int], float]) -> str:
+    """What a child and its own use too much of, "" for nothing; arguments as `watch`.
+
+    `spent` keeps what every process had used when it was last seen: nobody is told of it once a parent has let the kernel bury its children.
+    """
     used = usage(os.getpid(), processes)
+    spent.update(used.own_s)
     if len(used.pids) > bounds.processes:
         return "processes"
-    if used.cpu_s > bounds.cpu_s:
+    if max(used.cpu_s, sum(spent.values())) > bounds.cpu_s:
         return "CPU time"
     if used.memory > bounds.memory and sum(_share(pid, processes) for pid in used.pids) > bounds.memory:
         return "memory"
@@ -85,12 +103,13 @@ def usage(root: int, processes: int) -> Usage:
     within = {root}
     grown = True
     while grown:
-        more = {pid for pid, row in rows.items() if row[0] in within} - within
+        more = {pid for pid, row in rows.items() if row.parent in within} - within
         within |= more
         grown = bool(more)
     mine = {pid: rows[pid] for pid in within - {root} if pid in rows}
-    alive = tuple(sorted(pid for pid, row in mine.items() if not row[1]))
-    return Usage(alive, sum(row[3] for row in mine.values()), sum(row[2] for row in mine.values()))
+    alive = tuple(sorted(pid for pid, row in mine.items() if not row.ended))
+    cpu_s = sum(row.own_s + row.waited_s for row in mine.values())
+    return Usage(alive, sum(row.memory for row in mine.values()), cpu_s, {(pid, row.began): row.own_s for pid, row in mine.items()})
 
 
 def kill_all(processes: int, *, within_s: float = 5.0) -> None:
@@ -110,22 +129,43 @@ def _reap() -> None:
             pass
 
 
-def _row(name: str, processes: int) -> tuple[int, bool, float, int] | None:
-    """(parent, whether it has ended, CPU seconds, resident bytes) of a process; None where it has gone."""
-    text = _text(f"{name}/stat", processes)
-    fields = text.rpartition(")")[2].split()  # from the third field on: the second, a name, may hold anything
-    if len(fields) < 22:
+def _row(name: str, processes: int) -> Row | None:
+    """What the kernel says of a process; None where it has gone."""
+    fields = _fields(name, processes)
+    if not fields:
         return None
-    return int(fields[1]), fields[0] in "ZX", sum(map(int, fields[11:15])) / TICK, int(fields[21]) * PAGE
+    ended, living, resident = fields[0] in "ZX", int(name), fields[21]
+    if ended and int(fields[17]) > 1:  # its first thread has ended, and took the memory out of this sight
+        threads = [(int(thread), state) for thread in _threads(name, processes) if (state := _fields(f"{name}/task/{thread}", processes))]
+        running = [(thread, state) for thread, state in threads if state[0] not in "ZX"]
+        ended, living, resident = not running, *((running[0][0], running[0][1][21]) if running else (living, resident))
+    own_s, waited_s = sum(map(int, fields[11:13])) / TICK, sum(map(int, fields[13:15])) / TICK
+    return Row(int(fields[1]), int(fields[19]), ended, own_s, waited_s, int(resident) * PAGE, living)
+
+
+def _fields(path: str, processes: int) -> list[str]:
+    """Fields of a process or thread from the third on, since the second, a name, may hold anything; [] where it has gone."""
+    fields = _text(f"{path}/stat", processes).rpartition(")")[2].split()
+    return fields if len(fields) >= 22 else []
+
+
+def _threads(name: str, processes: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        folder = os.open(f"{name}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=processes)
+        try:
+            return os.listdir(folder)
+        finally:
+            os.close(folder)
+    return []
 
 
 def _share(pid: int, processes: int) -> int:
     """Resident bytes of a process, each shared page divided among its owners."""
-    for line in _text(f"{pid}/smaps_rollup", processes).splitlines():
+    row = _row(str(pid), processes)
+    for line in _text(f"{row.living if row else pid}/smaps_rollup", processes).splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) << 10
-    row = _row(str(pid), processes)
-    return row[3] if row else 0
+    return row.memory if row else 0
 
 
 def _text(path: str, processes: int) -> str:

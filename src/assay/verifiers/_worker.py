@@ -21,11 +21,11 @@ from typing import Any
 from assay.core.errors import PlanError
 from assay.core.parts import build
 from assay.core.ports import Verifier
-from assay.verifiers._judging import HEADER, READY, mapped_bytes, serve_rows
+from assay.verifiers._judging import HEADER, READY, mapped_bytes, rehearse, serve_rows
 from assay.verifiers._meter import Spent, overdrawn, spent
 from assay.verifiers._outside import wrap
 from assay.verifiers._replies import LONGEST, stop_line
-from assay.verifiers._shut import installed
+from assay.verifiers._shut import rights
 from assay.verifiers._sympy_gate import close_sympy
 
 LOOK_S = 0.5  # between two looks whether the Grader is alive
@@ -47,7 +47,9 @@ def serve(file: int, parent: int) -> None:
     except PlanError as error:
         _tell(pipe, ["refused", str(error)])
         return
-    installed()  # known before there is a child, as is what this process maps
+    if is_shut(order["verifier"], part):
+        rights()  # known before there is a child, as is what this process maps
+    rehearse()
     gc.collect()
     if sys.platform == "linux":
         mapped_bytes()

@@ -48,6 +48,8 @@ class Choice:
     def _grade(self, case: Case) -> Grade:
         options = _options(case.problem.text, case.problem.metadata, self.letters)
         gold = gold_choice(case.label.answer, options, self.letters, self.index_from)
+        if not options and gold.text and len(gold.letters) == 1:
+            options = {next(iter(gold.letters)): plain(gold.text)}  # the gold's own text
         said, shown, doubt = self._said(case, options)
         if not gold.letters:
             return _by_value(case.label.answer, said, shown, doubt)
@@ -106,6 +108,8 @@ def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: in
     (['A', 'B', 'D'], ['C'])
     """
     bare = gold.strip()
+    if bare.startswith(('["', "['")):
+        bare = bare.strip("[]").replace('"', "").replace("'", "")  # a list of letters, as JSON or Python
     if options and bare.isascii() and bare.isdecimal() and index_from <= int(bare[:9]) < len(options) + index_from:
         return Named(frozenset(list(options)[int(bare) - index_from]))
     said = named(bare, letters)

@@ -147,7 +147,10 @@ class Code:
         named = _FILE.fullmatch(answer.strip())
         if named is None:
             return answer
-        data = Path(self.tests, named[1]).read_bytes()
+        name, path = Path(named[1]), Path(self.tests, named[1])
+        if name.is_absolute() or ".." in name.parts or (path.exists() and not path.is_file()):
+            raise ValueError(f"{named[1]} is no file below tests = {self.tests!r}")
+        data = path.read_bytes()
         if (found := hashlib.sha256(data).hexdigest()) != named[2]:
             raise ValueError(f"{named[1]} has the hash {found[:12]}, the label says {named[2][:12]}")
         return data.decode("utf-8")

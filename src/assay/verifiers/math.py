@@ -20,6 +20,7 @@ LONGEST = 2_000  # characters of one answer, of which MATH's golds have 159 at m
 DEEPEST = 20  # nested brackets, of which MATH's golds have 3 at most; reading 20 for the first time takes a third of a second
 WHOLE = 200  # characters of a last line that may be an answer as a whole
 TAIL = 600  # characters at the end of a text of which one must be a digit, or it names no value
+DIGITS = 300  # of an integer that is compared at once
 LONGEST_TEXT = 500_000  # characters of a text without any marked answer
 _MARKS = re.compile(r"[.,]")
 _MONEY = re.compile(r"[$€£¥₹]")
@@ -27,6 +28,7 @@ _DIVIDED = re.compile(r"/|\\[dt]?frac")
 _COMMA_LANGUAGES = re.compile(
     r"\b(?:Antwort|Lösung|Ergebnis|réponse|respuesta|resposta|risposta|[Оо]твет|antwoord|svar|odpowiedź|cevap)\b", re.IGNORECASE
 )
+_DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
 _HEAVY = re.compile(r"\\(?:sum|prod|int|lim|binom)|!|\^\{?[^{}]*\^")
 _WARM = (  # one of each common kind; the first one needs simplifying
@@ -89,8 +91,9 @@ class Math:
         """All that algebra reads of a text: equal answers to one problem are worked out once, whatever led to them."""
         found = final_answer(case.rollout.text)
         value = None if found else value_at_end(case.rollout.text)
-        said = found.text if found else f"{value.text} {value.certain}" if value else ""
-        short = "" if found else _last_line(case.rollout.text)
+        said = f"{found.text} {found.doubt}" if found else f"{value.text} {value.certain}" if value else ""
+        last = None if found else final_answer(case.rollout.text, finished=True)
+        short = f"{_last_line(case.rollout.text)} {last.text if last else ''}" if not found else ""
         return f"{case.problem.id} {found.how if found else 'end'} {_decimal_comma(case)} {said} {short}"
 
     def suspect(self, row: Case | Label) -> bool:
@@ -148,11 +151,13 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
     if not text.strip():
         return Grade(None, reason="empty text")
     found = final_answer(text)
-    bare, target = _read_gold(gold)
+    bare, target, whole = _read_gold(gold)
     if found is not None and (said := tidy(found.text)) and said == bare:
         return _doubted(Grade(True, found.text, "exact"), found)
-    if refusal := _refused(gold, "gold answer", failed=True):
+    if refusal := _refused_gold(gold):
         return refusal
+    if found is not None and whole is not None and found.text.isdecimal() and found.text.isascii() and len(found.text) < DIGITS:
+        return _doubted(Grade(whole == int(found.text), found.text, "numeric"), found)  # the most common answer, at once
     if found is None:
         return _unmarked(gold, case, _rules(case, unevaluated=unevaluated), prove=prove)
     value = number(found.text) if target and not _MONEY.search(found.text + gold) else None
@@ -174,14 +179,24 @@ def _judged_by(gold: str, case: Case, *, unevaluated: bool, prove: bool) -> Grad
 
 def _doubted(grade: Grade, found: Answer) -> Grade:
     """A grade of an answer whose place is in doubt: right leniently at most."""
+    if found.doubt == "a denial" and (grade.right or grade.lenient):
+        return grade._replace(right=False, lenient=None, reason=f"{grade.reason}, {found.doubt}")
     if not (found.doubt and grade.right):
         return grade
     return grade._replace(right=False, lenient=True, reason=f"{grade.reason}, {found.doubt}")
 
 
 @lru_cache(4096)  # a gold has many attempts
-def _read_gold(gold: str) -> tuple[str, Number | None]:
-    return tidy(gold), number(gold)
+def _read_gold(gold: str) -> tuple[str, Number | None, int | None]:
+    """(the gold without its dress, its number, that number again where it is whole, written exactly, and no sum of money)."""
+    value = number(gold)
+    whole = value is not None and value.value.denominator == 1 and not value.decimal and not _MONEY.search(gold)
+    return tidy(gold), value, value.value.numerator if value is not None and whole else None
+
+
+@lru_cache(4096)
+def _refused_gold(gold: str) -> Grade | None:
+    return _refused(gold, "gold answer", failed=True)
 
 
 @lru_cache(1024)
@@ -205,6 +220,8 @@ def _opinion(gold: str, found: Answer, rules: Rules, *, prove: bool) -> tuple[Op
     if opinion.lenient:
         return opinion, found.text
     value = value_of_phrase(found.text)
+    if value is None and rules.comma and (value := value_of_phrase(_DECIMAL.sub(".", found.text))):
+        value = value._replace(certain=False)
     if value is None:
         return (NO if re.search(r"\d", found.text) or not isinstance(whole, (UnreadAnswer, WordAnswer)) else None), found.text
     return _valued(gold, value, rules, prove=prove), value.text
@@ -229,7 +246,7 @@ def _decimal_comma(case: Case) -> bool:
 
 def _last_line(text: str) -> str:
     """The last line where it is short, and may be an answer as a whole; else ""."""
-    line = text.rstrip()[-WHOLE - 1 :].rpartition("\n")[2].strip()
+    line = text.rstrip()[-WHOLE - 1 :].rpartition("\n")[2].strip().lstrip("#> ")
     return line if len(line) <= WHOLE else ""
 
 
@@ -247,11 +264,21 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         letter = letter_at_end(text)
         return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
     value = value_at_end(text)
-    if value is None and (last := final_answer(text, finished=True)):
-        return _graded(_opinion(gold, last, rules, prove=prove)[0] or NO, last.text, "symbolic")  # a last line that is an answer and nothing else
-    if value is None:
-        silent = not re.search(r"\d", text[-TAIL:])
-        return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
+    grade = _valued_at_end(gold, value, rules, prove=prove) if value else None
+    if grade and (grade.right or grade.lenient):
+        return grade
+    last = final_answer(text, finished=True)
+    said = _opinion(gold, last, rules, prove=prove)[0] if last else None
+    if last and said and said.lenient:
+        return Grade(False, last.text, "symbolic, not marked", lenient=True)  # the bold part of a last line, or a last line that is an answer
+    if grade or last:
+        return grade or Grade(False, last.text if last else "", "symbolic")
+    silent = not re.search(r"\d", text[-TAIL:])
+    return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
+
+
+def _valued_at_end(gold: str, value: PhraseValue, rules: Rules, *, prove: bool) -> Grade:
+    """The grade of the last value of a text."""
     if refusal := _refused(value.text, "answer", failed=False) or _overflow(value.text, gold):
         return refusal
     return _graded(_valued(gold, value, rules, prove=prove), value.text, "last number" if number(gold) else "symbolic")

@@ -1,0 +1,194 @@
+"""Verdicts by kind of answer: what a person would say (lenient), and what is beyond doubt (strict)."""
+
+import pytest
+
+from assay.verifiers._programs import last_program
+from assay.verifiers.choice import Choice
+from assay.verifiers.code import Code
+from assay.verifiers.math import Math
+
+SURE, LENIENT, NEITHER = ("correct", "correct"), ("wrong", "correct"), ("wrong", "wrong")
+
+BOXED = {
+    "a domain in signs, words and inequalities": [
+        ("x\\in[1,2]", "1\\le x\\le 2", SURE),
+        ("-1<x<2", "x\\in(-1,2)", SURE),
+        ("x\\in(1,2]", "[1,2]", NEITHER),
+        ("k>2", "k\\in(2,\\infty)", SURE),
+        ("(-\\infty,3)", "\\{x \\mid x<3\\}", SURE),
+        ("(-\\infty,3)", "\\{x : x\\le 3\\}", NEITHER),
+        ("(-1,1)", "|x|<1", LENIENT),
+        ("(-1,1)", "|x|<2", NEITHER),
+        ("(2,5)", "]2,5[", SURE),
+        ("\\mathbb{R}", "(-\\infty,\\infty)", SURE),
+        ("\\mathbb{R}", "\\text{all real numbers}", SURE),
+        ("(0,\\infty)", "\\mathbb{R}", NEITHER),
+        ("(-\\infty,-1)\\cup(1,\\infty)", "(-\\infty,-1),(1,\\infty)", LENIENT),
+    ],
+    "a system": [
+        ("x=1,y=2", "\\begin{cases}x=1\\\\y=2\\end{cases}", SURE),
+        ("\\begin{cases}x=1\\\\y=2\\end{cases}", "x=2,y=1", NEITHER),
+        ("\\left\\{\\begin{array}{l}x=1\\\\y=2\\end{array}\\right.", "x=1,y=2", SURE),
+        ("(a,b)=(3,4)", "(3,4)", SURE),
+        ("(a,b)=(3,4)", "(4,3)", NEITHER),
+    ],
+    "an equation that is left to solve": [("x=5", "2x=10", LENIENT), ("x=5", "5=x", SURE), ("x>2", "2x>4", LENIENT), ("x=5", "2x=11", NEITHER)],
+    "words behind a number that count nothing": [
+        ("42", "42 \\text{ not seven}", NEITHER),
+        ("42", "42 \\text{ wrong}", NEITHER),
+        ("42", "42 \\text{ factorial}", NEITHER),
+        ("42", "42 \\text{ minus one}", NEITHER),
+        ("42", "42 seven", NEITHER),
+        ("42", "42 \\text{ apples}", SURE),
+        ("42", "42 \\text{ times}", SURE),
+        ("42", "42 \\text{ groups of two}", SURE),
+        ("42", "42 \\text{ people not seen}", SURE),
+    ],
+    "spellings": [
+        ("10000", "1 0000", LENIENT),
+        ("12345", "12 345", SURE),
+        ("1000000", "1'000'000", SURE),
+        ("\\log_2 3", "log2(3)", SURE),
+        ("21", "7C2", LENIENT),
+        ("\\binom{7}{2}", "nCr(7,2)", SURE),
+        ("60 \\text{ km/h}", "60 \\frac{\\text{km}}{\\text{h}}", SURE),
+        ("3.6 \\times 10^6 \\text{ J}", "3.6 \\text{ MJ}", SURE),
+        ("1 \\text{ kWh}", "3.6\\times 10^6 \\text{ J}", SURE),
+        ("2102_3", "2102 \\text{ (base 3)}", SURE),
+        ("24", "24_{10}", LENIENT),
+        ("24", "24_{7}", LENIENT),
+        ("5th", "5", SURE),
+        ("6 p.m.", "6", LENIENT),
+        ("6 p.m.", "7", NEITHER),
+        ("no solution", "\\text{No solutions}", LENIENT),
+        ("DNE", "\\text{does not exist}", LENIENT),
+        ("2^{100}-2", "2^{100}+2", NEITHER),
+        ("['4']", "4", SURE),
+        ("['4']", "5", NEITHER),
+    ],
+    "letters of options": [
+        ("D", "\\text{Option D}", SURE),
+        ("D", "\\text{Option C}", NEITHER),
+        ("BD", "B, D", LENIENT),
+        ("BD", "B, C", NEITHER),
+    ],
+}
+
+FREE = {
+    "a box that is part of a formula, or not the only answer": [
+        ("42", "Thus $x=-\\boxed{42}$", LENIENT),
+        ("42", "\\boxed{42}^2", LENIENT),
+        ("42", "2\\boxed{42}", LENIENT),
+        ("42", "\\boxed{42} \\pm 7", LENIENT),
+        ("42", "\\boxed{42} or 7.", LENIENT),
+        ("42", "The answer is not \\boxed{42}", NEITHER),
+        ("42", "\\boxed{42} is wrong", NEITHER),
+        ("42", "**\\boxed{42}**", SURE),
+        ("42", "- \\boxed{42}", SURE),
+        ("42", "Answer - $\\boxed{42}$ apples", SURE),
+        ("42", "$\\boxed{42}\\%$", SURE),
+        ("42", "12 + 30 = \\boxed{42}", SURE),
+        ("1,2", "$x_1 = \\boxed{1},\\ x_2 = \\boxed{2}$", SURE),
+    ],
+    "several values in many languages": [
+        ("42", "Antwort: 42 oder 7", NEITHER),
+        ("42", "Ответ: 42 или 7", NEITHER),
+        ("42", "答えは42か7です", NEITHER),
+        ("42", "정답은 42 또는 7입니다.", NEITHER),
+        ("42", "الجواب هو 42 أو 7", NEITHER),
+        ("42", "คำตอบคือ 42 หรือ 7", NEITHER),
+        ("42", "उत्तर 42 या 7 है", NEITHER),
+        ("42", "So it is **42** or 7", NEITHER),
+        ("42", "We get x=7, y=42", LENIENT),
+    ],
+    "denials and doubts in many languages": [
+        ("42", "答案不是42", NEITHER),
+        ("42", "Ответ: не 42", NEITHER),
+        ("42", "A resposta não é 42", NEITHER),
+        ("42", "La réponse n'est pas 42", NEITHER),
+        ("42", "So 42 is wrong", NEITHER),
+        ("42", "Is it 42?", LENIENT),
+        ("42", "It could be 42.", LENIENT),
+        ("42", "The answer is 42 doubled", NEITHER),
+    ],
+    "phrases": [
+        ("73", "Answer: 73 (rounded to 2 places)", LENIENT),
+        ("72", "El resultado es 72 dólares.", SURE),
+        ("2.5", "La réponse est 2,5 mètres.", LENIENT),
+        ("30%", "Antwort: 30 Prozent", SURE),
+        ("\\frac{5}{6}", "The probability is 5⁄6.", SURE),
+        ("73", "### 73", SURE),
+        ("x+1", "Adding both gives\n\n**x + 1**", SURE),
+        ("D", "So the answer is option D.", SURE),
+    ],
+    "turns behind an answer": [
+        ("42", "42\n\nQ: There are 5.\nA: 6", SURE),
+        ("42", "\\boxed{42}\n\nProblem 2. Find y.\nSolution: \\boxed{6}", SURE),
+        ("6", "\\boxed{42}\n\nProblem 2. Find y.\nSolution: \\boxed{6}", NEITHER),
+    ],
+}
+
+ASKED = [  # question, gold, answer, verdict
+    ("Factor x^2-5x+6.", "(x-2)(x-3)", "6-5x+x^2", LENIENT),
+    ("Factor x^2-5x+6.", "(x-2)(x-3)", "1(x^2-5x+6)", LENIENT),
+    ("Factor x^2-5x+6.", "(x-2)(x-3)", "(x^2-5x+6)(1)", LENIENT),
+    ("Factor x^2-5x+6.", "(x-2)(x-3)", "(3-x)(2-x)", SURE),
+    ("Expand (x+1)^2.", "x^2+2x+1", "(x+1)(x+1)", LENIENT),
+    ("Expand (x+1)^2.", "x^2+2x+1", "1+2x+x^2", SURE),
+    ("Simplify \\sqrt{50}.", "5\\sqrt{2}", "\\sqrt{50}", LENIENT),
+    ("Simplify 6/8.", "\\frac{3}{4}", "\\frac{6}{8}", LENIENT),
+    ("What is the factorial?", "x^2+2x+1", "(x+1)^2", SURE),
+]
+
+OPTIONS = {"choices": ["Paris", "Rome", "Oslo"]}
+CHOSEN = [
+    ("B", "正确答案为B选项", None, SURE),
+    ("B", "La opción correcta es la B.", None, SURE),
+    ("B", "A alternativa correta é B.", None, SURE),
+    ("B. Rome", "\\boxed{Rome}", None, SURE),
+    ('["A", "C"]', "\\boxed{A, C}", None, SURE),
+    ('["A", "C"]', "\\boxed{A}", OPTIONS, NEITHER),
+    ("B", "La opción correcta es la A.", OPTIONS, NEITHER),
+]
+
+
+def judged(verdict):
+    outcome = verdict.outcome if verdict.outcome == "correct" else "wrong"
+    lenient = verdict.lenient or verdict.outcome
+    return outcome, lenient if lenient == "correct" else "wrong"
+
+
+@pytest.mark.parametrize("kind", BOXED)
+def test_a_boxed_answer_is_judged_as_a_person_would(case, kind):
+    judgements = [(gold, answer, judged(Math().judge(case(gold, f"So \\boxed{{{answer}}}.")))) for gold, answer, _ in BOXED[kind]]
+    assert judgements == BOXED[kind]
+
+
+@pytest.mark.parametrize("kind", FREE)
+def test_a_free_text_is_judged_as_a_person_would(case, kind):
+    judgements = [(gold, text, judged(Math().judge(case(gold, text)))) for gold, text, _ in FREE[kind]]
+    assert judgements == FREE[kind]
+
+
+@pytest.mark.parametrize(("question", "gold", "answer", "verdict"), ASKED)
+def test_an_expression_has_the_form_that_the_question_asks_for(case, question, gold, answer, verdict):
+    assert judged(Math().judge(case(gold, f"So \\boxed{{{answer}}}.", prompt=question))) == verdict
+
+
+@pytest.mark.parametrize(("gold", "text", "metadata", "verdict"), CHOSEN)
+def test_a_choice_is_judged_as_a_person_would(case, gold, text, metadata, verdict):
+    assert judged(Choice().judge(case(gold, text, verifier="choice", metadata=metadata))) == verdict
+
+
+@pytest.mark.parametrize("marks", [("<reasoning>", "</reasoning>"), ("[THINK]", "[/THINK]"), ("<|begin_of_thought|>", "<|end_of_thought|>")])
+def test_a_program_inside_a_thought_of_any_tags_is_none(case, marks):
+    verdict = Code().judge(case("assert True", f"{marks[0]}\n```python\nprint(1)\n```\n{marks[1]}\nI give up.", verifier="code"))
+    assert (verdict.outcome, verdict.reason) == ("unparsable", "no program found")
+
+
+def test_a_program_between_tags_needs_no_fence():
+    assert last_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
+
+
+def test_equal_answers_of_which_one_is_taken_back_are_worked_out_apart(case):
+    assert Math().essence(case("42", "\\boxed{42}")) != Math().essence(case("42", "\\boxed{42} is wrong"))
