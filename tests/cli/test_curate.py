@@ -40,7 +40,8 @@ def test_the_next_command_names_the_lake_and_settings_that_this_one_was_given(as
 
 def test_a_run_that_keeps_nothing_says_so_in_the_place_of_the_next_command(assay: Run, plan: Path) -> None:
     ran = assay("curate", "run", plan, "--set", "split.held_out=20")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 4, ran.stderr
+    assert "nothing to train on: split.held_out takes all 20 problems" in ran.stderr
     assert "the curriculum is empty: nothing to train on" in ran.stdout
     assert "next: train run" not in ran.stdout
     assert "difficulty for" not in ran.stdout

@@ -9,6 +9,7 @@ from assay.core.errors import EngineError, PlanError, Stopped
 from assay.flows import ending, server
 from assay.flows.work import Call, Run
 from assay.pipelines.job import Outcome
+from assay.pipelines.nothing import Shortfall
 
 pytest.importorskip("prefect", reason="the extra flows is not installed")
 
@@ -37,8 +38,20 @@ def stage(name: str, out: int, *, partly: bool = False) -> dict[str, Outcome]:
             "Partly",
             "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to go on",
         ),
+        (
+            run(outcomes=stage("arrange", 0), lacks=Shortfall("nothing to train on: the sources hold no row")),
+            "FAILED",
+            "Failed",
+            "rows out: arrange 0; nothing to train on: the sources hold no row",
+        ),
+        (
+            run(outcomes=stage("arrange", 4), lacks=Shortfall(sources=("of source 'a' no row is left of 9",))),
+            "FAILED",
+            "Partly",
+            "rows out: arrange 4; of source 'a' no row is left of 9",
+        ),
     ],
-    ids=["whole", "a limit", "a failed shard"],
+    ids=["whole", "a limit", "a failed shard", "nothing", "a source"],
 )
 def test_the_last_state_says_what_is_missing(made: Run, state: str, name: str, message: str) -> None:
     told = ending.of(made)

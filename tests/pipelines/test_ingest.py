@@ -1,7 +1,6 @@
 """What is ingested and what is refused there: the tests of code problems by their shape."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.types import Label
-from assay.pipelines.ingest import survey
-from assay.pipelines.job import Job
 from assay.pipelines.walk import walk
 from assay.verifiers.code import Code
 
@@ -53,12 +50,3 @@ def test_tests_in_a_file_of_their_own_are_not_judged_by_ingest(job, tmp_path, na
     made = code_job(job, tmp_path / "code.jsonl", settings={"code": {"tests": str(tmp_path)}})
     walk(made, "ingest")
     assert made.lake.rows("SELECT count(*) AS n FROM members") == [{"n": 1}]
-
-
-def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(job: Callable[..., Job], tmp_path: Path) -> None:
-    rows = [{"prompt": f"How many of {n}?", "answer": answer} for n, answer in enumerate(["9 (apples)", "2m", "\x0crac{1}{2}", "7"])]
-    (tmp_path / "odd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = job(source=[{"part": "files", "paths": str(tmp_path / "odd.jsonl"), "name": "odd"}])
-    ((name, seen, found),) = survey(made.plan)
-    assert (name, seen) == ("odd", 4)
-    assert found == {"gold_has_unit": 1, "gold_is_ambiguous": 1, "gold_control_character": 1}

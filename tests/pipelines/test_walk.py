@@ -123,7 +123,7 @@ def test_a_limit_goes_on_with_the_best_selection_so_far(job: Made) -> None:
 
 
 def test_a_problem_whose_attempts_told_nothing_is_unscored_and_not_the_most_uncertain(job: Made) -> None:
-    cut = job(policy={"max_tokens": 1}, score={"n": 4, "truncated": "masked"})
+    cut = job(policy={"max_tokens": 1}, score={"n": 4, "truncated": "masked", "stop_early": False})
     outcomes = {each.stage: each for each in walk(cut)}
     assert outcomes["select"].rows_out == 0
     assert outcomes["select"].detail["dropped"] == {"unscored": 32}

@@ -1,4 +1,5 @@
-"""Arguments in, a plan out: what every command shares. Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (run it again)."""
+"""Arguments in, a plan out: what every command shares. Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (run it again),
+4 nothing to train on, or a source of which nothing is left."""
 
 import json
 import signal
@@ -13,10 +14,10 @@ import typer
 
 from assay.cli.narrator import Voice
 from assay.core.display import visible
-from assay.core.errors import EngineError, LakeError, PlanError, Stopped, TrainingError
+from assay.core.errors import EngineError, EvidenceError, LakeError, PlanError, Stopped, TrainingError
 from assay.core.plan import Plan, read_plan
 
-DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
 LakeDir = Annotated[
@@ -97,7 +98,7 @@ def exits(voice: Voice) -> Iterator[None]:
     except PlanError as error:
         voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
-    except (LakeError, EngineError, TrainingError) as error:
+    except (LakeError, EngineError, EvidenceError, TrainingError) as error:
         voice.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:

@@ -24,6 +24,10 @@ class TrainingError(RuntimeError):
     """Training met something that it must not learn from; no checkpoint was written."""
 
 
+class EvidenceError(RuntimeError):
+    """The first attempts of a run are no evidence of anything; what was paid for is kept, and going on would pay for more of it."""
+
+
 class Stopped(RuntimeError):
     """The run was asked to stop; what had arrived is committed and the run can be resumed."""
 

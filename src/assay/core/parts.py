@@ -115,3 +115,5 @@ def _load_outside(kind: str, name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise PlanError(f"{kind} {name!r}: {error}") from error
+    except Exception as error:  # whatever a module of the user's does when it is imported
+        raise PlanError(f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}") from error

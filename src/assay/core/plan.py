@@ -109,6 +109,9 @@ class ScorePlan(_Part):
 
     scorer: str = "pass_rate"
     wave: int = Field(default=4, ge=1)  # problems a commit; at most a wave is lost when a process is killed
+    stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or not to be judged
+    stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are looked at
+    stop_early_share: float = Field(default=0.95, gt=0, le=1)  # of them that are no evidence, from which on a run ends
 
 
 class EmbedPlan(_Strict):

@@ -57,6 +57,18 @@ class Unverifiable:
         return drops
 
 
+def trials(label: Label) -> list[Rollout]:
+    """The gold answer in every usual form that its verifier reads, as attempts; none for a label that no sentence passes.
+
+    >>> one = Problem.of("How many?")
+    >>> [each.text for each in trials(Label.of(one.id, "9 (apples)", verifier="math"))]
+    ['\\\\boxed{9}', 'The answer is 9.']
+    """
+    if _is_silent(label):
+        return []
+    return [_attempt(label, form) for form in (*FORMS, *AS_IT_IS) if form in FORMS or label.verifier not in FREE_TEXT]
+
+
 def _is_silent(label: Label) -> bool:
     return label.verifier in SILENT or (label.answer == OPEN and label.verifier == "reasoning_gym")
 

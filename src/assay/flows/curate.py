@@ -12,6 +12,7 @@ from assay.flows.library import as_flow, as_task
 from assay.flows.turns import in_turn
 from assay.flows.work import Call, Run, at_work, present
 from assay.pipelines.job import Outcome
+from assay.pipelines.nothing import shortfall
 from assay.pipelines.walk import STAGES, step
 
 
@@ -45,6 +46,7 @@ def _walk(call: Call) -> Any:
             if run.job.stop():
                 raise Stopped("asked to stop; the stages so far are in the lake")
         run.told = [run.outcomes[name] for name in STAGES]
+        run.lacks = shortfall(run.job, run.told)
         artifacts.show(run.job)
         return ending.of(run)
 

@@ -20,8 +20,16 @@ def partly(told: str) -> Any:
     return Failed(name="Partly", message=told)
 
 
+def failed(told: str) -> Any:
+    """Failed: running it again changes nothing."""
+    from prefect.states import Failed
+
+    return Failed(message=told)
+
+
 def of(run: Run) -> Any:
-    """A walk's final state: Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not work."""
+    """A walk's final state: Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not
+    work, or nothing is left of a source; Failed where nothing is left to train on."""
     from prefect.states import Completed
 
     told = message(run)
@@ -29,6 +37,8 @@ def of(run: Run) -> Any:
         return partly(told)
     if any(outcome.partly for outcome in run.outcomes.values()):
         return Completed(name="Partly", message=told)
+    if run.lacks:
+        return failed(told) if run.lacks.empty else partly(told)
     return completed(told)
 
 
@@ -37,4 +47,6 @@ def message(run: Run) -> str:
     done = ", ".join(f"{name} {outcome.rows_out}" for name, outcome in run.outcomes.items() if name != "ingest" or outcome.rows_out)
     partly = [name for name, outcome in run.outcomes.items() if outcome.partly]
     missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
-    return visible("; ".join([f"rows out: {done}", *missing, *(["run it again to go on"] if missing else [])]))
+    again = ["run it again to go on"] if missing else []
+    lacks = [run.lacks.sentence] if run.lacks else []
+    return visible("; ".join([f"rows out: {done}", *missing, *again, *lacks]))

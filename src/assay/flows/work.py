@@ -16,6 +16,7 @@ from assay.core.ports import Narrator, Ticker
 from assay.flows.library import flush
 from assay.flows.progress import Progress
 from assay.pipelines.job import Job, Outcome
+from assay.pipelines.nothing import Shortfall
 from assay.pipelines.walk import preflight
 from assay.stores.lake import Lake
 
@@ -50,6 +51,7 @@ class Run:
     call: Call
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # by stage, in the order of the walk
     missing: list[str] = field(default_factory=list)  # what is not done, a sentence each
+    lacks: Shortfall = field(default_factory=Shortfall)  # what a run that went through brought nothing of
     board: Any = None  # of the shards under way
     error: BaseException | None = None  # what ended the flow early, as it was raised
     at_sigterm: Any = None  # what the command line does then
@@ -109,7 +111,7 @@ def at_work(call: Call, command: str, *, upto: str = "arrange") -> Iterator[Run]
         try:
             with _keeping(run), handed(run):
                 yield run
-            told = "partly" if run.missing else "done"
+            told = "partly" if run.missing else "failed" if run.lacks else "done"
         except (Stopped, KeyboardInterrupt):
             told = "partly"
             raise

@@ -18,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.core.errors import EngineError, PlanError, Stopped
+from assay.core.errors import EngineError, EvidenceError, PlanError, Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Streaming, Ticker
 from assay.core.types import Case, Counts, Label, Outcome, Problem, Request, Rollout, Sampler, Tally, Verdict, rollout_id
 from assay.pipelines import served
 from assay.pipelines.cutting import Cutter
+from assay.pipelines.first_attempts import show_first, show_tracebacks
 from assay.pipelines.job import Job
 from assay.pipelines.refusals import keep_refusals, known_refusals
 from assay.pipelines.vectors import Remembered, coder
@@ -32,6 +33,7 @@ from assay.stores.tables import schema
 REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
 Samples = dict[int, tuple[Outcome | None, int]]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
+EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something of a problem
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcome -> its name among the counts, where it has another
 
 STORED = """
@@ -174,6 +176,8 @@ class Attempts:
         return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
+        if not (first := self.job.first_attempts).counts:
+            first.trusted = sum(outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values())
         if not self._introduced:
             self.job.lake.append({"samplers": [self._settings()], "policies": served.row(self.job)}, run=self.job.run)
             self._introduced = True
@@ -200,10 +204,12 @@ class Attempts:
                 if whole or time.monotonic() - since > COMMIT_S:
                     self._commit(wave)
                     wave, within, since = [], set(), time.monotonic()
-        except (EngineError, PlanError, Stopped):
+                self.job.first_attempts.check()
+        except (EngineError, EvidenceError, PlanError, Stopped):
             self._commit(wave)
             raise
         self._commit(wave)
+        self.job.first_attempts.check()
 
     def _one_by_one(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
         """The engine's rollouts, problem by problem, until a limit."""
@@ -239,6 +245,7 @@ class Attempts:
                     break
                 failed += [rollout.fault for rollout in rollouts if rollout.fault]
                 refused += [rollout for rollout in rollouts if rollout.refused]
+                self.job.first_attempts.refused(rollout.refused for rollout in rollouts if rollout.refused)
                 kept = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
                 meter.tokens += sum(rollout.tokens for rollout in kept)
                 meter.samples += len(kept)
@@ -269,11 +276,14 @@ class Attempts:
     def _commit(self, wave: Sequence[Rollout]) -> None:
         ordered = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))
         if ordered:
-            commit(self.job, ordered, self._judge(ordered))
+            verdicts = self._judge(ordered)
+            commit(self.job, ordered, verdicts)
+            show_first(self.job, ordered, verdicts)
 
     def _judge(self, rollouts: Sequence[Rollout]) -> list[Verdict]:
         cases = [Case(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
         verdicts = self.job.judge.judge(cases)
+        show_tracebacks(self.job)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
             self._samples[rollout.problem_id][rollout.sample] = verdict.under(self.job.mode).outcome, rollout.tokens
         return verdicts

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,26 @@ from scipy import stats
 from assay.core.identity import content_id
 from assay.core.types import Policy
 from assay.pipelines.attempts import Attempts
+from assay.pipelines.first_attempts import KIND_OF, example_of, shares
 from assay.pipelines.job import Job, Outcome, Work
-from assay.pipelines.pool import side
+from assay.pipelines.pool import side, side_verifiers
 from assay.pipelines.score import scorer
 from assay.pipelines.searches import Searches
 from assay.pipelines.walk import look, survey, walk
 
 LEVEL = 0.8  # of the interval
 ATTEMPT = ("rollouts", "texts", "verdicts")  # the tables of which every attempt takes a row
+Measured = tuple[tuple[float, float], tuple[float, float], dict[str, Any] | None]  # tokens, seconds, what became of the pilot's attempts
 OVERHEAD, BYTES_A_TOKEN = 200, 2  # of an attempt on disk where none is stored yet: ids and counts, and text under zstd up to the cap
+
+OUTCOMES = """
+SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted, min_by(reason, id) AS reason
+FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
+      FROM rollouts r JOIN texts t USING (id) JOIN verdicts v ON v.rollout_id = r.id
+      WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
+GROUP BY outcome ORDER BY n DESC, outcome
+"""
 
 
 def stages(job: Job) -> list[dict[str, Any]]:
@@ -41,13 +53,13 @@ def forecast(job: Job, pilot: int) -> dict[str, Any]:
 
     The pilot's attempts are made at the plan's real cap and stay in the lake, so they are not paid for again.
     """
-    tokens = seconds = None
+    tokens = seconds = outcomes = None
     if pilot:
         walk(job, "split")
-        tokens, seconds = _measured(job, pilot)
+        tokens, seconds, outcomes = _measured(job, pilot)
         job.keys.clear()
     rows = stages(job)
-    return {"stages": rows, "pilot": pilot, "tokens": tokens, "seconds": seconds, "disk": disk(job, rows)}
+    return {"stages": rows, "pilot": pilot, "tokens": tokens, "seconds": seconds, "outcomes": outcomes, "disk": disk(job, rows)}
 
 
 def disk(job: Job, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,7 +81,7 @@ def _there(path: Path) -> Path:
     return path if path.exists() else _there(path.parent)
 
 
-def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
+def _measured(job: Job, pilot: int) -> Measured:
     problems, labels = side(job, "train")
     if "search" in getattr(part := scorer(job), "needs", ()):
         return _searched(job, Searches(job, problems, labels, part.rules, scoring=look(job, "score")[0].key.partition("+")[2]), pilot)
@@ -82,16 +94,29 @@ def _measured(job: Job, pilot: int) -> tuple[tuple[float, float], tuple[float, f
         scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
     low, high = total_interval(_spent(job, attempts.policy, chosen), scale)
     pace = job.meter.engine_s / max(job.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace)
+    return (low, high), (low * pace, high * pace), _outcomes(job, chosen)
 
 
-def _searched(job: Job, searches: Searches, pilot: int) -> tuple[tuple[float, float], tuple[float, float]]:
+def _searched(job: Job, searches: Searches, pilot: int) -> Measured:
     """The same of tree searches, without the plain attempts that are drawn beside them; cut off by a limit, a search tells nothing."""
     left = sorted(searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", job.plan.seed, id_))
     found = searches.run(left[:pilot])
     low, high = total_interval([each.tokens for each in found.values()], len(left) - len(found))
     pace = job.meter.engine_s / max(job.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace)
+    return (low, high), (low * pace, high * pace), None
+
+
+def _outcomes(job: Job, ids: list[str]) -> dict[str, Any]:
+    """Shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
+    versions = [f"{name}@{job.judge.version(name)}" for name in side_verifiers(job, "train")]
+    rows = job.lake.rows(OUTCOMES, [job.mode, job.engine.policy.revision, job.plan.policy.sampler.id, versions, ids])
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for row in rows:
+        kind = KIND_OF[row["outcome"]]
+        counts[kind] += row["n"]
+        examples.setdefault(kind, example_of(kind, row["text"], row["extracted"] or "", row["reason"] or ""))
+    return shares(counts, examples)
 
 
 def total_interval(spent: list[int], rest: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import islice
@@ -12,14 +12,13 @@ from typing import Any
 from assay.core.identity import canonical, content_id
 from assay.core.notes import Note
 from assay.core.parts import build
-from assay.core.plan import Plan, SourcePlan
+from assay.core.plan import SourcePlan
 from assay.core.ports import Found, Source
 from assay.core.types import Drop
 from assay.maths.golds import oddities
 from assay.pipelines.job import Job, Outcome, Work
 from assay.pipelines.pool import to_row
 
-LOOK, LOOK_S = 1_000, 2.0  # rows of a source, and seconds, that a check looks at
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
 
 
@@ -35,23 +34,6 @@ def work(job: Job) -> Work:
     for _, source in left:
         getattr(source, "check", bool)()
     return Work("ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(job, sources, keys))
-
-
-def survey(plan: Plan) -> Iterator[tuple[str, int, Counter[str]]]:
-    """Of each source its name, how many of its first rows were looked at, and how many of these are which drop or have which odd gold answer.
-
-    Raises:
-        PlanError: as `work`.
-    """
-    for each in plan.source:
-        source, ends = build("source", each.part, each.settings), time.monotonic() + LOOK_S
-        rows, found = 0, Counter[str]()
-        for row in islice(source.read(), LOOK):
-            rows += 1
-            found.update([row.reason] if isinstance(row, Drop) else [reason for reason, _ in oddities(*row)])
-            if time.monotonic() > ends:
-                break
-        yield str(each.settings.get("name") or each.part), rows, found
 
 
 def source_key(plan: SourcePlan, source: Source) -> str:
@@ -87,7 +69,7 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
     noted: Counter[str] = Counter()
     examples: dict[str, str] = {}
     while chunk := list(islice(found, CHUNK)):
-        rows = _rows([_checked(job, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in)
+        rows = _rows([checked(job, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in)
         rows_in += len(chunk)
         rows_out += len(rows["members"])
         dropped.update(row["reason"] for row in rows["drops"])
@@ -102,7 +84,7 @@ def _read_one(job: Job, source: Source, key: str, name: str) -> Outcome:
     return job.finish(Outcome("ingest", key, rows_in, rows_out, detail, time.monotonic() - began))
 
 
-def _checked(job: Job, found: Found, number: int) -> Found:
+def checked(job: Job, found: Found, number: int) -> Found:
     """What a source found, or a drop where its verifier refuses the label's shape by name."""
     if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
         return found

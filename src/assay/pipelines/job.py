@@ -18,6 +18,7 @@ from assay.core.identity import canonical, content_id
 from assay.core.plan import Plan, PolicyPlan
 from assay.core.ports import Engine, Narrator
 from assay.core.types import Mode
+from assay.pipelines.first_attempts import FirstAttempts
 from assay.stores.lake import Lake, Rows
 from assay.verifiers._workers import Grader
 
@@ -90,6 +91,7 @@ class Job:
         self.meter = Meter()
         self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
+        self.first_attempts = FirstAttempts(plan.score)
         self.moved = Moved()  # verdicts that a new version of a verifier changed
         self.retry_refused = False  # what a server refused before is asked for again
         self.halted = ""  # why this run draws no more attempts, as words

@@ -11,6 +11,7 @@ import resource
 import signal
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -67,7 +68,7 @@ def answer_line(judge: Callable[[Any], Any], row: Any) -> bytes:
     except RecursionError:
         return stop_line("deep", "nested too deep")
     except BaseException as error:  # noqa: BLE001  # verifiers are an edge: what they raise, sys.exit included, is a verdict about them
-        return stop_line("raised", f"{type(error).__name__}: {str(error)[:200]}")
+        return stop_line("raised", f"{type(error).__name__}: {str(error)[:200]}", traceback.format_exc(limit=-4))
 
 
 def rehearse(times: int = 20) -> None:

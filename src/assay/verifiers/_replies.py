@@ -12,6 +12,7 @@ from assay.core.types import Outcome, Verdict
 from assay.verifiers._rules import storable
 
 LONGEST = 16_384  # bytes of one line; a verdict's texts have 500 characters each, of at most 12 bytes
+TRACED = 2_000  # characters of a traceback
 OUTCOMES = get_args(Outcome)
 STOPS = ("cpu", "idle", "load", "memory", "deep", "died", "raised")
 
@@ -32,6 +33,7 @@ class Stop(NamedTuple):
     kind: str  # cpu, idle, load, memory, deep, died, garbled, raised
     reason: str
     extracted: str = ""
+    trace: str = ""  # where the verifier raised
 
 
 def judged_line(verdict: Verdict) -> bytes:
@@ -44,9 +46,10 @@ def reads_line(readable: bool) -> bytes:
     return _line(["reads", bool(readable)])
 
 
-def stop_line(kind: str, reason: str) -> bytes:
-    """Why there is no answer, as one line."""
-    return _line(["stop", kind, storable(reason)])
+def stop_line(kind: str, reason: str, trace: str = "") -> bytes:
+    """Why there is no answer, as one line, with the end of the verifier's traceback."""
+    plain = trace[-TRACED:].encode("ascii", "backslashreplace").decode()[-TRACED:]
+    return _line(["stop", kind, storable(reason), *([plain] if plain else [])])
 
 
 def read_line(verb: str, line: str) -> Judged | Stop | bool:
@@ -86,7 +89,7 @@ def _readable(readable: Any) -> bool:
     return readable
 
 
-def _stop(kind: Any, reason: Any) -> Stop:
-    if kind not in STOPS or not isinstance(reason, str):
+def _stop(kind: Any, reason: Any, trace: Any = "") -> Stop:
+    if kind not in STOPS or not isinstance(reason, str) or not isinstance(trace, str):
         raise ValueError("stop")
-    return Stop(kind, storable(reason))
+    return Stop(kind, storable(reason), trace=trace[-TRACED:].replace("\0", "?"))

@@ -59,6 +59,7 @@ class Grader:
         self.env = tuple(env)  # names of the caller's environment that workers see too
         self._workers: dict[str, list[Worker]] = {}  # by verifier
         self._parts: dict[str, Any] = {}
+        self.tracebacks: dict[str, str] = {}  # by verifier that raised: its first
         self._cache: OrderedDict[bytes, Any] = OrderedDict()
         self._lock = threading.RLock()
         self._end = weakref.finalize(self, _stop_all, self._workers)
@@ -194,6 +195,8 @@ class Grader:
             answer = self._cache[key]
             if (stop := as_stop(answer, retries=retries)) is not None:
                 stops[key] = (row, stop)
+                if stop.trace:
+                    self.tracebacks.setdefault(verifier, stop.trace)
         if stops:
             self._cache.update(settle_stops(stops, lambda row: self._alone(verifier, row, retries), lambda label: self._readable(verifier, label)))
 

@@ -1,31 +1,83 @@
-"""`curate check`: is this plan whole? Nothing runs, nothing is written. Of a selection: was it lucky? As `curate recheck`."""
+"""`curate check`: is this config whole? Nothing is drawn, nothing is written. Of a selection: was it lucky? As `curate recheck`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from assay.cli.curate.recheck import Dropped, Kept, Target, of_selection
 from assay.cli.curate.recheck import recheck as afresh
-from assay.cli.narrator import Voice
-from assay.cli.runner import AsJson, LakeDir, Sets, exits, load
+from assay.cli.narrator import Voice, page
+from assay.cli.runner import AsJson, LakeDir, Sets, emit, exits, load
+from assay.core.errors import PlanError
+
+GOLD_SHOWN = 200  # characters
 
 
 def check(plan: Target, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, kept: Kept = 200, dropped: Dropped = 100) -> None:
-    """Validate a plan's keys, parts, settings, files and model, without running anything; or, given a selection's key, recheck that selection."""
+    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a selection, given its key.
+
+    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one gold answer of
+    each source; no model is asked.
+    """
     if of_selection(plan):
         afresh(plan, lake, sets, as_json, kept, dropped)
         return
     voice = Voice()
-    with exits(voice):
+    with exits(voice), _answering(as_json):
         made = load(plan, lake, sets)
-        from assay.pipelines import disputed
-        from assay.pipelines.ingest import survey
+        from assay.pipelines import checking
         from assay.pipelines.job import Job
         from assay.pipelines.walk import preflight
         from assay.stores.lake import Lake
 
+        checking.check_parts(made)
         with Lake(made.lake) as opened, Job(made, opened, voice) as job:
             preflight(job, "arrange")
-            if (said := disputed.stored(job)) and (line := disputed.sentence(said)):
+            looks = list(checking.look_at_sources(job))
+            golds = [checking.try_gold(job, look) for look in looks]
+            warnings = _warnings(job, looks, golds)
+            for line in warnings:
                 voice.warn(line)
-            for name, rows, found in survey(made):
-                if found:
-                    voice.warn(f"{name}: of the first {rows} rows " + ", ".join(f"{count} {reason}" for reason, count in found.most_common()))
+            if as_json:
+                emit({"plan": str(plan), **checking.as_data(job, looks, golds, warnings)})
+                return
+            _show(golds)
             policy, sampler = job.engine.policy, made.policy.sampler.id
             voice.say(f"{plan}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}")
+
+
+@contextmanager
+def _answering(as_json: bool) -> Iterator[None]:
+    """With --json a fault is a document, too."""
+    try:
+        yield
+    except PlanError as error:
+        if as_json:
+            emit({"whole": False, "error": str(error)})
+        raise
+
+
+def _warnings(job: Any, looks: list[Any], golds: list[Any]) -> list[str]:
+    from assay.pipelines import checking, disputed
+
+    told = disputed.stored(job)
+    lines = [line] if told and (line := disputed.sentence(told)) else []
+    for look in looks:
+        if counts := look.dropped + look.noticed:
+            lines.append(f"{look.name}: of the first {look.rows} rows " + ", ".join(f"{count} {reason}" for reason, count in counts.most_common()))
+    for gold in golds:
+        if not gold.accepted:
+            lines.append(f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} in no usual form")
+    return lines + checking.forebodings(job.plan, looks)
+
+
+def _show(golds: list[Any]) -> None:
+    """One prompt as the policy is asked, then of each source a gold answer with the verdicts on it."""
+    console = page()
+    console.print(f"a prompt ({golds[0].source}), before the model's chat template:\n{golds[0].prompt}", markup=False, soft_wrap=True)
+    for gold in golds:
+        console.print(f"gold ({gold.source}): {gold.gold[:GOLD_SHOWN]}", markup=False, soft_wrap=True)
+        if not gold.verdicts:
+            console.print(f"  the verifier {gold.verifier!r} runs programs, which no sentence is", markup=False)
+        for text, verdict in zip(gold.texts, gold.verdicts, strict=True):
+            console.print(f"  {verdict.outcome}: {text[:GOLD_SHOWN]!r}", markup=False, soft_wrap=True)

@@ -8,7 +8,24 @@ import typer
 
 from assay.cli.curate import summary
 from assay.cli.narrator import Voice
-from assay.cli.runner import DONE, PARTLY, AsJson, Flow, LakeDir, PlanPath, RetryRefused, Sets, Stop, emit, exits, flowing, load, retrying, with_job
+from assay.cli.runner import (
+    DONE,
+    NOTHING,
+    PARTLY,
+    AsJson,
+    Flow,
+    LakeDir,
+    PlanPath,
+    RetryRefused,
+    Sets,
+    Stop,
+    emit,
+    exits,
+    flowing,
+    load,
+    retrying,
+    with_job,
+)
 from assay.core.errors import PlanError
 from assay.core.plan import Plan
 
@@ -71,12 +88,16 @@ def _as_given(plan: str, lake: str, sets: list[str]) -> str:
 
 
 def _walk(job: Any, flow: Callable[[Any], Any] | None, as_json: bool, voice: Voice, plan: str) -> int:
+    from assay.pipelines.nothing import shortfall
     from assay.pipelines.walk import walk
 
     outcomes = (flow or walk)(job)
     partly = any(outcome.partly for outcome in outcomes)
+    lacks = shortfall(job, outcomes)
     if as_json:
-        emit(summary.machine(job, outcomes))
+        emit(summary.machine(job, outcomes) | ({"lacks": lacks.sentence} if lacks else {}))
     else:
         summary.human(job, outcomes, plan)
-    return PARTLY if partly else DONE
+    if lacks:
+        voice.warn(lacks.sentence)
+    return PARTLY if partly else NOTHING if lacks else DONE

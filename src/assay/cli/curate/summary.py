@@ -16,13 +16,16 @@ OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 def machine(job: Any, outcomes: Sequence[Any]) -> dict[str, Any]:
     """The summary as one JSON document."""
+    from assay.pipelines.first_attempts import shares
     from assay.pipelines.summary import summary
 
     stages = {
         each.stage: {"in": each.rows_in, "out": each.rows_out, "nothing_to_do": each.reused, "partly": each.partly, **each.detail}
         for each in outcomes
     }
-    return {"nothing_to_do": all(each.reused for each in outcomes), "stages": stages, **summary(job)}
+    first = job.first_attempts
+    told = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
+    return {"nothing_to_do": all(each.reused for each in outcomes), "stages": stages, **told, **summary(job)}
 
 
 def human(job: Any, outcomes: Sequence[Any], plan: str) -> None:
@@ -96,6 +99,7 @@ QUERIES = (
 
 def forecast(job: Any, pilot: int, voice: Voice, as_json: bool) -> None:
     """The work that is left, stage by stage; with a pilot, an 80% interval of tokens and time."""
+    from assay.pipelines.first_attempts import sentences
     from assay.pipelines.forecast import forecast as look
 
     made = look(job, pilot)
@@ -109,6 +113,8 @@ def forecast(job: Any, pilot: int, voice: Voice, as_json: bool) -> None:
         low, high = made[name] or (None, None)
         told = "unknown (--pilot N measures it)" if low is None else f"{low:.0f} to {high:.0f} (80% interval from {made['pilot']} problems)"
         console.print(f"{name}: {told}", markup=False)
+    if made["outcomes"]:
+        console.print("\n".join(sentences(made["outcomes"], "the pilot")), markup=False, soft_wrap=True)
     console.print(f"disk: {_disk(made['disk'])}", markup=False)
     if made["disk"]["short"]:
         voice.warn(f"the disk is short: {_size(made['disk']['bytes'])} are expected, {_size(made['disk']['free'])} are free")
