@@ -18,6 +18,8 @@ MOVED = {  # what version 2 of `numeric` says of these; the recordings hold what
     "84 + 17 = 21 17": "unparsable",  # two numbers
     "The result is not in the form of 5 * 9.": "unparsable",  # a denial
     "1 is multiplied by 4.": "unparsable",  # working
+    "1 is not a factor for this multiplication problem.": "unparsable",  # a denial
+    "1 is not an integer.": "unparsable",  # a denial
     "The result is 2 times 7 = 14.": "unparsable",  # two numbers
     "2 * 7 = 14\nno final answer is given": "correct",
 }
