@@ -196,8 +196,7 @@ def test_workers_die_with_their_parent_even_in_the_middle_of_a_hang(tmp_path, la
         textwrap.dedent(f"""
         import sys, threading, time
         from assay.core.types import *
-        from assay.verifiers._desk import Desk
-from assay.verifiers._workers import Grader
+        from assay.verifiers._workers import Grader
         problem = Problem.of("q"); label = Label.of(problem.id, "4", verifier="math")
         request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
         case = Case(problem, label, Rollout.of(request, 0, policy=Policy("p", "r"), engine="e", text={HANG!r}, tokens=1, finish="stop"))

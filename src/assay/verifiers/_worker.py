@@ -107,6 +107,9 @@ class Keeper:
         while os.getppid() == self.parent and self._step():
             pass
         self._end()
+        with contextlib.suppress(ChildProcessError):  # reaped here, where that takes no time: the first process of a machine may be slow to do it
+            while True:
+                os.waitpid(-1, 0)
 
     def _step(self) -> bool:
         inputs: list[Any] = [self.pipe, self.bells[0], self.replies]
