@@ -90,5 +90,5 @@ def test_a_run_tells_its_log_and_its_progress(server: Any, finished: Any) -> Non
     assert {"ingest", "clean", "arrange"} <= {run["name"] for run in runs}
     found = server.ask("artifacts/filter", artifacts={"key": {"any_": ["nightly-attempts-progress"]}})
     assert max(each["data"] for each in found) == 100
-    assert "attempts of `nightly`: 16 of 16, 64 tokens" in [each["description"] for each in found]
+    assert "attempts of nightly: 16 of 16, 64 tokens" in [each["description"] for each in found]
     assert found[0]["task_run_id"]
