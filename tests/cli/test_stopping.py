@@ -113,4 +113,4 @@ def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path, after_s: float) 
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert "Traceback" not in told
-    assert process.returncode in (130, 2)  # 2 = it was faster
+    assert process.returncode in (130, 2, -signal.SIGINT)  # 2 = it was faster; the last: Python was already ending, a shell shows 130 for it too
