@@ -17,6 +17,7 @@ NAMES = ("answer", "final_answer", "ground_truth", "gold", "gold_answer", "solut
 _NUMBER = r"-?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?"
 _NO_UNIT = r"(?!(?:pi|sqrt|mod|ln|log|sin|cos|tan|exp|and|or|to|of|if|for|million|billion|thousand|hundred|trillion|dozen|times|more|less|[a-z])\b)"
 _BRACKETS = re.compile(rf"({_NUMBER})\s*\(\s*{_NO_UNIT}([^()\d=+*/^\\$]*[A-Za-z%°][^()\d=+*/^\\$]*)\)\.?")
+_COUNTED = re.compile(r"[A-Za-z]{2}[A-Za-z .-]*")  # what a reader of units reads in brackets
 _WORDS = re.compile(rf"({_NUMBER})\s+{_NO_UNIT}([A-Za-z][A-Za-z.'’ -]*[A-Za-z²³]|%|°[CF]?)\.?")
 _LETTER = re.compile(rf"({_NUMBER})\s?([a-zA-Z])")
 LONGEST = 100_000  # characters at the end of a gold answer that are searched for its final answer
@@ -80,11 +81,16 @@ def repaired(text: str) -> str:
 
 
 @lru_cache(1 << 14)  # a gold has many attempts
-def readings(answer: str, verifier: str) -> tuple[str, ...]:
+def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, ...]:
     """The answers that a gold's text stands for under a verifier, of which any one is right.
 
     Alternatives under every verifier. Of mathematics also what JSON holds, the end of a worked solution, the number before a unit in
     brackets, and LaTeX whose backslashes were lost.
+
+    Args:
+        answer: the gold's text.
+        verifier: who judges by it.
+        united: leave words in brackets where they are, for a reader that takes them as the unit: 8 girls are not `8 (boys)`.
 
     >>> readings("9 (apples)", "math"), readings("9 (apples)", "exact"), readings('["4"]', "math")
     (('9',), ('9 (apples)',), ('4',))
@@ -92,13 +98,15 @@ def readings(answer: str, verifier: str) -> tuple[str, ...]:
     if verifier not in FREE_TEXT:
         return alternatives(answer)
     whole = [repaired(each) for each in alternatives(answer)]
-    return tuple(dict.fromkeys(_read(part) for each in whole for part in read_json(each) or [each])) or (answer,)
+    return tuple(dict.fromkeys(_read(part, united=united) for each in whole for part in read_json(each) or [each])) or (answer,)
 
 
-def _read(answer: str) -> str:
+def _read(answer: str, *, united: bool) -> str:
+    if united and "####" not in answer and len(_BOX.findall(answer)) > 1:
+        return answer  # several boxes may be one answer, which the reader of boxes tells
     bare = final_of(answer) if is_solution(answer) else answer
     found = _BRACKETS.fullmatch(bare.strip())
-    return found[1].strip() if found else bare
+    return bare if found is None or (united and _COUNTED.fullmatch(found[2].strip())) else found[1].strip()
 
 
 def oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
