@@ -183,6 +183,12 @@ FREE = {
         ("x+1", "Adding both gives\n\n**x + 1**", SURE),
         ("D", "So the answer is option D.", SURE),
     ],
+    "a bold letter of an option": [
+        ("C", "We work it out.\n\nSo the result is **C**.", LENIENT),
+        ("\\text{(C)}", "We work it out.\n\nSo the result is **$\\text{(C)}$**.", LENIENT),
+        ("C", "We work it out.\n\nSo the result is **B**.", NEITHER),
+        ("C", "We work it out.\n\nSo it is not **C**.", NEITHER),
+    ],
     "turns behind an answer": [
         ("42", "42\n\nQ: There are 5.\nA: 6", SURE),
         ("42", "\\boxed{42}\n\nProblem 2. Find y.\nSolution: \\boxed{6}", SURE),
