@@ -176,26 +176,8 @@ _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
 _MONEY_NAMES = {r"\$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _PIECE = re.compile(rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,|(?:{TEXT}\s*)?and\s*{END}?)?\s*")
 _ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPOKEN = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
