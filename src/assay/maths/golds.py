@@ -22,6 +22,7 @@ _CLOCK = r"[ap]\.?\s?m|noon|midnight|o['’]clock|january|february|march|april|m
 _NO_UNIT = rf"(?!(?:{_MATHS}|times|(?i:{_CLOCK})|[a-z])\b)"
 _IN_BRACKETS = rf"(?!(?:{_MATHS}|[a-z])\b(?!-))"
 _BRACKETS = re.compile(rf"({_NUMBER})(?:\s*\(\s*{_IN_BRACKETS}([^()\d=+*/^\\$]*[A-Za-z%°][^()\d=+*/^\\$]*)\)|\s+\([mglLs]\))\.?")
+_COUNTED = re.compile(r"[A-Za-z]{2}[A-Za-z .-]*")  # what a reader of units reads in brackets
 _WORDS = re.compile(rf"({_NUMBER})\s+{_NO_UNIT}([A-Za-z][A-Za-z.'’ -]*[A-Za-z²³]|%|°[CF]?)\.?")
 _TYPESET = re.compile(  # 8\text{ cm}, 2400 \mbox{ cm}^2
     rf"({_NUMBER}|-?\\[dt]?frac\{{\d+\}}\{{\d+\}})(?:\\[ ,;!]|[\s~])*"
@@ -90,11 +91,16 @@ def repaired(text: str) -> str:
 
 
 @lru_cache(1 << 14)  # a gold has many attempts
-def readings(answer: str, verifier: str) -> tuple[str, ...]:
+def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, ...]:
     """The answers that a gold's text stands for under a verifier, of which any one is right.
 
     Alternatives under every verifier. Of mathematics also what JSON holds, the end of a worked solution, the number before a unit in
     brackets, and LaTeX whose backslashes were lost.
+
+    Args:
+        answer: the gold's text.
+        verifier: who judges by it.
+        united: leave words in brackets where they are, for a reader that takes them as the unit: 8 girls are not `8 (boys)`.
 
     >>> readings("9 (apples)", "math"), readings("9 (apples)", "exact"), readings('["4"]', "math")
     (('9',), ('9 (apples)',), ('4',))
@@ -102,13 +108,15 @@ def readings(answer: str, verifier: str) -> tuple[str, ...]:
     if verifier not in FREE_TEXT:
         return alternatives(answer)
     whole = [repaired(each) for each in alternatives(answer)]
-    return tuple(dict.fromkeys(_read(part) for each in whole for part in read_json(each) or [each])) or (answer,)
+    return tuple(dict.fromkeys(_read(part, united=united) for each in whole for part in read_json(each) or [each])) or (answer,)
 
 
-def _read(answer: str) -> str:
+def _read(answer: str, *, united: bool) -> str:
+    if united and "####" not in answer and len(_BOX.findall(answer)) > 1:
+        return answer  # several boxes may be one answer, which the reader of boxes tells
     bare = final_of(answer) if is_solution(answer) else answer
     found = _BRACKETS.fullmatch(bare.strip())
-    return found[1].strip() if found else bare
+    return bare if found is None or (united and (found[2] is None or _COUNTED.fullmatch(found[2].strip()))) else found[1].strip()
 
 
 def oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
