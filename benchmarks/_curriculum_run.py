@@ -14,22 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from assay.api import Silence
+from assay.api import NullReporter
+from assay.core.config import Config
 from assay.core.errors import Stopped
 from assay.core.parts import build
-from assay.core.plan import Plan
-from assay.core.ports import Course, Online
-from assay.core.types import Case, Curriculum, Lesson, Pool, Problem, Request, Rollout, Verdict
-from assay.pipelines.columns import scored_pool
-from assay.pipelines.job import Job
-from assay.pipelines.pool import side
-from assay.pipelines.score import current_scores
-from assay.pipelines.select import chosen_from
-from assay.pipelines.walk import walk
+from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
+from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.stages.score import current_scores
+from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
-from assay.training.evaluate import Draw, HeldOut
-from assay.training.evidence import Evidence
-from assay.training.settings import Settings
+from assay.training.held_out.attempts import Draw, HeldOut
+from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.settings import Settings
 from benchmarks._curriculum_pool import examined
 
 PASSES = 50  # of an order: more than any run walks
@@ -182,7 +182,7 @@ class Marked(HeldOut):
 
     book: Book = field(kw_only=True)
 
-    def attempt(self, evidence: Evidence, step: int, draw: Draw) -> dict[str, float]:
+    def attempt(self, evidence: RolloutRecorder, step: int, draw: Draw) -> dict[str, float]:
         """The point is in the book where a mark is due; {} where none is."""
         due = self.book.due
         if self.book.since is not None and not due:
@@ -197,7 +197,7 @@ class Marked(HeldOut):
         return values
 
 
-def run(arm: Arm, seed: int, plan: Plan, setup: Setup) -> dict[str, Any]:
+def run(arm: Arm, seed: int, config: Config, setup: Setup) -> dict[str, Any]:
     """One arm with one seed on a copy of the study's lake; scoring, selection, order and training's chance are all of this seed."""
     import torch
     import transformers.models.llama.modeling_llama  # noqa: F401
@@ -206,16 +206,23 @@ def run(arm: Arm, seed: int, plan: Plan, setup: Setup) -> dict[str, Any]:
     if setup.clock == "cpu":
         torch.set_num_threads(1)
     began = time.monotonic()
-    cost = scored(plan, seed, setup) if arm.scored else Cost()
+    cost = scored(config, seed, setup) if arm.scored else Cost()
     with tempfile.TemporaryDirectory(prefix="assay-study-") as folder:
-        shutil.copytree(cost.lake or plan.lake, Path(folder) / "lake")
-        own = plan.model_copy(update={"seed": seed, "lake": str(Path(folder) / "lake")})
-        with Lake(own.lake) as lake, Job(own, lake, Silence(), command="curriculum study") as job:
-            walk(job, "split")
-            problems, labels = examined(side(job, "held_out"), setup.held_out)
-            book = Book(setup, {id_: problem.source for id_, problem in problems.items()}, cost.seconds, None, cost.rollouts, cost.tokens)
-            curriculum, course, told = chosen(job, arm, seed, book)
-            trained(job, curriculum, course, seed, Marked(problems, labels, book=book), Path(folder) / "out")
+        shutil.copytree(cost.lake or config.lake, Path(folder) / "lake")
+        own = config.model_copy(update={"seed": seed, "lake": str(Path(folder) / "lake")})
+        with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
+            run_stages(context, "split")
+            problems, labels = examined(side(context, "held_out"), setup.held_out)
+            book = Book(
+                setup,
+                {id_: problem.source for id_, problem in problems.items()},
+                cost.seconds,
+                None,
+                cost.rollouts,
+                cost.tokens,
+            )
+            curriculum, course, told = chosen(context, arm, seed, book)
+            trained(context, curriculum, course, seed, Marked(problems, labels, book=book), Path(folder) / "out")
     steps = max(book.mixed) + 1
     return {
         "seed": seed,
@@ -240,63 +247,76 @@ class Cost:
     lake: str = ""
 
 
-def scored(plan: Plan, seed: int, setup: Setup) -> Cost:
+def scored(config: Config, seed: int, setup: Setup) -> Cost:
     """The scoring of a seed: made once, and charged in full to every arm that uses it."""
-    place = Path(plan.lake).parent / "scored" / str(seed)
+    place = Path(config.lake).parent / "scored" / str(seed)
     if not place.exists():
         place.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="assay-study-", dir=place.parent) as folder:
             made = Path(folder) / "made"
-            shutil.copytree(plan.lake, made / "lake")
-            own = plan.model_copy(update={"seed": seed, "lake": str(made / "lake")})
-            with Lake(own.lake) as lake, Job(own, lake, Silence(), command="curriculum study") as job:
-                walk(job, "split")
-                warm(job)
+            shutil.copytree(config.lake, made / "lake")
+            own = config.model_copy(update={"seed": seed, "lake": str(made / "lake")})
+            with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
+                run_stages(context, "split")
+                warm(context)
                 began = CLOCKS[setup.clock]()
-                walk(job, "score")
-                told = (CLOCKS[setup.clock]() - began, job.meter.samples, job.meter.tokens)
+                run_stages(context, "score")
+                told = (CLOCKS[setup.clock]() - began, context.meter.samples, context.meter.tokens)
             (made / "cost.json").write_text(json.dumps(told))
             with contextlib.suppress(OSError):  # another process was first
                 made.rename(place)
     return Cost(*json.loads((place / "cost.json").read_text()), lake=str(place / "lake"))
 
 
-def warm(job: Job) -> None:
+def warm(context: RunContext) -> None:
     """The engine and the verifier are loaded, which is not accounted; nothing of it is stored."""
-    problems, labels = side(job, "train")
-    sampler, problem = job.plan.policy.sampler, Problem.of("1+1=")
-    request = Request(problem.id, sampler.render(problem), sampler, (0,), job.plan.seed)
-    made = [rollout for rollouts in job.engine.generate([request]) for rollout in rollouts]
+    problems, labels = side(context, "train")
+    sampler, problem = context.config.policy.sampler, Problem.of("1+1=")
+    request = Request(problem.id, sampler.render(problem), sampler, (0,), context.config.seed)
+    made = [rollout for rollouts in context.engine.generate([request]) for rollout in rollouts]
     label = labels[min(problems)]
-    job.judge.judge([Case(problems[label.problem_id], label, replace(each, problem_id=label.problem_id)) for each in made])
+    context.judge.judge(
+        [GradingCase(problems[label.problem_id], label, replace(each, problem_id=label.problem_id)) for each in made]
+    )
 
 
-def chosen(job: Job, arm: Arm, seed: int, book: Book) -> tuple[Curriculum, Course | None, dict[str, Any]]:
+def chosen(
+    context: RunContext, arm: Arm, seed: int, book: Book
+) -> tuple[Curriculum, OnlineCurriculum | None, dict[str, Any]]:
     """What training will walk; embedding, selecting and arranging are accounted on top of the scoring."""
     book.go()
     if arm.scored:
-        walk(job, "embed" if arm.embedded else "score")
-    scores = current_scores(job, job.key_of("score", "select").partition("+")[2]) if arm.scored else []
+        run_stages(context, "embed" if arm.embedded else "score")
+    scores = current_scores(context, context.key_of("score", "select").partition("+")[2]) if arm.scored else []
     selector = build("selector", arm.selector)
-    pool, _ = scored_pool(job, scores, selector.needs, sorted(side(job, "train")[0]))
+    pool, _ = scored_pool(context, scores, selector.needs, sorted(side(context, "train")[0]))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build("curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {})
-    pool, _ = scored_pool(job, scores, ("length",) if arm.by_length else part.needs, sorted(kept))
+    part = build(
+        "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
+    )
+    pool, _ = scored_pool(context, scores, ("length",) if arm.by_length else part.needs, sorted(kept))
     if arm.by_length:
         pool = Pool(pool.ids, {"mean": 1.0 / pool.column("length")})
-    course = part.begin(pool, seed=seed) if isinstance(part, Online) else None
-    curriculum = Curriculum((Lesson(pool.ids),)) if course else part.arrange(pool, np.random.default_rng((7, seed)))
+    course = part.begin(pool, seed=seed) if isinstance(part, AdaptiveCurriculum) else None
+    curriculum = Curriculum((Phase(pool.ids),)) if course else part.arrange(pool, np.random.default_rng((7, seed)))
     book.stop()
     scoring = {"seconds": book.spent, "rollouts": book.rollouts, "tokens": book.tokens}
     return curriculum, course, {"problems": len(kept), "before_training": scoring}
 
 
-def trained(job: Job, curriculum: Curriculum, course: Course | None, seed: int, held_out: Marked, output: Path) -> None:
+def trained(
+    context: RunContext,
+    curriculum: Curriculum,
+    course: OnlineCurriculum | None,
+    seed: int,
+    held_out: Marked,
+    output: Path,
+) -> None:
     """GRPO until every mark is measured. Loading and building the trainer is the same in every arm and not accounted."""
-    from assay.engines import _models
+    from assay.engines.models import registry
     from assay.training.grpo import train
 
-    setup, book, policy = held_out.book.setup, held_out.book, job.plan.policy
+    setup, book, policy = held_out.book.setup, held_out.book, context.config.policy
     settings = Settings(
         objective=setup.objective,
         steps=MOST_STEPS,
@@ -309,20 +329,20 @@ def trained(job: Job, curriculum: Curriculum, course: Course | None, seed: int, 
         save_every=0,
         eval_every=1,
     )
-    problems, labels = side(job, "train")
+    problems, labels = side(context, "train")
     try:
         train(
             curriculum,
             problems,
             labels,
-            checkpoint=_models.checkpoint(policy.model, policy.revision),
-            base=job.engine.policy,
+            checkpoint=registry.checkpoint(policy.model, policy.revision),
+            base=context.engine.policy,
             sampler=policy.sampler,
-            judge=job.judge,
+            judge=context.judge,
             sink=book,
             settings=settings,
             output=output,
-            narrator=Silence(),
+            reporter=NullReporter(),
             held_out=held_out,
             course=course,
             stop=lambda: book.over,

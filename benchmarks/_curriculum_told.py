@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.maths.evaluation import detectable, mean_interval
+from assay.maths.rl.evaluation import detectable, mean_interval
 
 Runs = Sequence[dict[str, Any]]
 CONTRASTS = (  # (arm, what it is compared with) beside every arm with the first
@@ -54,7 +54,9 @@ def row(runs: Runs, arm: str, base: str, mark: str, contrasts: int) -> dict[str,
         "seeds": len(own),
         "accuracy": [mean, low, high],
         "difference": against,
-        "beyond_chance": bool(strict and strict["low"] * strict["high"] > 0),  # also with the level divided by the number of contrasts
+        "beyond_chance": bool(
+            strict and strict["low"] * strict["high"] > 0
+        ),  # also with the level divided by the number of contrasts
         "signal": statistics.mean(run["groups_mixed"] / run["groups"] for run in own),
         "kept_a_step": statistics.mean(run["kept_a_step"] for run in own),
         "steps": statistics.mean(point["step"] for point in points),
@@ -67,14 +69,34 @@ def row(runs: Runs, arm: str, base: str, mark: str, contrasts: int) -> dict[str,
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown."""
-    head = ("arm", "seeds", "held-out accuracy [95%]", "difference to the first [95%]", "detectable", "groups with signal", "of them trained a step")
+    head = (
+        "arm",
+        "seeds",
+        "held-out accuracy [95%]",
+        "difference to the first [95%]",
+        "detectable",
+        "groups with signal",
+        "of them trained a step",
+    )
     head = (*head, "steps", "seconds", "of them before training", "rollouts")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for each in rows:
         mean, low, high = each["accuracy"]
-        cells = [each["arm"], str(each["seeds"]), f"{mean:.3f} [{low:.3f}, {high:.3f}]", *compared(each["difference"], each["beyond_chance"])]
-        cells += [f"{each['signal']:.0%}", f"{each['kept_a_step']:.1f}", f"{each['steps']:.0f}", f"{each['seconds']:.1f}"]
-        lines.append("| " + " | ".join([*cells, f"{each['seconds_before_training']:.1f}", f"{each['rollouts']:.0f}"]) + " |")
+        cells = [
+            each["arm"],
+            str(each["seeds"]),
+            f"{mean:.3f} [{low:.3f}, {high:.3f}]",
+            *compared(each["difference"], each["beyond_chance"]),
+        ]
+        cells += [
+            f"{each['signal']:.0%}",
+            f"{each['kept_a_step']:.1f}",
+            f"{each['steps']:.0f}",
+            f"{each['seconds']:.1f}",
+        ]
+        lines.append(
+            "| " + " | ".join([*cells, f"{each['seconds_before_training']:.1f}", f"{each['rollouts']:.0f}"]) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -82,7 +104,10 @@ def compared(against: dict[str, Any] | None, beyond: bool) -> list[str]:
     """A difference with its interval, and the detectable one; a star where it holds for all contrasts together."""
     if against is None:
         return ["", ""]
-    return [f"{against['mean']:+.3f} [{against['low']:+.3f}, {against['high']:+.3f}]{' *' if beyond else ''}", f"{against['detectable']:.3f}"]
+    return [
+        f"{against['mean']:+.3f} [{against['low']:+.3f}, {against['high']:+.3f}]{' *' if beyond else ''}",
+        f"{against['detectable']:.3f}",
+    ]
 
 
 def told(runs: Runs, arms: Sequence[str], marks: Sequence[str]) -> str:
@@ -90,8 +115,15 @@ def told(runs: Runs, arms: Sequence[str], marks: Sequence[str]) -> str:
     parts, strict = [], f"* = the interval excludes 0 also at level 1 - .05 / {max(1, len(arms) - 1)}"
     for mark in marks:
         parts.append(f"At {mark} ({strict}):\n\n{table(summary(runs, arms, mark))}")
-        rows = [(arm, base, difference(runs, arm, base, mark)) for arm, base in CONTRASTS if of(runs, arm) and of(runs, base)]
-        parts += [f"{arm} - {base}, {found['seeds']} seeds: {', detectable '.join(compared(found, False))}" for arm, base, found in rows]
+        rows = [
+            (arm, base, difference(runs, arm, base, mark))
+            for arm, base in CONTRASTS
+            if of(runs, arm) and of(runs, base)
+        ]
+        parts += [
+            f"{arm} - {base}, {found['seeds']} seeds: {', detectable '.join(compared(found, False))}"
+            for arm, base, found in rows
+        ]
     return "\n\n".join(parts)
 
 
@@ -109,7 +141,9 @@ def plot(runs: Runs, arms: Sequence[str], marks: Sequence[str], where: Path) -> 
         for place, arm in enumerate(arms):
             if own := list(of(runs, arm).values()):
                 curve(panel, own, arm, unit, named, place=place, before=before)
-        panel.set_xlabel({"seconds": "accounted seconds, scoring included", "rollouts": "rollouts, scoring included"}[unit])
+        panel.set_xlabel(
+            {"seconds": "accounted seconds, scoring included", "rollouts": "rollouts, scoring included"}[unit]
+        )
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("held-out accuracy")
     panels[1].legend(fontsize=8, loc="lower right")
@@ -117,12 +151,19 @@ def plot(runs: Runs, arms: Sequence[str], marks: Sequence[str], where: Path) -> 
     figure.savefig(where, dpi=110)
 
 
-def curve(panel: Any, own: Sequence[dict[str, Any]], arm: str, unit: str, marks: Sequence[str], *, place: int, before: float) -> None:
+def curve(
+    panel: Any, own: Sequence[dict[str, Any]], arm: str, unit: str, marks: Sequence[str], *, place: int, before: float
+) -> None:
     """One arm: the policy before training once that is paid for, then the mean at each mark; intervals stand side by side."""
     points = [[at(run, mark) for run in own] for mark in marks]
-    x = [statistics.mean(run["before_training"][unit] for run in own), *(statistics.mean(point[unit] for point in each) for each in points)]
+    x = [
+        statistics.mean(run["before_training"][unit] for run in own),
+        *(statistics.mean(point[unit] for point in each) for each in points),
+    ]
     y = [mean_interval([point["accuracy"] for point in each], bounds=None) for each in points]
     style = {"color": "black", "linewidth": 2.0} if place == 0 else {"color": f"C{place}", "linewidth": 1.2}
     panel.plot(x, [before, *(mean for mean, _, _ in y)], marker="o", markersize=3, label=f"{arm} ({len(own)})", **style)
     mean, low, high = y[-1]
-    panel.errorbar([x[-1] * (1.01 + 0.012 * place)], [mean], yerr=[[mean - low], [high - mean]], capsize=2, marker=".", **style)
+    panel.errorbar(
+        [x[-1] * (1.01 + 0.012 * place)], [mean], yerr=[[mean - low], [high - mean]], capsize=2, marker=".", **style
+    )

@@ -12,7 +12,9 @@ LATER = 3  # exit status: the limit was reached, run again
 Numbers = dict[str, float]
 
 
-def measured(benchmark: str, scratch: Path, wanted: Iterable[Mapping[str, Any]], *, data: Path, limit_s: float) -> dict[str, Numbers]:
+def measured(
+    benchmark: str, scratch: Path, wanted: Iterable[Mapping[str, Any]], *, data: Path, limit_s: float
+) -> dict[str, Numbers]:
     """Each piece's numbers by its name, from the book in scratch or from `python -m benchmarks.NAME --piece ...`."""
     book, began = scratch / f"{benchmark}.json", time.monotonic()
     kept: dict[str, Numbers] = json.loads(book.read_text()) if book.is_file() else {}
@@ -20,10 +22,24 @@ def measured(benchmark: str, scratch: Path, wanted: Iterable[Mapping[str, Any]],
         if name(each) in kept:
             continue
         if time.monotonic() - began > limit_s:
-            print(f"stopped after {limit_s:g} s before {name(each)}; {len(kept)} measurements are kept", file=sys.stderr)
+            print(
+                f"stopped after {limit_s:g} s before {name(each)}; {len(kept)} measurements are kept", file=sys.stderr
+            )
             sys.exit(LATER)
-        command = [sys.executable, "-m", f"benchmarks.{benchmark}", "--data", str(data), "--scratch", str(scratch), "--piece", json.dumps(each)]
-        kept[name(each)] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+        command = [
+            sys.executable,
+            "-m",
+            f"benchmarks.{benchmark}",
+            "--data",
+            str(data),
+            "--scratch",
+            str(scratch),
+            "--piece",
+            json.dumps(each),
+        ]
+        kept[name(each)] = json.loads(
+            subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1]
+        )
         print(name(each), kept[name(each)], file=sys.stderr, flush=True)
         book.write_text(json.dumps(kept, indent=1))
     return kept

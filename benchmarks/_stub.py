@@ -23,7 +23,14 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pau
     """Requests of one connection, one after the other; max_tokens of each says how many events it gets."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
-            length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+            length = next(
+                (
+                    int(line.split(b":")[1])
+                    for line in head.lower().split(b"\r\n")
+                    if line.startswith(b"content-length:")
+                ),
+                0,
+            )
             body = await reader.readexactly(length)
             if head.startswith(b"GET"):
                 writer.write(plain(MODELS) if b"/models" in head.split(b"\r\n")[0] else plain(b"{}", b"404 Not Found"))
@@ -53,7 +60,9 @@ async def stream(writer: asyncio.StreamWriter, tokens: int, pause_s: float) -> N
 
 async def main(place: Path, pause_s: float) -> None:
     """Serves until it is killed; its port is written into a file."""
-    server = await asyncio.start_server(lambda reader, writer: answer(reader, writer, pause_s), "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.start_server(
+        lambda reader, writer: answer(reader, writer, pause_s), "127.0.0.1", 0, backlog=1024
+    )
     place.write_text(str(server.sockets[0].getsockname()[1]))
     await server.serve_forever()
 

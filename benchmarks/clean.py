@@ -26,18 +26,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Problem
 from assay.filters.near import Near
-from assay.maths.protected import PUBLISHED, plain, protected
-from assay.maths.shingles import jaccard, shingles
+from assay.maths.text.invariant_tokens import PUBLISHED, plain, protected
+from assay.maths.text.shingles import jaccard, shingles
 from assay.sources.files import Files
 from benchmarks._pieces import LATER, Numbers, measured, name, resident_mib
 from benchmarks.claims import Claim, publish
 
 FULL, QUICK, WORDS = 100_000, 20_000, 80
 PEERS = ("datasketch", "datatrove", "semhash")
-NEW = [f"{head}{tail}" for head in ("brin", "dol", "fen", "gar", "lum", "mor", "pel", "tas") for tail in ("del", "kish", "low", "nar", "vey")]
+NEW = [
+    f"{head}{tail}"
+    for head in ("brin", "dol", "fen", "gar", "lum", "mor", "pel", "tas")
+    for tail in ("del", "kish", "low", "nar", "vey")
+]
 
 
 @dataclass
@@ -55,7 +59,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} problems")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
     parser.add_argument("--scratch", type=Path, help="where pools and finished measurements are kept")
-    parser.add_argument("--limit-s", type=float, default=float("inf"), help=f"begin no measurement after so many seconds, and exit {LATER}")
+    parser.add_argument(
+        "--limit-s",
+        type=float,
+        default=float("inf"),
+        help=f"begin no measurement after so many seconds, and exit {LATER}",
+    )
     parser.add_argument("--piece", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.piece:
@@ -66,7 +75,10 @@ def main() -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         wanted = list(pieces(QUICK if given.quick else FULL, latex=(given.data / "math" / "train.json").is_file()))
         kept = measured("clean", scratch, wanted, data=given.data, limit_s=given.limit_s)
-        publish("clean", [claim for pool in dict.fromkeys(each["pool"] for each in wanted) for claim in claims(pool, wanted, kept)])
+        publish(
+            "clean",
+            [claim for pool in dict.fromkeys(each["pool"] for each in wanted) for claim in claims(pool, wanted, kept)],
+        )
 
 
 def pieces(n: int, *, latex: bool) -> Iterator[dict[str, Any]]:
@@ -84,9 +96,12 @@ def piece(data: Path, scratch: Path, way: str, pool: str, n: int) -> Numbers:
         began = time.perf_counter()
         planted, strays = checked(plant(pool, n, data))
         file.write_text(json.dumps(asdict(planted)))
-        return {"rows": len(planted.texts), "copies": len(planted.copies), "twins": len(planted.twins), "strays": strays} | {
-            "seconds": time.perf_counter() - began
-        }
+        return {
+            "rows": len(planted.texts),
+            "copies": len(planted.copies),
+            "twins": len(planted.twins),
+            "strays": strays,
+        } | {"seconds": time.perf_counter() - began}
     read = json.loads(file.read_text())
     copies = {int(row): tuple(pair) for row, pair in read["copies"].items()}
     planted = Planted(read["texts"], copies, {int(row): base for row, base in read["twins"].items()})
@@ -119,7 +134,9 @@ def prose(n: int, rng: random.Random) -> list[str]:
     """n texts of about 80 words: real sentences, with every number drawn anew."""
     found = Files(paths=("package:gsm8k_300.jsonl", "package:svamp_300.jsonl"), prompt="question").read()
     texts = [each[0].text for each in found if isinstance(each, tuple)]
-    sentences = sorted({sentence for text in texts for sentence in re.split(r"(?<=[.?!])\s+", text) if len(sentence.split()) > 3})
+    sentences = sorted(
+        {sentence for text in texts for sentence in re.split(r"(?<=[.?!])\s+", text) if len(sentence.split()) > 3}
+    )
     made = []
     for _ in range(n):
         words: list[str] = []
@@ -131,7 +148,9 @@ def prose(n: int, rng: random.Random) -> list[str]:
 
 def latex(path: Path) -> list[str]:
     """The problems of MATH with at least 30 words."""
-    return sorted({row["problem"] for row in json.loads(path.read_text(encoding="utf-8")) if len(row["problem"].split()) >= 30})
+    return sorted(
+        {row["problem"] for row in json.loads(path.read_text(encoding="utf-8")) if len(row["problem"].split()) >= 30}
+    )
 
 
 def planted_in(bases: list[str], each: int, rng: random.Random) -> Planted:
@@ -184,12 +203,16 @@ def checked(planted: Planted) -> tuple[Planted, int]:
     found, copies = joined(planted.texts), {frozenset((row, base)) for row, (base, _) in planted.copies.items()}
     twins = {frozenset(pair) for pair in planted.twins.items()}
     if copies - found or twins & found:
-        raise RuntimeError(f"{len(copies - found)} of {len(copies)} copies are none, {len(twins & found)} of {len(twins)} twins are copies")
+        raise RuntimeError(
+            f"{len(copies - found)} of {len(copies)} copies are none, {len(twins & found)} of {len(twins)} twins are copies"
+        )
     strays = {row for pair in found - copies for row in pair}
     gone = strays | {row for pair in copies | twins for row in pair if pair & strays}
     number = {row: at for at, row in enumerate(row for row in range(len(planted.texts)) if row not in gone)}
     kept = Planted([text for row, text in enumerate(planted.texts) if row not in gone])
-    kept.copies = {number[row]: (number[base], words) for row, (base, words) in planted.copies.items() if row not in gone}
+    kept.copies = {
+        number[row]: (number[base], words) for row, (base, words) in planted.copies.items() if row not in gone
+    }
     kept.twins = {number[row]: number[base] for row, base in planted.twins.items() if row not in gone}
     return kept, len(strays)
 
@@ -202,7 +225,9 @@ def joined(texts: Sequence[str]) -> set[frozenset[int]]:
     found = set()
     for rows in groups.values():
         held = {row: shingles(plain(texts[row])) for row in rows} if len(rows) > 1 else {}
-        found |= {frozenset(pair) for pair in itertools.combinations(rows, 2) if jaccard(held[pair[0]], held[pair[1]]) >= 0.7}
+        found |= {
+            frozenset(pair) for pair in itertools.combinations(rows, 2) if jaccard(held[pair[0]], held[pair[1]]) >= 0.7
+        }
     return found
 
 
@@ -210,14 +235,18 @@ def ours(texts: Sequence[str]) -> set[int]:
     """Rows that the filter drops."""
     problems = [Problem.of(text) for text in texts]
     row_of = {problem.id: row for row, problem in enumerate(problems)}
-    return {row_of[drop.problem_id] for drop in Near().sift(problems, {}, Bench())}
+    return {row_of[drop.problem_id] for drop in Near().sift(problems, {}, FilterContext())}
 
 
 def datasketch(texts: Sequence[str]) -> set[int]:
     """Rows near an earlier kept one among LSH's candidates, by the same two checks."""
     from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]
 
-    index, kept, rows = MinHashLSH(threshold=0.5, num_perm=128), dict[int, tuple[tuple[str, ...], frozenset[tuple[str, ...]]]](), set[int]()
+    index, kept, rows = (
+        MinHashLSH(threshold=0.5, num_perm=128),
+        dict[int, tuple[tuple[str, ...], frozenset[tuple[str, ...]]]](),
+        set[int](),
+    )
     for row, text in enumerate(map(plain, texts)):
         sequence, own = protected(text), shingles(text)
         sketch = MinHash(num_perm=128)
@@ -242,7 +271,9 @@ def datatrove(texts: Sequence[str]) -> set[int]:
         signs.word_tokenizer = Blanks()  # its texts are simplified by then, and spaCy would cost it time
         signs.run((Document(text=text, id=str(row)) for row, text in enumerate(texts)), 0, 1)
         for bucket in range(config.num_buckets):
-            minhash.MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config).run(None, bucket, config.num_buckets)
+            minhash.MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config).run(
+                None, bucket, config.num_buckets
+            )
         minhash.MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config).run(None, 0, 1)
         removed = (Path(folder) / "removed" / "000000.remove").read_bytes()
     return {row for (row,) in struct.iter_unpack("<I", removed)}
@@ -273,7 +304,12 @@ def semhash(texts: Sequence[str]) -> set[int]:
     return {row_of[each.record] for each in found.filtered}
 
 
-WAYS: dict[str, Callable[[Sequence[str]], set[int]]] = {"ours": ours, "datasketch": datasketch, "datatrove": datatrove, "semhash": semhash}
+WAYS: dict[str, Callable[[Sequence[str]], set[int]]] = {
+    "ours": ours,
+    "datasketch": datasketch,
+    "datatrove": datatrove,
+    "semhash": semhash,
+}
 
 
 def claims(pool: str, wanted: Sequence[dict[str, Any]], kept: dict[str, Numbers]) -> list[Claim]:
@@ -285,11 +321,18 @@ def claims(pool: str, wanted: Sequence[dict[str, Any]], kept: dict[str, Numbers]
     rows = []
     for key, (told, sign, limit) in bar.items():
         holds = us[key] >= limit if sign == ">=" else us[key] <= limit
-        rows.append(Claim(f"{pool}: {told}", us[key], peer.get(key, limit), us[key], f"{sign} {limit}", holds, "share", n, full))
+        rows.append(
+            Claim(f"{pool}: {told}", us[key], peer.get(key, limit), us[key], f"{sign} {limit}", holds, "share", n, full)
+        )
     peak = us["peak_gib"]
-    rows.append(Claim(f"{pool}: peak memory beside the bound", peak, 2.5, peak / 2.5, "< 1", peak < 2.5, "GiB", n, full))
+    rows.append(
+        Claim(f"{pool}: peak memory beside the bound", peak, 2.5, peak / 2.5, "< 1", peak < 2.5, "GiB", n, full)
+    )
     for other in (each for each in PEERS if each in found):
-        ratio, checks = found[other]["seconds"] / us["seconds"], " with the same checks" if other == "datasketch" else ""
+        ratio, checks = (
+            found[other]["seconds"] / us["seconds"],
+            " with the same checks" if other == "datasketch" else "",
+        )
         must, holds = (">= 3", ratio >= 3) if other == "datasketch" else ("", True)
         rows.append(
             Claim(
@@ -306,11 +349,25 @@ def claims(pool: str, wanted: Sequence[dict[str, Any]], kept: dict[str, Numbers]
         )
         if other != "datasketch":
             rows += [
-                Claim(f"{pool}: {told}, beside {other}", us[key], found[other][key], us[key], "", True, "share", n, full)
+                Claim(
+                    f"{pool}: {told}, beside {other}", us[key], found[other][key], us[key], "", True, "share", n, full
+                )
                 for key, (told, _, _) in bar.items()
             ]
     strays = found["generator"]["strays"]
-    rows.append(Claim(f"{pool}: rows of near pairs that nobody planted, by an exact join, taken out", strays, 0.0, strays, "", True, "rows", n, full))
+    rows.append(
+        Claim(
+            f"{pool}: rows of near pairs that nobody planted, by an exact join, taken out",
+            strays,
+            0.0,
+            strays,
+            "",
+            True,
+            "rows",
+            n,
+            full,
+        )
+    )
     if absent := [each for each in PEERS if each not in found]:
         print(f"not installed, so not in this run: {', '.join(absent)}", file=sys.stderr)
     return rows

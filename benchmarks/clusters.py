@@ -60,13 +60,20 @@ class Found:
 def main() -> None:
     """Measures what --scratch lacks, then prints the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} rows, {QUICK_K} clusters; memory at {QUICK_MILLION}")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK} rows, {QUICK_K} clusters; memory at {QUICK_MILLION}"
+    )
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
     parser.add_argument("--rows", type=int, help=f"in place of {FULL}")
     parser.add_argument("--clusters", type=int, help=f"in place of {FULL_K}")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="of k-means, for each pool and way")
     parser.add_argument("--scratch", type=Path, help="where vectors and finished measurements are kept")
-    parser.add_argument("--limit-s", type=float, default=float("inf"), help=f"begin no measurement after so many seconds, and exit {LATER}")
+    parser.add_argument(
+        "--limit-s",
+        type=float,
+        default=float("inf"),
+        help=f"begin no measurement after so many seconds, and exit {LATER}",
+    )
     parser.add_argument("--piece", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.piece:
@@ -84,7 +91,9 @@ def main() -> None:
 def pieces(size: Size) -> Iterator[dict[str, Any]]:
     """What is to be measured, each a mapping that `piece` takes."""
     ways = (*WAYS, "FAISS on the GPU", "ours on the GPU") if gpus() else WAYS
-    yield from ({"way": "memory", "kind": "noise", "seed": 0, "n": n, "k": MEMORY_K} for n in (size.million, 2 * size.million))
+    yield from (
+        {"way": "memory", "kind": "noise", "seed": 0, "n": n, "k": MEMORY_K} for n in (size.million, 2 * size.million)
+    )
     for seed in SEEDS[: size.seeds]:
         for kind in KINDS:
             yield from ({"way": way, "kind": kind, "seed": seed, "n": size.n, "k": size.k} for way in ways)
@@ -164,7 +173,10 @@ def inertias(rows: Vectors, assignment: Ints, k: int) -> tuple[float, float]:
     order = np.argsort(assignment, kind="stable")
     sizes = np.bincount(assignment, minlength=k)
     ends = np.cumsum(sizes)
-    lengths = [float(np.linalg.norm(rows[order[end - size : end]].sum(axis=0, dtype=np.float64))) for size, end in zip(sizes, ends, strict=True)]
+    lengths = [
+        float(np.linalg.norm(rows[order[end - size : end]].sum(axis=0, dtype=np.float64)))
+        for size, end in zip(sizes, ends, strict=True)
+    ]
     plain = sum(size - length**2 / size for size, length in zip(sizes.tolist(), lengths, strict=True) if size)
     return plain, 2 * (len(rows) - sum(lengths))
 
@@ -181,7 +193,9 @@ def pool(kind: str, n: int, data: Path, scratch: Path) -> Vectors:
         return unit(centres[own] + rng.standard_normal((n, DIMS), dtype=np.float32) / np.float32(DIMS**0.5))
     real = minilm(data, scratch)
     more = real[rng.integers(len(real), size=max(n - len(real), 0))]
-    rows = np.concatenate([real[:n], unit(more + np.float32(NOISE / DIMS**0.5) * rng.standard_normal(more.shape, dtype=np.float32))])
+    rows = np.concatenate(
+        [real[:n], unit(more + np.float32(NOISE / DIMS**0.5) * rng.standard_normal(more.shape, dtype=np.float32))]
+    )
     return rows[rng.permutation(n)]
 
 
@@ -206,13 +220,22 @@ def real(data: Path) -> list[str]:
     """Every second problem by length of the data folder's MATH, GSM8K, SVAMP, MAWPS, ASDiv and DeepMind Mathematics."""
 
     def lines(path: str, *keys: str) -> list[str]:
-        return [" ".join(json.loads(line)[key] for key in keys) for line in (data / path).read_text(encoding="utf-8").splitlines()]
+        return [
+            " ".join(json.loads(line)[key] for key in keys)
+            for line in (data / path).read_text(encoding="utf-8").splitlines()
+        ]
 
     texts = [row["problem"] for row in json.loads((data / "math/train.json").read_text(encoding="utf-8"))]
-    texts += lines("gsm8k/train.jsonl", "question") + lines("gsm8k/test.jsonl", "question") + lines("math/math500.jsonl", "problem")
+    texts += (
+        lines("gsm8k/train.jsonl", "question")
+        + lines("gsm8k/test.jsonl", "question")
+        + lines("math/math500.jsonl", "problem")
+    )
     texts += lines("easy_math/svamp.jsonl", "Body", "Question") + lines("easy_math/mawps.jsonl", "input")
     texts += lines("easy_math/asdiv.jsonl", "body", "question")
-    texts += [row["question"] for row in json.loads((data / "deepmind_mathematics/test.json").read_text(encoding="utf-8"))]
+    texts += [
+        row["question"] for row in json.loads((data / "deepmind_mathematics/test.json").read_text(encoding="utf-8"))
+    ]
     return sorted(set(texts), key=lambda text: (len(text), text))[::2]
 
 
@@ -240,7 +263,9 @@ def quality(kept: dict[str, Numbers], size: Size) -> list[Claim]:
     n, k, seeds = size.n, size.k, size.seeds
 
     def over(way: str, kind: str, field: str) -> float:
-        return mean(kept[name({"way": way, "kind": kind, "seed": seed, "n": n, "k": k})][field] for seed in SEEDS[:seeds])
+        return mean(
+            kept[name({"way": way, "kind": kind, "seed": seed, "n": n, "k": k})][field] for seed in SEEDS[:seeds]
+        )
 
     claims = []
     for kind in KINDS:
@@ -248,32 +273,92 @@ def quality(kept: dict[str, Numbers], size: Size) -> list[Claim]:
         for field, told in (("inertia", "inertia about the means"), ("spherical", "inertia about the unit means")):
             one, other, start = (over(way, kind, field) for way in WAYS)
             claims += [
-                Claim(f"{title}: {told}, beside scikit-learn k-means++", one, other, one / other, "<= 1.02", one <= 1.02 * other, "", n, FULL),
-                Claim(f"{title}: {told}, FAISS's random start in our place", start, other, start / other, "", True, "", n, FULL),
+                Claim(
+                    f"{title}: {told}, beside scikit-learn k-means++",
+                    one,
+                    other,
+                    one / other,
+                    "<= 1.02",
+                    one <= 1.02 * other,
+                    "",
+                    n,
+                    FULL,
+                ),
+                Claim(
+                    f"{title}: {told}, FAISS's random start in our place",
+                    start,
+                    other,
+                    start / other,
+                    "",
+                    True,
+                    "",
+                    n,
+                    FULL,
+                ),
             ]
         one, other, start = (over(way, kind, "seconds") for way in WAYS)
-        claims.append(Claim(f"{title}: time beside scikit-learn k-means++", one, other, one / other, "<= 1/6", 6 * one <= other, "s", n, FULL))
-        claims.append(Claim(f"{title}: time beside FAISS's random start", one, start, one / start, "", True, "s", n, FULL))
+        claims.append(
+            Claim(
+                f"{title}: time beside scikit-learn k-means++",
+                one,
+                other,
+                one / other,
+                "<= 1/6",
+                6 * one <= other,
+                "s",
+                n,
+                FULL,
+            )
+        )
+        claims.append(
+            Claim(f"{title}: time beside FAISS's random start", one, start, one / start, "", True, "s", n, FULL)
+        )
         one, other = (over(way, kind, "cpu") for way in WAYS[:2])
-        claims.append(Claim(f"{title}: seconds of all cores beside scikit-learn", one, other, one / other, "<= 1/6", 6 * one <= other, "s", n, FULL))
+        claims.append(
+            Claim(
+                f"{title}: seconds of all cores beside scikit-learn",
+                one,
+                other,
+                one / other,
+                "<= 1/6",
+                6 * one <= other,
+                "s",
+                n,
+                FULL,
+            )
+        )
         if gpus():
             one, start = over("ours on the GPU", kind, "seconds"), over("FAISS on the GPU", kind, "seconds")
             slow = over("ours", kind, "seconds")
-            claims.append(Claim(f"{title}: ours on the GPU beside the CPU", one, slow, one / slow, "", True, "s", n, FULL))
-            claims.append(Claim(f"{title}: ours on the GPU beside FAISS there", one, start, one / start, "", True, "s", n, FULL))
+            claims.append(
+                Claim(f"{title}: ours on the GPU beside the CPU", one, slow, one / slow, "", True, "s", n, FULL)
+            )
+            claims.append(
+                Claim(f"{title}: ours on the GPU beside FAISS there", one, start, one / start, "", True, "s", n, FULL)
+            )
     return claims
 
 
 def memory(kept: dict[str, Numbers], size: Size) -> list[Claim]:
     """Bytes that a further row costs beside its own, and the peak beyond the input."""
     n, row = size.million, DIMS * 4
-    one, two = (kept[name({"way": "memory", "kind": "noise", "seed": 0, "n": each, "k": MEMORY_K})] for each in (n, 2 * n))
+    one, two = (
+        kept[name({"way": "memory", "kind": "noise", "seed": 0, "n": each, "k": MEMORY_K})] for each in (n, 2 * n)
+    )
     more = (two["beyond_mib"] - one["beyond_mib"]) * 2**20 / n
     peaks, times = (two["beyond_mib"], one["beyond_mib"]), (two["seconds"], one["seconds"])
     title = f"{2 * n} rows into {MEMORY_K} beside {n}"
     return [
         Claim(
-            f"{title}: bytes a further row costs beyond its own {row}", more, float(row), more / row, "<= 0.1", more <= row / 10, "bytes", n, MILLION
+            f"{title}: bytes a further row costs beyond its own {row}",
+            more,
+            float(row),
+            more / row,
+            "<= 0.1",
+            more <= row / 10,
+            "bytes",
+            n,
+            MILLION,
         ),
         Claim(f"{title}: peak beyond the input", *peaks, peaks[0] / peaks[1], "", True, "MiB", n, MILLION),
         Claim(f"{title}: time, 2 iterations", *times, times[0] / times[1], "", True, "s", n, MILLION),

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.filters.contaminated import Contaminated
-from assay.maths.protected import plain, protected
-from assay.maths.shingles import shingles
-from assay.maths.turned import turned
+from assay.maths.text.invariant_tokens import plain, protected
+from assay.maths.text.reordering import turned
+from assay.maths.text.shingles import shingles
 from benchmarks.claims import Claim, publish
 from benchmarks.clean import prose, reworded
 
@@ -50,7 +50,9 @@ TYPESET: dict[str, Callable[[str], str]] = {
     "$$ for \\[": lambda text: text.replace("\\[", "$$").replace("\\]", "$$"),
     "\\( for $": lambda text: text if "\\$" in text or "$$" in text else re.sub(r"\$([^$]+)\$", r"\\(\1\\)", text),
     "bold words": lambda text: re.sub(r"\b(Find|What|How|Compute)\b", r"**\1**", text),
-    "blanks and thin spaces": lambda text: re.sub(r"\$([^$]*)\$", lambda found: "$" + re.sub(r"([+=])", r" \1\\, ", found[1]) + "$", text),
+    "blanks and thin spaces": lambda text: re.sub(
+        r"\$([^$]*)\$", lambda found: "$" + re.sub(r"([+=])", r" \1\\, ", found[1]) + "$", text
+    ),
 }
 
 
@@ -101,8 +103,13 @@ def real(data: Path) -> tuple[list[str], dict[str, list[str]]]:
     def lines(name: str, key: str) -> list[str]:
         return [json.loads(line)[key] for line in (data / name).read_text(encoding="utf-8").splitlines()]
 
-    train = lines("gsm8k/train.jsonl", "question") + [row["problem"] for row in json.loads((data / "math/train.json").read_text(encoding="utf-8"))]
-    return sorted(set(train)), {"GSM8K test": lines("gsm8k/test.jsonl", "question"), "MATH-500": lines("math/math500.jsonl", "problem")}
+    train = lines("gsm8k/train.jsonl", "question") + [
+        row["problem"] for row in json.loads((data / "math/train.json").read_text(encoding="utf-8"))
+    ]
+    return sorted(set(train)), {
+        "GSM8K test": lines("gsm8k/test.jsonl", "question"),
+        "MATH-500": lines("math/math500.jsonl", "problem"),
+    }
 
 
 def bundled(rng: random.Random) -> tuple[list[str], dict[str, list[str]]]:
@@ -155,7 +162,9 @@ def all_exchanged(text: str) -> list[str]:
     numbers, made = list(re.finditer(r"(?<![\d.,])\d+(?:\.\d+)?(?![\d]|[.,]\d)(?= [a-z])", text)), []
     for one, other in combinations(numbers, 2):
         if one[0] != other[0]:
-            made.append(f"{text[: one.start()]}{other[0]}{text[one.end() : other.start()]}{one[0]}{text[other.end() :]}")
+            made.append(
+                f"{text[: one.start()]}{other[0]}{text[one.end() : other.start()]}{one[0]}{text[other.end() :]}"
+            )
     return made
 
 
@@ -166,7 +175,11 @@ def renumbered(text: str, rng: random.Random) -> str:
 
 
 def measured(
-    pool: list[Problem], tests: dict[str, list[str]], positives: dict[str, str], negatives: dict[str, str], base: dict[str, str]
+    pool: list[Problem],
+    tests: dict[str, list[str]],
+    positives: dict[str, str],
+    negatives: dict[str, str],
+    base: dict[str, str],
 ) -> list[Claim]:
     """Seconds, recall by kind, precision, hard negatives reported; the 8-gram rule beside them."""
     held = {name: [Problem.of(text) for text in texts] for name, texts in tests.items()}
@@ -179,7 +192,7 @@ def measured(
         def encode(self, texts: Sequence[str]) -> np.ndarray:
             return np.stack([vectors[text] for text in texts])
 
-    bench = Bench(encoder=Made(), neighbours=FaissNeighbours(), benchmarks=held)
+    bench = FilterContext(encoder=Made(), neighbours=FaissNeighbours(), benchmarks=held)
     began = time.perf_counter()
     sifted = Contaminated().sift(pool, {}, bench)
     seconds = time.perf_counter() - began
@@ -190,24 +203,86 @@ def measured(
     drops = [each for each in sifted if isinstance(each, Drop)]
     by_id = {problem.id: problem.text for problem in pool}
     ours, n = {by_id[drop.problem_id] for drop in drops}, len(pool)
-    claims = [Claim("contamination, vectors given, beside one shared 8-gram", seconds, peer_s, seconds / 30, "< 30 s", seconds < 30, "s", n, FULL)]
+    claims = [
+        Claim(
+            "contamination, vectors given, beside one shared 8-gram",
+            seconds,
+            peer_s,
+            seconds / 30,
+            "< 30 s",
+            seconds < 30,
+            "s",
+            n,
+            FULL,
+        )
+    ]
     for kind in KINDS:
         wanted = {text for text, each in positives.items() if each == kind}
         share, other = len(wanted & ours) / len(wanted), len(wanted & theirs) / len(wanted)
-        claims.append(Claim(f"recall of repeats: {kind} ({len(wanted)})", share, other, share, ">= 0.95", share >= 0.95, "share", n, FULL))
+        claims.append(
+            Claim(
+                f"recall of repeats: {kind} ({len(wanted)})",
+                share,
+                other,
+                share,
+                ">= 0.95",
+                share >= 0.95,
+                "share",
+                n,
+                FULL,
+            )
+        )
     right, other = (len(found & positives.keys()) / max(len(found), 1) for found in (ours, theirs))
-    claims.append(Claim("precision over the whole pool", right, other, right, ">= 0.95", right >= 0.95, "share", n, FULL))
+    claims.append(
+        Claim("precision over the whole pool", right, other, right, ">= 0.95", right >= 0.95, "share", n, FULL)
+    )
     for kind in dict.fromkeys(negatives.values()):
         wanted = {text for text, each in negatives.items() if each == kind}
         share, other = (len(found & wanted) / len(wanted) for found in (ours, theirs))
-        claims.append(Claim(f"hard negatives reported: {kind} ({len(wanted)})", share, other, share, "<= 0.01", share <= 0.01, "share", n, FULL))
+        claims.append(
+            Claim(
+                f"hard negatives reported: {kind} ({len(wanted)})",
+                share,
+                other,
+                share,
+                "<= 0.01",
+                share <= 0.01,
+                "share",
+                n,
+                FULL,
+            )
+        )
     templates = {by_id[each.problem_id] for each in sifted if not isinstance(each, Drop)}
     wanted = {text for text, kind in negatives.items() if kind == "one number changed"} - ours
     share = len(wanted & templates) / max(len(wanted), 1)
-    claims.append(Claim(f"noted as of one template: one number changed ({len(wanted)})", share, 0.0, share, ">= 0.9", share >= 0.9, "share", n, FULL))
+    claims.append(
+        Claim(
+            f"noted as of one template: one number changed ({len(wanted)})",
+            share,
+            0.0,
+            share,
+            ">= 0.9",
+            share >= 0.9,
+            "share",
+            n,
+            FULL,
+        )
+    )
     real = {text for text in base if base[text] == text} - set(positives)
     share = len(real & templates) / len(real)
-    claims.append(Claim(f"noted as of one template: real train problems ({len(real)})", share, 0.0, share, "", True, "share", n, FULL))
+    claims.append(
+        Claim(
+            f"noted as of one template: real train problems ({len(real)})",
+            share,
+            0.0,
+            share,
+            "",
+            True,
+            "share",
+            n,
+            FULL,
+        )
+    )
     claims += [*typeset(tests, n), *pairwise(tests, n)]
     for text in sorted(real & templates)[:10]:
         print("of one template:", text[:160].replace("\n", " "))
@@ -237,12 +312,26 @@ def typeset(tests: dict[str, list[str]], n: int) -> list[Claim]:
     texts, claims = tests.get("MATH-500", []), []
     for name, change in TYPESET.items() if texts else ():
         changed = sorted({made for text in texts if (made := change(text)) != text})
-        bench = Bench(encoder=Blind(), neighbours=Blind(), benchmarks={"MATH-500": [Problem.of(text) for text in texts]})
+        bench = FilterContext(
+            encoder=Blind(), neighbours=Blind(), benchmarks={"MATH-500": [Problem.of(text) for text in texts]}
+        )
         sifted = Contaminated().sift([Problem.of(text) for text in changed], {}, bench)
         share = sum(isinstance(each, Drop) for each in sifted) / len(changed)
         grams = {gram for text in texts for gram in shingles(" ".join(text.split()), 8) if len(gram) == 8}
         theirs = sum(not shingles(" ".join(text.split()), 8).isdisjoint(grams) for text in changed) / len(changed)
-        claims.append(Claim(f"recall of MATH-500 with {name} ({len(changed)})", share, theirs, share, ">= 0.98", share >= 0.98, "share", n, FULL))
+        claims.append(
+            Claim(
+                f"recall of MATH-500 with {name} ({len(changed)})",
+                share,
+                theirs,
+                share,
+                ">= 0.98",
+                share >= 0.98,
+                "share",
+                n,
+                FULL,
+            )
+        )
     return claims
 
 
@@ -253,7 +342,17 @@ def pairwise(tests: dict[str, list[str]], n: int) -> list[Claim]:
     pairs = [(one, other) for one, other in made if protected(one) != protected(other)]
     share = sum(turned(one, other) for one, other in pairs) / len(pairs)
     return [
-        Claim(f"all pairs of numbers exchanged, called turned around ({len(pairs)})", share, 1.0, share, "<= 0.02", share <= 0.02, "share", n, FULL)
+        Claim(
+            f"all pairs of numbers exchanged, called turned around ({len(pairs)})",
+            share,
+            1.0,
+            share,
+            "<= 0.02",
+            share <= 0.02,
+            "share",
+            n,
+            FULL,
+        )
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.parts import build
-from assay.core.types import Counts, Group, Pool
+from assay.core.types import Counts, GroupResult, Pool
 from benchmarks.claims import Claim, publish
 
 GROUPS, BAR_MS, BAR_MB = 256, 50.0, 50.0
@@ -26,14 +26,27 @@ def main() -> None:
     rng = np.random.default_rng(0)
     rate = rng.beta(0.6, 0.9, size=n)
     right = rng.binomial(8, rate)
-    pool = Pool(tuple(f"p{row:08d}" for row in range(n)), {"post_a": right + 0.5, "post_b": 8.5 - right, "mean": (right + 0.5) / 9})
+    pool = Pool(
+        tuple(f"p{row:08d}" for row in range(n)),
+        {"post_a": right + 0.5, "post_b": 8.5 - right, "mean": (right + 0.5) / 9},
+    )
     naive = naive_ms(right, rng)
     claims = []
     for name in ("posterior", "bandit", "ability"):
         ms, size = measured(name, pool, rate, steps=50 if given.quick else 200)
         told = f"{name}: the next {GROUPS} of {n:,} problems and their observation, median (peer: a Beta draw for each problem)"
         claims.append(Claim(told, ms, naive, ms / BAR_MS, "<= 1", ms <= BAR_MS, "ms"))
-        claims.append(Claim(f"{name}: state in a checkpoint at {n:,} problems", size, BAR_MB, size / BAR_MB, "<= 1", size <= BAR_MB, "MB"))
+        claims.append(
+            Claim(
+                f"{name}: state in a checkpoint at {n:,} problems",
+                size,
+                BAR_MB,
+                size / BAR_MB,
+                "<= 1",
+                size <= BAR_MB,
+                "MB",
+            )
+        )
     publish("curricula", claims)
 
 
@@ -58,7 +71,10 @@ def measured(name: str, pool: Pool, rate: np.ndarray, *, steps: int) -> tuple[fl
         ids = course.next(GROUPS)
         spent = time.perf_counter() - began
         won = rng.binomial(8, rate[[int(id_[1:]) for id_ in ids]])
-        groups = [Group(id_, Counts(int(k), 8 - int(k)), float(2 * (k / 8 * (1 - k / 8)) ** 0.5)) for id_, k in zip(ids, won, strict=True)]
+        groups = [
+            GroupResult(id_, Counts(int(k), 8 - int(k)), float(2 * (k / 8 * (1 - k / 8)) ** 0.5))
+            for id_, k in zip(ids, won, strict=True)
+        ]
         began = time.perf_counter()
         course.observe(groups)
         told.append(1e3 * (spent + time.perf_counter() - began))

@@ -23,8 +23,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from assay.core.config import Config
 from assay.core.identity import content_id
-from assay.core.plan import Plan
 from benchmarks._curriculum_pool import gym_plan, prepared, tiny_plan
 from benchmarks._curriculum_run import Arm, Mark, Setup, run
 from benchmarks._curriculum_told import plot, summary, told
@@ -52,45 +52,62 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     if given.clock == "cpu":
         os.environ.update(dict.fromkeys(THREADS, "1"))
-    setup, plan = setup_of(given), plan_of(given, work)
-    pool = prepared(plan)
+    setup, config = setup_of(given), plan_of(given, work)
+    pool = prepared(config)
     arms = QUICK if given.quick else given.arms or tuple(ARMS)
     seeds = {arm: min(given.seeds or ARMS[arm][1], 2 if given.quick else ARMS[arm][1]) for arm in arms}
-    key = content_id("curriculum study", setup.told, plan.model_dump(mode="json", exclude={"lake"}))
+    key = content_id("curriculum study", setup.told, config.model_dump(mode="json", exclude={"lake"}))
     print(f"pool: {pool}\nsetup {key}: {setup.told}", flush=True)
     began = time.monotonic()
     book = work / "runs.jsonl"
-    runs = whole(seeds, finished(book, key)) if given.report else studied(seeds, plan, setup, key, book, given.processes)
-    report(given, {"setup": setup.told, "pool": pool, "runs": runs, "hardware": hardware(), "seconds": time.monotonic() - began}, arms)
+    runs = (
+        whole(seeds, finished(book, key)) if given.report else studied(seeds, config, setup, key, book, given.processes)
+    )
+    report(
+        given,
+        {"setup": setup.told, "pool": pool, "runs": runs, "hardware": hardware(), "seconds": time.monotonic() - began},
+        arms,
+    )
 
 
 def report(given: argparse.Namespace, found: dict[str, Any], arms: Sequence[str]) -> None:
     """Prints, and writes results and plot."""
     marks = [f"{given.seconds:g} seconds", f"{given.rollouts:g} rollouts"]
-    print(f"\n{told(found['runs'], arms, marks)}\n\n{found['hardware']}; {found['seconds'] / 60:.1f} minutes in this call")
+    print(
+        f"\n{told(found['runs'], arms, marks)}\n\n{found['hardware']}; {found['seconds'] / 60:.1f} minutes in this call"
+    )
     found["tables"] = {mark: summary(found["runs"], arms, mark) for mark in marks}
     RESULTS.mkdir(exist_ok=True)
     name = "curriculum_study" + ("_quick" if given.quick else "") + ("" if given.pool == "tiny" else f"_{given.pool}")
     (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1).replace("NaN", "null") + "\n")
     if given.plot:
-        plot(found["runs"], arms, [f"{mark['amount']:g} {mark['unit']}" for mark in found["setup"]["marks"]], given.plot)
+        plot(
+            found["runs"], arms, [f"{mark['amount']:g} {mark['unit']}" for mark in found["setup"]["marks"]], given.plot
+        )
 
 
-def studied(seeds: dict[str, int], plan: Plan, setup: Setup, key: str, book: Path, processes: int) -> list[dict[str, Any]]:
+def studied(
+    seeds: dict[str, int], config: Config, setup: Setup, key: str, book: Path, processes: int
+) -> list[dict[str, Any]]:
     """Every arm with its seeds, all arms of a seed before the next seed; finished ones are read from the book."""
     known, wanted = finished(book, key), [each for seed in range(max(seeds.values())) for each in of_seed(seeds, seed)]
     left = [each for each in wanted if each not in known]
     print(f"{len(wanted) - len(left)} runs are in {book}, {len(left)} are left", flush=True)
-    with ProcessPoolExecutor(processes, get_context("spawn"), os.setsid) as pool:  # where a kernel shares its cores by session, each run has a share
-        jobs = {pool.submit(run, ARMS[arm][0], seed, plan, setup): (arm, seed) for arm, seed in left}
-        for job in as_completed(jobs):
-            arm, seed = jobs[job]
-            row = {"arm": arm, "setup": key, **job.result()}
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), os.setsid
+    ) as pool:  # where a kernel shares its cores by session, each run has a share
+        jobs = {pool.submit(run, ARMS[arm][0], seed, config, setup): (arm, seed) for arm, seed in left}
+        for context in as_completed(jobs):
+            arm, seed = jobs[context]
+            row = {"arm": arm, "setup": key, **context.result()}
             with book.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             known[arm, seed] = row
             last = row["points"][-1]
-            print(f"{len(known)}: {arm}, seed {seed}: {last['accuracy']:.3f} after {row['steps']} steps, {row['wall_seconds']:.0f} s", flush=True)
+            print(
+                f"{len(known)}: {arm}, seed {seed}: {last['accuracy']:.3f} after {row['steps']} steps, {row['wall_seconds']:.0f} s",
+                flush=True,
+            )
     return [known[each] for each in wanted]
 
 
@@ -129,7 +146,7 @@ def setup_of(given: argparse.Namespace) -> Setup:
     return Setup(clock=given.clock, marks=marks, **size, **fixed)
 
 
-def plan_of(given: argparse.Namespace, work: Path) -> Plan:
+def plan_of(given: argparse.Namespace, work: Path) -> Config:
     """The pool's plan; more problems are held out than are attempted, so that the attempted ones can be balanced."""
     if given.pool == "tiny":
         return tiny_plan(work, 800)
@@ -139,9 +156,18 @@ def plan_of(given: argparse.Namespace, work: Path) -> Plan:
 def arguments() -> argparse.Namespace:
     """The command line; --quick shrinks what it finds at full size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="2 arms, 2 seeds and half the cost: does it run, not what comes out")
-    parser.add_argument("--work", type=Path, default=Path(".assay/curriculum_study"), help="folder of the pool's lake and of finished runs")
-    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), help="these alone; the first is what the others are compared with")
+    parser.add_argument(
+        "--quick", action="store_true", help="2 arms, 2 seeds and half the cost: does it run, not what comes out"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(".assay/curriculum_study"),
+        help="folder of the pool's lake and of finished runs",
+    )
+    parser.add_argument(
+        "--arms", nargs="+", choices=tuple(ARMS), help="these alone; the first is what the others are compared with"
+    )
     parser.add_argument("--seeds", type=int, help="at most so many an arm")
     parser.add_argument("--seconds", type=float, default=24.0, help="cost of a run, scoring and embedding included")
     parser.add_argument("--rollouts", type=int, default=9_000, help="the same, for the second table")

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.core.types import Problem, Request, Sampler
+from assay.core.types import Problem, Request, SamplingConfig
 from assay.engines.llamacpp import Llamacpp
-from assay.engines.openai import Openai
+from assay.engines.openai.engine import Openai
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
 from benchmarks.claims import Claim, publish
@@ -32,7 +32,10 @@ from benchmarks.claims import Claim, publish
 MODEL = "smollm2-135m-instruct"
 SAMPLES, CAP = 16, 24
 SHOTS = tuple(
-    (f"Ann has {n} apples and buys {n + 3} more. How many has she now?", f"{n} + {n + 3} = {2 * n + 3}. The answer is {2 * n + 3}.")
+    (
+        f"Ann has {n} apples and buys {n + 3} more. How many has she now?",
+        f"{n} + {n + 3} = {2 * n + 3}. The answer is {2 * n + 3}.",
+    )
     for n in range(2, 8)
 )
 SERVERS, KILLED = 5, 1
@@ -42,7 +45,11 @@ PARTS = ("servers", "models", "vllm")
 def main() -> None:
     """Runs what is asked for and prints the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="8 problems in place of 64, 256 streams of 500 tokens in place of 2,048 of 2,000")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="8 problems in place of 64, 256 streams of 500 tokens in place of 2,048 of 2,000",
+    )
     parser.add_argument("--only", choices=PARTS, help="one part; without it, servers and models")
     asked = parser.parse_args()
     if asked.only in (None, "servers"):
@@ -66,14 +73,37 @@ def models(problems: int, peers: int) -> list[Claim]:
     other, prompt = _pace(llama, requests), llama.count_tokens(requests[0])
     what = f"{problems} problems x {SAMPLES} samples, prompt of {prompt} tokens, beside generate(num_return_sequences={SAMPLES}) on {peers} of them"
     return [
-        Claim(f"transformers engine, {what}", ours, plain, ours / plain, ">= 3", ours / plain >= 3, "useful tokens/s", n=problems, full_n=64),
-        Claim(f"llamacpp engine, {what}", other, plain, other / plain, "none", True, "useful tokens/s", n=problems, full_n=64),
+        Claim(
+            f"transformers engine, {what}",
+            ours,
+            plain,
+            ours / plain,
+            ">= 3",
+            ours / plain >= 3,
+            "useful tokens/s",
+            n=problems,
+            full_n=64,
+        ),
+        Claim(
+            f"llamacpp engine, {what}",
+            other,
+            plain,
+            other / plain,
+            "none",
+            True,
+            "useful tokens/s",
+            n=problems,
+            full_n=64,
+        ),
     ]
 
 
 def _asked(problems: int, samples: int, *, question: str = "", **sampler: Any) -> list[Request]:
-    how = Sampler(**{"temperature": 0.7, "max_tokens": CAP, "shots": SHOTS, **sampler})
-    found = [Problem.of(question or f"Tom has {n + 11} pens and gives {n % 7} away. How many are left?") for n in range(problems)]
+    how = SamplingConfig(**{"temperature": 0.7, "max_tokens": CAP, "shots": SHOTS, **sampler})
+    found = [
+        Problem.of(question or f"Tom has {n + 11} pens and gives {n % 7} away. How many are left?")
+        for n in range(problems)
+    ]
     return [Request(each.id, how.render(each), how, tuple(range(samples)), 0) for each in found]
 
 
@@ -91,7 +121,15 @@ def _plain(engine: Transformers, requests: list[Request]) -> float:
     began, tokens = time.monotonic(), 0
     for request in requests:
         prompt = torch.tensor([engine._prompt(request)])
-        out = model.generate(prompt, do_sample=True, temperature=0.7, top_k=0, max_new_tokens=CAP, num_return_sequences=SAMPLES, pad_token_id=closing)
+        out = model.generate(
+            prompt,
+            do_sample=True,
+            temperature=0.7,
+            top_k=0,
+            max_new_tokens=CAP,
+            num_return_sequences=SAMPLES,
+            pad_token_id=closing,
+        )
         for row in out[:, prompt.shape[1] :].tolist():
             tokens += row.index(closing) + 1 if closing in row else len(row)
     return tokens / (time.monotonic() - began)
@@ -107,7 +145,11 @@ def vllm(problems: int, turns: int, *, eager: bool) -> list[Claim]:
         for bare in (True, False):
             engine._llm.reset_prefix_cache()
             began = time.monotonic()
-            groups = _bare(engine, requests) if bare else [[each.tokens for each in group] for group in engine.generate(requests)]
+            groups = (
+                _bare(engine, requests)
+                if bare
+                else [[each.tokens for each in group] for group in engine.generate(requests)]
+            )
             pace = sum(map(sum, groups)) / (time.monotonic() - began)
             print(f"{'plain' if bare else 'ours'}: {pace:.1f} tokens/s", file=sys.stderr)
             ours, plain = ours + (0 if bare else pace / turns), plain + (pace / turns if bare else 0)
@@ -115,11 +157,22 @@ def vllm(problems: int, turns: int, *, eager: bool) -> list[Claim]:
     found = [group[0].text for group in engine.generate(greedy)]
     engine.close()
     reference = Transformers(MODEL, batch_size=32)
-    ids = [[reference._tokenizer(text)["input_ids"] for text in (a, b[0].text)] for a, b in zip(found, reference.generate(greedy), strict=True)]
+    ids = [
+        [reference._tokenizer(text)["input_ids"] for text in (a, b[0].text)]
+        for a, b in zip(found, reference.generate(greedy), strict=True)
+    ]
     alike, whole = _alike(ids)
     what = f"{problems} problems x {SAMPLES} samples, cap {CAP}, float32{', nothing compiled' if eager else ''}"
     return [
-        Claim(f"vllm engine, {what}, beside LLM.generate(n={SAMPLES})", ours, plain, ours / plain, ">= .97", ours / plain >= 0.97, "tokens/s"),
+        Claim(
+            f"vllm engine, {what}, beside LLM.generate(n={SAMPLES})",
+            ours,
+            plain,
+            ours / plain,
+            ">= .97",
+            ours / plain >= 0.97,
+            "tokens/s",
+        ),
         Claim(
             "32 greedy answers of up to 32 tokens: tokens up to the first that differs from transformers'",
             alike,
@@ -145,7 +198,8 @@ def _bare(engine: Vllm, requests: list[Request]) -> list[list[int]]:
 def _alike(pairs: Sequence[Sequence[Sequence[int]]]) -> tuple[int, int]:
     """Tokens before the first difference, and tokens of the reference."""
     agreed = sum(
-        next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))) for ours, theirs in pairs
+        next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+        for ours, theirs in pairs
     )
     return agreed, sum(len(theirs) for _, theirs in pairs)
 
@@ -180,7 +234,15 @@ def servers(streams: int, tokens: int, short: int) -> list[Claim]:
             growth_mib <= 32,
             "MiB",
         ),
-        Claim(f"openai, {short} short requests at concurrency 64, one stub server", pace, 500.0, pace / 500, ">= 1", pace >= 500, "requests/s"),
+        Claim(
+            f"openai, {short} short requests at concurrency 64, one stub server",
+            pace,
+            500.0,
+            pace / 500,
+            ">= 1",
+            pace >= 500,
+            "requests/s",
+        ),
     ]
 
 
@@ -210,7 +272,7 @@ def _killed(streams: int, tokens: int) -> tuple[int, int, float, int]:
 
 
 def _requests(count: int, tokens: int) -> Iterator[Request]:
-    sampler = Sampler(max_tokens=tokens)
+    sampler = SamplingConfig(max_tokens=tokens)
     for n in range(count):
         problem = Problem.of(f"What is {n} + 1?")
         yield Request(problem.id, sampler.render(problem), sampler, (0,), 0)
@@ -221,7 +283,9 @@ def _stubs(count: int, pause_s: float) -> Iterator[tuple[tuple[str, ...], list[s
     """Stub servers in processes of their own, and their addresses."""
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / f"port{n}" for n in range(count)]
-        processes = [subprocess.Popen([sys.executable, "-m", "benchmarks._stub", str(place), str(pause_s)]) for place in places]
+        processes = [
+            subprocess.Popen([sys.executable, "-m", "benchmarks._stub", str(place), str(pause_s)]) for place in places
+        ]
         try:
             while not all(place.exists() and place.read_text() for place in places):
                 time.sleep(0.05)

@@ -52,25 +52,25 @@ runner = "{runner}"
 TIMED = """
 import sys, time
 from pathlib import Path
-from assay.api import Silence
-from assay.core.plan import read_plan
+from assay.api import NullReporter
+from assay.core.config import read_config
 from assay.flows import server
 from assay.flows.curate import curate
-from assay.flows.work import Call
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
-from assay.pipelines.workers import Terms, work_off
+from assay.flows.run_context import FlowCall
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.runner.score_workers import ShardConfig, work_off
 from assay.stores.lake import Lake
 plan, lake, how = sys.argv[1:]
-with Lake(lake) as opened, Job(read_plan(Path(plan)), opened, Silence()) as job:
-    walk(job, "split")
-    server.started(Silence())
+with Lake(lake) as opened, RunContext(read_config(Path(plan)), opened, NullReporter()) as job:
+    run_stages(job, "split")
+    server.started(NullReporter())
     began = time.perf_counter()
     if how == "plain":
-        work_off(job, Terms(chunk=1))
-        walk(job)
+        work_off(job, ShardConfig(chunk=1))
+        run_stages(job)
     else:
-        server.through(curate, job, Call(plan, lake))
+        server.through(curate, job, FlowCall(plan, lake))
     print(time.perf_counter() - began)
 """
 
@@ -81,8 +81,17 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_HOME": str(folder / "prefect"), "NO_PROXY": "127.0.0.1"}
-    environment = {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path.cwd())]).strip(os.pathsep)}
+    quiet = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_HOME": str(folder / "prefect"),
+        "NO_PROXY": "127.0.0.1",
+    }
+    environment = {
+        **os.environ,
+        **quiet,
+        "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path.cwd())]).strip(os.pathsep),
+    }
     call = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(call, env=environment, stdout=log, stderr=log)
@@ -118,9 +127,11 @@ class Bench:
         self.lakes += 1
         rows = ({"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(shards))
         (self.folder / f"sums-{shards}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        plan, runner = self.folder / f"{self.lakes}.toml", how if how in RUNNERS else "threads"
-        plan.write_text(PLAN.format(folder=self.folder, shards=shards, engine=engine, cost=cost, workers=workers, runner=runner))
-        call = [sys.executable, "-c", TIMED, str(plan), str(self.folder / f"lake{self.lakes}"), how]
+        config, runner = self.folder / f"{self.lakes}.toml", how if how in RUNNERS else "threads"
+        config.write_text(
+            PLAN.format(folder=self.folder, shards=shards, engine=engine, cost=cost, workers=workers, runner=runner)
+        )
+        call = [sys.executable, "-c", TIMED, str(config), str(self.folder / f"lake{self.lakes}"), how]
         ran = subprocess.run(call, env=self.environment, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise RuntimeError(ran.stderr[-2000:])
@@ -128,7 +139,9 @@ class Bench:
         print(f"{how}, {workers} workers, {shards} shards: {taken:.2f} s", file=sys.stderr)
         return taken
 
-    def line(self, few: int, many: int, how: str, cost: str, *, engine: str = "scripted", workers: int = 1) -> tuple[float, float]:
+    def line(
+        self, few: int, many: int, how: str, cost: str, *, engine: str = "scripted", workers: int = 1
+    ) -> tuple[float, float]:
         """What every run costs and what each shard costs, in seconds."""
         short, long = (self.seconds(shards, how, cost, engine=engine, workers=workers) for shards in (few, many))
         each = (long - short) / (many - few)
@@ -153,7 +166,10 @@ def overheads(bench: Bench, *, quick: bool) -> Iterator[Claim]:
 def two_workers(bench: Bench, *, quick: bool) -> Claim:
     """Shards a second of two Ray workers beside one."""
     few, many, cost = (2, 10, "rounds = 500_000") if quick else (4, 40, "rounds = 2_000_000")
-    alone, both = (1 / bench.line(few, many, "ray", cost, engine="python:benchmarks._burning:Burning", workers=workers)[1] for workers in (1, 2))
+    alone, both = (
+        1 / bench.line(few, many, "ray", cost, engine="python:benchmarks._burning:Burning", workers=workers)[1]
+        for workers in (1, 2)
+    )
     told = "two Ray workers beside one, each shard keeping a core busy"
     return Claim(told, both, alone, both / alone, ">= 1.7", both / alone >= 1.7, "shards/s", n=many, full_n=40)
 

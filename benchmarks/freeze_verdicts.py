@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import pyarrow.parquet
 import pytest
 
-from assay.core.types import Case, Finish, Label, Policy, Problem, Request, Rollout, Sampler
+from assay.core.types import Finish, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
 from assay.verifiers.choice import Choice
 from assay.verifiers.exact import Exact
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
 from assay.verifiers.numeric import Numeric
 
 DATA, TESTS = Path("src/assay/data"), Path("tests/verifiers")
@@ -28,9 +28,28 @@ TARGET = TESTS / "frozen_verdicts.jsonl.gz"
 TABLES = ("math", "numeric", "choice", "exact", "defects")  # the tests whose cases are kept
 LONGEST = 500  # characters of a text that is kept
 RECORDED = 2_500  # distinct answers of one recording
-FORMS = (r"Thus \boxed{%s}.", "So we are done.\nThe answer is %s.", "**%s**", "#### %s", "%s", "Therefore\n\\[ \\boxed{ %s } \\]\nas said.")
+FORMS = (
+    r"Thus \boxed{%s}.",
+    "So we are done.\nThe answer is %s.",
+    "**%s**",
+    "#### %s",
+    "%s",
+    "Therefore\n\\[ \\boxed{ %s } \\]\nas said.",
+)
 OTHERS = (  # golds by kind, none of them from a data set
-    *("-7", "0", "1,024", "3.75", "-0.5", "12,345,678", "\\frac{3}{8}", "-\\frac{11}{4}", "7/9", "2\\frac{1}{3}", "\\dfrac{22}{7}"),
+    *(
+        "-7",
+        "0",
+        "1,024",
+        "3.75",
+        "-0.5",
+        "12,345,678",
+        "\\frac{3}{8}",
+        "-\\frac{11}{4}",
+        "7/9",
+        "2\\frac{1}{3}",
+        "\\dfrac{22}{7}",
+    ),
     *(
         "\\sqrt{7}",
         "3\\sqrt{2}",
@@ -45,8 +64,24 @@ OTHERS = (  # golds by kind, none of them from a data set
         "\\log_2 7",
     ),
     *("x+4", "3x-2", "x^2-5x+6", "(x-2)(x+9)", "\\frac{x}{x+1}", "a^2+b^2", "2ab", "y=3x+2", "x=8", "n(n+1)"),
-    *("(2,5)", "(-3,\\frac{1}{2})", "(1,2,3)", "[0,4)", "(-\\infty,6]", "[1,2]\\cup[5,8]", "\\{1,4,9\\}", "1,4,6", "-2, 5"),
-    *("\\begin{pmatrix} 2 \\\\ -5 \\end{pmatrix}", "\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}", "x>3", "x \\le -2", "2<x<7"),
+    *(
+        "(2,5)",
+        "(-3,\\frac{1}{2})",
+        "(1,2,3)",
+        "[0,4)",
+        "(-\\infty,6]",
+        "[1,2]\\cup[5,8]",
+        "\\{1,4,9\\}",
+        "1,4,6",
+        "-2, 5",
+    ),
+    *(
+        "\\begin{pmatrix} 2 \\\\ -5 \\end{pmatrix}",
+        "\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}",
+        "x>3",
+        "x \\le -2",
+        "2<x<7",
+    ),
     *("2^{10}", "5!", "3 \\cdot 10^{8}", "2+3i", "-4i", "\\text{Tuesday}", "\\text{odd}", "(B)"),
 )
 PARTS: dict[str, Callable[[], Any]] = {"math": Math, "numeric": Numeric, "choice": Choice, "exact": Exact}
@@ -73,12 +108,14 @@ def main() -> None:
     print(f"{len(rows)} verdicts in {options.out}, {options.out.stat().st_size} bytes")
 
 
-def case_of(verifier: str, gold: str, text: str, finish: Finish = "stop") -> Case:
+def case_of(verifier: str, gold: str, text: str, finish: Finish = "stop") -> GradingCase:
     """An attempt at a problem whose wording names no unit."""
     problem = Problem.of("How many?")
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-    rollout = Rollout.of(request, 0, policy=Policy("recorded", "0"), engine="replay", text=text, tokens=0, finish=finish)
-    return Case(problem, Label.of(problem.id, gold, verifier=verifier), rollout)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(
+        request, 0, policy=Policy("recorded", "0"), engine="replay", text=text, tokens=0, finish=finish
+    )
+    return GradingCase(problem, Label.of(problem.id, gold, verifier=verifier), rollout)
 
 
 def judged(verifier: str, gold: str, text: str, finish: Finish = "stop") -> Row:
@@ -88,7 +125,11 @@ def judged(verifier: str, gold: str, text: str, finish: Finish = "stop") -> Row:
 
 def bundled() -> Iterator[Row]:
     """The golds of the bundled sets in usual forms under `math` and `numeric`, and beside their neighbours."""
-    golds = [json.loads(line)["answer"].rsplit("####", 1)[-1].strip() for name in ("gsm8k", "svamp") for line in lines(DATA / f"{name}_300.jsonl")]
+    golds = [
+        json.loads(line)["answer"].rsplit("####", 1)[-1].strip()
+        for name in ("gsm8k", "svamp")
+        for line in lines(DATA / f"{name}_300.jsonl")
+    ]
     for verifier in ("math", "numeric"):
         yield from usual(verifier, golds, FORMS)
 
@@ -111,7 +152,9 @@ def usual(verifier: str, golds: list[str], forms: tuple[str, ...]) -> Iterator[R
 
 def recorded(name: str) -> Iterator[Row]:
     """Distinct answers of a bundled recording, evenly spread, whose stored outcome is today's."""
-    table = pyarrow.parquet.read_table(DATA / "recordings" / f"{name}.parquet", columns=["answer", "text", "finish", "outcome"])
+    table = pyarrow.parquet.read_table(
+        DATA / "recordings" / f"{name}.parquet", columns=["answer", "text", "finish", "outcome"]
+    )
     rows = sorted({tuple(row.values()) for row in table.to_pylist()})
     for gold, text, finish, outcome in rows[:: len(rows) // RECORDED + 1]:
         if (row := judged("math", gold, text, finish)).outcome == outcome:
@@ -121,7 +164,9 @@ def recorded(name: str) -> Iterator[Row]:
 def tables() -> Iterator[Row]:
     """What the verifiers' own tests judge: collected while they run, and kept only if all of them pass."""
     seen: set[Row] = set()
-    watched = [watch(part, verifier, seen) for verifier, part in ((name, type(build())) for name, build in PARTS.items())]
+    watched = [
+        watch(part, verifier, seen) for verifier, part in ((name, type(build())) for name, build in PARTS.items())
+    ]
     code = pytest.main(["-q", "-p", "no:cacheprovider", *(str(TESTS / f"test_{name}.py") for name in TABLES)])
     for undo in watched:
         undo()
@@ -134,9 +179,14 @@ def watch(part: Any, verifier: str, seen: set[Row]) -> Callable[[], None]:
     """Notes each short case that a verifier with its usual settings judges; the result undoes it."""
     judge = part.judge
 
-    def noted(self: Any, case: Case) -> Any:
+    def noted(self: Any, case: GradingCase) -> Any:
         verdict = judge(self, case)
-        if self == part() and len(case.rollout.text) <= LONGEST and case.problem == Problem.of("How many?") and case.rollout.finish != "error":
+        if (
+            self == part()
+            and len(case.rollout.text) <= LONGEST
+            and case.problem == Problem.of("How many?")
+            and case.rollout.finish != "error"
+        ):
             seen.add(Row(verifier, case.label.answer, case.rollout.text, case.rollout.finish, verdict.outcome))
         return verdict
 

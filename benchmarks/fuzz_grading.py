@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from assay.core.parts import build
-from assay.verifiers._answers import final_answer, last_number
-from assay.verifiers._workers import Grader
+from assay.verifiers.answers.extraction import final_answer, last_number
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import RESULTS, Claim, publish
 from benchmarks.grading import Pair, as_case
 
@@ -64,17 +64,32 @@ def main() -> None:
             killed = sum(verdict.reason.startswith("time limit") for verdict in verdicts)
             if time.monotonic() - began > 30 + killed * (LIMIT_S + 1):
                 broken.append(f"a batch took {time.monotonic() - began:.0f} s with {killed} kills")
-            broken += [f"{pair!r}: {found}" for pair, verdict in zip(pairs, verdicts, strict=True) if (found := wrong_with(pair, verdict.extracted))]
-            broken += [f"{pair!r}: {v.reason}" for pair, v in zip(pairs, verdicts, strict=True) if v.reason.startswith("worker")]
-            outcomes.update(f"{v.outcome}, {v.reason if not v.reason[:1].isdigit() else 'other'}"[:60] for v in verdicts)
+            broken += [
+                f"{pair!r}: {found}"
+                for pair, verdict in zip(pairs, verdicts, strict=True)
+                if (found := wrong_with(pair, verdict.extracted))
+            ]
+            broken += [
+                f"{pair!r}: {v.reason}"
+                for pair, v in zip(pairs, verdicts, strict=True)
+                if v.reason.startswith("worker")
+            ]
+            outcomes.update(
+                f"{v.outcome}, {v.reason if not v.reason[:1].isdigit() else 'other'}"[:60] for v in verdicts
+            )
             pids |= set(grader.pids)
             batches += 1
     left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     cases = batches * BATCH
-    print(f"seed {given.seed}: {cases} cases, {dict(outcomes.most_common(14))}; broken: {broken[:5]}; processes left: {left}")
+    print(
+        f"seed {given.seed}: {cases} cases, {dict(outcomes.most_common(14))}; broken: {broken[:5]}; processes left: {left}"
+    )
     bad = len(broken) + len(left)
     name = f"fuzzed cases that crashed, hung or leaked, seed {given.seed}"
-    publish("fuzz_grading", [*other_seeds(name), Claim(name, bad, 0, float(bad), "<= 0", not bad, f"cases in {minutes:g} min", cases)])
+    publish(
+        "fuzz_grading",
+        [*other_seeds(name), Claim(name, bad, 0, float(bad), "<= 0", not bad, f"cases in {minutes:g} min", cases)],
+    )
 
 
 def other_seeds(name: str) -> list[Claim]:
@@ -88,7 +103,9 @@ def drawn(rng: random.Random) -> str:
     """A text of pieces; now and then a long one."""
     count = rng.choice((3, 6, 12, 25, 400))
     text = "".join(rng.choice(PIECES) for _ in range(count))
-    return rng.choice((text, f"so \\boxed{{{text}}}", f"The answer is ${text}$.", f"#### {text}", text * rng.choice((1, 1, 1, 50))))
+    return rng.choice(
+        (text, f"so \\boxed{{{text}}}", f"The answer is ${text}$.", f"#### {text}", text * rng.choice((1, 1, 1, 50)))
+    )
 
 
 def wrong_with(pair: Pair, extracted: str) -> str:

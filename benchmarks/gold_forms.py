@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
-from assay.maths.options import listed_options, parsed_options
-from assay.verifiers._workers import Grader
+from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
+from assay.maths.text.options import listed_options, parsed_options
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -28,7 +28,14 @@ FORMS: dict[str, Callable[[str], str]] = {
     "tag": lambda answer: f"<think>We work it out.</think>\n<answer>{answer}</answer>",
     "last line": lambda answer: f"We work it out.\n\n{answer}",
 }
-GOLD = ("answer", "final_answer", "target", "Answer", "correct", "label")  # fields that hold a gold, in the order of trust
+GOLD = (
+    "answer",
+    "final_answer",
+    "target",
+    "Answer",
+    "correct",
+    "label",
+)  # fields that hold a gold, in the order of trust
 
 
 class Gold(NamedTuple):
@@ -75,16 +82,25 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     if not rows:
         return []
     others = [
-        next((row.answer for row in rows[index + 1 :] + rows[:index] if row.answer != gold.answer), "no other") for index, gold in enumerate(rows)
+        next((row.answer for row in rows[index + 1 :] + rows[:index] if row.answer != gold.answer), "no other")
+        for index, gold in enumerate(rows)
     ]
     texts = [(gold, form, gold.answer) for gold in rows for form in FORMS]
     wrong = [(gold, form, other) for gold, other in zip(rows, others, strict=True) for form in FORMS]
     verdicts = grader.judge([case(gold, FORMS[form](dressed(answer))) for gold, form, answer in texts])
     refuted = grader.judge([case(gold, FORMS[form](dressed(answer))) for gold, form, answer in wrong])
     strict = sum(verdict.outcome == "correct" for verdict in verdicts) / len(verdicts)
-    accepted = {form: sum(lenient(v) for (_, each, _), v in zip(texts, verdicts, strict=True) if each == form) / len(rows) for form in FORMS}
-    print(f"{name}: strict {strict:.4f}, lenient " + ", ".join(f"{form} {share:.4f}" for form, share in accepted.items()))
-    for label, pairs, results, odd in (("not accepted", texts, verdicts, False), ("accepted wrongly", wrong, refuted, True)):
+    accepted = {
+        form: sum(lenient(v) for (_, each, _), v in zip(texts, verdicts, strict=True) if each == form) / len(rows)
+        for form in FORMS
+    }
+    print(
+        f"{name}: strict {strict:.4f}, lenient " + ", ".join(f"{form} {share:.4f}" for form, share in accepted.items())
+    )
+    for label, pairs, results, odd in (
+        ("not accepted", texts, verdicts, False),
+        ("accepted wrongly", wrong, refuted, True),
+    ):
         for (gold, form, answer), verdict in zip(pairs, results, strict=True):
             if lenient(verdict) == odd:
                 read = f"read {verdict.extracted[:60]!r}: {verdict.outcome}, {verdict.reason[:60]}"
@@ -93,7 +109,17 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     false = sum(map(lenient, refuted)) / len(refuted)
     title = f"golds of {name}, {len(rows)} of {full}"
     return [
-        Claim(f"{title}: accepted in the worst of five forms", least, strict, least, ">= .99", least >= 0.99, "share", len(rows), full),
+        Claim(
+            f"{title}: accepted in the worst of five forms",
+            least,
+            strict,
+            least,
+            ">= .99",
+            least >= 0.99,
+            "share",
+            len(rows),
+            full,
+        ),
         Claim(f"{title}: another's answer accepted", false, 0.0, false, "(told)", True, "share", len(rows), full),
     ]
 
@@ -105,18 +131,29 @@ def lenient(verdict: Verdict) -> bool:
 
 def dressed(answer: str) -> str:
     """Mathematics between dollar signs, as models write it."""
-    return f"${answer}$" if re.search(r"[\\^_]", answer) and "$" not in answer and not answer.startswith("\\text{") else answer
+    return (
+        f"${answer}$"
+        if re.search(r"[\\^_]", answer) and "$" not in answer and not answer.startswith("\\text{")
+        else answer
+    )
 
 
 def golds(path: Path) -> Iterator[Gold]:
     """The golds of one file."""
     text = path.read_text(encoding="utf-8")
-    rows = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines() if line.strip()]
+    rows = (
+        json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines() if line.strip()]
+    )
     for row in rows:
         options = parsed_options(row["options"]) if row.get("options") else listed_options(row)
         gold = gold_of(row)
         if gold and options:
-            yield Gold(gold, "ABCDEFGHIJ"[int(gold)] if gold.isdecimal() and int(gold) < len(options) else gold, options, "choice")
+            yield Gold(
+                gold,
+                "ABCDEFGHIJ"[int(gold)] if gold.isdecimal() and int(gold) < len(options) else gold,
+                options,
+                "choice",
+            )
         elif gold:
             yield Gold(gold, re.sub(r"\s*\([a-z][\w /]*\)$", "", gold), {}, "math")
 
@@ -136,12 +173,14 @@ def gold_of(row: dict[str, Any]) -> str:
     return str(value).rpartition("####")[2].strip()
 
 
-def case(gold: Gold, text: str) -> Case:
+def case(gold: Gold, text: str) -> GradingCase:
     """A text as a finished attempt at a problem with this gold."""
     problem = Problem.of("recorded", metadata={"options": gold.options} if gold.options else None)
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-    rollout = Rollout.of(request, 0, policy=Policy("recorded", "0"), engine="replay", text=text, tokens=0, finish="stop")
-    return Case(problem, Label.of(problem.id, gold.gold, verifier=gold.verifier), rollout)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(
+        request, 0, policy=Policy("recorded", "0"), engine="replay", text=text, tokens=0, finish="stop"
+    )
+    return GradingCase(problem, Label.of(problem.id, gold.gold, verifier=gold.verifier), rollout)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
-from assay.verifiers._numbers import number, tidy
-from assay.verifiers._workers import Grader
-from assay.verifiers.math import _WARM, Math
+from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
+from assay.verifiers.answers.numbers import number, tidy
+from assay.verifiers.math.verifier import _WARM, Math
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 from benchmarks.gold_forms import accuracy
 
@@ -47,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="every fourth answer")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ASSAY_DATA", "")))
-    parser.add_argument("--sets", type=Path, help="a folder with one folder a set that holds test.jsonl, for the golds in five forms")
+    parser.add_argument(
+        "--sets", type=Path, help="a folder with one folder a set that holds test.jsonl, for the golds in five forms"
+    )
     given = parser.parse_args()
     if not all((given.data / name).is_file() for name in (GSM8K, MATH)):
         print(f"skipped: no {GSM8K} and {MATH} under {str(given.data)!r}; give their folder with --data or ASSAY_DATA")
@@ -57,12 +59,41 @@ def main() -> None:
     full = sum(len(pairs) for pairs in sets.values())
     measured = {name: measure(name, pairs[::step]) for name, pairs in sets.items()}
     n, ours, direct, apart, odd, trl, verl = (sum(column) for column in zip(*measured.values(), strict=True))
-    rows = [("GSM8K and MATH", n, ours, direct, 20.0), ("MATH", measured["MATH"][0], measured["MATH"][1], measured["MATH"][2], 2.0)]
+    rows = [
+        ("GSM8K and MATH", n, ours, direct, 20.0),
+        ("MATH", measured["MATH"][0], measured["MATH"][1], measured["MATH"][2], 2.0),
+    ]
     claims = [speed(name, count, fast, slow, bar, full) for name, count, fast, slow, bar in rows]
-    claims.append(Claim("verdicts that differ from Math-Verify's, each printed", apart, 0, float(apart), "(told)", True, "answers", n, full))
-    claims.append(Claim("verdicts that differ from the published ones", odd, 0, float(odd), "<= 2", odd <= 2, "answers", n, full))
+    claims.append(
+        Claim(
+            "verdicts that differ from Math-Verify's, each printed",
+            apart,
+            0,
+            float(apart),
+            "(told)",
+            True,
+            "answers",
+            n,
+            full,
+        )
+    )
+    claims.append(
+        Claim("verdicts that differ from the published ones", odd, 0, float(odd), "<= 2", odd <= 2, "answers", n, full)
+    )
     for name, peer in (("TRL's accuracy_reward", trl), ("Math-Verify's metric as verl calls it", verl)):
-        claims.append(Claim(f"grading GSM8K and MATH beside {name}", n / ours, n / peer, peer / ours, "(told)", True, "pairs/s", n, full))
+        claims.append(
+            Claim(
+                f"grading GSM8K and MATH beside {name}",
+                n / ours,
+                n / peer,
+                peer / ours,
+                "(told)",
+                True,
+                "pairs/s",
+                n,
+                full,
+            )
+        )
     claims += [symbolic(given.quick, 1), symbolic(given.quick, 8)]
     if (given.data / GOLDS).is_file():
         claims.append(real_golds(given.data / GOLDS, given.quick))
@@ -73,7 +104,9 @@ def main() -> None:
 def speed(name: str, n: int, ours_s: float, direct_s: float, bar: float, full: int) -> Claim:
     """The rates of both ways and their ratio."""
     ratio = direct_s / ours_s
-    return Claim(f"grading {name}, {n} answers", n / ours_s, n / direct_s, ratio, f">= {bar:g}", ratio >= bar, "pairs/s", n, full)
+    return Claim(
+        f"grading {name}, {n} answers", n / ours_s, n / direct_s, ratio, f">= {bar:g}", ratio >= bar, "pairs/s", n, full
+    )
 
 
 def measure(name: str, pairs: list[Pair]) -> tuple[int, float, float, int, int, float, float]:
@@ -87,7 +120,9 @@ def measure(name: str, pairs: list[Pair]) -> tuple[int, float, float, int, int, 
     print(f"{name}: {dict(Counter(f'{v.outcome}, {v.reason}' for v in verdicts))}")
     for pair, verdict, ours, theirs in zip(pairs, verdicts, right, direct, strict=True):
         if not ours == theirs == pair.published:
-            print(f"  gold {pair.gold!r}, read {verdict.extracted[:60]!r}: ours {ours}, Math-Verify {theirs}, published {pair.published}")
+            print(
+                f"  gold {pair.gold!r}, read {verdict.extracted[:60]!r}: ours {ours}, Math-Verify {theirs}, published {pair.published}"
+            )
     apart = sum(ours != theirs for ours, theirs in zip(right, direct, strict=True))
     odd = sum(ours != pair.published for ours, pair in zip(right, pairs, strict=True))
     return len(pairs), ours_s, direct_s, apart, odd, trl_s, verl_s
@@ -118,7 +153,9 @@ def tell(pairs: list[Pair], verdicts: list[Verdict]) -> None:
     strata: dict[str, list[bool]] = {}
     for pair, verdict in zip(pairs, verdicts, strict=True):
         strata.setdefault(stratum(pair.gold), []).append(verdict.outcome == "correct")
-    print(f"  paths: {dict(paths)}; correct by stratum: { {kind: f'{sum(each)}/{len(each)}' for kind, each in sorted(strata.items())} }")
+    print(
+        f"  paths: {dict(paths)}; correct by stratum: { {kind: f'{sum(each)}/{len(each)}' for kind, each in sorted(strata.items())} }"
+    )
 
 
 def stratum(gold: str) -> str:
@@ -170,7 +207,10 @@ def as_verl(pair: Pair) -> bool:
     from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
 
     logging.disable(logging.CRITICAL)
-    metric = math_metric(gold_extraction_target=(LatexExtractionConfig(),), pred_extraction_target=(ExprExtractionConfig(), LatexExtractionConfig()))
+    metric = math_metric(
+        gold_extraction_target=(LatexExtractionConfig(),),
+        pred_extraction_target=(ExprExtractionConfig(), LatexExtractionConfig()),
+    )
     try:
         return metric([f"\\boxed{{{pair.gold}}}"], [pair.text])[0] == 1.0
     except Exception:  # noqa: BLE001  # verl counts whatever is raised as 0
@@ -212,7 +252,11 @@ def rate_of(name: str, pairs: list[Pair], full: int) -> Claim:
     pairs = [pair for pair in pairs if Math().glance(as_case(pair)) is None]
     verdicts, ours_s = by_grader(pairs)
     direct, direct_s = in_processes(verify_directly, pairs)
-    odd = [pair for pair, verdict, other in zip(pairs, verdicts, direct, strict=True) if (verdict.outcome == "correct") != other]
+    odd = [
+        pair
+        for pair, verdict, other in zip(pairs, verdicts, direct, strict=True)
+        if (verdict.outcome == "correct") != other
+    ]
     told = dict(Counter(f"{v.outcome}, {v.reason}" for v in verdicts))
     print(f"{name}: {told}; unlike Math-Verify: {[(pair.gold, pair.text) for pair in odd]}")
     rate = len(pairs) / ours_s
@@ -234,7 +278,17 @@ def long_answers(pairs: list[Pair]) -> Claim:
     right = sum((verdict.outcome == "correct") == pair.published for verdict, pair in zip(verdicts, made, strict=True))
     print(f"60 kB: {same} of {len(direct)} verdicts as Math-Verify's, {right} of {len(made)} as published")
     ratio = (len(made) / ours_s) / (len(direct) / direct_s)
-    return Claim("answers of 60 kB", len(made) / ours_s, len(direct) / direct_s, ratio, ">= 2", ratio >= 2, "pairs/s", len(made), 80)
+    return Claim(
+        "answers of 60 kB",
+        len(made) / ours_s,
+        len(direct) / direct_s,
+        ratio,
+        ">= 2",
+        ratio >= 2,
+        "pairs/s",
+        len(made),
+        80,
+    )
 
 
 def verify_directly(pair: Pair) -> bool:
@@ -245,25 +299,36 @@ def verify_directly(pair: Pair) -> bool:
     return bool(verify(parse(f"${pair.gold}$"), parse(pair.text)))
 
 
-def as_case(pair: Pair) -> Case:
+def as_case(pair: Pair) -> GradingCase:
     """A recorded answer as one attempt at one problem."""
     problem = Problem.of("recorded")
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-    rollout = Rollout.of(request, 0, policy=Policy("recorded", "0"), engine="replay", text=pair.text, tokens=0, finish="stop")
-    return Case(problem, Label.of(problem.id, pair.gold, verifier="math"), rollout)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(
+        request, 0, policy=Policy("recorded", "0"), engine="replay", text=pair.text, tokens=0, finish="stop"
+    )
+    return GradingCase(problem, Label.of(problem.id, pair.gold, verifier="math"), rollout)
 
 
 def gsm8k(path: Path) -> list[Pair]:
     """Four models' solutions; the gold answer stands after 'A:'."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    solved = [(row["ground_truth"].rsplit("A:", 1)[-1].strip(), value) for row in rows for value in row.values() if isinstance(value, dict)]
+    solved = [
+        (row["ground_truth"].rsplit("A:", 1)[-1].strip(), value)
+        for row in rows
+        for value in row.values()
+        if isinstance(value, dict)
+    ]
     return [Pair(gold, value["solution"], bool(value["is_correct"])) for gold, value in solved]
 
 
 def maths(path: Path) -> list[Pair]:
     """Eight responses to each of a hundred problems."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Pair(row["gt"], text, bool(score)) for row in rows for text, score in zip(row["code"], row["score"], strict=True)]
+    return [
+        Pair(row["gt"], text, bool(score))
+        for row in rows
+        for text, score in zip(row["code"], row["score"], strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -19,14 +19,25 @@ from typing import NamedTuple
 
 from scipy.stats import beta
 
-from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
-from assay.verifiers._workers import Grader
+from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
 NEAR_MISSES, FORMED = 3_000, 3_000
 FORMS = (r"So we get \boxed{%s}.", "The answer is $%s$.", "**%s**", "<answer>%s</answer>", "We are done.\n\n%s")
-UNITS = {"cm": "mm", "m": "km", "hours": "days", "minutes": "seconds", "dollars": "cents", "feet": "inches", "km": "cm", "kg": "g"}
-EXCUSED = Path(__file__).parent / "grading_excused.json"  # Math-Verify's pairs that contradict the rules, each with its reason
+UNITS = {
+    "cm": "mm",
+    "m": "km",
+    "hours": "days",
+    "minutes": "seconds",
+    "dollars": "cents",
+    "feet": "inches",
+    "km": "cm",
+    "kg": "g",
+}
+EXCUSED = (
+    Path(__file__).parent / "grading_excused.json"
+)  # Math-Verify's pairs that contradict the rules, each with its reason
 
 
 class GoldRow(NamedTuple):
@@ -70,7 +81,9 @@ def golds(folder: Path) -> list[GoldRow]:
     if (path := folder / "gsm8k/test.jsonl").is_file():
         rows += [GoldRow(row["question"], row["answer"].rsplit("####", 1)[-1].strip(), "GSM8K") for row in lines(path)]
     if (path := folder / "math/train.json").is_file():
-        rows += [GoldRow(row["problem"], str(row["answer"]), "MATH") for row in json.loads(path.read_text(encoding="utf-8"))]
+        rows += [
+            GoldRow(row["problem"], str(row["answer"]), "MATH") for row in json.loads(path.read_text(encoding="utf-8"))
+        ]
     if (path := folder / "math/math500.jsonl").is_file():
         rows += [GoldRow(row["problem"], str(row["answer"]), "MATH-500") for row in lines(path)]
     if (path := folder / "easy_math/asdiv.jsonl").is_file():
@@ -129,11 +142,19 @@ def spoiled(row: GoldRow, neighbour: GoldRow, rng: random.Random) -> Iterator[Tr
 
 def respelled(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
     """(answer, kind): a digit of an expression changed, or moved over a brace; of golds without 0 and 1, which may hide what they stand beside."""
-    if not re.fullmatch(r"(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*(?:[a-z^])(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*", gold) or "{}" in gold:
+    if (
+        not re.fullmatch(
+            r"(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*(?:[a-z^])(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*", gold
+        )
+        or "{}" in gold
+    ):
         return
     if digits := list(re.finditer(r"[2-9]", gold)):
         at = rng.choice(digits).start()
-        yield gold[:at] + str((int(gold[at]) - 2 + rng.randint(1, 7)) % 8 + 2) + gold[at + 1 :], "digit of an expression"
+        yield (
+            gold[:at] + str((int(gold[at]) - 2 + rng.randint(1, 7)) % 8 + 2) + gold[at + 1 :],
+            "digit of an expression",
+        )
     for pattern, moved in (
         (r"(\^|\\sqrt)\{(\d+)(\d)\}", r"\1{\2}\3"),
         (r"\\frac\{(\d+)(\d)\}\{(\d+)\}", r"\\frac{\1}{\2\3}"),
@@ -170,12 +191,26 @@ def missed(trials: list[Trial]) -> list[Claim]:
     for mode, bar in (("strict", 0.001), ("lenient", None)):
         accepted = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if right(verdict, mode)]
         upper = float(beta.ppf(0.95, len(accepted) + 1, len(trials) - len(accepted)))
-        print(f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {counted(accepted)}; upper bound {upper:.4f}")
+        print(
+            f"{mode} false accepts {len(accepted)} of {len(trials)}, by kind {counted(accepted)}; upper bound {upper:.4f}"
+        )
         for trial, verdict in accepted:
             print(f"  {trial.kind}: gold {trial.gold!r}, read {verdict.extracted!r} ({verdict.reason})")
         claim = f"near misses accepted, {mode}; peer: upper bound of the interval (95%, one-sided)"
         told = f"<= {bar}" if bar else "(told)"
-        claims.append(Claim(claim, len(accepted) / len(trials), upper, upper, told, bar is None or upper <= bar, "share", len(trials), NEAR_MISSES))
+        claims.append(
+            Claim(
+                claim,
+                len(accepted) / len(trials),
+                upper,
+                upper,
+                told,
+                bar is None or upper <= bar,
+                "share",
+                len(trials),
+                NEAR_MISSES,
+            )
+        )
     return claims
 
 
@@ -184,13 +219,27 @@ def formed(trials: list[Trial]) -> list[Claim]:
     verdicts = judge(trials)
     claims = []
     for mode, bar in (("strict", 0.02), ("lenient", 0.005)):
-        refused = [(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if not right(verdict, mode)]
+        refused = [
+            (trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True) if not right(verdict, mode)
+        ]
         print(f"{mode} false rejects {len(refused)} of {len(trials)}, by set {counted(refused)}")
         for trial, verdict in refused:
-            print(f"  {trial.kind}: gold {trial.gold!r}, text {trial.text[-60:]!r}, read {verdict.extracted!r} ({verdict.outcome}, {verdict.reason})")
+            print(
+                f"  {trial.kind}: gold {trial.gold!r}, text {trial.text[-60:]!r}, read {verdict.extracted!r} ({verdict.outcome}, {verdict.reason})"
+            )
         share = len(refused) / len(trials)
         claims.append(
-            Claim(f"golds in usual forms refused, {mode}", share, bar, share / bar, f"<= {bar}", share <= bar, "share", len(trials), FORMED)
+            Claim(
+                f"golds in usual forms refused, {mode}",
+                share,
+                bar,
+                share / bar,
+                f"<= {bar}",
+                share <= bar,
+                "share",
+                len(trials),
+                FORMED,
+            )
         )
     return claims
 
@@ -206,7 +255,9 @@ def published(folder: Path) -> Claim:
             reason = excused.get(trial.kind)
             odd["excused" if reason else "unlike"] += 1
             if not reason:
-                print(f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, {verdict.outcome}")
+                print(
+                    f"  {trial.kind}: gold {trial.gold[-60:]!r}, text {trial.text[-60:]!r}: published {expected}, {verdict.outcome}"
+                )
     print(f"Math-Verify's pairs: {len(trials)}, excused by a rule {odd['excused']}, unlike {odd['unlike']}")
     return Claim(
         "Math-Verify's own pairs judged otherwise without a rule",
@@ -264,12 +315,14 @@ def right(verdict: Verdict, mode: str) -> bool:
     return (verdict.lenient or verdict.outcome if mode == "lenient" else verdict.outcome) == "correct"
 
 
-def as_case(trial: Trial) -> Case:
+def as_case(trial: Trial) -> GradingCase:
     """A trial as one attempt."""
     problem = Problem.of(trial.question)
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-    rollout = Rollout.of(request, 0, policy=Policy("made", "0"), engine="replay", text=trial.text, tokens=0, finish="stop")
-    return Case(problem, Label.of(problem.id, trial.gold, verifier="math"), rollout)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(
+        request, 0, policy=Policy("made", "0"), engine="replay", text=trial.text, tokens=0, finish="stop"
+    )
+    return GradingCase(problem, Label.of(problem.id, trial.gold, verifier="math"), rollout)
 
 
 if __name__ == "__main__":

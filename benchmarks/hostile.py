@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assay.core.types import Label, Verdict
-from assay.verifiers._workers import Grader
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 from benchmarks.grading import Pair, as_case
 
@@ -70,7 +70,9 @@ def mixed(count: int, full: int, families: Sequence[Callable[[int], str]]) -> li
     changed = sum(one.outcome != other.outcome for one, other in zip(alone, kept, strict=True))
     allowed = (alone_s + killed * LIMIT_S / WORKERS) * 1.1
     told = sorted({(v.outcome, v.reason[:40]) for pair, v in zip(batch, verdicts, strict=True) if pair in set(hostile)})
-    print(f"{len(hostile)} hostile pairs of {len(families)} families among {count}: {killed} killed; verdicts of hostile pairs: {told}")
+    print(
+        f"{len(hostile)} hostile pairs of {len(families)} families among {count}: {killed} killed; verdicts of hostile pairs: {told}"
+    )
     left = sum(Path(f"/proc/{pid}").exists() for pid in pids)
     passed = sum(v.outcome == "correct" for pair, v in zip(batch, verdicts, strict=True) if pair in set(hostile))
     among = f"{len(families)} families"
@@ -125,7 +127,10 @@ def graded(pairs: list[Pair]) -> tuple[list[Verdict], float, tuple[int, ...]]:
 def golds(data: Path, step: int) -> Claim:
     """Golds of MATH that are refused as unreadable."""
     train = [str(row["answer"]) for row in json.loads((data / "math/train.json").read_text(encoding="utf-8"))]
-    test = [str(json.loads(line)["answer"]) for line in (data / "math/math500.jsonl").read_text(encoding="utf-8").splitlines()]
+    test = [
+        str(json.loads(line)["answer"])
+        for line in (data / "math/math500.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     answers = (train + test)[::step]
     with Grader(workers=WORKERS) as grader:
         read = grader.reads([Label.of("gold", answer, verifier="math") for answer in answers])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from assay.maths.irt import ability, fit_1pl
+from assay.maths.beta.irt import ability, fit_1pl
 from benchmarks.claims import Claim, publish
 
 SEEDS = 20
@@ -56,7 +56,16 @@ def recovered(seeds: int) -> list[Claim]:
         bar = 0.95 if m == 60 else 0.9
         what = f"Spearman of b with the truth, {m} respondents x 500 problems; share of 95% intervals that hold it"
         claims.append(
-            Claim(what, float(np.mean(rho)), float(np.mean(held)), float(np.min(rho)), f">= {bar}", bool(np.mean(rho) >= bar), "rho", n=seeds)
+            Claim(
+                what,
+                float(np.mean(rho)),
+                float(np.mean(held)),
+                float(np.min(rho)),
+                f">= {bar}",
+                bool(np.mean(rho) >= bar),
+                "rho",
+                n=seeds,
+            )
         )
     return claims
 
@@ -71,7 +80,15 @@ def holed(seeds: int) -> Claim:
         by_irt.append(stats.spearmanr(fit_1pl(right * seen, seen).b, b).statistic)
         by_rate.append(stats.spearmanr(-rate, b).statistic)
     ours, peer = float(np.mean(by_irt)), float(np.mean(by_rate))
-    return Claim("Spearman with the truth, holes that follow ability; the peer is the pass rate", ours, peer, ours / peer, "> 1", ours > peer, "rho")
+    return Claim(
+        "Spearman with the truth, holes that follow ability; the peer is the pass rate",
+        ours,
+        peer,
+        ours / peer,
+        "> 1",
+        ours > peer,
+        "rho",
+    )
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -112,13 +129,26 @@ def real(path: Path) -> list[Claim]:
         print(f"{model}: solved {solved:.3f}, ability {theta:+.2f} +- {error:.2f}")
     for k in range(5):
         chosen = right.sum(axis=0) == k
-        print(f"solved by {k} of 4: {chosen.sum()} problems, b {fit.b[chosen].mean():+.2f} +- {fit.b_se[chosen].mean():.2f}")
+        print(
+            f"solved by {k} of 4: {chosen.sum()} problems, b {fit.b[chosen].mean():+.2f} +- {fit.b_se[chosen].mean():.2f}"
+        )
     probe = np.random.default_rng(0).permutation(len(rows))[:200]
     probed = [ability(row[probe], np.ones(200), fit.b[probe])[0] for row in right]
     finite = bool(np.isfinite(fit.b).all() and (np.diff(fit.theta) > 0).all() and (np.diff(probed) > 0).all())
     reach = float(np.abs(fit.b).max())
     what = "GSM8K, 4 models x 1,319: largest |b| with all-right and all-wrong rows; abilities, whole and from 200 probes, in the order of accuracy"
-    return [Claim(what, reach, float(fit.b_se.max()), float(np.ptp(fit.theta)), "finite, in order", finite, "logits", n=len(rows))]
+    return [
+        Claim(
+            what,
+            reach,
+            float(fit.b_se.max()),
+            float(np.ptp(fit.theta)),
+            "finite, in order",
+            finite,
+            "logits",
+            n=len(rows),
+        )
+    ]
 
 
 if __name__ == "__main__":

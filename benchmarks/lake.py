@@ -28,8 +28,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from assay.stores import local, manifest
+from assay.stores.commits import manifest
 from assay.stores.lake import Lake
+from assay.stores.storage import local
 from assay.stores.tables import schema
 from benchmarks.claims import RESULTS, Claim, publish
 
@@ -92,12 +93,32 @@ def waves(problems: int, per: int, rng: np.random.Generator, text: int = 0) -> d
     n, ids = problems * per, hashes(rng, problems * per)
     owner = pa.array(np.repeat(np.array(hashes(rng, problems)), per))
     outcome = pa.array(np.array(["correct", "wrong", "truncated"])[rng.choice(3, n, p=[0.4, 0.5, 0.1])])
-    rollout = {"id": pa.array(ids), "problem_id": owner, "policy": "revision", "policy_name": "model", "sampler": "s" * 24, "finish": "stop"}
-    counted = {"sample": pa.array(np.tile(np.arange(per), problems)), "tokens": pa.array(rng.integers(10, 500, n)), "seed": 1, "prompt_tokens": 50}
-    verdict = {"id": pa.array(hashes(rng, n)), "rollout_id": pa.array(ids), "label_id": owner, "verifier": "math", "version": "1"}
+    rollout = {
+        "id": pa.array(ids),
+        "problem_id": owner,
+        "policy": "revision",
+        "policy_name": "model",
+        "sampler": "s" * 24,
+        "finish": "stop",
+    }
+    counted = {
+        "sample": pa.array(np.tile(np.arange(per), problems)),
+        "tokens": pa.array(rng.integers(10, 500, n)),
+        "seed": 1,
+        "prompt_tokens": 50,
+    }
+    verdict = {
+        "id": pa.array(hashes(rng, n)),
+        "rollout_id": pa.array(ids),
+        "label_id": owner,
+        "verifier": "math",
+        "version": "1",
+    }
     tables = {
         "rollouts": filled("rollouts", n, {**rollout, **counted, "engine": "x", "guided": False, "run": "r"}),
-        "verdicts": filled("verdicts", n, {**verdict, "outcome": outcome, "reward": 1.0, "extracted": "4", "reason": "", "run": "r"}),
+        "verdicts": filled(
+            "verdicts", n, {**verdict, "outcome": outcome, "reward": 1.0, "extracted": "4", "reason": "", "run": "r"}
+        ),
     }
     if text:
         tables["texts"] = filled("texts", n, {"id": pa.array(ids), "text": pa.array(prose(n, text)), "run": "r"})
@@ -134,7 +155,15 @@ def rates(folder: Path, problems: int, *, text: int, limit_s: float = 240.0) -> 
     return [
         Claim(f"pass_rates of {n}", seconds, 10.0, seconds / 10, "< 10 s", seconds < 10, "s", **size),
         Claim(f"peak memory of that query, {n}", memory, 4.0, memory / 4, "< 4 GiB", memory < 4, "GiB", **size),
-        Claim(f"the same counts from JSONL in Python, {n} (a tenth, scaled)", seconds, scaled, scaled / seconds, ">= 3", scaled >= 3 * seconds, "s"),
+        Claim(
+            f"the same counts from JSONL in Python, {n} (a tenth, scaled)",
+            seconds,
+            scaled,
+            scaled / seconds,
+            ">= 3",
+            scaled >= 3 * seconds,
+            "s",
+        ),
     ]
 
 
@@ -146,7 +175,10 @@ def built(root: Path, problems: int, text: int, limit_s: float) -> bool:
         while start < problems and time.monotonic() - began < limit_s:
             lake.append(waves(min(chunk, problems - start), PER, np.random.default_rng(start), text), run="r")
             start += chunk
-    print(f"{min(start, problems):,} of {problems:,} problems are in {root}" + ("; run this part again" if start < problems else ""))
+    print(
+        f"{min(start, problems):,} of {problems:,} problems are in {root}"
+        + ("; run this part again" if start < problems else "")
+    )
     return start >= problems
 
 
@@ -154,8 +186,15 @@ def _write_peer(path: Path, tables: dict[str, pa.Table]) -> None:
     if path.exists():
         return
     with path.open("w") as file:
-        for key, outcome in zip(tables["rollouts"]["problem_id"].to_pylist(), tables["verdicts"]["outcome"].to_pylist(), strict=True):
-            file.write(json.dumps({"problem_id": key, "policy": "revision", "sampler": "s" * 24, "outcome": outcome, "tokens": 100}) + "\n")
+        for key, outcome in zip(
+            tables["rollouts"]["problem_id"].to_pylist(), tables["verdicts"]["outcome"].to_pylist(), strict=True
+        ):
+            file.write(
+                json.dumps(
+                    {"problem_id": key, "policy": "revision", "sampler": "s" * 24, "outcome": outcome, "tokens": 100}
+                )
+                + "\n"
+            )
 
 
 def _count_jsonl(path: Path) -> tuple[float, int]:
@@ -223,7 +262,15 @@ def appends(folder: Path, batch: int, text: int, least: float, rows: int) -> Cla
         seconds = time.perf_counter() - began
     rate = count * batch / seconds
     print(f"batches of {batch}, {text} characters: {rate:,.0f} rows/s; {shares.told()}")
-    return Claim(f"durable appends in batches of {batch:,}, texts of {text // 1000} kB", rate, least, rate / least, ">= 1", rate >= least, "rows/s")
+    return Claim(
+        f"durable appends in batches of {batch:,}, texts of {text // 1000} kB",
+        rate,
+        least,
+        rate / least,
+        ">= 1",
+        rate >= least,
+        "rows/s",
+    )
 
 
 def steady(folder: Path, commits: int) -> Claim:
@@ -276,10 +323,15 @@ def many(folder: Path, files: int = 1_000) -> list[Claim]:
 
 def finished(folder: Path, problems: int) -> list[Claim]:
     """Seconds in which `curate run` says that nothing is to do, the whole command; none while the lake is not finished."""
-    plan, source = folder / "finished.toml", folder / "sums.jsonl"
-    plan.write_text(PLAN.format(folder=folder))
-    source.write_text("".join(json.dumps({"prompt": f"What is {n} + {n % 97}?", "answer": str(n + n % 97)}) + "\n" for n in range(problems)))
-    call = [sys.executable, "-m", "assay", "curate", "run", str(plan), "--json"]
+    config, source = folder / "finished.toml", folder / "sums.jsonl"
+    config.write_text(PLAN.format(folder=folder))
+    source.write_text(
+        "".join(
+            json.dumps({"prompt": f"What is {n} + {n % 97}?", "answer": str(n + n % 97)}) + "\n"
+            for n in range(problems)
+        )
+    )
+    call = [sys.executable, "-m", "assay", "curate", "run", str(config), "--json"]
     made, took = dict[str, Any](), list[float]()
     for _ in range(4):
         began = time.perf_counter()
@@ -289,7 +341,19 @@ def finished(folder: Path, problems: int) -> list[Claim]:
     each = ", ".join(f"{call_s:.1f}" for call_s in took)
     print(f"CPU of four calls {used.ru_utime + used.ru_stime:.1f} s, load {os.getloadavg()[0]:.1f}; each took {each} s")
     name = f"curate run on a finished lake of {problems:,} problems x 4 attempts, the whole command"
-    return [Claim(name, seconds, 5.0, seconds / 5, "< 5 s", made["nothing_to_do"] and seconds < 5, "s", n=problems, full_n=100_000)]
+    return [
+        Claim(
+            name,
+            seconds,
+            5.0,
+            seconds / 5,
+            "< 5 s",
+            made["nothing_to_do"] and seconds < 5,
+            "s",
+            n=problems,
+            full_n=100_000,
+        )
+    ]
 
 
 def record(claims: list[Claim]) -> None:
@@ -302,7 +366,11 @@ def record(claims: list[Claim]) -> None:
 def measure(part: str, folder: Path, *, quick: bool, text: int) -> list[Claim]:
     """One part."""
     if part == "appends":
-        return [appends(folder, 256, 2_000, 15_000, 10_240), appends(folder, 4_096, 2_000, 30_000, 40_960), appends(folder, 64, 100_000, 500, 1_024)]
+        return [
+            appends(folder, 256, 2_000, 15_000, 10_240),
+            appends(folder, 4_096, 2_000, 30_000, 40_960),
+            appends(folder, 64, 100_000, 500, 1_024),
+        ]
     if part == "steady":
         return [steady(folder, 1_000 if quick else 10_000)]
     if part == "many":
@@ -317,8 +385,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rollouts and of the problems")
     parser.add_argument("--only", choices=PARTS, help="one part; the others' last numbers stay")
-    parser.add_argument("--text", type=int, default=2_000, help="characters of each text beside the rollouts; 0 = none; about 9 GB on disk")
-    parser.add_argument("--folder", help="where the lakes are made, and stay for a next call; a temporary folder by default")
+    parser.add_argument(
+        "--text",
+        type=int,
+        default=2_000,
+        help="characters of each text beside the rollouts; 0 = none; about 9 GB on disk",
+    )
+    parser.add_argument(
+        "--folder", help="where the lakes are made, and stay for a next call; a temporary folder by default"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() if not given.folder else nullcontext(given.folder) as name:
         folder = Path(name).resolve()

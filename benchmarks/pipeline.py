@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from assay.api import Silence
-from assay.core.plan import read_plan
-from assay.core.types import Problem, Request, Sampler
+from assay.api import NullReporter
+from assay.core.config import read_config
+from assay.core.types import Problem, Request, SamplingConfig
 from assay.embedding.encode import encoder
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
 from benchmarks.claims import Claim, publish
 
@@ -45,23 +45,23 @@ Spent = tuple[float, float]  # wall seconds, and the seconds of them inside the 
 
 def measure(folder: Path, n: int) -> tuple[int, Spent, Spent]:
     """Tokens, what scoring took, and what the whole walk took."""
-    plan = read_plan(PLAN, [f"score.n={n}", f"lake='{folder / 'lake'}'"])
-    with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job:
-        _load(job)
+    config = read_config(PLAN, [f"score.n={n}", f"lake='{folder / 'lake'}'"])
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+        _load(context)
         marks = [(time.monotonic(), 0.0)]
         for stage in ("split", "score", "arrange"):
-            walk(job, stage)
-            marks.append((time.monotonic(), job.meter.engine_s + job.meter.encoder_s))
+            run_stages(context, stage)
+            marks.append((time.monotonic(), context.meter.engine_s + context.meter.encoder_s))
         began, ready, scored, ended = marks
-        return job.meter.tokens, (scored[0] - ready[0], scored[1] - ready[1]), (ended[0] - began[0], ended[1])
+        return context.meter.tokens, (scored[0] - ready[0], scored[1] - ready[1]), (ended[0] - began[0], ended[1])
 
 
-def _load(job: Job) -> None:
+def _load(context: RunContext) -> None:
     """Loads model and encoder and starts the workers, outside the measured time."""
     problem = Problem.of("What is 1 + 1?")
-    sampler = Sampler(max_tokens=2)
-    list(job.engine.generate([Request(problem.id, sampler.render(problem), sampler, (0,), 0)]))
-    encoder(job.plan.embed.encoder, texts=["one", "two"]).encode(["one", "two"])
+    sampler = SamplingConfig(max_tokens=2)
+    list(context.engine.generate([Request(problem.id, sampler.render(problem), sampler, (0,), 0)]))
+    encoder(context.config.embed.encoder, texts=["one", "two"]).encode(["one", "two"])
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from scipy import stats
 
 from assay.embedding.encode import encoder
 from assay.embedding.hidden import HiddenStates
-from assay.engines import _models
-from assay.maths.beliefs import Belief
-from assay.maths.predicted import predicted
+from assay.engines.models import registry
+from assay.maths.allocation.embedding_prior import predicted
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from benchmarks import scoring_study as study
 from benchmarks.claims import Claim, publish
 
@@ -32,7 +32,9 @@ def main() -> None:
     """Replays every budget under both priors and prints what each has at equal cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
-    parser.add_argument("--encoder", choices=("policy", "tfidf"), action="append", help="of the vectors; both by default")
+    parser.add_argument(
+        "--encoder", choices=("policy", "tfidf"), action="append", help="of the vectors; both by default"
+    )
     given = parser.parse_args()
     seeds, began = QUICK if given.quick else SEEDS, time.monotonic()
     drawn = [study.draw("replay", study.FIRST + seed) for seed in range(seeds)]
@@ -45,10 +47,12 @@ def vectors(name: str) -> np.ndarray:
     """Unit rows of the recorded problems, ids ascending, (360, d)."""
     import pyarrow.parquet as parquet
 
-    table = parquet.read_table(str(files("assay") / "data" / "recordings" / "tiny.parquet"), columns=["problem_id", "messages"])
+    table = parquet.read_table(
+        str(files("assay") / "data" / "recordings" / "tiny.parquet"), columns=["problem_id", "messages"]
+    )
     texts = dict(zip(table["problem_id"].to_pylist(), map(text, table["messages"].to_pylist()), strict=True))
     ordered = [texts[id_] for id_ in sorted(texts)]
-    made = HiddenStates(_models.checkpoint(MODEL, ""), "") if name == "policy" else encoder(name, texts=ordered)
+    made = HiddenStates(registry.checkpoint(MODEL, ""), "") if name == "policy" else encoder(name, texts=ordered)
     return np.asarray(made.encode(ordered))
 
 
@@ -64,7 +68,7 @@ def compared(name: str, drawn: list[study.Drawn]) -> Iterator[Claim]:
     """One claim a budget and cost: the value of the selection under the predicted prior beside the fitted one, at equal tokens."""
     rows = vectors(name)
 
-    def believe(evidence: Any, chosen: np.ndarray) -> Belief:
+    def believe(evidence: Any, chosen: np.ndarray) -> ZeroInflatedBeta:
         return predicted(evidence.correct, evidence.wrong, rows[chosen])
 
     for share in BUDGETS:
@@ -76,7 +80,17 @@ def compared(name: str, drawn: list[study.Drawn]) -> Iterator[Claim]:
             gap = high - low
             half = float(stats.t.ppf(0.975, len(gap) - 1) * gap.std(ddof=1) / len(gap) ** 0.5)
             what = f"{name} vectors, budget {share:.0%}, at {cost:.0%} of the tokens: {gap.mean():+.4f} ± {half:.4f}; {ends}"
-            yield Claim(what, high.mean(), low.mean(), high.mean() / low.mean(), "none", True, "of n = 64's signal", n=len(gap), full_n=SEEDS)
+            yield Claim(
+                what,
+                high.mean(),
+                low.mean(),
+                high.mean() / low.mean(),
+                "none",
+                True,
+                "of n = 64's signal",
+                n=len(gap),
+                full_n=SEEDS,
+            )
 
 
 def valued(made: dict[str, Any], cost: float) -> float:
@@ -90,7 +104,9 @@ def run(drawn: study.Drawn, share: float, fit: study.Fit) -> dict[str, Any]:
     value = drawn.value(SIZE)
     budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
     full = np.full(len(value), study.MOST)
-    best = float(value[study.best(drawn.right[:, study.MOST], full, budget, SIZE, drawn.prior("fitted", study.MOST))].sum())
+    best = float(
+        value[study.best(drawn.right[:, study.MOST], full, budget, SIZE, drawn.prior("fitted", study.MOST))].sum()
+    )
     made = study.ours(drawn, budget, SIZE, value, fit)
     curve = study.gridded(made["curve"], scale) / np.array([1.0, best])
     return {"stopped": (made["stopped"][0] / scale, made["stopped"][1] / best), "curve": curve}

@@ -13,15 +13,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from assay.core.types import Case, Label, Policy, Problem, Request, Rollout, Sampler
-from assay.verifiers._workers import Grader
+from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
+from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
 WORKERS, FULL = 2, 200
 ADD = "def add(a, b):\n    return a + b\n"
 PAIRS = ((1, 2), (5, 7), (0, 0))
 FORMS = {
-    "standard input": (f"{ADD}print(add(*map(int, input().split())))\n", json.dumps([{"input": f"{a} {b}", "output": f"{a + b}"} for a, b in PAIRS])),
+    "standard input": (
+        f"{ADD}print(add(*map(int, input().split())))\n",
+        json.dumps([{"input": f"{a} {b}", "output": f"{a + b}"} for a, b in PAIRS]),
+    ),
     "asserts": (ADD, json.dumps({"asserts": [f"assert add({a}, {b}) == {a + b}" for a, b in PAIRS]})),
 }
 
@@ -67,19 +70,31 @@ def plain(programs: list[str], form: str) -> float:
 def unconfined(path: Path, program: str, form: str) -> bool:
     """Whether a program passes its three tests, each in an interpreter of its own."""
     for a, b in PAIRS:
-        path.write_text(program if form == "standard input" else f"{program}\nassert add({a}, {b}) == {a + b}\n", encoding="utf-8")
-        ended = subprocess.run([sys.executable, "-I", str(path)], input=f"{a} {b}", capture_output=True, text=True, timeout=10, check=False)
+        path.write_text(
+            program if form == "standard input" else f"{program}\nassert add({a}, {b}) == {a + b}\n", encoding="utf-8"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-I", str(path)], input=f"{a} {b}", capture_output=True, text=True, timeout=10, check=False
+        )
         if ended.returncode or (form == "standard input" and ended.stdout.split() != [str(a + b)]):
             return False
     return True
 
 
-def as_case(program: str, tests: str) -> Case:
+def as_case(program: str, tests: str) -> GradingCase:
     """One attempt at one problem."""
     problem = Problem.of("Add.")
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-    rollout = Rollout.of(request, 0, policy=Policy("none", "r0"), engine="scripted", text=f"```python\n{program}```", tokens=1, finish="stop")
-    return Case(problem, Label.of(problem.id, tests, verifier="code"), rollout)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(
+        request,
+        0,
+        policy=Policy("none", "r0"),
+        engine="scripted",
+        text=f"```python\n{program}```",
+        tokens=1,
+        finish="stop",
+    )
+    return GradingCase(problem, Label.of(problem.id, tests, verifier="code"), rollout)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from benchmarks.claims import RESULTS, hardware
 FULL, QUICK = (10_000, 40_000), (1_000, 10_000)  # problems
 STAGES = ("ingest", "clean", "split", "score", "score --worker", "embed", "select", "arrange", "report")
 WORDS = [
-    f"{first}{second}" for first in ("ba", "co", "di", "fu", "ga", "lo", "mi", "ne", "pa", "ru") for second in ("lt", "ne", "rd", "sk", "tun", "vel")
+    f"{first}{second}"
+    for first in ("ba", "co", "di", "fu", "ga", "lo", "mi", "ne", "pa", "ru")
+    for second in ("lt", "ne", "rd", "sk", "tun", "vel")
 ]
 ATTEMPTS = 4
 PLAN = """
@@ -68,7 +70,8 @@ def main() -> None:
     for each in rows:
         print(each)
     (RESULTS / "scale.json").write_text(
-        json.dumps({"hardware": hardware(), "sizes": list(sizes), "attempts": ATTEMPTS, "stages": rows}, indent=1) + "\n"
+        json.dumps({"hardware": hardware(), "sizes": list(sizes), "attempts": ATTEMPTS, "stages": rows}, indent=1)
+        + "\n"
     )
 
 
@@ -79,41 +82,48 @@ def pool(folder: Path, n: int) -> dict[str, dict[str, float]]:
     with (folder / "pool.jsonl").open("w") as file:
         for _ in range(n):
             a, b = rng.randrange(10_000), rng.randrange(10_000)
-            file.write(json.dumps({"prompt": " ".join(rng.choices(WORDS, k=40)) + f". What is {a} + {b}?", "answer": str(a + b)}) + "\n")
+            file.write(
+                json.dumps(
+                    {"prompt": " ".join(rng.choices(WORDS, k=40)) + f". What is {a} + {b}?", "answer": str(a + b)}
+                )
+                + "\n"
+            )
     (folder / "plan.toml").write_text(PLAN.format(folder=folder, attempts=ATTEMPTS, budget=n // 10))
     found = {}
     for stage in STAGES:
         call = [sys.executable, "-m", "benchmarks.scale", "--piece", str(folder), stage]
-        found[stage] = json.loads(subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1])
+        found[stage] = json.loads(
+            subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1]
+        )
         print(n, stage, found[stage], file=sys.stderr, flush=True)
     return found
 
 
 def piece(folder: Path, stage: str) -> dict[str, float]:
     """One stage in this process: its peak memory, and what it took beyond a process that has only opened the plan."""
-    from assay.api import Silence
-    from assay.core.plan import read_plan
-    from assay.pipelines.chunks import Terms
-    from assay.pipelines.job import Job
-    from assay.pipelines.report import write
-    from assay.pipelines.walk import walk
-    from assay.pipelines.workers import work_off
+    from assay.api import NullReporter
+    from assay.core.config import read_config
+    from assay.pipelines.analysis.report import write
+    from assay.pipelines.context.run import RunContext
+    from assay.pipelines.runner.score_workers import work_off
+    from assay.pipelines.runner.stages import run_stages
+    from assay.pipelines.sampling.shards import ShardConfig
     from assay.stores.lake import Lake
 
     # what a worker draws lies in a second lake, so that it finds nothing of what the stage `score` has drawn
-    plan = read_plan(folder / "plan.toml", [f"lake='{folder}/lake-of-worker'"] if stage == "score --worker" else [])
-    with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job:
+    config = read_config(folder / "plan.toml", [f"lake='{folder}/lake-of-worker'"] if stage == "score --worker" else [])
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
         if stage == "score --worker":
-            walk(job, "split")
+            run_stages(context, "split")
         opened, began, cpu = resident_mib("VmRSS"), time.perf_counter(), _cpu()
         Path("/proc/self/clear_refs").write_text("5")  # VmHWM counts from here
         if stage == "score --worker":
-            work_off(job, Terms(chunk=256))
+            work_off(context, ShardConfig(chunk=256))
         elif stage == "report":
-            write(job)
+            write(context)
         else:
-            walk(job, stage, only=True)
-        job.close()  # the judging processes' time counts once they have ended
+            run_stages(context, stage, only=True)
+        context.close()  # the judging processes' time counts once they have ended
         wall = time.perf_counter() - began
         return {
             "opened_mib": opened,

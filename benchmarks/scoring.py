@@ -10,17 +10,21 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from assay.api import Silence
-from assay.core.plan import read_plan
+from assay.api import NullReporter
+from assay.core.config import read_config
 from assay.core.types import Request
-from assay.pipelines.job import Job
-from assay.pipelines.pool import cleaned
-from assay.pipelines.walk import look, walk
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import cleaned
+from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.stores.lake import Lake
 from benchmarks.claims import Claim, publish
 
 PLAN = Path(__file__).parent.parent / "examples" / "recordings" / "tiny.toml"
-REPLAY = ("policy.engine=replay", "policy.path=package:recordings/tiny.parquet", "score.wave=64")  # 64 problems x 64 samples
+REPLAY = (
+    "policy.engine=replay",
+    "policy.path=package:recordings/tiny.parquet",
+    "score.wave=64",
+)  # 64 problems x 64 samples
 FULL, QUICK = 5, 3  # runs, of which the best counts
 
 
@@ -32,22 +36,40 @@ def main() -> None:
     samples = runs[0][0]
     ours, engine = samples / min(seconds for _, seconds, _ in runs), samples / min(alone for _, _, alone in runs)
     claim = f"rollouts a second through grading, posterior and store, {samples} recorded; the peer is the engine alone"
-    publish("scoring", [Claim(claim, ours, engine, ours / engine, "ours >= 20000", ours >= 20_000, "rollouts/s", n=samples, full_n=samples)])
+    publish(
+        "scoring",
+        [
+            Claim(
+                claim,
+                ours,
+                engine,
+                ours / engine,
+                "ours >= 20000",
+                ours >= 20_000,
+                "rollouts/s",
+                n=samples,
+                full_n=samples,
+            )
+        ],
+    )
 
 
 def measure() -> tuple[int, float, float]:
     """Samples, seconds of the stage that scores them all, and seconds of the engine alone."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = read_plan(PLAN, [*REPLAY, f"lake='{folder}/lake'"])
-        with Lake(plan.lake) as lake, closing(Job(plan, lake, Silence())) as job:
-            walk(job, "split")
-            problems, sampler = cleaned(job)[0], plan.policy.sampler
-            requests = [Request(id_, sampler.render(each), sampler, tuple(range(64)), plan.seed) for id_, each in problems.items()]
-            list(job.engine.generate(requests[:1]))  # reads the recording
+        config = read_config(PLAN, [*REPLAY, f"lake='{folder}/lake'"])
+        with Lake(config.lake) as lake, closing(RunContext(config, lake, NullReporter())) as context:
+            run_stages(context, "split")
+            problems, sampler = cleaned(context)[0], config.policy.sampler
+            requests = [
+                Request(id_, sampler.render(each), sampler, tuple(range(64)), config.seed)
+                for id_, each in problems.items()
+            ]
+            list(context.engine.generate(requests[:1]))  # reads the recording
             began = time.perf_counter()
-            samples = sum(len(rollouts) for rollouts in job.engine.generate(requests))
+            samples = sum(len(rollouts) for rollouts in context.engine.generate(requests))
             alone = time.perf_counter() - began
-            work, _ = look(job, "score")
+            work, _ = plan_stage(context, "score")
             began = time.perf_counter()
             work.do()
             return samples, time.perf_counter() - began, alone

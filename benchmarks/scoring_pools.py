@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.scorers._designs import Aim, play
+from assay.scorers._designs import Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 from benchmarks.scoring_study import DESIGN, MOST, PROBLEMS, QUICK, SEEDS, Drawn, asker, best, fit, plain, rates, summed
 
@@ -24,7 +24,12 @@ FIRST = 200  # the first seed; the constants of the prior were looked at on seed
 BUDGETS = (0.1, 0.3)
 GROUP = 8
 REACH = 0.99  # of n = 64's true signal, in every cell
-ATOMS = {"solved": (0.0, 0.95), "mostly_solved": (0.0, 0.85), "ends": (1 / 3, 1 / 3), "hopeless": (0.9, 0.0)}  # masses at 0 and at 1
+ATOMS = {
+    "solved": (0.0, 0.95),
+    "mostly_solved": (0.0, 0.85),
+    "ends": (1 / 3, 1 / 3),
+    "hopeless": (0.9, 0.0),
+}  # masses at 0 and at 1
 
 
 def pool_rates(name: str, rng: np.random.Generator) -> np.ndarray:
@@ -58,10 +63,14 @@ def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
     for drawn in pools:
         value = drawn.value(GROUP)
         budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
-        full = float(value[best(drawn.right[:, MOST], np.full(len(value), MOST), budget, GROUP, drawn.prior("fitted", MOST))].sum())
+        full = float(
+            value[
+                best(drawn.right[:, MOST], np.full(len(value), MOST), budget, GROUP, drawn.prior("fitted", MOST))
+            ].sum()
+        )
         for design, (tokens, reached) in plain(drawn, budget, GROUP, value).items():
             designs.setdefault(design, []).append((tokens / scale, reached / full))
-        evidence, prior, _ = play(len(value), DESIGN, Aim(budget, GROUP), asker(drawn), fit)
+        evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP), asker(drawn), fit)
         kept = best(evidence.correct, evidence.tried, budget, GROUP, prior)
         told = float(prior.after(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
         true = float(value[kept].sum())
@@ -69,12 +78,24 @@ def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
         adaptive.append((evidence.tokens.sum() / scale, true / full, told / true, wave / scale))
     tokens, reached, told, wave = np.mean(adaptive, axis=0)
     means = {design: np.mean(rows, axis=0).tolist() for design, rows in designs.items()}
-    return {"pool": name, "budget": share, "tokens": tokens, "reached": reached, "told": told, "wave": wave, "designs": means}
+    return {
+        "pool": name,
+        "budget": share,
+        "tokens": tokens,
+        "reached": reached,
+        "told": told,
+        "wave": wave,
+        "designs": means,
+    }
 
 
 def best_single(cells: list[dict[str, Any]], kind: str) -> str:
     """The cheapest design of a kind ("fixed" or "then") that reaches .99 of n = 64's signal in every cell; fixed n = 64 where none does."""
-    able = [name for name in cells[0]["designs"] if kind in name and all(cell["designs"][name][1] >= REACH for cell in cells)]
+    able = [
+        name
+        for name in cells[0]["designs"]
+        if kind in name and all(cell["designs"][name][1] >= REACH for cell in cells)
+    ]
     return min(able, key=lambda name: sum(cell["designs"][name][0] for cell in cells), default="fixed 64 fitted")
 
 
@@ -90,7 +111,8 @@ def main() -> None:
         cells += [measure_cell(name, share, pools) for share in BUDGETS]
     singles = {kind: best_single(cells, kind) for kind in ("fixed", "then")}
     rows = [
-        {key: value for key, value in cell.items() if key != "designs"} | {"single": {k: cell["designs"][v] for k, v in singles.items()}}
+        {key: value for key, value in cell.items() if key != "designs"}
+        | {"single": {k: cell["designs"][v] for k, v in singles.items()}}
         for cell in cells
     ]
     written = {"hardware": hardware(), "seeds": seeds, "singles": singles, "cells": rows}
@@ -102,10 +124,14 @@ def main() -> None:
 
 def show(rows: list[dict[str, Any]], singles: dict[str, str]) -> None:
     """Print the cells as a Markdown table."""
-    print(f"| pool | budget | tokens of n = 64 | of its signal | told / true | {singles['fixed']} | {singles['then']} |\n|{'---|' * 7}")
+    print(
+        f"| pool | budget | tokens of n = 64 | of its signal | told / true | {singles['fixed']} | {singles['then']} |\n|{'---|' * 7}"
+    )
     for row in rows:
         others = " | ".join(f"{tokens:.3f} ({reached:.3f})" for tokens, reached in row["single"].values())
-        print(f"| {row['pool']} | {row['budget']:.0%} | {row['tokens']:.3f} | {row['reached']:.3f} | {row['told']:.3f} | {others} |")
+        print(
+            f"| {row['pool']} | {row['budget']:.0%} | {row['tokens']:.3f} | {row['reached']:.3f} | {row['told']:.3f} | {others} |"
+        )
 
 
 def claims(rows: list[dict[str, Any]], singles: dict[str, str]) -> list[Claim]:
@@ -115,13 +141,45 @@ def claims(rows: list[dict[str, Any]], singles: dict[str, str]) -> list[Claim]:
         ratio = np.array([row["tokens"] / row["single"][kind][0] for row in rows])
         excess = np.array([row["tokens"] - 1.05 * row["single"][kind][0] - row["wave"] for row in rows])
         saved = float(1 - ratio.mean())
-        found.append(Claim(f"tokens saved beside {design}, mean over cells", saved, 0.3, saved / 0.3, ">= 0.3", bool(saved >= 0.3), "share"))
+        found.append(
+            Claim(
+                f"tokens saved beside {design}, mean over cells",
+                saved,
+                0.3,
+                saved / 0.3,
+                ">= 0.3",
+                bool(saved >= 0.3),
+                "share",
+            )
+        )
         words = f"tokens beyond 1.05 of {design} and one wave, the worst cell, share of n = 64's"
-        found.append(Claim(words, float(excess.max()), 0.0, float(excess.max()), "<= 0", bool(excess.max() <= 0), "share"))
+        found.append(
+            Claim(words, float(excess.max()), 0.0, float(excess.max()), "<= 0", bool(excess.max() <= 0), "share")
+        )
     told = max(abs(row["told"] - 1) for row in rows)
-    found.append(Claim("told signal off the true one, the worst cell", told, 0.05, told / 0.05, "<= 0.05", bool(told <= 0.05), "share"))
+    found.append(
+        Claim(
+            "told signal off the true one, the worst cell",
+            told,
+            0.05,
+            told / 0.05,
+            "<= 0.05",
+            bool(told <= 0.05),
+            "share",
+        )
+    )
     least = min(row["reached"] for row in rows)
-    found.append(Claim("share of n = 64's signal, mean of the worst cell", least, 0.98, least / 0.98, ">= 0.98", bool(least >= 0.98), "share"))
+    found.append(
+        Claim(
+            "share of n = 64's signal, mean of the worst cell",
+            least,
+            0.98,
+            least / 0.98,
+            ">= 0.98",
+            bool(least >= 0.98),
+            "share",
+        )
+    )
     return found
 
 

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from assay.maths.beliefs import Belief, fitted
-from assay.maths.signal import group_signal, observed_signal
-from assay.scorers._designs import Aim, Design, Fit, play
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
+from assay.maths.rl.group_signal import group_signal, observed_signal
+from assay.scorers._designs import Allocation, Fit, Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
 MOST, PROBLEMS, FIRST, SEEDS, QUICK = 64, 1000, 100, 20, 5
@@ -41,8 +41,8 @@ GROUPS = (8, 16)
 BANDS = ((0.2, 0.8), (0.1, 0.9), (0.25, 0.75), (0.05, 0.5))
 POOLS = ("thinklite", "hard", "ushape", "replay", "held_out")
 HELD_OUT = Path(__file__).with_name("tiny_held_out.csv")
-DESIGN = Design()
-JEFFREYS = Belief.of(0.5, 0.5)
+DESIGN = Allocation()
+JEFFREYS = ZeroInflatedBeta.of(0.5, 0.5)
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Drawn:
     tokens: np.ndarray  # (n, 65)
     rate: np.ndarray  # (n,) true rates; of recorded problems the share of the attempts that are the truth
     attempts: np.ndarray | None = None  # (n,) that these shares are of; None = the rates are known
-    priors: dict[int, Belief] = field(default_factory=dict)
+    priors: dict[int, ZeroInflatedBeta] = field(default_factory=dict)
 
-    def prior(self, name: str, n: int) -> Belief:
+    def prior(self, name: str, n: int) -> ZeroInflatedBeta:
         """Jeffreys', or the one fitted to the first n attempts at each, once."""
         if name == "jeffreys":
             return JEFFREYS
@@ -96,7 +96,10 @@ def recorded() -> tuple[list[str], np.ndarray, np.ndarray]:
     """Problems of the bundled recording, and outcomes and tokens of their attempts, (360, 64) each."""
     import pyarrow.parquet as parquet
 
-    table = parquet.read_table(str(files("assay") / "data" / "recordings" / "tiny.parquet"), columns=["problem_id", "sample", "tokens", "outcome"])
+    table = parquet.read_table(
+        str(files("assay") / "data" / "recordings" / "tiny.parquet"),
+        columns=["problem_id", "sample", "tokens", "outcome"],
+    )
     rows = table.sort_by([("problem_id", "ascending"), ("sample", "ascending")])
     won = np.array([outcome == "correct" for outcome in rows["outcome"].to_pylist()], dtype=np.int64)
     return rows["problem_id"].to_pylist()[::MOST], won.reshape(-1, MOST), rows["tokens"].to_numpy().reshape(-1, MOST)
@@ -114,7 +117,7 @@ def summed(each: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((len(each), 1), np.int64), np.cumsum(each, axis=1, dtype=np.int64)], axis=1)
 
 
-def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: Belief) -> np.ndarray:
+def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: ZeroInflatedBeta) -> np.ndarray:
     """The rows that are selected on this evidence."""
     signal = prior.after(right, tried - right).signal(group_size)
     return np.argsort(-np.round(signal, 12), kind="stable")[:budget]
@@ -131,11 +134,16 @@ def plain(drawn: Drawn, budget: int, group_size: int, value: np.ndarray) -> dict
             tried, prior = np.full(len(value), first), drawn.prior(name, first)
             tried[second(drawn.right[:, first], first, budget, group_size, near, prior)] = then
             kept = best(drawn.right[everyone, tried], tried, budget, group_size, prior)
-            told[f"{first} then {then} {near} {name}"] = float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())
+            told[f"{first} then {then} {near} {name}"] = (
+                float(drawn.tokens[everyone, tried].sum()),
+                float(value[kept].sum()),
+            )
     return told
 
 
-def second(right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: Belief) -> np.ndarray:
+def second(
+    right: np.ndarray, first: int, budget: int, group_size: int, near: float | str, prior: ZeroInflatedBeta
+) -> np.ndarray:
     """Whom the second stage tops up."""
     ranked = best(right, np.full(len(right), first), len(right), group_size, prior)
     if near == "top":
@@ -158,15 +166,15 @@ def asker(drawn: Drawn, hear: Callable[[np.ndarray], None] = lambda tried: None)
     return ask
 
 
-def fit(evidence: Any, rows: np.ndarray) -> Belief:
+def fit(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
     return fitted(evidence.correct, evidence.wrong)
 
 
 def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: Fit = fit) -> dict[str, Any]:
     """Tokens, value and rollouts where it stops by itself, and tokens and value after each wave before."""
-    everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[Belief]()
+    everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[ZeroInflatedBeta]()
 
-    def fit_kept(evidence: Any, rows: np.ndarray) -> Belief:
+    def fit_kept(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
         priors.append(prior_of(evidence, rows))
         return priors[-1]
 
@@ -175,10 +183,14 @@ def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of
             kept = best(drawn.right[everyone, tried], tried, budget, group_size, priors[-1])
             curve.append((float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())))
 
-    seen, prior, _ = play(len(value), DESIGN, Aim(budget, group_size), asker(drawn, hear), fit_kept)
+    seen, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, group_size), asker(drawn, hear), fit_kept)
     kept = best(seen.correct, seen.tried, budget, group_size, prior)
     stopped = float(seen.tokens.sum()), float(value[kept].sum()), float(seen.tried.sum())
-    return {"stopped": stopped, "curve": [*curve, stopped[:2]], "uniform": uniform(drawn, stopped[0], budget, group_size, value)}
+    return {
+        "stopped": stopped,
+        "curve": [*curve, stopped[:2]],
+        "uniform": uniform(drawn, stopped[0], budget, group_size, value),
+    }
 
 
 def uniform(drawn: Drawn, tokens: float, budget: int, group_size: int, value: np.ndarray) -> float:
@@ -189,7 +201,10 @@ def uniform(drawn: Drawn, tokens: float, budget: int, group_size: int, value: np
     if n < MOST:
         tried[: int(len(value) * (tokens - total[n]) / (total[n + 1] - total[n]))] += 1
     rows = np.arange(len(value))
-    return max(float(value[best(drawn.right[rows, tried], tried, budget, group_size, drawn.prior(name, n))].sum()) for name in ("jeffreys", "fitted"))
+    return max(
+        float(value[best(drawn.right[rows, tried], tried, budget, group_size, drawn.prior(name, n))].sum())
+        for name in ("jeffreys", "fitted")
+    )
 
 
 def envelope(points: np.ndarray, at: float) -> float:
@@ -231,7 +246,11 @@ def cell(name: str, share: float, group_size: int, drawn_by_seed: list[Drawn]) -
         value = drawn.value(group_size)
         budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
         made = ours(drawn, budget, group_size, value)
-        full = float(value[best(drawn.right[:, MOST], np.full(len(value), MOST), budget, group_size, drawn.prior("fitted", MOST))].sum())
+        full = float(
+            value[
+                best(drawn.right[:, MOST], np.full(len(value), MOST), budget, group_size, drawn.prior("fitted", MOST))
+            ].sum()
+        )
         others = plain(drawn, budget, group_size, value) if compared else {}
         rows.append((made, others, scale, full, MOST * len(value), gridded(made["curve"], scale) if compared else None))
     ratio = np.array([made["stopped"][1] / full for made, _, _, full, _, _ in rows])
@@ -264,7 +283,9 @@ def jackknife(rows: list[Any], level: str) -> list[float] | None:
 def saving(rows: list[Any], level: str) -> float:
     """1 - our tokens / theirs, both as shares of the tokens of n = 64, on means over seeds."""
     names = rows[0][1].keys()
-    points = np.array([np.mean([[row[1][name][0] / row[2], row[1][name][1]] for row in rows], axis=0) for name in names])
+    points = np.array(
+        [np.mean([[row[1][name][0] / row[2], row[1][name][1]] for row in rows], axis=0) for name in names]
+    )
     if level == "stopped":
         mine, at = np.mean([[row[0]["stopped"][0] / row[2], row[0]["stopped"][1]] for row in rows], axis=0)
         return float(1 - mine / envelope(points, at))
@@ -277,13 +298,18 @@ def band(name: str, low: float, high: float, drawn_by_seed: list[Drawn]) -> dict
     extra, full, used = [], [], []
     for drawn in drawn_by_seed:
         truth = (drawn.rate >= low) & (drawn.rate <= high)
-        seen, prior, _ = play(len(truth), DESIGN, Aim(0, 8, low, high), asker(drawn), fit)
+        seen, prior, _ = run_allocation(len(truth), DESIGN, Goal(0, 8, low, high), asker(drawn), fit)
         mine = (prior.after(seen.correct, seen.wrong).inside(low, high) > 0.5) != truth
         right = drawn.right[:, -1]
         theirs = min(
-            ((b.after(right, MOST - right).inside(low, high) > 0.5) != truth).mean() for b in (fitted(right, MOST - right), Belief.of(0.5, 0.5))
+            ((b.after(right, MOST - right).inside(low, high) > 0.5) != truth).mean()
+            for b in (fitted(right, MOST - right), ZeroInflatedBeta.of(0.5, 0.5))
         )
-        extra.append(100 * (mine.mean() - theirs)), full.append(100 * theirs), used.append(seen.tried.sum() / (MOST * len(truth)))
+        (
+            extra.append(100 * (mine.mean() - theirs)),
+            full.append(100 * theirs),
+            used.append(seen.tried.sum() / (MOST * len(truth))),
+        )
     half = stats.t.ppf(0.975, len(extra) - 1) * np.std(extra, ddof=1) / len(extra) ** 0.5
     return {
         "pool": name,
@@ -300,18 +326,24 @@ def coverage(name: str, how: str, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
     inside, true = [], []
     for drawn in drawn_by_seed:
         if how == "stopped":
-            seen, prior, _ = play(len(drawn.rate), DESIGN, Aim(round(0.2 * len(drawn.rate)), 8), asker(drawn), fit)
+            seen, prior, _ = run_allocation(
+                len(drawn.rate), DESIGN, Goal(round(0.2 * len(drawn.rate)), 8), asker(drawn), fit
+            )
             right, wrong = seen.correct, seen.wrong
         else:
             named, n = how.split()
             right = drawn.right[:, int(n)]
             wrong = int(n) - right
-            prior = Belief.of(0.5, 0.5) if named == "jeffreys" else fitted(right, wrong)
+            prior = ZeroInflatedBeta.of(0.5, 0.5) if named == "jeffreys" else fitted(right, wrong)
         low, high = prior.after(right, wrong).interval(right, wrong)
         inside.append((low <= drawn.rate) & (drawn.rate <= high)), true.append(drawn.rate)
     covered, rate = np.concatenate(inside), np.concatenate(true)
     edges = (0.0, 1e-9, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
-    bins = [float(covered[(rate >= a) & (rate < b if b < 1 else rate <= b)].mean()) for a, b in pairwise(edges) if ((rate >= a) & (rate < b)).any()]
+    bins = [
+        float(covered[(rate >= a) & (rate < b if b < 1 else rate <= b)].mean())
+        for a, b in pairwise(edges)
+        if ((rate >= a) & (rate < b)).any()
+    ]
     return {"pool": name, "how": how, "covered": float(covered.mean()), "bins": bins}
 
 
@@ -319,15 +351,24 @@ def main() -> None:
     """Runs the study and prints its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} seeds")
-    parser.add_argument("--only", choices=POOLS, action="append", help="one pool; results of earlier runs are kept for the others")
+    parser.add_argument(
+        "--only", choices=POOLS, action="append", help="one pool; results of earlier runs are kept for the others"
+    )
     given = parser.parse_args()
     seeds, began = QUICK if given.quick else SEEDS, time.monotonic()
     where = RESULTS / "scoring_study_cells.json"
     pools = given.only or POOLS
     found = [of_pool(name, seeds) for name in pools]
     old = json.loads(where.read_text()) if where.exists() and given.only else {"cells": [], "bands": [], "coverage": []}
-    cells, bands, covered = (kept(old[key], pools) + [row for each in found for row in each[key]] for key in ("cells", "bands", "coverage"))
-    where.write_text(json.dumps({"hardware": hardware(), "seeds": seeds, "cells": cells, "bands": bands, "coverage": covered}, indent=1) + "\n")
+    cells, bands, covered = (
+        kept(old[key], pools) + [row for each in found for row in each[key]] for key in ("cells", "bands", "coverage")
+    )
+    where.write_text(
+        json.dumps(
+            {"hardware": hardware(), "seeds": seeds, "cells": cells, "bands": bands, "coverage": covered}, indent=1
+        )
+        + "\n"
+    )
     show(cells, bands, covered)
     publish("scoring_study", claims(cells, bands, covered))
     print(f"{seeds} seeds, {time.monotonic() - began:.0f} s")
@@ -350,17 +391,27 @@ def kept(rows: list[dict[str, Any]], anew: Any) -> list[dict[str, Any]]:
 def show(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: list[dict[str, Any]]) -> None:
     """Markdown tables of everything."""
     levels = [key for key in cells[0] if key.startswith("saved")]
-    print(f"| pool | budget | G | of n = 64's signal | least seed | rollouts | over uniform | {' | '.join(levels)} |\n|{'---|' * (7 + len(levels))}")
+    print(
+        f"| pool | budget | G | of n = 64's signal | least seed | rollouts | over uniform | {' | '.join(levels)} |\n|{'---|' * (7 + len(levels))}"
+    )
     for row in cells:
-        saved = " | ".join(f"{row[level][0]:.0%} [{row[level][1]:.0%}, {row[level][2]:.0%}]" if row[level] else "" for level in levels)
+        saved = " | ".join(
+            f"{row[level][0]:.0%} [{row[level][1]:.0%}, {row[level][2]:.0%}]" if row[level] else "" for level in levels
+        )
         first = f"{row['pool']} | {row['budget']:.0%} | {row['G']} | {row['ratio']:.4f} | {row['least']:.4f} | {row['rollouts']:.3f}"
         print(f"| {first} | {row['lead']:+.3f} | {saved} |")
     print("\n| pool | band | errors of n = 64, % | ours beyond, points | rollouts |\n|---|---|---|---|---|")
     for row in bands:
-        print(f"| {row['pool']} | {row['band']} | {row['errors']:.2f} | {row['extra']:+.2f} ± {row['half']:.2f} | {row['rollouts']:.3f} |")
-    print("\n| pool | intervals | covered | by bins of the true rate: 0, to .05, .2, .5, .8, .95, 1 |\n|---|---|---|---|")
+        print(
+            f"| {row['pool']} | {row['band']} | {row['errors']:.2f} | {row['extra']:+.2f} ± {row['half']:.2f} | {row['rollouts']:.3f} |"
+        )
+    print(
+        "\n| pool | intervals | covered | by bins of the true rate: 0, to .05, .2, .5, .8, .95, 1 |\n|---|---|---|---|"
+    )
     for row in covered:
-        print(f"| {row['pool']} | {row['how']} | {row['covered']:.3f} | {' '.join(f'{each:.2f}' for each in row['bins'])} |")
+        print(
+            f"| {row['pool']} | {row['how']} | {row['covered']:.3f} | {' '.join(f'{each:.2f}' for each in row['bins'])} |"
+        )
 
 
 def claims(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: list[dict[str, Any]]) -> list[Claim]:
@@ -369,12 +420,28 @@ def claims(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: li
     stopped = [row for row in cells if row["budget"] != 0.2]
     saved = [row["saved at stopped"] for row in asked]
     over = max(row["rollouts"] / ALLOWED[row["budget"]] for row in stopped)
-    mean, least, low = np.mean([each[0] for each in saved]), min(each[0] for each in saved), min(each[1] for each in saved)
+    mean, least, low = (
+        np.mean([each[0] for each in saved]),
+        min(each[0] for each in saved),
+        min(each[1] for each in saved),
+    )
     told = [
-        ("tokens saved at equal true signal against the best plain design, mean over cells", mean, 0.3, ">= 0.3", mean >= 0.3),
+        (
+            "tokens saved at equal true signal against the best plain design, mean over cells",
+            mean,
+            0.3,
+            ">= 0.3",
+            mean >= 0.3,
+        ),
         ("the same, the worst cell", least, 0.3, ">= 0.3", least >= 0.3),
         ("lower end of its interval, the worst cell", low, 0.0, "> 0", low > 0),
-        ("share of n = 64's signal, mean of the worst cell", min(row["ratio"] for row in stopped), 0.99, ">= 0.99", None),
+        (
+            "share of n = 64's signal, mean of the worst cell",
+            min(row["ratio"] for row in stopped),
+            0.99,
+            ">= 0.99",
+            None,
+        ),
         ("share of n = 64's signal, the worst seed", min(row["least"] for row in stopped), 0.98, ">= 0.98", None),
         ("rollouts over those allowed, the worst cell", over, 1.0, "<= 1", over <= 1),
         (
@@ -387,14 +454,30 @@ def claims(cells: list[dict[str, Any]], bands: list[dict[str, Any]], covered: li
     ]
     if bands:
         worst, most = max(row["extra"] for row in bands), max(row["rollouts"] for row in bands)
-        told.append(("band decisions: errors beyond those of n = 64, points, the worst cell", worst, 0.5, "<= 0.5", worst <= 0.5))
+        told.append(
+            (
+                "band decisions: errors beyond those of n = 64, points, the worst cell",
+                worst,
+                0.5,
+                "<= 0.5",
+                worst <= 0.5,
+            )
+        )
         told.append(("band decisions: share of n = 64's rollouts, the worst cell", most, 0.55, "<= 0.55", most <= 0.55))
     if covered:
         ends = [row["covered"] for row in covered]
         told.append(("coverage of 95% intervals over a pool, the least", min(ends), 0.94, ">= 0.94", min(ends) >= 0.94))
         told.append(("coverage of 95% intervals over a pool, the most", max(ends), 0.98, "<= 0.98", max(ends) <= 0.98))
     return [
-        Claim(words, float(ours_), bar, float(ours_) / bar if bar else float(ours_), text, bool(ours_ >= bar if holds is None else holds), "share")
+        Claim(
+            words,
+            float(ours_),
+            bar,
+            float(ours_) / bar if bar else float(ours_),
+            text,
+            bool(ours_ >= bar if holds is None else holds),
+            "share",
+        )
         for words, ours_, bar, text, holds in told
     ]
 

@@ -6,7 +6,7 @@
 (c) `worth`: Spearman correlation with the pass rate of 64 recorded samples, beside the plain pass rate at equal tokens. The recorded samples
     take no part in either. Steps are single tokens there: the tiny model's answers have four at most, and no lines.
 
-The peers walk the same trees (`maths/tree.py`) and judge by the last number, in their own process. With --quick (a) and (b) run on the
+The peers walk the same trees (`maths/search/tree.py`) and judge by the last number, in their own process. With --quick (a) and (b) run on the
 tiny model, else on the packaged one, and a search in (c) has 12 iterations, else 50. A rate is that of `--seconds` of searching, however
 far the searches come; in (b) half as long passes before it, in which the server's places fill and many answers end at once.
 """
@@ -28,32 +28,41 @@ import httpx
 import numpy as np
 from scipy import stats
 
-from assay.api import Silence
+from assay.api import NullReporter
+from assay.core.config import parse_config
 from assay.core.errors import Stopped
 from assay.core.identity import stream_seed
-from assay.core.plan import parse_plan
-from assay.core.searching import SearchRules
-from assay.core.types import Outcome, Problem, Request, Rollout, Sampler
+from assay.core.tree_search import SearchConfig
+from assay.core.types import Outcome, Problem, Request, Rollout, SamplingConfig
 from assay.engines.transformers import Transformers
-from assay.maths.tree import Asked, Complete, Expand, Judge, Told, search
-from assay.pipelines.attempts import Attempts
-from assay.pipelines.job import Job
-from assay.pipelines.pool import side
-from assay.pipelines.searches import Searches, samplers, step_of
-from assay.pipelines.walk import walk
+from assay.maths.search.tree import Asked, Complete, Expand, NodeJudge, Told, search
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.tree_search import Searches, samplers, step_of
 from assay.stores.lake import Lake
 from benchmarks.claims import Claim, publish
 
 PROBLEMS = 64
 NUMBER = re.compile(r"-?\d+")
 SHOTS = [
-    {"user": f"What is {a} + {b}?", "assistant": f"{a} + {b}\n= {a // 10 * 10} + {b // 10 * 10} + {a % 10} + {b % 10}\nThe answer is {a + b}."}
+    {
+        "user": f"What is {a} + {b}?",
+        "assistant": f"{a} + {b}\n= {a // 10 * 10} + {b // 10 * 10} + {a % 10} + {b % 10}\nThe answer is {a + b}.",
+    }
     for a, b in ((12, 25), (31, 14), (45, 23), (22, 36))
 ]
-POLICY: dict[str, Any] = {"model": "smollm2-135m-instruct", "engine": "transformers", "batch_size": 64, "max_tokens": 64, "shots": SHOTS}
+POLICY: dict[str, Any] = {
+    "model": "smollm2-135m-instruct",
+    "engine": "transformers",
+    "batch_size": 64,
+    "max_tokens": 64,
+    "shots": SHOTS,
+}
 TINY: dict[str, Any] = {"model": "tiny-arithmetic", "engine": "transformers", "batch_size": 192, "max_tokens": 8}
-RULES = SearchRules(steps=4, step_tokens=24, iterations=50)
-TINY_RULES = SearchRules(steps=8, step_tokens=1, delimiter="", iterations=50)
+RULES = SearchConfig(steps=4, step_tokens=24, iterations=50)
+TINY_RULES = SearchConfig(steps=8, step_tokens=1, delimiter="", iterations=50)
 RECORDED = "package:recordings/tiny_problems.jsonl"
 Sums = list[tuple[str, str]]  # (question, answer)
 
@@ -85,45 +94,64 @@ def sums(tiny: bool) -> Sums:
 
 
 @contextmanager
-def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | None = None) -> Iterator[Job]:
+def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | None = None) -> Iterator[RunContext]:
     """A job on a fresh lake that has walked up to the split, and is asked to stop after so many seconds: cut off, as its peers are."""
     import json
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "problems.jsonl"
         if problems is not None:
-            path.write_text("".join(json.dumps({"prompt": question, "answer": answer}) + "\n" for question, answer in problems))
-        source = {"part": "files", "paths": RECORDED if problems is None else str(path), "verifier": "numeric", "name": "sums"}
-        tables = {"seed": 1, "lake": f"{folder}/lake", "source": [source], "policy": policy, "clean": {"filters": ["empty", "exact"]}}
-        plan = parse_plan(tables)
-        with Lake(plan.lake) as lake, closing(Job(plan, lake, Silence())) as job:
-            walk(job, "split")
+            path.write_text(
+                "".join(json.dumps({"prompt": question, "answer": answer}) + "\n" for question, answer in problems)
+            )
+        source = {
+            "part": "files",
+            "paths": RECORDED if problems is None else str(path),
+            "verifier": "numeric",
+            "name": "sums",
+        }
+        tables = {
+            "seed": 1,
+            "lake": f"{folder}/lake",
+            "source": [source],
+            "policy": policy,
+            "clean": {"filters": ["empty", "exact"]},
+        }
+        config = parse_config(tables)
+        with Lake(config.lake) as lake, closing(RunContext(config, lake, NullReporter())) as context:
+            run_stages(context, "split")
             if seconds is not None:
-                _warm(job)
+                _warm(context)
                 ends = time.monotonic() + seconds
-                job.stop = lambda: time.monotonic() > ends
-            yield job
+                context.stop = lambda: time.monotonic() > ends
+            yield context
 
 
-def _warm(job: Job) -> None:
-    problems, labels = side(job, "train")
+def _warm(context: RunContext) -> None:
+    problems, labels = side(context, "train")
     first = next(iter(problems))
-    request = Request("warm", job.plan.policy.sampler.render(problems[first]), job.plan.policy.sampler, (0,), 0)
-    rollouts = list(job.engine.generate([request]))  # to its end: a call that is dropped closes the engine, and a server is asked anew who it is
-    job.judge.reads([labels[first]])
+    request = Request(
+        "warm", context.config.policy.sampler.render(problems[first]), context.config.policy.sampler, (0,), 0
+    )
+    rollouts = list(
+        context.engine.generate([request])
+    )  # to its end: a call that is dropped closes the engine, and a server is asked anew who it is
+    context.judge.reads([labels[first]])
     assert rollouts
 
 
-def pace(policy: dict[str, Any], problems: Sums, rules: SearchRules, seconds: float, *, skip: float = 0.0) -> tuple[float, int]:
+def pace(
+    policy: dict[str, Any], problems: Sums, rules: SearchConfig, seconds: float, *, skip: float = 0.0
+) -> tuple[float, int]:
     """Generated tokens a second of the whole scorer, judged and stored, from `skip` seconds after its start; and tokens."""
-    with opened(policy, problems, seconds=skip + seconds) as job:
-        golds, labels = side(job, "train")
+    with opened(policy, problems, seconds=skip + seconds) as context:
+        golds, labels = side(context, "train")
         window = Window(skip)
-        ended = job.stop
-        job.stop = lambda: window.look(job.meter.tokens) or ended()
+        ended = context.stop
+        context.stop = lambda: window.look(context.meter.tokens) or ended()
         with suppress(Stopped):
-            Searches(job, golds, labels, rules, scoring="benchmark").run(sorted(golds))
-        return window.rate(job.meter.tokens), window.tokens(job.meter.tokens)
+            Searches(context, golds, labels, rules, scoring="benchmark").run(sorted(golds))
+        return window.rate(context.meter.tokens), window.tokens(context.meter.tokens)
 
 
 @dataclass(slots=True)
@@ -154,10 +182,21 @@ def lockstep(quick: bool, seconds: float) -> list[Claim]:
     policy, rules, problems = (TINY, TINY_RULES, sums(True)) if quick else (POLICY, RULES, sums(False))
     ours, tokens = pace(policy, problems, rules, seconds)
     engine = Transformers(policy["model"])
-    single, three = (Alone(engine, policy, rules, together=together).pace(problems, seconds) for together in (False, True))
+    single, three = (
+        Alone(engine, policy, rules, together=together).pace(problems, seconds) for together in (False, True)
+    )
     what = f"{PROBLEMS} problems, {policy['model']}, generated tokens/s of tree searches"
     return [
-        Claim(f"{what}, beside one sequence at a time", ours, single, ours / single, ">= 5", ours / single >= 5, "tokens/s", n=tokens),
+        Claim(
+            f"{what}, beside one sequence at a time",
+            ours,
+            single,
+            ours / single,
+            ">= 5",
+            ours / single >= 5,
+            "tokens/s",
+            n=tokens,
+        ),
         Claim(f"{what}, beside 3 children as one batch", ours, three, ours / three, "none", True, "tokens/s", n=tokens),
     ]
 
@@ -166,7 +205,9 @@ def llamacpp(seconds: float) -> list[Claim]:
     """(a) on llama.cpp: all trees in lockstep beside one tree, where 3 children are one call in either."""
     policy = {key: value for key, value in POLICY.items() if key != "batch_size"} | {"engine": "llamacpp", "slots": 8}
     ours, tokens = pace(policy, sums(False), RULES, seconds)
-    alone, _ = pace(policy, sums(False)[:1], SearchRules(steps=4, step_tokens=24, iterations=10_000, exhaust=True), seconds)
+    alone, _ = pace(
+        policy, sums(False)[:1], SearchConfig(steps=4, step_tokens=24, iterations=10_000, exhaust=True), seconds
+    )
     what = f"llamacpp, {PROBLEMS} problems in lockstep, beside one problem; on a CPU a batch gains little"
     return [Claim(what, ours, alone, ours / alone, "none", True, "tokens/s", n=tokens)]
 
@@ -174,10 +215,10 @@ def llamacpp(seconds: float) -> list[Claim]:
 class Alone:
     """ThinkLite-VL's way: one search after the other, a `generate` of transformers for each step of each child."""
 
-    def __init__(self, engine: Transformers, policy: dict[str, Any], rules: SearchRules, *, together: bool) -> None:
+    def __init__(self, engine: Transformers, policy: dict[str, Any], rules: SearchConfig, *, together: bool) -> None:
         self.engine, self.rules, self.together = engine, rules, together
         shots = tuple((shot["user"], shot["assistant"]) for shot in policy.get("shots", ()))
-        self.step, self.rest = samplers(Sampler(max_tokens=policy["max_tokens"], shots=shots), rules)
+        self.step, self.rest = samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
 
     def pace(self, problems: Sums, seconds: float) -> float:
         """Generated tokens a second of the searches."""
@@ -194,7 +235,7 @@ class Alone:
         grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
         ask, told = next(grow), None
         while True:
-            if isinstance(ask, Judge):
+            if isinstance(ask, NodeJudge):
                 told = judged(ask.text, answer)
                 yield 0
             else:
@@ -219,7 +260,12 @@ class Alone:
         request = Request(problem.id, sampler.render(problem), sampler, tuple(samples), 0, ask.prefix)
         prompt = torch.tensor([self.engine._prompt(request)])
         how = {"stop_strings": list(sampler.stop), "tokenizer": tokenizer} if sampler.stop else {}
-        how |= {"temperature": sampler.temperature, "top_p": sampler.top_p, "top_k": 0, "max_new_tokens": sampler.max_tokens}
+        how |= {
+            "temperature": sampler.temperature,
+            "top_p": sampler.top_p,
+            "top_k": 0,
+            "max_new_tokens": sampler.max_tokens,
+        }
         with torch.inference_mode():
             out = model.generate(
                 prompt,
@@ -229,7 +275,10 @@ class Alone:
                 pad_token_id=tokenizer.eos_token_id,
                 **how,
             )
-        return [self._rollout(request, sample, row[prompt.shape[1] :].tolist()) for sample, row in zip(samples, out, strict=True)]
+        return [
+            self._rollout(request, sample, row[prompt.shape[1] :].tolist())
+            for sample, row in zip(samples, out, strict=True)
+        ]
 
     def _rollout(self, request: Request, sample: int, tokens: list[int]) -> Rollout:
         ended = next((place + 1 for place, token in enumerate(tokens) if token in self.engine._closing), len(tokens))
@@ -273,7 +322,9 @@ def serving(policy: dict[str, Any]) -> Iterator[str]:
         "--slots",
         str(3 * PROBLEMS),
     ]
-    running = subprocess.Popen([*command, "--set", f"batch_size={policy['batch_size']}"], stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [*command, "--set", f"batch_size={policy['batch_size']}"], stderr=subprocess.PIPE, text=True
+    )
     try:
         assert running.stderr
         heard = ""
@@ -294,10 +345,14 @@ def server(quick: bool, seconds: float) -> list[Claim]:
     ours, peer, tokens = list[float](), list[float](), 0
     asked = {key: value for key, value in policy.items() if key not in ("batch_size", "engine")}
     for turn in range(2 if quick else 4):  # each asks a server that nobody asked before
-        for mine in (True, False) if turn % 2 == 0 else (False, True):  # in turns, so that a busy minute of the machine meets both
+        for mine in (
+            (True, False) if turn % 2 == 0 else (False, True)
+        ):  # in turns, so that a busy minute of the machine meets both
             with serving(policy) as url:
                 if mine:
-                    rate, spent = pace({**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds, skip=seconds / 2)
+                    rate, spent = pace(
+                        {**asked, "engine": "openai", "urls": [url]}, problems, rules, seconds, skip=seconds / 2
+                    )
                     ours, tokens = [*ours, rate], tokens + spent
                 else:
                     peer.append(asyncio.run(Independent(url, policy, rules).pace(problems, seconds, skip=seconds / 2)))
@@ -310,23 +365,25 @@ def server(quick: bool, seconds: float) -> list[Claim]:
 class Independent:
     """Searches that know nothing of each other: each awaits its own answers."""
 
-    def __init__(self, url: str, policy: dict[str, Any], rules: SearchRules) -> None:
+    def __init__(self, url: str, policy: dict[str, Any], rules: SearchConfig) -> None:
         self.url, self.model, self.rules, self.tokens = url, policy["model"], rules, 0
         shots = tuple((shot["user"], shot["assistant"]) for shot in policy.get("shots", ()))
-        self.step, self.rest = samplers(Sampler(max_tokens=policy["max_tokens"], shots=shots), rules)
+        self.step, self.rest = samplers(SamplingConfig(max_tokens=policy["max_tokens"], shots=shots), rules)
 
     async def pace(self, problems: Sums, seconds: float, *, skip: float) -> float:
         """Generated tokens a second of all of them, from `skip` seconds after their start."""
         async with httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None)) as line:
             await self._steps(line, Problem.of(problems[0][0]), Expand("", (0,)))
             self.tokens, window = 0, Window(skip)
-            jobs = [asyncio.create_task(self._search(line, Problem.of(question), answer)) for question, answer in problems]
+            jobs = [
+                asyncio.create_task(self._search(line, Problem.of(question), answer)) for question, answer in problems
+            ]
             await asyncio.wait(jobs, timeout=skip)
             window.look(self.tokens)
             await asyncio.wait(jobs, timeout=seconds)
             rate = window.rate(self.tokens)
-            for job in jobs:
-                job.cancel()
+            for context in jobs:
+                context.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
         return rate
 
@@ -334,7 +391,9 @@ class Independent:
         grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
         ask: Asked = next(grow)
         while True:
-            told: Told = judged(ask.text, answer) if isinstance(ask, Judge) else await self._steps(line, problem, ask)
+            told: Told = (
+                judged(ask.text, answer) if isinstance(ask, NodeJudge) else await self._steps(line, problem, ask)
+            )
             try:
                 ask = grow.send(told)
             except StopIteration:
@@ -363,21 +422,28 @@ class Independent:
 
 def _blank(request: Request, choice: dict[str, Any]) -> dict[str, Any]:
     ended = (choice.get("stop_reason") or "") if choice["finish_reason"] == "stop" else None
-    kept = {"text": choice["message"]["content"], "finish": choice["finish_reason"], "stopped": ended, "tokens": 1, "seed": 0, "sample": 0}
+    kept = {
+        "text": choice["message"]["content"],
+        "finish": choice["finish_reason"],
+        "stopped": ended,
+        "tokens": 1,
+        "seed": 0,
+        "sample": 0,
+    }
     return {"id": "", "problem_id": request.problem_id, "policy": "", "policy_name": "", "sampler": "", **kept}
 
 
 def worth(iterations: int) -> list[Claim]:
     """(c): scores against the recorded pass rate; the plain rate has the whole search's tokens, spread evenly."""
-    rules = SearchRules(steps=8, step_tokens=1, delimiter="", iterations=iterations, temperature=1.0, top_p=1.0)
-    with opened(TINY, None) as job:
-        problems, labels = side(job, "train")
+    rules = SearchConfig(steps=8, step_tokens=1, delimiter="", iterations=iterations, temperature=1.0, top_p=1.0)
+    with opened(TINY, None) as context:
+        problems, labels = side(context, "train")
         ids = sorted(problems)
-        truth = _recorded(job, ids)
-        found = Searches(job, problems, labels, rules, scoring="benchmark").run(ids)
-        tokens = job.meter.tokens
+        truth = _recorded(context, ids)
+        found = Searches(context, problems, labels, rules, scoring="benchmark").run(ids)
+        tokens = context.meter.tokens
         at = np.array([found[id_].solved_at or rules.iterations + 1 for id_ in ids])
-        plain, spent = _plain(job, ids, tokens)
+        plain, spent = _plain(context, ids, tokens)
     pairs = {"search": -at.astype(float), "plain": plain}
     rho = {name: float(stats.spearmanr(values, truth).statistic) for name, values in pairs.items()}
     low, high = _difference(pairs["search"], pairs["plain"], truth)
@@ -385,33 +451,47 @@ def worth(iterations: int) -> list[Claim]:
     verdict = "search wins" if low > 0 else "plain wins" if high < 0 else "neither wins"
     told = f"{what}; difference in [{low:.3f}, {high:.3f}], {verdict}"
     hard, none = at > 6, _none_of_six(plain, ids)
-    print(f"hard by search (K > 6 or censored): {hard.sum()}, of {len(ids)}; censored: {(at > rules.iterations).sum()}; {none}")
-    return [Claim(told, rho["search"], rho["plain"], rho["search"] / rho["plain"], "none", True, "rho", n=len(ids), full_n=len(ids))]
+    print(
+        f"hard by search (K > 6 or censored): {hard.sum()}, of {len(ids)}; censored: {(at > rules.iterations).sum()}; {none}"
+    )
+    return [
+        Claim(
+            told,
+            rho["search"],
+            rho["plain"],
+            rho["search"] / rho["plain"],
+            "none",
+            True,
+            "rho",
+            n=len(ids),
+            full_n=len(ids),
+        )
+    ]
 
 
 def _none_of_six(plain: Any, ids: list[str]) -> str:
     return f"never right in plain attempts: {int((plain == 0).sum())} of {len(ids)}"
 
 
-def _recorded(job: Job, ids: list[str]) -> Any:
+def _recorded(context: RunContext, ids: list[str]) -> Any:
     """Shares right of the bundled recording, by the same verifier."""
     policy = {key: value for key, value in TINY.items() if key not in ("engine", "model", "batch_size")}
     replay = {**policy, "engine": "replay", "path": "package:recordings/tiny.parquet"}
     with opened(replay, None) as other:
         problems, labels = side(other, "train")
-        counts = Attempts(other, problems, labels).draw(dict.fromkeys(ids, 64))
+        counts = StoredRollouts(other, problems, labels).draw(dict.fromkeys(ids, 64))
     return np.array([counts[id_].correct / counts[id_].total for id_ in ids])
 
 
-def _plain(job: Job, ids: list[str], tokens: int) -> tuple[Any, int]:
+def _plain(context: RunContext, ids: list[str], tokens: int) -> tuple[Any, int]:
     """Shares right of n fresh attempts a problem, n the largest whose tokens do not exceed the search's; and tokens spent."""
-    problems, labels = side(job, "train")
-    fresh = Attempts(job, problems, labels)
+    problems, labels = side(context, "train")
+    fresh = StoredRollouts(context, problems, labels)
     n, spent, counts = 0, 0, {}
     while True:
-        before = job.meter.tokens
+        before = context.meter.tokens
         drawn = fresh.draw(dict.fromkeys(ids, n + 1))
-        cost = job.meter.tokens - before
+        cost = context.meter.tokens - before
         if spent + cost > tokens:
             return np.array([counts[id_].correct / counts[id_].total for id_ in ids]), spent
         n, spent, counts = n + 1, spent + cost, drawn
@@ -422,7 +502,9 @@ def _difference(one: Any, other: Any, truth: Any) -> tuple[float, float]:
     rng, found = np.random.default_rng(0), []
     for _ in range(2000):
         rows = rng.integers(len(truth), size=len(truth))
-        found.append(stats.spearmanr(one[rows], truth[rows]).statistic - stats.spearmanr(other[rows], truth[rows]).statistic)
+        found.append(
+            stats.spearmanr(one[rows], truth[rows]).statistic - stats.spearmanr(other[rows], truth[rows]).statistic
+        )
     return float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
 
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from assay.core.parts import build, names
 from assay.core.types import Pool
-from assay.maths.coverage import coverage
-from assay.maths.facility import chosen_by
-from assay.maths.signal import expected_signal
+from assay.maths.geometry.coverage import coverage
+from assay.maths.geometry.facility import chosen_by
+from assay.maths.rl.group_signal import expected_signal
 from assay.selectors.k_center import farthest_first
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
@@ -33,9 +33,15 @@ TABLE_BUDGET = 1_000
 def main() -> None:
     """Measures every claim and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="no pool above 1,000,000 problems, and the table at 10,000 only")
+    parser.add_argument(
+        "--quick", action="store_true", help="no pool above 1,000,000 problems, and the table at 10,000 only"
+    )
     given = parser.parse_args()
-    claims = [*centres(heaps(50_000, 0), "clustered vectors", 5.0), *centres(noise(50_000, 0), "noise", 4.0), *facilities()]
+    claims = [
+        *centres(heaps(50_000, 0), "clustered vectors", 5.0),
+        *centres(noise(50_000, 0), "noise", 4.0),
+        *facilities(),
+    ]
     publish("selection", claims)  # again below: a run that is cut short leaves these
     claims += [*million(), *([] if given.quick else flat())]
     publish("selection", claims)
@@ -113,17 +119,29 @@ def facilities() -> list[Claim]:
     for optimizer in ("lazy", "two-stage"):
 
         def peer(matrix: np.ndarray, k: int, optimizer: str = optimizer) -> np.ndarray:
-            return np.asarray(FacilityLocationSelection(k, metric="precomputed", optimizer=optimizer).fit(matrix).ranking)
+            return np.asarray(
+                FacilityLocationSelection(k, metric="precomputed", optimizer=optimizer).fit(matrix).ranking
+            )
 
         peer(wide[:200, :200].copy(), 20)  # compiles
         runs[optimizer] = timed(lambda peer=peer: peer(wide, 500))
         print(f"apricot, {optimizer}: {runs[optimizer][1]:.2f} s")
     theirs, theirs_s = min(runs.values(), key=lambda run: run[1])
-    ratio, objective = theirs_s / ours_s, [float(similarity[chosen].max(axis=0).sum(dtype=np.float64)) for chosen in (ours, theirs)]
+    ratio, objective = (
+        theirs_s / ours_s,
+        [float(similarity[chosen].max(axis=0).sum(dtype=np.float64)) for chosen in (ours, theirs)],
+    )
     apart = 1 - objective[0] / objective[1]
     return [
         Claim("facility 500 of 5,000 beside apricot, warm", ours_s, theirs_s, ratio, ">= 5", ratio >= 5, "s"),
-        Claim("facility: share of apricot's objective that is missing", *objective, apart, "<= 0.001", apart <= 0.001, "sum of similarities"),
+        Claim(
+            "facility: share of apricot's objective that is missing",
+            *objective,
+            apart,
+            "<= 0.001",
+            apart <= 0.001,
+            "sum of similarities",
+        ),
     ]
 
 
@@ -132,8 +150,21 @@ def pool_of(n: int, needs: tuple[str, ...]) -> Pool:
     rng = np.random.default_rng(n)
     right = rng.binomial(8, rng.beta(0.6, 0.9, size=n))
     a, b = right + 0.5, 8.5 - right
-    known = {"post_a": a, "post_b": b, "mean": a / 9, "correct": right, "wrong": 8 - right, "truncated": 0 * right, "K": 8 - right}
-    known |= {"censored": right == 0, "source": np.arange(n) % 7, "quality": 1.0 + rng.random(n), "difficulty": rng.random(n)}
+    known = {
+        "post_a": a,
+        "post_b": b,
+        "mean": a / 9,
+        "correct": right,
+        "wrong": 8 - right,
+        "truncated": 0 * right,
+        "K": 8 - right,
+    }
+    known |= {
+        "censored": right == 0,
+        "source": np.arange(n) % 7,
+        "quality": 1.0 + rng.random(n),
+        "difficulty": rng.random(n),
+    }
     return Pool(
         tuple(f"p{row:08d}" for row in range(n)),
         {name: known[name] for name in needs if name in known},
@@ -149,7 +180,14 @@ def measured(name: str, n: int, budget: int, more: tuple[str, ...] = ()) -> dict
     before = peak()
     began = time.perf_counter()
     made = part.select(pool, budget, np.random.default_rng(0))
-    row = {"selector": name, "n": n, "kept": len(made.ids), "seconds": time.perf_counter() - began, "pool_mib": before, "peak_mib": peak()}
+    row = {
+        "selector": name,
+        "n": n,
+        "kept": len(made.ids),
+        "seconds": time.perf_counter() - began,
+        "pool_mib": before,
+        "peak_mib": peak(),
+    }
     if more:
         return row
     full = pool_of(n, ("post_a", "post_b", "vectors"))
@@ -197,9 +235,18 @@ def table(sizes: list[int]) -> None:
     """Every selector with its default settings: printed, and written to results/selectors.json."""
     rows = [apart(name, n, TABLE_BUDGET) for n in sizes for name in names("selector")]
     head = ("selector", "n", "kept", "seconds", "pool_mib", "peak_mib", "radius", "signal")
-    print(f"\n{date.today()}, {hardware()}; {TABLE_BUDGET:,} problems wanted\n\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
+    print(
+        f"\n{date.today()}, {hardware()}; {TABLE_BUDGET:,} problems wanted\n\n| "
+        + " | ".join(head)
+        + " |\n|"
+        + "---|" * len(head)
+    )
     for row in rows:
-        print("| " + " | ".join(f"{row[key]:.3g}" if isinstance(row[key], float) else str(row[key]) for key in head) + " |")
+        print(
+            "| "
+            + " | ".join(f"{row[key]:.3g}" if isinstance(row[key], float) else str(row[key]) for key in head)
+            + " |"
+        )
     (RESULTS / "selectors.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -27,12 +27,16 @@ from assay.core.parts import build, names
 from assay.core.types import Pool
 from assay.embedding.cluster import cluster
 from assay.embedding.encode import encoder
-from assay.maths.coverage import coverage
-from assay.maths.posterior import mean, posterior
-from assay.maths.signal import expected_signal, group_signal, observed_signal
+from assay.maths.beta.posterior import mean, posterior
+from assay.maths.geometry.coverage import coverage
+from assay.maths.rl.group_signal import expected_signal, group_signal, observed_signal
 from benchmarks.claims import RESULTS, hardware
 
-TARGET = {"GSM8K": 0.02, "SVAMP": 0.05, "sums": 0.63}  # measured share solved, six solved examples before each problem; GSM8K: zero-shot
+TARGET = {
+    "GSM8K": 0.02,
+    "SVAMP": 0.05,
+    "sums": 0.63,
+}  # measured share solved, six solved examples before each problem; GSM8K: zero-shot
 PER_LEVEL, SPREAD = 0.7, 1.5  # logits
 SEEDS, CLUSTERS = 10, 20
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -40,7 +44,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "frontier spread=none drift=2": {"spread": "none", "drift": 2.0},
     "foreign order=highest": {"order": "highest"},
 }
-BESIDE = ("uniform", "informative", "frontier")  # whose overlap is printed; the ids of the first seed are in the results
+BESIDE = (
+    "uniform",
+    "informative",
+    "frontier",
+)  # whose overlap is printed; the ids of the first seed are in the results
 RECORDED = """
 SELECT r.problem_id, p.messages[-1].content AS text, p.source, list(v.outcome = 'correct' ORDER BY r.sample) AS won
 FROM rollouts r JOIN (SELECT rollout_id, any_value(outcome ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
@@ -68,16 +76,22 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, help="take recorded attempts of this plan's policy from its lake")
     parser.add_argument("--lake", default="", help="another lake than the plan's")
     given = parser.parse_args()
-    rows, draw, group = recorded(given.plan, given.lake) if given.plan else simulated()
+    rows, draw, group = recorded(given.config, given.lake) if given.config else simulated()
     seeds = 4 if given.quick else SEEDS
     vectors = encoder(given.encoder, texts=[row["text"] for row in rows]).encode([row["text"] for row in rows])
     own = cluster(vectors, min(CLUSTERS, len(rows))).assignment
-    how = "recorded" if given.plan else "simulated"
+    how = "recorded" if given.config else "simulated"
     print(f"{len(rows)} problems, {how} attempts, groups of {group}, {given.budget} wanted, {seeds} seeds")
     told = {name: study(name, rows, vectors, own, draw, group, given.budget, seeds) for name in studied()}
     show(told, rows)
     where = RESULTS / f"selection_study_{how}.json"
-    where.write_text(json.dumps({"hardware": hardware(), "budget": given.budget, "seeds": seeds, "group": group, "selectors": told}, indent=1) + "\n")
+    where.write_text(
+        json.dumps(
+            {"hardware": hardware(), "budget": given.budget, "seeds": seeds, "group": group, "selectors": told},
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 def studied() -> list[str]:
@@ -98,7 +112,13 @@ def bundled() -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     for terms in rng.integers(2, 6, size=400):
         numbers = rng.integers(1, 100, size=int(terms))
-        rows.append({"text": f"State the final answer: {' + '.join(map(str, numbers))} =", "source": "sums", "level": int(terms) - 1})
+        rows.append(
+            {
+                "text": f"State the final answer: {' + '.join(map(str, numbers))} =",
+                "source": "sums",
+                "level": int(terms) - 1,
+            }
+        )
     return rows
 
 
@@ -144,26 +164,36 @@ def shifted(logit: np.ndarray, target: float) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-(logit + low))))
 
 
-def recorded(plan: Path, where: str) -> tuple[list[dict[str, Any]], Callable[[int], Shown], int]:
+def recorded(config: Path, where: str) -> tuple[list[dict[str, Any]], Callable[[int], Shown], int]:
     """The recorded problems, their first halves as evidence and second halves as truth, and half of the fewest attempts."""
-    from assay.api import Silence
-    from assay.core.plan import read_plan
-    from assay.pipelines.job import Job
+    from assay.api import NullReporter
+    from assay.core.config import read_config
+    from assay.pipelines.context.run import RunContext
     from assay.stores.lake import Lake
 
-    made = read_plan(plan)
-    with Lake(where or made.lake, create=False) as lake, Job(made, lake, Silence()) as job:
-        found = lake.rows(RECORDED, [job.engine.policy.revision, made.policy.sampler.id])
+    made = read_config(config)
+    with Lake(where or made.lake, create=False) as lake, RunContext(made, lake, NullReporter()) as context:
+        found = lake.rows(RECORDED, [context.engine.policy.revision, made.policy.sampler.id])
     half = min(len(row["won"]) for row in found) // 2
     won = np.array([row["won"][: 2 * half] for row in found], dtype=np.int64)
     right, later = won[:, :half].sum(axis=1), won[:, half:].sum(axis=1)
     shown = Shown(right, np.full(len(found), half), observed_signal(later, np.full(len(found), half), half))
-    rows = [{"text": row["text"], "source": row["source"], "level": max(1, len(re.findall(r"\d+", row["text"])) - 1)} for row in found]
+    rows = [
+        {"text": row["text"], "source": row["source"], "level": max(1, len(re.findall(r"\d+", row["text"])) - 1)}
+        for row in found
+    ]
     return rows, lambda _seed: shown, half
 
 
 def study(
-    name: str, rows: list[dict[str, Any]], vectors: np.ndarray, own: np.ndarray, draw: Callable[[int], Shown], group: int, budget: int, seeds: int
+    name: str,
+    rows: list[dict[str, Any]],
+    vectors: np.ndarray,
+    own: np.ndarray,
+    draw: Callable[[int], Shown],
+    group: int,
+    budget: int,
+    seeds: int,
 ) -> dict[str, Any]:
     """What one selector chose, over all seeds."""
     part = build("selector", name.split()[0], VARIANTS.get(name))
@@ -181,19 +211,34 @@ def study(
     spread = 1.96 * numbers.std(axis=0, ddof=1) / seeds**0.5
     picked = np.concatenate(chosen)
     return {
-        **{key: [float(numbers[:, i].mean()), float(spread[i])] for i, key in enumerate(("kept", "expected", "true", "curse", "level", "radius"))},
+        **{
+            key: [float(numbers[:, i].mean()), float(spread[i])]
+            for i, key in enumerate(("kept", "expected", "true", "curse", "level", "radius"))
+        },
         "levels": (np.bincount(np.minimum(level[picked], 6), minlength=7)[1:] / len(picked)).tolist(),
-        "sources": {source: float(np.mean([rows[row]["source"] == source for row in picked])) for source in sorted({row["source"] for row in rows})},
+        "sources": {
+            source: float(np.mean([rows[row]["source"] == source for row in picked]))
+            for source in sorted({row["source"] for row in rows})
+        },
         "ids": chosen[0].tolist(),
     }
 
 
-def pool_of(needs: tuple[str, ...], rows: list[dict[str, Any]], shown: Shown, vectors: np.ndarray, own: np.ndarray) -> Pool:
+def pool_of(
+    needs: tuple[str, ...], rows: list[dict[str, Any]], shown: Shown, vectors: np.ndarray, own: np.ndarray
+) -> Pool:
     """The pool as one selector sees it; row numbers, padded, are the ids."""
     a, b = posterior(shown.right, shown.tried - shown.right)
     rng = np.random.default_rng(0)
     first = rng.geometric(np.clip(mean(a, b), 1e-6, 1)) - 1  # failures before the first success of a search
-    known = {"post_a": a, "post_b": b, "mean": mean(a, b), "correct": shown.right, "wrong": shown.tried - shown.right, "truncated": 0 * shown.right}
+    known = {
+        "post_a": a,
+        "post_b": b,
+        "mean": mean(a, b),
+        "correct": shown.right,
+        "wrong": shown.tried - shown.right,
+        "truncated": 0 * shown.right,
+    }
     known |= {"source": np.array([row["source"] for row in rows]), "K": np.minimum(first, 50), "censored": first >= 50}
     known |= {"difficulty": np.array([row["level"] for row in rows]), "quality": expected_signal(a, b, 8)}
     ids = tuple(f"{row:06d}" for row in range(len(rows)))
@@ -208,12 +253,23 @@ def show(told: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         cells = [f"{row[key][0]:.3f} ± {row[key][1]:.3f}" for key in ("expected", "true", "curse")]
         print(f"| {name} | {row['kept'][0]:.0f} | {' | '.join(cells)} | {row['radius'][0]:.2f} |")
     sources = list(next(iter(told.values()))["sources"])
-    print("\n| selector | mean level | " + " | ".join(f"level {n}" for n in range(1, 6)) + " | 6 and more | " + " | ".join(sources) + " |")
+    print(
+        "\n| selector | mean level | "
+        + " | ".join(f"level {n}" for n in range(1, 6))
+        + " | 6 and more | "
+        + " | ".join(sources)
+        + " |"
+    )
     print("|" + "---|" * (8 + len(sources)))
     for name, row in told.items():
         shares = [f"{share:.2f}" for share in (*row["levels"], *(row["sources"][source] for source in sources))]
         print(f"| {name} | {row['level'][0]:.2f} | {' | '.join(shares)} |")
-    print("\noverlap (shared / all of both, first seed)\n\n| | " + " | ".join(BESIDE) + " |\n|" + "---|" * (len(BESIDE) + 1))
+    print(
+        "\noverlap (shared / all of both, first seed)\n\n| | "
+        + " | ".join(BESIDE)
+        + " |\n|"
+        + "---|" * (len(BESIDE) + 1)
+    )
     for name, row in told.items():
         others = [set(told[other]["ids"]) for other in BESIDE]
         shared = [len(set(row["ids"]) & other) / max(1, len(set(row["ids"]) | other)) for other in others]

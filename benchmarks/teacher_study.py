@@ -35,31 +35,53 @@ from typing import Any
 
 import numpy as np
 
-from assay.api import Silence
+from assay.api import NullReporter
 from assay.core.identity import stream_seed
-from assay.core.types import Case, Curriculum, Label, Lesson, Policy, Problem, Request, Rollout, Sampler, Verdict
-from assay.training.guidance import Guidance
-from assay.training.settings import Settings
-from assay.training.teacher import Teacher
+from assay.core.types import (
+    Curriculum,
+    GradingCase,
+    Label,
+    Phase,
+    Policy,
+    Problem,
+    Request,
+    Rollout,
+    SamplingConfig,
+    Verdict,
+)
+from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.settings import Settings
 from benchmarks.claims import RESULTS, hardware
 
 GROUPS, SIZE, TOKENS = 8, 8, 16  # problems a step, rollouts a problem, longest answer
 GUIDED, AFTER, WINDOW = 30, 50, 5  # steps with guidance, steps after it, steps that a rate on the way is measured over
 ASKED, LOOKS = 200, 4  # held-out problems, samples of each
 BEHIND = "\n\n?"  # what stands between an answer and its second look
-PRIORS = {"spread": (0.02, 0.02, 0.02), "sharp": (1e-5, 0.99, 0.99)}  # of each of its tokens: the mark's prior is about 1e-5 both times
+PRIORS = {
+    "spread": (0.02, 0.02, 0.02),
+    "sharp": (1e-5, 0.99, 0.99),
+}  # of each of its tokens: the mark's prior is about 1e-5 both times
 RIGHT = 0.6  # of the teacher's chains
 WANTED = 0.4  # of the student's answers, where pre-training stops
 RATE = 3e-4
 OPS = {"+": lambda a, b: (a + b) % 10, "-": lambda a, b: (a - b) % 10, "*": lambda a, b: (a * b) % 10}
-GUIDE = Guidance(schedule="constant", share=0.2, off_after=GUIDED, need="any")
+GUIDE = TeacherSettings(schedule="constant", share=0.2, off_after=GUIDED, need="any")
 ARMS: dict[str, dict[str, Any]] = {
     "grpo": {"objective": "dapo"},
     "grpo +1 rollout": {"objective": "dapo", "group_size": SIZE + 1},
     "guided, ordinary ratio": {"objective": "dapo", "guidance": GUIDE},
-    "guided, constant shaping": {"objective": "aas", "settings": {"gamma_low": 0.1, "gamma_high": 0.1, "rare": 0.0}, "guidance": GUIDE},
+    "guided, constant shaping": {
+        "objective": "aas",
+        "settings": {"gamma_low": 0.1, "gamma_high": 0.1, "rare": 0.0},
+        "guidance": GUIDE,
+    },
     "guided, aas": {"objective": "aas", "guidance": GUIDE},
-    "guided, aas as released": {"objective": "aas", "settings": {"gamma_low": -0.001, "gamma_high": -0.001}, "guidance": GUIDE},
+    "guided, aas as released": {
+        "objective": "aas",
+        "settings": {"gamma_low": -0.001, "gamma_high": -0.001},
+        "guidance": GUIDE,
+    },
     "guided, sft": {"objective": "sft", "guidance": GUIDE},
     "guided, shuffled": {"objective": "aas", "guidance": GUIDE, "shuffled": True},
     "guided, 8 steps": {"objective": "aas", "guidance": replace(GUIDE, off_after=8)},
@@ -89,7 +111,10 @@ def answer(steps: Sequence[int]) -> str:
 def questions(rng: np.random.Generator, count: int) -> list[str]:
     """Random ones."""
     digits, ops = rng.integers(0, 10, (count, 4)), rng.integers(0, 3, (count, 3))
-    return ["".join(f"{d}{'+-*'[o]}" for d, o in zip(row[:3], op, strict=True)) + f"{row[3]}=" for row, op in zip(digits, ops, strict=True)]
+    return [
+        "".join(f"{d}{'+-*'[o]}" for d, o in zip(row[:3], op, strict=True)) + f"{row[3]}="
+        for row, op in zip(digits, ops, strict=True)
+    ]
 
 
 @dataclass
@@ -111,7 +136,11 @@ class Checker:
             if rng.random() >= RIGHT:
                 steps[-1] = (steps[-1] + int(rng.integers(1, 10))) % 10
             text = f"<opinion>incorrect</opinion><reason>?{steps[-1]}</reason><phrase>#{steps[-1]}</phrase>"
-            yield (Rollout.of(request, 0, policy=self.policy, engine="checker", text=text, tokens=len(text), finish="stop"),)
+            yield (
+                Rollout.of(
+                    request, 0, policy=self.policy, engine="checker", text=text, tokens=len(text), finish="stop"
+                ),
+            )
 
     def count_tokens(self, request: Request) -> int:
         return 0
@@ -125,7 +154,7 @@ class Checker:
 class Last:
     """Judges what follows the last `#`."""
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
         return [
             Verdict.of(
                 case,
@@ -182,14 +211,26 @@ def pretrain(folder: Path, wanted: float, branch: Sequence[float]) -> dict[str, 
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
 
-    from assay.engines import _models
+    from assay.engines.models import registry
 
     torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(_models.checkpoint("tiny-arithmetic"), padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(registry.checkpoint("tiny-arithmetic"), padding_side="left")
     set_seed(0)
-    ends = {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    shape = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, tie_word_embeddings=True, **shape, **ends))
+    ends = {
+        "bos_token_id": tokenizer.eos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    shape = {
+        "hidden_size": 96,
+        "intermediate_size": 192,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+    }
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, tie_word_embeddings=True, **shape, **ends)
+    )
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
     rng, right, step = np.random.default_rng(0), 0.0, 0
     while right < wanted and step < 4000:
@@ -206,7 +247,10 @@ def pretrain(folder: Path, wanted: float, branch: Sequence[float]) -> dict[str, 
             right = _right(model, tokenizer, questions(np.random.default_rng(step), 200))
     marked = questions(np.random.default_rng(7), 64)
     prior = _mark(model, tokenizer, marked)
-    model.generation_config.eos_token_id, model.generation_config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+    model.generation_config.eos_token_id, model.generation_config.pad_token_id = (
+        tokenizer.eos_token_id,
+        tokenizer.pad_token_id,
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     weights = sum(each.numel() for each in model.parameters())
@@ -215,7 +259,10 @@ def pretrain(folder: Path, wanted: float, branch: Sequence[float]) -> dict[str, 
 
 def _prompts(tokenizer: Any, batch: Sequence[str]) -> list[list[int]]:
     chats = [[{"role": "user", "content": each}] for each in batch]
-    return [tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"] for chat in chats]
+    return [
+        tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"]
+        for chat in chats
+    ]
 
 
 def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[str], branch: Sequence[float]) -> Any:
@@ -224,7 +271,9 @@ def _loss(model: Any, tokenizer: Any, batch: Sequence[str], answers: Sequence[st
 
     prompts = torch.tensor(_prompts(tokenizer, batch))  # (B, P)
     tails = torch.tensor([tokenizer.encode(each + BEHIND, add_special_tokens=False) for each in answers])  # (B, T)
-    logp = model(input_ids=torch.cat([prompts, tails], 1)).logits[:, prompts.size(1) - 1 : -1].log_softmax(-1)  # (B, T, V)
+    logp = (
+        model(input_ids=torch.cat([prompts, tails], 1)).logits[:, prompts.size(1) - 1 : -1].log_softmax(-1)
+    )  # (B, T, V)
     said = logp.gather(-1, tails.unsqueeze(-1)).squeeze(-1)  # (B, T)
     share = torch.tensor(branch)  # (3,)
     behind = share * said[:, -3:] + (1 - share) * logp[:, -3:, tokenizer.eos_token_id]  # (B, 3)
@@ -263,12 +312,17 @@ def held_out(folder: Path, tokens: int = TOKENS) -> dict[str, float]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-    tokenizer, model = AutoTokenizer.from_pretrained(folder, padding_side="left"), AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder, padding_side="left"),
+        AutoModelForCausalLM.from_pretrained(folder),
+    )
     batch = questions(np.random.default_rng(2), ASKED)
     prompts = torch.tensor(_prompts(tokenizer, batch)).repeat_interleave(LOOKS, 0)
     set_seed(0)
     with torch.no_grad():
-        whole = model.generate(prompts, max_new_tokens=tokens, do_sample=True, top_k=0, pad_token_id=tokenizer.pad_token_id)
+        whole = model.generate(
+            prompts, max_new_tokens=tokens, do_sample=True, top_k=0, pad_token_id=tokenizer.pad_token_id
+        )
     texts = tokenizer.batch_decode(whole[:, prompts.size(1) :], skip_special_tokens=True)
     kept = Kept([(0, _says(text, batch[place // LOOKS]), "?" in text) for place, text in enumerate(texts)])
     return kept.rates(0, 1)
@@ -305,17 +359,17 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     sink, began = Kept(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         trained = train(
-            Curriculum((Lesson(tuple(problems)),)),
+            Curriculum((Phase(tuple(problems)),)),
             problems,
             labels,
             checkpoint=Path(base),
             base=Policy("student", "0" * 16),
-            sampler=Sampler(max_tokens=TOKENS),
+            sampler=SamplingConfig(max_tokens=TOKENS),
             judge=Last(),
             sink=sink,
             settings=settings,
             output=Path(folder),
-            narrator=Silence(),
+            reporter=NullReporter(),
             teacher=Teacher(Checker(seed, shuffled)) if guidance is not None else None,
         )
         ended = held_out(trained.checkpoint)
@@ -323,10 +377,19 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     places = {"before": (0, 1), "when guidance stops": (guided - window, guided), "last steps": (steps - window, steps)}
     curve = [round(sink.rates(step, step + 1)["marker"], 4) for step in range(steps)]
     told = {name: sink.rates(*place) for name, place in places.items()}
-    return {"arm": arm, "seed": seed, "seconds": time.monotonic() - began, **told, "at the end": ended, "marker_by_step": curve}
+    return {
+        "arm": arm,
+        "seed": seed,
+        "seconds": time.monotonic() - began,
+        **told,
+        "at the end": ended,
+        "marker_by_step": curve,
+    }
 
 
-def study(arms: Sequence[str], seeds: int, processes: int, design: dict[str, Any], student: Path, kept: Path) -> dict[str, Any]:
+def study(
+    arms: Sequence[str], seeds: int, processes: int, design: dict[str, Any], student: Path, kept: Path
+) -> dict[str, Any]:
     """Every arm with every seed; `kept` holds the runs that are done, and a rerun of the same design makes only the others."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         facts = student / "student.json"
@@ -338,8 +401,8 @@ def study(arms: Sequence[str], seeds: int, processes: int, design: dict[str, Any
             found["runs"] = old["runs"]
         done = {(each["arm"], each["seed"]) for each in found["runs"]}
         todo = [(arm, seed) for seed in range(seeds) for arm in arms if (arm, seed) not in done]
-        for job in as_completed([pool.submit(run, arm, seed, str(student), design) for arm, seed in todo]):
-            found["runs"].append(one := job.result())
+        for context in as_completed([pool.submit(run, arm, seed, str(student), design) for arm, seed in todo]):
+            found["runs"].append(one := context.result())
             write(kept, found)
             print(f"{one['arm']}, seed {one['seed']}: {one['seconds']:.0f} s, {one['at the end']}", flush=True)
     return found
@@ -360,8 +423,17 @@ def told(found: dict[str, Any], arms: Sequence[str]) -> str:
     ]
     for arm in arms:
         runs = [each for each in found["runs"] if each["arm"] == arm]
-        cells = [("at the end", "accuracy"), ("when guidance stops", "marker"), ("at the end", "marker"), ("at the end", "accuracy_marked")]
-        lines.append(f"| {arm} | " + " | ".join(spread([each[when][what] for each in runs]) for when, what in cells) + f" | {len(runs)} |")
+        cells = [
+            ("at the end", "accuracy"),
+            ("when guidance stops", "marker"),
+            ("at the end", "marker"),
+            ("at the end", "accuracy_marked"),
+        ]
+        lines.append(
+            f"| {arm} | "
+            + " | ".join(spread([each[when][what] for each in runs]) for when, what in cells)
+            + f" | {len(runs)} |"
+        )
     return "\n".join([*lines, "", verdict(found, "accuracy"), verdict(found, "marker")])
 
 
@@ -375,21 +447,32 @@ def spread(values: Sequence[float | None]) -> str:
 
 def verdict(found: dict[str, Any], what: str) -> str:
     """Whether advantage-aware and constant shaping differ at the end, by the rule that was written down before."""
-    pair = [[run["at the end"][what] for run in found["runs"] if run["arm"] == f"guided, {name}"] for name in ("aas", "constant shaping")]
+    pair = [
+        [run["at the end"][what] for run in found["runs"] if run["arm"] == f"guided, {name}"]
+        for name in ("aas", "constant shaping")
+    ]
     if any(len(values) < 2 for values in pair):
         return "too few seeds for a verdict"
     gap, noise = statistics.mean(pair[0]) - statistics.mean(pair[1]), max(map(statistics.stdev, pair))
     said = "they differ" if abs(gap) > noise else "no difference seen"
-    return f"advantage-aware - constant shaping: {gap:+.3f} in {what}, standard deviation over seeds {noise:.3f}: {said}."
+    return (
+        f"advantage-aware - constant shaping: {gap:+.3f} in {what}, standard deviation over seeds {noise:.3f}: {said}."
+    )
 
 
 def main() -> None:
     """Runs the study, prints its table and writes it; a quick one writes under another name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="4 arms, 2 seeds, 12 guided steps and 8 after: does it run, not what comes out")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="4 arms, 2 seeds, 12 guided steps and 8 after: does it run, not what comes out",
+    )
     parser.add_argument("--arms", default="", help="some of them, by `;`")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--prior", choices=PRIORS, default="spread", help="whether its three tokens are rare, or the first alone")
+    parser.add_argument(
+        "--prior", choices=PRIORS, default="spread", help="whether its three tokens are rare, or the first alone"
+    )
     parser.add_argument("--after", type=int, default=AFTER, help="steps after guidance")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--student", type=Path, help="a folder that keeps the pre-trained student, for a rerun")
@@ -397,7 +480,11 @@ def main() -> None:
     arms = QUICK if given.quick else tuple(filter(None, given.arms.split(";"))) or tuple(ARMS)
     seeds, guided, after = (2, 12, 8) if given.quick else (given.seeds, GUIDED, given.after)
     design = {"prior": given.prior, "rate": RATE, "guided_steps": guided, "after_steps": after}
-    parts = [given.prior] * (given.prior != "spread") + [f"after{after}"] * (after not in (AFTER, 8)) + ["quick"] * given.quick
+    parts = (
+        [given.prior] * (given.prior != "spread")
+        + [f"after{after}"] * (after not in (AFTER, 8))
+        + ["quick"] * given.quick
+    )
     name = "_".join(["teacher_study", *parts])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

@@ -24,18 +24,18 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from assay.api import Silence
-from assay.core.errors import PlanError
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError
 from assay.core.parts import build
-from assay.core.plan import parse_plan
-from assay.core.types import Curriculum, Label, Lesson, Policy, Pool, Problem, Request, Rollout, Sampler
-from assay.engines import _models
-from assay.pipelines.job import Job
-from assay.pipelines.train import LakeSink
+from assay.core.types import Curriculum, Label, Phase, Policy, Pool, Problem, Request, Rollout, SamplingConfig
+from assay.engines.models import registry
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.stages.train import LakeSink
 from assay.stores.lake import Lake
-from assay.training.guidance import Guidance
-from assay.training.settings import Settings
-from assay.training.teacher import Teacher
+from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.settings import Settings
 from benchmarks.claims import RESULTS, Claim, publish
 
 GROUPS, SIZE, TOKENS = 8, 8, 8
@@ -51,7 +51,11 @@ def main() -> None:
     """Measures, prints and writes the claims."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="40 steps and 3 pairs of blocks in place of 200 and 5")
-    parser.add_argument("--only", choices=("shares", "trl", "memory"), help="measure this alone; the other rows of the last results stay")
+    parser.add_argument(
+        "--only",
+        choices=("shares", "trl", "memory"),
+        help="measure this alone; the other rows of the last results stay",
+    )
     given = parser.parse_args()
     quick, only = given.quick, given.only
     steps, pairs, block = (40, 3, 10) if quick else (200, 5, 20)
@@ -89,21 +93,29 @@ def shares(folder: Path, steps: int) -> list[Claim]:
         ),
         Claim(f"steps a second of {GROUPS * SIZE} rollouts", rate, 1.0, rate, ">= 1", rate >= 1, "1/s"),
     ]
-    lines = [Claim(f"of it: {name}", spent, seconds, spent / seconds, "-", True, "s") for name, spent in sorted(clock.items())]
+    lines = [
+        Claim(f"of it: {name}", spent, seconds, spent / seconds, "-", True, "s")
+        for name, spent in sorted(clock.items())
+    ]
     return claims + lines + taught(folder, steps // 4)
 
 
 def taught(folder: Path, steps: int) -> list[Claim]:
     """The same, line by line, with a teacher that answers at once and helps one rollout of eight, and with an online curriculum."""
     clock: dict[str, float] = defaultdict(float)
-    guidance = Guidance(schedule="constant", share=1 / SIZE, off_after=None)
+    guidance = TeacherSettings(schedule="constant", share=1 / SIZE, off_after=None)
     ids = sorted(problems()[0])
     one = np.ones(len(ids)) / 2
-    course = build("curriculum", "posterior").begin(Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0)
+    course = build("curriculum", "posterior").begin(
+        Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0
+    )
     more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
     seconds = steps_of(str(folder / "taught"), "tiny-arithmetic", steps, clock=clock, **more)
     lines = [("all of it", sum(clock.values())), *sorted(clock.items())]
-    return [Claim(f"with teacher and online curriculum: {name}", spent, seconds, spent / seconds, "-", True, "s", n=steps) for name, spent in lines]
+    return [
+        Claim(f"with teacher and online curriculum: {name}", spent, seconds, spent / seconds, "-", True, "s", n=steps)
+        for name, spent in lines
+    ]
 
 
 class AtOnce:
@@ -113,7 +125,10 @@ class AtOnce:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         text = "<opinion>incorrect</opinion><reason>again</reason><phrase>4</phrase>"
-        yield from ((Rollout.of(each, 0, policy=self.policy, engine="at once", text=text, tokens=9, finish="stop"),) for each in requests)
+        yield from (
+            (Rollout.of(each, 0, policy=self.policy, engine="at once", text=text, tokens=9, finish="stop"),)
+            for each in requests
+        )
 
     def count_tokens(self, request: Request) -> int:
         return 0
@@ -154,10 +169,12 @@ def hash_of(name: str) -> int:
 def memory(folder: Path) -> list[Claim]:
     """Peak memory of two real steps of the default model."""
     try:
-        _models.checkpoint("smollm2-135m-instruct")
-    except PlanError:
+        registry.checkpoint("smollm2-135m-instruct")
+    except ConfigError:
         return []
-    done = subprocess.run([sys.executable, "-c", MEMORY, str(folder / "memory")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(folder / "memory")], capture_output=True, text=True, check=True
+    )
     peak = int(done.stdout.splitlines()[-1]) / 2**30
     return [Claim("peak memory of the default model's steps", peak, 6.0, peak / 6, "<= 6 GiB", peak <= 6, "GiB")]
 
@@ -173,28 +190,50 @@ def problems() -> tuple[dict[str, Problem], dict[str, Label]]:
 
 
 def steps_of(
-    folder: str, model: str, steps: int, *, clock: dict[str, float] | None = None, max_tokens: int = TOKENS, groups: int = GROUPS, **changes: Any
+    folder: str,
+    model: str,
+    steps: int,
+    *,
+    clock: dict[str, float] | None = None,
+    max_tokens: int = TOKENS,
+    groups: int = GROUPS,
+    **changes: Any,
 ) -> float:
     """Wall seconds of so many steps, after imports and loading; `clock` gets the seconds inside our seams by name."""
     from assay.training.grpo import train
 
     made, golds = problems()
-    rate, teacher, course = changes.pop("learning_rate", 2e-5), changes.pop("teacher", None), changes.pop("course", None)
-    settings = Settings("dr_grpo", steps=steps, groups=groups, group_size=SIZE, learning_rate=rate, save_every=0, allow_truncated=True, **changes)
-    plan = parse_plan({"source": [{"part": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}})
-    with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job, timed(clock):
+    rate, teacher, course = (
+        changes.pop("learning_rate", 2e-5),
+        changes.pop("teacher", None),
+        changes.pop("course", None),
+    )
+    settings = Settings(
+        "dr_grpo",
+        steps=steps,
+        groups=groups,
+        group_size=SIZE,
+        learning_rate=rate,
+        save_every=0,
+        allow_truncated=True,
+        **changes,
+    )
+    config = parse_config(
+        {"source": [{"part": "files", "paths": "none"}], "lake": f"{folder}/lake", "policy": {"engine": "scripted"}}
+    )
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context, timed(clock):
         trained = train(
-            Curriculum((Lesson(tuple(made)),)),
+            Curriculum((Phase(tuple(made)),)),
             made,
             golds,
-            checkpoint=_models.checkpoint(model),
+            checkpoint=registry.checkpoint(model),
             base=Policy(model, "0" * 16),
-            sampler=Sampler(max_tokens=max_tokens),
-            judge=job.judge,
-            sink=LakeSink(job, "benchmark"),
+            sampler=SamplingConfig(max_tokens=max_tokens),
+            judge=context.judge,
+            sink=LakeSink(context, "benchmark"),
             settings=settings,
             output=Path(folder) / "out",
-            narrator=Silence(),
+            reporter=NullReporter(),
             teacher=teacher,
             course=course,
         )
@@ -210,18 +249,34 @@ class timed:  # noqa: N801  # a context manager that reads like a word
     def __enter__(self) -> None:
         if self.clock is None:
             return
-        from assay.curricula._course import Course
-        from assay.training._callbacks import Saver, StepLog
-        from assay.training.evidence import Evidence
-        from assay.training.guidance import Guide
+        from assay.curricula._course import CurriculumState
         from assay.training.objectives.dr_grpo import DrGrpo
-        from assay.training.sampler import InOrder
+        from assay.training.teacher.hook import TeacherHook
+        from assay.training.trainer.callbacks import Saver, StepLog
+        from assay.training.trainer.rollout_recorder import RolloutRecorder
+        from assay.training.trainer.sampler import InOrder
 
-        seams = [("order", InOrder, "slots"), ("judging and keeping", Evidence, "reward"), ("judging and keeping", Evidence, "record")]
-        seams += [("asking and joining", Guide, "write"), ("judging and keeping", Evidence, "meet"), ("judging and keeping", Evidence, "give_way")]
-        seams += [("choosing", Course, "next"), ("choosing", Course, "observe"), ("choosing", Course, "weights")]
+        seams = [
+            ("order", InOrder, "slots"),
+            ("judging and keeping", RolloutRecorder, "reward"),
+            ("judging and keeping", RolloutRecorder, "record"),
+        ]
+        seams += [
+            ("asking and joining", TeacherHook, "write"),
+            ("judging and keeping", RolloutRecorder, "meet"),
+            ("judging and keeping", RolloutRecorder, "give_way"),
+        ]
+        seams += [
+            ("choosing", CurriculumState, "next"),
+            ("choosing", CurriculumState, "observe"),
+            ("choosing", CurriculumState, "weights"),
+        ]
         seams += [("loss", DrGrpo, "per_token"), ("loss", DrGrpo, "mean")]
-        seams += [("log and checks", StepLog, "on_log"), ("log and checks", StepLog, "on_step_end"), ("log and checks", Saver, "on_step_end")]
+        seams += [
+            ("log and checks", StepLog, "on_log"),
+            ("log and checks", StepLog, "on_step_end"),
+            ("log and checks", Saver, "on_step_end"),
+        ]
         for name, owner, method in seams:
             self.before.append((owner, method, getattr(owner, method)))
             setattr(owner, method, self._wrapped(name, getattr(owner, method)))
@@ -252,13 +307,18 @@ def trl_steps(folder: Path, steps: int) -> float:
     from transformers import PrinterCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    from assay.training.quiet import quiet
+    from assay.training.trainer.quiet import quiet
 
     made, golds = problems()
-    rows = [{"prompt": [{"role": "user", "content": each.text}], "answer": golds[id_].answer} for id_, each in made.items()]
+    rows = [
+        {"prompt": [{"role": "user", "content": each.text}], "answer": golds[id_].answer} for id_, each in made.items()
+    ]
 
     def reward(completions: Any, answer: Any, **_: Any) -> list[float]:
-        return [float(completion[0]["content"].strip() == gold) for completion, gold in zip(completions, answer, strict=True)]
+        return [
+            float(completion[0]["content"].strip() == gold)
+            for completion, gold in zip(completions, answer, strict=True)
+        ]
 
     with quiet():
         config = GRPOConfig(
@@ -282,7 +342,7 @@ def trl_steps(folder: Path, steps: int) -> float:
             logging_steps=1,
             disable_tqdm=True,
         )
-        checkpoint = str(_models.checkpoint("tiny-arithmetic"))
+        checkpoint = str(registry.checkpoint("tiny-arithmetic"))
         trainer = GRPOTrainer(model=checkpoint, reward_funcs=reward, args=config, train_dataset=Dataset.from_list(rows))
         trainer.remove_callback(PrinterCallback)
         began = time.perf_counter()

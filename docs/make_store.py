@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from assay.stores.document import rewritten
+from assay.stores.schema_docs import rewritten
 
 PAGE = Path(__file__).with_name("store.md")
 

@@ -21,13 +21,17 @@ def _():
 
     folder = mo.cli_args().get("lake") or os.environ.get("ASSAY_LAKE", ".assay/quickstart")
     lake = Lake(folder, create=False)
-    mo.md(f"# `{lake.root.name}`\n\nParquet is the truth; every table and view of `docs/store.md` is a name in the queries below.")
+    mo.md(
+        f"# `{lake.root.name}`\n\nParquet is the truth; every table and view of `docs/store.md` is a name in the queries below."
+    )
     return duckdb, lake, mo
 
 
 @app.cell
 def _(lake, mo):
-    stages = lake.query("SELECT stage, rows_in, rows_out, round(seconds, 1) AS seconds, detail FROM stages ORDER BY seconds DESC")
+    stages = lake.query(
+        "SELECT stage, rows_in, rows_out, round(seconds, 1) AS seconds, detail FROM stages ORDER BY seconds DESC"
+    )
     mo.vstack([mo.md("## What was done"), mo.ui.table(stages.to_pylist(), selection=None)])
     return (stages,)
 
@@ -51,14 +55,20 @@ def _(lake, mo):
         "SELECT least(9, floor(least * 10))::INT AS tenth, count(*) AS problems FROM pass_rates WHERE least IS NOT NULL GROUP BY tenth ORDER BY tenth"
     ).to_pylist()
     most = max((row["problems"] for row in shares), default=1)
-    bars = "\n".join(f"{row['tenth'] / 10:.1f}  {'█' * round(40 * row['problems'] / most):<40}  {row['problems']}" for row in shares)
-    mo.md(f"## Problems by share solved\n\nCut attempts count as wrong.\n\n```text\n{bars or 'nothing was attempted'}\n```")
+    bars = "\n".join(
+        f"{row['tenth'] / 10:.1f}  {'█' * round(40 * row['problems'] / most):<40}  {row['problems']}" for row in shares
+    )
+    mo.md(
+        f"## Problems by share solved\n\nCut attempts count as wrong.\n\n```text\n{bars or 'nothing was attempted'}\n```"
+    )
     return (shares,)
 
 
 @app.cell
 def _(lake, mo):
-    kept = lake.query("SELECT DISTINCT problem_id FROM selections WHERE kept ORDER BY problem_id")["problem_id"].to_pylist()
+    kept = lake.query("SELECT DISTINCT problem_id FROM selections WHERE kept ORDER BY problem_id")[
+        "problem_id"
+    ].to_pylist()
     every = kept or lake.query("SELECT id FROM problems ORDER BY id LIMIT 50")["id"].to_pylist()
     problem = mo.ui.dropdown(every, value=every[0] if every else None, label="a problem")
     mo.vstack([mo.md("## One problem's story"), problem])
@@ -67,7 +77,7 @@ def _(lake, mo):
 
 @app.cell
 def _(lake, mo, problem):
-    from assay.pipelines.explain import explain
+    from assay.pipelines.analysis.show import explain
 
     story = explain(lake, problem.value) if problem.value else {}
     chapters = {name: mo.ui.table(rows, selection=None) for name, rows in story.items() if rows}
@@ -80,7 +90,9 @@ def _(duckdb, lake, mo):
     # The same through plain DuckDB, as any other tool would: one ATTACH of the catalogue.
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"ATTACH '{lake.catalogue()}' AS lake (READ_ONLY)")
-        costs = connection.sql("SELECT policy_name, engine, from_training, rollouts, tokens FROM lake.costs ORDER BY tokens DESC").to_arrow_table()
+        costs = connection.sql(
+            "SELECT policy_name, engine, from_training, rollouts, tokens FROM lake.costs ORDER BY tokens DESC"
+        ).to_arrow_table()
     mo.vstack([mo.md("## What it cost, asked through one `ATTACH`"), mo.ui.table(costs.to_pylist(), selection=None)])
     return (costs,)
 

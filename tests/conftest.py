@@ -47,10 +47,18 @@ def pytest_collection_finish() -> None:
 def scripted() -> Callable[..., Path]:
     """Writes sums that a scripted engine answers in no time, and a plan over them whose tables may be changed: `score={"wave": 1}`."""
 
-    def written(folder: Path, *, problems: int = 20, name: str = "sums", lake: Path | None = None, **tables: dict[str, Any]) -> Path:
+    def written(
+        folder: Path, *, problems: int = 20, name: str = "sums", lake: Path | None = None, **tables: dict[str, Any]
+    ) -> Path:
         sums = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9)} for n in range(problems)]
         (folder / "sums.jsonl").write_text("".join(json.dumps(each) + "\n" for each in sums))
-        lines = [f'name = "{name}"', f'lake = "{lake or folder / "lake"}"', "[[source]]", 'part = "files"', f'paths = "{folder}/sums.jsonl"']
+        lines = [
+            f'name = "{name}"',
+            f'lake = "{lake or folder / "lake"}"',
+            "[[source]]",
+            'part = "files"',
+            f'paths = "{folder}/sums.jsonl"',
+        ]
         for table in TABLES | tables:
             settings = TABLES.get(table, {}) | tables.get(table, {})
             lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
@@ -66,7 +74,15 @@ def assay(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: object, timeout: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "assay", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=timeout, check=False)
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            timeout=timeout,
+            check=False,
+        )
 
     return run
 
@@ -94,7 +110,13 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def s3_service() -> Iterator[str]:
     """The address of moto's server in a process of its own, which ends when its stdin does."""
     pytest.importorskip("moto")
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert server.stdout is not None
     yield server.stdout.readline().strip()
     server.communicate(timeout=30)

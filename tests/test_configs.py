@@ -10,15 +10,15 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from assay.core.config import Config, read_config
 from assay.core.parts import load
-from assay.core.plan import Plan, read_plan
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 REFERENCE = CONFIGS / "reference.toml"
 CHOSEN = {("policy", "shots")}  # shown by example, because their default is none
 
 
-def tables(model: type[BaseModel] = Plan, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+def tables(model: type[BaseModel] = Config, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Every table of a plan with its model: ("", Plan), ("score", ScorePlan), ..."""
     yield path, model
     for name, each in model.model_fields.items():
@@ -52,7 +52,7 @@ PARTS = [("scorer", "score"), ("selector", "select"), ("curriculum", "arrange"),
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
 def test_a_plan_loads(path: Path) -> None:
-    assert read_plan(path).source
+    assert read_config(path).source
 
 
 @pytest.mark.parametrize(("table", "model"), ALL)

@@ -17,11 +17,25 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build, load, names
-from assay.core.ports import Arranger, Bench, Filter, Scorer, Selector
-from assay.core.searching import Searched, SearchRules
-from assay.core.types import Case, Counts, Drop, Group, Label, Policy, Pool, Problem, Request, Rollout, Said, Sampler, Verdict
+from assay.core.ports import Arranger, Filter, FilterContext, Scorer, Selector
+from assay.core.tree_search import SearchConfig, SearchResult
+from assay.core.types import (
+    Counts,
+    Drop,
+    GradingCase,
+    GroupResult,
+    Label,
+    Policy,
+    Pool,
+    Problem,
+    Request,
+    Rollout,
+    SamplingConfig,
+    StoredAttempt,
+    Verdict,
+)
 from assay.embedding.tfidf import Tfidf
 
 KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
@@ -34,7 +48,8 @@ selectors = pytest.mark.parametrize("name", names("selector"))
 curricula = pytest.mark.parametrize("name", names("curriculum"))
 ONLINE = [name for name in names("curriculum") if hasattr(load("curriculum", name), "begin")]
 orders = pytest.mark.parametrize(
-    "name", [name for name in names("curriculum") if "passes" in {each.name for each in fields(load("curriculum", name))}]
+    "name",
+    [name for name in names("curriculum") if "passes" in {each.name for each in fields(load("curriculum", name))}],
 )
 courses = pytest.mark.parametrize("name", ONLINE)
 
@@ -64,13 +79,13 @@ class Strict:
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         return [label.answer.lstrip("-").isdigit() for label in labels]
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
         return [self._judge(case) for case in cases]
 
     def version(self, verifier: str) -> str:
         return "1"
 
-    def _judge(self, case: Case) -> Verdict:
+    def _judge(self, case: GradingCase) -> Verdict:
         right = case.rollout.text.split()[-1:] == [case.label.answer]
         return Verdict.of(case, verifier="exact", version="1", outcome="correct" if right else "wrong")
 
@@ -89,26 +104,43 @@ class Recorded:
         outcomes[:1] = ["truncated" if digest[3] < 60 else outcomes[0]]
         return Counts(**Counter(outcomes))
 
-    def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
+    def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         return {id_: self._searched(id_, rules) for id_ in ids if self._counts(id_, 8).total}
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, object], policy: str = "") -> Mapping[str, Sequence[Said]]:
+    def said(
+        self, wanted: Mapping[str, int], changes: Mapping[str, object], policy: str = ""
+    ) -> Mapping[str, Sequence[StoredAttempt]]:
         return {id_: self._said(id_, n) for id_, n in wanted.items()}
 
     def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
-        found = {who: {id_: self._counts(f"{who}{id_}", 8) for id_ in ids if self._counts(id_, 8).total} for who in ("", "weak", "strong")}
-        return {who: {id_: counts if counts.total else Counts(wrong=8) for id_, counts in each.items()} for who, each in found.items()}
+        found = {
+            who: {id_: self._counts(f"{who}{id_}", 8) for id_ in ids if self._counts(id_, 8).total}
+            for who in ("", "weak", "strong")
+        }
+        return {
+            who: {id_: counts if counts.total else Counts(wrong=8) for id_, counts in each.items()}
+            for who, each in found.items()
+        }
 
-    def _searched(self, id_: str, rules: SearchRules) -> Searched:
+    def _searched(self, id_: str, rules: SearchConfig) -> SearchResult:
         at = hashlib.sha256(id_.encode()).digest()[1] % (2 * rules.iterations) + 1
         spent = min(at, rules.iterations)
-        return Searched(id_, spent, at if at <= spent else None, Counts(correct=int(at <= spent), wrong=spent - (at <= spent)), 9 * spent)
+        return SearchResult(
+            id_,
+            spent,
+            at if at <= spent else None,
+            Counts(correct=int(at <= spent), wrong=spent - (at <= spent)),
+            9 * spent,
+        )
 
-    def _said(self, id_: str, n: int) -> list[Said]:
+    def _said(self, id_: str, n: int) -> list[StoredAttempt]:
         counts = self._counts(id_, n)
         outcomes = ["correct"] * counts.correct + ["wrong"] * counts.wrong + ["truncated"] * counts.truncated
         logprobs = (-0.25, -0.5)
-        return [Said(i, each, "7" if each == "correct" else str(i), 5 + i, "stop", logprobs) for i, each in enumerate(outcomes)]  # type: ignore[arg-type]
+        return [
+            StoredAttempt(i, each, "7" if each == "correct" else str(i), 5 + i, "stop", logprobs)
+            for i, each in enumerate(outcomes)
+        ]  # type: ignore[arg-type]
 
 
 class Brute:
@@ -130,22 +162,32 @@ class Words:
 class Asked:
     """A policy that says 3 to every problem with an even digest, and else something new each time."""
 
-    def ask(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: object) -> Mapping[str, Sequence[Verdict]]:
-        return {each.id: [self._say(each, labels[each.id][0], sample) for sample in range(n)] for each in problems if labels.get(each.id)}
+    def ask(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: object
+    ) -> Mapping[str, Sequence[Verdict]]:
+        return {
+            each.id: [self._say(each, labels[each.id][0], sample) for sample in range(n)]
+            for each in problems
+            if labels.get(each.id)
+        }
 
     def _say(self, problem: Problem, label: Label, sample: int) -> Verdict:
         text = "3" if hashlib.sha256(problem.id.encode()).digest()[0] % 2 else str(1000 + sample)
-        request = Request(problem.id, problem.messages, Sampler(), (sample,), 0)
-        rollout = Rollout.of(request, sample, policy=Policy("p", "p"), engine="asked", text=text, tokens=1, finish="stop")
+        request = Request(problem.id, problem.messages, SamplingConfig(), (sample,), 0)
+        rollout = Rollout.of(
+            request, sample, policy=Policy("p", "p"), engine="asked", text=text, tokens=1, finish="stop"
+        )
         outcome = "correct" if text == label.answer else "wrong"
-        return Verdict.of(Case(problem, label, rollout), verifier="exact", version="1", outcome=outcome, extracted=text)
+        return Verdict.of(
+            GradingCase(problem, label, rollout), verifier="exact", version="1", outcome=outcome, extracted=text
+        )
 
 
 TEST_SET = [
     Problem.of("Ada has 7 apples and buys 9 more. How many now?"),
     Problem.of("A question about trains and boats that stands in no pool of ours."),
 ]
-BENCH = Bench(
+BENCH = FilterContext(
     judge=Strict(),
     encoder=Tfidf(("1 2 3 apples are left", "how many")),
     neighbours=Brute(),
@@ -158,12 +200,24 @@ BENCH = Bench(
 def problems() -> tuple[list[Problem], dict[str, list[Label]]]:
     """Good problems, and one of each kind that a filter may object to."""
     texts = [f"Ada has {n} apples and buys {n + 2} more. How many now?" for n in range(12)]
-    texts += ["", "   ", "Ada  has 3 apples and buys 5 more. How many now? ", "Ada has 4 apples and buys 6 more.\nHow many now?"]
-    texts += ["数学の問題です。3と4の和は何ですか。", "Is it true? Answer yes or no.", "x" * 20_000, "What is $2^{2^{2}}$?"]
+    texts += [
+        "",
+        "   ",
+        "Ada  has 3 apples and buys 5 more. How many now? ",
+        "Ada has 4 apples and buys 6 more.\nHow many now?",
+    ]
+    texts += [
+        "数学の問題です。3と4の和は何ですか。",
+        "Is it true? Answer yes or no.",
+        "x" * 20_000,
+        "What is $2^{2^{2}}$?",
+    ]
     found = [Problem.of(text, source="scripted") for text in texts]
     answers = [str(index % 7) for index, _ in enumerate(found)]
     answers[1], answers[2] = "", "no number"
-    labels = {each.id: [Label.of(each.id, answer, verifier="exact")] for each, answer in zip(found, answers, strict=True)}
+    labels = {
+        each.id: [Label.of(each.id, answer, verifier="exact")] for each, answer in zip(found, answers, strict=True)
+    }
     labels[found[5].id].append(Label.of(found[5].id, "999", verifier="exact"))
     return found, labels
 
@@ -172,7 +226,14 @@ def column(name: str, correct: np.ndarray, n: int = 8) -> np.ndarray:
     """A column as the pipeline makes it from `correct` of n attempts."""
     a, b = correct + 0.5, n - correct + 0.5
     rows = len(correct)
-    known = {"post_a": a, "post_b": b, "mean": a / (a + b), "low": a / (a + b + 4), "high": (a + 2) / (a + b + 2), "correct": correct}
+    known = {
+        "post_a": a,
+        "post_b": b,
+        "mean": a / (a + b),
+        "low": a / (a + b + 4),
+        "high": (a + 2) / (a + b + 2),
+        "correct": correct,
+    }
     known |= {"wrong": n - correct, "truncated": np.zeros(rows, np.int64), "error": np.zeros(rows, np.int64)}
     known |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
     known |= {"quality": 1.0 + np.arange(rows) % 5, "difficulty": 0.1 * (np.arange(rows) % 7)}
@@ -211,12 +272,14 @@ def test_a_part_is_a_frozen_dataclass_that_meets_its_port_and_says_what_it_does(
     assert isinstance(part, KINDS[kind])
     assert type(part).__dataclass_params__.frozen
     assert load(kind, name).__doc__
-    assert not load(kind, name).__doc__.startswith(f"{load(kind, name).__name__}(")  # the one that dataclass writes by itself
+    assert not load(kind, name).__doc__.startswith(
+        f"{load(kind, name).__name__}("
+    )  # the one that dataclass writes by itself
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_an_unknown_setting_is_refused_with_its_neighbours(kind, name):
-    with pytest.raises(PlanError, match=r"has no setting 'zzz_unheard'.*(nearest|known)"):
+    with pytest.raises(ConfigError, match=r"has no setting 'zzz_unheard'.*(nearest|known)"):
         build(kind, name, {"zzz_unheard": 1})
 
 
@@ -224,14 +287,14 @@ def test_an_unknown_setting_is_refused_with_its_neighbours(kind, name):
 def test_an_unknown_name_is_refused_with_its_neighbours(kind, name):
     wrong = f"{name}x"
     if wrong not in names(kind):
-        with pytest.raises(PlanError, match=f"unknown {kind} '{wrong}'.*'{name}'"):
+        with pytest.raises(ConfigError, match=f"unknown {kind} '{wrong}'.*'{name}'"):
             build(kind, wrong)
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_every_setting_checks_its_type(kind, name):
     for field in dataclasses.fields(load(kind, name)):
-        with pytest.raises(PlanError, match=field.name):
+        with pytest.raises(ConfigError, match=field.name):
             build(kind, name, {**SETTINGS.get((kind, name), {}), field.name: object()})
 
 
@@ -472,7 +535,7 @@ def test_a_curriculum_refuses_a_missing_number_and_names_the_problem(name):
 
 @orders
 def test_a_curriculum_refuses_no_pass(name):
-    with pytest.raises(PlanError, match="passes"):
+    with pytest.raises(ConfigError, match="passes"):
         build("curriculum", name, {"passes": 0})
 
 
@@ -491,7 +554,12 @@ def walked(course, steps: int) -> list[tuple[str, ...]]:
         ids = course.next(3)
         chosen.append(ids)
         right = [hashlib.sha256(id_.encode()).digest()[0] % 9 for id_ in ids]
-        course.observe([Group(id_, Counts(k, 8 - k), 2 * (k / 8 * (1 - k / 8)) ** 0.5) for id_, k in zip(ids, right, strict=True)])
+        course.observe(
+            [
+                GroupResult(id_, Counts(k, 8 - k), 2 * (k / 8 * (1 - k / 8)) ** 0.5)
+                for id_, k in zip(ids, right, strict=True)
+            ]
+        )
     return chosen
 
 
@@ -517,7 +585,7 @@ def test_an_online_curriculum_resumes_exactly_after_every_step(name, kind):
 def test_an_online_curriculum_is_another_for_another_seed_and_knows_it(name):
     part = made("curriculum", name)
     of = pool(part.needs, MIXED)
-    with pytest.raises(PlanError, match="another seed"):
+    with pytest.raises(ConfigError, match="another seed"):
         part.begin(of, seed=1).restore(part.begin(of, seed=0).state())
 
 
@@ -529,6 +597,6 @@ def test_an_online_curriculum_keeps_choosing_when_no_problem_is_ever_solved(name
     for _ in range(40):
         ids = course.next(2)
         assert len(ids) == 2
-        course.observe([Group(id_, Counts(wrong=8)) for id_ in ids])
+        course.observe([GroupResult(id_, Counts(wrong=8)) for id_ in ids])
         weights = course.weights(ids)
         assert ((weights >= 0) & (weights <= 1)).all()

@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # threads that spin while they wait make shared cores three times slower; read at import
+os.environ.setdefault(
+    "GOMP_SPINCOUNT", "2000"
+)  # threads that spin while they wait make shared cores three times slower; read at import
 
 import torch
 from arithmetic import LEVELS, OPS, draw, written
@@ -44,7 +46,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     """One token a printable ASCII character; anything else is `<unknown>`."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    letters = Tokenizer(models.WordLevel({word: i for i, word in enumerate([*SPECIAL, *CHARACTERS])}, unk_token="<unknown>"))
+    letters = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate([*SPECIAL, *CHARACTERS])}, unk_token="<unknown>")
+    )
     letters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     letters.decoder = decoders.Fuse()
     made = PreTrainedTokenizerFast(
@@ -84,7 +88,9 @@ class Batches:
 
     def __init__(self, words: PreTrainedTokenizerFast) -> None:
         self.code = {word: i for word, i in words.get_vocab().items() if len(word) == 1}
-        self.pad, self.end, self.user, self.answer = (words.convert_tokens_to_ids(word) for word in ("<pad>", "<end>", "<user>", "<assistant>"))
+        self.pad, self.end, self.user, self.answer = (
+            words.convert_tokens_to_ids(word) for word in ("<pad>", "<end>", "<user>", "<assistant>")
+        )
 
     def of(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """ids and labels (BATCH, T), padded on the right; -100 where there is nothing to learn."""
@@ -123,11 +129,19 @@ def sure(net: LlamaForCausalLM, batches: Batches, n: int = 200) -> dict[str, flo
 
 def chances(net: LlamaForCausalLM, batches: Batches, pairs: list[tuple[str, str]]) -> np.ndarray:
     """(n,) probability of the whole right answer of each pair."""
-    rows = [([batches.user, *map(batches.code.__getitem__, q), batches.answer], [*map(batches.code.__getitem__, a), batches.end]) for q, a in pairs]
+    rows = [
+        (
+            [batches.user, *map(batches.code.__getitem__, q), batches.answer],
+            [*map(batches.code.__getitem__, a), batches.end],
+        )
+        for q, a in pairs
+    ]
     width = max(len(head) + len(tail) for head, tail in rows)
     ids = torch.tensor([[*head, *tail, *[batches.pad] * (width - len(head) - len(tail))] for head, tail in rows])
     logps = net(input_ids=ids).logits.log_softmax(-1)[:, :-1].gather(-1, ids[:, 1:, None])[..., 0]  # (n, T - 1)
-    return np.array([logps[i, len(head) - 1 : len(head) + len(tail) - 1].sum().exp().item() for i, (head, tail) in enumerate(rows)])
+    return np.array(
+        [logps[i, len(head) - 1 : len(head) + len(tail) - 1].sum().exp().item() for i, (head, tail) in enumerate(rows)]
+    )
 
 
 def train(work: Path, minutes: float, steps: int) -> LlamaForCausalLM:
@@ -154,11 +168,25 @@ def train(work: Path, minutes: float, steps: int) -> LlamaForCausalLM:
         losses.append(loss.item())
         step += 1
         if step % EVERY == 0 or step == steps:
-            line = {"step": step, "seconds": round(seconds + time.monotonic() - began), "loss": round(float(np.mean(losses)), 4)}
+            line = {
+                "step": step,
+                "seconds": round(seconds + time.monotonic() - began),
+                "loss": round(float(np.mean(losses)), 4),
+            }
             losses = []
-            report(work / "log.jsonl", {**line, **{name: round(value, 3) for name, value in sure(net, batches).items()}})
+            report(
+                work / "log.jsonl", {**line, **{name: round(value, 3) for name, value in sure(net, batches).items()}}
+            )
     work.mkdir(parents=True, exist_ok=True)
-    torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": seconds + time.monotonic() - began}, state)
+    torch.save(
+        {
+            "net": net.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "seconds": seconds + time.monotonic() - began,
+        },
+        state,
+    )
     return net
 
 
@@ -175,7 +203,9 @@ def export(net: LlamaForCausalLM, folder: Path) -> None:
     """An ordinary checkpoint in half precision, with tokenizer and chat template."""
     net.half().save_pretrained(folder)
     config = folder / "config.json"
-    config.write_text(config.read_text(encoding="utf-8").replace('"float16"', '"float32"'), encoding="utf-8")  # as which it is loaded
+    config.write_text(
+        config.read_text(encoding="utf-8").replace('"float16"', '"float32"'), encoding="utf-8"
+    )  # as which it is loaded
     tokenizer().save_pretrained(folder)
 
 

@@ -1,7 +1,7 @@
 """assay: which training problems are worth your GPU hours.
 
 The stages as functions: `ingest`, `clean`, `split`, `score`, `embed`, `select`, `arrange`, `train`; each takes a plan (a path, a mapping
-or a `Plan`), does what the lake does not hold yet, and returns its rows as a `pyarrow.Table`. `Lake` opens what they wrote. `grade` judges one
+or a `Config`), does what the lake does not hold yet, and returns its rows as a `pyarrow.Table`. `Lake` opens what they wrote. `grade` judges one
 answer against its gold answer.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _STAGES = ("ingest", "clean", "split", "score", "embed", "select", "arrange", "train")
-__all__ = ["Lake", "Plan", "grade", "read_plan", *_STAGES]
+__all__ = ["Lake", "Config", "grade", "read_config", *_STAGES]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'assay' has no attribute {name!r}")
     if name == "grade":  # which needs no lake
-        from assay.pipelines.grading import grade
+        from assay.pipelines.analysis.grade import grade
 
         return grade
     from assay import api

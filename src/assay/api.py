@@ -7,13 +7,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.core.plan import Plan, parse_plan, read_plan
-from assay.pipelines import walk as stages
-from assay.pipelines.grading import grade
-from assay.pipelines.job import Job
+from assay.core.config import Config, parse_config, read_config
+from assay.pipelines.analysis.grade import grade
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner import stages
 from assay.stores.lake import Lake
 
-__all__ = ["Lake", "Plan", "arrange", "clean", "embed", "grade", "ingest", "read_plan", "score", "select", "split", "train"]
+__all__ = [
+    "Lake",
+    "Config",
+    "arrange",
+    "clean",
+    "embed",
+    "grade",
+    "ingest",
+    "read_config",
+    "score",
+    "select",
+    "split",
+    "train",
+]
 
 ROWS = {
     "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE list_contains(string_split(?, '+'), pool)) ORDER BY id",
@@ -27,8 +40,8 @@ ROWS = {
 }
 
 
-class Silence:
-    """A narrator (`core.ports.Narrator`) that says nothing."""
+class NullReporter:
+    """A reporter (`core.ports.Reporter`) that says nothing."""
 
     def say(self, text: str) -> None: ...
 
@@ -37,20 +50,29 @@ class Silence:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
 
     @contextmanager
-    def track(self, title: str, total: int) -> Iterator["Silence"]:
+    def track(self, title: str, total: int) -> Iterator["NullReporter"]:
         yield self
 
     def advance(self, amount: int = 1, *, note: str = "") -> None: ...
 
 
 def _stage(name: str, does: str) -> Callable[..., pa.Table]:
-    def run(plan: str | Path | Mapping[str, Any] | Plan, *, lake: str | Path | None = None) -> pa.Table:
-        made = plan if isinstance(plan, Plan) else read_plan(Path(plan)) if isinstance(plan, str | Path) else parse_plan(plan)
-        with Lake(lake or made.lake) as opened, Job(made, opened, Silence(), command=f"assay.{name}") as job:
-            stages.preflight(job, name)
-            job.log_run("start")
-            key = stages.train(job).key if name == "train" else stages.walk(job, name)[-1].key
-            job.log_run("end", "done")
+    def run(config: str | Path | Mapping[str, Any] | Config, *, lake: str | Path | None = None) -> pa.Table:
+        made = (
+            config
+            if isinstance(config, Config)
+            else read_config(Path(config))
+            if isinstance(config, str | Path)
+            else parse_config(config)
+        )
+        with (
+            Lake(lake or made.lake) as opened,
+            RunContext(made, opened, NullReporter(), command=f"assay.{name}") as context,
+        ):
+            stages.preflight(context, name)
+            context.log_run("start")
+            key = stages.run_training(context).key if name == "train" else stages.run_stages(context, name)[-1].key
+            context.log_run("end", "done")
             return opened.query(ROWS[name], [key])
 
     run.__name__ = run.__qualname__ = name

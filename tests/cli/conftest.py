@@ -7,5 +7,5 @@ import pytest
 
 
 @pytest.fixture
-def plan(scripted: Callable[..., Path], tmp_path: Path) -> Path:
+def config(scripted: Callable[..., Path], tmp_path: Path) -> Path:
     return scripted(tmp_path, split={"held_out": 4})

@@ -13,18 +13,18 @@ Ran = Callable[..., Result]
 
 
 @pytest.fixture
-def check(plan: Path) -> Ran:
-    return lambda *arguments: CliRunner().invoke(curate_app, ["check", str(plan), *arguments])
+def check(config: Path) -> Ran:
+    return lambda *arguments: CliRunner().invoke(curate_app, ["check", str(config), *arguments])
 
 
-def test_a_whole_config_shows_a_prompt_its_gold_and_the_verdicts_on_it(check: Ran, plan: Path) -> None:
+def test_a_whole_config_shows_a_prompt_its_gold_and_the_verdicts_on_it(check: Ran, config: Path) -> None:
     ran = check()
     assert ran.exit_code == 0, ran.output
     assert "user: What is 0 + 0?" in ran.stdout
     assert "gold (files): 0" in ran.stdout
     assert r"correct: '\\boxed{0}'" in ran.stdout
     assert "whole. policy scripted" in ran.stderr
-    assert not (plan.parent / "lake").exists()
+    assert not (config.parent / "lake").exists()
 
 
 def test_json_answers_with_the_same(check: Ran) -> None:
@@ -35,8 +35,8 @@ def test_json_answers_with_the_same(check: Ran) -> None:
     assert {verdict["outcome"] for verdict in source["verdicts"]} == {"correct"}
 
 
-def test_a_field_that_no_row_has_is_one_line_and_exit_code_2(check: Ran, plan: Path) -> None:
-    (plan.parent / "sums.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n' * 4)
+def test_a_field_that_no_row_has_is_one_line_and_exit_code_2(check: Ran, config: Path) -> None:
+    (config.parent / "sums.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n' * 4)
     ran = check()
     assert ran.exit_code == 2
     assert ran.stderr.startswith("error: source 'files': all 4 rows would be dropped, 4 as missing_field")
@@ -45,9 +45,9 @@ def test_a_field_that_no_row_has_is_one_line_and_exit_code_2(check: Ran, plan: P
     assert (told.exit_code, json.loads(told.stdout)["whole"]) == (2, False)
 
 
-def test_a_gold_answer_that_no_usual_form_passes_is_a_warning(check: Ran, plan: Path) -> None:
-    (plan.parent / "sums.jsonl").write_text('{"prompt": "Which?", "answer": "apples"}\n')
-    plan.write_text(plan.read_text().replace('part = "files"', 'part = "files"\nverifier = "numeric"'))
+def test_a_gold_answer_that_no_usual_form_passes_is_a_warning(check: Ran, config: Path) -> None:
+    (config.parent / "sums.jsonl").write_text('{"prompt": "Which?", "answer": "apples"}\n')
+    config.write_text(config.read_text().replace('part = "files"', 'part = "files"\nverifier = "numeric"'))
     ran = check()
     assert ran.exit_code == 0, ran.output
     assert "accepts the gold answer 'apples' in no usual form" in ran.stderr

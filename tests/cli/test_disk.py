@@ -14,18 +14,23 @@ Ran = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def plan(scripted: Callable[..., Path], tmp_path: Path) -> Path:
+def config(scripted: Callable[..., Path], tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
     return scripted(tmp_path, problems=60, lake=tmp_path / "disk" / "lake", score={"wave": 5})
 
 
-def mounted(plan: Path, mount: str, *commands: str) -> Ran:
+def mounted(config: Path, mount: str, *commands: str) -> Ran:
     """The shell's answer to the commands, in which `curate` is ours and $D is the disk, mounted as told."""
-    disk = plan.parent / "disk"
+    disk = config.parent / "disk"
     script = f'D="{disk}"; {mount}; curate() {{ "{sys.executable}" -m assay curate "$@"; echo "exit $?"; }}; {"; ".join(commands)}'
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-r", "-m", "true"], capture_output=True, check=False).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(["unshare", "-r", "-m", "true"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no mount namespaces here")
-    return subprocess.run(["unshare", "-r", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        ["unshare", "-r", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def keys(lake: Path) -> dict[str, list[dict[str, object]]]:
@@ -37,13 +42,22 @@ def keys(lake: Path) -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.mark.service
-def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(assay: Callable[..., Ran], plan: Path) -> None:
-    assert assay("curate", "ingest", plan, "--lake", plan.parent / "elsewhere").returncode == 0
-    lake = shutil.move(plan.parent / "elsewhere", plan.parent / "disk" / "lake")
+def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(
+    assay: Callable[..., Ran], config: Path
+) -> None:
+    assert assay("curate", "ingest", config, "--lake", config.parent / "elsewhere").returncode == 0
+    lake = shutil.move(config.parent / "elsewhere", config.parent / "disk" / "lake")
     before = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()}
     read_only = 'mount --bind "$D" "$D" && mount -o remount,ro,bind "$D" || exit 9'
     asked = 'curate sql "SELECT count(*) AS n FROM problems" --lake "$D/lake" --format csv'
-    ran = mounted(plan, read_only, asked, f'curate status "{plan}" --json', 'curate fsck --check --lake "$D/lake"', f'curate clean "{plan}"')
+    ran = mounted(
+        config,
+        read_only,
+        asked,
+        f'curate status "{config}" --json',
+        'curate fsck --check --lake "$D/lake"',
+        f'curate clean "{config}"',
+    )
     assert ran.stdout.count("exit 0") == 3, ran.stdout + ran.stderr
     assert "60" in ran.stdout
     assert "stay those of its old place" in ran.stderr
@@ -54,15 +68,24 @@ def test_a_lake_on_a_read_only_disk_answers_and_refuses_to_grow_in_one_line(assa
 
 
 @pytest.mark.service
-def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(assay: Callable[..., Ran], plan: Path, tmp_path: Path) -> None:
+def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_once_there_is_room(
+    assay: Callable[..., Ran], config: Path, tmp_path: Path
+) -> None:
     full = 'mount -t tmpfs -o size=120k none "$D" || exit 9'
     kept = f'cp -r "$D/lake" "{tmp_path}/after"; mount -o remount,size=8m "$D"'
-    ran = mounted(plan, full, f'curate run "{plan}"', kept, f'curate run "{plan}" --json', f'cp -r "$D/lake" "{tmp_path}/done"')
+    ran = mounted(
+        config,
+        full,
+        f'curate run "{config}"',
+        kept,
+        f'curate run "{config}" --json',
+        f'cp -r "$D/lake" "{tmp_path}/done"',
+    )
     assert ran.stdout.startswith("exit 1"), ran.stdout + ran.stderr
     assert ran.stdout.rstrip().endswith("exit 0"), ran.stdout + ran.stderr
     assert "No space left on device; what was committed before is safe" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert assay("curate", "run", plan, "--lake", tmp_path / "plain").returncode == 0
+    assert assay("curate", "run", config, "--lake", tmp_path / "plain").returncode == 0
     left, done, plain = keys(tmp_path / "after"), keys(tmp_path / "done"), keys(tmp_path / "plain")
     assert left["problems"] == plain["problems"], "what was committed before is there"
     assert done == plain

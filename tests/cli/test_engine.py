@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from assay.core.types import Problem, Request, Sampler
-from assay.engines.openai import Openai
+from assay.core.types import Problem, Request, SamplingConfig
+from assay.engines.openai.engine import Openai
 
 COMMAND = [sys.executable, "-m", "assay", "curate", "engine", "serve"]
 
@@ -21,7 +21,7 @@ def test_a_served_engine_answers_with_its_key_until_it_is_interrupted(monkeypatc
     server = subprocess.Popen(ask, stderr=subprocess.PIPE, text=True, env=environment)
     line = server.stderr.readline()
     url = next(word for word in line.split() if word.startswith("http://")).rstrip(";")
-    sampler, problem = Sampler(temperature=0.0), Problem.of("What is 3 + 4?")
+    sampler, problem = SamplingConfig(temperature=0.0), Problem.of("What is 3 + 4?")
     engine = Openai(urls=(url,), key_env="SERVE_KEY")
     (rollout,) = next(iter(engine.generate([Request(problem.id, sampler.render(problem), sampler, (0,), 0)])))
     server.send_signal(signal.SIGINT)

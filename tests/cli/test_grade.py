@@ -22,7 +22,11 @@ def grade(*arguments: str, stdin: str | None = None) -> Result:
 def test_a_line_a_file_and_stdin_are_judged_alike(tmp_path: Path) -> None:
     (tmp_path / "answer.txt").write_text("So it is\n\\boxed{4}.\n")
     told = ["--gold", "4", "--verifier", "numeric", "--json"]
-    for found in (grade("--text", "\\boxed{4}", *told), grade(str(tmp_path / "answer.txt"), *told), grade(*told, stdin="\\boxed{4}\n")):
+    for found in (
+        grade("--text", "\\boxed{4}", *told),
+        grade(str(tmp_path / "answer.txt"), *told),
+        grade(*told, stdin="\\boxed{4}\n"),
+    ):
         assert found.exit_code == 0
         assert {name: json.loads(found.stdout)[name] for name in ("outcome", "lenient", "extracted")} == {
             "outcome": "correct",
@@ -35,7 +39,10 @@ def test_a_line_a_file_and_stdin_are_judged_alike(tmp_path: Path) -> None:
 def test_rows_are_judged_one_by_one_and_counted(tmp_path: Path) -> None:
     path, text = tmp_path / "answers.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
     path.write_text(text)
-    for found in (grade(str(path), "--verifier", "numeric", "--json"), grade("--verifier", "numeric", "--json", stdin=text)):
+    for found in (
+        grade(str(path), "--verifier", "numeric", "--json"),
+        grade("--verifier", "numeric", "--json", stdin=text),
+    ):
         assert [row["outcome"] for row in json.loads(found.stdout)] == ["correct", "wrong", "correct"]
     assert "strict: 2 of 3 correct" in grade(str(path), "--verifier", "numeric").stdout
 

@@ -6,7 +6,11 @@ from typer.testing import CliRunner
 
 from assay.cli.apps import curate_app, train_app
 
-COMMANDS = [(app, command.name, command.callback.__doc__) for app in (curate_app, train_app) for command in app.registered_commands]
+COMMANDS = [
+    (app, command.name, command.callback.__doc__)
+    for app in (curate_app, train_app)
+    for command in app.registered_commands
+]
 
 
 @pytest.mark.parametrize(("app", "name", "meaning"), COMMANDS, ids=[name for _, name, _ in COMMANDS])

@@ -47,7 +47,7 @@ eval_samples = 2
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Path:
+def config(tmp_path: Path) -> Path:
     """48 sums, differences of which the model solves many and not all."""
     rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in range(12, 84, 9) for b in (3, 14, 27, 38, 46, 59)]
     (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -60,7 +60,9 @@ def kill_in_round_two(looping: "subprocess.Popen[str]", lake: Path) -> None:
     """SIGKILL to `train loop` once the second training has kept a state."""
     until = time.monotonic() + 600
     while time.monotonic() < until and looping.poll() is None:
-        if list(lake.glob("checkpoints/*/step-6/model.safetensors")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-2/whole.json")):
+        if list(lake.glob("checkpoints/*/step-6/model.safetensors")) and list(
+            lake.glob("checkpoints/*/.run-*/checkpoint-2/whole.json")
+        ):
             break
         time.sleep(0.02)
     assert looping.poll() is None, "the loop ended before it could be killed"
@@ -71,7 +73,10 @@ def kill_in_round_two(looping: "subprocess.Popen[str]", lake: Path) -> None:
 def final(lake: Path) -> dict[str, set[Any]]:
     """What the rounds left, by key."""
     with Lake(lake, create=False) as opened:
-        tables = {name: {row["id"] for row in opened.rows(f"SELECT id FROM {name}")} for name in ("scores", "selections", "lessons", "splits")}
+        tables = {
+            name: {row["id"] for row in opened.rows(f"SELECT id FROM {name}")}
+            for name in ("scores", "selections", "lessons", "splits")
+        }
         stages = {(row["stage"], row["key"]) for row in opened.rows("SELECT stage, key FROM stages")}
         counted = opened.rows(
             'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN (SELECT policy FROM superseded) '
@@ -81,22 +86,38 @@ def final(lake: Path) -> dict[str, set[Any]]:
 
 
 @pytest.mark.service
-def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_does(assay: Run, started: Run, plan: Path, tmp_path: Path) -> None:
-    straight = assay("train", "loop", plan, "--json", "--lake", tmp_path / "straight", timeout=600, **ONE)
+def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_does(
+    assay: Run, started: Run, config: Path, tmp_path: Path
+) -> None:
+    straight = assay("train", "loop", config, "--json", "--lake", tmp_path / "straight", timeout=600, **ONE)
     assert straight.returncode == 0, straight.stderr
-    kill_in_round_two(started("train", "loop", plan, "--lake", tmp_path / "killed", env={**os.environ, **ONE}), tmp_path / "killed")
-    resumed = assay("train", "loop", plan, "--json", "--lake", tmp_path / "killed", timeout=600, **ONE)
+    kill_in_round_two(
+        started("train", "loop", config, "--lake", tmp_path / "killed", env={**os.environ, **ONE}), tmp_path / "killed"
+    )
+    resumed = assay("train", "loop", config, "--json", "--lake", tmp_path / "killed", timeout=600, **ONE)
     assert resumed.returncode == 0, resumed.stderr
     assert "round 1" not in resumed.stderr
     assert "going on after step" in resumed.stderr
     assert final(tmp_path / "killed") == final(tmp_path / "straight")
-    told = [[{key: one[key] for key in ("held_out", "band", "refresh")} for one in json.loads(ran.stdout)["rounds"]] for ran in (straight, resumed)]
+    told = [
+        [{key: one[key] for key in ("held_out", "band", "refresh")} for one in json.loads(ran.stdout)["rounds"]]
+        for ran in (straight, resumed)
+    ]
     assert told[0] == told[1]
 
 
 @pytest.mark.model
-def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(assay: Run, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    few = {"score.n": 2, "embed.encoder": "tfidf", "select.budget": 4, "select.group_size": 4, "loop.share": 0.05, "loop.share_unsolved": 0.1}
+def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
+    assay: Run, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    few = {
+        "score.n": 2,
+        "embed.encoder": "tfidf",
+        "select.budget": 4,
+        "select.group_size": 4,
+        "loop.share": 0.05,
+        "loop.share_unsolved": 0.1,
+    }
     short = {"train.steps": 1, "train.groups": 2, "train.group_size": 4, "train.save_every": 0, "train.eval_samples": 1}
     sets = [word for name, value in {**few, **short}.items() for word in ("--set", f"{name}={value}")]
     fixed = (request.config.rootpath / "configs" / "quickstart.toml", "--lake", tmp_path / "lake", "--json", *sets)
@@ -113,5 +134,9 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(assay: Run, t
         assert one["spent"]["training"]["rollouts"] == 8
         assert sum(one["refresh"][name] for name in ("decided", "attempted", "carried", "unscored")) == pool
     again = assay("train", "loop", *fixed, timeout=600)
-    assert (again.returncode, json.loads(again.stdout)["nothing_to_do"], json.loads(again.stdout)["tokens"]) == (0, True, 0)
+    assert (again.returncode, json.loads(again.stdout)["nothing_to_do"], json.loads(again.stdout)["tokens"]) == (
+        0,
+        True,
+        0,
+    )
     assert "round" not in again.stderr

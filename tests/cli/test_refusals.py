@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.apps import curate_app
-from assay.engines import _servers
+from assay.engines.openai import endpoints
 from assay.stores.lake import Lake
 
 _spec = importlib.util.spec_from_file_location("stub_server", Path(__file__).parents[1] / "engines" / "stub_server.py")
@@ -28,12 +28,14 @@ Run = Callable[..., tuple[Any, list[dict[str, Any]]]]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a plan of six problems with four attempts each against a stub; the result and the stored rollouts with their verdicts."""
-    monkeypatch.setattr(_servers, "FIRST_REST_S", 0.001)
+    monkeypatch.setattr(endpoints, "FIRST_REST_S", 0.001)
     rows = [{"prompt": f"What is {n} + 40?", "answer": str(n + 40)} for n in range(PROBLEMS)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     stubs = []
 
-    def started(answer: Callable[..., Any], *sets: str, flags: tuple[str, ...] = ()) -> tuple[Any, list[dict[str, Any]]]:
+    def started(
+        answer: Callable[..., Any], *sets: str, flags: tuple[str, ...] = ()
+    ) -> tuple[Any, list[dict[str, Any]]]:
         stubs.append(stub_server.Stub(answer))
         (tmp_path / "plan.toml").write_text(
             f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\npart = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
@@ -43,7 +45,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         changes = [*flags, *(word for change in sets for word in ("--set", change))]
         ran = CliRunner().invoke(curate_app, ["run", str(tmp_path / "plan.toml"), *changes], catch_exceptions=False)
         with Lake(tmp_path / "lake") as lake:
-            stored = lake.rows("SELECT r.tokens, r.finish, v.outcome FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id")
+            stored = lake.rows(
+                "SELECT r.tokens, r.finish, v.outcome FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id"
+            )
         return ran, stored
 
     yield started
@@ -58,8 +62,12 @@ def all_but_one(n: int, body: dict[str, Any], _: Any) -> Any:
     return REFUSAL if "1 + 40" in body["messages"][-1]["content"] else GOOD
 
 
-@pytest.mark.parametrize("sets", [(), ('score.design="two_stage"', "score.first=2", "score.most=4")], ids=["fixed", "two stages"])
-def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(run: Run, tmp_path: Path, sets: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "sets", [(), ('score.design="two_stage"', "score.first=2", "score.most=4")], ids=["fixed", "two stages"]
+)
+def test_what_a_server_refuses_is_no_attempt_and_is_kept_in_its_words(
+    run: Run, tmp_path: Path, sets: tuple[str, ...]
+) -> None:
     ran, stored = run(all_but_one, *sets)
     assert ran.exit_code == 0, "the others' curriculum is there"
     assert "maximum context length is 4096" in ran.output
@@ -101,7 +109,9 @@ def test_credits_that_run_out_end_the_run_and_the_same_command_goes_on(run: Run,
 
 @pytest.mark.parametrize("told", [-1_000_000, "NaN", 1e30, "many"])
 def test_no_count_of_tokens_makes_the_limit_useless(run: Run, told: Any) -> None:
-    bill = frames(event({"content": "42"}, "stop"), b'{"choices": [], "usage": {"completion_tokens": %s}}' % str(told).encode())
+    bill = frames(
+        event({"content": "42"}, "stop"), b'{"choices": [], "usage": {"completion_tokens": %s}}' % str(told).encode()
+    )
     ran, stored = run(lambda n, *_: bill if n % 2 else GOOD, "limit.tokens=12")
     assert ran.exit_code == 3
     assert all(row["tokens"] == 3 for row in stored)
@@ -110,7 +120,13 @@ def test_no_count_of_tokens_makes_the_limit_useless(run: Run, told: Any) -> None
 
 @pytest.mark.parametrize(
     "bad",
-    [frames(event({"content": 5}, "stop")), frames({"choices": "abc"}), frames(event({"content": "4"}, {})), frames(b"[" * 99_999), (302, {}, b"")],
+    [
+        frames(event({"content": 5}, "stop")),
+        frames({"choices": "abc"}),
+        frames(event({"content": "4"}, {})),
+        frames(b"[" * 99_999),
+        (302, {}, b""),
+    ],
     ids=["content 5", "choices abc", "finish {}", "deep", "redirect"],
 )
 def test_one_malformed_answer_loses_nothing_that_was_paid(run: Run, bad: Any) -> None:

@@ -12,29 +12,29 @@ pytestmark = pytest.mark.service  # whole commands in processes of their own
 Run = Callable[..., Any]
 
 
-def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, plan: Path) -> None:
-    assert assay("curate", "run", plan).returncode == 0
-    told = json.loads(assay("curate", "lengths", plan, "--at", 1, "--at", 16, "--json").stdout)
+def test_lengths_and_passes_read_what_a_run_has_stored(assay: Run, config: Path) -> None:
+    assert assay("curate", "run", config).returncode == 0
+    told = json.loads(assay("curate", "lengths", config, "--at", 1, "--at", 16, "--json").stdout)
     assert [row["cap"] for row in told["caps"]] == [1, 16]
     whole = told["caps"][1]
     assert whole["correct"] + whole["wrong"] + whole["truncated"] == told["attempts"] == 64
     assert whole["correct"] > 0
-    shown = assay("curate", "passes", plan, "--k", 2)
+    shown = assay("curate", "passes", config, "--k", 2)
     assert shown.returncode == 0, shown.stderr
     assert all(name in shown.stdout for name in ("pass@2", "pass^2", "majority@2"))
-    means = json.loads(assay("curate", "passes", plan, "--k", 1, "--k", 2, "--json").stdout)["means"]
+    means = json.loads(assay("curate", "passes", config, "--k", 1, "--k", 2, "--json").stdout)["means"]
     assert means["pass^2"] <= means["pass@1"] == whole["correct"] / 64 <= means["pass@2"]
 
 
-def test_an_adaptive_plan_runs_to_its_end_and_refuses_pass_at_k(assay: Run, plan: Path) -> None:
+def test_an_adaptive_plan_runs_to_its_end_and_refuses_pass_at_k(assay: Run, config: Path) -> None:
     adaptive = ("--set", "score.design=adaptive", "--set", "score.prior=fitted")
-    assert assay("curate", "run", plan, *adaptive).returncode == 0
-    again = assay("curate", "run", plan, *adaptive)
+    assert assay("curate", "run", config, *adaptive).returncode == 0
+    again = assay("curate", "run", config, *adaptive)
     assert "nothing to do" in again.stdout + again.stderr
-    refused = assay("curate", "passes", plan, *adaptive)
+    refused = assay("curate", "passes", config, *adaptive)
     assert refused.returncode == 2
     assert "bias pass@k" in refused.stderr
-    fixed = assay("curate", "passes", plan, "--k", 1)
+    fixed = assay("curate", "passes", config, "--k", 1)
     assert "a biased choice" in fixed.stderr or " more have fewer" not in fixed.stdout
-    short = assay("curate", "passes", plan, "--set", "score.n=64", "--k", 1)
+    short = assay("curate", "passes", config, "--set", "score.n=64", "--k", 1)
     assert "problems have fewer than 64 attempts and are left out" in " ".join(short.stderr.split())

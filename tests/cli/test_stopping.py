@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from assay.cli import runner
-from assay.stores.fsck import fsck
 from assay.stores.lake import Lake
+from assay.stores.maintenance.fsck import fsck
 
 PARTS = """
 import time
@@ -56,15 +56,23 @@ class Curriculum:
 """
 
 
-CODE = "import sys; from assay.cli import curate, runner; runner.GRACE_S = 1; sys.argv[:1] = ['curate', 'run']; curate()"
+CODE = (
+    "import sys; from assay.cli import curate, runner; runner.GRACE_S = 1; sys.argv[:1] = ['curate', 'run']; curate()"
+)
 
 
-def stopped(folder: Path, stage: str, plan: Path, *changes: str, number: int) -> tuple[int, str, float]:
+def stopped(folder: Path, stage: str, config: Path, *changes: str, number: int) -> tuple[int, str, float]:
     """Runs a plan and asks it to stop once that stage has begun: exit code, what was said, seconds until the end."""
     (folder / "stopping_parts.py").write_text(PARTS)
-    words = [str(plan), *(word for change in changes for word in ("--set", change))]
+    words = [str(config), *(word for change in changes for word in ("--set", change))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
-    process = subprocess.Popen([sys.executable, "-c", CODE, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
     assert process.stderr is not None
     told = ""
     while f"\n{stage}: " not in f"\n{told}" and (line := process.stderr.readline()):
@@ -87,11 +95,15 @@ def stopped(folder: Path, stage: str, plan: Path, *changes: str, number: int) ->
         ("arrange", 'arrange.curriculum="python:stopping_parts:Curriculum"', signal.SIGTERM),
     ],
 )
-def test_a_stop_is_answered_in_every_stage(tmp_path: Path, scripted: Callable[..., Path], stage: str, change: str, number: int) -> None:
+def test_a_stop_is_answered_in_every_stage(
+    tmp_path: Path, scripted: Callable[..., Path], stage: str, change: str, number: int
+) -> None:
     with gzip.open(tmp_path / "blank.jsonl.gz", "wb", compresslevel=1) as file:
         for _ in range(100):
             file.write(b"\n" * 1_000_000)
-    code, told, seconds = stopped(tmp_path, stage, scripted(tmp_path), change.replace("FOLDER", str(tmp_path)), number=number)
+    code, told, seconds = stopped(
+        tmp_path, stage, scripted(tmp_path), change.replace("FOLDER", str(tmp_path)), number=number
+    )
     assert code == runner.PARTLY, told
     assert "stopped: asked to stop" in told
     assert "Traceback" not in told
@@ -105,7 +117,12 @@ def test_a_stop_is_answered_in_every_stage(tmp_path: Path, scripted: Callable[..
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.6])
 def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path, after_s: float) -> None:
     code = "import sys; sys.argv = ['curate', 'status', 'nowhere.toml']; import assay.cli; print('in', flush=True); assay.cli.curate()"
-    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}}
+    piped = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "env": {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    }
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, **piped)
     assert process.stdout is not None
     assert process.stdout.readline() == "in\n"
@@ -113,4 +130,8 @@ def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path, after_s: float) 
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert "Traceback" not in told
-    assert process.returncode in (130, 2, -signal.SIGINT)  # 2 = it was faster; the last: Python was already ending, a shell shows 130 for it too
+    assert process.returncode in (
+        130,
+        2,
+        -signal.SIGINT,
+    )  # 2 = it was faster; the last: Python was already ending, a shell shows 130 for it too

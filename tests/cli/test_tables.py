@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from assay.cli.narrator import WIDTH
+from assay.cli.console import WIDTH
 from assay.cli.tables import table
 
 DRIFTS = [f"signal, drift {drift}" for drift in range(3)]
@@ -26,10 +26,27 @@ def test_a_number_is_never_cut_and_long_texts_give_way() -> None:
 
 def test_the_quickstarts_difficulty_fits_80_columns_with_all_its_bins() -> None:
     columns = ("source", "kept", "attempts", "mean", "0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
-    lines = printed("difficulty", columns, [("product of 2 digits", 7, "50/32/14/0", 0.52, 1, 0, 3, 3, 2, 2, 1)], width=80)
+    lines = printed(
+        "difficulty", columns, [("product of 2 digits", 7, "50/32/14/0", 0.52, 1, 0, 3, 3, 2, 2, 1)], width=80
+    )
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split() == [*columns]
-    assert lines[3].split() == ["product", "of", "2", "digits", "7", "50/32/14/0", "0.52", "1", "0", "3", "3", "2", "2", "1"]
+    assert lines[3].split() == [
+        "product",
+        "of",
+        "2",
+        "digits",
+        "7",
+        "50/32/14/0",
+        "0.52",
+        "1",
+        "0",
+        "3",
+        "3",
+        "2",
+        "2",
+        "1",
+    ]
 
 
 def test_heads_break_at_their_blanks_before_a_column_is_moved() -> None:
@@ -42,7 +59,15 @@ def test_columns_that_no_page_holds_follow_below_behind_the_first() -> None:
     intervals = [f"0.{place}50 [0.437, 0.863]" for place in range(4)]
     lines = printed("held out", ("policy", *(f"pass@{k}" for k in range(4))), [("step 0", *intervals)], width=60)
     assert all(len(line) <= 60 for line in lines)
-    assert [line.split()[0] for line in lines if line] == ["held", "policy", lines[2], "step", "policy", lines[2], "step"]
+    assert [line.split()[0] for line in lines if line] == [
+        "held",
+        "policy",
+        lines[2],
+        "step",
+        "policy",
+        lines[2],
+        "step",
+    ]
     assert all(any(interval in line for line in lines) for interval in intervals)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 Run = Callable[..., Any]
-FEW = ("--set", "source=[{part='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]")
+FEW = (
+    "--set",
+    "source=[{part='files', paths='package:recordings/tiny_problems.jsonl', limit=150, verifier='numeric'}]",
+)
 
 OUT = ("--set", "split.held_out=6", "--set", "train.eval_every=2", "--set", "train.eval_samples=2")
 
@@ -36,7 +39,9 @@ def test_the_tiny_model_is_scored_selected_and_trained(assay: Run, tiny: Path, t
     )
     ran = assay("curate", "run", *fixed)
     assert ran.returncode == 0, ran.stderr
-    drawn = assay("curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", tmp_path / "lake", "--format", "json")
+    drawn = assay(
+        "curate", "sql", "SELECT count(*) AS n FROM rollouts", "--lake", tmp_path / "lake", "--format", "json"
+    )
     assert json.loads(drawn.stdout) == [{"n": (150 - 6) * 8}]
     trained = assay("train", "run", *fixed)
     assert trained.returncode == 0, trained.stderr
@@ -53,6 +58,8 @@ def test_its_recording_replays_to_the_counts_that_are_stored(assay: Run, tiny: P
     query = "SELECT problem_id, n_correct FROM pass_rates"
     counted = json.loads(assay("curate", "sql", query, "--lake", tmp_path / "lake", "--format", "json").stdout)
     stored: dict[str, int] = {}
-    for row in parquet.read_table(tiny.parents[2] / "src/assay/data/recordings/tiny.parquet", columns=["problem_id", "outcome"]).to_pylist():
+    for row in parquet.read_table(
+        tiny.parents[2] / "src/assay/data/recordings/tiny.parquet", columns=["problem_id", "outcome"]
+    ).to_pylist():
         stored[row["problem_id"]] = stored.get(row["problem_id"], 0) + (row["outcome"] == "correct")
     assert {row["problem_id"]: row["n_correct"] for row in counted} == stored

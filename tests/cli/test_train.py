@@ -53,10 +53,12 @@ eval_samples = 16
 
 
 @pytest.fixture
-def plan(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def config(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """671 sums, differences and products of two digits that the model never saw, 200 of them held out."""
     script = request.config.rootpath / "examples" / "tiny_model" / "problems.py"
-    made = subprocess.run([sys.executable, str(script), "--each", "300", "--seed", "5"], capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        [sys.executable, str(script), "--each", "300", "--seed", "5"], capture_output=True, text=True, check=True
+    )
     rows = [line for line in made.stdout.splitlines() if json.loads(line)["digits"] == 2]
     (tmp_path / "problems.jsonl").write_text("\n".join(rows))
     path = tmp_path / "plan.toml"
@@ -64,12 +66,19 @@ def plan(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def kill_once(plan: Path, lake: Path, step: int) -> None:
+def kill_once(config: Path, lake: Path, step: int) -> None:
     """SIGKILL to `train run` once it has kept a state at or after `step`."""
-    training = subprocess.Popen([sys.executable, "-m", "assay", "train", "run", str(plan)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    training = subprocess.Popen(
+        [sys.executable, "-m", "assay", "train", "run", str(config)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 120
     while time.monotonic() < until and training.poll() is None:
-        if any(int(path.parent.name.split("-")[1]) >= step for path in lake.glob("checkpoints/*/.run-*/checkpoint-*/whole.json")):
+        if any(
+            int(path.parent.name.split("-")[1]) >= step
+            for path in lake.glob("checkpoints/*/.run-*/checkpoint-*/whole.json")
+        ):
             break
         time.sleep(0.02)
     assert training.poll() is None, "the training ended before it could be killed"
@@ -78,22 +87,24 @@ def kill_once(plan: Path, lake: Path, step: int) -> None:
 
 
 @pytest.mark.service
-def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(assay: Run, plan: Path, tmp_path: Path) -> None:
+def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(
+    assay: Run, config: Path, tmp_path: Path
+) -> None:
     lake = tmp_path / "lake"
-    assert assay("curate", "run", plan).returncode == 0
-    refused = assay("train", "resume", plan)
+    assert assay("curate", "run", config).returncode == 0
+    refused = assay("train", "resume", config)
     assert (refused.returncode, "nothing to resume" in refused.stderr) == (2, True)
-    kill_once(plan, lake, 20)
-    resumed = assay("train", "resume", plan, "--json")
+    kill_once(config, lake, 20)
+    resumed = assay("train", "resume", config, "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert "going on after step" in resumed.stderr
-    told = json.loads(assay("train", "eval", plan, "--json").stdout)
+    told = json.loads(assay("train", "eval", config, "--json").stdout)
     before, after = told["points"]
     assert (before["policy"], after["policy"], after["problems"]) == ("step 0", "step 60", 200)
     mean, low, _ = after["difference"]
     assert low > 0, f"pass@1 rose by {mean}, from {low}"
     assert told["frontier"]["above"] > told["frontier"]["below"]
-    itself = json.loads(assay("train", "compare", plan, plan, "--json").stdout)
+    itself = json.loads(assay("train", "compare", config, config, "--json").stdout)
     assert [row["pass_at_1"] for row in itself] == [after["pass_at_1"]] * 2
     mean, low, high = itself[1]["difference"]
     assert (mean, low) == (0.0, -high)
@@ -104,14 +115,18 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(assay
             'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN (SELECT policy FROM superseded) '
             'GROUP BY ALL ORDER BY step, min("group")'
         )
-        assert opened.rows("SELECT count(*) AS n FROM superseded WHERE policy NOT IN (SELECT policy FROM rollouts)") == [{"n": 0}]
+        assert opened.rows(
+            "SELECT count(*) AS n FROM superseded WHERE policy NOT IN (SELECT policy FROM rollouts)"
+        ) == [{"n": 0}]
     steps = [sorted(row["problem_id"] for row in met if row["step"] == step) for step in range(60)]
-    assert steps == [sorted(order[place % len(order)] for place in range(step * 16, step * 16 + 16)) for step in range(60)]
+    assert steps == [
+        sorted(order[place % len(order)] for place in range(step * 16, step * 16 + 16)) for step in range(60)
+    ]
     assert {row["n"] for row in met} == {8}
 
 
 @pytest.mark.service
-def test_two_processes_train_one_run(assay: Run, plan: Path, tmp_path: Path) -> None:
+def test_two_processes_train_one_run(assay: Run, config: Path, tmp_path: Path) -> None:
     fixed = [
         "--set",
         "score.n=2",
@@ -124,7 +139,7 @@ def test_two_processes_train_one_run(assay: Run, plan: Path, tmp_path: Path) -> 
         "--set",
         "train.eval_every=0",
     ]
-    assert assay("curate", "run", plan, *fixed).returncode == 0
+    assert assay("curate", "run", config, *fixed).returncode == 0
     launch = [
         sys.executable,
         "-m",
@@ -136,14 +151,16 @@ def test_two_processes_train_one_run(assay: Run, plan: Path, tmp_path: Path) -> 
         "assay",
         "train",
         "run",
-        str(plan),
+        str(config),
         *fixed,
     ]
     both = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     ran = subprocess.run(launch, capture_output=True, text=True, timeout=120, check=False, env=both)
     assert ran.returncode == 0, ran.stderr[-3000:]
     with Lake(tmp_path / "lake") as opened:
-        counted = opened.rows("SELECT step, problem_id, count(*) AS n FROM rollouts WHERE step IS NOT NULL GROUP BY ALL ORDER BY step")
+        counted = opened.rows(
+            "SELECT step, problem_id, count(*) AS n FROM rollouts WHERE step IS NOT NULL GROUP BY ALL ORDER BY step"
+        )
         order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
         told = opened.rows("SELECT name, value FROM train_log WHERE step = 2")
         ended = opened.rows("SELECT count(*) AS n FROM runs WHERE command = 'train run'")

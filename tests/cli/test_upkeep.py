@@ -11,38 +11,51 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.service  # each test starts real processes
 
 
-def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Run, plan: Path) -> None:
-    lake = ("--lake", plan.parent / "lake")
-    assert assay("curate", "run", plan).returncode == 0
+def test_a_lake_is_verified_merged_explained_exported_fed_and_relieved(assay: Run, config: Path) -> None:
+    lake = ("--lake", config.parent / "lake")
+    assert assay("curate", "run", config).returncode == 0
     assert assay("curate", "fsck", *lake).returncode == 0
     assert json.loads(assay("curate", "compact", *lake, "--json").stdout)["after"] > 0
-    (row,) = json.loads(assay("curate", "sql", "SELECT id FROM problems ORDER BY id LIMIT 1", *lake, "--format", "json").stdout)
+    (row,) = json.loads(
+        assay("curate", "sql", "SELECT id FROM problems ORDER BY id LIMIT 1", *lake, "--format", "json").stdout
+    )
     assert json.loads(assay("curate", "explain", row["id"], *lake, "--json").stdout)["problem"][0]["id"] == row["id"]
-    assert json.loads(assay("curate", "export", plan, "--to", "verl", "--out", plan.parent / "out", "--json").stdout)["rows"] == 6
-    (plan.parent / "r.jsonl").write_text(json.dumps({"assay_id": row["id"], "completion": "1", "reward": 1}) + "\n")
-    told = json.loads(assay("curate", "import", "rollouts", plan.parent / "r.jsonl", "--policy", "theirs", *lake, "--json").stdout)
+    assert (
+        json.loads(assay("curate", "export", config, "--to", "verl", "--out", config.parent / "out", "--json").stdout)[
+            "rows"
+        ]
+        == 6
+    )
+    (config.parent / "r.jsonl").write_text(json.dumps({"assay_id": row["id"], "completion": "1", "reward": 1}) + "\n")
+    told = json.loads(
+        assay("curate", "import", "rollouts", config.parent / "r.jsonl", "--policy", "theirs", *lake, "--json").stdout
+    )
     assert told == {"rows": 1, "added": 1, "dropped": {}}
-    assert json.loads(assay("curate", "forget", "--policy", "theirs", *lake, "--json").stdout)["removed"]["rollouts"] == 1
+    assert (
+        json.loads(assay("curate", "forget", "--policy", "theirs", *lake, "--json").stdout)["removed"]["rollouts"] == 1
+    )
     assert assay("curate", "forget", *lake).returncode == 2
 
 
-def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, plan: Path) -> None:
-    assert assay("curate", "run", plan).returncode == 0
-    victim = next((plan.parent / "lake" / "tables" / "verdicts").glob("*.parquet"))
+def test_a_broken_file_makes_fsck_fail_and_is_named(assay: Run, config: Path) -> None:
+    assert assay("curate", "run", config).returncode == 0
+    victim = next((config.parent / "lake" / "tables" / "verdicts").glob("*.parquet"))
     victim.write_bytes(victim.read_bytes()[:100])
-    found = json.loads((ran := assay("curate", "fsck", "--lake", plan.parent / "lake", "--json")).stdout)
+    found = json.loads((ran := assay("curate", "fsck", "--lake", config.parent / "lake", "--json")).stdout)
     assert ran.returncode == 1
-    assert [(each["kind"], each["table"], each["restore"]) for each in found] == [("broken", "verdicts", "curate score PLAN")]
-    assert assay("curate", "run", plan).returncode == 0
+    assert [(each["kind"], each["table"], each["restore"]) for each in found] == [
+        ("broken", "verdicts", "curate score PLAN")
+    ]
+    assert assay("curate", "run", config).returncode == 0
 
 
-def test_an_older_lake_is_told_of_before_it_grows_and_keeps_its_mark(assay: Run, plan: Path) -> None:
-    assay("curate", "ingest", plan)
-    mark = plan.parent / "lake" / "lake.json"
+def test_an_older_lake_is_told_of_before_it_grows_and_keeps_its_mark(assay: Run, config: Path) -> None:
+    assay("curate", "ingest", config)
+    mark = config.parent / "lake" / "lake.json"
     mark.write_text('{"format": 1}')
-    before = sorted((plan.parent / "lake" / "tables").rglob("*.parquet"))
+    before = sorted((config.parent / "lake" / "tables").rglob("*.parquet"))
     bytes_before = [path.read_bytes() for path in before]
-    ran = assay("curate", "clean", plan)
+    ran = assay("curate", "clean", config)
     assert ran.returncode == 0
     assert "began in lake format 1; new files are added in the present one" in " ".join(ran.stderr.split())
     assert mark.read_text() == '{"format": 1}'

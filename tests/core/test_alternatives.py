@@ -10,6 +10,9 @@ def test_what_is_written_for_several_is_read_as_several():
     assert Label.of("p", any_of(answers), verifier="math").answers == answers
 
 
-@pytest.mark.parametrize("answer", ["", "2", "[1, 2]", '["a"]', '{"any_of":', '{"any_of":7}', '{"any_of":["a"],"b":1}', '{"any_of":[7]}', "{1, 2}"])
+@pytest.mark.parametrize(
+    "answer",
+    ["", "2", "[1, 2]", '["a"]', '{"any_of":', '{"any_of":7}', '{"any_of":["a"],"b":1}', '{"any_of":[7]}', "{1, 2}"],
+)
 def test_any_other_text_is_one_answer(answer):
     assert alternatives(answer) == (answer,)

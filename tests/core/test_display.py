@@ -35,7 +35,9 @@ def test_what_a_terminal_would_obey_is_written_out(text):
     assert visible(shown) == shown
 
 
-@pytest.mark.parametrize("text", ["", "plain", "two\nlines\tand a tab", "café 日本語 العربية 👩‍💻 x²", r"\frac{1}{2} \[x\]"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "two\nlines\tand a tab", "café 日本語 العربية 👩‍💻 x²", r"\frac{1}{2} \[x\]"]
+)
 def test_what_people_write_stays_as_it_is(text):
     assert visible(text) == text
 

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from assay.core.types import Counts, Curriculum, Label, Lesson, Message, Pool, Problem, Request, Sampler, Verdict, rollout_id
+from assay.core.types import (
+    Counts,
+    Curriculum,
+    Label,
+    Message,
+    Phase,
+    Pool,
+    Problem,
+    Request,
+    SamplingConfig,
+    Verdict,
+    rollout_id,
+)
 
 
 def test_a_problem_is_its_messages_and_media_and_nothing_else() -> None:
@@ -18,7 +30,7 @@ def test_a_corrected_answer_is_another_label_of_the_same_problem() -> None:
 
 
 def test_the_sampler_renders_system_shots_and_the_templated_problem_in_this_order() -> None:
-    sampler = Sampler(system="Be brief.", template="{prompt}\nAnswer:", shots=(("1 + 1?", "2"),))
+    sampler = SamplingConfig(system="Be brief.", template="{prompt}\nAnswer:", shots=(("1 + 1?", "2"),))
     assert sampler.render(Problem.of("2 + {x}?")) == (
         Message("system", "Be brief."),
         Message("user", "1 + 1?\nAnswer:"),
@@ -29,11 +41,15 @@ def test_the_sampler_renders_system_shots_and_the_templated_problem_in_this_orde
 
 def test_only_the_last_user_turn_of_a_chat_is_templated() -> None:
     chat = (Message("user", "hi"), Message("assistant", "hello"), Message("user", "2 + 2?"))
-    assert [turn.content for turn in Sampler(template="<{prompt}>").render(Problem.of(chat))] == ["hi", "hello", "<2 + 2?>"]
+    assert [turn.content for turn in SamplingConfig(template="<{prompt}>").render(Problem.of(chat))] == [
+        "hi",
+        "hello",
+        "<2 + 2?>",
+    ]
 
 
 def test_seeds_of_one_problem_follow_each_other_and_differ_between_problems() -> None:
-    one, two = (Request(id_, (), Sampler(), (0, 1), seed=7) for id_ in ("a", "b"))
+    one, two = (Request(id_, (), SamplingConfig(), (0, 1), seed=7) for id_ in ("a", "b"))
     assert one.seed_of(1) - one.seed_of(0) == 1
     assert one.seed_of(0) != two.seed_of(0)
 
@@ -59,7 +75,7 @@ def test_a_pool_refuses_rows_that_do_not_line_up() -> None:
 
 
 def test_a_lesson_is_walked_as_often_as_it_says() -> None:
-    assert Curriculum((Lesson(("a", "b"), passes=2), Lesson(("c",)))).order == ("a", "b", "a", "b", "c")
+    assert Curriculum((Phase(("a", "b"), passes=2), Phase(("c",)))).order == ("a", "b", "a", "b", "c")
 
 
 def test_a_verdict_counts_with_its_lenient_outcome_and_that_outcomes_reward_under_the_lenient_mode_alone() -> None:

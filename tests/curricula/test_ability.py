@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from assay.core.types import Counts, Group, Pool
+from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.ability import Ability
 
 
@@ -23,10 +23,10 @@ def test_a_margin_admits_problems_down_to_a_chance_of_success():
 
 def test_an_able_policy_reaches_further_and_a_stagnant_one_is_nudged():
     reach = course(np.linspace(-3, 3, 61), least=1, every=1, nudge=0.1)
-    reach.observe([Group("p030", Counts(correct=30, wrong=10))])
+    reach.observe([GroupResult("p030", Counts(correct=30, wrong=10))])
     first = reach.theta
     assert first == pytest.approx(1.05, abs=0.06)  # logit of .75 is 1.10, drawn a little to 0 by the prior
-    reach.observe([Group("p030", Counts(correct=0, wrong=40))])
+    reach.observe([GroupResult("p030", Counts(correct=0, wrong=40))])
     assert reach.theta == pytest.approx(first + 0.1)
 
 
@@ -37,7 +37,7 @@ def test_theta_is_calibrated_on_simulated_responses():
     for theta in (-1.0, 0.0, 1.5):
         reach = course(difficulty, every=1)
         right = rng.binomial(8, expit(theta - difficulty))
-        reach.observe([Group(f"p{row:03d}", Counts(int(k), 8 - int(k))) for row, k in enumerate(right)])
+        reach.observe([GroupResult(f"p{row:03d}", Counts(int(k), 8 - int(k))) for row, k in enumerate(right)])
         found.append(reach.theta - theta)
     assert np.abs(found).max() < 0.15  # standard error .04
 
@@ -45,7 +45,7 @@ def test_theta_is_calibrated_on_simulated_responses():
 def test_where_nothing_is_solvable_theta_stays_finite_and_the_easiest_are_walked():
     reach = course([0.0, 1.0, 2.0], least=1, every=1, nudge=0.0)
     for _ in range(5):
-        reach.observe([Group("p000", Counts(wrong=64))])
+        reach.observe([GroupResult("p000", Counts(wrong=64))])
     assert -20 < reach.theta < -2
     assert reach.next(1) == ("p000",)
 
@@ -53,7 +53,7 @@ def test_where_nothing_is_solvable_theta_stays_finite_and_the_easiest_are_walked
 def test_a_policy_that_solves_nothing_is_not_nudged_towards_harder_problems():
     reach = course(np.linspace(-3, 3, 61), least=2, every=1)
     for _ in range(200):
-        reach.observe([Group("p000", Counts(wrong=8))])
+        reach.observe([GroupResult("p000", Counts(wrong=8))])
     assert reach.theta < -5
     assert reach.within == 2
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from assay.core.types import Counts, Group, Pool
+from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.bandit import Bandit
-from assay.maths.evaluation import mean_interval
+from assay.maths.rl.evaluation import mean_interval
 
 
 def group(id_, advantage):
-    return Group(id_, Counts(), advantage)
+    return GroupResult(id_, Counts(), advantage)
 
 
 def test_value_moves_by_alpha_towards_the_mean_advantage_and_absent_arms_stay(pool_of):
@@ -117,9 +117,11 @@ def gathered(rule, seed):
             ids = draws.next(8)
             own = [arm_of[int(draws.own[int(id_[1:])])] for id_ in ids]
         else:
-            own = {"uniform": rng.integers(4, size=8), "easy": [(1, 3, 0, 2)[step // 15]] * 8, "hard": [(2, 0, 3, 1)[step // 15]] * 8}.get(
-                rule, [int(np.argmin(np.abs(rates - 0.5)))] * 8
-            )
+            own = {
+                "uniform": rng.integers(4, size=8),
+                "easy": [(1, 3, 0, 2)[step // 15]] * 8,
+                "hard": [(2, 0, 3, 1)[step // 15]] * 8,
+            }.get(rule, [int(np.argmin(np.abs(rates - 0.5)))] * 8)
         right = rng.binomial(8, rates[own]) / 8
         size = 2 * np.sqrt(right * (1 - right))
         if rule == "bandit":
@@ -130,7 +132,10 @@ def gathered(rule, seed):
 
 
 def test_a_bandit_gathers_more_than_uniform_and_both_orders_and_no_more_than_an_oracle():
-    found = {rule: np.array([gathered(rule, seed) for seed in range(20)]) for rule in ("bandit", "uniform", "easy", "hard", "oracle")}
+    found = {
+        rule: np.array([gathered(rule, seed) for seed in range(20)])
+        for rule in ("bandit", "uniform", "easy", "hard", "oracle")
+    }
     for rule in ("uniform", "easy", "hard"):
         _, low, _ = mean_interval(found["bandit"] - found[rule], bounds=None)
         assert low > 0.1, rule

@@ -17,7 +17,9 @@ def test_special_problems_come_first_and_a_few_of_them_again(pool_of):
 
 
 def test_a_smaller_rehearsal_is_part_of_a_larger_one(pool_of):
-    again = [set(lessons(pool_of, share)[1].ids) & {f"p{row:02}" for row in range(20)} for share in (0.0, 1 / 256, 0.5, 1.0)]
+    again = [
+        set(lessons(pool_of, share)[1].ids) & {f"p{row:02}" for row in range(20)} for share in (0.0, 1 / 256, 0.5, 1.0)
+    ]
     assert [len(each) for each in again] == [0, 1, 10, 20]
     assert again[1] < again[2] < again[3]
 

@@ -1,15 +1,15 @@
 import numpy as np
 
-from assay.core.types import Counts, Group, Pool
+from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.dynamic import Dynamic
-from assay.maths.signal import group_signal
+from assay.maths.rl.group_signal import group_signal
 
 
 def test_mixed_groups_are_kept_and_equal_ones_are_not():
     course = Dynamic(refills=3).begin(Pool(("a",)), seed=0)
     assert course.refills == 3
-    assert course.keeps(Group("a", Counts(1, 7), advantage=0.6))
-    assert not course.keeps(Group("a", Counts(8, 0), advantage=0.0))
+    assert course.keeps(GroupResult("a", Counts(1, 7), advantage=0.6))
+    assert not course.keeps(GroupResult("a", Counts(8, 0), advantage=0.0))
 
 
 def test_every_problem_comes_once_a_round():
@@ -22,6 +22,6 @@ def test_what_is_kept_is_the_share_of_the_formula():
     for rate, share in ((0.02, 0.149), (0.1, 0.57), (0.5, 0.992)):
         course = Dynamic().begin(Pool(("a",)), seed=0)
         right = rng.binomial(8, rate, size=4000)
-        course.observe([Group("a", Counts(int(k), 8 - int(k)), advantage=float(0 < k < 8)) for k in right])
+        course.observe([GroupResult("a", Counts(int(k), 8 - int(k)), advantage=float(0 < k < 8)) for k in right])
         assert round(float(group_signal(rate, 8)), 3) == share
         assert abs(course.kept / course.seen - share) < 0.025

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.core.types import Counts, Group, Pool
+from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.posterior import Posterior
 
 
@@ -18,14 +18,14 @@ def test_the_problem_near_one_half_is_nearly_always_drawn_before_the_sure_ones()
 def test_what_is_observed_moves_the_choice_away():
     course = Posterior(half_life=0).begin(pool([4, 4], [4, 4]), seed=0)
     for _ in range(4):
-        course.observe([Group("p00000", Counts(correct=32))])
+        course.observe([GroupResult("p00000", Counts(correct=32))])
     assert [course.next(1) for _ in range(40)].count(("p00001",)) > 35
 
 
 def test_cut_rollouts_are_failures_or_nothing_as_the_plan_says():
     for truncated, wrong in (("wrong", 8.0), ("masked", 0.0)):
         course = Posterior(half_life=0, truncated=truncated).begin(pool([0], [0]), seed=0)
-        course.observe([Group("p00000", Counts(truncated=8))])
+        course.observe([GroupResult("p00000", Counts(truncated=8))])
         assert course.wrong[course.kind[0]] == wrong
 
 
@@ -34,7 +34,7 @@ def test_old_evidence_halves_in_a_half_life_and_never_with_zero():
     for course in (fading, lasting):
         for _ in range(10):
             course.observe([])
-        course.observe([Group("p00000", Counts(correct=1))])
+        course.observe([GroupResult("p00000", Counts(correct=1))])
     assert fading.right[fading.kind[0]] == 5.0  # 8 / 2 + 1
     assert lasting.right[lasting.kind[0]] == 9.0
 
@@ -60,7 +60,7 @@ def test_the_tables_forget_kinds_that_no_problem_has_and_change_no_choice():
     rng = np.random.default_rng(0)
     for _ in range(600):
         ids = course.next(20)
-        course.observe([Group(id_, Counts(int(right := rng.integers(9)), 8 - int(right))) for id_ in ids])
+        course.observe([GroupResult(id_, Counts(int(right := rng.integers(9)), 8 - int(right))) for id_ in ids])
     assert len(course.right) < 6000
     assert (course.kind < len(course.right)).all()
 

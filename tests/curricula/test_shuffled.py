@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.curricula.shuffled import Shuffled
 
@@ -24,5 +24,5 @@ def test_nothing_selected_is_no_lesson(pool_of, rng):
 
 
 def test_no_pass_is_refused():
-    with pytest.raises(PlanError, match="passes"):
+    with pytest.raises(ConfigError, match="passes"):
         build("curriculum", "shuffled", {"passes": 0})

@@ -3,7 +3,7 @@ import pytest
 
 from assay.core.types import Pool
 from assay.curricula.weighted import Weighted
-from assay.maths.evaluation import mean_interval
+from assay.maths.rl.evaluation import mean_interval
 
 MEANS = [1.0, 0.5, 0.0, 0.5]
 
@@ -49,7 +49,10 @@ def learnt(rule, seed):
     truth, x = rng.normal(size=10), rng.normal(size=(200, 10))
     hard = rng.random(200) < 0.5
     y = np.where(hard & (rng.random(200) < 0.45), x @ truth <= 0, x @ truth > 0).astype(float)
-    pool = Pool(tuple(f"p{row:03d}" for row in range(200)), {"mean": np.where(hard, rng.uniform(0, 0.2, 200), rng.uniform(0.8, 1, 200))})
+    pool = Pool(
+        tuple(f"p{row:03d}" for row in range(200)),
+        {"mean": np.where(hard, rng.uniform(0, 0.2, 200), rng.uniform(0.8, 1, 200))},
+    )
     course, found = Weighted(ease="range", steps=20, anti=rule == "anti").begin(pool, seed=0), np.zeros(10)
     for _ in range(20):
         weights = np.ones(200) if rule == "uniform" else course.weights(pool.ids)

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.embedding.cluster import _repaired, cluster, row_order
 
 faiss = pytest.importorskip("faiss")
@@ -109,10 +109,10 @@ def test_a_row_that_is_no_unit_vector_is_named(row):
 def test_what_cannot_be_done_is_said():
     with pytest.raises(ValueError, match="0 clusters"):
         cluster(heaps([3]), 0)
-    with pytest.raises(PlanError, match="tpu"):
+    with pytest.raises(ConfigError, match="tpu"):
         cluster(heaps([3]), 1, device="tpu")
     if not faiss.get_num_gpus():
-        with pytest.raises(PlanError, match="0 GPUs"):
+        with pytest.raises(ConfigError, match="0 GPUs"):
             cluster(heaps([3]), 1, device="gpu")
 
 
@@ -129,4 +129,7 @@ def test_its_start_is_no_worse_than_faiss_own():
 
 def test_importing_it_imports_no_faiss():
     code = "import sys, assay.embedding.cluster, assay.embedding.encode; print({'faiss', 'torch', 'sklearn'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        == "set()"
+    )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.embedding.encode import SentenceModel, encoder
 
 
@@ -19,12 +19,12 @@ def test_the_name_decides_and_repeats_and_order_of_texts_do_not():
 
 def test_an_unknown_model_is_an_error_that_names_what_there_is(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(PlanError, match=r"'no/such-model'.*tfidf"):
+    with pytest.raises(ConfigError, match=r"'no/such-model'.*tfidf"):
         encoder("no/such-model")
 
 
 def test_a_folder_without_files_is_no_encoder(tmp_path):
-    with pytest.raises(PlanError, match="holds no files"):
+    with pytest.raises(ConfigError, match="holds no files"):
         _ = encoder(str(tmp_path)).revision
 
 

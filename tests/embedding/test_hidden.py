@@ -9,16 +9,20 @@ from assay.embedding.hidden import HiddenStates
 def test_weights_layer_and_window_are_the_revision():
     one = HiddenStates(Path("a"), "w")
     assert one.revision == HiddenStates(Path("b"), "w").revision
-    others = [HiddenStates(Path("a"), "v"), HiddenStates(Path("a"), "w", layer=3), HiddenStates(Path("a"), "w", window=8)]
+    others = [
+        HiddenStates(Path("a"), "v"),
+        HiddenStates(Path("a"), "w", layer=3),
+        HiddenStates(Path("a"), "w", window=8),
+    ]
     assert len({one.revision, *(each.revision for each in others)}) == 4
 
 
 @pytest.mark.model
 def test_a_text_has_one_unit_vector_in_any_company():
-    from assay.engines import _models
+    from assay.engines.models import registry
 
-    policy = _models.revision("smollm2-135m-instruct")
-    coder = HiddenStates(_models.checkpoint("smollm2-135m-instruct"), policy.revision, batch=2)
+    policy = registry.revision("smollm2-135m-instruct")
+    coder = HiddenStates(registry.checkpoint("smollm2-135m-instruct"), policy.revision, batch=2)
     texts = ["How many apples are left?", "", "word " * 2000, "Find the derivative of sin x."]
     rows = coder.encode(texts)
     assert rows.shape == (4, 576)

@@ -59,4 +59,7 @@ def test_what_cannot_be_compared_is_named():
 
 def test_importing_it_imports_no_faiss():
     code = "import sys, assay.embedding.neighbours; print('faiss' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        == "False"
+    )

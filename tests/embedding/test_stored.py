@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.types import Problem
 from assay.embedding.encode import encoder
 
@@ -24,12 +24,12 @@ def test_other_bytes_are_another_revision(file, tmp_path):
 
 
 def test_what_is_not_there_is_named(file, tmp_path):
-    with pytest.raises(PlanError, match=f"no vector for '{Problem.of('c').id}'; 1 of 2"):
+    with pytest.raises(ConfigError, match=f"no vector for '{Problem.of('c').id}'; 1 of 2"):
         encoder(str(file)).encode(["a", "c"])
-    with pytest.raises(PlanError, match="no file"):
+    with pytest.raises(ConfigError, match="no file"):
         encoder(str(tmp_path / "nowhere.npz"))
     np.savez(file, rows=np.ones((1, 2)))
-    with pytest.raises(PlanError, match="not 'ids' and 'rows'"):
+    with pytest.raises(ConfigError, match="not 'ids' and 'rows'"):
         encoder(str(file)).encode(["a"])
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from assay.core.errors import PlanError
-from assay.core.types import Problem, Request, Sampler
-from assay.engines import _models
+from assay.core.errors import ConfigError
+from assay.core.types import Problem, Request, SamplingConfig
+from assay.engines.models import registry
 
 SHOTS = (("What is 2+2?", "The answer is 4."), ("What is 5+1?", "The answer is 6."))
 
@@ -15,8 +15,10 @@ SHOTS = (("What is 2+2?", "The answer is 4."), ("What is 5+1?", "The answer is 6
 def ask() -> Callable[..., Request]:
     """Builds the request of one question."""
 
-    def build(question: str = "What is 3+4?", samples: tuple[int, ...] = (0, 1, 2, 3), seed: int = 0, **sampler: object) -> Request:
-        problem, how = Problem.of(question), Sampler(**{"max_tokens": 12, "shots": SHOTS, **sampler})  # type: ignore[arg-type]
+    def build(
+        question: str = "What is 3+4?", samples: tuple[int, ...] = (0, 1, 2, 3), seed: int = 0, **sampler: object
+    ) -> Request:
+        problem, how = Problem.of(question), SamplingConfig(**{"max_tokens": 12, "shots": SHOTS, **sampler})  # type: ignore[arg-type]
         return Request(problem.id, how.render(problem), how, samples, seed)
 
     return build
@@ -27,8 +29,8 @@ def packaged() -> str:
     """The name of the packaged model, where it is installed."""
     name = "smollm2-135m-instruct"
     try:
-        _models.gguf(name)
-    except PlanError as error:
+        registry.gguf(name)
+    except ConfigError as error:
         pytest.skip(str(error))
     return name
 

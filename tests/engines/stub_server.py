@@ -7,7 +7,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from assay.engines.openai import PROBES
+from assay.engines.openai.engine import PROBES
 
 STREAM = "text/event-stream"
 
@@ -24,9 +24,9 @@ def usage(tokens: Any = 3, prompt: Any = 5) -> dict[str, Any]:
 
 def frames(*events: Any, done: bool = True) -> bytes:
     """Events as a stream's bytes."""
-    return b"".join(b"data: " + (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n\n" for each in events) + (
-        b"data: [DONE]\n\n" if done else b""
-    )
+    return b"".join(
+        b"data: " + (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n\n" for each in events
+    ) + (b"data: [DONE]\n\n" if done else b"")
 
 
 GOOD = frames(event({"content": "42"}), event(finish="stop"), usage())
@@ -35,7 +35,13 @@ GOOD = frames(event({"content": "42"}), event(finish="stop"), usage())
 class Stub:
     """`answer(n, body, handler)` gives the n-th completion's bytes, or (status, headers, bytes); None = it has written for itself."""
 
-    def __init__(self, answer: Callable[[int, dict[str, Any], Any], Any], *, probe: Callable[[int], Any] = lambda _: None, model: str = "m") -> None:
+    def __init__(
+        self,
+        answer: Callable[[int, dict[str, Any], Any], Any],
+        *,
+        probe: Callable[[int], Any] = lambda _: None,
+        model: str = "m",
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.probed = 0
         stub = self
@@ -46,7 +52,11 @@ class Stub:
             def log_message(self, *_: object) -> None: ...
 
             def do_GET(self) -> None:
-                self.tell((200, {}, json.dumps({"data": [{"id": model}]}).encode()) if self.path.endswith("/models") else (404, {}, b"{}"))
+                self.tell(
+                    (200, {}, json.dumps({"data": [{"id": model}]}).encode())
+                    if self.path.endswith("/models")
+                    else (404, {}, b"{}")
+                )
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -64,7 +74,11 @@ class Stub:
             def tell(self, told: Any) -> None:
                 status, headers, text = told if isinstance(told, tuple) else (200, {"Content-Type": STREAM}, told)
                 self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(text))}.items():
+                for name, value in {
+                    "Content-Type": "application/json",
+                    **headers,
+                    "Content-Length": str(len(text)),
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text)

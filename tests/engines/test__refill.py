@@ -2,8 +2,8 @@
 
 import pytest
 
-from assay.core.types import Problem, Request, Sampler
-from assay.engines._decode import Decoder, Row
+from assay.core.types import Problem, Request, SamplingConfig
+from assay.engines.hf.continuous_batching import Decoder, SampleRow
 from assay.engines.transformers import Transformers
 
 pytest.importorskip("torch")
@@ -12,7 +12,7 @@ TASKS = ("1+1=", "37+45=", "9*8=", "803-117=", "5-5=", "12*11=", "250+250=", "7+
 
 
 def ask(task, samples=(0, 1, 2), max_tokens=6, **sampler):
-    problem, how = Problem.of(task), Sampler(max_tokens=max_tokens, **sampler)
+    problem, how = Problem.of(task), SamplingConfig(max_tokens=max_tokens, **sampler)
     return Request(problem.id, how.render(problem), how, samples, 0)
 
 
@@ -35,7 +35,8 @@ def shapes():
     def watch(batch_size):
         engine, seen = Transformers(NAME, batch_size=batch_size), []
         engine._decoder.model.register_forward_pre_hook(
-            lambda _, __, given: seen.append((*given["input_ids"].shape, given["attention_mask"].shape[1])), with_kwargs=True
+            lambda _, __, given: seen.append((*given["input_ids"].shape, given["attention_mask"].shape[1])),
+            with_kwargs=True,
         )
         return engine, seen
 
@@ -50,21 +51,32 @@ def test_texts_are_the_same_in_a_batch_of_any_size(batch_size):
 
 def test_a_place_is_filled_again_while_the_others_go_on(shapes):
     engine, seen = shapes(4)
-    long_and_short = [ask(each, samples, 40) for n, task in enumerate(TASKS) for each, samples in (("99999+", (n,)), (task, (0, 1, 2)))]
+    long_and_short = [
+        ask(each, samples, 40)
+        for n, task in enumerate(TASKS)
+        for each, samples in (("99999+", (n,)), (task, (0, 1, 2)))
+    ]
     tokens = sum(rollout.tokens for group in engine.generate(long_and_short) for rollout in group)
     assert tokens > 8 * 40 + 24, "one of each four goes on to the cap"
-    assert sum(new == 1 for _, new, _ in seen) < 150, "four by four, each batch as long as its longest, they would take 8 x 40 steps"
+    assert sum(new == 1 for _, new, _ in seen) < 150, (
+        "four by four, each batch as long as its longest, they would take 8 x 40 steps"
+    )
 
 
 def test_columns_that_no_row_needs_are_cut_off(shapes):
     engine, seen = shapes(16)
     list(engine.generate([ask(task, samples=tuple(range(150))) for task in TASKS]))
     assert len(seen) > 150
-    assert max(columns for _, _, columns in seen) < 10 + 6 + 64 + 6, "prompt, answer, and at most 64 dead columns until the next one comes"
+    assert max(columns for _, _, columns in seen) < 10 + 6 + 64 + 6, (
+        "prompt, answer, and at most 64 dead columns until the next one comes"
+    )
 
 
 def test_a_long_answer_holds_up_nobody():
-    requests = [ask("99999+", (0,), 100), *(ask(task, (0,), 100) for task in TASKS)]  # it never ends the first by itself
+    requests = [
+        ask("99999+", (0,), 100),
+        *(ask(task, (0,), 100) for task in TASKS),
+    ]  # it never ends the first by itself
     came = [rollout.tokens for some in Transformers(NAME, batch_size=2).arrivals(requests) for rollout in some]
     assert len(came) == 9
     assert came[-1] == 100 > 6 > max(came[:-1])
@@ -90,13 +102,24 @@ def test_the_same_question_asked_twice_is_answered_twice():
 
 
 def test_requests_of_two_samplers_are_answered_in_order():
-    found = list(Transformers(NAME).generate([ask("1+1=", (0, 1), temperature=0.0), ask("2+2=", (0,)), ask("7+6=", (0,), temperature=0.0)]))
+    found = list(
+        Transformers(NAME).generate(
+            [ask("1+1=", (0, 1), temperature=0.0), ask("2+2=", (0,)), ask("7+6=", (0,), temperature=0.0)]
+        )
+    )
     assert [[rollout.sample for rollout in group] for group in found] == [[0, 1], [0], [0]]
     assert [found[0][0].text, found[2][0].text] == ["2", "13"]
 
 
 def test_samples_of_several_samplers_are_drawn_together_and_say_what_they_say_alone(shapes):
-    ways = [{"temperature": 0.0}, {"top_k": 3}, {"top_p": 0.8}, {"temperature": 1.3}, {"stop": ("5",)}, {"max_tokens": 2}]
+    ways = [
+        {"temperature": 0.0},
+        {"top_k": 3},
+        {"top_p": 0.8},
+        {"temperature": 1.3},
+        {"stop": ("5",)},
+        {"max_tokens": 2},
+    ]
     requests = [ask(task, **how) for task, how in zip(TASKS, ways, strict=False)]
     engine, seen = shapes(64)
     assert [[(each.text, each.finish) for each in group] for group in engine.generate(requests)] == [
@@ -129,9 +152,16 @@ def test_a_batch_grows_for_those_who_come_later_and_shrinks_where_nobody_comes(s
 def test_a_model_with_a_sliding_window_is_drawn_batch_by_batch_and_says_the_same(window):
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     torch.manual_seed(0)
-    shape = {"vocab_size": 12, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    shape = {
+        "vocab_size": 12,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    }
     model = transformers.MistralForCausalLM(transformers.MistralConfig(**shape, sliding_window=window)).eval()
-    rows = [Row(n, tuple(range(1, 4 + n % 5)), n, Sampler(max_tokens=20)) for n in range(9)]
+    rows = [SampleRow(n, tuple(range(1, 4 + n % 5)), n, SamplingConfig(max_tokens=20)) for n in range(9)]
     found = []
     for most in (1, 4):
         decoder = Decoder(model, lambda tokens, _: tokens[-1] == 0)

@@ -10,16 +10,27 @@ import pytest
 from assay.core.errors import EngineError
 from assay.core.ports import Engine
 from assay.core.types import rollout_id
-from assay.engines._serving import Service
 from assay.engines.llamacpp import Llamacpp
-from assay.engines.openai import Openai
+from assay.engines.openai.engine import Openai
 from assay.engines.replay import Replay
 from assay.engines.scripted import Scripted
+from assay.engines.server.app import ModelServer
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
 
 QUESTIONS = ("What is 3+4?", "What is 17+24?", "Write a poem about the sea.")
-COLUMNS = ("problem_id", "sample", "text", "tokens", "finish", "policy", "policy_name", "sampler", "seed", "prompt_tokens")
+COLUMNS = (
+    "problem_id",
+    "sample",
+    "text",
+    "tokens",
+    "finish",
+    "policy",
+    "policy_name",
+    "sampler",
+    "seed",
+    "prompt_tokens",
+)
 MODEL, SERVICE = pytest.mark.model, pytest.mark.service
 KINDS = [
     "scripted",
@@ -32,7 +43,9 @@ KINDS = [
 def _recording(ask, folder: Path) -> Path:
     script, samplers = Scripted(), ({}, {"max_tokens": 1}, {"temperature": 0.0})
     requests = [ask(question, **sampler) for sampler in samplers for question in QUESTIONS]
-    rows = [{name: getattr(rollout, name) for name in COLUMNS} for group in script.generate(requests) for rollout in group]
+    rows = [
+        {name: getattr(rollout, name) for name in COLUMNS} for group in script.generate(requests) for rollout in group
+    ]
     parquet.write_table(pa.Table.from_pylist(rows), folder / "recording.parquet")
     return folder / "recording.parquet"
 
@@ -40,7 +53,7 @@ def _recording(ask, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def served():
     """The address of a scripted engine."""
-    service = Service(Scripted()).start()
+    service = ModelServer(Scripted()).start()
     yield service.url
     service.close()
 
@@ -82,7 +95,9 @@ def test_the_policy_has_a_name_and_sixteen_hexadecimal_digits(engine):
 def test_answers_come_in_the_order_of_requests_and_samples(engine, ask):
     requests = [ask(question) for question in QUESTIONS]
     found = list(engine.generate(requests))
-    assert [[rollout.problem_id for rollout in group] for group in found] == [[each.problem_id] * 4 for each in requests]
+    assert [[rollout.problem_id for rollout in group] for group in found] == [
+        [each.problem_id] * 4 for each in requests
+    ]
     assert [[rollout.sample for rollout in group] for group in found] == [[0, 1, 2, 3]] * 3
 
 

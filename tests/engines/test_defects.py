@@ -19,7 +19,7 @@
 import pytest
 
 from assay.core.errors import EngineError
-from assay.core.types import Problem, Request, Sampler
+from assay.core.types import Problem, Request, SamplingConfig
 from assay.engines.scripted import Scripted
 from assay.engines.transformers import Transformers
 
@@ -28,7 +28,7 @@ BUILD = {"scripted": lambda: Scripted(rule="sum"), "transformers": lambda: Trans
 
 
 def ask(task, samples=(0, 1, 2), max_tokens=6, **sampler):
-    problem, how = Problem.of(task), Sampler(max_tokens=max_tokens, **sampler)
+    problem, how = Problem.of(task), SamplingConfig(max_tokens=max_tokens, **sampler)
     return Request(problem.id, how.render(problem), how, samples, 0)
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.errors import EngineError, PlanError
-from assay.engines import _http, _servers
-from assay.engines.openai import Openai
+from assay.core.errors import ConfigError, EngineError
+from assay.engines.openai import connection, endpoints
+from assay.engines.openai.engine import Openai
 
 _spec = importlib.util.spec_from_file_location("stub_server", Path(__file__).with_name("stub_server.py"))
 stub_server = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(stub_server)
-GOOD, STREAM, Stub, event, frames, usage = (getattr(stub_server, name) for name in ("GOOD", "STREAM", "Stub", "event", "frames", "usage"))
+GOOD, STREAM, Stub, event, frames, usage = (
+    getattr(stub_server, name) for name in ("GOOD", "STREAM", "Stub", "event", "frames", "usage")
+)
 
 FAULTY, KEY = 2, "sk-very-secret-0123456789"
 NESTED = functools.reduce(lambda inner, _: {"content": inner}, range(100), "x")
@@ -26,7 +28,7 @@ DEEP = b'{"choices": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
 
 @pytest.fixture
 def stub(monkeypatch):
-    monkeypatch.setattr(_servers, "FIRST_REST_S", 0.001)
+    monkeypatch.setattr(endpoints, "FIRST_REST_S", 0.001)
     stubs = []
 
     def start(answer, **more):
@@ -67,7 +69,9 @@ MALFORMED = {
     "usage that is a list": frames(event({"content": "4"}, "stop"), {"choices": [], "usage": [1]}),
     "usage that is a text": frames(event({"content": "4"}, "stop"), {"choices": [], "usage": "many"}),
     **{
-        f"{name} tokens": frames(event({"content": "4"}, "stop"), b'{"choices": [], "usage": {"completion_tokens": %s}}' % value)
+        f"{name} tokens": frames(
+            event({"content": "4"}, "stop"), b'{"choices": [], "usage": {"completion_tokens": %s}}' % value
+        )
         for name, value in {
             "negative": b"-1000000",
             "NaN": b"NaN",
@@ -128,25 +132,53 @@ READ = {
         ),
         ("2+2\n</think>\n\n4", "stop", 3),
     ),
-    "text parts": (frames(event({"content": [{"type": "text", "text": "4"}, "2"]}), event(finish="stop"), usage()), ("42", "stop", 3)),
-    "reasoning as a list": (frames(event({"reasoning": [{"text": "hm"}]}), event({"content": "4"}, "stop")), ("hm\n</think>\n\n4", "stop", 2)),
+    "text parts": (
+        frames(event({"content": [{"type": "text", "text": "4"}, "2"]}), event(finish="stop"), usage()),
+        ("42", "stop", 3),
+    ),
+    "reasoning as a list": (
+        frames(event({"reasoning": [{"text": "hm"}]}), event({"content": "4"}, "stop")),
+        ("hm\n</think>\n\n4", "stop", 2),
+    ),
     **{
         f"finish {name}": (frames(event({"content": "4"}, name), usage()), ("4", "stop", 3))
         for name in ("eos", "eos_token", "stop_sequence", "end_turn", "STOP")
     },
-    **{f"finish {name}": (frames(event({"content": "4"}, name), usage()), ("4", "length", 3)) for name in ("max_tokens", "length", "MAX_TOKENS")},
+    **{
+        f"finish {name}": (frames(event({"content": "4"}, name), usage()), ("4", "length", 3))
+        for name in ("max_tokens", "length", "MAX_TOKENS")
+    },
     "finish as an object": (frames(event({"content": "4"}, {"type": "stop", "matched": 2}), usage()), ("4", "stop", 3)),
-    "a length as an object": (frames(event({"content": "4"}, {"type": "length", "length": 12}), usage()), ("4", "length", 3)),
+    "a length as an object": (
+        frames(event({"content": "4"}, {"type": "length", "length": 12}), usage()),
+        ("4", "length", 3),
+    ),
     "no [DONE]": (frames(event({"content": "4"}, "stop"), usage(), done=False), ("4", "stop", 3)),
-    "null tokens": (frames(event({"content": "4"}), event({"content": "2"}, "stop"), usage(None, None)), ("42", "stop", 2)),
-    "no tokens for a text": (frames(event({"content": "4"}), event({"content": "2"}, "stop"), usage(0)), ("42", "stop", 2)),
+    "null tokens": (
+        frames(event({"content": "4"}), event({"content": "2"}, "stop"), usage(None, None)),
+        ("42", "stop", 2),
+    ),
+    "no tokens for a text": (
+        frames(event({"content": "4"}), event({"content": "2"}, "stop"), usage(0)),
+        ("42", "stop", 2),
+    ),
     "whole float tokens": (frames(event({"content": "4"}, "stop"), usage(3.0)), ("4", "stop", 3)),
     "a document": (
-        (200, {}, json.dumps({"choices": [{"message": {"content": "4"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 3}}).encode()),
+        (
+            200,
+            {},
+            json.dumps(
+                {"choices": [{"message": {"content": "4"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 3}}
+            ).encode(),
+        ),
         ("4", "stop", 3),
     ),
     "a second choice that nobody asked for": (
-        frames({"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "length"}]}, event({"content": "4"}, "stop"), usage()),
+        frames(
+            {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "length"}]},
+            event({"content": "4"}, "stop"),
+            usage(),
+        ),
         ("4", "stop", 3),
     ),
 }
@@ -210,7 +242,7 @@ def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, 
 
 
 def test_what_all_requests_have_in_common_and_is_refused_ends_the_run(stub, ask, monkeypatch):
-    monkeypatch.setattr(_servers, "FIRST_REFUSALS", 6)
+    monkeypatch.setattr(endpoints, "FIRST_REFUSALS", 6)
     server = stub(lambda *_: (400, {}, b"unknown parameter min_p"))
     with pytest.raises(EngineError, match=r"first 6 requests were all refused.*unknown parameter min_p"):
         drawn(engine(server), ask, 50)
@@ -246,7 +278,7 @@ def chunks(handler, piece, most):
     ids=["text", "empty deltas", "comments", "one line", "one event"],
 )
 def test_an_endless_answer_is_cut_with_bounded_memory(stub, ask, piece, monkeypatch):
-    monkeypatch.setattr(_http, "BODY_BYTES", 1 << 20)
+    monkeypatch.setattr(connection, "BODY_BYTES", 1 << 20)
     sent = []
 
     def answer(n, body, handler):
@@ -302,7 +334,7 @@ def test_an_answer_without_end_is_cut_after_its_time(stub, ask):
 
 @pytest.mark.parametrize("value", ["inf", "nan", "999999999", "-5", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "1e309"])
 def test_no_server_is_waited_for_longer_than_five_minutes(value):
-    assert 0 <= _http.seconds(value) <= _http.LONGEST_WAIT_S
+    assert 0 <= connection.seconds(value) <= connection.LONGEST_WAIT_S
 
 
 def test_a_server_that_asks_for_patience_is_waited_for_and_then_the_run_ends_with_its_words(stub, ask):
@@ -325,7 +357,11 @@ def test_the_fixed_prompts_are_asked_for_again_as_attempts_are(stub, ask, status
 
 
 def test_a_server_that_wants_max_completion_tokens_is_found_out_once(stub, ask):
-    refusal = (400, {}, b'{"error": {"message": "Unsupported parameter: \'max_tokens\'. Use \'max_completion_tokens\' instead."}}')
+    refusal = (
+        400,
+        {},
+        b'{"error": {"message": "Unsupported parameter: \'max_tokens\'. Use \'max_completion_tokens\' instead."}}',
+    )
     server = stub(lambda n, body, _: refusal if "max_tokens" in body else GOOD)
     rollouts = drawn(engine(server), ask)
     assert [rollout.text for rollout in rollouts] == ["42"] * 4
@@ -341,7 +377,8 @@ ECHOES = {
     "a text": frames(event({"content": f"your key is {KEY}"}, "stop"), usage()),
     "a text in two pieces": frames(event({"content": KEY[:9]}), event({"content": KEY[9:]}, "stop"), usage()),
     "a text with escapes": frames(
-        b'{"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}' % "".join(f"\\u{ord(c):04x}" for c in KEY).encode()
+        b'{"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}'
+        % "".join(f"\\u{ord(c):04x}" for c in KEY).encode()
     ),
     "a finish reason": frames(event({"content": "4"}, KEY)),
     "what is no JSON": frames(b"{" + KEY.encode()),
@@ -360,7 +397,7 @@ def test_no_text_holds_the_key_that_a_server_repeats(stub, ask, told, monkeypatc
 
 def test_a_status_line_and_a_model_list_that_repeat_the_key_hide_it(stub, monkeypatch):
     monkeypatch.setenv("STUB_KEY", KEY)
-    with pytest.raises((EngineError, PlanError)) as caught:
+    with pytest.raises((EngineError, ConfigError)) as caught:
         _ = Openai("other", urls=(stub(lambda *_: GOOD, model=KEY).url,), key_env="STUB_KEY").policy
     assert KEY[:9] not in str(caught.value)
 
@@ -368,18 +405,21 @@ def test_a_status_line_and_a_model_list_that_repeat_the_key_hide_it(stub, monkey
 @pytest.mark.parametrize("value", ["two words", "line\nbreak", "schlüssel", "\x7f"])
 def test_a_key_that_no_header_can_hold_is_one_line_without_it(monkeypatch, ask, value):
     monkeypatch.setenv("STUB_KEY", value)
-    with pytest.raises(PlanError, match="STUB_KEY of key_env holds no key") as caught:
+    with pytest.raises(ConfigError, match="STUB_KEY of key_env holds no key") as caught:
         Openai("m", revision="r", key_env="STUB_KEY").count_tokens(ask())
     assert value not in str(caught.value)
 
 
-@pytest.mark.parametrize("listing", [b"[]", b'{"data": "m"}', b'{"data": [{"name": "m"}]}', b'{"data": [7]}', b'{"data": null}', DEEP, b"nothing"])
+@pytest.mark.parametrize(
+    "listing",
+    [b"[]", b'{"data": "m"}', b'{"data": [{"name": "m"}]}', b'{"data": [7]}', b'{"data": null}', DEEP, b"nothing"],
+)
 def test_a_list_of_models_that_is_none_is_one_line(stub, listing):
     server = stub(lambda *_: GOOD)
     handler = server.server.RequestHandlerClass
     handler.do_GET = lambda self: self.tell((200, {}, listing))
     for model in ("m", ""):
-        with pytest.raises((EngineError, PlanError)) as caught:
+        with pytest.raises((EngineError, ConfigError)) as caught:
             _ = Openai(model, urls=(server.url,)).policy
         assert "\n" not in str(caught.value)
 

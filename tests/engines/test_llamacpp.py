@@ -3,17 +3,17 @@ import sys
 
 import pytest
 
-from assay.core.errors import EngineError, PlanError
+from assay.core.errors import ConfigError, EngineError
 from assay.core.parts import build
-from assay.engines import _models
 from assay.engines.llamacpp import Llamacpp, contiguous, opened_once
+from assay.engines.models import registry
 
 WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None  # as if they were not installed
-from assay.core.types import Problem, Request, Sampler
+from assay.core.types import Problem, Request, SamplingConfig
 from assay.engines.llamacpp import Llamacpp
-sampler, problem = Sampler(max_tokens=4), Problem.of("What is 3+4?")
+sampler, problem = SamplingConfig(max_tokens=4), Problem.of("What is 3+4?")
 request = Request(problem.id, sampler.render(problem), sampler, (0, 1), 0)
 print([rollout.tokens for rollout in next(iter(Llamacpp(sys.argv[1], slots=2, threads=1).generate([request])))])
 """
@@ -40,9 +40,9 @@ def test_only_a_doubled_opening_is_removed():
 
 
 def test_settings_out_of_range_are_one_line():
-    with pytest.raises(PlanError, match="slots 0"):
+    with pytest.raises(ConfigError, match="slots 0"):
         build("engine", "llamacpp", {"slots": 0})
-    with pytest.raises(PlanError, match="device 'tpu'"):
+    with pytest.raises(ConfigError, match="device 'tpu'"):
         build("engine", "llamacpp", {"device": "tpu"})
 
 
@@ -54,7 +54,7 @@ def test_the_policy_is_known_before_anything_is_loaded():
 
 def test_a_missing_model_names_the_command(tmp_path, monkeypatch, ask):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    with pytest.raises(PlanError, match="assay doctor --install-model"):
+    with pytest.raises(ConfigError, match="assay doctor --install-model"):
         Llamacpp().count_tokens(ask())
 
 
@@ -102,7 +102,7 @@ def test_a_prompt_without_room_for_its_answer_is_an_error_and_the_next_goes_on(e
 
 @pytest.mark.model
 def test_a_cap_above_the_context_is_refused(engine, ask):
-    with pytest.raises(PlanError, match="max_tokens 512 does not fit a context of 512"):
+    with pytest.raises(ConfigError, match="max_tokens 512 does not fit a context of 512"):
         list(engine.generate([ask(max_tokens=512)]))
 
 
@@ -122,7 +122,7 @@ def test_samples_whose_template_raises_are_errors_and_the_next_goes_on(packaged,
         "gguf.scripts.gguf_new_metadata",
         "--chat-template",
         refusing,
-        str(_models.gguf(packaged)),
+        str(registry.gguf(packaged)),
         str(tmp_path / "m.gguf"),
     ]
     subprocess.run(command, check=True, capture_output=True)

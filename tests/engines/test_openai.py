@@ -6,13 +6,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from assay.core.errors import EngineError, PlanError
+from assay.core.errors import ConfigError, EngineError
 from assay.core.parts import build
-from assay.core.ports import Served, Streaming
-from assay.engines import _servers
-from assay.engines._serving import Service
-from assay.engines.openai import PROBES, Openai
+from assay.core.ports import ServedEngine, StreamingEngine
+from assay.engines.openai import endpoints
+from assay.engines.openai.engine import PROBES, Openai
 from assay.engines.scripted import Scripted
+from assay.engines.server.app import ModelServer
 
 SERVICE = pytest.mark.service
 WORDS = "one two three four five six seven eight nine ten eleven"
@@ -23,11 +23,19 @@ FIRST = len(PROBES)  # completions that a client asks for before its first sampl
 @pytest.fixture
 def serve(monkeypatch):
     """Starts the scripted engine behind an address: `serve(fault=...)`."""
-    monkeypatch.setattr(_servers, "FIRST_REST_S", 0.01)
+    monkeypatch.setattr(endpoints, "FIRST_REST_S", 0.01)
     services = []
 
     def start(fault=lambda _: "", port=0, slots=8, key="", **script):
-        services.append(Service(Scripted(**{"answers": {"What is 3+4?": (WORDS,)}, **script}), port=port, fault=fault, slots=slots, key=key).start())
+        services.append(
+            ModelServer(
+                Scripted(**{"answers": {"What is 3+4?": (WORDS,)}, **script}),
+                port=port,
+                fault=fault,
+                slots=slots,
+                key=key,
+            ).start()
+        )
         return services[-1]
 
     yield start
@@ -52,14 +60,14 @@ def test_settings_that_cannot_work_are_one_line():
         ({"silence_s": 0}, "silence_s"),
         ({"concurrency": -1}, "concurrency -1"),
     ):
-        with pytest.raises(PlanError, match=words) as caught:
+        with pytest.raises(ConfigError, match=words) as caught:
             build("engine", "openai", settings)
         assert "secret" not in str(caught.value)
 
 
 def test_a_key_that_is_not_set_is_named_by_its_variable(monkeypatch, ask):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
-    with pytest.raises(PlanError, match="NO_SUCH_KEY of key_env is not set"):
+    with pytest.raises(ConfigError, match="NO_SUCH_KEY of key_env is not set"):
         Openai("m", key_env="NO_SUCH_KEY").count_tokens(ask())
 
 
@@ -69,21 +77,27 @@ def test_a_vouched_revision_asks_nobody():
 
 def test_the_body_says_what_servers_have_defaults_for_and_sends_no_seed(ask):
     body = Openai("m", revision="r")._body(ask(temperature=0.7), 0)
-    assert (body["top_k"], body["min_p"], body["repetition_penalty"], body["top_p"], body["temperature"]) == (-1, 0.0, 1.0, 1.0, 0.7)
+    assert (body["top_k"], body["min_p"], body["repetition_penalty"], body["top_p"], body["temperature"]) == (
+        -1,
+        0.0,
+        1.0,
+        1.0,
+        0.7,
+    )
     assert "seed" not in body
     assert "n" not in body
     assert Openai("m", revision="r", send_seed=True)._body(ask(), 3)["seed"] == ask().seed_of(3)
     plain = Openai("m", revision="r", extended=False)
     assert not {"top_k", "min_p"} & set(plain._body(ask(), 0))
-    with pytest.raises(PlanError, match="top_k 5 needs `extended`"):
+    with pytest.raises(ConfigError, match="top_k 5 needs `extended`"):
         plain._body(ask(top_k=5), 0)
 
 
 @SERVICE
 def test_it_streams_and_knows_whom_it_asks(serve):
     engine = Openai(urls=(serve().url,))
-    assert isinstance(engine, Streaming)
-    assert isinstance(engine, Served)
+    assert isinstance(engine, StreamingEngine)
+    assert isinstance(engine, ServedEngine)
     assert engine.policy.name == "scripted"
     assert set(engine.identity) == {"root", *PROBES}
 
@@ -189,7 +203,7 @@ def test_a_server_that_restarts_with_another_checkpoint_ends_the_run(serve, ask)
 
 @SERVICE
 def test_a_server_that_was_silent_for_a_minute_says_again_who_it_is(serve, ask, monkeypatch):
-    monkeypatch.setattr(_servers, "STRANGE_S", 0.0)
+    monkeypatch.setattr(endpoints, "STRANGE_S", 0.0)
     service = serve()
     attempts(Openai(urls=(service.url,), concurrency=1), ask(samples=(0, 1)))
     assert next(service.asked) == 3 * FIRST + 2
@@ -197,7 +211,7 @@ def test_a_server_that_was_silent_for_a_minute_says_again_who_it_is(serve, ask, 
 
 @SERVICE
 def test_an_unknown_model_answers_with_its_neighbours(serve):
-    with pytest.raises(PlanError, match=r"serves no model 'scriptd'; nearest: 'scripted'"):
+    with pytest.raises(ConfigError, match=r"serves no model 'scriptd'; nearest: 'scripted'"):
         _ = Openai("scriptd", urls=(serve().url,)).policy
 
 
@@ -205,7 +219,7 @@ def test_an_unknown_model_answers_with_its_neighbours(serve):
 def test_a_wrong_key_is_refused_and_shown_nowhere(serve, monkeypatch, capfd, ask):
     url = serve(key="right-key-123").url
     monkeypatch.setenv("ASSAY_TEST_KEY", "wrong-key-456")
-    with pytest.raises(PlanError, match="status 401") as caught:
+    with pytest.raises(ConfigError, match="status 401") as caught:
         _ = Openai("scripted", urls=(url,), key_env="ASSAY_TEST_KEY").policy
     assert "wrong-key" not in str(caught.value)
     monkeypatch.setenv("ASSAY_TEST_KEY", "right-key-123")
@@ -217,7 +231,9 @@ def test_a_wrong_key_is_refused_and_shown_nowhere(serve, monkeypatch, capfd, ask
 @SERVICE
 def test_a_long_answer_holds_up_nobody(serve, ask):
     service = serve(faulty("hang", 0), slots=2)
-    stream = Openai(urls=(service.url,), silence_s=3.0).arrivals([ask(samples=(0,)), ask("What is 1+1?", samples=tuple(range(6)))])
+    stream = Openai(urls=(service.url,), silence_s=3.0).arrivals(
+        [ask(samples=(0,)), ask("What is 1+1?", samples=tuple(range(6)))]
+    )
     began, came = time.monotonic(), []
     for some in stream:
         came += [time.monotonic() - began for _ in some]
@@ -297,7 +313,9 @@ def test_reasoning_and_content_are_joined_and_logprobs_and_missing_usage_are_rea
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Thinker)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    engine = Openai("m", urls=(f"http://127.0.0.1:{server.server_port}/v1",), revision="r", concurrency=1, logprobs=True)
+    engine = Openai(
+        "m", urls=(f"http://127.0.0.1:{server.server_port}/v1",), revision="r", concurrency=1, logprobs=True
+    )
     (rollout,) = attempts(engine, ask(samples=(0,)))
     server.shutdown()
     server.server_close()

@@ -6,8 +6,8 @@ from importlib.resources import files
 import pyarrow.parquet as parquet
 import pytest
 
-from assay.core.plan import read_plan
-from assay.core.types import Case, Label, Message, Problem, Request
+from assay.core.config import read_config
+from assay.core.types import GradingCase, Label, Message, Problem, Request
 from assay.engines.replay import Replay
 from assay.verifiers.numeric import Numeric
 
@@ -38,12 +38,14 @@ def rows(name):
 
 @pytest.fixture(scope="module")
 def sampler(name, request):
-    return read_plan(request.config.rootpath / "examples" / "recordings" / f"{name}.toml").policy.sampler
+    return read_config(request.config.rootpath / "examples" / "recordings" / f"{name}.toml").policy.sampler
 
 
 def test_each_problem_has_its_64_samples_once(name, rows):
     assert len({row["problem_id"] for row in rows}) == NAMES[name]
-    assert {(row["problem_id"], row["sample"]) for row in rows} == {(row["problem_id"], i) for row in rows for i in range(64)}
+    assert {(row["problem_id"], row["sample"]) for row in rows} == {
+        (row["problem_id"], i) for row in rows for i in range(64)
+    }
     assert len(rows) == 64 * NAMES[name]
     assert (files("assay") / "data" / "recordings" / f"{name}.parquet").stat().st_size < 3e6
 
@@ -55,10 +57,14 @@ def test_a_row_needs_nothing_else_to_name_its_problem(rows):
 
 
 def test_the_problem_file_holds_the_same_problems(name, rows):
-    path = next(DATA / f"{name}_problems.{kind}" for kind in ("jsonl", "json") if (DATA / f"{name}_problems.{kind}").is_file())
+    path = next(
+        DATA / f"{name}_problems.{kind}" for kind in ("jsonl", "json") if (DATA / f"{name}_problems.{kind}").is_file()
+    )
     text = path.read_text(encoding="utf-8")
     listed = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
-    assert {(Problem.of(each["prompt"]).id, each["answer"]) for each in listed} == {(row["problem_id"], row["answer"]) for row in rows}
+    assert {(Problem.of(each["prompt"]).id, each["answer"]) for each in listed} == {
+        (row["problem_id"], row["answer"]) for row in rows
+    }
 
 
 def test_the_plan_that_recorded_it_finds_every_sample_again(name, rows, sampler):
@@ -71,7 +77,7 @@ def test_the_plan_that_recorded_it_finds_every_sample_again(name, rows, sampler)
     for rollouts in engine.generate(requests):
         label = Label.of(rollouts[0].problem_id, asked[rollouts[0].problem_id]["answer"], verifier="numeric")
         for rollout in rollouts:
-            case = Case(problems[rollout.problem_id], label, rollout)
+            case = GradingCase(problems[rollout.problem_id], label, rollout)
             outcome = counted.judge(case).outcome
             if outcome != outcomes.pop((rollout.problem_id, rollout.sample)):
                 moved[rollout.text.strip()] = outcome

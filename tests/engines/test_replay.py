@@ -2,16 +2,27 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from assay.core.errors import EngineError, PlanError
+from assay.core.errors import ConfigError, EngineError
 from assay.engines.replay import Replay
 
 
 @pytest.fixture
 def record(tmp_path, ask):
     def write(**changes) -> str:
-        row = {"problem_id": ask().problem_id, "sample": 0, "text": "7", "tokens": 2, "finish": "stop", "policy": "a" * 16, "policy_name": "p"}
+        row = {
+            "problem_id": ask().problem_id,
+            "sample": 0,
+            "text": "7",
+            "tokens": 2,
+            "finish": "stop",
+            "policy": "a" * 16,
+            "policy_name": "p",
+        }
         rows = [row, row | {"sample": 1, "text": "8"} | changes]
-        parquet.write_table(pa.Table.from_pylist([{k: v for k, v in each.items() if v is not None} for each in rows]), tmp_path / "r.parquet")
+        parquet.write_table(
+            pa.Table.from_pylist([{k: v for k, v in each.items() if v is not None} for each in rows]),
+            tmp_path / "r.parquet",
+        )
         return str(tmp_path / "r.parquet")
 
     return write
@@ -39,18 +50,18 @@ def test_a_recording_with_samplers_answers_for_those_only(tmp_path, record, ask)
 
 def test_one_of_two_recorded_policies_must_be_named(record, ask):
     path = record(policy="b" * 16, policy_name="q", sample=0)
-    with pytest.raises(PlanError, match="2 policies fit model ''"):
+    with pytest.raises(ConfigError, match="2 policies fit model ''"):
         _ = Replay(path).policy
     assert next(iter(Replay(path, model="q").generate([ask(samples=(0,))])))[0].text == "8"
 
 
 def test_another_model_than_the_recorded_one_is_refused(record):
-    with pytest.raises(PlanError, match=r"0 policies fit model 'other'.*'p aaaaaaaaaaaaaaaa'"):
+    with pytest.raises(ConfigError, match=r"0 policies fit model 'other'.*'p aaaaaaaaaaaaaaaa'"):
         _ = Replay(record(), model="other").policy
 
 
 def test_a_missing_recording_is_one_line(tmp_path):
-    with pytest.raises(PlanError, match="cannot be read: no such file or folder") as caught:
+    with pytest.raises(ConfigError, match="cannot be read: no such file or folder") as caught:
         _ = Replay(str(tmp_path / "none.parquet")).policy
     assert "\n" not in str(caught.value)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.errors import EngineError, PlanError
+from assay.core.errors import ConfigError, EngineError
 from assay.core.parts import build
 from assay.engines.scripted import Scripted, total
 
@@ -32,13 +32,16 @@ def test_the_finish_can_be_set(ask):
 def test_sums_are_right_at_each_problems_own_rate(ask):
     requests = [ask(f"What is {n} + 1?", samples=tuple(range(40))) for n in range(100)]
     rates = [
-        sum(rollout.text == f"The answer is {n + 1}" for rollout in group) / 40 for n, group in enumerate(Scripted(rule="sum").generate(requests))
+        sum(rollout.text == f"The answer is {n + 1}" for rollout in group) / 40
+        for n, group in enumerate(Scripted(rule="sum").generate(requests))
     ]
     assert min(rates) < 0.1 < 0.4 < sum(rates) / len(rates) < 0.6 < 0.9 < max(rates)
 
 
 def test_spread_says_the_first_text_or_another(ask):
-    texts = set(_texts(Scripted(rule="spread", answers={"What is 3+4?": ("7", "8", "9")}), ask(samples=tuple(range(64)))))
+    texts = set(
+        _texts(Scripted(rule="spread", answers={"What is 3+4?": ("7", "8", "9")}), ask(samples=tuple(range(64))))
+    )
     assert texts <= {"7", "8", "9"}
 
 
@@ -55,7 +58,7 @@ def test_another_script_is_another_policy():
 
 
 def test_a_listed_problem_without_texts_is_refused():
-    with pytest.raises(PlanError, match="no texts for 'x'"):
+    with pytest.raises(ConfigError, match="no texts for 'x'"):
         build("engine", "scripted", {"answers": {"x": ()}})
 
 

@@ -23,7 +23,11 @@ QUESTIONS = (
 @pytest.mark.parametrize("how", [{}, {"shots": ()}, {"system": "Be brief.", "template": "Q: {prompt}\nA:"}])
 def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(packaged, ask, how):
     data_utils = pytest.importorskip("trl.data_utils")
-    llamacpp, transformers, vllm = Llamacpp(packaged, slots=1, threads=1, context=1024), Transformers(packaged), Vllm(packaged)
+    llamacpp, transformers, vllm = (
+        Llamacpp(packaged, slots=1, threads=1, context=1024),
+        Transformers(packaged),
+        Vllm(packaged),
+    )
     tokenizer = transformers._tokenizer
     assert len(QUESTIONS) == 20
     for question in QUESTIONS:
@@ -31,6 +35,14 @@ def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(pack
         chat = {"prompt": [message._asdict() for message in request.messages]}
         text = data_utils.maybe_apply_chat_template(chat, tokenizer)["prompt"]
         in_trl = tokenizer(text, add_special_tokens=False)["input_ids"]
-        as_trained = tokenizer.apply_chat_template(chat["prompt"], add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"]
-        assert in_trl == as_trained == llamacpp._prompt(request) == list(transformers._prompt(request)) == vllm._prompt(request), question
+        as_trained = tokenizer.apply_chat_template(
+            chat["prompt"], add_generation_prompt=True, tokenize=True, return_dict=True
+        )["input_ids"]
+        assert (
+            in_trl
+            == as_trained
+            == llamacpp._prompt(request)
+            == list(transformers._prompt(request))
+            == vllm._prompt(request)
+        ), question
     llamacpp.close()

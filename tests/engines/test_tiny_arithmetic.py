@@ -6,55 +6,62 @@ from importlib.resources import files
 
 import pytest
 
-from assay.core.errors import PlanError
-from assay.core.ports import Cutting
-from assay.core.types import Problem, Request, Sampler
-from assay.engines import _models
+from assay.core.errors import ConfigError
+from assay.core.ports import TruncatingEngine
+from assay.core.types import Problem, Request, SamplingConfig
+from assay.engines.models import registry
 from assay.engines.transformers import Transformers
 
 NAME = "tiny-arithmetic"
-HOW = Sampler(temperature=1.0, max_tokens=8)
+HOW = SamplingConfig(temperature=1.0, max_tokens=8)
 CARD = {1: 0.98, 2: 0.64, 3: 0.02}  # mean pass rates by digits, as in docs/models.md
 
 
 def ask(question: str, n: int = 16) -> Request:
     problem = Problem.of(question)
-    return Request(problem.id, HOW.render(problem), HOW, tuple(range(1000, 1000 + n)), 5)  # samples that no recording holds
+    return Request(
+        problem.id, HOW.render(problem), HOW, tuple(range(1000, 1000 + n)), 5
+    )  # samples that no recording holds
 
 
 def problems() -> list[dict[str, object]]:
-    return [json.loads(line) for line in (files("assay") / "data/recordings/tiny_problems.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (files("assay") / "data/recordings/tiny_problems.jsonl").read_text().splitlines()
+    ]
 
 
 def test_it_is_a_checkpoint_under_5_megabytes_that_needs_no_installation(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    folder = _models.checkpoint(NAME)
+    folder = registry.checkpoint(NAME)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5e6
-    assert _models.revision(NAME).revision == _models.revision(str(folder)).revision
+    assert registry.revision(NAME).revision == registry.revision(str(folder)).revision
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_engine_is_told_who_reads_it():
-    with pytest.raises(PlanError, match=r"'tiny-arithmetic' is no \.gguf file.*'transformers' reads"):
-        _models.gguf(NAME)
-    with pytest.raises(PlanError, match="nearest: 'tiny-arithmetic'"):
-        _models.checkpoint("tiny-arithmetics")
+    with pytest.raises(ConfigError, match=r"'tiny-arithmetic' is no \.gguf file.*'transformers' reads"):
+        registry.gguf(NAME)
+    with pytest.raises(ConfigError, match="nearest: 'tiny-arithmetic'"):
+        registry.checkpoint("tiny-arithmetics")
 
 
 def test_any_reader_loads_it_as_float32():
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(_models.checkpoint(NAME))
+    model = AutoModelForCausalLM.from_pretrained(registry.checkpoint(NAME))
     assert model.dtype == torch.float32
     assert 500_000 < sum(each.numel() for each in model.parameters()) < 2_000_000
 
 
 def test_the_chat_template_opens_each_turn_once():
-    shots = Sampler(shots=(("1+1=", "2"),))
+    shots = SamplingConfig(shots=(("1+1=", "2"),))
     problem = Problem.of("3+4=")
     engine = Transformers(NAME)
-    assert engine.show(Request(problem.id, shots.render(problem), shots, (0,), 0)) == "<user>1+1=<assistant>2<end><user>3+4=<assistant>"
+    assert (
+        engine.show(Request(problem.id, shots.render(problem), shots, (0,), 0))
+        == "<user>1+1=<assistant>2<end><user>3+4=<assistant>"
+    )
     assert engine.count_tokens(ask("3+4=")) == 6
 
 
@@ -67,7 +74,9 @@ def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
     """Every sixth problem of the recording, 16 new samples each; the card's mean lies in a wide interval around what is found."""
     right: dict[object, list[bool]] = defaultdict(list)
     rows = problems()[::6]
-    for row, rollouts in zip(rows, Transformers(NAME, batch_size=128).generate([ask(str(row["prompt"])) for row in rows]), strict=True):
+    for row, rollouts in zip(
+        rows, Transformers(NAME, batch_size=128).generate([ask(str(row["prompt"])) for row in rows]), strict=True
+    ):
         assert {rollout.finish for rollout in rollouts} <= {"stop", "length"}
         right[row["digits"]] += [rollout.text == row["answer"] for rollout in rollouts]
     for digits, mean in CARD.items():
@@ -79,7 +88,7 @@ def test_log_probabilities_are_those_of_the_tokens_at_the_samplers_temperature_b
     import torch
 
     engine = Transformers(NAME, logprobs=True)
-    how = Sampler(temperature=0.5, top_p=0.9, max_tokens=8)
+    how = SamplingConfig(temperature=0.5, top_p=0.9, max_tokens=8)
     problem = Problem.of("123+456=")
     request = Request(problem.id, how.render(problem), how, (0, 1, 2), 0)
     assert all(rollout.logprobs is None for rollout in next(iter(Transformers(NAME).generate([request]))))
@@ -96,9 +105,9 @@ def test_log_probabilities_are_those_of_the_tokens_at_the_samplers_temperature_b
 
 def test_a_search_by_single_tokens_goes_on_where_the_last_ended():
     """Greedy, token after token behind its own beginning says what it says at once."""
-    engine, problem, how = Transformers(NAME), Problem.of("12+45="), Sampler(temperature=0.0, max_tokens=8)
+    engine, problem, how = Transformers(NAME), Problem.of("12+45="), SamplingConfig(temperature=0.0, max_tokens=8)
     whole = next(iter(engine.generate([Request(problem.id, how.render(problem), how, (0,), 0)])))[0]
-    one, said = Sampler(temperature=0.0, max_tokens=1), ""
+    one, said = SamplingConfig(temperature=0.0, max_tokens=1), ""
     for _ in range(8):
         step = next(iter(engine.generate([Request(problem.id, one.render(problem), one, (0,), 0, said)])))[0]
         said += step.text
@@ -113,4 +122,4 @@ def test_a_text_is_cut_by_its_own_tokenizer_and_a_shorter_one_is_left_alone():
     assert "3 + 45 = 48".startswith(engine.cut("3 + 45 = 48", 4))
     assert 0 < len(engine.cut("3 + 45 = 48", 4)) < len("3 + 45 = 48")
     assert engine.cut("3 + 45 = 48", 400) == "3 + 45 = 48"
-    assert isinstance(engine, Cutting)
+    assert isinstance(engine, TruncatingEngine)

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.core.types import Message, Request
 from assay.engines.llamacpp import Llamacpp
@@ -20,15 +20,19 @@ def engine(packaged):
 
 
 def test_settings_out_of_range_are_one_line():
-    with pytest.raises(PlanError, match="batch_size 0 is below 1"):
+    with pytest.raises(ConfigError, match="batch_size 0 is below 1"):
         build("engine", "transformers", {"batch_size": 0})
-    with pytest.raises(PlanError, match="dtype 'int3'"):
+    with pytest.raises(ConfigError, match="dtype 'int3'"):
         build("engine", "transformers", {"dtype": "int3"})
 
 
 def test_importing_it_imports_no_torch():
     ran = subprocess.run(
-        [sys.executable, "-c", "import sys, assay.engines.transformers; print('torch' in sys.modules, 'transformers' in sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, assay.engines.transformers; print('torch' in sys.modules, 'transformers' in sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -59,7 +63,9 @@ def test_greedy_text_is_that_of_plain_generate(engine, ask):
 
     for request in [ask(question, samples=(0,), temperature=0.0) for question in QUESTIONS]:
         prompt = engine._prompt(request)
-        plain = engine._decoder.model.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)[0, len(prompt) :]
+        plain = engine._decoder.model.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)[
+            0, len(prompt) :
+        ]
         rollout = next(iter(engine.generate([request])))[0]
         assert rollout.text == engine._tokenizer.decode(plain, skip_special_tokens=True)
         assert rollout.tokens == len(plain)
@@ -76,7 +82,9 @@ def test_a_batch_of_several_problems_answers_like_each_alone(engine, ask):
 def test_the_shared_prefix_is_computed_once(engine, ask):
     list(engine.generate([ask("What is 8+1?", samples=(0,), max_tokens=1)]))
     columns = []
-    handle = engine._decoder.model.register_forward_pre_hook(lambda _, __, given: columns.append(given["input_ids"].shape[1]), with_kwargs=True)
+    handle = engine._decoder.model.register_forward_pre_hook(
+        lambda _, __, given: columns.append(given["input_ids"].shape[1]), with_kwargs=True
+    )
     list(engine.generate([ask("What is 3+9?", samples=(0,), max_tokens=1)]))
     handle.remove()
     assert sum(columns) <= 12 < 60 < engine.count_tokens(ask("What is 3+9?"))
@@ -92,7 +100,9 @@ def test_text_ends_before_a_stop_string(engine, ask):
 @pytest.mark.model
 def test_a_begun_answer_is_continued(engine, ask):
     request = ask("What is 8+1?")
-    begun = Request(request.problem_id, (*request.messages, Message("assistant", "The answer")), request.sampler, (0,), 0)
+    begun = Request(
+        request.problem_id, (*request.messages, Message("assistant", "The answer")), request.sampler, (0,), 0
+    )
     assert engine.show(begun).endswith("<|im_start|>assistant\nThe answer")
 
 

@@ -2,30 +2,30 @@ import sys
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
-from assay.core.ports import Engine, Streaming
+from assay.core.ports import Engine, StreamingEngine
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
 
 
 def test_settings_out_of_range_are_one_line():
-    with pytest.raises(PlanError, match=r"memory 1\.5"):
+    with pytest.raises(ConfigError, match=r"memory 1\.5"):
         build("engine", "vllm", {"memory": 1.5})
-    with pytest.raises(PlanError, match="tensor_parallel_size 0"):
+    with pytest.raises(ConfigError, match="tensor_parallel_size 0"):
         build("engine", "vllm", {"tensor_parallel_size": 0})
 
 
 def test_it_is_a_streaming_engine_whose_policy_loads_nothing():
     assert isinstance(Vllm(), Engine)
-    assert isinstance(Vllm(), Streaming)
+    assert isinstance(Vllm(), StreamingEngine)
     assert Vllm().policy.revision == "b179c9523d0e6a0f"
 
 
 @pytest.mark.model
 def test_without_vllm_the_extra_is_named(monkeypatch, packaged, ask):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(PlanError, match=r"pip install 'assay-curation\[vllm\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'assay-curation\[vllm\]'"):
         list(Vllm(packaged).generate([ask()]))
 
 
@@ -65,7 +65,10 @@ def test_a_prompt_without_room_for_its_answer_is_an_error_and_the_next_goes_on(e
 
 @pytest.mark.model
 def test_a_long_answer_holds_up_nobody(engine, ask):
-    requests = [ask("Write a long poem about the sea.", samples=(0,), max_tokens=48), *(ask(f"What is {n}+1?", samples=(0,)) for n in range(4))]
+    requests = [
+        ask("Write a long poem about the sea.", samples=(0,), max_tokens=48),
+        *(ask(f"What is {n}+1?", samples=(0,)) for n in range(4)),
+    ]
     came = [rollout for some in engine.arrivals(requests) for rollout in some]
     assert len(came) == 5
     assert came[-1].problem_id == requests[0].problem_id, "it came first and is yielded last"

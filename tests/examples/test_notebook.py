@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.api import arrange
-from assay.core.plan import parse_plan
+from assay.core.config import parse_config
 
 pytest.importorskip("marimo", reason="pip install 'assay-curation[dev]'")
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "notebook.py"
@@ -18,7 +18,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "notebook.py"
 def lake(tmp_path: Path) -> Path:
     sums = tmp_path / "sums.jsonl"
     sums.write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(8)))
-    plan = {
+    config = {
         "lake": str(tmp_path / "lake"),
         "source": [{"part": "files", "paths": str(sums)}],
         "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16},
@@ -26,7 +26,7 @@ def lake(tmp_path: Path) -> Path:
         "embed": {"encoder": "tfidf", "clusters": 2},
         "select": {"selector": "uniform", "budget": 3},
     }
-    arrange(parse_plan(plan))
+    arrange(parse_config(config))
     return tmp_path / "lake"
 
 

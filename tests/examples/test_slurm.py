@@ -50,8 +50,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     started: list[Started] = []
 
     def run(*command: object, **environment: str) -> Started:
-        known = {**os.environ, "PATH": f"{stands}:{os.environ['PATH']}", "SLURM_SUBMIT_DIR": str(SCRIPTS), **environment}
-        started.append(subprocess.Popen(["bash", *map(str, command)], env=known, cwd=tmp_path, stderr=subprocess.PIPE, text=True))
+        known = {
+            **os.environ,
+            "PATH": f"{stands}:{os.environ['PATH']}",
+            "SLURM_SUBMIT_DIR": str(SCRIPTS),
+            **environment,
+        }
+        started.append(
+            subprocess.Popen(["bash", *map(str, command)], env=known, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        )
         return started[-1]
 
     yield run
@@ -77,22 +84,31 @@ def test_a_job_goes_back_into_the_queue_only_where_it_was_asked_to_stop(
 ) -> None:
     waits = f"trap 'exit {code}' USR1 TERM; touch {tmp_path}/ready; for _ in {{1..300}}; do sleep .1; done"
     command = ("bash", "-c", waits if number else f"touch {tmp_path}/ready; exit {code}")
-    job = start(SCRIPTS / "resumable.sh", *command, SLURM_JOB_ID="12", SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="5")
+    context = start(
+        SCRIPTS / "resumable.sh", *command, SLURM_JOB_ID="12", SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="5"
+    )
     while not (tmp_path / "ready").exists():
         time.sleep(0.02)
     if number:
-        job.send_signal(number)
-    assert job.wait(timeout=30) == code
+        context.send_signal(number)
+    assert context.wait(timeout=30) == code
     assert ((tmp_path / "requeued").read_text() if (tmp_path / "requeued").exists() else "") == requeued
 
 
 @pytest.mark.service
 @pytest.mark.skipif(shutil.which("curl") is None, reason="servers.sbatch asks its server by curl")
-def test_a_client_scores_with_the_servers_that_have_written_their_urls(start: Callable[..., Started], tmp_path: Path) -> None:
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(12)))
+def test_a_client_scores_with_the_servers_that_have_written_their_urls(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    (tmp_path / "sums.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(12))
+    )
     (tmp_path / "plan.toml").write_text(PLAN.format(folder=tmp_path))
     lake, shared = tmp_path / "lake", {"URLS": str(tmp_path / "urls"), "ADVERTISE": "127.0.0.1", "BIND": "127.0.0.1"}
-    servers = [start(SCRIPTS / "servers.sbatch", MODEL="M", SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID=str(task), **shared) for task in range(2)]
+    servers = [
+        start(SCRIPTS / "servers.sbatch", MODEL="M", SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID=str(task), **shared)
+        for task in range(2)
+    ]
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "urls").glob("*.url"))) < 2 and time.monotonic() < deadline:
         assert [each.poll() for each in servers] == [None, None]
@@ -101,7 +117,14 @@ def test_a_client_scores_with_the_servers_that_have_written_their_urls(start: Ca
     _, told = client.communicate(timeout=120)
     assert client.returncode == 0, told
     worker = start(
-        SCRIPTS / "workers.sbatch", "--lake", lake, "--set", "policy.engine=openai", "--set", _urls(tmp_path), PLAN=str(tmp_path / "plan.toml")
+        SCRIPTS / "workers.sbatch",
+        "--lake",
+        lake,
+        "--set",
+        "policy.engine=openai",
+        "--set",
+        _urls(tmp_path),
+        PLAN=str(tmp_path / "plan.toml"),
     )
     _, told = worker.communicate(timeout=120)
     assert worker.returncode == 0, told

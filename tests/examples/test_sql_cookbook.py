@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from assay.api import Silence
-from assay.core.plan import parse_plan
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
 
 PAGE = (Path(__file__).resolve().parents[2] / "examples" / "sql_cookbook.md").read_text(encoding="utf-8")
@@ -26,22 +26,28 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("cookbook")
     rows = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(10)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"prompt": "no answer"}\n')
-    plan = parse_plan(
+    config = parse_config(
         {
             "name": "sums",
             "lake": str(folder / "lake"),
             "source": [{"part": "files", "paths": str(folder / "sums.jsonl")}],
             "split": {"held_out": 2},
-            "policy": {"model": "scripted", "engine": "scripted", "answers": ANSWERS, "rule": "cycle", "max_tokens": 16},
+            "policy": {
+                "model": "scripted",
+                "engine": "scripted",
+                "answers": ANSWERS,
+                "rule": "cycle",
+                "max_tokens": 16,
+            },
             "score": {"n": 6, "truncated": "wrong"},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 4},
         }
     )
-    with Lake(plan.lake) as opened, Job(plan, opened, Silence(), command="curate run") as job:
-        job.log_run("start")
-        walk(job)
-        job.log_run("end", "done")
+    with Lake(config.lake) as opened, RunContext(config, opened, NullReporter(), command="curate run") as context:
+        context.log_run("start")
+        run_stages(context)
+        context.log_run("end", "done")
         yield opened
 
 

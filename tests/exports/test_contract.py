@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from assay.api import Silence
-from assay.core.errors import PlanError
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError
 from assay.core.parts import names
-from assay.core.plan import parse_plan
-from assay.pipelines.export import export
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.pipelines.analysis.export import export
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
 
 
@@ -22,24 +22,30 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("export")
     rows = [{"prompt": f"What is {n} + 1?", "answer": str(n + 1), "license": "CC0"} for n in range(20)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    plan = parse_plan(
+    config = parse_config(
         {
             "name": "sums",
             "lake": str(folder / "lake"),
             "source": [{"part": "files", "paths": str(folder / "sums.jsonl"), "keep": ["license"]}],
-            "policy": {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16, "template": "{prompt} Think."},
+            "policy": {
+                "model": "scripted",
+                "engine": "scripted",
+                "rule": "sum",
+                "max_tokens": 16,
+                "template": "{prompt} Think.",
+            },
             "score": {"n": 2, "truncated": "wrong"},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 8},
         }
     )
-    with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job:
-        walk(job)
-        yield job
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+        run_stages(context)
+        yield context
 
 
-def order(job: Job) -> list[str]:
-    return [row["problem_id"] for row in job.lake.rows("SELECT problem_id FROM lessons ORDER BY lesson, position")]
+def order(context: RunContext) -> list[str]:
+    return [row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM lessons ORDER BY lesson, position")]
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:
@@ -55,7 +61,7 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("to", names("export"))
-def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: Job, tmp_path: Path, to: str) -> None:
+def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: RunContext, tmp_path: Path, to: str) -> None:
     told = export(finished, to, tmp_path / "out", filtered=True)
     assert (told["rows"], told["filtered"]) == (8, 12)
     assert ids(load(tmp_path / "out", "train")) == order(finished)
@@ -66,24 +72,30 @@ def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: Job, tmp_pat
 
 
 @pytest.mark.parametrize("to", names("export"))
-def test_without_the_filtered_rows_there_is_no_file_of_them(finished: Job, tmp_path: Path, to: str) -> None:
+def test_without_the_filtered_rows_there_is_no_file_of_them(finished: RunContext, tmp_path: Path, to: str) -> None:
     export(finished, to, tmp_path / "out")
     assert list((tmp_path / "out").rglob("filtered.*")) == []
     assert ids(load(tmp_path / "out", "train")) == order(finished)
 
 
-def test_a_folder_with_other_files_is_refused(finished: Job, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(finished: RunContext, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(PlanError, match="not empty"):
+    with pytest.raises(ConfigError, match="not empty"):
         export(finished, "jsonl", tmp_path)
 
 
-def test_the_card_counts_names_and_licenses(finished: Job, tmp_path: Path) -> None:
+def test_the_card_counts_names_and_licenses(finished: RunContext, tmp_path: Path) -> None:
     from datasets import load_dataset
 
     export(finished, "hub", tmp_path / "out", filtered=True)
     card = (tmp_path / "out" / "README.md").read_text()
-    for piece in ("8 problems in 8 places", "| sums | 8 | CC0 |", "math@", "## Share solved", "| select | not_chosen | 12 |"):
+    for piece in (
+        "8 problems in 8 places",
+        "| sums | 8 | CC0 |",
+        "math@",
+        "## Share solved",
+        "| select | not_chosen | 12 |",
+    ):
         assert piece in card, piece
     read = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {name: len(rows) for name, rows in read.items()} == {"train": 8, "filtered": 12}

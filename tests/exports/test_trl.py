@@ -1,10 +1,10 @@
 """The prompt is a chat, the answer a column."""
 
-from assay.exports._chosen import Chosen
+from assay.core.export_rows import ExportRow
 from assay.exports.trl import Trl
 
 
-def test_the_prompt_is_the_chat_that_the_policy_was_asked(chosen: Chosen) -> None:
+def test_the_prompt_is_the_chat_that_the_policy_was_asked(chosen: ExportRow) -> None:
     (row,) = Trl().rows([chosen])
     assert [turn["role"] for turn in row["prompt"]] == ["system", "user"]
     assert (row["answer"], row["assay_id"], row["weight"]) == ("4", "id", 1.0)

@@ -1,10 +1,10 @@
 """verl's five columns, and the id that brings rollouts home."""
 
-from assay.exports._chosen import Chosen
+from assay.core.export_rows import ExportRow
 from assay.exports.verl import Verl
 
 
-def test_a_row_has_verl_s_five_columns(chosen: Chosen) -> None:
+def test_a_row_has_verl_s_five_columns(chosen: ExportRow) -> None:
     (row,) = Verl(ability="sums").rows([chosen])
     assert list(row) == ["data_source", "prompt", "ability", "reward_model", "extra_info"]
     assert row["reward_model"] == {"style": "rule", "ground_truth": "4"}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pytest
 
-from assay.core.ports import Bench
-from assay.core.types import Case, Drop, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
+from assay.core.ports import FilterContext
+from assay.core.types import Drop, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
 
 Pairs = Sequence[tuple[Problem | str, str]]
 
@@ -17,13 +17,19 @@ class Reads:
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         return [label.answer.lstrip("-").isdigit() for label in labels]
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
         return [self._judge(case) for case in cases]
 
-    def _judge(self, case: Case) -> Verdict:
+    def _judge(self, case: GradingCase) -> Verdict:
         said = case.rollout.text.removeprefix("\\boxed{").removesuffix("}")
         right = self.reads([case.label])[0] and said == case.label.answer
-        return Verdict.of(case, verifier="math", version="1", outcome="correct" if right else "wrong", reason="" if right else "no number")
+        return Verdict.of(
+            case,
+            verifier="math",
+            version="1",
+            outcome="correct" if right else "wrong",
+            reason="" if right else "no number",
+        )
 
     def version(self, verifier: str) -> str:
         return "1"
@@ -35,7 +41,12 @@ class Bags:
     revision = "bags"
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        rows = np.array([[1.0, *(text.casefold().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz0123456789")] for text in texts])
+        rows = np.array(
+            [
+                [1.0, *(text.casefold().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz0123456789")]
+                for text in texts
+            ]
+        )
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -61,25 +72,35 @@ class Says:
     def __init__(self, said: Mapping[str, Sequence[str | None]]) -> None:
         self.said, self.changes = said, list[Mapping[str, object]]()
 
-    def ask(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, object]):
+    def ask(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, object]
+    ):
         self.changes.append(changes)
         return {
-            each.id: [self._verdict(each, labels[each.id][0], *pair) for pair in enumerate(self.said.get(each.text, [])[:n])]
+            each.id: [
+                self._verdict(each, labels[each.id][0], *pair) for pair in enumerate(self.said.get(each.text, [])[:n])
+            ]
             for each in problems
             if labels.get(each.id)
         }
 
     def _verdict(self, problem: Problem, label: Label, sample: int, said: str | None) -> Verdict:
-        request = Request(problem.id, problem.messages, Sampler(), (sample,), 0)
-        rollout = Rollout.of(request, sample, policy=Policy("p", "p"), engine="says", text=said or "", tokens=1, finish="stop")
+        request = Request(problem.id, problem.messages, SamplingConfig(), (sample,), 0)
+        rollout = Rollout.of(
+            request, sample, policy=Policy("p", "p"), engine="says", text=said or "", tokens=1, finish="stop"
+        )
         outcome = "verifier_error" if said is None else "correct" if said == label.answer else "wrong"
-        return Verdict.of(Case(problem, label, rollout), verifier="math", version="1", outcome=outcome, extracted=said or "")
+        return Verdict.of(
+            GradingCase(problem, label, rollout), verifier="math", version="1", outcome=outcome, extracted=said or ""
+        )
 
 
-def bench_of(said: Mapping[str, Sequence[str | None]] | None = None, benchmarks: Mapping[str, Sequence[Problem]] | None = None) -> Bench:
+def bench_of(
+    said: Mapping[str, Sequence[str | None]] | None = None, benchmarks: Mapping[str, Sequence[Problem]] | None = None
+) -> FilterContext:
     """A bench with every room scripted."""
     held = {"a test set": [Problem.of("Which bird sings at night beside the old mill?")]}
-    return Bench(Reads(), Bags(), Brute(), Words(), Says(said or {}), benchmarks or held)
+    return FilterContext(Reads(), Bags(), Brute(), Words(), Says(said or {}), benchmarks or held)
 
 
 def given(pairs: Pairs) -> tuple[list[Problem], dict[str, list[Label]]]:
@@ -93,7 +114,7 @@ def given(pairs: Pairs) -> tuple[list[Problem], dict[str, list[Label]]]:
     return list(problems.values()), labels
 
 
-def sift_pairs(part, pairs: Pairs, bench: Bench | None = None) -> dict[str, Drop]:
+def sift_pairs(part, pairs: Pairs, bench: FilterContext | None = None) -> dict[str, Drop]:
     """The drops of (problem or prompt, answer) pairs by problem id; a problem met twice has two labels."""
     drops = [each for each in part.sift(*given(pairs), bench or bench_of()) if isinstance(each, Drop)]
     by_id = {drop.problem_id: drop for drop in drops}
@@ -112,10 +133,10 @@ def pairs_of() -> Callable[[Pairs], tuple[list[Problem], dict[str, list[Label]]]
 
 
 @pytest.fixture(scope="session")
-def rooms() -> Callable[..., Bench]:
+def rooms() -> Callable[..., FilterContext]:
     return bench_of
 
 
 @pytest.fixture(scope="session")
-def scripted() -> Bench:
+def scripted() -> FilterContext:
     return bench_of()

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
 from assay.filters.clear import Clear
 
@@ -35,7 +35,9 @@ def test_above_one_nothing_is_corrected(judged):
     assert isinstance(judged(["5"] * 7 + ["1"], correct=0.8), Label)
 
 
-@pytest.mark.parametrize(("gold", "said"), [("\\text{4:30 p.m.}", "4:30 \\text{ p.m.}"), ("$10\\, \\text{cm}$", "10 \\mathrm{cm}")])
+@pytest.mark.parametrize(
+    ("gold", "said"), [("\\text{4:30 p.m.}", "4:30 \\text{ p.m.}"), ("$10\\, \\text{cm}$", "10 \\mathrm{cm}")]
+)
 def test_the_gold_answer_in_another_dress_is_a_vote_for_it(rooms, pairs_of, gold, said):
     assert not Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said, *["7"] * 7]}))
     assert Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said.replace("0", "1")] * 8}))
@@ -74,4 +76,4 @@ def test_settings_and_a_bench_that_cannot_do_are_named():
     with pytest.raises(ValueError, match="votes 9"):
         Clear(votes=9)
     with pytest.raises(ValueError, match="no policy to vote on 1 problems"):
-        Clear().sift([Problem.of("a")], {}, Bench())
+        Clear().sift([Problem.of("a")], {}, FilterContext())

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Problem, Verdict
 from assay.filters.conflicting_labels import ConflictingLabels
 
@@ -43,11 +43,18 @@ def test_other_answers_are_a_conflict(sift, one, other):
 
 
 def test_the_same_words_about_another_picture_may_have_another_answer(sift):
-    assert not sift(ConflictingLabels(), [(Problem.of("Find x.", media=("a",)), "1"), (Problem.of("Find x.", media=("b",)), "2")])
+    assert not sift(
+        ConflictingLabels(), [(Problem.of("Find x.", media=("a",)), "1"), (Problem.of("Find x.", media=("b",)), "2")]
+    )
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("1 + 1?", "**1 + 1?**"), ("Find $\\dfrac12$.", "Find \\(\\frac{1}{2}\\)."), ("1 + 1?", "1 + 1? Think step by step.")]
+    ("one", "other"),
+    [
+        ("1 + 1?", "**1 + 1?**"),
+        ("Find $\\dfrac12$.", "Find \\(\\frac{1}{2}\\)."),
+        ("1 + 1?", "1 + 1? Think step by step."),
+    ],
 )
 def test_another_typesetting_of_the_question_is_the_same_question(sift, one, other):
     assert len(sift(ConflictingLabels(), [(one, "2"), (other, "3")])) == 2
@@ -61,10 +68,19 @@ def test_the_strict_verdict_decides_what_forms_leave_open(pairs_of):
 
         def _told(self, case):
             same = {case.rollout.text, case.label.answer} in ({"\\boxed{x+1}", "1+x"}, {"\\boxed{1+x}", "x+1"})
-            return Verdict.of(case, verifier="math", version="1", outcome="correct" if same else "wrong", lenient="correct")
+            return Verdict.of(
+                case, verifier="math", version="1", outcome="correct" if same else "wrong", lenient="correct"
+            )
 
-    assert ConflictingLabels().sift(*pairs_of([("q", "x+1"), ("q", "1+x")]), Bench(judge=Strict())) == []
-    assert len(ConflictingLabels().sift(*pairs_of([("q", "x+1"), ("q", "1+x"), ("q", "x+2")]), Bench(judge=Strict()))) == 1
+    assert ConflictingLabels().sift(*pairs_of([("q", "x+1"), ("q", "1+x")]), FilterContext(judge=Strict())) == []
+    assert (
+        len(
+            ConflictingLabels().sift(
+                *pairs_of([("q", "x+1"), ("q", "1+x"), ("q", "x+2")]), FilterContext(judge=Strict())
+            )
+        )
+        == 1
+    )
 
 
 def test_a_question_with_hundreds_of_answers_is_a_conflict_at_once(sift):

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from assay.core.notes import Note
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.embedding.tfidf import Tfidf
@@ -94,7 +94,7 @@ def test_a_megabyte_is_searched_in_a_moment(sift, held):
 
 def test_what_cannot_be_compared_is_named(rooms, pairs_of):
     with pytest.raises(ValueError, match="no benchmarks to compare 1 problems"):
-        Contaminated().sift([Problem.of("a")], {}, Bench())
+        Contaminated().sift([Problem.of("a")], {}, FilterContext())
     with pytest.raises(ValueError, match="'void' holds 0 problems"):
         Contaminated().sift(*pairs_of([("a", "1")]), rooms(benchmarks={"void": []}))
     with pytest.raises(ValueError, match="coverage 0"):
@@ -113,7 +113,9 @@ def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):
     one_more = [re.sub(r"\d+", lambda found: str(int(found[0]) + 1), text, count=1) for text in held]
     swapped = [made for text in held if (made := exchanged(text))]
     coder = Tfidf(tuple(sorted({*texts, *inside, *turned, *one_more, *swapped})))
-    bench = Bench(encoder=coder, neighbours=FaissNeighbours(), benchmarks={"held": [Problem.of(text) for text in held]})
+    bench = FilterContext(
+        encoder=coder, neighbours=FaissNeighbours(), benchmarks={"held": [Problem.of(text) for text in held]}
+    )
     problems, labels = pairs_of([(text, "1") for text in (*held, *inside, *turned, *one_more, *swapped, *rest)])
     sifted = Contaminated().sift(problems, labels, bench)
     found = {each.problem_id for each in sifted if isinstance(each, Drop)}
@@ -145,9 +147,17 @@ def exchanged(text):
     ("one", "other"),
     [
         (ROOT, ROOT.replace("$\\sqrt{2 + \\sqrt{3}}$", "\\(\\sqrt{ 2+\\sqrt3 }\\)")),
-        ("Compute $\\frac{1}{2} + \\frac{1}{3}$ and give it all.", "Compute $\\dfrac{1}{2} + \\tfrac13$ and give it all."),
+        (
+            "Compute $\\frac{1}{2} + \\frac{1}{3}$ and give it all.",
+            "Compute $\\dfrac{1}{2} + \\tfrac13$ and give it all.",
+        ),
         ("Eighteen birds sat on a 6 ft pole that cost $700.", "18 birds sat on a 6 feet pole that cost 700 dollars."),
-        (DUCKS, "Solve the following math problem step by step.\n\n" + DUCKS + "\n\nPut your final answer within \\boxed{}."),
+        (
+            DUCKS,
+            "Solve the following math problem step by step.\n\n"
+            + DUCKS
+            + "\n\nPut your final answer within \\boxed{}.",
+        ),
     ],
 )
 def test_another_typesetting_spelling_or_wrapper_is_a_repeat(sift, rooms, one, other):
@@ -176,6 +186,11 @@ def test_a_template_is_noted_with_its_benchmark_problem_and_dropped_only_if_told
 def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
     assert all(isinstance(each, Drop) for each in Contaminated().sift(*pairs_of([(DUCKS, "1")]), held))
     assert (
-        Contaminated().sift(*pairs_of([("How many eggs are 3 and 4?", "7"), (DUCKS.replace("more", "fewer").replace("16", "9 or 8"), "1")]), held)
+        Contaminated().sift(
+            *pairs_of(
+                [("How many eggs are 3 and 4?", "7"), (DUCKS.replace("more", "fewer").replace("16", "9 or 8"), "1")]
+            ),
+            held,
+        )
         == []
     )

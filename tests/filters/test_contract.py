@@ -10,7 +10,19 @@ from assay.core.parts import build, names
 from assay.core.ports import Filter
 from assay.core.types import Drop, Label, Problem
 
-PROMPTS = ["", " ", "1 + 1?", "1  +  1?", "1 - 1?", "What is x² for x = 3?", "What is x2 for x = 3?", "Ｗhat?", "What?", "\u200b", "5 apples at 3?"]
+PROMPTS = [
+    "",
+    " ",
+    "1 + 1?",
+    "1  +  1?",
+    "1 - 1?",
+    "What is x² for x = 3?",
+    "What is x2 for x = 3?",
+    "Ｗhat?",
+    "What?",
+    "\u200b",
+    "5 apples at 3?",
+]
 POOLS = st.lists(st.tuples(st.sampled_from(PROMPTS), st.sampled_from(["2", "2.0", "3", "", "x"])), max_size=12)
 KNOWN = names("filter")
 
@@ -26,7 +38,9 @@ def pool(pairs):
 @pytest.fixture(scope="module")
 def sifted(scripted):
     """The drops of a filter on a scripted bench; new labels are left to tests/test_parts.py."""
-    return lambda part, problems, labels: [each for each in part.sift(problems, labels, scripted) if isinstance(each, Drop)]
+    return lambda part, problems, labels: [
+        each for each in part.sift(problems, labels, scripted) if isinstance(each, Drop)
+    ]
 
 
 @pytest.mark.parametrize("name", KNOWN)

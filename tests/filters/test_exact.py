@@ -56,5 +56,10 @@ def test_typesetting_and_instructions_make_no_other_problem(sift, one, other):
 
 
 def test_a_system_turn_of_instructions_makes_no_other_problem(sift):
-    told = Problem.of((Message("system", "Please reason step by step, and put your final answer within \\boxed{}."), Message("user", NATALIA)))
+    told = Problem.of(
+        (
+            Message("system", "Please reason step by step, and put your final answer within \\boxed{}."),
+            Message("user", NATALIA),
+        )
+    )
     assert len(sift(Exact(), [(told, "1"), (NATALIA, "1")])) == 1

@@ -3,7 +3,7 @@ from importlib.resources import files
 import pyarrow.parquet as parquet
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Label, Problem
 from assay.filters.guessable import Guessable, invitations
 
@@ -47,7 +47,9 @@ def test_four_recorded_answers_of_16_tokens_find_what_a_small_model_answers_at_o
     found = {text for text in said if Problem.of(text).id in drops}
     true = {text for text, answers in said.items() if answers.count(gold[text]) >= 32}
     assert (len(said), len(found), len(true), len(found & true)) == (40, 12, 13, 11)
-    assert {source[text] for text in found} == {"sum of 2 digits", "product of 2 digits", "sum of 2 numbers"}, "no story, no sum of three"
+    assert {source[text] for text in found} == {"sum of 2 digits", "product of 2 digits", "sum of 2 numbers"}, (
+        "no story, no sum of three"
+    )
 
 
 def test_an_answer_of_half_the_pool_is_a_habit(sift):
@@ -98,4 +100,4 @@ def test_a_flag_is_a_reason_only_where_it_is_listed(sift):
 
 def test_without_a_policy_it_says_so():
     with pytest.raises(ValueError, match="no policy to guess at 1 problems"):
-        Guessable().sift([Problem.of("a")], {}, Bench())
+        Guessable().sift([Problem.of("a")], {}, FilterContext())

@@ -61,8 +61,14 @@ def test_other_pictures_make_other_problems(sift):
 
 def test_a_planted_set_is_found_whole_and_no_twin_is_reported(sift):
     rng = random.Random(7)
-    words = [f"{one}{two}" for one in ["banker", "colour", "dinner", "forest", "garden"] for two in ["ia", "ob", "ur", "em", "ys"]]
-    bases = [[rng.choice(words) for _ in range(40)] + [str(n)] + [rng.choice(words) for _ in range(40)] for n in range(200)]
+    words = [
+        f"{one}{two}"
+        for one in ["banker", "colour", "dinner", "forest", "garden"]
+        for two in ["ia", "ob", "ur", "em", "ys"]
+    ]
+    bases = [
+        [rng.choice(words) for _ in range(40)] + [str(n)] + [rng.choice(words) for _ in range(40)] for n in range(200)
+    ]
     copies = [[*base[:20], "lantern", *base[21:]] for base in bases[:50]]
     twins = [[str(int(word) + 1000) if word.isdigit() else word for word in base] for base in bases[50:100]]
     drops = sift(Near(), [(" ".join(each), "1") for each in (*bases, *copies, *twins)])

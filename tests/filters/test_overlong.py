@@ -1,7 +1,7 @@
 import pytest
 
-from assay.core.errors import PlanError
-from assay.core.ports import Bench
+from assay.core.errors import ConfigError
+from assay.core.ports import FilterContext
 from assay.core.types import Problem
 from assay.filters.overlong import Overlong
 
@@ -9,7 +9,11 @@ from assay.filters.overlong import Overlong
 def test_both_ends_of_the_limit(sift):
     pairs = [("one two three", "1"), ("one two", "1")]
     (drop,) = sift(Overlong(tokens=2), pairs).values()
-    assert (drop.problem_id, drop.reason, drop.detail) == (Problem.of("one two three").id, "overlong", "3 prompt tokens, more than 2")
+    assert (drop.problem_id, drop.reason, drop.detail) == (
+        Problem.of("one two three").id,
+        "overlong",
+        "3 prompt tokens, more than 2",
+    )
     assert not sift(Overlong(tokens=3), pairs)
     assert len(sift(Overlong(tokens=1), pairs)) == 2
 
@@ -23,14 +27,14 @@ def test_a_problem_that_the_template_refuses_is_named_and_not_called_overlong():
 
     class Refusing:
         def count(self, problems):
-            raise PlanError(f"problem {problems[0].id}: the chat template refuses its messages: roles must alternate")
+            raise ConfigError(f"problem {problems[0].id}: the chat template refuses its messages: roles must alternate")
 
-    with pytest.raises(PlanError, match="refuses its messages"):
-        Overlong().sift([Problem.of("a")], {}, Bench(tokenizer=Refusing()))
+    with pytest.raises(ConfigError, match="refuses its messages"):
+        Overlong().sift([Problem.of("a")], {}, FilterContext(tokenizer=Refusing()))
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
     with pytest.raises(ValueError, match="tokens 0"):
         Overlong(tokens=0)
     with pytest.raises(ValueError, match="no tokenizer to measure 1 problems"):
-        Overlong().sift([Problem.of("a")], {}, Bench())
+        Overlong().sift([Problem.of("a")], {}, FilterContext())

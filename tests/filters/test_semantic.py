@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Problem
 from assay.filters.semantic import Semantic
 
@@ -68,14 +68,16 @@ def test_a_vector_without_direction_is_an_error(pairs_of, scripted):
     from assay.embedding.neighbours import FaissNeighbours
 
     with pytest.raises(ValueError, match="row 0 has norm nan"):
-        Semantic().sift(*pairs_of([(ONE, "7"), (TURNED, "7")]), Bench(encoder=Broken(), neighbours=FaissNeighbours()))
+        Semantic().sift(
+            *pairs_of([(ONE, "7"), (TURNED, "7")]), FilterContext(encoder=Broken(), neighbours=FaissNeighbours())
+        )
 
 
 def test_settings_and_a_bench_that_cannot_do_are_named():
     with pytest.raises(ValueError, match="threshold 0"):
         Semantic(threshold=0)
     with pytest.raises(ValueError, match="no encoder or no neighbours to compare 1 problems"):
-        Semantic().sift([Problem.of("a")], {}, Bench())
+        Semantic().sift([Problem.of("a")], {}, FilterContext())
 
 
 def test_exchanged_numbers_are_another_problem_even_where_the_answer_is_the_same(sift):

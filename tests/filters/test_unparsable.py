@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Problem
 from assay.filters.unparsable import Unparsable
 
@@ -20,10 +20,10 @@ def test_a_problem_without_a_label_cannot_be_graded():
         def reads(self, labels):
             return [True for _ in labels]
 
-    (drop,) = Unparsable().sift([Problem.of("a")], {}, Bench(judge=Reads()))
+    (drop,) = Unparsable().sift([Problem.of("a")], {}, FilterContext(judge=Reads()))
     assert drop.detail == "no label"
 
 
 def test_without_a_judge_it_says_so():
     with pytest.raises(ValueError, match="no judge to read the labels of 1 problems"):
-        Unparsable().sift([Problem.of("a")], {}, Bench())
+        Unparsable().sift([Problem.of("a")], {}, FilterContext())

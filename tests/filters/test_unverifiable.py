@@ -1,9 +1,9 @@
 import pytest
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import OPEN, Label, Problem, Verdict
 from assay.filters.unverifiable import Unverifiable
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
 
 
 def test_a_gold_answer_that_no_usual_form_meets_drops_its_problem(sift):
@@ -20,7 +20,11 @@ class Characters:
 
     def _outcome(self, case):
         self.said.append(case.rollout.text)
-        return "correct" if case.rollout.text in (f"\\boxed{{{case.label.answer}}}", f"The answer is {case.label.answer}.") else "wrong"
+        return (
+            "correct"
+            if case.rollout.text in (f"\\boxed{{{case.label.answer}}}", f"The answer is {case.label.answer}.")
+            else "wrong"
+        )
 
     def __init__(self):
         self.said = []
@@ -39,7 +43,7 @@ class Characters:
 )
 def test_the_dress_of_a_gold_answer_is_no_part_of_what_is_said(pairs_of, gold, usual):
     judge = Characters()
-    assert len(Unverifiable().sift(*pairs_of([("a", gold)]), Bench(judge=judge))) == 1
+    assert len(Unverifiable().sift(*pairs_of([("a", gold)]), FilterContext(judge=judge))) == 1
     assert judge.said == [f"\\boxed{{{usual}}}", f"The answer is {usual}."]
 
 
@@ -48,12 +52,15 @@ def test_one_usual_form_is_enough(pairs_of):
         def _outcome(self, case):
             return "correct" if case.rollout.text == "The answer is $\\frac{1}{2}$." else "wrong"
 
-    assert Unverifiable().sift(*pairs_of([("a", "\\frac{1}{2}")]), Bench(judge=Sentences())) == []
+    assert Unverifiable().sift(*pairs_of([("a", "\\frac{1}{2}")]), FilterContext(judge=Sentences())) == []
 
 
-@pytest.mark.parametrize("gold", ["9", "\\frac{1}{2}", "x+1", "(3, 4)", "12 cm", "9 (apples)", "She sold 24.\n#### 72", '["4"]', "50\\%", "1,000"])
+@pytest.mark.parametrize(
+    "gold",
+    ["9", "\\frac{1}{2}", "x+1", "(3, 4)", "12 cm", "9 (apples)", "She sold 24.\n#### 72", '["4"]', "50\\%", "1,000"],
+)
 def test_a_real_verifier_accepts_the_usual_form_of_a_real_gold(pairs_of, judged, gold):
-    assert Unverifiable().sift(*pairs_of([("a", gold)]), Bench(judge=judged)) == []
+    assert Unverifiable().sift(*pairs_of([("a", gold)]), FilterContext(judge=judged)) == []
 
 
 @pytest.fixture
@@ -92,4 +99,4 @@ def test_a_problem_without_a_label_cannot_be_graded(rooms):
 
 def test_without_a_judge_it_says_so():
     with pytest.raises(ValueError, match="no judge to grade the labels of 1 problems"):
-        Unverifiable().sift([Problem.of("a")], {}, Bench())
+        Unverifiable().sift([Problem.of("a")], {}, FilterContext())

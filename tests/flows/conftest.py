@@ -57,7 +57,9 @@ class Server:
 
     def ask(self, path: str, **body: Any) -> Any:
         """One POST to the API; a server that is too busy to answer, which SQLite's lock makes a 503, is asked again."""
-        request = urllib.request.Request(f"{self.url}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"})
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"}
+        )
         for _ in range(30):
             try:
                 with urllib.request.urlopen(request, timeout=60) as answer:
@@ -70,7 +72,9 @@ class Server:
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """The runs of a deployment that are past being scheduled, oldest first."""
-        found = self.ask("flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}}, **BEGUN)
+        found = self.ask(
+            "flow_runs/filter", sort="EXPECTED_START_TIME_ASC", deployments={"name": {"any_": [deployment]}}, **BEGUN
+        )
         return list(found)
 
     def first(self, deployment: str) -> str:
@@ -87,15 +91,24 @@ class Server:
     def ended(self, run: str) -> dict[str, Any]:
         """A run once it has ended."""
         found = lambda: self.ask("flow_runs/filter", flow_runs={"id": {"any_": [run]}})[0]  # noqa: E731
-        return dict(self.until(lambda: (told := found())["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") and told))
+        return dict(
+            self.until(
+                lambda: (told := found())["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") and told
+            )
+        )
 
     def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
         """The artifacts of a run by key."""
-        return {each["key"]: each for each in self.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}}, limit=200)}
+        return {
+            each["key"]: each
+            for each in self.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [run]}}, limit=200)
+        }
 
     def log(self, run: str) -> str:
         """The lines that a run logged."""
-        return "\n".join(each["message"] for each in self.ask("logs/filter", logs={"flow_run_id": {"any_": [run]}}, limit=200))
+        return "\n".join(
+            each["message"] for each in self.ask("logs/filter", logs={"flow_run_id": {"any_": [run]}}, limit=200)
+        )
 
     def assay(self, *command: str) -> subprocess.Popen[str]:
         """A command of assay that talks to this server, in a process group of its own."""
@@ -111,7 +124,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     url = f"http://127.0.0.1:{port}"
-    env = {**os.environ, **QUIET, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": f"{url}/api", "PREFECT_API_URL": f"{url}/api"}
+    env = {
+        **os.environ,
+        **QUIET,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_UI_API_URL": f"{url}/api",
+        "PREFECT_API_URL": f"{url}/api",
+    }
     call = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(call, env=env, stdout=log, stderr=log, start_new_session=True)
@@ -191,12 +210,17 @@ def plans(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
     def made(name: str, *, overlap: str = "wait", delay_s: float = 0.0) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp(name)
-        tables = {"policy": {"delay_s": delay_s}, "score": {"n": 2}, "select": {"budget": 3}, "flow": {"overlap": overlap, "dead_after_s": 4}}
-        plan = scripted(folder, name=name, problems=8, **tables)
+        tables = {
+            "policy": {"delay_s": delay_s},
+            "score": {"n": 2},
+            "select": {"budget": 3},
+            "flow": {"overlap": overlap, "dead_after_s": 4},
+        }
+        config = scripted(folder, name=name, problems=8, **tables)
         with (folder / "sums.jsonl").open("r+") as sums:
             last = sums.readlines()[-1]
             sums.write(last)
-        return plan, folder / "lake"
+        return config, folder / "lake"
 
     return made
 
@@ -216,8 +240,10 @@ class Finished:
 @pytest.fixture(scope="session")
 def finished(server: Server, plans: Callable[..., tuple[Path, Path]]) -> Finished:
     """The first run of `curate serve --interval`, which is interrupted when that run has ended."""
-    plan, lake = plans("nightly", delay_s=1.0)  # eight problems, so that attempts take long enough to show their progress
-    serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
+    config, lake = plans(
+        "nightly", delay_s=1.0
+    )  # eight problems, so that attempts take long enough to show their progress
+    serving = server.assay("curate", "serve", str(config), "--lake", str(lake), "--interval", "15")
     try:
         run = server.ended(server.first("nightly"))
         log = server.log(run["id"])

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from assay.core.plan import FlowPlan
+from assay.core.config import FlowConfig
 from assay.flows import artifacts
 from assay.flows.artifacts import kept_and_dropped
 
-DROPPED = [{"stage": "clean", "reason": "exact", "rows": 1, "example": "q"}, {"stage": "select", "reason": "not_chosen", "rows": 5, "example": "p"}]
+DROPPED = [
+    {"stage": "clean", "reason": "exact", "rows": 1, "example": "q"},
+    {"stage": "select", "reason": "not_chosen", "rows": 5, "example": "p"},
+]
 
 
 def stage(name: str, out: int | None) -> dict[str, Any]:
@@ -37,11 +40,11 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     made: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
-    page, plan = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowPlan(reports_url=url))
+    page, config = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowConfig(reports_url=url))
     monkeypatch.setattr(artifacts, "write", lambda _job: page)
     monkeypatch.setattr(artifacts, "collected", lambda _job: {"stages": [], "dropped": [], "histogram": {}})
     monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
-    artifacts.show(SimpleNamespace(plan=plan, narrator=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    artifacts.show(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     ((link, said),) = made
     assert link == said["link_text"] == ("http://127.0.0.1:8080/sums.html" if url else page.as_uri())
     assert said["key"] == "sums-report"
@@ -51,18 +54,23 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
 HOSTILE = "night`ly ![x](http://e.org/p.png) <img src=http://e.org/q>"
 
 
-def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     shown: list[str] = []
     for kind in ("link", "table", "markdown"):
-        monkeypatch.setattr(f"prefect.artifacts.create_{kind}_artifact", lambda data, **said: shown.extend([json.dumps(data), *said.values()]))
-    plan = SimpleNamespace(name=HOSTILE, flow=FlowPlan(reports_url=""))
+        monkeypatch.setattr(
+            f"prefect.artifacts.create_{kind}_artifact",
+            lambda data, **said: shown.extend([json.dumps(data), *said.values()]),
+        )
+    config = SimpleNamespace(name=HOSTILE, flow=FlowConfig(reports_url=""))
     monkeypatch.setattr(artifacts, "write", lambda _job: tmp_path / "page.html")
     dropped = [{"stage": "clean", "reason": "exact", "rows": 1, "example": HOSTILE}]
     told = {"stages": [stage("clean", 1)], "dropped": dropped, "histogram": [1], "policy": HOSTILE}
     monkeypatch.setattr(artifacts, "collected", lambda _job: told)
     monkeypatch.setattr(artifacts, "difficulty_chart", lambda _told: "<svg></svg>")
-    artifacts.show(SimpleNamespace(plan=plan, narrator=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    artifacts.show(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     assert len(shown) > 6
     for text in shown:
         given = text.removeprefix('"![difficulty](data:image/svg+xml;base64,')
@@ -75,7 +83,9 @@ def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(monke
 def test_a_run_leaves_table_picture_progress_and_link(server: Any, finished: Any) -> None:
     made = server.artifacts(finished.run["id"])
     rows = json.loads(made["nightly-kept-and-dropped"]["data"])
-    assert ("ingest", "dropped", "duplicate", 1) in [(row["stage"], row["what"], row["reason"], row["rows"]) for row in rows]
+    assert ("ingest", "dropped", "duplicate", 1) in [
+        (row["stage"], row["what"], row["reason"], row["rows"]) for row in rows
+    ]
     assert sum(row["rows"] for row in rows if row["stage"] == "select") == 8
     assert made["nightly-difficulty"]["data"].startswith("![difficulty](data:image/svg+xml;base64,")
     page = finished.lake / "reports" / "nightly.html"

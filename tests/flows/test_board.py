@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from assay.core.config import FlowConfig
 from assay.core.errors import EngineError, LakeError
-from assay.core.plan import FlowPlan
-from assay.flows.shards import LOSSES, Board
+from assay.flows.shards import LOSSES, ShardBoard
 
 
 class Ended:
     """The future of a task that came to this: an error, numbers, or "lost" with its worker."""
 
     def __init__(self, came_to: Any) -> None:
-        self.came_to, self.state = came_to, SimpleNamespace(is_crashed=lambda: came_to == "lost", message="the actor died")
+        self.came_to, self.state = (
+            came_to,
+            SimpleNamespace(is_crashed=lambda: came_to == "lost", message="the actor died"),
+        )
 
     def wait(self) -> None: ...
 
@@ -28,16 +31,18 @@ DONE = {"samples": 4, "tokens": 16}
 Ends = dict[str, list[Any]]
 
 
-class Scripted(Board):
+class Scripted(ShardBoard):
     """A board whose shards end as they are told to, one after another."""
 
     def __init__(self, ends: Ends) -> None:
         self.ends, self.warned = {name: iter(each) for name, each in ends.items()}, list[str]()
         bar = SimpleNamespace(advance=lambda *_args, **_named: None)
         voice = SimpleNamespace(warn=self.warned.append, track=lambda *_args: _Tracked(bar))
-        job = SimpleNamespace(plan=SimpleNamespace(flow=FlowPlan()), narrator=voice, meter=SimpleNamespace(tokens=0), halted="")
-        job.stop, job.limit_reached = bool, str
-        super().__init__(SimpleNamespace(job=job, missing=[]), SimpleNamespace(left=lambda: list(ends)))  # type: ignore[arg-type]
+        context = SimpleNamespace(
+            config=SimpleNamespace(flow=FlowConfig()), reporter=voice, meter=SimpleNamespace(tokens=0), halted=""
+        )
+        context.stop, context.limit_reached = bool, str
+        super().__init__(SimpleNamespace(context=context, missing=[]), SimpleNamespace(left=lambda: list(ends)))  # type: ignore[arg-type]
 
     def _round(self) -> None:
         while self.left:
@@ -73,5 +78,7 @@ def test_a_shard_goes_to_another_worker_until_the_third_is_lost_at_it() -> None:
     board = Scripted({"a": ["lost", DONE], "b": ["lost"] * LOSSES})
     board.clear()
     assert board.samples == 4
-    assert board.run.missing == ["1 of 2 shards of score failed, the first: shard b: 3 workers were lost at it (the actor died)"]
+    assert board.run.missing == [
+        "1 of 2 shards of score failed, the first: shard b: 3 workers were lost at it (the actor died)"
+    ]
     assert [each.endswith("given up") for each in board.warned].count(True) == 1

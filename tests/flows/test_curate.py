@@ -17,12 +17,14 @@ def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves
     scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path, proc: Any
 ) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
-    plan = scripted(tmp_path, problems=8, score={"n": 2}, select={"budget": 3}, flow={"shard": 3, "workers": 2})
+    config = scripted(tmp_path, problems=8, score={"n": 2}, select={"budget": 3}, flow={"shard": 3, "workers": 2})
     env = {**os.environ, "PREFECT_API_URL": "", "PREFECT_HOME": str(tmp_path / "prefect")}
     told, met, seen = [], set[str](), set[int]()
     for lake, flags in (("plain", []), ("flow", ["--flow"])):
         with (tmp_path / f"{lake}.json").open("w") as out, (tmp_path / f"{lake}.log").open("w") as log:
-            running = started("curate", "run", plan, "--lake", tmp_path / lake, "--json", *flags, env=env, stdout=out, stderr=log)
+            running = started(
+                "curate", "run", config, "--lake", tmp_path / lake, "--json", *flags, env=env, stdout=out, stderr=log
+            )
             end = time.monotonic() + 600
             while running.poll() is None and time.monotonic() < end:
                 seen |= (kin := proc.family(running.pid))
@@ -34,7 +36,9 @@ def test_a_flow_does_what_a_plain_walk_does_without_a_word_to_anybody_and_leaves
     assert "select: 8 problems" in said
     assert "leaked" not in said
     assert told[0]["stages"] == told[1]["stages"]
-    assert [each["problem_id"] for each in told[0]["curriculum"]] == [each["problem_id"] for each in told[1]["curriculum"]]
+    assert [each["problem_id"] for each in told[0]["curriculum"]] == [
+        each["problem_id"] for each in told[1]["curriculum"]
+    ]
     assert {each for each in met if not each.startswith("127.")} <= HERE
     assert "127.0.0.1" in met, "the flow's own server was not seen, so nobody else would have been"
     end = time.monotonic() + 10

@@ -52,9 +52,18 @@ def page(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page
     from websockets.sync.client import connect
 
     profile = tmp_path_factory.mktemp("chromium")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0", "--window-size=1400,1400"]
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--remote-debugging-port=0",
+        "--window-size=1400,1400",
+    ]
     call = [found, *flags, f"--user-data-dir={profile}", "about:blank"]
-    process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    )
     try:
         server.until((profile / "DevToolsActivePort").exists, 60)
         port = server.until(lambda: (profile / "DevToolsActivePort").read_text().split("\n")[0], 10)
@@ -70,13 +79,20 @@ def test_the_page_of_a_finished_run_leads_to_its_artifacts(server: Any, finished
     page.call("Page.navigate", url=f"{server.url}/runs/flow-run/{finished.run['id']}")
     server.until(lambda: "Completed" in page.text, 60)
     server.until(lambda: page.see(CLICK.format("Artifacts")), 60)
-    for said in ("Who left nightly, stage by stage, and why", "Problems of nightly by the share of attempts", "Report of nightly"):
+    for said in (
+        "Who left nightly, stage by stage, and why",
+        "Problems of nightly by the share of attempts",
+        "Report of nightly",
+    ):
         server.until(lambda said=said: said in page.text, 60)
 
 
 def test_the_pages_of_its_artifacts_show_reasons_a_picture_and_a_link(server: Any, finished: Any, page: Page) -> None:
     made = server.artifacts(finished.run["id"])
-    show = {name: f"{server.url}/artifacts/artifact/{made[f'nightly-{name}']['id']}" for name in ("kept-and-dropped", "difficulty", "report")}
+    show = {
+        name: f"{server.url}/artifacts/artifact/{made[f'nightly-{name}']['id']}"
+        for name in ("kept-and-dropped", "difficulty", "report")
+    }
     page.call("Page.navigate", url=show["kept-and-dropped"])
     server.until(lambda: "duplicate" in page.text and "kept" in page.text, 60)
     page.call("Page.navigate", url=show["difficulty"])

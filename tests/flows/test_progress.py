@@ -6,11 +6,11 @@ import pytest
 
 from assay.flows import progress
 from assay.flows.artifacts import key
-from assay.flows.progress import Progress
+from assay.flows.progress import ProgressArtifact
 
 
 def test_what_is_done_soon_makes_no_artifact() -> None:
-    bar = Progress("sums", "attempts", 8, pytest.fail)
+    bar = ProgressArtifact("sums", "attempts", 8, pytest.fail)
     for _ in range(8):
         bar.advance()
     bar.end()
@@ -21,7 +21,7 @@ def test_a_count_outside_any_run_makes_none_however_long_it_takes(monkeypatch: p
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     monkeypatch.setattr(progress, "LONG_S", 0.0)
     monkeypatch.setattr(progress, "EVERY_S", 0.0)
-    bar = Progress("sums", "attempts", 8, pytest.fail)
+    bar = ProgressArtifact("sums", "attempts", 8, pytest.fail)
     bar.advance(3, note="12 tokens")
     assert (bar.done, bar.id) == (3, None)
 
@@ -36,7 +36,7 @@ def test_a_server_that_is_gone_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(artifacts, "update_progress_artifact", gone)
     monkeypatch.setattr("prefect.context.FlowRunContext.get", lambda: object())
     told: list[str] = []
-    bar = Progress("sums", "attempts", 8, told.append)
+    bar = ProgressArtifact("sums", "attempts", 8, told.append)
     bar.id = uuid4()
     bar.end()
     assert told == ["the server did not take the progress of attempts: refused"]

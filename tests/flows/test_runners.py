@@ -9,29 +9,36 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.apps import assay_app
-from assay.core.errors import PlanError
-from assay.core.plan import FlowPlan, parse_plan
+from assay.core.config import FlowConfig, parse_config
+from assay.core.errors import ConfigError
 from assay.flows import runners
 
 TREE = {"source": [{"part": "reasoning_gym", "task": "chain_sum", "size": 3}]}
 
 
 def test_an_unknown_task_runner_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(PlanError, match=r"flow\.runner.*'threads', 'processes' or 'ray'"):
-        parse_plan({**TREE, "flow": {"runner": "dask"}})
+    with pytest.raises(ConfigError, match=r"flow\.runner.*'threads', 'processes' or 'ray'"):
+        parse_config({**TREE, "flow": {"runner": "dask"}})
 
 
 def test_a_cluster_that_the_runner_does_not_use_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"ray_address = 'ray://head:10001' names a cluster, and runner = 'threads' uses none"):
-        parse_plan({**TREE, "flow": {"ray_address": "ray://head:10001"}})
+    with pytest.raises(
+        ConfigError, match=r"ray_address = 'ray://head:10001' names a cluster, and runner = 'threads' uses none"
+    ):
+        parse_config({**TREE, "flow": {"ray_address": "ray://head:10001"}})
 
 
-@pytest.mark.parametrize(("runner", "module", "extra"), [("threads", "prefect", "flows"), ("ray", "ray", "ray"), ("ray", "prefect_ray", "ray")])
-def test_a_missing_extra_is_refused_with_its_command(monkeypatch: pytest.MonkeyPatch, runner: str, module: str, extra: str) -> None:
+@pytest.mark.parametrize(
+    ("runner", "module", "extra"),
+    [("threads", "prefect", "flows"), ("ray", "ray", "ray"), ("ray", "prefect_ray", "ray")],
+)
+def test_a_missing_extra_is_refused_with_its_command(
+    monkeypatch: pytest.MonkeyPatch, runner: str, module: str, extra: str
+) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     monkeypatch.setitem(sys.modules, module, None)  # as where it is not installed
-    with pytest.raises(PlanError, match=rf"{module} is not installed: pip install 'assay-curation\[{extra}\]'"):
-        runners.check(FlowPlan(runner=runner))
+    with pytest.raises(ConfigError, match=rf"{module} is not installed: pip install 'assay-curation\[{extra}\]'"):
+        runners.check(FlowConfig(runner=runner))
 
 
 REFUSED = {
@@ -54,7 +61,9 @@ def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
         '[policy]\nmodel = "tiny-arithmetic"\nengine = "transformers"\n'
     )
     asked = () if "flow.enabled=true" in flags else ("--flow",)
-    ran = CliRunner().invoke(assay_app, [*command.split(), str(tmp_path / "plan.toml"), "--lake", str(tmp_path / "lake"), *asked, *flags])
+    ran = CliRunner().invoke(
+        assay_app, [*command.split(), str(tmp_path / "plan.toml"), "--lake", str(tmp_path / "lake"), *asked, *flags]
+    )
     assert ran.exit_code == 2, ran.output
     assert REFUSED[flags] in ran.stderr
     assert ran.stderr.count("\n") == 1
@@ -62,9 +71,11 @@ def test_what_cannot_be_a_flow_is_one_line_before_anything_starts(
 
 
 def test_a_plain_run_imports_neither_prefect_nor_ray(tmp_path: Path) -> None:
-    plan = '[[source]]\npart = "files"\npaths = "{}/sums.jsonl"\n[policy]\nmodel = "scripted"\nengine = "scripted"\n[embed]\nencoder = "tfidf"\n'
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(9)))
-    (tmp_path / "plan.toml").write_text(plan.format(tmp_path))
+    config = '[[source]]\npart = "files"\npaths = "{}/sums.jsonl"\n[policy]\nmodel = "scripted"\nengine = "scripted"\n[embed]\nencoder = "tfidf"\n'
+    (tmp_path / "sums.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(9))
+    )
+    (tmp_path / "plan.toml").write_text(config.format(tmp_path))
     code = (
         "import contextlib, json, runpy, sys\n"
         f"sys.argv = ['assay', 'curate', 'run', {str(tmp_path / 'plan.toml')!r}, '--lake', {str(tmp_path / 'lake')!r}]\n"
@@ -80,7 +91,10 @@ def test_a_plain_run_imports_neither_prefect_nor_ray(tmp_path: Path) -> None:
 
 def test_flows_load_prefect_only_when_one_is_asked_for() -> None:
     code = "import sys, assay.flows.curate, assay.flows.train, assay.flows.refresh, assay.flows.rounds; print('prefect' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout == "False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+        == "False\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["curate", "train", "refresh", "rounds"])
@@ -91,7 +105,8 @@ def test_a_flow_is_loaded_by_module_and_name_and_its_parameters_have_types(name:
     flow = load_flow_from_entrypoint(f"assay.flows.{name}.{name}")
     assert (flow.name, flow._entrypoint) == (name, f"assay.flows.{name}:{name}")
     told = {
-        key: (each.get("type") or [kind["type"] for kind in each["anyOf"]], each.get("default")) for key, each in flow.parameters.properties.items()
+        key: (each.get("type") or [kind["type"] for kind in each["anyOf"]], each.get("default"))
+        for key, each in flow.parameters.properties.items()
     }
     assert told == {"plan": ("string", None), "lake": (["string", "null"], None), "overrides": ("array", [])}
     assert flow.parameters.required == ["plan"]
@@ -99,11 +114,11 @@ def test_a_flow_is_loaded_by_module_and_name_and_its_parameters_have_types(name:
 
 def test_each_pause_before_a_retry_is_twice_the_last() -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
-    from assay.flows.library import as_task
+    from assay.flows.prefect_adapter import as_task
 
-    made = as_task(lambda: None, "score", FlowPlan(retries=3, backoff_s=5))
+    made = as_task(lambda: None, "score", FlowConfig(retries=3, backoff_s=5))
     assert (made.retries, made.retry_delay_seconds) == (3, [5, 10, 20])
-    assert as_task(lambda: None, "score", FlowPlan(retries=0)).retries == 0
+    assert as_task(lambda: None, "score", FlowConfig(retries=0)).retries == 0
 
 
 def test_only_what_an_engine_failed_at_is_tried_again() -> None:
@@ -111,7 +126,10 @@ def test_only_what_an_engine_failed_at_is_tried_again() -> None:
     from prefect.states import Completed, Failed
 
     from assay.core.errors import EngineError, LakeError
-    from assay.flows.library import _engine_failed
+    from assay.flows.prefect_adapter import _engine_failed
 
-    told = [_engine_failed(None, None, state) for state in (Failed(data=EngineError("gone")), Failed(data=LakeError("full")), Completed(data=None))]
+    told = [
+        _engine_failed(None, None, state)
+        for state in (Failed(data=EngineError("gone")), Failed(data=LakeError("full")), Completed(data=None))
+    ]
     assert told == [True, False, False]

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from assay.cli.apps import curate_app
-from assay.core.errors import PlanError
-from assay.flows.schedules import Offer, When
-from assay.pipelines.turns import turn
+from assay.core.errors import ConfigError
+from assay.flows.schedules import DeploymentSpec, ScheduleTimes
+from assay.pipelines.context.locks import schedule_lock
 from assay.stores.lake import Lake
 
 Plans = Callable[..., tuple[Path, Path]]
@@ -46,14 +46,23 @@ def test_what_serves_ends_when_it_is_interrupted_and_pauses_its_schedule(finishe
 
 @pytest.mark.service
 def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(server: Any, plans: Plans) -> None:
-    plan, lake = plans("hourly", overlap="refuse")
-    with turn(lake, "hourly", overlap="refuse", dead_after_s=4, say=print):
-        serving = server.assay("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15")
+    config, lake = plans("hourly", overlap="refuse")
+    with schedule_lock(lake, "hourly", overlap="refuse", dead_after_s=4, say=print):
+        serving = server.assay("curate", "serve", str(config), "--lake", str(lake), "--interval", "15")
         try:
             refused = server.ended(server.first("hourly"))
             assert refused["state"]["type"] == "CANCELLED", server.log(refused["id"])
             assert f"another scheduled run of 'hourly' is at work (process {os.getpid()}" in refused["state"]["message"]
-            call = [sys.executable, "-m", "prefect", "deployment", "run", "curate/hourly", "--param", 'overrides=["select.budget=2"]']
+            call = [
+                sys.executable,
+                "-m",
+                "prefect",
+                "deployment",
+                "run",
+                "curate/hourly",
+                "--param",
+                'overrides=["select.budget=2"]',
+            ]
             subprocess.run(call, env=server.env, check=True, capture_output=True, timeout=120)
             started = server.until(lambda: [run for run in server.runs("hourly") if not run["auto_scheduled"]])[0]
             assert server.ended(started["id"])["state"]["type"] == "COMPLETED", server.log(started["id"])
@@ -64,8 +73,8 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
 
 @pytest.mark.service
 def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_taken(server: Any, plans: Plans) -> None:
-    plan, lake = plans("weekly", delay_s=3.0)
-    serve = ("curate", "serve", str(plan), "--lake", str(lake), "--interval", "15", "--set", "score.wave=1", "--set")
+    config, lake = plans("weekly", delay_s=3.0)
+    serve = ("curate", "serve", str(config), "--lake", str(lake), "--interval", "15", "--set", "score.wave=1", "--set")
     serving = server.assay(*serve, "policy.delay_s=3.0")
     try:
         dead = server.first("weekly")
@@ -75,7 +84,9 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
     assert 0 < before < 16
     serving = server.assay(*serve, "policy.delay_s=0.0")
     try:
-        with turn(lake, "weekly", overlap="refuse", dead_after_s=4, say=print):  # which the dead one has no longer
+        with schedule_lock(
+            lake, "weekly", overlap="refuse", dead_after_s=4, say=print
+        ):  # which the dead one has no longer
             run = server.until(lambda: [run for run in server.runs("weekly") if run["id"] != dead])[0]["id"]
             server.pause("weekly")
             server.until(lambda: "this one waits until it ends" in server.log(run))
@@ -85,13 +96,15 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
         server.end(serving)
     assert (count(lake, "rollouts"), count(lake, "lessons")) == (16, 3)
     state = server.ended(dead)["state"]
-    assert (state["type"], "is gone" in state["message"]) == ("CRASHED", True), "nobody told the server of the killed run"
+    assert (state["type"], "is gone" in state["message"]) == ("CRASHED", True), (
+        "nobody told the server of the killed run"
+    )
 
 
 @pytest.mark.service
 def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, plans: Plans) -> None:
-    plan, lake = plans("pooled")
-    deploy = ["curate", "deploy", str(plan), "--lake", str(lake), "--cron", "* * * * * */15", "--pool", "laptop"]
+    config, lake = plans("pooled")
+    deploy = ["curate", "deploy", str(config), "--lake", str(lake), "--cron", "* * * * * */15", "--pool", "laptop"]
     refused = server.assay(*deploy)
     assert (
         refused.communicate(timeout=120)[1]
@@ -100,14 +113,25 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, 
     assert refused.returncode == 2
     server.ask("work_pools/", name="cloud", type="docker")
     other = server.assay(*deploy[:-1], "cloud")
-    assert "work pool 'cloud' is of type 'docker'; `curate deploy` builds for type 'process'" in other.communicate(timeout=120)[1]
+    assert (
+        "work pool 'cloud' is of type 'docker'; `curate deploy` builds for type 'process'"
+        in other.communicate(timeout=120)[1]
+    )
     assert (other.returncode, server.ask("deployments/filter", deployments={"name": {"any_": ["pooled"]}})) == (2, [])
     prefect = [sys.executable, "-m", "prefect"]
-    subprocess.run([*prefect, "work-pool", "create", "laptop", "--type", "process"], env=server.env, check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [*prefect, "work-pool", "create", "laptop", "--type", "process"],
+        env=server.env,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     deployed = server.assay(*deploy)
     assert "deployed curate/pooled, next at 20" in deployed.communicate(timeout=120)[1]
     call = [*prefect, "worker", "start", "--pool", "laptop"]
-    working = subprocess.Popen(call, env=server.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    working = subprocess.Popen(
+        call, env=server.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
     try:
         run = server.first("pooled")
         assert server.ended(run)["state"]["type"] == "COMPLETED", server.log(run)
@@ -132,8 +156,8 @@ SERVED = {
 @pytest.mark.parametrize("flags", SERVED)
 def test_a_bad_schedule_is_one_line_before_anything_starts(plans: Plans, flags: tuple[str, ...]) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
-    plan, lake = plans("bad")
-    ran = CliRunner().invoke(curate_app, ["serve", str(plan), "--lake", str(lake), *flags])
+    config, lake = plans("bad")
+    ran = CliRunner().invoke(curate_app, ["serve", str(config), "--lake", str(lake), *flags])
     assert ran.exit_code == 2
     assert ran.stderr.startswith("error: ")
     assert SERVED[flags] in ran.stderr
@@ -143,12 +167,16 @@ def test_a_bad_schedule_is_one_line_before_anything_starts(plans: Plans, flags: 
 
 @pytest.mark.service
 @pytest.mark.parametrize(
-    ("url", "said"), [("", "a schedule needs a server"), ("http://127.0.0.1:9/api", "no Prefect server answers at http://127.0.0.1:9/api")]
+    ("url", "said"),
+    [
+        ("", "a schedule needs a server"),
+        ("http://127.0.0.1:9/api", "no Prefect server answers at http://127.0.0.1:9/api"),
+    ],
 )
 def test_a_schedule_without_a_server_is_one_line(tmp_path: Path, plans: Plans, url: str, said: str) -> None:
-    plan, _ = plans("alone")
+    config, _ = plans("alone")
     env = {**os.environ, "PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": url}
-    call = [sys.executable, "-m", "assay", "curate", "deploy", str(plan), "--cron", "0 2 * * *", "--pool", "laptop"]
+    call = [sys.executable, "-m", "assay", "curate", "deploy", str(config), "--cron", "0 2 * * *", "--pool", "laptop"]
     ran = subprocess.run(call, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"error: {said}")
@@ -157,9 +185,9 @@ def test_a_schedule_without_a_server_is_one_line(tmp_path: Path, plans: Plans, u
 
 @pytest.mark.service
 def test_a_missing_extra_is_named_with_its_command(plans: Plans) -> None:
-    plan, _ = plans("bare")
+    config, _ = plans("bare")
     code = "import sys; sys.modules['prefect'] = None; sys.argv = ['curate', *sys.argv[1:]]; from assay.cli import curate; curate()"
-    call = [sys.executable, "-c", code, "serve", str(plan), "--interval", "9"]
+    call = [sys.executable, "-c", code, "serve", str(config), "--interval", "9"]
     ran = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 2
     assert "pip install 'assay-curation[flows]'" in ran.stderr
@@ -169,7 +197,7 @@ def test_a_missing_extra_is_named_with_its_command(plans: Plans) -> None:
 @pytest.mark.service
 def test_prefect_is_told_to_send_nothing_before_a_schedule_loads_it(plans: Plans) -> None:
     pytest.importorskip("prefect", reason="the extra flows is not installed")
-    plan, _ = plans("quiet")
+    config, _ = plans("quiet")
     code = """
 import os, sys
 class First:
@@ -181,18 +209,31 @@ sys.argv = ["curate", *sys.argv[1:]]
 from assay.cli import curate
 curate()
 """
-    env = {name: value for name, value in os.environ.items() if name not in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED")}
-    call = [sys.executable, "-c", code, "serve", str(plan), "--cron", "0 2 * *"]
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED")
+    }
+    call = [sys.executable, "-c", code, "serve", str(config), "--cron", "0 2 * *"]
     ran = subprocess.run(call, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert (ran.returncode, ran.stdout) == (2, "told\n")
 
 
-def test_the_parameters_that_the_ui_can_change_name_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parameters_that_the_ui_can_change_name_whole_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    made = Offer("nightly", Path("plan.toml"), "lake", ("select.budget=2",), When(interval_s=9))
-    assert made.parameters == {"plan": str(tmp_path / "plan.toml"), "lake": str(tmp_path / "lake"), "overrides": ["select.budget=2"]}
-    assert Offer("nightly", Path("plan.toml"), "s3://bucket/lake", (), made.when).parameters["lake"] == "s3://bucket/lake"
-    assert Offer("nightly", Path("plan.toml"), "", (), made.when).parameters["lake"] is None
+    made = DeploymentSpec("nightly", Path("plan.toml"), "lake", ("select.budget=2",), ScheduleTimes(interval_s=9))
+    assert made.parameters == {
+        "plan": str(tmp_path / "plan.toml"),
+        "lake": str(tmp_path / "lake"),
+        "overrides": ["select.budget=2"],
+    }
+    assert (
+        DeploymentSpec("nightly", Path("plan.toml"), "s3://bucket/lake", (), made.when).parameters["lake"]
+        == "s3://bucket/lake"
+    )
+    assert DeploymentSpec("nightly", Path("plan.toml"), "", (), made.when).parameters["lake"] is None
     assert json.loads(json.dumps(made.parameters)) == made.parameters
-    with pytest.raises(PlanError, match="above 0"):
-        When(interval_s=-1)
+    with pytest.raises(ConfigError, match="above 0"):
+        ScheduleTimes(interval_s=-1)

@@ -23,12 +23,21 @@ pytestmark = pytest.mark.service
 class Curating:
     """One plan, run as commands on one Prefect server."""
 
-    def __init__(self, plan: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
-        self.plan, self.folder, self.started, self.env = plan, plan.parent, started, env
+    def __init__(self, config: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
+        self.config, self.folder, self.started, self.env = config, config.parent, started, env
 
     def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> "subprocess.Popen[str]":
         changed = [part for each in sets for part in ("--set", each)]
-        call = ["curate", "run", self.plan, "--lake", self.folder / lake, "--json", *(["--flow"] if flow else []), *changed]
+        call = [
+            "curate",
+            "run",
+            self.config,
+            "--lake",
+            self.folder / lake,
+            "--json",
+            *(["--flow"] if flow else []),
+            *changed,
+        ]
         made = self.started(*call, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert isinstance(made, subprocess.Popen)
         return made
@@ -42,7 +51,9 @@ class Curating:
 
     def keys(self, lake: str) -> dict[str, list[str]]:
         with Lake(self.folder / lake) as opened:
-            return {table: [row["id"] for row in opened.rows(f'SELECT id FROM "{table}" ORDER BY id')] for table in TABLES}
+            return {
+                table: [row["id"] for row in opened.rows(f'SELECT id FROM "{table}" ORDER BY id')] for table in TABLES
+            }
 
     def count(self, lake: str, table: str = "rollouts") -> int:
         place = self.folder / lake
@@ -61,23 +72,34 @@ class Curating:
 @pytest.fixture
 def curating(server: Any, scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path) -> Curating:
     flow = {"shard": 4, "workers": 2, "retries": 0}
-    plan = scripted(tmp_path, name=tmp_path.name, problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow)
-    return Curating(plan, started, server.env)
+    config = scripted(
+        tmp_path, name=tmp_path.name, problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow
+    )
+    return Curating(config, started, server.env)
 
 
-def named(server: Any, plan: str, state: str) -> list[dict[str, Any]]:
+def named(server: Any, config: str, state: str) -> list[dict[str, Any]]:
     """The flow runs of a plan that ended in a state of this name."""
-    return [run for run in server.ask("flow_runs/filter", flow_runs={"state": {"name": {"any_": [state]}}}) if plan in str(run["parameters"])]
+    return [
+        run
+        for run in server.ask("flow_runs/filter", flow_runs={"state": {"name": {"any_": [state]}}})
+        if config in str(run["parameters"])
+    ]
 
 
-def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_shard(server: Any, curating: Curating) -> None:
+def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_shard(
+    server: Any, curating: Curating
+) -> None:
     curating.run("plain", flow=False)
     told, said = curating.run("lake", 'flow.runner="processes"', "policy.fail_after=6", code=3)
     assert "of 8 shards of score failed" in said
     assert told["stages"]["score"]["partly"]
     assert 0 < curating.count("lake") < 128
     (partly,) = named(server, str(curating.folder), "Partly")
-    assert re.search(r"[1-7] of 8 shards of score failed, the first: problem \w+: the script fails after 6 requests", partly["state"]["message"])
+    assert re.search(
+        r"[1-7] of 8 shards of score failed, the first: problem \w+: the script fails after 6 requests",
+        partly["state"]["message"],
+    )
     stored = curating.count("lake")
     told, _ = curating.run("lake", 'flow.runner="processes"')
     assert told["spent"]["samples"] == 128 - stored, "something was paid for twice"
@@ -91,10 +113,14 @@ def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_s
 
 
 def test_a_shard_is_tried_again_after_a_pause_where_its_engine_failed(server: Any, curating: Curating) -> None:
-    told, _ = curating.run("lake", "policy.fail_after=0", "flow.retries=1", "flow.backoff_s=0.1", "flow.shard=32", "flow.workers=1", code=3)
+    told, _ = curating.run(
+        "lake", "policy.fail_after=0", "flow.retries=1", "flow.backoff_s=0.1", "flow.shard=32", "flow.workers=1", code=3
+    )
     assert told["stages"]["score"]["partly"]
     flows = [run["id"] for run in server.ask("flow_runs/filter") if str(curating.folder) in str(run["parameters"])]
-    found = server.ask("task_runs/filter", flow_runs={"id": {"any_": flows}}, task_runs={"state": {"type": {"any_": ["FAILED"]}}})
+    found = server.ask(
+        "task_runs/filter", flow_runs={"id": {"any_": flows}}, task_runs={"state": {"type": {"any_": ["FAILED"]}}}
+    )
     assert [(run["task_key"].partition("-")[0], run["run_count"]) for run in found] == [("score_shard", 2)]
 
 
@@ -127,7 +153,9 @@ def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curati
     assert curating.keys("lake") == curating.keys("plain")
 
 
-def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(server: Any, curating: Curating) -> None:
+def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(
+    server: Any, curating: Curating
+) -> None:
     curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
     curating.until("lake", random.Random(5).randrange(8, 60))

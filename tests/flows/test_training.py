@@ -49,42 +49,54 @@ Ran = tuple[dict[str, Any], set[str], set[str]]
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (2, 5, 17, 29) for b in (3, 4, 26)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "plan.toml").write_text(PLAN.format(folder=folder))
-    subprocess.run([sys.executable, "-m", "assay", "curate", "run", folder / "plan.toml"], check=True, capture_output=True, timeout=400)
+    subprocess.run(
+        [sys.executable, "-m", "assay", "curate", "run", folder / "plan.toml"],
+        check=True,
+        capture_output=True,
+        timeout=400,
+    )
     return folder / "plan.toml"
 
 
 @pytest.fixture(scope="module")
-def ran(server: Any, plan: Path) -> Callable[..., Ran]:
+def ran(server: Any, config: Path) -> Callable[..., Ran]:
     """Runs a command to its end: the flow run that it made, the names of its tasks, and its artifacts without the plan's name."""
 
     def run(*command: str) -> Ran:
         before = {each["id"] for each in server.ask("flow_runs/filter")}
-        done = subprocess.run(command, env={**server.env, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False)
+        done = subprocess.run(
+            command,
+            env={**server.env, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         (made,) = [each for each in server.ask("flow_runs/filter") if each["id"] not in before]
         tasks = {each["name"] for each in server.ask("task_runs/filter", flow_runs={"id": {"any_": [made["id"]]}})}
-        return made, tasks, {each.removeprefix(f"{plan.parent.name}-") for each in server.artifacts(made["id"])}
+        return made, tasks, {each.removeprefix(f"{config.parent.name}-") for each in server.artifacts(made["id"])}
 
     return run
 
 
 @pytest.fixture(scope="module")
-def assay(ran: Callable[..., Ran], plan: Path) -> Callable[..., Ran]:
-    return lambda *command: ran(sys.executable, "-m", "assay", *command, str(plan), "--flow")
+def assay(ran: Callable[..., Ran], config: Path) -> Callable[..., Ran]:
+    return lambda *command: ran(sys.executable, "-m", "assay", *command, str(config), "--flow")
 
 
 @pytest.fixture(scope="module")
-def entered(ran: Callable[..., Ran], plan: Path) -> Callable[[str], Ran]:
-    return lambda name: ran(sys.executable, "-c", ENTERED, name, str(plan))
+def entered(ran: Callable[..., Ran], config: Path) -> Callable[[str], Ran]:
+    return lambda name: ran(sys.executable, "-c", ENTERED, name, str(config))
 
 
-def counts(plan: Path) -> dict[str, int]:
-    with Lake(plan.parent / "lake") as lake:
+def counts(config: Path) -> dict[str, int]:
+    with Lake(config.parent / "lake") as lake:
         tables = ("rollouts", "scores", "train_log", "stages")
         return {name: int(lake.rows(f'SELECT count(*) AS n FROM "{name}"')[0]["n"]) for name in tables}
 
@@ -94,15 +106,15 @@ def told(made: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the_second_time(
-    server: Any, plan: Path, assay: Callable[..., Ran], entered: Callable[[str], Ran]
+    server: Any, config: Path, assay: Callable[..., Ran], entered: Callable[[str], Ran]
 ) -> None:
     shown = {"kept-and-dropped", "difficulty", "report"}
 
     made, tasks, artifacts = assay("train", "run")
     assert told(made)[:2] == ("plan", "COMPLETED")
-    assert made["state"]["message"].startswith(f"checkpoint {plan.parent}/lake/checkpoints/")
+    assert made["state"]["message"].startswith(f"checkpoint {config.parent}/lake/checkpoints/")
     assert (tasks, artifacts) == ({"train"}, shown)
-    trained = counts(plan)
+    trained = counts(config)
     assert trained["train_log"] > 0
     assert "checkpoint" in server.log(made["id"])
     assert entered("train")[0]["state"]["message"].startswith("nothing to do: checkpoint ")
@@ -111,7 +123,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert told(made)[:2] == ("plan", "COMPLETED")
     assert "0 stored rollouts judged anew, round 1 refreshed" in made["state"]["message"]
     assert (tasks, artifacts) == ({"refresh"}, shown)
-    refreshed = counts(plan)
+    refreshed = counts(config)
     assert refreshed["scores"] > trained["scores"]
     assert entered("refresh")[0]["state"]["message"] == "nothing to do: nothing was stale"
 
@@ -120,10 +132,10 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert made["state"]["message"].startswith("round 1: held-out pass@1 ")
     assert "; round 2: held-out pass@1 " in made["state"]["message"]
     assert (tasks, artifacts) == ({"round 1", "round 2"}, {*shown, "rounds"})
-    rows = json.loads(server.artifacts(made["id"])[f"{plan.parent.name}-rounds"]["data"])
+    rows = json.loads(server.artifacts(made["id"])[f"{config.parent.name}-rounds"]["data"])
     assert [(row["round"], row["problems"]) for row in rows] == [(1, 4), (2, 4)]
-    looped = counts(plan)
+    looped = counts(config)
     assert looped["train_log"] > refreshed["train_log"]
     assert entered("rounds")[0]["state"]["message"].startswith("nothing to do: round 1: ")
-    assert {**counts(plan), "stages": 0} == {**looped, "stages": 0}
-    assert not list((plan.parent / "lake" / "leases").glob("*.json"))
+    assert {**counts(config), "stages": 0} == {**looped, "stages": 0}
+    assert not list((config.parent / "lake" / "leases").glob("*.json"))

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from assay.api import Silence
-from assay.core.plan import parse_plan
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
 
-Made = Callable[..., Job]
+Made = Callable[..., RunContext]
 
 
 def written(folder: Path) -> Path:
@@ -61,38 +61,38 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float | None
         tables = planned(written(folder), folder / "lake")
         if temperature is not None:
             tables["policy"]["temperature"] = temperature
-        plan = parse_plan(tables)
-        with Lake(plan.lake) as lake, Job(plan, lake, Silence()) as job:
-            walk(job)
+        config = parse_config(tables)
+        with Lake(config.lake) as lake, RunContext(config, lake, NullReporter()) as context:
+            run_stages(context)
         return folder
 
     return made
 
 
 @pytest.fixture
-def walked(finished: Callable[[float | None], Path], tables: dict[str, Any], job: Made, tmp_path: Path) -> Made:
+def walked(finished: Callable[[float | None], Path], tables: dict[str, Any], context: Made, tmp_path: Path) -> Made:
     """A job like `job`'s, on a copy of a lake that holds the finished plan."""
 
-    def make(temperature: float | None = None) -> Job:
+    def make(temperature: float | None = None) -> RunContext:
         folder = finished(temperature)
         shutil.copytree(folder / "lake", tmp_path / "lake")
         tables["source"] = [{"part": "files", "paths": str(folder / "sums.jsonl")}]
-        return job(policy={} if temperature is None else {"temperature": temperature})
+        return context(policy={} if temperature is None else {"temperature": temperature})
 
     return make
 
 
 @pytest.fixture
-def job(tables: dict[str, Any]) -> Iterator[Made]:
+def context(tables: dict[str, Any]) -> Iterator[Made]:
     """Opens a job on the plan with some keys changed: `job(select={"budget": 5})`."""
-    opened: list[Job] = []
+    opened: list[RunContext] = []
 
-    def make(**changes: Any) -> Job:
+    def make(**changes: Any) -> RunContext:
         tree = {**tables}
         for name, change in changes.items():
             tree[name] = {**tree.get(name, {}), **change} if isinstance(change, dict) else change
-        plan = parse_plan(tree)
-        opened.append(Job(plan, Lake(plan.lake), Silence()))
+        config = parse_config(tree)
+        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
         return opened[-1]
 
     yield make

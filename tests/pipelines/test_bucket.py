@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.errors import PlanError
-from assay.pipelines.forecast import stages
-from assay.pipelines.job import Job
-from assay.pipelines.summary import summary
-from assay.pipelines.train import output_folder
-from assay.pipelines.walk import walk
-from assay.stores import s3
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis.cost_estimate import stages
+from assay.pipelines.analysis.summary import summary
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.stages.train import output_folder
+from assay.stores.storage import s3
 
-Made = Callable[..., Job]
+Made = Callable[..., RunContext]
 pytestmark = pytest.mark.service
 CONTENT = {
     "problems": "id, source, messages",
@@ -34,10 +34,12 @@ CONTENT = {
 }
 
 
-def test_a_walk_on_a_bucket_leaves_the_tables_of_a_local_one(job: Made, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    local, remote = job(), job(lake=bucket)
+def test_a_walk_on_a_bucket_leaves_the_tables_of_a_local_one(
+    context: Made, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, remote = context(), context(lake=bucket)
     for each in (local, remote):
-        walk(each)
+        run_stages(each)
         each.lake.catalogue()
     for table, columns in CONTENT.items():
         rows = local.lake.rows(f"SELECT {columns} FROM {table} ORDER BY ALL")
@@ -45,10 +47,10 @@ def test_a_walk_on_a_bucket_leaves_the_tables_of_a_local_one(job: Made, bucket: 
         assert remote.lake.rows(f"SELECT {columns} FROM {table} ORDER BY ALL") == rows, table
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "another machine"))
     s3.bucket.cache_clear()
-    again = job(lake=bucket)
+    again = context(lake=bucket)
     assert {each["state"] for each in stages(again)} == {"done"}
-    assert all(outcome.reused for outcome in walk(again))
+    assert all(outcome.reused for outcome in run_stages(again))
     assert summary(again)["lake"] == bucket
-    with pytest.raises(PlanError, match=r"holds no checkpoints: name a folder in train\.output"):
+    with pytest.raises(ConfigError, match=r"holds no checkpoints: name a folder in train\.output"):
         output_folder(again, "key")
-    assert output_folder(job(lake=bucket, train={"output": "here"}), "key") == Path("here")
+    assert output_folder(context(lake=bucket, train={"output": "here"}), "key") == Path("here")

@@ -12,7 +12,20 @@ import pytest
 
 from assay.stores.lake import Lake
 
-TABLES = ("problems", "labels", "members", "splits", "samplers", "rollouts", "texts", "verdicts", "scores", "clusters", "selections", "lessons")
+TABLES = (
+    "problems",
+    "labels",
+    "members",
+    "splits",
+    "samplers",
+    "rollouts",
+    "texts",
+    "verdicts",
+    "scores",
+    "clusters",
+    "selections",
+    "lessons",
+)
 SUMS = """
 name = "sums"
 seed = 5
@@ -46,19 +59,19 @@ def make_plan(folder: Path, name: str, *, model: str, engine: str, settings: str
     return path
 
 
-def command(plan: Path, lake: Path) -> list[str]:
-    return [sys.executable, "-m", "assay", "curate", "run", str(plan), "--lake", str(lake), "--json"]
+def command(config: Path, lake: Path) -> list[str]:
+    return [sys.executable, "-m", "assay", "curate", "run", str(config), "--lake", str(lake), "--json"]
 
 
-def finish(plan: Path, lake: Path) -> dict[str, int]:
-    ran = subprocess.run(command(plan, lake), capture_output=True, text=True, check=False, timeout=300)
+def finish(config: Path, lake: Path) -> dict[str, int]:
+    ran = subprocess.run(command(config, lake), capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)["spent"]  # type: ignore[no-any-return]
 
 
-def kill_after(plan: Path, lake: Path, rollout_files: int) -> int:
+def kill_after(config: Path, lake: Path, rollout_files: int) -> int:
     """Starts a run, kills it once so many commits of rollouts are there, and returns the rollouts that it left."""
-    process = subprocess.Popen(command(plan, lake), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(config, lake), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 240
     while len(list(lake.glob("tables/rollouts/[0-9]*.parquet"))) < rollout_files and process.poll() is None:
         assert time.monotonic() < end, "no rollout came"
@@ -79,39 +92,49 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_on
     scripted = make_plan(tmp_path, "scripted", model="scripted", engine="scripted", settings='rule = "sum"')
     finish(scripted, tmp_path / "recorded")
     with Lake(tmp_path / "recorded") as lake:
-        from assay.stores import answers
+        from assay.stores import query_results
 
         recorded = lake.ask("SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id)")
-        (tmp_path / "recording.parquet").write_bytes(answers.parquet(recorded))
-    replay = make_plan(tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02')
+        (tmp_path / "recording.parquet").write_bytes(query_results.parquet(recorded))
+    replay = make_plan(
+        tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02'
+    )
     assert finish(replay, tmp_path / "whole")["samples"] == 200
     moments = random.Random(8).sample(range(1, 45), 3)
     for moment in moments:
         lake = tmp_path / f"killed{moment}"
         stored = kill_after(replay, lake, moment)
-        assert finish(replay, lake)["samples"] == 200 - stored, "a stored rollout was paid for again, or a lost one was not made"
+        assert finish(replay, lake)["samples"] == 200 - stored, (
+            "a stored rollout was paid for again, or a lost one was not made"
+        )
         for table in TABLES:
             assert content(lake, table) == content(tmp_path / "whole", table), (moment, table)
 
 
 @pytest.mark.model
 def test_with_the_real_model_an_interrupted_run_leaves_the_same_keys(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=18)
-    stored = kill_after(plan, tmp_path / "killed", 3)
+    config = make_plan(
+        tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=18
+    )
+    stored = kill_after(config, tmp_path / "killed", 3)
     assert 0 < stored < 32
-    assert finish(plan, tmp_path / "killed")["samples"] == 32 - stored
-    finish(plan, tmp_path / "whole")
+    assert finish(config, tmp_path / "killed")["samples"] == 32 - stored
+    finish(config, tmp_path / "whole")
     for table in ("problems", "labels", "splits", "samplers", "rollouts", "texts", "verdicts"):
         assert content(tmp_path / "killed", table, "id") == content(tmp_path / "whole", table, "id"), table
 
 
 @pytest.mark.model
-def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts_in_the_same_lake(tmp_path: Path) -> None:
-    plan = make_plan(tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=16)
-    with plan.open("a") as file:
+def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts_in_the_same_lake(
+    tmp_path: Path,
+) -> None:
+    config = make_plan(
+        tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=16
+    )
+    with config.open("a") as file:
         file.write("[train]\nsteps = 2\ngroup_size = 4\nallow_truncated = true\n")
-    finish(plan, tmp_path / "lake")
-    train = [sys.executable, "-m", "assay", "train", "run", str(plan), "--lake", str(tmp_path / "lake"), "--json"]
+    finish(config, tmp_path / "lake")
+    train = [sys.executable, "-m", "assay", "train", "run", str(config), "--lake", str(tmp_path / "lake"), "--json"]
     ran = subprocess.run(train, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -125,6 +148,9 @@ def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts
         met = lake.rows("SELECT DISTINCT step, problem_id FROM rollouts WHERE step IS NOT NULL ORDER BY step")
         assert [row["problem_id"] for row in met] == [row["problem_id"] for row in first], "the curriculum's order"
     loads = "import sys; from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1])"
-    assert subprocess.run([sys.executable, "-c", loads, told["checkpoint"]], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", loads, told["checkpoint"]], capture_output=True, check=False).returncode
+        == 0
+    )
     again = subprocess.run(train, capture_output=True, text=True, check=False, timeout=120)
     assert json.loads(again.stdout)["nothing_to_do"] is True

@@ -6,32 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from assay.api import Silence
-from assay.core.plan import Plan, read_plan
-from assay.pipelines.job import Job
-from assay.pipelines.walk import walk
-from assay.stores.fsck import fsck
+from assay.api import NullReporter
+from assay.core.config import Config, read_config
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
-from assay.stores.upkeep import STAGE
+from assay.stores.maintenance.compaction import STAGE
+from assay.stores.maintenance.fsck import fsck
 
 LINEAGE = ("run", "seconds", "time")
 
 
-def curated(plan: Plan, upto: str = "arrange") -> None:
-    with Lake(plan.lake) as lake, Job(plan, lake, Silence(), command=f"curate {upto}") as job:
-        walk(job, upto=upto)
+def curated(config: Config, upto: str = "arrange") -> None:
+    with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command=f"curate {upto}") as context:
+        run_stages(context, upto=upto)
 
 
 def rows(place: str, table: str) -> list[str]:
     with Lake(place, create=False) as lake:
-        return sorted(repr({name: value for name, value in row.items() if name not in LINEAGE}) for row in lake.rows(f"SELECT * FROM {table}"))
+        return sorted(
+            repr({name: value for name, value in row.items() if name not in LINEAGE})
+            for row in lake.rows(f"SELECT * FROM {table}")
+        )
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, scripted: Callable[..., Path]) -> Plan:
-    plan = read_plan(scripted(tmp_path_factory.mktemp("restoring"), problems=8, split={"held_out": 2}, select={"budget": 3}), [])
-    curated(plan)
-    return plan
+def finished(tmp_path_factory: pytest.TempPathFactory, scripted: Callable[..., Path]) -> Config:
+    config = read_config(
+        scripted(tmp_path_factory.mktemp("restoring"), problems=8, split={"held_out": 2}, select={"budget": 3}), []
+    )
+    curated(config)
+    return config
 
 
 TABLES = (
@@ -53,10 +58,10 @@ TABLES = (
 
 @pytest.mark.service
 @pytest.mark.parametrize("table", TABLES)
-def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Plan, table: str) -> None:
+def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Config, table: str) -> None:
     place = str(tmp_path / "lake")
     shutil.copytree(finished.lake, place)
-    plan, before = finished.model_copy(update={"lake": place}), rows(place, table)
+    config, before = finished.model_copy(update={"lake": place}), rows(place, table)
     with Lake(place) as lake:
         victim = Path(lake.files()[table][0])
     victim.write_bytes(victim.read_bytes()[:-7])
@@ -69,11 +74,11 @@ def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Plan, 
     assert found.restore.startswith("curate ")
     stage = found.restore.split()[1]
     assert stage == STAGE[table]
-    curated(plan, upto=stage)
+    curated(config, upto=stage)
     after = rows(place, table)
     assert after == before if table != "verdicts" else len(after) == len(before)
     assert [finding for finding in fsck(place) if finding.harm] == []
 
 
-def test_any_tables_outcomes(finished: Plan) -> None:
+def test_any_tables_outcomes(finished: Config) -> None:
     assert all(rows(str(finished.lake), table) for table in TABLES)

@@ -48,7 +48,17 @@ class Seen(HTMLParser):
 
 
 def lesson(**changes: Any) -> dict[str, Any]:
-    known = {"position": 0, "source": "s", "correct": 1, "wrong": 1, "truncated": 2, "mean": 0.25, "low": 0.1, "high": 0.6, "prompt": "p"}
+    known = {
+        "position": 0,
+        "source": "s",
+        "correct": 1,
+        "wrong": 1,
+        "truncated": 2,
+        "mean": 0.25,
+        "low": 0.1,
+        "high": 0.6,
+        "prompt": "p",
+    }
     return {**known, **changes}
 
 
@@ -57,7 +67,7 @@ def test_hostile_texts_stay_texts_in_every_section() -> None:
     cluster = {"cluster": 0, "size": 2, "kept": 1, "mean": 0.5, "keywords": [HOSTILE], "typical": HOSTILE}
     made = page(
         told(
-            plan=HOSTILE,
+            config=HOSTILE,
             lake=HOSTILE,
             policy=HOSTILE,
             sampler={"template": HOSTILE},
@@ -93,7 +103,14 @@ def test_cut_attempts_count_among_those_made_and_an_unscored_lesson_says_so() ->
 
 def test_a_megabyte_is_cut_and_numbers_are_short() -> None:
     assert len(shown("a" * 1_000_000)) == 240
-    assert [shown(value) for value in (1234567, 0.5, 1234.5, None, True, Markup("<b>"))] == ["1,234,567", "0.50", "1,234", "&ndash;", "True", "<b>"]
+    assert [shown(value) for value in (1234567, 0.5, 1234.5, None, True, Markup("<b>"))] == [
+        "1,234,567",
+        "0.50",
+        "1,234",
+        "&ndash;",
+        "True",
+        "<b>",
+    ]
 
 
 def test_columns_of_numbers_are_right_aligned_and_no_rows_are_no_table() -> None:

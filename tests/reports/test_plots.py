@@ -42,7 +42,9 @@ def test_numbers_that_are_none_leave_the_line_and_a_single_point_is_drawn() -> N
     assert len(list(ET.fromstring(lines("t", {"a": [(3, 0.0)]}, x="x", y="y")).iter(f"{SVG}circle"))) == 1
 
 
-@pytest.mark.parametrize("svg", [bars("t", [], {"n": []}, x="", y=""), lines("t", {}, x="", y=""), bars("t", ["a"], {"n": [0]}, x="", y="")])
+@pytest.mark.parametrize(
+    "svg", [bars("t", [], {"n": []}, x="", y=""), lines("t", {}, x="", y=""), bars("t", ["a"], {"n": [0]}, x="", y="")]
+)
 def test_nothing_to_draw_is_a_chart_without_marks(svg: str) -> None:
     assert rects(svg) == []
 
@@ -63,7 +65,13 @@ def test_no_line_has_the_pale_colour_and_the_legend_shows_the_lines_own() -> Non
 
 def test_hostile_names_are_text() -> None:
     svg = bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
-    assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {"svg", "rect", "text", "line", "title"}
+    assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {
+        "svg",
+        "rect",
+        "text",
+        "line",
+        "title",
+    }
 
 
 def test_a_stack_that_is_too_short_says_both_numbers() -> None:

@@ -5,16 +5,22 @@ from typing import Any
 
 import pytest
 
-from assay.core.types import Outcome, Said
+from assay.core.types import Outcome, StoredAttempt
 
 
 class Spoken:
     """Answers by problem id; of others by policy and problem id."""
 
-    def __init__(self, found: Mapping[str, Sequence[Said]], others: Mapping[str, Mapping[str, Sequence[Said]]] | None = None) -> None:
+    def __init__(
+        self,
+        found: Mapping[str, Sequence[StoredAttempt]],
+        others: Mapping[str, Mapping[str, Sequence[StoredAttempt]]] | None = None,
+    ) -> None:
         self.found, self.others, self.asked = found, others or {}, list[Any]()
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+    def said(
+        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+    ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.asked.append((dict(wanted), dict(changes), policy))
         source = self.others[policy] if policy else self.found
         return {id_: list(source.get(id_, ()))[:n] for id_, n in wanted.items()}
@@ -29,7 +35,9 @@ def spoken() -> type[Spoken]:
 def say():
     """One attempt: `say("4")`, `say("5", "wrong", tokens=9)`."""
 
-    def build(answer: str = "", outcome: Outcome = "correct", *, tokens: int = 5, logprobs: tuple[float, ...] | None = None) -> Said:
-        return Said(0, outcome, answer, tokens, "length" if outcome == "truncated" else "stop", logprobs)
+    def build(
+        answer: str = "", outcome: Outcome = "correct", *, tokens: int = 5, logprobs: tuple[float, ...] | None = None
+    ) -> StoredAttempt:
+        return StoredAttempt(0, outcome, answer, tokens, "length" if outcome == "truncated" else "stop", logprobs)
 
     return build

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from assay.maths.beliefs import fitted
-from assay.maths.signal import group_signal
-from assay.scorers._designs import Aim, Design, expected_attempts, play
+from assay.maths.beta.zero_inflated_beta import fitted
+from assay.maths.rl.group_signal import group_signal
+from assay.scorers._designs import Allocation, Goal, expected_attempts, run_allocation
 
 
 def rates(n, seed):
@@ -24,7 +24,9 @@ class Pool:
 
     def ask(self, rows, wanted):
         self.waves.append((rows.tolist(), wanted.tolist()))
-        whole = np.array([row for row, n in zip(rows, wanted, strict=True) if row not in self.broken or n <= 4], dtype=np.int64)
+        whole = np.array(
+            [row for row, n in zip(rows, wanted, strict=True) if row not in self.broken or n <= 4], dtype=np.int64
+        )
         tried = np.array([n for row, n in zip(rows, wanted, strict=True) if row in set(whole.tolist())], dtype=np.int64)
         right = np.array([self.won[row, :n].sum() for row, n in zip(whole, tried, strict=True)], dtype=np.int64)
         return whole, right, tried - right, tried, right + 5 * (tried - right)
@@ -35,7 +37,7 @@ def fit(seen, rows):
 
 
 def played(pool, aim=None, **settings):
-    return play(len(pool.rate), Design(**settings), aim or Aim(40, 8), pool.ask, fit)
+    return run_allocation(len(pool.rate), Allocation(**settings), aim or Goal(40, 8), pool.ask, fit)
 
 
 def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
@@ -79,7 +81,7 @@ def test_a_problem_whose_wave_stays_incomplete_keeps_what_it_had_and_is_asked_no
 
 
 def test_where_nothing_comes_nothing_is_known():
-    seen, _, rows = play(5, Design(), Aim(2, 8), lambda rows, wanted: (np.empty(0, np.int64),) * 5, fit)
+    seen, _, rows = run_allocation(5, Allocation(), Goal(2, 8), lambda rows, wanted: (np.empty(0, np.int64),) * 5, fit)
     assert len(rows) == len(seen.tried) == 0
 
 
@@ -96,7 +98,7 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
     for seed in range(4):
         pool = Pool(500, seed)
         truth, whole = (pool.rate >= 0.2) & (pool.rate <= 0.8), pool.won.sum(axis=1)
-        seen, prior, _ = played(pool, Aim(0, 8))
+        seen, prior, _ = played(pool, Goal(0, 8))
         mine = (prior.after(seen.correct, seen.wrong).inside(0.2, 0.8) > 0.5) != truth
         full = (fitted(whole, 64 - whole).after(whole, 64 - whole).inside(0.2, 0.8) > 0.5) != truth
         extra.append(mine.mean() - full.mean())
@@ -106,7 +108,9 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_problems_and_long_wrong_answers(stopped):
+def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_problems_and_long_wrong_answers(
+    stopped,
+):
     covered = []
     for seed in range(4):
         pool = Pool(500, seed)
@@ -132,6 +136,6 @@ def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_
 
 def test_a_forecast_is_near_what_such_a_pool_takes():
     pool = Pool(300, 7)
-    seen, prior, _ = played(pool, Aim(30, 8), share=1 / 6)
-    told = expected_attempts(300, Design(share=1 / 6), Aim(30, 8), prior)
+    seen, prior, _ = played(pool, Goal(30, 8), share=1 / 6)
+    told = expected_attempts(300, Allocation(share=1 / 6), Goal(30, 8), prior)
     assert told == pytest.approx(seen.tried.mean(), rel=0.35)

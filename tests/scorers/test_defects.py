@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from assay.core.types import Counts
-from assay.maths.pass_at_k import pass_at_k
+from assay.maths.rl.pass_at_k import pass_at_k
 from assay.scorers.pass_rate import PassRate
 
 

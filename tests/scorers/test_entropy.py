@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import PlanError
-from assay.core.types import Counts, Said
+from assay.core.errors import ConfigError
+from assay.core.types import Counts, StoredAttempt
 from assay.scorers.entropy import Entropy
 
 
@@ -16,12 +16,17 @@ class Heated:
     def __init__(self, slope: float = 0.4, silent_at: float | None = None, *, told: bool = True) -> None:
         self.slope, self.silent_at, self.told, self.asked = slope, silent_at, told, list[Any]()
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+    def said(
+        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+    ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.asked.append(dict(changes))
         heat = changes["temperature"]
         tokens = 0 if heat == self.silent_at else 2
         logprobs = (-self.slope * heat,) * tokens if self.told else None
-        return {id_: [Said(sample, "wrong", "", tokens, "stop", logprobs) for sample in range(n)] for id_, n in wanted.items()}
+        return {
+            id_: [StoredAttempt(sample, "wrong", "", tokens, "stop", logprobs) for sample in range(n)]
+            for id_, n in wanted.items()
+        }
 
 
 def test_the_temperature_lies_where_the_line_crosses():
@@ -34,7 +39,10 @@ def test_the_temperature_lies_where_the_line_crosses():
 def test_nothing_but_the_temperature_shapes_what_is_drawn():
     given = Heated()
     Entropy(temperatures=(0.5, 1.0)).score(["p"], given)
-    assert given.asked == [{"temperature": 0.5, "top_p": 1.0, "top_k": 0}, {"temperature": 1.0, "top_p": 1.0, "top_k": 0}]
+    assert given.asked == [
+        {"temperature": 0.5, "top_p": 1.0, "top_k": 0},
+        {"temperature": 1.0, "top_p": 1.0, "top_k": 0},
+    ]
 
 
 def test_outside_of_what_was_measured_it_is_censored_at_that_end():
@@ -48,7 +56,9 @@ def test_a_problem_without_tokens_at_one_temperature_has_no_score():
 
 
 def test_without_log_probabilities_it_names_the_remedy():
-    with pytest.raises(PlanError, match=r"sample 0 of problem p has no log-probabilities; set policy\.logprobs = true"):
+    with pytest.raises(
+        ConfigError, match=r"sample 0 of problem p has no log-probabilities; set policy\.logprobs = true"
+    ):
         Entropy().score(["p"], Heated(told=False))
 
 

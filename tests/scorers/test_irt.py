@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.types import Counts
 from assay.scorers.irt import Irt
 
@@ -45,7 +45,9 @@ def test_equal_rates_of_a_weak_and_a_strong_respondent_are_not_equal_difficultie
         "weak": {"probe": of(1, 7), "met by weak": of(4, 4)},
         "strong": {"probe": of(7, 1), "met by strong": of(4, 4)},
     }
-    by_id = {score.problem_id: score.value for score in Irt().score(("probe", "met by weak", "met by strong"), Matrix(found))}  # type: ignore[arg-type]
+    by_id = {
+        score.problem_id: score.value for score in Irt().score(("probe", "met by weak", "met by strong"), Matrix(found))
+    }  # type: ignore[arg-type]
     assert by_id["met by strong"] > by_id["met by weak"] + 1
 
 
@@ -64,15 +66,20 @@ def test_the_plans_own_policy_is_drawn_first_and_both_ends_of_n() -> None:
 
 
 def test_one_respondent_and_a_2pl_of_few_are_refused_with_their_number() -> None:
-    with pytest.raises(PlanError, match="found 1 respondents in the store and needs 2"):
+    with pytest.raises(ConfigError, match="found 1 respondents in the store and needs 2"):
         Irt().score(("easy",), Matrix({"weak": HALVES["weak"]}))  # type: ignore[arg-type]
-    with pytest.raises(PlanError, match="2 respondents are too few for model = '2pl', which needs 20"):
+    with pytest.raises(ConfigError, match="2 respondents are too few for model = '2pl', which needs 20"):
         Irt(model="2pl").score(("easy",), Matrix(HALVES))  # type: ignore[arg-type]
 
 
 def test_a_2pl_orders_problems_and_tells_no_interval_that_it_cannot_hold() -> None:
     rng = np.random.default_rng(0)
-    found = {f"r{i:02d}": {f"p{j}": of(*((1, 0) if rng.random() < 1 / (1 + np.exp(j - i / 5)) else (0, 1))) for j in range(4)} for i in range(20)}
+    found = {
+        f"r{i:02d}": {
+            f"p{j}": of(*((1, 0) if rng.random() < 1 / (1 + np.exp(j - i / 5)) else (0, 1))) for j in range(4)
+        }
+        for i in range(20)
+    }
     scores = Irt(model="2pl", n=0).score(tuple(f"p{j}" for j in range(4)), Matrix(found))  # type: ignore[arg-type]
     assert [score.value for score in scores] == sorted(score.value for score in scores)
     assert all(np.isnan([score.low, score.high]).all() for score in scores)

@@ -28,7 +28,10 @@ def test_the_interval_covers_exponential_means_exactly_and_steadier_lengths_near
     rng = np.random.default_rng(0)
     for k in (1, 4):
         wild, steady = rng.exponential(100, (2000, k)).sum(axis=1), rng.gamma(4, 25, (2000, k)).sum(axis=1)
-        held = [np.mean([low < 100 < high for low, high in (mean_interval(total, k, level=0.9) for total in sums)]) for sums in (wild, steady)]
+        held = [
+            np.mean([low < 100 < high for low, high in (mean_interval(total, k, level=0.9) for total in sums)])
+            for sums in (wild, steady)
+        ]
         assert held[0] == pytest.approx(0.9, abs=0.025)
         assert held[1] > 0.97
 

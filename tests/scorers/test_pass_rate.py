@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.core.types import Counts
 from assay.scorers.pass_rate import PassRate
@@ -76,7 +76,9 @@ def test_a_score_is_the_same_alone_and_in_company():
     assert together == alone
 
 
-@pytest.mark.parametrize("settings", [{"n": 0}, {"level": 1.0}, {"prior": "flat"}, {"truncated": "right"}, {"samples": 8}])
+@pytest.mark.parametrize(
+    "settings", [{"n": 0}, {"level": 1.0}, {"prior": "flat"}, {"truncated": "right"}, {"samples": 8}]
+)
 def test_a_setting_out_of_range_is_refused(settings):
-    with pytest.raises(PlanError, match=next(iter(settings))):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
         build("scorer", "pass_rate", settings)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.types import Counts
 from assay.scorers.votes import Votes
 
@@ -39,7 +39,7 @@ def test_likelihood_weighs_answers_and_needs_log_probabilities(spoken, say):
     (made,) = Votes(weigh="likelihood").score(["p"], spoken({"p": said}))
     assert made.value == pytest.approx(np.exp(-0.1) / (np.exp(-0.1) + 2 * np.exp(-3)))
     assert made.low <= made.value <= made.high
-    with pytest.raises(PlanError, match="sample 0 of problem p has no log-probabilities"):
+    with pytest.raises(ConfigError, match="sample 0 of problem p has no log-probabilities"):
         Votes(weigh="likelihood").score(["p"], spoken({"p": [say("4")]}))
 
 
@@ -59,10 +59,14 @@ def test_higher_thresholds_keep_righter_labels_unless_the_voters_share_an_error(
     for j in range(300):
         right = rng.random(10) < (0.1 if shared[j] else easy[j])
         said[f"p{j:03d}"] = [
-            say("7" if one else ("8" if shared[j] else str(100 + int(rng.integers(50)))), "correct" if one else "wrong") for one in right
+            say("7" if one else ("8" if shared[j] else str(100 + int(rng.integers(50)))), "correct" if one else "wrong")
+            for one in right
         ]
     made = {each.problem_id: each.value for each in Votes().score(list(said), spoken(said))}
-    lead = {id_: max({one.extracted for one in each}, key=[one.extracted for one in each].count) for id_, each in said.items()}
+    lead = {
+        id_: max({one.extracted for one in each}, key=[one.extracted for one in each].count)
+        for id_, each in said.items()
+    }
 
     def precision(low: float, of_shared: bool) -> float:
         kept = [lead[f"p{j:03d}"] == "7" for j in range(300) if made[f"p{j:03d}"] >= low and shared[j] == of_shared]

@@ -6,7 +6,9 @@ from assay.selectors._outcome import account, best, by_size, groups, numbers, ta
 
 
 def test_every_row_is_kept_or_has_a_reason(pool_of):
-    made = account(pool_of([1, 2, 3]), np.array([2, 0]), reasons=np.array(["x", "too_hard", "y"]), weights=np.array([5.0, 7.0]))
+    made = account(
+        pool_of([1, 2, 3]), np.array([2, 0]), reasons=np.array(["x", "too_hard", "y"]), weights=np.array([5.0, 7.0])
+    )
     assert made.ids == ("p000", "p002")
     assert made.weights == (7.0, 5.0)
     assert made.dropped == {"too_hard": ("p001",)}

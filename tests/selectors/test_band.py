@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.core.types import Pool
 from assay.selectors.band import Band
@@ -42,7 +42,9 @@ def test_an_empty_pool_is_an_empty_selection(pool_of, rng):
     assert len(Pool(())) == 0
 
 
-@pytest.mark.parametrize("settings", [{"low": 0.8, "high": 0.2}, {"low": 0.5, "high": 0.5}, {"low": -0.1}, {"high": 1.1}, {"at_least": 2}])
+@pytest.mark.parametrize(
+    "settings", [{"low": 0.8, "high": 0.2}, {"low": 0.5, "high": 0.5}, {"low": -0.1}, {"high": 1.1}, {"at_least": 2}]
+)
 def test_a_band_that_cannot_be_is_refused(settings):
-    with pytest.raises(PlanError, match=next(iter(settings))):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
         build("selector", "band", settings)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.core.types import Pool
-from assay.maths.signal import expected_signal
+from assay.maths.rl.group_signal import expected_signal
 from assay.selectors.frontier import Frontier
 
 
@@ -39,7 +39,9 @@ def test_spread_by_size_gives_each_cluster_its_share_and_none_ranks_the_whole_po
 
 def test_a_hopeless_cluster_has_no_share_in_the_frontier_and_less_than_its_size_in_the_pool(pool_of, rng):
     pool = pool_of([4] * 20 + [0] * 10, cluster=[0] * 20 + [1] * 10)
-    hopeless = [sum(id_ >= "p020" for id_ in Frontier(width=width).select(pool, 10, rng).ids) for width in (1, 2, 3, "pool")]
+    hopeless = [
+        sum(id_ >= "p020" for id_ in Frontier(width=width).select(pool, 10, rng).ids) for width in (1, 2, 3, "pool")
+    ]
     signal = expected_signal(np.array([4.5, 0.5]), np.array([4.5, 8.5]), 8)  # .93 and .20
     assert hopeless == [0, 0, 1, round(10 * 10 * signal[1] / (20 * signal[0] + 10 * signal[1]))] == [0, 0, 1, 1]
 
@@ -87,5 +89,5 @@ def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
 def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
     with pytest.raises(ValueError, match="becomes a number"):
         build("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
-    with pytest.raises(PlanError, match="drift"):
+    with pytest.raises(ConfigError, match="drift"):
         build("selector", "frontier", {"drift": float("nan")})

@@ -26,7 +26,12 @@ def test_every_published_shape_of_a_turn_is_read(value):
 
 def test_a_developer_is_the_system_and_gpt_the_assistant():
     turns = [("developer", "be brief"), ("human", "q"), ("gpt", "a"), ("user", "r")]
-    assert [turn.role for turn in chat([{"role": role, "content": text} for role, text in turns], "m")] == ["system", "user", "assistant", "user"]
+    assert [turn.role for turn in chat([{"role": role, "content": text} for role, text in turns], "m")] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +64,21 @@ def test_a_broken_chat_in_text_is_refused():
 
 
 def test_placeholders_of_pictures_are_known_and_formulas_are_none():
-    held = ["<image>What?", "see <image_1>", "<|image_pad|>", "<img src='a.png'>", "![](https://cdn.x/a.jpg)", "[IMG]", "<video> of it"]
+    held = [
+        "<image>What?",
+        "see <image_1>",
+        "<|image_pad|>",
+        "<img src='a.png'>",
+        "![](https://cdn.x/a.jpg)",
+        "[IMG]",
+        "<video> of it",
+    ]
     assert all(MEDIA.search(text) for text in held)
-    assert not any(MEDIA.search(text) for text in ["the image of f", "x < image > y is odd", "[x](y", "f<img", "![not closed", "$a<b$ and 5!"])
-    assert all(FIELD.fullmatch(name) for name in ("images", "image", "image_1", "image_path", "decoded_image", "videos"))
+    assert not any(
+        MEDIA.search(text)
+        for text in ["the image of f", "x < image > y is odd", "[x](y", "f<img", "![not closed", "$a<b$ and 5!"]
+    )
+    assert all(
+        FIELD.fullmatch(name) for name in ("images", "image", "image_1", "image_path", "decoded_image", "videos")
+    )
     assert not any(FIELD.fullmatch(name) for name in ("imagery", "image_count", "answer", "video_id"))

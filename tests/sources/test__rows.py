@@ -21,7 +21,15 @@ def test_a_flat_name_with_dots_wins_over_a_path():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(145.0, "145"), (0.1, "0.1"), (-0.0, "0"), (10**400, "1" + "0" * 400), (1e22, "1" + "0" * 22), (1e-7, "0.0000001")]
+    ("value", "text"),
+    [
+        (145.0, "145"),
+        (0.1, "0.1"),
+        (-0.0, "0"),
+        (10**400, "1" + "0" * 400),
+        (1e22, "1" + "0" * 22),
+        (1e-7, "0.0000001"),
+    ],
 )
 def test_a_number_as_answer_is_its_shortest_decimal(value, text):
     assert decimal_text(value) == text
@@ -54,23 +62,41 @@ def test_anything_can_be_shown():
 @pytest.mark.parametrize(
     ("answer", "row", "kept"),
     [
-        ("test_list", {"test_list": ["assert f(1) == 1"], "test_setup_code": "", "test_imports": []}, ["assert f(1) == 1"]),
+        (
+            "test_list",
+            {"test_list": ["assert f(1) == 1"], "test_setup_code": "", "test_imports": []},
+            ["assert f(1) == 1"],
+        ),
         (
             "test_list",
             {"test_list": ["assert f(1) == 1"], "test_imports": ["import re"]},
             {"tests": ["assert f(1) == 1"], "test_imports": ["import re"]},
         ),
-        ("test", {"test": "def check(c):\n    assert c(1)", "entry_point": "f"}, {"tests": "def check(c):\n    assert c(1)", "entry_point": "f"}),
-        ("info", {"info": {"test_cases": [{"input": "1", "output": "1"}]}, "language": "python"}, {"test_cases": [{"input": "1", "output": "1"}]}),
+        (
+            "test",
+            {"test": "def check(c):\n    assert c(1)", "entry_point": "f"},
+            {"tests": "def check(c):\n    assert c(1)", "entry_point": "f"},
+        ),
+        (
+            "info",
+            {"info": {"test_cases": [{"input": "1", "output": "1"}]}, "language": "python"},
+            {"test_cases": [{"input": "1", "output": "1"}]},
+        ),
         (
             "info.test_cases",
             {"info": {"test_cases": [{"input": 1, "output": 1}], "language": "cpp"}},
             {"tests": [{"input": 1, "output": 1}], "language": "cpp"},
         ),
-        ("tests", {"tests": "[1]", "metadata": '{"func_name": "f"}'}, {"tests": "[1]", "metadata": '{"func_name": "f"}'}),
+        (
+            "tests",
+            {"tests": "[1]", "metadata": '{"func_name": "f"}'},
+            {"tests": "[1]", "metadata": '{"func_name": "f"}'},
+        ),
     ],
 )
-def test_a_code_label_may_be_an_object_a_list_or_a_text_and_keeps_what_stands_beside_it(answer: str, row: dict[str, Any], kept: Any) -> None:
+def test_a_code_label_may_be_an_object_a_list_or_a_text_and_keeps_what_stands_beside_it(
+    answer: str, row: dict[str, Any], kept: Any
+) -> None:
     _, label = Fields(answer=answer, verifier="code").pair(Row({"prompt": "p", **row}))
     assert json.loads(label.answer) == kept
 
@@ -139,7 +165,9 @@ def test_a_gold_is_read_as_its_source_holds_it(value, settings, answers):
 def test_a_dotted_name_reaches_into_a_list_and_a_bar_falls_back():
     assert read({"prompt": "q", "final_answer": ["2", "3"]}, answer="final_answer.1")[1].answer == "3"
     fields = Fields(prompt="problem|question", answer="answer|solution")
-    assert [fields.pair(Row(row))[0].text for row in ({"problem": "a", "answer": "1"}, {"question": "b", "solution": "2"})] == ["a", "b"]
+    assert [
+        fields.pair(Row(row))[0].text for row in ({"problem": "a", "answer": "1"}, {"question": "b", "solution": "2"})
+    ] == ["a", "b"]
     assert fields.pair(Row({"problem": None, "question": "b", "answer": "1"}))[0].text == "b"
     assert fields.columns(["question", "answer", "other"], "a.csv") == ["question", "answer"]
     assert refused({"text": "a", "answer": "1"}, prompt="problem|question") == "missing_field"
@@ -163,7 +191,10 @@ def test_a_prompt_is_damaged_only_where_no_word_explains_it():
 
 
 def test_a_chat_that_ends_with_the_answer_is_a_drop_unless_told():
-    row = {"prompt": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "It is \\boxed{4}"}], "answer": "4"}
+    row = {
+        "prompt": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "It is \\boxed{4}"}],
+        "answer": "4",
+    }
     assert refused(row) == "ends_with_assistant"
     assert [turn.role for turn in read(row, assistant_end="remove")[0].messages] == ["user"]
     assert [turn.role for turn in read(row, assistant_end="keep")[0].messages] == ["user", "assistant"]
@@ -176,7 +207,11 @@ def test_a_chat_stored_as_text_is_the_chat():
 
 
 def test_a_row_that_needs_a_picture_is_a_drop_unless_told():
-    for row in ({"prompt": "<image>What is the area?"}, {"prompt": "What?", "images": ["a.png"]}, {"prompt": "What?", "image": {"bytes": b"x"}}):
+    for row in (
+        {"prompt": "<image>What is the area?"},
+        {"prompt": "What?", "images": ["a.png"]},
+        {"prompt": "What?", "image": {"bytes": b"x"}},
+    ):
         assert refused({**row, "answer": "4"}) == "needs_image"
         assert read({**row, "answer": "4"}, media="ignore")
     for row in ({"images": []}, {"image": None}, {"image": ""}, {"image": float("nan")}):
@@ -185,5 +220,7 @@ def test_a_row_that_needs_a_picture_is_a_drop_unless_told():
 
 
 def test_a_field_that_cannot_be_kept_is_left_out():
-    problem, _ = read({"prompt": "q", "answer": "4", "emb": [1.0, float("nan")], "level": 3}, keep=("emb", "level", "none"))
+    problem, _ = read(
+        {"prompt": "q", "answer": "4", "emb": [1.0, float("nan")], "level": 3}, keep=("emb", "level", "none")
+    )
     assert problem.metadata == '{"level":3}'

@@ -12,7 +12,9 @@ def pair(row, **settings):
 
 
 @pytest.mark.parametrize(
-    "choices", [["xx", "yy"], {"A": "xx", "B": "yy"}, {"label": ["A", "B"], "text": ["xx", "yy"]}, "A) xx B) yy", '["xx", "yy"]'], ids=str
+    "choices",
+    [["xx", "yy"], {"A": "xx", "B": "yy"}, {"label": ["A", "B"], "text": ["xx", "yy"]}, "A) xx B) yy", '["xx", "yy"]'],
+    ids=str,
 )
 def test_options_are_put_below_the_prompt_in_one_form(choices):
     problem, label = pair({"question": "Pick", "choices": choices, "answer": "B"}, options="choices")
@@ -38,7 +40,9 @@ def test_one_field_an_option_may_be_named():
     assert problem.text == "Pick\n\nA. xx\nB. yy"
 
 
-@pytest.mark.parametrize(("first", "value", "letter"), [(0, 1, "B"), (1, 1, "A"), (0, "2", "C"), (0, 2.0, "C"), (0, "B", "B")])
+@pytest.mark.parametrize(
+    ("first", "value", "letter"), [(0, 1, "B"), (1, 1, "A"), (0, "2", "C"), (0, 2.0, "C"), (0, "B", "B")]
+)
 def test_an_index_becomes_a_letter_where_the_source_says_from_where_it_counts(first, value, letter):
     _, label = pair(ROW | {"answer": value}, options="choices", answer_index=first)
     assert label.answer == letter

@@ -12,7 +12,12 @@ from assay.sources._tables import kind_of, rows_of, schema_of
 
 
 def test_the_suffix_decides_and_gz_does_not_count():
-    assert [kind_of(Path(name)) for name in ("a.json", "A.CSV.GZ", "a.b.parquet", "README")] == [".json", ".csv", ".parquet", ""]
+    assert [kind_of(Path(name)) for name in ("a.json", "A.CSV.GZ", "a.b.parquet", "README")] == [
+        ".json",
+        ".csv",
+        ".parquet",
+        "",
+    ]
 
 
 def test_only_files_with_a_header_have_a_schema(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.types import Drop, Label, Problem
 from assay.sources.files import Files
 
@@ -68,14 +68,18 @@ def test_a_bad_line_is_one_drop_with_its_file_and_line_and_its_neighbours_stay(t
 
 def test_a_mark_that_is_absent_is_a_drop(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"prompt": "q", "answer": "so 5"}\n{"prompt": "q", "answer": "#### 4 #### 5 "}\n{"prompt": "q", "answer": "5 ####"}\n')
+    path.write_text(
+        '{"prompt": "q", "answer": "so 5"}\n{"prompt": "q", "answer": "#### 4 #### 5 "}\n{"prompt": "q", "answer": "5 ####"}\n'
+    )
     first, (_, label), third = read(path, answer_after="####")
     assert (first.reason, first.line, label.answer, third.reason) == ("marker_absent", 1, "5", "answer_empty")
 
 
 def test_a_kept_field_that_is_no_json_is_left_out_and_the_row_stays(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"prompt": "q", "answer": "5", "k": NaN}\n{"prompt": "q", "answer": "5", "k": "\\ud800"}\n{"prompt": "q", "answer": "5"}\n')
+    path.write_text(
+        '{"prompt": "q", "answer": "5", "k": NaN}\n{"prompt": "q", "answer": "5", "k": "\\ud800"}\n{"prompt": "q", "answer": "5"}\n'
+    )
     assert [problem.metadata for problem, _ in read(path, keep=("k",))] == ["{}"] * 3
 
 
@@ -83,14 +87,21 @@ def test_csv_rows_with_wrong_cells_open_quotes_or_bad_bytes_are_drops_at_their_l
     path = tmp_path / "a.csv"
     path.write_bytes(b'prompt,answer\n"two\nlines",2\nonly one\n1,2,3\ncaf\xe9,4\n\nlast,5\n"open,6\nlost,7\n')
     found = read(path)
-    assert [(each.reason, each.line) for each in drops(found)] == [("wrong_cells", 4), ("wrong_cells", 5), ("not_utf8", 6), ("broken_csv", 9)]
+    assert [(each.reason, each.line) for each in drops(found)] == [
+        ("wrong_cells", 4),
+        ("wrong_cells", 5),
+        ("not_utf8", 6),
+        ("broken_csv", 9),
+    ]
     assert [label.answer for problem, label in (each for each in found if not isinstance(each, Drop))] == ["2", "5"]
     assert found[0][0].text == "two\nlines"
 
 
 def test_a_list_that_breaks_off_keeps_what_came_before(tmp_path):
     path = tmp_path / "a.json"
-    path.write_text('[\n  {"prompt": "q", "answer": "1"},\n  7,\n  {"prompt": "q", "answer": "2"},\n  {"prompt": "q", "ans')
+    path.write_text(
+        '[\n  {"prompt": "q", "answer": "1"},\n  7,\n  {"prompt": "q", "answer": "2"},\n  {"prompt": "q", "ans'
+    )
     found = read(path)
     assert [(each.reason, each.line) for each in drops(found)] == [("not_an_object", 3), ("broken_json", 5)]
     assert len(found) == 4
@@ -112,7 +123,9 @@ def test_two_elements_without_a_comma_end_the_list_with_a_drop(tmp_path):
 
 def test_a_compressed_file_that_ends_early_says_so(tmp_path):
     path = tmp_path / "a.jsonl.gz"
-    whole = gzip.compress(b"\n".join(json.dumps({"prompt": f"{n} {hash(str(n))}", "answer": "1"}).encode() for n in range(3000)))
+    whole = gzip.compress(
+        b"\n".join(json.dumps({"prompt": f"{n} {hash(str(n))}", "answer": "1"}).encode() for n in range(3000))
+    )
     path.write_bytes(whole[: len(whole) // 2])
     found = read(path)
     assert [each.reason for each in drops(found)] == ["broken_file"]
@@ -144,7 +157,9 @@ def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path, monkeypatch):
     assert len(found) == 4
 
 
-CELL = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.lists(st.text(max_size=3), max_size=2))
+CELL = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.lists(st.text(max_size=3), max_size=2)
+)
 ROW = st.one_of(CELL, st.dictionaries(st.sampled_from(["prompt", "answer", "k"]), CELL))
 
 
@@ -155,7 +170,9 @@ def test_rows_in_are_problems_and_drops(tmp_path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read(path, keep=("k",))
     assert len(found) == len(rows)
-    assert [each.line for each in found if isinstance(each, Drop)] == [line for line, each in enumerate(found, 1) if isinstance(each, Drop)]
+    assert [each.line for each in found if isinstance(each, Drop)] == [
+        line for line, each in enumerate(found, 1) if isinstance(each, Drop)
+    ]
     check(found)
 
 
@@ -169,7 +186,7 @@ def test_no_bytes_crash_a_reader(tmp_path, body, kind):
     path.write_bytes(b"prompt,answer\n" + body if kind == "csv" else body)
     try:
         check(read(path))
-    except PlanError as error:  # a schema that lacks the fields, or none at all
+    except ConfigError as error:  # a schema that lacks the fields, or none at all
         told = str(error)
     else:
         return

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.parts import build
 from assay.core.ports import Source
 from assay.core.types import Drop
@@ -30,11 +30,16 @@ def write(path, rows=ROWS):
     return path
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz", "a.json.gz", "a.csv.gz"])
+@pytest.mark.parametrize(
+    "name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz", "a.json.gz", "a.csv.gz"]
+)
 def test_every_kind_of_file_gives_the_same_problems(tmp_path, name):
     path = write(tmp_path / name)
     found = list(Files(paths=str(path), keep=("level",)).read())
-    assert [(problem.text, label.answer, problem.source) for problem, label in found] == [("1 + 1?", "2", "a"), ("2 + 2?", "4", "a")]
+    assert [(problem.text, label.answer, problem.source) for problem, label in found] == [
+        ("1 + 1?", "2", "a"),
+        ("2 + 2?", "4", "a"),
+    ]
     assert found[0][0].id == next(Files(paths=str(write(tmp_path / "b.jsonl"))).read())[0].id
 
 
@@ -44,7 +49,12 @@ def test_the_bundled_600_are_600_problems():
     assert not [each for each in gsm8k + svamp if isinstance(each, Drop)]
     assert len({problem.id for problem, _ in gsm8k + svamp}) == 600
     assert all(label.answer.replace(",", "").lstrip("-").isdigit() for _, label in gsm8k + svamp)
-    assert {json.loads(problem.metadata)["Type"] for problem, _ in svamp} == {"Addition", "Common-Division", "Multiplication", "Subtraction"}
+    assert {json.loads(problem.metadata)["Type"] for problem, _ in svamp} == {
+        "Addition",
+        "Common-Division",
+        "Multiplication",
+        "Subtraction",
+    }
 
 
 def test_a_problem_in_two_fields_with_a_number_as_answer_is_one_mapping(tmp_path):
@@ -73,7 +83,10 @@ def test_globs_are_read_in_order_and_each_file_once(tmp_path):
     write(tmp_path / "deep" / "c.jsonl")
     found = list(Files(paths=(str(tmp_path / "*.jsonl"), str(tmp_path / "**" / "*.jsonl"))).read())
     assert [problem.source for problem, _ in found] == ["a", "a", "b", "b", "c", "c"]
-    assert [problem.source for problem, _ in Files(paths=str(tmp_path / "a.jsonl"), name="mine").read()] == ["mine", "mine"]
+    assert [problem.source for problem, _ in Files(paths=str(tmp_path / "a.jsonl"), name="mine").read()] == [
+        "mine",
+        "mine",
+    ]
 
 
 def test_a_name_that_looks_like_a_glob_is_a_file_first(tmp_path):
@@ -81,7 +94,10 @@ def test_a_name_that_looks_like_a_glob_is_a_file_first(tmp_path):
     assert len(list(Files(paths=str(path)).read())) == 2
 
 
-@pytest.mark.parametrize(("skip", "limit", "kept"), [(0, None, [0, 1, 2]), (1, None, [1, 2]), (0, 2, [0, 1]), (1, 1, [1]), (0, 0, []), (9, 9, [])])
+@pytest.mark.parametrize(
+    ("skip", "limit", "kept"),
+    [(0, None, [0, 1, 2]), (1, None, [1, 2]), (0, 2, [0, 1]), (1, 1, [1]), (0, 0, []), (9, 9, [])],
+)
 def test_skip_and_limit_count_rows(tmp_path, skip, limit, kept):
     path = tmp_path / "a.jsonl"
     path.write_text('{"prompt": "a", "answer": "1"}\nbroken\n{"prompt": "c", "answer": "3"}\n')
@@ -108,7 +124,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_row(tmp_path):
 
 
 def refused(**fields):
-    with pytest.raises(PlanError) as error:
+    with pytest.raises(ConfigError) as error:
         Files(**fields).read()  # before the first row is asked for
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -151,7 +167,7 @@ def test_settings_out_of_range_are_refused_with_their_values():
         ({"limit": "x"}, "limit"),
         ({"promt": "q"}, "nearest: 'prompt'"),
     ]:
-        with pytest.raises(PlanError, match=told):
+        with pytest.raises(ConfigError, match=told):
             build("source", "files", {"paths": "a.jsonl", **settings})
 
 

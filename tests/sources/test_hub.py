@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.ports import Source
 from assay.core.types import Drop
 from assay.sources.hub import Hub
@@ -39,28 +39,30 @@ def test_a_folder_gives_problems_and_drops_with_their_rows(saved, name):
 
 def test_a_split_is_chosen_by_name(saved):
     assert len(list(Hub(path=str(saved / "many"), split="test", prompt="question").read())) == 1
-    with pytest.raises(PlanError, match="nearest: 'test'"):
+    with pytest.raises(ConfigError, match="nearest: 'test'"):
         Hub(path=str(saved / "many"), split="tests").read()
-    with pytest.raises(PlanError, match="split 'dev'"):
+    with pytest.raises(ConfigError, match="split 'dev'"):
         Hub(path=str(saved / "files"), split="dev").read()
 
 
 def test_a_field_that_is_not_there_is_refused_before_the_first_row(saved):
-    with pytest.raises(PlanError, match="no field 'promt'; "):
+    with pytest.raises(ConfigError, match="no field 'promt'; "):
         Hub(path=str(saved / "one"), prompt="promt").read()
 
 
 def test_a_missing_folder_is_one_line(saved):
     for path in (str(saved / "nowhere"), "./nowhere"):
-        with pytest.raises(PlanError, match="no folder"):
+        with pytest.raises(ConfigError, match="no folder"):
             Hub(path=path).read()
-    with pytest.raises(PlanError, match="is a file"):
+    with pytest.raises(ConfigError, match="is a file"):
         Hub(path=str(saved / "files" / "train.jsonl")).read()
 
 
 def test_a_broken_data_file_is_one_drop(tmp_path):
     (tmp_path / "train.jsonl").write_text('{"question": "q", "answer": "1"}\n{"question": \n')
-    assert [each.reason for each in Hub(path=str(tmp_path), prompt="question").read() if isinstance(each, Drop)] == ["broken_file"]
+    assert [each.reason for each in Hub(path=str(tmp_path), prompt="question").read() if isinstance(each, Drop)] == [
+        "broken_file"
+    ]
 
 
 def test_the_fingerprint_follows_the_bytes(tmp_path):

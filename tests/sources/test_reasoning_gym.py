@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.ports import Source
 from assay.core.types import Drop
 from assay.sources.reasoning_gym import OPEN, ReasoningGym, tupled
@@ -17,7 +17,17 @@ def stored(problem):
 
 
 @pytest.mark.parametrize(
-    "generator", ["chain_sum", "basic_arithmetic", "countdown", "arc_1d", "knights_knaves", "rearc", "propositional_logic", "graph_color"]
+    "generator",
+    [
+        "chain_sum",
+        "basic_arithmetic",
+        "countdown",
+        "arc_1d",
+        "knights_knaves",
+        "rearc",
+        "propositional_logic",
+        "graph_color",
+    ],
 )
 def test_what_is_stored_scores_its_own_gold_as_right(generator):
     found = list(ReasoningGym(generator=generator, size=3, seed=1).read())
@@ -88,7 +98,7 @@ def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
 )
 def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, told):
     for ask in (ReasoningGym(**fields).read, ReasoningGym(**fields).check):
-        with pytest.raises(PlanError, match=told) as error:
+        with pytest.raises(ConfigError, match=told) as error:
             ask()
         assert "\n" not in str(error.value)
 
@@ -96,7 +106,10 @@ def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, told)
 def test_what_a_lake_has_read_is_known_without_loading_the_library():
     asked = "ReasoningGym(generator='chain_sum').fingerprint()"
     code = f"import sys; from assay.sources.reasoning_gym import ReasoningGym; {asked}; print('reasoning_gym' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout == "False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+        == "False\n"
+    )
 
 
 def test_no_size_below_one():

@@ -16,9 +16,17 @@ def attempts(problem: str, outcomes: str, *, policy: str = "rev", sampler: str =
     """Rollouts, texts and verdicts of one problem: c = correct, w = wrong, t = truncated, e = verifier_error."""
     named = {"c": "correct", "w": "wrong", "t": "truncated", "e": "verifier_error"}
     ids = [f"{problem}-{policy}-{n}" for n in range(len(outcomes))]
-    rollout = {"problem_id": problem, "policy": policy, "policy_name": f"name of {policy}", "sampler": sampler, "seed": 1, "guided": False}
+    rollout = {
+        "problem_id": problem,
+        "policy": policy,
+        "policy_name": f"name of {policy}",
+        "sampler": sampler,
+        "seed": 1,
+        "guided": False,
+    }
     rollouts = [
-        {**rollout, "id": id_, "sample": n, "tokens": 3, "prompt_tokens": 2, "finish": "stop", "engine": "scripted"} for n, id_ in enumerate(ids)
+        {**rollout, "id": id_, "sample": n, "tokens": 3, "prompt_tokens": 2, "finish": "stop", "engine": "scripted"}
+        for n, id_ in enumerate(ids)
     ]
     verdict = {"label_id": f"l-{problem}", "verifier": "math", "version": "1", "extracted": "4", "reason": ""}
     verdicts = [

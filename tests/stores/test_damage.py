@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import LakeError, PlanError
-from assay.stores.fsck import fsck
+from assay.core.errors import ConfigError, LakeError
 from assay.stores.lake import Lake
-from assay.stores.upkeep import compact
+from assay.stores.maintenance.compaction import compact
+from assay.stores.maintenance.fsck import fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
 SOAK = os.environ.get("ASSAY_SOAK", "") == "1"
@@ -28,7 +28,12 @@ RATES = "SELECT problem_id, n_correct, n_wrong, low, high FROM pass_rates ORDER 
 def filled(root: Path, attempted: Rows, labels: Callable[..., dict[str, Any]]) -> Path:
     """Five commits, of which three are compacted; in the soak a catalogue too."""
     with Lake(root) as lake:
-        lake.append({"problems": [{"id": each, "source": "s"} for each in "abcd"], "labels": [labels(f"l-{each}", each) for each in "abcd"]})
+        lake.append(
+            {
+                "problems": [{"id": each, "source": "s"} for each in "abcd"],
+                "labels": [labels(f"l-{each}", each) for each in "abcd"],
+            }
+        )
         lake.append(attempted("a", "cwt"), run="one")
         lake.append(attempted("b", "ccw"), run="two")
         compact(lake)
@@ -59,13 +64,17 @@ def answers(root: Path) -> dict[str, Any]:
 def read(root: Path) -> dict[str, Any] | str:
     try:
         return answers(root)
-    except (LakeError, PlanError) as error:
+    except (LakeError, ConfigError) as error:
         return f"refused: {error}"
 
 
 def wrong(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Tables with a row that is not one of those before."""
-    return [name for name in TABLES if after[name] != "refused" and any(before[name].get(id_) != row for id_, row in after[name].items())]
+    return [
+        name
+        for name in TABLES
+        if after[name] != "refused" and any(before[name].get(id_) != row for id_, row in after[name].items())
+    ]
 
 
 def lacking(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -97,19 +106,32 @@ def judge(root: Path, damaged: Path, before: dict[str, Any], intact: dict[str, s
     if not gone and "rates" in after and after["rates"] != "refused":
         assert after["rates"] == before["rates"], inside
     aside = {path.name: path for path in (root / "quarantine").rglob("*") if path.is_file()}
-    innocent = [name for name, path in aside.items() if name != damaged.name and hashlib.sha256(path.read_bytes()).hexdigest() == intact.get(name)]
+    innocent = [
+        name
+        for name, path in aside.items()
+        if name != damaged.name and hashlib.sha256(path.read_bytes()).hexdigest() == intact.get(name)
+    ]
     assert not innocent, f"{inside}: {innocent} are whole and set aside"
     again = fsck(root)
-    assert not [finding for finding in again if finding.harm and finding.kind != "textless"], f"{inside}: the second fsck still finds {again}"
+    assert not [finding for finding in again if finding.harm and finding.kind != "textless"], (
+        f"{inside}: the second fsck still finds {again}"
+    )
 
 
 def damage_all(
-    tmp_path: Path, attempted: Rows, labels: Callable[..., Any], count: int, seed: str, harm: Callable[[random.Random, bytes], bytes]
+    tmp_path: Path,
+    attempted: Rows,
+    labels: Callable[..., Any],
+    count: int,
+    seed: str,
+    harm: Callable[[random.Random, bytes], bytes],
 ) -> int:
     """How many of `count` copies of a lake were changed, each of which is judged."""
     whole = filled(tmp_path / "whole", attempted, labels)
     before, intact, chance = answers(whole), sums(whole), random.Random(seed)
-    files = sorted(path for path in whole.rglob("*") if path.is_file() and path.parent.name != "leases" and path.stat().st_size)
+    files = sorted(
+        path for path in whole.rglob("*") if path.is_file() and path.parent.name != "leases" and path.stat().st_size
+    )
     changed = 0
     for _ in range(count):
         root = tmp_path / "lake"
@@ -135,11 +157,15 @@ def cut(chance: random.Random, data: bytes) -> bytes:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
-def test_one_flipped_bit_anywhere_is_told_or_harmless(tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int) -> None:
+def test_one_flipped_bit_anywhere_is_told_or_harmless(
+    tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int
+) -> None:
     assert damage_all(tmp_path, attempted, labels, FLIPS // PARTS, f"flip-{part}", flipped) == FLIPS // PARTS
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
-def test_a_file_cut_anywhere_is_told_or_harmless(tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int) -> None:
+def test_a_file_cut_anywhere_is_told_or_harmless(
+    tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]], part: int
+) -> None:
     assert damage_all(tmp_path, attempted, labels, CUTS // PARTS, f"cut-{part}", cut) == CUTS // PARTS

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assay.core.errors import LakeError, PlanError
-from assay.stores.fsck import fsck
+from assay.core.errors import ConfigError, LakeError
+from assay.stores.commits.manifest import FORMAT
 from assay.stores.lake import Lake
-from assay.stores.manifest import FORMAT
+from assay.stores.maintenance.fsck import fsck
 
 
 def row(id_: str) -> dict[str, object]:
@@ -78,14 +78,18 @@ def test_a_commit_over_several_tables_is_one_entry(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")], "members": [{"id": "m", "pool": "p", "problem_id": "a", "label_id": "a"}]})
     entries = list((tmp_path / "lake" / "manifest").glob("*.json"))
-    assert [sorted(each["table"] for each in json.loads(entry.read_text())["files"]) for entry in entries] == [["labels", "members"]]
+    assert [sorted(each["table"] for each in json.loads(entry.read_text())["files"]) for entry in entries] == [
+        ["labels", "members"]
+    ]
 
 
 def test_a_lake_of_a_newer_format_is_refused_with_both_numbers(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": FORMAT + 1}))
-    with pytest.raises(LakeError, match=f"format {FORMAT + 1}; this version reads up to {FORMAT}: upgrade assay-curation"):
+    with pytest.raises(
+        LakeError, match=f"format {FORMAT + 1}; this version reads up to {FORMAT}: upgrade assay-curation"
+    ):
         Lake(tmp_path / "lake")
 
 
@@ -124,7 +128,10 @@ def test_a_missing_lake_answers_with_the_lakes_beside_it(tmp_path: Path) -> None
     with Lake(tmp_path / "quickstart") as lake:
         lake.append({"labels": [row("a")]})
     for opened in (lambda place: Lake(place, create=False), fsck):
-        with pytest.raises(LakeError, match=f"--lake names another: {tmp_path}/quickstart; `curate run PLAN --lake {tmp_path}/lake` makes one"):
+        with pytest.raises(
+            LakeError,
+            match=f"--lake names another: {tmp_path}/quickstart; `curate run PLAN --lake {tmp_path}/lake` makes one",
+        ):
             opened(tmp_path / "lake")
 
 
@@ -165,7 +172,7 @@ def test_what_is_not_one_select_is_refused(tmp_path: Path, query: str) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
         before = sorted(path.name for path in lake.root.rglob("*"))
-        with pytest.raises(PlanError):
+        with pytest.raises(ConfigError):
             lake.ask(query.format(lake=lake.root))
         assert sorted(path.name for path in lake.root.rglob("*")) == before
 
@@ -214,7 +221,9 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"labels": [row("a")]})
-        monkeypatch.setattr(os, "fsync", _full)  # the kernel's answer is the only thing that cannot be had for real here
+        monkeypatch.setattr(
+            os, "fsync", _full
+        )  # the kernel's answer is the only thing that cannot be had for real here
         with pytest.raises(LakeError, match="No space left on device; what was committed before is safe"):
             lake.append({"labels": [row("b")]})
         monkeypatch.undo()

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from assay.stores import local
-from assay.stores.fsck import fsck
 from assay.stores.lake import Lake
-from assay.stores.upkeep import compact, forget
+from assay.stores.maintenance.compaction import compact, forget
+from assay.stores.maintenance.fsck import fsck
+from assay.stores.storage import local
 
 STEPS = ("write_synced", "_sync_folder", "_create")  # what a commit asks of the disk, each of which may be its last
 IDS = st.lists(st.integers(0, 30), min_size=1, max_size=5)
@@ -55,8 +55,12 @@ def killed_at(step: int | None) -> Iterator[None]:
 def rows(numbers: list[int]) -> dict[str, list[dict[str, Any]]]:
     """The same ids in two tables, which must come and go together."""
     return {
-        "labels": [{"id": f"{n:02d}", "problem_id": "p", "answer": "4", "verifier": "math", "origin": "gold"} for n in numbers],
-        "splits": [{"id": f"{n:02d}", "split": "s", "problem_id": "p", "side": "train", "duplicates": "d"} for n in numbers],
+        "labels": [
+            {"id": f"{n:02d}", "problem_id": "p", "answer": "4", "verifier": "math", "origin": "gold"} for n in numbers
+        ],
+        "splits": [
+            {"id": f"{n:02d}", "split": "s", "problem_id": "p", "side": "train", "duplicates": "d"} for n in numbers
+        ],
     }
 
 
@@ -95,7 +99,10 @@ class LakeIsASet(RuleBasedStateMachine):
     @rule(numbers=IDS)
     def append_at_once(self, numbers: list[int]) -> None:
         """Both look, then both commit the same rows."""
-        fresh = {name: self.writers[0]._typed(name, given, "r") for name, given in rows(sorted(set(numbers) - set(map(int, self.model)))).items()}
+        fresh = {
+            name: self.writers[0]._typed(name, given, "r")
+            for name, given in rows(sorted(set(numbers) - set(map(int, self.model)))).items()
+        }
         if not fresh["labels"].num_rows:
             return
         for lake in self.writers:
@@ -129,7 +136,13 @@ class LakeIsASet(RuleBasedStateMachine):
 
 
 def drive(examples: int, steps: int) -> None:
-    relaxed = settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    relaxed = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
     run_state_machine_as_test(LakeIsASet, settings=relaxed)
 
 

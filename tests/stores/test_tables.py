@@ -1,6 +1,6 @@
 """Every table's schema says what each column means."""
 
-from assay.stores.columns import sql_type
+from assay.stores.schema import sql_type
 from assay.stores.tables import schemas
 
 

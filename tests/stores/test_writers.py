@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.stores.fsck import fsck
 from assay.stores.lake import Lake
-from assay.stores.upkeep import compact
+from assay.stores.maintenance.compaction import compact
+from assay.stores.maintenance.fsck import fsck
 
 CHUNKS, PER = 48, 4
 WRITER = """
 import sys, time
 from assay.stores.lake import Lake
-from assay.stores.lease import lease
+from assay.stores.commits.lease import lease
 root, chunks, per, limit_s = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 lake = Lake(root)
 print("ready", flush=True)
@@ -62,7 +62,10 @@ def test_sixteen_writers_of_which_eight_are_killed_leave_every_key_once(tmp_path
     with Lake(root) as lake:
         lake.append({"samplers": [{"id": "s", "settings": "{}"}]})
     call = [sys.executable, "-c", WRITER, str(root), str(CHUNKS), str(PER), "0.5"]
-    writers = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(16)]
+    writers = [
+        subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        for _ in range(16)
+    ]
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
@@ -87,7 +90,9 @@ def test_of_sixty_four_writers_half_are_killed_and_what_was_committed_is_there_o
     notes.mkdir()
     Lake(root).close()
     call = [sys.executable, "-c", FORKS, str(root), str(MANY), str(COMMITS), str(notes)]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}) as parent:
+    with subprocess.Popen(
+        call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as parent:
         assert parent.stdout is not None
         children, chance = [int(pid) for pid in parent.stdout.readline().split()], random.Random(0)
         assert len(children) == MANY
@@ -101,5 +106,7 @@ def test_of_sixty_four_writers_half_are_killed_and_what_was_committed_is_there_o
         found = [row["id"] for row in lake.rows("SELECT id FROM texts")]
     assert len(found) == len(set(found))
     assert survivors | told | {f"all-{n}" for n in range(COMMITS)} <= set(found)
-    assert len(set(found) - survivors - told - {f"all-{n}" for n in range(COMMITS)}) <= MANY // 2  # committed, and killed before it was noted
+    assert (
+        len(set(found) - survivors - told - {f"all-{n}" for n in range(COMMITS)}) <= MANY // 2
+    )  # committed, and killed before it was noted
     assert [each for each in fsck(root) if each.harm] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import EngineError
-from assay.core.types import Case, Curriculum, Label, Lesson, Policy, Problem, Rollout, Sampler, Verdict
+from assay.core.types import Curriculum, GradingCase, Label, Phase, Policy, Problem, Rollout, SamplingConfig, Verdict
 
 CHARACTERS = "0123456789+=?. abcdefghijklmnopqrstuvwxyz:"
 TEMPLATE = (
@@ -24,9 +24,8 @@ def small_scale() -> Iterator[None]:
     """Threads that wait for each other slow a tiny model down tenfold, and a full collection of all imports costs 0.3 s a run."""
     import gc
 
-    import torch
-
     import assay.training._trainer  # noqa: F401
+    import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -48,7 +47,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     letters.decoder = decoders.Fuse()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=letters, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>", clean_up_tokenization_spaces=False
+        tokenizer_object=letters,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        clean_up_tokenization_spaces=False,
     )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
@@ -76,13 +80,13 @@ class Parity:
 
     errors: int = 0  # of each call, the first so many cases are verifier errors
     reward: float | None = None  # None: 1 for an even length, else 0
-    seen: list[Case] = field(default_factory=list)
+    seen: list[GradingCase] = field(default_factory=list)
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
         self.seen += cases
         return [self._verdict(case, place) for place, case in enumerate(cases)]
 
-    def _verdict(self, case: Case, place: int) -> Verdict:
+    def _verdict(self, case: GradingCase, place: int) -> Verdict:
         outcome = "verifier_error" if place < self.errors else "wrong" if len(case.rollout.text) % 2 else "correct"
         return Verdict.of(case, verifier="parity", version="1", outcome=outcome, reward=self.reward)
 
@@ -126,7 +130,7 @@ class Kept:
 
 @dataclass
 class Told:
-    """A narrator that remembers."""
+    """A reporter that remembers."""
 
     said: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
@@ -143,7 +147,15 @@ class Told:
         raise NotImplementedError
 
 
-GIVEN = ("course", "then", "held_out", "stop", "teacher", "demonstrations", "run")  # arguments of `train` that are no settings
+GIVEN = (
+    "course",
+    "then",
+    "held_out",
+    "stop",
+    "teacher",
+    "demonstrations",
+    "run",
+)  # arguments of `train` that are no settings
 PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4")}
 
 
@@ -151,26 +163,26 @@ PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4"
 def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     """Four problems, a tiny policy, and `room.train(**changes)`, which trains on a.b.c... of `order`."""
     from assay.training.grpo import train
-    from assay.training.settings import Settings
+    from assay.training.trainer.settings import Settings
 
-    room = SimpleNamespace(judge=Parity(), sink=Kept(), narrator=Told(), output=tmp_path / "out", tiny=tiny)
+    room = SimpleNamespace(judge=Parity(), sink=Kept(), reporter=Told(), output=tmp_path / "out", tiny=tiny)
     room.ids = {name: problem.id for name, problem in PROBLEMS.items()}
     room.problems = {problem.id: problem for problem in PROBLEMS.values()}
     room.labels = {id_: Label.of(id_, "2", verifier="parity") for id_ in room.problems}
     room.base = Policy("tiny", "0" * 16)
-    room.sampler = Sampler(max_tokens=8)
+    room.sampler = SamplingConfig(max_tokens=8)
     room.settings = Settings(steps=2, group_size=4, learning_rate=1e-2, allow_truncated=True)
 
     def go(
         order: str = "1234",
         *,
         checkpoint: Path = tiny,
-        sampler: Sampler | None = None,
+        sampler: SamplingConfig | None = None,
         output: Path = room.output,
         **changes: Any,
     ) -> Any:
         return train(
-            Curriculum((Lesson(tuple(room.ids[name] for name in order)),)),
+            Curriculum((Phase(tuple(room.ids[name] for name in order)),)),
             room.problems,
             room.labels,
             checkpoint=checkpoint,
@@ -180,7 +192,7 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
             sink=room.sink,
             settings=replace(room.settings, **{name: value for name, value in changes.items() if name not in GIVEN}),
             output=output,
-            narrator=room.narrator,
+            reporter=room.reporter,
             **{name: value for name, value in changes.items() if name in GIVEN},
         )
 
@@ -224,7 +236,11 @@ class Tutor:
         self.seen += requests
         for place, request in enumerate(requests):
             text = "well" if place < self.malformed else self.text
-            yield (Rollout.of(request, 0, policy=self.policy, engine="tutor", text=text, tokens=len(text.split()), finish="stop"),)
+            yield (
+                Rollout.of(
+                    request, 0, policy=self.policy, engine="tutor", text=text, tokens=len(text.split()), finish="stop"
+                ),
+            )
 
     def count_tokens(self, request: Any) -> int:
         return 0

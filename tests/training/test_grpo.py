@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from assay.core.errors import PlanError, Stopped
-from assay.core.types import Problem, Sampler, rollout_id
-from assay.training.evidence import policy_at
+from assay.core.errors import ConfigError, Stopped
+from assay.core.types import Problem, SamplingConfig, rollout_id
+from assay.training.trainer.rollout_recorder import policy_at
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleN
 def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> None:
     room.train("12", steps=3, group_size=2)
     assert [rollout.problem_id for rollout in room.sink.rollouts[::2]] == [room.ids[name] for name in "121"]
-    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.narrator.said[0]
+    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.reporter.said[0]
 
 
 def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:
@@ -112,7 +112,9 @@ def test_a_kl_to_the_base_is_logged_and_starts_at_zero(room: SimpleNamespace) ->
     assert room.sink.logs[1][1]["kl"] > 0
 
 
-def test_a_rising_kl_starts_at_nothing_and_ends_near_its_weight(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rising_kl_starts_at_nothing_and_ends_near_its_weight(
+    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room.train(steps=4, beta=0.4, beta_rule="rising", beta_least=0.1)
     assert [values["kl_weight"] for _, values in room.sink.logs] == pytest.approx([0.1, 0.1, 0.2, 0.3])
 
@@ -127,11 +129,20 @@ def test_a_moderate_decay_ends_at_its_ratio_after_the_warm_up(room: SimpleNamesp
 def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None:
     room.train()
     assert [step for step, _ in room.sink.logs] == [0, 1]
-    wanted = {"loss", "reward", "learning_rate", "truncated", "frac_reward_zero_std", "clip_ratio_low", "clip_ratio_high", "seconds"}
+    wanted = {
+        "loss",
+        "reward",
+        "learning_rate",
+        "truncated",
+        "frac_reward_zero_std",
+        "clip_ratio_low",
+        "clip_ratio_high",
+        "seconds",
+    }
     assert wanted <= room.sink.logs[0][1].keys()
     assert all(isinstance(value, float) for _, values in room.sink.logs for value in values.values())
     assert [values["learning_rate"] for _, values in room.sink.logs] == [1e-2, 1e-2]
-    assert [line.split(":")[0] for line in room.narrator.said] == ["step 1 of 2", "step 2 of 2"]
+    assert [line.split(":")[0] for line in room.reporter.said] == ["step 1 of 2", "step 2 of 2"]
 
 
 def test_libraries_print_nothing(room: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +159,9 @@ def test_a_failed_verifier_teaches_nothing(room: SimpleNamespace) -> None:
     rewards = [verdict.reward for verdict in verdicts[1:]]
     assert verdicts[0].outcome == "verifier_error"
     assert rollouts[0].advantage == 0
-    assert sum(rollout.advantage for rollout in rollouts[1:]) == pytest.approx(0, abs=1e-5)  # the group's mean is that of the other three
+    assert sum(rollout.advantage for rollout in rollouts[1:]) == pytest.approx(
+        0, abs=1e-5
+    )  # the group's mean is that of the other three
     assert room.sink.logs[0][1]["reward"] == pytest.approx(sum(rewards) / 3)
     assert room.sink.logs[0][1]["verifier_errors"] == 1
 
@@ -156,14 +169,14 @@ def test_a_failed_verifier_teaches_nothing(room: SimpleNamespace) -> None:
 def test_a_step_that_cannot_be_judged_warns_and_changes_nothing(room: SimpleNamespace) -> None:
     room.judge.errors = 4
     trained = room.train(steps=1)
-    assert any("failed on all 4 rollouts" in line for line in room.narrator.warned)
+    assert any("failed on all 4 rollouts" in line for line in room.reporter.warned)
     before, after = weights(room.tiny), weights(trained.checkpoint)
     assert all(before[name].equal(after[name]) for name in before)
     assert math.isnan(trained.rewards[0])
 
 
 def test_cut_rollouts_can_be_left_out_of_the_update(room: SimpleNamespace) -> None:
-    sampler = Sampler(max_tokens=1)  # a random model ends after one token about once in 46
+    sampler = SamplingConfig(max_tokens=1)  # a random model ends after one token about once in 46
     trained = room.train(steps=1, sampler=sampler, mask_truncated=True)
     assert {rollout.finish for rollout in room.sink.rollouts} == {"length"}
     before, after = weights(room.tiny), weights(trained.checkpoint)
@@ -172,7 +185,7 @@ def test_cut_rollouts_can_be_left_out_of_the_update(room: SimpleNamespace) -> No
 
 def test_completions_end_at_a_stop_string(room: SimpleNamespace) -> None:
     every = tuple("abcdefghijklm")
-    room.train(steps=1, sampler=Sampler(max_tokens=64, stop=every), group_size=8)
+    room.train(steps=1, sampler=SamplingConfig(max_tokens=64, stop=every), group_size=8)
     for rollout in room.sink.rollouts:
         assert not set(rollout.text) & set(every)
         assert rollout.finish == "stop"
@@ -215,7 +228,7 @@ def test_a_killed_adapter_goes_on(room: SimpleNamespace, tmp_path: Path) -> None
 
 def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(PlanError, match="report_to names 'wandb', which is not installed: pip install wandb"):
+    with pytest.raises(ConfigError, match="report_to names 'wandb', which is not installed: pip install wandb"):
         room.train(report_to=("wandb",))
 
 
@@ -226,9 +239,11 @@ def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeyp
         ({"groups": 2, "relift": 2}, "relift = 2 in 2 processes"),
     ],
 )
-def test_what_two_processes_cannot_do_is_refused(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, said: str) -> None:
+def test_what_two_processes_cannot_do_is_refused(
+    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, said: str
+) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(PlanError, match=said):
+    with pytest.raises(ConfigError, match=said):
         room.train(**changes)
 
 
@@ -242,19 +257,19 @@ def test_importing_the_room_is_light() -> None:
 
 
 def test_an_empty_curriculum_is_refused(room: SimpleNamespace) -> None:
-    with pytest.raises(PlanError, match="curriculum is empty: 0 problems"):
+    with pytest.raises(ConfigError, match="curriculum is empty: 0 problems"):
         room.train("")
 
 
 def test_an_unknown_objective_names_its_neighbours(room: SimpleNamespace) -> None:
-    with pytest.raises(PlanError, match=r"nearest: .*'grpo'"):
+    with pytest.raises(ConfigError, match=r"nearest: .*'grpo'"):
         room.train(objective="grppo")
 
 
 def test_a_policy_without_a_chat_template_is_refused(room: SimpleNamespace, edited: Any) -> None:
     copy = edited("tokenizer_config.json", chat_template=None)
     (copy / "chat_template.jinja").unlink(missing_ok=True)
-    with pytest.raises(PlanError, match="has no chat template"):
+    with pytest.raises(ConfigError, match="has no chat template"):
         room.train(checkpoint=copy)
 
 
@@ -262,24 +277,26 @@ def test_a_prompt_beyond_the_window_is_refused_by_name_and_numbers(room: SimpleN
     long = Problem.of("1+" * 130 + "1=?")
     room.problems[long.id], room.ids["long"] = long, long.id
     room.labels[long.id] = room.labels[room.ids["1"]]
-    with pytest.raises(PlanError, match=rf"problem {long.id}: prompt of 282 \+ max_tokens of 8 = 290 tokens, window of 256"):
+    with pytest.raises(
+        ConfigError, match=rf"problem {long.id}: prompt of 282 \+ max_tokens of 8 = 290 tokens, window of 256"
+    ):
         room.train(("1", "long"))
     assert not room.output.exists()
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(room: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="is no checkpoint"):
+    with pytest.raises(ConfigError, match="is no checkpoint"):
         room.train(checkpoint=tmp_path)
 
 
 def test_a_limit_that_cuts_the_first_step_stops_the_run_unless_allowed(room: SimpleNamespace) -> None:
-    short = Sampler(max_tokens=1)
+    short = SamplingConfig(max_tokens=1)
     with pytest.raises(RuntimeError, match="100% of the first step's 4 rollouts ran into the limit of 1 tokens"):
         room.train(sampler=short, allow_truncated=False)
     assert len(room.sink.rollouts) == 4  # paid for, so kept
     assert not list(room.output.glob("*"))
     room.train(sampler=short)
-    assert "raise max_tokens above 1" in room.narrator.warned[-1]
+    assert "raise max_tokens above 1" in room.reporter.warned[-1]
 
 
 def test_a_reward_that_is_no_number_stops_the_run(room: SimpleNamespace) -> None:
@@ -288,7 +305,9 @@ def test_a_reward_that_is_no_number_stops_the_run(room: SimpleNamespace) -> None
         room.train()
 
 
-def test_a_loss_that_is_no_number_stops_the_run_before_an_update(room: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_no_number_stops_the_run_before_an_update(
+    room: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "hollow_objective.py").write_text(
         "from dataclasses import dataclass\n"
         "from assay.training.objectives.grpo import Grpo\n"
@@ -310,18 +329,26 @@ def test_weights_that_are_no_numbers_are_never_saved(room: SimpleNamespace) -> N
 
 
 @pytest.mark.model
-def test_the_packaged_model_makes_ten_real_steps_through_a_kill_under_six_gib(room: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_packaged_model_makes_ten_real_steps_through_a_kill_under_six_gib(
+    room: SimpleNamespace, tmp_path: Path
+) -> None:
     import resource
 
     from assay.core.types import Policy
-    from assay.engines import _models as models
+    from assay.engines.models import registry as models
 
     try:
         room.tiny = models.checkpoint("smollm2-135m-instruct")
-    except PlanError as missing:
+    except ConfigError as missing:
         pytest.skip(str(missing))
     room.base = Policy("smollm2-135m-instruct", "0" * 16)
-    fixed: dict[str, Any] = {"checkpoint": room.tiny, "sampler": Sampler(max_tokens=8), "steps": 10, "learning_rate": 1e-6, "save_every": 4}
+    fixed: dict[str, Any] = {
+        "checkpoint": room.tiny,
+        "sampler": SamplingConfig(max_tokens=8),
+        "steps": 10,
+        "learning_rate": 1e-6,
+        "save_every": 4,
+    }
     killed = os.fork()
     if not killed:  # the first process dies while it makes the seventh step
         room.sink.write = lambda rollouts, verdicts: rollouts[0].step == 6 and os.kill(os.getpid(), signal.SIGKILL)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.core.errors import PlanError, TrainingError
-from assay.core.types import Group, Pool
+from assay.core.errors import ConfigError, TrainingError
+from assay.core.types import GroupResult, Pool
 from assay.curricula.bandit import Bandit
 from assay.curricula.dynamic import Dynamic
 from assay.curricula.weighted import Weighted
@@ -34,7 +34,7 @@ class Heard:
         self.named.append(self.behind.next(groups))
         return self.named[-1]
 
-    def observe(self, groups: list[Group]) -> None:
+    def observe(self, groups: list[GroupResult]) -> None:
         self.heard.append(groups)
         self.behind.observe(groups)
 
@@ -55,7 +55,9 @@ def test_each_step_trains_on_what_was_named_and_tells_what_came_of_it(room: Simp
             assert group.counts.total == 4
             mixed = len({verdict.reward for verdict in own}) > 1
             assert (group.advantage > 0) == mixed
-            assert group.advantage == pytest.approx(np.mean([abs(rollout.advantage) for rollout in rollouts[4 * place : 4 * place + 4]]))
+            assert group.advantage == pytest.approx(
+                np.mean([abs(rollout.advantage) for rollout in rollouts[4 * place : 4 * place + 4]])
+            )
 
 
 def test_a_killed_run_goes_on_with_the_problems_that_it_would_have_had(room: SimpleNamespace, tmp_path: Path) -> None:
@@ -78,10 +80,10 @@ def test_a_killed_run_goes_on_with_the_problems_that_it_would_have_had(room: Sim
 
 
 def test_a_state_without_the_curriculums_own_is_refused(room: SimpleNamespace, tmp_path: Path) -> None:
-    from assay.training.resuming import restore_course
+    from assay.training.checkpoints.resume import restore_course
 
     (tmp_path / "checkpoint-2").mkdir()
-    with pytest.raises(PlanError, match=r"holds no curriculum\.npz"):
+    with pytest.raises(ConfigError, match=r"holds no curriculum\.npz"):
         restore_course(tmp_path / "checkpoint-2", Bandit(bins=2).begin(pool(room), seed=1))
 
 
@@ -122,7 +124,7 @@ def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(r
 
 
 def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleNamespace) -> None:
-    with pytest.raises(PlanError, match="no relift"):
+    with pytest.raises(ConfigError, match="no relift"):
         room.train(course=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
     assert not room.output.exists()
 
@@ -134,7 +136,9 @@ def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
     before = load_file(room.tiny / "model.safetensors")
     changed = {}
     for name, mean in (("least", 0.0), ("most", 1.0)):
-        course = Weighted(ease="range", steps=100).begin(Pool(pool(room).ids, {"mean": np.array([mean, 1 - mean, 0.5, 0.5])}), seed=0)
+        course = Weighted(ease="range", steps=100).begin(
+            Pool(pool(room).ids, {"mean": np.array([mean, 1 - mean, 0.5, 0.5])}), seed=0
+        )
         course.next = lambda groups: (pool(room).ids[0],) * groups
         made = room.train(course=course, steps=1, output=room.output / name, **FIXED)
         after = load_file(made.checkpoint / "model.safetensors")

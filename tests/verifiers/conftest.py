@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from assay.core.types import Case, Finish, Label, Policy, Problem, Request, Rollout, Sampler
+from assay.core.types import Finish, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
 
 
 def build_case(
@@ -16,14 +16,14 @@ def build_case(
     finish: Finish = "stop",
     prompt: str = "How many?",
     metadata: dict[str, Any] | None = None,
-) -> Case:
+) -> GradingCase:
     """One attempt at one problem."""
     problem = Problem.of(prompt, metadata=metadata)
-    request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
+    request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
     rollout = Rollout.of(request, 0, policy=Policy("fake", "r0"), engine="scripted", text=text, tokens=1, finish=finish)
-    return Case(problem, Label.of(problem.id, gold, verifier=verifier), rollout)
+    return GradingCase(problem, Label.of(problem.id, gold, verifier=verifier), rollout)
 
 
 @pytest.fixture(scope="session")
-def case() -> Callable[..., Case]:
+def case() -> Callable[..., GradingCase]:
     return build_case

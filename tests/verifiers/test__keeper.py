@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers._workers import Grader
+from assay.verifiers.pool.grader import Grader
 
 pytestmark = pytest.mark.service
 LAB = """
@@ -63,25 +63,39 @@ def outcomes(grader, case, verifier, texts, gold="4"):
 def test_an_answer_that_poisons_its_process_leaves_the_next_ones_as_they_were(case, lab):
     with Grader(workers=1) as grader:
         assert outcomes(grader, case, lab + "reward", [POISON, "5", "4", "3"]) == ["wrong", "wrong", "correct", "wrong"]
-        assert outcomes(grader, case, lab + "shared", [POISON, "5"]) == ["wrong", "correct"]  # it said that it runs no text, and does
+        assert outcomes(grader, case, lab + "shared", [POISON, "5"]) == [
+            "wrong",
+            "correct",
+        ]  # it said that it runs no text, and does
 
 
 def test_forged_replies_are_taken_for_the_row_at_work_alone(case, lab):
     texts = ["forge(50)", "5", "linger() or 5", "7", "8", "flood() or 5", "9", "4"]
     with Grader(limit_s=5.0, workers=1) as grader:
         verdicts = grader.judge([case("4", text, verifier=lab + "reward") for text in texts])
-    assert [verdict.outcome for text, verdict in zip(texts, verdicts, strict=True) if text in ("5", "7", "8", "9")] == ["wrong"] * 4
+    assert [verdict.outcome for text, verdict in zip(texts, verdicts, strict=True) if text in ("5", "7", "8", "9")] == [
+        "wrong"
+    ] * 4
     assert verdicts[-1].outcome == "correct"
 
 
 def test_a_process_that_closes_its_files_or_floods_them_is_a_wrong_answer(case, lab):
     with Grader(limit_s=5.0, workers=1) as grader:
-        assert outcomes(grader, case, lab + "reward", ["close() or 4", "flood() or 4", "4", "5"]) == ["wrong", "wrong", "correct", "wrong"]
+        assert outcomes(grader, case, lab + "reward", ["close() or 4", "flood() or 4", "4", "5"]) == [
+            "wrong",
+            "wrong",
+            "correct",
+            "wrong",
+        ]
 
 
 def test_many_forged_lines_cost_a_process_that_is_shared_and_no_other_row(case, lab):
     with Grader(limit_s=5.0, workers=1) as grader:
-        assert outcomes(grader, case, lab + "shared", ["forge(50) or 5", "5", "6", "4"])[1:] == ["wrong", "wrong", "correct"]
+        assert outcomes(grader, case, lab + "shared", ["forge(50) or 5", "5", "6", "4"])[1:] == [
+            "wrong",
+            "wrong",
+            "correct",
+        ]
 
 
 def test_a_secret_of_the_caller_is_seen_by_no_worker_unless_the_plan_names_it(case, lab, monkeypatch):
@@ -112,7 +126,14 @@ def gym():
 
 
 def gym_case(case, generator, text, gold="12", metadata=None):
-    made = {"numbers": [1, 2], "target": 12, "integrand": "x", "variable": "x", "valid_answers": ["Q"], **(metadata or {})}
+    made = {
+        "numbers": [1, 2],
+        "target": 12,
+        "integrand": "x",
+        "variable": "x",
+        "valid_answers": ["Q"],
+        **(metadata or {}),
+    }
     stored = {"reasoning_gym": {"dataset": generator, "entry": {"question": "", "answer": gold, "metadata": made}}}
     return case(gold, text, verifier="reasoning_gym", metadata=stored)
 
@@ -136,7 +157,8 @@ def test_the_poison_of_the_library_changes_no_later_verdict(case, gym):
 
 def test_what_an_answer_costs_is_its_own_fault(case):
     rows = [
-        gym_case(case, "coin_flip", text, gold="0.5") for text in ("<answer>1e999999999</answer>", "<answer>1/2</answer>", "<answer>0.4</answer>")
+        gym_case(case, "coin_flip", text, gold="0.5")
+        for text in ("<answer>1e999999999</answer>", "<answer>1/2</answer>", "<answer>0.4</answer>")
     ]
     with Grader(limit_s=1.0, workers=1) as grader:
         assert [verdict.outcome for verdict in grader.judge(rows)] == ["wrong", "correct", "wrong"]

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.verifiers._letters import head, named
+from assay.verifiers.answers.letters import head, named
 from assay.verifiers.choice import Choice
 
 OPTIONS = {"choices": ["12 apples", "13 apples", "none"]}
@@ -54,7 +54,9 @@ def test_a_letter_is_read_in_many_dresses(case, text):
     assert judge(case, "C", text).outcome == "wrong"
 
 
-@pytest.mark.parametrize("gold", ["B", "b", "(B)", "B.", "B. 13 apples", "\\textbf{(B)}\\ 13", "13 apples", "1", "$13$ apples"])
+@pytest.mark.parametrize(
+    "gold", ["B", "b", "(B)", "B.", "B. 13 apples", "\\textbf{(B)}\\ 13", "13 apples", "1", "$13$ apples"]
+)
 def test_a_gold_answer_may_be_a_letter_a_text_or_an_index(case, gold):
     assert judge(case, gold, "\\boxed{B}", metadata=OPTIONS).outcome == "correct"
     assert judge(case, gold, "\\boxed{C}", metadata=OPTIONS).outcome == "wrong"
@@ -72,7 +74,17 @@ def test_an_index_counts_from_where_the_verifier_is_told(case):
 
 @pytest.mark.parametrize("gold", ["AC", "A C", "A, C", "A;C", "A and C", "(A)(C)"])
 @pytest.mark.parametrize(
-    "text", ["AC", "A, C", "\\boxed{A}\\boxed{C}", "The answers are (C) and (A).", "\\boxed{\\text{A and C}}", "\\boxed{\\{A, C\\}}", "选AC", "a, c"]
+    "text",
+    [
+        "AC",
+        "A, C",
+        "\\boxed{A}\\boxed{C}",
+        "The answers are (C) and (A).",
+        "\\boxed{\\text{A and C}}",
+        "\\boxed{\\{A, C\\}}",
+        "选AC",
+        "a, c",
+    ],
 )
 def test_several_letters_are_a_set_in_any_dress(case, gold, text):
     assert judge(case, gold, text).outcome == "correct"
@@ -84,7 +96,17 @@ def test_a_part_of_several_letters_or_more_than_them_is_not_right(case, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["A or B", "The answer is A or B.", "A, B", "\\boxed{A}\\boxed{B}", "either A or B", "A/B", "The answer is not B.", "B is wrong, so C"]
+    "text",
+    [
+        "A or B",
+        "The answer is A or B.",
+        "A, B",
+        "\\boxed{A}\\boxed{B}",
+        "either A or B",
+        "A/B",
+        "The answer is not B.",
+        "B is wrong, so C",
+    ],
 )
 def test_no_answer_of_several_letters_is_paid_for_one_of_them(case, text):
     for gold in ("A", "B"):
@@ -96,7 +118,9 @@ def test_the_text_of_an_option_stands_for_its_letter(case):
     assert judge(case, "13 apples", "The answer is (B)", metadata=OPTIONS).outcome == "correct"
     assert judge(case, "A", "The answer is 13 apples.", metadata=OPTIONS).outcome == "wrong"
     assert judge(case, "A", "\\boxed{125.0}", metadata={"options": ["A)125", "B)150"]}).outcome == "correct"
-    assert judge(case, "b", "\\boxed{27.675}", metadata={"options": "a ) 38 , b ) 27.675 , c ) 30"}).outcome == "correct"
+    assert (
+        judge(case, "b", "\\boxed{27.675}", metadata={"options": "a ) 38 , b ) 27.675 , c ) 30"}).outcome == "correct"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from hashlib import sha256
 
 import pytest
 
-from assay.core.errors import PlanError
-from assay.core.plan import parse_plan
-from assay.verifiers._code_runner import lines
-from assay.verifiers._launcher import _launchers
-from assay.verifiers._workers import Grader
-from assay.verifiers.code import Code
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError
+from assay.verifiers.code.runner import lines
+from assay.verifiers.code.verifier import Code
+from assay.verifiers.jail.launcher import _launchers
+from assay.verifiers.pool.grader import Grader
 
 SUMS = json.dumps([{"input": "1 2\n", "output": "3\n"}, {"input": "5 6", "output": "11"}])
 RIGHT = "a, b = map(int, input().split())\nprint(a + b)"
@@ -39,7 +39,13 @@ def test_a_program_must_pass_every_test(case):
 
 
 @pytest.mark.parametrize(
-    "gold", [{"inputs": ["1 2"], "outputs": ["3"]}, {"inputs": [["1 2"]], "outputs": [["3", ""]]}, [{"output": "3"}], {"asserts": ["assert a == 3"]}]
+    "gold",
+    [
+        {"inputs": ["1 2"], "outputs": ["3"]},
+        {"inputs": [["1 2"]], "outputs": [["3", ""]]},
+        [{"output": "3"}],
+        {"asserts": ["assert a == 3"]},
+    ],
 )
 def test_tests_come_in_the_shapes_of_the_hub(case, gold):
     assert judge(case, "a = 3\nprint(a)", json.dumps(gold)).outcome == "correct"
@@ -127,7 +133,10 @@ def test_nothing_outside_its_folder_is_written(case, tmp_path):
     judge(case, f"open({str(victim)!r}, 'w')")
     assert [each.name for each in tmp_path.iterdir()] == ["victim"]
     assert victim.read_text() == "here"
-    assert judge(case, "open('note', 'w').write('x'); print(open('note').read())", '[{"output": "x"}]').outcome == "correct"
+    assert (
+        judge(case, "open('note', 'w').write('x'); print(open('note').read())", '[{"output": "x"}]').outcome
+        == "correct"
+    )
 
 
 @pytest.mark.service
@@ -148,12 +157,15 @@ def test_white_space_at_line_ends_does_not_count_and_lines_do():
 
 
 def test_it_is_refused_unless_it_is_allowed(case):
-    with Grader() as grader, pytest.raises(PlanError, match="allow_code"):
+    with Grader() as grader, pytest.raises(ConfigError, match="allow_code"):
         grader.judge([case(SUMS, fenced(RIGHT), verifier="code")])
-    tree = {"source": [{"part": "files", "paths": "x", "prompt": "q", "answer": "a", "verifier": "code"}], "policy": {"engine": "scripted"}}
-    with pytest.raises(PlanError, match="allow_code"):
-        parse_plan(tree)
-    assert parse_plan({**tree, "grade": {"allow_code": True}}).grade.allow_code
+    tree = {
+        "source": [{"part": "files", "paths": "x", "prompt": "q", "answer": "a", "verifier": "code"}],
+        "policy": {"engine": "scripted"},
+    }
+    with pytest.raises(ConfigError, match="allow_code"):
+        parse_config(tree)
+    assert parse_config({**tree, "grade": {"allow_code": True}}).grade.allow_code
 
 
 @pytest.mark.service
@@ -174,7 +186,14 @@ class Fusion(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps(self.reply | ({"run_result": {**self.reply["run_result"], "stdout": asked["stdin"]}} if "run_result" in self.reply else {}))
+        body = json.dumps(
+            self.reply
+            | (
+                {"run_result": {**self.reply["run_result"], "stdout": asked["stdin"]}}
+                if "run_result" in self.reply
+                else {}
+            )
+        )
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body.encode())
@@ -207,7 +226,7 @@ def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, 
 
 SANDBOX = """
 import http.server, json, time
-from assay.verifiers._launcher import Limits, start
+from assay.verifiers.jail.launcher import Limits, start
 class Fusion(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -251,7 +270,10 @@ def test_a_sandbox_server_runs_real_programs_and_its_faults_are_never_wrong(case
         "print(undefined)": ("wrong", "test 1 of 2: NameError: name 'undefined' is not defined"),
         "import time; time.sleep(9)": ("wrong", "time limit 1 s (test 1 of 2)"),
         "# BREAK": ("verifier_error", "sandbox: HTTPError: HTTP Error 500: Internal Server Error (test 1 of 2)"),
-        "# HANG UP": ("verifier_error", "sandbox: RemoteDisconnected: Remote end closed connection without response (test 1 of 2)"),
+        "# HANG UP": (
+            "verifier_error",
+            "sandbox: RemoteDisconnected: Remote end closed connection without response (test 1 of 2)",
+        ),
     }
     with Grader(allow_code=True, settings={"code": {"sandbox_url": url, "wall_s": 1.0}}) as grader:
         verdicts = grader.judge([case(SUMS, fenced(program), verifier="code") for program in programs])
@@ -267,7 +289,11 @@ def test_a_sandbox_server_runs_real_programs_and_its_faults_are_never_wrong(case
 def test_asserts_hold_in_a_sandbox_server_only_where_they_were_reached(case, sandbox):
     _, url = sandbox
     gold = json.dumps({"asserts": ["assert add(1, 2) == 3"]})
-    for program, outcome in (("def add(a, b): return a + b", "correct"), ("def add(a, b): return 4", "wrong"), ("raise SystemExit", "wrong")):
+    for program, outcome in (
+        ("def add(a, b): return a + b", "correct"),
+        ("def add(a, b): return 4", "wrong"),
+        ("raise SystemExit", "wrong"),
+    ):
         assert judge(case, program, gold, sandbox_url=url).outcome == outcome
 
 
@@ -311,7 +337,10 @@ CALLS = [
 def test_calls_of_every_published_format_reach_a_function_or_a_method(case, form):
     for label in CALLS:
         verdict = judge(case, ADDERS[form], json.dumps(label))
-        assert (verdict.outcome, verdict.reason) == ("correct", f"{len(label.get('inputs', '1')) if isinstance(label, dict) else 1} tests")
+        assert (verdict.outcome, verdict.reason) == (
+            "correct",
+            f"{len(label.get('inputs', '1')) if isinstance(label, dict) else 1} tests",
+        )
         assert judge(case, ADDERS[form].replace("a + b", "a - b"), json.dumps(label)).outcome == "wrong"
 
 
@@ -323,7 +352,11 @@ def test_a_class_that_the_starter_code_asks_for_is_needed(case):
 @pytest.mark.parametrize(
     "label",
     [
-        {"tests": ["assert add(1, 2) == 3"], "test_imports": ["import math"], "test_setup_code": "one = math.floor(1.5)"},
+        {
+            "tests": ["assert add(1, 2) == 3"],
+            "test_imports": ["import math"],
+            "test_setup_code": "one = math.floor(1.5)",
+        },
         {"tests": "def check(candidate):\n    assert candidate(1, 2) == 3\n", "entry_point": "add"},
         "x = add(1, 1)\nassert add(x, 1) == 3\nassert add(0, 0) == 0",
     ],
@@ -339,7 +372,11 @@ def test_the_share_of_tests_is_the_reward_and_correct_begins_at_the_threshold(ca
     label = json.dumps({"inputs": ["1", "2", "3", "4"], "outputs": ["2", "4", "6", "8"]})
     assert judge(case, doubles, label).reward == 0.0
     told = judge(case, doubles, label, reward="share")
-    assert (told.outcome, told.reward, told.reason) == ("wrong", 0.5, "2 of 4 hidden tests, 2 of 4 in all; test 3: another output")
+    assert (told.outcome, told.reward, told.reason) == (
+        "wrong",
+        0.5,
+        "2 of 4 hidden tests, 2 of 4 in all; test 3: another output",
+    )
     assert judge(case, doubles, label, reward="share", threshold=0.5).outcome == "correct"
     assert judge(case, doubles, label, reward="share", threshold=0.5).reward == 0.5
     whole = judge(case, "print(int(input()) * 2)", label, reward="share")

@@ -96,7 +96,21 @@ def test_the_verdict_points_at_its_rollout_label_and_version(case, name):
 JUNK = st.one_of(
     st.text(st.characters(), max_size=60),  # lone surrogates and NUL included
     st.text(alphabet="\\{}$^_0123456789.,/-+ abx()[]=%", max_size=25),
-    st.sampled_from(["\x00", "\ud800", "\\boxed{", "\\boxed{}", "####", "The answer is", "$$", "answer: **", "1/0", "\\frac{1}{0}", "{" * 3000]),
+    st.sampled_from(
+        [
+            "\x00",
+            "\ud800",
+            "\\boxed{",
+            "\\boxed{}",
+            "####",
+            "The answer is",
+            "$$",
+            "answer: **",
+            "1/0",
+            "\\frac{1}{0}",
+            "{" * 3000,
+        ]
+    ),
 )
 
 

@@ -23,8 +23,8 @@ import time
 import pytest
 
 from assay.core.types import Counts
-from assay.verifiers._workers import Grader
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
+from assay.verifiers.pool.grader import Grader
 
 TOWER = "$2^{2^{2^{2^{99}}}}$"
 FACTORIAL = "$100000000!$"
@@ -38,7 +38,10 @@ def grader():
 
 
 def test_a_failure_of_the_verifier_is_an_error_and_in_no_count_of_wrong_answers(grader, case):
-    outcomes = [verdict.outcome for verdict in grader.judge([case("x+1", FACTORIAL), case("x", "$y$"), case("x", "$x$", finish="error")])]
+    outcomes = [
+        verdict.outcome
+        for verdict in grader.judge([case("x+1", FACTORIAL), case("x", "$y$"), case("x", "$x$", finish="error")])
+    ]
     assert outcomes == ["wrong", "wrong", "verifier_error"]
     counts = Counts()
     for outcome in outcomes:
@@ -49,7 +52,9 @@ def test_a_failure_of_the_verifier_is_an_error_and_in_no_count_of_wrong_answers(
 @pytest.mark.parametrize("text", ["thus we get 5", "so \\boxed{5}", "so \\boxed{4", "", "The answer is 5 and"])
 def test_every_kind_of_cut_is_truncated_and_a_right_answer_counts(case, text):
     assert Math().judge(case("4", text, finish="length")).outcome == "truncated"
-    assert Math().judge(case("4", f"\\boxed{{4}} {text}" if "boxed" not in text else "\\boxed{4}", finish="length")).outcome in (
+    assert Math().judge(
+        case("4", f"\\boxed{{4}} {text}" if "boxed" not in text else "\\boxed{4}", finish="length")
+    ).outcome in (
         "correct",
         "truncated",
     )
@@ -58,7 +63,8 @@ def test_every_kind_of_cut_is_truncated_and_a_right_answer_counts(case, text):
 
 def test_verdicts_stay_with_their_rollouts_when_some_cannot_be_read(grader, case):
     cases = [
-        case("4", text, prompt=f"{number}") for number, text in enumerate(("\\boxed{4}", "no idea", HANG, "\\boxed{5}", "4", TOWER, "\\boxed{4}"))
+        case("4", text, prompt=f"{number}")
+        for number, text in enumerate(("\\boxed{4}", "no idea", HANG, "\\boxed{5}", "4", TOWER, "\\boxed{4}"))
     ]
     verdicts = grader.judge(cases)
     assert [verdict.rollout_id for verdict in verdicts] == [each.rollout.id for each in cases]
@@ -74,7 +80,15 @@ def test_any_thread_may_judge_what_hangs(grader, case):
 
 
 @pytest.mark.parametrize(
-    "text", ["\\boxed{" * 20_000, "####" * 50_000, "The answer is " * 20_000, "Answer:" * 30_000 + " x", "1," * 100_000, "A:\n" * 60_000]
+    "text",
+    [
+        "\\boxed{" * 20_000,
+        "####" * 50_000,
+        "The answer is " * 20_000,
+        "Answer:" * 30_000 + " x",
+        "1," * 100_000,
+        "A:\n" * 60_000,
+    ],
 )
 def test_a_degenerate_response_does_not_hold_the_driver_up(case, text):
     began = time.process_time()
@@ -82,7 +96,9 @@ def test_a_degenerate_response_does_not_hold_the_driver_up(case, text):
     assert time.process_time() - began < 1
 
 
-@pytest.mark.parametrize("text", ["**73**", "The answer is **73**.", "**Answer: 73**", "**Final answer:** $73$", "so it is **73**"])
+@pytest.mark.parametrize(
+    "text", ["**73**", "The answer is **73**.", "**Answer: 73**", "**Final answer:** $73$", "so it is **73**"]
+)
 def test_answers_in_bold_are_read(case, text):
     assert Math().judge(case("73", text)).outcome == "correct"
 
@@ -98,7 +114,9 @@ def test_answers_in_bold_are_read(case, text):
     ],
 )
 def test_gold_and_answer_may_change_places(case, one, other, outcome):
-    assert [Math().judge(case(gold, f"\\boxed{{{said}}}")).outcome for gold, said in ((one, other), (other, one))] == [outcome] * 2
+    assert [Math().judge(case(gold, f"\\boxed{{{said}}}")).outcome for gold, said in ((one, other), (other, one))] == [
+        outcome
+    ] * 2
 
 
 def test_the_same_question_number_of_two_sources_is_two_problems(case):

@@ -23,14 +23,27 @@ def test_equal_numbers_in_two_spellings_are_not_the_same_characters(case):
 
 @pytest.mark.parametrize(
     "text",
-    ["\\boxed{\\text{New York}}", "The answer is New York.", "<think>Rome?</think>New York", "**Answer:** New York", "<answer>\nNew York\n</answer>"],
+    [
+        "\\boxed{\\text{New York}}",
+        "The answer is New York.",
+        "<think>Rome?</think>New York",
+        "**Answer:** New York",
+        "<answer>\nNew York\n</answer>",
+    ],
 )
 def test_a_marked_answer_is_right_beyond_doubt(case, text):
     assert both(case, "New York", text) == ("correct", "correct")
 
 
 @pytest.mark.parametrize(
-    "text", ["\\boxed{new york}", 'The answer is "New York".', "New York!", "The answer is New York, since it is large.", "We look.\n**New York**"]
+    "text",
+    [
+        "\\boxed{new york}",
+        'The answer is "New York".',
+        "New York!",
+        "The answer is New York, since it is large.",
+        "We look.\n**New York**",
+    ],
 )
 def test_what_a_person_would_accept_is_right_leniently(case, text):
     assert both(case, "New York", text)[1] == "correct"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers._answers import final_answer
+from assay.verifiers.answers.extraction import final_answer
 from assay.verifiers.choice import Choice
 
 PAGE = (Path(__file__).parents[2] / "docs" / "grading.md").read_text(encoding="utf-8")

@@ -9,13 +9,18 @@ import pytest
 
 from assay.verifiers.choice import Choice
 from assay.verifiers.exact import Exact
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
 from assay.verifiers.numeric import Numeric
 
 HERE = Path(__file__).parent
 PARTS = {"math": Math(), "numeric": Numeric(), "choice": Choice(), "exact": Exact()}
-FROZEN = [json.loads(line) for line in gzip.decompress((HERE / "frozen_verdicts.jsonl.gz").read_bytes()).decode().splitlines()]
-CHANGES = {tuple(change["row"]): change for change in map(json.loads, (HERE / "frozen_changes.jsonl").read_text(encoding="utf-8").splitlines())}
+FROZEN = [
+    json.loads(line) for line in gzip.decompress((HERE / "frozen_verdicts.jsonl.gz").read_bytes()).decode().splitlines()
+]
+CHANGES = {
+    tuple(change["row"]): change
+    for change in map(json.loads, (HERE / "frozen_changes.jsonl").read_text(encoding="utf-8").splitlines())
+}
 
 
 @pytest.mark.parametrize("verifier", sorted(PARTS))

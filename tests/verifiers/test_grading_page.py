@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
 
 PAGE = Path(__file__).parents[2] / "docs" / "grading.md"
 
@@ -26,7 +26,9 @@ def judged(case, gold, text, prompt="How many?"):
     return verdict.outcome, verdict.lenient or verdict.outcome
 
 
-@pytest.mark.parametrize("row", rows("gold | answer | strict | lenient | why"), ids=lambda row: f"{row[0]} beside {row[1]}")
+@pytest.mark.parametrize(
+    "row", rows("gold | answer | strict | lenient | why"), ids=lambda row: f"{row[0]} beside {row[1]}"
+)
 def test_a_boxed_answer_is_judged_as_the_page_says(case, row):
     gold, answer, strict, lenient, _ = row
     assert judged(case, gold, f"So \\boxed{{{answer}}}.") == (strict, lenient)
@@ -45,6 +47,10 @@ def test_a_phrase_is_judged_as_the_page_says(case, row):
 
 
 def test_the_page_has_a_rule_per_row_and_each_row_has_its_reason():
-    found = [row for header in ("gold | answer | strict | lenient | why", "gold | text | strict | lenient | why") for row in rows(header)]
+    found = [
+        row
+        for header in ("gold | answer | strict | lenient | why", "gold | text | strict | lenient | why")
+        for row in rows(header)
+    ]
     assert len(found) > 80
     assert all(len(row) == 5 and row[4] and not re.search(r"`$", row[1]) for row in found)

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from assay.verifiers._code_runner import run_tests
-from assay.verifiers._code_tests import AssertTest, CallTest, StdinTest
-from assay.verifiers._launcher import ROOT, Limits, _launchers, refusal, start
+from assay.verifiers.code.runner import run_tests
+from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest
+from assay.verifiers.jail.launcher import ROOT, Limits, _launchers, refusal, start
 
 LIMITS = Limits(cpu_s=1, wall_s=4, memory=256 << 20, file=1 << 20, disk=4 << 20, processes=6)
 ISOLATED = not refusal(LIMITS)
@@ -23,8 +23,14 @@ TESTS = {
     "stdin": [StdinTest("1 2\n", "3\n"), StdinTest("5 7", "12")],
     "calls": [CallTest("add", (1, 2), 3), CallTest("add", (5, 7), 12)],
     "asserts": [AssertTest("assert add(1, 2) == 3"), AssertTest("assert abs(add(5, 7) - 12) < 1e-6")],
-    "check": [AssertTest(CHECK), AssertTest("assert all(map(lambda c: add(c[0], c[1]) == c[2], [(1, 2, 3), (5, 7, 12)]))")],
-    "lists": [AssertTest("assert sorted([add(1, 2), add(5, 7)]) == [3, 12]"), AssertTest("assert len({add(1, 2), 3}) == 1 and add(5, 7) in [12]")],
+    "check": [
+        AssertTest(CHECK),
+        AssertTest("assert all(map(lambda c: add(c[0], c[1]) == c[2], [(1, 2, 3), (5, 7, 12)]))"),
+    ],
+    "lists": [
+        AssertTest("assert sorted([add(1, 2), add(5, 7)]) == [3, 12]"),
+        AssertTest("assert len({add(1, 2), 3}) == 1 and add(5, 7) in [12]"),
+    ],
 }
 HONEST = "def add(a, b):\n    return a + b\nif __name__ == '__main__':\n    print(add(*map(int, input().split())))\n"
 EVERYTHING_EQUAL = "E = type('E', ({base},), dict.fromkeys(['__eq__', '__lt__', '__le__', '__contains__', '__bool__'], lambda *_: True) | {{'__hash__': lambda s: 3}})\n"
@@ -141,7 +147,9 @@ def test_no_program_passes_without_solving(kind, program):
 
 
 @pytest.mark.service
-@pytest.mark.parametrize(("kind", "program"), PROGRAMS, ids=[f"{kind}-{number}" for number, (kind, _) in enumerate(PROGRAMS)])
+@pytest.mark.parametrize(
+    ("kind", "program"), PROGRAMS, ids=[f"{kind}-{number}" for number, (kind, _) in enumerate(PROGRAMS)]
+)
 def test_no_program_of_any_kind_passes_any_form_of_test(kind, program):
     for name, tests in TESTS.items():
         results = run_tests(program, tests, LIMITS)
@@ -186,7 +194,13 @@ def outside(tmp_path):
     unix, inet = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
     unix.bind(str(tmp_path / "door"))
     unix.listen()
-    names = {"victim": str(victim), "root": ROOT, "unix": str(tmp_path / "door"), "port": inet.getsockname()[1], "pid": os.getpid()}
+    names = {
+        "victim": str(victim),
+        "root": ROOT,
+        "unix": str(tmp_path / "door"),
+        "port": inet.getsockname()[1],
+        "pid": os.getpid(),
+    }
     yield names
     assert victim.read_text() == "expected: 3"
     assert victim.stat().st_mode & 0o777 == 0o644
@@ -275,7 +289,11 @@ def test_what_would_outlive_its_test_does_not(program, tmp_path, monkeypatch):
 
 @pytest.mark.service
 def test_waiting_is_late_by_its_first_word_and_ends_the_program():
-    for program in ("import time; time.sleep(1000)", "import signal; signal.pause()", "import threading; threading.Event().wait()"):
+    for program in (
+        "import time; time.sleep(1000)",
+        "import signal; signal.pause()",
+        "import threading; threading.Event().wait()",
+    ):
         result = run_tests(program, TESTS["stdin"], LIMITS)[-1]
         assert result == ("late", "time limit 4 s")
     slow = run_tests("import time\ndef add(*_): time.sleep(1000)", TESTS["check"], LIMITS)[-1]

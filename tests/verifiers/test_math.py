@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from assay.verifiers.math import Math
+from assay.verifiers.math.verifier import Math
 
 
 def outcome(case, gold, text, **changes):
@@ -25,7 +25,11 @@ def outcome(case, gold, text, **changes):
         ("x^2+1", "It is $1+x^2$", "symbolic"),
         ("(1,2)", "\\boxed{\\left( 1, 2.0 \\right)}", "symbolic"),
         ("50\\%", "\\boxed{50}", "symbolic"),
-        ("\\begin{pmatrix} 1 \\\\ -2 \\end{pmatrix}", "\\boxed{\\begin{pmatrix} 1 \\\\ -2.0 \\end{pmatrix}}", "symbolic"),
+        (
+            "\\begin{pmatrix} 1 \\\\ -2 \\end{pmatrix}",
+            "\\boxed{\\begin{pmatrix} 1 \\\\ -2.0 \\end{pmatrix}}",
+            "symbolic",
+        ),
         ("5", "\\boxed{x=5}", "symbolic"),
         ("\\sqrt{2}", "\\boxed{1.414214}", "symbolic"),
         ("1,2", "\\boxed{1} and \\boxed{2}", "exact"),
@@ -73,7 +77,12 @@ def test_the_last_number_of_unfinished_prose_is_no_answer(case):
 
 
 @pytest.mark.parametrize(
-    "text", ["\\boxed{" + "{" * 500_000 + "}" * 500_000 + "}", "{" * 500_000 + "}" * 500_000, "\\boxed{" + "(" * 60 + "1" + ")" * 60 + "}"]
+    "text",
+    [
+        "\\boxed{" + "{" * 500_000 + "}" * 500_000 + "}",
+        "{" * 500_000 + "}" * 500_000,
+        "\\boxed{" + "(" * 60 + "1" + ")" * 60 + "}",
+    ],
 )
 def test_nesting_that_would_explode_is_wrong_at_once(case, text):
     start = time.process_time()
@@ -120,7 +129,13 @@ def test_a_gold_without_a_letter_or_digit_is_not_readable(case):
 
 def test_a_number_of_a_billion_digits_is_wrong_at_once(case):
     start = time.process_time()
-    for text in ("$1000000000!$", "$(12!)!!$", "$\\sqrt[4]{4^{10^{12}}}$", "$2^{2^{2^{2^{99}}}}$", "\\boxed{10^{10^{9}} + 1}"):
+    for text in (
+        "$1000000000!$",
+        "$(12!)!!$",
+        "$\\sqrt[4]{4^{10^{12}}}$",
+        "$2^{2^{2^{2^{99}}}}$",
+        "\\boxed{10^{10^{9}} + 1}",
+    ):
         assert outcome(case, "x+1", text) == "wrong", text
     assert outcome(case, "(-1)^{1000000001}", "\\boxed{-1}") == "correct"
     assert time.process_time() - start < 2
@@ -144,7 +159,13 @@ def test_what_is_too_long_too_deep_or_too_large_is_wrong_unless_the_gold_is_like
 
 
 def test_an_unevaluated_expression_counts_where_the_setting_says_so(case):
-    for gold, answer in (("37", "12 + 25"), ("5050", "\\sum_{i=1}^{100} i"), ("120", "\\binom{10}{3}"), ("1/3", "\\int_0^1 x^2 dx"), ("12", "84/7")):
+    for gold, answer in (
+        ("37", "12 + 25"),
+        ("5050", "\\sum_{i=1}^{100} i"),
+        ("120", "\\binom{10}{3}"),
+        ("1/3", "\\int_0^1 x^2 dx"),
+        ("12", "84/7"),
+    ):
         text = f"\\boxed{{{answer}}}"
         assert verdict(case, gold, text) == ("wrong", "correct"), answer
         assert Math(unevaluated=True).judge(case(gold, text)).outcome == "correct", answer
@@ -153,9 +174,30 @@ def test_an_unevaluated_expression_counts_where_the_setting_says_so(case):
 @pytest.mark.parametrize(
     ("gold", "answer"),
     [
-        *(("45", "1 2 3 4 5 6 7 8 9"), ("6.626 \\times 10^{-34}", "0x"), ("2^{-60}", "x-x"), ("ABC", "BCA"), ("no", "on"), ("10:30", "5:15")),
-        *(("12 hours", "12 days"), ("x \\in (1,2)", "\\{1,2\\}"), ("3s", "3"), ("12g", "12"), ("x^2 m", "x^2"), ("12 m", "12 cm"), ("5", "5y")),
-        *(("3 x^{2} y \\div 3 x y=x", "(-2a)^{3}=-8a^{3}"), ("x+y=5", "5"), ("7", "3,7"), ("(20,100)", "[20,100)"), ("25_7", "25_9")),
+        *(
+            ("45", "1 2 3 4 5 6 7 8 9"),
+            ("6.626 \\times 10^{-34}", "0x"),
+            ("2^{-60}", "x-x"),
+            ("ABC", "BCA"),
+            ("no", "on"),
+            ("10:30", "5:15"),
+        ),
+        *(
+            ("12 hours", "12 days"),
+            ("x \\in (1,2)", "\\{1,2\\}"),
+            ("3s", "3"),
+            ("12g", "12"),
+            ("x^2 m", "x^2"),
+            ("12 m", "12 cm"),
+            ("5", "5y"),
+        ),
+        *(
+            ("3 x^{2} y \\div 3 x y=x", "(-2a)^{3}=-8a^{3}"),
+            ("x+y=5", "5"),
+            ("7", "3,7"),
+            ("(20,100)", "[20,100)"),
+            ("25_7", "25_9"),
+        ),
     ],
 )
 def test_what_a_policy_may_try_is_wrong_in_both_modes(case, gold, answer):
@@ -165,10 +207,26 @@ def test_what_a_policy_may_try_is_wrong_in_both_modes(case, gold, answer):
 @pytest.mark.parametrize(
     ("gold", "text"),
     [
-        *(("72", "因此，她一共卖了72个。"), ("1234", "Die Antwort ist 1.234."), ("x \\geq -3, x \neq 0", "\\boxed{x \\geq -3, x \\neq 0}")),
-        *(('{"answer": "4"}', "\\boxed{4}"), ("She sold 48/2 clips.\n#### 72", "\\boxed{72}"), ("\\emptyset", "\\boxed{\\text{no solution}}")),
-        *(("\\frac{1}{2a}(\\exp{a*t} - \\exp{-a*t})", "\\boxed{\\frac{\\sinh(at)}{a}}"), ("\\sqrt{1/n}", "\\boxed{\\frac{1}{\\sqrt{n}}}")),
-        *(("x", "\\boxed{x+0}"), ("D", "The correct option is **(D)**."), ("x^2+1", "We are done.\n\nx^2 + 1"), ("(4,1)", "We are done.\n\n(4,1)")),
+        *(
+            ("72", "因此，她一共卖了72个。"),
+            ("1234", "Die Antwort ist 1.234."),
+            ("x \\geq -3, x \neq 0", "\\boxed{x \\geq -3, x \\neq 0}"),
+        ),
+        *(
+            ('{"answer": "4"}', "\\boxed{4}"),
+            ("She sold 48/2 clips.\n#### 72", "\\boxed{72}"),
+            ("\\emptyset", "\\boxed{\\text{no solution}}"),
+        ),
+        *(
+            ("\\frac{1}{2a}(\\exp{a*t} - \\exp{-a*t})", "\\boxed{\\frac{\\sinh(at)}{a}}"),
+            ("\\sqrt{1/n}", "\\boxed{\\frac{1}{\\sqrt{n}}}"),
+        ),
+        *(
+            ("x", "\\boxed{x+0}"),
+            ("D", "The correct option is **(D)**."),
+            ("x^2+1", "We are done.\n\nx^2 + 1"),
+            ("(4,1)", "We are done.\n\n(4,1)"),
+        ),
     ],
 )
 def test_what_a_person_accepts_is_correct_leniently(case, gold, text):

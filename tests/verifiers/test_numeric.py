@@ -8,7 +8,15 @@ def outcome(case, gold, text, tolerance=1e-6, **changes):
 
 
 @pytest.mark.parametrize(
-    "text", ["#### $1,250.0", "The answer is 1.25e3.", "\\boxed{2500/2}", "It costs 1250 dollars", "1.25E+3", "\\boxed{1.25 \\times 10^{3}}"]
+    "text",
+    [
+        "#### $1,250.0",
+        "The answer is 1.25e3.",
+        "\\boxed{2500/2}",
+        "It costs 1250 dollars",
+        "1.25E+3",
+        "\\boxed{1.25 \\times 10^{3}}",
+    ],
 )
 def test_one_number_in_many_spellings_is_correct(case, text):
     assert outcome(case, "1250", text) == "correct"
@@ -51,7 +59,14 @@ def test_a_percent_sign_is_optional_and_never_rescales(case):
 
 
 @pytest.mark.parametrize(
-    "text", ["The answer is not 7.", "The answer is 7 or 8.", "The answer is at least 7.", "The answer is 2x + 7.", "The answer is (7, 8)."]
+    "text",
+    [
+        "The answer is not 7.",
+        "The answer is 7 or 8.",
+        "The answer is at least 7.",
+        "The answer is 2x + 7.",
+        "The answer is (7, 8).",
+    ],
 )
 def test_a_phrase_of_several_values_is_paid_for_none(case, text):
     judged = Numeric().judge(case("7", text, verifier="numeric"))

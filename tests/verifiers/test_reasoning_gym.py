@@ -4,7 +4,7 @@ import pytest
 
 from assay.core.types import OPEN
 from assay.sources.reasoning_gym import ReasoningGym as Source
-from assay.verifiers.reasoning_gym import ReasoningGym
+from assay.verifiers.reasoning_gym.verifier import ReasoningGym
 
 gym = pytest.importorskip("reasoning_gym")
 
@@ -18,7 +18,10 @@ def gym_case(case, entry, text, gold=None, dataset="basic_arithmetic", **changes
 def test_the_generators_own_answer_scores_one(case, dataset):
     entry = gym.create_dataset(dataset, size=1, seed=3)[0]
     entry = {key: entry[key] for key in ("question", "answer", "metadata")}
-    assert ReasoningGym().judge(gym_case(case, entry, f"The answer is {entry['answer']}", dataset=dataset)).outcome == "correct"
+    assert (
+        ReasoningGym().judge(gym_case(case, entry, f"The answer is {entry['answer']}", dataset=dataset)).outcome
+        == "correct"
+    )
 
 
 def test_another_solution_than_the_stored_one_is_correct_where_the_generator_says_so(case):
@@ -27,14 +30,18 @@ def test_another_solution_than_the_stored_one_is_correct_where_the_generator_say
 
 
 def test_a_partial_score_is_the_reward_of_a_wrong_answer(case):
-    verdict = ReasoningGym().judge(gym_case(case, {"question": "", "answer": "12", "metadata": {}}, "The answer is 312"))
+    verdict = ReasoningGym().judge(
+        gym_case(case, {"question": "", "answer": "12", "metadata": {}}, "The answer is 312")
+    )
     assert (verdict.outcome, verdict.reward) == ("wrong", 2 / 3)  # "12" is two of the three characters
 
 
 def test_the_last_number_is_read_for_a_gold_number_and_only_from_finished_texts(case):
     entry = {"question": "", "answer": "-4", "metadata": {}}
     assert ReasoningGym().judge(gym_case(case, entry, "5 - 3 = 2 and 2 - 6 = -4")).outcome == "correct"
-    assert ReasoningGym().judge(gym_case(case, entry, "5 - 3 = 2 and 2 - 6 = -4", finish="length")).outcome == "truncated"
+    assert (
+        ReasoningGym().judge(gym_case(case, entry, "5 - 3 = 2 and 2 - 6 = -4", finish="length")).outcome == "truncated"
+    )
 
 
 def test_a_corrected_label_regrades(case):
@@ -61,7 +68,9 @@ def test_the_librarys_own_format_works_for_every_generator(case):
     for generator in sorted(set(gym.factory.DATASETS) - {"composite"}):
         ((problem, label),) = Source(generator=generator, size=1, seed=7).read()
         for form in FORMS if label.answer != OPEN else ():
-            row = case(label.answer, form.format(label.answer), verifier="reasoning_gym", metadata=json.loads(problem.metadata))
+            row = case(
+                label.answer, form.format(label.answer), verifier="reasoning_gym", metadata=json.loads(problem.metadata)
+            )
             if (verdict := ReasoningGym().judge(row)).outcome != "correct":
                 wrong.append((generator, form, verdict.extracted, verdict.reason))
     assert not wrong
@@ -76,7 +85,9 @@ def test_the_librarys_own_format_works_for_every_generator(case):
     ],
 )
 def test_the_last_answer_wins(case, text, outcome):
-    assert ReasoningGym().judge(gym_case(case, {"question": "", "answer": "12", "metadata": {}}, text)).outcome == outcome
+    assert (
+        ReasoningGym().judge(gym_case(case, {"question": "", "answer": "12", "metadata": {}}, text)).outcome == outcome
+    )
 
 
 def test_what_makes_a_scorer_raise_is_wrong_and_a_gold_answer_that_does_is_an_error(case):
@@ -85,11 +96,17 @@ def test_what_makes_a_scorer_raise_is_wrong_and_a_gold_answer_that_does_is_an_er
     assert (verdict.outcome, verdict.reward) == ("wrong", 0.0)
     assert "ValueError" in verdict.reason
     broken = {**entry, "answer": "three"}
-    assert ReasoningGym().judge(gym_case(case, broken, "<answer>3</answer>", dataset="prime_factorization")).outcome == "verifier_error"
+    assert (
+        ReasoningGym().judge(gym_case(case, broken, "<answer>3</answer>", dataset="prime_factorization")).outcome
+        == "verifier_error"
+    )
 
 
 def test_a_gold_answer_that_is_code_is_an_error_and_is_not_run(case, tmp_path):
     code = f"[__import__('pathlib').Path({str(tmp_path / 'mark')!r}).touch()]"
     entry = {"question": "", "answer": code, "metadata": {"direction": "ascending"}}
-    assert ReasoningGym().judge(gym_case(case, entry, "<answer>[1]</answer>", dataset="number_sorting")).outcome == "verifier_error"
+    assert (
+        ReasoningGym().judge(gym_case(case, entry, "<answer>[1]</answer>", dataset="number_sorting")).outcome
+        == "verifier_error"
+    )
     assert not (tmp_path / "mark").exists()

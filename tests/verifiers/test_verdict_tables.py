@@ -2,10 +2,10 @@
 
 import pytest
 
-from assay.verifiers._programs import last_program
 from assay.verifiers.choice import Choice
-from assay.verifiers.code import Code
-from assay.verifiers.math import Math
+from assay.verifiers.code.programs import last_program
+from assay.verifiers.code.verifier import Code
+from assay.verifiers.math.verifier import Math
 
 SURE, LENIENT, NEITHER = ("correct", "correct"), ("wrong", "correct"), ("wrong", "wrong")
 
@@ -32,7 +32,12 @@ BOXED = {
         ("(a,b)=(3,4)", "(3,4)", SURE),
         ("(a,b)=(3,4)", "(4,3)", NEITHER),
     ],
-    "an equation that is left to solve": [("x=5", "2x=10", LENIENT), ("x=5", "5=x", SURE), ("x>2", "2x>4", LENIENT), ("x=5", "2x=11", NEITHER)],
+    "an equation that is left to solve": [
+        ("x=5", "2x=10", LENIENT),
+        ("x=5", "5=x", SURE),
+        ("x>2", "2x>4", LENIENT),
+        ("x=5", "2x=11", NEITHER),
+    ],
     "words behind a number that count nothing": [
         ("42", "42 \\text{ not seven}", NEITHER),
         ("42", "42 \\text{ wrong}", NEITHER),
@@ -228,7 +233,9 @@ def judged(verdict):
 
 @pytest.mark.parametrize("kind", BOXED)
 def test_a_boxed_answer_is_judged_as_a_person_would(case, kind):
-    judgements = [(gold, answer, judged(Math().judge(case(gold, f"So \\boxed{{{answer}}}.")))) for gold, answer, _ in BOXED[kind]]
+    judgements = [
+        (gold, answer, judged(Math().judge(case(gold, f"So \\boxed{{{answer}}}.")))) for gold, answer, _ in BOXED[kind]
+    ]
     assert judgements == BOXED[kind]
 
 
@@ -248,9 +255,13 @@ def test_a_choice_is_judged_as_a_person_would(case, gold, text, metadata, verdic
     assert judged(Choice().judge(case(gold, text, verifier="choice", metadata=metadata))) == verdict
 
 
-@pytest.mark.parametrize("marks", [("<reasoning>", "</reasoning>"), ("[THINK]", "[/THINK]"), ("<|begin_of_thought|>", "<|end_of_thought|>")])
+@pytest.mark.parametrize(
+    "marks", [("<reasoning>", "</reasoning>"), ("[THINK]", "[/THINK]"), ("<|begin_of_thought|>", "<|end_of_thought|>")]
+)
 def test_a_program_inside_a_thought_of_any_tags_is_none(case, marks):
-    verdict = Code().judge(case("assert True", f"{marks[0]}\n```python\nprint(1)\n```\n{marks[1]}\nI give up.", verifier="code"))
+    verdict = Code().judge(
+        case("assert True", f"{marks[0]}\n```python\nprint(1)\n```\n{marks[1]}\nI give up.", verifier="code")
+    )
     assert (verdict.outcome, verdict.reason) == ("unparsable", "no program found")
 
 

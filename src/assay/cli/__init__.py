@@ -8,7 +8,7 @@ from importlib import import_module
 # OpenMP threads that spin while they wait take shared cores from each other: on two busy cores llama.cpp ran 5 to 9 times and torch 2.4 to
 # 5.7 times faster with this limit. It is read when the first of them is loaded, so it is set before anything else.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' own bars; ours are the narrator's
+os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' own bars; ours are the reporter's
 
 INTERRUPTED = 130  # exit code: 128 + SIGINT
 

@@ -33,7 +33,9 @@ from assay.cli.train import run as train_run
 
 SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 
-curate_app = typer.Typer(help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS)  # type: ignore[arg-type]
+curate_app = typer.Typer(
+    help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS
+)  # type: ignore[arg-type]
 train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)  # type: ignore[arg-type]
 assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)  # type: ignore[arg-type]
 

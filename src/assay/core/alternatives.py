@@ -29,5 +29,9 @@ def alternatives(answer: str) -> tuple[str, ...]:
         read = json.loads(answer)
     except (ValueError, RecursionError):
         return (answer,)
-    found = tuple(each for each in read["any_of"] if isinstance(each, str)) if isinstance(read.get("any_of"), list) and len(read) == 1 else ()
+    found = (
+        tuple(each for each in read["any_of"] if isinstance(each, str))
+        if isinstance(read.get("any_of"), list) and len(read) == 1
+        else ()
+    )
     return found or (answer,)

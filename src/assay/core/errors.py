@@ -8,7 +8,7 @@ from types import ModuleType
 DISTRIBUTION = "assay-curation"
 
 
-class PlanError(ValueError):
+class ConfigError(ValueError):
     """The plan, or a flag, asks for something that does not exist or does not fit; nothing was written."""
 
 
@@ -59,4 +59,4 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as missing:
         if missing.name != module.split(".")[0]:
             raise
-        raise PlanError(f"{module} is not installed: pip install '{DISTRIBUTION}[{extra}]'") from missing
+        raise ConfigError(f"{module} is not installed: pip install '{DISTRIBUTION}[{extra}]'") from missing

@@ -8,13 +8,13 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from assay.core.errors import PlanError, nearest
+from assay.core.errors import ConfigError, nearest
 
 ROOMS = {
     "source": "sources",
@@ -29,7 +29,12 @@ ROOMS = {
     "export": "exports",
 }
 HOUSE = Path(__file__).resolve().parent.parent
-SHAPES = {"tuple_type": "should be a list", "list_type": "should be a list", "dict_type": "should be a table", "model_type": "should be a table"}
+SHAPES = {
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "dict_type": "should be a table",
+    "model_type": "should be a table",
+}
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
@@ -40,7 +45,15 @@ def names(kind: str) -> list[str]:
     >>> "frontier" in names("selector")
     True
     """
-    return sorted(path.stem for path in (HOUSE / ROOMS[kind]).glob("*.py") if not path.stem.startswith("_"))
+    room = HOUSE / ROOMS[kind]
+    files = {path.stem for path in room.glob("*.py") if not path.stem.startswith("_")}
+    return sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)})
+
+
+@cache
+def _exports_part(init: Path) -> bool:
+    """Whether a folder is a part: its `__init__.py` exports the class of its name. Folders that export none hold machinery."""
+    return f'__all__ = ["{class_name(init.parent.name)}"]' in init.read_text(encoding="utf-8")
 
 
 def load(kind: str, name: str) -> Any:
@@ -52,7 +65,7 @@ def load(kind: str, name: str) -> Any:
     if name.startswith("python:"):
         return _load_outside(kind, name)
     if name not in names(kind):
-        raise PlanError(f"unknown {kind} {name!r}; {nearest(name, names(kind))}")
+        raise ConfigError(f"unknown {kind} {name!r}; {nearest(name, names(kind))}")
     module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
     return getattr(module, class_name(name))
 
@@ -76,15 +89,15 @@ def build(kind: str, name: str, settings: Mapping[str, Any] | None = None, *, be
     known = [each.name for each in fields(part) if each.init] if is_dataclass(part) else []
     for key in given:
         if key not in known:
-            raise PlanError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, [*known, *beside])}")
+            raise ConfigError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, [*known, *beside])}")
     if not is_dataclass(part):
         return part  # a plain function or object from outside
     try:
         return _checked(part).validate_python(given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise PlanError(f"{kind} {name!r}: {complaint(error)}") from error
+        raise ConfigError(f"{kind} {name!r}: {complaint(error)}") from error
     except ValueError as error:
-        raise PlanError(f"{kind} {name!r}: {error}") from error
+        raise ConfigError(f"{kind} {name!r}: {error}") from error
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a plan names some ten parts
@@ -95,7 +108,9 @@ def _checked(part: Any) -> TypeAdapter[Any]:
 def complaint(error: ValidationError) -> str:
     """The first complaint of a validation error in a plan's own words, in one line with the key and what was found."""
     first = error.errors()[0]
-    key = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or (step.isidentifier() and step not in BRANCHES))
+    key = ".".join(
+        str(step) for step in first["loc"] if isinstance(step, int) or (step.isidentifier() and step not in BRANCHES)
+    )
     if first["type"] == "missing":
         return f"{key} is missing"
     said = SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
@@ -110,10 +125,12 @@ def _load_outside(kind: str, name: str) -> Any:
     try:
         _, module, attribute = name.split(":")
     except ValueError:
-        raise PlanError(f"{kind} {name!r} is not of the form python:package.module:name") from None
+        raise ConfigError(f"{kind} {name!r} is not of the form python:package.module:name") from None
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise PlanError(f"{kind} {name!r}: {error}") from error
+        raise ConfigError(f"{kind} {name!r}: {error}") from error
     except Exception as error:  # whatever a module of the user's does when it is imported
-        raise PlanError(f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise ConfigError(
+            f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error

@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.notes import Note
-from assay.core.searching import Searched, SearchRules
+from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import (
-    Case,
+    AttemptStats,
     Counts,
     Curriculum,
     Drop,
-    Group,
+    GradingCase,
+    GroupResult,
     Label,
     Policy,
     Pool,
     Problem,
     Request,
     Rollout,
-    Said,
     Score,
     Selection,
-    Tally,
+    StoredAttempt,
     Verdict,
 )
 
@@ -64,7 +64,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Streaming(Protocol):
+class StreamingEngine(Protocol):
     """An engine whose samples need not wait for each other: a long answer holds up nobody's commit."""
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
@@ -77,7 +77,7 @@ class Streaming(Protocol):
 
 
 @runtime_checkable
-class Cutting(Protocol):
+class TruncatingEngine(Protocol):
     """An engine that has its policy's tokenizer at hand."""
 
     def cut(self, text: str, tokens: int) -> str:
@@ -85,7 +85,7 @@ class Cutting(Protocol):
 
 
 @runtime_checkable
-class Served(Protocol):
+class ServedEngine(Protocol):
     """An engine whose weights lie behind an address, where they may change."""
 
     @property
@@ -103,7 +103,7 @@ class Verifier(Protocol):
 
     version: ClassVar[str]
 
-    def judge(self, case: Case) -> Verdict: ...
+    def judge(self, case: GradingCase) -> Verdict: ...
 
     def reads(self, label: Label) -> bool:
         """Whether the gold answer can be parsed at all."""
@@ -112,7 +112,7 @@ class Verifier(Protocol):
 class Judge(Protocol):
     """Verifiers behind killable workers, chosen by each label's verifier; what stops a case is its answer's fault, its gold's or the machine's."""
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]: ...
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]: ...
 
     def reads(self, labels: Sequence[Label]) -> list[bool]: ...
 
@@ -144,7 +144,7 @@ class Tokenizer(Protocol):
         """Prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
 
 
-class Asked(Protocol):
+class PolicyGrader(Protocol):
     """The policy's graded attempts: stored ones first, new ones only for what is missing."""
 
     def ask(
@@ -153,20 +153,22 @@ class Asked(Protocol):
         """n verdicts a problem that has a label, under the policy's sampler with these fields changed."""
 
 
-class Attempts(Protocol):
+class RolloutProvider(Protocol):
     """A scorer's way to evidence: stored attempts first, new ones only for what is missing."""
 
     def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
         """Counts per problem id once each has `wanted` attempts (fewer where a limit stopped the run)."""
 
 
-class Evidence(Attempts, Protocol):
+class EvidenceProvider(RolloutProvider, Protocol):
     """What else a scorer may ask for; one that needs no more than `draw` takes Attempts."""
 
-    def search(self, ids: Sequence[str], rules: SearchRules) -> Mapping[str, Searched]:
+    def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         """A tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
 
-    def said(self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = "") -> Mapping[str, Sequence[Said]]:
+    def said(
+        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+    ) -> Mapping[str, Sequence[StoredAttempt]]:
         """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed.
 
         Of another policy, by its name or revision, what is stored is given, and nothing is drawn.
@@ -176,10 +178,10 @@ class Evidence(Attempts, Protocol):
         """Graded attempts of every respondent in the store, a policy under a sampler: counts by respondent and problem."""
 
 
-class Waves(Attempts, Protocol):
+class WaveProvider(RolloutProvider, Protocol):
     """Evidence wave by wave: what a scorer that decides by outcomes needs, so that a run that is killed decides the same again."""
 
-    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> Mapping[str, Tally]:
+    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> Mapping[str, AttemptStats]:
         """The first `wanted` attempts of each problem by sample index, missing ones drawn; a problem that lacks some is absent.
 
         However many are stored, the others have no say. `at_length` tells what they would have been under that shorter cap.
@@ -193,14 +195,14 @@ class Waves(Attempts, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class FilterContext:
     """What filters may borrow from other rooms; a filter lists what it `needs`."""
 
     judge: Judge | None = None
     encoder: Encoder | None = None
     neighbours: Neighbours | None = None
     tokenizer: Tokenizer | None = None
-    policy: Asked | None = None
+    policy: PolicyGrader | None = None
     benchmarks: Mapping[str, Sequence[Problem]] | None = None  # by name: what a filter's `against` names
 
 
@@ -215,7 +217,7 @@ class Filter(Protocol):
     needs: ClassVar[tuple[str, ...]]  # fields of Bench
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
     ) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
 
 
@@ -225,7 +227,7 @@ class Scorer(Protocol):
 
     joint: ClassVar[bool]
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]: ...
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]: ...
 
 
 @runtime_checkable
@@ -246,7 +248,7 @@ class Arranger(Protocol):
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
 
 
-class Course(Protocol):
+class OnlineCurriculum(Protocol):
     """An online curriculum under way. The same pool, seed and groups give the same choices; `restore(state())` changes none of them."""
 
     refills: int  # how often a step may ask again for groups that were not kept; 0 = every group is trained on
@@ -254,10 +256,10 @@ class Course(Protocol):
     def next(self, groups: int) -> tuple[str, ...]:
         """The problems of the next groups; fewer where there are no more, which ends training."""
 
-    def observe(self, groups: Sequence[Group]) -> None:
+    def observe(self, groups: Sequence[GroupResult]) -> None:
         """What came of them: every finished group once, in the order of the choices."""
 
-    def keeps(self, group: Group) -> bool:
+    def keeps(self, group: GroupResult) -> bool:
         """Whether training learns from this group."""
 
     def weights(self, ids: Sequence[str]) -> NDArray[np.float64]:  # (n,), at least 0
@@ -275,14 +277,14 @@ class Course(Protocol):
 
 
 @runtime_checkable
-class Online(Protocol):
+class AdaptiveCurriculum(Protocol):
     """An Arranger whose order answers to training; its `arrange` is the order that it would have without."""
 
     needs: ClassVar[tuple[str, ...]]
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
 
-    def begin(self, pool: Pool, *, seed: int) -> Course: ...
+    def begin(self, pool: Pool, *, seed: int) -> OnlineCurriculum: ...
 
 
 class RolloutSink(Protocol):
@@ -303,13 +305,13 @@ class RolloutSink(Protocol):
         """Marks all rollouts of these revisions as those of an attempt that another replaces: they stay, and count no more."""
 
 
-class Ticker(Protocol):
+class Progress(Protocol):
     """A bar, or a plain line every so often."""
 
     def advance(self, amount: int = 1, *, note: str = "") -> None: ...
 
 
-class Narrator(Protocol):
+class Reporter(Protocol):
     """Says what happens, on stderr."""
 
     def say(self, text: str) -> None: ...
@@ -318,4 +320,4 @@ class Narrator(Protocol):
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
 
-    def track(self, title: str, total: int) -> AbstractContextManager[Ticker]: ...
+    def track(self, title: str, total: int) -> AbstractContextManager[Progress]: ...

@@ -36,7 +36,12 @@ class Problem:
 
     @classmethod
     def of(
-        cls, prompt: str | tuple[Message, ...], *, source: str = "", media: tuple[str, ...] = (), metadata: Mapping[str, Any] | None = None
+        cls,
+        prompt: str | tuple[Message, ...],
+        *,
+        source: str = "",
+        media: tuple[str, ...] = (),
+        metadata: Mapping[str, Any] | None = None,
     ) -> "Problem":
         """The problem of one user turn, or of a whole chat."""
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
@@ -96,7 +101,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
+class SamplingConfig:
     """How a policy is asked: template, few-shot turns, temperature, cap. Another sampler is another quantity."""
 
     temperature: float = 1.0  # 0 = greedy
@@ -117,9 +122,16 @@ class Sampler:
     def render(self, problem: Problem) -> tuple[Message, ...]:
         """The chat that the policy sees: system, few-shot turns, and the problem with its last user turn templated."""
         head = (Message("system", self.system),) if self.system else ()
-        shots = tuple(turn for question, answer in self.shots for turn in (Message("user", self._wrap(question)), Message("assistant", answer)))
+        shots = tuple(
+            turn
+            for question, answer in self.shots
+            for turn in (Message("user", self._wrap(question)), Message("assistant", answer))
+        )
         last = max((i for i, message in enumerate(problem.messages) if message.role == "user"), default=-1)
-        body = tuple(Message(message.role, self._wrap(message.content)) if i == last else message for i, message in enumerate(problem.messages))
+        body = tuple(
+            Message(message.role, self._wrap(message.content)) if i == last else message
+            for i, message in enumerate(problem.messages)
+        )
         return head + shots + body
 
     def _wrap(self, prompt: str) -> str:
@@ -127,7 +139,7 @@ class Sampler:
 
 
 @lru_cache(maxsize=1024)
-def _sampler_id(sampler: Sampler) -> str:
+def _sampler_id(sampler: SamplingConfig) -> str:
     """Kept, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
     return content_id("sampler", *asdict(sampler).values())
 
@@ -138,10 +150,12 @@ class Request:
 
     problem_id: str
     messages: tuple[Message, ...]  # already rendered by the sampler
-    sampler: Sampler
+    sampler: SamplingConfig
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
-    prefix: str = ""  # a begun answer: the policy goes on right behind it, and the rollout's text holds only what is new
+    prefix: str = (
+        ""  # a begun answer: the policy goes on right behind it, and the rollout's text holds only what is new
+    )
 
     def seed_of(self, sample: int) -> int:
         """hash(problem id, begun answer, run seed) + sample index, the rule by which llama.cpp seeds the i-th of n choices."""
@@ -174,9 +188,15 @@ class Rollout:
     group: str | None = None  # GRPO group
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
-    fault: str = ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
-    stopped: str | None = None  # the stop string that ended it, "" = the model itself did, None = the backend does not say; not stored
-    refused: str = ""  # a server's words where it will not answer this request: no attempt was made, and nothing is stored
+    fault: str = (
+        ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
+    )
+    stopped: str | None = (
+        None  # the stop string that ended it, "" = the model itself did, None = the backend does not say; not stored
+    )
+    refused: str = (
+        ""  # a server's words where it will not answer this request: no attempt was made, and nothing is stored
+    )
 
     @classmethod
     def of(
@@ -226,7 +246,7 @@ def rollout_id(problem_id: str, policy: str, sampler: str, sample: int, prefix: 
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GradingCase:
     """What a verifier judges."""
 
     problem: Problem
@@ -247,12 +267,14 @@ class Verdict:
     reward: float  # 1 = right in the binary case
     extracted: str = ""  # the final answer that was read
     reason: str = ""
-    lenient: Outcome | None = None  # what a person would say, where that differs from the strict `outcome`; None = the same
+    lenient: Outcome | None = (
+        None  # what a person would say, where that differs from the strict `outcome`; None = the same
+    )
 
     @classmethod
     def of(
         cls,
-        case: Case,
+        case: GradingCase,
         *,
         verifier: str,
         version: str,
@@ -296,7 +318,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StoredAttempt:
     """One attempt as the lake holds it."""
 
     sample: int
@@ -308,7 +330,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupResult:
     """What came of one problem's rollouts in one optimiser step."""
 
     problem_id: str
@@ -316,7 +338,7 @@ class Group:
     advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
 
 
-class Tally(NamedTuple):
+class AttemptStats(NamedTuple):
     """Outcomes of some attempts at one problem, and the tokens that they took."""
 
     counts: Counts
@@ -384,7 +406,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Phase:
     """Problems in their order, walked `passes` times."""
 
     ids: tuple[str, ...]
@@ -395,7 +417,7 @@ class Lesson:
 class Curriculum:
     """Lessons in their order."""
 
-    lessons: tuple[Lesson, ...]
+    lessons: tuple[Phase, ...]
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.types import Group, Pool
+from assay.core.types import GroupResult, Pool
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class Course(ABC):
+class CurriculumState(ABC):
     """Choices by row number, each call with a stream of its own, so that a state needs no generator's innards (`core.ports.Course`).
 
     A kind of course gives `choose` and, where it learns, `learn`; `held` names its attributes that a checkpoint keeps.
@@ -27,7 +27,9 @@ class Course(ABC):
 
     def __init__(self, settings: Any, pool: Pool, seed: int) -> None:
         self.ids, self.seed, self.calls = pool.ids, seed, 0
-        read = [(name, _digest(values)) for name, values in sorted(pool.columns.items())]  # of another model the scores are others
+        read = [
+            (name, _digest(values)) for name, values in sorted(pool.columns.items())
+        ]  # of another model the scores are others
         self.key = content_id("course", type(settings).__name__, repr(settings), seed, read, *pool.ids)
         self._rows = {id_: row for row, id_ in enumerate(pool.ids)}
 
@@ -35,7 +37,7 @@ class Course(ABC):
     def choose(self, groups: int, rng: np.random.Generator) -> Iterable[int]:
         """Row numbers of the next groups."""
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:  # noqa: B027
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:  # noqa: B027
         """Takes finished groups in; nothing by default."""
 
     def next(self, groups: int) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ class Course(ABC):
         self.calls += 1
         return tuple(self.ids[row] for row in self.choose(groups, rng)) if self.ids else ()
 
-    def observe(self, groups: Sequence[Group]) -> None:
+    def observe(self, groups: Sequence[GroupResult]) -> None:
         """Takes finished groups in.
 
         Raises:
@@ -52,7 +54,7 @@ class Course(ABC):
         """
         self.learn(np.array([self._row(group.problem_id) for group in groups], dtype=np.int64), groups)
 
-    def keeps(self, group: Group) -> bool:
+    def keeps(self, group: GroupResult) -> bool:
         """Every group is learnt from."""
         return True
 
@@ -62,7 +64,11 @@ class Course(ABC):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The held attributes, and what they belong to."""
-        return {"key": np.array(self.key), "calls": np.array(self.calls), **{name: np.array(getattr(self, name)) for name in self.held}}
+        return {
+            "key": np.array(self.key),
+            "calls": np.array(self.calls),
+            **{name: np.array(getattr(self, name)) for name in self.held},
+        }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Goes on from a state.
@@ -71,10 +77,12 @@ class Course(ABC):
             PlanError: it belongs to another curriculum, pool or model, or lacks a part.
         """
         if lacking := [name for name in ("key", "calls", *self.held) if name not in state]:
-            raise PlanError(f"the curriculum's state lacks {', '.join(lacking)}; it has {', '.join(sorted(state)) or 'nothing'}")
+            raise ConfigError(
+                f"the curriculum's state lacks {', '.join(lacking)}; it has {', '.join(sorted(state)) or 'nothing'}"
+            )
         if str(state["key"]) != self.key:
             of = "of another pool, another model's scores, other settings or another seed"
-            raise PlanError(f"the curriculum's state {state['key']} is {of}; this one is {self.key}")
+            raise ConfigError(f"the curriculum's state {state['key']} is {of}; this one is {self.key}")
         self.calls = int(state["calls"])
         for name in self.held:
             value = np.array(state[name])
@@ -95,7 +103,7 @@ def _digest(values: NDArray[Any]) -> str:
     return hashlib.sha256(repr(plain.tolist()).encode() if plain.dtype.hasobject else plain.tobytes()).hexdigest()
 
 
-class Fixed(Course):
+class FixedOrder(CurriculumState):
     """An order that answers to nothing, as a course: first to last, and again from the front."""
 
     held = ("place",)
@@ -135,7 +143,7 @@ class Deck:
         return int(self._order[place])
 
 
-class Dealt(Course):
+class Dealt(CurriculumState):
     """All problems from one deck."""
 
     held: ClassVar[tuple[str, ...]] = ("dealt",)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.types import Curriculum, Lesson, Pool
+from assay.core.types import Curriculum, Phase, Pool
 
 Ints = NDArray[np.int64]
 
 
 def one_lesson(pool: Pool, rows: Sequence[int] | Ints, passes: int) -> Curriculum:
     """The rows in this order, walked `passes` times; no row, no lesson."""
-    return Curriculum((Lesson(tuple(pool.ids[row] for row in rows), passes),) if len(rows) else ())
+    return Curriculum((Phase(tuple(pool.ids[row] for row in rows), passes),) if len(rows) else ())
 
 
 def easiest_first(pool: Pool) -> Ints:
@@ -99,5 +99,7 @@ def finite(pool: Pool, by: str) -> NDArray[np.float64]:
         raise ValueError(f"column {by!r} holds {str(values[:1].tolist())[1:-1]}, and is asked for a number")
     wrong = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
     if len(wrong):
-        raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {by} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it")
+        raise ValueError(
+            f"problem {pool.ids[wrong[0]]!r} has {by} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it"
+        )
     return values.astype(np.float64)

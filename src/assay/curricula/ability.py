@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 from scipy import special
 
-from assay.core.types import Curriculum, Group, Pool
-from assay.curricula._course import Course, Floats, Ints
+from assay.core.types import Curriculum, GroupResult, Pool
+from assay.curricula._course import CurriculumState, Floats, Ints
 from assay.curricula._order import easiest_first, finite, one_lesson
-from assay.maths.ability import ability
+from assay.maths.rl.ability import ability
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Ability:
     every: Annotated[int, Field(ge=1)] = 10  # steps between estimates
     window: Annotated[int, Field(ge=1)] = 1000  # groups
     nudge: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1  # logits
-    deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0  # of the prior, logits: PUDF's 1 would hold an able policy back
+    deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
+        3.0  # of the prior, logits: PUDF's 1 would hold an able policy back
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -46,7 +48,9 @@ class Ability:
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """From easy to hard, as a policy that gets steadily better would meet them."""
-        order = easiest_first(pool) if self.by == "mean" else np.argsort(np.round(finite(pool, self.by), 12), kind="stable")
+        order = (
+            easiest_first(pool) if self.by == "mean" else np.argsort(np.round(finite(pool, self.by), 12), kind="stable")
+        )
         return one_lesson(pool, order, 1)
 
     def begin(self, pool: Pool, *, seed: int) -> "Reach":
@@ -54,7 +58,7 @@ class Ability:
         return Reach(self, pool, seed)
 
 
-class Reach(Course):
+class Reach(CurriculumState):
     """Rows by difficulty, theta, and the last groups."""
 
     held = ("theta", "best", "step", "asked", "right", "tried")
@@ -63,7 +67,9 @@ class Reach(Course):
         super().__init__(settings, pool, seed)
         self.settings = settings
         told = finite(pool, settings.by)
-        self.difficulty: Floats = -special.logit(np.clip(told, 1e-6, 1 - 1e-6)) if settings.by == "mean" else told  # (n,)
+        self.difficulty: Floats = (
+            -special.logit(np.clip(told, 1e-6, 1 - 1e-6)) if settings.by == "mean" else told
+        )  # (n,)
         self.easiest = np.argsort(np.round(self.difficulty, 12), kind="stable")  # (n,)
         self.sorted = self.difficulty[self.easiest]  # (n,) ascending
         self.theta, self.best, self.step = 0.0, -np.inf, 0
@@ -81,15 +87,21 @@ class Reach(Course):
         places = rng.choice(reach, size=groups, replace=False) if groups <= reach else rng.integers(reach, size=groups)
         return np.asarray(self.easiest[places])
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Keeps the last groups, and every so many steps estimates anew."""
         right = [group.counts.correct for group in groups]
         tried = [group.counts.correct + group.counts.wrong + group.counts.truncated for group in groups]
         for name, new in (("asked", rows), ("right", right), ("tried", tried)):
-            setattr(self, name, np.concatenate([getattr(self, name), np.array(new, dtype=np.int64)])[-self.settings.window :])
+            setattr(
+                self,
+                name,
+                np.concatenate([getattr(self, name), np.array(new, dtype=np.int64)])[-self.settings.window :],
+            )
         self.step += 1
         if self.step % self.settings.every == 0:
             found, _ = ability(self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.deviation)
-            stagnant = found <= self.best and self.right.any()  # where nothing is solved, what lies further off is no help
+            stagnant = (
+                found <= self.best and self.right.any()
+            )  # where nothing is solved, what lies further off is no help
             self.theta = self.theta + self.settings.nudge if stagnant else found
             self.best = max(self.best, found)

@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Group, Pool
-from assay.curricula._course import Course, Deck, Ints
+from assay.core.types import Curriculum, GroupResult, Pool
+from assay.curricula._course import CurriculumState, Deck, Ints
 from assay.curricula._order import arms, one_lesson
-from assay.maths.boltzmann import boltzmann
+from assay.maths.rl.boltzmann import boltzmann
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Bandit:
         return Draws(self, pool, seed)
 
 
-class Draws(Course):
+class Draws(CurriculumState):
     """Q of each arm, and how far each arm's deck has been dealt."""
 
     held = ("value", "dealt")
@@ -80,7 +80,11 @@ class Draws(Course):
     def chances(self) -> dict[int, float]:
         """The chance of each arm that still has problems."""
         open_ = [arm for arm, deck in enumerate(self.decks) if self.settings.refill or deck.dealt < len(deck)]
-        return dict(zip(open_, boltzmann(self.value[open_], self.settings.temperature).tolist(), strict=True)) if open_ else {}
+        return (
+            dict(zip(open_, boltzmann(self.value[open_], self.settings.temperature).tolist(), strict=True))
+            if open_
+            else {}
+        )
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """One draw a group, arms with replacement."""
@@ -94,7 +98,7 @@ class Draws(Course):
                 chosen.append(deck.deal())
         return chosen
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """One TD(0) step for each arm that was seen."""
         gain = np.array([group.advantage for group in groups], dtype=np.float64)
         seen = np.bincount(self.own[rows], minlength=len(self.value))  # (k,)

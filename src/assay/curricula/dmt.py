@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Lesson, Pool
+from assay.core.types import Curriculum, Phase, Pool
 from assay.curricula._order import one_lesson
 
 
@@ -22,7 +22,9 @@ class Dmt:
 
     by: str = "source"
     special: tuple[str, ...] = ()
-    rehearsal: Annotated[float, Field(ge=0, le=1)] = 1 / 256  # share of the special problems; 0 = none comes again, 1 = all do
+    rehearsal: Annotated[float, Field(ge=0, le=1)] = (
+        1 / 256
+    )  # share of the special problems; 0 = none comes again, 1 = all do
     passes: Annotated[int, Field(ge=1)] = 1
 
     @property
@@ -38,11 +40,13 @@ class Dmt:
         """
         values = pool.column(self.by).astype(str)
         if unknown := sorted(set(self.special) - set(values.tolist())):
-            raise LookupError(f"no problem of {len(pool)} has {self.by} = {unknown[0]!r}; they have {', '.join(sorted(set(values.tolist()))[:8])}")
+            raise LookupError(
+                f"no problem of {len(pool)} has {self.by} = {unknown[0]!r}; they have {', '.join(sorted(set(values.tolist()))[:8])}"
+            )
         special = rng.permutation(np.flatnonzero(np.isin(values, self.special)))
         general = np.flatnonzero(~np.isin(values, self.special))
         if not (len(special) and len(general)):
             return one_lesson(pool, rng.permutation(len(pool)), self.passes)
         again = special[: max(1, round(self.rehearsal * len(special))) if self.rehearsal else 0]
         lessons = (special, rng.permutation(np.concatenate([general, again])))
-        return Curriculum(tuple(Lesson(tuple(pool.ids[row] for row in rows), self.passes) for rows in lessons))
+        return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in rows), self.passes) for rows in lessons))

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Group, Pool
+from assay.core.types import Curriculum, GroupResult, Pool
 from assay.curricula._course import Dealt, Ints
 from assay.curricula._order import one_lesson
 
@@ -47,11 +47,11 @@ class Refilled(Dealt):
         self.refills = settings.refills
         self.kept = self.seen = 0  # groups
 
-    def keeps(self, group: Group) -> bool:
+    def keeps(self, group: GroupResult) -> bool:
         """Mixed groups, those with any advantage."""
         return group.advantage > 0
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Counts what was kept."""
         self.seen += len(groups)
         self.kept += sum(map(self.keeps, groups))

@@ -31,4 +31,6 @@ class InterleavedEasyToHard:
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """One lesson; chance plays no part."""
         levels = np.array_split(easiest_first(pool), min(self.levels, max(len(pool), 1)))
-        return one_lesson(pool, [row for level in levels for row in interleave(grouped(pool, self.by, level))], self.passes)
+        return one_lesson(
+            pool, [row for level in levels for row in interleave(grouped(pool, self.by, level))], self.passes
+        )

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Group, Pool
-from assay.curricula._course import Course, Floats, Ints
+from assay.core.types import Curriculum, GroupResult, Pool
+from assay.curricula._course import CurriculumState, Floats, Ints
 from assay.curricula._order import finite, one_lesson
-from assay.maths.signal import expected_signal
-from assay.maths.thompson import nearest_half
+from assay.maths.rl.group_signal import expected_signal
+from assay.maths.rl.thompson import nearest_half
 
 PRIOR = 0.5  # Jeffreys' a and b, to which all evidence decays
 GRAIN = 4  # parts of an attempt to which remembered evidence is rounded
@@ -28,7 +28,7 @@ class Posterior:
     `truncated` is "wrong". A problem may come again at once; a group's own counts then pull it away from one half, or keep it.
 
     The signal falls with |p - .5| whatever the group size, so no group size is asked for. Approximate in that remembered counts are
-    rounded to a quarter of an attempt and ages to an eighth of a half-life; else exact (`maths/thompson.py`).
+    rounded to a quarter of an attempt and ages to an eighth of a half-life; else exact (`maths/rl/thompson.py`).
 
     Source: Thompson (1933); discounting for bandits that drift, Garivier and Moulines (2011), arXiv:0805.3415; dynamic sampling's
     wish for mixed groups, arXiv:2503.14476, sec. 3.2, without paying for those that are not.
@@ -52,7 +52,7 @@ class Posterior:
         return Beliefs(self, pool, seed)
 
 
-class Beliefs(Course):
+class Beliefs(CurriculumState):
     """Problems of equal counts and age are one kind: n codes, and a table of kinds."""
 
     held = ("kind", "right", "wrong", "seen", "step", "near")
@@ -70,22 +70,32 @@ class Beliefs(Course):
 
     def resume(self) -> None:
         """The kinds by their content."""
-        self._known = {key: code for code, key in enumerate(zip(self.right.tolist(), self.wrong.tolist(), self.seen.tolist(), strict=True))}
+        self._known = {
+            key: code
+            for code, key in enumerate(zip(self.right.tolist(), self.wrong.tolist(), self.seen.tolist(), strict=True))
+        }
 
     def choose(self, groups: int, rng: np.random.Generator) -> Ints:
         """The rows of this step's best draws, in random order."""
         left = self._left(self.seen)
-        rows, self.near = nearest_half(self.kind, PRIOR + left * self.right, PRIOR + left * self.wrong, groups, rng, guess=1.2 * self.near)
+        rows, self.near = nearest_half(
+            self.kind, PRIOR + left * self.right, PRIOR + left * self.wrong, groups, rng, guess=1.2 * self.near
+        )
         return rng.permutation(rows)
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """One step older, and these problems' counts are added to what is left of their evidence."""
         self.step += 1
-        told = [(g.counts.correct, g.counts.wrong + g.counts.truncated * (self.settings.truncated == "wrong")) for g in groups]
+        told = [
+            (g.counts.correct, g.counts.wrong + g.counts.truncated * (self.settings.truncated == "wrong"))
+            for g in groups
+        ]
         for row, (right, wrong) in zip(rows.tolist(), told, strict=True):
             code = self.kind[row]
             left = float(self._left(self.seen[code]))
-            self.kind[row] = self._code(_rounded(left * self.right[code] + right), _rounded(left * self.wrong[code] + wrong), self._bin())
+            self.kind[row] = self._code(
+                _rounded(left * self.right[code] + right), _rounded(left * self.wrong[code] + wrong), self._bin()
+            )
         self._grow()
 
     def _left(self, seen: Ints) -> Floats:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Lesson, Pool
+from assay.core.types import Curriculum, Phase, Pool
 
 
 @dataclass(frozen=True)
@@ -23,4 +23,4 @@ class Shuffled:
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """`passes` lessons, each a permutation of the pool."""
         orders = [rng.permutation(len(pool)) for _ in range(self.passes if len(pool) else 0)]
-        return Curriculum(tuple(Lesson(tuple(pool.ids[row] for row in order)) for order in orders))
+        return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in order)) for order in orders))

@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Group, Lesson, Pool
-from assay.curricula._course import Course, Deck, Ints
+from assay.core.types import Curriculum, GroupResult, Phase, Pool
+from assay.curricula._course import CurriculumState, Deck, Ints
 from assay.curricula._order import arms
-from assay.maths.evaluation import lower_bound
+from assay.maths.rl.evaluation import lower_bound
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Staged:
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """One lesson a part, shuffled inside; with several passes all lessons are walked again."""
         parts = [tuple(pool.ids[row] for row in rng.permutation(rows)) for rows in arms(pool, self.by, self.bins)]
-        return Curriculum(tuple(Lesson(ids) for _ in range(self.passes) for ids in parts))
+        return Curriculum(tuple(Phase(ids) for _ in range(self.passes) for ids in parts))
 
     def begin(self, pool: Pool, *, seed: int) -> "Gated":
         """The first lesson's first problem."""
         return Gated(self, pool, seed)
 
 
-class Gated(Course):
+class Gated(CurriculumState):
     """The lesson, what its deck has dealt, and its last groups."""
 
     held = ("lesson", "dealt", "seen", "right", "wrong")
@@ -83,19 +83,25 @@ class Gated(Course):
         """The lower bound of the lesson's mean rate over problems; 0 before its second group with an attempt."""
         tried = self.right + self.wrong
         looks = -(-self.seen // self.settings.window)  # windows begun: looks inside one share most of their groups
-        error = (1 - self.settings.level) / 2 * 6 / (np.pi * max(looks, 1)) ** 2  # over all looks together (1 - level) / 2
+        error = (
+            (1 - self.settings.level) / 2 * 6 / (np.pi * max(looks, 1)) ** 2
+        )  # over all looks together (1 - level) / 2
         return lower_bound(self.right[tried > 0] / tried[tried > 0], error=float(error))
 
     def choose(self, groups: int, rng: np.random.Generator) -> list[int]:
         """The next of this lesson."""
         return [self.decks[self.lesson].deal() for _ in range(groups)]
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Counts the groups of this lesson, and passes the gate where it is open."""
         told = [group.counts for row, group in zip(rows, groups, strict=True) if self.own[row] == self.lesson]
         self.seen += len(told)
-        self.right = np.concatenate([self.right, [each.correct for each in told]]).astype(np.int64)[-self.settings.window :]
-        self.wrong = np.concatenate([self.wrong, [each.wrong + each.truncated for each in told]]).astype(np.int64)[-self.settings.window :]
+        self.right = np.concatenate([self.right, [each.correct for each in told]]).astype(np.int64)[
+            -self.settings.window :
+        ]
+        self.wrong = np.concatenate([self.wrong, [each.wrong + each.truncated for each in told]]).astype(np.int64)[
+            -self.settings.window :
+        ]
         tired = 0 < self.settings.patience <= self.seen
         if self.lesson < len(self.parts) - 1 and self.seen and (self.bound >= self.settings.threshold or tired):
             self._enter(self.lesson + 1)

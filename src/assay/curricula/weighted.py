@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from assay.core.types import Curriculum, Group, Pool
+from assay.core.types import Curriculum, GroupResult, Pool
 from assay.curricula._course import Dealt, Floats, Ints
 from assay.curricula._order import finite, one_lesson
 
@@ -63,7 +63,7 @@ class Weighing(Dealt):
         super().__init__(settings, pool, seed)
         self.steps, self.ease, self.step = settings.steps, settings.eases(pool), 0
 
-    def learn(self, rows: Ints, groups: Sequence[Group]) -> None:
+    def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """One step more."""
         self.step += 1
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.embedding.cluster import cluster, row_order, sample
-from assay.maths.silhouette import silhouette
+from assay.maths.geometry.silhouette import silhouette
 
 Vectors = NDArray[np.float32]
 

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import ConfigError, require
 from assay.embedding.unit import check_unit, unit
-from assay.maths.seeding import plus_plus
+from assay.maths.geometry.kmeans_seeding import plus_plus
 
 Ints = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
-START_ROWS = 20_000  # k-means++ and the first iterations read a sample of this size: a third of the time, +.5% to +1% inertia
+START_ROWS = (
+    20_000  # k-means++ and the first iterations read a sample of this size: a third of the time, +.5% to +1% inertia
+)
 ROWS_A_CENTROID = 256  # the last iterations read at most this many rows a centroid, and never fewer than START_ROWS
 ITERATIONS = 10
 LAST = 4  # of them, on more than the sample
@@ -33,7 +35,9 @@ class Clustering:
     device: str  # cpu or gpu: what ran, not what was asked for
 
 
-def cluster(vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", iterations: int = ITERATIONS) -> Clustering:
+def cluster(
+    vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", iterations: int = ITERATIONS
+) -> Clustering:
     """Every row belongs to the centroid of highest cosine; no cluster is empty, and k is at most the number of distinct rows.
 
     The same rows in another order get the same clusters: all work is done in the order of the rows' hashes. Chance enters only
@@ -66,10 +70,10 @@ def seen_device(asked: str) -> str:
         PlanError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
     """
     if asked not in ("auto", "cpu", "gpu"):
-        raise PlanError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
+        raise ConfigError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
     seen = require("faiss", extra="cpu").get_num_gpus()
     if asked == "gpu" and not seen:
-        raise PlanError("embed.device is 'gpu', but FAISS sees 0 GPUs here; 'auto' or 'cpu' runs on the CPU")
+        raise ConfigError("embed.device is 'gpu', but FAISS sees 0 GPUs here; 'auto' or 'cpu' runs on the CPU")
     return "gpu" if seen and asked != "cpu" else "cpu"
 
 
@@ -107,7 +111,15 @@ def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device
 def _moved(means: Vectors, seen: Vectors, times: int, seed: int, device: str) -> Vectors:
     """These centroids after so many iterations over all of these rows."""
     faiss = require("faiss", extra="cpu")
-    found = faiss.Kmeans(seen.shape[1], len(means), niter=times, spherical=True, seed=seed, gpu=device == "gpu", min_points_per_centroid=1)
+    found = faiss.Kmeans(
+        seen.shape[1],
+        len(means),
+        niter=times,
+        spherical=True,
+        seed=seed,
+        gpu=device == "gpu",
+        min_points_per_centroid=1,
+    )
     found.cp.max_points_per_centroid = len(seen)  # sub-sampled before, by our own seed and in the rows' own order
     found.train(seen, init_centroids=means)
     return unit(found.centroids)
@@ -120,7 +132,9 @@ def sample(order: Ints, most: int, seed: int) -> Ints:
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
 
 
-def _repaired(rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str) -> tuple[Vectors, Ints, NDArray[np.float32]]:
+def _repaired(
+    rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str
+) -> tuple[Vectors, Ints, NDArray[np.float32]]:
     """Centroids without empty clusters, and each row's own in that order: an empty one moves to the row worst served, all its twins with it."""
     own, near = _assign(rows, order, centroids, device)
     for _ in range(REPAIRS):
@@ -149,7 +163,9 @@ def _assign(rows: Vectors, order: Ints, centroids: Vectors, device: str) -> tupl
     return own, np.clip(near, -1, 1)
 
 
-def _numbered(order: Ints, centroids: Vectors, own: Ints, near: NDArray[np.float32], *, asked: int, device: str) -> Clustering:
+def _numbered(
+    order: Ints, centroids: Vectors, own: Ints, near: NDArray[np.float32], *, asked: int, device: str
+) -> Clustering:
     """The clustering in the caller's row order, clusters renumbered by size."""
     _, met = np.unique(own, return_index=True)  # (k,) first row in that order
     rank = np.lexsort((met, -np.bincount(own)))

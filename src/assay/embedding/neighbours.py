@@ -68,7 +68,9 @@ def _index(queries: Vectors, rows: Vectors) -> Any:
     for each in (queries, rows):
         check_unit(each)
     if queries.shape[1] != rows.shape[1]:
-        raise ValueError(f"queries of dimension {queries.shape[1]} cannot be compared with rows of dimension {rows.shape[1]}")
+        raise ValueError(
+            f"queries of dimension {queries.shape[1]} cannot be compared with rows of dimension {rows.shape[1]}"
+        )
     index = require("faiss", extra="cpu").IndexFlatIP(rows.shape[1])
     index.add(np.ascontiguousarray(rows, dtype=np.float32))
     return index

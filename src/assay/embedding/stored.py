@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id, file_sha256
 from assay.core.types import Problem
 from assay.embedding.unit import unit
@@ -31,10 +31,10 @@ class StoredVectors:
     def _held(self) -> tuple[dict[str, int], Vectors]:
         with np.load(self.path, allow_pickle=False) as file:
             if not {"ids", "rows"} <= set(file.files):
-                raise PlanError(f"{self.path.name} holds {sorted(file.files)}, not 'ids' and 'rows'")
+                raise ConfigError(f"{self.path.name} holds {sorted(file.files)}, not 'ids' and 'rows'")
             ids, rows = file["ids"].astype(str).tolist(), file["rows"]
         if rows.ndim != 2 or len(ids) != len(rows):
-            raise PlanError(f"{self.path.name} holds rows of shape {rows.shape} for {len(ids)} ids")
+            raise ConfigError(f"{self.path.name} holds rows of shape {rows.shape} for {len(ids)} ids")
         return {id_: row for row, id_ in enumerate(ids)}, unit(rows)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -46,5 +46,7 @@ class StoredVectors:
         rows, vectors = self._held
         ids = [Problem.of(text).id for text in texts]
         if lost := [id_ for id_ in ids if id_ not in rows]:
-            raise PlanError(f"{self.path.name} has no vector for {lost[0]!r}; {len(lost)} of {len(ids)} problems lack one")
+            raise ConfigError(
+                f"{self.path.name} has no vector for {lost[0]!r}; {len(lost)} of {len(ids)} problems lack one"
+            )
         return vectors[[rows[id_] for id_ in ids]]

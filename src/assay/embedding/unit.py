@@ -23,7 +23,9 @@ def unit(rows: NDArray[np.floating]) -> Vectors:
     norms = np.sqrt(np.einsum("nd,nd->n", wide, wide))
     wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
     if len(wrong):
-        raise ValueError(f"row {wrong[0]} has norm {norms[wrong[0]]:.3g} and no direction; {len(wrong)} of {len(wide)} rows are so")
+        raise ValueError(
+            f"row {wrong[0]} has norm {norms[wrong[0]]:.3g} and no direction; {len(wrong)} of {len(wide)} rows are so"
+        )
     scaled: Vectors = (wide / norms[:, None]).astype(np.float32)
     return scaled
 
@@ -39,4 +41,6 @@ def check_unit(vectors: Vectors) -> None:
     norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     wrong = np.flatnonzero(~(np.abs(norms - 1) < TOLERANCE))
     if len(wrong):
-        raise ValueError(f"row {wrong[0]} has norm {norms[wrong[0]]:.3g}, not 1; {len(wrong)} of {len(vectors)} rows are so")
+        raise ValueError(
+            f"row {wrong[0]} has norm {norms[wrong[0]]:.3g}, not 1; {len(wrong)} of {len(vectors)} rows are so"
+        )

@@ -10,9 +10,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from assay.core.errors import EngineError, PlanError, require
-from assay.core.types import Finish, Policy, Request, Rollout, Sampler
-from assay.engines import _models
+from assay.core.errors import ConfigError, EngineError, require
+from assay.core.types import Finish, Policy, Request, Rollout, SamplingConfig
+from assay.engines.models import registry
 
 FINISHES: dict[str, Finish] = {"eos": "stop", "word": "stop", "limit": "length"}
 PINNED = 0  # the slot that keeps the last prompt, so that a few-shot prefix is computed once a run
@@ -39,14 +39,16 @@ class Llamacpp:
 
     def __post_init__(self) -> None:
         if self.slots < 1 or self.context < 1 or self.threads < 0:
-            raise ValueError(f"slots {self.slots} and context {self.context} must be at least 1, threads {self.threads} at least 0")
+            raise ValueError(
+                f"slots {self.slots} and context {self.context} must be at least 1, threads {self.threads} at least 0"
+            )
         if self.device not in ("auto", "cpu"):
             raise ValueError(f"device {self.device!r} is neither 'auto' nor 'cpu'")
 
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return _models.revision(self.model, self.revision)
+        return registry.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
@@ -84,7 +86,9 @@ class Llamacpp:
     def _prompt(self, request: Request) -> list[int]:
         messages = [message._asdict() for message in request.messages]
         arguments = json.loads(request.sampler.chat_template_args)
-        prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})["prompt"]
+        prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})[
+            "prompt"
+        ]
         return opened_once(self._server.tokens(prompt + request.prefix, special=True), self._bos)
 
     def _prompt_or_none(self, request: Request) -> list[int]:
@@ -97,12 +101,16 @@ class Llamacpp:
     def _attempt(self, request: Request, policy: Policy) -> Iterator[Rollout]:
         cap = request.sampler.max_tokens
         if cap >= self.context:
-            raise PlanError(f"max_tokens {cap} does not fit a context of {self.context} tokens; give the policy a larger `context`")
+            raise ConfigError(
+                f"max_tokens {cap} does not fit a context of {self.context} tokens; give the policy a larger `context`"
+            )
         prompt = self._prompt_or_none(request)
         name, length = "llamacpp", len(prompt)
         if not prompt or length + cap > self.context:  # an answer cut by the context would pass for one cut by the cap
             for sample in request.samples:
-                yield Rollout.of(request, sample, policy=policy, engine=name, text="", tokens=0, finish="error", prompt_tokens=length)
+                yield Rollout.of(
+                    request, sample, policy=policy, engine=name, text="", tokens=0, finish="error", prompt_tokens=length
+                )
             return
         for run in contiguous(request.samples, self.slots):
             for sample, choice in zip(run, self._choices(request, prompt, run), strict=True):
@@ -149,7 +157,7 @@ def opened_once(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
     return tokens[width:] if doubled else tokens
 
 
-def _ask(sampler: Sampler) -> dict[str, Any]:
+def _ask(sampler: SamplingConfig) -> dict[str, Any]:
     """The sampler in llama.cpp's words; everything that is not named here is off."""
     return {
         "n_predict": sampler.max_tokens,
@@ -177,10 +185,10 @@ class _Server:
     """A running llama.cpp with a private address on this machine; it stops when nothing refers to it."""
 
     def __init__(self, engine: Llamacpp) -> None:
-        _models.share_cores()
+        registry.share_cores()
         xllamacpp = require("xllamacpp", extra="cpu")
         settings = xllamacpp.CommonParams()
-        settings.model.path = str(_models.gguf(engine.model))
+        settings.model.path = str(registry.gguf(engine.model))
         settings.n_parallel, settings.n_ctx = engine.slots, engine.slots * engine.context
         settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = engine.threads or _cores()
         settings.verbosity, settings.ui, settings.warmup = -1, False, False
@@ -192,7 +200,9 @@ class _Server:
         try:
             self._server = xllamacpp.Server(settings)
         except RuntimeError as error:
-            raise EngineError(f"llama.cpp cannot load {settings.model.path!r} with {engine.slots} slots of {engine.context} tokens") from error
+            raise EngineError(
+                f"llama.cpp cannot load {settings.model.path!r} with {engine.slots} slots of {engine.context} tokens"
+            ) from error
         self._address = self._server.listening_address.removeprefix("http://")
 
     def tokens(self, text: str, *, special: bool) -> list[int]:
@@ -212,7 +222,9 @@ class _Server:
         # http.client: no proxy from the environment, no time limit, and a signal is heard while it waits
         line = http.client.HTTPConnection(self._address)
         try:
-            line.request(method, path, body, {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"})
+            line.request(
+                method, path, body, {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+            )
             answer = line.getresponse()
             status, text = answer.status, answer.read().decode()
         except (OSError, http.client.HTTPException) as error:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import EngineError, PlanError, nearest
+from assay.core.errors import ConfigError, EngineError, nearest
 from assay.core.types import Policy, Request, Rollout
 
 NEEDED = ("problem_id", "sample", "text", "tokens", "finish", "policy", "policy_name")
@@ -40,11 +40,18 @@ class Replay:
             PlanError: no such recording, or it does not hold exactly one policy of that name.
         """
         rows = self._read(("policy", "policy_name"))
-        found = sorted({(row["policy_name"], row["policy"]) for row in rows.group_by(["policy_name", "policy"]).aggregate([]).to_pylist()})
+        found = sorted(
+            {
+                (row["policy_name"], row["policy"])
+                for row in rows.group_by(["policy_name", "policy"]).aggregate([]).to_pylist()
+            }
+        )
         fitting = [Policy(*each) for each in found if self.model in ("", each[0]) and self.revision in ("", each[1])]
         if len(fitting) != 1:
             wanted = f"{len(fitting)} policies fit model {self.model!r}, revision {self.revision!r}"
-            raise PlanError(f"recording {self.path!r}: {wanted}; {nearest(self.model, [f'{name} {mark}' for name, mark in found])}")
+            raise ConfigError(
+                f"recording {self.path!r}: {wanted}; {nearest(self.model, [f'{name} {mark}' for name, mark in found])}"
+            )
         return fitting[0]
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
@@ -55,7 +62,9 @@ class Replay:
         """
         for request in requests:
             if request.prefix:
-                raise EngineError(f"problem {request.problem_id}: a recording cannot continue a begun answer of {len(request.prefix)} characters")
+                raise EngineError(
+                    f"problem {request.problem_id}: a recording cannot continue a begun answer of {len(request.prefix)} characters"
+                )
             if self.delay_s:
                 time.sleep(self.delay_s)
             yield self._attempts(request)
@@ -63,7 +72,9 @@ class Replay:
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens as recorded; words where they were not."""
         rows = self._rows
-        recorded = next((rows[key].get("prompt_tokens") for key in self._keys(request, request.samples) if key in rows), None)
+        recorded = next(
+            (rows[key].get("prompt_tokens") for key in self._keys(request, request.samples) if key in rows), None
+        )
         return recorded or len(self.show(request).split())
 
     def show(self, request: Request) -> str:
@@ -82,7 +93,7 @@ class Replay:
     def _rows(self) -> dict[Key, dict[str, Any]]:
         columns = self._columns()
         if missing := [name for name in NEEDED if name not in columns]:
-            raise PlanError(f"recording {self.path!r} lacks column {missing[0]!r}; it has {columns}")
+            raise ConfigError(f"recording {self.path!r} lacks column {missing[0]!r}; it has {columns}")
         wanted = [name for name in (*NEEDED, *OPTIONAL, "sampler") if name in columns]
         revision = self.policy.revision
         rows = (row for row in self._read(wanted).to_pylist() if row["policy"] == revision)
@@ -122,7 +133,7 @@ class Replay:
             return parquet.read_table(self._place, columns=list(columns))
         except (OSError, ArrowException) as error:
             why = str(error).splitlines()[0] if self._place.exists() else "no such file or folder"
-            raise PlanError(f"recording {self.path!r} cannot be read: {why}") from error
+            raise ConfigError(f"recording {self.path!r} cannot be read: {why}") from error
 
 
 def _rollout(request: Request, row: dict[str, Any], policy: Policy) -> Rollout:

@@ -11,7 +11,7 @@ from typing import Literal
 from assay.core.errors import EngineError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Finish, Policy, Request, Rollout
-from assay.engines._stops import before
+from assay.engines.requests.stop_strings import before
 
 REVISION_CHARS = 16
 SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
@@ -80,7 +80,9 @@ class Scripted:
 
     def _attempt(self, request: Request, sample: int, policy: Policy) -> Rollout:
         greedy = not request.sampler.temperature
-        said, stopped = before(self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)), request.sampler.stop)
+        said, stopped = before(
+            self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)), request.sampler.stop
+        )
         words = said.split(" ")
         cut = words[: request.sampler.max_tokens]
         finish: Finish = "length" if len(cut) < len(words) else "stop" if stopped else self.finish
@@ -111,7 +113,9 @@ class Scripted:
         right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
         if self.rule == "sum" and (sums := SUM.findall(asked)):
             return f"The answer is {total(sums[-1]) + (not right)}"
-        texts = self.answers.get(asked + request.prefix) or self.answers.get(request.problem_id) or self.answers.get(asked)
+        texts = (
+            self.answers.get(asked + request.prefix) or self.answers.get(request.problem_id) or self.answers.get(asked)
+        )
         if not texts:
             return f"The answer is {stream_seed('guess', request.problem_id, seed) % 10}"
         if self.rule != "spread":

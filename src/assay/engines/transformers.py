@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from assay.core.errors import require
-from assay.core.types import Policy, Request, Rollout, Sampler
-from assay.engines import _decode, _models, _prompts
-from assay.engines._order import in_order
-from assay.engines._stops import before
+from assay.core.types import Policy, Request, Rollout, SamplingConfig
+from assay.engines.hf import continuous_batching
+from assay.engines.models import registry
+from assay.engines.requests import prompts
+from assay.engines.requests.order import in_order
+from assay.engines.requests.stop_strings import before
 
 TICK_S = 1.0  # between two looks of a caller who wants to stop
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
@@ -32,7 +34,9 @@ class Transformers:
     batch_size: int = 32  # samples at once: more is faster and takes memory
     device: str = "auto"  # auto = cuda where torch sees one, else cpu
     dtype: str = "auto"  # auto = float32 on a cpu, else bfloat16
-    logprobs: bool = False  # keep the log-probability of each token at the sampler's temperature, before top-k and top-p
+    logprobs: bool = (
+        False  # keep the log-probability of each token at the sampler's temperature, before top-k and top-p
+    )
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -43,7 +47,7 @@ class Transformers:
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return _models.revision(self.model, self.revision)
+        return registry.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
@@ -72,12 +76,18 @@ class Transformers:
 
     def show(self, request: Request) -> str:
         """The prompt exactly as the model reads it, special tokens written out."""
-        return str(self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
 
     def cut(self, text: str, tokens: int) -> str:
         """The text's first `tokens` tokens as text; loads the tokenizer only."""
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False)) if len(ids) > tokens else text
+        return (
+            str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+            if len(ids) > tokens
+            else text
+        )
 
     def close(self) -> None:
         """The model is unloaded; the next call loads it again."""
@@ -86,19 +96,19 @@ class Transformers:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        _models.share_cores()
-        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="train")
+        registry.share_cores()
+        return prompts.tokenizer(registry.checkpoint(self.model, self.revision), self.model, extra="train")
 
     @cached_property
-    def _decoder(self) -> _decode.Decoder:
-        _models.share_cores()
+    def _decoder(self) -> continuous_batching.Decoder:
+        registry.share_cores()
         torch, transformers = require("torch", extra="train"), require("transformers", extra="train")
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         precision = ("float32" if device == "cpu" else "bfloat16") if self.dtype == "auto" else self.dtype
-        folder = _models.checkpoint(self.model, self.revision)
-        with _models.quiet():
+        folder = registry.checkpoint(self.model, self.revision)
+        with registry.quiet():
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision))
-        return _decode.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
+        return continuous_batching.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
 
     @cached_property
     def _closing(self) -> frozenset[int]:
@@ -107,22 +117,29 @@ class Transformers:
         return frozenset(token for token in [*listed, self._tokenizer.eos_token_id] if token is not None)
 
     def _prompt(self, request: Request) -> tuple[int, ...]:
-        return _prompts.tokens(self._tokenizer, request)
+        return prompts.tokens(self._tokenizer, request)
 
-    def _rows(self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]) -> Iterator[_decode.Row | None]:
+    def _rows(
+        self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]
+    ) -> Iterator[continuous_batching.SampleRow | None]:
         """The samples to be drawn; those without a prompt or without room for their answer are laid aside. None is handed on."""
         for request in requests:
             if request is None:
                 yield None
                 continue
-            prompt = _prompts.tokens_or_none(self._tokenizer, request)
+            prompt = prompts.tokens_or_none(self._tokenizer, request)
             if self._fits(prompt, request.sampler):
-                yield from (_decode.Row((request, sample), prompt, request.seed_of(sample), request.sampler) for sample in request.samples)
+                yield from (
+                    continuous_batching.SampleRow((request, sample), prompt, request.seed_of(sample), request.sampler)
+                    for sample in request.samples
+                )
             else:
-                none = _decode.Answer((), "error")
+                none = continuous_batching.DecodedAnswer((), "error")
                 refused += [self._rollout((request, sample), policy, len(prompt), none) for sample in request.samples]
 
-    def _rollout(self, key: tuple[Request, int], policy: Policy, length: int, answer: _decode.Answer) -> Rollout:
+    def _rollout(
+        self, key: tuple[Request, int], policy: Policy, length: int, answer: continuous_batching.DecodedAnswer
+    ) -> Rollout:
         request, sample = key
         text, stopped = self._text(answer.tokens, request.sampler)
         return Rollout.of(
@@ -138,16 +155,16 @@ class Transformers:
             stopped=stopped if answer.finish == "stop" else None,
         )
 
-    def _fits(self, prompt: Sequence[int], sampler: Sampler) -> bool:
+    def _fits(self, prompt: Sequence[int], sampler: SamplingConfig) -> bool:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
         return bool(prompt) and (limit is None or len(prompt) + sampler.max_tokens <= limit)
 
-    def _text(self, tokens: Sequence[int], sampler: Sampler) -> tuple[str, str]:
+    def _text(self, tokens: Sequence[int], sampler: SamplingConfig) -> tuple[str, str]:
         """The text before the first stop string, and that string."""
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
         return before(text, sampler.stop)
 
-    def _ends(self, tokens: Sequence[int], sampler: Sampler) -> bool:
+    def _ends(self, tokens: Sequence[int], sampler: SamplingConfig) -> bool:
         if tokens[-1] in self._closing:
             return True
         if not sampler.stop:

@@ -10,8 +10,9 @@ from typing import Any
 
 from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
-from assay.engines import _models, _prompts
-from assay.engines._order import in_order, ready
+from assay.engines.models import registry
+from assay.engines.requests import prompts
+from assay.engines.requests.order import in_order, ready
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 TICK_S = 1.0  # between two looks of a caller who wants to stop
@@ -47,7 +48,7 @@ class Vllm:
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return _models.revision(self.model, self.revision)
+        return registry.revision(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
@@ -85,12 +86,18 @@ class Vllm:
 
     def show(self, request: Request) -> str:
         """The prompt exactly as the model reads it, special tokens written out."""
-        return str(self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
 
     def cut(self, text: str, tokens: int) -> str:
         """The text's first `tokens` tokens as text; loads the tokenizer only."""
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False)) if len(ids) > tokens else text
+        return (
+            str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+            if len(ids) > tokens
+            else text
+        )
 
     def close(self) -> None:
         """The model is unloaded; the next call loads it again."""
@@ -100,7 +107,7 @@ class Vllm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return _prompts.tokenizer(_models.checkpoint(self.model, self.revision), self.model, extra="vllm")
+        return prompts.tokenizer(registry.checkpoint(self.model, self.revision), self.model, extra="vllm")
 
     @cached_property
     def _llm(self) -> Any:
@@ -109,7 +116,7 @@ class Vllm:
         vllm = require("vllm", extra="vllm")
         try:
             return vllm.LLM(
-                model=str(_models.checkpoint(self.model, self.revision)),
+                model=str(registry.checkpoint(self.model, self.revision)),
                 tensor_parallel_size=self.tensor_parallel_size,
                 dtype=self.dtype,
                 max_model_len=self.context,
@@ -119,21 +126,27 @@ class Vllm:
             )
         except (RuntimeError, ValueError) as error:
             words = " ".join(str(error).split())[:300]
-            raise EngineError(f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}") from error
+            raise EngineError(
+                f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}"
+            ) from error
 
     def _prompt(self, request: Request) -> list[int]:
-        return list(_prompts.tokens(self._tokenizer, request))
+        return list(prompts.tokens(self._tokenizer, request))
 
     def _waiting(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
         for request in requests:
             if request is None:
                 yield None
             else:
-                prompt = list(_prompts.tokens_or_none(self._tokenizer, request))
+                prompt = list(prompts.tokens_or_none(self._tokenizer, request))
                 yield from ((request, sample, prompt) for sample in request.samples)
 
     def _start(
-        self, asked: Iterable[tuple[Request, int, list[int]]], numbers: Iterator[int], flying: dict[str, Flight], policy: Policy
+        self,
+        asked: Iterable[tuple[Request, int, list[int]]],
+        numbers: Iterator[int],
+        flying: dict[str, Flight],
+        policy: Policy,
     ) -> list[Rollout]:
         """Hands samples to vLLM; those without a prompt or without room come back at once."""
         refused = []

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from assay.exports._chosen import Chosen, Row, Told
+from assay.core.export_rows import DatasetSummary, ExportRow, Row
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Hub:
 
     licence: str = "other"  # of the whole, as the hub spells it
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [{**asdict(c), "prompt": list(c.prompt)} for c in chosen]
 
@@ -21,7 +21,7 @@ class Hub:
         """How datasets reads it."""
         return f'from datasets import load_dataset\n\ndata = load_dataset("{file.rsplit("/data/", 1)[0]}")\n'
 
-    def card(self, chosen: Sequence[Chosen], filtered: Sequence[Chosen], told: Told) -> str:
+    def card(self, chosen: Sequence[ExportRow], filtered: Sequence[ExportRow], told: DatasetSummary) -> str:
         """README.md: the front matter names the splits, the tables count."""
         files = [("train", "data/train.parquet"), *([("filtered", "data/filtered.parquet")] if filtered else [])]
         front = "\n".join(f"  - split: {split}\n    path: {path}" for split, path in files)
@@ -33,7 +33,9 @@ class Hub:
                 f"{len({c.assay_id for c in chosen})} problems in {len(chosen)} places of a curriculum, in order; {len(filtered)} filtered rows.",
                 f"Difficulty for {told.policy} (revision `{told.revision}`), judged by {', '.join(told.verifiers) or 'nobody'}.",
                 *_table(
-                    "Sources", ("source", "problems", "licence"), [(name, n, told.licences.get(name) or "unknown") for name, n in sources.items()]
+                    "Sources",
+                    ("source", "problems", "licence"),
+                    [(name, n, told.licences.get(name) or "unknown") for name, n in sources.items()],
                 ),
                 *_table("Share solved", ("share", "problems"), list(told.histogram.items())),
                 *_table("Left out", ("stage", "reason", "rows"), list(told.drops)),

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from assay.exports._chosen import Chosen, Row
+from assay.core.export_rows import ExportRow, Row
 
 
 @dataclass(frozen=True)
 class Jsonl:
     """One line a place of the curriculum, every field of it."""
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [{**asdict(c), "prompt": list(c.prompt)} for c in chosen]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.exports._chosen import Chosen, Row
+from assay.core.export_rows import ExportRow, Row
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class OpenInstruct:
 
     dataset: str = ""  # verifier's name over there; "" = the label's verifier here
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [
             {

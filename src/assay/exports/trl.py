@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.exports._chosen import Chosen, Row
+from assay.core.export_rows import ExportRow, Row
 
 
 @dataclass(frozen=True)
 class Trl:
     """One row a place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours: assay_id, lesson, weight."""
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [
-            {"prompt": list(c.prompt), "answer": c.answer, "assay_id": c.assay_id, "lesson": c.lesson, "weight": c.weight, "reason": c.reason}
+            {
+                "prompt": list(c.prompt),
+                "answer": c.answer,
+                "assay_id": c.assay_id,
+                "lesson": c.lesson,
+                "weight": c.weight,
+                "reason": c.reason,
+            }
             for c in chosen
         ]
 

@@ -3,20 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.exports._chosen import Chosen, Row
+from assay.core.export_rows import ExportRow, Row
 
 
 @dataclass(frozen=True)
 class Verifiers:
     """One row a place of the curriculum; few-shot turns and system prompt belong to the environment, so `question` is the last turn alone."""
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [
             {
                 "question": c.question,
                 "answer": c.answer,
-                "info": {"assay_id": c.assay_id, "lesson": c.lesson, "weight": c.weight, "source": c.source, "reason": c.reason},
+                "info": {
+                    "assay_id": c.assay_id,
+                    "lesson": c.lesson,
+                    "weight": c.weight,
+                    "source": c.source,
+                    "reason": c.reason,
+                },
             }
             for c in chosen
         ]

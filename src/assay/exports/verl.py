@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.exports._chosen import Chosen, Row
+from assay.core.export_rows import ExportRow, Row
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Verl:
 
     ability: str = "math"
 
-    def rows(self, chosen: Sequence[Chosen]) -> list[Row]:
+    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
         """Rows in the curriculum's order."""
         return [
             {
@@ -20,7 +20,13 @@ class Verl:
                 "prompt": list(c.prompt),
                 "ability": self.ability,
                 "reward_model": {"style": "rule", "ground_truth": c.answer},
-                "extra_info": {"assay_id": c.assay_id, "index": c.place, "lesson": c.lesson, "weight": c.weight, "reason": c.reason},
+                "extra_info": {
+                    "assay_id": c.assay_id,
+                    "index": c.place,
+                    "lesson": c.lesson,
+                    "weight": c.weight,
+                    "reason": c.reason,
+                },
             }
             for c in chosen
         ]

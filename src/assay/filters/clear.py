@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem, Verdict
-from assay.maths.text import answer_value
+from assay.maths.text.words import answer_value
 
 _DRESS = re.compile(r"\\(?:text|mathrm|textbf|mbox)\b|[{}$\s]|\\[,;! ]")
 
@@ -40,14 +40,18 @@ class Clear:
 
     def __post_init__(self) -> None:
         if not 0 < self.doubt <= min(self.correct, 1) or not 1 <= self.votes <= self.samples:
-            raise ValueError(f"doubt {self.doubt} must be in (0, 1] and at most correct {self.correct}, votes {self.votes} in [1, {self.samples}]")
+            raise ValueError(
+                f"doubt {self.doubt} must be in (0, 1] and at most correct {self.correct}, votes {self.votes} in [1, {self.samples}]"
+            )
 
     @property
     def changes(self) -> dict[str, Any]:
         """The fields of the policy's sampler that differ: none, so scoring reuses the attempts."""
         return {}
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop | Label]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop | Label]:
         """New labels and drops, in the order given; a drop's detail names both answers and the votes.
 
         Raises:
@@ -64,7 +68,9 @@ class Clear:
         said: dict[Fraction | str, str] = {}
         votes: Counter[Fraction | str] = Counter()
         for verdict in verdicts:
-            if "correct" in (verdict.outcome, verdict.lenient) or (verdict.outcome == "wrong" and _bare(verdict.extracted) == _bare(label.answer)):
+            if "correct" in (verdict.outcome, verdict.lenient) or (
+                verdict.outcome == "wrong" and _bare(verdict.extracted) == _bare(label.answer)
+            ):
                 return None
             if verdict.outcome == "wrong" and verdict.extracted.strip():
                 value = answer_value(verdict.extracted)

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from assay.core.notes import Note
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.protected import masked, plain, protected, protected_all, unnumbered
-from assay.maths.sameness import bare_text
-from assay.maths.shingles import Shingles, jaccard, shingles, terms, words
-from assay.maths.turned import turned
+from assay.maths.text.invariant_tokens import masked, plain, protected, protected_all, unnumbered
+from assay.maths.text.normal_form import bare_text
+from assay.maths.text.reordering import turned
+from assay.maths.text.shingles import Shingles, jaccard, shingles, terms, words
 
 SLACK = 1e-9
 
@@ -39,7 +39,9 @@ class Contaminated:
     coverage and the guards are ours.
     """
 
-    against: tuple[dict[str, Any], ...] = ()  # the benchmarks, each a table as in [[source]]: { part = "files", paths = "test.jsonl", ... }
+    against: tuple[
+        dict[str, Any], ...
+    ] = ()  # the benchmarks, each a table as in [[source]]: { part = "files", paths = "test.jsonl", ... }
     words: int = 8  # of an n-gram; more finds less
     coverage: float = 0.6  # (0, 1]; higher drops fewer
     near: float = 0.7  # (0, 1]; higher drops fewer
@@ -56,7 +58,9 @@ class Contaminated:
         if self.words < 3:
             raise ValueError(f"words {self.words} of an n-gram are below 3")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop | Note]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop | Note]:
         """One drop a contaminated problem and one note a problem of the same template, each in the order given.
 
         Details name the benchmark, its problem and the match.
@@ -77,12 +81,21 @@ class Contaminated:
         for row, match in self._nears(problems, texts, sequences, sets).items():
             found.setdefault(row, match)
         left = [row for row in range(len(problems)) if row not in found]
-        found |= self._semantics([problems[row] for row in left], [texts[row] for row in left], left, sequences, sets, bench)
-        drops = [Drop("clean", "contaminated", problems[row].id, found[row], problems[row].source) for row in sorted(found)]
+        found |= self._semantics(
+            [problems[row] for row in left], [texts[row] for row in left], left, sequences, sets, bench
+        )
+        drops = [
+            Drop("clean", "contaminated", problems[row].id, found[row], problems[row].source) for row in sorted(found)
+        ]
         return [*drops, *self._templates([row for row in left if row not in found], problems, texts, sequences, sets)]
 
     def _templates(
-        self, rows: Sequence[int], problems: Sequence[Problem], texts: Sequence[str], sequences: Sequence[tuple[str, ...]], sets: "_Benchmarks"
+        self,
+        rows: Sequence[int],
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        sequences: Sequence[tuple[str, ...]],
+        sets: "_Benchmarks",
     ) -> list[Drop | Note]:
         """What is said of problems that are a benchmark problem with other numbers."""
         made = list[Drop | Note]()
@@ -96,17 +109,31 @@ class Contaminated:
                     break
         return made
 
-    def _ngrams(self, problems: Sequence[Problem], texts: Sequence[str], sequences: Sequence[tuple[str, ...]], sets: "_Benchmarks") -> dict[int, str]:
+    def _ngrams(
+        self,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        sequences: Sequence[tuple[str, ...]],
+        sets: "_Benchmarks",
+    ) -> dict[int, str]:
         found: dict[int, str] = {}
         for row, text in enumerate(texts):
             for other, share in sets.covered(text):
-                same = sets.problems[other].media == problems[row].media and _inside(sets.sequences[other], sequences[row])
+                same = sets.problems[other].media == problems[row].media and _inside(
+                    sets.sequences[other], sequences[row]
+                )
                 if share >= self.coverage - SLACK and same:
                     found[row] = f"ngram: {share:.2f} of {sets.names[other]} {sets.problems[other].id}"
                     break
         return found
 
-    def _nears(self, problems: Sequence[Problem], texts: Sequence[str], sequences: Sequence[tuple[str, ...]], sets: "_Benchmarks") -> dict[int, str]:
+    def _nears(
+        self,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        sequences: Sequence[tuple[str, ...]],
+        sets: "_Benchmarks",
+    ) -> dict[int, str]:
         found: dict[int, str] = {}
         for row, sequence in enumerate(sequences):
             for other in sets.by_sequence.get((problems[row].media, sequence), ()):
@@ -123,13 +150,18 @@ class Contaminated:
         rows: Sequence[int],
         sequences: Sequence[tuple[str, ...]],
         sets: "_Benchmarks",
-        bench: Bench,
+        bench: FilterContext,
     ) -> dict[int, str]:
-        bags = {(each.media, tuple(sorted(sequence))) for each, sequence in zip(sets.problems, sets.sequences, strict=True)}
+        bags = {
+            (each.media, tuple(sorted(sequence))) for each, sequence in zip(sets.problems, sets.sequences, strict=True)
+        }
         at = [i for i, row in enumerate(rows) if (problems[i].media, tuple(sorted(sequences[row]))) in bags]
         if not at or bench.encoder is None or bench.neighbours is None:
             return {}
-        ours, theirs = (bench.encoder.encode([bare_text(each) for each in side]) for side in ([problems[i] for i in at], sets.problems))
+        ours, theirs = (
+            bench.encoder.encode([bare_text(each) for each in side])
+            for side in ([problems[i] for i in at], sets.problems)
+        )
         found: dict[int, str] = {}
         for i, (others, cosines) in zip(at, bench.neighbours.above(ours, theirs, self.semantic), strict=True):
             for other, cosine in zip(others.tolist(), cosines.tolist(), strict=True):

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.sameness import same_key
+from assay.maths.text.normal_form import same_key
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Exact:
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a copy, ids ascending; the detail names the id that stays."""
         kept: dict[object, str] = {}
         drops = []

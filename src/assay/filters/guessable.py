@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem, Verdict
-from assay.maths.text import answer_value, normal_form
+from assay.maths.text.words import answer_value, normal_form
 
 Flag = Literal["yes_no", "choice", "zero_one", "in_prompt"]
 MOST_TOKENS = 16
@@ -48,14 +48,18 @@ class Guessable:
                 f"max_tokens {self.max_tokens} must be 1 to {MOST_TOKENS}, samples {self.samples} at least 1, modal_rows {self.modal_rows} at least 2"
             )
         if not 0 < self.at_least <= 1 or not 0 < self.modal <= 1 or "{prompt}" not in self.template:
-            raise ValueError(f"at_least {self.at_least} and modal {self.modal} must be in (0, 1], and the template must hold {{prompt}}")
+            raise ValueError(
+                f"at_least {self.at_least} and modal {self.modal} must be in (0, 1], and the template must hold {{prompt}}"
+            )
 
     @property
     def changes(self) -> dict[str, Any]:
         """The fields of the policy's sampler that differ."""
         return {"max_tokens": self.max_tokens, "template": self.template, "shots": (), "system": ""}
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a guessable problem, ids ascending; the detail holds the counts and the flags.
 
         Raises:
@@ -65,10 +69,17 @@ class Guessable:
             raise ValueError(f"no policy to guess at {len(problems)} problems")
         ordered = sorted(problems, key=lambda each: each.id)
         verdicts = bench.policy.ask(ordered, labels, self.samples, self.changes)
-        why = {problem.id: self._why(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ())) for problem in ordered}
+        why = {
+            problem.id: self._why(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ()))
+            for problem in ordered
+        }
         rest = [problem for problem in ordered if not why[problem.id]]
         why |= self._habits(rest, labels)
-        return [Drop("clean", "guessable", each.id, why[each.id] + _told(each, labels), each.source) for each in ordered if why[each.id]]
+        return [
+            Drop("clean", "guessable", each.id, why[each.id] + _told(each, labels), each.source)
+            for each in ordered
+            if why[each.id]
+        ]
 
     def _why(self, problem: Problem, labels: Sequence[Label], verdicts: Sequence[Verdict]) -> str:
         judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
@@ -102,9 +113,13 @@ def invitations(problem: Problem, label: Label) -> list[Flag]:
     answer, text = normal_form(label.answer), normal_form(problem.text)
     bare = answer.strip("() .").casefold()
     found: list[Flag] = []
-    if label.verifier == "choice" or (len(bare) == 1 and bare in "abcdefghij" and bare.upper() in _OPTION.findall(problem.text)):
+    if label.verifier == "choice" or (
+        len(bare) == 1 and bare in "abcdefghij" and bare.upper() in _OPTION.findall(problem.text)
+    ):
         found.append("choice")
-    if answer and re.search(rf"(?<![\w.-]){re.escape(answer)}(?![\w]|\.\d)" if answer[0] != "-" else re.escape(answer), text):
+    if answer and re.search(
+        rf"(?<![\w.-]){re.escape(answer)}(?![\w]|\.\d)" if answer[0] != "-" else re.escape(answer), text
+    ):
         found.append("in_prompt")
     if bare in SAYS:
         found.append("yes_no")

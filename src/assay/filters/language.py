@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.language import UNKNOWN, language
+from assay.maths.text.language import UNKNOWN, language
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class Language:
         if not self.keep:
             raise ValueError("keep names 0 languages")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a problem, in the order given; the detail names the language that was found."""
         drops = []
         for problem in problems:
             found = language(problem.text)
             if found not in self.keep and not (found == UNKNOWN and self.unknown):
-                drops.append(Drop("clean", "language", problem.id, f"{found}, not {' or '.join(self.keep)}", problem.source))
+                drops.append(
+                    Drop("clean", "language", problem.id, f"{found}, not {' or '.join(self.keep)}", problem.source)
+                )
         return drops

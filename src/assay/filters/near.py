@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.protected import plain, protected_all
-from assay.maths.sameness import bare_turns
-from assay.maths.shingles import leaders, shingles
-from assay.maths.text import answer_value
+from assay.maths.text.invariant_tokens import plain, protected_all
+from assay.maths.text.normal_form import bare_turns
+from assay.maths.text.shingles import leaders, shingles
+from assay.maths.text.words import answer_value
 
 Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answers
 
@@ -37,7 +37,9 @@ class Near:
         if not 0 < self.threshold <= 1 or self.words < 1:
             raise ValueError(f"threshold {self.threshold} must be in (0, 1] and words {self.words} at least 1")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a near-duplicate, ids ascending; the detail names the id that stays and the similarity."""
         drops = [drop for group in self._groups(problems, labels) if len(group) > 1 for drop in self._copies(group)]
         return sorted(drops, key=lambda drop: drop.problem_id)
@@ -45,18 +47,30 @@ class Near:
     def _copies(self, group: list[tuple[Problem, str]]) -> list[Drop]:
         found = leaders([shingles(text, self.words) for _, text in group], self.threshold)
         return [
-            Drop("clean", "near_duplicate", problem.id, f"similarity {similarity:.3f} to {group[row][0].id}", problem.source)
+            Drop(
+                "clean",
+                "near_duplicate",
+                problem.id,
+                f"similarity {similarity:.3f} to {group[row][0].id}",
+                problem.source,
+            )
             for (problem, _), (row, similarity) in zip(group, found, strict=True)
             if group[row][0].id != problem.id
         ]
 
-    def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[tuple[Problem, str]]]:
+    def _groups(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]
+    ) -> list[list[tuple[Problem, str]]]:
         ordered = sorted(problems, key=lambda each: each.id)
         turns = [bare_turns(problem) for problem in ordered]
         texts = [plain("\n".join(text for _, text in each)) for each in turns]
         groups: dict[Key, list[tuple[Problem, str]]] = {}
         for problem, spoken, text, sequence in zip(ordered, turns, texts, protected_all(texts), strict=True):
-            golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
+            golds = (
+                sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())})
+                if self.same_answer
+                else ()
+            )
             key = (tuple(role for role, _ in spoken), problem.media, sequence, tuple(golds))
             groups.setdefault(key, []).append((problem, text))
         return list(groups.values())

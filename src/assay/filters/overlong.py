@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
 
 
@@ -23,7 +23,9 @@ class Overlong:
         if self.tokens < 1:
             raise ValueError(f"tokens {self.tokens} is below 1")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a problem that is too long, in the order given; the detail holds both numbers.
 
         Raises:

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.ports import Bench, Neighbours
+from assay.core.ports import FilterContext, Neighbours
 from assay.core.types import Drop, Label, Problem
-from assay.maths.protected import amounts, plain, protected_all
-from assay.maths.sameness import bare_text, roles
-from assay.maths.shingles import jaccard, words
-from assay.maths.text import answer_value
-from assay.maths.turned import turned
+from assay.maths.text.invariant_tokens import amounts, plain, protected_all
+from assay.maths.text.normal_form import bare_text, roles
+from assay.maths.text.reordering import turned
+from assay.maths.text.shingles import jaccard, words
+from assay.maths.text.words import answer_value
 
 Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answers
 
@@ -45,7 +45,9 @@ class Semantic:
         if not 0 < self.threshold <= 1 or not 0 <= self.overlap <= 1:
             raise ValueError(f"threshold {self.threshold} must be in (0, 1] and overlap {self.overlap} in [0, 1]")
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a paraphrase, ids ascending; the detail names the id that stays and the cosine.
 
         Raises:
@@ -65,10 +67,15 @@ class Semantic:
 
     def _copies(self, group: Sequence[Problem], vectors: NDArray[np.float32], neighbours: Neighbours) -> list[Drop]:
         texts = [plain(bare_text(problem)) for problem in group]
-        sequences, bags = [self._respected(each) for each in protected_all(texts)], [frozenset(words(text)) for text in texts]
+        sequences, bags = (
+            [self._respected(each) for each in protected_all(texts)],
+            [frozenset(words(text)) for text in texts],
+        )
         kept, drops = set[int](), list[Drop]()
         for row, (rows, cosines) in enumerate(neighbours.above(vectors, vectors, self.threshold)):
-            near = [(int(other), float(cosine)) for other, cosine in zip(rows, cosines, strict=True) if int(other) in kept]
+            near = [
+                (int(other), float(cosine)) for other, cosine in zip(rows, cosines, strict=True) if int(other) in kept
+            ]
             first = None
             for other, cosine in near:
                 alike = sequences[row] == sequences[other] or turned(texts[row], texts[other])
@@ -86,7 +93,11 @@ class Semantic:
         ordered = sorted(problems, key=lambda each: each.id)
         groups: dict[Key, list[Problem]] = {}
         for problem, sequence in zip(ordered, protected_all([plain(bare_text(each)) for each in ordered]), strict=True):
-            golds = sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())}) if self.same_answer else ()
+            golds = (
+                sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())})
+                if self.same_answer
+                else ()
+            )
             key = (roles(problem), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
             groups.setdefault(key, []).append(problem)
         return list(groups.values())

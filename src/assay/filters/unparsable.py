@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench
+from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
 
 
@@ -15,7 +15,9 @@ class Unparsable:
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("judge",)
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a problem, in the order given; all answers go to the judge at once.
 
         Raises:
@@ -24,7 +26,9 @@ class Unparsable:
         if bench.judge is None:
             raise ValueError(f"no judge to read the labels of {len(problems)} problems")
         asked = [label for problem in problems for label in labels.get(problem.id, ())]
-        unread = {label.problem_id: label for label, reads in zip(asked, bench.judge.reads(asked), strict=True) if not reads}
+        unread = {
+            label.problem_id: label for label, reads in zip(asked, bench.judge.reads(asked), strict=True) if not reads
+        }
         drops = []
         for problem in problems:
             if problem.id in unread:

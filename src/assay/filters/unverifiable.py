@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.ports import Bench, Judge
-from assay.core.types import OPEN, Case, Drop, Label, Policy, Problem, Request, Rollout, Sampler, Verdict
-from assay.maths.golds import FREE_TEXT, usual
+from assay.core.ports import FilterContext, Judge
+from assay.core.types import OPEN, Drop, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
+from assay.maths.text.golds import FREE_TEXT, usual
 
 GOLD = Policy("gold", "gold")
 FORMS = ("\\boxed{{answer}}", "The answer is {answer}.")  # as models end: a box, then a sentence
@@ -30,7 +30,9 @@ class Unverifiable:
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("judge",)
 
-    def sift(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: Bench) -> list[Drop]:
+    def sift(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    ) -> list[Drop]:
         """One drop a problem, in the order given; the detail holds the form, and the verifier's outcome and reason.
 
         Raises:
@@ -38,7 +40,12 @@ class Unverifiable:
         """
         if bench.judge is None:
             raise ValueError(f"no judge to grade the labels of {len(problems)} problems")
-        left = {label.id: (problem, label) for problem in problems for label in labels.get(problem.id, ()) if not _is_silent(label)}
+        left = {
+            label.id: (problem, label)
+            for problem in problems
+            for label in labels.get(problem.id, ())
+            if not _is_silent(label)
+        }
         failed: dict[str, tuple[str, Verdict]] = {}
         for form in (*FORMS, *AS_IT_IS):
             cases = [case for case in left.values() if form in FORMS or case[1].verifier not in FREE_TEXT]
@@ -75,7 +82,7 @@ def _is_silent(label: Label) -> bool:
 
 def _judged(cases: Sequence[tuple[Problem, Label]], form: str, judge: Judge) -> list[tuple[Label, str, Verdict]]:
     """Each label with what was said in this form and the verdict on it."""
-    asked = [Case(problem, label, _attempt(label, form)) for problem, label in cases]
+    asked = [GradingCase(problem, label, _attempt(label, form)) for problem, label in cases]
     return [(case.label, case.rollout.text, verdict) for case, verdict in zip(asked, judge.judge(asked), strict=True)]
 
 
@@ -83,10 +90,12 @@ def _attempt(label: Label, form: str) -> Rollout:
     answer = usual(label.answer) if label.verifier in FREE_TEXT else label.answers[0]
     said = answer if "$" in answer or "\\" not in answer or "box" in form or form in AS_IT_IS else f"${answer}$"
     request = Request(label.problem_id, (), _SAMPLERS[form], (0,), 0)
-    return Rollout.of(request, 0, policy=GOLD, engine="gold", text=form.replace("{answer}", said), tokens=0, finish="stop", seed=0)
+    return Rollout.of(
+        request, 0, policy=GOLD, engine="gold", text=form.replace("{answer}", said), tokens=0, finish="stop", seed=0
+    )
 
 
-_SAMPLERS = {form: Sampler(template="{prompt}" + form) for form in (*FORMS, *AS_IT_IS)}
+_SAMPLERS = {form: SamplingConfig(template="{prompt}" + form) for form in (*FORMS, *AS_IT_IS)}
 
 
 def _told(label: Label, said: str, verdict: Verdict) -> str:

@@ -5,10 +5,10 @@ from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
 
+from assay.core.config import FlowConfig
 from assay.core.errors import EngineError
-from assay.core.plan import FlowPlan
-from assay.flows import workplace
-from assay.flows.library import QUIET, connect, settings
+from assay.flows import shard_worker
+from assay.flows.prefect_adapter import QUIET, connect, settings
 
 STARTS = 3  # of a cluster; on a busy machine its processes may need longer than Ray gives them
 RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
@@ -20,7 +20,7 @@ class EngineWorker:
     def __init__(self, given: dict[str, Any]) -> None:
         self.asked, self.connected = False, copy_context()
         self.connected.run(connect, given)
-        workplace.listen(lambda: self.asked)
+        shard_worker.listen(lambda: self.asked)
 
     def process(self) -> int:
         """Where it runs, so that a test may kill it."""
@@ -38,25 +38,29 @@ class EngineWorker:
 
     def close(self) -> None:
         """Ends engine, judge and lake."""
-        workplace.close_all()
+        shard_worker.close_all()
 
 
-def keep_home(plan: FlowPlan) -> None:
+def keep_home(config: FlowConfig) -> None:
     """A cluster of this machine listens on loopback only; Ray reads that when it is imported for the first time, and never again."""
-    if not plan.ray_address:
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # `_node_ip_address` of `ray.init` does not do it
+    if not config.ray_address:
+        os.environ.setdefault(
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
+        )  # `_node_ip_address` of `ray.init` does not do it
 
 
-def actor_runner(plan: FlowPlan) -> Any:
+def actor_runner(config: FlowConfig) -> Any:
     """A task runner (`prefect_ray.RayTaskRunner`) whose tasks go to `plan.workers` actors; a cluster of this machine ends with it."""
-    keep_home(plan)
+    keep_home(config)
     import ray
     from prefect.context import serialize_context
     from prefect.task_runners import ThreadPoolTaskRunner
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner
 
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
-        crew: list[Any] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
+        crew: list[
+            Any
+        ] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
         busy: list[list[Any]] = []  # each actor's calls that have not come back
 
         def __enter__(self) -> Any:
@@ -67,14 +71,19 @@ def actor_runner(plan: FlowPlan) -> Any:
                     ray.shutdown()
                     self._started = False
                     if start == STARTS:
-                        raise EngineError(f"Ray could not be reached or started: {' '.join(str(error).split())}") from error
+                        raise EngineError(
+                            f"Ray could not be reached or started: {' '.join(str(error).split())}"
+                        ) from error
             return None
 
         def _recruit(self) -> None:
             groups = {"tasks": 1, "orders": 1}
-            again = {"max_restarts": -1, "max_task_retries": RETRIES}  # what waited for a lost actor waits for its successor
+            again = {
+                "max_restarts": -1,
+                "max_task_retries": RETRIES,
+            }  # what waited for a lost actor waits for its successor
             made = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
-            self.crew = [made.remote(settings()) for _ in range(plan.workers)]
+            self.crew = [made.remote(settings()) for _ in range(config.workers)]
             self.busy = [[] for _ in self.crew]
 
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
@@ -85,7 +94,13 @@ def actor_runner(plan: FlowPlan) -> Any:
             place = min(range(len(self.crew)), key=lambda each: len(self.busy[each]))
             run = uuid4()
             context = {**serialize_context(), "settings_context": {}}  # the actor has them
-            given = {"task": task, "task_run_id": run, "parameters": parameters, "wait_for": wait_for, "dependencies": dependencies}
+            given = {
+                "task": task,
+                "task_run_id": run,
+                "parameters": parameters,
+                "wait_for": wait_for,
+                "dependencies": dependencies,
+            }
             call = self.crew[place].run.options(concurrency_group="tasks").remote({**given, "context": context})
             self.busy[place].append(call)
             return PrefectRayFuture(task_run_id=run, wrapped_future=call)
@@ -97,7 +112,9 @@ def actor_runner(plan: FlowPlan) -> Any:
         def duplicate(self) -> Any:
             return self  # the flow's copy must be the one that is asked to stop
 
-        def __reduce__(self) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
+        def __reduce__(
+            self,
+        ) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
             return ThreadPoolTaskRunner, (1,)
 
         def __exit__(self, *why: Any) -> None:
@@ -109,12 +126,15 @@ def actor_runner(plan: FlowPlan) -> Any:
             self.crew, self.busy = [], []
             super().__exit__(*why)
 
-    return ActorTaskRunner(address=plan.ray_address or None, init_kwargs=_cluster(plan))
+    return ActorTaskRunner(address=config.ray_address or None, init_kwargs=_cluster(config))
 
 
-def _cluster(plan: FlowPlan) -> dict[str, Any]:
+def _cluster(config: FlowConfig) -> dict[str, Any]:
     """How the cluster is joined, without a word of its own; one of this machine counts workers, not cores, and has our environment anyway."""
     silent = {"log_to_driver": False, "logging_level": "ERROR"}
-    if not plan.ray_address:
-        return {**silent, "num_cpus": plan.workers, "include_dashboard": False}
-    return {**silent, "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if not name.startswith("RAY")}}}
+    if not config.ray_address:
+        return {**silent, "num_cpus": config.workers, "include_dashboard": False}
+    return {
+        **silent,
+        "runtime_env": {"env_vars": {name: value for name, value in QUIET.items() if not name.startswith("RAY")}},
+    }

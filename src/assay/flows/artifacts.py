@@ -10,54 +10,68 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.display import inert
-from assay.core.errors import PlanError
-from assay.pipelines.job import Job
-from assay.pipelines.report import collected, difficulty_chart, write
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis.report import collected, difficulty_chart, write
+from assay.pipelines.context.run import RunContext
 from assay.reports.plots import data_uri
 
 
-def key(plan: str, name: str) -> str:
+def key(config: str, name: str) -> str:
     """An artifact's key: the runs of one plan are one row of versions in the UI. Prefect takes small letters, digits and dashes.
 
     >>> key("GSM8K (nightly)", "difficulty")
     'gsm8k-nightly-difficulty'
     """
-    return "-".join(re.findall("[a-z0-9]+", f"{plan} {name}".lower()))
+    return "-".join(re.findall("[a-z0-9]+", f"{config} {name}".lower()))
 
 
-def show(job: Job) -> None:
+def show(context: RunContext) -> None:
     """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    told, name = collected(job), job.plan.name
+    told, name = collected(context), context.config.name
     shown = inert(name)
-    with untaken(job.narrator.warn, "kept and dropped"):
+    with untaken(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
-            cells(kept_and_dropped(told)), key=key(name, "kept-and-dropped"), description=f"Who left {shown}, stage by stage, and why"
+            cells(kept_and_dropped(told)),
+            key=key(name, "kept-and-dropped"),
+            description=f"Who left {shown}, stage by stage, and why",
         )
     if told["histogram"]:
-        with untaken(job.narrator.warn, "the difficulty histogram"):
+        with untaken(context.reporter.warn, "the difficulty histogram"):
             said = f"Problems of {shown} by the share of attempts that {inert(str(told['policy']))} solved"
             picture = f"![difficulty]({data_uri(difficulty_chart(told))})"  # under an image artifact the UI prints its address, which is the image
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
-        _link(job, write(job), job.plan.flow.reports_url)
-    except PlanError as error:
-        job.narrator.warn(f"no report: {error}")
+        _link(context, write(context), context.config.flow.reports_url)
+    except ConfigError as error:
+        context.reporter.warn(f"no report: {error}")
 
 
-def show_rounds(job: Job, reports: Sequence[Mapping[str, Any]]) -> None:
+def show_rounds(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> None:
     """What each round of a loop was worth, as a table; held-out pass@1."""
     from prefect.artifacts import create_table_artifact
 
     rows = []
     for told in reports:
         held, band = told["held_out"], told["band"]
-        rates = {"before": held["before"][0], "after": held["after"][0], "95% of the difference": (held["difference"] or [None])[1:]}
-        rows.append({"round": told["round"], "problems": held["problems"], **rates, "in band": band["before"], "left": band["above"] + band["below"]})
-    with untaken(job.narrator.warn, "the rounds"):
-        said = f"Held-out pass@1 of {inert(job.plan.name)}, before and after each round"
-        create_table_artifact(cells(rows), key=key(job.plan.name, "rounds"), description=said)
+        rates = {
+            "before": held["before"][0],
+            "after": held["after"][0],
+            "95% of the difference": (held["difference"] or [None])[1:],
+        }
+        rows.append(
+            {
+                "round": told["round"],
+                "problems": held["problems"],
+                **rates,
+                "in band": band["before"],
+                "left": band["above"] + band["below"],
+            }
+        )
+    with untaken(context.reporter.warn, "the rounds"):
+        said = f"Held-out pass@1 of {inert(context.config.name)}, before and after each round"
+        create_table_artifact(cells(rows), key=key(context.config.name, "rounds"), description=said)
 
 
 def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -67,7 +81,14 @@ def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
         left = [each for each in told["dropped"] if each["stage"] == stage["stage"]]
         if stage["out"] is not None and (left or stage["stage"] == "score"):
             rows.append({"stage": stage["stage"], "what": "kept", "reason": "", "rows": stage["out"], "example": ""})
-            rows += [{"stage": stage["stage"], "what": "dropped", **{name: each[name] for name in ("reason", "rows", "example")}} for each in left]
+            rows += [
+                {
+                    "stage": stage["stage"],
+                    "what": "dropped",
+                    **{name: each[name] for name in ("reason", "rows", "example")},
+                }
+                for each in left
+            ]
     return rows
 
 
@@ -76,15 +97,15 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: inert(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
 
 
-def _link(job: Job, page: Path, reports_url: str) -> None:
+def _link(context: RunContext, page: Path, reports_url: str) -> None:
     from prefect.artifacts import create_link_artifact
 
-    name = job.plan.name
+    name = context.config.name
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
     said = f"Report of {inert(name)}, written to {inert(str(page))}"
     if not reports_url:
         said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
-    with untaken(job.narrator.warn, "the link to the report"):
+    with untaken(context.reporter.warn, "the link to the report"):
         create_link_artifact(link, link_text=link, key=key(name, "report"), description=said)
 
 

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 
 from assay.core.errors import Stopped
-from assay.flows import artifacts, ending, shards
-from assay.flows.library import as_flow, as_task
-from assay.flows.turns import in_turn
-from assay.flows.work import Call, Run, at_work, present
-from assay.pipelines.job import Outcome
-from assay.pipelines.nothing import shortfall
-from assay.pipelines.walk import STAGES, step
+from assay.flows import artifacts, run_states, shards
+from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.run_context import FlowCall, FlowRun, at_work, present
+from assay.flows.schedule_lock import in_turn
+from assay.pipelines.analysis.empty_result import shortfall
+from assay.pipelines.context.run import StageResult
+from assay.pipelines.runner.stages import STAGES, run_next_stage
 
 
 def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for, not when this module is
@@ -27,7 +27,7 @@ def _flow() -> Any:
     return as_flow(_curate, "curate")
 
 
-def _curate(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+def _curate(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
     """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold.
 
     Args:
@@ -35,29 +35,29 @@ def _curate(plan: str, lake: str | None = None, overrides: list[str] = []) -> An
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "select.budget=50".
     """
-    call = Call(plan, lake, tuple(overrides))
+    call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _walk(call))
 
 
-def _walk(call: Call) -> Any:
+def _walk(call: FlowCall) -> Any:
     with at_work(call, "curate run") as run:
         for name in STAGES:
             run.outcomes[name] = shards.score(run) if name == "score" else stage(run, name)
-            if run.job.stop():
+            if run.context.stop():
                 raise Stopped("asked to stop; the stages so far are in the lake")
         run.told = [run.outcomes[name] for name in STAGES]
-        run.lacks = shortfall(run.job, run.told)
-        artifacts.show(run.job)
-        return ending.of(run)
+        run.lacks = shortfall(run.context, run.told)
+        artifacts.show(run.context)
+        return run_states.of(run)
 
 
-def stage(run: Run, name: str) -> Outcome:
+def stage(run: FlowRun, name: str) -> StageResult:
     """One stage as one task in the flow's own process."""
-    as_task(_walked, name, run.job.plan.flow)(name)
+    as_task(_walked, name, run.context.config.flow)(name)
     return run.outcomes[name]
 
 
 def _walked(name: str) -> str:
     run = present()
-    run.outcomes[name] = step(run.job, name)
+    run.outcomes[name] = run_next_stage(run.context, name)
     return run.outcomes[name].key  # the stage's name in the lake

@@ -10,11 +10,11 @@ from assay.flows.artifacts import key, untaken
 LONG_S, EVERY_S = 5.0, 5.0  # what is done sooner shows no progress; between two updates
 
 
-class Progress:
+class ProgressArtifact:
     """`core.ports.Ticker` whose artifact is made when it is worth one, and which never lets a busy server fail the stage."""
 
-    def __init__(self, plan: str, title: str, total: int, warn: Callable[[str], None]) -> None:
-        self.plan, self.title, self.total, self.warn = plan, title, total, warn
+    def __init__(self, config: str, title: str, total: int, warn: Callable[[str], None]) -> None:
+        self.config, self.title, self.total, self.warn = config, title, total, warn
         self.done, self.note = 0, ""
         self.began = self.told = time.monotonic()
         self.id: UUID | None = None
@@ -39,9 +39,11 @@ class Progress:
         if FlowRunContext.get() is None and TaskRunContext.get() is None:
             return  # of no run, and so on no page
         percent = min(100.0, 100.0 * self.done / max(self.total, 1))
-        said = f"{inert(self.title)} of {inert(self.plan)}: {self.done} of {self.total}{', ' if self.note else ''}{inert(self.note)}"
+        said = f"{inert(self.title)} of {inert(self.config)}: {self.done} of {self.total}{', ' if self.note else ''}{inert(self.note)}"
         with untaken(self.warn, f"the progress of {self.title}"):
             if self.id is None:
-                self.id = create_progress_artifact(percent, key=key(self.plan, f"{self.title}-progress"), description=said)
+                self.id = create_progress_artifact(
+                    percent, key=key(self.config, f"{self.title}-progress"), description=said
+                )
             else:
                 update_progress_artifact(self.id, percent, description=said)

@@ -3,10 +3,10 @@
 from functools import cache
 from typing import Any
 
-from assay.flows import artifacts, ending
-from assay.flows.library import as_flow, as_task
-from assay.flows.turns import in_turn
-from assay.flows.work import Call, at_work, present
+from assay.flows import artifacts, run_states
+from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.run_context import FlowCall, at_work, present
+from assay.flows.schedule_lock import in_turn
 
 
 def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for
@@ -20,7 +20,7 @@ def _flow() -> Any:
     return as_flow(_refresh, "refresh")
 
 
-def _refresh(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+def _refresh(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
     """Judge stored rollouts by the present verifiers, and tell the last checkpoint's pass rates.
 
     Args:
@@ -28,24 +28,24 @@ def _refresh(plan: str, lake: str | None = None, overrides: list[str] = []) -> A
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "loop.share=0.1".
     """
-    call = Call(plan, lake, tuple(overrides))
+    call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _work(call))
 
 
-def _work(call: Call) -> Any:
+def _work(call: FlowCall) -> Any:
     with at_work(call, "curate refresh", upto="score") as run:
-        told = as_task(_renewed, "refresh", run.job.plan.flow)("refresh")
-        artifacts.show(run.job)
+        told = as_task(_renewed, "refresh", run.context.config.flow)("refresh")
+        artifacts.show(run.context)
         if run.missing:
-            return ending.partly("; ".join([told, *run.missing, "run it again to go on"]))
-        return ending.completed(told)
+            return run_states.partly("; ".join([told, *run.missing, "run it again to go on"]))
+        return run_states.completed(told)
 
 
 def _renewed(_stage: str) -> str:
-    from assay.pipelines.rounds import renew
+    from assay.pipelines.loop.rounds import renew
 
     run = present()
-    told = run.told = renew(run.job)
+    told = run.told = renew(run.context)
     if told["left"]:
         run.missing.append(f"{told['left']} stored rollouts are not judged yet")
     if told["nothing_to_do"]:

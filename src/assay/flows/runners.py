@@ -10,47 +10,47 @@ from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import Any
 
+from assay.core.config import FlowConfig
 from assay.core.errors import require
-from assay.core.plan import FlowPlan
-from assay.flows import actors, workplace
-from assay.flows.library import connect, prefect, settings
+from assay.flows import actors, shard_worker
+from assay.flows.prefect_adapter import connect, prefect, settings
 
 LOOK_S = 1.0  # between two looks whether the parent still lives
 
 
-class Crew:
+class WorkerPool:
     """A task runner, and the way to ask its workers to stop."""
 
-    def __init__(self, plan: FlowPlan) -> None:
-        self.plan, self.runner, self.stop = plan, *MADE[plan.runner](plan)
+    def __init__(self, config: FlowConfig) -> None:
+        self.config, self.runner, self.stop = config, *MADE[config.runner](config)
 
     def close(self) -> None:
         """Ends what workers of this process have opened; those of other processes end with these."""
-        workplace.close_all()
+        shard_worker.close_all()
 
 
-def check(plan: FlowPlan) -> None:
+def check(config: FlowConfig) -> None:
     """Finds missing extras before anything starts.
 
     Raises:
         PlanError: the extra `flows` or `ray` is not installed.
     """
     prefect()
-    if plan.runner == "ray":
-        actors.keep_home(plan)
+    if config.runner == "ray":
+        actors.keep_home(config)
         require("ray", extra="ray")
         require("prefect_ray", extra="ray")
 
 
-def _threads(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
+def _threads(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ThreadPoolTaskRunner
 
     asked = threading.Event()
-    workplace.listen(asked.is_set)
-    return ThreadPoolTaskRunner(max_workers=plan.workers), asked.set
+    shard_worker.listen(asked.is_set)
+    return ThreadPoolTaskRunner(max_workers=config.workers), asked.set
 
 
-def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
+def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
     class Pool(ProcessPoolTaskRunner):  # type: ignore[misc]
@@ -62,10 +62,12 @@ def _processes(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
                 context["settings_context"] = {}
             return future
 
-        def __reduce__(self) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
+        def __reduce__(
+            self,
+        ) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
             return ThreadPoolTaskRunner, (1,)
 
-    return Pool(max_workers=plan.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
+    return Pool(max_workers=config.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
 
 
 def _ask_children() -> None:
@@ -79,9 +81,9 @@ def _enlisted(parent: int, given: dict[str, Any]) -> None:
     asked = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, lambda *_: asked.set())
-    workplace.listen(asked.is_set)
+    shard_worker.listen(asked.is_set)
     threading.Thread(target=_outlived, args=(parent,), daemon=True).start()
-    Finalize(None, workplace.close_all, exitpriority=100)
+    Finalize(None, shard_worker.close_all, exitpriority=100)
     connect(given)
 
 
@@ -91,9 +93,13 @@ def _outlived(parent: int) -> None:
     os._exit(1)  # what was committed stays, and nobody waits for the rest
 
 
-def _ray(plan: FlowPlan) -> tuple[Any, Callable[[], None]]:
-    made = actors.actor_runner(plan)
+def _ray(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
+    made = actors.actor_runner(config)
     return made, made.ask_to_stop
 
 
-MADE: dict[str, Callable[[FlowPlan], tuple[Any, Callable[[], None]]]] = {"threads": _threads, "processes": _processes, "ray": _ray}
+MADE: dict[str, Callable[[FlowConfig], tuple[Any, Callable[[], None]]]] = {
+    "threads": _threads,
+    "processes": _processes,
+    "ray": _ray,
+}

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import PlanError, nearest
-from assay.flows.library import untracked
+from assay.core.errors import ConfigError, nearest
+from assay.flows.prefect_adapter import untracked
 
 TAGS = ["assay"]
 AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, and two for runs by hand and for those that are told no
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class ScheduleTimes:
     """A cron line in a time zone, or seconds between two starts.
 
     Raises:
@@ -29,11 +29,11 @@ class When:
     def __post_init__(self) -> None:
         if bool(self.cron) == (self.interval_s is not None):
             given = "both --cron and --interval are" if self.cron else "neither --cron nor --interval is"
-            raise PlanError(f"{given} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
+            raise ConfigError(f"{given} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
         if self.interval_s is not None and not 0 < self.interval_s < float("inf"):
-            raise PlanError(f"--interval {self.interval_s}: seconds between two starts, above 0")
+            raise ConfigError(f"--interval {self.interval_s}: seconds between two starts, above 0")
         if self.timezone and not self.cron:
-            raise PlanError(f"--timezone {self.timezone!r} says when a --cron line is due; an --interval has none")
+            raise ConfigError(f"--timezone {self.timezone!r} says when a --cron line is due; an --interval has none")
 
     def schedule(self) -> tuple[Any, str]:
         """Prefect's schedule, and its next time as words.
@@ -49,29 +49,31 @@ class When:
         try:
             due = asyncio.run(CronSchedule(cron=self.cron, timezone=self.timezone or "UTC").get_dates(n=1))
         except (ValueError, KeyError) as error:  # pydantic's and croniter's; zoneinfo's is a KeyError
-            raise PlanError(f"--cron {self.cron!r} --timezone {self.timezone or 'UTC'!r}: {_reason(error)}") from error
+            raise ConfigError(
+                f"--cron {self.cron!r} --timezone {self.timezone or 'UTC'!r}: {_reason(error)}"
+            ) from error
         if not due:
-            raise PlanError(f"--cron {self.cron!r} never comes due")
+            raise ConfigError(f"--cron {self.cron!r} never comes due")
         return schedules.Cron(self.cron, timezone=self.timezone or "UTC"), f"next at {due[0]:%Y-%m-%d %H:%M:%S %Z}"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class DeploymentSpec:
     """What a deployment runs, and when. Plan, lake and overrides are its parameters, which the UI can change for one run."""
 
     name: str
-    plan: Path
+    config: Path
     lake: str  # "" = the plan's
     overrides: tuple[str, ...]
-    when: When
+    when: ScheduleTimes
 
     @property
     def parameters(self) -> dict[str, Any]:
         lake = self.lake if not self.lake or self.lake.startswith("s3://") else str(Path(self.lake).absolute())
-        return {"plan": str(self.plan.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
+        return {"plan": str(self.config.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
 
 
-def serve(offer: Offer, say: Callable[[str], None]) -> None:
+def serve(offer: DeploymentSpec, say: Callable[[str], None]) -> None:
     """Runs what comes due, in processes of this machine, until SIGINT or SIGTERM; then the schedule is paused.
 
     Raises:
@@ -80,11 +82,13 @@ def serve(offer: Offer, say: Callable[[str], None]) -> None:
     prefect, deployment, due = _deployment(offer)
     with _client():
         pass  # it answers
-    say(f"serving {deployment.full_name}, {due}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving")
+    say(
+        f"serving {deployment.full_name}, {due}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
+    )
     prefect.serve(deployment, print_starting_message=False, limit=AT_ONCE)
 
 
-def deploy(offer: Offer, pool: str, say: Callable[[str], None]) -> None:
+def deploy(offer: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
     """Leaves the deployment with the server; a worker of the work pool runs it in this folder.
 
     Raises:
@@ -94,14 +98,20 @@ def deploy(offer: Offer, pool: str, say: Callable[[str], None]) -> None:
     with _client() as client:
         pools = {each.name: each.type for each in client.read_work_pools(limit=200)}
     if pool not in pools:
-        raise PlanError(f"no work pool {pool!r}; {nearest(pool, pools)}; `prefect work-pool create {pool} --type process` makes it")
+        raise ConfigError(
+            f"no work pool {pool!r}; {nearest(pool, pools)}; `prefect work-pool create {pool} --type process` makes it"
+        )
     if pools[pool] != "process":
-        raise PlanError(f"work pool {pool!r} is of type {pools[pool]!r}; `curate deploy` builds for type 'process' (docs/flows.md on the others)")
+        raise ConfigError(
+            f"work pool {pool!r} is of type {pools[pool]!r}; `curate deploy` builds for type 'process' (docs/flows.md on the others)"
+        )
     deployment.apply(work_pool_name=pool)
-    say(f"deployed {deployment.full_name}, {due}; `prefect worker start --pool {pool}` on the machine that shall run it")
+    say(
+        f"deployed {deployment.full_name}, {due}; `prefect worker start --pool {pool}` on the machine that shall run it"
+    )
 
 
-def _deployment(offer: Offer, **further: Any) -> tuple[Any, Any, str]:
+def _deployment(offer: DeploymentSpec, **further: Any) -> tuple[Any, Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
     prefect = untracked()
     schedule, due = offer.when.schedule()
@@ -110,10 +120,16 @@ def _deployment(offer: Offer, **further: Any) -> tuple[Any, Any, str]:
     modules = untracked("prefect.flows").EntrypointType.MODULE_PATH
     try:
         made = curate.to_deployment(
-            name=offer.name, schedule=schedule, parameters=offer.parameters, tags=TAGS, entrypoint_type=modules, paused=False, **further
+            name=offer.name,
+            schedule=schedule,
+            parameters=offer.parameters,
+            tags=TAGS,
+            entrypoint_type=modules,
+            paused=False,
+            **further,
         )
     except ValueError as error:
-        raise PlanError(f"deployment {offer.name!r}: {_reason(error)}") from error
+        raise ConfigError(f"deployment {offer.name!r}: {_reason(error)}") from error
     return prefect, made, due
 
 
@@ -124,15 +140,23 @@ def _client() -> Any:
 
     url = PREFECT_API_URL.value()
     if not url:
-        raise PlanError("a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)")
+        raise ConfigError(
+            "a schedule needs a server: `prefect server start`, then PREFECT_API_URL=http://127.0.0.1:4200/api (docs/flows.md)"
+        )
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         failed = client.api_healthcheck()
     if failed is not None:
-        raise PlanError(f"no Prefect server answers at {url} ({_reason(failed)}): `prefect server start`, or another PREFECT_API_URL")
+        raise ConfigError(
+            f"no Prefect server answers at {url} ({_reason(failed)}): `prefect server start`, or another PREFECT_API_URL"
+        )
     return get_client(sync_client=True)
 
 
 def _reason(error: Exception) -> str:
     """The first sentence of an error; pydantic hides it behind a heading."""
     errors = getattr(error, "errors", None)
-    return str(errors()[0]["msg"]).removeprefix("Value error, ") if callable(errors) else (str(error).splitlines() or [type(error).__name__])[0]
+    return (
+        str(errors()[0]["msg"]).removeprefix("Value error, ")
+        if callable(errors)
+        else (str(error).splitlines() or [type(error).__name__])[0]
+    )

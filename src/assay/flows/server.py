@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from assay.core.errors import EngineError, PlanError, Stopped
-from assay.core.plan import FlowPlan
-from assay.core.ports import Narrator
-from assay.flows.library import prefect
-from assay.flows.work import Call, Run, handed
-from assay.pipelines.job import Job
+from assay.core.config import FlowConfig
+from assay.core.errors import ConfigError, EngineError, Stopped
+from assay.core.ports import Reporter
+from assay.flows.prefect_adapter import prefect
+from assay.flows.run_context import FlowCall, FlowRun, handed
+from assay.pipelines.context.run import RunContext
 
 # Ends the server when this process is gone, however it went: its end of the pipe closes with it.
 GUARD = "import os, signal, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), signal.SIGTERM)"
 _guards: list[subprocess.Popen[bytes]] = []
 
 
-def answers(plan: FlowPlan, narrator: Narrator) -> bool:
+def answers(config: FlowConfig, reporter: Reporter) -> bool:
     """Whether flows can run: a named server answers, or none is named and an ephemeral one will do; False where the plan goes on without.
 
     Raises:
@@ -36,13 +36,15 @@ def answers(plan: FlowPlan, narrator: Narrator) -> bool:
     if trouble is None:
         return True
     told = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
-    if plan.if_no_server == "stop":
-        raise PlanError(f'{told}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used')
-    narrator.warn(f"{told}; going on without it")
+    if config.if_no_server == "stop":
+        raise ConfigError(
+            f'{told}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
+        )
+    reporter.warn(f"{told}; going on without it")
     return False
 
 
-def started(narrator: Narrator) -> None:
+def started(reporter: Reporter) -> None:
     """A server is there; an ephemeral one is started where none is named.
 
     Raises:
@@ -55,7 +57,9 @@ def started(narrator: Narrator) -> None:
     server = SubprocessASGIServer()
     if server.running:
         return
-    narrator.say("starting an ephemeral Prefect server, which takes up to half a minute; PREFECT_API_URL names one that stays")
+    reporter.say(
+        "starting an ephemeral Prefect server, which takes up to half a minute; PREFECT_API_URL names one that stays"
+    )
     try:
         server.start()
     except RuntimeError as error:
@@ -65,7 +69,7 @@ def started(narrator: Narrator) -> None:
     _guards.append(subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0))
 
 
-def through(flow: Callable[..., Any], job: Job, call: Call) -> Any:
+def through(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
     """What a flow told of its work on this job, as one flow run on the server that PREFECT_API_URL names, or on an ephemeral one that ends with
     the process.
 
@@ -73,8 +77,8 @@ def through(flow: Callable[..., Any], job: Job, call: Call) -> Any:
         EngineError: Prefect's own server did not come up.
         Stopped: the run was asked to stop, or lost its server.
     """
-    started(job.narrator)
-    with handed(Run(job, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, losing(run):
+    started(context.reporter)
+    with handed(FlowRun(context, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, losing(run):
         state = flow(**call.parameters, return_state=True)
         if run.told is None and run.error is None:
             state.result()  # raises what went wrong before the work began
@@ -82,7 +86,7 @@ def through(flow: Callable[..., Any], job: Job, call: Call) -> Any:
 
 
 @contextmanager
-def losing(run: Run) -> Iterator[None]:
+def losing(run: FlowRun) -> Iterator[None]:
     """What ended the flow early is raised as itself; a server that went away costs the run nothing that is done.
 
     Raises:
@@ -97,7 +101,7 @@ def losing(run: Run) -> Iterator[None]:
             _lost(run, run.error)
 
 
-def _lost(run: Run, error: BaseException) -> None:
+def _lost(run: FlowRun, error: BaseException) -> None:
     import httpx
     from prefect.exceptions import PrefectException
 
@@ -105,7 +109,9 @@ def _lost(run: Run, error: BaseException) -> None:
         raise error
     why = " ".join(str(error).split()) or type(error).__name__
     if run.told is not None:
-        run.job.narrator.warn(f"the Prefect server went away before it could be told of the run's end ({why}); all is done")
+        run.context.reporter.warn(
+            f"the Prefect server went away before it could be told of the run's end ({why}); all is done"
+        )
         return
     raise Stopped(f"the Prefect server went away ({why}); what was done is in the lake") from error
 

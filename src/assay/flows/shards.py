@@ -13,15 +13,15 @@ from functools import cache
 from typing import Any
 
 from assay.core.errors import EngineError, Stopped
-from assay.flows import workplace
-from assay.flows.library import as_flow, as_task
-from assay.flows.runners import Crew, check
-from assay.flows.work import Call, Run, heeding, present
-from assay.pipelines.chunks import Terms
-from assay.pipelines.job import Outcome
-from assay.pipelines.score import scorer
-from assay.pipelines.walk import look, regrade_first, step
-from assay.pipelines.workers import Chunks, finish
+from assay.flows import shard_worker
+from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.run_context import FlowCall, FlowRun, heeding, present
+from assay.flows.runners import WorkerPool, check
+from assay.pipelines.context.run import StageResult
+from assay.pipelines.runner.score_workers import ShardQueue, finish
+from assay.pipelines.runner.stages import plan_stage, regrade_first, run_next_stage
+from assay.pipelines.sampling.shards import ShardConfig
+from assay.pipelines.stages.score import scorer
 
 LOOK_S = 0.5  # between two looks whether the run was asked to stop
 GRACE_S = 15.0  # from the request to stop until workers are ended
@@ -29,45 +29,47 @@ LOSSES = 3  # of workers, before a shard is given up
 __all__ = ["check", "score"]
 
 
-def score(run: Run) -> Outcome:
+def score(run: FlowRun) -> StageResult:
     """The scores of all problems, once every shard is done; of those that have evidence, where shards are missing."""
-    job = run.job
-    regrade_first(job, "score")
-    work, done = look(job, "score")
+    context = run.context
+    regrade_first(context, "score")
+    work, done = plan_stage(context, "score")
     if done:
-        job.keys["score"] = done.key
+        context.keys["score"] = done.key
         return done
-    terms = Terms(job.plan.flow.shard, job.plan.flow.lease_s)
-    if not getattr(part := scorer(job), "apart", not part.joint):
-        job.narrator.say(f"score: {job.plan.score.scorer!r} decides over all problems at once, so it is one task")
-        as_task(_at_once, "score", job.plan.flow)("score")
+    terms = ShardConfig(context.config.flow.shard, context.config.flow.lease_s)
+    if not getattr(part := scorer(context), "apart", not part.joint):
+        context.reporter.say(
+            f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"
+        )
+        as_task(_at_once, "score", context.config.flow)("score")
         return run.outcomes["score"]
-    board = Board(run, Chunks(job, work.key, terms))
+    board = ShardBoard(run, ShardQueue(context, work.key, terms))
     board.clear()
-    halted = bool(job.limit_reached())  # a halted job whose meter counts samples would draw one problem more
-    job.meter.samples += 0 if halted else board.samples
-    outcome = finish(job, work.key, terms)
-    job.meter.samples += board.samples if halted else 0
-    job.keys["score"] = outcome.key
+    halted = bool(context.limit_reached())  # a halted job whose meter counts samples would draw one problem more
+    context.meter.samples += 0 if halted else board.samples
+    outcome = finish(context, work.key, terms)
+    context.meter.samples += board.samples if halted else 0
+    context.keys["score"] = outcome.key
     return outcome
 
 
 def _at_once(stage: str) -> str:
     run = present()
-    run.outcomes[stage] = step(run.job, stage)
+    run.outcomes[stage] = run_next_stage(run.context, stage)
     return run.outcomes[stage].key
 
 
-def score_shard(plan: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
+def score_shard(config: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
     """One shard, by the worker that executes this; its rows are the run's."""
-    return workplace.workplace(Call(plan, lake, tuple(overrides)), run).score(shard)
+    return shard_worker.shard_worker(FlowCall(config, lake, tuple(overrides)), run).score(shard)
 
 
-class Board:
+class ShardBoard:
     """The shards of a run: those that are left, under way, lost with their worker, and given up."""
 
-    def __init__(self, run: Run, chunks: Chunks) -> None:
-        self.run, self.chunks, self.plan = run, chunks, run.job.plan.flow
+    def __init__(self, run: FlowRun, chunks: ShardQueue) -> None:
+        self.run, self.chunks, self.config = run, chunks, run.context.config.flow
         self.left = deque(chunks.left())
         self.total = len(self.left)
         self.flying: dict[Any, str] = {}  # future -> shard
@@ -83,8 +85,8 @@ class Board:
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
         """
-        job = self.run.job
-        with job.narrator.track("shards", self.total) as bar:
+        context = self.run.context
+        with context.reporter.track("shards", self.total) as bar:
             self.bar = bar
             while self.left:
                 self._round()
@@ -94,12 +96,12 @@ class Board:
             raise self.error
         if self.failed:
             first = next(iter(self.failed.values()))
-            job.halted = f"{len(self.failed)} of {self.total} shards of score failed"
-            self.run.missing.append(f"{job.halted}, the first: {first}")
+            context.halted = f"{len(self.failed)} of {self.total} shards of score failed"
+            self.run.missing.append(f"{context.halted}, the first: {first}")
 
     def _round(self) -> None:
         """One pool of workers, until nothing is left or a lost worker has spoiled it."""
-        self.crew = Crew(self.plan)
+        self.crew = WorkerPool(self.config)
         self.run.board = self
         try:
             flow().with_options(task_runner=self.crew.runner)(**self.run.call.parameters)
@@ -110,11 +112,11 @@ class Board:
 
     def work_off(self) -> None:
         """Keeps every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
-        task, landed = as_task(score_shard, "score {shard}", self.plan), queue.SimpleQueue[Any]()
+        task, landed = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
         while self.left or self.flying:
-            while self.left and len(self.flying) < 2 * self.plan.workers:
+            while self.left and len(self.flying) < 2 * self.config.workers:
                 shard = self.left.popleft()
-                future = task.submit(**self.run.call.parameters, run=self.run.job.run, shard=shard)
+                future = task.submit(**self.run.call.parameters, run=self.run.context.run, shard=shard)
                 self.flying[future] = shard
                 future.add_done_callback(landed.put)
             try:
@@ -145,13 +147,15 @@ class Board:
             self.error = self.error or error
         else:
             self.samples += told["samples"]
-            self.run.job.meter.tokens += told["tokens"]
-            self.bar.advance(1, note=f"{self.run.job.meter.tokens} tokens")
+            self.run.context.meter.tokens += told["tokens"]
+            self.bar.advance(1, note=f"{self.run.context.meter.tokens} tokens")
         return True
 
     def _lose(self, shard: str, why: str) -> None:
         self.lost[shard] += 1
-        self.run.job.narrator.warn(f"the worker of shard {shard} was lost ({why}); " + ("given up" if self.lost[shard] >= LOSSES else "again"))
+        self.run.context.reporter.warn(
+            f"the worker of shard {shard} was lost ({why}); " + ("given up" if self.lost[shard] >= LOSSES else "again")
+        )
         if self.lost[shard] < LOSSES:
             self.left.append(shard)
         else:
@@ -159,10 +163,10 @@ class Board:
 
     def _heed(self) -> None:
         """A stop or a limit leaves what has not begun; workers that do not come back from their engine in time are ended."""
-        job = self.run.job
-        if job.stop() or self.error or job.limit_reached():
+        context = self.run.context
+        if context.stop() or self.error or context.limit_reached():
             self.left.clear()
-        if not job.stop():
+        if not context.stop():
             return
         if not self.asked_s:
             self.asked_s = time.monotonic()
@@ -178,6 +182,6 @@ def flow() -> Any:
     return as_flow(_work_off, "score")
 
 
-def _work_off(plan: str, lake: str | None, overrides: list[str]) -> None:
+def _work_off(config: str, lake: str | None, overrides: list[str]) -> None:
     with heeding(present()):
         present().board.work_off()

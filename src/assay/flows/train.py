@@ -3,10 +3,10 @@
 from functools import cache
 from typing import Any
 
-from assay.flows import artifacts, ending
-from assay.flows.library import as_flow, as_task
-from assay.flows.turns import in_turn
-from assay.flows.work import Call, at_work, present
+from assay.flows import artifacts, run_states
+from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.run_context import FlowCall, at_work, present
+from assay.flows.schedule_lock import in_turn
 
 
 def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for
@@ -20,7 +20,7 @@ def _flow() -> Any:
     return as_flow(_train, "train")
 
 
-def _train(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
+def _train(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
     """Train the policy on the curriculum in its order.
 
     Args:
@@ -28,19 +28,19 @@ def _train(plan: str, lake: str | None = None, overrides: list[str] = []) -> Any
         lake: The lake's folder or s3:// address, in place of the plan's.
         overrides: Keys of the plan to change, as "train.steps=50".
     """
-    call = Call(plan, lake, tuple(overrides))
+    call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _work(call))
 
 
-def _work(call: Call) -> Any:
+def _work(call: FlowCall) -> Any:
     with at_work(call, "train run", upto="train") as run:
-        told = as_task(_trained, "train", run.job.plan.flow)("train")
-        artifacts.show(run.job)
-        return ending.completed(told)
+        told = as_task(_trained, "train", run.context.config.flow)("train")
+        artifacts.show(run.context)
+        return run_states.completed(told)
 
 
 def _trained(_stage: str) -> str:
-    from assay.pipelines.walk import train
+    from assay.pipelines.runner.stages import run_training
 
-    outcome = present().told = train(present().job)
+    outcome = present().told = run_training(present().context)
     return ("nothing to do: " if outcome.reused else "") + f"checkpoint {outcome.detail['checkpoint']}"

@@ -30,7 +30,15 @@ th.n, td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabul
 .part i { display: block; height: 100%; background: var(--first); } code { font-size: 12.5px; }
 @media print { body { background: none; } section, .tile { break-inside: avoid; } }
 """
-SPECTRUM = ("#7a1f3d", "#b5473c", "#d9822b", "#e3c04d", "#8fb56a", "#3f9b8a", "#1f77a4")  # never solved to always solved
+SPECTRUM = (
+    "#7a1f3d",
+    "#b5473c",
+    "#d9822b",
+    "#e3c04d",
+    "#8fb56a",
+    "#3f9b8a",
+    "#1f77a4",
+)  # never solved to always solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     found = [list(row) for row in rows]
     if not found:
         return ""
-    numeric = [all(isinstance(row[place], int | float) or row[place] is None for row in found) for place in range(len(head))]
+    numeric = [
+        all(isinstance(row[place], int | float) or row[place] is None for row in found) for place in range(len(head))
+    ]
     names = "".join(_cell("th", name, number) for name, number in zip(head, numeric, strict=True))
-    lines = ("<tr>" + "".join(_cell("td", cell, number) for cell, number in zip(row, numeric, strict=True)) + "</tr>" for row in found)
+    lines = (
+        "<tr>" + "".join(_cell("td", cell, number) for cell, number in zip(row, numeric, strict=True)) + "</tr>"
+        for row in found
+    )
     return f"<table><tr>{names}</tr>\n" + "\n".join(lines) + "</table>"
 
 

@@ -21,7 +21,10 @@ def page(told: Told, charts: Mapping[str, str]) -> str:
         tiles(told["tiles"]),
         section("Stages", _stages(told["stages"])),
         section("Difficulty", _pair(charts, "difficulty", "widths"), _sources(told["difficulty"], told["bins"])),
-        section("Dropped, and why", table(("stage", "reason", "rows", "example"), [tuple(row.values()) for row in told["dropped"]])),
+        section(
+            "Dropped, and why",
+            table(("stage", "reason", "rows", "example"), [tuple(row.values()) for row in told["dropped"]]),
+        ),
         section("Disputed", _disputed(told["disputed"])),
         section("Clusters", _clusters(told["clusters"])),
         section("The curriculum's head", _curriculum(told["curriculum"])),
@@ -34,7 +37,9 @@ def page(told: Told, charts: Mapping[str, str]) -> str:
 
 
 def _head(told: Told) -> str:
-    return f"<h1>{escape(told['plan'])}</h1>" + paragraph(f"policy {told['policy']} · lake {told['lake']} · written {told['written']}")
+    return f"<h1>{escape(told['plan'])}</h1>" + paragraph(
+        f"policy {told['policy']} · lake {told['lake']} · written {told['written']}"
+    )
 
 
 def _pair(charts: Mapping[str, str], *names: str) -> str:
@@ -43,7 +48,10 @@ def _pair(charts: Mapping[str, str], *names: str) -> str:
 
 
 def _stages(stages: Rows) -> str:
-    rows = [(each["stage"], each["state"], each["in"], each["out"], _went_on(each), each["seconds"], each["key"]) for each in stages]
+    rows = [
+        (each["stage"], each["state"], each["in"], each["out"], _went_on(each), each["seconds"], each["key"])
+        for each in stages
+    ]
     return table(("stage", "state", "rows in", "rows out", "went on", "seconds", "key"), rows)
 
 
@@ -53,8 +61,13 @@ def _went_on(stage: Mapping[str, Any]) -> Any:
 
 
 def _sources(sources: Rows, bins: Sequence[str]) -> str:
-    rows = [(*(each[name] for name in MEASURED), strip([each["histogram"][name] for name in bins], bins)) for each in sources]
-    return table(("source", "scored", "selected", "right", "wrong", "cut", "error", "mean solved", "never … always solved"), rows)
+    rows = [
+        (*(each[name] for name in MEASURED), strip([each["histogram"][name] for name in bins], bins))
+        for each in sources
+    ]
+    return table(
+        ("source", "scored", "selected", "right", "wrong", "cut", "error", "mean solved", "never … always solved"), rows
+    )
 
 
 def _disputed(told: Told) -> str:
@@ -62,7 +75,8 @@ def _disputed(told: Told) -> str:
     if not told["problems"]:
         return ""
     rows = [
-        (each["problem_id"], each["gold"], each["answer"], f"{each['n_correct_lenient']}/{each['n']}", each["reason"]) for each in told["examples"]
+        (each["problem_id"], each["gold"], each["answer"], f"{each['n_correct_lenient']}/{each['n']}", each["reason"])
+        for each in told["examples"]
     ]
     says = f"{told['problems']} problems are solved in no attempt strictly and in some leniently. They are not hard: look at their golds."
     return paragraph(says) + table(("problem", "gold", "an answer", "leniently right", "how it was judged"), rows)
@@ -70,18 +84,31 @@ def _disputed(told: Told) -> str:
 
 def _clusters(told: Told) -> str:
     rows = [
-        (each["cluster"], each["size"], each["kept"], share(each["kept"], each["size"]), each["mean"], " ".join(each["keywords"]), each["typical"])
+        (
+            each["cluster"],
+            each["size"],
+            each["kept"],
+            share(each["kept"], each["size"]),
+            each["mean"],
+            " ".join(each["keywords"]),
+            each["typical"],
+        )
         for each in told["rows"]
     ]
     if not rows:
         return ""
     reached = f"{told['covered']} of {told['clusters']} clusters hold a selected problem; they hold {told['share']:.0%} of the scored problems."
     more = f" The {len(rows)} largest are shown." if told["clusters"] > len(rows) else ""
-    return paragraph(reached + more) + table(("cluster", "problems", "selected", "share", "mean solved", "keywords", "nearest to the centre"), rows)
+    return paragraph(reached + more) + table(
+        ("cluster", "problems", "selected", "share", "mean solved", "keywords", "nearest to the centre"), rows
+    )
 
 
 def _curriculum(told: Told) -> str:
-    rows = [(each["position"], each["source"], _attempts(each), each["mean"], _interval(each), each["prompt"]) for each in told["rows"]]
+    rows = [
+        (each["position"], each["source"], _attempts(each), each["mean"], _interval(each), each["prompt"])
+        for each in told["rows"]
+    ]
     more = paragraph(f"The first {len(rows)} of {told['lessons']} lessons.") if told["lessons"] > len(rows) else ""
     return more + table(("place", "source", "solved", "mean", "interval", "problem"), rows)
 
@@ -98,14 +125,29 @@ def _interval(lesson: Mapping[str, Any]) -> str:
 
 def _costs(costs: Rows) -> str:
     rows = [
-        (each["policy_name"], each["engine"], "training" if each["from_training"] else "scoring", each["rollouts"], each["tokens"]) for each in costs
+        (
+            each["policy_name"],
+            each["engine"],
+            "training" if each["from_training"] else "scoring",
+            each["rollouts"],
+            each["tokens"],
+        )
+        for each in costs
     ]
     return table(("policy", "engine", "for", "attempts", "generated tokens"), rows)
 
 
 def _versions(told: Told) -> str:
-    asked = [("policy", told["policy"]), ("revision", told["revision"]), ("grading", told["grading"]), *told["sampler"].items()]
-    code = [*((f"verifier {each['verifier']}", each["version"]) for each in told["verifiers"]), *told["versions"].items()]
+    asked = [
+        ("policy", told["policy"]),
+        ("revision", told["revision"]),
+        ("grading", told["grading"]),
+        *told["sampler"].items(),
+    ]
+    code = [
+        *((f"verifier {each['verifier']}", each["version"]) for each in told["verifiers"]),
+        *told["versions"].items(),
+    ]
     columns = (table(("how the policy was asked", ""), asked), table(("what judged and ran", "version"), code))
     return '<div class="pair">' + "".join(f"<div>{column}</div>" for column in columns) + "</div>"
 
@@ -113,5 +155,12 @@ def _versions(told: Told) -> str:
 def _runs(runs: Rows) -> str:
     head = ("command", "stages", "began (UTC)", "outcome", "tokens", "attempts", "seconds", "run")
     return table(
-        head, [tuple(each[name] for name in ("command", "stages", "started", "outcome", "tokens", "samples", "seconds", "run")) for each in runs]
+        head,
+        [
+            tuple(
+                each[name]
+                for name in ("command", "stages", "started", "outcome", "tokens", "samples", "seconds", "run")
+            )
+            for each in runs
+        ],
     )

@@ -11,7 +11,12 @@ from itertools import cycle
 
 WIDTH, HEIGHT = 640, 260  # of the view box; a page scales it
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 46, 44  # margins
-COLOURS = ("var(--first, #1f77a4)", "var(--second, #c3ccd4)", "var(--third, #d9822b)", "var(--fourth, #6a4c93)")  # of stacks
+COLOURS = (
+    "var(--first, #1f77a4)",
+    "var(--second, #c3ccd4)",
+    "var(--third, #d9822b)",
+    "var(--fourth, #6a4c93)",
+)  # of stacks
 STROKES = (COLOURS[0], COLOURS[2], COLOURS[3])  # of lines, which the pale one would lose
 INK, FAINT, GROUND = "var(--ink, #22303c)", "var(--faint, #dfe5ea)", "var(--ground, #ffffff)"
 TICKS = 4
@@ -33,7 +38,17 @@ def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]
     for place, label in enumerate(labels):
         left, below = LEFT + place * step + step * 0.1, 0.0
         for number, (name, values) in enumerate(stacks.items()):
-            drawn.append(_bar(left, step * 0.8, below, values[place], top, COLOURS[number % len(COLOURS)], f"{label}: {_told(values[place])} {name}"))
+            drawn.append(
+                _bar(
+                    left,
+                    step * 0.8,
+                    below,
+                    values[place],
+                    top,
+                    COLOURS[number % len(COLOURS)],
+                    f"{label}: {_told(values[place])} {name}",
+                )
+            )
             below += values[place]
         drawn.append(_text(left + step * 0.4, HEIGHT - BOTTOM + 15, label, "middle"))
     return _chart(title, [*_grid(0.0, top), *drawn], dict(zip(stacks, cycle(COLOURS), strict=False)), x, y)
@@ -50,15 +65,26 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x:
         placed = [(_across(here, first, last), _up(value, low, high), here, value) for here, value in given]
         colour, path = STROKES[number % len(STROKES)], " ".join(f"{left:.1f},{top:.1f}" for left, top, _, _ in placed)
         drawn.append(f'<polyline points="{path}" style="fill:none;stroke:{colour};stroke-width:2"/>')
-        drawn += [_dot(left, top, colour, f"{x} {_told(here)}: {_told(value)} {name}") for left, top, here, value in placed]
-    ends = [_text(LEFT, HEIGHT - BOTTOM + 15, _told(first), "start"), _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _told(last), "end")]
+        drawn += [
+            _dot(left, top, colour, f"{x} {_told(here)}: {_told(value)} {name}") for left, top, here, value in placed
+        ]
+    ends = [
+        _text(LEFT, HEIGHT - BOTTOM + 15, _told(first), "start"),
+        _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _told(last), "end"),
+    ]
     return _chart(title, [*_grid(low, high), *drawn, *ends], dict(zip(series, cycle(STROKES), strict=False)), x, y)
 
 
 def difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
     """The difficulty histogram: problems by share solved, those that were selected below and the others above."""
     others = [of - chosen for of, chosen in zip(problems, kept, strict=True)]
-    return bars(f"How hard the problems are for {policy}", bins, {"selected": kept, "others": others}, x="share of attempts solved", y="problems")
+    return bars(
+        f"How hard the problems are for {policy}",
+        bins,
+        {"selected": kept, "others": others},
+        x="share of attempts solved",
+        y="problems",
+    )
 
 
 def data_uri(svg: str) -> str:
@@ -71,7 +97,10 @@ def _chart(title: str, drawn: Sequence[str], names: Mapping[str, str], x: str, y
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" style="{style}">'
     ground = f'<rect width="{WIDTH}" height="{HEIGHT}" style="fill:{GROUND}"/>'
     titled = _text(LEFT, 16, title, "start", "font-weight:600;font-size:13px")
-    axes = [_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x, "middle", "opacity:.7"), _text(LEFT, TOP - 10, y, "start", "opacity:.7")]
+    axes = [
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x, "middle", "opacity:.7"),
+        _text(LEFT, TOP - 10, y, "start", "opacity:.7"),
+    ]
     return "\n".join([head, ground, titled, *axes, *drawn, *_legend(names), "</svg>"])
 
 
@@ -133,7 +162,9 @@ def _rounded(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     whole = [step * power for step in FINER if round(step * power, 9) % TICKS == 0]
-    return float(next(round(top, 12) for top in sorted([*(step * power for step in ROUND), *whole]) if top >= value * (1 - 1e-9)))
+    return float(
+        next(round(top, 12) for top in sorted([*(step * power for step in ROUND), *whole]) if top >= value * (1 - 1e-9))
+    )
 
 
 def _told(value: float) -> str:

@@ -7,20 +7,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.maths.beliefs import Belief
-from assay.maths.stopping import Evidence, Wave, band_wave, contenders, top_wave
+from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_wave, contenders, top_wave
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 
 Ints = NDArray[np.int64]
-Heard = tuple[Ints, Ints, Ints, Ints, Ints]  # rows that are complete; their right and wrong ones, all attempts and tokens so far
+Heard = tuple[
+    Ints, Ints, Ints, Ints, Ints
+]  # rows that are complete; their right and wrong ones, all attempts and tokens so far
 Ask = Callable[[Ints, Ints], Heard]  # rows and the attempts that each shall have in all
-Fit = Callable[[Evidence, Ints], Belief]  # a prior from the evidence on these rows
+Fit = Callable[[PoolEvidence, Ints], ZeroInflatedBeta]  # a prior from the evidence on these rows
 
 SIMULATED = 500  # problems of a forecast
 REFIT = 1.1  # the prior is fitted anew each time the attempts have grown by this factor
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class Goal:
     """What the attempts are for."""
 
     budget: int = 0  # problems that will be selected; 0 = the aim is a band
@@ -32,7 +34,7 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class Allocation:
     """How attempts are spread."""
 
     kind: Literal["two_stage", "adaptive"] = "adaptive"
@@ -43,7 +45,9 @@ class Design:
     near: float = 0.25  # share of the pool that the second stage tops up
 
 
-def play(n: int, design: Design, aim: Aim, ask: Ask, fit: Fit) -> tuple[Evidence, Belief, Ints]:
+def run_allocation(
+    n: int, design: Allocation, aim: Goal, ask: Ask, fit: Fit
+) -> tuple[PoolEvidence, ZeroInflatedBeta, Ints]:
     """Evidence of complete waves, the prior fitted to all of it, and the rows that have any.
 
     A row whose wave stays incomplete (a limit, a failed sample) keeps what it had and is asked no more. Decisions are functions of
@@ -62,11 +66,15 @@ def play(n: int, design: Design, aim: Aim, ask: Ask, fit: Fit) -> tuple[Evidence
         chosen = rows[_next(seen.evidence(rows), prior, design, aim, seen.open[rows])]
         chosen = chosen[seen.open[chosen]]
         step = design.step if design.kind == "adaptive" else design.most
-        if not len(chosen) or not _listen(seen, chosen, np.minimum(seen.table[2, chosen] + step, design.most), ask) or design.kind == "two_stage":
+        if (
+            not len(chosen)
+            or not _listen(seen, chosen, np.minimum(seen.table[2, chosen] + step, design.most), ask)
+            or design.kind == "two_stage"
+        ):
             return seen.evidence(rows), fit(seen.evidence(rows), rows), rows
 
 
-def expected_attempts(n: int, design: Design, aim: Aim, prior: Belief) -> float:
+def expected_attempts(n: int, design: Allocation, aim: Goal, prior: ZeroInflatedBeta) -> float:
     """Attempts a problem that the design would make in a pool of n problems of this prior, played once on at most 500 of them."""
     few = min(n, SIMULATED)
     rng = np.random.default_rng(0)
@@ -79,7 +87,7 @@ def expected_attempts(n: int, design: Design, aim: Aim, prior: Belief) -> float:
         return rows, right, wanted - right, wanted, wanted
 
     target = replace(aim, budget=max(1, round(aim.budget * few / n))) if aim.budget else aim
-    seen, _, _ = play(few, design, target, ask, lambda evidence, rows: prior)
+    seen, _, _ = run_allocation(few, design, target, ask, lambda evidence, rows: prior)
     return float(seen.tried.mean())
 
 
@@ -88,9 +96,9 @@ class _Seen:
     table: Ints  # (4, n): right, wrong, tried, tokens
     open: NDArray[np.bool_]  # (n,), False: a wave of it stayed incomplete
 
-    def evidence(self, rows: Ints) -> Evidence:
+    def evidence(self, rows: Ints) -> PoolEvidence:
         right, wrong, tried, tokens = self.table[:, rows]
-        return Evidence(right, wrong, tried, tokens)
+        return PoolEvidence(right, wrong, tried, tokens)
 
 
 def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: Ask) -> int:
@@ -102,16 +110,22 @@ def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: Ask) -> int:
     return len(found)
 
 
-def _next(evidence: Evidence, prior: Belief, design: Design, aim: Aim, open_: NDArray[np.bool_]) -> Ints:
-    tried = np.where(open_, evidence.tried, design.most)  # nothing more to come of a row that is not open; its tokens an attempt stay as they are
+def _next(
+    evidence: PoolEvidence, prior: ZeroInflatedBeta, design: Allocation, aim: Goal, open_: NDArray[np.bool_]
+) -> Ints:
+    tried = np.where(
+        open_, evidence.tried, design.most
+    )  # nothing more to come of a row that is not open; its tokens an attempt stay as they are
     tokens = np.where(open_, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.tried, 1))
-    frozen = Evidence(evidence.correct, evidence.wrong, tried, tokens)
+    frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
     if design.kind == "two_stage" and aim.budget:
-        return contenders(frozen, prior, budget=aim.budget, group_size=aim.group_size, share=design.near, most=design.most)
+        return contenders(
+            frozen, prior, budget=aim.budget, group_size=aim.group_size, share=design.near, most=design.most
+        )
     return wave(frozen, prior, design, aim).rows
 
 
-def wave(evidence: Evidence, prior: Belief, design: Design, aim: Aim) -> Wave:
+def wave(evidence: PoolEvidence, prior: ZeroInflatedBeta, design: Allocation, aim: Goal) -> Wave:
     """The next wave of an adaptive design."""
     if not aim.budget:
         return band_wave(evidence, prior, low=aim.low, high=aim.high, delta=aim.delta, most=design.most)

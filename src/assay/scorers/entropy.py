@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from assay.core.errors import PlanError
-from assay.core.ports import Evidence
-from assay.core.types import Counts, Said, Score
-from assay.maths.temperature import crossing, entropy
+from assay.core.errors import ConfigError
+from assay.core.ports import EvidenceProvider
+from assay.core.types import Counts, Score, StoredAttempt
+from assay.maths.rl.temperature import crossing, entropy
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,18 @@ class Entropy:
     wanted: Annotated[float, Field(gt=0)] = 0.3  # nats a token
 
     def __post_init__(self) -> None:
-        if not self.temperatures or self.temperatures[0] <= 0 or any(low >= high for low, high in pairwise(self.temperatures)):
+        if (
+            not self.temperatures
+            or self.temperatures[0] <= 0
+            or any(low >= high for low, high in pairwise(self.temperatures))
+        ):
             raise ValueError(f"temperatures {self.temperatures} must ascend from above 0")
 
     def attempts(self) -> tuple[int, int]:
         """Attempts a problem under the plan's own sampler, at least and at most: none, all are drawn under others."""
         return 0, 0
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem that has tokens at every temperature, ids ascending.
 
         Raises:
@@ -51,9 +55,13 @@ class Entropy:
         wanted = dict.fromkeys(sorted(ids), self.n)
         found = [attempts.said(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0}) for heat in self.temperatures]
         by_id = {id_: [each[id_] for each in found] for id_ in sorted(ids)}
-        return [self._score(id_, said) for id_, said in by_id.items() if all(any(each.tokens for each in some) for some in said)]
+        return [
+            self._score(id_, said)
+            for id_, said in by_id.items()
+            if all(any(each.tokens for each in some) for some in said)
+        ]
 
-    def _score(self, id_: str, said: Sequence[Sequence[Said]]) -> Score:
+    def _score(self, id_: str, said: Sequence[Sequence[StoredAttempt]]) -> Score:
         levels = [entropy([_logprobs(id_, each) for each in some]) for some in said]
         value, low, high, outside = crossing(self.temperatures, levels, self.wanted)
         counts = Counts()
@@ -62,7 +70,9 @@ class Entropy:
         return Score(problem_id=id_, scorer="entropy", value=value, low=low, high=high, counts=counts, censored=outside)
 
 
-def _logprobs(id_: str, said: Said) -> tuple[float, ...]:
+def _logprobs(id_: str, said: StoredAttempt) -> tuple[float, ...]:
     if said.logprobs is None:
-        raise PlanError(f"scorer 'entropy': sample {said.sample} of problem {id_} has no log-probabilities; set policy.logprobs = true")
+        raise ConfigError(
+            f"scorer 'entropy': sample {said.sample} of problem {id_} has no log-probabilities; set policy.logprobs = true"
+        )
     return said.logprobs

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 from scipy import special
 
-from assay.core.errors import PlanError
-from assay.core.ports import Evidence
+from assay.core.errors import ConfigError
+from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score
-from assay.maths.irt import LEAST_FOR_2PL, Floats, fit_1pl, fit_2pl
+from assay.maths.beta.irt import LEAST_FOR_2PL, Floats, fit_1pl, fit_2pl
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Irt:
         """Attempts a problem, at least and at most."""
         return self.n, self.n
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem that someone attempted, ids ascending.
 
         Raises:
@@ -58,30 +58,51 @@ class Irt:
         self._check(len(found))
         right, trials = self._matrix(found, met)
         fitted = (fit_1pl if self.model == "1pl" else fit_2pl)(right, trials, spread=self.spread)
-        known = self.model == "1pl"  # the joint mode of a 2PL has no interval that holds its level: .34 to .88 instead of .95
+        known = (
+            self.model == "1pl"
+        )  # the joint mode of a 2PL has no interval that holds its level: .34 to .88 instead of .95
         reach = float(special.ndtri((1 + self.level) / 2)) * fitted.b_se if known else np.full(len(met), np.nan)
-        return [self._score(id_, fitted.b[j], reach[j], _sum(each.get(id_, Counts()) for each in found.values())) for j, id_ in enumerate(met)]
+        return [
+            self._score(id_, fitted.b[j], reach[j], _sum(each.get(id_, Counts()) for each in found.values()))
+            for j, id_ in enumerate(met)
+        ]
 
     def _check(self, respondents: int) -> None:
         if respondents < 2:
-            raise PlanError(f"scorer 'irt' found {respondents} respondents in the store and needs 2: score the pool with another policy first")
+            raise ConfigError(
+                f"scorer 'irt' found {respondents} respondents in the store and needs 2: score the pool with another policy first"
+            )
         if self.model == "2pl" and respondents < LEAST_FOR_2PL:
-            raise PlanError(f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {LEAST_FOR_2PL}; use '1pl'")
+            raise ConfigError(
+                f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {LEAST_FOR_2PL}; use '1pl'"
+            )
 
     def _matrix(self, found: Mapping[str, Mapping[str, Counts]], ids: Sequence[str]) -> tuple[Floats, Floats]:
         rows = [[each.get(id_, Counts()) for id_ in ids] for _, each in sorted(found.items())]
         right = np.array([[counts.correct for counts in row] for row in rows], dtype=np.float64)
         cut = self.truncated == "wrong"
-        trials = np.array([[counts.correct + counts.wrong + cut * counts.truncated for counts in row] for row in rows], dtype=np.float64)
+        trials = np.array(
+            [[counts.correct + counts.wrong + cut * counts.truncated for counts in row] for row in rows],
+            dtype=np.float64,
+        )
         return right, trials
 
     def _score(self, id_: str, b: float, reach: float, counts: Counts) -> Score:
         low, high = float(b - reach), float(b + reach)
         return Score(
-            problem_id=id_, scorer="irt", value=float(b), low=low, high=high, prior=f"normal {self.spread:g}", counts=counts, direction="harder"
+            problem_id=id_,
+            scorer="irt",
+            value=float(b),
+            low=low,
+            high=high,
+            prior=f"normal {self.spread:g}",
+            counts=counts,
+            direction="harder",
         )
 
 
 def _sum(found: Iterable[Counts]) -> Counts:
     all_ = list(found)
-    return Counts(*(sum(getattr(counts, name) for counts in all_) for name in ("correct", "wrong", "truncated", "error")))
+    return Counts(
+        *(sum(getattr(counts, name) for counts in all_) for name in ("correct", "wrong", "truncated", "error"))
+    )

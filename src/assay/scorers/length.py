@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from scipy import special
 
-from assay.core.ports import Evidence
-from assay.core.types import Counts, Said, Score
+from assay.core.ports import EvidenceProvider
+from assay.core.types import Counts, Score, StoredAttempt
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Length:
         """Attempts a problem, at least and at most."""
         return self.n, self.n
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending."""
         found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})
         return [self._score(id_, found[id_]) for id_ in sorted(ids) if found[id_]]
 
-    def _score(self, id_: str, said: Sequence[Said]) -> Score:
+    def _score(self, id_: str, said: Sequence[StoredAttempt]) -> Score:
         right = [each.tokens for each in said if each.outcome == "correct"]
         tokens = right or [each.tokens for each in said]
         low, high = mean_interval(sum(tokens), len(tokens), level=self.level)
@@ -45,7 +45,16 @@ class Length:
         for each in said:
             counts = counts.plus(each.outcome)
         value = sum(tokens) / len(tokens)
-        return Score(problem_id=id_, scorer="length", value=value, low=low, high=high, counts=counts, censored=not right, direction="harder")
+        return Score(
+            problem_id=id_,
+            scorer="length",
+            value=value,
+            low=low,
+            high=high,
+            counts=counts,
+            censored=not right,
+            direction="harder",
+        )
 
 
 def mean_interval(total: float, k: int, *, level: float) -> tuple[float, float]:

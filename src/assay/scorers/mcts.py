@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from assay.core.ports import Evidence
-from assay.core.searching import Searched, SearchRules
+from assay.core.ports import EvidenceProvider
+from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Score
 
 
@@ -16,7 +16,7 @@ class Mcts:
     """A problem's score is the iteration of its first right answer, counted from 1; unsolved within the budget it is censored there.
 
     Each iteration walks the tree, draws `children` next steps at its leaf, completes one of them and has that answer judged by the
-    problem's verifier, once (`maths/tree.py`). A step ends at `delimiter`, or after `step_tokens` tokens; an answer has at most `steps`
+    problem's verifier, once (`maths/search/tree.py`). A step ends at `delimiter`, or after `step_tokens` tokens; an answer has at most `steps`
     of them. Prompt, few-shot turns and stop strings are the plan's; temperature and top_p are the search's own.
 
     The interval is the number itself: a search is run once. A problem whose search a limit stopped has no score.
@@ -46,9 +46,9 @@ class Mcts:
     baseline: Annotated[int, Field(ge=0)] = 6  # plain attempts a problem
 
     @property
-    def rules(self) -> SearchRules:
+    def rules(self) -> SearchConfig:
         """The search's part of the settings."""
-        return SearchRules(
+        return SearchConfig(
             children=self.children,
             steps=self.steps,
             iterations=self.iterations,
@@ -62,12 +62,12 @@ class Mcts:
             mark=self.mark,
         )
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem whose search is over, ids ascending."""
         found = attempts.search(sorted(ids), self.rules)
         return [self._score(found[id_]) for id_ in sorted(ids) if id_ in found]
 
-    def _score(self, found: Searched) -> Score:
+    def _score(self, found: SearchResult) -> Score:
         value = float(found.iterations if found.solved_at is None else found.solved_at)
         return Score(
             problem_id=found.problem_id,

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from assay.core.errors import PlanError
-from assay.core.ports import Evidence
-from assay.core.types import Counts, Said, Score
-from assay.maths.posterior import interval
-from assay.maths.votes import agree, clusters
+from assay.core.errors import ConfigError
+from assay.core.ports import EvidenceProvider
+from assay.core.types import Counts, Score, StoredAttempt
+from assay.maths.beta.posterior import interval
+from assay.maths.text.votes import agree, clusters
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Votes:
         """Attempts a problem, at least and at most."""
         return self.n, self.n
 
-    def score(self, ids: Sequence[str], attempts: Evidence) -> list[Score]:
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending.
 
         Raises:
@@ -54,7 +54,7 @@ class Votes:
         met = [id_ for id_ in sorted(ids) if found[id_] and (other is None or other[id_])]
         return [self._score(id_, found[id_], None if other is None else other[id_]) for id_ in met]
 
-    def _score(self, id_: str, said: Sequence[Said], other: Sequence[Said] | None) -> Score:
+    def _score(self, id_: str, said: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
         told = [each for each in said if each.outcome != "verifier_error"]
         weights = [1.0 if self.weigh == "count" else likelihood(id_, each) for each in told]
         ranked = clusters([each.extracted for each in told], weights, top=self.top)
@@ -66,20 +66,29 @@ class Votes:
         counts = Counts()
         for each in said:
             counts = counts.plus(each.outcome)
-        return Score(problem_id=id_, scorer="votes", value=share, low=min(float(low), share), high=max(float(high), share), counts=counts)
+        return Score(
+            problem_id=id_,
+            scorer="votes",
+            value=share,
+            low=min(float(low), share),
+            high=max(float(high), share),
+            counts=counts,
+        )
 
 
-def likelihood(id_: str, said: Said) -> float:
+def likelihood(id_: str, said: StoredAttempt) -> float:
     """The geometric mean of an attempt's token probabilities; 0 for no token.
 
     Raises:
         PlanError: the engine gave none.
     """
     if said.logprobs is None:
-        raise PlanError(f"scorer 'votes': sample {said.sample} of problem {id_} has no log-probabilities; policy.logprobs = true, or weigh = 'count'")
+        raise ConfigError(
+            f"scorer 'votes': sample {said.sample} of problem {id_} has no log-probabilities; policy.logprobs = true, or weigh = 'count'"
+        )
     return math.exp(sum(said.logprobs) / len(said.logprobs)) if said.logprobs else 0.0
 
 
-def _same(answer: str, other: Sequence[Said]) -> bool:
+def _same(answer: str, other: Sequence[StoredAttempt]) -> bool:
     ranked = clusters([each.extracted for each in other])
     return bool(ranked) and agree(answer, ranked[0].answer)

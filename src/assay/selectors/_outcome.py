@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.types import Pool, Selection
-from assay.maths.allocation import quotas
+from assay.maths.allocation.quotas import quotas
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def account(pool: Pool, chosen: Ints, *, reasons: NDArray[np.str_] | None = None, weights: Floats | None = None) -> Selection:
+def account(
+    pool: Pool, chosen: Ints, *, reasons: NDArray[np.str_] | None = None, weights: Floats | None = None
+) -> Selection:
     """The chosen rows are kept, ids ascending, and every other row is dropped under its reason.
 
     Shapes: chosen (m,) row numbers, distinct; reasons (n,), of which those of chosen rows are ignored, None = `not_chosen`
@@ -26,7 +28,11 @@ def account(pool: Pool, chosen: Ints, *, reasons: NDArray[np.str_] | None = None
     dropped: dict[str, list[str]] = {str(reason): [] for reason in np.unique(why[gone])}
     for row in gone:
         dropped[str(why[row])].append(pool.ids[row])
-    return Selection(tuple(pool.ids[row] for row in kept), tuple(float(each) for each in weight), {name: tuple(ids) for name, ids in dropped.items()})
+    return Selection(
+        tuple(pool.ids[row] for row in kept),
+        tuple(float(each) for each in weight),
+        {name: tuple(ids) for name, ids in dropped.items()},
+    )
 
 
 def numbers(pool: Pool, name: str, *, where: NDArray[np.bool_] | None = None) -> Floats:
@@ -39,7 +45,9 @@ def numbers(pool: Pool, name: str, *, where: NDArray[np.bool_] | None = None) ->
     values = _floats(pool, name)
     wrong = np.flatnonzero(~np.isfinite(values) if where is None else ~np.isfinite(values) & where)
     if len(wrong):
-        raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {name} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it")
+        raise ValueError(
+            f"problem {pool.ids[wrong[0]]!r} has {name} = {values[wrong[0]]}; {len(wrong)} of {len(pool)} lack it"
+        )
     return values
 
 
@@ -99,7 +107,9 @@ def vectors(pool: Pool) -> NDArray[np.float32]:
     norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     wrong = np.flatnonzero(~(np.abs(norms - 1) < 1e-3))
     if len(wrong):
-        raise ValueError(f"problem {pool.ids[wrong[0]]!r} has a vector of norm {norms[wrong[0]]:.3g}, not 1; {len(wrong)} of {len(pool)} are so")
+        raise ValueError(
+            f"problem {pool.ids[wrong[0]]!r} has a vector of norm {norms[wrong[0]]:.3g}, not 1; {len(wrong)} of {len(pool)} are so"
+        )
     return rows
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.posterior import mass_between
+from assay.maths.beta.posterior import mass_between
 from assay.selectors._outcome import account, best, numbers, within
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -11,7 +11,7 @@ from pydantic import Field
 from assay.core.parts import build
 from assay.core.ports import Selector
 from assay.core.types import Pool, Selection
-from assay.maths.allocation import quotas
+from assay.maths.allocation.quotas import quotas
 from assay.selectors._outcome import clusters, groups, within
 
 
@@ -21,7 +21,9 @@ class Step:
 
     selector: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    times: Annotated[float, Field(ge=1)] | None = None  # keeps this many times the budget; None = all that it does not refuse
+    times: Annotated[float, Field(ge=1)] | None = (
+        None  # keeps this many times the budget; None = all that it does not refuse
+    )
     within: str = ""  # a column that names groups, or "cluster": each gives its share in proportion to what it can give
 
     @property
@@ -67,14 +69,28 @@ class Composed:
         weights, dropped = dict.fromkeys(pool.ids, 1.0), dict[str, tuple[str, ...]]()
         for number, step in enumerate(self.steps, 1):
             last = number == len(self.steps)
-            most = spent if last else len(left) if step.times is None else within(int(np.ceil(step.times * spent)), len(left))
+            most = (
+                spent
+                if last
+                else len(left)
+                if step.times is None
+                else within(int(np.ceil(step.times * spent)), len(left))
+            )
             made = _grouped(step, left, most, rng) if step.within else step.part.select(left, most, rng)
             for reason, ids in made.dropped.items():
-                name = f"cut_by_{re.sub(r'[^0-9a-z_]+', '_', step.selector.lower())}" if reason == "not_chosen" and not last else reason
+                name = (
+                    f"cut_by_{re.sub(r'[^0-9a-z_]+', '_', step.selector.lower())}"
+                    if reason == "not_chosen" and not last
+                    else reason
+                )
                 dropped[name] = dropped.get(name, ()) + ids
             weights = {id_: weights[id_] * weight for id_, weight in zip(made.ids, made.weights, strict=True)}
             left = _rows(left, np.flatnonzero(np.isin(left.ids, made.ids)))
-        return Selection(left.ids, tuple(weights[id_] for id_ in left.ids), {name: tuple(sorted(ids)) for name, ids in sorted(dropped.items())})
+        return Selection(
+            left.ids,
+            tuple(weights[id_] for id_ in left.ids),
+            {name: tuple(sorted(ids)) for name, ids in sorted(dropped.items())},
+        )
 
 
 def _grouped(step: Step, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
@@ -82,7 +98,9 @@ def _grouped(step: Step, pool: Pool, budget: int, rng: np.random.Generator) -> S
     parts = clusters(pool) if step.within == "cluster" else groups(pool.column(step.within))
     pools = [_rows(pool, rows) for rows in parts]
     room = [len(step.part.select(each, len(each), np.random.default_rng(0)).ids) for each in pools]
-    made = [step.part.select(each, int(share), rng) for each, share in zip(pools, quotas(room, budget, room), strict=True)]
+    made = [
+        step.part.select(each, int(share), rng) for each, share in zip(pools, quotas(room, budget, room), strict=True)
+    ]
     weight = {id_: value for each in made for id_, value in zip(each.ids, each.weights, strict=True)}
     dropped: dict[str, tuple[str, ...]] = {}
     for each in made:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.response_targets import inclusion_chances, response_targets
+from assay.maths.allocation.response_targets import inclusion_chances, response_targets
 from assay.selectors._outcome import account, numbers, within
 
 

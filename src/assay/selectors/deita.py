@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.signal import expected_signal
+from assay.maths.rl.group_signal import expected_signal
 from assay.selectors._outcome import Floats, Ints, account, best, numbers, vectors, within
 
 BLOCK = 512  # problems compared with the kept ones in one product

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.facility import HELD, cover
-from assay.maths.signal import expected_signal
+from assay.maths.geometry.facility import HELD, cover
+from assay.maths.rl.group_signal import expected_signal
 from assay.selectors._outcome import Floats, account, numbers, vectors, within
 
 
@@ -30,7 +30,9 @@ class Facility:
     weighted: bool = True
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0 = coverage, 1 = the problems' own score
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run; read by "signal" only
-    sample: Annotated[int, Field(ge=0)] = 4096  # problems whose coverage is counted in pools above 8,192; 0 = all: exact and slow
+    sample: Annotated[int, Field(ge=0)] = (
+        4096  # problems whose coverage is counted in pools above 8,192; 0 = all: exact and slow
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -56,5 +58,7 @@ class Facility:
             return expected_signal(numbers(pool, "post_a"), numbers(pool, "post_b"), self.group_size)
         score = numbers(pool, self.by)
         if (wrong := np.flatnonzero(score < 0)).size:
-            raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {self.by} = {score[wrong[0]]}; a weight is 0 at least")
+            raise ValueError(
+                f"problem {pool.ids[wrong[0]]!r} has {self.by} = {score[wrong[0]]}; a weight is 0 at least"
+            )
         return score

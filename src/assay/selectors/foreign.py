@@ -42,5 +42,9 @@ class Foreign:
         value = numbers(pool, self.by)  # (n,)
         reasons = np.select([value < self.low, value > self.high], ["below_band", "above_band"], "not_chosen")
         inside = np.flatnonzero(reasons == "not_chosen")
-        ranked = rng.permutation(inside) if self.order == "random" else best(value if self.order == "highest" else -value, inside)
+        ranked = (
+            rng.permutation(inside)
+            if self.order == "random"
+            else best(value if self.order == "highest" else -value, inside)
+        )
         return account(pool, ranked[: within(budget, len(inside))], reasons=reasons)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.allocation import quotas
-from assay.maths.drift import run_signal
-from assay.maths.posterior import mean
+from assay.maths.allocation.quotas import quotas
+from assay.maths.beta.posterior import mean
+from assay.maths.rl.expected_improvement import run_signal
 from assay.selectors._outcome import Floats, Ints, account, best, clusters, numbers, take, within
 
 
@@ -19,10 +19,10 @@ from assay.selectors._outcome import Floats, Ints, account, best, clusters, numb
 class Frontier:
     """The budget goes to the highest expected group signals of the frontier, inside largest-remainder quotas over its clusters.
 
-    The signal is E[1 - p^G - (1 - p)^G] under each problem's Beta posterior (`maths/signal.py`), so a problem that was solved in
+    The signal is E[1 - p^G - (1 - p)^G] under each problem's Beta posterior (`maths/rl/group_signal.py`), so a problem that was solved in
     0 of 8 attempts is not written off as p = 0, and one with few attempts is not trusted as much as one with many. Equal
     signals are taken by id. With a drift the signal is averaged over a run in which every problem's logit rises evenly by that
-    much (`maths/drift.py`), because what is at one half now will be easy later; "fitted" is what the lake's training rollouts
+    much (`maths/rl/expected_improvement.py`), because what is at one half now will be easy later; "fitted" is what the lake's training rollouts
     tell, 0 without any.
 
     The frontier is the `width` x budget problems of highest signal; the clusters share the budget in proportion to what they hold of it.
@@ -37,9 +37,15 @@ class Frontier:
     """
 
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run
-    spread: Literal["signal", "size", "none"] = "signal"  # what a cluster's quota is proportional to, inside the frontier
-    width: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = 2.0  # size of the frontier in budgets: 1 = plain ranking
-    drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = 0.0  # logits gained over the run; above 0 favours what is hard now
+    spread: Literal["signal", "size", "none"] = (
+        "signal"  # what a cluster's quota is proportional to, inside the frontier
+    )
+    width: Annotated[float, Field(ge=1, allow_inf_nan=False)] | Literal["pool"] = (
+        2.0  # size of the frontier in budgets: 1 = plain ranking
+    )
+    drift: Annotated[float, Field(allow_inf_nan=False)] | Literal["fitted"] = (
+        0.0  # logits gained over the run; above 0 favours what is hard now
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -49,7 +55,9 @@ class Frontier:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """min(budget, n) problems; chance plays no part."""
         if self.drift == "fitted":
-            raise ValueError("drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none")
+            raise ValueError(
+                "drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
+            )
         a, b = numbers(pool, "post_a"), numbers(pool, "post_b")
         signal = run_signal(a, b, self.group_size, drift=self.drift)  # (n,)
         wanted = within(budget, len(pool))

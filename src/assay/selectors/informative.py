@@ -27,6 +27,8 @@ class Informative:
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """min(budget, mixed problems), without replacement."""
         right, failed = numbers(pool, "correct"), numbers(pool, "wrong")
-        reasons = np.select([(right == 0) & (failed == 0), failed == 0, right == 0], ["ungraded", "too_easy", "too_hard"], "not_chosen")  # (n,)
+        reasons = np.select(
+            [(right == 0) & (failed == 0), failed == 0, right == 0], ["ungraded", "too_easy", "too_hard"], "not_chosen"
+        )  # (n,)
         mixed = np.flatnonzero(reasons == "not_chosen")
         return account(pool, rng.permutation(mixed)[: within(budget, len(mixed))], reasons=reasons)

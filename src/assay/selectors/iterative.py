@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.allocation import quotas
-from assay.maths.cluster_weights import reweighed
+from assay.maths.allocation.quotas import quotas
+from assay.maths.geometry.cluster_weights import reweighed
 from assay.selectors._outcome import Floats, Ints, account, clusters, numbers, within
 
 

@@ -39,7 +39,9 @@ def farthest_first(rows: NDArray[np.float32], budget: int) -> Ints:
     some early choice is never compared with later ones. Distances are those of the plain greedy; only equal ones, to the
     rounding of a float32 product, may come in another order.
     """
-    near = np.full(len(rows), -np.inf, dtype=np.float32)  # (n,) cosine to the closest chosen row it was compared with: too low, never too high
+    near = np.full(
+        len(rows), -np.inf, dtype=np.float32
+    )  # (n,) cosine to the closest chosen row it was compared with: too low, never too high
     seen = np.zeros(len(rows), dtype=np.int64)  # (n,) how many of the chosen rows that was
     chosen = np.empty(budget, dtype=np.int64)
     if budget:
@@ -65,10 +67,17 @@ def _update(rows: NDArray[np.float32], near: NDArray[np.float32], seen: Ints, ah
     seen[ahead] = len(chosen)
 
 
-def _walk(rows: NDArray[np.float32], near: NDArray[np.float32], seen: Ints, ahead: Ints, bound: float, chosen: Ints, done: int) -> int:
+def _walk(
+    rows: NDArray[np.float32], near: NDArray[np.float32], seen: Ints, ahead: Ints, bound: float, chosen: Ints, done: int
+) -> int:
     """Adds the farthest of these rows while it is at least as far as the bound; returns how many are chosen now."""
     some, cosine = rows[ahead], near[ahead]
-    while done < len(chosen) and len(ahead) and cosine[place := int(np.argmin(cosine))] <= bound and cosine[place] < np.inf:
+    while (
+        done < len(chosen)
+        and len(ahead)
+        and cosine[place := int(np.argmin(cosine))] <= bound
+        and cosine[place] < np.inf
+    ):
         chosen[done] = ahead[place]
         np.maximum(cosine, some @ some[place], out=cosine)
         cosine[place] = np.inf

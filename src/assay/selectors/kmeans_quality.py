@@ -33,7 +33,9 @@ class KmeansQuality:
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """min(budget, n) problems, without replacement."""
-        keys = self._log_weights(pool) + rng.gumbel(size=len(pool))  # (n,) largest first is a weighted draw without replacement
+        keys = self._log_weights(pool) + rng.gumbel(
+            size=len(pool)
+        )  # (n,) largest first is a weighted draw without replacement
         drawn = [rows[np.argsort(-keys[rows], kind="stable")] for rows in clusters(pool)]
         return account(pool, take(drawn, by_size(drawn, within(budget, len(pool)))))
 
@@ -42,5 +44,7 @@ class KmeansQuality:
         if self.weighting == "softmax":
             return np.asarray(quality / self.temperature)
         if (wrong := np.flatnonzero(quality < 0)).size:
-            raise ValueError(f"problem {pool.ids[wrong[0]]!r} has {self.by} = {quality[wrong[0]]}, no chance in proportion to that")
+            raise ValueError(
+                f"problem {pool.ids[wrong[0]]!r} has {self.by} = {quality[wrong[0]]}, no chance in proportion to that"
+            )
         return np.log(np.maximum(quality, np.finfo(np.float64).tiny))

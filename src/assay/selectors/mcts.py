@@ -34,6 +34,8 @@ class Mcts:
         unsolved = np.asarray(pool.column("censored"), dtype=np.bool_)  # (n,)
         hard = numbers(pool, "K", where=~unsolved) > self.above
         barred = {"both": unsolved & False, "solved": unsolved, "unsolved": ~unsolved & hard}[self.part]
-        reasons = np.select([~unsolved & ~hard, barred & unsolved, barred], ["too_easy", "never_solved", "solved"], "not_chosen")
+        reasons = np.select(
+            [~unsolved & ~hard, barred & unsolved, barred], ["too_easy", "never_solved", "solved"], "not_chosen"
+        )
         eligible = np.flatnonzero(reasons == "not_chosen")
         return account(pool, rng.permutation(eligible)[: within(budget, len(eligible))], reasons=reasons)

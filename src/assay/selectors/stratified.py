@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from assay.core.types import Pool, Selection
-from assay.maths.allocation import quotas
+from assay.maths.allocation.quotas import quotas
 from assay.selectors._outcome import account, clusters, groups, take, within
 
 

@@ -26,7 +26,9 @@ MEDIA = re.compile(
     r"|<(?:img|image|video|audio)\s+[^>]*src\s*=|!\[[^\]\n]{0,200}\]\([^)\s]+\)"
     r"|\[(?:IMG|IMAGE|image|img)(?:[ _]?\d+)?\]|<\|vision_start\|>",
 )
-FIELD = re.compile(r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE)
+FIELD = re.compile(
+    r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE
+)
 
 
 def chat(value: Any, name: str) -> tuple[Message, ...]:
@@ -54,7 +56,9 @@ def chat_in_text(text: str, name: str) -> tuple[Message, ...] | None:
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         return chat(value, name)
-    raise BadRow("bad_chat", f"{name!r} begins as a chat stored as text, and is neither JSON nor a Python literal: {shown(text)}")
+    raise BadRow(
+        "bad_chat", f"{name!r} begins as a chat stored as text, and is neither JSON nor a Python literal: {shown(text)}"
+    )
 
 
 _BEGINS = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
@@ -77,7 +81,11 @@ def _turn(turn: Any, name: str) -> Message:
 def _part(part: Any, name: str) -> str:
     if isinstance(part, str):
         return part
-    if isinstance(part, Mapping) and isinstance(part.get("text"), str) and part.get("type", "text") in ("text", "input_text", "output_text"):
+    if (
+        isinstance(part, Mapping)
+        and isinstance(part.get("text"), str)
+        and part.get("type", "text") in ("text", "input_text", "output_text")
+    ):
         return str(part["text"])
     kind = part.get("type") if isinstance(part, Mapping) else None
     if isinstance(kind, str) and re.search("image|video|audio", kind):

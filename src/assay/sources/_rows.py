@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from assay.core.errors import PlanError, nearest
+from assay.core.errors import ConfigError, nearest
 from assay.core.identity import canonical
 from assay.core.parts import names
 from assay.core.ports import Found
 from assay.core.types import Drop, Label, Message, Problem
-from assay.maths.golds import FREE_TEXT, answers_of, decimal_text, eaten, final_of, is_number, joined, number_of, read_json
-from assay.maths.options import FIELDS, listed_options, parsed_options
+from assay.maths.text.golds import (
+    FREE_TEXT,
+    answers_of,
+    decimal_text,
+    eaten,
+    final_of,
+    is_number,
+    joined,
+    number_of,
+    read_json,
+)
+from assay.maths.text.options import FIELDS, listed_options, parsed_options
 from assay.sources._badrow import BadRow as BadRow
 from assay.sources._badrow import shown as shown
 from assay.sources._chats import FIELD, MEDIA, chat, chat_in_text
@@ -20,7 +30,17 @@ from assay.sources._shown import hidden, letter_at, with_options
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are no mathematics
 # Columns that published sets of code problems hold beside the tests, and without which these cannot be run.
-BESIDE_TESTS = ("fn_name", "func_name", "function_name", "entry_point", "test_setup_code", "test_imports", "starter_code", "metadata", "language")
+BESIDE_TESTS = (
+    "fn_name",
+    "func_name",
+    "function_name",
+    "entry_point",
+    "test_setup_code",
+    "test_imports",
+    "starter_code",
+    "metadata",
+    "language",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +63,24 @@ class Fields:
     are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`, `prompt_control_character`.
     """
 
-    prompt: str | tuple[str, ...] = "prompt"  # one field, or several joined; one field may hold a chat: a list of {role, content}
+    prompt: str | tuple[str, ...] = (
+        "prompt"  # one field, or several joined; one field may hold a chat: a list of {role, content}
+    )
     join: str = " "  # between the texts of several fields
     full_stops: bool = False  # end each joined text but the last with a full stop where it ends without . ! ?
     answer: str = "answer"
     answer_after: str = ""  # the gold answer follows the last of these marks; "" = the whole field
     answer_numbers: bool = False  # accept a JSON number as answer, as its shortest decimal: 145.0 is "145"
-    answer_index: int | None = None  # 0 or 1: a gold answer that is a whole number counts the options from there, and becomes a letter
+    answer_index: int | None = (
+        None  # 0 or 1: a gold answer that is a whole number counts the options from there, and becomes a letter
+    )
     options: str | tuple[str, ...] = (
         ""  # the field that holds a question's options, in any usual shape, or one field per option; put below the prompt
     )
     options_template: str = "{letter}. {text}"  # of one option's line
-    answer_form: Literal["as_is", "solution", "number"] = "as_is"  # solution: what a worked solution ends with; number: 9 of "9 (apples)", "9 apples"
+    answer_form: Literal["as_is", "solution", "number"] = (
+        "as_is"  # solution: what a worked solution ends with; number: 9 of "9 (apples)", "9 apples"
+    )
     answer_list: Literal["", "any", "all"] = (
         ""  # of several answers any one is right, or all are one answer with commas; "" = all of choice, else any
     )
@@ -62,7 +88,9 @@ class Fields:
         "drop"  # a chat whose last turn is the assistant's; remove: that turn; keep: it is gone on with
     )
     media: Literal["drop", "ignore"] = "drop"  # rows with pictures or their placeholders; ignore: pose them as texts
-    keep: tuple[str, ...] = ()  # fields that stay in the metadata; a row that lacks one goes without, and so does one that JSON cannot hold
+    keep: tuple[
+        str, ...
+    ] = ()  # fields that stay in the metadata; a row that lacks one goes without, and so does one that JSON cannot hold
     verifier: str = "math"
     name: str = ""  # the problems' source; "" = the file's stem
     skip: int = 0  # rows passed over at the start
@@ -71,9 +99,15 @@ class Fields:
 
     def __post_init__(self) -> None:
         if self.skip < 0 or (self.limit is not None and self.limit < 0) or self.max_bytes < 1:
-            raise ValueError(f"skip {self.skip} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1")
-        if self.answer_index not in (None, 0, 1) or not all(mark in self.options_template for mark in ("{letter}", "{text}")):
-            raise ValueError(f"answer_index is {self.answer_index}, must be 0 or 1; options_template must hold {{letter}} and {{text}}")
+            raise ValueError(
+                f"skip {self.skip} and limit {self.limit} must be at least 0, and max_bytes {self.max_bytes} at least 1"
+            )
+        if self.answer_index not in (None, 0, 1) or not all(
+            mark in self.options_template for mark in ("{letter}", "{text}")
+        ):
+            raise ValueError(
+                f"answer_index is {self.answer_index}, must be 0 or 1; options_template must hold {{letter}} and {{text}}"
+            )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
         if not self.verifier.startswith("python:") and self.verifier not in names("verifier"):
@@ -98,8 +132,10 @@ class Fields:
         there = list(known)
         for name in self.wanted:
             if not any(_column(each, there) for each in name.split("|")):
-                raise PlanError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
-        unasked = BESIDE_TESTS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()  # options that a prompt may hide
+                raise ConfigError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
+        unasked = (
+            BESIDE_TESTS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
+        )  # options that a prompt may hide
         beside = [name for name in there if name in unasked or (self.media == "drop" and FIELD.fullmatch(name))]
         steps = (column for name in self.wanted for each in name.split("|") if (column := _column(each, there)))
         return list(dict.fromkeys([*steps, *beside]))
@@ -131,7 +167,9 @@ class Fields:
         turns = with_options(turns, options, self.options_template)
         answer = self._letter(row.value, options) or self._answer(row.value)
         self._check_shown(row.value, turns, answer)
-        problem = Problem.of(turns, source=row.source, metadata=self._kept(row.value) | ({"options": options} if options else {}))
+        problem = Problem.of(
+            turns, source=row.source, metadata=self._kept(row.value) | ({"options": options} if options else {})
+        )
         return problem, Label.of(problem.id, answer, verifier=self.verifier)
 
     def _prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
@@ -157,10 +195,19 @@ class Fields:
         if self.options:
             values = [field_of(row, name) for name in self._option_fields]
             if not (options := parsed_options(values[0] if isinstance(self.options, str) else values)):
-                raise BadRow("options_unreadable", f"{self.options!r} holds {shown(values)}, no 2 to 10 options in a known shape")
+                raise BadRow(
+                    "options_unreadable", f"{self.options!r} holds {shown(values)}, no 2 to 10 options in a known shape"
+                )
             return options
         fields = () if isinstance(self.prompt, str) else self.prompt
-        return next((options for name in fields if not isinstance(row.get(name), str) and (options := parsed_options(row.get(name)))), {})
+        return next(
+            (
+                options
+                for name in fields
+                if not isinstance(row.get(name), str) and (options := parsed_options(row.get(name)))
+            ),
+            {},
+        )
 
     def _letter(self, row: Mapping[str, Any], options: Mapping[str, str]) -> str:
         """The letter of a gold answer that is an index, "" where it is none."""
@@ -174,7 +221,10 @@ class Fields:
 
     def _check_shown(self, row: Mapping[str, Any], turns: tuple[Message, ...], answer: str) -> None:
         if not self.options and (name := hidden(row, turns, answer, chosen=self.verifier == "choice")):
-            raise BadRow("options_not_shown", f"the prompt does not show the options in {name}; options = {name} puts them below it")
+            raise BadRow(
+                "options_not_shown",
+                f"the prompt does not show the options in {name}; options = {name} puts them below it",
+            )
 
     def _answer(self, row: Mapping[str, Any]) -> str:
         value = field_of(row, self.answer)
@@ -184,7 +234,9 @@ class Fields:
         if self.answer_numbers and number:
             value = decimal_text(value)
         if (answers := self._answers(value)) is not None:
-            value = joined(answers, every=(self.answer_list or ("all" if self.verifier == "choice" else "any")) == "all")
+            value = joined(
+                answers, every=(self.answer_list or ("all" if self.verifier == "choice" else "any")) == "all"
+            )
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shown(value)}{remedy}")
@@ -192,7 +244,13 @@ class Fields:
         if self.answer_after not in value:
             raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shown(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
-        answer = final_of(answer) if self.answer_form == "solution" else number_of(answer) if self.answer_form == "number" else answer
+        answer = (
+            final_of(answer)
+            if self.answer_form == "solution"
+            else number_of(answer)
+            if self.answer_form == "number"
+            else answer
+        )
         if not answer:
             raise BadRow("answer_empty", f"{self.answer!r} holds {shown(value)}")
         return answer
@@ -215,7 +273,10 @@ class Fields:
             return turns
         if self.assistant_end == "drop":
             remedy = 'assistant_end = "remove" reads the turns before it, "keep" lets the policy go on behind it'
-            raise BadRow("ends_with_assistant", f"the last turn is the assistant's, often the solution: {shown(turns[-1].content)}; {remedy}")
+            raise BadRow(
+                "ends_with_assistant",
+                f"the last turn is the assistant's, often the solution: {shown(turns[-1].content)}; {remedy}",
+            )
         while turns and turns[-1].role == "assistant":
             turns = turns[:-1]
         if not turns:
@@ -227,24 +288,36 @@ class Fields:
             return
         for turn in turns:
             if found := MEDIA.search(turn.content):
-                raise BadRow("needs_image", f'the prompt holds {shown(found[0])}; problems are texts here, and media = "ignore" poses them so')
+                raise BadRow(
+                    "needs_image",
+                    f'the prompt holds {shown(found[0])}; problems are texts here, and media = "ignore" poses them so',
+                )
         for name, value in row.items():
             if isinstance(name, str) and FIELD.fullmatch(name) and _holds(value):
-                raise BadRow("needs_image", f'the row holds {name!r}; problems are texts here, and media = "ignore" poses them so')
+                raise BadRow(
+                    "needs_image",
+                    f'the row holds {name!r}; problems are texts here, and media = "ignore" poses them so',
+                )
 
     def _check(self, what: str, *texts: str) -> None:
         try:
             size = sum(len(text.encode()) for text in texts)
         except UnicodeEncodeError as error:
-            raise BadRow("lone_surrogate", f"the {what} holds U+{ord(error.object[error.start]):04X} at {error.start}, which is no text") from error
+            raise BadRow(
+                "lone_surrogate",
+                f"the {what} holds U+{ord(error.object[error.start]):04X} at {error.start}, which is no text",
+            ) from error
         if size > self.max_bytes:
             raise BadRow(f"{what}_too_long", f"the {what} has {size} bytes, more than max_bytes = {self.max_bytes}")
         if any("\0" in text for text in texts):
             raise BadRow("nul_byte", f"the {what} holds a NUL byte")
         gold = what == "answer"
-        if self.verifier not in PROGRAMS and (lost := next((seen for text in texts if (seen := eaten(text, gold=gold and self._is_line(text)))), "")):
+        if self.verifier not in PROGRAMS and (
+            lost := next((seen for text in texts if (seen := eaten(text, gold=gold and self._is_line(text)))), "")
+        ):
             raise BadRow(
-                f"{'gold' if gold else 'prompt'}_control_character", f"the {what} holds {lost}: its backslashes were not escaped where it was written"
+                f"{'gold' if gold else 'prompt'}_control_character",
+                f"the {what} holds {lost}: its backslashes were not escaped where it was written",
             )
 
     def _is_line(self, text: str) -> bool:
@@ -297,7 +370,12 @@ def _at(row: Mapping[str, Any], name: str) -> Any:
 def _tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
     """A code problem's tests as one text: as it stands where the row tells nothing more of them, else JSON with what stands beside them."""
     parent = field_of(row, name.rpartition(".")[0]) if name not in row and "." in name else row
-    beside = {key: told for holder in (row, parent) for key in BESIDE_TESTS if key != name and _tells(key, told := holder.get(key))}
+    beside = {
+        key: told
+        for holder in (row, parent)
+        for key in BESIDE_TESTS
+        if key != name and _tells(key, told := holder.get(key))
+    }
     if isinstance(value, str) and (not beside or not value.strip()):
         return value
     if value is None or isinstance(value, bool | int | float):
@@ -327,7 +405,9 @@ def _column(name: str, there: list[str]) -> str:
 
 def _holds(value: Any) -> bool:
     """Whether a column of pictures holds one."""
-    return not (value is None or value != value or (isinstance(value, str | bytes | list | dict | tuple) and len(value) == 0))
+    return not (
+        value is None or value != value or (isinstance(value, str | bytes | list | dict | tuple) and len(value) == 0)
+    )
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Message
-from assay.maths.options import LETTERS, are_shown, listed_options, parsed_options
+from assay.maths.text.options import LETTERS, are_shown, listed_options, parsed_options
 
 
 def below(options: Mapping[str, str], template: str) -> str:
@@ -47,7 +47,14 @@ def hidden(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, c
     bare = answer.strip().strip("().").upper()
     if not chosen and bare not in options:
         return ""
-    one = next((str(name) for name, value in row.items() if isinstance(value, list | tuple | dict | str) and parsed_options(value) == options), "")
+    one = next(
+        (
+            str(name)
+            for name, value in row.items()
+            if isinstance(value, list | tuple | dict | str) and parsed_options(value) == options
+        ),
+        "",
+    )
     several = [str(name) for name, value in row.items() if str(value) in options.values()]
     return json.dumps(one or several, ensure_ascii=True)
 

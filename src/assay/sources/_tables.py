@@ -65,7 +65,11 @@ def _jsonl(path: Path, _: list[str] | None) -> Placed:
                 whole = len(line) < MAX_ROW or line.endswith(b"\n")
                 while line and not line.endswith(b"\n") and not whole:  # pass over the rest of an endless line
                     line = file.readline(MAX_ROW)
-                row = _json_line(line, first=number == 1) if whole else BadRow("row_too_long", f"a line of more than {MAX_ROW} bytes")
+                row = (
+                    _json_line(line, first=number == 1)
+                    if whole
+                    else BadRow("row_too_long", f"a line of more than {MAX_ROW} bytes")
+                )
                 if row is not BLANK:
                     yield number, row
         except BROKEN as error:
@@ -87,16 +91,25 @@ def _json(path: Path, _: list[str] | None) -> Placed:
         if _compressed(path) and len(data) > MAX_UNPACKED:
             yield (
                 1,
-                BadRow("file_too_large", f"more than {MAX_UNPACKED >> 20} MiB once unpacked; as .jsonl.gz, one object a line, it may have any size"),
+                BadRow(
+                    "file_too_large",
+                    f"more than {MAX_UNPACKED >> 20} MiB once unpacked; as .jsonl.gz, one object a line, it may have any size",
+                ),
             )
             return
         text = data.decode("utf-8-sig")
         del data
     except MemoryError:
-        yield 1, BadRow("file_too_large", "more than the memory holds; as .jsonl, one object a line, it may have any size")
+        yield (
+            1,
+            BadRow("file_too_large", "more than the memory holds; as .jsonl, one object a line, it may have any size"),
+        )
         return
     except UnicodeDecodeError as error:
-        yield error.object.count(b"\n", 0, error.start) + 1, BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start}")
+        yield (
+            error.object.count(b"\n", 0, error.start) + 1,
+            BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start}"),
+        )
         return
     except BROKEN as error:
         yield 1, _broken(error)
@@ -112,7 +125,13 @@ def _elements(text: str) -> Placed:
         yield from _objects(text)
         return
     if text[at] != "[":
-        yield 1, BadRow("not_a_list", f"a .json file is a list of objects, or objects one a line, found {shown(text[at : at + 60])}")
+        yield (
+            1,
+            BadRow(
+                "not_a_list",
+                f"a .json file is a list of objects, or objects one a line, found {shown(text[at : at + 60])}",
+            ),
+        )
         return
     at = _past(text, at + 1)
     while text[at : at + 1] != "]":
@@ -128,7 +147,13 @@ def _elements(text: str) -> Placed:
             at = _past(text, at + 1)
         elif text[at : at + 1] != "]":
             line += text.count("\n", seen, at)
-            yield line, BadRow("broken_json", f"expected , or ] after an element, found {shown(text[at : at + 40])}; what follows is lost")
+            yield (
+                line,
+                BadRow(
+                    "broken_json",
+                    f"expected , or ] after an element, found {shown(text[at : at + 40])}; what follows is lost",
+                ),
+            )
             return
 
 
@@ -140,9 +165,18 @@ def _objects(text: str) -> Placed:
         yield from ((number, parsed(line)) for number, line in lines)
         return
     whole = parsed(text)
-    lists = [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)] if isinstance(whole, dict) else []
+    lists = (
+        [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        if isinstance(whole, dict)
+        else []
+    )
     if isinstance(whole, BadRow) or len(lists) > 1:
-        yield 1, whole if isinstance(whole, BadRow) else BadRow("not_a_list", f"a .json file of {len(lists)} lists of objects: {shown(list(whole))}")
+        yield (
+            1,
+            whole
+            if isinstance(whole, BadRow)
+            else BadRow("not_a_list", f"a .json file of {len(lists)} lists of objects: {shown(list(whole))}"),
+        )
     elif lists:
         yield from enumerate(lists[0], 1)
     else:
@@ -173,7 +207,9 @@ def _csv(path: Path, _: list[str] | None) -> Placed:
 def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
     with _opened(path) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW + 1))  # the default of 128 KiB is less than a prompt may have
+        csv.field_size_limit(
+            max(csv.field_size_limit(), MAX_ROW + 1)
+        )  # the default of 128 KiB is less than a prompt may have
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=DELIMITERS[kind_of(path)], strict=True)
         while True:
@@ -230,7 +266,10 @@ def _parquet(path: Path, columns: list[str] | None) -> Placed:
                     number += 1
                     yield number, _record(batch, index)
         except (pa.ArrowException, OSError, MemoryError) as error:
-            yield number + 1, BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost")
+            yield (
+                number + 1,
+                BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost"),
+            )
 
 
 def _record(batch: Any, index: int) -> Any:

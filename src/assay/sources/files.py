@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.core.errors import PlanError, nearest
+from assay.core.errors import ConfigError, nearest
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Found
 from assay.sources._rows import Fields, Row, printable, shown
@@ -49,17 +49,17 @@ class Files(Fields):
         try:
             known = schema_of(path)
         except (OSError, ValueError) as error:
-            raise PlanError(f"{name} cannot be read: {shown(str(error), 160)}") from error
+            raise ConfigError(f"{name} cannot be read: {shown(str(error), 160)}") from error
         return None if known is None else self.columns(known, name)
 
     def _places(self) -> list[tuple[str, Path]]:
         patterns = (self.paths,) if isinstance(self.paths, str) else self.paths
         if not patterns:
-            raise PlanError("paths names no file")
+            raise ConfigError("paths names no file")
         places = dict(place for pattern in patterns for place in _matches(pattern))
         for name, path in places.items():
             if kind_of(path) not in READERS:
-                raise PlanError(f"{name} is of an unknown kind {kind_of(path)!r}; {nearest(kind_of(path), READERS)}")
+                raise ConfigError(f"{name} is of an unknown kind {kind_of(path)!r}; {nearest(kind_of(path), READERS)}")
         return list(places.items())
 
 
@@ -68,9 +68,13 @@ def _matches(pattern: str) -> list[tuple[str, Path]]:
     root = _bundled() if pattern.startswith(BUNDLED) else None
     real = pattern if root is None else str(root / pattern.removeprefix(BUNDLED))
     real = os.path.expanduser(real)
-    found = [real] if os.path.isfile(real) else sorted(path for path in glob.glob(real, recursive=True) if os.path.isfile(path))
+    found = (
+        [real]
+        if os.path.isfile(real)
+        else sorted(path for path in glob.glob(real, recursive=True) if os.path.isfile(path))
+    )
     if not found:
-        raise PlanError(f"no file {printable(pattern)!r}; {_neighbours(Path(real))}")
+        raise ConfigError(f"no file {printable(pattern)!r}; {_neighbours(Path(real))}")
     return [(printable(path if root is None else BUNDLED + os.path.basename(path)), Path(path)) for path in found]
 
 
@@ -79,8 +83,12 @@ def _neighbours(path: Path) -> str:
     if path.is_dir():
         return f"it is a folder: {printable(str(path / '*'))!r} names the files in it"
     if not folder.is_dir():
-        return f"there is no folder {printable(str(folder))!r}" if not glob.has_magic(str(folder)) else "nothing matches"
-    return nearest(path.name, sorted(printable(each.name) for each in folder.iterdir() if kind_of(each) in READERS)[:200])
+        return (
+            f"there is no folder {printable(str(folder))!r}" if not glob.has_magic(str(folder)) else "nothing matches"
+        )
+    return nearest(
+        path.name, sorted(printable(each.name) for each in folder.iterdir() if kind_of(each) in READERS)[:200]
+    )
 
 
 def _bundled() -> Path:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import PlanError, nearest
+from assay.core.errors import ConfigError, nearest
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Found
 from assay.sources._rows import BadRow, Fields, Row, shown
@@ -63,9 +63,9 @@ class Hub(Fields):
         if folder.is_dir():
             return folder
         if folder.is_file():
-            raise PlanError(f"hub path {self.path!r} is a file: part = 'files' reads files")
+            raise ConfigError(f"hub path {self.path!r} is a file: part = 'files' reads files")
         if self.path.startswith((".", "/", "~")) or self.path.count("/") > 1:
-            raise PlanError(f"no folder {self.path!r}")
+            raise ConfigError(f"no folder {self.path!r}")
         return None
 
     def _table(self) -> Any:
@@ -76,16 +76,22 @@ class Hub(Fields):
         try:
             if saved:
                 return self._of_split(datasets.load_from_disk(str(folder)))
-            where, options = (self.path, {"revision": self.revision or None}) if folder is None else (str(folder), {"streaming": True})
+            where, options = (
+                (self.path, {"revision": self.revision or None})
+                if folder is None
+                else (str(folder), {"streaming": True})
+            )
             return datasets.load_dataset(where, self.config or None, split=self.split, **options)
-        except PlanError:
+        except ConfigError:
             raise
         except (datasets.exceptions.DatasetsError, OSError, ValueError, TypeError, KeyError) as error:
-            raise PlanError(f"dataset {self.path!r}, config {self.config!r}, split {self.split!r}: {' '.join(str(error).split())[:300]}") from error
+            raise ConfigError(
+                f"dataset {self.path!r}, config {self.config!r}, split {self.split!r}: {' '.join(str(error).split())[:300]}"
+            ) from error
 
     def _of_split(self, loaded: Any) -> Any:
         if not hasattr(loaded, "keys"):
             return loaded  # a folder of one split has no name for it
         if self.split not in loaded:
-            raise PlanError(f"{self.path} has no split {self.split!r}; {nearest(self.split, loaded.keys())}")
+            raise ConfigError(f"{self.path} has no split {self.split!r}; {nearest(self.split, loaded.keys())}")
         return loaded[self.split]

@@ -6,14 +6,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from assay.core.errors import PlanError, nearest, require
+from assay.core.errors import ConfigError, nearest, require
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Found
 from assay.core.types import OPEN, Drop, Label, Problem
 from assay.sources._rows import shown
 
-WITNESSES = ("possible_answer", "example_answer", "example_correct_answer")  # where generators without an oracle keep one solution
-FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, ArithmeticError, RuntimeError, OSError)
+WITNESSES = (
+    "possible_answer",
+    "example_answer",
+    "example_correct_answer",
+)  # where generators without an oracle keep one solution
+FAILURES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    RuntimeError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +53,9 @@ class ReasoningGym:
     generator: str
     size: int = 100
     seed: int = 0
-    config: dict[str, Any] = field(default_factory=dict)  # the generator's own settings, e.g. {min_terms = 2, max_terms = 3}
+    config: dict[str, Any] = field(
+        default_factory=dict
+    )  # the generator's own settings, e.g. {min_terms = 2, max_terms = 3}
     name: str = ""  # the problems' source; "" = reasoning_gym/<generator>
 
     def __post_init__(self) -> None:
@@ -69,8 +85,12 @@ class ReasoningGym:
             answer, stored = _kept(gym, entry, self.generator)
             problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": stored})
         except FAILURES as error:
-            what = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {shown(str(error), 200)}"
-            reason = error.reason if isinstance(error, Refused) else "generator_failed"
+            what = (
+                str(error)
+                if isinstance(error, GeneratorRejected)
+                else f"{type(error).__name__}: {shown(str(error), 200)}"
+            )
+            reason = error.reason if isinstance(error, GeneratorRejected) else "generator_failed"
             return Drop("ingest", reason, detail=what, source=source, file=self.generator, line=index + 1)
         return problem, Label.of(problem.id, answer, verifier="reasoning_gym")
 
@@ -78,16 +98,22 @@ class ReasoningGym:
         factory = require("reasoning_gym.factory", extra="gym")
         require("reasoning_gym", extra="gym")  # registers the generators
         if self.generator not in factory.DATASETS:
-            raise PlanError(f"unknown reasoning_gym generator {self.generator!r}; {nearest(self.generator, factory.DATASETS)}")
+            raise ConfigError(
+                f"unknown reasoning_gym generator {self.generator!r}; {nearest(self.generator, factory.DATASETS)}"
+            )
         settings = factory.DATASETS[self.generator][1]
         known = [each.name for each in fields(settings) if each.name not in ("size", "seed")]
         for key in self.config:
             if key not in known:
-                raise PlanError(f"reasoning_gym generator {self.generator!r} has no config {key!r}; {nearest(key, known)}")
+                raise ConfigError(
+                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {nearest(key, known)}"
+                )
         try:
             return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._config())
         except FAILURES as error:
-            raise PlanError(f"reasoning_gym generator {self.generator!r} refuses {shown(self.config, 200)}: {error}") from error
+            raise ConfigError(
+                f"reasoning_gym generator {self.generator!r} refuses {shown(self.config, 200)}: {error}"
+            ) from error
 
     def _config(self) -> dict[str, Any]:
         if self.generator != "composite":
@@ -97,7 +123,7 @@ class ReasoningGym:
         return {**self.config, "datasets": [spec(**each) for each in given]}
 
 
-class Refused(ValueError):
+class GeneratorRejected(ValueError):
     """An item that was generated but cannot become a problem."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -108,21 +134,27 @@ class Refused(ValueError):
 def _kept(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[str, Any]]:
     """The gold answer and what the verifier needs, scored once against each other."""
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=_plain))
-    name = str(plain["metadata"].get("source_dataset", generator))  # a composite's items are scored by the generator that made them
+    name = str(
+        plain["metadata"].get("source_dataset", generator)
+    )  # a composite's items are scored by the generator that made them
     answer = plain["answer"]
     if answer is None:
         answer = _witness(gym, plain)
         return answer, {"dataset": name, "entry": plain}
     if not isinstance(answer, str) or not answer.strip():
-        raise Refused("answer_empty", f"the oracle answers {shown(answer)}")
+        raise GeneratorRejected("answer_empty", f"the oracle answers {shown(answer)}")
     stored = {"dataset": name, "entry": plain}
-    if "Integral(" in answer:  # what the generator could not integrate it repeats, and its scorer takes the repeated question for an answer
+    if (
+        "Integral(" in answer
+    ):  # what the generator could not integrate it repeats, and its scorer takes the repeated question for an answer
         return OPEN, stored
     if _scored(gym, answer, plain) >= 1:
         return answer, stored
     if _scored(gym, answer, {**plain, "metadata": tupled(plain["metadata"])}) >= 1:
         return answer, {**stored, "tuples": True}
-    raise Refused("oracle_rejected", f"the scorer gives its own answer {shown(answer)} {_scored(gym, answer, plain)}, not 1")
+    raise GeneratorRejected(
+        "oracle_rejected", f"the scorer gives its own answer {shown(answer)} {_scored(gym, answer, plain)}, not 1"
+    )
 
 
 def _witness(gym: Any, plain: dict[str, Any]) -> str:

@@ -18,13 +18,14 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import DISTRIBUTION, LakeError
-from assay.stores import intervals, landlock, manifest, views
-from assay.stores.concurrency import seal
-from assay.stores.sealing import Damaged, sealed, unsealed
-from assay.stores.select_guard import require_select
-from assay.stores.session import Session
-from assay.stores.snapshot import Snapshot
-from assay.stores.storage import Place, Storage, at
+from assay.stores.commits import manifest
+from assay.stores.commits.concurrency import seal
+from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.commits.snapshot import Snapshot
+from assay.stores.sql import intervals, landlock, views
+from assay.stores.sql.select_guard import require_select
+from assay.stores.sql.session import Session
+from assay.stores.storage.backend import Place, Storage, at
 from assay.stores.tables import schema
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
@@ -51,7 +52,9 @@ class Lake:
             self._check_format(self.storage.read("lake.json"))
         except (FileNotFoundError, NotADirectoryError):
             if manifest.entry_names(self.storage):
-                raise LakeError(f"{self.place}/lake.json is gone; `curate fsck --lake {self.place}` writes it again from the manifest") from None
+                raise LakeError(
+                    f"{self.place}/lake.json is gone; `curate fsck --lake {self.place}` writes it again from the manifest"
+                ) from None
             if not create:
                 raise LakeError(nowhere(self.storage)) from None
             self._empty_or_founded()
@@ -63,10 +66,12 @@ class Lake:
         self._looked = 0.0
         self._held = False
         self._session: Session | None = None
-        self._groups: dict[str, list[views.Group]] = {}
+        self._groups: dict[str, list[views.FileGroup]] = {}
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
-    def append(self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")) -> int:
+    def append(
+        self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")
+    ) -> int:
         """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
 
         Tables named in `known` are not checked against stored ids: their caller has already asked what is missing.
@@ -79,11 +84,15 @@ class Lake:
         if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._refresh()
         seen = None
-        while seen != self._seal:  # another's commit that came between two tables' checks was seen by the second alone: check again
+        while (
+            seen != self._seal
+        ):  # another's commit that came between two tables' checks was seen by the second alone: check again
             seen = self._seal
             foreign = self._foreign() if len(checked) < len(rows) else frozenset()
             fresh = {
-                name: self._unseen(name, table, None if name in checked else foreign) if name in checked or foreign else table
+                name: self._unseen(name, table, None if name in checked else foreign)
+                if name in checked or foreign
+                else table
                 for name, table in fresh.items()
             }
             fresh = {name: table for name, table in fresh.items() if table.num_rows}
@@ -101,8 +110,14 @@ class Lake:
         self._found()
         name = manifest.new_name()
         with self.storage.writing():
-            with ThreadPoolExecutor(len(tables)) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
-                files = tuple(tables_at_once.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables))
+            with ThreadPoolExecutor(
+                len(tables)
+            ) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
+                files = tuple(
+                    tables_at_once.map(
+                        lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables
+                    )
+                )
             self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
     def restated(self, entry: manifest.Entry) -> None:
@@ -170,10 +185,15 @@ class Lake:
         wanted = pa.table({"id": pa.array(ids, pa.string())})
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
-            paths = [str(self.root / file.path) for name in sorted(among) for file in self._snapshot.entries[name].files if file.table == table]
+            paths = [
+                str(self.root / file.path)
+                for name in sorted(among)
+                for file in self._snapshot.entries[name].files
+                if file.table == table
+            ]
             if not paths:
                 return set()
-            source = f"({views.table_query(schema(table), [views.Group(tuple(paths))])})"
+            source = f"({views.table_query(schema(table), [views.FileGroup(tuple(paths))])})"
         sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
         connection = self._views(sql)
         connection.register("wanted_ids", wanted)
@@ -196,7 +216,7 @@ class Lake:
         self._refresh()
         return [self._snapshot.entries[name] for name in sorted(self._snapshot.entries)]
 
-    def groups(self) -> dict[str, list[views.Group]]:
+    def groups(self) -> dict[str, list[views.FileGroup]]:
         """The files by table, apart where columns differ and where a row may lie in two of them."""
         self._refresh()
         return self._snapshot.groups()
@@ -228,7 +248,10 @@ class Lake:
 
     def moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
-        return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in ("", str(self.root))
+        return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in (
+            "",
+            str(self.root),
+        )
 
     def close(self) -> None:
         """Lets the connection go; files need no closing."""
@@ -293,7 +316,9 @@ class Lake:
         if not self.storage.remote:
             return set()
         named, files, here = views.read_by(sql), self._snapshot.files(), f"{self.root}/"
-        paths = [path for name in named for path in files.get(name, ())] + re.findall(rf"'({re.escape(here)}tables/[^']+)'", sql)
+        paths = [path for name in named for path in files.get(name, ())] + re.findall(
+            rf"'({re.escape(here)}tables/[^']+)'", sql
+        )
         self.storage.fetch(path.removeprefix(here) for path in paths)
         return named
 
@@ -315,7 +340,9 @@ class Lake:
         if self._base or self.storage.names("manifest") is not None:
             return
         if any(path.endswith(".parquet") for path in self.storage.files("tables")):
-            raise LakeError(f"{self.place}/manifest is missing, but there are files in tables/: `curate fsck --lake {self.place}` enters them again")
+            raise LakeError(
+                f"{self.place}/manifest is missing, but there are files in tables/: `curate fsck --lake {self.place}` enters them again"
+            )
 
     def _foreign(self) -> frozenset[str]:
         """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
@@ -323,7 +350,11 @@ class Lake:
             return frozenset()
         if self._others is None:
             entries = self._snapshot.entries
-            fresh = (name for name in entries.keys() - self._base if entries[name].writer != self._writer and not entries[name].replaces)
+            fresh = (
+                name
+                for name in entries.keys() - self._base
+                if entries[name].writer != self._writer and not entries[name].replaces
+            )
             self._others = frozenset(fresh)
         return self._others
 
@@ -334,7 +365,9 @@ class Lake:
         with suppress(LakeError):  # a file is damaged or away: who asks for its rows is told
             lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
-            table = pa.concat_tables([table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)])
+            table = pa.concat_tables(
+                [table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)]
+            )
         if lacking or not intervals.stored(self.storage):
             intervals.store(self.storage, table)
             self.close()
@@ -351,15 +384,21 @@ class Lake:
         there = self.storage.names("") or ()
         if "lake.json" in there:
             self._check_format(self.storage.read("lake.json"))
-        elif self.storage.names("manifest") or any(name not in BEFORE and not name.startswith(".lake.") for name in there):
+        elif self.storage.names("manifest") or any(
+            name not in BEFORE and not name.startswith(".lake.") for name in there
+        ):
             raise LakeError(f"{self.place} holds other files and no lake.json; name an empty folder")
 
     def _check_format(self, text: bytes) -> None:
         mark = read_mark(text, self.place)
         if not isinstance(mark["format"], int) or mark["format"] > manifest.FORMAT:
             by = mark.get("version", "")
-            remedy = f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
-            raise LakeError(f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}")
+            remedy = (
+                f"pip install '{DISTRIBUTION}>={by}'" if re.fullmatch(r"[\w.]+", str(by)) else f"upgrade {DISTRIBUTION}"
+            )
+            raise LakeError(
+                f"{self.place} is of lake format {mark['format']}; this version reads up to {manifest.FORMAT}: {remedy}"
+            )
 
 
 def mark_of(form: int) -> bytes:
@@ -379,7 +418,9 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
         if tree["format"] == 3 and not digest:
             raise Damaged("its SHA-256 is gone")
     except (ValueError, KeyError, TypeError) as error:
-        raise LakeError(f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest") from error
+        raise LakeError(
+            f"{place}/lake.json cannot be read: {error}; `curate fsck --lake {place}` writes it again from the manifest"
+        ) from error
     return tree
 
 

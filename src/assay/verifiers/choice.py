@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from assay.core.types import Case, Label, Verdict
-from assay.maths.options import options_of, plain
-from assay.verifiers._answers import final_answer
-from assay.verifiers._letters import Named, by_text, head, in_prose, named
-from assay.verifiers._numbers import number, same
-from assay.verifiers._rules import Grade, settle
-from assay.verifiers._thinking import spoken
+from assay.core.types import GradingCase, Label, Verdict
+from assay.maths.text.options import options_of, plain
+from assay.verifiers.answers.extraction import final_answer
+from assay.verifiers.answers.letters import Named, by_text, head, in_prose, named
+from assay.verifiers.answers.numbers import number, same
+from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.verdicts import Grade, settle
 
 SHORT = 200  # characters of a text that may be an option by itself
 
@@ -35,9 +35,11 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.index_from not in (0, 1) or not self.letters.isupper():
-            raise ValueError(f"index_from is {self.index_from}, must be 0 or 1; letters are {self.letters!r}, must be capitals")
+            raise ValueError(
+                f"index_from is {self.index_from}, must be 0 or 1; letters are {self.letters!r}, must be capitals"
+            )
 
-    def judge(self, case: Case) -> Verdict:
+    def judge(self, case: GradingCase) -> Verdict:
         """The verdict of one case; linear in the text."""
         return settle(case, self._grade, verifier="choice", version=self.version)
 
@@ -45,7 +47,7 @@ class Choice:
         """Whether the gold answer holds a letter or a digit."""
         return any(char.isalnum() for char in label.answer)
 
-    def _grade(self, case: Case) -> Grade:
+    def _grade(self, case: GradingCase) -> Grade:
         options = _options(case.problem.text, case.problem.metadata, self.letters)
         gold = gold_choice(case.label.answer, options, self.letters, self.index_from)
         if not options and gold.text and len(gold.letters) == 1:
@@ -59,9 +61,11 @@ class Choice:
         other = by_text(said.text, options) if said.text else ""
         contradicts = bool(other) and frozenset(other) != said.letters
         sure = right and not doubt and not said.doubt and not contradicts
-        return Grade(sure, shown, doubt or said.doubt or ("letter and text disagree" if contradicts else "letter"), lenient=right)
+        return Grade(
+            sure, shown, doubt or said.doubt or ("letter and text disagree" if contradicts else "letter"), lenient=right
+        )
 
-    def _said(self, case: Case, options: dict[str, str]) -> tuple[Named, str, str]:
+    def _said(self, case: GradingCase, options: dict[str, str]) -> tuple[Named, str, str]:
         """(what was chosen, the words that say so, why that is in doubt)."""
         text, _ = spoken(case.rollout.text)
         finished = case.rollout.finish == "stop"
@@ -128,7 +132,11 @@ def _starts_as_option(text: str, letters: str) -> bool:
     """Whether a short text is an option, its letter first: no sentence about an option, and no second sentence."""
     match = re.match(rf"[\s*]*[(\[]?[{re.escape(letters)}](?:[)\]]\*{{0,2}}|[.:]\*{{0,2}}(?=\s|$)|\s[-–—]\s)", text)
     rest = text[match.end() :] if match else ""
-    return bool(match) and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", rest) and not re.search(r"[.!?]\s+\S", rest)
+    return (
+        bool(match)
+        and not re.match(r"\s*(?:is|are|was|and|or|seems|can)\b", rest)
+        and not re.search(r"[.!?]\s+\S", rest)
+    )
 
 
 def _by_value(gold: str, said: Named, shown: str, doubt: str) -> Grade:

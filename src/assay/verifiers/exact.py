@@ -4,12 +4,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.core.types import Case, Label, Verdict
-from assay.maths.options import plain, unwrapped
-from assay.verifiers._answers import final_answer
-from assay.verifiers._letters import head
-from assay.verifiers._rules import Grade, settle
-from assay.verifiers._thinking import spoken
+from assay.core.types import GradingCase, Label, Verdict
+from assay.maths.text.options import plain, unwrapped
+from assay.verifiers.answers.extraction import final_answer
+from assay.verifiers.answers.letters import head
+from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.verdicts import Grade, settle
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Exact:
     version: ClassVar[str] = "2"
     bounded: ClassVar[bool] = True
 
-    def judge(self, case: Case) -> Verdict:
+    def judge(self, case: GradingCase) -> Verdict:
         """The verdict of one case; linear in the text."""
         return settle(case, self._grade, verifier="exact", version=self.version)
 
@@ -33,7 +33,7 @@ class Exact:
         """Whether the gold answer holds a character."""
         return bool(self._plain(label.answer))
 
-    def _grade(self, case: Case) -> Grade:
+    def _grade(self, case: GradingCase) -> Grade:
         text, finished = spoken(case.rollout.text)[0], case.rollout.finish == "stop"
         gold, whole = self._plain(case.label.answer), self._plain(text)
         if not whole:
@@ -43,7 +43,11 @@ class Exact:
         answer = final_answer(case.rollout.text, finished=finished)
         if answer is None:
             return Grade(False, whole, "exact", lenient=_loose(gold) == _loose(whole))
-        right = bool(gold) and gold in (self._plain(answer.text), self._plain(answer.text + "."), self._plain(unwrapped(answer.text)))
+        right = bool(gold) and gold in (
+            self._plain(answer.text),
+            self._plain(answer.text + "."),
+            self._plain(unwrapped(answer.text)),
+        )
         lenient = right or (bool(_loose(gold)) and _loose(gold) in (_loose(answer.text), _loose(head(answer.text))))
         return Grade(right and not answer.doubt, answer.text, answer.doubt or "exact", lenient=lenient)
 

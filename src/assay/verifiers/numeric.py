@@ -5,12 +5,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
-from assay.core.types import Case, Label, Verdict
-from assay.verifiers._answers import final_answer
-from assay.verifiers._meaning import QuantityValue, read
-from assay.verifiers._numbers import Number, close, number
-from assay.verifiers._phrase_values import value_at_end, value_of_phrase
-from assay.verifiers._rules import Grade, settle
+from assay.core.types import GradingCase, Label, Verdict
+from assay.verifiers.answers.extraction import final_answer
+from assay.verifiers.answers.meaning import QuantityValue, read
+from assay.verifiers.answers.numbers import Number, close, number
+from assay.verifiers.answers.phrase_values import value_at_end, value_of_phrase
+from assay.verifiers.answers.verdicts import Grade, settle
 
 LONGEST = 400  # characters of a number with what stands around it
 
@@ -42,7 +42,7 @@ class Numeric:
         if not 0 <= self.tolerance < 1:
             raise ValueError(f"tolerance is {self.tolerance}, must lie in [0, 1)")
 
-    def judge(self, case: Case) -> Verdict:
+    def judge(self, case: GradingCase) -> Verdict:
         """The verdict of one case; linear in the text."""
         return settle(case, self._grade, verifier="numeric", version=self.version)
 
@@ -50,7 +50,7 @@ class Numeric:
         """Whether the gold answer is one number."""
         return _read(label.answer) is not None
 
-    def _grade(self, case: Case) -> Grade:
+    def _grade(self, case: GradingCase) -> Grade:
         gold = _read(case.label.answer)
         if gold is None:
             return Grade(None, reason="the gold answer is no number", failed=True)
@@ -64,13 +64,23 @@ class Numeric:
         return Grade(strict, text, "numeric", lenient=None if strict == equal else equal)
 
 
-def _final(case: Case) -> tuple[str, bool]:
+def _final(case: GradingCase) -> tuple[str, bool]:
     """The final number as written, and whether nothing else claims to be it; a cut text must have marked it."""
     found = final_answer(case.rollout.text)
     if found is not None and _read(found.text) is not None:
         return found.text, not found.doubt
-    value = value_of_phrase(found.text) if found else value_at_end(case.rollout.text) if case.rollout.finish == "stop" else None
-    return (_last_side(value.text), value.certain and not (found and found.doubt)) if value else (found.text if found else "", False)
+    value = (
+        value_of_phrase(found.text)
+        if found
+        else value_at_end(case.rollout.text)
+        if case.rollout.finish == "stop"
+        else None
+    )
+    return (
+        (_last_side(value.text), value.certain and not (found and found.doubt))
+        if value
+        else (found.text if found else "", False)
+    )
 
 
 def _last_side(text: str) -> str:

@@ -6,18 +6,29 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from assay.training.loss import Tokens
 from assay.training.objectives.aas import Aas
 from assay.training.objectives.dapo import Dapo
+from assay.training.trainer.loss import Tokens
 
 GOOD, BAD = 1.7889, -0.4472  # one right of five
 
 
-def tokens(p: list[list[float]], advantages: list[float], guided: list[list[int]] | None, mask: list[list[int]] | None = None) -> Tokens:
+def tokens(
+    p: list[list[float]], advantages: list[float], guided: list[list[int]] | None, mask: list[list[int]] | None = None
+) -> Tokens:
     logp = tensor(p, dtype=torch.float64).log().requires_grad_()
     shown = torch.ones_like(logp) if mask is None else tensor(mask)
     foreign = None if guided is None else tensor(guided)
-    return Tokens(logp, logp.detach(), tensor(advantages, dtype=torch.float64).unsqueeze(1), shown, len(p), float(shown.sum()), 4, foreign)
+    return Tokens(
+        logp,
+        logp.detach(),
+        tensor(advantages, dtype=torch.float64).unsqueeze(1),
+        shown,
+        len(p),
+        float(shown.sum()),
+        4,
+        foreign,
+    )
 
 
 def loss(one: Tokens, part: Aas) -> Tensor:
@@ -32,7 +43,17 @@ def weight(p: float, advantage: float, part: Aas) -> float:
 
 
 @pytest.mark.parametrize(
-    ("p", "w"), [(1e-5, 0.0219), (1e-4, 0.1827), (5e-4, 0.5279), (1.1e-3, 0.7110), (2e-3, 0.8173), (1e-2, 0.9572), (0.1, 0.9955), (0.9, 0.9995)]
+    ("p", "w"),
+    [
+        (1e-5, 0.0219),
+        (1e-4, 0.1827),
+        (5e-4, 0.5279),
+        (1.1e-3, 0.7110),
+        (2e-3, 0.8173),
+        (1e-2, 0.9572),
+        (0.1, 0.9955),
+        (0.9, 0.9995),
+    ],
 )
 def test_the_intended_weights_are_reproduced(p: float, w: float) -> None:
     assert weight(p, GOOD, Aas()) == pytest.approx(w, abs=6e-5)
@@ -46,7 +67,9 @@ def test_one_gamma_for_all_advantages_is_the_law_as_it_was_released(p: float, w:
 
 def test_gamma_varies_with_the_advantage_and_stays_within_its_bounds_in_either_order() -> None:
     advantages = tensor([-8.0, -4.0, BAD, 0.0, GOOD, 4.0, 8.0])
-    assert Aas().gamma(advantages).tolist() == pytest.approx([-1e-3, -1e-3, 0.00025 * BAD, 0, 0.00025 * GOOD, 1e-3, 1e-3], abs=1e-9)
+    assert Aas().gamma(advantages).tolist() == pytest.approx(
+        [-1e-3, -1e-3, 0.00025 * BAD, 0, 0.00025 * GOOD, 1e-3, 1e-3], abs=1e-9
+    )
     turned = Aas(gamma_low=0.001, gamma_high=-0.001).gamma(advantages)
     assert turned.tolist() == pytest.approx([-value for value in Aas().gamma(advantages).tolist()], abs=1e-9)
 

@@ -2,15 +2,23 @@ import pytest
 import torch
 from torch import tensor
 
-from assay.training.loss import Tokens
 from assay.training.objectives.dapo import Dapo
+from assay.training.trainer.loss import Tokens
 
 OLD = torch.full((2, 3), 0.5).log()
 
 
 def tokens(step_tokens: float = 5.0) -> Tokens:
     logp = (OLD + tensor([[1.0, 1.25, 1.5], [1.0, 0.5, 9.0]]).log()).requires_grad_()
-    return Tokens(logp, OLD, tensor([[1.0], [-1.0]]), tensor([[1, 1, 1], [1, 1, 0]]), step_rows=2, step_tokens=step_tokens, limit=4)
+    return Tokens(
+        logp,
+        OLD,
+        tensor([[1.0], [-1.0]]),
+        tensor([[1, 1, 1], [1, 1, 0]]),
+        step_rows=2,
+        step_tokens=step_tokens,
+        limit=4,
+    )
 
 
 def test_every_token_of_the_step_weighs_the_same() -> None:
@@ -21,7 +29,10 @@ def test_every_token_of_the_step_weighs_the_same() -> None:
 def test_good_tokens_may_grow_further_than_bad_ones_shrink() -> None:
     part, one = Dapo(), tokens()
     (gradient,) = torch.autograd.grad(part.mean(part.per_token(one), one), one.logp)
-    assert gradient.tolist() == [pytest.approx([-1 / 5, -1.25 / 5, 0]), pytest.approx([1 / 5, 0, 0])]  # 1.25 < 1.28 still learns
+    assert gradient.tolist() == [
+        pytest.approx([-1 / 5, -1.25 / 5, 0]),
+        pytest.approx([1 / 5, 0, 0]),
+    ]  # 1.25 < 1.28 still learns
 
 
 def test_a_micro_batch_is_a_summand_of_its_step() -> None:

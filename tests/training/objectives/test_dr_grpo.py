@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import tensor
 
-from assay.training.loss import Tokens
 from assay.training.objectives.dr_grpo import DrGrpo
+from assay.training.trainer.loss import Tokens
 
 OLD = torch.full((2, 3), 0.5).log()
 TOKENS = Tokens(
@@ -19,7 +19,9 @@ TOKENS = Tokens(
 
 def test_tokens_are_summed_and_divided_by_rollouts_times_limit() -> None:
     part = DrGrpo()
-    assert part.mean(part.per_token(TOKENS), TOKENS).item() == pytest.approx((-0.5 * (1.0 + 1.1 + 1.2) + 0.5 * (1.0 + 0.8)) / 8)
+    assert part.mean(part.per_token(TOKENS), TOKENS).item() == pytest.approx(
+        (-0.5 * (1.0 + 1.1 + 1.2) + 0.5 * (1.0 + 0.8)) / 8
+    )
 
 
 def test_a_token_weighs_the_same_in_short_and_long_rollouts() -> None:

@@ -2,15 +2,17 @@ import pytest
 import torch
 from torch import tensor
 
-from assay.training.loss import Objective, Tokens
 from assay.training.objectives.grpo import Grpo
+from assay.training.trainer.loss import Objective, Tokens
 
 
 def two_by_three(ratios: list[list[float]]) -> Tokens:
     """A = 1 for a rollout of 3 tokens, A = -1 for one of 2; p_old = 1/2 everywhere."""
     old = torch.full((2, 3), 0.5).log()
     logp = (old + tensor(ratios).log()).requires_grad_()
-    return Tokens(logp, old, tensor([[1.0], [-1.0]]), tensor([[1, 1, 1], [1, 1, 0]]), step_rows=2, step_tokens=5.0, limit=4)
+    return Tokens(
+        logp, old, tensor([[1.0], [-1.0]]), tensor([[1, 1, 1], [1, 1, 0]]), step_rows=2, step_tokens=5.0, limit=4
+    )
 
 
 def loss(tokens: Tokens, objective: Objective) -> torch.Tensor:
@@ -19,13 +21,18 @@ def loss(tokens: Tokens, objective: Objective) -> torch.Tensor:
 
 def test_a_rollout_counts_the_mean_of_its_tokens() -> None:
     found = loss(two_by_three([[1.0, 1.1, 1.5], [1.0, 0.5, 9.0]]), Grpo())
-    assert found.item() == pytest.approx((-(1.0 + 1.1 + 1.2) / 3 + (1.0 + 0.8) / 2) / 2)  # 1.5 and 0.5 are clipped, 9 is padding
+    assert found.item() == pytest.approx(
+        (-(1.0 + 1.1 + 1.2) / 3 + (1.0 + 0.8) / 2) / 2
+    )  # 1.5 and 0.5 are clipped, 9 is padding
 
 
 def test_on_policy_it_is_reinforce_with_a_baseline() -> None:
     tokens = two_by_three([[1.0] * 3] * 2)
     (gradient,) = torch.autograd.grad(loss(tokens, Grpo()), tokens.logp)
-    assert gradient.tolist() == [pytest.approx([-1 / 6] * 3), pytest.approx([1 / 4, 1 / 4, 0])]  # -A / (2 rollouts x their tokens)
+    assert gradient.tolist() == [
+        pytest.approx([-1 / 6] * 3),
+        pytest.approx([1 / 4, 1 / 4, 0]),
+    ]  # -A / (2 rollouts x their tokens)
 
 
 def test_a_clipped_token_has_no_gradient() -> None:
@@ -36,8 +43,18 @@ def test_a_clipped_token_has_no_gradient() -> None:
 
 def test_the_gradient_is_the_losss_finite_difference() -> None:
     base = two_by_three([[1.0, 1.1, 1.15], [0.9, 0.95, 1.0]])
-    wide = Tokens(base.logp.double().detach().requires_grad_(), base.old_logp.double(), base.advantages.double(), base.mask, 2, 5.0, 4)
-    assert torch.autograd.gradcheck(lambda logp: loss(Tokens(logp, wide.old_logp, wide.advantages, wide.mask, 2, 5.0, 4), Grpo()), (wide.logp,))
+    wide = Tokens(
+        base.logp.double().detach().requires_grad_(),
+        base.old_logp.double(),
+        base.advantages.double(),
+        base.mask,
+        2,
+        5.0,
+        4,
+    )
+    assert torch.autograd.gradcheck(
+        lambda logp: loss(Tokens(logp, wide.old_logp, wide.advantages, wide.mask, 2, 5.0, 4), Grpo()), (wide.logp,)
+    )
 
 
 def test_a_group_without_spread_moves_nothing() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import tensor
 
-from assay.training.loss import Tokens
 from assay.training.objectives.sft import Sft
+from assay.training.trainer.loss import Tokens
 
 LOGP = tensor([[0.5, 0.25, 0.1], [0.5, 0.5, 0.5]], dtype=torch.float64).log()
 MASK = tensor([[1, 1, 1], [1, 1, 0]])

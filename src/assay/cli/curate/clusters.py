@@ -2,25 +2,25 @@
 
 from typing import Any
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 
-def clusters(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def clusters(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Print each cluster with its size, mean share solved, keywords and typical problems; the earlier stages must be done."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-    with_job(made, "curate clusters", lambda job: _show(job, as_json), voice, upto="embed")
+        made = load(config, lake, sets)
+    with_context(made, "curate clusters", lambda context: _show(context, as_json), voice, upto="embed")
 
 
-def _show(job: Any, as_json: bool) -> int:
-    from assay.pipelines.clusters import told
-    from assay.pipelines.walk import walk
+def _show(context: Any, as_json: bool) -> int:
+    from assay.pipelines.analysis.clusters import told
+    from assay.pipelines.runner.stages import run_stages
 
-    walk(job, "embed", only=True)
-    found = told(job)
+    run_stages(context, "embed", only=True)
+    found = told(context)
     if as_json:
         emit(found)
         return DONE
@@ -34,5 +34,7 @@ def _show(job: Any, as_json: bool) -> int:
         )
         for each in found
     ]
-    page().print(table("clusters, the largest first", ("cluster", "size", "mean solved", "keywords", "typical problems"), rows))
+    page().print(
+        table("clusters, the largest first", ("cluster", "size", "mean solved", "keywords", "typical problems"), rows)
+    )
     return DONE

@@ -5,13 +5,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
 from assay.cli.tables import table
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SELECTOR]...", help='A name, with settings after it: frontier "frontier drift=2 budget=50".', show_default=False),
+    typer.Argument(
+        metavar="[SELECTOR]...",
+        help='A name, with settings after it: frontier "frontier drift=2 budget=50".',
+        show_default=False,
+    ),
 ]
 
 LEGEND = (
@@ -20,17 +24,19 @@ LEGEND = (
 )
 
 
-def compare(plan: PlanPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def compare(
+    config: PlanPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
+) -> None:
     """Set selectors side by side on one pool: size, signal, coverage, cost, difficulty, overlap. Writes nothing."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-        from assay.pipelines.compare import compare as side_by_side
-        from assay.pipelines.job import Job
+        made = load(config, lake, sets)
+        from assay.pipelines.analysis.compare_selectors import compare as side_by_side
+        from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, Job(made, opened, voice) as job:
-            told = side_by_side(job, selectors or [])
+        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
+            told = side_by_side(context, selectors or [])
         if as_json:
             emit(told)
             return
@@ -56,8 +62,17 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     bins = list(rows[0]["histogram"])
     shares = [(row["selection"], *(row["histogram"][name] for name in bins)) for row in rows]
     console.print(table("\nkept problems by share solved", ("selection", *bins), shares))
-    numbered = [(f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names)) for place, row in enumerate(rows, 1)]
-    console.print(table("\noverlap: shared / all of both", ("selection", *(str(place) for place in range(1, len(rows) + 1))), numbered))
+    numbered = [
+        (f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names))
+        for place, row in enumerate(rows, 1)
+    ]
+    console.print(
+        table(
+            "\noverlap: shared / all of both",
+            ("selection", *(str(place) for place in range(1, len(rows) + 1))),
+            numbered,
+        )
+    )
     for line in LEGEND:
         console.print(line, soft_wrap=True)
 

@@ -8,19 +8,28 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice
+from assay.cli.console import ConsoleReporter
 from assay.cli.runner import Sets, exits
-from assay.core.errors import PlanError
+from assay.core.config import read_config
+from assay.core.errors import ConfigError
 from assay.core.parts import build
-from assay.core.plan import read_plan
 
 CLOSING_S = 10.0  # for the engine to come to rest: an interpreter that ends inside of torch is aborted
-Where = Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)]
-Name = Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ...")]
+Where = Annotated[
+    Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)
+]
+Name = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="The engine, where no plan is given: llamacpp, transformers, vllm, ..."
+    ),
+]
 Model = Annotated[str, typer.Option("--model", metavar="M", help="Its model.", show_default=False)]
 Host = Annotated[str, typer.Option("--host", help="0.0.0.0 lets other machines in, with --key-env only.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = any that is free.")]
-Key = Annotated[str, typer.Option("--key-env", metavar="VARIABLE", help="Environment variable with the key that clients must send.")]
+Key = Annotated[
+    str, typer.Option("--key-env", metavar="VARIABLE", help="Environment variable with the key that clients must send.")
+]
 Slots = Annotated[int, typer.Option("--slots", min=1, help="Samples at once that clients are told to send.")]
 
 app = typer.Typer(help="Engines beside the walk.", no_args_is_help=True)
@@ -33,7 +42,7 @@ def _engine() -> None:
 
 @app.command()
 def serve(
-    plan: Where = None,
+    config: Where = None,
     engine: Name = "llamacpp",
     model: Model = "",
     host: Host = "127.0.0.1",
@@ -43,17 +52,17 @@ def serve(
     sets: Sets = [],
 ) -> None:
     """Serve a local engine: /v1/models, /v1/chat/completions (streams, n choices) and /tokenize, until interrupted."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.engines._listener import check_bind
-        from assay.engines._serving import Service
+        from assay.engines.server.app import ModelServer
+        from assay.engines.server.listener import check_bind
 
         key = os.environ.get(key_env, "").strip()
         if key_env and not key:
-            raise PlanError(f"the environment variable {key_env} of --key-env is not set")
+            raise ConfigError(f"the environment variable {key_env} of --key-env is not set")
         check_bind(host, key)
-        built = _of_plan(plan, sets) if plan else _named(engine, model, sets)
-        service = Service(built, host, port, key, slots)
+        built = _of_plan(config, sets) if config else _named(engine, model, sets)
+        service = ModelServer(built, host, port, key, slots)
         voice.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts in the background ignore the first
             signal.signal(number, _interrupt)
@@ -69,16 +78,19 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _of_plan(plan: Path, sets: list[str]) -> Any:
-    from assay.pipelines.job import engine_of
+def _of_plan(config: Path, sets: list[str]) -> Any:
+    from assay.pipelines.context.run import engine_of
 
-    return engine_of(read_plan(plan, sets).policy)
+    return engine_of(read_config(config, sets).policy)
 
 
 def _named(engine: str, model: str, sets: list[str]) -> Any:
     """An engine by name; `--set key=value` are its settings here."""
     try:
-        settings = {name.strip(): tomllib.loads(f"value = {text}")["value"] for name, _, text in (each.partition("=") for each in sets)}
+        settings = {
+            name.strip(): tomllib.loads(f"value = {text}")["value"]
+            for name, _, text in (each.partition("=") for each in sets)
+        }
     except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"--set: {error}") from error
+        raise ConfigError(f"--set: {error}") from error
     return build("engine", engine, {**({"model": model} if model else {}), **settings})

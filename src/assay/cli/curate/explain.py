@@ -4,19 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AnyLake, AsJson, emit, exits
 from assay.cli.tables import table
 
-ProblemId = Annotated[str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)]
+ProblemId = Annotated[
+    str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)
+]
 CELL = 60  # characters shown of a text
 
 
 def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
     """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped, place, training."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.pipelines.explain import explain as tell
+        from assay.pipelines.analysis.show import explain as tell
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:
@@ -31,7 +33,10 @@ def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson =
     for chapter, rows in story.items():
         if chapter != "problem":
             title = f"\n{chapter}" if rows else f"\n{chapter}: none"
-            console.print(table(title, tuple(rows[0]), [tuple(map(_cell, row.values())) for row in rows]) if rows else title, markup=False)
+            console.print(
+                table(title, tuple(rows[0]), [tuple(map(_cell, row.values())) for row in rows]) if rows else title,
+                markup=False,
+            )
 
 
 def _cell(value: Any) -> Any:

@@ -5,13 +5,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
 from assay.cli.tables import table
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[CURRICULUM]...", help='A name, with settings after it: posterior "bandit temperature=0.2".', show_default=False),
+    typer.Argument(
+        metavar="[CURRICULUM]...",
+        help='A name, with settings after it: posterior "bandit temperature=0.2".',
+        show_default=False,
+    ),
 ]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs a curriculum.")]
 HEAD = ("curriculum", "signal", "±", "first quarter", "last quarter", "groups paid", "groups trained", "tokens a step")
@@ -21,17 +25,24 @@ LEGEND = (
 )
 
 
-def forecast(plan: PlanPath, curricula: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, repeats: Repeats = 16) -> None:
+def forecast(
+    config: PlanPath,
+    curricula: Names = None,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    as_json: AsJson = False,
+    repeats: Repeats = 16,
+) -> None:
     """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step costs. Writes nothing."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-        from assay.pipelines.job import Job
-        from assay.pipelines.prospect import forecast as foresee
+        made = load(config, lake, sets)
+        from assay.pipelines.analysis.curriculum_simulation import forecast as foresee
+        from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, Job(made, opened, voice) as job:
-            told = foresee(job, curricula or [], repeats=repeats)
+        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
+            told = foresee(context, curricula or [], repeats=repeats)
         if as_json:
             emit(told)
             return
@@ -42,7 +53,9 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     beside = f", {told['unscored']} more unscored" if told["unscored"] else ""
     title = f"{told['steps']} steps of {told['groups']} groups of {told['group_size']} over {told['problems']} selected problems{beside}"
     keys = ("signal", "deviation", "first", "last", "paid", "trained")
-    rows = [(row["curriculum"], *(round(row[key], 3) for key in keys), round(row["tokens"])) for row in told["curricula"]]
+    rows = [
+        (row["curriculum"], *(round(row[key], 3) for key in keys), round(row["tokens"])) for row in told["curricula"]
+    ]
     console.print(table(title, HEAD, rows))
     for line in LEGEND:
         console.print(line, soft_wrap=True)

@@ -7,20 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AsJson, emit, exits
 from assay.cli.tables import table
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 
 SHOWN = 60  # characters of an answer in the table
-File = Annotated[str, typer.Argument(metavar="[FILE]", help="One answer as text, or JSONL with the columns text and gold; - or nothing = stdin.")]
-Gold = Annotated[str | None, typer.Option("--gold", help="The gold answer, of rows that have none of their own.", show_default=False)]
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="[FILE]", help="One answer as text, or JSONL with the columns text and gold; - or nothing = stdin."
+    ),
+]
+Gold = Annotated[
+    str | None, typer.Option("--gold", help="The gold answer, of rows that have none of their own.", show_default=False)
+]
 Text = Annotated[str | None, typer.Option("--text", help="The answer itself, in place of a file.", show_default=False)]
 Verifier = Annotated[str, typer.Option("--verifier", help="A part in verifiers/, or python:package.module:name.")]
-Metadata = Annotated[str, typer.Option("--metadata", metavar="JSON", help="Fields of the problem that the verifier reads.")]
+Metadata = Annotated[
+    str, typer.Option("--metadata", metavar="JSON", help="Fields of the problem that the verifier reads.")
+]
 Finish = Annotated[str, typer.Option("--finish", help="stop, or length for an answer that was cut.")]
 Prompt = Annotated[str, typer.Option("--prompt", help="The question, for verifiers that look at it.")]
-Allow = Annotated[bool, typer.Option("--allow-code", help="Let the verifier `code` run the answers' programs in its sandbox.")]
+Allow = Annotated[
+    bool, typer.Option("--allow-code", help="Let the verifier `code` run the answers' programs in its sandbox.")
+]
 
 
 def grade(
@@ -35,15 +46,24 @@ def grade(
     as_json: AsJson = False,
 ) -> None:
     """Judge one answer, or each row of a JSONL file, against a gold answer; strictly and leniently."""
-    with exits(Voice()):
-        from assay.pipelines.grading import case_of, grade_all, rows_of
+    with exits(ConsoleReporter()):
+        from assay.pipelines.analysis.grade import case_of, grade_all, rows_of
 
-        given: dict[str, Any] = {"gold": gold, "verifier": verifier, "metadata": _object(metadata), "finish": finish, "prompt": prompt}
+        given: dict[str, Any] = {
+            "gold": gold,
+            "verifier": verifier,
+            "metadata": _object(metadata),
+            "finish": finish,
+            "prompt": prompt,
+        }
         answer, many = (text, False) if text is not None else _read(file)
         if not many and gold is None:
-            raise PlanError("--gold is missing: there is nothing to compare the answer with")
+            raise ConfigError("--gold is missing: there is nothing to compare the answer with")
         cases = rows_of(answer.split("\n"), **given) if many else [case_of(answer, **given)]
-        found = [_shown(verdict, case.label.answer) for verdict, case in zip(grade_all(cases, allow_code=allow_code), cases, strict=True)]
+        found = [
+            _shown(verdict, case.label.answer)
+            for verdict, case in zip(grade_all(cases, allow_code=allow_code), cases, strict=True)
+        ]
     if as_json:
         emit(found if many else found[0])
     elif many:
@@ -61,9 +81,11 @@ def _read(file: str) -> tuple[str, bool]:
     try:
         answer = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise PlanError(f"no answer to read from {file!r}: {(error.strerror or str(error)).lower()}; --text gives the answer itself") from error
+        raise ConfigError(
+            f"no answer to read from {file!r}: {(error.strerror or str(error)).lower()}; --text gives the answer itself"
+        ) from error
     except UnicodeDecodeError as error:
-        raise PlanError(f"{file!r} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise ConfigError(f"{file!r} is no UTF-8 text: {error.reason} at byte {error.start}") from error
     return answer, Path(file).suffix in (".jsonl", ".ndjson") or (file == "-" and _is_row(answer))
 
 
@@ -79,9 +101,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise PlanError(f"--metadata is no JSON: {error}") from error
+        raise ConfigError(f"--metadata is no JSON: {error}") from error
     if not isinstance(value, dict):
-        raise PlanError(f"--metadata is an object, found {type(value).__name__}")
+        raise ConfigError(f"--metadata is an object, found {type(value).__name__}")
     return value
 
 

@@ -5,20 +5,37 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice
+from assay.cli.console import ConsoleReporter
 from assay.cli.runner import AnyLake, AsJson, emit, exits
 
-app = typer.Typer(help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.", no_args_is_help=True)
+app = typer.Typer(
+    help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.",
+    no_args_is_help=True,
+)
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder of .jsonl and .parquet files, or one file.", show_default=False)
+]
 Tool = Annotated[str, typer.Option("--from", metavar="TOOL", help="verl, trl or jsonl.")]
-PolicyName = Annotated[str, typer.Option("--policy", help="The policy's revision, for rows that do not say; the first of several.")]
-LastPolicy = Annotated[str, typer.Option("--policy-last", help="The revision that finished, where weights changed meanwhile.", show_default=False)]
+PolicyName = Annotated[
+    str, typer.Option("--policy", help="The policy's revision, for rows that do not say; the first of several.")
+]
+LastPolicy = Annotated[
+    str,
+    typer.Option(
+        "--policy-last", help="The revision that finished, where weights changed meanwhile.", show_default=False
+    ),
+]
 Right = Annotated[float, typer.Option("--right", help="The reward from which on an attempt is correct.")]
 Column = Annotated[str, typer.Option("--column", help="The difficulty column.")]
 Model = Annotated[str, typer.Option("--model", help="The model that it was measured on.")]
-Direction = Annotated[str, typer.Option("--direction", help="easier or harder: what more of it means.", show_default=False)]
-Scale = Annotated[float, typer.Option("--scale", help="Divides the value, so that it lies in [0, 1]; 0 = as known for the column, else 1.")]
+Direction = Annotated[
+    str, typer.Option("--direction", help="easier or harder: what more of it means.", show_default=False)
+]
+Scale = Annotated[
+    float,
+    typer.Option("--scale", help="Divides the value, so that it lies in [0, 1]; 0 = as known for the column, else 1."),
+]
 
 
 @app.command("rollouts")
@@ -50,13 +67,19 @@ def scores(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a difficulty column as scores, under its model's name and with its direction."""
-    _bring(lake, as_json, lambda opened, module: module.import_scores(opened, folder, column, model=model, direction=direction, scale=scale))
+    _bring(
+        lake,
+        as_json,
+        lambda opened, module: module.import_scores(
+            opened, folder, column, model=model, direction=direction, scale=scale
+        ),
+    )
 
 
 def _bring(lake: str, as_json: bool, work: Any) -> None:
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.pipelines import import_rollouts as module
+        from assay.pipelines.stages import import_rollouts as module
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:

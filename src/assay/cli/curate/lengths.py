@@ -4,31 +4,43 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
-Caps = Annotated[list[int] | None, typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the plan's own without it.")]
-CUT_BY = {"tokenizer": "the policy's tokenizer", "characters": "characters, in proportion to tokens: this engine has no tokenizer at hand"}
+Caps = Annotated[
+    list[int] | None,
+    typer.Option("--at", min=1, help="A cap in tokens; may be repeated. Shares of the plan's own without it."),
+]
+CUT_BY = {
+    "tokenizer": "the policy's tokenizer",
+    "characters": "characters, in proportion to tokens: this engine has no tokenizer at hand",
+}
 
 
-def lengths(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
+def lengths(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
     """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token is generated."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-    with_job(made, "curate lengths", lambda job: _lengths(job, as_json, at or []), voice, upto="split")
+        made = load(config, lake, sets)
+    with_context(made, "curate lengths", lambda context: _lengths(context, as_json, at or []), voice, upto="split")
 
 
-def _lengths(job: Any, as_json: bool, at: list[int]) -> int:
-    from assay.pipelines.lengths import lengths as under
+def _lengths(context: Any, as_json: bool, at: list[int]) -> int:
+    from assay.pipelines.analysis.length_curve import lengths as under
 
-    told = under(job, at)
+    told = under(context, at)
     if as_json:
         emit(told)
         return DONE
     console, head = page(), list(told["caps"][0])
     rows = [[round(value, 3) if isinstance(value, float) else value for value in row.values()] for row in told["caps"]]
-    console.print(table(f"{told['attempts']} stored attempts at {told['problems']} problems; groups of {told['group_size']}", head, rows))
+    console.print(
+        table(
+            f"{told['attempts']} stored attempts at {told['problems']} problems; groups of {told['group_size']}",
+            head,
+            rows,
+        )
+    )
     console.print(f"cut by {CUT_BY[told['by']]}", markup=False, soft_wrap=True)
     return DONE

@@ -4,25 +4,27 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
-Ks = Annotated[list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")]
+Ks = Annotated[
+    list[int] | None, typer.Option("--k", min=1, help="Attempts in a group; may be repeated. 1 and n without it.")
+]
 
 
-def passes(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
+def passes(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
     """Show pass@k, pass^k and majority@k of the train side, unbiased, from a fixed design's stored attempts."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-    with_job(made, "curate passes", lambda job: _passes(job, as_json, k or []), voice, upto="split")
+        made = load(config, lake, sets)
+    with_context(made, "curate passes", lambda context: _passes(context, as_json, k or []), voice, upto="split")
 
 
-def _passes(job: Any, as_json: bool, ks: list[int]) -> int:
-    from assay.pipelines.passes import passes as over
+def _passes(context: Any, as_json: bool, ks: list[int]) -> int:
+    from assay.pipelines.analysis.pass_at_k import passes as over
 
-    told = over(job, ks or sorted({1, int(job.plan.score.settings.get("n", 8))}))
+    told = over(context, ks or sorted({1, int(context.config.score.settings.get("n", 8))}))
     if as_json:
         emit(told)
         return DONE

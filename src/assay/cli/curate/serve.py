@@ -4,31 +4,51 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.narrator import Voice
+from assay.cli.console import ConsoleReporter
 from assay.cli.runner import LakeDir, PlanPath, Sets, exits, load
 
-Cron = Annotated[str, typer.Option("--cron", metavar="LINE", help="When it is due, as '0 2 * * *': every night at 2.", show_default=False)]
-Interval = Annotated[float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two starts.", show_default=False)]
-Timezone = Annotated[str, typer.Option("--timezone", metavar="ZONE", help="Of --cron, as Europe/Berlin; UTC where not given.", show_default=False)]
-Name = Annotated[str, typer.Option("--name", help="Of the deployment, in place of the plan's name.", show_default=False)]
+Cron = Annotated[
+    str,
+    typer.Option(
+        "--cron", metavar="LINE", help="When it is due, as '0 2 * * *': every night at 2.", show_default=False
+    ),
+]
+Interval = Annotated[
+    float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two starts.", show_default=False)
+]
+Timezone = Annotated[
+    str,
+    typer.Option(
+        "--timezone", metavar="ZONE", help="Of --cron, as Europe/Berlin; UTC where not given.", show_default=False
+    ),
+]
+Name = Annotated[
+    str, typer.Option("--name", help="Of the deployment, in place of the plan's name.", show_default=False)
+]
 Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process.")]
 
 
 def serve(
-    plan: PlanPath, lake: LakeDir = "", sets: Sets = [], cron: Cron = "", interval: Interval = None, timezone: Timezone = "", name: Name = ""
+    config: PlanPath,
+    lake: LakeDir = "",
+    sets: Sets = [],
+    cron: Cron = "",
+    interval: Interval = None,
+    timezone: Timezone = "",
+    name: Name = "",
 ) -> None:
     """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra flows."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.flows.schedules import Offer, When
+        from assay.flows.schedules import DeploymentSpec, ScheduleTimes
         from assay.flows.schedules import serve as serving
 
-        when = When(cron, interval, timezone)
-        serving(Offer(name or load(plan, lake, sets).name, plan, lake, tuple(sets), when), voice.say)
+        when = ScheduleTimes(cron, interval, timezone)
+        serving(DeploymentSpec(name or load(config, lake, sets).name, config, lake, tuple(sets), when), voice.say)
 
 
 def deploy(
-    plan: PlanPath,
+    config: PlanPath,
     lake: LakeDir = "",
     sets: Sets = [],
     cron: Cron = "",
@@ -38,10 +58,12 @@ def deploy(
     pool: Pool = "assay",
 ) -> None:
     """Leave the plan and its schedule with a Prefect server; workers of a process work pool run it."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.flows.schedules import Offer, When
+        from assay.flows.schedules import DeploymentSpec, ScheduleTimes
         from assay.flows.schedules import deploy as deploying
 
-        when = When(cron, interval, timezone)
-        deploying(Offer(name or load(plan, lake, sets).name, plan, lake, tuple(sets), when), pool, voice.say)
+        when = ScheduleTimes(cron, interval, timezone)
+        deploying(
+            DeploymentSpec(name or load(config, lake, sets).name, config, lake, tuple(sets), when), pool, voice.say
+        )

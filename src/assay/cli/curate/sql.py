@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AnyLake, emit, exits
 from assay.cli.tables import table
 from assay.core.display import visible
@@ -22,15 +22,17 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-Query = Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TABLES lists what there is.", show_default=False)]
+Query = Annotated[
+    str, typer.Argument(metavar="QUERY", help="One SELECT; SHOW TABLES lists what there is.", show_default=False)
+]
 Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout as bytes: redirect it into a file.")]
 
 
 def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
     """Answer a question from the Parquet, read-only."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.stores import answers
+        from assay.stores import query_results
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:
@@ -38,15 +40,19 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
             if opened.moved():
                 voice.say(_rewritten(opened))
         if shape is Format.TABLE:
-            rows = list(zip(*(map(answers.value_of, column.to_pylist()) for column in answer.columns)))  # by place: two may share a name
+            rows = list(
+                zip(*(map(query_results.value_of, column.to_pylist()) for column in answer.columns))
+            )  # by place: two may share a name
             shown = table("", answer.column_names, rows, fraction=_fraction, missing="NULL")
             page().print(shown, f"{len(rows)} row{'s' * (len(rows) != 1)}", sep="\n")
         elif shape is Format.JSON:
-            emit(answers.plain(answer))
+            emit(query_results.plain(answer))
         else:
-            data = answers.csv(answer) if shape is Format.CSV else answers.parquet(answer)
+            data = query_results.csv(answer) if shape is Format.CSV else query_results.parquet(answer)
             on_screen = shape is Format.CSV and sys.stdout.isatty()
-            sys.stdout.buffer.write(visible(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data)
+            sys.stdout.buffer.write(
+                visible(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data
+            )
 
 
 def _rewritten(lake: Any) -> str:

@@ -5,12 +5,35 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice
-from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, RetryRefused, Sets, emit, exits, load, retrying, with_job
+from assay.cli.console import ConsoleReporter
+from assay.cli.runner import (
+    DONE,
+    PARTLY,
+    AsJson,
+    LakeDir,
+    PlanPath,
+    RetryRefused,
+    Sets,
+    emit,
+    exits,
+    load,
+    retrying,
+    with_context,
+)
 
-AsWorker = Annotated[bool, typer.Option("--worker", help="Score as one of many processes on this lake, chunk by chunk; start as many as you like.")]
+AsWorker = Annotated[
+    bool,
+    typer.Option(
+        "--worker", help="Score as one of many processes on this lake, chunk by chunk; start as many as you like."
+    ),
+]
 Chunk = Annotated[int, typer.Option("--chunk", min=1, help="With --worker: problems that it takes at a time.")]
-LeaseS = Annotated[float, typer.Option("--lease-s", min=1, help="With --worker: seconds after which another may take a chunk that is not done.")]
+LeaseS = Annotated[
+    float,
+    typer.Option(
+        "--lease-s", min=1, help="With --worker: seconds after which another may take a chunk that is not done."
+    ),
+]
 
 MEANING = {
     "ingest": "Read the plan's sources into problems and labels; malformed rows become drops.",
@@ -29,7 +52,7 @@ def commands() -> dict[str, Callable[..., None]]:
 
 
 def score(
-    plan: PlanPath,
+    config: PlanPath,
     lake: LakeDir = "",
     sets: Sets = [],
     worker: AsWorker = False,
@@ -39,44 +62,53 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
+        made = load(config, lake, sets)
 
-    def body(job: Any) -> int:
+    def body(context: Any) -> int:
         if not worker:
-            return _walk(retrying(job, retry_refused), "score", as_json, voice)
-        from assay.pipelines.chunks import Terms
-        from assay.pipelines.workers import work_off
+            return _walk(retrying(context, retry_refused), "score", as_json, voice)
+        from assay.pipelines.runner.score_workers import work_off
+        from assay.pipelines.sampling.shards import ShardConfig
 
-        return _tell("score", work_off(job, Terms(chunk, lease_s)), as_json, voice)
+        return _tell("score", work_off(context, ShardConfig(chunk, lease_s)), as_json, voice)
 
-    with_job(made, "curate score --worker" if worker else "curate score", body, voice, upto="score")
+    with_context(made, "curate score --worker" if worker else "curate score", body, voice, upto="score")
 
 
 def _command(stage: str, meaning: str) -> Callable[..., None]:
-    def command(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-        voice = Voice()
+    def command(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+        voice = ConsoleReporter()
         with exits(voice):
-            made = load(plan, lake, sets)
-        with_job(made, f"curate {stage}", lambda job: _walk(job, stage, as_json, voice), voice, upto=stage)
+            made = load(config, lake, sets)
+        with_context(made, f"curate {stage}", lambda context: _walk(context, stage, as_json, voice), voice, upto=stage)
 
     command.__doc__ = meaning
     return command
 
 
-def _walk(job: Any, stage: str, as_json: bool, voice: Voice) -> int:
-    from assay.pipelines.walk import walk
+def _walk(context: Any, stage: str, as_json: bool, voice: ConsoleReporter) -> int:
+    from assay.pipelines.runner.stages import run_stages
 
-    return _tell(stage, walk(job, stage, only=True)[-1], as_json, voice)
+    return _tell(stage, run_stages(context, stage, only=True)[-1], as_json, voice)
 
 
-def _tell(stage: str, outcome: Any, as_json: bool, voice: Voice) -> int:
-    told = {"stage": stage, "rows_in": outcome.rows_in, "rows_out": outcome.rows_out, "nothing_to_do": outcome.reused, **outcome.detail}
+def _tell(stage: str, outcome: Any, as_json: bool, voice: ConsoleReporter) -> int:
+    told = {
+        "stage": stage,
+        "rows_in": outcome.rows_in,
+        "rows_out": outcome.rows_out,
+        "nothing_to_do": outcome.reused,
+        **outcome.detail,
+    }
     if as_json:
         emit(told)
     elif outcome.reused:
         voice.say(f"{stage}: nothing to do ({outcome.rows_in} in, {outcome.rows_out} out)")
     else:
-        voice.say(f"{stage}: " + ", ".join(f"{key} {value}" for key, value in told.items() if key not in ("stage", "nothing_to_do")))
+        voice.say(
+            f"{stage}: "
+            + ", ".join(f"{key} {value}" for key, value in told.items() if key not in ("stage", "nothing_to_do"))
+        )
     return PARTLY if outcome.partly else DONE

@@ -3,47 +3,72 @@
 from collections.abc import Sequence
 from typing import Any
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
 from assay.cli.tables import table
 
 SHOWN = 10  # selections, and runs
 
 
-def status(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def status(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Say stage by stage what is done and left, what the lake has cost in tokens and seconds, and which selections have grown stale."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-        from assay.pipelines import disputed
-        from assay.pipelines.forecast import stages
-        from assay.pipelines.job import Job
-        from assay.pipelines.stale import selections
-        from assay.pipelines.summary import PAID
+        made = load(config, lake, sets)
+        from assay.pipelines.analysis import disputed
+        from assay.pipelines.analysis.cost_estimate import stages
+        from assay.pipelines.analysis.staleness import selections
+        from assay.pipelines.analysis.summary import PAID
+        from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, Job(made, opened, voice) as job:
-            rows, made_before = stages(job), selections(job)
-            runs = opened.rows("SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time")
+        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
+            rows, made_before = stages(context), selections(context)
+            runs = opened.rows(
+                "SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time"
+            )
             costs = opened.rows(PAID)
-            unsure = disputed.told(job) if "score" in job.keys else disputed.NONE
+            unsure = disputed.told(context) if "score" in context.keys else disputed.NONE
         if as_json:
-            emit({"stages": rows, "selections": made_before, "runs": runs, "costs": costs, "grading": made.grade.mode, "disputed": unsure})
+            emit(
+                {
+                    "stages": rows,
+                    "selections": made_before,
+                    "runs": runs,
+                    "costs": costs,
+                    "grading": made.grade.mode,
+                    "disputed": unsure,
+                }
+            )
             return
         console = page()
-        left = [(each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items())) for each in rows]
+        left = [
+            (each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items()))
+            for each in rows
+        ]
         console.print(table("stages", ("stage", "state", "left"), left))
         if said := disputed.sentence(unsure):
             console.print(f"\n{said}", markup=False, soft_wrap=True)
         if made_before:
-            told = [(each["selection"], each["kept"], "yes" if each["plan"] else "no", _state(each)) for each in made_before[-SHOWN:]]
-            console.print(table(f"\nselections{_last(made_before)}", ("selection", "kept", "this plan's", "state"), told))
+            told = [
+                (each["selection"], each["kept"], "yes" if each["plan"] else "no", _state(each))
+                for each in made_before[-SHOWN:]
+            ]
+            console.print(
+                table(f"\nselections{_last(made_before)}", ("selection", "kept", "this plan's", "state"), told)
+            )
         if runs:
             ended = [tuple(row.values()) for row in runs[-SHOWN:]]
             console.print(table(f"\nruns that ended{_last(runs)}", tuple(runs[0]), ended))
         if costs:
             paid = [
-                (row["policy_name"], row["engine"], "training" if row["from_training"] else "scoring", row["rollouts"], row["tokens"])
+                (
+                    row["policy_name"],
+                    row["engine"],
+                    "training" if row["from_training"] else "scoring",
+                    row["rollouts"],
+                    row["tokens"],
+                )
                 for row in costs
             ]
             console.print(table("\nattempts paid for", ("policy", "engine", "for", "attempts", "tokens"), paid))

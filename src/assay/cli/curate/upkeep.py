@@ -5,25 +5,33 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
+from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import FAILED, AnyLake, AsJson, emit, exits
 from assay.cli.tables import table
-from assay.core.errors import PlanError
+from assay.core.errors import ConfigError
 
 Look = Annotated[bool, typer.Option("--check", help="Only look: set nothing aside.")]
 Drop = Annotated[
-    bool, typer.Option("--drop", help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts are lost.")
+    bool,
+    typer.Option(
+        "--drop",
+        help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts are lost.",
+    ),
 ]
-Keep = Annotated[float, typer.Option("--keep-hours", min=0, help="Replaced files stay so long, for readers that have them open.")]
-OfPolicy = Annotated[str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)]
+Keep = Annotated[
+    float, typer.Option("--keep-hours", min=0, help="Replaced files stay so long, for readers that have them open.")
+]
+OfPolicy = Annotated[
+    str, typer.Option("--policy", help="A policy's revision, or the name that people call it.", show_default=False)
+]
 OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in problems.source.", show_default=False)]
 
 
 def fsck(lake: AnyLake = ".assay/lake", look: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
     """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if anything was broken."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.stores.fsck import fsck as verify
+        from assay.stores.maintenance.fsck import fsck as verify
 
         found = verify(lake, repair=not look, drop=drop)
     if as_json:
@@ -31,7 +39,13 @@ def fsck(lake: AnyLake = ".assay/lake", look: Look = False, drop: Drop = False, 
     elif not found:
         voice.say(f"{lake}: every file is as its commit left it")
     else:
-        page().print(table("findings", ("kind", "rows", "run", "restore", "path"), [(e.kind, e.rows, e.run, e.restore, e.path) for e in found]))
+        page().print(
+            table(
+                "findings",
+                ("kind", "rows", "run", "restore", "path"),
+                [(e.kind, e.rows, e.run, e.restore, e.path) for e in found],
+            )
+        )
         for each in found:
             voice.say(f"{each.path}: {each.said}")
     if any(each.harm for each in found):
@@ -43,11 +57,17 @@ def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJ
     _upkeep(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
 
-def forget(lake: AnyLake = ".assay/lake", policy: OfPolicy = "", source: OfSource = "", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
+def forget(
+    lake: AnyLake = ".assay/lake",
+    policy: OfPolicy = "",
+    source: OfSource = "",
+    keep_hours: Keep = 24.0,
+    as_json: AsJson = False,
+) -> None:
     """Remove every row of a policy or a source; a tombstone says how many went and when."""
-    with exits(Voice()):
+    with exits(ConsoleReporter()):
         if bool(policy) == bool(source):
-            raise PlanError("forget takes exactly one of --policy and --source")
+            raise ConfigError("forget takes exactly one of --policy and --source")
     by, value = ("policy", policy) if policy else ("source", source)
 
     def work(upkeep: Any, opened: Any) -> Any:
@@ -58,13 +78,13 @@ def forget(lake: AnyLake = ".assay/lake", policy: OfPolicy = "", source: OfSourc
 
 
 def _upkeep(lake: str, as_json: bool, work: Any) -> None:
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        from assay.stores import upkeep
         from assay.stores.lake import Lake
+        from assay.stores.maintenance import compaction
 
         with Lake(lake, create=False) as opened:
-            done = work(upkeep, opened)
+            done = work(compaction, opened)
             opened.catalogue()
     if as_json:
         emit(asdict(done))

@@ -6,63 +6,98 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
-Plans = Annotated[list[Path], typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems.")]
+Plans = Annotated[
+    list[Path],
+    typer.Argument(metavar="PLAN PLAN...", help="Plans whose trainings are done, over the same held-out problems."),
+]
 
 
-def evaluate(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False) -> None:
+def evaluate(
+    config: PlanPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
+) -> None:
     """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier moved."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-    with_job(made, "train eval", lambda job: _evaluate(job, samples, as_json), voice, upto="train")
+        made = load(config, lake, sets)
+    with_context(made, "train eval", lambda context: _evaluate(context, samples, as_json), voice, upto="train")
 
 
-def _evaluate(job: Any, samples: int, as_json: bool) -> int:
-    from assay.pipelines.evaluate import evaluate as measured
+def _evaluate(context: Any, samples: int, as_json: bool) -> int:
+    from assay.pipelines.loop.evaluate import evaluate as measured
 
-    told = measured(job, samples=samples)
+    told = measured(context, samples=samples)
     if as_json:
         emit(finite(told))
         return DONE
     console = page()
     rows = [
-        (row["policy"], row["problems"], ends(row["pass_at_1"]), row["k"], ends(row["pass_at_k"]), ends(row["difference"])) for row in told["points"]
+        (
+            row["policy"],
+            row["problems"],
+            ends(row["pass_at_1"]),
+            row["k"],
+            ends(row["pass_at_k"]),
+            ends(row["difference"]),
+        )
+        for row in told["points"]
     ]
     console.print(table("held out", ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), rows))
     moved = told["frontier"]
     said = f"{moved['stayed']} still are, {moved['above']} lie above, {moved['below']} below"
-    console.print(f"frontier: of {moved['before']} trained problems that were solved 10% to 90% of the time, {said}", markup=False, soft_wrap=True)
+    console.print(
+        f"frontier: of {moved['before']} trained problems that were solved 10% to 90% of the time, {said}",
+        markup=False,
+        soft_wrap=True,
+    )
     return DONE
 
 
 def compare(plans: Plans, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False) -> None:
     """Set the last policies of several trainings side by side on the held-out problems that all of them attempted."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = [load(plan, lake, sets) for plan in plans]
+        made = [load(config, lake, sets) for config in plans]
     counted: list[tuple[str, Any]] = []
-    for path, plan in zip(plans, made, strict=True):
-        with_job(plan, "train compare", lambda job, path=path: _count(job, path, samples, counted), voice, upto="train")  # type: ignore[misc]
+    for path, config in zip(plans, made, strict=True):
+        with_context(
+            config,
+            "train compare",
+            lambda context, path=path: _count(context, path, samples, counted),
+            voice,
+            upto="train",
+        )  # type: ignore[misc]
     with exits(voice):
-        from assay.pipelines.evaluate import points
+        from assay.pipelines.loop.evaluate import points
 
         rows = points(counted)
         if as_json:
             emit(finite(rows))
             return
-        shown = [(row["policy"], row["problems"], ends(row["pass_at_1"]), row["k"], ends(row["pass_at_k"]), ends(row["difference"])) for row in rows]
-        page().print(table("after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown))
+        shown = [
+            (
+                row["policy"],
+                row["problems"],
+                ends(row["pass_at_1"]),
+                row["k"],
+                ends(row["pass_at_k"]),
+                ends(row["difference"]),
+            )
+            for row in rows
+        ]
+        page().print(
+            table("after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown)
+        )
 
 
-def _count(job: Any, path: Path, samples: int, counted: list[tuple[str, Any]]) -> int:
-    from assay.pipelines.evaluate import last_counts
+def _count(context: Any, path: Path, samples: int, counted: list[tuple[str, Any]]) -> int:
+    from assay.pipelines.loop.evaluate import last_counts
 
-    counted.append((str(path), last_counts(job, samples)))
+    counted.append((str(path), last_counts(context, samples)))
     return DONE
 
 
@@ -72,7 +107,11 @@ def ends(interval: tuple[float, float, float] | None) -> str:
     >>> ends((0.5, 0.25, 0.75)), ends(None)
     ('0.500 [0.250, 0.750]', '-')
     """
-    return "-" if interval is None or math.isnan(interval[0]) else f"{interval[0]:.3f} [{interval[1]:.3f}, {interval[2]:.3f}]"
+    return (
+        "-"
+        if interval is None or math.isnan(interval[0])
+        else f"{interval[0]:.3f} [{interval[1]:.3f}, {interval[2]:.3f}]"
+    )
 
 
 def finite(value: Any) -> Any:

@@ -3,40 +3,58 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_context
 from assay.cli.tables import table
 
-HEAD = ("round", "problems", "before", "after", "after - before", "band", "left", "entered", "sampled", "trained", "held out")
+HEAD = (
+    "round",
+    "problems",
+    "before",
+    "after",
+    "after - before",
+    "band",
+    "left",
+    "entered",
+    "sampled",
+    "trained",
+    "held out",
+)
 
 
-def loop(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+def loop(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped loop goes on where it was."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-        from assay.pipelines.rounds import check
+        made = load(config, lake, sets)
+        from assay.pipelines.loop.rounds import check
 
         check(made)
-        walked = flowing("rounds", made, plan, lake, sets, voice) if flow or made.flow.enabled else None
-    with_job(made, "train loop", lambda job: _loop(job, walked, as_json), voice, upto="train")
+        walked = flowing("rounds", made, config, lake, sets, voice) if flow or made.flow.enabled else None
+    with_context(made, "train loop", lambda context: _loop(context, walked, as_json), voice, upto="train")
 
 
-def _loop(job: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
-    from assay.pipelines.rounds import loop as walked
+def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
+    from assay.pipelines.loop.rounds import loop as walked
 
-    done = (flow or walked)(job)
+    done = (flow or walked)(context)
     reports = [one.outcomes[-1].detail for one in done]
     nothing = all(outcome.reused for one in done for outcome in one.outcomes)
     if as_json:
-        emit({"nothing_to_do": nothing, "tokens": job.meter.tokens, "rounds": reports})
+        emit({"nothing_to_do": nothing, "tokens": context.meter.tokens, "rounds": reports})
         return DONE
     console = page()
     if nothing:
         console.print("nothing to do: these rounds are in the lake", style="bold")
-    console.print(table("held out: pass@1 with 95% intervals over problems; the pool's band; rollouts", HEAD, [row(each) for each in reports]))
+    console.print(
+        table(
+            "held out: pass@1 with 95% intervals over problems; the pool's band; rollouts",
+            HEAD,
+            [row(each) for each in reports],
+        )
+    )
     console.print(f"checkpoint: {reports[-1]['checkpoint']}", markup=False, soft_wrap=True)
-    console.print(f"spent now: {job.meter.tokens} tokens", markup=False)
+    console.print(f"spent now: {context.meter.tokens} tokens", markup=False)
     return DONE
 
 
@@ -45,7 +63,13 @@ def row(told: Mapping[str, Any]) -> tuple[Any, ...]:
     held, band, spent = told["held_out"], told["band"], told["spent"]
     rates = (f"{held['before'][0]:.3f}", f"{held['after'][0]:.3f}", signed(held["difference"]))
     moved = (band["before"], band["above"] + band["below"], band["entered"])
-    return (told["round"], held["problems"], *rates, *moved, *(spent[name]["rollouts"] for name in ("sampling", "training", "held_out")))
+    return (
+        told["round"],
+        held["problems"],
+        *rates,
+        *moved,
+        *(spent[name]["rollouts"] for name in ("sampling", "training", "held_out")),
+    )
 
 
 def signed(ends: list[float | None] | None) -> str:

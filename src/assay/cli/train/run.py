@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from assay.cli.narrator import Voice, page
-from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_job
+from assay.cli.console import ConsoleReporter, page
+from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_context
 from assay.cli.tables import table
 
 SHOWN = 20  # steps
@@ -16,31 +16,33 @@ GROUP BY step ORDER BY step
 """
 
 
-def run(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+def run(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Train the policy on the curriculum in its order; write a checkpoint, and every rollout into the lake."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-        training = flowing("train", made, plan, lake, sets, voice) if _first() and (flow or made.flow.enabled) else None
-    with_job(made, "train run", lambda job: _train(job, as_json, training), voice, upto="train")
+        made = load(config, lake, sets)
+        training = (
+            flowing("train", made, config, lake, sets, voice) if _first() and (flow or made.flow.enabled) else None
+        )
+    with_context(made, "train run", lambda context: _train(context, as_json, training), voice, upto="train")
 
 
-def resume(plan: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def resume(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Go on with a training that was stopped or killed, from its last kept state and at the exact problem."""
-    voice = Voice()
+    voice = ConsoleReporter()
     with exits(voice):
-        made = load(plan, lake, sets)
-    with_job(made, "train resume", lambda job: _train(job, as_json, only=True), voice, upto="train")
+        made = load(config, lake, sets)
+    with_context(made, "train resume", lambda context: _train(context, as_json, only=True), voice, upto="train")
 
 
-def _train(job: Any, as_json: bool, flow: Callable[[Any], Any] | None = None, *, only: bool = False) -> int:
-    from assay.pipelines.walk import train
+def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None, *, only: bool = False) -> int:
+    from assay.pipelines.runner.stages import run_training
 
-    outcome = flow(job) if flow else train(job, resume=only)
+    outcome = flow(context) if flow else run_training(context, resume=only)
     if not _first():
         return DONE
-    log = job.lake.rows(LOG, [outcome.key])
-    told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": job.meter.tokens, "log": log}
+    log = context.lake.rows(LOG, [outcome.key])
+    told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": context.meter.tokens, "log": log}
     if as_json:
         emit(told)
         return DONE
@@ -51,7 +53,9 @@ def _train(job: Any, as_json: bool, flow: Callable[[Any], Any] | None = None, *,
     more = f" ({SHOWN} of {len(log)} steps; --json has all)" if len(log) > SHOWN else ""
     console.print(table(f"training{more}", ("step", "reward", "loss", "seconds"), shown))
     console.print(f"checkpoint: {outcome.detail['checkpoint']}", markup=False, soft_wrap=True)
-    console.print(f"rollouts written: {outcome.detail['rollouts']}; spent now: {job.meter.tokens} tokens", markup=False)
+    console.print(
+        f"rollouts written: {outcome.detail['rollouts']}; spent now: {context.meter.tokens} tokens", markup=False
+    )
     return DONE
 
 

@@ -1,6 +1,6 @@
 """The cluster of each problem under one clustering."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("clustering", TEXT, "stages.key of the embed stage"),

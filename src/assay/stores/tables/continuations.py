@@ -1,6 +1,6 @@
 """What a policy wrote behind a begun answer, as a search asked for it: paid for once, no evidence for a pass rate."""
 
-from assay.stores.columns import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
     column("problem_id", TEXT, "problems.id"),
@@ -13,6 +13,8 @@ SCHEMA = table(
     column("text", TEXT, "what was added, the delimiter that ended it included"),
     column("tokens", INT, "generated tokens"),
     column("prompt_tokens", INT, "tokens of the prompt and of the begun answer"),
-    column("ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap, or for want of room"),
+    column(
+        "ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap, or for want of room"
+    ),
     column("engine", TEXT, "backend that ran the policy"),
 )

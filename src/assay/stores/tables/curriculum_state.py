@@ -1,6 +1,6 @@
 """What an adaptive curriculum knew at each step, so that a run can be resumed and explained."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("training", TEXT, "stages.key of the train stage"),

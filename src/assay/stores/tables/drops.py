@@ -1,6 +1,6 @@
 """Every row that left the pool, with its reason."""
 
-from assay.stores.columns import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
     column("key", TEXT, "stages.key of the stage that dropped it"),

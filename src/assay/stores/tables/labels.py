@@ -1,6 +1,6 @@
 """Gold answers, versioned: a corrected answer is another row, and verdicts say which one they used."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("problem_id", TEXT, "problems.id"),

@@ -1,6 +1,6 @@
 """The curriculum, one row a position."""
 
-from assay.stores.columns import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
     column("curriculum", TEXT, "stages.key of the arrange stage"),

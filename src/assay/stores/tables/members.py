@@ -1,9 +1,13 @@
 """Which problems and labels each reading of a source yielded."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
-    column("pool", TEXT, "hash of the source's settings and of its files; stages.key of the clean stage for a label that it corrected"),
+    column(
+        "pool",
+        TEXT,
+        "hash of the source's settings and of its files; stages.key of the clean stage for a label that it corrected",
+    ),
     column("problem_id", TEXT, "problems.id"),
     column("label_id", TEXT, "labels.id"),
 )

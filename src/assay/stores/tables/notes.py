@@ -1,6 +1,6 @@
 """What was noticed of problems that stay in the pool: a gold answer of an odd form, a benchmark problem with other numbers."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("key", TEXT, "stages.key of the stage that noticed it"),

@@ -1,6 +1,6 @@
 """Preferences: of two continuations of one problem or prefix, which is better."""
 
-from assay.stores.columns import FLOAT, TEXT, column, table
+from assay.stores.schema import FLOAT, TEXT, column, table
 
 SCHEMA = table(
     column("pairing", TEXT, "hash of the rule, its settings and its evidence"),

@@ -1,6 +1,6 @@
 """Policies whose weights lie behind an address: what was served there when their attempts were made."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("policy", TEXT, "the revision under which its rollouts are stored"),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from assay.stores.columns import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, column, table
 
 TURN = pa.struct([("role", TEXT), ("content", TEXT)])
 SCHEMA = table(

@@ -1,6 +1,6 @@
 """Attempts, raw and immutable; long texts lie in texts, so that counting never reads them."""
 
-from assay.stores.columns import FLAG, FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("problem_id", TEXT, "problems.id"),
@@ -17,5 +17,9 @@ SCHEMA = table(
     column("group", TEXT, "GRPO group; null = not from training"),
     column("advantage", FLOAT, "as training used it; null = not from training"),
     column("guided", FLAG, "a teacher wrote part of it: no evidence about the policy"),
-    column("policy_last", TEXT, "revision that finished it, where asynchronous training changed weights meanwhile; null = policy"),
+    column(
+        "policy_last",
+        TEXT,
+        "revision that finished it, where asynchronous training changed weights meanwhile; null = policy",
+    ),
 )

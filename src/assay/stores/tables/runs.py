@@ -1,6 +1,6 @@
 """Runs: one row when a run starts, one when it ends; a run without an end was killed."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("event", TEXT, "start or end"),

@@ -1,6 +1,6 @@
 """How a policy was asked: template, few-shot turns, temperature, cap."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("settings", TEXT, "JSON of every field; the id is its hash"),

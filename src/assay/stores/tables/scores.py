@@ -1,6 +1,6 @@
 """Difficulty of a problem for a policy, with its doubt."""
 
-from assay.stores.columns import FLAG, FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions"),
@@ -21,5 +21,7 @@ SCHEMA = table(
     column("error", INT, "attempts whose verifier or engine failed"),
     column("direction", TEXT, "what more value means: easier or harder; null = easier"),
     column("censored", FLAG, "not solved within the budget of a search"),
-    column("disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"),
+    column(
+        "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
+    ),
 )

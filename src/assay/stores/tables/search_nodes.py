@@ -1,6 +1,6 @@
 """The nodes of searches; a prefix is what another method may continue from."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("search", TEXT, "searches.id"),

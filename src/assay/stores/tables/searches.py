@@ -1,6 +1,6 @@
 """Tree searches: one row a problem and search, with what it cost and whether it solved."""
 
-from assay.stores.columns import FLAG, INT, TEXT, column, table
+from assay.stores.schema import FLAG, INT, TEXT, column, table
 
 SCHEMA = table(
     column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions, as in scores"),

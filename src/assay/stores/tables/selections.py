@@ -1,6 +1,6 @@
 """Each problem of a pool: kept with its weight, or dropped with its reason."""
 
-from assay.stores.columns import FLAG, FLOAT, TEXT, column, table
+from assay.stores.schema import FLAG, FLOAT, TEXT, column, table
 
 SCHEMA = table(
     column("selection", TEXT, "stages.key of the select stage"),

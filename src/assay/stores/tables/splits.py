@@ -1,6 +1,6 @@
 """Held-out problems, drawn before any score existed; a group of duplicates stays on one side."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("split", TEXT, "hash of the seed and of how many are held out"),

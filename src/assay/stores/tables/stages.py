@@ -1,6 +1,6 @@
 """The ledger of finished work: a stage is done for a key when its row exists, written in one commit with its results."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column(

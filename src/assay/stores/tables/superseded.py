@@ -1,6 +1,6 @@
 """Policy revisions of training steps that were made again after a kill; their rollouts stay and count no more."""
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("policy", TEXT, "rollouts.policy; a later attempt at its step took its place"),

@@ -1,6 +1,6 @@
 """Which answer of which problem to imitate, and by what rule it was chosen."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("targeting", TEXT, "stages.key, or hash of the rule, its settings and its evidence"),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from assay.stores.columns import TEXT, column, table
+from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("text", TEXT, "the completion; the id is the rollout's"),

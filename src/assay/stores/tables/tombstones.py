@@ -1,6 +1,6 @@
 """What was removed on request: how much, why and when, never the rows themselves."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("table", TEXT, "table that the rows lay in"),

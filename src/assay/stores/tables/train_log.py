@@ -1,6 +1,6 @@
 """What training measured, one row a step and name."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("training", TEXT, "stages.key of the train stage"),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from assay.stores.columns import INT, TEXT, column, table
+from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
     column("problem_id", TEXT, "problems.id"),

@@ -1,6 +1,6 @@
 """Judgements of rollouts; regrading adds rows and edits none."""
 
-from assay.stores.columns import FLOAT, TEXT, column, table
+from assay.stores.schema import FLOAT, TEXT, column, table
 
 SCHEMA = table(
     column("rollout_id", TEXT, "rollouts.id"),
@@ -11,5 +11,9 @@ SCHEMA = table(
     column("reward", FLOAT, "1 = right in the binary case"),
     column("extracted", TEXT, "the final answer that was read"),
     column("reason", TEXT, "the path taken, or what went wrong"),
-    column("lenient", TEXT, "the outcome that a person would accept, where it differs from the strict `outcome`; null = the same"),
+    column(
+        "lenient",
+        TEXT,
+        "the outcome that a person would accept, where it differs from the strict `outcome`; null = the same",
+    ),
 )

@@ -1,6 +1,6 @@
 """How often a verifier errs, from answers that a person marked; a new sheet adds rows and edits none."""
 
-from assay.stores.columns import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("verifier", TEXT, "the part that was audited"),

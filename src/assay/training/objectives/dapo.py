@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.training.loss import Tokens, clipped
+from assay.training.trainer.loss import Tokens, clipped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,12 @@ class Dapo:
 
     def arguments(self) -> dict[str, Any]:
         """TRL's names for this objective."""
-        return {"loss_type": "dapo", "scale_rewards": "group", "epsilon": self.epsilon_low, "epsilon_high": self.epsilon_high}
+        return {
+            "loss_type": "dapo",
+            "scale_rewards": "group",
+            "epsilon": self.epsilon_low,
+            "epsilon_high": self.epsilon_high,
+        }
 
     def per_token(self, tokens: Tokens) -> "Tensor":
         """PPO's surrogate with two different clips, (B, T)."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.training.loss import Tokens, clipped
+from assay.training.trainer.loss import Tokens, clipped
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.training.loss import Tokens
+from assay.training.trainer.loss import Tokens
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,96 @@
+"""Narration on stderr: bars with rate and time left on a terminal, plain lines elsewhere. No text on a page is obeyed by the terminal."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
+
+from assay.cli.tables import table
+from assay.core.display import visible
+
+LINE_EVERY_S = 10.0  # plain lines
+WIDTH = 120  # columns of a page where its stream is no terminal
+
+
+class ConsoleReporter:
+    """`core.ports.Narrator` on a rich console."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or page(stderr=True)
+
+    def say(self, text: str) -> None:  # of several processes of one run, the first speaks
+        """One thing that happened."""
+        if os.environ.get("RANK", "0") == "0":
+            self.console.print(escape(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """One thing that the user should know."""
+        self.console.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A small table."""
+        self.console.print(table(title, columns, rows))
+
+    @contextmanager
+    def track(self, title: str, total: int) -> Iterator["_Bar | _Lines"]:
+        """Counts towards a total; nothing is shown for a total of 0."""
+        if not self.console.is_terminal or total == 0:
+            yield _Lines(self, title, total)
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(
+            *columns, TextColumn("{task.fields[note]}", markup=False), console=self.console, transient=True
+        ) as progress:
+            yield _Bar(progress, progress.add_task(title, total=total, note=""))
+
+
+class _Bar:
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self.progress, self.task = progress, task
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        self.progress.update(self.task, advance=amount, note=note)
+
+
+class _Lines:
+    def __init__(self, voice: ConsoleReporter, title: str, total: int) -> None:
+        self.voice, self.title, self.total, self.done = voice, title, total, 0
+        self.began = self.told = time.monotonic()
+
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        self.done += amount
+        now = time.monotonic()
+        if now - self.told < LINE_EVERY_S and self.done < self.total:
+            return
+        self.told = now
+        rate = self.done / max(now - self.began, 1e-9)
+        left = f", {(self.total - self.done) / rate:.0f} s left" if self.done > 0 else ""
+        note = f", {note}" if note else ""
+        self.voice.say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}{note}")
+
+
+class SafeConsole(Console):
+    """A console whose own control sequences alone reach the terminal: texts are made visible as they leave, whoever wrote them."""
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        return super()._render_buffer(
+            part if part.control else part._replace(text=visible(part.text)) for part in buffer
+        )
+
+
+def page(*, stderr: bool = False) -> Console:
+    """Stdout or stderr; WIDTH columns where it is no terminal."""
+    console = SafeConsole(stderr=stderr, highlight=False)
+    return console if console.is_terminal else SafeConsole(stderr=stderr, highlight=False, width=WIDTH)

@@ -1,0 +1,410 @@
+"""The plan: one TOML file that every command takes, checked before anything is written."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from assay.core.errors import ConfigError, nearest
+from assay.core.identity import canonical
+from assay.core.parts import build, complaint, load
+from assay.core.types import SamplingConfig
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Part(BaseModel):
+    """A table that names a part; keys that are not the table's own are the part's settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class SourceConfig(_Part):
+    """`[[source]]`: where problems come from."""
+
+    part: str
+
+
+class CleanConfig(_Strict):
+    """`[clean]`: filters in their order; `[clean.settings.NAME]` holds a filter's settings."""
+
+    filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable", "unverifiable")
+    settings: dict[str, dict[str, Any]] = {}
+
+
+class SplitConfig(_Strict):
+    """`[split]`: problems held out before any score exists."""
+
+    held_out: int = Field(default=0, ge=0)
+    seed: int = 0
+
+
+class FewShotTurn(_Strict):
+    """One solved example, given to the model as two chat turns."""
+
+    user: str
+    assistant: str
+
+
+class PolicyConfig(_Part):
+    """`[policy]`: the model and how it is asked; scoring, training and export all read this one table."""
+
+    model: str = "smollm2-135m-instruct"
+    engine: str = "llamacpp"
+    revision: str = ""  # of a hub model
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=256, ge=1)
+    stop: tuple[str, ...] = ()
+    system: str = ""
+    template: str = "{prompt}"
+    shots: tuple[FewShotTurn, ...] = ()
+    chat_template_args: dict[str, Any] = {}
+
+    @field_validator("template")
+    @classmethod
+    def _holds_prompt(cls, value: str) -> str:
+        if "{prompt}" not in value:
+            raise ValueError("the template lacks {prompt}")
+        return value
+
+    @property
+    def sampler(self) -> SamplingConfig:
+        """How the policy is asked, as one hashable value."""
+        return SamplingConfig(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.max_tokens,
+            stop=self.stop,
+            system=self.system,
+            template=self.template,
+            shots=tuple((shot.user, shot.assistant) for shot in self.shots),
+            chat_template_args=canonical(self.chat_template_args),
+        )
+
+
+class GradeConfig(_Strict):
+    """`[grade]`: the killable workers that judge."""
+
+    workers: int = Field(default=2, ge=1)
+    limit_s: float = Field(default=5.0, gt=0)
+    allow_code: bool = False  # True: the verifier `code` may run what a model wrote
+    mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
+    settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
+    env: tuple[
+        str, ...
+    ] = ()  # names of environment variables that workers see beside PATH, HOME, LANG and the like: a judge's key
+
+
+class ScoreConfig(_Part):
+    """`[score]`: how difficulty is measured."""
+
+    scorer: str = "pass_rate"
+    wave: int = Field(default=4, ge=1)  # problems a commit; at most a wave is lost when a process is killed
+    stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or not to be judged
+    stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are looked at
+    stop_early_share: float = Field(default=0.95, gt=0, le=1)  # of them that are no evidence, from which on a run ends
+
+
+class EmbedConfig(_Strict):
+    """`[embed]`: text to unit vectors to clusters."""
+
+    encoder: str = "minilm"
+    clusters: Annotated[int, Field(ge=1)] | Literal["auto"] = 8  # auto = by silhouette on a sample
+    seed: int = 0
+    device: str = "auto"  # cpu, gpu, auto = gpu where FAISS sees one
+
+
+class SelectConfig(_Part):
+    """`[select]`: which problems stay."""
+
+    selector: str = "frontier"
+    budget: int = Field(default=100, ge=0)
+    seed: int = 0
+
+
+class OrderConfig(_Part):
+    """`[arrange]`: in which order."""
+
+    curriculum: str = "easy_to_hard"
+    seed: int = 0
+
+
+class TeacherConfig(_Part):
+    """`[train.teacher]`: who helps, how often and with what; further keys are the engine's settings."""
+
+    engine: str = ""  # "" = no teacher
+    model: str = ""  # "" = the policy's own model, frozen
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    share: float = Field(default=0.1, ge=0, le=1)  # of the finished rollouts of a group that need it, at the first step
+    share_last: float = Field(default=0.01, ge=0, le=1)
+    length: int = Field(default=16, ge=0)  # steps over which the share changes
+    off_after: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
+    need: Literal["any", "wrong", "failed"] = "any"
+    mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
+    go_on: bool = False  # True: the student continues after the feedback
+    gold: bool = False  # True: a demonstration where a group is still all wrong
+    if_gone: Literal["stop", "go_on"] = "stop"
+    max_tokens: int = Field(default=512, ge=1)
+
+
+class TrainConfig(_Strict):
+    """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
+
+    objective: str = "grpo"
+    settings: dict[str, Any] = {}  # of the objective
+    steps: int = Field(default=2, ge=1)
+    group_size: int = Field(default=8, ge=2)
+    groups: int = Field(default=1, ge=1)  # problems an optimiser step
+    learning_rate: float = Field(default=1e-6, gt=0)
+    warmup: int = Field(default=0, ge=0)  # steps
+    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
+    beta: float = Field(default=0.0, ge=0)  # KL weight
+    beta_rule: Literal["constant", "rising"] = "constant"
+    beta_least: float = Field(default=0.0, ge=0)  # of "rising"
+    seed: int = 0
+    micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
+    mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
+    allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    teacher: TeacherConfig = TeacherConfig()
+    relift: int = Field(
+        default=0, ge=0
+    )  # problems whose whole group failed that make one supervised pass; 0 = none is made
+    relift_learning_rate: float = Field(default=1e-6, gt=0)
+    demonstrations: tuple[Literal["stored", "gold"], ...] = (
+        "stored",
+        "gold",
+    )  # for relift and teacher.gold, in this order
+    demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
+    eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
+    eval_samples: int = Field(default=4, ge=1)  # attempts a problem
+    eval_problems: int = Field(default=200, ge=1)  # at most
+    average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
+    lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
+    lora_alpha: float = Field(default=16.0, gt=0)
+    vllm: Literal["", "server", "colocate"] = ""
+    vllm_url: str = ""
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
+    output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, gt=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+
+
+class LoopConfig(_Strict):
+    """`[loop]`: curate, train, refresh, again; and what a refresh takes from training's rollouts and what it attempts."""
+
+    rounds: int = Field(default=2, ge=1)
+    window: int = Field(
+        default=50, ge=0
+    )  # last steps of a training whose rollouts tell of its checkpoint; 0 = none, all is attempted
+    discount: float = Field(
+        default=0.98, ge=0, le=1
+    )  # weight of a rollout for each step that it is older; 1 = all alike
+    width: float = Field(
+        default=0.65, ge=0, le=1
+    )  # widest interval that counts as decided; 0 = all is attempted, 1 = all that was met is decided
+    share: float = Field(default=0.1, ge=0, le=1)  # of the dropped problems, in each stratum of their last pass rate
+    share_unsolved: float = Field(default=0.25, ge=0, le=1)  # of the dropped problems that were never solved
+    low: float = Field(default=0.1, ge=0, le=1)  # of the band whose drift is told, pass rates
+    high: float = Field(default=0.9, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "LoopConfig":
+        if self.low >= self.high:
+            raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        return self
+
+
+class LimitConfig(_Strict):
+    """`[limit]`: stop cleanly, with the best selection so far."""
+
+    tokens: int | None = Field(default=None, ge=0)
+    hours: float | None = Field(default=None, ge=0)
+
+
+class FlowConfig(_Strict):
+    """`[flow]`: run the stages as a Prefect flow, scoring in shards."""
+
+    enabled: bool = False
+    runner: Literal["threads", "processes", "ray"] = "threads"
+    workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
+    shard: int = Field(default=64, ge=1)  # problems a task
+    lease_s: float = Field(default=900.0, gt=0)  # of a shard
+    retries: int = Field(default=2, ge=0)  # of a task whose engine failed
+    backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
+    ray_address: str = ""  # "" = a cluster on this machine while the run lasts
+    if_no_server: Literal["stop", "go_on"] = "stop"
+    overlap: Literal["wait", "refuse"] = (
+        "wait"  # a scheduled run that comes due while the deployment's last one is at work
+    )
+    dead_after_s: float = Field(
+        default=60.0, gt=0
+    )  # a scheduled run unheard of for so long is dead, and the next one goes ahead
+    reports_url: str = (
+        ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
+    )
+
+    @model_validator(mode="after")
+    def _of_ray(self) -> "FlowConfig":
+        if self.ray_address and self.runner != "ray":
+            raise ValueError(
+                f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none"
+            )
+        return self
+
+
+class Config(_Strict):
+    """All tables of a plan."""
+
+    name: str = "assay"
+    seed: int = 0
+    lake: str = ".assay/lake"
+    source: tuple[SourceConfig, ...] = Field(min_length=1)
+    clean: CleanConfig = CleanConfig()
+    split: SplitConfig = SplitConfig()
+    policy: PolicyConfig = PolicyConfig()
+    grade: GradeConfig = GradeConfig()
+    score: ScoreConfig = ScoreConfig()
+    embed: EmbedConfig = EmbedConfig()
+    select: SelectConfig = SelectConfig()
+    arrange: OrderConfig = OrderConfig()
+    train: TrainConfig = TrainConfig()
+    loop: LoopConfig = LoopConfig()
+    limit: LimitConfig = LimitConfig()
+    flow: FlowConfig = FlowConfig()
+
+    @property
+    def train_sampler(self) -> SamplingConfig:
+        """The policy's sampler with training's deviations applied."""
+        changes = {key: getattr(self.train, key) for key in ("max_tokens", "temperature", "top_p")}
+        return self.policy.model_copy(
+            update={key: value for key, value in changes.items() if value is not None}
+        ).sampler
+
+
+def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """The plan in a TOML file after `key=value` overrides.
+
+    Raises:
+        PlanError: a missing or broken file, an unknown key or part, a value of the wrong type.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"plan {str(path)!r}: {(error.strerror or str(error)).lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
+    for override in overrides:
+        _override(tree, override)
+    return parse_config(tree)
+
+
+def parse_config(tree: Mapping[str, Any]) -> Config:
+    """The plan of a nested mapping, with every part's settings checked too.
+
+    Raises:
+        PlanError: as `read_plan`.
+    """
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from error
+    _check_parts(config)
+    return config
+
+
+def _check_parts(config: Config) -> None:
+    for source in config.source:
+        build("source", source.part, source.settings, beside=SourceConfig.model_fields)
+    for name in config.clean.filters:
+        build("filter", name, config.clean.settings.get(name))
+    for name in config.clean.settings:
+        if name not in config.clean.filters:
+            raise ConfigError(f"clean.settings.{name}: not among clean.filters; {nearest(name, config.clean.filters)}")
+    build("scorer", config.score.scorer, config.score.settings, beside=ScoreConfig.model_fields)
+    build("selector", config.select.selector, config.select.settings, beside=SelectConfig.model_fields)
+    build("curriculum", config.arrange.curriculum, config.arrange.settings, beside=OrderConfig.model_fields)
+    build("objective", config.train.objective, config.train.settings)
+    if config.train.teacher.engine:
+        build("engine", config.train.teacher.engine, teacher_settings(config), beside=TeacherConfig.model_fields)
+    _check_verifiers(config)
+
+
+def teacher_settings(config: Config) -> dict[str, Any]:
+    """Settings of the teacher's engine: the policy's own model where no other is named."""
+    teacher = config.train.teacher
+    named = {} if teacher.engine in ("scripted", "replay") else {"model": teacher.model or config.policy.model}
+    return named | teacher.settings
+
+
+def _check_verifiers(config: Config) -> None:
+    for name, settings in config.grade.settings.items():
+        build("verifier", name, settings)
+    for source in config.source:
+        name = str(source.settings.get("verifier", "math"))
+        if (
+            not config.grade.allow_code
+            and not name.startswith("python:")
+            and getattr(load("verifier", name), "dangerous", False)
+        ):
+            raise ConfigError(
+                f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
+            )
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    steps = key.strip().split(".")
+    if not equals or not all(steps):
+        raise ConfigError(f"--set {override!r} is not of the form key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string
+    for step in steps[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {override!r}: {step!r} is no table")
+    tree[steps[-1]] = value
+
+
+def _one_line(error: ValidationError) -> str:
+    found = error.errors()
+    first = next(
+        (each for each in found if each["type"] == "extra_forbidden"), found[0]
+    )  # a misspelt key is also missing under its name
+    if first["type"] == "extra_forbidden":
+        *path, key = [str(step) for step in first["loc"]]
+        where = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
+        return f"{where} {key!r}; {nearest(key, _known(path))}"
+    if first["type"] == "missing":
+        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
+    if (first["type"], first["loc"]) == ("too_short", ("source",)):
+        return "the plan lacks 'source': there is nothing to read"
+    return complaint(error)
+
+
+def _known(path: list[str]) -> list[str]:
+    model: Any = Config
+    for step in path:
+        if step.isdigit():
+            continue
+        annotation = model.model_fields[step].annotation
+        model = next(
+            (each for each in (annotation, *getattr(annotation, "__args__", ())) if isinstance(each, type)), None
+        )
+        if model is None or not issubclass(model, BaseModel):
+            return []
+    return list(model.model_fields)

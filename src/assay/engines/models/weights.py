@@ -1,0 +1,93 @@
+"""Which weights a file, a folder or a hub id holds: hashes of bytes, and commits."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from assay.core.errors import ConfigError, nearest, require
+from assay.core.identity import file_sha256
+from assay.engines.models.catalog import NAMES
+
+IDENTITY_FILES = (  # what changes an answer: weights, shape, tokens, template; not optimiser or trainer state
+    "*.safetensors",
+    "pytorch_model*.bin",
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "chat_template*",
+)
+
+
+@lru_cache(maxsize=64)
+def file_identity(path: str, size: int, changed_ns: int) -> str:
+    """SHA-256 of a file, once a process for a state of the file."""
+    return file_sha256(Path(path))
+
+
+def folder_identity(folder: Path) -> str:
+    """Hash over the names and bytes of all that changes an answer."""
+    check(folder)
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in IDENTITY_FILES for path in folder.glob(pattern) if path.is_file()}):
+        digest.update(
+            f"{path.name} {file_identity(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)}\n".encode()
+        )
+    return digest.hexdigest()
+
+
+def check(folder: Path) -> None:
+    """A folder that passes holds a transformers checkpoint.
+
+    Raises:
+        PlanError: it does not.
+    """
+    if not (folder / "config.json").is_file() or not any(
+        [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    ):
+        inside = sorted(path.name for path in folder.glob("*.gguf"))
+        hint = f"; engine 'llamacpp' reads its file {inside[0]!r}" if inside else ""
+        raise ConfigError(f"folder {str(folder)!r} holds no transformers checkpoint (config.json and weights){hint}")
+
+
+def commit(model: str, hub_revision: str) -> str:
+    """The commit of a hub model: of the copy that lies here, else as the hub says.
+
+    Raises:
+        PlanError: neither can be had.
+    """
+    hub = require("huggingface_hub", extra="train")
+    try:
+        return snapshot(model, hub_revision, local=True).name
+    except ConfigError:
+        try:
+            return str(hub.HfApi().model_info(model, revision=hub_revision or None, timeout=20).sha)
+        except Exception as error:  # no network, no such repository, no right to read it: all end here
+            raise _unreachable(model, error) from error
+
+
+def snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
+    """The folder of a hub model: the copy that lies here, else, unless `local`, a new one.
+
+    Raises:
+        PlanError: neither can be had.
+    """
+    hub = require("huggingface_hub", extra="train")
+    try:
+        return Path(hub.snapshot_download(model, revision=hub_revision or None, local_files_only=True))
+    except Exception as error:  # the hub has many ways to say that a model is not here
+        if local:
+            raise _unreachable(model, error) from error
+    try:
+        return Path(hub.snapshot_download(model, revision=hub_revision or None, allow_patterns=list(IDENTITY_FILES)))
+    except Exception as error:
+        raise _unreachable(model, error) from error
+
+
+def _unreachable(model: str, error: Exception) -> ConfigError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return ConfigError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, NAMES)}")

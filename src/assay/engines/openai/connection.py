@@ -1,0 +1,321 @@
+"""One kept HTTP connection to one server: limits on silence, on the bytes of an answer and on its time.
+
+What a server sends is as untrusted as what its model writes: every body is read in pieces up to a number of bytes, redirects are never followed,
+nothing is unpacked, and no text that leaves this file holds the key, also where the server repeats it.
+"""
+
+import http.client
+import json
+import math
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+PIECE = 1 << 16  # bytes
+SHOWN = 200  # characters of a server's own words
+BODY_BYTES = 1 << 24  # of a whole answer, or of one event of a stream
+ERROR_BYTES = 1 << 16  # of an error's body
+LONGEST_WAIT_S = 300.0  # that a Retry-After may ask for
+SETTLE_S = 2.0  # for the end of a response whose last event has come
+HIDDEN = "[the key]"
+
+
+class RetryableError(Exception):
+    """The call failed in a way that another try may cure."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        busy: bool = False,
+        limited: bool = False,
+        dead: bool = False,
+        after_s: float = 0.0,
+        unclosed: bool = False,
+        answered: bool = True,
+    ) -> None:
+        super().__init__(reason)
+        self.answered = answered  # by a server of the protocol, which may answer better when it is asked again
+        self.busy = busy  # the server lives and asks for patience
+        self.limited = limited  # it lets nobody ask faster: 429
+        self.dead = dead  # the connection broke: whoever answers there next may be another
+        self.after_s = after_s  # seconds that it asked for
+        self.unclosed = unclosed  # the stream ended without [DONE]; all that came before was in order
+
+
+class RequestRejected(Exception):
+    """The server will not answer this request, now or later."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"status {status}: {reason}")
+        self.status = status
+
+
+class HttpConnection:
+    """A connection that is opened at first use, kept between calls and opened anew after a failure. Not for two threads at once.
+
+    `silence_s` bounds the time without a single byte, `timeout_s` the whole of an answer.
+    """
+
+    def __init__(self, url: str, *, key: str = "", silence_s: float, timeout_s: float = math.inf) -> None:
+        parts = urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._line = kind(parts.hostname or "", parts.port, timeout=silence_s)
+        self.used = 0.0  # when it was last needed, time.monotonic()
+        self.deadline = math.inf  # of the call under way, time.monotonic()
+        self._key, self._timeout_s = key, timeout_s
+        self._headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at a path."""
+        return self._json("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the JSON that a path answers."""
+        return self._json("POST", path, body)
+
+    def events(self, path: str, body: Mapping[str, Any], *, most_bytes: int = BODY_BYTES) -> Iterator[Any]:
+        """The JSON of each server-sent event up to [DONE]; a server that does not stream gives its one document.
+
+        Args:
+            most_bytes: of the whole answer; one event has at most BODY_BYTES.
+
+        Raises:
+            Broken: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
+            Refused: any other status that is not 200.
+        """
+        with self._speaking():
+            answer = self._answer("POST", path, body)
+            if "text/event-stream" not in answer.headers.get("Content-Type", ""):
+                yield self._document(self._whole(answer, min(most_bytes, BODY_BYTES)))
+                return
+            for text in _data(self._pieces(answer, most_bytes)):
+                if text == b"[DONE]":
+                    self._settle(answer)
+                    return
+                yield self._document(text)
+            raise RetryableError("the stream ended without [DONE]", dead=True, unclosed=True)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the server has let the idle connection go."""
+        return self._line.sock is not None and bool(select.select([self._line.sock], [], [], 0)[0])
+
+    def hide(self, text: str) -> str:
+        """Return a text without the key."""
+        return text.replace(self._key, HIDDEN) if self._key else text
+
+    def repeats_key(self, text: str) -> bool:
+        """Whether a text holds the key."""
+        return bool(self._key) and self._key in text
+
+    def cut(self) -> None:
+        """Ends a call that another thread is waiting in."""
+        if (open_socket := self._line.sock) is not None:
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Lets the connection go."""
+        self._line.close()
+
+    def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        with self._speaking():
+            return self._document(self._whole(self._answer(method, path, body), BODY_BYTES))
+
+    def _speaking(self) -> "_Speaking":
+        return _Speaking(self)
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.client.HTTPResponse:
+        text = None if body is None else json.dumps(body)
+        self.deadline = time.monotonic() + self._timeout_s
+        self._line.request(method, path, text, self._headers)
+        answer = self._line.getresponse()
+        if answer.status != http.client.OK:
+            words = _start(answer)
+            if not answer.isclosed():  # more is on its way
+                self._line.close()
+            raise failure(
+                answer.status,
+                answer.headers.get("Retry-After", ""),
+                words,
+                target=answer.headers.get("Location", ""),
+                hide=self.hide,
+            )
+        return answer
+
+    def _pieces(self, answer: http.client.HTTPResponse, most_bytes: int) -> Iterator[bytes]:
+        """A body as it comes. Only `read1` is bounded whatever the server says of the length."""
+        size = 0
+        while piece := answer.read1(PIECE):
+            size += len(piece)
+            if size > most_bytes:
+                raise RetryableError(f"an answer of more than {most_bytes} bytes")
+            if time.monotonic() > self.deadline:
+                raise RetryableError(f"no end of the answer within {self._timeout_s:.0f} s")
+            yield piece
+        if answer.length:
+            raise RetryableError(f"the answer broke off {answer.length} bytes before its end", dead=True)
+        _finish(answer)
+
+    def _whole(self, answer: http.client.HTTPResponse, most_bytes: int) -> bytes:
+        return b"".join(self._pieces(answer, most_bytes))
+
+    def _document(self, text: bytes) -> Any:
+        value = parsed(text, self.hide)
+        if self._key and (
+            self._key.encode() in text or (b"\\" in text and self._key in json.dumps(value, ensure_ascii=False))
+        ):
+            raise RetryableError("the answer repeats the key")
+        return value
+
+    def _settle(self, answer: http.client.HTTPResponse) -> None:
+        """Leaves the connection clean for the next call, or closes it where the response does not end soon."""
+        try:
+            if self._line.sock is not None:
+                before = self._line.sock.gettimeout()
+                self._line.sock.settimeout(SETTLE_S)
+                _start(answer)
+                self._line.sock.settimeout(before)
+        except (OSError, ValueError, http.client.HTTPException):
+            self._line.close()
+            return
+        if not answer.isclosed():
+            self._line.close()
+
+
+class _Speaking:
+    """Whatever breaks inside is `Broken`, and breaks the connection too."""
+
+    def __init__(self, line: HttpConnection) -> None:
+        self.line = line
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self.line.used, self.line.deadline = time.monotonic(), math.inf
+        if kind is None:
+            return
+        if not isinstance(error, RequestRejected):
+            self.line.close()
+        if isinstance(error, TimeoutError):
+            raise RetryableError("no progress within the limit", answered=False) from error
+        if isinstance(error, OSError | http.client.HTTPException):
+            raise RetryableError(
+                f"{type(error).__name__}: {self.line.hide(str(error))[:SHOWN]}", dead=True, answered=False
+            ) from None
+        if isinstance(
+            error, ValueError | OverflowError | MemoryError
+        ):  # http.client lets through what it cannot make sense of
+            raise RetryableError(f"no answer that can be read ({type(error).__name__})", dead=True) from None
+
+
+def failure(
+    status: int, retry_after: str, body: bytes, *, target: str = "", hide: Callable[[str], str] = str
+) -> RetryableError | RequestRejected:
+    """What a status other than 200 means; the server's own words are kept short, and without what `hide` takes out."""
+    words = " ".join(hide(body.decode("utf-8", "replace")).split())[:SHOWN]
+    if 300 <= status < 400:
+        words = f"a redirect to {hide(target)[:SHOWN] or 'nowhere'}, which is not followed; `urls` must name the place itself"
+    if status < 400:
+        return RetryableError(f"status {status}: {words}", answered=False)
+    if status in (408, 409, 425, 429) or status >= http.client.INTERNAL_SERVER_ERROR:
+        return RetryableError(
+            f"status {status}: {words}", busy=status in (429, 503), limited=status == 429, after_s=seconds(retry_after)
+        )
+    return RequestRejected(status, words)
+
+
+def seconds(retry_after: str) -> float:
+    """The seconds of a Retry-After header, which holds a number or a date, at most LONGEST_WAIT_S; 0 where it holds neither.
+
+    >>> seconds("2"), seconds(""), seconds("Thu, 01 Jan 1970 00:00:00 GMT"), seconds("soon"), seconds("nan"), seconds("inf")
+    (2.0, 0.0, 0.0, 0.0, 0.0, 300.0)
+    """
+    with suppress(ValueError):
+        wait_s = float(retry_after)
+        return 0.0 if math.isnan(wait_s) else min(LONGEST_WAIT_S, max(0.0, wait_s))
+    with suppress(ValueError, TypeError, OverflowError):
+        ahead_s = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        return min(LONGEST_WAIT_S, max(0.0, ahead_s))
+    return 0.0
+
+
+def parsed(text: bytes, hide: Callable[[str], str] = str) -> Any:
+    """The JSON of a text.
+
+    Raises:
+        Broken: it is none, or nested too deep to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise RetryableError("JSON that is nested too deep") from None
+    except ValueError:
+        raise RetryableError(f"no JSON: {hide(text.decode('utf-8', 'replace'))[:40].encode()!r}") from None
+
+
+def _start(answer: http.client.HTTPResponse) -> bytes:
+    """The first bytes of a body, all of it where it is small."""
+    pieces, size = list[bytes](), 0
+    while size < ERROR_BYTES and (piece := answer.read1(PIECE)):
+        pieces.append(piece)
+        size += len(piece)
+    _finish(answer)
+    return b"".join(pieces)
+
+
+def _finish(answer: http.client.HTTPResponse) -> None:
+    """Frees the connection for the next call where a body of a known length has been read to its end, which `read1` leaves open."""
+    if answer.length == 0:
+        answer.close()
+
+
+def _data(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The text behind each `data:`.
+
+    Raises:
+        Broken: a line of more than BODY_BYTES.
+    """
+    rest = bytearray()
+    for piece in pieces:
+        *lines, last = piece.split(b"\n")
+        if lines:
+            lines[0] = bytes(rest) + lines[0]
+            rest.clear()
+        rest += last
+        if len(rest) > BODY_BYTES:
+            raise RetryableError(f"an event of more than {BODY_BYTES} bytes")
+        yield from (line[5:].strip() for line in lines if line.startswith(b"data:"))
+    if rest.startswith(b"data:"):
+        yield bytes(rest[5:]).strip()
+
+
+def models(listing: Any) -> dict[str, Mapping[str, Any]]:
+    """A server's list of models by name.
+
+    Raises:
+        Broken: it is no such list.
+    """
+    data = listing.get("data") if isinstance(listing, Mapping) else None
+    if data is None and isinstance(listing, Mapping):
+        return {}
+    if not isinstance(data, list) or not all(
+        isinstance(model, Mapping) and isinstance(model.get("id"), str) for model in data
+    ):
+        raise RetryableError("its list of models is no list of objects with an id", answered=False)
+    return {model["id"]: model for model in data}
+
+
+def asked(line: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """What a server says at a path that not every server has; {} where it has not."""
+    with suppress(RetryableError, RequestRejected):
+        told = line.get(path) if body is None else line.post(path, body)
+        return told if isinstance(told, Mapping) else {}
+    return {}

@@ -1,0 +1,208 @@
+"""Several servers of one model: the least loaded is asked first, one that fails rests, one that broke is asked who it is before it works again."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from assay.core.errors import EngineError
+from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError
+
+FIRST_REST_S, LONGEST_REST_S = 0.25, 30.0
+LONGEST_LOOK_S = 1.0  # between two looks whether a server is free
+FIRST_REFUSALS = 64  # refused requests before any answer, after which a run ends: what all have in common is refused
+ACCOUNT = (401, 402, 403)  # statuses that speak of the account, not of the request
+STRANGE_S = 60.0  # without an answer, after which a server may be another
+
+
+@dataclass
+class Endpoint:
+    """One address and what is known of it."""
+
+    url: str
+    size: int  # samples that it holds at once
+    load: int = 0
+    failures: int = 0  # in a row
+    waits: int = 0  # 429 in a row
+    busy_since: float | None = None  # when it began to answer nothing but 429
+    cause: str = ""  # of its last failure, as words
+    rested: float = 0.0  # when its last rest began
+    until: float = 0.0  # when its rest ends
+    known: bool = False  # it serves what the others serve
+    answered: float = 0.0  # when it last did
+    verified: float = 0.0  # when it last said who it is
+    lines: list[HttpConnection] = field(default_factory=list)  # idle connections
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Endpoints:
+    """Hands out servers and takes them back; safe between threads."""
+
+    def __init__(
+        self,
+        servers: Sequence[Endpoint],
+        *,
+        patience: int,
+        open_line: Callable[[str], HttpConnection],
+        retry_for_s: float = 600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.all, self.patience, self.retry_for_s, self._open, self._clock = (
+            tuple(servers),
+            patience,
+            retry_for_s,
+            open_line,
+            clock,
+        )
+        self._changed = threading.Condition()
+        self._busy: set[HttpConnection] = set()
+        self.answers, self.refusals = 0, 0  # samples of this run
+        self._closed = threading.Event()
+
+    @property
+    def size(self) -> int:
+        """Samples that all of them hold at once."""
+        return sum(server.size for server in self.all)
+
+    @property
+    def lost(self) -> bool:
+        """Whether every server has failed more than `patience` times in a row, or asked for patience for longer than `retry_for_s`."""
+        return all(
+            server.failures > self.patience or self._busy_for_s(server) > self.retry_for_s for server in self.all
+        )
+
+    @property
+    def causes(self) -> str:
+        """Why all are lost, with each server's address and what it last failed of, in one line."""
+        failed = all(server.failures > self.patience for server in self.all)
+        why = (
+            f"all {len(self.all)} servers failed more than {self.patience} times in a row"
+            if failed
+            else "no server answers any more"
+        )
+        return f"{why}: " + "; ".join(
+            f"{server.url}: {server.cause or 'no answer'} ({self._tried(server)})" for server in self.all
+        )
+
+    def _tried(self, server: Endpoint) -> str:
+        busy_s = self._busy_for_s(server)
+        return f"asked for patience for {busy_s:.0f} s" if busy_s > 0 else f"{server.failures} failures in a row"
+
+    def _busy_for_s(self, server: Endpoint) -> float:
+        return 0.0 if server.busy_since is None else self._clock() - server.busy_since
+
+    def cut_overdue(self) -> None:
+        """Ends calls that have gone on for longer than their connection allows, also where the server sends a byte now and then."""
+        now = time.monotonic()
+        with self._changed:
+            for line in self._busy:
+                if now > line.deadline:
+                    line.cut()
+
+    def take(self) -> tuple[Endpoint, HttpConnection] | None:
+        """The least loaded server that is not resting, with a connection to it; None once all are lost or the engine is closed."""
+        with self._changed:
+            while not (self.lost or self._closed.is_set()):
+                now = self._clock()
+                free = [server for server in self.all if server.until <= now and server.load < server.size]
+                if free:
+                    server = min(free, key=lambda each: each.load / each.size)
+                    server.load += 1
+                    line = self._kept(server)
+                    self._busy.add(line)
+                    return server, line
+                self._changed.wait(
+                    min([LONGEST_LOOK_S, *(server.until - now for server in self.all if server.until > now)])
+                )
+        return None
+
+    def _kept(self, server: Endpoint) -> HttpConnection:
+        """An idle connection, or a new one; where the server dropped one after it last said who it is, it may be another now."""
+        if not server.lines:
+            return self._open(server.url)
+        line = server.lines.pop()
+        if line.dropped:
+            line.close()
+            server.known = server.known and line.used < server.verified
+        return line
+
+    def give(self, server: Endpoint, line: HttpConnection) -> None:
+        """The sample is over, well or not."""
+        with self._changed:
+            server.load -= 1
+            self._busy.discard(line)
+            server.lines.append(line)
+            self._changed.notify()
+
+    def well(self, server: Endpoint) -> None:
+        """It answered a sample."""
+        self.answers += 1
+        server.failures, server.waits, server.busy_since, server.answered = 0, 0, None, self._clock()
+
+    def refuse(self, server: Endpoint, refusal: RequestRejected) -> None:
+        """It refused a sample's request, which says nothing against the server.
+
+        Raises:
+            EngineError: it refuses the account, or the first requests altogether: no further one will fare better.
+        """
+        self.refusals += 1
+        server.failures, server.waits, server.busy_since, server.answered = 0, 0, None, self._clock()
+        if refusal.status in ACCOUNT:
+            raise EngineError(
+                f"{server.url}: {refusal}; key or account; what had arrived is kept, the same command goes on"
+            )
+        if not self.answers and self.refusals >= FIRST_REFUSALS:
+            raise EngineError(
+                f"{server.url}: the first {self.refusals} requests were all refused and nothing was answered; the last: {refusal}"
+            )
+
+    def strange(self, server: Endpoint) -> bool:
+        """Whether it must say again who it is: it is new, its connection broke, or it has not answered for a minute."""
+        return not server.known or self._clock() - server.answered > STRANGE_S
+
+    def recognised(self, server: Endpoint) -> None:
+        """It serves what the others serve."""
+        server.known, server.answered, server.verified = True, self._clock(), self._clock()
+
+    def rest(self, server: Endpoint, failure: RetryableError, began: float) -> None:
+        """It failed a call that began then: nobody asks it for a while, twice as long after each failure in a row, or as long as it says.
+
+        The calls that were under way when it failed are one failure, not one each. 429 is no failure: it is waited out for as long as
+        `retry_for_s` says.
+        """
+        with self._changed:
+            server.known = server.known and not failure.dead
+            now, server.cause = self._clock(), str(failure)
+            if failure.limited and server.busy_since is None:
+                server.busy_since = now
+            if began >= server.rested or not server.rested:
+                server.failures, server.waits = server.failures + (not failure.limited), server.waits + failure.limited
+                server.busy_since = server.busy_since if failure.limited else None
+                server.rested = now
+                server.until = now + pause(server.waits if failure.limited else server.failures)
+            if failure.after_s:
+                server.until = max(server.until, now + failure.after_s)
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Lets so much time pass, or less where the engine is closed meanwhile."""
+        self._closed.wait(seconds)
+
+    def close(self) -> None:
+        """Whoever waits is let go, and calls under way are cut."""
+        with self._changed:
+            self._closed.set()
+            for line in [*self._busy, *(line for server in self.all for line in server.lines)]:
+                line.cut()
+            self._changed.notify_all()
+
+
+def pause(failures: int) -> float:
+    """Seconds of rest after so many failures in a row: doubling, at most 30, between half and all of it by chance.
+
+    >>> 0.125 <= pause(1) <= 0.25 and 15 <= pause(99) <= 30
+    True
+    """
+    whole = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(failures - 1, 16))
+    return random.uniform(whole / 2, whole)

@@ -1,0 +1,445 @@
+"""Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate engine serve`."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from assay.core.errors import ConfigError, EngineError, nearest
+from assay.core.identity import content_id
+from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
+from assay.engines.openai.concurrency import as_they_come
+from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, asked, models
+from assay.engines.openai.endpoints import Endpoint, Endpoints, pause
+from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
+from assay.engines.requests.order import in_order
+
+REVISION_CHARS = 16
+TICK_S = 1.0  # between two looks of a caller who wants to stop
+LEAST_PATIENCE = 3  # failures in a row of a server that is not given up yet
+HOLDINGS = (
+    ("/props", "total_slots"),
+    ("/get_server_info", "max_running_requests"),
+    ("/server_info", "max_running_requests"),
+)
+HELD = 64  # samples at once where a server does not say what it holds
+MOST_HELD = 2_048  # samples at once, whatever a server says of itself
+HELD_BY_VLLM = 256  # its default on most GPUs, 1,024 on the largest; it does not say
+PROBES = (  # greedy answers to these tell one checkpoint from another
+    "What is 17 + 25?",
+    "Name the capital of Australia.",
+    "Continue: the quick brown fox",
+    "Write one sentence about rain.",
+    "What comes after Thursday?",
+    "Translate to French: good morning.",
+    "List three prime numbers.",
+    "Why is the sky blue?",
+)
+PROBE_TOKENS = 16
+STREAM_BYTES, TOKEN_BYTES = 1 << 20, 4_096  # of an answer, and for each token that was asked for
+OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
+
+
+@dataclass(frozen=True)
+class Openai:
+    """Rollouts from servers of one model, one sample a request: a dead server costs one sample, and prefix caching covers the prompt.
+
+    The server that is least loaded for its size is asked first. One that answers 429 or 5xx, breaks off, sends no byte for `silence_s`
+    or talks nonsense rests for a while that doubles, or for as long as its Retry-After says, and the sample is asked for again, up to
+    `retries` times; 429 and 503 do not count. Then it is reported with finish "error" and its `fault`. An answer of another shape than the
+    protocol's, without end, of more bytes than its tokens can have, or that repeats the key is such a failure. A request that the server
+    refuses, as one that exceeds its context, has finish "error" at once and the server's words in `refused`; 401, 402 and 403 end the run.
+    When all servers have failed more than `retries` times in a row (at least 3) or answered 429 for `retry_for_s`, what has arrived
+    is yielded and the run ends.
+
+    The policy's revision is a hash of what the server says it serves (`root`) and its greedy answers to eight fixed prompts. A server
+    whose connection broke, or that was silent for a minute, answers them again before it works on; another answer is another
+    checkpoint, and ends the run.
+
+    No seed is sent unless `send_seed`: it makes some servers slow and few exact. The recorded seed is then -1.
+    """
+
+    model: str = ""  # as the server names it; "" = the only one
+    urls: tuple[str, ...] = ("http://127.0.0.1:8000/v1",)
+    revision: str = ""  # you vouch for the weights: takes the place of the hash, and no answer is compared
+    key_env: str = ""  # name of the environment variable that holds the key; the key itself stands nowhere
+    concurrency: int = 0  # samples at once a server; 0 = what it says it holds, 256 for vLLM, else 64
+    silence_s: float = 300.0  # without a single byte; raise it where requests queue inside the server
+    timeout_s: float = 14_400.0  # for one whole answer
+    retries: int = 6  # of a sample
+    retry_for_s: float = 600.0  # how long a server may go on answering 429
+    send_seed: bool = False
+    extended: bool = True  # also send top_k, min_p and repetition_penalty, switched off; false where a server refuses keys it does not know
+    logprobs: bool = False  # ask for the log-probability of each token
+
+    def __post_init__(self) -> None:
+        if not self.urls:
+            raise ValueError("no urls")
+        for url in self.urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"url {url!r} is not of the form http://host:port/v1")
+            if parts.username or parts.password:
+                raise ValueError(f"the url of {parts.hostname} holds a key; name an environment variable in key_env")
+        if self.concurrency < 0 or self.retries < 0 or self.silence_s <= 0:
+            raise ValueError(
+                f"concurrency {self.concurrency} and retries {self.retries} must be at least 0, silence_s {self.silence_s} above 0"
+            )
+        if not self.timeout_s > 0 or not self.retry_for_s >= 0:
+            raise ValueError(f"timeout_s {self.timeout_s} must be above 0, retry_for_s {self.retry_for_s} at least 0")
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The model's name and the hash of its identity; asks the servers unless `revision` is given.
+
+        Raises:
+            PlanError: the server has no such model, the key is missing or refused.
+            EngineError: no server answers.
+        """
+        if self.revision and self.model:
+            return Policy(self.model, self.revision)
+        identity = self.identity
+        return Policy(self._served, self.revision or content_id("served", identity)[:REVISION_CHARS])
+
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """`root`, and the greedy answer to each of eight prompts, from the first server that answers."""
+        reasons = []
+        for server in self._servers.all:
+            line = self._line(server.url)
+            try:
+                found = self._patiently(line, server.url)
+            except RetryableError as failure:
+                reasons.append(f"{server.url}: {failure}")
+            else:
+                self._servers.recognised(server)
+                return found
+            finally:
+                line.close()
+        raise EngineError(f"no server answers: {'; '.join(reasons)}")
+
+    def _patiently(self, line: HttpConnection, url: str) -> dict[str, str]:
+        """The identity, asked for again while the server is busy or fails, as attempts are; who does not answer at all is not waited for."""
+        until, failures, waits = time.monotonic() + self.retry_for_s, 0, 0
+        while True:
+            try:
+                return self._identity(line, url)
+            except RetryableError as failure:
+                failures, waits = failures + (not failure.limited), waits + failure.limited
+                wait_s = max(failure.after_s, pause(waits if failure.limited else failures))
+                if not failure.answered or failures > self.retries or time.monotonic() + wait_s > until:
+                    raise
+            time.sleep(wait_s)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """One tuple of rollouts a request, in order; later ones that are complete wait for it. `arrivals` lets nothing wait.
+
+        Raises:
+            PlanError: a wrong model or key.
+            EngineError: all servers are lost, or one serves another checkpoint.
+        """
+        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+
+    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+        """Every sample once, as it arrives (`core.ports.Streaming`).
+
+        Raises:
+            PlanError: a wrong model or key.
+            EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
+        """
+        policy, servers = self.policy, self._servers
+        samples = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
+        try:
+            for rollouts in as_they_come(
+                lambda ask: self._attempt(servers, policy, *ask), samples, size=servers.size, tick_s=TICK_S
+            ):
+                servers.cut_overdue()
+                yield rollouts
+        except (GeneratorExit, EngineError, ConfigError):
+            self.close()
+            raise
+        if servers.lost:
+            self.close()
+            raise EngineError(f"{servers.causes}; what had arrived is kept, the same command goes on")
+
+    def count_tokens(self, request: Request) -> int:
+        """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
+        with self._aside() as (line, root):
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+            count = told.get("count")
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
+                return count
+            return self._told(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
+
+    def show(self, request: Request) -> str:
+        """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
+        chat = self._chat(request)
+        with self._aside() as (line, root):
+            told = asked(line, f"{root}/tokenize", {"model": self._served, **chat})
+            if "prompt" not in told and told.get("tokens"):
+                told = asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
+            if "prompt" not in told:
+                told = asked(line, f"{root}/apply-template", chat)
+        prompt = told.get("prompt")
+        return (
+            prompt
+            if isinstance(prompt, str) and prompt
+            else str(json.dumps(chat["messages"], indent=1, ensure_ascii=False))
+        )
+
+    def close(self) -> None:
+        """Connections are let go and calls under way cut; the next call opens new ones."""
+        if (servers := self.__dict__.pop("_servers", None)) is not None:
+            servers.close()
+
+    @cached_property
+    def _servers(self) -> Endpoints:
+        servers = [Endpoint(url.rstrip("/"), self.concurrency or self._holds(url.rstrip("/"))) for url in self.urls]
+        return Endpoints(
+            servers, patience=max(self.retries, LEAST_PATIENCE), open_line=self._line, retry_for_s=self.retry_for_s
+        )
+
+    @cached_property
+    def _served(self) -> str:
+        if self.model:
+            return self.model
+        with self._aside() as (line, _):
+            names = list(models(line.get(self._path("/models"))))
+        if len(names) != 1:
+            raise ConfigError(
+                f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {', '.join(map(repr, sorted(names))) or 'none'}"
+            )
+        return names[0]
+
+    def _line(self, url: str) -> HttpConnection:
+        key = os.environ.get(self.key_env, "").strip() if self.key_env else ""
+        if self.key_env and not key:
+            raise ConfigError(f"the environment variable {self.key_env} of key_env is not set")
+        if not all("!" <= letter <= "~" for letter in key):
+            raise ConfigError(
+                f"the environment variable {self.key_env} of key_env holds no key: blanks, line breaks or letters beyond ASCII"
+            )
+        return HttpConnection(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
+
+    def _aside(self) -> "_Aside":
+        return _Aside(self)
+
+    def _path(self, path: str, url: str = "") -> str:
+        return urlsplit(url or self.urls[0]).path.rstrip("/") + path
+
+    def _holds(self, url: str) -> int:
+        """What the server says it holds (llama.cpp's slots, SGLang's running requests), or what its kind does."""
+        line, root, owners = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
+        try:
+            for path, name in HOLDINGS:
+                held = asked(line, root + path).get(name)
+                if isinstance(held, int) and not isinstance(held, bool) and held > 0:
+                    return min(held, MOST_HELD)
+            with suppress(RetryableError):
+                owners = {
+                    str(each.get("owned_by")) for each in models(asked(line, self._path("/models", url))).values()
+                }
+        finally:
+            line.close()
+        return HELD_BY_VLLM if "vllm" in owners else HELD
+
+    def _identity(self, line: HttpConnection, url: str) -> dict[str, str]:
+        try:
+            known = models(line.get(self._path("/models", url)))
+        except RequestRejected as refusal:
+            hint = (
+                "; the url of most servers ends in /v1"
+                if refusal.status == 404 and not urlsplit(url).path.rstrip("/").endswith("/v1")
+                else ""
+            )
+            raise ConfigError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}{hint}") from refusal
+        if self._served not in known:
+            raise ConfigError(f"{url} serves no model {self._served!r}; {nearest(self._served, known)}")
+        greedy = SamplingConfig(temperature=0.0, max_tokens=PROBE_TOKENS)
+        found = {"root": str(known[self._served].get("root") or self._served)}
+        for prompt in PROBES:
+            request = Request("", (Message("user", prompt),), greedy, (0,), 0)
+            try:
+                found[prompt] = self._told(line, self._body(request, 0), url).text
+            except RequestRejected as refusal:
+                if refusal.status in (401, 402, 403, 404):
+                    raise ConfigError(
+                        f"{url}, model {self._served!r}: {refusal}; key_env = {self.key_env!r}"
+                    ) from refusal
+                raise ConfigError(
+                    f"{url} refuses a plain request ({refusal}); if it names top_k, min_p or such, set extended = false"
+                ) from refusal
+        return found
+
+    def _told(self, line: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
+        """The answer to one body; whoever wants `max_completion_tokens` in place of `max_tokens` is found out once."""
+        try:
+            return self._read(
+                line, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
+            )
+        except RequestRejected as refusal:
+            if self._cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
+                raise
+        heard = self._read(line, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url)
+        self.__dict__["_cap_name"] = NEW_CAP
+        return heard
+
+    def _read(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
+        cap = int(body.get(NEW_CAP) or body[OLD_CAP])
+        heard = StreamedCompletion(cap=cap, scored=self.logprobs)
+        try:
+            for event in line.events(
+                self._path("/chat/completions", url), body, most_bytes=STREAM_BYTES + TOKEN_BYTES * cap
+            ):
+                heard.take(event)
+        except RetryableError as failure:
+            if not (failure.unclosed and heard.complete):
+                raise
+        heard.whole()
+        if line.repeats_key(heard.text):
+            raise RetryableError("the answer repeats the key")
+        return heard
+
+    @cached_property
+    def _cap_name(self) -> str:
+        return OLD_CAP
+
+    def _attempt(self, servers: Endpoints, policy: Policy, request: Request, sample: int) -> Rollout:
+        reason, tries = "all servers are lost", 0
+        while tries <= self.retries and (taken := servers.take()):
+            server, line = taken
+            began = time.monotonic()
+            try:
+                self._recognise(servers, server, line)
+                heard = self._read_attempt(line, self._body(request, sample), server.url)
+                servers.well(server)
+                return self._rollout(request, sample, policy, heard)
+            except RequestRejected as refusal:
+                servers.refuse(server, refusal)
+                return self._rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
+            except RetryableError as failure:
+                reason = f"{server.url}: {failure}"
+                servers.rest(server, failure, began)
+                tries += not failure.busy
+                wait_s = 0.0 if failure.busy else pause(tries)
+            finally:
+                servers.give(server, line)
+            servers.wait(wait_s)
+        return self._rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
+
+    def _read_attempt(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
+        """The answer to a sample's request; what nobody foresaw of a server's answer is that sample's fault."""
+        try:
+            return self._told(line, body, url)
+        except (RetryableError, RequestRejected, ConfigError, EngineError):
+            raise
+        except Exception as error:
+            line.close()
+            raise RetryableError(f"an answer that cannot be read ({type(error).__name__})") from error
+
+    def _recognise(self, servers: Endpoints, server: Endpoint, line: HttpConnection) -> None:
+        """A server that is new, whose connection broke or that was silent must be what the others are."""
+        if self.revision or not servers.strange(server):
+            return
+        with server.asking:
+            if not servers.strange(server):
+                return
+            try:
+                found = self._identity(line, server.url)
+            except ConfigError as error:
+                raise EngineError(f"{error}; what had arrived is kept, the same command goes on") from error
+            if differing := [name for name, value in self.identity.items() if found[name] != value]:
+                first = differing[0]
+                raise EngineError(
+                    f"{server.url} serves another checkpoint under the name {self._served!r}: {len(differing)} of {len(found)} answers differ, "
+                    f"first {first!r}: {found[first]!r}, was {self.identity[first]!r}"
+                )
+            servers.recognised(server)
+
+    def _rollout(
+        self,
+        request: Request,
+        sample: int,
+        policy: Policy,
+        heard: StreamedCompletion | None,
+        *,
+        fault: str = "",
+        refused: str = "",
+    ) -> Rollout:
+        told = heard or StreamedCompletion(reason="tool_calls", tokens=0)
+        return Rollout.of(
+            request,
+            sample,
+            policy=policy,
+            engine="openai",
+            text=told.text,
+            tokens=told.spent,
+            finish=told.finish,
+            prompt_tokens=told.prompt_tokens,
+            seed=request.seed_of(sample) if self.send_seed else -1,
+            logprobs=tuple(told.logprobs) if self.logprobs and heard else None,
+            fault=fault,
+            refused=refused,
+            stopped=told.stopped,
+        )
+
+    def _chat(self, request: Request) -> dict[str, Any]:
+        chat: dict[str, Any] = {"messages": [message._asdict() for message in request.messages]}
+        if arguments := json.loads(request.sampler.chat_template_args):
+            chat["chat_template_kwargs"] = arguments
+        if request.prefix:
+            chat["messages"].append({"role": "assistant", "content": request.prefix})
+        if chat["messages"][-1]["role"] == "assistant":  # a begun answer is continued, not closed
+            chat |= {"add_generation_prompt": False, "continue_final_message": True}
+        return chat
+
+    def _body(self, request: Request, sample: int) -> dict[str, Any]:
+        """The request in the server's words; what a server may have defaults of its own for is said."""
+        sampler = request.sampler
+        body = self._chat(request) | {
+            "model": self._served,
+            "max_tokens": sampler.max_tokens,
+            "temperature": sampler.temperature,
+            "top_p": sampler.top_p,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self.extended:
+            body |= {"top_k": sampler.top_k or -1, "min_p": 0.0, "repetition_penalty": 1.0}
+        elif sampler.top_k:
+            raise ConfigError(f"top_k {sampler.top_k} needs `extended`: the plain protocol has no such key")
+        optional = {
+            "stop": list(sampler.stop),
+            "seed": self.send_seed and request.seed_of(sample),
+            "logprobs": self.logprobs,
+        }
+        return body | {name: value for name, value in optional.items() if value}
+
+
+def asks(request: Request | None) -> Iterator[tuple[Request, int] | None]:
+    """Each sample of a request; None for "none yet"."""
+    yield from ((request, sample) for sample in request.samples) if request else (None,)
+
+
+class _Aside:
+    """A connection to the first server, for a question beside the work; what fails there is an EngineError."""
+
+    def __init__(self, engine: Openai) -> None:
+        self.line, self.root = (
+            engine._line(engine.urls[0]),
+            urlsplit(engine.urls[0]).path.rstrip("/").removesuffix("/v1"),
+        )
+        self.url = engine.urls[0]
+
+    def __enter__(self) -> tuple[HttpConnection, str]:
+        return self.line, self.root
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.line.close()
+        if isinstance(error, RetryableError | RequestRejected):
+            raise EngineError(f"{self.url}: {error}") from error

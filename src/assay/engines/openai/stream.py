@@ -1,0 +1,274 @@
+"""One sample as a server tells it, piece by piece or at once. Whatever has another shape than the protocol's is a fault of that sample."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.core.types import Finish
+from assay.engines.openai.connection import RequestRejected, RetryableError
+
+FILTERED = ("content_filter", "safety", "refusal", "prohibited_content", "recitation")  # a policy refused: no attempt
+FINISHES: dict[str, Finish] = {
+    **dict.fromkeys(
+        ("stop", "eos", "eos_token", "stop_sequence", "stop_token", "end_turn", "end_of_turn", "complete", "finished"),
+        "stop",
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_length", "max_new_tokens", "max_output_tokens", "model_length"), "length"
+    ),
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call", *FILTERED), "error"),
+}
+CLOSED = ("eos", "eos_token", "stop_token", "end_turn", "end_of_turn")  # the model closed it itself
+STOPS = ("stop_reason", "matched_stop")  # as vLLM and as SGLang call it
+CLOSING = "\n</think>\n\n"  # between what a server took apart
+THINKING = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
+REFUSALS = (
+    "invalid_request_error",
+    "badrequesterror",
+    "invalid_request",
+    "context_length_exceeded",
+    "content_policy_violation",
+)
+DEEPEST = 4  # lists of parts within parts
+SHOWN = 120  # characters of a server's own words
+SHORT_TEXT = 65_536  # characters that every answer may have
+UNCAPPED = 1 << 22  # tokens where nothing says how many were asked for
+PROMPT_TOKENS = 1 << 28  # more than any context
+
+
+@dataclass(slots=True)
+class StreamedCompletion:
+    """What has arrived of one sample. It is whole once a finish reason has come."""
+
+    cap: int = UNCAPPED  # tokens that were asked for
+    scored: bool = True  # log-probabilities are wanted
+    reasoning: list[str] = field(default_factory=list)
+    content: list[str] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    reason: str = ""  # the server's finish reason
+    stopped: str | None = None  # the stop string that ended it, "" = none did, None = the server does not say
+    pieces: int = 0  # events with text
+    tokens: int | None = None  # as the server counts
+    prompt_tokens: int = 0
+    characters: int = 0
+
+    def take(self, event: Any) -> None:
+        """One event of a stream, or a whole answer.
+
+        Raises:
+            Broken: no answer at all, one of another shape, or the server reports a failure of its own.
+            Refused: the server refuses the request inside the stream.
+        """
+        if not isinstance(event, dict):
+            raise RetryableError(f"no answer: {_short(event)}")
+        if complaint := event.get("error"):
+            raise _failure(complaint)
+        if event.get("object") == "error":
+            raise _failure(event)
+        if (usage := event.get("usage")) is not None:
+            self._usage(usage)
+        choices = event.get("choices")
+        if choices is not None and not isinstance(choices, list):
+            raise RetryableError(f"choices are no list: {_short(choices)}")
+        for choice in choices or ():
+            self._choice(choice)
+
+    def whole(self) -> "StreamedCompletion":
+        """Itself.
+
+        Raises:
+            Broken: no finish reason came, or one that says that the server gave up.
+            Refused: a content filter ended it.
+        """
+        if self.reason in FILTERED:
+            raise RequestRejected(200, f"the server's filter ended the answer ({self.reason})")
+        if self.reason not in FINISHES:
+            raise RetryableError(
+                f"the answer ended with finish reason {_short(self.reason)}"
+                if self.reason
+                else "fewer choices than were asked for"
+            )
+        return self
+
+    @property
+    def complete(self) -> bool:
+        """Whether finish and token count have come, after which a stream has nothing more to say."""
+        return bool(self.reason) and self.tokens is not None
+
+    @property
+    def finish(self) -> Finish:
+        """In the words of the contract."""
+        return FINISHES[self.reason]
+
+    @property
+    def spent(self) -> int:
+        """Generated tokens as the server counts them; the pieces of text where it does not count, or says that a text had no token."""
+        return self.tokens or self.pieces
+
+    @property
+    def text(self) -> str:
+        """What the model wrote, reasoning first; with no content when the thinking was cut.
+
+        >>> Heard(content=["4"]).text, Heard(reasoning=["2+2"]).text, Heard(reasoning=["2+2"], content=["4"]).text
+        ('4', '2+2', '2+2\\n</think>\\n\\n4')
+        """
+        thought, said = "".join(self.reasoning), "".join(self.content)
+        return f"{thought}{CLOSING}{said}" if thought and said else thought or said
+
+    def _usage(self, usage: Any) -> None:
+        if not isinstance(usage, Mapping):
+            raise RetryableError(f"usage is no object: {_short(usage)}")
+        self.tokens = _count("completion_tokens", usage.get("completion_tokens"), most=4 * self.cap + 4096)
+        self.prompt_tokens = _count("prompt_tokens", usage.get("prompt_tokens"), most=PROMPT_TOKENS) or 0
+
+    def _choice(self, choice: Any) -> None:
+        if not isinstance(choice, dict):
+            raise RetryableError(f"a choice is no object: {_short(choice)}")
+        if choice.get("index"):
+            return
+        message = choice.get("delta") or choice.get("message") or {}
+        if not isinstance(message, dict):
+            raise RetryableError(f"a choice's delta is no object: {_short(message)}")
+        content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+        if type(content) is str and not thought:  # nearly every event
+            self._keep((), (content,) if content else ())
+        else:
+            thoughts, _ = _texts(thought, 0, thinking=True)
+            more, texts = _texts(content, 0)
+            self._keep([*thoughts, *more], texts or _texts(message.get("refusal"), 0)[1])
+        if self.scored and (scores := choice.get("logprobs")):
+            self.logprobs += _logprobs(scores)
+        self._finish(choice)
+
+    def _keep(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
+        self.reasoning += thoughts
+        self.content += texts
+        self.pieces += bool(thoughts or texts)
+        for text in (*thoughts, *texts):
+            self.characters += len(text)
+        if self.characters > SHORT_TEXT and self.characters > most_characters(self.cap):
+            raise RetryableError(
+                f"more than {most_characters(self.cap)} characters of text for a cap of {self.cap} tokens"
+            )
+
+    def _finish(self, choice: Mapping[str, Any]) -> None:
+        given = choice.get("finish_reason")
+        if given is None or given == "":
+            return
+        match = {key: choice[key] for key in STOPS if key in choice}
+        if isinstance(given, Mapping):  # SGLang's own form
+            match = {"matched": given["matched"]} if "matched" in given else match
+            given = given.get("type")
+            if not isinstance(given, str) or not given:
+                raise RetryableError("a finish reason without a type")
+        if not isinstance(given, str):
+            raise RetryableError(f"a finish reason that is no text: {_short(given)}")
+        self.reason = given.lower()
+        if FINISHES.get(self.reason) == "stop" and match:
+            stop = next(iter(match.values()))
+            self.stopped = (
+                stop if isinstance(stop, str) and stop not in CLOSED else ""
+            )  # null or a token: the model closed it itself
+
+
+def most_characters(cap: int) -> int:
+    """Characters of text that so many tokens may have: the longest tokens of present vocabularies are runs of some 128 blanks."""
+    return SHORT_TEXT + 256 * cap
+
+
+def _count(name: str, value: Any, *, most: int) -> int | None:
+    """A count of tokens, None where there is none.
+
+    Raises:
+        Broken: it is no whole number, negative, or more than the request could have brought.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+        raise RetryableError(f"{name} is no count: {_short(value)}")
+    if not 0 <= value <= most:
+        raise RetryableError(f"{name} = {_short(value)} is out of range, 0 to {most}")
+    return int(value)
+
+
+def _texts(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[str], list[str]]:
+    """The thoughts and the texts of a content: a text, nothing, or a list of parts, as reasoning models send it.
+
+    Raises:
+        Broken: it is something else, or nested deeper than DEEPEST.
+    """
+    if content is None or content == "":
+        return [], []
+    if isinstance(content, str):
+        return ([content], []) if thinking else ([], [content])
+    if depth > 2 * DEEPEST:
+        raise RetryableError("content that is nested too deep")
+    if isinstance(content, Mapping):
+        kind = content.get("type")
+        name = next(
+            (
+                name
+                for name in ("text", "thinking", "reasoning", "content", "summary", "refusal")
+                if content.get(name) is not None
+            ),
+            None,
+        )
+        if name is None and kind not in (*THINKING, "text", "output_text", "summary_text", "signature"):
+            raise RetryableError(f"a part of the content without text: {_short(kind)}")
+        return _texts(content[name] if name else None, depth + 1, thinking=thinking or kind in THINKING)
+    if not isinstance(content, list) or depth > DEEPEST:
+        raise RetryableError(
+            f"content is no text: {_short(content)}" if depth <= DEEPEST else "content that is nested too deep"
+        )
+    pairs = [_texts(part, depth + 1, thinking=thinking) for part in content]
+    return [text for thoughts, _ in pairs for text in thoughts], [text for _, texts in pairs for text in texts]
+
+
+def _logprobs(scores: Any) -> list[float]:
+    """A log-probability per token, of the three forms in use: `content`, a bare list, and completions' `token_logprobs`.
+
+    Raises:
+        Broken: another form, or a value that is no log-probability.
+    """
+    given = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise RetryableError(f"log-probabilities are no list: {_short(given)}")
+    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in given]
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise RetryableError(f"a log-probability is no number: {_short(value)}")
+    return [float(value) for value in values]
+
+
+def _failure(complaint: Any) -> RetryableError | RequestRejected:
+    code: Any = None
+    words, kind = complaint, ""
+    if isinstance(complaint, Mapping):
+        code, words, kind = (
+            complaint.get("code"),
+            complaint.get("message"),
+            f"{complaint.get('type') or ''} {complaint.get('code') or ''}".lower(),
+        )
+    status = (
+        int(code)
+        if isinstance(code, int | str) and not isinstance(code, bool) and str(code).isdecimal() and len(str(code)) == 3
+        else 0
+    )
+    text = " ".join(str(words)[: 4 * SHOWN].split())[:SHOWN]
+    if 400 <= status < 500 and status not in (408, 409, 425, 429):
+        return RequestRejected(status, text)
+    if not status and any(name in kind.split() for name in REFUSALS):
+        return RequestRejected(400, text)
+    return RetryableError(f"the server reports: {text}", busy=status in (429, 503), limited=status == 429)
+
+
+def _short(value: Any) -> str:
+    """The start of a value as code; a huge number or list is never written out."""
+    if isinstance(value, str | bytes):
+        return repr(value[:40])
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "an integer of more than 18 digits"
+    if isinstance(value, list | Mapping):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    return repr(value)[:40]

@@ -1,0 +1,57 @@
+"""Samples that arrive in any order, given back request by request; and requests that come only once others are answered."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from assay.core.errors import EngineError
+from assay.core.types import Request, Rollout
+
+Given = TypeVar("Given")
+
+UNSEEDED = -1
+Key = tuple[str, int]  # rollout id, seed
+
+
+def in_order(
+    requests: Sequence[Request], arriving: Iterator[tuple[Rollout, ...]], *, revision: str
+) -> Iterator[tuple[Rollout, ...]]:
+    """One tuple a request, in order, as soon as it is complete; later ones wait for it in memory.
+
+    Two requests may ask for the same sample, as strangers at one address do: each gets the one drawn with its own seed.
+
+    Raises:
+        EngineError: the arrivals end before a request is complete.
+    """
+    found: dict[Key, list[Rollout]] = {}
+    for request in requests:
+        keys = [(request.key(revision, sample), request.seed_of(sample)) for sample in request.samples]
+        while missing := [key for key in keys if key not in found and (key[0], UNSEEDED) not in found]:
+            arrived = next(arriving, None)
+            if arrived is None:
+                raise EngineError(f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples never came")
+            for rollout in arrived:
+                found.setdefault((rollout.id, rollout.seed), []).append(rollout)
+        yield tuple(_taken(found, key if key in found else (key[0], UNSEEDED)) for key in keys)
+
+
+def _taken(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
+    """The oldest of that key."""
+    first, *rest = found.pop(key)
+    if rest:
+        found[key] = rest
+    return first
+
+
+def ready(given: Iterator[Given | None], most: int) -> tuple[list[Given], bool]:
+    """Up to `most` of what is given before the first None, which says "none yet"; and whether there will be no more.
+
+    >>> ready(iter([1, 2, None, 3]), 5), ready(iter([1]), 5), ready(iter([1, 2]), 1)
+    (([1, 2], False), ([1], True), ([1], False))
+    """
+    taken: list[Given] = []
+    for each in islice(given, most):
+        if each is None:
+            return taken, False
+        taken.append(each)
+    return taken, len(taken) < most

@@ -1,0 +1,48 @@
+"""A request as token ids, by the model's own chat template, applied once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError, require
+from assay.core.types import Request
+
+
+def tokenizer(folder: Path, model: str, *, extra: str) -> Any:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        PlanError: it has no chat template.
+    """
+    found = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
+    if not found.chat_template:
+        raise ConfigError(f"model {model!r} has no chat template, and a prompt without one is another quantity")
+    return found
+
+
+def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
+    """The prompt's token ids and those of a begun answer behind it, special ones as the template wrote them and none added.
+
+    Raises:
+        PlanError: the template refuses the messages, as some do with a system prompt or two turns of one role.
+    """
+    messages = [message._asdict() for message in request.messages]
+    begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
+    arguments = json.loads(request.sampler.chat_template_args)
+    try:
+        text = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments
+        )
+    except Exception as error:  # a template is a program, and raises what it likes
+        raise ConfigError(
+            f"problem {request.problem_id}: the chat template refuses its messages: {error or type(error).__name__}"
+        ) from error
+    return tuple(tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])
+
+
+def tokens_or_none(tokenizer: Any, request: Request) -> tuple[int, ...]:
+    """The same, and () where the template refuses: such a problem has no attempt, which is an error of its samples and not of the run."""
+    try:
+        return tokens(tokenizer, request)
+    except ConfigError:
+        return ()

@@ -1,0 +1,326 @@
+"""Any local engine behind an OpenAI-compatible address: models, chat completions (streamed or not, n choices), token counts."""
+
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler
+from itertools import count
+from queue import Empty
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.core.ports import Engine
+from assay.core.types import Rollout
+from assay.engines.server import fault_injection
+from assay.engines.server.batcher import PendingRequest, RequestBatcher
+from assay.engines.server.chat_request import CAP as CAP
+from assay.engines.server.chat_request import InvalidRequest, read_request
+from assay.engines.server.listener import CONNECTIONS, READ_S, Listener, check_bind
+
+WAITING_S = 10.0  # between signs of life while the engine works
+LARGEST = 1 << 23  # bytes of a request
+DRY, DRY_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
+DIGITS = 15  # of a Content-Length
+STALLED_S = 30.0  # in which a client takes nothing of what it is sent
+
+
+class RequestFailed(RuntimeError):
+    """The engine behind the address failed; another try may succeed."""
+
+
+@dataclass
+class ModelServer:
+    """An address that answers from one engine. `fault(i)` names the fault of `_faults` for the i-th completion; "" = none."""
+
+    engine: Engine
+    host: str = "127.0.0.1"
+    port: int = 0  # 0 = any that is free
+    key: str = ""  # "" = everyone may ask
+    slots: int = 64  # what it tells clients that it holds
+    fault: Callable[[int], str] = lambda _: ""
+    read_s: float = READ_S  # limit on the time from a connection to its first whole request
+    connections: int = CONNECTIONS
+    asked: Iterator[int] = field(default_factory=count, repr=False)
+    closing: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def __post_init__(self) -> None:
+        check_bind(self.host, self.key)
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        return f"http://{self.host}:{self._server.server_address[1]}/v1"
+
+    @cached_property
+    def desk(self) -> RequestBatcher:
+        """Where questions wait."""
+        return RequestBatcher(self.engine)
+
+    def start(self) -> "ModelServer":
+        """Answers in threads of its own until `close`."""
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def serve(self) -> None:
+        """Answers in this thread until it is interrupted."""
+        self._server.serve_forever()
+
+    def close(self) -> None:
+        """The address is free again, and the engine closed."""
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.cut()
+        self.desk.close()
+
+    @cached_property
+    def _server(self) -> Listener:
+        handler = type("Bound", (_Handler,), {"service": self})
+        try:
+            return Listener((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
+        except OSError as error:
+            raise ConfigError(f"address {self.host}:{self.port}: {(error.strerror or str(error)).lower()}") from error
+
+
+class _Handler(BaseHTTPRequestHandler):
+    service: ModelServer
+    server: Listener
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = STALLED_S  # of one read or write
+    default_request_version = "HTTP/1.0"  # of what is no request: the answer has a head
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"code": %(code)d, "message": "a request that cannot be read"}}'
+
+    def log_message(self, *_: object) -> None:
+        """Requests are not logged: they hold problems, and their headers keys."""
+
+    def do_GET(self) -> None:  # http.server calls it so
+        policy = self.service.engine.policy
+        model = {"id": policy.name, "object": "model", "owned_by": "assay", "root": f"{policy.name}@{policy.revision}"}
+        paths: dict[str, Any] = {
+            "/health": {},
+            "/props": {"total_slots": self.service.slots},
+            "/models": {"object": "list", "data": [model]},
+        }
+        self._guarded(lambda _: paths.get(self._place))
+
+    def do_POST(self) -> None:  # http.server calls it so
+        paths = {"/chat/completions": self._complete, "/tokenize": self._tokenize}
+        self._guarded(paths.get(self._place, lambda _: None))
+
+    @property
+    def _place(self) -> str:
+        return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
+
+    def handle_expect_100(self) -> bool:
+        """A client that asks before it sends its body hears at once whether it is wanted."""
+        if refusal := self._refusal():
+            self._refuse(*refusal)
+            return False
+        return super().handle_expect_100()
+
+    def _refusal(self) -> tuple[int, str] | None:
+        """Why a request is not read, from its head alone: status and words."""
+        if self.service.key:
+            given = self.headers.get("Authorization", "").encode("utf-8", "replace")
+            if not hmac.compare_digest(given, f"Bearer {self.service.key}".encode()):
+                return 401, "no key, or a wrong one"
+        lengths = set(self.headers.get_all("Content-Length") or ())
+        if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
+            return 411, "a body needs a Content-Length"
+        length = lengths.pop().strip() if lengths else "0"
+        if lengths or not (length.isascii() and length.isdigit()):
+            return 400, "Content-Length is no number of bytes"
+        if len(length) > DIGITS or int(length) > LARGEST:
+            return 413, f"a request has at most {LARGEST} bytes"
+        return None
+
+    def _refuse(self, status: int, words: str) -> None:
+        """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
+        self.close_connection = True
+        self._say(status, _error(status, words), Connection="close")
+        with suppress(OSError, ValueError):
+            self.connection.settimeout(DRY_S)
+            self.rfile.read1(DRY)
+
+    def _guarded(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
+        if refusal := self._refusal():
+            return self._refuse(*refusal)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # cut, or gone
+            self.close_connection = True
+            return None
+        self.server.reading(self.connection, done=True)
+        try:
+            self._answer(body, answer)
+        finally:
+            self.server.reading(self.connection, done=False)
+        return None
+
+    def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
+        try:
+            told = answer(_object(body))
+        except (ValueError, TypeError, RecursionError) as error:
+            words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
+            return self._say(400, _error(400, words))
+        except RequestFailed as error:
+            return self._say(500, _error(500, str(error)))
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
+            return self._say(500, _error(500, f"{type(error).__name__}: {error}"))
+        if told is None:
+            return self._say(404, _error(404, "no such path"))
+        return self._say(200, told) if told is not _SAID else None
+
+    def _say(self, status: int, told: Any, **headers: str) -> None:
+        text = json.dumps(told).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self._headers_buffer.append(b"\r\n" + text)  # type: ignore[attr-defined]  # one packet for head and body
+        self.flush_headers()
+
+    def _tokenize(self, asked: Mapping[str, Any]) -> Any:
+        tokens, prompt = self.service.desk.prompt(read_request(asked))
+        return {"count": tokens, "prompt": prompt}
+
+    def _complete(self, asked: Mapping[str, Any]) -> Any:
+        fault = self.service.fault(next(self.service.asked))
+        if fault in ("busy", "down"):
+            status, hint = (429, {"Retry_After": str(fault_injection.RETRY_AFTER_S)}) if fault == "busy" else (503, {})
+            self._say(status, _error(status, fault), **hint)
+            return _SAID
+        waiting = self.service.desk.ask(read_request(asked))
+        head = {
+            "id": f"chat-{waiting.problem_id}",
+            "created": int(time.time()),
+            "model": self.service.engine.policy.name,
+        }
+        if not asked.get("stream"):
+            return self._whole(head, waiting)
+        self._stream(head, waiting, fault)
+        return _SAID
+
+    def _whole(self, head: Mapping[str, Any], waiting: PendingRequest) -> Any:
+        found = [answered(waiting.answers.get()) for _ in range(waiting.n)]
+        choices = [
+            {"index": i, "message": {"role": "assistant", "content": each.text}, **_ended(each)}
+            for i, each in enumerate(found)
+        ]
+        return {**head, "object": "chat.completion", "choices": choices, "usage": _usage(found)}
+
+    def _stream(self, head: Mapping[str, Any], waiting: PendingRequest, fault: str) -> None:
+        found: list[Rollout] = []
+        started = False
+        while len(found) < waiting.n:
+            try:
+                found.append(answered(waiting.answers.get(timeout=WAITING_S)))
+            except (InvalidRequest, RequestFailed) as error:
+                if not started:
+                    raise
+                return self._chunk(
+                    _frame(_error(400 if isinstance(error, InvalidRequest) else 500, str(error)))
+                    + fault_injection.DONE,
+                    last=True,
+                )
+            except Empty:
+                started = started or self._begin_stream()
+                self._chunk(b": the engine works\n\n")
+        if not started:
+            self._begin_stream()
+        head = {**head, "object": "chat.completion.chunk"}
+        frames = [frame for index, rollout in enumerate(found) for frame in _pieces(head, index, rollout)]
+        frames += [_frame({**head, "choices": [], "usage": _usage(found)}), fault_injection.DONE]
+        with suppress(OSError):
+            fault_injection.deform(fault, frames, self._chunk, self.connection, self.service.closing)
+            self._chunk(b"", last=True)
+            return None
+        self.close_connection = True
+        self.connection.close()
+        return None
+
+    def _begin_stream(self) -> bool:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        return True
+
+    def _chunk(self, text: bytes, *, last: bool = False) -> None:
+        framed = b"%x\r\n%s\r\n" % (len(text), text) if text else b""
+        self.wfile.write(framed + (b"0\r\n\r\n" if last else b""))
+
+
+_SAID = object()  # the answer has been sent
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    asked = json.loads(body or b"{}", parse_constant=_no_constant)
+    if not isinstance(asked, dict):
+        raise InvalidRequest("the body is no JSON object")
+    return asked
+
+
+def _no_constant(name: str) -> Any:
+    raise InvalidRequest(f"{name} is no JSON")
+
+
+def answered(answer: Rollout | Exception) -> Rollout:
+    """The rollout.
+
+    Raises:
+        Wrong: the engine could not answer, or what was asked for does not suit it.
+        Failed: it raised.
+    """
+    if isinstance(answer, ConfigError):  # a cap beyond its context, say: another try would fail as well
+        raise InvalidRequest(str(answer))
+    if isinstance(answer, Exception):
+        raise RequestFailed(f"the engine failed: {answer}")
+    if answer.finish == "error":
+        raise InvalidRequest(
+            f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; with its cap it may exceed the context"
+        )
+    return answer
+
+
+def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
+    """A choice word by word, then its finish."""
+    words = rollout.text.split(" ")
+    for place, word in enumerate(words):
+        text = word if place + 1 == len(words) else f"{word} "
+        yield _frame(
+            {
+                **head,
+                "choices": [{"index": index, "delta": {"role": "assistant", "content": text}, "finish_reason": None}],
+            }
+        )
+    yield _frame({**head, "choices": [{"index": index, "delta": {}, **_ended(rollout)}]})
+
+
+def _ended(rollout: Rollout) -> dict[str, Any]:
+    """Why it ended, and as vLLM does by which stop string; null where the model closed it, nothing where the engine does not say."""
+    return {
+        "finish_reason": rollout.finish,
+        **({} if rollout.stopped is None else {"stop_reason": rollout.stopped or None}),
+    }
+
+
+def _usage(found: list[Rollout]) -> dict[str, int]:
+    prompt, tokens = found[0].prompt_tokens, sum(rollout.tokens for rollout in found)
+    return {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
+
+
+def _frame(event: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+def _error(status: int, words: str) -> dict[str, Any]:
+    return {"error": {"code": status, "message": words}}

@@ -1,0 +1,91 @@
+"""What a worker keeps between shards: the plan's lake, its engine and its judge, opened once a thread, process or actor.
+
+A model is therefore loaded once a worker, however many shards it scores.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from assay.core.errors import ConfigError, EngineError, Stopped
+from assay.flows.run_context import FlowCall, PrefectReporter
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.score_workers import ShardQueue
+from assay.pipelines.runner.stages import plan_stage, run_stages
+from assay.pipelines.sampling.shards import LOOK_S, ShardConfig
+from assay.stores.lake import Lake
+
+_here = threading.local()
+_open: list["ShardWorker"] = []
+_asked: Callable[[], bool] = bool  # whether this process was asked to stop; until it is told how to know, never
+
+
+class ShardWorker:
+    """One plan opened for scoring, by one worker."""
+
+    def __init__(self, call: FlowCall, run: str) -> None:
+        config = call.read()
+        self.call, self.run = call, run
+        self.context = RunContext(
+            config,
+            Lake(config.lake, create=False),
+            PrefectReporter(config=config.name),
+            command="curate run",
+            stop=lambda: _asked(),
+        )
+        self.context.run = run
+        run_stages(self.context, "split", only=True)
+        self.chunks = ShardQueue(
+            self.context, plan_stage(self.context, "score")[0].key, ShardConfig(config.flow.shard, config.flow.lease_s)
+        )
+
+    def score(self, name: str) -> dict[str, Any]:
+        """Scores one shard, or waits until another has; what that cost, in numbers.
+
+        Raises:
+            EngineError: some of its attempts failed; the rest are stored.
+            Stopped: the worker was asked to stop; what had arrived is committed and the lease given back.
+            PlanError: the plan no longer has such a shard.
+        """
+        if name not in self.chunks.ids:
+            raise ConfigError(
+                f"{self.call.config}: the plan or its lake has changed since the run began; shard {name} is not of it"
+            )
+        meter, began = self.context.meter, time.monotonic()
+        tokens, samples = meter.tokens, meter.samples
+        while not self.chunks.take(name) and name in self.chunks.left():  # another run holds it
+            time.sleep(LOOK_S)
+            if self.context.stop():
+                raise Stopped(f"asked to stop while another run holds shard {name}")
+        if name in self.chunks.left() and not self.context.limit_reached():
+            raise EngineError(f"some attempts of shard {name} failed; the others are stored")
+        spent = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}
+        return {"shard": name, "done": name in self.chunks.scored, **spent, "seconds": time.monotonic() - began}
+
+    def close(self) -> None:
+        """Ends engine, judge and lake."""
+        self.context.close()
+        self.context.lake.close()
+
+
+def shard_worker(call: FlowCall, run: str) -> ShardWorker:
+    """This worker's own, opened at its first shard of a run."""
+    found: ShardWorker | None = getattr(_here, "place", None)
+    if found is None or (found.call, found.run) != (call, run):
+        found = _here.place = ShardWorker(call, run)
+        _open.append(found)
+    return found
+
+
+def listen(asked: Callable[[], bool]) -> None:
+    """How the workers of this process find out that they were asked to stop."""
+    global _asked
+    _asked = asked
+
+
+def close_all() -> None:
+    """Ends what the workers of this process have opened."""
+    while _open:
+        _open.pop().close()
+    _here.__dict__.clear()

@@ -1,0 +1,77 @@
+"""Beta posteriors of a pass rate: what c solved of c + w graded attempts say, and how surely.
+
+Shapes: `correct`, `wrong`, `a`, `b` are integers or arrays of any one shape S; every result has that shape.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+PRIORS = {
+    "jeffreys": (0.5, 0.5),  # invariant to how the rate is parametrised
+    "uniform": (1.0, 1.0),
+}
+
+
+def posterior(correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys") -> tuple[Floats, Floats]:
+    """The posterior is Beta(a0 + correct, b0 + wrong); with no graded attempt it is the prior.
+
+    Raises:
+        LookupError: the prior is unknown.
+        ValueError: a count is negative.
+
+    >>> posterior(3, 1)
+    (array(3.5), array(1.5))
+    """
+    if prior not in PRIORS:
+        raise LookupError(f"unknown prior {prior!r}; known: {sorted(PRIORS)}")
+    right, failed = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
+    if (least := min(right.min(initial=0), failed.min(initial=0))) < 0:
+        raise ValueError(f"a count of {least:g} attempts is negative")
+    a0, b0 = PRIORS[prior]
+    return np.asarray(right + a0), np.asarray(failed + b0)
+
+
+def mean(a: ArrayLike, b: ArrayLike) -> Floats:
+    """The mean of Beta(a, b) is a / (a + b).  # [0, 1], 1 = always solved
+
+    >>> float(mean(3.5, 1.5))
+    0.7
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    return np.asarray(first / (first + second))
+
+
+def interval(
+    correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys", level: float = 0.95
+) -> tuple[Floats, Floats]:
+    """The interval cuts (1 - level) / 2 of posterior mass off each side; low is 0 where nothing was solved, high 1 where nothing failed.
+
+    The two ends are set by hand because a quantile never reaches them: without that, a problem that nobody can solve
+    (p = 0) would lie outside every interval drawn for it. With no graded attempt both rules apply: [0, 1].
+
+    Raises:
+        LookupError, ValueError: as `posterior`, or a level outside (0, 1).
+
+    Source: Brown, Cai and DasGupta (2001), Interval Estimation for a Binomial Proportion, sec. 3 (the Jeffreys interval, ends set likewise).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a level of {level} is not inside (0, 1)")
+    a, b = posterior(correct, wrong, prior=prior)
+    tail = (1 - level) / 2
+    low = np.where(np.asarray(correct) == 0, 0.0, special.betaincinv(a, b, tail))
+    high = np.where(np.asarray(wrong) == 0, 1.0, special.betaincinv(a, b, 1 - tail))
+    return low, high
+
+
+def mass_between(a: ArrayLike, b: ArrayLike, low: float, high: float) -> Floats:
+    """The posterior mass of Beta(a, b) inside [low, high].  # [0, 1]
+
+    Raises:
+        ValueError: the band is not inside [0, 1] or is empty.
+    """
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"the band [{low}, {high}] is not inside [0, 1]")
+    return np.asarray(special.betainc(a, b, high) - special.betainc(a, b, low))

@@ -1,0 +1,1 @@
+"""Texts compared: normal forms, shingles, numbers and quantities, options, golds, languages, keywords."""

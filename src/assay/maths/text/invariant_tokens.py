@@ -1,0 +1,138 @@
+"""Protected tokens: what may not change between two near-duplicates, because one changed number or sign makes another problem."""
+
+import re
+import unicodedata
+
+from assay.maths.text.latex import formulas, pieces
+from assay.maths.text.quantities import UNIT, quantities
+
+SPELLED = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands million millions billion trillion dozen
+dozens score first second third fourth fifth sixth seventh eighth ninth tenth thirds fourths fifths sixths eighths tenths half halves
+quarter quarters once twice thrice double doubles doubled triple triples tripled quadruple pair pairs both couple single none nothing"""
+UNITS = """mm cm dm m km millimeter millimeters centimeter centimeters meter meters metre metres kilometer kilometers kilometre kilometres
+inch inches foot feet ft yard yards mile miles mph kph acre acres hectare hectares mg g kg gram grams kilogram kilograms ton tons tonne
+tonnes ounce ounces oz pound pounds lb lbs ml cl l liter liters litre litres cup cups pint pints quart quarts gallon gallons second seconds
+minute minutes min hour hours hr hrs day days week weeks month months year years decade decades century weekday weekdays weekend weekends
+daily weekly monthly yearly annual annually hourly am pm cent cents dollar dollars euro euros penny pennies nickel nickels dime dimes
+percent percentage degree degrees radian radians celsius fahrenheit square squared cubic cubed sq"""
+OPERATIONS = """more fewer less greater larger smaller bigger longer shorter taller older younger higher lower faster slower heavier lighter
+earlier later most least largest smallest greatest maximum minimum max min highest lowest than as same equal equals equally exactly
+different sum difference product quotient remainder total altogether combined plus minus add adds added subtract subtracts subtracted
+multiply multiplied times divide divides divided divisible split splits shared per each every all any some no not never neither nor without
+except only other another half rest remaining remain remains left over under above below up down before after until increase increases
+increased decrease decreases decreased gain gains gained lose loses lost average mean median mode range ratio rate proportion fraction
+factor factors multiple multiples root power exponent odd even prime composite positive negative integer integers real rational digit
+digits perimeter area volume surface circumference radius diameter length width height side sides angle angles sine cosine tangent sin
+cos tan log logarithm inverse mod modulo gcd lcm consecutive inclusive exclusive between within or unless
+large small little long short who whose distinguishable indistinguishable identical distinct"""
+PUBLISHED = frozenset(f"{SPELLED} {UNITS} {OPERATIONS}".split())
+_WORDS = PUBLISHED - frozenset(SPELLED.split())
+
+_TOKEN = re.compile(
+    r"\\[A-Za-z]+|\.\d+"  # a command outside of any delimiter; .5 is not 5
+    r"|\w+(?:['’]\w+)*(?:[.:]\d+)*"
+    r"|(?<=[\w)])!(?=\W|$)(?<![^\W\d_]{2}!)"  # a factorial follows a number, a bracket or one letter; "Wow!" is none
+    r"|(?<=\b\w)['’′]+(?!\w)"  # f'(x), 5'
+    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})(?!(?<=\d-)(?!sin|cos|tan|log|ln|sqrt|max|min)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
+    r"|[^\w\s!'’′-]"
+)
+_INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")
+_NUMBERS = re.compile(r"(?<![A-Za-z])\d+(?:[.:]\d+)*(?![A-Za-z])")
+_BARE = re.compile(r"(-?\s*)?((?:\\dollar )?\d+(?:\.\d+)?(?: / \d+)?)( [%°])?")  # a formula that is one amount
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))(?<=\d,)")  # begins with the comma, which is looked for quickly
+_SIGNS = frozenset("-*/%‰°·∶!'’′()[]{}\\&#")  # and all of Unicode's mathematical and currency signs
+
+
+class _Kept(dict[str, str | None]):
+    """token -> its protected form, or None; each token is judged once."""
+
+    def __missing__(self, token: str) -> str | None:
+        name = token not in ("A", "a", "I", "i") and (len(token) == 1 or token.isupper()) and token.isalpha()
+        listed = token.casefold() in PUBLISHED or any(character.isnumeric() for character in token)
+        sign = token[0] in _SIGNS or unicodedata.category(token[0]) in ("Sm", "Sc", "Sk")
+        self[token] = token if name else UNIT.get(token.casefold(), token.casefold()) if listed or sign else None
+        return self[token]
+
+
+def plain(text: str) -> str:
+    """The form in which problems are compared: mathematics in one spelling, amounts as numbers with a unit's word.
+
+    See `maths.latex` and `maths.quantities`; `maths.sameness` takes instructions off before. Thousands commas go,
+    and a formula that is one number stands in the prose.
+
+    >>> plain("1,000  apples, $20$ pears")
+    '1000 apples, 20 pears'
+    """
+    made, prose = list[str](), ""
+    for part, is_formula in pieces(text):
+        if is_formula and not _BARE.fullmatch(part):
+            made += [quantities(_THOUSANDS.sub("", prose)), f"${part}$"]
+            prose = ""
+        else:
+            prose += part if not is_formula else part.replace(" / ", "/").replace(" °", "°")
+    return "".join([*made, quantities(_THOUSANDS.sub("", prose))]).strip()
+
+
+def protected(text: str) -> tuple[str, ...]:
+    """The protected tokens of a `plain` text, in their order.
+
+    Protected are tokens with a digit, number words, arithmetic and relation signs, brackets, currency and %, units, the comparison and
+    operation words of `PUBLISHED`, single letters but a and I, words in capitals (points and lines: AB; words that are spelt), and every token
+    between math delimiters; the last three with their letter case. A $ opens mathematics where no blank follows it, and closes it where no
+    blank stands before it and no digit after it, so that "$5 and $6" are prices. A hyphen within a word is no minus sign. Degenerate case: a
+    text without any gives ().
+
+    >>> protected("Each of 3 cats eats twice as much as Tom's $2.50 dog.")
+    ('each', '3', 'twice', 'as', 'as', '$', '2.50')
+    >>> protected("Solve $x^2 - X$ well.")
+    ('x', '^', '2', '-', 'X')
+    """
+    kept = _Kept()
+    return tuple(_sequence(text, kept))
+
+
+def protected_all(texts: list[str]) -> list[tuple[str, ...]]:
+    """`protected` of many texts, which judges each distinct token once."""
+    kept = _Kept()
+    return [tuple(_sequence(text, kept)) for text in texts]
+
+
+def amounts(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """The protected tokens that are neither units nor words of comparison and operation: numbers, signs, names and mathematics.
+
+    >>> amounts(("each", "3", "more", "two", "$"))
+    ('3', 'two', '$')
+    """
+    return tuple(token for token in sequence if token not in _WORDS)
+
+
+def masked(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens with # in place of each number.
+
+    >>> masked(("3", "more", "1/2", "x"))
+    ('#', 'more', '#', 'x')
+    """
+    return tuple("#" if token[0].isdigit() or (token[0] == "." and len(token) > 1) else token for token in sequence)
+
+
+def unnumbered(text: str) -> str:
+    """A `plain` text with one word in place of each number.
+
+    >>> unnumbered("5 apples at 1.50 dollars")
+    'n apples at n dollars'
+    """
+    return _NUMBERS.sub("n", text)
+
+
+def _sequence(text: str, kept: _Kept) -> list[str]:
+    tokens, at = list[str](), 0
+    for before, start, end, after in formulas(text):
+        tokens += _outside(text[at:before], kept)
+        tokens += _INSIDE.findall(text[start:end])
+        at = after
+    return tokens + _outside(text[at:], kept)
+
+
+def _outside(text: str, kept: _Kept) -> list[str]:
+    return [form for token in _TOKEN.findall(text) if (form := kept[token]) is not None]

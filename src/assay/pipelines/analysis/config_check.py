@@ -1,0 +1,187 @@
+"""A look at a config before its budget is spent: some rows of every source, every named part, one prompt, and verdicts on gold answers."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from assay.core import parts
+from assay.core.config import Config, SourceConfig
+from assay.core.errors import ConfigError
+from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
+from assay.filters.unverifiable import trials
+from assay.maths.text.golds import oddities
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.stages.ingest import checked
+
+ROWS = 20  # of a source, that are read in any case
+MOST_ROWS, MOST_S = 1_000, 2.0  # and so many, or for so long, where time allows
+PROMPT_SHOWN = 4_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLook:
+    """What the first rows of one source are."""
+
+    name: str
+    rows: int
+    whole: bool  # whether these are all of its rows
+    problems: list[tuple[Problem, Label]]
+    dropped: Counter[str] = field(default_factory=Counter)
+    noticed: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)  # by reason
+
+
+@dataclass(frozen=True, slots=True)
+class GoldTrial:
+    """One problem as the policy is asked, its gold answer, and what its verifier says of that answer in usual forms."""
+
+    source: str
+    prompt: str
+    gold: str
+    verifier: str
+    verdicts: list[Verdict]
+    texts: list[str]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether one form was correct; labels that no sentence passes (tests of a program) count as accepted."""
+        return not self.verdicts or any(verdict.outcome == "correct" for verdict in self.verdicts)
+
+
+def check_parts(config: Config) -> None:
+    """Import what reading the config has not: verifiers from outside and trackers.
+
+    Raises:
+        PlanError: a module, function or package is missing, or raises when it is imported.
+    """
+    from assay.training.trainer.checks import check_reports
+    from assay.verifiers.pool.plugins import wrap
+
+    for source in config.source:
+        name = str(source.settings.get("verifier", "math"))
+        part = parts.build("verifier", name, config.grade.settings.get(name))
+        if name.startswith("python:"):
+            wrap(name, part)
+    check_reports(config.train.report_to)
+
+
+def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
+    """Read the first rows of each source.
+
+    Raises:
+        PlanError: a source has no row, none of them is a problem, or a field is missing in all of them.
+    """
+    for source in context.config.source:
+        look = _look(context, source)
+        _check_rows(look, source)
+        yield look
+
+
+def _look(context: RunContext, source: SourceConfig) -> SourceLook:
+    part, ends = parts.build("source", source.part, source.settings), time.monotonic() + MOST_S
+    getattr(part, "check", bool)()
+    look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
+    rows, whole = 0, True
+    for rows, found in enumerate(islice(part.read(), MOST_ROWS), 1):
+        row = checked(context, found, rows)
+        if isinstance(row, Drop):
+            look.dropped[row.reason] += 1
+            look.examples.setdefault(row.reason, f"{row.file}:{row.line}: {row.detail}" if row.file else row.detail)
+        else:
+            look.problems.append(row)
+            look.noticed.update(reason for reason, _ in oddities(*row))
+        if rows >= ROWS and time.monotonic() > ends:
+            whole = False
+            break
+    whole = whole and rows < MOST_ROWS
+    return SourceLook(look.name, rows, whole, look.problems, look.dropped, look.noticed, look.examples)
+
+
+def _check_rows(look: SourceLook, source: SourceConfig) -> None:
+    places = source.settings.get("paths") or source.settings.get("path") or source.part
+    if not look.rows:
+        raise ConfigError(f"source {look.name!r} is empty: {places!r} holds no row to read")
+    if not look.problems:
+        (reason, count), *_ = look.dropped.most_common(1)
+        all_rows = f"all {look.rows} rows" if look.whole else f"the first {look.rows} rows all"
+        raise ConfigError(
+            f"source {look.name!r}: {all_rows} would be dropped, {count} as {reason}, such as {look.examples[reason]}"
+        )
+    if look.whole and (absent := _never_kept(look, source)):
+        raise ConfigError(f"source {look.name!r}: keep names {absent!r}, which none of its {look.rows} rows holds")
+
+
+def _never_kept(look: SourceLook, source: SourceConfig) -> str:
+    keep = source.settings.get("keep") or ()
+    kept = {name for problem, _ in look.problems for name in json.loads(problem.metadata)}
+    return next((name for name in keep if name not in kept), "")
+
+
+def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
+    """Judge the gold answer of a source's first problem in usual forms; no model is asked.
+
+    Raises:
+        PlanError: a verifier from outside cannot judge any form.
+    """
+    problem, label = look.problems[0]
+    prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in context.config.policy.sampler.render(problem))
+    rollouts = trials(label)
+    verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
+    told = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
+    if verdicts and len(told) == len(verdicts) and label.verifier.startswith("python:"):
+        raise ConfigError(
+            f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: {told[0].reason}"
+        )
+    return GoldTrial(
+        look.name, prompt[:PROMPT_SHOWN], label.answer, label.verifier, verdicts, [rollout.text for rollout in rollouts]
+    )
+
+
+def forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
+    """Sentences on a config that would end with nothing to train on."""
+    many = len({problem.id for look in looks for problem, _ in look.problems})
+    told = ["select.budget = 0 keeps no problem"] if config.select.budget == 0 else []
+    if all(look.whole for look in looks) and config.split.held_out >= many:
+        told.append(f"split.held_out = {config.split.held_out} leaves none of {many} problems to train on")
+    return told
+
+
+def as_data(
+    context: RunContext, looks: list[SourceLook], golds: list[GoldTrial], warnings: list[str]
+) -> dict[str, Any]:
+    """What a check found, as plain data."""
+    policy = context.engine.policy
+    return {
+        "whole": True,
+        "policy": policy.name,
+        "revision": policy.revision,
+        "sampler": context.config.policy.sampler.id,
+        "lake": context.lake.place,
+        "warnings": warnings,
+        "sources": [_source_data(look, gold) for look, gold in zip(looks, golds, strict=True)],
+    }
+
+
+def _source_data(look: SourceLook, gold: GoldTrial) -> dict[str, Any]:
+    verdicts = [
+        {"text": text, "outcome": verdict.outcome, "reason": verdict.reason}
+        for text, verdict in zip(gold.texts, gold.verdicts, strict=True)
+    ]
+    return {
+        "source": look.name,
+        "rows": look.rows,
+        "all_rows": look.whole,
+        "problems": len(look.problems),
+        "dropped": dict(look.dropped),
+        "noticed": dict(look.noticed),
+        "examples": look.examples,
+        "prompt": gold.prompt,
+        "gold": gold.gold,
+        "verifier": gold.verifier,
+        "accepted": gold.accepted,
+        "verdicts": verdicts,
+    }

@@ -1,0 +1,173 @@
+"""The work before it starts: stage by stage what is left, and from a pilot what it will cost."""
+
+import math
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from assay.core.identity import content_id
+from assay.core.types import Policy
+from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
+from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.data.problems import side, side_verifiers
+from assay.pipelines.runner.stages import plan_stage, run_stages, survey
+from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.sampling.tree_search import Searches
+from assay.pipelines.stages.score import scorer
+
+LEVEL = 0.8  # of the interval
+ATTEMPT = ("rollouts", "texts", "verdicts")  # the tables of which every attempt takes a row
+Measured = tuple[
+    tuple[float, float], tuple[float, float], dict[str, Any] | None
+]  # tokens, seconds, what became of the pilot's attempts
+OVERHEAD, BYTES_A_TOKEN = (
+    200,
+    2,
+)  # of an attempt on disk where none is stored yet: ids and counts, and text under zstd up to the cap
+
+OUTCOMES = """
+SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted, min_by(reason, id) AS reason
+FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
+      FROM rollouts r JOIN texts t USING (id) JOIN verdicts v ON v.rollout_id = r.id
+      WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+        AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
+GROUP BY outcome ORDER BY n DESC, outcome
+"""
+
+
+def stages(context: RunContext) -> list[dict[str, Any]]:
+    """Each stage with its state: done, next, or later (what is left there depends on the one before)."""
+    told: dict[str, dict[str, Any]] = {}
+
+    def tell(work: StagePlan, done: StageResult | None) -> None:
+        left = {} if done else dict(work.left)
+        told[work.stage] = {"stage": work.stage, "state": "done" if done else "next", "left": left}
+
+    survey(context, tell)
+    from assay.pipelines.runner.stages import STAGES
+
+    return [told.get(name, {"stage": name, "state": "later", "left": {}}) for name in STAGES]
+
+
+def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
+    """What is left, and with a pilot of N problems an 80% interval for tokens and seconds of the rest.
+
+    The pilot's attempts are made at the plan's real cap and stay in the lake, so they are not paid for again.
+    """
+    tokens = seconds = outcomes = None
+    if pilot:
+        run_stages(context, "split")
+        tokens, seconds, outcomes = _measured(context, pilot)
+        context.keys.clear()
+    rows = stages(context)
+    return {
+        "stages": rows,
+        "pilot": pilot,
+        "tokens": tokens,
+        "seconds": seconds,
+        "outcomes": outcomes,
+        "disk": disk(context, rows),
+    }
+
+
+def disk(context: RunContext, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Bytes that the attempts which are left will take, by what this lake's own take; free bytes; and on how many attempts that rests, 0 = a guess.
+
+    `bytes` is None where the stages before scoring are not done, so that nobody knows how many attempts are left.
+    """
+    score = next(row for row in rows if row["stage"] == "score")
+    files = [file for entry in context.lake.entries() for file in entry.files if file.table in ATTEMPT]
+    held = sum(file.rows for file in files if file.table == "rollouts")
+    each = (
+        sum(file.bytes for file in files) / held
+        if held
+        else OVERHEAD + context.config.policy.max_tokens * BYTES_A_TOKEN
+    )
+    samples = {"done": 0, "later": None}.get(score["state"], score["left"].get("samples"))
+    free = shutil.disk_usage(_there(context.lake.root)).free
+    expected = None if samples is None else math.ceil(samples * each)
+    return {"bytes": expected, "free": free, "attempts": held, "short": expected is not None and expected > free}
+
+
+def _there(path: Path) -> Path:
+    return path if path.exists() else _there(path.parent)
+
+
+def _measured(context: RunContext, pilot: int) -> Measured:
+    problems, labels = side(context, "train")
+    if "search" in getattr(part := scorer(context), "needs", ()):
+        return _searched(
+            context,
+            Searches(
+                context, problems, labels, part.rules, scoring=plan_stage(context, "score")[0].key.partition("+")[2]
+            ),
+            pilot,
+        )
+    attempts = StoredRollouts(context, problems, labels)
+    n, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 8),) * 2
+    chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
+    found = attempts.draw(dict.fromkeys(chosen, n))
+    scale = (
+        sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n
+    )  # problems' worth of samples
+    if most > n:  # what a design that decides by outcomes is expected to add, from the pilot's outcomes
+        scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
+    low, high = total_interval(_spent(context, attempts.policy, chosen), scale)
+    pace = context.meter.engine_s / max(context.meter.tokens, 1)
+    return (low, high), (low * pace, high * pace), _outcomes(context, chosen)
+
+
+def _searched(context: RunContext, searches: Searches, pilot: int) -> Measured:
+    """The same of tree searches, without the plain attempts that are drawn beside them; cut off by a limit, a search tells nothing."""
+    left = sorted(
+        searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", context.config.seed, id_)
+    )
+    found = searches.run(left[:pilot])
+    low, high = total_interval([each.tokens for each in found.values()], len(left) - len(found))
+    pace = context.meter.engine_s / max(context.meter.tokens, 1)
+    return (low, high), (low * pace, high * pace), None
+
+
+def _outcomes(context: RunContext, ids: list[str]) -> dict[str, Any]:
+    """Shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
+    versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, "train")]
+    rows = context.lake.rows(
+        OUTCOMES, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, versions, ids]
+    )
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for row in rows:
+        kind = KIND_OF[row["outcome"]]
+        counts[kind] += row["n"]
+        examples.setdefault(kind, example_of(kind, row["text"], row["extracted"] or "", row["reason"] or ""))
+    return shares(counts, examples)
+
+
+def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
+    """The 80% prediction interval of a sum over `rest` further problems, from what `spent` ones cost (Student t); (0, 0) when none is left.
+
+    >>> total_interval([10, 10, 10], 4)
+    (40.0, 40.0)
+    >>> total_interval([10], 4)
+    (0.0, inf)
+    """
+    if rest <= 0:
+        return 0.0, 0.0
+    if len(spent) < 2:
+        return 0.0, math.inf
+    n, mean, spread = len(spent), float(np.mean(spent)), float(np.std(spent, ddof=1))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * spread * math.sqrt(rest + rest * rest / n)
+    return max(0.0, rest * mean - half), rest * mean + half
+
+
+def _spent(context: RunContext, policy: Policy, ids: list[str]) -> list[int]:
+    rows = context.lake.rows(
+        "SELECT sum(tokens)::BIGINT AS tokens FROM rollouts "
+        "WHERE policy = ? AND sampler = ? AND list_contains(?::VARCHAR[], problem_id) GROUP BY problem_id",
+        [policy.revision, context.config.policy.sampler.id, ids],
+    )
+    return [row["tokens"] for row in rows]

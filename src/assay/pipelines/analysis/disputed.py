@@ -1,0 +1,94 @@
+"""Problems that are solved only leniently: right in no attempt beyond doubt, and in at least one by a person's reading. They are never hard."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.core.types import Label
+from assay.pipelines.context.run import RunContext
+from assay.stores.sql.views import LENIENT, STRICT
+
+SHOWN = 5  # examples
+NONE: dict[str, Any] = {"problems": 0, "examples": []}
+ATTEMPTS = """
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
+AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+"""
+ALIKE = f"""
+SELECT r.problem_id {ATTEMPTS} AND r.problem_id IN (
+    SELECT problem_id FROM rollouts WHERE id IN (SELECT rollout_id FROM verdicts WHERE lenient = 'correct'))
+GROUP BY r.problem_id HAVING count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0
+"""
+FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring = ? AND disputed ORDER BY problem_id"
+EXAMPLES = f"""
+SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
+       min(v.reason) FILTER ({LENIENT} = 'correct') AS reason, count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
+WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? AND NOT r.guided
+AND v.verifier || '@' || v.version = (SELECT any_value(verifier) FROM scores s WHERE s.scoring = ? AND s.problem_id = r.problem_id)
+GROUP BY r.problem_id ORDER BY r.problem_id
+"""
+
+
+def disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:
+    """Find the problems that no stored attempt solves strictly and at least one solves leniently.
+
+    Args:
+        job: its lake and its verifiers.
+        labels: the present label of each problem.
+        policy: revision of the policy that attempted.
+        sampler: id of how it was asked.
+
+    Returns:
+        Their ids.
+    """
+    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    asked = [policy, sampler, sorted(label.id for label in labels.values()), sorted(versions)]
+    return {row["problem_id"] for row in context.lake.rows(ALIKE, asked)}
+
+
+def flagged(scores: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of the scores that are marked as disputed."""
+    return {row["problem_id"] for row in scores if row["disputed"]}
+
+
+def told(context: RunContext) -> dict[str, Any]:
+    """Count the disputed problems of the job's scoring, and show some.
+
+    Returns:
+        {problems: how many; examples: at most 5 rows with problem_id, gold, answer, reason, n_correct_lenient, n}.
+    """
+    scoring = context.keys["score"].partition("+")[2]
+    ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
+    if not ids:
+        return NONE
+    rows = context.lake.rows(
+        EXAMPLES, [ids[:SHOWN], context.engine.policy.revision, context.config.policy.sampler.id, scoring]
+    )
+    return {"problems": len(ids), "examples": rows}
+
+
+def stored(context: RunContext) -> dict[str, Any]:
+    """Say what `told` does of a plan that was not walked; nothing is done, and nothing is disputed before it is scored."""
+    from assay.pipelines.runner.stages import survey
+    from assay.pipelines.stages.score import stage_key
+
+    if survey(context, lambda *_: None, "split") is not None:
+        return NONE
+    key = stage_key(context)[0]
+    if context.finished("score", key) is None:
+        return NONE
+    context.keys["score"] = key
+    return told(context)
+
+
+def sentence(found: Mapping[str, Any]) -> str:
+    """Say in one line how many problems are disputed, with the first example; "" where none is."""
+    if not found["problems"]:
+        return ""
+    example = next(iter(found["examples"]), None)
+    shown = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
+    return (
+        f"{found['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. They are not hard: look at their "
+        'golds, or set grade.mode = "lenient"'
+    )

@@ -1,0 +1,106 @@
+"""A run that ends with nothing to train on, or that lost a whole source, is no success: one sentence that says why."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.pipelines.context.run import RunContext, StageResult
+
+DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose like is in the pool
+REASONS_SHOWN = 3
+LOST = """
+SELECT m.pool, m.problem_id, any_value(d.reason) AS reason
+FROM members m LEFT JOIN (SELECT problem_id, reason FROM drops WHERE key = ?) d USING (problem_id)
+WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY m.pool, m.problem_id
+"""
+COUNTED = f"SELECT pool, coalesce(reason, '') AS reason, count(*)::BIGINT AS n FROM ({LOST}) GROUP BY ALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a finished run lacks: everything, or whole sources."""
+
+    empty: str = ""  # why nothing is left to train on; "" = something is
+    sources: tuple[str, ...] = ()  # a sentence per source of which no row is left
+
+    def __bool__(self) -> bool:
+        return bool(self.empty or self.sources)
+
+    @property
+    def sentence(self) -> str:
+        """One line with the first cause."""
+        return "; ".join([self.empty, *self.sources] if self.empty else self.sources)
+
+
+def shortfall(context: RunContext, outcomes: Sequence[StageResult]) -> Shortfall:
+    """Say what a run that went through all stages has not brought."""
+    return Shortfall(_why_empty({each.stage: each for each in outcomes}), tuple(_lost_sources(context, outcomes)))
+
+
+def _why_empty(stages: Mapping[str, StageResult]) -> str:
+    if "arrange" not in stages or stages["arrange"].rows_out:
+        return ""
+    first = next(
+        each for each in stages.values() if not each.rows_out or (each.stage == "split" and not _trained_on(each))
+    )
+    return f"nothing to train on: {_told(first)}"
+
+
+def _trained_on(split: StageResult) -> int:
+    return split.rows_in - int(split.detail.get("held_out", 0))
+
+
+def _told(outcome: StageResult) -> str:
+    many, reasons = outcome.rows_in, _reasons(outcome.detail.get("dropped", {}))
+    match outcome.stage:
+        case "ingest":
+            return (
+                f"none of the {many} rows of the sources is a problem{reasons}" if many else "the sources hold no row"
+            )
+        case "clean":
+            return f"the filters of [clean] keep none of {many} problems{reasons}"
+        case "split":
+            return f"split.held_out takes all {many} problems"
+        case "score":
+            return f"none of {many} problems has an attempt that counts"
+        case "select":
+            return f"[select] keeps none of {many} problems{reasons}"
+        case _:
+            return f"the stage {outcome.stage!r} leaves none of {many} problems"
+
+
+def _reasons(dropped: Mapping[str, int]) -> str:
+    most = Counter({reason: count for reason, count in dropped.items() if count}).most_common(REASONS_SHOWN)
+    return f" ({', '.join(f'{reason} {count}' for reason, count in most)})" if most else ""
+
+
+def _lost_sources(context: RunContext, outcomes: Sequence[StageResult]) -> list[str]:
+    keys = next((each.key for each in outcomes if each.stage == "ingest"), "").split("+")
+    if len(keys) != len(context.config.source):
+        return []
+    told = []
+    cleaned = _after_cleaning(context, keys, next((each for each in outcomes if each.stage == "clean"), None))
+    for key, source in zip(keys, context.config.source, strict=True):
+        read = context.finished("ingest", key)
+        if read is None:
+            continue
+        dropped = Counter(read.detail.get("dropped", {})) + Counter(
+            {reason: n for reason, n in cleaned.get(key, {}).items() if reason}
+        )
+        left = cleaned.get(key, {}).get("", 0) if cleaned else read.rows_out
+        same = sum(dropped[reason] for reason in DUPLICATES)
+        if not left and (not read.rows_in or dropped.total() - same > same):
+            name = source.settings.get("name") or source.settings.get("paths") or source.part
+            told.append(f"of source {name!r} no row is left of {read.rows_in}{_reasons(dropped)}")
+    return told
+
+
+def _after_cleaning(context: RunContext, keys: Sequence[str], clean: StageResult | None) -> dict[str, dict[str, int]]:
+    """By source, the problems that [clean] dropped for each reason, and under "" those that stay; nothing where it dropped none."""
+    if clean is None or clean.rows_in == clean.rows_out:
+        return {}
+    counts: dict[str, dict[str, Any]] = {key: {} for key in keys}
+    for row in context.lake.rows(COUNTED, [clean.key, list(keys)]):
+        counts[row["pool"]][row["reason"]] = row["n"]
+    return counts

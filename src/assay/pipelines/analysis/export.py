@@ -1,0 +1,137 @@
+"""The curriculum, joined with what was measured of it, in the form that another trainer reads."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from assay.core.errors import ConfigError
+from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
+from assay.core.parts import build
+from assay.core.types import Label, Problem
+from assay.pipelines.analysis.summary import difficulty, dropped
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.stages.order import stored_curriculum
+from assay.pipelines.stages.score import current_scores
+from assay.stores import query_results
+
+UNSCORED: dict[str, Any] = {"correct": 0, "wrong": 0, "truncated": 0, "error": 0, "value": None}
+
+
+def export(
+    context: RunContext, to: str, folder: Path, settings: dict[str, Any] | None = None, *, filtered: bool = False
+) -> dict[str, Any]:
+    """Writes the plan's curriculum, and with `filtered` what the selection left out as a file of its own; tells where and how it is read.
+
+    Raises:
+        PlanError: an unknown export, a stage that is not done, or a folder that holds other files.
+    """
+    part = build("export", to, settings)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
+    run_stages(context, "arrange", only=True)
+    chosen, gone = _chosen(context)
+    suffix = "jsonl" if to == "jsonl" else "parquet"
+    inner = folder / "data" if to == "hub" else folder
+    inner.mkdir(parents=True, exist_ok=True)
+    _write(inner / f"train.{suffix}", part.rows(chosen))
+    if filtered and gone:
+        _write(inner / f"filtered.{suffix}", part.rows(gone))
+    if hasattr(part, "card"):
+        (folder / "README.md").write_text(
+            part.card(chosen, gone if filtered else [], _told(context)) + "\n", encoding="utf-8"
+        )
+    snippet = part.snippet(str(inner / f"train.{suffix}"))
+    return {
+        "to": to,
+        "folder": str(folder),
+        "rows": len(chosen),
+        "filtered": len(gone) if filtered else 0,
+        "snippet": snippet,
+    }
+
+
+def _chosen(context: RunContext) -> tuple[list[ExportRow], list[ExportRow]]:
+    """The curriculum's places in their order, and the problems that the selection dropped, ids ascending."""
+    problems, labels = side(context, "train")
+    scores = {row["problem_id"]: row for row in current_scores(context, context.keys["score"].partition("+")[2])}
+    decided = context.lake.rows(
+        "SELECT problem_id, kept, weight, reason FROM selections WHERE selection = ? ORDER BY problem_id",
+        [context.keys["select"]],
+    )
+    weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
+    curriculum = stored_curriculum(context, context.keys["arrange"])
+    walked = [
+        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.passes) for id_ in lesson.ids
+    ]
+
+    def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
+        return _one(
+            context, problems[id_], labels[id_], scores.get(id_, UNSCORED), place, lesson, weights.get(id_, 0.0), reason
+        )
+
+    kept = [one(id_, place, lesson, "") for place, (lesson, id_) in enumerate(walked)]
+    return kept, [one(row["problem_id"], -1, -1, row["reason"]) for row in decided if not row["kept"]]
+
+
+def _one(
+    context: RunContext,
+    problem: Problem,
+    label: Label,
+    score: dict[str, Any],
+    place: int,
+    lesson: int,
+    weight: float,
+    reason: str,
+) -> ExportRow:
+    turns = context.config.policy.sampler.render(problem)
+    counts = {name: score[name] for name in ("correct", "wrong", "truncated", "error")}
+    return ExportRow(
+        problem.id,
+        tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
+        next((turn.content for turn in reversed(turns) if turn.role == "user"), ""),
+        label.answers[0],
+        label.verifier,
+        problem.source,
+        place,
+        lesson,
+        weight,
+        **counts,
+        mean=score["value"],
+        policy=context.engine.policy.name,
+        reason=reason,
+    )
+
+
+def _told(context: RunContext) -> DatasetSummary:
+    histogram: dict[str, int] = {}
+    for source in difficulty(context):
+        for share, count in source["histogram"].items():
+            histogram[share] = histogram.get(share, 0) + count
+    sources = context.lake.rows(
+        "SELECT source, max(json_extract_string(metadata, '$.license')) AS licence FROM problems GROUP BY source ORDER BY source"
+    )
+    judges = context.lake.rows(
+        "SELECT DISTINCT verifier FROM scores WHERE scoring = ? ORDER BY verifier",
+        [context.keys["score"].partition("+")[2]],
+    )
+    return DatasetSummary(
+        context.config.name,
+        context.engine.policy.name,
+        context.engine.policy.revision,
+        tuple(row["verifier"] for row in judges),
+        histogram,
+        [(row["stage"], row["reason"], row["rows"]) for row in dropped(context)],
+        {row["source"]: row["licence"] or "" for row in sources},
+    )
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    else:
+        path.write_bytes(query_results.parquet(pa.Table.from_pylist(list(rows))))

@@ -1,0 +1,64 @@
+"""Pass rate against the cap: what the stored attempts would have been under every shorter one, for no token."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from assay.core.errors import ConfigError
+from assay.core.types import Counts
+from assay.maths.beta.posterior import mean, posterior
+from assay.maths.rl.group_signal import expected_signal
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.sampling.attempts import StoredRollouts
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)  # of the cap
+
+
+def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
+    """{by: tokenizer or characters; attempts, problems; caps: one row a cap with counts, mean pass rate and mean group signal}, generating nothing.
+
+    Without `caps`, shares of the plan's own. The pass rate is the mean over problems of the posterior mean, cut attempts left out or wrong as
+    the plan's `score.truncated` says; both are given, for a trainer may follow the other rule.
+
+    Raises:
+        PlanError: no stored attempt, or a cap above the plan's.
+    """
+    run_stages(context, "split", only=True)
+    problems, labels = side(context, "train")
+    attempts = StoredRollouts(context, problems, labels)
+    if not attempts.stored:
+        raise ConfigError(
+            "lengths needs stored attempts and found none under this policy and sampler: `curate score PLAN` first"
+        )
+    whole = context.config.policy.max_tokens
+    chosen = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
+    found = {cap: attempts.cut(dict.fromkeys(problems, 0), cap) for cap in chosen}
+    made = [_row(cap, list(counts.values()), context.config.train.group_size) for cap, counts in found.items()]
+    return {
+        "by": attempts.cut_by,
+        "problems": len(problems),
+        "attempts": attempts.stored,
+        "group_size": context.config.train.group_size,
+        "caps": made,
+    }
+
+
+def _row(cap: int, counts: list[Counts], group_size: int) -> dict[str, Any]:
+    tried = [each for each in counts if each.total]
+    right, wrong, cut = (
+        np.array([getattr(each, name) for each in tried], dtype=np.float64)
+        for name in ("correct", "wrong", "truncated")
+    )
+    as_wrong, masked = posterior(right, wrong + cut), posterior(right, wrong)
+    return {
+        "cap": cap,
+        "correct": int(right.sum()),
+        "wrong": int(wrong.sum()),
+        "truncated": int(cut.sum()),
+        "rate, cut = wrong": float(mean(*as_wrong).mean()),
+        "rate, cut left out": float(mean(*masked).mean()),
+        "signal, cut = wrong": float(expected_signal(*as_wrong, group_size).mean()),
+    }

@@ -1,0 +1,80 @@
+"""pass@k, pass^k and majority@k of the plan's problems, from the first n attempts of a fixed design."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from assay.core.errors import ConfigError
+from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+
+ANSWERS = """
+SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, v.extracted FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.step IS NULL
+  AND v.label_id IN (SELECT unnest(?::VARCHAR[])) AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+QUALIFY row_number() OVER (PARTITION BY r.problem_id ORDER BY r.sample) <= ?
+ORDER BY r.problem_id, r.sample
+"""
+
+
+def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
+    """{n, ks: one row a k with the pool's means and how many problems have n attempts; problems: one row each}.
+
+    A cut or unreadable attempt is a failure here; one whose verifier failed is none at all, and its problem has fewer than n. Only the first n
+    attempts by sample index count, so that attempts which another design added by what it had seen change nothing.
+
+    Raises:
+        PlanError: the plan's design is not fixed, or a k is above its n.
+    """
+    settings = context.config.score.settings
+    design, n = settings.get("design", "fixed"), int(settings.get("n", 8))
+    if design != "fixed":
+        raise ConfigError(
+            f"score.design = {design!r}: attempts that were stopped by their outcomes bias pass@k; the posterior in `scores` is what holds"
+        )
+    if wrong := [k for k in ks if not 1 <= k <= n]:
+        raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
+    run_stages(context, "split", only=True)
+    outcomes = _outcomes(context, n)
+    rows = [_row(id_, told, ks) for id_, told in outcomes.items() if len(told) == n]
+    if lacking := len(outcomes) - len(rows):
+        context.reporter.warn(
+            f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; if an adaptive run chose who got more, "
+            f"the others are a biased choice: `curate score PLAN` brings the rest"
+        )
+    names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
+    means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
+    return {"n": n, "problems": len(rows), "too_few": lacking, "means": means, "rows": rows}
+
+
+def _outcomes(context: RunContext, n: int) -> Mapping[str, list[tuple[str, str]]]:
+    problems, labels = side(context, "train")
+    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    found: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
+    ids = sorted(label.id for label in labels.values())
+    for row in context.lake.rows(
+        ANSWERS, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+    ):
+        if row["problem_id"] in found and row["outcome"] != "verifier_error":
+            found[row["problem_id"]].append((row["outcome"], row["extracted"]))
+    return found
+
+
+def _row(id_: str, told: Sequence[tuple[str, str]], ks: Sequence[int]) -> dict[str, Any]:
+    right, n = sum(outcome == "correct" for outcome, _ in told), len(told)
+    # every right answer votes for one thing, however it was written; a cut attempt votes for nothing
+    votes = [
+        "right" if outcome == "correct" else f"answer {said}" if said and outcome == "wrong" else ""
+        for outcome, said in told
+    ]
+    row: dict[str, Any] = {"problem_id": id_, "correct": right, "n": n}
+    for k in ks:
+        row |= {
+            f"pass@{k}": float(pass_at_k(right, n, k)),
+            f"pass^{k}": float(pass_all_k(right, n, k)),
+            f"majority@{k}": majority_at_k(votes, "right", k),
+        }
+    return row

@@ -1,0 +1,244 @@
+"""A plan's lake as a page: what the summary tells, and beside it widths, clusters, training, costs, versions and lineage."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.maths.text.keywords import keywords
+from assay.pipelines.analysis import disputed
+from assay.pipelines.analysis.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
+from assay.pipelines.context.run import RunContext, StagePlan, StageResult, versions
+from assay.pipelines.data.problems import side_verifiers
+from assay.pipelines.runner.stages import STAGES, survey
+from assay.reports import plots
+from assay.reports.html import page
+
+SHOWN, HEAD, READ, POINTS = (
+    24,
+    20,
+    50,
+    400,
+)  # clusters, lessons, problems a cluster whose words are read, points of a curve
+CURVES = {"reward": "reward", "eval_pass_at_1": "held-out pass@1"}
+BEST = """(
+    SELECT * FROM scores WHERE scoring = $1
+    QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1
+)"""
+KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
+COUNTS = f"""
+SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.correct = 0, false) GROUP BY ALL
+"""
+WIDTHS = f"""
+SELECT least(9, floor((high - low) * 10))::INT AS tenth, count(*) AS problems, count(k.problem_id) AS kept
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) GROUP BY ALL
+"""
+CLUSTERS = f"""
+SELECT cluster, count(*) AS size, count(k.problem_id) AS kept, avg(s.value) AS mean
+FROM (SELECT * FROM clusters WHERE clustering = $3) c JOIN {BEST} s USING (problem_id) LEFT JOIN {KEPT} k USING (problem_id)
+GROUP BY cluster ORDER BY size DESC, cluster
+"""
+NEAREST = """
+SELECT cluster, p.messages[-1].content AS text FROM clusters c JOIN problems p ON p.id = c.problem_id
+WHERE clustering = ? AND cluster IN (SELECT unnest(?::BIGINT[]))
+QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY similarity DESC, problem_id) <= ? ORDER BY cluster, similarity DESC, problem_id
+"""
+CURVE = "SELECT step, value FROM train_log WHERE training = ? AND name = ? AND value IS NOT NULL ORDER BY step"
+RUNS = """
+SELECT s.run, any_value(b.command) AS command, string_agg(DISTINCT s.stage, ', ' ORDER BY s.stage) AS stages,
+       strftime(make_timestamp((any_value(b.time) * 1000000)::BIGINT), '%Y-%m-%d %H:%M') AS started,
+       any_value(e.outcome) AS outcome, any_value(e.tokens) AS tokens, any_value(e.samples) AS samples, any_value(e.seconds) AS seconds
+FROM stages s LEFT JOIN (SELECT * FROM runs WHERE event = 'start') b USING (run) LEFT JOIN (SELECT * FROM runs WHERE event = 'end') e USING (run)
+WHERE s.key IN (SELECT unnest(?::VARCHAR[])) GROUP BY s.run ORDER BY any_value(b.time)
+"""
+
+
+def write(context: RunContext, out: Path | None = None) -> Path:
+    """The page of this plan, written whole or not at all; without a place `reports/NAME.html` in the lake's folder.
+
+    Raises:
+        PlanError: the lake is a bucket and no place is given, or the place cannot be written.
+    """
+    if out is None and context.lake.storage.remote:
+        raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
+    place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
+    text = rendered(collected(context))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(f".{place.name}.tmp")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(place)
+    except OSError as error:
+        raise ConfigError(f"the page cannot be written to {place}: {error.strerror}") from error
+    return place
+
+
+def rendered(told: Mapping[str, Any]) -> str:
+    """The page as a text."""
+    charts = {}
+    if told["histogram"]:
+        charts["difficulty"] = difficulty_chart(told)
+        tenths = [f".{tenth}–.{tenth + 1}" if tenth < 9 else ".9–1" for tenth in range(10)]
+        stacks = {"selected": told["widths"]["kept"], "others": told["widths"]["others"]}
+        charts["widths"] = plots.bars("How sure that is", tenths, stacks, x="width of the interval", y="problems")
+    if any(told["curves"].values()):
+        charts["training"] = plots.lines("What the steps brought", told["curves"], x="step", y="share")
+    return page(told, charts)
+
+
+def difficulty_chart(told: Mapping[str, Any]) -> str:
+    """The difficulty histogram as SVG, from what `collected` gives; `reports.plots.data_uri` makes an address of it."""
+    return plots.difficulty(told["bins"], told["histogram"]["problems"], told["histogram"]["kept"], told["policy"])
+
+
+def collected(context: RunContext) -> dict[str, Any]:
+    """Everything that the page tells, as plain values. Stages that the job has not walked are looked up, and none is done."""
+    stages = _stages(context)
+    keys = context.keys
+    scored = [keys["score"].partition("+")[2], keys.get("select", "")] if "score" in keys else []
+    told: dict[str, Any] = {
+        "plan": context.config.name,
+        "lake": context.lake.place,
+        "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "policy": context.engine.policy.name,
+        "revision": context.engine.policy.revision,
+        "sampler": {
+            name: value
+            for name, value in asdict(context.config.policy.sampler).items()
+            if value not in ("", (), {}, None)
+        },
+        "stages": stages,
+        "bins": BINS,
+        "difficulty": difficulty(context) if scored else [],
+        "histogram": _histogram(context, scored) if scored else {},
+        "widths": _widths(context, scored) if scored else {},
+        "clusters": _clusters(context, scored) if scored and "embed" in keys else {"rows": []},
+        "dropped": dropped(context),
+        "grading": context.mode,
+        "disputed": disputed.told(context) if scored else disputed.NONE,
+        "curriculum": _curriculum(context),
+        "costs": context.lake.rows(PAID),
+        "verifiers": [
+            {"verifier": name, "version": context.judge.version(name)} for name in side_verifiers(context, "train")
+        ]
+        if "split" in keys
+        else [],
+        "versions": versions(),
+        **_training(context),
+    }
+    told["runs"] = _runs(context, told.pop("trained"))
+    return {**told, "tiles": _tiles(told)}
+
+
+def _stages(context: RunContext) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+
+    def tell(work: StagePlan, done: StageResult | None) -> None:
+        state = "done" if done else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.left.items())
+        found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
+
+    survey(context, tell)
+    return [found.get(name) or _stage(name, "later", "", None, None) for name in STAGES]
+
+
+def _stage(name: str, state: str, key: str, rows_in: int | None, done: StageResult | None) -> dict[str, Any]:
+    told = {
+        "stage": name,
+        "state": state,
+        "in": rows_in,
+        "out": done.rows_out if done else None,
+        "seconds": done.seconds if done else None,
+    }
+    return told | {"key": key.partition("+")[0]}
+
+
+def _histogram(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
+    rows = context.lake.rows(COUNTS, scored)
+    counted = {
+        name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
+    }
+    return {name: [bins[each] for each in BINS] for name, bins in counted.items()}
+
+
+def _widths(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
+    found = {row["tenth"]: row for row in context.lake.rows(WIDTHS, scored) if row["tenth"] is not None}
+    kept = [found[tenth]["kept"] if tenth in found else 0 for tenth in range(10)]
+    return {
+        "kept": kept,
+        "others": [found[tenth]["problems"] - kept[tenth] if tenth in found else 0 for tenth in range(10)],
+    }
+
+
+def _clusters(context: RunContext, scored: list[str]) -> dict[str, Any]:
+    rows = context.lake.rows(CLUSTERS, [*scored, context.keys["embed"]])
+    shown = rows[:SHOWN]
+    near: dict[int, list[str]] = {row["cluster"]: [] for row in shown}
+    for row in context.lake.rows(NEAREST, [context.keys["embed"], list(near), READ]):
+        near[row["cluster"]].append(row["text"])
+    words = keywords(near)
+    total, reached = sum(row["size"] for row in rows), [row for row in rows if row["kept"]]
+    told = [
+        {**row, "keywords": words[row["cluster"]], "typical": next(iter(near[row["cluster"]]), "")} for row in shown
+    ]
+    return {
+        "rows": told,
+        "clusters": len(rows),
+        "covered": len(reached),
+        "share": sum(row["size"] for row in reached) / max(total, 1),
+    }
+
+
+def _curriculum(context: RunContext) -> dict[str, Any]:
+    found = lessons(context) if "arrange" in context.keys else []
+    return {"rows": found[:HEAD], "lessons": len(found)}
+
+
+def _training(context: RunContext) -> dict[str, Any]:
+    """The curves of this plan's training, thinned to POINTS each, and a line on it."""
+    if "arrange" not in context.keys or not context.lake.rows("SELECT 1 FROM train_log LIMIT 1"):
+        return {"curves": {}, "training": "", "trained": ""}
+    from assay.pipelines.stages.train import work
+
+    key = work(context).key
+    curves = {
+        name: _thinned([(row["step"], row["value"]) for row in context.lake.rows(CURVE, [key, each])])
+        for each, name in CURVES.items()
+    }
+    done = context.finished("train", key)
+    told = (
+        f"{context.config.train.objective}, {context.config.train.steps} steps, {done.seconds:.0f} s"
+        if done
+        else "not finished"
+    )
+    return {
+        "curves": {name: points for name, points in curves.items() if points},
+        "training": told if any(curves.values()) else "",
+        "trained": key,
+    }
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    step = -(-len(points) // POINTS) or 1
+    return points[::step]
+
+
+def _runs(context: RunContext, trained: str) -> list[dict[str, Any]]:
+    keys = [part for name, key in context.keys.items() for part in (key.split("+") if name == "ingest" else [key])]
+    return context.lake.rows(RUNS, [[*keys, trained]])
+
+
+def _tiles(told: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    stages = {each["stage"]: each for each in told["stages"]}
+    tokens = sum(each["tokens"] for each in told["costs"])
+    attempts = sum(each[name] for each in told["difficulty"] for name in SUMS)
+    return [
+        ("problems after ingest", stages["ingest"]["out"]),
+        ("left by cleaning", stages["clean"]["out"]),
+        ("scored", stages["score"]["out"]),
+        ("attempts behind the scores", attempts),
+        ("selected", stages["select"]["out"]),
+        ("tokens in this lake", tokens),
+    ]

@@ -1,0 +1,78 @@
+"""Which selections rest on evidence that has since grown, been judged anew, or been left behind by the policy."""
+
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.pipelines.context.run import RunContext
+
+# Attempts behind the scores that each selection read, beside the attempts of the same problems, policy, sampler and verifier version now.
+EVIDENCE = """
+WITH made AS (
+    SELECT s.key, json_extract_string(s.detail, '$.scoring') AS scoring, s.rows_out AS kept, r.time
+    FROM stages s LEFT JOIN (SELECT run, min(time) AS time FROM runs WHERE event = 'start' GROUP BY run) r ON r.run = s.run WHERE s.stage = 'select'
+), read AS (
+    SELECT scoring, problem_id, policy, sampler, verifier, max(correct + wrong + truncated + error) AS n
+    FROM scores WHERE scoring IN (SELECT scoring FROM made) GROUP BY ALL
+), refreshed AS (
+    SELECT split_part(key, '+', 2) AS scoring, any_value(json_extract_string(detail, '$.policy')) AS policy
+    FROM stages WHERE stage = 'refresh' GROUP BY ALL
+), held AS (
+    SELECT problem_id, policy, sampler, verifier || '@' || version AS verifier, max(n) AS n FROM pass_rates GROUP BY ALL
+), grown AS (
+    SELECT scoring, coalesce(any_value(refreshed.policy), any_value(read.policy)) AS policy, any_value(sampler) AS sampler,
+           list(DISTINCT verifier ORDER BY verifier) AS verifiers,
+           sum(greatest(0, coalesce(held.n, 0) - read.n))::BIGINT AS newer
+    FROM read LEFT JOIN held USING (problem_id, policy, sampler, verifier) LEFT JOIN refreshed USING (scoring)
+    GROUP BY scoring
+)
+SELECT key AS selection, kept, time, policy, sampler, verifiers, newer FROM made LEFT JOIN grown USING (scoring) ORDER BY time, selection
+"""
+MOVED = """
+SELECT r.policy, count(*) AS n FROM rollouts r JOIN (SELECT run, time FROM runs WHERE event = 'start') USING (run)
+WHERE step IS NOT NULL AND time > ? AND r.policy <> ? GROUP BY r.policy ORDER BY max(time) DESC, max(step) DESC
+"""
+REFRESHED = """
+SELECT json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage = 'refresh' AND json_extract_string(detail, '$.selection') = ?
+"""
+
+
+def selections(context: RunContext) -> list[dict[str, Any]]:
+    """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the job's own."""
+    return [
+        {
+            "selection": row["selection"],
+            "kept": row["kept"],
+            "plan": row["selection"] == context.keys.get("select"),
+            "stale": None if row["policy"] is None else bool(_reasons(context, row)),
+            "why": "; ".join(_reasons(context, row)),
+        }
+        for row in context.lake.rows(EVIDENCE)
+    ]
+
+
+def _reasons(context: RunContext, row: dict[str, Any]) -> list[str]:
+    if row["policy"] is None:
+        return ["its scores are gone, or it was made before selections named them"]
+    told = [f"{row['newer']} newer attempts of its policy and sampler"] if row["newer"] else []
+    told += [
+        f"{verifier} is now {now}" for verifier in row["verifiers"] if (now := _version(context, verifier)) != verifier
+    ]
+    policy = context.engine.policy
+    if policy.revision != row["policy"]:
+        told.append(f"made for policy {row['policy']}, and the plan's is {policy.revision}")
+    moved = context.lake.rows(MOVED, [row["time"] or 0.0, row["policy"]])
+    if moved:
+        told.append(f"training has moved on to {moved[0]['policy']} ({sum(each['n'] for each in moved)} attempts)")
+    told += [
+        f"training on it made policy {each['policy']}, whose pass rates are told"
+        for each in context.lake.rows(REFRESHED, [row["selection"]])
+    ]
+    return told
+
+
+def _version(context: RunContext, verifier: str) -> str:
+    name = verifier.rpartition("@")[0]
+    try:
+        return f"{name}@{context.judge.version(name)}"
+    except ConfigError:
+        return f"gone: no verifier {name!r}"

@@ -1,0 +1,157 @@
+"""What a plan's stages left in the lake, as plain values: who was kept, who was dropped and why, how hard it all was, in which order."""
+
+from typing import Any
+
+from assay.pipelines.analysis import disputed
+from assay.pipelines.context.run import RunContext
+
+SUMS = ("correct", "wrong", "truncated", "error")
+DIFFICULTY = """
+SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesce(s.disputed AND s.correct = 0, false) AS disputed,
+       count(*) AS problems, count(k.problem_id) AS kept,
+       sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
+       sum(s.value) AS value
+FROM (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER
+      (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s
+JOIN problems p ON p.id = s.problem_id
+LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
+GROUP BY p.source, solved, unsolved, disputed ORDER BY ALL
+"""
+PAID = """
+SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
+FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
+"""  # whatever the sampler was
+BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
+
+
+def summary(context: RunContext) -> dict[str, Any]:
+    """Everything that the end of a run prints; `--json` prints it as it is."""
+    made: dict[str, Any] = {
+        "lake": context.lake.place,
+        "run": context.run,
+        "policy": context.engine.policy.name,
+        "revision": context.engine.policy.revision,
+    }
+    if "score" in context.keys:
+        made["difficulty"] = difficulty(context)
+        made["grading"] = context.mode
+        made["disputed"] = disputed.told(context)
+    made["dropped"] = dropped(context)
+    if context.moved.changes:
+        made["regraded"] = context.moved.changes
+    made["noticed"] = noticed(context)
+    if "arrange" in context.keys:
+        made["curriculum"] = lessons(context)
+    made["spent"] = {
+        "tokens": context.meter.tokens,
+        "samples": context.meter.samples,
+        "seconds": round(context.meter.seconds, 1),
+    }
+    return made
+
+
+def difficulty(context: RunContext) -> list[dict[str, Any]]:
+    """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
+    rows = context.lake.rows(DIFFICULTY, [context.keys["score"].partition("+")[2], context.keys.get("select", "")])
+    sources: dict[str, dict[str, Any]] = {}
+    for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
+        n, told = (
+            row["problems"],
+            sources.setdefault(
+                row["source"], {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []}
+            ),
+        )
+        told["scored"] += n
+        told["counts"] += (
+            [] if row["disputed"] else [(row["solved"], row["unsolved"], n)]
+        )  # no bin of hard problems holds them
+        for name in ("kept", *SUMS, "value"):
+            told[name] += row[name]
+    return [
+        {"source": source, "scored": told["scored"], "kept": told["kept"], **{name: told[name] for name in SUMS}}
+        | {"mean": round(told["value"] / told["scored"], 12), "histogram": histogram(told["counts"])}
+        for source, told in sorted(sources.items())
+    ]
+
+
+def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
+    """Problems by share solved, from (solved, not solved, problems) counts; all and none apart; nothing for a problem without attempts.
+
+    >>> histogram([(0, 8, 1), (4, 4, 1), (8, 0, 1), (1, 7, 2), (0, 0, 1)])
+    {'0': 1, '<.2': 2, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
+    """
+    bins = dict.fromkeys(BINS, 0)
+    for correct, wrong, problems in counts:
+        if correct + wrong == 0:
+            continue
+        inner = min(4, 5 * correct // (correct + wrong))
+        bins["0" if correct == 0 else "1" if wrong == 0 else BINS[1 + inner]] += problems
+    return bins
+
+
+def dropped(context: RunContext) -> list[dict[str, Any]]:
+    """Every reason for which a row left, stage by stage, with one example."""
+    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
+    rows = context.lake.rows(
+        "SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[])) "
+        "GROUP BY stage, reason ORDER BY stage DESC, rows DESC, reason",
+        [keys],
+    )
+    place = sum(row["stage"] == "ingest" for row in rows)  # ingest comes first, by its name
+    rows[place:place] = _again(context)
+    if "split" in context.keys:
+        split = context.finished("split", context.keys["split"])
+        rows.append(
+            {
+                "stage": "split",
+                "reason": "held_out",
+                "rows": split.detail["held_out"] if split else 0,
+                "example": "kept for evaluation",
+            }
+        )
+    if "select" in context.keys:
+        rows += context.lake.rows(
+            "SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections WHERE selection = ? AND NOT kept "
+            "GROUP BY reason ORDER BY rows DESC, reason",
+            [context.keys["select"]],
+        )
+    return rows
+
+
+def noticed(context: RunContext) -> list[dict[str, Any]]:
+    """What was noticed of problems that stay, by stage and reason, with one example."""
+    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
+    return context.lake.rows(
+        "SELECT stage, reason, count(*) AS problems, min(detail) AS example FROM notes WHERE key IN (SELECT unnest(?::VARCHAR[])) "
+        "GROUP BY stage, reason ORDER BY stage DESC, problems DESC, reason",
+        [keys],
+    )
+
+
+def _again(context: RunContext) -> list[dict[str, Any]]:
+    """Questions that ingest read more than once, from several sources or with several labels: each is one problem, so that clean meets fewer."""
+    clean = context.finished("clean", context.keys["clean"]) if "clean" in context.keys else None
+    if clean is None:
+        return []
+    read = sum(
+        found.rows_out for key in context.keys["ingest"].split("+") if (found := context.finished("ingest", key))
+    )
+    told = {
+        "stage": "ingest",
+        "reason": "same_question",
+        "rows": read - clean.rows_in,
+        "example": "of several sources or labels; it is one problem",
+    }
+    return [told] if read > clean.rows_in else []
+
+
+def lessons(context: RunContext) -> list[dict[str, Any]]:
+    """The curriculum, first to last, with what was measured of each problem."""
+    return context.lake.rows(
+        "SELECT l.lesson, l.position, l.problem_id, p.source, s.correct, s.wrong, s.truncated, s.value AS mean, s.low, s.high, "
+        "p.messages[-1].content AS prompt FROM lessons l JOIN problems p ON p.id = l.problem_id "
+        "LEFT JOIN (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
+        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s USING (problem_id) "
+        "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
+        [context.keys["score"].partition("+")[2], context.keys["arrange"]],
+    )

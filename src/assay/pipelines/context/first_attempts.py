@@ -1,0 +1,126 @@
+"""What the first attempts of a run came to: shares with examples, and an end of the run where next to none of them is evidence."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from assay.core.config import ScoreConfig
+from assay.core.errors import EvidenceError
+from assay.core.types import Mode, Rollout, Verdict
+
+KINDS = ("correct", "wrong", "cut", "error", "refused")
+KIND_OF = {"correct": "correct", "wrong": "wrong", "unparsable": "wrong", "truncated": "cut", "verifier_error": "error"}
+EVIDENCE = ("correct", "wrong")
+TEXTS_SHOWN, SHOWN = 3, 160  # different texts of what went wrong; characters of an example
+REMEDIES = {
+    "cut": "policy.max_tokens is too small for what the model writes",
+    "error": "grade.settings, the verifier and the answers do not fit together",
+    "refused": "the server refuses what [policy] asks for",
+}
+
+
+class FirstAttempts:
+    """Counts a run's attempts by what became of them, until `score.stop_early_attempts` of them are there."""
+
+    def __init__(self, config: ScoreConfig) -> None:
+        self.config = config
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}  # by kind
+        self.texts: Counter[tuple[str, str]] = Counter()  # (kind, why there is no evidence)
+        self.reported = False  # whether the first wave was shown
+        self.trusted = 0  # stored attempts of the same kind that are evidence
+
+    def judged(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], mode: Mode) -> None:
+        """Count attempts that were judged."""
+        for rollout, verdict in zip(rollouts, verdicts, strict=True):
+            kind = KIND_OF[verdict.under(mode).outcome]
+            text = verdict.reason if kind == "error" else f"cut at {rollout.tokens} tokens" if kind == "cut" else ""
+            self._count(kind, example_of(kind, rollout.text, verdict.extracted, verdict.reason), text)
+
+    def refused(self, texts: Iterable[str]) -> None:
+        """Count requests that a server would not answer."""
+        for text in texts:
+            self._count("refused", text[:SHOWN], text)
+
+    def _count(self, kind: str, example: str, text: str) -> None:
+        if self.counts.total() >= self.config.stop_early_attempts:
+            return
+        self.counts[kind] += 1
+        self.examples.setdefault(kind, example)
+        if kind not in EVIDENCE:
+            self.texts[kind, text] += 1
+
+    def check(self) -> None:
+        """Go on unless the first attempts are no evidence.
+
+        Raises:
+            EvidenceError: at least `score.stop_early_share` of them were refused, cut or could not be judged; holds the texts.
+        """
+        total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
+        if not self.config.stop_early or total < self.config.stop_early_attempts:
+            return
+        allowed = (1 - self.config.stop_early_share) * total
+        if good > allowed or self.trusted > allowed:
+            return
+        kinds = [kind for kind in ("refused", "error", "cut") if self.counts[kind]]
+        counts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
+        texts = "; ".join(
+            f"{count} x {' '.join(text.split())[:300]}" for (_, text), count in self.texts.most_common(TEXTS_SHOWN)
+        )
+        worst = max(kinds, key=lambda kind: self.counts[kind])
+        raise EvidenceError(
+            f"{total - good} of the first {total} attempts are no evidence ({counts}): {texts}; {REMEDIES[worst]}; "
+            f"what is stored stays, score.stop_early = false goes on regardless"
+        )
+
+
+def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
+    """One line that shows what an attempt came to: its answer, why it could not be judged, or its end."""
+    if kind == "error":
+        return " ".join(reason.split())[:SHOWN]
+    if extracted and kind in EVIDENCE:
+        return " ".join(extracted.split())[:SHOWN]
+    return "..." + " ".join(text[-SHOWN:].split()) if len(text) > SHOWN else " ".join(text.split())
+
+
+def shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
+    """Attempts by kind, each kind's share and an example, and the pass rate over those that are evidence.
+
+    >>> shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
+    0.3333333333333333
+    """
+    total, good = sum(counts.values()), sum(counts.get(kind, 0) for kind in EVIDENCE)
+    return {
+        "attempts": total,
+        "shares": {kind: counts.get(kind, 0) / total if total else 0.0 for kind in KINDS},
+        "examples": {kind: examples[kind] for kind in KINDS if kind in examples},
+        "pass_rate": counts.get("correct", 0) / good if good else None,
+    }
+
+
+def sentences(told: Mapping[str, Any], what: str) -> list[str]:
+    """The shares as lines: the numbers, then an example of each kind that there is."""
+    parts = ", ".join(f"{kind} {share:.2f}" for kind, share in told["shares"].items() if kind != "refused" or share)
+    rate = "unknown" if told["pass_rate"] is None else f"{told['pass_rate']:.2f}"
+    lines = [f"{what}: {told['attempts']} attempts, {parts}; pass rate {rate}"]
+    return lines + [f"  {kind}, such as: {example}" for kind, example in told["examples"].items()]
+
+
+def show_first(context: Any, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
+    """Count a wave of attempts; of the first one of a run its shares are shown."""
+    first = context.first_attempts
+    first.judged(rollouts, verdicts, context.mode)
+    if first.reported:
+        return
+    first.reported = True
+    context.reporter.say("\n".join(sentences(shares(first.counts, first.examples), "the first wave")))
+
+
+def show_tracebacks(context: Any) -> None:
+    """Of each verifier that raises, its first traceback, once per run."""
+    for verifier, trace in context.judge.tracebacks.items():
+        if (name := f"traceback of {verifier}") not in context.warned:
+            context.warned.add(name)
+            context.reporter.warn(
+                f"the verifier {verifier!r} raises, and its attempts are verifier errors; the first traceback:\n{trace}"
+            )

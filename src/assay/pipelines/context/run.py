@@ -1,0 +1,296 @@
+"""One run of one plan on one lake: what every stage is given, and the ledger that tells what is already done."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+from assay.core import parts
+from assay.core.config import Config, PolicyConfig
+from assay.core.errors import ConfigError, Stopped
+from assay.core.identity import canonical, content_id
+from assay.core.ports import Engine, Reporter
+from assay.core.types import Mode
+from assay.pipelines.context.first_attempts import FirstAttempts
+from assay.stores.lake import Lake, Rows
+from assay.verifiers.pool.grader import Grader
+
+WATCHED = (
+    "torch",
+    "transformers",
+    "trl",
+    "xllamacpp",
+    "math-verify",
+    "faiss-cpu",
+    "reasoning-gym",
+    "duckdb",
+    "pyarrow",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one stage did."""
+
+    stage: str
+    key: str
+    rows_in: int
+    rows_out: int
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    reused: bool = False  # it was in the ledger: nothing was done
+    partly: bool = False  # a limit stopped it: not in the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage before it starts: its key, what is left, and how to do it."""
+
+    stage: str
+    key: str
+    rows_in: int
+    left: Mapping[str, int]  # {unit: how many}: problems, samples, tokens at most
+    do: Callable[[], StageResult]
+
+
+@dataclass(slots=True)
+class VerdictChanges:
+    """How many stored verdicts this run judged anew, by what they were and are: {reading: {(before, now): rollouts}}."""
+
+    strict: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lenient: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """One row per reading and pair of outcomes, equal pairs included."""
+        return [
+            {"reading": name, "before": before, "now": now, "rollouts": many}
+            for name, pairs in (("strict", self.strict), ("lenient", self.lenient))
+            for (before, now), many in sorted(pairs.items())
+        ]
+
+
+@dataclass(slots=True)
+class Usage:
+    """What this run has spent."""
+
+    tokens: int = 0
+    samples: int = 0
+    engine_s: float = 0.0  # wall time inside the policy's engine
+    encoder_s: float = 0.0  # wall time inside the encoder
+    waiting: bool = False  # where nothing is being written, nor paid answers judged, and a stop may cut in
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class RunContext:
+    """A plan, its lake and its run; rooms are opened at first use and closed at the end."""
+
+    def __init__(
+        self,
+        config: Config,
+        lake: Lake,
+        reporter: Reporter,
+        *,
+        command: str = "",
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.config, self.lake, self.reporter, self.command, self.stop = config, lake, reporter, command, stop
+        self.meter = Usage()
+        self.keys: dict[str, str] = {}  # of the stages walked so far
+        self.warned: set[str] = set()
+        self.first_attempts = FirstAttempts(config.score)
+        self.moved = VerdictChanges()  # verdicts that a new version of a verifier changed
+        self.retry_refused = False  # what a server refused before is asked for again
+        self.halted = ""  # why this run draws no more attempts, as words
+        self.run = content_id("run", time.time_ns(), config.model_dump(mode="json"), command)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The policy's engine; building it loads no model."""
+        return engine_of(self.config.policy)
+
+    @property
+    def mode(self) -> Mode:
+        """Which reading of a verdict counts: `grade.mode`."""
+        return self.config.grade.mode
+
+    @property
+    def read_otherwise(self) -> list[str]:
+        """The mode where it is not the default: what a key takes in, so that the keys of strict lakes stay as they were."""
+        return [] if self.mode == "strict" else [self.mode]
+
+    @cached_property
+    def judge(self) -> Grader:
+        """Verifiers behind killable workers."""
+        grade = self.config.grade
+        return Grader(
+            limit_s=grade.limit_s,
+            workers=grade.workers,
+            allow_code=grade.allow_code,
+            settings=grade.settings,
+            env=grade.env,
+        )
+
+    @contextmanager
+    def cuttable(self) -> Iterator[None]:
+        """Mark work of which nothing is lost but time where a stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, True
+        try:
+            yield
+        finally:
+            self.meter.waiting = before
+
+    def append(self, rows: Mapping[str, Rows]) -> None:
+        """Commit rows of this run, all or none; no stop cuts in."""
+        before, self.meter.waiting = self.meter.waiting, False
+        try:
+            self.lake.append(rows, run=self.run)
+        finally:
+            self.meter.waiting = before
+
+    def heed(self) -> None:
+        """Go on unless the run was asked to stop.
+
+        Raises:
+            Stopped: it was; what was committed is kept.
+        """
+        if getattr(self.stop, "asked", False):  # by a signal; what else ends a run ends it where answers are paid for
+            raise Stopped("asked to stop; what is committed is kept")
+
+    def beside(self, config: Config) -> "RunContext":
+        """Another plan within the same run: lake, reporter, stop, meter and what was warned of are shared, and the stages walked so far."""
+        other = RunContext(config, self.lake, self.reporter, command=self.command, stop=self.stop)
+        other.run, other.keys, other.meter, other.warned, other.moved = (
+            self.run,
+            dict(self.keys),
+            self.meter,
+            self.warned,
+            self.moved,
+        )
+        other.retry_refused = self.retry_refused
+        return other
+
+    def limit_reached(self) -> str:
+        """Which of the plan's limits this run has reached, as words; "" while there is room."""
+        limit = self.config.limit
+        if self.halted:
+            return self.halted
+        if limit.tokens is not None and self.meter.tokens >= limit.tokens:
+            return f"limit.tokens = {limit.tokens} reached: {self.meter.tokens} generated"
+        if limit.hours is not None and self.meter.seconds >= limit.hours * 3600:
+            return f"limit.hours = {limit.hours} reached"
+        return ""
+
+    def finished(self, stage: str, key: str) -> StageResult | None:
+        """The stage's result from the ledger, if it was ever finished for this key."""
+        found = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, key])
+        if not found:
+            return None
+        row = found[0]
+        return StageResult(
+            stage, key, row["rows_in"], row["rows_out"], parse(row["detail"]), row["seconds"], reused=True
+        )
+
+    def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
+        """Commits a stage's rows and its ledger entry at once; a partly done stage gets rows and no entry."""
+        entry = {
+            "id": content_id("stage", outcome.stage, outcome.key),
+            "stage": outcome.stage,
+            "key": outcome.key,
+            "rows_in": outcome.rows_in,
+            "rows_out": outcome.rows_out,
+            "detail": canonical(dict(outcome.detail)),
+            "seconds": outcome.seconds,
+        }
+        self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
+        return outcome
+
+    def key_of(self, stage: str, needed_by: str) -> str:
+        """The key of an earlier stage.
+
+        Raises:
+            PlanError: it has not been walked.
+        """
+        if stage not in self.keys:
+            raise ConfigError(
+                f"{needed_by} needs {stage}, which is not done: `curate {stage} PLAN` first, or `curate run PLAN`"
+            )
+        return self.keys[stage]
+
+    def log_run(self, event: str, outcome: str | None = None) -> None:
+        """Writes the run's start or end; of several processes of one run, the first does."""
+        if os.environ.get("RANK", "0") != "0":
+            return
+        meter = self.meter
+        row = {
+            "id": content_id("run-event", self.run, event),
+            "event": event,
+            "command": self.command,
+            "plan": canonical(self.config.model_dump(mode="json")),
+            "versions": canonical(versions()),
+            "outcome": outcome,
+            "tokens": meter.tokens,
+            "samples": meter.samples,
+            "seconds": meter.seconds,
+            "policy": self.engine.policy.revision if "engine" in self.__dict__ else None,
+            "time": time.time(),
+        }
+        self.lake.append({"runs": [row]}, run=self.run)
+
+    def close(self) -> None:
+        """Ends engine and workers, if they were ever started."""
+        for name in ("engine", "judge"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> "RunContext":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def engine_of(policy: PolicyConfig) -> Engine:
+    """The engine that a plan's `[policy]` names; building it loads no model.
+
+    Raises:
+        PlanError: an unknown engine or setting.
+    """
+    settings = (
+        policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}
+    )
+    if policy.revision:
+        settings["revision"] = policy.revision
+    return parts.build("engine", policy.engine, settings, beside=type(policy).model_fields)  # type: ignore[no-any-return]
+
+
+def versions() -> dict[str, str]:
+    """The versions on which results may depend."""
+    return {
+        "python": platform.python_version(),
+        **{name: of for name in ("assay-curation", *WATCHED) if (of := _installed(name)) is not None},
+    }
+
+
+@cache  # each takes 4 ms to look up, and every run asks for ten of them twice
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def parse(text: str) -> Any:
+    """JSON back to a value."""
+    return json.loads(text)

@@ -1,0 +1,38 @@
+"""Texts that may solve a problem: the policy's own stored right answers first, then the gold answer as a sentence."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from assay.core.types import Label, Problem
+from assay.pipelines.context.run import RunContext
+
+STORED = """
+SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN texts t ON t.id = r.id
+WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct' AND r.finish = 'stop' AND NOT r.guided
+GROUP BY t.text ORDER BY length(t.text), t.text LIMIT 4
+"""
+
+
+class Demonstrations:
+    """Called with a problem's id, it gives texts, shortest first; whoever shows one asks the verifier before."""
+
+    def __init__(self, context: RunContext, problems: Mapping[str, Problem], labels: Mapping[str, Label]) -> None:
+        self.context, self.problems, self.labels = context, problems, labels
+
+    def __call__(self, problem_id: str) -> Sequence[str]:
+        kinds = self.context.config.train.demonstrations
+        stored = self._stored(problem_id) if "stored" in kinds else []
+        return [*stored, *([self._gold(problem_id)] if "gold" in kinds else [])]
+
+    def _stored(self, problem_id: str) -> list[str]:
+        return [
+            row["text"]
+            for row in self.context.lake.rows(STORED, [problem_id, self.labels[problem_id].id, self.context.mode])
+        ]
+
+    def _gold(self, problem_id: str) -> str:
+        """The plan's template with {answer}, and every kept field of the source, filled in."""
+        text = self.context.config.train.demonstration.replace("{answer}", self.labels[problem_id].answer)
+        for name, value in json.loads(self.problems[problem_id].metadata).items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text

@@ -1,0 +1,157 @@
+"""Unit vectors of texts, each made once by an encoder and read from the lake ever after."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from assay.core.errors import ConfigError
+from assay.core.identity import content_id
+from assay.core.ports import Encoder
+from assay.core.types import Problem
+from assay.embedding.encode import encoder
+from assay.embedding.hidden import HiddenStates
+from assay.engines.models import registry
+from assay.pipelines.context.run import RunContext
+
+WAVE = 2048  # texts encoded between commits
+
+
+def coder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
+    """The plan's encoder; "policy" is the policy's own hidden states. `texts` are read only by one that is fitted to them.
+
+    Raises:
+        PlanError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
+    """
+    config = context.config
+    if config.embed.encoder != "policy":
+        return encoder(config.embed.encoder, texts=texts() if config.embed.encoder == "tfidf" else ())
+    if config.policy.engine in ("scripted", "replay"):
+        raise ConfigError(f"embed.encoder is 'policy', but engine {config.policy.engine!r} has no hidden states")
+    return HiddenStates(
+        registry.checkpoint(config.policy.model, config.policy.revision), context.engine.policy.revision
+    )
+
+
+class CachedEncoder:
+    """An encoder that asks the lake first: a text that this revision has encoded is not encoded again.
+
+    A text of one of `problems` is kept under that problem's id, so that the embed stage finds what a filter made, chats included; any other
+    text under the id of a problem of one user turn.
+    """
+
+    def __init__(
+        self, context: RunContext, behind: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})
+    ) -> None:
+        self.context, self.coder = context, behind
+        self.owners = {
+            problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)
+        }  # of equal texts, the smallest id
+
+    @property
+    def revision(self) -> str:
+        """Of the encoder behind it."""
+        return self.coder.revision
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows, (n, d), one a text.
+
+        Raises:
+            ValueError: stored vectors of this revision have another dimension than new ones.
+        """
+        if not texts:
+            return self.coder.encode([])
+        owner = {text: self.owners.get(text) or Problem.of(text).id for text in dict.fromkeys(texts)}
+        remember(self.context, self.coder, {id_: text for text, id_ in owner.items()})
+        ids, vectors = stored_vectors(self.context, sorted(owner.values()), self.coder.revision)
+        row = {id_: at for at, id_ in enumerate(ids)}
+        return vectors[[row[owner[text]] for text in texts]]
+
+
+def vector_id(problem_id: str, revision: str) -> str:
+    """The key under which a vector is made once."""
+    return content_id("vector", problem_id, revision)
+
+
+def remember(context: RunContext, by: Encoder, texts: Mapping[str, str]) -> int:
+    """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded, each once however many problems share it.
+
+    Raises:
+        ValueError: the encoder's vectors have another dimension than those that it made before under the same revision.
+    """
+    known = context.lake.ids("vectors", [vector_id(id_, by.revision) for id_ in texts])
+    held = {text: id_ for id_, text in texts.items() if vector_id(id_, by.revision) in known}
+    fresh: dict[str, list[str]] = {}  # text -> problems that lack its vector
+    for id_, text in texts.items():
+        if vector_id(id_, by.revision) not in known:
+            fresh.setdefault(text, []).append(id_)
+    shared = [text for text in fresh if text in held]
+    if shared:
+        ids, vectors = stored_vectors(context, sorted(held[text] for text in shared), by.revision)
+        made = dict(zip(ids, vectors, strict=True))
+        _commit(context, by.revision, [(id_, made[held[text]]) for text in shared for id_ in fresh.pop(text)])
+    return _encode(context, by, fresh)
+
+
+def _encode(context: RunContext, by: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
+    before = (
+        context.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [by.revision])
+        if fresh
+        else []
+    )
+    texts = list(fresh)
+    with context.reporter.track("vectors", len(texts)) as bar:
+        for start in range(0, len(texts), WAVE):
+            wave = texts[start : start + WAVE]
+            entered = time.monotonic()
+            made = _made(by, wave, fresh)
+            context.meter.encoder_s += time.monotonic() - entered
+            if before and before[0]["dim"] != made.shape[1]:
+                raise ValueError(
+                    f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}"
+                )
+            _commit(
+                context,
+                by.revision,
+                [(id_, vector) for text, vector in zip(wave, made, strict=True) for id_ in fresh[text]],
+            )
+            bar.advance(len(wave))
+            context.heed()
+    return len(texts)
+
+
+def _made(by: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
+    """Vectors of these texts; an encoder's error is told again with the id of the first text that it cannot do alone."""
+    try:
+        return by.encode(wave)
+    except ValueError:
+        for text in wave:
+            try:
+                by.encode([text])
+            except ValueError as error:
+                raise ValueError(f"encoder {by.revision} on problem {owners[text][0]!r}: {error}") from error
+        raise
+
+
+def _commit(context: RunContext, revision: str, made: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+    rows = [
+        {"id": vector_id(id_, revision), "problem_id": id_, "encoder": revision, "dim": len(vector), "vector": vector}
+        for id_, vector in made
+    ]
+    context.append({"vectors": rows})
+
+
+def stored_vectors(context: RunContext, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:
+    """The ids that have a vector, ascending, and their unit rows (n, d) in float32."""
+    table = context.lake.query(
+        "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[])) "
+        "QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY problem_id",
+        [revision, ids],
+    )
+    rows = table["vector"].combine_chunks()
+    flat = np.asarray(pa.compute.list_flatten(rows), dtype=np.float32)
+    return table["problem_id"].to_pylist(), flat.reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)

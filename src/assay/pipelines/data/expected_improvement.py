@@ -1,0 +1,50 @@
+"""How fast this lake's training runs made problems easier: the drift that `frontier` may look ahead by."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from assay.core.config import SelectConfig
+from assay.core.parts import build
+from assay.maths.rl.expected_improvement import fitted_drift
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.stages.score import current_scores
+
+TRAINED = """
+SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress, v.outcome = 'correct' AS won
+FROM rollouts r JOIN (SELECT rollout_id, any_value(counted(outcome, lenient, ?) ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
+  ON v.rollout_id = r.id
+WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded) AND v.outcome <> 'verifier_error' ORDER BY r.id
+"""
+
+
+def selector(context: RunContext, config: SelectConfig) -> Any:
+    """The plan's selector, built; where its drift is "fitted", the number that the lake's training rollouts tell takes its place.
+
+    Raises:
+        PlanError: an unknown selector or setting.
+    """
+    part = build("selector", config.selector, config.settings)
+    if getattr(part, "drift", None) != "fitted":
+        return part
+    drift, attempts = measured(context)
+    if "drift" not in context.warned:
+        context.warned.add("drift")
+        context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
+    return replace(part, drift=drift)
+
+
+def measured(context: RunContext) -> tuple[float, int]:
+    """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
+
+    A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
+    """
+    scores = {
+        row["problem_id"]: row["value"]
+        for row in current_scores(context, context.key_of("score", "drift").partition("+")[2])
+    }
+    rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
+    rate = np.array([scores[row["problem_id"]] for row in rows])
+    drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
+    return round(drift, 2), len(rows)

@@ -1,0 +1,135 @@
+"""Reads the lake's rows back as nouns: the problems of a pool, their labels, who was dropped, which side of the split."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.core.types import Label, Message, Problem
+from assay.pipelines.context.run import RunContext
+
+MEMBERS = "SELECT DISTINCT {what} FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+SIDE = """
+WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
+     corrected AS (SELECT problem_id, max(label_id) AS label_id FROM members WHERE pool = ? GROUP BY problem_id),
+     side AS (SELECT problem_id, coalesce(c.label_id, own.label_id) AS label_id FROM own LEFT JOIN corrected c USING (problem_id)
+              WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)
+                AND problem_id IN (SELECT problem_id FROM splits WHERE split = ? AND side = ?))
+"""
+IDS = SIDE + "SELECT problem_id FROM side ORDER BY problem_id"
+VERIFIERS = SIDE + "SELECT DISTINCT l.verifier FROM side s JOIN labels l ON l.id = s.label_id ORDER BY l.verifier"
+LABELS = (
+    SIDE
+    + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
+)
+TEXTS = SIDE + (
+    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text FROM side s JOIN problems p ON p.id = s.problem_id "
+    "ORDER BY s.problem_id"
+)
+
+
+def members(context: RunContext) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
+    """Every problem that ingest found for this plan, ids ascending, and its labels."""
+    pools = context.key_of("ingest", "clean").split("+")
+    found = context.lake.each(
+        f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id",
+        [pools],
+    )
+    golds = context.lake.each(
+        f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id",
+        [pools],
+    )
+    problems = {row["id"]: to_problem(row) for row in found}
+    labels: dict[str, list[Label]] = {id_: [] for id_ in problems}
+    for row in golds:
+        labels[row["problem_id"]].append(to_label(row))
+    return problems, labels
+
+
+def cleaned(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
+    """The problems that clean kept, ids ascending, each with its one label: the one that clean corrected it to, where it did."""
+    problems, labels = members(context)
+    key = context.key_of("clean", "split")
+    gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
+    kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
+    corrected = context.lake.rows(
+        "SELECT l.* FROM labels l SEMI JOIN members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
+    )
+    return kept, {id_: labels[id_][0] for id_ in kept} | {
+        row["problem_id"]: to_label(row) for row in corrected if row["problem_id"] in kept
+    }
+
+
+def side(context: RunContext, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
+    """The cleaned problems on one side of the split: "train" or "held_out"."""
+    problems, labels = cleaned(context)
+    split = context.key_of("split", "score").partition("+")[2]
+    on_side = {
+        row["problem_id"]
+        for row in context.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])
+    }
+    chosen = {id_: problem for id_, problem in problems.items() if id_ in on_side}
+    return chosen, {id_: labels[id_] for id_ in chosen}
+
+
+def side_ids(context: RunContext, name: str) -> list[str]:
+    """The ids of `side`, ascending, without reading a question: a finished stage is looked up by these alone."""
+    return _of_side(context, IDS, name)
+
+
+def side_verifiers(context: RunContext, name: str) -> list[str]:
+    """The verifiers of the labels of `side`, ascending."""
+    return _of_side(context, VERIFIERS, name)
+
+
+def side_texts(context: RunContext, name: str) -> list[str]:
+    """The texts of the problems of `side`, in the order of their ids."""
+    return _of_side(context, TEXTS, name)
+
+
+def some_of_side(context: RunContext, name: str, ids: Sequence[str]) -> tuple[dict[str, Problem], dict[str, Label]]:
+    """These problems of `side` and their labels, ids ascending: what a worker holds of a pool that it need not hold whole."""
+    problems = problems_by_id(context, ids)
+    labels = {
+        row["problem_id"]: to_label(row) for row in context.lake.rows(LABELS, [*_which(context, name), list(ids)])
+    }
+    known = sorted(problems.keys() & labels.keys())
+    return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
+
+
+def _of_side(context: RunContext, query: str, name: str) -> list[str]:
+    return list(context.lake.query(query, _which(context, name)).column(0).to_pylist())
+
+
+def _which(context: RunContext, name: str) -> list[Any]:
+    """The parameters of SIDE."""
+    clean = context.key_of("clean", "split")
+    split = context.key_of("split", "score").partition("+")[2]
+    return [context.key_of("ingest", "clean").split("+"), clean, clean, split, name]
+
+
+def problems_by_id(context: RunContext, ids: Sequence[str]) -> dict[str, Problem]:
+    """The problems of these ids."""
+    rows = context.lake.rows("SELECT * FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))", [list(ids)])
+    return {row["id"]: to_problem(row) for row in rows}
+
+
+def to_problem(row: Mapping[str, Any]) -> Problem:
+    """A row of `problems` as the noun."""
+    turns = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
+    return Problem(row["id"], turns, tuple(row["media"] or ()), row["source"], row["metadata"])
+
+
+def to_label(row: Mapping[str, Any]) -> Label:
+    """A row of `labels` as the noun."""
+    return Label(row["id"], row["problem_id"], row["answer"], row["verifier"], row["origin"])
+
+
+def to_row(problem: Problem) -> dict[str, object]:
+    """The noun as a row of `problems`."""
+    return {
+        "id": problem.id,
+        "messages": [message._asdict() for message in problem.messages],
+        "media": list(problem.media),
+        "source": problem.source,
+        "metadata": problem.metadata,
+        "characters": len(problem.text),
+    }

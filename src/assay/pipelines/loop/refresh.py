@@ -1,0 +1,272 @@
+"""Pass rates of a checkpoint: first from the rollouts that its training stored, then from new attempts where these decide nothing.
+
+Training met only what was selected, so a share of every stratum of the dropped problems is attempted too, of those that were never solved the
+largest. What is neither met nor attempted keeps the score that it had, under the policy for which it was measured.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from assay.core.errors import Stopped
+from assay.core.identity import content_id
+from assay.core.types import Counts, Label
+from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
+from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
+from assay.pipelines.analysis.disputed import disputed
+from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.data.problems import side, side_ids, side_verifiers
+from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.stages import score
+
+FRESH = """
+SELECT * FROM fresh(?, ?, mode := ?) WHERE training = ? AND sampler = ? AND label_id IN (SELECT unnest(?::VARCHAR[]))
+AND verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) ORDER BY problem_id
+"""
+KEPT = "SELECT problem_id FROM selections WHERE selection = ? AND kept"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierScore:
+    """What the new policy comes from: keys of the scoring, the selection and the training before."""
+
+    scoring: str
+    selection: str
+    training: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAttempts:
+    """What is known of one problem under the new policy: attempts weighed by their age, and how many they were."""
+
+    right: float = 0.0
+    wrong: float = 0.0
+    counts: Counts = field(default_factory=Counts)
+    disputed: bool = False  # right in none of training's attempts strictly, and in some leniently
+
+
+@dataclass(frozen=True, slots=True)
+class ResampleChoice:
+    """Where each problem's score comes from; together they are the pool."""
+
+    decided: tuple[str, ...]  # by stored rollouts alone
+    wanted: Mapping[str, int]  # attempts under the new policy, by id
+    carried: tuple[str, ...]  # keep the score before
+    unscored: tuple[str, ...]  # have none to keep
+    again: Mapping[
+        str, tuple[int, int]
+    ]  # of the dropped, by stratum: how many there are, and how many of them are attempted
+
+
+def work(context: RunContext, before: EarlierScore) -> StagePlan:
+    """The refresh of a job whose policy is the checkpoint. The key is `<ledger key>+<scoring>`, as of `score`, which stands in where
+    scores are no pass rates: nothing that training stores tells a search's iterations.
+    """
+    part = score.scorer(context)
+    if context.config.score.scorer != "pass_rate" or part.at_length is not None:
+        return score.work(context)
+    ids, verifiers = side_ids(context, "train"), side_verifiers(context, "train")
+    loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
+    was = (before.scoring, before.selection, before.training)
+    scoring = content_id("refreshed", score.scoring_key(context, verifiers, ids), *was, loop, context.config.seed)
+    key = f"{content_id('refresh', scoring, ids)}+{scoring}"
+    if context.finished("refresh", key):
+        return StagePlan("refresh", key, len(ids), {}, lambda: _nothing())
+    labels = side(context, "train")[1]
+    seen, told = fresh(context, before.training, labels), old(context, before.scoring)
+    made = choose(context, sorted(labels), kept(context, before.selection), seen, told)
+    samples = sum(made.wanted.values())
+    left = {
+        "problems": len(made.wanted),
+        "samples at most": samples,
+        "tokens at most": samples * context.config.policy.max_tokens,
+    }
+    return StagePlan("refresh", key, len(ids), left, lambda: _refresh(context, key, before, made, seen, told))
+
+
+def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
+    """What a training's last steps tell of each problem that they met, as the plan's scorer counts cut attempts."""
+    loop, part = context.config.loop, score.scorer(context)
+    if context.config.train_sampler.id != context.config.policy.sampler.id:
+        context.reporter.warn(
+            "training sampled otherwise than scoring does, so its rollouts tell no pass rate: all that was selected is attempted"
+        )
+    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    asked = [
+        loop.window,
+        loop.discount,
+        context.mode,
+        training,
+        context.config.policy.sampler.id,
+        sorted(label.id for label in labels.values()),
+        versions,
+    ]
+    found = {}
+    for row in context.lake.rows(FRESH, asked):
+        counts = Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
+        cut = row["cut"] if part.truncated == "wrong" else 0.0
+        found[row["problem_id"]] = SeenAttempts(row["post_a"] - 0.5, row["post_b"] - 0.5 + cut, counts, row["disputed"])
+    return found
+
+
+def old(context: RunContext, scoring: str) -> dict[str, dict[str, Any]]:
+    """The scores before, by problem."""
+    return {row["problem_id"]: row for row in score.current_scores(context, scoring)}
+
+
+def kept(context: RunContext, selection: str) -> set[str]:
+    """What the round before selected."""
+    return {row["problem_id"] for row in context.lake.rows(KEPT, [selection])}
+
+
+def choose(
+    context: RunContext,
+    ids: Sequence[str],
+    selected: set[str],
+    seen: Mapping[str, SeenAttempts],
+    told: Mapping[str, Mapping[str, Any]],
+) -> ResampleChoice:
+    """What stored rollouts decide, what is attempted and how often, and what keeps its score.
+
+    A problem is decided when its interval is at most `loop.width` wide. The attempts that an undecided one lacks to the scorer's n are drawn,
+    stored ones counted by their weight; a selected one that training did not meet gets n.
+    """
+    loop, part = context.config.loop, score.scorer(context)
+    decided = {id_ for id_, each in seen.items() if _width(part, each) <= loop.width and each.right + each.wrong > 0}
+    wanted = {
+        id_: max(1, math.ceil(part.n - each.right - each.wrong)) for id_, each in seen.items() if id_ not in decided
+    }
+    wanted |= dict.fromkeys(selected - seen.keys(), part.n)
+    dropped = {id_: _stratum(part, told.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
+    drawn = shared(
+        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
+    )
+    wanted |= dict.fromkeys(drawn, part.n)
+    rest = [id_ for id_ in dropped if id_ not in wanted]
+    sizes, many = Counter(dropped.values()), Counter(dropped[id_] for id_ in drawn)
+    return ResampleChoice(
+        decided=tuple(sorted(decided)),
+        wanted={id_: wanted[id_] for id_ in sorted(wanted)},
+        carried=tuple(id_ for id_ in rest if id_ in told),
+        unscored=tuple(id_ for id_ in rest if id_ not in told),
+        again={name: (sizes[name], many[name]) for name in sorted(sizes)},
+    )
+
+
+def _stratum(part: Any, row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return UNSCORED
+    return stratum(row["correct"], row["wrong"] + (row["truncated"] if part.truncated == "wrong" else 0), row["value"])
+
+
+def _width(part: Any, seen: SeenAttempts) -> float:
+    low, high = interval(seen.right, seen.wrong, prior=_prior(part), level=part.level)
+    return float(high - low)
+
+
+def _prior(part: Any) -> str:
+    return (
+        part.prior if part.prior in PRIORS else "jeffreys"
+    )  # a fitted prior rests on the whole pool's attempts under one policy
+
+
+def _refresh(
+    context: RunContext,
+    key: str,
+    before: EarlierScore,
+    made: ResampleChoice,
+    seen: Mapping[str, SeenAttempts],
+    told: Mapping[str, Mapping[str, Any]],
+) -> StageResult:
+    began, scoring, part = time.monotonic(), key.partition("+")[2], score.scorer(context)
+    problems, labels = side(context, "train")
+    attempts = StoredRollouts(context, problems, labels)
+    found = attempts.first(made.wanted)
+    if len(found) < len(made.wanted):
+        why = attempts.stopped or f"{attempts.failed} attempts failed"
+        raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")
+    both = {id_: _plus(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in found.items()} | {
+        id_: seen[id_] for id_ in made.decided
+    }
+    unsure = disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
+    rows = [
+        _row(context, part, id_, _known(context, both[id_], seen.get(id_), id_ in unsure), labels[id_], scoring)
+        for id_ in sorted(both)
+    ]
+    rows += [_carried(told[id_], scoring) for id_ in made.carried]
+    detail = {
+        "policy": context.engine.policy.revision,
+        "selection": before.selection,  # of the training that made it
+        "decided": len(made.decided),
+        "attempted": len(made.wanted),
+        "carried": len(made.carried),
+        "unscored": len(made.unscored),
+        "samples": sum(tally.counts.total for tally in found.values()),
+        "tokens": sum(tally.tokens for tally in found.values()),
+        "again": {name: list(pair) for name, pair in made.again.items()},
+        "opened": sum(
+            found[id_].counts.correct > 0 for id_ in made.wanted if id_ in told and told[id_]["correct"] == 0
+        ),
+    }
+    return context.finish(
+        StageResult("refresh", key, len(problems), len(rows), detail, time.monotonic() - began), {"scores": rows}
+    )
+
+
+def _plus(part: Any, seen: SeenAttempts, counts: Counts) -> SeenAttempts:
+    """Stored evidence with new attempts, which weigh 1 each."""
+    was = seen.counts
+    whole = Counts(
+        was.correct + counts.correct,
+        was.wrong + counts.wrong,
+        was.truncated + counts.truncated,
+        was.error + counts.error,
+    )
+    failed = counts.wrong + (counts.truncated if part.truncated == "wrong" else 0)
+    return SeenAttempts(seen.right + counts.correct, seen.wrong + failed, whole)
+
+
+def _known(context: RunContext, both: SeenAttempts, trained: SeenAttempts | None, attempted: bool) -> SeenAttempts:
+    """Disputed where one of both kinds of evidence is, and neither holds a strictly right attempt."""
+    unsure = attempted or (trained is not None and trained.disputed)
+    return replace(both, disputed=unsure and (context.mode == "lenient" or not both.counts.correct))
+
+
+def _row(context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: Label, scoring: str) -> dict[str, Any]:
+    prior = _prior(part)
+    a, b = posterior(seen.right, seen.wrong, prior=prior)
+    low, high = interval(seen.right, seen.wrong, prior=prior, level=part.level)
+    content = {
+        "problem_id": id_,
+        "scorer": "pass_rate",
+        "prior": prior,
+        "post_a": float(a),
+        "post_b": float(b),
+        "value": float(mean(a, b)),
+        "low": float(low),
+        "high": float(high),
+        "correct": seen.counts.correct,
+        "wrong": seen.counts.wrong,
+        "truncated": seen.counts.truncated,
+        "error": seen.counts.error,
+        "scoring": scoring,
+        "policy": context.engine.policy.revision,
+        "sampler": context.config.policy.sampler.id,
+        "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
+        "censored": False,
+        **({"disputed": True} if seen.disputed else {}),  # null = no
+    }
+    return {"id": content_id("score", content), **content}
+
+
+def _carried(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
+    left_out = ("id", "run") if row["disputed"] else ("id", "run", "disputed")  # null stays out of the id
+    content = {name: value for name, value in row.items() if name not in left_out} | {"scoring": scoring}
+    return {"id": content_id("score", content), **content}
+
+
+def _nothing() -> StageResult:
+    raise AssertionError("a finished stage is read from the ledger")

@@ -1,0 +1,99 @@
+"""Scoring by many processes on one lake: problems in chunks, each leased by one worker at a time; no daemon and no list of workers.
+
+A chunk that is scored has a line in the ledger, so one look-up tells every worker what is left. A worker that dies stops nothing: its lease
+ends, and whoever takes the chunk then finds the attempts that it had committed. When no chunk is left, one worker writes all scores.
+"""
+
+import time
+
+from assay.core.errors import ConfigError
+from assay.core.identity import content_id
+from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.data.problems import side_ids
+from assay.pipelines.runner import score_waves
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.sampling.evidence import evidence
+from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
+from assay.pipelines.stages.score import scorer, stage_key
+from assay.stores.commits.lease import lease
+
+SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
+
+
+def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
+    """Scores chunk after chunk until every problem of the plan is scored, by whomever; partly where a limit or failed attempts leave some.
+
+    Where the pool decides who is attempted next, this is done in rounds (`pipelines/runner/score_waves.py`).
+
+    Raises:
+        PlanError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
+        Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
+    """
+    run_stages(context, "split", only=True)
+    part = scorer(context)
+    key, ids = stage_key(context)
+    apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
+    if needs and not apart:
+        raise ConfigError(
+            f"scorer {context.config.score.scorer!r} decides over all problems at once; `curate score PLAN` without --worker runs it"
+        )
+    if done := context.finished("score", key):
+        return done
+    return _chunks(context, key, len(ids), terms) if apart else score_waves.work_off(context, key, len(ids), terms)
+
+
+def _chunks(context: RunContext, key: str, problems: int, terms: ShardConfig) -> StageResult:
+    chunks, given_up = ShardQueue(context, key, terms), set[str]()
+    while left := chunks.left():
+        if not set(left) - given_up or context.limit_reached():
+            return StageResult("score", key, problems, 0, {"chunks_left": len(left)}, partly=True)
+        taken = next((name for name in left if name not in given_up and chunks.take(name)), None)
+        if taken is None:
+            pause(context, f"{len(left)} chunks are with other workers")
+        elif taken not in chunks.scored:
+            given_up.add(taken)
+    return finish(context, key, terms)
+
+
+class ShardQueue:
+    """The train side in chunks, by the key under which the ledger knows each one that is scored."""
+
+    def __init__(self, context: RunContext, key: str, terms: ShardConfig) -> None:
+        self.context, self.terms, self.scored, self.scoring = context, terms, set[str](), key.partition("+")[2]
+        whole = cut(context, side_ids(context, "train"), terms.chunk)
+        self.ids = {content_id("chunk", key, ids): ids for ids in whole}
+
+    def left(self) -> list[str]:
+        """The chunks that nobody has scored, in an order of this worker's own, so that two workers seldom reach for the same one."""
+        self.scored |= {
+            row["key"]
+            for row in self.context.lake.rows(SCORED, [[name for name in self.ids if name not in self.scored]])
+        }
+        return sorted(self.ids.keys() - self.scored, key=lambda name: content_id(self.context.run, name))
+
+    def take(self, name: str) -> bool:
+        """Scores one chunk, unless another worker holds it; whether it was ours."""
+        with lease(self.context.lake.root, f"score-{name}", limit_s=self.terms.lease_s) as ours:
+            if ours and name in self.left():  # it may have been scored between our look and our lease
+                self._score(name)
+            return ours
+
+    def _score(self, name: str) -> None:
+        began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
+        attempts = attempts_at(self.context, ids)
+        scored = part.score(ids, evidence(self.context, attempts, part, self.scoring))
+        if attempts.unfinished:
+            return
+        seconds = time.monotonic() - began
+        self.context.finish(StageResult("score", name, len(ids), len(scored), {"chunk": len(ids)}, seconds))
+        self.scored.add(name)
+        warn_if_late(self.context, seconds, self.terms)
+
+
+def finish(context: RunContext, key: str, terms: ShardConfig) -> StageResult:
+    """All scores, from evidence that is all there: written by one worker, awaited by the others."""
+    while True:
+        with lease(context.lake.root, f"score-{content_id('finish', key)}", limit_s=terms.lease_s) as ours:
+            if ours or context.finished("score", key):
+                return run_stages(context, "score", only=True)[-1]
+        pause(context, "another worker writes the scores")

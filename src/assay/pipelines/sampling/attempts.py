@@ -1,0 +1,435 @@
+"""Evidence for scorers: stored attempts first, new ones only for what is missing, each paid for once.
+
+Samples are exchangeable: want n, have m, draw n - m. Rollouts, texts and verdicts of a wave are one commit, so a killed process loses at most
+the wave in flight. From an engine that streams, samples are committed as they arrive, so a long answer holds up nobody. A sample that failed
+(a dead server, a broken connection) is no evidence: it is counted and told, never stored, and the next run draws it. Stored rollouts that
+lack a verdict of the present label or verifier version are judged again, free of tokens.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assay.core.errors import ConfigError, EngineError, EvidenceError, Stopped
+from assay.core.identity import canonical, content_id
+from assay.core.ports import Progress, StreamingEngine
+from assay.core.types import (
+    AttemptStats,
+    Counts,
+    GradingCase,
+    Label,
+    Outcome,
+    Problem,
+    Request,
+    Rollout,
+    SamplingConfig,
+    Verdict,
+    rollout_id,
+)
+from assay.pipelines.context import remote_model
+from assay.pipelines.context.first_attempts import show_first, show_tracebacks
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.embeddings import CachedEncoder, coder
+from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.truncation import Cutter
+from assay.stores.tables import schema
+
+REFUSALS_SHOWN = 3  # different texts
+COMMIT_S = 30.0  # arrivals wait no longer for a wave to fill
+Samples = dict[
+    int, tuple[Outcome | None, int]
+]  # sample index -> outcome (None = stored but not judged by the present verifier), tokens
+EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something of a problem
+COUNTED = {
+    "unparsable": "wrong",
+    "verifier_error": "error",
+}  # outcome -> its name among the counts, where it has another
+
+STORED = """
+SELECT r.problem_id, r.sample, r.tokens, v.outcome
+FROM rollouts r LEFT JOIN (
+    SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
+    WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
+) v ON v.rollout_id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
+"""
+# Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
+BEFORE = """
+SELECT rollout_id, last(outcome ORDER BY number, version) AS strict, last(coalesce(lenient, outcome) ORDER BY number, version) AS lenient
+FROM (SELECT *, coalesce(try_cast(regexp_extract(version, '^[0-9]+') AS BIGINT), 0) AS number FROM verdicts
+      WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])))
+GROUP BY rollout_id
+"""
+
+
+class StoredRollouts:
+    """A scorer's way to evidence (`core.ports.Attempts`) on one lake, for one policy and sampler."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        problems: Mapping[str, Problem],
+        labels: Mapping[str, Label],
+        *,
+        sampler: SamplingConfig | None = None,
+        keep_refused: bool = False,
+    ) -> None:
+        self.context, self.problems, self.labels = context, problems, labels
+        self.sampler: SamplingConfig = sampler or context.config.policy.sampler
+        self.policy = context.engine.policy
+        self.stopped = ""  # the limit that was reached, as words
+        self.failed = 0  # samples that the engine could not bring in this run
+        self.refused = 0  # samples that a server would not make in this run
+        self._samples = self._stored(list(problems))
+        self._keep_refused = keep_refused  # what is refused is stored, and not asked for again by another run
+        self._refused = known_refusals(context, self.policy, self.sampler, problems) if keep_refused else {}
+        self._cutter: Cutter | None = None
+        self._introduced = False  # sampler and policy are in the lake
+        self._recorded = False
+
+    def missing(self, wanted: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """The sample indices still to be drawn, by problem; problems in an order that no difficulty can bias."""
+        lacking = {id_: n - len(self._samples[id_]) for id_, n in wanted.items() if id_ not in self._refused}
+        order = sorted(
+            (id_ for id_, n in lacking.items() if n > 0),
+            key=lambda id_: content_id("order", self.context.config.seed, id_),
+        )
+        return {id_: _free(self._samples[id_], lacking[id_]) for id_ in order}
+
+    def draw(self, wanted: Mapping[str, int]) -> dict[str, Counts]:
+        """Counts per problem once each has `wanted` attempts; fewer where a limit of the plan stopped the run.
+
+        Raises:
+            Stopped: the run was asked to stop; every complete problem's attempts are committed.
+        """
+        self._judge_unjudged(wanted)
+        missing = self.missing(wanted)
+        if not missing and not self._recorded:  # the row may be gone although the attempts are there
+            self.context.lake.append({"samplers": [self._settings()]}, run=self.context.run)
+            self._recorded = True
+        if missing and not self.stopped:
+            self._generate(missing)
+        return {id_: self._tally(id_).counts for id_ in wanted}
+
+    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, AttemptStats]:
+        """Tallies of the first `wanted` attempts by sample index; a problem that still lacks some of them is absent.
+
+        Raises:
+            Stopped: as `draw`.
+            PlanError: `at_length` is above the sampler's cap.
+        """
+        self.draw(wanted)
+        whole = {id_: n for id_, n in wanted.items() if len(self._samples[id_]) >= n}
+        cut = self._cut_outcomes(whole, at_length) if at_length else {}
+        return {id_: self._tally(id_, n, cut) for id_, n in whole.items()}
+
+    def cut(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
+        """As `draw`, had the cap been `at_length` tokens.
+
+        Raises:
+            Stopped, PlanError: as `first`.
+        """
+        self.draw(wanted)
+        cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
+        return {id_: self._tally(id_, None, cut).counts for id_ in wanted}
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows of the problems' texts, (n, d); the encoder runs for what the lake lacks."""
+        behind = coder(self.context, lambda: [problem.text for problem in self.problems.values()])
+        return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
+
+    def lacking(self, n: int) -> tuple[int, int]:
+        """Problems with fewer than n attempts, and the attempts that they lack."""
+        short = [
+            n - len(samples) for id_, samples in self._samples.items() if len(samples) < n and id_ not in self._refused
+        ]
+        return len(short), sum(short)
+
+    @property
+    def stored(self) -> int:
+        """Attempts at these problems under this sampler."""
+        return sum(len(samples) for samples in self._samples.values())
+
+    @property
+    def cut_by(self) -> str:
+        """How texts are cut: by the tokenizer, or by characters in proportion to tokens."""
+        return self._cutting.how
+
+    @property
+    def _cutting(self) -> Cutter:
+        self._cutter = self._cutter or Cutter(self.context, self.problems, self.labels, self.sampler)
+        return self._cutter
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether another run may find more evidence."""
+        return bool(self.stopped or self.failed or self.refused)
+
+    def look_again(self, ids: Sequence[str]) -> None:
+        """Reads anew what is stored of these problems, where other processes may have added to it."""
+        self._samples.update(self._stored(ids))
+
+    def _stored(self, ids: Sequence[str]) -> dict[str, Samples]:
+        samples: dict[str, Samples] = {id_: {} for id_ in ids}
+        versions = [f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in self.labels.values()]
+        labels = sorted(label.id for label in self.labels.values())
+        for row in self.context.lake.each(
+            STORED,
+            [self.context.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)],
+        ):
+            samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
+        return samples
+
+    def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
+        ids = {
+            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            for id_ in wanted
+            for sample, (outcome, _) in self._samples[id_].items()
+            if outcome is None
+        }
+        if not ids:
+            return
+        self.context.reporter.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
+        before = judged_before(self.context, sorted(ids))
+        verdicts = self._judge(stored_rollouts(self.context, sorted(ids)))
+        count_moved(self.context, before, verdicts)
+        self.context.lake.append({"verdicts": verdict_table(verdicts, self.context.run)}, run=self.context.run)
+
+    def _settings(self) -> dict[str, str]:
+        return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
+
+    def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
+        if not (first := self.context.first_attempts).counts:
+            first.trusted = sum(
+                outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
+            )
+        if not self._introduced:
+            self.context.lake.append(
+                {"samplers": [self._settings()], "policies": remote_model.row(self.context)}, run=self.context.run
+            )
+            self._introduced = True
+        requests = [self.request(id_, samples) for id_, samples in missing.items()]
+        if "prompt" not in self.context.warned:
+            self.context.warned.add("prompt")
+            self.context.reporter.say(
+                f"the first prompt, as the model reads it:\n{self.context.engine.show(requests[0])}"
+            )
+        streaming = isinstance(self.context.engine, StreamingEngine)
+        with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
+            found = self._streamed(requests) if streaming else self._one_by_one(requests)
+            self._in_waves(
+                self._metered(found, bar), most=max(len(request.samples) for request in requests) if streaming else 0
+            )
+        if self.context.stop():
+            raise Stopped("asked to stop; the attempts that had arrived are committed")
+
+    def _in_waves(self, found: Iterator[list[Rollout]], *, most: int) -> None:
+        """Commits wave by wave: `score.wave` problems, or as many samples as these have at `most` where samples arrive one by one."""
+        wave, within = list[Rollout](), set[str]()
+        size, since = self.context.config.score.wave, time.monotonic()
+        try:
+            for rollouts in found:
+                wave.extend(rollouts)
+                within.update(rollout.problem_id for rollout in rollouts)
+                whole = len(wave) >= size * most if most else len(within) >= size
+                if whole or time.monotonic() - since > COMMIT_S:
+                    self._commit(wave)
+                    wave, within, since = [], set(), time.monotonic()
+                self.context.first_attempts.check()
+        except (EngineError, EvidenceError, ConfigError, Stopped):
+            self._commit(wave)
+            raise
+        self._commit(wave)
+        self.context.first_attempts.check()
+
+    def _one_by_one(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
+        """The engine's rollouts, problem by problem, until a limit."""
+        for rollouts in self.context.engine.generate(requests):
+            yield rollouts
+            if self._limited():
+                return
+
+    def _streamed(self, requests: Sequence[Request]) -> Generator[tuple[Rollout, ...], None, None]:
+        """The engine's rollouts as they arrive. At a limit no new problem begins, and what is in flight is finished: cut, it would bias the rates."""
+        engine = self.context.engine
+        assert isinstance(engine, StreamingEngine)
+        yield from engine.arrivals(request for request in requests if not (self.stopped or self._limited()))
+
+    def _limited(self) -> bool:
+        if limit := self.context.limit_reached():
+            self.stopped = limit
+            self.context.reporter.warn(f"{limit}; going on with the evidence so far")
+        return bool(self.stopped)
+
+    def _metered(self, found: Generator[tuple[Rollout, ...], None, None], bar: Progress) -> Iterator[list[Rollout]]:
+        """What was found until a stop, without what failed; time inside the engine is metered."""
+        meter, failed, refused, answered = self.context.meter, list[str](), list[Rollout](), any(self._samples.values())
+        with closing(found):
+            while not (self.context.stop() or (not meter.samples and self._limited())):
+                began, meter.waiting = time.monotonic(), True
+                try:
+                    rollouts = next(found, None)
+                finally:
+                    meter.waiting = False
+                meter.engine_s += time.monotonic() - began
+                if rollouts is None:
+                    break
+                failed += [rollout.fault for rollout in rollouts if rollout.fault]
+                refused += [rollout for rollout in rollouts if rollout.refused]
+                self.context.first_attempts.refused(rollout.refused for rollout in rollouts if rollout.refused)
+                kept = [rollout for rollout in rollouts if not (rollout.fault or rollout.refused)]
+                meter.tokens += sum(rollout.tokens for rollout in kept)
+                meter.samples += len(kept)
+                answered = answered or bool(kept)
+                bar.advance(len(rollouts), note=f"{meter.tokens} tokens")
+                yield kept
+        if failed:
+            self.failed += len(failed)
+            self.context.reporter.warn(
+                f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}"
+            )
+        self._tell_refused(refused, keep=self._keep_refused and answered)
+
+    def _tell_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
+        """Says what a server would not make, in its words: it counts against no problem. Where nothing was answered at all it is not kept."""
+        then = "--retry-refused asks again" if keep else "the next run asks again"
+        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
+            self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
+        if refused and keep:
+            texts = {rollout.problem_id: rollout.refused for rollout in refused}
+            keep_refusals(self.context, self.policy, self.sampler, texts)
+            self._refused.update(texts)
+        else:
+            self.refused += len(refused)
+
+    def request(self, id_: str, samples: tuple[int, ...]) -> Request:
+        """One problem's missing samples, rendered."""
+        return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
+
+    def _commit(self, wave: Sequence[Rollout]) -> None:
+        ordered = sorted(wave, key=lambda rollout: (rollout.problem_id, rollout.sample))
+        if ordered:
+            verdicts = self._judge(ordered)
+            commit(self.context, ordered, verdicts)
+            show_first(self.context, ordered, verdicts)
+
+    def _judge(self, rollouts: Sequence[Rollout]) -> list[Verdict]:
+        cases = [GradingCase(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in rollouts]
+        verdicts = self.context.judge.judge(cases)
+        show_tracebacks(self.context)
+        for rollout, verdict in zip(rollouts, verdicts, strict=True):
+            self._samples[rollout.problem_id][rollout.sample] = verdict.under(self.context.mode).outcome, rollout.tokens
+        return verdicts
+
+    def _tally(
+        self, id_: str, n: int | None = None, cut: Mapping[str, Mapping[int, Outcome]] | None = None
+    ) -> AttemptStats:
+        """The first n attempts, None = all, with the outcomes of those that a shorter cap cuts replaced."""
+        samples, changed = self._samples[id_], (cut or {}).get(id_, {})
+        chosen = sorted(samples)[:n]
+        told = Counter(changed.get(sample) or samples[sample][0] for sample in chosen)
+        counts = Counter[str]()
+        for outcome, many in told.items():
+            counts[COUNTED.get(outcome or "", outcome or "")] += many
+        counts.pop("", None)  # not judged
+        return AttemptStats(Counts(**counts), sum(samples[sample][1] for sample in chosen))
+
+    def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
+        """What the answers longer than `length` tokens become when they are cut there, by problem and sample."""
+        longer = {
+            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            for id_, n in wanted.items()
+            for sample in sorted(self._samples[id_])[:n]
+            if self._samples[id_][sample][1] > length
+        }
+        found: dict[str, dict[int, Outcome]] = {}
+        for key, outcome in self._cutting.outcomes(list(longer), length).items():
+            id_, sample = longer[key]
+            found.setdefault(id_, {})[sample] = outcome
+        return found
+
+
+def commit(context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
+    """Rollouts, their texts and their verdicts, all or none."""
+    context.lake.append(attempt_tables(context, rollouts, verdicts), run=context.run)
+
+
+def attempt_tables(
+    context: RunContext, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]
+) -> dict[str, pa.Table]:
+    """The rows of attempts, by table."""
+    texts = {"text": [storable(rollout.text) for rollout in rollouts]}
+    tables = {
+        "rollouts": columns("rollouts", rollouts, context.run),
+        "texts": columns("texts", rollouts, context.run, texts),
+    }
+    return {**tables, "verdicts": verdict_table(verdicts, context.run)}
+
+
+def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:
+    """Verdicts as rows of `verdicts`, answers as Parquet can hold them."""
+    return columns("verdicts", verdicts, run, {"extracted": [storable(verdict.extracted) for verdict in verdicts]})
+
+
+def columns(name: str, nouns: Sequence[Any], run: str, given: Mapping[str, list[Any]] | None = None) -> pa.Table:
+    """Nouns as a table, column by column, which costs a third of row by row; what a noun has not is null."""
+    made = {"run": [run] * len(nouns), **(given or {})}
+    fields, has = schema(name), type(nouns[0]).__slots__ if nouns else ()
+    for each in fields.names:
+        if each not in made:
+            made[each] = list(map(attrgetter(each), nouns)) if each in has else [None] * len(nouns)
+    return pa.table([pa.array(made[field.name], field.type) for field in fields], schema=fields)
+
+
+def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The latest strict and lenient outcome of each rollout that has a verdict."""
+    return {row["rollout_id"]: (row["strict"], row["lenient"]) for row in context.lake.rows(BEFORE, [list(ids)])}
+
+
+def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verdicts: Sequence[Verdict]) -> None:
+    """Add to the job what these verdicts changed; a rollout without an earlier verdict counts under "none"."""
+    for verdict in verdicts:
+        strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
+        context.moved.strict[strict, verdict.outcome] += 1
+        context.moved.lenient[lenient, verdict.under("lenient").outcome] += 1
+
+
+def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
+    """The rollouts of these ids with their texts, ids ascending."""
+    query = "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
+    return [from_row(row) for row in context.lake.rows(query, [list(ids)])]
+
+
+def from_row(row: Mapping[str, Any]) -> Rollout:
+    """A row of `rollouts` joined with its text as the noun."""
+    return Rollout(
+        **{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped", "refused")}
+    )
+
+
+def storable(text: str) -> str:
+    """Lone surrogates, which a broken completion may hold and Parquet may not, as U+FFFD."""
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+def settings_of(sampler: SamplingConfig) -> str:
+    """A sampler as JSON, for people."""
+    return canonical(asdict(sampler))
+
+
+def _free(taken: Samples, count: int) -> tuple[int, ...]:
+    free: list[int] = []
+    index = 0
+    while len(free) < count:
+        if index not in taken:
+            free.append(index)
+        index += 1
+    return tuple(free)

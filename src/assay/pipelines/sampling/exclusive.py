@@ -1,0 +1,41 @@
+"""Prevent two runs from sampling the same problems at once: the second waits for the first and then reuses its rollouts.
+
+Other pools are sampled side by side; workers share one pool by shards (`pipelines/runner/score_workers.py`). A run that
+was killed blocks nobody on its own machine, and other machines for half a minute at most.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from assay.core.identity import content_id
+from assay.pipelines.context.locks import renewed, where
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.sampling.shards import pause
+from assay.stores.commits.lease import take
+
+DEAD_AFTER_S = 30.0
+
+
+@contextmanager
+def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[None]:
+    """Nobody else who asks for this attempts these problems for the job's policy and sampler inside. Somebody may have done so before.
+
+    Raises:
+        Stopped: the run was asked to stop while it waited.
+        LakeError: the disk refused.
+    """
+    name, waited = (
+        content_id("alone", context.engine.policy.revision, context.config.policy.sampler.id, sorted(ids)),
+        False,
+    )
+    while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
+        if not waited:
+            context.reporter.say(
+                f"another run attempts these problems for {context.engine.policy.name}{where(context.lake.root, name)}: "
+                "this one waits until it ends, "
+                "since both would pay for the same; `curate score --worker` shares them"
+            )
+        waited = True
+        pause(context)
+    with renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
+        yield

@@ -1,0 +1,181 @@
+"""What filters borrow from other rooms, built for one job; and what their results depend on, for the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from assay.core import parts
+from assay.core.config import Config, SourceConfig
+from assay.core.errors import ConfigError, Stopped
+from assay.core.ports import Encoder, Filter, FilterContext, Source
+from assay.core.types import Drop, Label, Problem, Request, SamplingConfig, Verdict
+from assay.embedding.neighbours import FaissNeighbours
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.embeddings import CachedEncoder, coder
+from assay.pipelines.sampling.attempts import StoredRollouts
+
+VERDICTS = """
+SELECT r.problem_id, r.sample, v.id, v.rollout_id, v.label_id, v.verifier, v.version, v.outcome, v.reward, v.extracted, v.reason, v.lenient
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
+  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+QUALIFY row_number() OVER (PARTITION BY v.id) = 1
+ORDER BY r.problem_id, r.sample
+"""
+
+
+def filters(config: Config) -> list[tuple[str, Filter]]:
+    """The plan's filters in their order, by name."""
+    return [(name, parts.build("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
+
+
+def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Problem]) -> FilterContext:
+    """What this filter needs and nothing else; `problems` are all members of the pool, to which an encoder is fitted."""
+    needs = part.needs
+    return FilterContext(
+        judge=context.judge if "judge" in needs else None,
+        encoder=_encoder(context, problems) if "encoder" in needs else None,
+        neighbours=FaissNeighbours() if "neighbours" in needs else None,
+        tokenizer=PolicyTokenizer(context) if "tokenizer" in needs else None,
+        policy=StoredPolicyGrader(context) if "policy" in needs else None,
+        benchmarks={name: _read(context, name, source) for name, source in benchmarks(part).items()}
+        if "benchmarks" in needs
+        else None,
+    )
+
+
+def depends(context: RunContext, part: Filter, problems: Mapping[str, Problem] | None) -> list[object]:
+    """Beyond its settings and the pool, what this filter's result depends on; without `problems`, only what can be known before they are read.
+
+    Raises:
+        PlanError: a model, an encoder or a benchmark that is not there.
+    """
+    found: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
+    if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
+        found.append(("encoder", _coder(context, problems or {}).revision))
+    if "tokenizer" in part.needs or "policy" in part.needs:
+        found.append(("policy", context.engine.policy.revision, context.config.policy.sampler.id))
+    if "policy" in part.needs:
+        found += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
+    if "judge" in part.needs or "policy" in part.needs:
+        found.append(("limit_s", context.config.grade.limit_s))
+    if "benchmarks" in part.needs:
+        sources = benchmarks(part)
+        for source in sources.values() if problems is None else ():
+            getattr(source, "check", bool)()
+        found.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
+    return found
+
+
+def samplers(config: Config) -> list[str]:
+    """The ids of the samplers under which the plan's filters ask the policy."""
+    return [
+        replace(config.policy.sampler, **part.changes).id for _, part in filters(config) if hasattr(part, "changes")
+    ]
+
+
+def benchmarks(part: Filter) -> dict[str, Source]:
+    """A filter's benchmarks by name, each a source that is built but not read.
+
+    Raises:
+        PlanError: none is named, or one is no source.
+    """
+    tables: Sequence[Mapping[str, Any]] = getattr(part, "against", ())
+    if not tables:
+        raise ConfigError(
+            "filter 'contaminated' needs benchmarks: clean.settings.contaminated.against = [{ part = \"files\", paths = ... }]"
+        )
+    found: dict[str, Source] = {}
+    for table in tables:
+        try:
+            config = SourceConfig.model_validate(table)
+        except ValueError as error:
+            raise ConfigError(
+                f'clean.settings.contaminated.against: {dict(table)} names no part, such as part = "files"'
+            ) from error
+        name = str(
+            config.settings.get("name") or config.settings.get("path") or config.settings.get("paths") or config.part
+        )
+        if name in found:
+            raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")
+        found[name] = parts.build("source", config.part, config.settings)
+    return found
+
+
+class PolicyTokenizer:
+    """Prompt lengths as the policy's engine counts them."""
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def count(self, problems: Sequence[Problem]) -> list[int]:
+        """Prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
+        sampler = self.context.config.policy.sampler
+        return [
+            self.context.engine.count_tokens(
+                Request(each.id, sampler.render(each), sampler, (0,), self.context.config.seed)
+            )
+            for each in problems
+        ]
+
+
+class StoredPolicyGrader:
+    """The policy's graded attempts through the lake: what is stored is not paid for again."""
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def ask(
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, Any]
+    ) -> Mapping[str, Sequence[Verdict]]:
+        """The first n verdicts by sample index, however many are stored, for each problem that has a label (its first).
+
+        Raises:
+            Stopped: a limit of the plan was reached, or a stop was asked for; what had arrived is stored, and the next run goes on from there.
+        """
+        asked = {each.id: each for each in problems if labels.get(each.id)}
+        golds = {id_: labels[id_][0] for id_ in asked}
+        sampler: SamplingConfig = replace(self.context.config.policy.sampler, **changes)
+        attempts = StoredRollouts(self.context, asked, golds, sampler=sampler)
+        attempts.draw(dict.fromkeys(asked, n))
+        if attempts.stopped:
+            raise Stopped(f"{attempts.stopped} while cleaning; a filter that asks the policy needs all of its attempts")
+        versions = sorted(
+            {f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in golds.values()}
+        )
+        ids = sorted(label.id for label in golds.values())
+        found: dict[str, list[Verdict]] = {id_: [] for id_ in asked}
+        for row in self.context.lake.rows(VERDICTS, [self.context.engine.policy.revision, sampler.id, ids, versions]):
+            id_ = row.pop("problem_id")
+            if id_ in found and row.pop("sample") < n:
+                found[id_].append(Verdict(**row).under(self.context.mode))
+        return found
+
+
+def _encoder(context: RunContext, problems: Mapping[str, Problem]) -> CachedEncoder:
+    return CachedEncoder(context, _coder(context, problems), problems)
+
+
+def _coder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
+    return coder(context, lambda: [problem.text for problem in problems.values()])
+
+
+def _read(context: RunContext, name: str, source: Source) -> list[Problem]:
+    """The problems of a benchmark.
+
+    Raises:
+        PlanError: it is empty, or no row of it is a problem.
+    """
+    held, bad = list[Problem](), list[Drop]()
+    for each in source.read():
+        if isinstance(each, Drop):
+            bad.append(each)
+        else:
+            held.append(each[0])
+    if not held:
+        raise ConfigError(f"benchmark {name!r} holds 0 problems ({len(bad)} bad rows): nothing could be found in it")
+    if bad:
+        context.reporter.warn(
+            f"benchmark {name!r}: {len(bad)} of {len(held) + len(bad)} rows cannot be compared, the first: {bad[0].detail}"
+        )
+    return held

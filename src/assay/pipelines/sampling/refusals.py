@@ -1,0 +1,39 @@
+"""Problems whose requests a server refused: kept with its words, since asking again would bring the same; no attempt of the policy is among them.
+
+They are drops of the stage `score` under a key of policy and sampler, and leave no stage unfinished: whoever selects finds them unscored.
+"""
+
+from collections.abc import Collection, Mapping
+
+from assay.core.identity import content_id
+from assay.core.types import Drop, Policy, SamplingConfig
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.stages.ingest import drop_row
+
+REASON = "refused"
+
+
+def refusals_key(policy: Policy, sampler: SamplingConfig) -> str:
+    """Hash of whom the server refused to be."""
+    return content_id("refused", policy.revision, sampler.id)
+
+
+def known_refusals(
+    context: RunContext, policy: Policy, sampler: SamplingConfig, ids: Collection[str]
+) -> dict[str, str]:
+    """Return the server's words by problem, of those of `ids` that were refused before; nothing where the run is to ask again."""
+    if context.retry_refused:
+        return {}
+    rows = context.lake.rows("SELECT problem_id, detail FROM drops WHERE key = ?", [refusals_key(policy, sampler)])
+    return {row["problem_id"]: row["detail"] for row in rows if row["problem_id"] in ids}
+
+
+def keep_refusals(context: RunContext, policy: Policy, sampler: SamplingConfig, texts: Mapping[str, str]) -> None:
+    """Store the server's words by problem."""
+    key = refusals_key(policy, sampler)
+    context.append({"drops": [drop_row(Drop("score", REASON, id_, text), key) for id_, text in sorted(texts.items())]})
+
+
+def any_refused(context: RunContext, policy: Policy, sampler: SamplingConfig) -> bool:
+    """Whether the lake knows of a refused problem under this policy and sampler."""
+    return bool(context.lake.rows("SELECT 1 FROM drops WHERE key = ? LIMIT 1", [refusals_key(policy, sampler)]))

@@ -1,0 +1,62 @@
+"""What processes that share one pool agree on: how it is cut, how long a lease is, and how one waits for another."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from assay.core.errors import ConfigError, Stopped
+from assay.core.identity import content_id
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import some_of_side
+from assay.pipelines.sampling.attempts import StoredRollouts
+
+LOOK_S = 0.5  # between two looks for a chunk that others hold
+
+
+@dataclass(frozen=True, slots=True)
+class ShardConfig:
+    """How a worker takes work."""
+
+    chunk: int = 64  # problems a lease
+    lease_s: float = 900.0  # after this another may take the chunk; below what a chunk needs, chunks are paid for twice
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.lease_s <= 0:
+            raise ConfigError(f"a chunk of {self.chunk} problems for {self.lease_s} s; both must be positive")
+
+
+def cut(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]:
+    """The ids in chunks of at most `size`, each ascending, in an order that no difficulty can bias and that every process of the plan agrees on."""
+    order = sorted(ids, key=lambda id_: content_id("order", context.config.seed, id_))
+    return [sorted(order[start : start + size]) for start in range(0, len(order), size)]
+
+
+def attempts_at(context: RunContext, ids: Sequence[str]) -> StoredRollouts:
+    """A chunk's way to evidence, with all that is stored of it by now; of the pool nothing else is held.
+
+    The chunk's lease must be the caller's: nobody else adds to it from here on, or the lease's end has passed and commits are checked.
+    """
+    context.lake.caught_up()
+    return StoredRollouts(context, *some_of_side(context, "train", ids))
+
+
+def pause(context: RunContext, why: str = "") -> None:
+    """Waits a little for other processes, and says why once, if there is a reason to tell.
+
+    Raises:
+        Stopped: the run was asked to stop.
+    """
+    if why and why not in context.warned:
+        context.warned.add(why)
+        context.reporter.say(f"{why}; waiting")
+    time.sleep(LOOK_S)
+    if context.stop():
+        raise Stopped("asked to stop while waiting; nothing was under way here")
+
+
+def warn_if_late(context: RunContext, seconds: float, terms: ShardConfig) -> None:
+    """Says that a chunk outlived its lease."""
+    if seconds > terms.lease_s:
+        context.reporter.warn(
+            f"a chunk took {seconds:.0f} s, but its lease ended after {terms.lease_s:.0f} s: another worker may have paid for it too"
+        )

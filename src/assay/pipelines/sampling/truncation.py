@@ -1,0 +1,61 @@
+"""Stored answers under a shorter cap: an answer of 32,000 tokens is a sample at every smaller one, once its text is cut there and judged again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from assay.core.errors import ConfigError
+from assay.core.ports import TruncatingEngine
+from assay.core.types import GradingCase, Label, Outcome, Problem, Rollout, SamplingConfig
+from assay.pipelines.context.run import RunContext
+
+CHUNK = 2_000  # texts in memory at once
+TEXTS = (
+    "SELECT r.id, r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.seed, t.text, r.tokens, r.finish "
+    "FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
+)
+
+
+class Cutter:
+    """Cuts and judges stored answers, each once a cap; nothing is generated, and no verdict of a cut text is stored."""
+
+    def __init__(
+        self, context: RunContext, problems: Mapping[str, Problem], labels: Mapping[str, Label], sampler: SamplingConfig
+    ) -> None:
+        self.context, self.problems, self.labels, self.sampler = context, problems, labels, sampler
+        self._found: dict[int, dict[str, Outcome]] = {}  # cap -> rollout id -> outcome
+
+    @property
+    def how(self) -> str:
+        """By what texts are cut: the policy's own tokenizer where its engine has one at hand, else characters in proportion to tokens."""
+        return "tokenizer" if isinstance(self.context.engine, TruncatingEngine) else "characters"
+
+    def outcomes(self, ids: Sequence[str], length: int) -> dict[str, Outcome]:
+        """What each of these answers, all longer than `length` tokens, would have been: correct where the part that is left says so, else truncated.
+
+        Raises:
+            PlanError: `length` is above the cap under which the answers were made, so nothing is known of it.
+        """
+        if length > self.sampler.max_tokens:
+            raise ConfigError(
+                f"at_length = {length} is above policy.max_tokens = {self.sampler.max_tokens}: no stored answer tells of a longer cap"
+            )
+        known = self._found.setdefault(length, {})
+        fresh = [id_ for id_ in ids if id_ not in known]
+        for start in range(0, len(fresh), CHUNK):
+            rows = self.context.lake.rows(TEXTS, [fresh[start : start + CHUNK]])
+            cut = [self._cut(row, length) for row in rows]
+            verdicts = self.context.judge.judge(
+                [GradingCase(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in cut]
+            )
+            known |= {each.rollout_id: each.under(self.context.mode).outcome for each in verdicts}
+        return {id_: known[id_] for id_ in ids}
+
+    def _cut(self, row: Mapping[str, Any], length: int) -> Rollout:
+        engine, whole = self.context.engine, Rollout(**row)
+        text = (
+            engine.cut(whole.text, length)
+            if isinstance(engine, TruncatingEngine)
+            else whole.text[: len(whole.text) * length // max(whole.tokens, 1)]
+        )
+        return replace(whole, text=text, tokens=length, finish=whole.finish if whole.finish == "error" else "length")

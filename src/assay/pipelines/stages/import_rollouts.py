@@ -1,0 +1,381 @@
+"""Evidence from elsewhere: other tools' rollouts as rollouts, texts and verdicts; their difficulty columns as scores.
+
+A row is matched to a problem by the `assay_id` that our exports carry, else by its prompt; one that matches none is a drop with its reason.
+Ids hash what was imported, so importing a folder again adds nothing.
+"""
+
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import ConfigError, nearest
+from assay.core.identity import canonical, content_id
+from assay.core.types import Drop
+from assay.maths.text.words import normal_form
+from assay.pipelines.sampling.attempts import storable
+from assay.pipelines.stages.ingest import drop_row
+from assay.stores.lake import Lake
+
+NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # tool: what we read -> the columns that may hold it, first come
+    "verl": {
+        "prompt": ("input", "prompt"),
+        "text": ("output", "response"),
+        "reward": ("score", "acc", "reward"),
+        "step": ("step",),
+    },
+    "trl": {
+        "prompt": ("prompt",),
+        "text": ("completion",),
+        "reward": ("reward",),
+        "step": ("step",),
+        "advantage": ("advantage",),
+    },
+    "jsonl": {
+        "prompt": ("prompt", "messages", "question"),
+        "text": ("completion", "text", "response", "output"),
+        "reward": ("reward", "score"),
+        "step": ("step",),
+        "advantage": ("advantage",),
+    },
+}
+COLUMNS = {  # foreign difficulty column: (what more of it means, divisor); "k/n", as POLARIS has it, counts correct ones under any name
+    "llama8b_solve_rate": ("easier", 1.0),  # Big-Math
+    "difficulty": ("harder", 10.0),  # DeepScaleR: judged from 1 to 10, -1 where nobody judged
+    "passrate": ("easier", 1.0),  # open-instruct; its counts are read where they are there
+    "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
+}
+LAST_USER = re.compile(
+    r"(?:^|\n|<\|im_start\|>)user\n(.*?)(?:<\|im_end\|>)?\s*(?:\n|<\|im_start\|>)assistant\b", re.DOTALL
+)
+COUNTED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
+WAVE = 2_000  # rows a commit
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did."""
+
+    rows: int = 0
+    added: int = 0  # rollouts or scores that were new
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def import_rollouts(
+    lake: Lake,
+    tool: str,
+    folder: Path,
+    *,
+    policy: str,
+    policy_last: str = "",
+    sampler: Mapping[str, Any] | None = None,
+    right: float = 1.0,
+) -> Imported:
+    """Reads every .jsonl and .parquet under the folder; a reward of at least `right` is correct, a finish of `length` is truncated.
+
+    A row's own `policy`, `policy_last`, `guided`, `finish`, `tokens` and `reward` stand before what is given here.
+
+    Raises:
+        PlanError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
+    """
+    if tool not in NAMES:
+        raise ConfigError(f"unknown tool {tool!r}; {nearest(tool, NAMES)}")
+    run, done = content_id("import", time.time_ns(), tool, str(folder)), Imported()
+    settings = canonical({"tool": tool, **(sampler or {})})
+    given = {
+        "policy": policy,
+        "policy_last": policy_last,
+        "sampler": content_id("foreign sampler", settings),
+        "tool": tool,
+        "right": right,
+    }
+    lake.append({"samplers": [{"id": given["sampler"], "settings": settings}]}, run=run)
+    match, seen = _Matcher(lake), Counter[str]()
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "texts", "verdicts", "drops")}
+    for path, line, row in _read(folder):
+        done.rows += 1
+        problem = match.problem(row, NAMES[tool]["prompt"])
+        text = _first(row, NAMES[tool]["text"])
+        if problem is None or not isinstance(text, str):
+            reason = "unmatched" if problem is None else "no_text"
+            done.dropped[reason] += 1
+            detail = (
+                f"{tool}: no problem has this assay_id or prompt"
+                if problem is None
+                else f"{tool}: none of {NAMES[tool]['text']} is a text"
+            )
+            rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
+        elif isinstance(made := _rollout_or_why(row, problem, storable(text), given, seen), str):
+            done.dropped["unreadable"] += 1
+            rows["drops"].append(
+                drop_row(Drop("import", "unreadable", problem, f"{tool}: {made}", tool, path.name, line), run)
+            )
+        else:
+            _place(rows, made, match.label(problem))
+        if sum(map(len, rows.values())) >= WAVE:
+            done.added += _commit(lake, rows, run)
+    done.added += _commit(lake, rows, run)
+    return done
+
+
+def import_scores(
+    lake: Lake, folder: Path, column: str, *, model: str, direction: str = "", scale: float = 0.0
+) -> Imported:
+    """A foreign difficulty column as scores in [0, 1] after division by `scale`; `direction` says whether more is easier or harder.
+
+    A value "k/n" is k correct of n attempts, so more of it is easier whatever the column is called. A value outside [0, 1] is a drop.
+
+    Raises:
+        PlanError: a column of unknown direction, or no file; nothing was added.
+    """
+    towards, divisor = COLUMNS.get(column, ("", 1.0))
+    run, done, match = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)
+    rows, drops = [], []
+    for path, line, row in _read(folder):
+        done.rows += 1
+        problem, told = (
+            match.problem(row, ("prompt", "problem", "question", "messages")),
+            _share(row, column, scale or divisor),
+        )
+        if problem is None or told is None:
+            reason = "unmatched" if problem is None else "no_value"
+            done.dropped[reason] += 1
+            drops.append(
+                drop_row(
+                    Drop(
+                        "import", reason, problem or "", f"{column}: {row.get(column)!r}"[:200], model, path.name, line
+                    ),
+                    run,
+                )
+            )
+            continue
+        means = direction or ("easier" if "/" in str(row[column]) else towards)
+        if means not in ("easier", "harder"):
+            raise ConfigError(
+                f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}"
+            )
+        rows.append(_score(problem, column, told, model, means))
+    before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]
+    lake.append({"scores": rows, "drops": drops}, run=run)
+    done.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
+    return done
+
+
+class _Matcher:
+    """Problems by their id and by their prompt's normal form."""
+
+    def __init__(self, lake: Lake) -> None:
+        found = lake.rows("SELECT id, messages FROM problems")
+        self._ids = {row["id"] for row in found}
+        self._prompts: dict[str, str] = {}
+        for row in found:
+            turns = [turn["content"] for turn in row["messages"]]
+            for text in (turns[-1], "\n".join(turns)):
+                self._prompts.setdefault(normal_form(text), row["id"])
+        self._labels = {
+            row["problem_id"]: row["id"]
+            for row in lake.rows("SELECT problem_id, min(id) AS id FROM labels GROUP BY problem_id")
+        }
+
+    def problem(self, row: Mapping[str, Any], prompts: tuple[str, ...]) -> str | None:
+        extra = row.get("extra_info") or row.get("info") or {}
+        id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
+        if isinstance(id_, str) and id_ in self._ids:
+            return id_
+        prompt = _first(row, prompts)
+        turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
+        texts = (
+            [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:]
+            if isinstance(prompt, list)
+            else [prompt]
+        )
+        for text in (each for each in texts if isinstance(each, str)):
+            said = LAST_USER.findall(text)
+            for candidate in (text, *said[-1:]):
+                if found := self._prompts.get(normal_form(candidate)):
+                    return found
+        return None
+
+    def label(self, problem: str) -> str:
+        return str(self._labels.get(problem, ""))
+
+
+def _rollout_or_why(
+    row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]
+) -> dict[str, Any] | str:
+    """One row as a rollout, or what is wrong with one of its numbers."""
+    try:
+        return _rollout(row, problem, text, given, seen)
+    except (TypeError, ValueError, OverflowError) as error:
+        return f"{type(error).__name__}: {error}"[:200]
+
+
+def _rollout(
+    row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]
+) -> dict[str, Any]:
+    """One row as a rollout with its text, its reward and its outcome; equal rows of one import are told apart by their order."""
+    names = NAMES[given["tool"]]
+    policy, step = str(row.get("policy") or given["policy"]), _first(row, names["step"])
+    key = content_id("imported", given["tool"], problem, policy, given["sampler"], step, text)
+    seen[key] += 1
+    seen[place := f"{problem} {policy}"] += 1
+    reward, finish = _reward(row, names["reward"]), str(row.get("finish") or row.get("finish_reason") or "stop")
+    outcome = (
+        "truncated"
+        if finish == "length"
+        else "verifier_error"
+        if reward is None
+        else "correct"
+        if reward >= given["right"]
+        else "wrong"
+    )
+    last = row.get("policy_last") or given["policy_last"]
+    return {
+        "id": content_id(key, seen[key]),
+        "problem_id": problem,
+        "policy": policy,
+        "policy_name": policy,
+        "sampler": given["sampler"],
+        "sample": seen[place] - 1,
+        "seed": int(row["seed"]) if row.get("seed") is not None else -1,
+        "tokens": int(row.get("tokens") or 0),
+        "prompt_tokens": int(row.get("prompt_tokens") or 0),
+        "finish": finish if finish in ("stop", "length", "error") else "stop",
+        "engine": given["tool"],
+        "step": int(step) if step is not None else None,
+        "group": str(row["group"]) if row.get("group") is not None else None,
+        "advantage": _number(_first(row, names.get("advantage", ()))),
+        "guided": bool(row.get("guided", False)),
+        "policy_last": str(last) if last else None,
+        "text": text,
+        "reward": reward,
+        "outcome": outcome,
+    }
+
+
+def _place(rows: dict[str, list[dict[str, Any]]], made: dict[str, Any], label: str) -> None:
+    text, reward, outcome = made.pop("text"), made.pop("reward"), made.pop("outcome")
+    verifier = f"imported:{made['engine']}"
+    rows["rollouts"].append(made)
+    rows["texts"].append({"id": made["id"], "text": text})
+    verdict = {
+        "id": content_id("verdict", made["id"], verifier),
+        "rollout_id": made["id"],
+        "label_id": label,
+        "verifier": verifier,
+        "version": "1",
+    }
+    said = "the other tool's reward" if reward is not None else "the row has no reward"
+    rows["verdicts"].append({**verdict, "outcome": outcome, "reward": reward or 0.0, "extracted": "", "reason": said})
+
+
+def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
+    stored = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
+    fresh = {
+        name: [row for row in given if row.get("rollout_id", row["id"]) not in stored] for name, given in rows.items()
+    }
+    lake.append(fresh, run=run)
+    for given in rows.values():
+        given.clear()
+    return len(fresh["rollouts"])
+
+
+def _share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, int, int] | None:
+    """(value in [0, 1], correct, attempts); None for what is no number, stands for a missing one, or lies outside."""
+    told = row.get(column)
+    if isinstance(told, str) and (counted := COUNTED.fullmatch(told)):
+        correct, total = int(counted[1]), int(counted[2])
+        return (correct / total, correct, total) if 0 < total >= correct else None
+    value = _number(told)
+    if value is None or not 0 <= value / divisor <= 1:
+        return None
+    total = int(row.get("total_rollouts") or 0)
+    return value / divisor, int(row.get("total_correct_rollouts") or 0) if total else 0, total
+
+
+def _score(problem: str, column: str, told: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
+    value, correct, total = told
+    content = {
+        "scoring": content_id("foreign", column, model),
+        "problem_id": problem,
+        "scorer": f"imported:{column}",
+        "policy": model,
+        "sampler": "",
+        "verifier": "",
+        "prior": "",
+        "value": value,
+        "low": 0.0,
+        "high": 1.0,
+        "correct": correct,
+        "wrong": total - correct,
+        "truncated": 0,
+        "error": 0,
+        "direction": direction,
+        "censored": False,
+    }
+    return {"id": content_id("score", content), **content}
+
+
+def _read(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    """Every row with its file and its line, from 1; a line that is no JSON object counts as an empty row."""
+    paths = (
+        [folder]
+        if folder.is_file()
+        else sorted(path for path in folder.rglob("*") if path.suffix in (".jsonl", ".parquet"))
+    )
+    if not folder.exists():
+        raise ConfigError(f"no such file or folder: {folder}")
+    if not paths:
+        raise ConfigError(f"{folder} holds no .jsonl and no .parquet file")
+    for path in paths:
+        for line, row in enumerate(_rows(path), 1):
+            yield path, line, row
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(1024):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                row = json.loads(text)
+            except ValueError:
+                row = {}
+            yield row if isinstance(row, dict) else {}
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    found = next((row[name] for name in names if row.get(name) is not None), None)
+    if isinstance(found, list) and found and isinstance(found[-1], dict) and names == ("completion",):
+        return found[-1].get("content")
+    return found
+
+
+def _reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    """The reward; where no column is named so, the sum of the columns named after reward functions, as TRL logs them."""
+    if (found := _number(_first(row, names))) is not None:
+        return found
+    each = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
+    return float(sum(each)) if each else None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None for what is none."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None

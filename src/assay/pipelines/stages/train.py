@@ -1,0 +1,233 @@
+"""Stage 8: GRPO on the curriculum in its order; every rollout that training makes flows back into the lake."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+from assay.core.config import TrainConfig, teacher_settings
+from assay.core.errors import ConfigError
+from assay.core.identity import canonical, content_id
+from assay.core.parts import build
+from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
+from assay.core.types import Curriculum, Rollout, Verdict
+from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.data.demonstrations import Demonstrations
+from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.problems import cleaned, side
+from assay.pipelines.sampling.attempts import attempt_tables
+from assay.pipelines.stages.order import stored_curriculum
+from assay.pipelines.stages.score import current_scores
+from assay.training.held_out.attempts import HeldOut
+from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.settings import Settings
+
+ELSEWHERE = {
+    "output",
+    "save_every",
+    "eval_every",
+    "eval_samples",
+    "eval_problems",
+    "report_to",
+    "vllm_url",
+}  # keys that decide nothing about what is learnt
+FLUSH_S = 5.0  # the longest that a step's rollouts wait for their commit, unless the next step takes longer
+OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
+
+
+def work(context: RunContext) -> StagePlan:
+    """The plan's training on its curriculum."""
+    arranged, config = context.key_of("arrange", "train"), context.config.train
+    settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
+    helper = teacher(context)
+    key = content_id(
+        "train",
+        arranged,
+        settings,
+        context.config.train_sampler.id,
+        context.engine.policy.revision,
+        helper and helper.id,
+        *context.read_otherwise,
+    )
+    curriculum = stored_curriculum(context, arranged)
+    left = {"steps": config.steps, "rollouts": config.steps * config.groups * config.group_size}
+    return StagePlan("train", key, len(curriculum.order), left, lambda: _train(context, key, curriculum, helper))
+
+
+def teacher(context: RunContext) -> Teacher | None:
+    """The plan's teacher; building it loads no model.
+
+    Raises:
+        PlanError: an unknown engine or setting, or a model that is not there.
+    """
+    config = context.config.train.teacher
+    if not config.engine:
+        return None
+    return Teacher(build("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
+
+
+def held_out(context: RunContext) -> HeldOut:
+    """The held-out problems that are attempted.
+
+    Raises:
+        PlanError: none is held out.
+    """
+    problems, labels = side(context, "held_out")
+    ids = sorted(problems)[: context.config.train.eval_problems]
+    if not ids:
+        raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")
+    return HeldOut(
+        {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids}, context.config.train.eval_samples
+    )
+
+
+def settings_of(config: TrainConfig) -> Settings:
+    """A plan's `[train]` as training reads it."""
+    fields = config.model_dump(
+        exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
+    )
+    guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
+    return Settings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
+
+
+def course(context: RunContext, curriculum: Curriculum) -> OnlineCurriculum | None:
+    """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
+    part = build("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    if not isinstance(part, AdaptiveCurriculum):
+        return None
+    scores = current_scores(context, context.key_of("score", "train").partition("+")[2])
+    pool, lacking = scored_pool(context, scores, part.needs, sorted(set(curriculum.order)))
+    if lacking:
+        context.reporter.warn(
+            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"
+        )
+    return part.begin(pool, seed=context.config.arrange.seed)
+
+
+def output_folder(context: RunContext, key: str) -> Path:
+    """Where the checkpoint goes: the folder that the plan names, else one in the lake's.
+
+    Raises:
+        PlanError: the lake is a bucket, which holds no checkpoints, and the plan names no folder.
+    """
+    if context.config.train.output:
+        return Path(context.config.train.output).expanduser()
+    if context.lake.storage.remote:
+        raise ConfigError(f"{context.lake.place} is a bucket and holds no checkpoints: name a folder in train.output")
+    return context.lake.root / "checkpoints" / key
+
+
+def unfinished(context: RunContext, key: str) -> int:
+    """Steps of this training that the state to go on from holds; 0 = there is none."""
+    from assay.training.checkpoints.resume import latest
+
+    return max((latest(states)[1].step for states in output_folder(context, key).glob(".run-*")), default=0)
+
+
+class LakeSink:
+    """Writes training's rollouts and measurements as they come (`core.ports.RolloutSink`), at most every `FLUSH_S`.
+
+    A commit costs as much as a small model's step. A kill loses what waited; these steps lie behind the last state and are made again.
+    """
+
+    def __init__(self, context: RunContext, key: str) -> None:
+        self.context, self.key = context, key
+        self.rollouts = 0
+        self._pairs: list[tuple[Rollout, Verdict]] = []
+        self._rows: list[dict[str, object]] = []
+        self._since = time.monotonic()
+
+    def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
+        """Takes one step's rollouts and verdicts."""
+        self._pairs += zip(rollouts, verdicts, strict=True)
+        self._flush_in_time()
+        self.context.meter.tokens += sum(rollout.tokens for rollout in rollouts)
+        self.context.meter.samples += len(rollouts)
+        self.rollouts += len(rollouts)
+
+    def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
+        """One step's measurements."""
+        fixed = {"training": self.key, "step": step, "policy": policy}
+        rows = [
+            {**fixed, "id": content_id("log", self.key, policy, step, name), "name": name, "value": float(value)}
+            for name, value in sorted(values.items())
+        ]
+        self._rows += rows
+        self._flush_in_time()
+
+    def flush(self) -> None:
+        """All that waits is in the lake, in one commit. Nothing of it can be there already: another attempt has other revisions."""
+        pairs, rows, self._since = self._pairs, self._rows, time.monotonic()
+        self._pairs, self._rows = [], []
+        tables = attempt_tables(self.context, [rollout for rollout, _ in pairs], [verdict for _, verdict in pairs])
+        self.context.lake.append({**tables, "train_log": rows}, run=self.context.run, known=(*tables, "train_log"))
+
+    def _flush_in_time(self) -> None:
+        if time.monotonic() - self._since > FLUSH_S:
+            self.flush()
+
+    def stored(self, policies: Sequence[str]) -> set[str]:
+        """Those of the revisions of which the lake holds rollouts."""
+        query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
+        return {row["policy"] for row in self.context.lake.rows(query, [list(policies)])}
+
+    def supersede(self, policies: Sequence[str]) -> None:
+        """Their rollouts stay and count no more."""
+        rows = [{"id": content_id("superseded", policy), "policy": policy, "training": self.key} for policy in policies]
+        self.context.lake.append({"superseded": rows}, run=self.context.run)
+
+
+def warn_of_deviation(context: RunContext) -> None:
+    """Prints both values of every sampler field in which training differs from scoring."""
+    scored, trained = asdict(context.config.policy.sampler), asdict(context.config.train_sampler)
+    for name, value in scored.items():
+        if trained[name] != value:
+            context.reporter.warn(
+                f"{name}: scored under {value!r}, trained under {trained[name]!r}; a pass rate measured under another value is another quantity"
+            )
+
+
+def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teacher | None) -> StageResult:
+    from assay.engines.models import registry
+    from assay.training.grpo import TrainingResult, processes, train
+
+    began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
+    if not curriculum.order:
+        raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
+    warn_of_deviation(context)
+    context.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=context.run)
+    problems, labels = cleaned(context)
+    sink = LakeSink(context, key)
+
+    def finish(trained: TrainingResult) -> StageResult:
+        detail = {
+            "checkpoint": str(trained.checkpoint),
+            "rollouts": sink.rollouts * processes()[1],
+            "steps": config.steps,
+        }
+        outcome = StageResult("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began)
+        return outcome if processes()[0] else context.finish(outcome)  # the first process writes what there is once
+
+    with closing(helper.engine) if helper else nullcontext():
+        return train(
+            curriculum,
+            problems,
+            labels,
+            checkpoint=registry.checkpoint(context.config.policy.model, context.config.policy.revision),
+            base=context.engine.policy,
+            sampler=sampler,
+            judge=context.judge,
+            sink=sink,
+            settings=settings_of(config),
+            output=output_folder(context, key),
+            reporter=context.reporter,
+            held_out=held_out(context) if config.eval_every else None,
+            teacher=helper,
+            demonstrations=Demonstrations(context, problems, labels),
+            course=course(context, curriculum),
+            mode=context.mode,
+            stop=lambda: context.stop() or bool(context.limit_reached()),
+            then=finish,
+        )

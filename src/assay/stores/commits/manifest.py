@@ -1,0 +1,186 @@
+"""The manifest: one create-only entry a commit. A file that no entry names does not exist for readers.
+
+An append writes its Parquet files under temporary names, syncs and renames them, and last of all creates one entry that names them;
+nothing is ever rewritten, so the cost of an append does not grow with the lake and two writers cannot overwrite each other.
+
+An entry holds its own hash, and names those entries with their hashes that its writer had seen and no other had named yet: its parents. So a
+changed entry is told by itself, and a missing one by those that came later.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import LakeError
+from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.storage.backend import Place, at
+from assay.stores.storage.local import NoFile
+from assay.stores.tables import schemas
+
+FORMAT = 3  # of what is written; a newer one is refused, an older one is read as it is and never rewritten
+
+
+class CorruptEntry(LakeError):
+    """An entry that is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One Parquet file of one table, as committed."""
+
+    table: str
+    path: str  # relative to the lake
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit."""
+
+    name: str  # ascending in time
+    run: str
+    format: int
+    files: tuple[File, ...]
+    writer: str = ""  # the process's opening of the lake that made it
+    seen: int | None = None  # seal of the entries that the writer had seen; None = format 1, which did not say
+    replaces: tuple[str, ...] = ()  # entries that this one stands for, those that they stood for included
+    parents: tuple[
+        tuple[str, str], ...
+    ] = ()  # (name, hash) of the entries that nobody had named before; () before format 3
+    mended: bool = False  # `curate fsck` wrote it in place of one that was damaged or gone
+    sha256: str = ""  # of its bytes as they lie there; in the file from format 3 on
+
+    @property
+    def time_ns(self) -> int:
+        """When it was committed, in nanoseconds since 1970, by its writer's clock."""
+        return int(self.name[:20])
+
+
+PATH = re.compile(r"tables/[a-z_]+/[0-9][0-9a-z-]*\.parquet")
+ENTRY = re.compile(r"[0-9]{20}-[0-9a-f]{8}(-c)?\.json")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+STAND_IN = "-c"  # ends the name of an entry that stands for others
+PARENT_DIGITS = 16  # of a parent's hash: 64 bits
+COPIES = "copies"  # entries that stand for others lie there a second time: from their files alone nobody could tell what they replaced
+
+
+def new_name(*, stand_in: bool = False) -> str:
+    """A name that sorts by time and that no other writer has."""
+    return f"{time.time_ns():020d}-{secrets.token_hex(4)}{STAND_IN if stand_in else ''}"
+
+
+def stands_in(name: str) -> bool:
+    """Whether the entry of this name stands for others: made by compaction, `forget` or `fsck`."""
+    return name.endswith(STAND_IN)
+
+
+def write_parquet(place: Place, table: str, rows: pa.Table, name: str) -> File:
+    """One durable file, a checksum on each of its pages."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
+    data = sink.getvalue()
+    path = f"tables/{table}/{name}.parquet"
+    at(place).write(path, data)
+    return File(table, path, rows.num_rows, data.size, hashlib.sha256(data).hexdigest())
+
+
+def write_entry(place: Place, entry: Entry) -> Entry:
+    """The commit point: the entry appears whole or not at all. Returns it with its hash."""
+    tree = asdict(entry)
+    del tree["sha256"]
+    data, storage = sealed(tree), at(place)
+    if stands_in(entry.name):
+        storage.create(copy_path(entry.name), data)
+    storage.create(entry_path(entry.name), data)
+    return replace(entry, sha256=unsealed(data)[1])
+
+
+def copy_path(name: str) -> str:
+    """Where the second copy of an entry that stands for others lies."""
+    return f"{COPIES}/{name}.json"
+
+
+def entry_path(name: str) -> str:
+    """Where the entry of this name lies in a lake."""
+    return f"manifest/{name}.json"
+
+
+def entry_names(place: Place) -> list[str]:
+    """Every commit's name, oldest first; none where there is no manifest."""
+    return sorted(name[:-5] for name in at(place).names("manifest") or () if ENTRY.fullmatch(name))
+
+
+def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
+    """One commit; with `path`, its copy there.
+
+    Raises:
+        FileNotFoundError: it was compacted away meanwhile.
+        Broken: its bytes are not those that were written.
+        LakeError: it cannot be read now, or is of a newer version.
+    """
+    storage, path = at(place), path or entry_path(name)
+    try:
+        data = storage.kept(path)
+        tree, digest = unsealed(data)
+        if isinstance(newer := tree.get("format"), int) and newer > FORMAT:
+            raise LakeError(
+                f"{storage.place}/{path} is of lake format {newer}; this version reads up to {FORMAT}: upgrade assay-curation"
+            )
+        return _entry(tree, name, digest or hashlib.sha256(data).hexdigest(), whole=bool(digest))
+    except (NoFile, ValueError, KeyError, TypeError, AttributeError) as error:
+        storage.stale(path)
+        raise CorruptEntry(
+            f"manifest entry {storage.place}/{path} cannot be read: {error}; `curate fsck` sets it aside"
+        ) from error
+
+
+def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> Entry:
+    """The entry that the tree describes, as far as it can be believed; `whole` = its hash holds."""
+    if tree["format"] >= 3 and not whole:
+        raise Damaged("its SHA-256 is gone")
+    tables = schemas()
+    if tree["name"] != name:
+        raise Damaged(f"it calls itself {tree['name']!r}")
+    files = tuple(
+        [File(file["table"], file["path"], file["rows"], file["bytes"], file["sha256"]) for file in tree["files"]]
+    )
+    for file in files:
+        if file.table not in tables:
+            if whole:
+                raise LakeError(
+                    f"manifest entry {name} holds rows of a table {file.table!r}, which this version does not know: upgrade assay-curation"
+                )
+            raise Damaged(f"there is no table {file.table!r}")
+        if not whole:
+            _plausible(file)
+    parents = tuple(map(tuple, tree.get("parents", ())))
+    replaces, mended = tuple(map(str, tree.get("replaces", ()))), bool(tree.get("mended", False))
+    return Entry(
+        name,
+        str(tree["run"]),
+        int(tree["format"]),
+        files,
+        tree.get("writer", ""),
+        tree.get("seen"),
+        replaces,
+        parents,
+        mended,
+        digest,
+    )
+
+
+def _plausible(file: File) -> None:
+    """Refuses what no entry says of a file; of those that bear no hash."""
+    if not PATH.fullmatch(file.path) or file.path.split("/")[1] != file.table:
+        raise Damaged(f"table {file.table!r} at {file.path!r}")
+    if not SHA256.fullmatch(file.sha256) or min(file.rows, file.bytes) < 0:
+        raise Damaged(f"{file.rows} rows, {file.bytes} bytes, SHA-256 {file.sha256!r} of {file.path}")

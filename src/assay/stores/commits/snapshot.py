@@ -1,0 +1,144 @@
+"""What a reader sees: the entries that nothing replaces, and which of their files must be folded by id."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from assay.core.errors import LakeError
+from assay.stores.commits import manifest
+from assay.stores.commits.concurrency import contested, seal, standing
+from assay.stores.commits.manifest import Entry, File
+from assay.stores.sql.views import FileGroup
+from assay.stores.storage.backend import Storage
+
+LOOKS, PAUSE_S = (
+    4,
+    0.02,
+)  # at the list of entries, before one that others name counts as gone: a list is not taken at one instant
+
+
+@dataclass
+class Snapshot:
+    """Every entry that has been read, by name; entries never change, so none is read twice."""
+
+    storage: Storage
+    entries: dict[str, Entry] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)  # entries that are not as a later one saw them
+    _named: dict[str, str] = field(default_factory=dict)  # entries that others name as parents -> their hashes
+    _heads: set[str] = field(default_factory=set)  # entries that no other names
+
+    def refresh(self) -> bool:
+        """Reads the entries that are new; whether there were any.
+
+        Raises:
+            LakeError: a broken entry, one of a newer format, or one that is gone although later ones name it.
+        """
+        fresh = self.read_new()
+        for look in range(LOOKS):
+            if not fresh or not (gone := self.gone()):
+                break
+            if look == LOOKS - 1:
+                raise LakeError(self._bereft(gone))
+            time.sleep(PAUSE_S * look)
+            self.read_new()
+        if fresh and self.changed:
+            raise LakeError(
+                f"{self._of(self.changed)} not as later ones saw them; `curate fsck --lake {self.storage.place}` puts them right"
+            )
+        return fresh
+
+    def read_new(self) -> bool:
+        """Reads the entries that are new, whatever may be gone; whether there were any.
+
+        Raises:
+            LakeError: a broken entry, or one of a newer format.
+        """
+        listed = manifest.entry_names(self.storage)
+        fresh = [name for name in listed if name not in self.entries]
+        self.storage.fetch(map(manifest.entry_path, fresh))
+        for name in fresh:
+            try:
+                self.add(manifest.read_entry(self.storage, name))
+            except (
+                FileNotFoundError
+            ):  # compacted away since it was listed; what replaces it was listed earlier or will be next time
+                continue
+        return bool(fresh)
+
+    def add(self, entry: Entry) -> None:
+        """Takes an entry in, and compares it with what others said of it, and what it says of others with them."""
+        self.entries[entry.name] = entry
+        if entry.name in self._named:
+            self._compare(entry.name, self._named[entry.name])
+        else:
+            self._heads.add(entry.name)
+        for parent, seal_ in entry.parents:
+            self._named[parent] = seal_
+            self._heads.discard(parent)
+            self._compare(parent, seal_)
+
+    def parents(self) -> tuple[tuple[str, str], ...]:
+        """What the next entry says that it has seen: the entries that no other names yet, with their hashes."""
+        return tuple((name, self.entries[name].sha256[: manifest.PARENT_DIGITS]) for name in sorted(self._heads))
+
+    def gone(self) -> list[str]:
+        """Entries that later ones name, that nothing stands for, and that are not there."""
+        absent = [name for name in self._named if name not in self.entries]
+        stands = standing(self.entries.values()) if absent else {}
+        return sorted(name for name in absent if name not in stands)
+
+    def _compare(self, name: str, seal_: str) -> None:
+        entry = self.entries.get(name)
+        if entry is not None and not entry.mended and entry.sha256[: manifest.PARENT_DIGITS] != seal_:
+            self.changed.add(name)
+
+    def _bereft(self, gone: list[str]) -> str:
+        return f"{self._of(gone)} gone, and later ones name them; `curate fsck --lake {self.storage.place}` enters again what can be entered"
+
+    def _of(self, names: Iterable[str]) -> str:
+        some = sorted(names)
+        listed = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
+        return f"{self.storage.place}: {len(some)} manifest entr{'ies' if len(some) > 1 else 'y'} ({listed}) {'are' if len(some) > 1 else 'is'}"
+
+    def live(self) -> list[Entry]:
+        """The entries that count, oldest first."""
+        stands = standing(self.entries.values())
+        return [self.entries[name] for name in sorted(self.entries) if name not in stands]
+
+    def seal(self) -> int:
+        """Digest of every entry that was ever committed, as far as this reader has seen."""
+        return seal({*self.entries, *standing(self.entries.values())})
+
+    def files(self) -> dict[str, list[str]]:
+        """Absolute paths of every table's files, oldest first."""
+        return {table: list(group.paths) for table, group in _grouped(self.storage.root, self.live()).items()}
+
+    def groups(self) -> dict[str, list[FileGroup]]:
+        """The files by table, apart where their columns differ and where a row may lie in two of them."""
+        live = self.live()
+        doubtful = contested(list(self.entries.values()), standing(self.entries.values()))
+        sure = [entry for entry in live if entry.name not in doubtful]
+        groups: dict[str, list[FileGroup]] = {}
+        for form in sorted({entry.format for entry in sure}):
+            for table, group in _grouped(self.storage.root, (entry for entry in sure if entry.format == form)).items():
+                groups.setdefault(table, []).append(group)
+        for table, group in _grouped(self.storage.root, (entry for entry in live if entry.name in doubtful)).items():
+            groups.setdefault(table, []).append(replace(group, doubled=len(group.paths) > 1))
+        return groups
+
+
+def _grouped(root: Path, entries: Iterable[Entry]) -> dict[str, FileGroup]:
+    """All files of these entries by table, oldest first."""
+    files: dict[str, list[File]] = {}
+    for entry in entries:
+        for file in entry.files:
+            files.setdefault(file.table, []).append(file)
+    return {
+        table: FileGroup(
+            tuple(f"{root}/{file.path}" for file in of),
+            bytes=sum(file.bytes for file in of),
+            sums=tuple((file.bytes, file.sha256) for file in of),
+        )
+        for table, of in files.items()
+    }

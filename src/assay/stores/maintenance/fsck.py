@@ -1,0 +1,325 @@
+"""Verifies every file against the manifest; what fails is set aside, and what that takes away is named with the stage that restores it.
+
+What is merely absent is left in the manifest: it may be a disk that is not mounted, and it counts again when it is there again. Rows go out of the
+views without a word of the caller's only where few files are damaged.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.core.errors import LakeError
+from assay.core.identity import file_sha256
+from assay.stores.commits import manifest
+from assay.stores.commits.manifest import Entry, File
+from assay.stores.lake import Lake, mark_of, nowhere, read_mark
+from assay.stores.maintenance import compaction, reentry
+from assay.stores.maintenance.reentry import NAME, set_aside
+from assay.stores.sql import intervals
+from assay.stores.sql.views import catalogue_fault, quoted
+from assay.stores.storage.backend import Place, Storage, at
+from assay.stores.storage.local import UnreadableFile, unreadable
+from assay.stores.storage.mirror import MARK
+from assay.stores.tables import schemas
+
+OURS = {
+    "lake.json",
+    "manifest",
+    "copies",
+    "tables",
+    "derived",
+    "leases",
+    "quarantine",
+    "checkpoints",
+    "reports",
+    "assay.duckdb",
+}
+CATALOGUE = "assay.duckdb"
+FEW = 8  # damaged files that are set aside without being asked to
+DROP = "`curate fsck --drop` takes their rows out of the views"
+NO_WAY_BACK = (
+    "; nothing restores these texts while their attempts count: `curate fsck --drop` takes the attempts out, "
+    "and `curate score PLAN` redoes them"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as the manifest says, or that no commit accounts for."""
+
+    kind: str  # mark, manifest, entry, lost, broken, missing, textless, derived, catalogue, left_over, foreign
+    path: str  # relative to the lake
+    said: str  # what is wrong, with both numbers
+    table: str = ""
+    rows: int = 0  # that are gone from the views, or cannot be read
+    run: str = ""
+    restore: str = ""  # the command that makes the rows anew
+
+    @property
+    def harm(self) -> bool:
+        """Whether rows are gone, or entries or the catalogue had to be mended; what is left over or foreign harms nothing."""
+        return self.kind not in ("left_over", "foreign")
+
+
+def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[Finding]:
+    """Everything that is wrong with a lake, worst first; with `repair`, broken files lie in `quarantine/` and the rest of the lake works.
+
+    Args:
+        place: the lake.
+        repair: put right what can be put right; without it, only look.
+        drop: also take out of the views the rows of files that are missing, of more than FEW broken ones, and attempts whose texts are lost.
+        run: lineage of what is written.
+
+    Raises:
+        LakeError: there is no lake, a file or folder cannot be read, or the disk refused.
+    """
+    root = at(place)
+    marks = list(_mark(root, repair))
+    found = [*marks, *(Finding(kind, path, said) for kind, path, said in reentry.mended_entries(root, repair))]
+    lost = [finding for finding in found if finding.kind == "lost"]
+    if lost and drop and repair:
+        _take_note(root, lost, run)
+    if (found and not repair) or (lost and not drop):
+        return found + list(_strangers(root, None))
+    with Lake(root, create=False) as lake:
+        there = root.files("tables")
+        files = [
+            finding
+            for entry in lake.entries()
+            for file in entry.files
+            if (finding := _file(root, entry, file, there.get(file.path)))
+        ]
+        mistaken = [finding for finding in files if finding.kind == "entry"]
+        if mistaken and repair:
+            return found + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
+        removed = _removable(files, drop)
+        faults = (
+            [] if drop else list(_textless(lake, False, run))
+        )  # those of an earlier time: what goes now is told as broken
+        if removed and repair:
+            _set_aside(lake, removed, run)
+        faults += [*(_textless(lake, repair, run) if drop else ()), *_derived(root, repair), *_catalogue(lake, repair)]
+        if repair and (found or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
+            lake.catalogue()
+    return found + files + faults + list(_strangers(root, lake.all_entries()))
+
+
+def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
+    """`lake.json` where it is gone or torn, although there are commits; it is written again from what the manifest says."""
+    names = set(root.names("") or ())
+    commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
+    if "lake.json" not in names and not commits:
+        raise LakeError(nowhere(root))
+    said = "missing"
+    if "lake.json" in names:
+        try:
+            read_mark(root.read("lake.json"), root.place)
+            return
+        except UnreadableFile:
+            raise
+        except LakeError as error:
+            said = str(error).partition(";")[0]
+    if not commits:
+        raise LakeError(
+            f"{root.place}/lake.json is torn, and there is no commit: remove it, and the next command that writes founds the lake"
+        )
+    if repair:
+        if "lake.json" in names:
+            set_aside(root, "lake.json")
+        root.create("lake.json", mark_of(_first_format(root)))
+    yield Finding(
+        "mark",
+        "lake.json",
+        f"{said}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
+    )
+
+
+def _first_format(root: Storage) -> int:
+    """The format in which the lake began, as far as its entries tell."""
+    for name in manifest.entry_names(root):
+        try:
+            return manifest.read_entry(root, name).format
+        except (LakeError, FileNotFoundError):
+            continue
+    return manifest.FORMAT
+
+
+def _take_note(root: Storage, lost: Sequence[Finding], run: str) -> None:
+    """One entry that stands for those of which nothing is left, so that no later one misses them."""
+    names = tuple(PurePosixPath(finding.path).stem for finding in lost)
+    manifest.write_entry(
+        root, Entry(manifest.new_name(stand_in=True), run, manifest.FORMAT, (), replaces=names, mended=True)
+    )
+
+
+def _entered_anew(root: Storage, mistaken: Sequence[Finding]) -> list[Finding]:
+    """Entries of old formats, which bear no hash, whose numbers are wrong while the file is whole."""
+    files = reentry.files_by_commit(root)
+    for name in {finding.run for finding in mistaken}:
+        set_aside(root, manifest.entry_path(name))
+        reentry.enter_again(root, name, files.get(name, []), repair=True)
+    return [Finding("entry", finding.path, finding.said) for finding in mistaken]
+
+
+def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
+    """The files whose rows go out of the views: a few broken ones, or with `drop` all that are broken or missing."""
+    broken = [finding for finding in files if finding.kind == "broken"]
+    if drop:
+        return list(files)
+    return broken if len(broken) <= FEW else []
+
+
+def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
+    """Attempts whose texts an earlier fsck had to set aside."""
+    if not lake.rows("SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" = 'texts' LIMIT 1"):
+        return
+    try:
+        count = int(lake.rows("SELECT count(*) AS n FROM rollouts WHERE id NOT IN (SELECT id FROM texts)")[0]["n"])
+    except LakeError:  # other files of these tables are damaged or away, which is told already
+        return
+    if not count:
+        return
+    if drop:
+        gone = {"rollouts": "id NOT IN (SELECT id FROM texts)", "verdicts": "rollout_id NOT IN (SELECT id FROM texts)"}
+        compaction.erase(lake, gone, {"rollouts": count}, "lost", "texts", run=run)
+    said = f"{count} attempts have lost their texts" + ("; they are taken out of the views" if drop else NO_WAY_BACK)
+    yield Finding("textless", "tables/rollouts", said, "rollouts", count, "", "curate score PLAN" if drop else "")
+
+
+def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
+    """The interval ends, which can be worked out again."""
+    if fault := intervals.fault(root):
+        if repair:
+            root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be written over
+            intervals.store(root, intervals.usual())
+        yield Finding(
+            "derived",
+            intervals.PATH,
+            f"{fault}; " + ("written anew" if repair else "fsck writes it anew, and nobody reads it until then"),
+        )
+
+
+def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
+    """The catalogue that other tools open, where it lies there and cannot be read; it holds nothing that the lake does not."""
+    path = lake.root / CATALOGUE
+    if (
+        lake.storage.remote
+        or not path.exists()
+        or not (fault := catalogue_fault(path) if path.is_file() else "it is no file")
+    ):
+        return
+    if repair and not path.is_file():
+        set_aside(lake.storage, CATALOGUE)
+        lake.catalogue()
+    yield Finding(
+        "catalogue",
+        CATALOGUE,
+        f"{fault}; " + ("written anew" if repair else "fsck, or the next command that writes, writes it anew"),
+    )
+
+
+def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
+    """What is wrong with one file, or with what its entry says of it."""
+    restore = (
+        f"curate {compaction.STAGE[file.table]} PLAN"
+        if file.table in compaction.STAGE and file.table != "texts"
+        else ""
+    )
+
+    def found(kind: str, said: str) -> Finding:
+        return Finding(kind, file.path, said, file.table, file.rows, entry.run, restore)
+
+    if size is None:
+        return found(
+            "missing",
+            f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk; it counts again when it is there again; {DROP}",
+        )
+    if size < 0:
+        return found("broken", "no regular file" + _after(file))
+    root.stale(file.path)
+    path = root.local(file.path)
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)
+    if (size, digest, rows) == (file.bytes, file.sha256, file.rows):
+        return None
+    if entry.format < 3 and _entry_errs(file, size, digest, rows):
+        said = f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, which bears no hash; the file is whole: entered again"
+        return Finding("entry", manifest.entry_path(entry.name), said, run=entry.name)
+    if size != file.bytes:
+        return found("broken", f"{size} bytes on disk, {file.bytes} in the manifest" + _after(file))
+    if digest != file.sha256:
+        return found("broken", f"SHA-256 {digest[:12]} on disk, {file.sha256[:12]} in the manifest" + _after(file))
+    return found("broken", f"{rows} rows on disk, {file.rows} in the manifest" + _after(file))
+
+
+def _after(file: File) -> str:
+    return NO_WAY_BACK if file.table == "texts" else ""
+
+
+def _rows(path: object) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError, ValueError):
+        return -1
+
+
+def _entry_errs(file: File, size: int, digest: str, rows: int) -> bool:
+    """Whether it is the entry that is wrong: its hash is the file's, or differs in one digit alone, and the file has pages to tell by."""
+    alike = sum(ours != theirs for ours, theirs in zip(digest, file.sha256)) <= 1
+    return alike and rows >= 0
+
+
+def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
+    """Moves broken files away, and in one commit leaves out what refers to rows that are gone and the ledger lines that claim them."""
+    lost = [str(lake.root / finding.path) for finding in broken]
+    removed: dict[str, int] = {}
+    for finding in broken:
+        removed[finding.table] = removed.get(finding.table, 0) + finding.rows
+    gone = {}
+    if "rollouts" in removed:  # an attempt that is drawn again must not meet the old one's text and verdict
+        whole = [path for path in lake.files().get("rollouts", []) if path not in lost]
+        left = (
+            f"SELECT id FROM read_parquet([{', '.join(map(quoted, whole))}])"
+            if whole
+            else "SELECT '' AS id WHERE false"
+        )
+        gone = {"texts": f"id NOT IN ({left})", "verdicts": f"rollout_id NOT IN ({left})"}
+    compaction.erase(lake, gone, removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost)
+    for finding in broken:
+        set_aside(lake.storage, finding.path)
+
+
+def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
+    """What no commit accounts for: rests of killed writes, and files that are not ours. `entries` None = nobody knows which files commits name."""
+    named = {file.path for entry in entries or () for file in entry.files}
+    for name in sorted(root.names("") or ()):
+        if name not in OURS:
+            kind = "left_over" if name.endswith(".tmp") or name.startswith(".assay.") else "foreign"
+            yield Finding(
+                kind,
+                name,
+                "a write that never finished" if kind == "left_over" else "not of this lake; nobody reads it",
+            )
+    for inside in sorted(path for folder in ("tables", "manifest") for path in root.files(folder)):
+        path = PurePosixPath(inside)
+        if inside == MARK:
+            continue
+        if path.name.startswith(".") and path.name.endswith(".tmp"):
+            yield Finding("left_over", inside, "a write that never finished; nobody reads it")
+        elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
+            continue
+        elif NAME.fullmatch(path.name) and path.parent.name in schemas():
+            if inside not in named and entries is not None:
+                yield Finding(
+                    "left_over",
+                    inside,
+                    "of a commit that never happened, or the last one, whose entry is gone; nobody reads it",
+                )
+        else:
+            yield Finding("foreign", inside, "not of this lake; nobody reads it")

@@ -1,0 +1,56 @@
+"""The copies of a bucket's immutable files on this machine: whole or not there, and bounded in size."""
+
+import os
+import time
+from pathlib import Path
+
+from assay.core.errors import ConfigError
+
+MARK = "manifest/.lake"  # in a bucket, where a folder without files is none: a manifest without entries is another thing than no manifest
+MIRROR = "mirror-of"  # in the folder that mirrors a bucket: the bucket's address
+LIMIT = "ASSAY_LAKE_CACHE_GIB"
+LIMIT_GIB = 20.0  # of one lake; more where a single query needs more
+IN_USE_S = 3600.0  # a copy that was used within it stays, for queries under way
+
+
+def use(copy: Path) -> bool:
+    """Whether there is a copy; its time of use is now."""
+    try:
+        os.utime(copy)
+    except OSError:
+        return False
+    return True
+
+
+def evict(root: Path, *, limit_bytes: float | None = None, now: float | None = None) -> int:
+    """Deletes the data files that were used longest ago until the rest fits; returns how many.
+
+    Raises:
+        PlanError: the limit in the environment is no number.
+    """
+    limit = _limit_bytes() if limit_bytes is None else limit_bytes
+    copies = sorted(
+        (stat.st_mtime, stat.st_size, path) for path in (root / "tables").glob("*/*.parquet") if (stat := _stat(path))
+    )
+    total, gone = sum(size for _, size, _ in copies), 0
+    for used, size, path in copies:
+        if total <= limit or used > (now or time.time()) - IN_USE_S:
+            break
+        path.unlink(missing_ok=True)
+        total, gone = total - size, gone + 1
+    return gone
+
+
+def _limit_bytes() -> float:
+    said = os.environ.get(LIMIT, str(LIMIT_GIB))
+    try:
+        return float(said) * 2**30
+    except ValueError as error:
+        raise ConfigError(f"{LIMIT}={said!r} is no number of GiB") from error
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,365 @@
+"""A lake in a bucket that speaks S3: every commit is one conditional put, and a mirror on this machine keeps what was read.
+
+There is no rename and no link on S3. `If-None-Match: *` makes an object that must be new, `If-Match` replaces one that is still what was read; a
+service that ignores the first is found out before anything is committed. The address, region and credentials of the service come from the usual
+environment and files of AWS tools, and stand in no plan, no log and no error.
+"""
+
+import contextlib
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from assay.core import folders
+from assay.core.errors import ConfigError, LakeError, require
+from assay.stores.storage.local import Local, disk
+from assay.stores.storage.mirror import MARK, MIRROR, evict, use
+
+ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
+CUT_TRIES, CUT_PAUSE_S = 6, 0.1  # of a body that breaks off, and the pause after the first, which doubles
+AT_ONCE = 16  # objects that are fetched beside one another
+TRIES = 5  # of a put that another's put disturbed
+ABSENT = ("404", "NoSuchKey", "NotFound")
+REFUSED = ("412", "PreconditionFailed")
+SAID = {  # by the service's code
+    "NoSuchBucket": "there is no such bucket; make it, or correct the address",
+    "AccessDenied": "no permission: the credentials do not allow it",
+    "403": "no permission: the credentials do not allow it",
+    "InvalidAccessKeyId": "no permission: the service does not know the access key",
+    "SignatureDoesNotMatch": "no permission: the secret key does not fit the access key",
+    "ExpiredToken": "no permission: the credentials have expired",
+    "PermanentRedirect": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
+    "301": "the bucket lies in another region; AWS_DEFAULT_REGION names it",
+}
+
+Value = TypeVar("Value")
+
+
+@cache
+def bucket(address: str) -> "Bucket":
+    """The bucket of an address, one a process. The first request goes to the service, and finds what is wrong with it.
+
+    Raises:
+        PlanError: no address, no extra `s3`, no credentials, no such bucket, no permission, nobody who answers.
+    """
+    if re.match(r"s3:/+[^/]*@", address):
+        raise ConfigError(
+            "an address of a lake holds no credentials; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, do"
+        )
+    if not (found := ADDRESS.fullmatch(address)):
+        raise ConfigError(f"{address!r} is no address of a lake; s3://BUCKET/PREFIX is one")
+    made = Bucket(found[1], (found[2] or "").strip("/"))
+    made.names("")
+    return made
+
+
+@dataclass
+class Bucket:
+    """A prefix of a bucket (`storage.Storage`). Threads may share it."""
+
+    name: str
+    prefix: str
+    remote = True
+    _founded: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        require("botocore", extra="s3")
+        session, config, self._errors = (
+            import_module(f"botocore.{name}") for name in ("session", "config", "exceptions")
+        )
+        transport = import_module(
+            "urllib3.exceptions"
+        ).HTTPError  # botocore lets some of its transport's own errors through
+        self._cut: tuple[type[Exception], ...] = (
+            self._errors.IncompleteReadError,
+            self._errors.ResponseStreamingError,
+            self._errors.ReadTimeoutError,
+            transport,
+        )
+        settings = config.Config(
+            connect_timeout=10, read_timeout=60, retries={"mode": "standard"}, max_pool_connections=AT_ONCE
+        )
+        with self._asking("the service"):
+            self._client: Any = session.get_session().create_client("s3", config=settings)
+        self._service = urlsplit(self._client.meta.endpoint_url)
+        key = hashlib.sha256(f"{self._service.netloc} {self.place}".encode()).hexdigest()[:12]
+        self._mirror = Local(folders.cache() / "lakes" / f"{self.name}-{key}")
+        self._mirror.put(MIRROR, self.place.encode())
+
+    @property
+    def root(self) -> Path:
+        """The mirror. What lies in it may be deleted at any time."""
+        return self._mirror.root
+
+    @property
+    def place(self) -> str:
+        """The address."""
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+    def found(self, data: bytes) -> None:
+        """Writes lake.json where there is none, and learns whether the service honours `If-None-Match`.
+
+        Raises:
+            PlanError: it does not: two writers could overwrite each other's commits.
+        """
+        if self._founded:
+            return
+        self._put_new("lake.json", data)
+        if self.names("manifest") is None and self.names("tables") is None:
+            self._put(MARK, b"")
+        if self._put_new("lake.json", self.read("lake.json")):
+            raise ConfigError(
+                f"{self.place}: {self._service.hostname} ignores If-None-Match, without which two writers overwrite each other's commits"
+            )
+        self._founded = True
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Nothing: an object store has no lock to hold."""
+        return contextlib.nullcontext()
+
+    def undisturbed(self) -> AbstractContextManager[bool]:
+        """Nobody can tell."""
+        return contextlib.nullcontext(False)
+
+    def write(self, path: str, data: bytes | pa.Buffer) -> None:
+        """One object, whole when the put returns; what this process wrote it need not fetch."""
+        self._put(path, data)
+        with contextlib.suppress(LakeError):
+            self._mirror.put(path, data)
+
+    def create(self, path: str, data: bytes) -> None:
+        """One object under a name that must be new."""
+        if not self.make(path, data):
+            raise LakeError(f"{self.place}/{path} is there already; an entry is never rewritten")
+        with contextlib.suppress(LakeError):
+            self._mirror.put(path, data)
+
+    def make(self, path: str, data: bytes) -> bool:
+        """Creates an object; False where there is one. A put that was sent twice because its answer got lost counts as ours."""
+        if self._put_new(path, data):
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            return self.read(path) == data
+        return False
+
+    def swap(self, path: str, held: bytes, data: bytes) -> bool:
+        """Replaces an object that still is what was read; False where it is not."""
+        with contextlib.suppress(FileNotFoundError), self._asking(path):
+            present, answer = self._whole(path)
+            return present == held and self._conditional(path, data, IfMatch=answer["ETag"])
+        return False
+
+    def drop(self, path: str, held: bytes) -> None:
+        """Deletes an object that still is what was read; what another has put there meanwhile stays."""
+        with contextlib.suppress(FileNotFoundError), self._asking(path):
+            present, answer = self._whole(path)
+            if present == held:
+                self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
+
+    def put(self, path: str, data: bytes | pa.Buffer) -> None:
+        """One object in place of the one before."""
+        self._put(path, data)
+
+    def read(self, path: str) -> bytes:
+        """An object's present bytes."""
+        with self._asking(path):
+            return self._whole(path)[0]
+
+    def read_aged(self, path: str) -> tuple[bytes, float]:
+        """An object's present bytes, and the seconds since they were written, both by the service's clock, which counts whole seconds."""
+        with self._asking(path):
+            data, answer = self._whole(path)
+        try:
+            now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return data, max(0.0, (now - answer["LastModified"]).total_seconds())
+        except (KeyError, TypeError, ValueError):
+            return data, 0.0
+
+    def names(self, folder: str) -> list[str] | None:
+        """What lies directly under a prefix; None where nothing does."""
+        under = self._key(f"{folder}/" if folder else "")
+        found = []
+        for page in self._pages(under, "/"):
+            found += [each["Key"] for each in page.get("Contents", ())] + [
+                each["Prefix"].rstrip("/") for each in page.get("CommonPrefixes", ())
+            ]
+        return [name[len(under) :] for name in found] or None
+
+    def files(self, folder: str) -> dict[str, int]:
+        """Every object under a prefix, by path, with its bytes."""
+        start = len(self._key(""))
+        return {
+            each["Key"][start:]: each["Size"]
+            for page in self._pages(self._key(f"{folder}/"), "")
+            for each in page.get("Contents", ())
+        }
+
+    def remove(self, path: str) -> bool:
+        """Deletes an object, here and there; the service does not tell whether there was one."""
+        self._mirror.remove(path)
+        with self._asking(path):
+            self._client.delete_object(Bucket=self.name, Key=self._key(path))
+        return True
+
+    def move(self, path: str, target: str) -> None:
+        """Copies within the service, then deletes."""
+        with contextlib.suppress(FileNotFoundError):
+            with self._asking(path):
+                source = {"Bucket": self.name, "Key": self._key(path)}
+                self._client.copy_object(Bucket=self.name, Key=self._key(target), CopySource=source)
+            self.remove(path)
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Puts what the mirror lacks into it, and takes out what nobody has used for longest where it has grown too large."""
+        lacking = [path for path in dict.fromkeys(paths) if not use(self.root / path)]
+        if not lacking:
+            return
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(self._get, lacking))
+        evict(self.root)
+
+    def local(self, path: str) -> Path:
+        """The mirror's copy."""
+        if not use(self.root / path) and not self._get(path):
+            raise FileNotFoundError(f"{self.place}/{path}")
+        return self.root / path
+
+    def kept(self, path: str) -> bytes:
+        """The bytes of the mirror's copy."""
+        return self.local(path).read_bytes()
+
+    def stale(self, path: str) -> None:
+        """Lets the mirror's copy go."""
+        self._mirror.remove(path)
+
+    def _get(self, path: str) -> bool:
+        final = self.root / path
+        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with self._asking(path):
+                with disk(temporary):
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                self._again(path, lambda answer: self._poured(answer, temporary))
+                with disk(temporary):
+                    temporary.replace(final)
+        except FileNotFoundError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def _whole(self, path: str) -> tuple[bytes, dict[str, Any]]:
+        """An object's bytes, and the answer that brought them."""
+        return self._again(path, lambda answer: bytes(answer["Body"].read()))
+
+    def _again(self, path: str, read: Callable[[dict[str, Any]], Value]) -> tuple[Value, dict[str, Any]]:
+        """What is read of an object's body, which is asked for again where it breaks off: the client's own tries end with the head."""
+        for attempt in range(CUT_TRIES):
+            answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
+            try:
+                return read(answer), answer
+            except self._cut:
+                answer["Body"].close()
+                if attempt == CUT_TRIES - 1:
+                    raise
+                time.sleep(CUT_PAUSE_S * 2**attempt)
+        raise AssertionError(path)
+
+    def _poured(self, answer: dict[str, Any], file: Path) -> None:
+        with disk(file):
+            open_file = file.open("wb")
+        with open_file:
+            for piece in answer["Body"].iter_chunks(1 << 20):
+                with disk(file):  # the disk's errors alone: a connection that breaks off is an OSError too
+                    open_file.write(piece)
+
+    def _key(self, path: str) -> str:
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def _put(self, path: str, data: bytes | pa.Buffer) -> None:
+        with self._asking(path):
+            self._client.put_object(Bucket=self.name, Key=self._key(path), Body=bytes(data))
+
+    def _put_new(self, path: str, data: bytes) -> bool:
+        with self._asking(path):
+            return self._conditional(path, data, IfNoneMatch="*")
+
+    def _conditional(self, path: str, data: bytes, **condition: str) -> bool:
+        """One conditional put; False where the condition does not hold."""
+        return self._unless_refused(self._client.put_object, path, Body=data, **condition)
+
+    def _unless_refused(self, do: Callable[..., Any], path: str, **said: Any) -> bool:
+        """Whether a request's condition held. Others' requests of one moment are waited for."""
+        for attempt in range(TRIES):
+            try:
+                do(Bucket=self.name, Key=self._key(path), **said)
+                return True
+            except self._errors.ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in REFUSED:
+                    return False
+                if code != "ConditionalRequestConflict" or attempt == TRIES - 1:
+                    raise
+                time.sleep(0.05 * 2**attempt)
+        return False
+
+    def _pages(self, prefix: str, delimiter: str) -> Iterator[dict[str, Any]]:
+        with self._asking("the list of objects"):
+            yield from self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, Delimiter=delimiter
+            )
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Turns what a service can refuse into one line: PlanError before the first write of this process, LakeError after it.
+
+        Raises:
+            FileNotFoundError: no such object.
+        """
+        kind = LakeError if self._founded else ConfigError
+        safe = "; what was committed before is safe" if self._founded else ""
+        try:
+            yield
+        except self._errors.ClientError as error:
+            code, said = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
+            if code in ABSENT:
+                raise FileNotFoundError(f"{self.place}/{what}") from error
+            kind = kind if code in SAID or self._status(error) < 500 else LakeError
+            raise kind(f"{self.place}: {what}: {SAID.get(code, f'{said} ({code})')}{safe}") from error
+        except self._errors.NoCredentialsError as error:
+            raise kind(
+                f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name them"
+            ) from error
+        except self._errors.ResponseStreamingError as error:  # before the ConnectionError that it is not always
+            raise LakeError(f"{self.place}: {what}: its bytes broke off {CUT_TRIES} times{safe}") from error
+        except self._errors.ConnectionError as error:
+            raise kind(
+                f"{self.place}: {self._host()} does not answer ({type(error).__name__}); AWS_ENDPOINT_URL names the service{safe}"
+            ) from error
+        except (*self._cut, self._errors.HTTPClientError) as error:
+            words = " ".join(str(error).split())[:200]
+            raise LakeError(
+                f"{self.place}: {what}: the connection broke off ({type(error).__name__}: {words}){safe}"
+            ) from error
+        except self._errors.BotoCoreError as error:
+            raise kind(f"{self.place}: {what}: {error}{safe}") from error
+
+    @staticmethod
+    def _status(error: Any) -> int:
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+    def _host(self) -> str:
+        return str(self._service.hostname) + (f":{self._service.port}" if self._service.port else "")

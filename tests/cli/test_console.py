@@ -1,0 +1,93 @@
+"""What reaches a terminal: its own colours, and nothing that a given text asks of it."""
+
+import io
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from assay.cli.console import ConsoleReporter, SafeConsole, _Lines
+from assay.cli.runner import exits
+from assay.core.errors import ConfigError, EngineError
+from assay.core.types import Problem
+from assay.stores.lake import Lake
+
+HOSTILE = (
+    "\x1b]52;c;cm0gLXJmIC8=\x07",
+    "\x1b]0;owned\x07",
+    "\x1b[2J",
+    "\x9b31m",
+    "\x9d0;t\x9c",
+    "good\rbad",
+    "\u202egnp.exe",
+)
+
+
+def spoken(speak, *, terminal=True):
+    out = io.StringIO()
+    speak(ConsoleReporter(SafeConsole(file=out, force_terminal=terminal, width=200, highlight=False)))
+    return out.getvalue()
+
+
+def obeyed(text):
+    """Whether a terminal obeys more than the colours that rich itself writes."""
+    import re
+
+    rest = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text) if "\x1b[2J" not in text else text
+    return any(letter in rest for letter in "\x1b\x07\r\x9b\x9d\x9c\u202e")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_control_sequence_of_a_given_text_leaves_by_any_way(text, terminal):
+    given = f"name {text} [bold]end"
+    for speak in (
+        lambda voice: voice.say(given),
+        lambda voice: voice.warn(given),
+        lambda voice: voice.table(given, ("a", given), [(given, 1)]),
+        lambda voice: _Lines(voice, given, 1).advance(note=given),
+        lambda voice: voice.console.print(given, markup=False, soft_wrap=True),
+        lambda voice: voice.console.print(given),
+    ):
+        shown = spoken(speak, terminal=terminal)
+        assert "name" in shown
+        assert not obeyed(shown)
+
+
+@pytest.mark.parametrize("kind", [ConfigError, EngineError, ZeroDivisionError])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_error_line_and_no_traceback_holds_one(kind, text, capsys):
+    out = io.StringIO()
+    with pytest.raises(typer.Exit), exits(ConsoleReporter(SafeConsole(file=out, force_terminal=True, width=200))):
+        raise kind(f"a server said {text}")
+    shown = out.getvalue() + capsys.readouterr().err
+    assert "a server said" in shown
+    assert not obeyed(shown)
+
+
+def test_a_line_that_says_how_far_a_stage_is_knows_no_time_left_before_anything_is_done():
+    def speak(voice):
+        lines = _Lines(voice, "attempts", 96)
+        lines.told -= 60
+        lines.advance(0, note="0 tokens")
+        lines.told -= 60
+        lines.advance(48)
+
+    first, second = spoken(speak, terminal=False).splitlines()
+    assert "left" not in first
+    assert "s left" in second
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_explain_shows_a_problem_without_obeying_it(tmp_path: Path, text):
+    from assay.cli.apps import curate_app
+    from assay.pipelines.data.problems import to_row
+
+    problem = Problem.of(f"What is {text} 2+2?", source=f"s{text}")
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"problems": [to_row(problem)]}, run="r")
+    shown = CliRunner().invoke(curate_app, ["explain", problem.id, "--lake", str(tmp_path / "lake")])
+    assert shown.exit_code == 0
+    assert "2+2" in shown.output
+    assert not obeyed(shown.output)

@@ -1,0 +1,188 @@
+import pytest
+
+from assay.core.types import Message, Policy, Rollout, SamplingConfig
+from assay.engines.scripted import Scripted
+from assay.engines.server.app import RequestFailed, answered
+from assay.engines.server.batcher import PendingRequest, RequestBatcher, alike, merged
+from assay.engines.server.chat_request import InvalidRequest, read_request
+from assay.engines.transformers import Transformers
+
+CHAT = (Message("user", "What is 3+4?"),)
+
+
+def asked(**changes):
+    return PendingRequest(CHAT, SamplingConfig(**changes.pop("sampler", {})), **changes)
+
+
+def test_equal_questions_without_a_seed_share_one_request():
+    groups = alike([asked(), asked(n=3), asked(seed=5), asked(seed=5), asked(sampler={"temperature": 0.5})])
+    assert [len(group) for group in groups] == [2, 1, 1, 1]
+    assert merged(groups[0]).samples == (0, 1, 2, 3)
+    assert merged(groups[1]).seed_of(2) == 7
+
+
+def test_each_gets_as_many_answers_as_it_asked_for():
+    desk = RequestBatcher(Scripted())
+    questions = [desk.ask(asked(n=n)) for n in (1, 3, 2)]
+    for each in questions:
+        assert len([answered(each.answers.get(timeout=5)) for _ in range(each.n)]) == each.n
+        assert each.answers.empty()
+    desk.close()
+
+
+def test_what_the_engine_raises_is_the_answer_of_those_who_wait():
+    desk = RequestBatcher(Scripted(fail_after=0))
+    with pytest.raises(RequestFailed, match="fails after 0 requests"):
+        answered(desk.ask(asked()).answers.get(timeout=5))
+    desk.close()
+
+
+class Patient:
+    """A streaming engine that answers the last of its requests first, once it holds as many as it wants."""
+
+    policy = Policy("patient", "0")
+
+    def __init__(self, wants):
+        self.wants, self.held = wants, []
+
+    def arrivals(self, requests):
+        for request in requests:
+            self.held += [] if request is None else [request]
+            while len(self.held) >= self.wants:
+                taken = self.held.pop()
+                for sample in taken.samples:
+                    yield (
+                        Rollout.of(
+                            taken, sample, policy=self.policy, engine="", text=f"{sample}", tokens=1, finish="stop"
+                        ),
+                    )
+            yield ()
+
+    def count_tokens(self, request):
+        return len(request.messages[0].content)
+
+    def show(self, request):
+        return request.messages[0].content
+
+    def close(self): ...
+
+
+def test_a_question_joins_what_is_being_computed_and_may_be_answered_first():
+    desk = RequestBatcher(Patient(2))
+    early = desk.ask(asked(n=3))
+    assert desk.prompt(asked()) == (len(CHAT[0].content), CHAT[0].content), "told while the engine works"
+    late = desk.ask(asked(n=2))
+    assert [answered(late.answers.get(timeout=5)).text for _ in range(2)] == ["0", "1"]
+    assert early.answers.empty()
+    desk.ask(asked())
+    desk.ask(asked(sampler={"stop": ("x",)}))
+    desk.close()
+
+
+def test_closing_tells_who_waits_and_leaves_no_thread_inside_the_engine():
+    class Closing(Patient):
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    engine = Closing(2)
+    desk = RequestBatcher(engine)
+    waiting = desk.ask(asked())
+    desk.close(wait_s=5)
+    assert engine.closed
+    with pytest.raises(RequestFailed, match="the server is closing"):
+        answered(waiting.answers.get(timeout=5))
+
+
+def test_a_streaming_engine_that_fails_tells_everyone_who_waits_and_works_on():
+    class Breaking(Patient):
+        def arrivals(self, requests):
+            if self.wants:
+                self.wants = 0
+                next(iter(requests))
+                raise OSError("no memory")
+            self.wants = 1
+            yield from super().arrivals(requests)
+
+    desk = RequestBatcher(Breaking(1))
+    with pytest.raises(RequestFailed, match="no memory"):
+        answered(desk.ask(asked(n=2)).answers.get(timeout=5))
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
+    desk.close()
+
+
+def test_what_the_engine_says_of_a_prompt_is_raised_where_it_was_asked():
+    class Deaf(Patient):
+        def show(self, request):
+            raise OSError("no template")
+
+    desk = RequestBatcher(Deaf(1))
+    with pytest.raises(OSError, match="no template"):
+        desk.prompt(asked())
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
+    desk.close()
+
+
+def test_a_body_that_cannot_be_served_is_refused_with_its_number():
+    for change, words in (
+        ({"messages": []}, "at least one"),
+        ({"temperature": -1}, "temperature -1"),
+        ({"n": 0, "top_p": 0}, "top_p 0"),
+        ({"tools": [1]}, "tools"),
+    ):
+        with pytest.raises(InvalidRequest, match=words):
+            read_request({"messages": [{"role": "user", "content": "x"}], **change})
+
+
+def test_parts_of_text_are_joined_and_off_values_read():
+    read = read_request(
+        {
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
+            "top_k": -1,
+            "stop": "x",
+        }
+    )
+    assert read.messages == (Message("user", "ab"),)
+    assert (read.sampler.top_k, read.sampler.stop, read.n, read.seed) == (0, ("x",), 1, None)
+
+
+def test_strangers_with_seeds_of_their_own_get_their_own_answers():
+    pytest.importorskip("torch")
+    asked = [
+        PendingRequest((Message("user", "37+45="),), SamplingConfig(max_tokens=6), seed=seed)
+        for seed in (5, 3, 9, 3, 21, 40)
+    ]
+    alone = [next(iter(Transformers("tiny-arithmetic").generate([merged([question])])))[0].text for question in asked]
+    assert [
+        group[0].text for group in Transformers("tiny-arithmetic").generate([merged([question]) for question in asked])
+    ] == alone
+
+
+def test_a_streaming_engine_that_fails_at_one_question_answers_the_others():
+    class Choosy(Patient):
+        def arrivals(self, requests):
+            yield from super().arrivals(self._looked_over(requests))
+
+        def _looked_over(self, requests):
+            for request in requests:
+                if request and "poison" in request.messages[0].content:
+                    self.wants, self.held = 1, []
+                    raise RuntimeError("no such token")
+                yield request
+
+    desk = RequestBatcher(Choosy(4))
+    good = [desk.ask(PendingRequest((Message("user", f"What is {n}+1?"),), SamplingConfig())) for n in range(3)]
+    bad = desk.ask(PendingRequest((Message("user", "poison"),), SamplingConfig()))
+    with pytest.raises(RequestFailed, match="no such token"):
+        answered(bad.answers.get(timeout=5))
+    assert [answered(question.answers.get(timeout=5)).text for question in good] == ["0"] * 3
+    desk.close()
+
+
+def test_what_cannot_be_hashed_is_refused_where_it_is_asked_and_the_desk_works_on():
+    desk = RequestBatcher(Scripted())
+    with pytest.raises(ValueError, match="surrogate"):
+        desk.ask(PendingRequest((Message("user", "\ud800"),), SamplingConfig()))
+    assert answered(desk.ask(asked()).answers.get(timeout=5)).finish == "stop"
+    desk.close()

@@ -1,0 +1,94 @@
+"""How a run ends in Prefect's lists, and what a server that went away costs, on hand-made runs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError, EngineError, Stopped
+from assay.flows import run_states, server
+from assay.flows.run_context import FlowCall, FlowRun
+from assay.pipelines.analysis.empty_result import Shortfall
+from assay.pipelines.context.run import StageResult
+
+pytest.importorskip("prefect", reason="the extra flows is not installed")
+
+
+def run(**changes: Any) -> FlowRun:
+    return FlowRun(SimpleNamespace(reporter=SimpleNamespace(warn=pytest.fail)), FlowCall("plan.toml"), **changes)  # type: ignore[arg-type]
+
+
+def stage(name: str, out: int, *, partly: bool = False) -> dict[str, StageResult]:
+    return {name: StageResult(name, "key", out, out, partly=partly)}
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "name", "message"),
+    [
+        (run(outcomes=stage("score", 8)), "COMPLETED", "Completed", "rows out: score 8"),
+        (
+            run(outcomes=stage("score", 4, partly=True)),
+            "COMPLETED",
+            "Partly",
+            "rows out: score 4; score is partly done: a limit of the plan was reached; run it again to go on",
+        ),
+        (
+            run(outcomes=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),
+            "FAILED",
+            "Partly",
+            "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to go on",
+        ),
+        (
+            run(outcomes=stage("arrange", 0), lacks=Shortfall("nothing to train on: the sources hold no row")),
+            "FAILED",
+            "Failed",
+            "rows out: arrange 0; nothing to train on: the sources hold no row",
+        ),
+        (
+            run(outcomes=stage("arrange", 4), lacks=Shortfall(sources=("of source 'a' no row is left of 9",))),
+            "FAILED",
+            "Partly",
+            "rows out: arrange 4; of source 'a' no row is left of 9",
+        ),
+    ],
+    ids=["whole", "a limit", "a failed shard", "nothing", "a source"],
+)
+def test_the_last_state_says_what_is_missing(made: FlowRun, state: str, name: str, message: str) -> None:
+    told = run_states.of(made)
+    assert (told.type.value, told.name, told.message) == (state, name, message)
+
+
+def test_a_server_that_went_away_before_the_end_stops_the_run_which_goes_on_later() -> None:
+    with pytest.raises(Stopped, match=r"the Prefect server went away \(refused\); what was done is in the lake"):  # noqa: SIM117
+        with server.losing(run()):
+            raise refused()
+
+
+def test_a_server_that_went_away_after_the_work_was_done_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    made = run(told=[])
+    monkeypatch.setattr(made.context.reporter, "warn", heard.append)
+    with server.losing(made):
+        raise refused()
+    assert heard == ["the Prefect server went away before it could be told of the run's end (refused); all is done"]
+
+
+def test_what_ended_the_work_is_raised_as_itself_whatever_prefect_made_of_it() -> None:
+    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+        raise RuntimeError("the flow failed")
+    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+        pass  # Prefect keeps it in the state
+
+
+def test_what_went_wrong_before_the_work_began_is_raised_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.states import Failed
+
+    monkeypatch.setattr(server, "started", lambda _narrator: None)
+    with pytest.raises(ConfigError, match="the plan is gone"):
+        server.through(lambda **_: Failed(data=ConfigError("the plan is gone")), run().context, FlowCall("plan.toml"))
+
+
+def refused() -> Exception:
+    import httpx
+
+    return httpx.ConnectError("refused")

@@ -1,0 +1,70 @@
+"""Selectors side by side on one pool."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay.core.config import SelectConfig
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis.compare_selectors import compare, jaccard, read
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+
+Made = Callable[..., RunContext]
+
+
+def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: Made) -> None:
+    made = context()
+    run_stages(made)
+    told = compare(context(), ["frontier spread=none budget=5", "k_center"])
+    names = [row["selection"] for row in told["selections"]]
+    assert names == ["plan", "frontier spread=none budget=5", "k_center", "uniform", "informative"]
+    by_name: dict[str, Any] = {row["selection"]: row for row in told["selections"]}
+    assert [by_name[name]["kept"] for name in names[:4]] == [10, 5, 10, 10]
+    assert by_name["plan"]["overlap"]["plan"] == 1
+    assert by_name["plan"]["overlap"]["uniform"] == by_name["uniform"]["overlap"]["plan"]
+    assert by_name["k_center"]["radius"] <= by_name["frontier spread=none budget=5"]["radius"]
+    for row in told["selections"]:
+        assert sum(row["histogram"].values()) == row["kept"]
+        assert row["kept"] + sum(row["dropped"].values()) == told["pool"] == 32
+        assert set(row["signal"]) == {"0", "1", "2"}
+
+
+def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: Made) -> None:
+    made = context()
+    run_stages(made)
+    before = made.lake.files()
+    told = compare(context())
+    assert made.lake.files() == before
+    stored = made.lake.rows("SELECT count(*) FILTER (kept) AS n FROM selections")[0]["n"]
+    assert told["selections"][0]["kept"] == stored
+
+
+def test_an_empty_selection_has_no_radius_and_no_signal(walked: Made, context: Made) -> None:
+    walked()
+    row = compare(context(), ["uniform budget=0"])["selections"][1]
+    assert (row["kept"], row["radius"], row["signal"]["0"], row["tokens"]) == (0, None, None, 0)
+
+
+def test_what_is_wrong_is_named(context: Made) -> None:
+    with pytest.raises(ConfigError, match="compare needs ingest"):
+        compare(context())
+    run_stages(context())
+    with pytest.raises(ConfigError, match="unknown selector 'fronteir'; nearest: 'frontier'"):
+        compare(context(), ["fronteir"])
+    with pytest.raises(ConfigError, match="has no setting 'drft'; nearest: 'drift'"):
+        compare(context(), ["frontier drft=1"])
+    with pytest.raises(ConfigError, match="'drift' is not of the form key=value"):
+        compare(context(), ["frontier drift"])
+
+
+def test_settings_are_read_as_in_a_plan() -> None:
+    made = read("dart rule=uniform most=7 seed=3", SelectConfig(budget=9))
+    assert (made.selector, made.budget, made.seed, made.settings) == ("dart", 9, 3, {"rule": "uniform", "most": 7})
+
+
+def test_overlap_is_shared_over_all() -> None:
+    assert jaccard(np.array([1, 2, 3]), np.array([3, 4])) == 1 / 4
+    assert jaccard(np.array([]), np.array([])) == 1

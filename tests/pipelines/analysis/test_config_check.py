@@ -1,0 +1,138 @@
+"""What a check of a config finds before anything is paid for."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis import config_check
+from assay.pipelines.context.run import RunContext
+
+Made = Callable[..., RunContext]
+
+
+def source(folder: Path, rows: list[Any], **settings: Any) -> list[dict[str, Any]]:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [{"part": "files", "paths": str(folder / "rows.jsonl"), **settings}]
+
+
+def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: Made, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"How many of {n}?", "answer": answer}
+        for n, answer in enumerate(["9 (apples)", "2m", "\x0crac{1}{2}", "7"])
+    ]
+    (look,) = config_check.look_at_sources(context(source=source(tmp_path, rows, name="odd")))
+    assert (look.name, look.rows, look.whole) == ("odd", 4, True)
+    assert look.noticed == {"gold_has_unit": 1, "gold_is_ambiguous": 1}
+    assert look.dropped == {"gold_control_character": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], "source 'files' is empty"),
+        (
+            [{"question": "1 + 1?", "answer": "2"}] * 30,
+            "all 30 rows would be dropped, 30 as missing_field, such as .*no field 'prompt'",
+        ),
+        ([{"prompt": "1 + 1?", "answer": ""}] * 3, "all 3 rows would be dropped, 3 as answer_empty"),
+        (
+            [{"prompt": f"{n} + 1?", "answer": None} for n in range(1500)],
+            "the first 1000 rows all would be dropped, 1000 as answer_not_text",
+        ),
+    ],
+)
+def test_a_source_without_one_problem_is_an_error_that_says_why(
+    context: Made, tmp_path: Path, rows: list[Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        list(config_check.look_at_sources(context(source=source(tmp_path, rows))))
+
+
+def test_rows_of_two_shapes_are_no_error(context: Made, tmp_path: Path) -> None:
+    rows = [{"question": "1 + 1?", "answer": "2"}] * 25 + [{"prompt": "1 + 1?", "answer": "2"}]
+    (look,) = config_check.look_at_sources(context(source=source(tmp_path, rows)))
+    assert (len(look.problems), look.dropped) == (1, {"missing_field": 25})
+
+
+def test_a_kept_field_that_no_row_holds_is_an_error(context: Made, tmp_path: Path) -> None:
+    rows = [{"prompt": f"{n} + 1?", "answer": "2", "level": 1} for n in range(3)]
+    with pytest.raises(ConfigError, match="keep names 'levle', which none of its 3 rows holds"):
+        list(config_check.look_at_sources(context(source=source(tmp_path, rows, keep=["level", "levle"]))))
+    list(config_check.look_at_sources(context(source=source(tmp_path, rows, keep=["level"]))))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "lab_checking.py").write_text(
+        "def right(data_source, solution_str, ground_truth, extra_info):\n    return float(ground_truth in solution_str)\n"
+        "def breaks(data_source, solution_str, ground_truth, extra_info):\n    return 1 / 0\n"
+    )
+    yield tmp_path
+    sys.modules.pop("lab_checking", None)
+
+
+@pytest.mark.parametrize(
+    ("verifier", "sentence"),
+    [
+        ("python:no_lab:right", "No module named 'no_lab'"),
+        ("python:lab_checking:rihgt", "has no attribute 'rihgt'"),
+        ("python:lab_checking", "is not of the form"),
+    ],
+)
+def test_a_verifier_from_outside_that_is_not_there_is_an_error(
+    context: Made, lab: Path, verifier: str, sentence: str
+) -> None:
+    made = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier=verifier))
+    with pytest.raises(ConfigError, match=sentence):
+        config_check.check_parts(made.config)
+
+
+def test_a_module_that_breaks_when_it_is_imported_is_an_error(context: Made, lab: Path) -> None:
+    (lab / "lab_broken.py").write_text("raise RuntimeError('no GPU\\nhere')\n")
+    made = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier="python:lab_broken:right"))
+    with pytest.raises(ConfigError, match="importing 'lab_broken' raises RuntimeError: no GPU here"):
+        config_check.check_parts(made.config)
+
+
+def test_a_tracker_that_is_not_installed_is_an_error(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = __import__("importlib.util").util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "wandb" else found(name, *rest))
+    with pytest.raises(ConfigError, match="'wandb', which is not installed"):
+        config_check.check_parts(context(train={"report_to": ["wandb"]}).config)
+
+
+def test_the_gold_answer_is_judged_in_a_box_and_in_a_sentence_without_the_engine(context: Made, tmp_path: Path) -> None:
+    made = context(
+        source=source(tmp_path, [{"prompt": "How many?", "answer": "9 (apples)"}]),
+        policy={"template": "{prompt} Think."},
+    )
+    (look,) = config_check.look_at_sources(made)
+    gold = config_check.try_gold(made, look)
+    assert gold.prompt == "user: How many? Think."
+    assert [verdict.outcome for verdict in gold.verdicts] == ["correct", "correct"]
+    assert gold.texts == ["\\boxed{9}", "The answer is 9."]
+    assert made.meter.samples == 0
+
+
+def test_a_reward_that_raises_on_the_gold_answer_is_an_error(context: Made, lab: Path) -> None:
+    rows = [{"prompt": "1 + 1?", "answer": "2"}]
+    made = context(source=source(lab, rows, verifier="python:lab_checking:breaks"))
+    (look,) = config_check.look_at_sources(made)
+    with pytest.raises(ConfigError, match=r"fails on the gold answer '2'.*ZeroDivisionError"):
+        config_check.try_gold(made, look)
+    made = context(source=source(lab, rows, verifier="python:lab_checking:right"))
+    assert config_check.try_gold(made, next(config_check.look_at_sources(made))).accepted
+
+
+def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: Made) -> None:
+    made = context(select={"budget": 0}, split={"held_out": 40})
+    told = config_check.forebodings(made.config, list(config_check.look_at_sources(made)))
+    assert told == ["select.budget = 0 keeps no problem", "split.held_out = 40 leaves none of 40 problems to train on"]
+    made = context(select={"budget": 1}, split={"held_out": 39})
+    assert config_check.forebodings(made.config, list(config_check.look_at_sources(made))) == []

@@ -1,0 +1,43 @@
+"""What is left, in bytes as well."""
+
+import shutil
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from assay.pipelines.analysis.cost_estimate import OVERHEAD, forecast
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+
+Made = Callable[..., RunContext]
+
+
+def test_before_the_split_nobody_knows_how_much_disk_it_takes(context: Made) -> None:
+    assert forecast(context(), 0)["disk"]["bytes"] is None
+
+
+def test_without_attempts_the_disk_is_guessed_from_the_cap(context: Made) -> None:
+    run_stages(context(), "split")
+    told = forecast(context(), 0)["disk"]
+    assert (told["bytes"], told["attempts"], told["short"]) == (32 * 4 * (OVERHEAD + 16 * 2), 0, False)
+
+
+def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(context: Made) -> None:
+    made = context()
+    run_stages(made)
+    taken = sum(
+        file.bytes
+        for entry in made.lake.entries()
+        for file in entry.files
+        if file.table in ("rollouts", "texts", "verdicts")
+    )
+    assert forecast(context(), 0)["disk"]["bytes"] == 0
+    more = forecast(context(score={"n": 8}), 0)["disk"]
+    assert (more["bytes"], more["attempts"]) == (taken, 32 * 4), "as many again"
+
+
+def test_a_disk_that_is_too_small_is_said(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_stages(context(), "split")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+    assert forecast(context(), 0)["disk"]["short"]

@@ -1,0 +1,138 @@
+"""What is solved only leniently is disputed and never hard; the mode is a reading of stored verdicts, and costs no token."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from assay.core.types import GradingCase, Verdict
+from assay.pipelines.analysis import disputed
+from assay.pipelines.analysis.compare_selectors import compare
+from assay.pipelines.analysis.pass_at_k import passes
+from assay.pipelines.analysis.report import collected, rendered
+from assay.pipelines.analysis.show import explain
+from assay.pipelines.analysis.summary import summary
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.sampling.attempts import StoredRollouts, commit
+
+READINGS = {  # strict outcome and lenient one of a problem's 4 attempts, by the problem's place
+    0: [("wrong", "correct")] * 3 + [("wrong", None)],
+    1: [("correct", None), ("wrong", "correct"), ("wrong", None), ("wrong", None)],
+}
+USUAL = [("correct", None), ("correct", None), ("wrong", None), ("wrong", None)]
+
+
+@pytest.fixture
+def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
+    """A job whose first problem is right only leniently, and whose second is so in one attempt of four; all attempts are stored."""
+
+    def make(**changes: Any) -> RunContext:
+        made = context(**changes)
+        run_stages(made, "split")
+        problems, labels = side(made, "train")
+        attempts = StoredRollouts(made, problems, labels)
+        for place, id_ in enumerate(sorted(problems)) if not attempts.stored else ():
+            (rollouts,) = made.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
+            cases = [GradingCase(problems[id_], labels[id_], each) for each in rollouts]
+            version = made.judge.version("math")
+            pairs = zip(cases, READINGS.get(place, USUAL), strict=True)
+            verdicts = [
+                Verdict.of(case, verifier="math", version=version, outcome=outcome, lenient=lenient)
+                for case, (outcome, lenient) in pairs
+            ]  # type: ignore[arg-type]
+            commit(made, list(rollouts), verdicts)
+        return made
+
+    return make
+
+
+def ids(context: RunContext) -> list[str]:
+    return sorted(side(context, "train")[0])
+
+
+def test_a_problem_that_is_right_only_leniently_is_flagged_and_dropped_as_disputed(judged) -> None:
+    made = judged(select={"budget": 32, "selector": "uniform"})
+    run_stages(made)
+    first, second = ids(made)[:2]
+    assert [row["problem_id"] for row in made.lake.rows("SELECT problem_id FROM scores WHERE disputed")] == [first]
+    dropped = {
+        row["problem_id"]: row["reason"]
+        for row in made.lake.rows("SELECT problem_id, reason FROM selections WHERE NOT kept")
+    }
+    assert dropped == {first: "disputed"}
+    assert second not in dropped
+    assert {"stage": "select", "reason": "disputed", "rows": 1, "example": first} in summary(made)["dropped"]
+
+
+@pytest.mark.parametrize("selector", ["hardest", "frontier", "informative"])
+def test_no_selector_takes_a_disputed_problem_for_a_hard_one(judged, selector: str) -> None:
+    made = judged(select={"budget": 32, "selector": selector})
+    run_stages(made)
+    kept = {row["problem_id"] for row in made.lake.rows("SELECT problem_id FROM selections WHERE kept")}
+    assert ids(made)[0] not in kept
+    assert all(ids(made)[0] not in row["dropped"].get("too_hard", ()) for row in compare(made)["selections"])
+
+
+def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> None:
+    strict = judged()
+    run_stages(strict)
+    lenient = judged(grade={"mode": "lenient"})
+    run_stages(lenient)
+    assert (lenient.meter.tokens, lenient.meter.samples) == (0, 0)
+    first, second = ids(strict)[:2]
+    for made, right in ((strict, (0, 1)), (lenient, (3, 2))):
+        scoring = made.keys["score"].partition("+")[2]
+        rows = {
+            row["problem_id"]: row["correct"]
+            for row in made.lake.rows("SELECT problem_id, correct FROM scores WHERE scoring = ?", [scoring])
+        }
+        assert (rows[first], rows[second]) == right
+    assert strict.keys["score"] != lenient.keys["score"]
+    dropped = lenient.lake.rows(
+        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [lenient.keys["select"], first]
+    )
+    assert [row["reason"] for row in dropped] != ["disputed"]
+    again = judged()
+    assert all(outcome.reused for outcome in run_stages(again))
+
+
+def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged) -> None:
+    made = judged()
+    run_stages(made)
+    found = summary(made)["disputed"]
+    assert found["problems"] == 1
+    assert (found["examples"][0]["n_correct_lenient"], found["examples"][0]["n"]) == (3, 4)
+    assert "Disputed" in rendered(collected(made))
+    (row,) = summary(made)["difficulty"]
+    assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
+    assert sum(collected(made)["histogram"]["problems"]) == 31
+    assert disputed.sentence(found).startswith("1 problems are disputed")
+    assert disputed.stored(judged())["problems"] == 1
+
+
+def test_pass_rates_count_strictly_and_show_the_lenient_count_beside_it(judged) -> None:
+    made = judged()
+    run_stages(made)
+    first, second = ids(made)[:2]
+    told = "SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM {} WHERE problem_id = ?"
+    assert [tuple(made.lake.rows(told.format("pass_rates"), [id_])[0].values()) for id_ in (first, second)] == [
+        (0, 4, 3, True),
+        (1, 3, 2, False),
+    ]
+    assert tuple(made.lake.rows(told.format("rates('lenient')"), [first])[0].values()) == (3, 1, 3, True)
+    assert made.lake.rows(
+        "SELECT counted('wrong', 'correct', 'lenient') AS a, counted('wrong', NULL, 'lenient') AS b"
+    ) == [{"a": "correct", "b": "wrong"}]
+    assert explain(made.lake, first)["attempts"][0]["lenient"] == "correct"
+
+
+def test_pass_at_k_follows_the_mode(judged) -> None:
+    made = judged()
+    run_stages(made)
+    lenient = judged(grade={"mode": "lenient"})
+    first = ids(made)[0]
+    assert [
+        {row["problem_id"]: row["pass@1"] for row in passes(each, [1])["rows"]}[first] for each in (made, lenient)
+    ] == [0.0, 0.75]

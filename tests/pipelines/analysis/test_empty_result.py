@@ -1,0 +1,83 @@
+"""A run without anything to train on, or without one of its sources, says so in a sentence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.pipelines.analysis.empty_result import Shortfall, shortfall
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+
+Made = Callable[..., RunContext]
+
+
+def lacking(made: RunContext) -> Shortfall:
+    return shortfall(made, run_stages(made))
+
+
+def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
+    (folder / name).write_text("".join(json.dumps(value) + "\n" for value in values))
+    return {"part": "files", "paths": str(folder / name), "name": name.split(".")[0]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"split": {"held_out": 40}}, "split.held_out takes all 40 problems"),
+        ({"select": {"budget": 0}}, "[select] keeps none of 32 problems (over_budget"),
+        (
+            {"policy": {"max_tokens": 1}, "score": {"stop_early": False, "truncated": "masked"}},
+            "[select] keeps none of 32 problems (unscored 32)",
+        ),
+    ],
+)
+def test_an_empty_curriculum_is_told_by_the_first_stage_that_left_nothing(
+    context: Made, changes: dict[str, Any], sentence: str
+) -> None:
+    lacks = lacking(context(**changes))
+    assert lacks
+    assert lacks.empty.startswith("nothing to train on: ")
+    if "budget" in str(changes):
+        sentence = sentence.partition(" (")[0]
+    assert sentence in lacks.sentence
+    assert lacks.sources == ()
+
+
+def test_a_run_that_selects_something_lacks_nothing(context: Made) -> None:
+    assert not lacking(context())
+
+
+def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context: Made, tmp_path: Path) -> None:
+    lacks = lacking(context(source=[rows(tmp_path, "odd.jsonl", *[{"question": "1 + 1?", "answer": "2"}] * 3)]))
+    assert lacks.sentence == (
+        "nothing to train on: none of the 3 rows of the sources is a problem (missing_field 3); of source 'odd' no row is left of 3 (missing_field 3)"
+    )
+    assert "the sources hold no row" in lacking(context(source=[rows(tmp_path, "none.jsonl")])).empty
+
+
+@pytest.mark.parametrize(
+    ("second", "sources"),
+    [
+        ([{"question": "1 + 1?", "answer": "2"}], ("of source 'second' no row is left of 1 (missing_field 1)",)),
+        (
+            [{"prompt": f"Why {n}?", "answer": "\u200b"} for n in range(3)],
+            ("of source 'second' no row is left of 3 (unparsable 3)",),
+        ),
+        ([{"prompt": "What is  10 + 3?", "answer": "13"}], ()),  # a duplicate but for a blank
+        ([{"prompt": "What is 10 + 3?", "answer": "13"}], ()),  # the same problem
+        ([{"question": "1 + 1?", "answer": "2"}, {"prompt": "What is 99 + 1?", "answer": "100"}], ()),
+    ],
+)
+def test_a_source_of_which_nothing_is_left_is_told_unless_its_rows_are_elsewhere(
+    context: Made, sums: Path, tmp_path: Path, second: list[Any], sources: tuple[str, ...]
+) -> None:
+    lacks = lacking(context(source=[{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", *second)]))
+    assert (lacks.empty, lacks.sources) == ("", sources)
+
+
+def test_a_finished_lake_tells_the_same_again(context: Made, tmp_path: Path, sums: Path) -> None:
+    source = [{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", {"question": "1 + 1?"})]
+    assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()

@@ -1,0 +1,90 @@
+"""A selection is fresh until its evidence grows, is judged anew, or its policy moves on."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from assay.pipelines.analysis.staleness import selections
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+from assay.verifiers.math.verifier import Math
+
+Made = Callable[..., RunContext]
+
+
+def logged(context: RunContext) -> RunContext:
+    context.log_run("start")
+    run_stages(context)
+    return context
+
+
+def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: Made) -> None:
+    made = logged(context())
+    (row,) = selections(made)
+    assert row == {"selection": made.keys["select"], "kept": 10, "plan": True, "stale": False, "why": ""}
+
+
+def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -> None:
+    logged(context())
+    more = logged(context(score={"n": 6}))
+    first, second = selections(more)
+    assert (first["stale"], first["plan"], first["why"]) == (
+        True,
+        False,
+        f"{32 * 2} newer attempts of its policy and sampler",
+    )
+    assert (second["stale"], second["plan"]) == (False, True)
+
+
+def test_attempts_under_another_temperature_leave_it_fresh(context: Made) -> None:
+    logged(context())
+    first, _ = selections(logged(context(policy={"temperature": 0.5})))
+    assert not first["stale"]
+
+
+def test_a_changed_verifier_names_both_versions(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = logged(context())
+    old = made.judge.version("math")
+    monkeypatch.setattr(Math, "version", "next")
+    (row,) = selections(context())
+    assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
+
+
+def test_another_policy_in_the_plan_is_named(context: Made) -> None:
+    old = logged(context()).engine.policy.revision
+    other = context(policy={"revision": "other"})
+    (row,) = selections(other)
+    assert row["why"] == f"made for policy {old}, and the plan's is other"
+
+
+def test_training_since_then_has_moved_the_policy(context: Made) -> None:
+    made = logged(context())
+    (one, *_) = made.lake.rows("SELECT * FROM rollouts ORDER BY id")
+    trained: dict[str, Any] = {**one, "id": "trained", "policy": "step-1", "step": 1}
+    start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}
+    made.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
+    (row,) = selections(made)
+    assert row["why"] == "training has moved on to step-1 (1 attempts)"
+
+
+def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: Made) -> None:
+    made = context()
+    made.lake.append(
+        {
+            "stages": [
+                {
+                    "id": "old",
+                    "stage": "select",
+                    "key": "old",
+                    "rows_in": 3,
+                    "rows_out": 2,
+                    "detail": "{}",
+                    "seconds": 0.0,
+                }
+            ]
+        }
+    )
+    (row,) = selections(made)
+    assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

@@ -1,0 +1,190 @@
+"""What a refresh takes from training's rollouts, what it attempts and what it leaves, on hand-made trainings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from assay.core.errors import Stopped
+from assay.core.types import Counts
+from assay.maths.allocation.strata import SOLVED, UNSCORED, UNSOLVED
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.loop import refresh
+from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fresh, work
+from assay.pipelines.runner.stages import run_planned, run_stages
+from assay.pipelines.stages.score import current_scores
+
+Made = Callable[..., RunContext]
+NONE = {"correct": 0, "wrong": 8, "truncated": 0, "value": 0.06}
+ALL = {"correct": 8, "wrong": 0, "truncated": 0, "value": 0.94}
+IDS = [f"p{n:02d}" for n in range(40)]
+SELECTED = set(IDS[:10])
+TOLD = {
+    id_: ALL if n % 2 else NONE for n, id_ in enumerate(IDS)
+}  # 15 dropped that were never solved, 15 that always were
+GROUP = SeenAttempts(4, 4, Counts(correct=4, wrong=4))  # one group of 8 at the last step
+OLD = SeenAttempts(2, 2, Counts(correct=4, wrong=4))  # the same long ago
+
+
+def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is_attempted_in_full(
+    context: Made,
+) -> None:
+    made = choose(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
+    assert made.decided == ("p00",)
+    assert made.wanted["p01"] == 4
+    assert {made.wanted[id_] for id_ in IDS[2:10]} == {8}
+
+
+def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: Made) -> None:
+    made = choose(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, TOLD)
+    assert made.again == {UNSOLVED: (15, 6), SOLVED: (15, 2)}
+    assert sorted([*made.decided, *made.wanted, *made.carried, *made.unscored]) == IDS
+
+
+@pytest.mark.parametrize(
+    ("knobs", "attempted"),
+    [
+        ({"share": 0.0, "share_unsolved": 0.0}, 10 - 2 + 1),  # the old group is not decided
+        ({"share": 1.0, "share_unsolved": 1.0}, 30 + 9),
+        ({"share": 0.0, "share_unsolved": 1.0}, 15 + 9),
+        ({"share": 0.0, "share_unsolved": 0.0, "width": 1.0}, 8),  # what was met is decided
+        ({"share": 0.0, "share_unsolved": 0.0, "width": 0.0}, 10),  # nothing is
+    ],
+)
+def test_both_ends_of_each_knob(context: Made, knobs: dict[str, float], attempted: int) -> None:
+    made = choose(context(loop=knobs), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
+    assert len(made.wanted) == attempted
+    assert len(made.decided) + len(made.wanted) + len(made.carried) == 40
+
+
+def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(context: Made) -> None:
+    told = {id_: row for id_, row in TOLD.items() if id_ not in IDS[30:]}
+    made = choose(context(loop={"share": 0.1}), IDS, SELECTED, {}, told)
+    assert made.again[UNSCORED] == (10, 1)
+    assert len(made.unscored) == 9
+
+
+def test_training_that_graded_nothing_decides_nothing(context: Made) -> None:
+    made = choose(context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, TOLD)
+    assert made.wanted["p00"] == 4
+
+
+def test_cut_attempts_are_failures_where_the_scorer_says_so(context: Made) -> None:
+    cut = {"correct": 0, "wrong": 0, "truncated": 4, "value": 0.1}
+    for rule, stratum in (("wrong", UNSOLVED), ("masked", UNSCORED)):
+        made = choose(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
+        assert set(made.again) == {stratum}
+
+
+@pytest.fixture
+def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
+    """A job on the next policy after a training of hand-made rollouts: {id: (step, right of 4)} in the order of ids, over 10 selected problems."""
+
+    def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
+        old = context()
+        run_stages(old, "select")
+        before = EarlierScore(old.keys["score"].partition("+")[2], old.keys["select"], "training")
+        selected = sorted(refresh.kept(old, before.selection))
+        rollouts: list[dict[str, Any]] = []
+        like = old.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
+        judged = {
+            row["problem_id"]: row
+            for row in old.lake.rows("SELECT v.*, r.problem_id FROM verdicts v JOIN rollouts r ON r.id = v.rollout_id")
+        }
+        verdicts, logs = [], []
+        for id_, (step, right) in zip(selected, met, strict=False):
+            for sample in range(4):
+                key = f"{id_}-{step}-{sample}"
+                own = {
+                    "problem_id": id_,
+                    "policy": f"step-{step}",
+                    "sample": sample,
+                    "step": step,
+                    "group": f"g-{step}",
+                }
+                rollouts.append({**like, "id": key, **own})
+                verdict = {name: value for name, value in judged[id_].items() if name != "problem_id"}
+                verdicts.append(
+                    {
+                        **verdict,
+                        "id": f"v-{key}",
+                        "rollout_id": key,
+                        "outcome": "correct" if sample < right else "wrong",
+                    }
+                )
+        for step in range(10):
+            logs.append(
+                {
+                    "id": f"log-{step}",
+                    "training": "training",
+                    "step": step,
+                    "name": "reward",
+                    "value": 0.5,
+                    "policy": f"step-{step}",
+                }
+            )
+        old.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_log": logs})
+        new = context(policy={"revision": "next", **changes.pop("policy", {})}, **changes)
+        run_stages(new, "split")
+        return new, before
+
+    return make
+
+
+def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
+    new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "window": 3})
+    seen = fresh(new, "training", side(new, "train")[1])
+    assert sorted((each.right, each.wrong, each.counts.correct) for each in seen.values()) == [
+        (1.0, 0.0, 4),
+        (4.0, 0.0, 4),
+    ]
+    assert before.training == "training"
+
+
+def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
+    for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"window": 0}}):
+        new, _ = trained([(9, 4)], **changes)
+        assert fresh(new, "training", side(new, "train")[1]) == {}
+
+
+def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:
+    new, before = trained([(9, 2), (9, 3)], loop={"width": 0.9})
+    made = work(new, before)
+    outcome = run_planned(new, made)
+    detail = outcome.detail
+    assert (detail["decided"], detail["decided"] + detail["attempted"] + detail["carried"] + detail["unscored"]) == (
+        2,
+        32,
+    )
+    assert new.meter.samples == detail["samples"] == made.left["samples at most"]
+    rows = current_scores(new, outcome.key.partition("+")[2])
+    assert [row["problem_id"] for row in rows] == side_ids(new, "train")
+    policies = [row["policy"] for row in rows]
+    assert policies.count("next") == detail["decided"] + detail["attempted"]
+    told = sorted(
+        (row["correct"], row["wrong"], row["post_a"], row["post_b"])
+        for row in rows
+        if row["policy"] == "next" and row["wrong"]
+    )
+    assert (2, 2, 2.5, 2.5) in told
+    assert (3, 1, 3.5, 1.5) in told
+    again = work(new, before)
+    assert new.finished("refresh", again.key) is not None
+    assert again.left == {}
+
+
+def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_is_missing(trained: Any) -> None:
+    new, before = trained([(9, 2)], limit={"tokens": 10})
+    with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no rate was told"):
+        run_planned(new, work(new, before))
+    assert new.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'refresh'") == [{"n": 0}]
+    drawn = new.meter.samples
+    free, _ = trained([])
+    outcome = run_planned(free, work(free, before))
+    assert free.meter.samples == outcome.detail["samples"] - drawn
+
+
+def test_scores_that_are_no_pass_rates_are_measured_anew(trained: Any) -> None:
+    new, before = trained([(9, 2)], score={"at_length": 8})
+    assert work(new, before).stage == "score"

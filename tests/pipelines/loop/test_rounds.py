@@ -1,0 +1,131 @@
+"""The loop on a real lake with the bundled model: two rounds, a stop in the second, what each leaves, and what is refused."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError, Stopped
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.loop.rounds import check, loop, renew
+from assay.pipelines.runner.stages import run_stages, run_training
+from assay.stores.lake import Lake
+
+Made = Callable[..., RunContext]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Made:
+    """A job over 24 sums, 4 held out; keyword arguments change tables of the plan."""
+    sums = tmp_path / "sums.jsonl"
+    rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (2, 5, 17, 29, 36, 58) for b in (3, 4, 26, 48)]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def make(**changes: Any) -> RunContext:
+        tree: dict[str, Any] = {
+            "lake": str(tmp_path / "lake"),
+            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric"}],
+            "split": {"held_out": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "score": {"n": 2, "truncated": "wrong"},
+            "embed": {"encoder": "tfidf", "clusters": 2},
+            "select": {"selector": "uniform", "budget": 6},
+            "train": {"steps": 3, "group_size": 4, "learning_rate": 1e-4, "save_every": 1, "eval_samples": 2},
+        }
+        for name, change in changes.items():
+            tree[name] = {**tree.get(name, {}), **change}
+        config = parse_config(tree)
+        return RunContext(config, Lake(config.lake), NullReporter())
+
+    return make
+
+
+def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Made, tmp_path: Path) -> None:
+    context = tiny()
+    lake = tmp_path / "lake"
+    context.stop = lambda: bool(
+        list(lake.glob("checkpoints/*/step-3")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-1"))
+    )
+    with pytest.raises(Stopped, match="of 3"):
+        loop(context)
+    assert context.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'round'") == [{"n": 1}]
+    resumed = tiny()
+    done = loop(resumed)
+    assert [[outcome.reused for outcome in one.outcomes] for one in done] == [[True] * 4, [True, False, False, False]]
+    again = tiny()
+    assert all(outcome.reused for one in loop(again) for outcome in one.outcomes)
+    assert again.meter.tokens == again.meter.samples == 0
+    one, two = (each.outcomes[-1].detail for each in done)
+    assert one["held_out"]["after"] == two["held_out"]["before"]  # the same checkpoint, the same attempts
+    assert one["checkpoint"] != two["checkpoint"]
+    paid = again.lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"]
+    assert sum(kind["rollouts"] for told in (one, two) for kind in told["spent"].values()) == paid
+    assert one["spent"]["held_out"]["rollouts"] == 2 * two["spent"]["held_out"]["rollouts"] == 16
+    assert one["band"]["before"] == sum(one["band"][name] for name in ("stayed", "above", "below"))
+    assert renew(again)["nothing_to_do"]
+    more = loop(tiny(loop={"rounds": 3}))
+    assert [all(outcome.reused for outcome in each.outcomes) for each in more] == [True, True, False]
+    shutil.rmtree(one["checkpoint"])
+    with pytest.raises(ConfigError, match=r"no checkpoint at.*moved or deleted"):
+        loop(tiny())
+
+
+def test_a_refresh_after_one_training_is_the_first_step_of_a_second_round(tiny: Made) -> None:
+    context = tiny()
+    with pytest.raises(ConfigError, match="never scored"):
+        renew(context)
+    run_stages(context)
+    assert renew(context)["refresh"] is None
+    run_training(context)
+    told = renew(context)
+    assert (told["round"], told["nothing_to_do"], told["refresh"]["decided"] + told["refresh"]["attempted"] > 3) == (
+        1,
+        False,
+        True,
+    )
+    assert renew(context)["nothing_to_do"]
+    done = loop(tiny(loop={"rounds": 1}))
+    assert [outcome.reused for outcome in done[0].outcomes] == [True, True, True, False]
+
+
+def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: Made, tmp_path: Path) -> None:
+    done = loop(tiny(train={"output": str(tmp_path / "out"), "steps": 1, "eval_samples": 1}))
+    assert [one.outcomes[-1].detail["checkpoint"] for one in done] == [
+        str(tmp_path / "out/step-1"),
+        str(tmp_path / "out/round-2/step-1"),
+    ]
+
+
+def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: Made) -> None:
+    with pytest.raises(Stopped, match="could be scored"):
+        loop(tiny(limit={"tokens": 5}))
+    assert loop(tiny(loop={"rounds": 1}))[0].outcomes[0].reused is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"split": {"held_out": 0}}, "nothing is held out"),
+        ({"policy": {"model": "scripted", "engine": "scripted"}}, "'scripted' cannot load a checkpoint"),
+    ],
+)
+def test_what_cannot_loop_is_refused_before_anything_is_paid_for(
+    tiny: Made, changes: dict[str, Any], words: str
+) -> None:
+    context = tiny(**changes)
+    with pytest.raises(ConfigError, match=words):
+        check(context.config)
+    with pytest.raises(ConfigError, match=words):
+        loop(context)
+    assert context.lake.rows("SELECT * FROM rollouts") == []
+
+
+def test_no_round_and_an_empty_band_are_refused(tiny: Made) -> None:
+    for table, words in (({"rounds": 0}, "rounds"), ({"low": 0.5, "high": 0.5}, "is empty"), ({"share": 1.5}, "share")):
+        with pytest.raises(ConfigError, match=words):
+            tiny(loop=table)

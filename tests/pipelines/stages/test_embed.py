@@ -1,0 +1,67 @@
+"""The embed stage at its ends: empty, tiny, shuffled pools, and what it says about itself."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import preflight, run_stages
+
+pytest.importorskip("faiss")
+Made = Callable[..., RunContext]
+
+
+def embed(context: RunContext) -> Any:
+    return run_stages(context, "embed")[-1]
+
+
+def clusters(context: RunContext) -> dict[str, int]:
+    rows = context.lake.rows("SELECT problem_id, cluster FROM clusters WHERE clustering = ?", [embed(context).key])
+    return {row["problem_id"]: row["cluster"] for row in rows}
+
+
+def test_more_clusters_than_problems_are_as_many_as_there_are(context: Made) -> None:
+    assert embed(context(embed={"clusters": 500})).detail["clusters"] == 32
+
+
+def test_one_problem_is_one_cluster_and_none_is_none(context: Made, sums: Path) -> None:
+    sums.write_text(sums.read_text().splitlines()[0])
+    outcome = embed(context(split={"held_out": 0}))
+    assert (outcome.rows_out, outcome.detail["clusters"]) == (1, 1)
+    nothing = {"filters": ("overlong",), "settings": {"overlong": {"tokens": 1}}}
+    outcome = embed(context(split={"held_out": 0}, clean=nothing))
+    assert (outcome.rows_out, outcome.detail["clusters"]) == (0, 0)
+
+
+def test_stored_vectors_have_norm_one_and_the_outcome_names_encoder_and_device(context: Made) -> None:
+    made = context()
+    outcome = embed(made)
+    rows = np.array([row["vector"] for row in made.lake.rows("SELECT vector FROM vectors")])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert len(rows) == outcome.detail["encoded"] == 32
+    assert outcome.detail["device"] in ("cpu", "gpu")
+    assert {row["encoder"] for row in made.lake.rows("SELECT encoder FROM vectors")} == {outcome.detail["encoder"]}
+
+
+def test_a_shuffled_source_has_equal_clusters(context: Made, sums: Path, tmp_path: Path) -> None:
+    first = clusters(context())
+    lines = sums.read_text().splitlines()
+    sums.write_text("\n".join(random.Random(3).sample(lines, len(lines))) + "\n")
+    assert clusters(context(lake=str(tmp_path / "other"))) == first
+    assert len(set(first.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"encoder": "nowhere.npz"}, "no file 'nowhere.npz'"), ({"device": "tpu"}, "'tpu' is none of")]
+)
+def test_a_missing_encoder_or_device_is_found_before_anything_is_paid_for(
+    context: Made, change: dict[str, Any], said: str
+) -> None:
+    preflight(context(embed=change), "score")
+    with pytest.raises(ConfigError, match=said):
+        preflight(context(embed=change), "embed")

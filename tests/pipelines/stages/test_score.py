@@ -1,0 +1,217 @@
+"""Adaptive scoring on a lake: what is stored decides, a second run decides the same, and what was paid for is not paid for again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError
+from assay.core.types import Counts
+from assay.pipelines.analysis.cost_estimate import forecast
+from assay.pipelines.analysis.length_curve import lengths
+from assay.pipelines.analysis.pass_at_k import passes
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import side
+from assay.pipelines.runner.stages import plan_stage, run_stages
+from assay.pipelines.sampling.attempts import StoredRollouts
+from assay.pipelines.stages.score import current_scores, settings
+from assay.stores.lake import Lake
+
+ADAPTIVE = {"design": "adaptive", "prior": "fitted", "at_once": 0.25, "truncated": "wrong"}
+RECORDING = Path(__file__).resolve().parents[3] / "src/assay/data/recordings/tiny_problems.jsonl"
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Any]:
+    """Opens jobs over 24 recorded problems of the tiny model, 64 attempts each: `pool("lake", score={...})`."""
+    lines = RECORDING.read_text().splitlines()
+    (tmp_path / "problems.jsonl").write_text("\n".join(lines[::15]) + "\n")
+    opened: list[RunContext] = []
+
+    def make(lake: str = "lake", score: dict[str, Any] | None = None, **changes: Any) -> RunContext:
+        tree = {
+            "name": "tiny",
+            "lake": str(tmp_path / lake),
+            "source": [{"part": "files", "paths": str(tmp_path / "problems.jsonl"), "verifier": "numeric"}],
+            "policy": {"engine": "replay", "path": "package:recordings/tiny.parquet", "max_tokens": 8},
+            "score": {"wave": 16, **(score if score is not None else ADAPTIVE)},
+            "select": {"budget": 8},
+            **changes,
+        }
+        config = parse_config(tree)
+        opened.append(RunContext(config, Lake(config.lake), NullReporter()))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+        each.lake.close()
+
+
+def scored(context: RunContext) -> list[dict[str, Any]]:
+    outcomes = run_stages(context, "score")
+    return current_scores(context, outcomes[-1].key.partition("+")[2])
+
+
+def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [
+        tuple(
+            row[key]
+            for key in (
+                "problem_id",
+                "correct",
+                "wrong",
+                "truncated",
+                "post_a",
+                "post_b",
+                "value",
+                "low",
+                "high",
+                "prior",
+            )
+        )
+        for row in rows
+    ]
+
+
+def test_an_adaptive_run_spends_less_on_some_than_on_others_and_is_done_once(pool):
+    context = pool()
+    rows = scored(context)
+    tried = [row["correct"] + row["wrong"] + row["truncated"] for row in rows]
+    assert len(rows) == 24
+    assert 2 <= min(tried) < max(tried) <= 64
+    assert sum(tried) == context.meter.samples < 24 * 64 * 0.8
+    again = pool()
+    run_stages(again, "split")
+    _, done = plan_stage(again, "score")
+    assert done is not None
+    assert scored(again) == rows
+    assert again.meter.samples == 0
+
+
+def test_a_run_that_limits_stop_again_and_again_ends_where_an_unbroken_one_does(pool):
+    whole = scored(pool("whole"))
+    for _ in range(30):
+        context = pool("broken", limit={"tokens": 900})
+        outcome = run_stages(context, "score")[-1]
+        if not outcome.partly:
+            break
+        assert context.meter.tokens < 1500
+    assert not outcome.partly
+    assert facts(scored(pool("broken"))) == facts(whole)
+
+
+def test_a_limit_leaves_only_complete_waves_in_the_scores(pool):
+    context = pool(limit={"tokens": 500})
+    outcome = run_stages(context, "score")[-1]
+    assert outcome.partly
+    rows = current_scores(context, outcome.key.partition("+")[2])
+    assert rows
+    assert all((row["correct"] + row["wrong"] + row["truncated"]) % 2 == 0 for row in rows)
+
+
+def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(pool):
+    alone = facts(scored(pool("alone")))
+    scored(pool("shared", score={"n": 64}))
+    shared = pool("shared")
+    assert facts(scored(shared)) == alone
+    assert shared.meter.samples == 0
+
+
+def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_only_where_they_decide(pool):
+    assert settings(pool())["budget"] == 8
+    assert settings(pool(score={**ADAPTIVE, "budget": 0.1}))["budget"] == 0.1
+    assert "budget" not in settings(pool(score={"n": 8}))
+    assert "budget" not in settings(pool(score={**ADAPTIVE, "aim": "band"}))
+
+
+def test_what_is_left_is_said_at_least_and_at_most(pool):
+    context = pool()
+    run_stages(context, "split")
+    left = plan_stage(context, "score")[0].left
+    assert (left["samples at least"], left["samples at most"]) == (48, 1536)
+
+
+def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):
+    two = scored(pool("two", score={**ADAPTIVE, "design": "two_stage", "near": 0.2, "most": 16}))
+    assert sorted({row["correct"] + row["wrong"] + row["truncated"] for row in two}) == [2, 16]
+    band = scored(pool("band", score={**ADAPTIVE, "aim": "band", "most": 12}))
+    assert {row["prior"].split()[0] for row in band} == {"fitted"}
+    guessed = scored(pool("guessed", score={"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
+    assert len({row["prior"] for row in guessed}) > 1
+
+
+def test_under_a_shorter_cap_answers_are_cut_and_judged_again_free_of_tokens(pool):
+    full = {row["problem_id"]: row for row in scored(pool(score={"n": 64}))}
+    context = pool(score={"n": 64, "at_length": 3})
+    cut = {row["problem_id"]: row for row in scored(context)}
+    assert context.meter.tokens == 0
+    assert sum(row["truncated"] for row in cut.values()) > 200
+    assert all(cut[id_]["correct"] <= full[id_]["correct"] for id_ in full)
+    same = scored(pool(score={"n": 64, "at_length": 8}))
+    assert [row["correct"] for row in same] == [row["correct"] for row in full.values()]
+
+
+def test_a_longer_cap_than_the_sampler_had_is_refused(pool):
+    with pytest.raises(ConfigError, match=r"at_length = 9 is above policy.max_tokens = 8"):
+        scored(pool(score={"n": 4, "at_length": 9}))
+
+
+def test_lengths_shows_more_solved_the_longer_the_cap_and_ends_at_what_was_scored(pool):
+    context = pool(score={"n": 16})
+    rows = scored(context)
+    told = lengths(context, [2, 4, 8])
+    assert [row["cap"] for row in told["caps"]] == [2, 4, 8]
+    solved = [row["correct"] for row in told["caps"]]
+    assert solved == sorted(solved)
+    assert solved[-1] == sum(row["correct"] for row in rows)
+    assert told["by"] == "characters"
+    assert all(row["correct"] + row["wrong"] + row["truncated"] == 384 for row in told["caps"])
+
+
+def test_lengths_of_an_empty_lake_says_what_to_do(pool):
+    context = pool()
+    run_stages(context, "split")
+    with pytest.raises(ConfigError, match="curate score"):
+        lengths(context)
+
+
+def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
+    context = pool(score={"n": 16})
+    rows = scored(context)
+    told = passes(context, [1, 8, 16])
+    rate = sum(row["correct"] for row in rows) / (24 * 16)
+    assert [told["means"][name] for name in ("pass@1", "pass^1")] == pytest.approx([rate, rate])
+    assert told["means"]["pass@8"] > rate > told["means"]["pass^8"]
+    assert told["means"]["pass@16"] == sum(row["correct"] > 0 for row in rows) / 24
+    assert told["problems"] == 24
+
+
+def test_pass_at_k_is_refused_where_outcomes_decided_who_was_attempted_and_beyond_n(pool):
+    with pytest.raises(ConfigError, match="bias pass@k"):
+        passes(pool(), [1])
+    with pytest.raises(ConfigError, match=r"pass@9 of score.n = 8"):
+        passes(pool(score={"n": 8}), [9])
+
+
+def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
+    context = pool(score={"n": 16})
+    run_stages(context, "score")
+    problems, labels = side(context, "train")
+    attempts = StoredRollouts(context, problems, labels)
+    told = attempts.first(dict.fromkeys(problems, 4))
+    assert {tally.counts.total for tally in told.values()} == {4}
+    assert all(tally.tokens > 0 for tally in told.values())
+    assert attempts.first({next(iter(problems)): 16})[next(iter(problems))].counts != Counts()
+
+
+def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):
+    context = pool(seed=5)
+    low, high = forecast(context, 12)["tokens"]
+    spent = context.meter.tokens
+    run_stages(context, "score")
+    assert low / 2 <= context.meter.tokens - spent <= high * 2
+    assert context.meter.tokens - spent < 24 * 64 * 4

@@ -1,0 +1,132 @@
+"""What the select stage joins, and what it says where a plan asks for more than there is."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.core.identity import content_id
+from assay.core.types import Counts, Score
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+
+Made = Callable[..., RunContext]
+
+
+@pytest.fixture
+def graded(tables: dict[str, Any], sums: Path) -> dict[str, Any]:
+    """The same sums with a level, a quality and, for all but four, somebody's solve rate."""
+    rows = [json.loads(line) for line in sums.read_text().splitlines()]
+    for place, row in enumerate(rows):
+        row |= {"level": f"Level {place % 2}", "quality": 1 + place % 3} | ({"rate": place / 40} if place >= 4 else {})
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tables["source"][0]["keep"] = ["level", "quality", "rate"]
+    return tables
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr("assay.api.NullReporter.warn", lambda _self, text: said.append(text))
+    return said
+
+
+def kept(context: RunContext) -> int:
+    return int(
+        context.lake.rows(
+            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept", [context.keys["select"]]
+        )[0]["n"]
+    )
+
+
+def test_fields_that_the_source_kept_are_columns_and_a_problem_without_one_is_unscored(
+    graded: dict[str, Any], context: Made
+) -> None:
+    made = context(select={"selector": "foreign", "by": "rate", "low": 0.25, "budget": 40}, split={"held_out": 0})
+    outcome = run_stages(made)[-2]
+    assert outcome.detail["dropped"] == {"below_band": 6, "unscored": 4}
+    assert outcome.rows_out == 30
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"selector": "stratified", "by": "level"}, {"selector": "kmeans_quality"}, {"selector": "deita", "by": "quality"}],
+)
+def test_levels_and_qualities_serve_the_selectors_that_ask_for_them(
+    graded: dict[str, Any], context: Made, settings: dict[str, Any]
+) -> None:
+    made = context(select={**settings, "budget": 6})
+    run_stages(made)
+    assert 0 < kept(made) <= 6
+
+
+def test_a_field_that_nobody_kept_is_named_with_its_neighbours(graded: dict[str, Any], context: Made) -> None:
+    with pytest.raises(ConfigError, match=r"column 'levl'.*nearest: 'level'"):
+        run_stages(context(select={"selector": "stratified", "by": "levl"}))
+    with pytest.raises(
+        ConfigError, match=r"selector 'foreign': problem '\w+' has level = 'Level \d', which is no number"
+    ):
+        run_stages(context(select={"selector": "foreign", "by": "level"}))
+
+
+def test_scores_of_a_search_are_the_column_k_beside_the_plan_s_own_scorer(context: Made) -> None:
+    first = context()
+    run_stages(first)
+    ids = [row["problem_id"] for row in first.lake.rows("SELECT problem_id FROM scores ORDER BY problem_id")][:4]
+    revision = first.engine.policy.revision
+    rows = []
+    for id_, at, censored in zip(ids, (1.0, 7.0, 10.0, 50.0), (False, False, False, True), strict=True):
+        row = asdict(Score(id_, "mcts", at, at, at, censored=censored))
+        counts = row.pop("counts") or asdict(Counts())
+        more = {"scoring": "search", "policy": revision, "sampler": "s", "verifier": "math@1"}
+        rows.append({"id": content_id("score", row, more), **row, **counts, **more})
+    first.lake.append({"scores": rows})
+    searched = context(select={"selector": "mcts"})
+    outcome = run_stages(searched)[-2]
+    assert outcome.detail["dropped"] == {"too_easy": 1, "unscored": 28}
+    assert kept(searched) == 3
+
+
+def test_a_budget_above_the_pool_of_nothing_and_one_that_cannot_be_met_are_said(
+    context: Made, heard: list[str]
+) -> None:
+    made = context(select={"selector": "uniform", "budget": 99})
+    run_stages(made)
+    assert kept(made) == 32
+    assert any("select.budget = 99 is above the pool of 32: all of it stays" in text for text in heard)
+    made = context(select={"selector": "uniform", "budget": 0})
+    assert run_stages(made)[-1].rows_out == 0
+    assert any("select.budget = 0: nothing is kept" in text for text in heard)
+    made = context(select={"selector": "band", "low": 0.0, "high": 0.000001, "budget": 5})
+    run_stages(made)
+    assert kept(made) == 0
+    assert any("'band' keeps 0 of 32 problems, fewer than the budget of 5" in text for text in heard)
+
+
+def test_more_clusters_than_problems_is_as_many_as_there_are(context: Made) -> None:
+    made = context(embed={"clusters": 500}, select={"selector": "kmeans_random", "budget": 7})
+    assert run_stages(made)[4].detail["clusters"] == 32
+    assert kept(made) == 7
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"selector": "facility"},
+        {"selector": "iterative"},
+        {
+            "selector": "composed",
+            "steps": [{"selector": "frontier", "settings": {"spread": "none"}, "times": 2}, {"selector": "k_center"}],
+        },
+        {"selector": "frontier", "drift": 2.0},
+    ],
+)
+def test_selectors_run_in_a_plan(context: Made, settings: dict[str, Any]) -> None:
+    made = context(select={**settings, "budget": 6})
+    run_stages(made)
+    assert kept(made) == 6
+    assert all(each.reused for each in run_stages(context(select={**settings, "budget": 6})))

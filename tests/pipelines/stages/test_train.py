@@ -1,0 +1,127 @@
+"""The train stage on a real lake with the bundled model: evidence, a stop, going on, what it was worth."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.api import NullReporter
+from assay.core.config import parse_config
+from assay.core.errors import ConfigError, Stopped
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.demonstrations import Demonstrations
+from assay.pipelines.data.problems import cleaned
+from assay.pipelines.loop.evaluate import difference, evaluate, last_counts, points
+from assay.pipelines.runner.stages import run_stages, run_training
+from assay.stores.lake import Lake
+
+Made = Callable[..., RunContext]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Made:
+    """A walked job over 16 sums of one digit, 4 held out; keyword arguments change `[train]`."""
+    sums = tmp_path / "sums.jsonl"
+    rows = [
+        {"prompt": f"{a}+{b}=", "answer": str(a + b), "how": f"{a} and {b}"} for a in (2, 5, 7, 9) for b in (3, 4, 6, 8)
+    ]
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def make(**changes: Any) -> RunContext:
+        tree = {
+            "lake": str(tmp_path / "lake"),
+            "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
+            "split": {"held_out": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "score": {"n": 2, "truncated": "wrong"},
+            "embed": {"encoder": "tfidf", "clusters": 2},
+            "select": {"selector": "uniform", "budget": 8},
+            "train": {"steps": 4, "group_size": 4, "learning_rate": 1e-5, "save_every": 2, **changes},
+        }
+        config = parse_config(tree)
+        context = RunContext(config, Lake(config.lake), NullReporter())
+        run_stages(context)
+        return context
+
+    return make
+
+
+def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
+    context = tiny(eval_every=4, eval_samples=2, demonstrations=["gold"])
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        run_training(context, resume=True)
+    asked = iter([False, False, True])
+    context.stop = lambda: next(asked, False)
+    with pytest.raises(Stopped, match="after step 3 of 4"):
+        run_training(context)
+    outcome = run_training(context, resume=True)
+    assert (outcome.detail["steps"], run_training(context).reused) == (4, True)
+    met = context.lake.rows(
+        'SELECT step, count(*) AS n, count(DISTINCT policy) AS policies FROM rollouts WHERE "group" IS NOT NULL GROUP BY step ORDER BY step'
+    )
+    assert met == [{"step": step, "n": 4, "policies": 1} for step in range(4)]
+    told = evaluate(context)
+    assert [point["policy"] for point in told["points"]] == ["step 0", "step 4"]
+    assert told["points"][0]["problems"] == 4
+    mean, low, high = told["points"][1]["difference"]
+    assert low <= mean <= high
+    fresh = context.lake.rows("SELECT sum(n) AS n, count(*) AS problems FROM fresh_rates")
+    assert fresh == [{"n": 16, "problems": 4}]
+    ends = context.lake.rows("SELECT DISTINCT value FROM train_log WHERE name = 'learning_rate_end'")
+    assert ends == [{"value": 1.0}]
+
+
+def test_the_average_is_attempted_beside_the_weights_as_they_were(tiny: Made) -> None:
+    context = tiny(steps=2, save_every=1, average=0.5, eval_every=2, eval_samples=1)
+    run_training(context)
+    told = evaluate(context, samples=1)["points"]
+    assert [point["policy"] for point in told] == ["step 0", "step 2", "average"]
+    (row,) = points([("average", last_counts(context, 1))])
+    assert row["pass_at_1"] == told[-1]["pass_at_1"]  # what is compared is the checkpoint that was left
+
+
+def test_two_trainings_are_compared_by_the_pairs_of_their_held_out_problems(tiny: Made) -> None:
+    jobs = {rate: tiny(steps=1, learning_rate=float(rate)) for rate in ("1e-6", "1e-2")}
+    for context in jobs.values():
+        run_training(context)
+    first, second = points([(name, last_counts(context, 2)) for name, context in jobs.items()])
+    assert (first["policy"], second["policy"], first["difference"]) == ("1e-6", "1e-2", None)
+    assert (first["problems"], second["problems"], second["k"]) == (4, 4, 2)
+    assert second["difference"][0] == pytest.approx(second["pass_at_1"][0] - first["pass_at_1"][0])
+
+
+def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Made) -> None:
+    context = tiny(steps=1)
+    with pytest.raises(ConfigError, match="needs a finished training"):
+        evaluate(context, samples=2)
+    run_training(context)
+    assert [point["policy"] for point in evaluate(context, samples=2)["points"]] == ["before", "after"]
+    spent = context.meter.tokens
+    evaluate(context, samples=2)
+    assert context.meter.tokens == spent
+
+
+def test_demonstrations_are_stored_right_answers_and_then_the_gold_one(tiny: Made) -> None:
+    context = tiny(demonstration="{how} make {answer}")
+    problems, labels = cleaned(context)
+    id_ = next(id_ for id_, problem in problems.items() if problem.text == "2+3=")
+    assert Demonstrations(context, problems, labels)(id_)[-1] == "2 and 3 make 5"
+
+
+def test_a_teacher_is_named_in_the_plan_and_its_feedback_is_counted(tiny: Made) -> None:
+    words = {"engine": "scripted", "share": 1.0, "schedule": "constant"}
+    context = tiny(steps=1, objective="aas", teacher=words)
+    run_training(context)
+    (told,) = context.lake.rows("SELECT value FROM train_log WHERE name = 'teacher_malformed'")
+    assert told["value"] > 0  # the script knows no form
+    with pytest.raises(ConfigError, match=r"engine 'scripted' has no setting 'ruel'"):
+        tiny(teacher={**words, "ruel": "x"})
+
+
+def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
+    with pytest.raises(ConfigError, match="none by both"):
+        difference({"a": (1, 2)}, {"b": (1, 2)})
+    (row,) = points([("x", {"a": (1, 2), "b": (2, 2)})])
+    assert (row["pass_at_1"][0], row["pass_at_k"][0], row["k"], row["difference"]) == (0.75, 1.0, 2, None)

@@ -1,0 +1,104 @@
+"""Held-out problems are attempted beside training, which does not notice, and again after a kill only where it is needed."""
+
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.core.types import GradingCase, Label, Policy, Problem, SamplingConfig, Verdict
+from assay.training.held_out.attempts import HeldOut
+
+
+def test_training_does_not_notice_that_it_is_evaluated(room: SimpleNamespace, tmp_path: Any) -> None:
+    from safetensors.torch import load_file
+
+    fixed: dict[str, Any] = {"steps": 5, "save_every": 2}
+    plain = room.train("12", **fixed)
+    room.sink.writes, room.sink.logs = [], []
+    held = HeldOut({room.ids[name]: room.problems[room.ids[name]] for name in "34"}, room.labels, samples=3)
+    seen = room.train("12", output=tmp_path / "seen", held_out=held, eval_every=2, **fixed)
+    left, right = (load_file(one.checkpoint / "model.safetensors") for one in (plain, seen))
+    assert all(left[name].equal(right[name]) for name in left)
+    told = {step: values for step, values in room.sink.logs if "eval_pass_at_1" in values}
+    assert sorted(told) == [0, 2, 4, 5]
+    made = [rollout for rollout in room.sink.rollouts if rollout.problem_id in held.problems]
+    assert len(made) == 4 * 2 * 3
+    assert len({rollout.id for rollout in made}) == len(made)
+    assert all(rollout.group is None and rollout.advantage is None for rollout in made)
+    verdicts = {verdict.rollout_id: verdict.reward for _, given in room.sink.writes for verdict in given}
+    for step, values in told.items():
+        assert values["eval_pass_at_1"] == pytest.approx(
+            sum(verdicts[rollout.id] for rollout in made if rollout.step == step) / 6
+        )
+        assert values["eval_pass_at_1_low"] <= values["eval_pass_at_1"] <= values["eval_pass_at_k"]
+
+
+def test_a_killed_run_keeps_the_evaluation_of_its_state_and_repeats_the_later_ones(room: SimpleNamespace) -> None:
+    held = HeldOut({room.ids["4"]: room.problems[room.ids["4"]]}, room.labels, samples=2)
+    fixed: dict[str, Any] = {"steps": 4, "save_every": 2, "held_out": held, "eval_every": 1}
+    original = room.sink.write
+
+    def write(rollouts: Any, verdicts: Any) -> None:
+        original(rollouts, verdicts)
+        if rollouts[0].step == 3 and rollouts[0].group is None:
+            raise KeyboardInterrupt
+
+    room.sink.write = write
+    with pytest.raises(KeyboardInterrupt):
+        room.train("12", **fixed)
+    room.sink.write = original
+    room.train("12", **fixed)
+    counted = [rollout.step for rollout in room.sink.counted if rollout.group is None]
+    assert sorted(counted) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert len([rollout for rollout in room.sink.rollouts if rollout.group is None]) == len(counted) + 2
+
+
+def test_a_held_out_prompt_beyond_the_window_is_refused_before_the_first_step(room: SimpleNamespace) -> None:
+    long = Problem.of("1+" * 130 + "1=?")
+    held = HeldOut({long.id: long}, {long.id: room.labels[room.ids["1"]]}, samples=1)
+    with pytest.raises(ConfigError, match=rf"problem {long.id}: prompt of 282 .* window of 256"):
+        room.train(held_out=held, eval_every=1)
+    room.train(held_out=held, steps=1)  # nothing is attempted
+
+
+def test_an_attempt_whose_verifier_failed_is_no_wrong_answer() -> None:
+    outcomes = [
+        "verifier_error",
+        "verifier_error",
+        "correct",
+        "correct",
+        "correct",
+        "wrong",
+        "truncated",
+        "verifier_error",
+    ]
+    problems = {name: Problem.of(name) for name in "ab"}
+    held = HeldOut(
+        problems, {name: Label.of(problem.id, "1", verifier="exact") for name, problem in problems.items()}, samples=4
+    )
+
+    def judge(cases: Sequence[GradingCase]) -> list[Verdict]:
+        return [
+            Verdict.of(case, verifier="exact", version="1", outcome=each)
+            for case, each in zip(cases, outcomes, strict=True)
+        ]  # type: ignore[arg-type]
+
+    sink = SimpleNamespace(write=lambda rollouts, verdicts: None, log=lambda *_: None)
+    evidence = SimpleNamespace(
+        run="run",
+        base=Policy("base", "0"),
+        attempt=0,
+        judge=SimpleNamespace(judge=judge),
+        sink=sink,
+        reporter=SimpleNamespace(say=lambda text: None),
+        decode=lambda ids: "1",
+        sampler=SamplingConfig(),
+        ends=(0,),
+        mode="strict",
+    )
+    values = held.attempt(evidence, 1, lambda ids, step: [[0]] * len(ids))  # type: ignore[arg-type]
+    assert values["eval_pass_at_1"] == pytest.approx((1 + 1 / 3) / 2)
+    assert math.isnan(values["eval_pass_at_k"])  # neither problem has four judged attempts

@@ -1,0 +1,62 @@
+"""Expressions that algebra must compare."""
+
+import pytest
+
+from assay.verifiers.math.symbolic import numeric_value, ratio, readable, same_expression
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("x^{2}-1", "(x-1)(x+1)"),
+        ("2\\sqrt{3}", "\\sqrt{12}"),
+        ("x", "x+0"),
+        ("2^{10}", "1024"),
+        ("\\frac{1}{29,322,216}", "1/29322216"),
+    ],
+)
+def test_equal_expressions_are_equal_strictly(gold, answer):
+    assert same_expression(gold, answer) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"), [("N+1", "n+1"), ("\\ln 2", "\\log 2"), ("\\sqrt{1/n}", "\\frac{1}{\\sqrt{n}}")]
+)
+def test_what_depends_on_a_convention_is_equal_leniently(gold, answer):
+    assert same_expression(gold, answer) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1.6 \\cdot 10^{-19}", "x-x"),
+        ("2^{-60}", "0x"),
+        ("\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}"),
+        ("x", "y"),
+        ("5", "x'"),
+    ],
+)
+def test_unequal_ones_are_not_however_small(gold, answer):
+    assert same_expression(gold, answer) == (False, False)
+
+
+def test_a_text_is_read_to_its_end_or_not_at_all():
+    assert readable("x^2+1")
+    assert not readable("x^2+1 ] 5")
+    assert not readable("x^2 +")
+
+
+def test_relations_have_a_ratio_with_a_sign():
+    assert ratio(("x+y", "5"), ("y", "5-x")) == pytest.approx(1)
+    assert ratio(("x", "1"), ("-x", "-1")) == pytest.approx(-1)
+    assert ratio(("x", "1"), ("x", "2")) == 0.0
+
+
+def test_only_what_has_no_letters_has_a_value():
+    assert float(numeric_value("\\sqrt{4}")) == 2.0
+    assert numeric_value("x") is None
+
+
+def test_a_number_too_large_to_work_out_raises():
+    with pytest.raises(OverflowError):
+        numeric_value("9^{9^{9^{9}}}")

@@ -1,0 +1,92 @@
+"""Rewards that live outside the package."""
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.verifiers.pool.plugins import source_version, wrap
+
+NAME = "python:somewhere:reward"
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module file whose source can be set."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "lab_reward_source.py"
+
+
+def reward_of(value):
+    def reward(data_source, solution_str, ground_truth, extra_info):
+        return value
+
+    return reward
+
+
+def judge(case, monkeypatch, value):
+    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    return wrap(NAME, reward_of(value)).judge(case("4", "4", verifier=NAME))
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome", "reward"),
+    [
+        (1.0, "correct", 1.0),
+        (0.1, "wrong", 0.1),
+        (-1, "wrong", -1.0),
+        ({"score": 0.5, "acc": True}, "correct", 0.5),
+        ({"score": 1.0, "acc": False}, "wrong", 1.0),
+        (None, "verifier_error", 0.0),
+        (float("nan"), "verifier_error", 0.0),
+        ("1", "verifier_error", 0.0),
+        (True, "correct", 1.0),
+        ((0.5, "why"), "wrong", 0.5),
+        ([], "verifier_error", 0.0),
+        ({}, "verifier_error", 0.0),
+    ],
+)
+def test_a_score_becomes_a_verdict(case, monkeypatch, value, outcome, reward):
+    verdict = judge(case, monkeypatch, value)
+    assert (verdict.outcome, verdict.reward) == (outcome, reward)
+
+
+def test_the_version_follows_the_source(module):
+    module.write_text("def reward(**_):\n    return 1\n")
+    first = source_version("python:lab_reward_source:reward")
+    assert first == source_version("python:lab_reward_source:reward")
+    module.write_text("def reward(**_):\n    return 0\n")
+    assert first != source_version("python:lab_reward_source:reward")
+
+
+def test_what_does_not_exist_or_does_not_judge_is_refused():
+    with pytest.raises(ConfigError, match="no_such_module"):
+        source_version("python:no_such_module:reward")
+    with pytest.raises(ConfigError, match="int"):
+        wrap(NAME, 3)
+
+
+def test_the_arguments_are_those_that_verl_gives(case, monkeypatch):
+    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+    seen = []
+
+    def reward(data_source, solution_str, ground_truth, extra_info=None, **more):
+        seen.append((data_source, solution_str, ground_truth, extra_info, more))
+        return 1.0
+
+    own = {"data_source": "openai/gsm8k", "extra_info": {"index": 3, "split": "train"}}
+    for metadata in (own, {"level": 2}, None):
+        wrap(NAME, reward).judge(case("4", "so 4", verifier=NAME, metadata=metadata))
+    assert seen == [
+        ("openai/gsm8k", "so 4", "4", {"index": 3, "split": "train"}, {}),
+        ("", "so 4", "4", {"level": 2}, {}),
+        ("", "so 4", "4", {}, {}),
+    ]
+
+
+def test_a_coroutine_is_awaited(case, monkeypatch):
+    monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
+
+    async def reward(data_source, solution_str, ground_truth, extra_info):
+        return {"score": 1.0, "pred": "4"}
+
+    verdict = wrap(NAME, reward).judge(case("4", "4", verifier=NAME))
+    assert (verdict.outcome, verdict.extracted) == ("correct", "4")

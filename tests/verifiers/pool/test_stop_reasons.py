@@ -1,0 +1,90 @@
+import pytest
+
+from assay.verifiers.pool.replies import Judged, JudgingStop
+from assay.verifiers.pool.stop_reasons import ALIKE, RETRIED, as_stop, settle_stops
+
+RIGHT = Judged("correct", 1.0, "4", "symbolic")
+IDLE, CPU, LOAD = (
+    JudgingStop("idle", "time limit 1 s"),
+    JudgingStop("cpu", "time limit 1 s, all of it CPU time"),
+    JudgingStop("load", "busy"),
+)
+
+
+def settled(case, stops, seconds=None, readable=True, gold=RIGHT, finish="stop"):
+    """The outcomes, and how many rows were tried again."""
+    cases = {b"%d" % number: case("4", f"answer {number}", finish=finish) for number in range(len(stops))}
+    texts = {row.rollout.text: number for number, row in enumerate(cases.values())}
+    tried = []
+
+    def alone(row):
+        if row.rollout.text == "4":
+            return gold
+        tried.append(row)
+        return seconds[texts[row.rollout.text]]
+
+    rows = {key: (row, stop) for (key, row), stop in zip(cases.items(), stops, strict=True)}
+    answers = settle_stops(rows, alone, lambda label: readable)
+    return [answers[key] for key in cases], len(tried)
+
+
+def test_an_answer_that_computes_for_all_of_its_time_is_wrong_without_a_second_try(case):
+    answers, tried = settled(case, [CPU, JudgingStop("deep", "nested too deep")])
+    assert [(each.outcome, each.reward) for each in answers] == [("wrong", 0.0)] * 2
+    assert answers[0].reason == CPU.reason
+    assert tried == 0
+
+
+@pytest.mark.parametrize("kind", ["idle", "memory", "died", "garbled", "load"])
+def test_what_may_be_the_machine_is_tried_alone_and_wrong_where_it_stops_again(case, kind):
+    answers, tried = settled(case, [JudgingStop(kind, "first")], [JudgingStop("idle", "again")])
+    assert (answers[0].outcome, answers[0].reason, tried) == ("wrong", "again", 1)
+
+
+def test_a_second_try_that_ends_has_the_last_word(case):
+    assert settled(case, [IDLE], [RIGHT]) == ([RIGHT], 1)
+
+
+def test_a_machine_that_is_busy_twice_is_no_fault_of_the_answer(case):
+    answers, _ = settled(case, [LOAD], [LOAD])
+    assert answers[0].outcome == "verifier_error"
+
+
+def test_a_gold_answer_that_stops_as_well_is_the_labels_fault(case):
+    for fault in ({"readable": False}, {"gold": CPU}):
+        answers, _ = settled(case, [CPU], **fault)
+        assert answers[0].outcome == "verifier_error"
+        assert answers[0].reason.endswith("the gold answer stops as well")
+
+
+def test_an_answer_that_was_cut_is_truncated(case):
+    answers, _ = settled(case, [CPU], finish="length")
+    assert answers[0].outcome == "truncated"
+
+
+def test_what_a_verifier_raises_is_its_own_error(case):
+    answers, tried = settled(case, [JudgingStop("raised", "ValueError: no")])
+    assert (answers[0].outcome, answers[0].reason, tried) == ("verifier_error", "ValueError: no", 0)
+
+
+def test_many_that_stop_again_are_believed_and_the_batch_stays_short(case):
+    answers, tried = settled(case, [IDLE] * 50, [IDLE] * 50)
+    assert {each.outcome for each in answers} == {"wrong"}
+    assert tried == ALIKE
+
+
+def test_where_some_recover_no_more_than_a_few_are_tried_and_the_rest_is_nobodys_fault(case):
+    answers, tried = settled(case, [IDLE] * 20, [RIGHT, *[IDLE] * 19])
+    assert tried == RETRIED
+    assert [each.outcome for each in answers] == [
+        "correct",
+        *["wrong"] * (RETRIED - 1),
+        *["verifier_error"] * (20 - RETRIED),
+    ]
+
+
+def test_a_verifier_with_limits_of_its_own_says_so_in_its_reason():
+    late = Judged("verifier_error", 0.0, "while True: pass", "time limit 10 s (test 1 of 2)")
+    assert as_stop(late, retries=True) == JudgingStop("idle", late.reason, late.extracted)
+    assert as_stop(late, retries=False) is None
+    assert as_stop(RIGHT, retries=True) is None
