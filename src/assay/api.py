@@ -14,8 +14,8 @@ from assay.pipelines.runner import stages
 from assay.stores.lake import Lake
 
 __all__ = [
-    "Lake",
     "Config",
+    "Lake",
     "arrange",
     "clean",
     "embed",

@@ -1,5 +1,7 @@
 """The three typer apps, one file a command."""
 
+from typing import Any
+
 import typer
 
 from assay.cli import doctor
@@ -31,13 +33,13 @@ from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
 from assay.cli.train import run as train_run
 
-SETTINGS = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
+SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 
 curate_app = typer.Typer(
     help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS
-)  # type: ignore[arg-type]
-train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)  # type: ignore[arg-type]
-assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)  # type: ignore[arg-type]
+)
+train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)
+assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
 
 for name, command in stages.commands().items():
     curate_app.command(name, help=command.__doc__)(command)

@@ -67,10 +67,10 @@ def compare(plans: Plans, lake: LakeDir = "", sets: Sets = [], samples: Samples 
         with_context(
             config,
             "train compare",
-            lambda context, path=path: _count(context, path, samples, counted),
+            lambda context, path=path: _count(context, path, samples, counted),  # type: ignore[misc]
             voice,
             upto="train",
-        )  # type: ignore[misc]
+        )
     with exits(voice):
         from assay.pipelines.loop.evaluate import points
 

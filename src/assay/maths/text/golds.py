@@ -115,10 +115,10 @@ def repaired(text: str) -> str:
     for mark, (letter, names) in _EATEN.items():
         if mark in text:
             text = (
-                _LOST[mark].sub(lambda found, letter=letter: f"\\{letter}{found[0][1:]}", text)
+                _LOST[mark].sub(lambda found, letter=letter: f"\\{letter}{found[0][1:]}", text)  # type: ignore[misc]
                 if names
                 else text.replace(mark, f"\\{letter}")
-            )  # type: ignore[misc]
+            )
     return text
 
 

@@ -47,8 +47,8 @@ def work_off(context: RunContext, key: str, problems: int, terms: ShardConfig) -
                     context,
                     key,
                     board,
-                    lambda token=token: renew(context.lake.root, config, token, limit_s=terms.lease_s),
-                )  # type: ignore[misc]
+                    lambda token=token: renew(context.lake.root, config, token, limit_s=terms.lease_s),  # type: ignore[misc]
+                )
             finally:
                 give_back(context.lake.root, config, token)
         except Unanswered:
