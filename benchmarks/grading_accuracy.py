@@ -1,9 +1,9 @@
 """How often `math` is wrong, both ways: near misses that must not be accepted, golds in other dress that must be, and Math-Verify's own pairs.
 
 `python -m benchmarks.grading_accuracy --data FOLDER [--pairs FOLDER]`. Near misses are made by rule from real golds (GSM8K, MATH, ASDiv,
-MAWPS, SVAMP): one digit, the sign, the unit, the order, a neighbour's answer, a factor of ten, a closed bracket. Golds in other dress: five
-usual answer forms. `--pairs` is a folder with the test files of Math-Verify's repository, which are read as data (`ast.literal_eval`) and
-never run. Wrong verdicts are printed one by one.
+MAWPS, SVAMP): one digit, the sign, the unit, the order, a neighbour's answer, a factor of ten, a closed bracket, a digit of an expression that
+is another one or stands on the other side of a brace. Golds in other dress: five usual answer forms. `--pairs` is a folder with the test files
+of Math-Verify's repository, which are read as data (`ast.literal_eval`) and never run. Wrong verdicts are printed one by one.
 """
 
 import argparse
@@ -112,6 +112,7 @@ def spoiled(row: GoldRow, neighbour: GoldRow, rng: random.Random) -> Iterator[Tr
         at = rng.choice(digits).start()
         if not_free(gold, at):
             yield trial(gold[:at] + str((int(gold[at]) + rng.randint(1, 8)) % 10) + gold[at + 1 :], "digit")
+    yield from (trial(answer, kind) for answer, kind in respelled(gold, rng))
     plain = re.fullmatch(r"\d[\d,]*(?:\.\d+)?|\\frac\{\d+\}\{\d+\}|\\sqrt\{\d+\}", gold)
     if plain and re.search("[1-9]", gold):
         yield trial(f"-{gold}", "sign")
@@ -124,6 +125,22 @@ def spoiled(row: GoldRow, neighbour: GoldRow, rng: random.Random) -> Iterator[Tr
             yield trial(f"{'[' if pair[1] == '(' else '('}{pair[2]},{pair[3]}{pair[4]}", "bracket")
     if squeezed(neighbour.gold) != squeezed(gold):
         yield trial(neighbour.gold, "neighbour")
+
+
+def respelled(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
+    """(answer, kind): a digit of an expression changed, or moved over a brace; of golds without 0 and 1, which may hide what they stand beside."""
+    if not re.fullmatch(r"(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*(?:[a-z^])(?:[2-9a-z+\-^{}() ]|\\frac|\\sqrt|\\pi)*", gold) or "{}" in gold:
+        return
+    if digits := list(re.finditer(r"[2-9]", gold)):
+        at = rng.choice(digits).start()
+        yield gold[:at] + str((int(gold[at]) - 2 + rng.randint(1, 7)) % 8 + 2) + gold[at + 1 :], "digit of an expression"
+    for pattern, moved in (
+        (r"(\^|\\sqrt)\{(\d+)(\d)\}", r"\1{\2}\3"),
+        (r"\\frac\{(\d+)(\d)\}\{(\d+)\}", r"\\frac{\1}{\2\3}"),
+        (r"\\frac\{(\d+)\}\{(\d)(\d+)\}", r"\\frac{\1\2}{\3}"),
+    ):
+        if re.search(pattern, gold):
+            yield re.sub(pattern, moved, gold, count=1), "digit over a brace"
 
 
 def not_free(gold: str, at: int) -> bool:

@@ -16,6 +16,13 @@ WORKING = "She sold 48/2 = <<48/2=24>>24 clips in May.\nSo she sold 48 + 24 = 72
         ("1,234 dollars", "gold_has_unit"),
         ("5 cm", "gold_has_unit"),
         ("20 %", "gold_has_unit"),
+        ("350 (g)", "gold_has_unit"),
+        ("12 (jump-ropes)", "gold_has_unit"),
+        ("4 (times)", "gold_has_unit"),
+        ("8\\text{ cm}", "gold_has_unit"),
+        ("30 \\mbox{ cm}^2", "gold_has_unit"),
+        ("\\frac{3}{7}\\text{ days}", "gold_has_unit"),
+        ("2 + 2 = 4\nA: 4", "gold_is_a_solution"),
         ("2m", "gold_is_ambiguous"),
         ("5 s", "gold_is_ambiguous"),
         (WORKING + "\n#### 72", "gold_is_a_solution"),
@@ -44,6 +51,14 @@ def test_an_odd_gold_answer_has_a_name_and_a_remedy(gold, name):
         "5 pi",
         "3 million",
         "5 (mod 7)",
+        "29i",
+        "10x",
+        "-3 \\text{ or } 4",
+        "8 \\text{ p.m.}",
+        "3 pm",
+        "5 May",
+        "12 o'clock",
+        "3 (or more)",
         "2 (x)",
         "90^\\circ",
         "x = 5",
@@ -57,6 +72,35 @@ def test_an_odd_gold_answer_has_a_name_and_a_remedy(gold, name):
 )
 def test_a_plain_answer_has_none(gold):
     assert oddity(gold) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "gold", "noted"),
+    [
+        ("Simplify $3m - m$.", "2m", False),
+        ("Simplify 3*m - m.", "2m", False),
+        ("What is left of a rope of 5 m?", "2m", True),
+        ("How long is Tom's race?", "2s", True),
+        ("A wire carries how much?", "5A", True),
+        ("Find $A + 4A$.", "5A", False),
+    ],
+)
+def test_a_letter_that_the_problem_uses_as_a_variable_is_no_unit(question, gold, noted):
+    problem = Problem.of(question)
+    assert [name for name, _ in oddities(problem, Label.of(problem.id, gold, verifier="math"))] == ["gold_is_ambiguous"] * noted
+
+
+def test_options_beside_a_problem_that_does_not_show_them_are_told():
+    for question, names in (("Pick one.", ["options_not_shown"]), ("Pick one: 3, 4 or 5.", [])):
+        problem = Problem.of(question, metadata={"choices": ["3", "4", "5"]})
+        assert [name for name, _ in oddities(problem, Label.of(problem.id, "4", verifier="math"))] == names
+
+
+def test_a_last_line_that_begins_with_a_ends_a_solution():
+    assert final_of("She sold 3 * 6 = 18.\nA: 18") == "18"
+    assert final_of("The answer is 4?\n**A:** 5 cm") == "5 cm"
+    assert readings("6 * 3 = 18\nA: 18", "math") == ("18",)
+    assert final_of("Vitamin A: 5") == "Vitamin A: 5"
 
 
 def test_only_golds_of_mathematics_are_odd_and_a_turn_that_holds_the_gold_is_told():
@@ -82,6 +126,7 @@ def test_only_golds_of_mathematics_are_odd_and_a_turn_that_holds_the_gold_is_tol
         ("x \neq 0, \x0crac{1}{2}", ("x \\neq 0, \\frac{1}{2}",)),
         ("5 \times \theta", ("5 \\times \\theta",)),
         ("2 (x)", ("2 (x)",)),
+        ("350 (g)", ("350",)),
         ("[1, 2]", ("[1, 2]",)),
         ("", ("",)),
     ],
@@ -102,6 +147,7 @@ def test_whole_and_broken_texts_are_what_they_are():
     assert final_of("The answer is **12**.") == "12"
     assert final_of("\\boxed{") == "\\boxed{"
     assert number_of("about 5 cm") == "about 5 cm"
+    assert [number_of(text) for text in ("350 (g)", "8\\text{ cm}", "\\frac{3}{7}\\text{ days}.")] == ["350", "8", "\\frac{3}{7}"]
     assert [read_json(text) for text in ("[", "{'a': 1}", '[{"a": "b"}]', "[1, 2]", '"4"')] == [None] * 5
     assert answers_of([True]) is None
     assert joined([]) == ""

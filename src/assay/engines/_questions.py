@@ -10,6 +10,8 @@ from assay.engines._desk import Question
 
 CAP = 256  # tokens where the client names no cap
 MOST_TOKENS, MOST_STOPS, MOST_CHOICES = 1 << 20, 64, 1024
+MOST_TURNS, MOST_TEXT, MOST_ROLE = 1024, 1 << 20, 64  # turns, characters of them all, characters of a role: others wait while a prompt is made
+MOST_VARIABLES, DEEPEST = 1 << 14, 16  # characters of a template's variables, and how deep they nest: llama.cpp takes quadratic time at either
 RENDERING = frozenset(  # what a chat template is rendered by, where its variables share one call with them; a template is a program
     {
         *("chat_template", "conversation", "messages", "tools", "self", "tokenize", "add_generation_prompt", "continue_final_message"),
@@ -27,11 +29,13 @@ def question(asked: Mapping[str, Any]) -> Question:
     """A chat completion's body as a question; all of it is looked over here, before it waits beside others.
 
     Raises:
-        Wrong: no messages, tools, images, texts that cannot be encoded, numbers that are none or out of range.
+        Wrong: no messages, too many or too long ones, tools, images, texts that cannot be encoded, numbers that are none or out of range.
     """
     messages = asked.get("messages")
     if not messages or not isinstance(messages, list):
         raise Wrong("messages: at least one is needed")
+    if len(messages) > MOST_TURNS:
+        raise Wrong(f"messages: at most {MOST_TURNS} are read, not {len(messages)}")
     if asked.get("tools"):
         raise Wrong("tools are not supported")
     arguments = _variables(asked.get("chat_template_kwargs") or {})
@@ -42,14 +46,24 @@ def question(asked: Mapping[str, Any]) -> Question:
         top_k=max(0, _whole(asked, "top_k", 0, least=-1, most=1 << 31)),
         max_tokens=_whole(asked, cap, CAP, least=1, most=MOST_TOKENS),
         stop=_stops(asked.get("stop")),
-        chat_template_args=canonical(arguments),
+        chat_template_args=arguments,
     )
-    _text(sampler.chat_template_args, "chat_template_kwargs")
     n = _whole(asked, "n", 1, least=1, most=MOST_CHOICES)
     seed = None if asked.get("seed") is None else _whole(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
+    turns, begun = _turns(messages, begun=bool(asked.get("continue_final_message")))
+    return Question(turns, sampler, n, None if seed == -1 else seed, begun)
+
+
+def _turns(messages: list[Any], *, begun: bool) -> tuple[tuple[Message, ...], str]:
+    """The turns to answer, and the begun answer to them: the last turn, where it is to be gone on with."""
     turns = tuple(_message(message) for message in messages)
-    begun = turns[-1].content if asked.get("continue_final_message") and turns[-1].role == "assistant" else ""
-    return Question(turns[:-1] if begun else turns, sampler, n, None if seed == -1 else seed, begun)
+    if (size := sum(len(turn.content) for turn in turns)) > MOST_TEXT:
+        raise Wrong(f"messages: at most {MOST_TEXT} characters are read, not {size}")
+    if not begun or turns[-1].role != "assistant" or not turns[-1].content:
+        return turns, ""
+    if len(turns) == 1:
+        raise Wrong("messages: a begun answer needs a question before it")
+    return turns[:-1], turns[-1].content
 
 
 def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
@@ -72,12 +86,26 @@ def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, mos
     return value
 
 
-def _variables(given: Any) -> dict[str, Any]:
+def _variables(given: Any) -> str:
+    """Variables of the model's template, as JSON."""
     if not isinstance(given, dict):
         raise Wrong("chat_template_kwargs: an object is needed")
     if taken := sorted(RENDERING & given.keys()):
         raise Wrong(f"chat_template_kwargs: {', '.join(taken)} is the server's own; only variables of the model's template may stand there")
-    return given
+    text = _text(canonical(given), "chat_template_kwargs")
+    if _depth(given) > DEEPEST:
+        raise Wrong(f"chat_template_kwargs: nested more than {DEEPEST} deep")
+    if len(text) > MOST_VARIABLES:
+        raise Wrong(f"chat_template_kwargs: at most {MOST_VARIABLES} characters are read, not {len(text)}")
+    return text
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists lie inside each other."""
+    level, depth = [value], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        level, depth = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)], depth + 1
+    return depth
 
 
 def _stops(given: Any) -> tuple[str, ...]:
@@ -103,4 +131,6 @@ def _message(given: Any) -> Message:
         content = "".join(texts) if all(isinstance(text, str) for text in texts) else None
     if not isinstance(content, str) or not isinstance(given.get("role"), str):
         raise Wrong("messages: each needs a role and a text")
+    if len(given["role"]) > MOST_ROLE:
+        raise Wrong(f"messages: a role has at most {MOST_ROLE} characters")
     return Message(_text(given["role"], "messages: role"), _text(content, "messages"))

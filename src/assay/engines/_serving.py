@@ -262,9 +262,11 @@ def answered(answer: Rollout | Exception) -> Rollout:
     """The rollout.
 
     Raises:
-        Wrong: the engine could not answer.
+        Wrong: the engine could not answer, or what was asked for does not suit it.
         Failed: it raised.
     """
+    if isinstance(answer, PlanError):  # a cap beyond its context, say: another try would fail as well
+        raise Wrong(str(answer))
     if isinstance(answer, Exception):
         raise Failed(f"the engine failed: {answer}")
     if answer.finish == "error":

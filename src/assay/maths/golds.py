@@ -11,16 +11,27 @@ from typing import Any
 
 from assay.core.alternatives import alternatives, any_of
 from assay.core.types import Label, Problem
+from assay.maths.latex import formulas
+from assay.maths.options import are_shown, listed_options
 
 FREE_TEXT = frozenset(["math", "numeric"])  # verifiers whose golds are mathematics
 NAMES = ("answer", "final_answer", "ground_truth", "gold", "gold_answer", "solution", "target", "label", "value", "output", "result", "text")
 _NUMBER = r"-?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?"
-_NO_UNIT = r"(?!(?:pi|sqrt|mod|ln|log|sin|cos|tan|exp|and|or|to|of|if|for|million|billion|thousand|hundred|trillion|dozen|times|more|less|[a-z])\b)"
-_BRACKETS = re.compile(rf"({_NUMBER})\s*\(\s*{_NO_UNIT}([^()\d=+*/^\\$]*[A-Za-z%°][^()\d=+*/^\\$]*)\)\.?")
+_MATHS = "pi|sqrt|mod|ln|log|sin|cos|tan|exp|and|or|to|of|if|for|million|billion|thousand|hundred|trillion|dozen|more|less"
+_CLOCK = r"[ap]\.?\s?m|noon|midnight|o['’]clock|january|february|march|april|may|june|july|august|september|october|november|december"
+_NO_UNIT = rf"(?!(?:{_MATHS}|times|(?i:{_CLOCK})|[a-z])\b)"
+_IN_BRACKETS = rf"(?!(?:{_MATHS}|[a-z])\b(?!-))"
+_BRACKETS = re.compile(rf"({_NUMBER})(?:\s*\(\s*{_IN_BRACKETS}([^()\d=+*/^\\$]*[A-Za-z%°][^()\d=+*/^\\$]*)\)|\s+\([mglLs]\))\.?")
+_COUNTED = re.compile(r"[A-Za-z]{2}[A-Za-z .-]*")  # what a reader of units reads in brackets
 _WORDS = re.compile(rf"({_NUMBER})\s+{_NO_UNIT}([A-Za-z][A-Za-z.'’ -]*[A-Za-z²³]|%|°[CF]?)\.?")
-_LETTER = re.compile(rf"({_NUMBER})\s?([a-zA-Z])")
+_TYPESET = re.compile(  # 8\text{ cm}, 2400 \mbox{ cm}^2
+    rf"({_NUMBER}|-?\\[dt]?frac\{{\d+\}}\{{\d+\}})(?:\\[ ,;!]|[\s~])*"
+    rf"\\(?:text[a-z]*|mbox|mathrm)\s*\{{\s*{_NO_UNIT}(?:[A-Za-z][A-Za-z. ]*)\}}(?:\^\{{?[23]\}}?)?\.?"
+)
+_LETTER = re.compile(rf"({_NUMBER})\s?([mgLlsthdKCFNJWVA])")  # of units; other letters are variables, and i is the imaginary unit
 LONGEST = 100_000  # characters at the end of a gold answer that are searched for its final answer
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_A_LINE = re.compile(r"^\s*\**A\**:\**[ \t]*(?=\S)", re.MULTILINE)  # "A: 18" ends a solution where a line begins with it
 _MARK = re.compile(r"####\s*|(?:final answer|answer|ответ|答案)\**\s*(?:is|are|:|=|：|是)\s*:?\s*", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?。]\s+(?=[A-Z\\$\d])|\n")
 _WORD = re.compile(r"[A-Za-z]{2,}|[\u4e00-\u9fff]")
@@ -80,11 +91,16 @@ def repaired(text: str) -> str:
 
 
 @lru_cache(1 << 14)  # a gold has many attempts
-def readings(answer: str, verifier: str) -> tuple[str, ...]:
+def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, ...]:
     """The answers that a gold's text stands for under a verifier, of which any one is right.
 
     Alternatives under every verifier. Of mathematics also what JSON holds, the end of a worked solution, the number before a unit in
     brackets, and LaTeX whose backslashes were lost.
+
+    Args:
+        answer: the gold's text.
+        verifier: who judges by it.
+        united: leave words in brackets where they are, for a reader that takes them as the unit: 8 girls are not `8 (boys)`.
 
     >>> readings("9 (apples)", "math"), readings("9 (apples)", "exact"), readings('["4"]', "math")
     (('9',), ('9 (apples)',), ('4',))
@@ -92,17 +108,22 @@ def readings(answer: str, verifier: str) -> tuple[str, ...]:
     if verifier not in FREE_TEXT:
         return alternatives(answer)
     whole = [repaired(each) for each in alternatives(answer)]
-    return tuple(dict.fromkeys(_read(part) for each in whole for part in read_json(each) or [each])) or (answer,)
+    return tuple(dict.fromkeys(_read(part, united=united) for each in whole for part in read_json(each) or [each])) or (answer,)
 
 
-def _read(answer: str) -> str:
+def _read(answer: str, *, united: bool) -> str:
+    if united and "####" not in answer and len(_BOX.findall(answer)) > 1:
+        return answer  # several boxes may be one answer, which the reader of boxes tells
     bare = final_of(answer) if is_solution(answer) else answer
     found = _BRACKETS.fullmatch(bare.strip())
-    return found[1].strip() if found else bare
+    return bare if found is None or (united and (found[2] is None or _COUNTED.fullmatch(found[2].strip()))) else found[1].strip()
 
 
 def oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
     """(name, what was seen and what would change it) for each odd form of a gold answer of mathematics; nothing for a plain answer.
+
+    A number with a letter that the problem uses as a variable is a product and no riddle. Options that were kept beside a problem whose prompt
+    does not show them are told too.
 
     >>> one = Problem.of("How many?")
     >>> [name for name, _ in oddities(one, Label.of(one.id, "9 (apples)", verifier="math"))]
@@ -114,10 +135,32 @@ def oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
             break
     if label.verifier not in FREE_TEXT:
         return
+    options = listed_options(json.loads(problem.metadata)) if problem.metadata != "{}" else {}
+    if options and not are_shown(" ".join(turn.content for turn in problem.messages), options):
+        first = next(iter(options.values()))
+        yield "options_not_shown", f"options such as {first[:40]!r} stand in the metadata alone; the source's setting options shows them"
     for answer in label.answers:
-        if found := oddity(answer):
+        if (found := oddity(answer)) and not (found[0] == "gold_is_ambiguous" and _is_variable(answer[-1], problem)):
             yield found
             return
+
+
+def _is_variable(letter: str, problem: Problem) -> bool:
+    """Whether a problem uses a letter as a variable: alone in a formula, or alone in its prose and not behind a number, as a unit stands."""
+    alone = re.compile(rf"(?<![A-Za-z\\'’]){letter}(?![A-Za-z])")
+    for turn in problem.messages:
+        text, at = turn.content, 0
+        for before, start, end, after in formulas(text):
+            if alone.search(text, start, end) or _in_prose(alone, text[at:before]):
+                return True
+            at = after
+        if _in_prose(alone, text[at:]):
+            return True
+    return False
+
+
+def _in_prose(alone: re.Pattern[str], text: str) -> bool:
+    return any(not text[: found.start()].rstrip()[-1:].isdigit() and found[0] != "A" for found in alone.finditer(text))
 
 
 def oddity(answer: str) -> tuple[str, str] | None:
@@ -135,7 +178,7 @@ def oddity(answer: str) -> tuple[str, str] | None:
         return "gold_is_json", f"{shown} is read as it stands"
     if _LETTER.fullmatch(answer):
         return "gold_is_ambiguous", f"{shown} may be an amount with a unit, or a product"
-    if _BRACKETS.fullmatch(answer) or _WORDS.fullmatch(answer):
+    if _amount(answer):
         return "gold_has_unit", f'{shown}; answer_form = "number" keeps the number alone'
     return None
 
@@ -146,7 +189,7 @@ def is_solution(answer: str) -> bool:
     >>> is_solution("We get \\\\boxed{5}."), is_solution("the sum of all primes")
     (True, False)
     """
-    if "####" in answer or _BOX.search(answer):
+    if "####" in answer or _BOX.search(answer) or ("\n" in answer and _A_LINE.search(answer)):
         return True
     if len(answer) < 40:
         return False
@@ -155,7 +198,7 @@ def is_solution(answer: str) -> bool:
 
 
 def final_of(answer: str) -> str:
-    """The final answer of a worked solution: behind the last ####, in the last box, behind "answer is"; else the text as it is.
+    """The final answer of a worked solution: behind the last ####, in the last box, behind "answer is" or a line's "A:"; else the text as it is.
 
     >>> final_of("48/2 = <<48/2=24>>24\\n#### 24"), final_of("so \\\\boxed{\\\\frac{1}{2}}."), final_of("The answer is 12.")
     ('24', '\\\\frac{1}{2}', '12')
@@ -165,6 +208,8 @@ def final_of(answer: str) -> str:
     if box := _last_box(answer):
         return box
     marks = list(_MARK.finditer(answer)) if is_solution(answer) or len(answer) < 200 else []
+    if "\n" in answer and (lines := list(_A_LINE.finditer(answer))):
+        marks = [max([*marks[-1:], lines[-1]], key=lambda found: found.end())]
     rest = answer[marks[-1].end() :].strip().split("\n")[0] if marks else ""
     return re.split(r"\.(?=\s|$)", rest, maxsplit=1)[0].strip().strip("*").strip() or answer
 
@@ -175,8 +220,12 @@ def number_of(answer: str) -> str:
     >>> number_of("9 (apples)"), number_of("1,500 miles"), number_of("x + 1 (m)")
     ('9', '1,500', 'x + 1 (m)')
     """
-    found = _BRACKETS.fullmatch(answer.strip()) or _WORDS.fullmatch(answer.strip())
+    found = _amount(answer.strip())
     return found[1].strip() if found else answer
+
+
+def _amount(answer: str) -> re.Match[str] | None:
+    return _BRACKETS.fullmatch(answer) or _WORDS.fullmatch(answer) or _TYPESET.fullmatch(answer)
 
 
 def usual(answer: str) -> str:

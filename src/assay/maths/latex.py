@@ -96,6 +96,7 @@ _HALVES = re.compile(r"(\d?)([¼½¾⅐-⅞])")
 _LEVEL = str.maketrans(_SUPER + _SUB, "0123456789+-n" * 2)
 
 
+@lru_cache(1 << 16)  # two default filters ask for the same texts, one after the other
 def latex_form(text: str) -> str:
     """The text with every formula in one spelling, between dollar signs, and its white space, dashes, quotes and bold marks evened out.
 
@@ -191,6 +192,8 @@ def formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
     A $ opens mathematics where no blank follows it, and closes it where no blank stands before it and no digit after it, so that "$5 and $6" are
     prices. Linear in the text, however many delimiters are never closed.
     """
+    if "$" not in text and "\\" not in text:
+        return
     at, never = 0, set[str]()
     while found := _OPEN.search(text, at):
         at, mark = found.end(), found[0]

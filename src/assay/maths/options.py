@@ -83,6 +83,20 @@ def labelled(text: str, letters: str = LETTERS) -> dict[str, str]:
     return {}
 
 
+def are_shown(text: str, options: Mapping[str, str]) -> bool:
+    """Whether every option's text stands in a text, in the order of the options.
+
+    >>> are_shown("Pick: x or y?", {"A": "x", "B": "y"}), are_shown("Pick one.", {"A": "x", "B": "y"})
+    (True, False)
+    """
+    asked, at = plain(text), 0
+    for option in map(plain, options.values()):
+        at = asked.find(option, at) + len(option)
+        if at < len(option):
+            return False
+    return True
+
+
 def plain(text: str) -> str:
     """An option's text for comparison: NFKC, lower case, single spaces, no dollar signs, bold or final full stop.
 

@@ -40,7 +40,7 @@ _TOKEN = re.compile(
 _INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")
 _NUMBERS = re.compile(r"(?<![A-Za-z])\d+(?:[.:]\d+)*(?![A-Za-z])")
 _BARE = re.compile(r"(-?\s*)?((?:\\dollar )?\d+(?:\.\d+)?(?: / \d+)?)( [%°])?")  # a formula that is one amount
-_THOUSANDS = re.compile(r"(\d),(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))(?<=\d,)")  # begins with the comma, which is looked for quickly
 _SIGNS = frozenset("-*/%‰°·∶!'’′()[]{}\\&#")  # and all of Unicode's mathematical and currency signs
 
 
@@ -67,11 +67,11 @@ def plain(text: str) -> str:
     made, prose = list[str](), ""
     for part, is_formula in pieces(text):
         if is_formula and not _BARE.fullmatch(part):
-            made += [quantities(_THOUSANDS.sub(r"\1", prose)), f"${part}$"]
+            made += [quantities(_THOUSANDS.sub("", prose)), f"${part}$"]
             prose = ""
         else:
             prose += part if not is_formula else part.replace(" / ", "/").replace(" °", "°")
-    return "".join([*made, quantities(_THOUSANDS.sub(r"\1", prose))]).strip()
+    return "".join([*made, quantities(_THOUSANDS.sub("", prose))]).strip()
 
 
 def protected(text: str) -> tuple[str, ...]:

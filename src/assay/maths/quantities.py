@@ -16,11 +16,13 @@ _DIGIT = re.compile(r"\d")
 _ALPHA = re.compile("[A-Za-z]{3,}")
 _SPLIT = re.compile(r"(\W+)")
 _MONEY = re.compile(r"(?:\\?([$€£¥₹])|\\dollar) ?(\d+(?:\.\d+)?)")
+_BARE_MONEY = re.compile(r"([$€£¥₹]) ?(\d+(?:\.\d+)?)")  # the same without a backslash: it begins with one set of signs, which is fast
 _CODES = re.compile(r"(\d) ?(USD|EUR|GBP|¢|\\?%|°(?: ?[CF]\b)?|per ?cent)")
 _COINS = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "₹": "rupees", "USD": "dollars", "EUR": "euros", "GBP": "pounds", "¢": "cents"}
 _MARKS = frozenset("$€£¥₹")
 _GLUED = re.compile(r"(?<![\w.,/:])(\d+(?:\.\d+)?)(?=[A-Za-z]{1,7}\b)(?!(?:st|nd|rd|th|D|d)\b)")
 _TOUCHING = re.compile(r"\d[A-Za-z]")
+_BESIDE = re.compile(r"\d(?:[A-Za-z¢%°]| ?(?:USD|EUR|GBP|[¢%°\\]|per ?cent)| [mglLsh]\b)")  # what the next three patterns change
 _METRE = re.compile(r"(\d) (m|g|l|L|s|h)\b(?! ?[=<>+*/^])")
 _LETTERS = {"m": "meters", "g": "grams", "l": "liters", "L": "liters", "s": "seconds", "h": "hours"}
 
@@ -45,11 +47,14 @@ def quantities(text: str) -> str:
     >>> quantities("3 million people, two thirds of them")
     '3000000 people, 2/3 of them'
     """
-    made = text if _CASES.isdisjoint(_ALPHA.findall(text)) else _digits(_SPLIT.split(text))
+    made = _in_digits(text)
     if not _DIGIT.search(made):
         return made
     if not _MARKS.isdisjoint(made) or "\\dollar" in made:
-        made = _MONEY.sub(lambda found: f"{found[2]} {_COINS[found[1] or '$']}", made.replace("US$", "$"))
+        money = _MONEY if "\\" in made else _BARE_MONEY
+        made = money.sub(lambda found: f"{found[2]} {_COINS[found[1] or '$']}", made.replace("US$", "$"))
+    if not _BESIDE.search(made):
+        return made
     made = _CODES.sub(lambda found: f"{found[1]} {_COINS.get(found[2]) or ('degrees' + _scale(found[2]) if found[2][0] == '°' else 'percent')}", made)
     return _METRE.sub(lambda found: f"{found[1]} {_LETTERS[found[2]]}", _GLUED.sub(r"\1 ", made) if _TOUCHING.search(made) else made)
 
@@ -58,10 +63,21 @@ def _scale(found: str) -> str:
     return {"C": " celsius", "F": " fahrenheit"}.get(found[-1], "")
 
 
+def _in_digits(text: str) -> str:
+    """The text with its number words as digits; only what stands from the first of them on is taken apart, unless digits before it are its."""
+    first = next((found for found in _ALPHA.finditer(text) if found[0] in _CASES), None)
+    if first is None:
+        return text
+    at = first.start()
+    glued = at > 0 and (text[at - 1].isalnum() or text[at - 1] == "_")
+    start = 0 if glued or first[0] in _SCALE_CASES else at
+    return text[:start] + _digits(_SPLIT.split(text[start:]))
+
+
 def _digits(parts: list[str]) -> str:
     """Words and what stands between them, turn about, as one text with its number words as digits."""
     made, at, scaled = list[str](), 0, not _SCALE_CASES.isdisjoint(parts)
-    for start in [i for i, part in enumerate(parts) if part in _CASES or (scaled and part[:1].isdigit())]:
+    for start in [i for i in range(0, len(parts), 2) if parts[i] in _CASES or (scaled and parts[i][:1].isdigit())]:
         if start < at:
             continue
         value, after = _number(parts, start)

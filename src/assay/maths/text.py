@@ -24,8 +24,9 @@ def normal_form(text: str) -> str:
     >>> normal_form(" Ｗhat\\u00a0is\\n5² + 3? ")
     'What is 5² + 3?'
     """
-    seen = text.translate(INVISIBLE)
-    if not seen.isascii():
+    seen = text
+    if not text.isascii():
+        seen = text.translate(INVISIBLE)
         seen = "".join(
             run if raised else unicodedata.normalize("NFKC", run)
             for raised, run in ((key, "".join(characters)) for key, characters in groupby(seen, key=_is_raised))

@@ -1,6 +1,7 @@
 """Instructions around a problem: how to think and where to write the answer. They say nothing of the problem itself."""
 
 import re
+from functools import lru_cache
 
 _HINTS = (
     "nswer",
@@ -59,6 +60,7 @@ _LEAD = re.compile(
 _CHINESE = re.compile(r"请.*(?:推理|步骤|一步|思考|解答).*", re.DOTALL)
 
 
+@lru_cache(1 << 16)  # every filter asks, and most answers are the text itself
 def without_instructions(text: str) -> str:
     """The text without instructions at its beginning and end: to go step by step, where and how to write the answer, who the reader is.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Message
-from assay.maths.options import LETTERS, listed_options, parsed_options, plain
+from assay.maths.options import LETTERS, are_shown, listed_options, parsed_options
 
 
 def below(options: Mapping[str, str], template: str) -> str:
@@ -29,12 +29,7 @@ def with_options(turns: tuple[Message, ...], options: Mapping[str, str], templat
 
 def shows(turns: tuple[Message, ...], options: Mapping[str, str]) -> bool:
     """Whether every option's text stands in the turns, in the order of the options."""
-    asked, at = plain(" ".join(turn.content for turn in turns)), 0
-    for text in map(plain, options.values()):
-        at = asked.find(text, at) + len(text)
-        if at < len(text):
-            return False
-    return True
+    return are_shown(" ".join(turn.content for turn in turns), options)
 
 
 def hidden(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, chosen: bool) -> str:

@@ -87,6 +87,15 @@ def squeeze(text: str) -> str:
     return re.sub(rf"\\cdot|\\times|[\s{{}}{TEXT}{END}*]|\\(?=[a-z])", "", text).lower()
 
 
+def grouped(text: str) -> str:
+    """A text without blanks and without braces around one character, so that what belongs together stays so.
+
+    >>> grouped("x^{2} 3") == grouped("x^2 3"), grouped("x^{23}") == grouped("x^{2}3")
+    (True, False)
+    """
+    return squeeze(re.sub(r"\{\s*(\w)\s*\}", r"\1", text).replace("{", "\x04").replace("}", "\x05"))
+
+
 def all_of(opinions: list[Opinion]) -> Opinion:
     return Opinion(all(opinion.strict for opinion in opinions), all(opinion.lenient for opinion in opinions))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, flat, squeeze
+from assay.verifiers._agreement import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, flat, grouped, squeeze
 from assay.verifiers._answers import final_answer
 from assay.verifiers._brackets import closing
 from assay.verifiers._meaning import (
@@ -31,7 +31,7 @@ from assay.verifiers._meaning import (
     meaning,
     without_condition,
 )
-from assay.verifiers._numbers import number
+from assay.verifiers._numbers import number, same
 from assay.verifiers._plain_text import END, TEXT
 from assay.verifiers._quantities import plain, side_by_side
 from assay.verifiers._relations import RelationComparison, assigned_value, bare_name, interval_of
@@ -120,8 +120,14 @@ class _Comparison(RelationComparison):
 
     def cleaned(self, gold: str, answer: str) -> Opinion:
         """Two cleaned texts."""
-        if gold and squeeze(gold) == squeeze(answer) and not re.search("[A-Z]", gold + answer):
-            return MAYBE if side_by_side(answer) and not side_by_side(gold) and number(answer) is None else YES  # 1 2 is hardly 12
+        if gold and grouped(gold) == grouped(answer) and not re.search("[A-Z]", gold + answer):
+            if side_by_side(answer) == side_by_side(gold):
+                return YES
+            left, right = number(gold), number(answer)
+            if left and right:
+                equal = same(left, right)  # 12 345 is 12345, 2 1/3 is not 21/3
+                return Opinion(equal, equal)
+            return MAYBE if side_by_side(answer) and right is None else YES  # 1 2 is hardly 12
         opinion = self.meanings(meaning(gold), meaning(answer))
         if not opinion.lenient and (short := without_condition(answer)) != answer and short:
             opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
@@ -183,6 +189,10 @@ class _Comparison(RelationComparison):
 
     def written(self, gold: Meaning, answer: Meaning) -> Opinion:
         """A time, a ratio or a number of a base beside something else."""
+        for coded, other in ((gold, answer), (answer, gold)):
+            if isinstance(coded, BasedNumber) and coded.prefixed and isinstance(other, QuantityValue):
+                value = plain(other.latex)  # 0x1A is 26
+                return Opinion(False, other.unit is None and value is not None and value.value == int(coded.digits, coded.base))
         if isinstance(gold, BasedNumber) and isinstance(answer, QuantityValue) and answer.unit is None:
             return YES if answer.latex.replace(",", "") == gold.digits else NO
         if isinstance(answer, BasedNumber) and isinstance(gold, QuantityValue) and gold.latex.replace(",", "") == answer.digits:

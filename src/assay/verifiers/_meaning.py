@@ -1,7 +1,7 @@
 """What a short answer says, told from its form: a quantity, a time, a list, an interval. Nothing here evaluates or compares."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from assay.verifiers._brackets import closing, split_outside
@@ -47,6 +47,7 @@ class BasedNumber:
 
     digits: str
     base: int
+    prefixed: bool = field(default=False, compare=False)  # whether the base is told by 0x, 0o or 0b
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ _BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?\s*(?:_\s*\{?\s*(?:base\s*)?(\w+)\s*\}
 _BASES = dict(
     zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen"], (*range(2, 13), 16), strict=True)
 )
+_PREFIXED = re.compile(r"0(?:[xX]([0-9A-Fa-f]{1,40})|[oO]([0-7]{1,60})|[bB]([01]{1,200}))")
+_NOON = re.compile(r"(?:12(?::00)?\s*(?:o['’]clock\s*)?)?(noon|midday|midnight)", re.IGNORECASE)
+_PRIME, _PRIMES = r"(?:['’′]|\^\s*\{?\s*\\prime\s*\}?)", r"(?:[\"”″]|['’′]{2}|\^\s*\{?\s*(?:\\prime\s*){2}\}?)"
+_FEET = re.compile(rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?")  # 5'10": the last mark may have come off as a quote
 _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\))")
 _OPTION = re.compile(r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
@@ -171,26 +176,8 @@ _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
 _MONEY_NAMES = {r"\$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _PIECE = re.compile(rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,|(?:{TEXT}\s*)?and\s*{END}?)?\s*")
 _ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPOKEN = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
@@ -220,9 +207,11 @@ def clean(raw: str) -> str:
     if len(re.findall(r"(?<!\\)\$", bare)) % 2:
         bare = re.sub(r"(?<!\\)\$(?=\s*-?[\d.])", r"\\$", bare, count=1)
     bare = re.sub(r"(?<!\\)\$|\\[()]|(?<!\\)\\\[|(?<!\\)\\\](?!\s*$)|\\\]\s*$", " ", bare)
+    bare = re.sub(r"\\[lr]vert(?![A-Za-z])\s*", "|", bare)
     bare = re.sub(r"\s+", " ", spell(bare)).strip()
     bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
-    bare = re.sub(rf"(?<=[\d}}%])\s*\((?:{TEXT})?([A-Za-z][A-Za-z ]+)(?:{END})?\)$", rf" {TEXT}\1{END}", bare)
+    bare = re.sub(rf"(?<=[\d}}%])\s*\(\s*(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$", rf" {TEXT}\1{END}", bare)
+    bare = re.sub(r"^(-?[\d.,]+)\s+\(([msghLlNJWKVA])\)$", r"\1 \2", bare)  # 10 (m): perhaps a unit
     while bare and bare[-1] in _EDGE and not bare.endswith(("\\,", "..", "\\.", ". m.")):
         bare = bare[:-1].rstrip()
     return _FILLER.sub("", bare).strip()
@@ -242,6 +231,12 @@ def _simple(bare: str, plain: str) -> Meaning | None:
         return QuantityValue(bare)
     if match := _CLOCK.fullmatch(plain):
         return _clock(match)
+    if match := _NOON.fullmatch(plain):
+        return ClockTime(0 if match[1].lower() == "midnight" else 720, "a" if match[1].lower() == "midnight" else "p")
+    if match := _FEET.fullmatch(plain):
+        return CompoundQuantity((QuantityValue(match[1], read_unit("feet")), QuantityValue(match[2], read_unit("inches"))))
+    if match := _PREFIXED.fullmatch(plain):
+        return BasedNumber((match[1] or match[2] or match[3]).upper(), 16 if match[1] else 8 if match[2] else 2, True)
     if match := _BASED.fullmatch(plain):
         base = match[2] or match[3]
         size = _BASES.get(base.lower()) or (int(base) if base.isdigit() and 2 <= int(base) <= 36 else 0)

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from assay.verifiers._agreement import NO, YES, NeedsProof, Opinion, all_of
-from assay.verifiers._meaning import BracketedValues, Meaning, QuantityValue, RelationChain, UnreadAnswer, ValueList, meaning
+from assay.verifiers._meaning import BracketedValues, Meaning, QuantityValue, RelationChain, UnionOfSets, UnreadAnswer, ValueList, meaning
+from assay.verifiers._numbers import Number
 from assay.verifiers._plain_text import END, TEXT
 from assay.verifiers._quantities import QuantityComparison, plain
 from assay.verifiers._symbolic import numeric_value, ratio
@@ -21,6 +23,7 @@ _PROBABILITY = re.compile(
 _VARIABLES = re.compile(r"[a-zA-Z]\([a-z]\)|[A-Za-z](?:_\{?\w+\}?)?|\\(?:alpha|beta|gamma|theta|lambda|phi|omega|sigma)(?:_\{?\w+\}?)?")
 
 
+_DISTANCE = re.compile(r"\|\s*([A-Za-z])\s*(?:([-+])\s*([\d.,/]+|\\frac\{\d+\}\{\d+\})\s*)?\|")
 _TURN = {"<": ">", ">": "<", r"\leq": r"\geq", r"\geq": r"\leq"}
 
 
@@ -81,6 +84,8 @@ class RelationComparison(QuantityComparison):
                 )
             if bounds := interval_of(gold):
                 return self.meanings(bounds[1], answer) if not isinstance(answer, BracketedValues) or answer.left != "{" else NO
+            if rays := outside_of(gold):
+                return Opinion(False, self.meanings(rays, answer).lenient)
             return self.approximate(gold, answer, turned=True)
         if not isinstance(answer, RelationChain):
             return NO
@@ -91,6 +96,8 @@ class RelationComparison(QuantityComparison):
             return opinion if _NAME.fullmatch(assigned[0]) or assigned[0].startswith("(") else Opinion(False, opinion.lenient)
         if bounds := interval_of(answer):
             return self.ranged(gold, bounds[1])
+        if (rays := outside_of(answer)) and isinstance(gold, (UnionOfSets, ValueList)):
+            return Opinion(False, self.meanings(gold, rays).lenient)
         return self.approximate(answer, gold, turned=False)
 
     def ranged(self, gold: Meaning, answer: BracketedValues) -> Opinion:
@@ -174,9 +181,8 @@ def interval_of(chain: RelationChain) -> tuple[str, BracketedValues] | None:
         return (bare_name(chain.sides[0]), held) if isinstance(held, BracketedValues) and held.left in "([" and len(held.items) == 2 else None
     if not chain.signs or not set(chain.signs) <= set(_TURN) or len(chain.sides) > 3:
         return None
-    if chain.signs[0] in ("<", r"\leq") and len(chain.sides) == 2 and (size := re.fullmatch(r"\|\s*([A-Za-z])\s*\|", chain.sides[0])):
-        ends = (meaning(f"-{chain.sides[1]}"), meaning(chain.sides[1]))
-        return size[1], BracketedValues(*(("(", ends, ")") if chain.signs[0] == "<" else ("[", ends, "]")))
+    if chain.signs[0] in ("<", r"\leq") and (ends := _distance(chain)):
+        return ends[0], BracketedValues(*(("(", ends[1:], ")") if chain.signs[0] == "<" else ("[", ends[1:], "]")))
     sides, signs = chain.sides, chain.signs
     if all(sign in (">", r"\geq") for sign in signs):
         sides, signs = sides[::-1], tuple(_TURN[sign] for sign in reversed(signs))
@@ -190,3 +196,27 @@ def interval_of(chain: RelationChain) -> tuple[str, BracketedValues] | None:
     high = (sides[at + 1], signs[at]) if at + 1 < len(sides) else (r"\infty", "<")
     left, right = "[" if low[1] == r"\leq" else "(", "]" if high[1] == r"\leq" else ")"
     return bare_name(sides[at]), BracketedValues(left, (meaning(low[0]), meaning(high[0])), right)
+
+
+def outside_of(chain: RelationChain) -> UnionOfSets | None:
+    """The two rays of |x - 2| > 1."""
+    if chain.signs not in ((">",), (r"\geq",)) or not (ends := _distance(chain)):
+        return None
+    left, right = "([" if chain.signs == (r"\geq",) else "((", "])" if chain.signs == (r"\geq",) else "))"
+    low, high = (meaning(r"-\infty"), ends[1]), (ends[2], meaning(r"\infty"))
+    return UnionOfSets((BracketedValues(left[0], low, right[0]), BracketedValues(left[1], high, right[1])))
+
+
+def _distance(chain: RelationChain) -> tuple[str, Meaning, Meaning] | None:
+    """(name, low end, high end) of the bound that a chain sets to |x| or |x - 2|; None where it sets none, or one that is not above 0."""
+    match = _DISTANCE.fullmatch(chain.sides[0]) if len(chain.sides) == 2 else None
+    if match is None:
+        return None
+    bound = plain(chain.sides[1])
+    if bound is None:
+        return None if match[2] or re.search(r"[-+]", chain.sides[1]) else (match[1], meaning(f"-{chain.sides[1]}"), meaning(chain.sides[1]))
+    center = plain(match[3]) if match[2] else Number(Fraction(0), False)
+    if center is None or bound.value <= 0:
+        return None
+    at = center.value if match[2] == "-" else -center.value
+    return match[1], meaning(str(at - bound.value)), meaning(str(at + bound.value))

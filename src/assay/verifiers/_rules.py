@@ -37,7 +37,7 @@ def settle(case: Case, grade: Callable[[Case], Grade], *, verifier: str, version
 def read(case: Case) -> list[Case]:
     """The case under each reading of its gold answer: as a rule the case itself alone."""
     label = case.label
-    answers = readings(label.answer, label.verifier)
+    answers = readings(label.answer, label.verifier, united=label.verifier == "math")
     if answers == (label.answer,):
         return [case]
     return [replace(case, label=Label.of(label.problem_id, answer, verifier=label.verifier, origin=label.origin)) for answer in answers]

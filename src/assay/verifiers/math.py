@@ -30,6 +30,7 @@ _COMMA_LANGUAGES = re.compile(
 )
 _DECIMAL = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}")
+_BOLD_LETTER = re.compile(r"(?<!not )(?<!n't )\*\*\s?\$?(?:\\text\{)?\(?([A-J])\)?\}?\$?[.,]?\s?\*\*[.!]?$")  # at the end of a line
 _HEAVY = re.compile(r"\\(?:sum|prod|int|lim|binom)|!|\^\{?[^{}]*\^")
 _WARM = (  # one of each common kind; the first one needs simplifying
     (r"\frac{x^2-1}{x-1}", "x+1"),
@@ -68,7 +69,7 @@ class Math:
 
     unevaluated: bool = False  # whether 12 + 25 is, strictly, an answer where the gold is 37
 
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
 
     def warm(self) -> None:
         """Import the algebra and compare one pair of each common kind, so that no case pays for that."""
@@ -262,7 +263,12 @@ def _unmarked(gold: str, case: Case, rules: Rules, *, prove: bool) -> Grade:
         return _graded(opinion, line, "symbolic")
     if isinstance(read(gold), OptionLetter):
         letter = letter_at_end(text)
-        return _graded(compare(gold, letter, rules), letter, "last letter") if letter else Grade(None, reason="no final answer")
+        if letter:
+            return _graded(compare(gold, letter, rules), letter, "last letter")
+        bold = _BOLD_LETTER.search(line)
+        if bold and line.count("**") == 2 and compare(gold, bold[1], rules).lenient:
+            return Grade(False, bold[1], "letter, not marked", lenient=True)
+        return Grade(None, reason="no final answer")
     value = value_at_end(text)
     grade = _valued_at_end(gold, value, rules, prove=prove) if value else None
     if grade and (grade.right or grade.lenient):

@@ -1,0 +1,171 @@
+"""How many connections a listener holds, for how long, and who may be let in without a key."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from assay.core.errors import PlanError
+from assay.engines import _listener
+from assay.engines._listener import FULL, Listener, check_bind
+
+Start = Callable[..., Listener]
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Says that it reads a question, answers it, and says that the answer is done."""
+
+    protocol_version = "HTTP/1.1"
+    server: Listener
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.server.reading(self.connection, done=True)
+        time.sleep(float(self.path[1:] or 0))
+        self.send_response(204)
+        self.end_headers()
+        self.server.reading(self.connection, done=False)
+
+
+@pytest.fixture
+def listen() -> Iterator[Start]:
+    started: list[Listener] = []
+
+    def start(read_s: float = 30.0, most: int = 8) -> Listener:
+        started.append(Listener(("127.0.0.1", 0), Answering, read_s=read_s, most=most))
+        threading.Thread(target=started[-1].serve_forever, args=(0.02,), daemon=True).start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.shutdown()
+        each.server_close()
+        each.cut()
+
+
+def dialled(listener: Listener, timeout: float = 20.0) -> socket.socket:
+    return socket.create_connection(listener.server_address[:2], timeout=timeout)
+
+
+def ask(line: socket.socket, wait_s: float = 0.0) -> bytes:
+    line.sendall(b"GET /%.1f HTTP/1.1\r\n\r\n" % wait_s)
+    return line.recv(1 << 12)
+
+
+def ended(line: socket.socket) -> bool:
+    """Whether the other side closes the connection within the socket's time."""
+    with suppress(ConnectionResetError):
+        return line.recv(1) == b""
+    return True
+
+
+def settled(listener: Listener, connections: int, within_s: float = 20.0) -> bool:
+    """Whether the listener comes to hold so many."""
+    until = time.monotonic() + within_s
+    while len(listener._open) != connections and time.monotonic() < until:
+        time.sleep(0.01)
+    return len(listener._open) == connections
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "0"])
+def test_no_address_that_others_reach_is_bound_without_a_key(host: str) -> None:
+    with pytest.raises(PlanError, match="--key-env") as caught:
+        check_bind(host, "")
+    assert "\n" not in str(caught.value)
+    check_bind(host, "a-key")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost"])
+def test_this_machine_alone_needs_no_key(host: str) -> None:
+    check_bind(host, "")
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "line\nbreak", "tab\t", "\x7f"])
+def test_a_key_that_no_header_can_hold_is_refused(key: str) -> None:
+    with pytest.raises(PlanError, match="no client can send") as caught:
+        check_bind("127.0.0.1", key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "300.1.1.1", "a" * 80 + ".invalid", "x..y"])
+def test_a_host_that_is_none_is_one_line(host: str) -> None:
+    with pytest.raises(PlanError, match="--host") as caught:
+        check_bind(host, "key")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_connection_without_a_whole_request_is_cut_after_its_time(listen: Start) -> None:
+    listener, began = listen(read_s=0.2), time.monotonic()
+    with dialled(listener) as silent, dialled(listener) as half:
+        half.sendall(b"GET /")
+        assert ended(silent)
+        assert ended(half)
+    assert time.monotonic() - began >= 0.2
+    assert settled(listener, 0)
+
+
+def test_a_question_that_takes_longer_to_answer_than_to_ask_is_answered(listen: Start) -> None:
+    with dialled(listen(read_s=0.2)) as line:
+        assert b" 204 " in ask(line, 0.6)
+
+
+def test_who_asks_nothing_more_is_let_go_after_a_while(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_listener, "IDLE_S", 0.2)
+    listener = listen()
+    with dialled(listener) as line:
+        assert b" 204 " in ask(line)
+        assert ended(line)
+    assert settled(listener, 0)
+
+
+def test_the_oldest_that_never_asked_makes_room(listen: Start) -> None:
+    listener = listen(most=3)
+    with dialled(listener) as proven:
+        assert b" 204 " in ask(proven)
+        with dialled(listener) as first, dialled(listener) as second:
+            assert settled(listener, 3)
+            with dialled(listener) as late:
+                assert b" 204 " in ask(late)
+                assert ended(first)
+                assert b" 204 " in ask(second)
+                assert b" 204 " in ask(proven)
+
+
+def test_where_everybody_has_asked_a_new_one_hears_that_there_is_no_room(listen: Start) -> None:
+    listener = listen(most=2)
+    with dialled(listener) as one, dialled(listener) as two:
+        assert b" 204 " in ask(one)
+        assert b" 204 " in ask(two)
+        with dialled(listener) as late:
+            assert late.recv(1 << 12) == FULL
+        assert b" 204 " in ask(one)
+    assert settled(listener, 0)
+    with dialled(listener) as again:
+        assert b" 204 " in ask(again)
+
+
+def test_a_crowd_costs_no_more_threads_than_connections_are_allowed(listen: Start) -> None:
+    listener, before = listen(most=4), threading.active_count()
+    crowd = [dialled(listener) for _ in range(40)]
+    with dialled(listener) as line:
+        assert b" 204 " in ask(line)
+    assert threading.active_count() - before <= 4 + 8  # those that were let go may not have ended yet
+    for each in crowd:
+        each.close()
+    assert settled(listener, 0)
+
+
+def test_cutting_ends_every_connection_at_once(listen: Start) -> None:
+    listener = listen()
+    with dialled(listener) as silent, dialled(listener) as proven:
+        assert b" 204 " in ask(proven)
+        assert settled(listener, 2)
+        listener.cut()
+        assert ended(silent)
+        assert ended(proven)
