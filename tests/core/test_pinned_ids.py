@@ -2,19 +2,34 @@
 
 from types import SimpleNamespace
 
-from assay.core.plan import parse_plan
-from assay.core.types import Case, Counts, Drop, Label, Message, Policy, Problem, Request, Rollout, Sampler, Score, Verdict
+from assay.core.config import parse_config
+from assay.core.types import (
+    Counts,
+    Drop,
+    GradingCase,
+    Label,
+    Message,
+    Policy,
+    Problem,
+    Request,
+    Rollout,
+    SamplingConfig,
+    Score,
+    Verdict,
+)
 from assay.embedding.encode import encoder
 from assay.engines.scripted import Scripted
-from assay.pipelines.ingest import drop_row
-from assay.pipelines.score import _row as score_row
-from assay.pipelines.vectors import vector_id
-from assay.training.teacher import Teacher
+from assay.pipelines.data.embeddings import vector_id
+from assay.pipelines.stages.ingest import drop_row
+from assay.pipelines.stages.score import _row as score_row
+from assay.training.teacher.teacher import Teacher
 
 PROBLEM = Problem.of("What is 2 + 2?", source="a", metadata={"level": 1})
 LABEL = Label.of(PROBLEM.id, "4", verifier="math")
-PLAIN = Sampler()
-FULL = Sampler(0.5, 0.9, 40, 64, ("\n",), "Be brief.", "Q: {prompt}\nA:", (("1 + 1", "2"),), '{"thinking":false}')
+PLAIN = SamplingConfig()
+FULL = SamplingConfig(
+    0.5, 0.9, 40, 64, ("\n",), "Be brief.", "Q: {prompt}\nA:", (("1 + 1", "2"),), '{"thinking":false}'
+)
 POLICY = Policy("scripted", "0123456789abcdef")
 REQUEST = Request(PROBLEM.id, PLAIN.render(PROBLEM), PLAIN, (0, 1), 7)
 BEGUN = Request(PROBLEM.id, PLAIN.render(PROBLEM), FULL, (0, 1), 7, prefix="Well, ")
@@ -48,7 +63,7 @@ def test_a_samples_seed_is_the_same_in_every_version() -> None:
 
 
 def test_a_verdict_is_its_rollout_label_verifier_and_version() -> None:
-    verdict = Verdict.of(Case(PROBLEM, LABEL, ROLLOUT), verifier="math", version="3", outcome="correct")
+    verdict = Verdict.of(GradingCase(PROBLEM, LABEL, ROLLOUT), verifier="math", version="3", outcome="correct")
     assert verdict.id == "7e88e165bc68f43005ed8682"
 
 
@@ -63,10 +78,21 @@ def test_a_vector_is_its_problem_and_encoder() -> None:
 
 
 def test_a_score_is_its_whole_row_under_the_names_of_version_1() -> None:
-    plan = parse_plan({"source": [{"part": "files", "paths": "x"}], "policy": {"engine": "scripted"}})
-    job = SimpleNamespace(plan=plan, judge=SimpleNamespace(version=lambda _: "3"))
-    score = Score(PROBLEM.id, "pass_rate", 0.5, 0.25, 0.75, prior="uniform", post_a=2.0, post_b=2.0, counts=Counts(1, 1), direction="easier")
-    assert score_row(job, score, LABEL, "scoring", "rev", False)["id"] == "b52d70bebf5961a51a33d6df"
+    config = parse_config({"source": [{"part": "files", "paths": "x"}], "policy": {"engine": "scripted"}})
+    context = SimpleNamespace(config=config, judge=SimpleNamespace(version=lambda _: "3"))
+    score = Score(
+        PROBLEM.id,
+        "pass_rate",
+        0.5,
+        0.25,
+        0.75,
+        prior="uniform",
+        post_a=2.0,
+        post_b=2.0,
+        counts=Counts(1, 1),
+        direction="easier",
+    )
+    assert score_row(context, score, LABEL, "scoring", "rev", False)["id"] == "b52d70bebf5961a51a33d6df"
 
 
 def test_a_teacher_is_its_policy_and_its_cap() -> None:

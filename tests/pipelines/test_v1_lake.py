@@ -11,15 +11,33 @@ import pyarrow.parquet as parquet
 import pytest
 
 from assay import api
+from assay.core.config import read_config
 from assay.core.parts import load
-from assay.core.plan import read_plan
-from assay.pipelines import walk
-from assay.pipelines.job import Job
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner import stages
 from assay.stores.lake import Lake
 
 Ids = dict[str, set[str]]
-PAID = ("problems", "labels", "members", "rollouts", "texts", "continuations", "searches", "search_nodes", "vectors", "splits", "samplers")
-UNCHANGED = ("sums", "other", "adaptive", "mcts", "irt")  # their filters and their verifier are of the version that they had
+PAID = (
+    "problems",
+    "labels",
+    "members",
+    "rollouts",
+    "texts",
+    "continuations",
+    "searches",
+    "search_nodes",
+    "vectors",
+    "splits",
+    "samplers",
+)
+UNCHANGED = (
+    "sums",
+    "other",
+    "adaptive",
+    "mcts",
+    "irt",
+)  # their filters and their verifier are of the version that they had
 THEN = {  # versions that have risen since, on purpose: what depends on them is done anew, without a token
     ("verifier", "math"): {"version": "3"},
     ("verifier", "numeric"): {"version": "1"},
@@ -128,14 +146,24 @@ def judged(lake: Path, *verifiers: str) -> set[str]:
 
 def spent(lake: Path) -> list[tuple[int, int]]:
     """Tokens and attempts of every run that today's code has ended."""
-    rows = [row for path in lake.glob("tables/runs/*.parquet") for row in parquet.read_table(path).to_pylist() if row["event"] == "end"]
+    rows = [
+        row
+        for path in lake.glob("tables/runs/*.parquet")
+        for row in parquet.read_table(path).to_pylist()
+        if row["event"] == "end"
+    ]
     return [(row["tokens"], row["samples"]) for row in sorted(rows, key=lambda row: row["time"])][8:]
 
 
 def test_the_lake_names_no_place_of_the_machine_that_made_it(v1: Path) -> None:
     for path in v1.glob("lake/tables/*/*.parquet"):
         rows = parquet.read_table(path).to_pylist()
-        assert not [row for row in rows for value in row.values() if isinstance(value, str) and ('"/' in value or value.startswith("/"))], path.name
+        assert not [
+            row
+            for row in rows
+            for value in row.values()
+            if isinstance(value, str) and ('"/' in value or value.startswith("/"))
+        ], path.name
 
 
 def test_a_run_finds_nothing_to_do_and_writes_nothing_but_that_it_ran(v1: Path, assay: Callable[..., Any]) -> None:
@@ -149,13 +177,13 @@ def test_a_run_finds_nothing_to_do_and_writes_nothing_but_that_it_ran(v1: Path, 
 
 
 @pytest.mark.parametrize("plan", UNCHANGED)
-def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, plan: str) -> None:
+def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, config: str) -> None:
     before = ids(v1 / "lake")
-    made = read_plan(Path(f"{plan}.toml"))
-    with Lake(made.lake) as lake, Job(made, lake, api.Silence()) as job:
-        outcomes = walk.walk(job)
-        assert (job.meter.tokens, job.meter.samples) == (0, 0)
-    assert {each.stage: each.key for each in outcomes} == KEYS[plan]
+    made = read_config(Path(f"{config}.toml"))
+    with Lake(made.lake) as lake, RunContext(made, lake, api.NullReporter()) as context:
+        outcomes = stages.run_stages(context)
+        assert (context.meter.tokens, context.meter.samples) == (0, 0)
+    assert {each.stage: each.key for each in outcomes} == KEYS[config]
     assert [each.stage for each in outcomes if not each.reused] == []
     assert fresh(before, ids(v1 / "lake")) == {}
 
@@ -166,7 +194,10 @@ def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none
     after = ids(v1 / "lake")
     assert set(fresh(before, after)) & set(PAID) == set()
     assert len(judged_then) == 84
-    assert judged(v1 / "lake", *(f"{name}@{load('verifier', name).version}" for name in ("math", "numeric", "exact"))) == judged_then
+    assert (
+        judged(v1 / "lake", *(f"{name}@{load('verifier', name).version}" for name in ("math", "numeric", "exact")))
+        == judged_then
+    )
     assert spent(v1 / "lake") == [(0, 0)]
     api.arrange("built_in.toml")
     assert set(fresh(after, ids(v1 / "lake"))) == {"runs"}
@@ -191,8 +222,8 @@ def test_a_training_is_found_and_not_done_again(v1: Path) -> None:
 
 def test_the_same_plans_on_an_empty_lake_get_the_ids_that_they_had(v1: Path) -> None:
     """Every table is compared whose ids do not hash measured numbers, which may differ in their last digit between machines."""
-    for plan in ("sums", "adaptive", "mcts"):
-        api.embed(f"{plan}.toml", lake="anew")
+    for config in ("sums", "adaptive", "mcts"):
+        api.embed(f"{config}.toml", lake="anew")
     then, now = ids(v1 / "lake"), ids(v1 / "anew")
     assert {table for table in PAID if not now.get(table)} == set()
     assert {table for table, held in now.items() if held - then[table] and table not in ("runs", "scores")} == set()

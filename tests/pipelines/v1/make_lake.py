@@ -27,7 +27,13 @@ def same(data_source: str, solution_str: str, ground_truth: str, extra_info: obj
 
 same.evaluates_text = False
 '''
-POLICY = {"model": "scripted", "engine": "scripted", "rule": "sum", "max_tokens": 16, "shots": [{"user": "What is 1 + 1?", "assistant": "2"}]}
+POLICY = {
+    "model": "scripted",
+    "engine": "scripted",
+    "rule": "sum",
+    "max_tokens": 16,
+    "shots": [{"user": "What is 1 + 1?", "assistant": "2"}],
+}
 OWN = {"part": "files", "paths": "sums.jsonl", "verifier": "python:same:same", "keep": ["level"]}
 PLAN: dict[str, Any] = {
     "name": "sums",
@@ -43,11 +49,16 @@ PLAN: dict[str, Any] = {
     "arrange": {"curriculum": "easy_to_hard", "seed": 4},
 }
 VERIFIERS = ("math", "numeric", "exact")
-BUILT_IN = [{"part": "files", "paths": "sums.jsonl", "verifier": name, "skip": 6 * at, "limit": 6} for at, name in enumerate(VERIFIERS)]
+BUILT_IN = [
+    {"part": "files", "paths": "sums.jsonl", "verifier": name, "skip": 6 * at, "limit": 6}
+    for at, name in enumerate(VERIFIERS)
+]
 PLANS: dict[str, dict[str, Any]] = {
     "sums": {},
     "other": {"policy": {**POLICY, "rule": "cycle"}},
-    "adaptive": {"score": {"scorer": "pass_rate", "design": "adaptive", "first": 2, "most": 8, "truncated": "wrong", "wave": 64}},
+    "adaptive": {
+        "score": {"scorer": "pass_rate", "design": "adaptive", "first": 2, "most": 8, "truncated": "wrong", "wave": 64}
+    },
     "mcts": {
         "score": {"scorer": "mcts", "iterations": 2, "children": 2, "steps": 2, "baseline": 2, "wave": 64},
         "select": {"selector": "mcts", "budget": 6},
@@ -55,7 +66,14 @@ PLANS: dict[str, dict[str, Any]] = {
     "irt": {"score": {"scorer": "irt", "n": 4, "wave": 64}, "select": {"selector": "stratified", "budget": 6}},
     "built_in": {"source": BUILT_IN, "clean": {"filters": ["empty", "conflicting_labels", "exact", "unparsable"]}},
     "tiny": {
-        "source": [{"part": "files", "paths": "package:recordings/tiny_problems.jsonl", "verifier": "python:same:same", "limit": 12}],
+        "source": [
+            {
+                "part": "files",
+                "paths": "package:recordings/tiny_problems.jsonl",
+                "verifier": "python:same:same",
+                "limit": 12,
+            }
+        ],
         "split": {"held_out": 2},
         "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 8},
         "select": {"selector": "uniform", "budget": 4},
@@ -82,7 +100,12 @@ def toml(value: Any) -> str:
 def write(folder: Path) -> None:
     """The problems, one of them twice and one empty, the verifier and the plans."""
     sums = [{"prompt": f"What is {n} + {n % 9}?", "answer": str(n + n % 9), "level": n % 3} for n in range(20)]
-    rows = [*sums, sums[0], {"prompt": "", "answer": "1", "level": 0}, {"prompt": "What is 3  + 3?", "answer": "6", "level": 0}]
+    rows = [
+        *sums,
+        sums[0],
+        {"prompt": "", "answer": "1", "level": 0},
+        {"prompt": "What is 3  + 3?", "answer": "6", "level": 0},
+    ]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "same.py").write_text(VERIFIER)
     for name, changes in PLANS.items():
@@ -102,13 +125,19 @@ def main(target: Path) -> None:
         for name in PLANS:
             subprocess.run([sys.executable, "-m", "assay", "curate", "run", f"{name}.toml"], cwd=folder, check=True)
         subprocess.run([sys.executable, "-m", "assay", "train", "run", "tiny.toml"], cwd=folder, check=True)
-        subprocess.run([sys.executable, "-m", "assay", "curate", "compact", "--lake", "lake", "--keep-hours", "0"], cwd=folder, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "assay", "curate", "compact", "--lake", "lake", "--keep-hours", "0"],
+            cwd=folder,
+            check=True,
+        )
         for name in LEFT_OUT:
             place = folder / name
             shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                archive.writestr(zipfile.ZipInfo(str(path.relative_to(folder))), path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+                archive.writestr(
+                    zipfile.ZipInfo(str(path.relative_to(folder))), path.read_bytes(), zipfile.ZIP_DEFLATED, 9
+                )
 
 
 if __name__ == "__main__":
