@@ -176,7 +176,7 @@ def test_a_run_finds_nothing_to_do_and_writes_nothing_but_that_it_ran(v1: Path, 
     assert set(fresh(before, ids(v1 / "lake"))) == {"runs"}
 
 
-@pytest.mark.parametrize("plan", UNCHANGED)
+@pytest.mark.parametrize("config", UNCHANGED)
 def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, config: str) -> None:
     before = ids(v1 / "lake")
     made = read_config(Path(f"{config}.toml"))
