@@ -108,8 +108,8 @@ def test_a_flow_is_loaded_by_module_and_name_and_its_parameters_have_types(name:
         key: (each.get("type") or [kind["type"] for kind in each["anyOf"]], each.get("default"))
         for key, each in flow.parameters.properties.items()
     }
-    assert told == {"plan": ("string", None), "lake": (["string", "null"], None), "overrides": ("array", [])}
-    assert flow.parameters.required == ["plan"]
+    assert told == {"config": ("string", None), "lake": (["string", "null"], None), "overrides": ("array", [])}
+    assert flow.parameters.required == ["config"]
 
 
 def test_each_pause_before_a_retry_is_twice_the_last() -> None:

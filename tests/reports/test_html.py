@@ -14,7 +14,7 @@ STAGE = {"stage": "score", "state": "done", "in": 4, "out": 3, "seconds": 1.5, "
 def told(**changes: Any) -> dict[str, Any]:
     """What a plan with nothing done would tell, with some of it changed."""
     empty: dict[str, Any] = {
-        **dict.fromkeys(("plan", "lake", "written", "policy", "revision", "training"), ""),
+        **dict.fromkeys(("config", "lake", "written", "policy", "revision", "training"), ""),
         **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tiles")},
         "sampler": {},
         "versions": {},

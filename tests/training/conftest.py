@@ -24,8 +24,9 @@ def small_scale() -> Iterator[None]:
     """Threads that wait for each other slow a tiny model down tenfold, and a full collection of all imports costs 0.3 s a run."""
     import gc
 
-    import assay.training._trainer  # noqa: F401
     import torch
+
+    import assay.training.trainer.trainer  # noqa: F401
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

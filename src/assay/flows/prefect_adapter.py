@@ -119,7 +119,7 @@ def _named() -> str:
     from prefect import runtime
 
     start = runtime.flow_run.get_scheduled_start_time()
-    return f"{Path(runtime.flow_run.get_parameters()['plan']).stem} {start:%Y-%m-%d %H:%M:%S}"
+    return f"{Path(runtime.flow_run.get_parameters()['config']).stem} {start:%Y-%m-%d %H:%M:%S}"
 
 
 def _engine_failed(_task: Any, _run: Any, state: Any) -> bool:

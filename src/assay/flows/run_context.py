@@ -40,7 +40,7 @@ class FlowCall:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"plan": self.config, "lake": self.lake, "overrides": list(self.overrides)}
+        return {"config": self.config, "lake": self.lake, "overrides": list(self.overrides)}
 
 
 @dataclass(slots=True)

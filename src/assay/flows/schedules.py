@@ -70,7 +70,7 @@ class DeploymentSpec:
     @property
     def parameters(self) -> dict[str, Any]:
         lake = self.lake if not self.lake or self.lake.startswith("s3://") else str(Path(self.lake).absolute())
-        return {"plan": str(self.config.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
+        return {"config": str(self.config.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
 
 
 def serve(offer: DeploymentSpec, say: Callable[[str], None]) -> None:

@@ -33,11 +33,11 @@ def page(told: Told, charts: Mapping[str, str]) -> str:
         section("Policy, verifiers, versions", _versions(told)),
         section("Lineage: the runs behind this page", _runs(told["runs"])),
     ]
-    return document(f"{told['plan']}: curation report", [each for each in body if each])
+    return document(f"{told['config']}: curation report", [each for each in body if each])
 
 
 def _head(told: Told) -> str:
-    return f"<h1>{escape(told['plan'])}</h1>" + paragraph(
+    return f"<h1>{escape(told['config'])}</h1>" + paragraph(
         f"policy {told['policy']} · lake {told['lake']} · written {told['written']}"
     )
 

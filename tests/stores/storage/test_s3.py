@@ -21,7 +21,8 @@ from assay.stores.commits.lease import give_back, lease, take
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
 from assay.stores.maintenance.fsck import fsck
-from assay.stores.storage.backend import at, s3
+from assay.stores.storage import s3
+from assay.stores.storage.backend import at
 
 pytestmark = pytest.mark.service
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]

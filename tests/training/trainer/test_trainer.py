@@ -1,4 +1,4 @@
-"""Contract with TRL: the seams that `_trainer.py` takes are still where they were, and our losses are TRL's."""
+"""Contract with TRL: the seams that `training/trainer/trainer.py` takes are still where they were, and our losses are TRL's."""
 
 import inspect
 from types import SimpleNamespace

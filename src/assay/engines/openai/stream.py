@@ -110,7 +110,7 @@ class StreamedCompletion:
     def text(self) -> str:
         """What the model wrote, reasoning first; with no content when the thinking was cut.
 
-        >>> Heard(content=["4"]).text, Heard(reasoning=["2+2"]).text, Heard(reasoning=["2+2"], content=["4"]).text
+        >>> StreamedCompletion(content=["4"]).text, StreamedCompletion(reasoning=["2+2"]).text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
         ('4', '2+2', '2+2\\n</think>\\n\\n4')
         """
         thought, said = "".join(self.reasoning), "".join(self.content)

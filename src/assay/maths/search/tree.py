@@ -139,7 +139,7 @@ def worth(value: float, visits: int, above: int, rules: SearchConfig) -> float:
 
     N: the parent's visits; n: the child's.
 
-    >>> rules = SearchRules(rule="visits", exploration=2.0)
+    >>> rules = SearchConfig(rule="visits", exploration=2.0)
     >>> worth(0.0, 1, 9, rules), worth(1.0, 2, 9, rules)
     (3.0, 2.0)
     """

@@ -100,7 +100,7 @@ def collected(context: RunContext) -> dict[str, Any]:
     keys = context.keys
     scored = [keys["score"].partition("+")[2], keys.get("select", "")] if "score" in keys else []
     told: dict[str, Any] = {
-        "plan": context.config.name,
+        "config": context.config.name,
         "lake": context.lake.place,
         "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "policy": context.engine.policy.name,

@@ -21,7 +21,7 @@ class FailedProblems:
     def take(self) -> list[str]:
         """The oldest `size` ids, which leave; none while there are fewer.
 
-        >>> buffer = Buffer(2, ["a"])
+        >>> buffer = FailedProblems(2, ["a"])
         >>> buffer.take(), buffer.add("bc"), buffer.take(), buffer.waiting
         ([], None, ['a', 'b'], ['c'])
         """

@@ -63,7 +63,7 @@ def final_answer(text: str, *, finished: bool = False) -> ExtractedAnswer | None
     >>> final_answer("thus \\\\boxed{\\\\frac{1}{2}}.").text
     '\\\\frac{1}{2}'
     >>> final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
-    Answer(text='73', how='marked', doubt='')
+    ExtractedAnswer(text='73', how='marked', doubt='')
     """
     said, inside = spoken(text)
     place = _before_turns(said) or _located(said)
