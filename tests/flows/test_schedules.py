@@ -225,7 +225,7 @@ def test_the_parameters_that_the_ui_can_change_name_whole_paths(
     monkeypatch.chdir(tmp_path)
     made = DeploymentSpec("nightly", Path("plan.toml"), "lake", ("select.budget=2",), ScheduleTimes(interval_s=9))
     assert made.parameters == {
-        "plan": str(tmp_path / "plan.toml"),
+        "config": str(tmp_path / "plan.toml"),
         "lake": str(tmp_path / "lake"),
         "overrides": ["select.budget=2"],
     }

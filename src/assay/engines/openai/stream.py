@@ -110,7 +110,8 @@ class StreamedCompletion:
     def text(self) -> str:
         """What the model wrote, reasoning first; with no content when the thinking was cut.
 
-        >>> StreamedCompletion(content=["4"]).text, StreamedCompletion(reasoning=["2+2"]).text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
+        >>> thought = StreamedCompletion(reasoning=["2+2"])
+        >>> StreamedCompletion(content=["4"]).text, thought.text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
         ('4', '2+2', '2+2\\n</think>\\n\\n4')
         """
         thought, said = "".join(self.reasoning), "".join(self.content)
