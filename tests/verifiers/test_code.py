@@ -268,7 +268,7 @@ def test_a_sandbox_server_runs_real_programs_and_its_faults_are_never_wrong(case
         RIGHT: ("correct", "2 tests"),
         "print(3)": ("wrong", "test 2 of 2: another output"),
         "print(undefined)": ("wrong", "test 1 of 2: NameError: name 'undefined' is not defined"),
-        "import time; time.sleep(9)": ("wrong", "time limit 1 s (test 1 of 2)"),
+        "import time; time.sleep(9)": ("wrong", "time limit 1 s in the sandbox (test 1 of 2)"),
         "# BREAK": ("verifier_error", "sandbox: HTTPError: HTTP Error 500: Internal Server Error (test 1 of 2)"),
         "# HANG UP": (
             "verifier_error",

@@ -2,13 +2,15 @@
 
 # ruff: noqa: E501  # a program is one line of a table
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from assay.verifiers.code.runner import lines, run_tests
+from assay.verifiers.code.runner import UnitResult, lines, run_tests, too_late
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest
-from assay.verifiers.jail.launcher import Limits, refusal
+from assay.verifiers.isolation.idleness import Spending
+from assay.verifiers.jail.launcher import CPU_OUT, Ending, Limits, refusal
 
 LIMITS = Limits(cpu_s=2, wall_s=20, memory=256 << 20, file=1 << 20, disk=4 << 20, processes=6)
 pytestmark = pytest.mark.skipif(bool(refusal(LIMITS)), reason="no isolation here")
@@ -256,3 +258,71 @@ def test_a_function_under_test_may_have_a_name_of_the_library():
         )
         == ["passed"] * 2
     )
+
+
+def late(idle_s, computed_s=0.0):
+    return Ending("time limit 20 s", late=True, spending=Spending(idle_s, computed_s))
+
+
+def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it_and_the_machines_otherwise():
+    own, machines = UnitResult("late", "time limit 20 s"), UnitResult("late", "time limit 20 s on a busy machine")
+    assert too_late(LIMITS, 20, late(19.0)) == too_late(LIMITS, 20, late(10.0, 1.9)) == own
+    assert too_late(LIMITS, 20, late(9.0)) == too_late(LIMITS, 20, late(0.0)) == machines
+
+
+def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():
+    assert too_late(LIMITS, 20, late(20.0), late(20.0)).reason == "time limit 20 s"
+    assert too_late(LIMITS, 20, late(20.0), late(2.0)).reason == "time limit 20 s on a busy machine"
+
+
+def test_one_that_computed_for_longer_than_it_may_is_wrong_at_once_and_so_is_one_that_has_gone():
+    assert too_late(LIMITS, 20, late(0.0, 2.0)) == UnitResult("failed", CPU_OUT)
+    assert (
+        too_late(LIMITS, 7, late(7.0, 2.0)).status == "late"
+    )  # the rest of a case's time: earlier tests computed as well
+    assert too_late(LIMITS, 20, Ending("MemoryError"), late(20.0)) == UnitResult("failed", "MemoryError")
+    assert too_late(LIMITS, 20, Ending("")) == UnitResult("failed", "the program has ended")
+    assert too_late(LIMITS, 20, Ending("jail: no", failed=True)).status == "fault"
+
+
+SLEEPS = [
+    "while True: time.sleep(9)",
+    "threading.Event().wait()",
+    "signal.pause()",
+    "os.read(os.pipe()[0], 1)",
+    "os.fork() or time.sleep(99); os.wait()",
+]
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("sleep", SLEEPS)
+@pytest.mark.parametrize(
+    "test",
+    [StdinTest("", "3"), CallTest("f", (), 3), AssertTest("assert f() == 3")],
+    ids=lambda test: type(test).__name__,
+)
+def test_each_way_to_wait_is_an_idle_one(sleep, test):
+    program = f"import os, signal, threading, time\ndef f():\n    {sleep}\nif __name__ == '__main__': f()"
+    limits = replace(LIMITS, wall_s=2)
+    assert run_tests(program, [test], limits) == [UnitResult("late", "time limit 2 s")]
+
+
+BURNS = "import resource, time\nresource.setrlimit(resource.RLIMIT_CPU, (resource.getrlimit(resource.RLIMIT_CPU)[1],) * 2)\ndef f():\n    while True: pass"
+
+
+@pytest.mark.service
+def test_cpu_time_saved_for_a_later_test_is_not_a_time_limit():
+    """With many tests the limit of the whole process lies far off, and the limit of one test can be moved by the program itself."""
+    results = run_tests(BURNS, [CallTest("f", (), 3)] * 40, replace(LIMITS, cpu_s=0.3, wall_s=6))
+    assert results == [UnitResult("failed", CPU_OUT)]
+
+
+@pytest.mark.service
+def test_no_program_can_let_others_go_first_and_blame_the_machine():
+    program = """
+import os
+for act in (lambda: os.nice(19), lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)), lambda: os.sched_setaffinity(0, {0})):
+    try: print("done", act())
+    except OSError as error: print(error.errno)
+"""
+    assert [result.status for result in run_tests(program, [StdinTest("", "1\n1\n1")], LIMITS)] == ["passed"]

@@ -107,14 +107,19 @@ def test_other_programs_are_refused_where_they_are_not_allowed():
         "memfd_create",
         "vmsplice",
         "setns",
+        "setpriority",
+        "sched_setscheduler",
     ],
 )
 def test_calls_that_no_answer_needs_are_refused_whatever_is_allowed(name):
-    number = next(
-        table[name][0]
-        for table in (confinement.OTHERS, confinement.MOUNTS, confinement.KERNEL, confinement.SHARED_MEMORY)
-        if name in table
+    tables = (
+        confinement.OTHERS,
+        confinement.MOUNTS,
+        confinement.KERNEL,
+        confinement.SHARED_MEMORY,
+        confinement.SCHEDULING,
     )
+    number = next(table[name][0] for table in tables if name in table)
     assert (
         confined(lambda: syscall(number, 0, 0, 0), network=True, signals=True, metadata=True)
         == "Operation not permitted"

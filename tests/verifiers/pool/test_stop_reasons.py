@@ -4,10 +4,11 @@ from assay.verifiers.pool.replies import Judged, JudgingStop
 from assay.verifiers.pool.stop_reasons import ALIKE, RETRIED, as_stop, settle_stops
 
 RIGHT = Judged("correct", 1.0, "4", "symbolic")
-IDLE, CPU, LOAD = (
+IDLE, CPU, LOAD, LATE = (
     JudgingStop("idle", "time limit 1 s"),
     JudgingStop("cpu", "time limit 1 s, all of it CPU time"),
     JudgingStop("load", "busy"),
+    JudgingStop("late", "time limit 1 s in the sandbox"),
 )
 
 
@@ -35,7 +36,7 @@ def test_an_answer_that_computes_for_all_of_its_time_is_wrong_without_a_second_t
     assert tried == 0
 
 
-@pytest.mark.parametrize("kind", ["idle", "memory", "died", "garbled", "load"])
+@pytest.mark.parametrize("kind", ["idle", "memory", "died", "garbled", "load", "late"])
 def test_what_may_be_the_machine_is_tried_alone_and_wrong_where_it_stops_again(case, kind):
     answers, tried = settled(case, [JudgingStop(kind, "first")], [JudgingStop("idle", "again")])
     assert (answers[0].outcome, answers[0].reason, tried) == ("wrong", "again", 1)
@@ -73,14 +74,27 @@ def test_many_that_stop_again_are_believed_and_the_batch_stays_short(case):
     assert tried == ALIKE
 
 
-def test_where_some_recover_no_more_than_a_few_are_tried_and_the_rest_is_nobodys_fault(case):
-    answers, tried = settled(case, [IDLE] * 20, [RIGHT, *[IDLE] * 19])
+@pytest.mark.parametrize("stop", [LOAD, LATE, JudgingStop("died", "worker lost")])
+def test_where_some_recover_no_more_than_a_few_are_tried_and_the_rest_is_nobodys_fault(case, stop):
+    answers, tried = settled(case, [stop] * 20, [RIGHT, *[IDLE] * 19])
     assert tried == RETRIED
     assert [each.outcome for each in answers] == [
         "correct",
         *["wrong"] * (RETRIED - 1),
         *["verifier_error"] * (20 - RETRIED),
     ]
+    assert answers[-1].reason.endswith("; not tried again")
+
+
+def test_waiting_by_chance_pays_nothing_beyond_the_few_that_are_tried(case):
+    answers, tried = settled(case, [IDLE] * 40, [Judged("wrong", 0.0, "5", "no")] * 40)
+    assert tried == RETRIED
+    assert [(each.outcome, each.reason) for each in answers[RETRIED:]] == [("wrong", IDLE.reason)] * (40 - RETRIED)
+
+
+def test_what_is_certain_is_wrong_after_any_number_of_tries(case):
+    answers, _ = settled(case, [*[LOAD] * 10, CPU], [RIGHT] * 11)
+    assert answers[-1].outcome == "wrong"
 
 
 def test_a_verifier_with_limits_of_its_own_says_so_in_its_reason():
@@ -88,3 +102,9 @@ def test_a_verifier_with_limits_of_its_own_says_so_in_its_reason():
     assert as_stop(late, retries=True) == JudgingStop("idle", late.reason, late.extracted)
     assert as_stop(late, retries=False) is None
     assert as_stop(RIGHT, retries=True) is None
+
+
+def test_a_time_limit_says_whose_doing_it_is():
+    for words, kind in ((" on a busy machine", "load"), (" in the sandbox", "late"), ("", "idle")):
+        late = Judged("verifier_error", 0.0, "f()", f"time limit 10 s{words} (test 1 of 2)")
+        assert as_stop(late, retries=True).kind == kind

@@ -16,8 +16,9 @@ from assay.verifiers.code.sandbox import ask_sandbox
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest, UnitTest
 from assay.verifiers.code.value_equality import same_value
 from assay.verifiers.jail.framing import Channel
-from assay.verifiers.jail.launcher import MESSAGE, SHOWN, Ending, Jailed, Limits, NoIsolation, start
+from assay.verifiers.jail.launcher import CPU_OUT, MESSAGE, SHOWN, Ending, Jailed, Limits, NoIsolation, start
 from assay.verifiers.jail.wire_format import dump, load, load_json
+from assay.verifiers.pool.replies import BUSY_MACHINE
 
 Status = Literal["passed", "failed", "late", "fault"]
 ENDING_S = 2.0  # a process that has closed its socket is about to end
@@ -103,6 +104,8 @@ class ProgramRun(ExitStack):
     def _stdin(self, test: StdinTest, until: float, wall_s: float) -> UnitResult:
         with start(self.program, self.limits, stdin=test.stdin) as jailed:
             ending = jailed.wait(until, wall_s)
+            if ending.late:
+                return too_late(self.limits, wall_s, ending)
             if ending.reason:
                 return _of_ending(ending)
             return judged(lines(jailed.output(self.limits.file)) == lines(test.stdout))
@@ -144,6 +147,12 @@ class JailSession(ExitStack):
         ending = jailed.wait(time.monotonic() + ENDING_S, ENDING_S)
         return UnitResult("failed", fallback) if ending.late or not ending.reason else _of_ending(ending)
 
+    def stopped(self, limits: Limits, wall_s: float, *jails: Jailed) -> UnitResult:
+        """The result of a test that has run out of wall time; the program's jail comes first."""
+        self.over = True
+        endings = [jailed.wait(time.monotonic(), wall_s) for jailed in jails]
+        return too_late(limits, wall_s, *endings)
+
     def pair(self) -> tuple[socket.socket, socket.socket]:
         """Two ends of a new socket."""
         return socket.socketpair()
@@ -157,7 +166,7 @@ class CallSession(JailSession):
         mine, theirs = self.pair()
         self.jailed = self.opened(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[theirs])
         self.channel = Channel(self.enter_context(mine).fileno(), most=limits.file)
-        self.loaded = False
+        self.limits, self.loaded = limits, False
 
     def run(self, test: CallTest, until: float, wall_s: float) -> UnitResult:
         """Call a function, and compare what it returns."""
@@ -168,8 +177,7 @@ class CallSession(JailSession):
             self.channel.send(dump(("call", test.function, tuple(test.arguments), {})), until)
             kind, value = self._answer(until)
         except TimeoutError:
-            self.over = True
-            return UnitResult("late", f"time limit {wall_s:g} s")
+            return self.stopped(self.limits, wall_s, self.jailed)
         except EOFError:
             return self.ended(self.jailed, "the program has ended")
         except MALFORMED as error:
@@ -200,6 +208,7 @@ class AssertSession(JailSession):
 
     def __init__(self, program: str, limits: Limits, count: int) -> None:
         super().__init__()
+        self.limits = limits
         (asking, asked), (mine, theirs) = self.pair(), self.pair()
         self.program = self.opened(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked])
         self.tests = self.opened("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[theirs, asking])
@@ -211,8 +220,7 @@ class AssertSession(JailSession):
             self.channel.send(dump(test.code), until)
             status, reason = load(self.channel.receive(until))
         except TimeoutError:
-            self.over = True
-            return UnitResult("late", f"time limit {wall_s:g} s")
+            return self.stopped(self.limits, wall_s, self.program, self.tests)
         except EOFError:
             result = self.ended(self.tests, "the tests have ended")
             return result._replace(reason=f"tests: {result.reason}")
@@ -235,6 +243,27 @@ class Opaque:
 def as_expected(value: Any, test: CallTest) -> bool:
     """Whether a call has returned what its test expects: the value, or the only item of the list in which its label wraps every value."""
     return same_value(value, test.expected) or (test.wrapped and same_value(value, test.expected[0]))
+
+
+def too_late(limits: Limits, wall_s: float, *endings: Ending) -> UnitResult:
+    """What a test that has run out of wall time amounts to.
+
+    Args:
+        limits: of one test.
+        wall_s: the time that it had.
+        endings: of the program's process, and of the tests' where they have one.
+
+    Returns:
+        A failure where the program computed for longer than it may, or had ended meanwhile; else `late`, whose reason names the machine where
+        less than half of the time was an idle wait of all of them.
+    """
+    if gone := next((ending for ending in endings if not ending.late), None):
+        return _of_ending(gone) if gone.reason else UnitResult("failed", "the program has ended")
+    if endings[0].spending.computed_s >= limits.cpu_s and wall_s == limits.wall_s:
+        return UnitResult("failed", CPU_OUT)
+    seen_s = min(wall_s, limits.wall_s)
+    idle_s = seen_s - sum(max(0.0, seen_s - ending.spending.idle_s) for ending in endings)
+    return UnitResult("late", f"time limit {wall_s:g} s" + ("" if 2 * idle_s >= seen_s else f" {BUSY_MACHINE}"))
 
 
 def judged(passed: bool, reason: str = "another output") -> UnitResult:

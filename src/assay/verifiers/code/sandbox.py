@@ -12,6 +12,7 @@ from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest, UnitTest
 from assay.verifiers.jail import wire_format
 from assay.verifiers.jail.launcher import SHOWN, Ending, Limits
 from assay.verifiers.jail.wire_format import dump
+from assay.verifiers.pool.replies import IN_SANDBOX
 
 QUEUE_S = 30.0  # that an HTTP sandbox may take longer than the program
 CALL = """
@@ -88,7 +89,7 @@ def _read(result: Mapping[str, Any], limits: Limits) -> tuple[Ending, str]:
     """How a run ended, by what the sandbox says of it, and the standard output."""
     output, code = str(result.get("stdout") or ""), result.get("return_code")
     if result.get("status") == "TimeLimitExceeded":
-        return Ending(f"time limit {limits.wall_s:g} s", late=True), output
+        return Ending(f"time limit {limits.wall_s:g} s {IN_SANDBOX}", late=True), output
     if not isinstance(code, int):  # it never ran, says SandboxFusion's status "Error"
         return Ending(f"sandbox: {json.dumps(result)}"[:SHOWN], failed=True), ""
     last = str(result.get("stderr") or "").strip().rsplit("\n", 1)[-1]

@@ -63,6 +63,10 @@ SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count s
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "vmsplice": (278, 75),
 }  # fmt: skip
+SCHEDULING: Mapping[str, Numbers] = {  # a program that lets all others go first could blame the machine for its waiting
+    "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30),
+}  # fmt: skip
 PROGRAMS: Mapping[str, Numbers] = {"execve": (59, 221), "execveat": (322, 281)}
 PROCESSES: Mapping[str, Numbers] = {"fork": (57, None), "vfork": (58, None)}
 CLONE, CLONE3, KILL, TGKILL, PRLIMIT, SETRLIMIT, MMAP, FCNTL = (
@@ -228,7 +232,7 @@ def landlock_version() -> int:
 def _filter(*, network: bool, signals: bool, metadata: bool, programs: bool, processes: bool) -> tuple[bytes, ...]:
     """The filter that refuses system calls with EPERM, without the number of the process."""
     machine = MACHINES[platform.machine()]
-    tables = [OTHERS, MOUNTS, KERNEL, SHARED_MEMORY]
+    tables = [OTHERS, MOUNTS, KERNEL, SHARED_MEMORY, SCHEDULING]
     asked = ((network, NETWORK), (signals, SIGNALS), (metadata, METADATA), (programs, PROGRAMS), (processes, PROCESSES))
     tables += [table for allowed, table in asked if not allowed]
     return _program(machine[0], machine[1], tables, signals=signals, processes=processes)

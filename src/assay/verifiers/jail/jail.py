@@ -40,6 +40,7 @@ from assay.verifiers.isolation.confinement import (
     landlock_version,
     limit,
 )
+from assay.verifiers.isolation.idleness import Idleness
 from assay.verifiers.jail import program_side, tests_side
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.root import PACKAGES, WORK, enter_root, mount_folder
@@ -104,7 +105,8 @@ def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: 
         return
     close_files([0, 1, 2, report, processes, ear])
     bounds = Bounds(request["processes"] + 1, request["memory"], request["total_cpu_s"])
-    stopped = watch(child, report, bounds, processes=processes)
+    idleness = Idleness(request["wall_s"])
+    stopped = watch(child, report, bounds, processes=processes, idleness=idleness)
     os.waitpid(child, 0)
     if not isolated:
         kill_all(processes)
@@ -115,6 +117,7 @@ def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: 
         "code": int(code or -signal.SIGKILL),
         "stopped": stopped,
     }
+    outcome["spending"] = idleness.spending()
     _finish(report, outcome, folder, isolated)
 
 

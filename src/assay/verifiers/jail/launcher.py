@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.verifiers.isolation.confinement import Isolation
+from assay.verifiers.isolation.idleness import NOTHING, Spending
 from assay.verifiers.jail.packages import package_paths
 
 ROOT = str(Path(__file__).resolve().parents[3])
@@ -55,6 +56,7 @@ class Ending:
     reason: str  # "" = by itself with exit code 0
     late: bool = False  # the wall limit, which load can bring about
     failed: bool = False  # the jail, not the program
+    spending: Spending = NOTHING  # of a late one, in its last `wall_s`
 
 
 class Jailed:
@@ -76,7 +78,7 @@ class Jailed:
             self.stop()
         outcome = self._outcome()
         if late and not outcome.get("setup"):
-            return Ending(f"time limit {wall_s:g} s", late=True)
+            return Ending(f"time limit {wall_s:g} s", late=True, spending=Spending(*outcome["spending"]))
         return self._ending(outcome)
 
     def stop(self) -> None:
@@ -233,7 +235,7 @@ def start(
         OSError: no launcher can be reached.
     """
     total_s = max(1, math.ceil(cpu_s or limits.cpu_s))
-    bounds = {name: getattr(limits, name) for name in ("memory", "file", "disk", "processes", "cpu_s")}
+    bounds = {name: getattr(limits, name) for name in ("memory", "file", "disk", "processes", "cpu_s", "wall_s")}
     request = {"mode": mode, "message": MESSAGE, "process_cpu_s": total_s, "total_cpu_s": total_s + 1, **bounds}
     try:
         return launcher(limits).start(program, request, stdin=stdin, channels=channels)

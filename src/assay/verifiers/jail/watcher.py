@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from assay.verifiers.isolation.idleness import Idleness
+
 LOOK_S = 0.02  # between two looks, and at least ten times what a look takes
 PAGE, TICK = resource.getpagesize(), os.sysconf("SC_CLK_TCK")
 
@@ -48,7 +50,7 @@ class Bounds:
     cpu_s: float
 
 
-def watch(child: int, stop: int, bounds: Bounds, *, processes: int) -> str:
+def watch(child: int, stop: int, bounds: Bounds, *, processes: int, idleness: Idleness | None = None) -> str:
     """Wait until a child ends; kill it where it and its own have used too much, or when nobody waits for it any more.
 
     Args:
@@ -56,6 +58,7 @@ def watch(child: int, stop: int, bounds: Bounds, *, processes: int) -> str:
         stop: a socket; the other end closes it, or its writing half, to have the child killed.
         bounds: limits of the sum.
         processes: an open folder: /proc.
+        idleness: is shown now and then, and at an ordered end, what they do.
 
     Returns:
         "" where it ended by itself, else what was used up: "processes", "memory", "CPU time", or "stopped".
@@ -68,6 +71,9 @@ def watch(child: int, stop: int, bounds: Bounds, *, processes: int) -> str:
                 return ""
             began = time.monotonic()
             reason = "stopped" if ready else excess(child, bounds, processes, spent)
+            if idleness and (ready or idleness.due):
+                used = usage(os.getpid(), processes)
+                idleness.look(used.pids, max(used.cpu_s, sum((spent | used.own_s).values())), processes)
             pause = max(LOOK_S, 10 * (time.monotonic() - began))
             if reason:
                 os.kill(child, signal.SIGKILL)

@@ -14,6 +14,7 @@ from assay.verifiers.answers.verdicts import storable
 LONGEST = 16_384  # bytes of one line; a verdict's texts have 500 characters each, of at most 12 bytes
 TRACED = 2_000  # characters of a traceback
 OUTCOMES = get_args(Outcome)
+BUSY_MACHINE, IN_SANDBOX = "on a busy machine", "in the sandbox"  # after a time limit: whose doing it is, or may be
 STOPS = ("cpu", "idle", "load", "memory", "deep", "died", "raised")
 
 
@@ -30,7 +31,7 @@ class Judged(NamedTuple):
 class JudgingStop(NamedTuple):
     """A row without an answer: what ended its judging."""
 
-    kind: str  # cpu, idle, load, memory, deep, died, garbled, raised
+    kind: str  # cpu, idle, load, late (nobody knows why), memory, deep, died, garbled, raised
     reason: str
     extracted: str = ""
     trace: str = ""  # where the verifier raised

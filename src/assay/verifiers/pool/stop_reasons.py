@@ -6,7 +6,7 @@ from typing import Any
 
 from assay.core.types import GradingCase, Label
 from assay.verifiers.answers.verdicts import Grade, outcome
-from assay.verifiers.pool.replies import Judged, JudgingStop
+from assay.verifiers.pool.replies import BUSY_MACHINE, IN_SANDBOX, Judged, JudgingStop
 
 CERTAIN = ("cpu", "deep")  # these come out alike however often they are tried
 RETRIED = 8  # rows of a batch that are tried again, at most: a batch of hostile answers must not take long
@@ -27,7 +27,7 @@ def settle_stops(
 
     Returns:
         By key: the answer of the second try; `wrong` (or truncated) where the row stopped again; `verifier_error` where its gold answer
-        stops as well, where the machine was busy in both tries, and where nobody tried twice.
+        stops as well, where the machine was busy in both tries, and where nobody tried twice, unless it is known to have waited for itself.
     """
     settled: dict[bytes, Judged] = {}
     again = recovered = 0
@@ -35,8 +35,9 @@ def settle_stops(
         if stop.kind == "raised":
             settled[key] = Judged("verifier_error", 0.0, stop.extracted, stop.reason)
             continue
-        if stop.kind not in CERTAIN and not (again >= ALIKE and not recovered):
-            if again + recovered >= RETRIED:
+        enough = again + recovered >= RETRIED
+        if stop.kind not in CERTAIN and not (again >= ALIKE and not recovered) and not (enough and stop.kind == "idle"):
+            if enough:
                 settled[key] = Judged("verifier_error", 0.0, stop.extracted, f"{stop.reason}; not tried again")
                 continue
             second = alone(case)
@@ -74,5 +75,6 @@ def as_stop(answer: Any, *, retries: bool) -> JudgingStop | None:
         and answer.outcome == "verifier_error"
         and answer.reason.startswith("time limit")
     ):
-        return JudgingStop("idle", answer.reason, answer.extracted)
+        kind = "load" if BUSY_MACHINE in answer.reason else "late" if IN_SANDBOX in answer.reason else "idle"
+        return JudgingStop(kind, answer.reason, answer.extracted)
     return None
