@@ -551,7 +551,7 @@ def walked(course, steps: int) -> list[tuple[str, ...]]:
     """Choices of some steps, each answered by counts that follow from the problem's id alone."""
     chosen = []
     for _ in range(steps):
-        ids = course.next(3)
+        ids = course.sample(3)
         chosen.append(ids)
         right = [hashlib.sha256(id_.encode()).digest()[0] % 9 for id_ in ids]
         course.observe(
@@ -575,9 +575,9 @@ def test_an_online_curriculum_resumes_exactly_after_every_step(name, kind):
         first, second = part.begin(of, seed=4), part.begin(of, seed=4)
         walked(first, done)
         with io.BytesIO() as file:
-            np.savez(file, **first.state())
+            np.savez(file, **first.state_dict())
             file.seek(0)
-            second.restore(dict(np.load(file)))
+            second.load_state_dict(dict(np.load(file)))
         assert walked(second, 12 - done) == whole[done:]
 
 
@@ -586,7 +586,7 @@ def test_an_online_curriculum_is_another_for_another_seed_and_knows_it(name):
     part = made("curriculum", name)
     of = pool(part.needs, MIXED)
     with pytest.raises(ConfigError, match="another seed"):
-        part.begin(of, seed=1).restore(part.begin(of, seed=0).state())
+        part.begin(of, seed=1).load_state_dict(part.begin(of, seed=0).state_dict())
 
 
 @courses
@@ -595,7 +595,7 @@ def test_an_online_curriculum_keeps_choosing_when_no_problem_is_ever_solved(name
     of = pool(part.needs, MIXED)
     course = part.begin(of, seed=0)
     for _ in range(40):
-        ids = course.next(2)
+        ids = course.sample(2)
         assert len(ids) == 2
         course.observe([GroupResult(id_, Counts(wrong=8)) for id_ in ids])
         weights = course.weights(ids)

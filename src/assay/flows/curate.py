@@ -31,9 +31,9 @@ def _curate(config: str, lake: str | None = None, overrides: list[str] = []) -> 
     """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold.
 
     Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "select.budget=50".
+        config: Path of the config, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the config's.
+        overrides: Keys of the config to change, as "select.budget=50".
     """
     call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _walk(call))

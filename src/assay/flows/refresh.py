@@ -24,9 +24,9 @@ def _refresh(config: str, lake: str | None = None, overrides: list[str] = []) ->
     """Judge stored rollouts by the present verifiers, and tell the last checkpoint's pass rates.
 
     Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "loop.share=0.1".
+        config: Path of the config, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the config's.
+        overrides: Keys of the config to change, as "loop.share=0.1".
     """
     call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _work(call))

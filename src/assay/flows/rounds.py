@@ -25,9 +25,9 @@ def _rounds(config: str, lake: str | None = None, overrides: list[str] = []) -> 
     """Curate, train and refresh, as often as the plan's [loop] says.
 
     Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "loop.rounds=3".
+        config: Path of the config, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the config's.
+        overrides: Keys of the config to change, as "loop.rounds=3".
     """
     call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _work(call))

@@ -24,9 +24,9 @@ def _train(config: str, lake: str | None = None, overrides: list[str] = []) -> A
     """Train the policy on the curriculum in its order.
 
     Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "train.steps=50".
+        config: Path of the config, a TOML file.
+        lake: The lake's folder or s3:// address, in place of the config's.
+        overrides: Keys of the config to change, as "train.steps=50".
     """
     call = FlowCall(config, lake, tuple(overrides))
     return in_turn(call, lambda: _work(call))
