@@ -6,11 +6,11 @@ from pathlib import Path
 import assay
 from assay.core import hooks
 from assay.core.parts import build, names
-from assay.core.ports import Export
+from assay.core.ports import CardExport, Export
 
 MACHINERY = ("pipelines", "flows", "verifiers/pool")
 PARTS = {"part", "source", "self._inside(verifier)"}
-CLASSES = [value for name, value in vars(hooks).items() if name.endswith("Hooks")]
+CLASSES = [CardExport, *(value for name, value in vars(hooks).items() if name.endswith("Hooks"))]
 DEFAULT_OF_CONFIG = {
     "limit_s",
     "apart",

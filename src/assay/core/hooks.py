@@ -7,7 +7,6 @@ to have the names checked. `tests/core/test_hooks.py` holds that the machinery a
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from assay.core.export_rows import DatasetSummary, ExportRow
 from assay.core.types import Counts, GradingCase, Label, Verdict
 
 
@@ -101,11 +100,3 @@ class SelectorHooks:
     drift: float | str | None = (
         None  # "fitted": the pipeline puts the value fitted to stored training rollouts in its place
     )
-
-
-class ExportHooks:
-    """Hooks of an export. `card`, where there is one, writes a README.md beside the data."""
-
-    def card(self, chosen: Sequence[ExportRow], gone: Sequence[ExportRow], told: DatasetSummary) -> str:
-        """Return a dataset card for the rows kept, the rows filtered out and the summary of the whole."""
-        raise NotImplementedError  # only asked of an export that has one

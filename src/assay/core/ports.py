@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.export_rows import ExportRow, Row
+from assay.core.export_rows import DatasetSummary, ExportRow, Row
 from assay.core.notes import Note
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import (
@@ -301,13 +301,21 @@ class AdaptiveCurriculum(Protocol):
 
 @runtime_checkable
 class Export(Protocol):
-    """The curriculum in the form that another trainer reads; a dataset card is the hook `core.hooks.ExportHooks.card`."""
+    """The curriculum in the form that another trainer reads; one that writes a dataset card is a `CardExport`, too."""
 
     def rows(self, chosen: Sequence[ExportRow]) -> Sequence[Row]:
         """Return one row per place of the curriculum, in its order; Parquet or JSON must hold the values."""
 
     def snippet(self, file: str) -> str:
         """Return the lines of code with which that trainer reads the file."""
+
+
+@runtime_checkable
+class CardExport(Protocol):
+    """An export that describes its dataset in a README.md beside the data."""
+
+    def card(self, chosen: Sequence[ExportRow], gone: Sequence[ExportRow], told: DatasetSummary) -> str:
+        """Return the card: of the rows kept, the rows filtered out (none where they are not written) and the summary of the whole."""
 
 
 class RolloutSink(Protocol):
