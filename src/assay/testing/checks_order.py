@@ -53,6 +53,8 @@ def _arrange(part: Any, pool: Pool) -> Any:
 def _check_epochs(part: Any, pool: Pool, epochs: int) -> None:
     order = _arrange(part, pool).order
     require(Counter(order) == dict.fromkeys(pool.ids, epochs), f"each problem is met {epochs} times")
+    each = [set(order[n * len(pool) : (n + 1) * len(pool)]) for n in range(epochs)]
+    require(all(ids == set(pool.ids) for ids in each), "every problem is met once before any is met again")
 
 
 def _check_missing_numbers(part: Any, pool: Pool) -> None:
