@@ -68,7 +68,7 @@ def measured(name: str, pool: Pool, rate: np.ndarray, *, steps: int) -> tuple[fl
     rng, told = np.random.default_rng(1), []
     for _ in range(steps):
         began = time.perf_counter()
-        ids = course.next(GROUPS)
+        ids = course.sample(GROUPS)
         spent = time.perf_counter() - began
         won = rng.binomial(8, rate[[int(id_[1:]) for id_ in ids]])
         groups = [
@@ -79,7 +79,7 @@ def measured(name: str, pool: Pool, rate: np.ndarray, *, steps: int) -> tuple[fl
         course.observe(groups)
         told.append(1e3 * (spent + time.perf_counter() - began))
     print(f"{name}: {np.median(told):.1f} ms a step, at most {max(told):.1f}")
-    return float(np.median(told)), sum(each.nbytes for each in course.state().values()) / 1e6
+    return float(np.median(told)), sum(each.nbytes for each in course.state_dict().values()) / 1e6
 
 
 if __name__ == "__main__":

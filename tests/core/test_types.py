@@ -75,7 +75,7 @@ def test_a_pool_refuses_rows_that_do_not_line_up() -> None:
 
 
 def test_a_lesson_is_walked_as_often_as_it_says() -> None:
-    assert Curriculum((Phase(("a", "b"), passes=2), Phase(("c",)))).order == ("a", "b", "a", "b", "c")
+    assert Curriculum((Phase(("a", "b"), epochs=2), Phase(("c",)))).order == ("a", "b", "a", "b", "c")
 
 
 def test_a_verdict_counts_with_its_lenient_outcome_and_that_outcomes_reward_under_the_lenient_mode_alone() -> None:

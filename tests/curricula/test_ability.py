@@ -13,8 +13,8 @@ def course(difficulty, **settings):
 
 def test_only_problems_within_reach_are_drawn_and_the_easiest_at_least():
     reach = course([-1, 0, 1, 2], least=1)
-    assert {id_ for _ in range(30) for id_ in reach.next(1)} == {"p000", "p001"}
-    assert set(course([1, 2, 3], least=2).next(2)) == {"p000", "p001"}
+    assert {id_ for _ in range(30) for id_ in reach.sample(1)} == {"p000", "p001"}
+    assert set(course([1, 2, 3], least=2).sample(2)) == {"p000", "p001"}
 
 
 def test_a_margin_admits_problems_down_to_a_chance_of_success():
@@ -47,7 +47,7 @@ def test_where_nothing_is_solvable_theta_stays_finite_and_the_easiest_are_walked
     for _ in range(5):
         reach.observe([GroupResult("p000", Counts(wrong=64))])
     assert -20 < reach.theta < -2
-    assert reach.next(1) == ("p000",)
+    assert reach.sample(1) == ("p000",)
 
 
 def test_a_policy_that_solves_nothing_is_not_nudged_towards_harder_problems():

@@ -37,8 +37,8 @@ def test_chances_are_boltzmann_and_even_when_nothing_is_learnt(pool_of):
 
 def test_an_arm_without_refill_leaves_when_it_is_used_up_and_training_ends_with_the_last(pool_of):
     draws = Bandit(bins=2, refill=False).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
-    assert sorted(draws.next(3) + draws.next(3)) == ["p0", "p1", "p2", "p3"]
-    assert draws.next(2) == ()
+    assert sorted(draws.sample(3) + draws.sample(3)) == ["p0", "p1", "p2", "p3"]
+    assert draws.sample(2) == ()
 
 
 def test_values_of_a_column_can_be_the_arms(pool_of):
@@ -57,7 +57,7 @@ def test_mass_moves_to_the_arm_near_one_half_and_follows_when_it_changes(pool_of
             if step == 40:
                 late.append(draws.chances[1])
                 rates = np.array([0.99, 0.99, 0.5])
-            ids = draws.next(16)
+            ids = draws.sample(16)
             told = []
             for id_ in ids:
                 right = rng.binomial(8, rates[draws.own[int(id_[1:])]])
@@ -84,9 +84,9 @@ def test_a_change_is_tracked_within_about_one_over_alpha_updates_of_that_arm(poo
 def test_more_arms_than_problems_leave_none_empty_and_an_empty_pool_has_nothing_to_draw(pool_of):
     draws = Bandit(bins=5).begin(pool_of([0.9, 0.1]), seed=0)
     assert [len(deck) for deck in draws.decks] == [1, 1]
-    assert set(draws.next(20)) == {"p0", "p1"}
+    assert set(draws.sample(20)) == {"p0", "p1"}
     nothing = Bandit(bins=5).begin(pool_of([]), seed=0)
-    assert nothing.next(4) == ()
+    assert nothing.sample(4) == ()
     nothing.observe([])
     assert nothing.chances == {}
 
@@ -96,7 +96,7 @@ def test_where_every_arm_is_unsolvable_the_draw_stays_even_and_goes_on(pool_of):
     draws.value = np.array([0.5, 0.0])
     met = []
     for _ in range(40):
-        ids = draws.next(4)
+        ids = draws.sample(4)
         met += ids
         draws.observe([group(id_, 0.0) for id_ in ids])
     assert draws.chances[0] == pytest.approx(0.5, abs=1e-6)
@@ -114,7 +114,7 @@ def gathered(rule, seed):
     for step in range(60):
         rates = 1 / (1 + np.exp(-skill))
         if rule == "bandit":
-            ids = draws.next(8)
+            ids = draws.sample(8)
             own = [arm_of[int(draws.own[int(id_[1:])])] for id_ in ids]
         else:
             own = {

@@ -7,14 +7,14 @@ from assay.maths.rl.group_signal import group_signal
 
 def test_mixed_groups_are_kept_and_equal_ones_are_not():
     course = Dynamic(refills=3).begin(Pool(("a",)), seed=0)
-    assert course.refills == 3
-    assert course.keeps(GroupResult("a", Counts(1, 7), advantage=0.6))
-    assert not course.keeps(GroupResult("a", Counts(8, 0), advantage=0.0))
+    assert course.max_resamples == 3
+    assert course.admits(GroupResult("a", Counts(1, 7), advantage=0.6))
+    assert not course.admits(GroupResult("a", Counts(8, 0), advantage=0.0))
 
 
 def test_every_problem_comes_once_a_round():
     course = Dynamic().begin(Pool(tuple("abcdef")), seed=0)
-    assert sorted(course.next(4) + course.next(2)) == list("abcdef")
+    assert sorted(course.sample(4) + course.sample(2)) == list("abcdef")
 
 
 def test_what_is_kept_is_the_share_of_the_formula():

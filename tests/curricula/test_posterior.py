@@ -12,14 +12,14 @@ def pool(right, wrong) -> Pool:
 
 def test_the_problem_near_one_half_is_nearly_always_drawn_before_the_sure_ones():
     course = Posterior(half_life=0).begin(pool([50, 100, 0], [50, 0, 100]), seed=0)
-    assert [course.next(1) for _ in range(50)].count(("p00000",)) == 50
+    assert [course.sample(1) for _ in range(50)].count(("p00000",)) == 50
 
 
 def test_what_is_observed_moves_the_choice_away():
     course = Posterior(half_life=0).begin(pool([4, 4], [4, 4]), seed=0)
     for _ in range(4):
         course.observe([GroupResult("p00000", Counts(correct=32))])
-    assert [course.next(1) for _ in range(40)].count(("p00001",)) > 35
+    assert [course.sample(1) for _ in range(40)].count(("p00001",)) > 35
 
 
 def test_cut_rollouts_are_failures_or_nothing_as_the_plan_says():
@@ -46,7 +46,7 @@ def test_pick_frequencies_agree_with_naive_draws_within_noise():
     rounds, k = 60, 256
     ours = np.zeros(9)
     for _ in range(rounds):
-        ours += np.bincount(right[[int(id_[1:]) for id_ in course.next(k)]], minlength=9)
+        ours += np.bincount(right[[int(id_[1:]) for id_ in course.sample(k)]], minlength=9)
     naive = np.zeros(9)
     for _ in range(rounds):
         drawn = np.abs(rng.beta(right + 0.5, 8.5 - right) - 0.5)
@@ -59,7 +59,7 @@ def test_the_tables_forget_kinds_that_no_problem_has_and_change_no_choice():
     course = Posterior(half_life=5).begin(pool([4] * 50, [4] * 50), seed=1)
     rng = np.random.default_rng(0)
     for _ in range(600):
-        ids = course.next(20)
+        ids = course.sample(20)
         course.observe([GroupResult(id_, Counts(int(right := rng.integers(9)), 8 - int(right))) for id_ in ids])
     assert len(course.right) < 6000
     assert (course.kind < len(course.right)).all()

@@ -11,10 +11,10 @@ def test_the_gate_opens_when_the_lower_bound_passes_and_not_when_the_rate_does(p
     course = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
     course.observe([GroupResult("p0", Counts(correct=3, wrong=1))] * 4)  # .75, bound .25
     assert course.lesson == 0
-    assert set(course.next(4)) == {"p0", "p1"}
+    assert set(course.sample(4)) == {"p0", "p1"}
     course.observe([GroupResult("p1", RIGHT)] * 8)  # .92 of twelve, bound .72
     assert course.lesson == 1
-    assert set(course.next(4)) == {"p2", "p3"}
+    assert set(course.sample(4)) == {"p2", "p3"}
 
 
 @pytest.mark.parametrize(

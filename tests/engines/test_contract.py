@@ -17,6 +17,7 @@ from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
+from assay.testing import check_engine
 
 QUESTIONS = ("What is 3+4?", "What is 17+24?", "Write a poem about the sea.")
 COLUMNS = (
@@ -82,8 +83,9 @@ def _local(kind: str, name: str):
     return Vllm(name, context=1024, memory=0.3, dtype="float32", eager=True, seeded=True)
 
 
-def test_it_is_an_engine(engine):
+def test_it_keeps_the_laws(engine, ask):
     assert isinstance(engine, Engine)
+    check_engine(engine, [ask(question) for question in QUESTIONS])
 
 
 def test_the_policy_has_a_name_and_sixteen_hexadecimal_digits(engine):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from assay.core.errors import ConfigError
 from assay.core.types import Drop, Label, Problem
 from assay.sources.files import Files
+from assay.testing import check_source
 
 GOOD = b'{"prompt": "1 + 1?", "answer": "2"}'
 BAD_LINES = {  # what is wrong: (the line, the reason of its drop)
@@ -46,6 +47,11 @@ BAD_LINES = {  # what is wrong: (the line, the reason of its drop)
 
 def read(path, **fields):
     return list(Files(paths=str(path), **fields).read())
+
+
+def test_it_keeps_the_laws(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([GOOD, *(line for line, _ in list(BAD_LINES.values())[:15]), GOOD]))
+    check_source(Files(paths=str(tmp_path / "a.jsonl")))
 
 
 def drops(found):

@@ -27,11 +27,11 @@ class Heard:
 
     def __init__(self, behind: Any) -> None:
         self.behind, self.named, self.heard = behind, [], []
-        self.refills = behind.refills
+        self.max_resamples = behind.max_resamples
 
-    def next(self, groups: int) -> tuple[str, ...]:
+    def sample(self, groups: int) -> tuple[str, ...]:
         assert len(self.heard) == len(self.named), "asked for a step before it was told of the one before"
-        self.named.append(self.behind.next(groups))
+        self.named.append(self.behind.sample(groups))
         return self.named[-1]
 
     def observe(self, groups: list[GroupResult]) -> None:
@@ -139,7 +139,7 @@ def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
         course = Weighted(ease="range", steps=100).begin(
             Pool(pool(room).ids, {"mean": np.array([mean, 1 - mean, 0.5, 0.5])}), seed=0
         )
-        course.next = lambda groups: (pool(room).ids[0],) * groups
+        course.sample = lambda groups: (pool(room).ids[0],) * groups
         made = room.train(course=course, steps=1, output=room.output / name, **FIXED)
         after = load_file(made.checkpoint / "model.safetensors")
         changed[name] = any(not after[key].equal(before[key]) for key in before)

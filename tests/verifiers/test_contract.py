@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assay.core.parts import build, names
 from assay.core.ports import Verifier
+from assay.testing import check_verifier
 
 GYM = {"reasoning_gym": {"dataset": "basic_arithmetic", "entry": {"question": "2 + 2", "answer": "4", "metadata": {}}}}
 ADD = "```python\nprint(sum(map(int, input().split())))"
@@ -32,6 +33,19 @@ def judge(case, name, text, **changes):
 
 def test_every_verifier_has_its_examples_here():
     assert set(names("verifier")) == set(EXAMPLES)
+
+
+def test_it_keeps_the_laws(name):
+    gold, right, wrong, unparsable = EXAMPLES[name]
+    examples = {"gold": gold, "right": right, "wrong": wrong, "unparsable": unparsable or "", "metadata": GYM}
+    check_verifier(build("verifier", name), name=name, **examples)
+
+
+def test_examples_that_are_swapped_break_the_laws():
+    with pytest.raises(AssertionError, match="expected correct"):
+        check_verifier(
+            build("verifier", "exact"), name="exact", gold="north", right="The answer is south.", wrong="north"
+        )
 
 
 def test_it_is_a_verifier_with_a_version(name):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.core.export_rows import DatasetSummary, ExportRow, Row
 from assay.core.notes import Note
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import (
@@ -41,7 +42,7 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Hash of what the settings do not determine: the bytes of the files, the generator's version; computed without reading rows.
 
-        What that leaves unseen of wrong settings is for an optional `check()`, which is asked where the lake has not read the source yet.
+        A mistake in the settings that this does not notice is for the optional hook `check` (`core.hooks.SourceHooks`).
         """
 
 
@@ -97,8 +98,7 @@ class ServedEngine(Protocol):
 class Verifier(Protocol):
     """(problem, label, rollout) -> Verdict; may hang or explode, so it runs in workers that can be killed.
 
-    A part that could evaluate given text says so: `evaluates_text: ClassVar[bool] = True`. Text that is not inert then has a process of its own;
-    one from outside is taken for such a part unless it says False.
+    What else the grader asks of a verifier, each with a default, is in `core.hooks.VerifierHooks`.
     """
 
     version: ClassVar[str]
@@ -210,11 +210,11 @@ class FilterContext:
 class Filter(Protocol):
     """Problems -> drops with reasons, labels that take the place of a kept problem's old ones, and notes; what is not dropped is kept.
 
-    A filter with a `version` other than "1" is another one to the ledger: its stage runs again.
+    What else the pipeline asks of a filter (`version`, `changes`, `against`) is in `core.hooks.FilterHooks`.
     """
 
     joint: ClassVar[bool]  # True: the answer for one row depends on the others
-    needs: ClassVar[tuple[str, ...]]  # fields of Bench
+    needs: ClassVar[tuple[str, ...]]  # fields of FilterContext
 
     def sift(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
@@ -223,7 +223,7 @@ class Filter(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Problems + attempts -> Scores; `needs`, where it has one, names methods of Evidence beside `draw`."""
+    """Problems + attempts -> Scores; what else the pipeline asks of a scorer is in `core.hooks.ScorerHooks`."""
 
     joint: ClassVar[bool]
 
@@ -249,30 +249,42 @@ class Arranger(Protocol):
 
 
 class OnlineCurriculum(Protocol):
-    """An online curriculum under way. The same pool, seed and groups give the same choices; `restore(state())` changes none of them."""
+    """The state of an adaptive curriculum during one training run.
 
-    refills: int  # how often a step may ask again for groups that were not kept; 0 = every group is trained on
+    The same pool, seed and group results give the same choices, and so does a state that was saved and loaded in between.
+    """
 
-    def next(self, groups: int) -> tuple[str, ...]:
-        """The problems of the next groups; fewer where there are no more, which ends training."""
+    max_resamples: (
+        int  # how often a step may sample again for groups that were not admitted; 0 = every group is trained on
+    )
+
+    def sample(self, groups: int) -> tuple[str, ...]:
+        """Choose the problems of the next groups.
+
+        Args:
+            groups: How many groups the step wants.
+
+        Returns:
+            Problem ids, one per group; fewer where there are no more, which ends training.
+        """
 
     def observe(self, groups: Sequence[GroupResult]) -> None:
-        """What came of them: every finished group once, in the order of the choices."""
+        """Take in the results of sampled groups: every finished group once, in the order in which they were sampled."""
 
-    def keeps(self, group: GroupResult) -> bool:
-        """Whether training learns from this group."""
+    def admits(self, group: GroupResult) -> bool:
+        """Return whether training learns from this group."""
 
-    def weights(self, ids: Sequence[str]) -> NDArray[np.float64]:  # (n,), at least 0
-        """By how much each problem's loss counts in this step."""
+    def weights(self, ids: Sequence[str]) -> NDArray[np.float64]:
+        """Return the weight of each problem's loss in this step, shape (n,), at least 0."""
 
-    def state(self) -> Mapping[str, NDArray[Any]]:
-        """All that the next choice depends on beside pool, settings and seed."""
+    def state_dict(self) -> Mapping[str, NDArray[Any]]:
+        """Return all that the next choice depends on besides pool, settings and seed, as named arrays."""
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Goes on from a state.
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from a saved state.
 
         Raises:
-            PlanError: it was made for another pool, other settings or another seed.
+            ConfigError: the state belongs to another pool, other settings or another seed.
         """
 
 
@@ -285,6 +297,25 @@ class AdaptiveCurriculum(Protocol):
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
 
     def begin(self, pool: Pool, *, seed: int) -> OnlineCurriculum: ...
+
+
+@runtime_checkable
+class Export(Protocol):
+    """The curriculum in the form that another trainer reads; one that writes a dataset card is a `CardExport`, too."""
+
+    def rows(self, chosen: Sequence[ExportRow]) -> Sequence[Row]:
+        """Return one row per place of the curriculum, in its order; Parquet or JSON must hold the values."""
+
+    def snippet(self, file: str) -> str:
+        """Return the lines of code with which that trainer reads the file."""
+
+
+@runtime_checkable
+class CardExport(Protocol):
+    """An export that describes its dataset in a README.md beside the data."""
+
+    def card(self, chosen: Sequence[ExportRow], gone: Sequence[ExportRow], told: DatasetSummary) -> str:
+        """Return the card: of the rows kept, the rows filtered out (none where they are not written) and the summary of the whole."""
 
 
 class RolloutSink(Protocol):

@@ -407,10 +407,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Problems in their order, walked `passes` times."""
+    """Problems in their order, trained on for `epochs` epochs before the next phase begins."""
 
     ids: tuple[str, ...]
-    passes: int = 1
+    epochs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,4 +422,4 @@ class Curriculum:
     @property
     def order(self) -> tuple[str, ...]:
         """Every id as often as training will meet it, first to last."""
-        return tuple(id_ for lesson in self.lessons for _ in range(lesson.passes) for id_ in lesson.ids)
+        return tuple(id_ for lesson in self.lessons for _ in range(lesson.epochs) for id_ in lesson.ids)

@@ -17,13 +17,13 @@ Floats = NDArray[np.float64]
 
 
 class CurriculumState(ABC):
-    """Choices by row number, each call with a stream of its own, so that a state needs no generator's innards (`core.ports.Course`).
+    """Choices by row number, each call with a stream of its own, so that a state needs no generator's innards (`core.ports.OnlineCurriculum`).
 
     A kind of course gives `choose` and, where it learns, `learn`; `held` names its attributes that a checkpoint keeps.
     """
 
     held: ClassVar[tuple[str, ...]] = ()
-    refills: int = 0
+    max_resamples: int = 0
 
     def __init__(self, settings: Any, pool: Pool, seed: int) -> None:
         self.ids, self.seed, self.calls = pool.ids, seed, 0
@@ -40,7 +40,7 @@ class CurriculumState(ABC):
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:  # noqa: B027
         """Takes finished groups in; nothing by default."""
 
-    def next(self, groups: int) -> tuple[str, ...]:
+    def sample(self, groups: int) -> tuple[str, ...]:
         """The ids of the next groups; an empty pool has none."""
         rng = np.random.default_rng((self.seed, self.calls))
         self.calls += 1
@@ -54,7 +54,7 @@ class CurriculumState(ABC):
         """
         self.learn(np.array([self._row(group.problem_id) for group in groups], dtype=np.int64), groups)
 
-    def keeps(self, group: GroupResult) -> bool:
+    def admits(self, group: GroupResult) -> bool:
         """Every group is learnt from."""
         return True
 
@@ -62,7 +62,7 @@ class CurriculumState(ABC):
         """All problems count alike."""
         return np.ones(len(ids))
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, NDArray[Any]]:
         """The held attributes, and what they belong to."""
         return {
             "key": np.array(self.key),
@@ -70,11 +70,11 @@ class CurriculumState(ABC):
             **{name: np.array(getattr(self, name)) for name in self.held},
         }
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Goes on from a state.
 
         Raises:
-            PlanError: it belongs to another curriculum, pool or model, or lacks a part.
+            ConfigError: it belongs to another curriculum, pool or model, or lacks a part.
         """
         if lacking := [name for name in ("key", "calls", *self.held) if name not in state]:
             raise ConfigError(

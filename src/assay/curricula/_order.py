@@ -10,9 +10,9 @@ from assay.core.types import Curriculum, Phase, Pool
 Ints = NDArray[np.int64]
 
 
-def one_lesson(pool: Pool, rows: Sequence[int] | Ints, passes: int) -> Curriculum:
-    """The rows in this order, walked `passes` times; no row, no lesson."""
-    return Curriculum((Phase(tuple(pool.ids[row] for row in rows), passes),) if len(rows) else ())
+def one_lesson(pool: Pool, rows: Sequence[int] | Ints, epochs: int) -> Curriculum:
+    """The rows in this order, walked `epochs` times; no row, no lesson."""
+    return Curriculum((Phase(tuple(pool.ids[row] for row in rows), epochs),) if len(rows) else ())
 
 
 def easiest_first(pool: Pool) -> Ints:

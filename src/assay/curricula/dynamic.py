@@ -44,14 +44,14 @@ class Refilled(Dealt):
 
     def __init__(self, settings: Dynamic, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
-        self.refills = settings.refills
+        self.max_resamples = settings.refills
         self.kept = self.seen = 0  # groups
 
-    def keeps(self, group: GroupResult) -> bool:
+    def admits(self, group: GroupResult) -> bool:
         """Mixed groups, those with any advantage."""
         return group.advantage > 0
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
         """Counts what was kept."""
         self.seen += len(groups)
-        self.kept += sum(map(self.keeps, groups))
+        self.kept += sum(map(self.admits, groups))

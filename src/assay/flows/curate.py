@@ -3,40 +3,16 @@
 A stage is a task; scoring is many, a shard each. What passes between them is names and paths; rows stay in the lake.
 """
 
-from functools import cache
 from typing import Any
 
 from assay.core.errors import Stopped
 from assay.flows import artifacts, run_states, shards
-from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.entrypoints import define_flow
+from assay.flows.prefect_adapter import as_task
 from assay.flows.run_context import FlowCall, FlowRun, at_work, present
-from assay.flows.schedule_lock import in_turn
 from assay.pipelines.analysis.empty_result import shortfall
 from assay.pipelines.context.run import StageResult
 from assay.pipelines.runner.stages import STAGES, run_next_stage
-
-
-def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for, not when this module is
-    if name != "curate":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _flow()
-
-
-@cache
-def _flow() -> Any:
-    return as_flow(_curate, "curate")
-
-
-def _curate(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
-    """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold.
-
-    Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "select.budget=50".
-    """
-    call = FlowCall(config, lake, tuple(overrides))
-    return in_turn(call, lambda: _walk(call))
 
 
 def _walk(call: FlowCall) -> Any:
@@ -49,6 +25,15 @@ def _walk(call: FlowCall) -> Any:
         run.lacks = shortfall(run.context, run.told)
         artifacts.show(run.context)
         return run_states.of(run)
+
+
+__getattr__ = define_flow(
+    __name__,
+    "curate",
+    _walk,
+    "Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold.",
+    override="select.budget=50",
+)
 
 
 def stage(run: FlowRun, name: str) -> StageResult:

@@ -1,36 +1,12 @@
 """The flow `rounds`: curate, train, refresh, and again on the last checkpoint; a task a round, each of which finds the earlier ones in the ledger."""
 
 from contextlib import closing
-from functools import cache
 from typing import Any
 
 from assay.flows import artifacts, run_states
-from assay.flows.prefect_adapter import as_flow, as_task
+from assay.flows.entrypoints import define_flow
+from assay.flows.prefect_adapter import as_task
 from assay.flows.run_context import FlowCall, at_work, present
-from assay.flows.schedule_lock import in_turn
-
-
-def __getattr__(name: str) -> Any:  # Prefect is loaded when the flow is asked for
-    if name != "rounds":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _flow()
-
-
-@cache
-def _flow() -> Any:
-    return as_flow(_rounds, "rounds")
-
-
-def _rounds(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
-    """Curate, train and refresh, as often as the plan's [loop] says.
-
-    Args:
-        plan: Path of the plan, a TOML file.
-        lake: The lake's folder or s3:// address, in place of the plan's.
-        overrides: Keys of the plan to change, as "loop.rounds=3".
-    """
-    call = FlowCall(config, lake, tuple(overrides))
-    return in_turn(call, lambda: _work(call))
 
 
 def _work(call: FlowCall) -> Any:
@@ -41,6 +17,15 @@ def _work(call: FlowCall) -> Any:
         artifacts.show(run.context)
         artifacts.show_rounds(run.context, [one.outcomes[-1].detail for one in run.rounds])
         return run_states.completed(("nothing to do: " if nothing else "") + "; ".join(told))
+
+
+__getattr__ = define_flow(
+    __name__,
+    "rounds",
+    _work,
+    "Curate, train and refresh, as often as the plan's [loop] says.",
+    override="loop.rounds=3",
+)
 
 
 def _round(number: int) -> str:

@@ -209,7 +209,7 @@ def run_id(
 ) -> str:
     """The hash of all that decides a run."""
     golds = [labels[id_].id for id_ in curriculum.order]
-    online = [] if course is None else [str(course.state()["key"])]
+    online = [] if course is None else [str(course.state_dict()["key"])]
     otherwise = [] if mode == "strict" else [mode]
     return content_id(
         "run",
@@ -373,7 +373,7 @@ def _stand(course: OnlineCurriculum | None, folder: Path | None, saver: Any) -> 
 
 
 def _asked(order: Sequence[str], settings: Settings, course: OnlineCurriculum) -> SampledBatch:
-    if course.refills and (settings.guidance is not None or settings.relift or settings.mask_truncated):
+    if course.max_resamples and (settings.guidance is not None or settings.relift or settings.mask_truncated):
         raise ConfigError(
             "a curriculum that refills its steps goes with no teacher, no relift and no mask_truncated: they read one batch a step"
         )

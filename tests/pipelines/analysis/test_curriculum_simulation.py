@@ -80,5 +80,5 @@ def test_refilling_pays_for_one_group_in_the_kept_share() -> None:
 
 def test_a_fixed_order_wraps_around() -> None:
     course = FixedOrder(("b", "a", "b"))
-    assert course.next(4) == ("b", "a", "b", "b")
-    assert course.next(1) == ("a",)
+    assert course.sample(4) == ("b", "a", "b", "b")
+    assert course.sample(1) == ("a",)

@@ -132,11 +132,11 @@ def step(
     """The groups of one optimiser step, dropped ones included, and how many are trained on; refilled as often as the course allows."""
     paid: list[GroupResult] = []
     kept = 0
-    for _ in range(1 + course.refills):
-        found = attempt(course.next(groups - kept))
+    for _ in range(1 + course.max_resamples):
+        found = attempt(course.sample(groups - kept))
         course.observe(found)
         paid += found
-        kept += sum(map(course.keeps, found))
+        kept += sum(map(course.admits, found))
         if kept >= groups or not found:
             break
     return paid, kept

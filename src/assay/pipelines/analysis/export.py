@@ -66,7 +66,7 @@ def _chosen(context: RunContext) -> tuple[list[ExportRow], list[ExportRow]]:
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
     curriculum = stored_curriculum(context, context.keys["arrange"])
     walked = [
-        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.passes) for id_ in lesson.ids
+        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.epochs) for id_ in lesson.ids
     ]
 
     def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:

@@ -45,7 +45,7 @@ def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
             "curriculum": key,
             "lesson": n,
             "position": place,
-            "passes": lesson.passes,
+            "passes": lesson.epochs,
             "problem_id": id_,
         }
         for n, lesson in enumerate(lessons)

@@ -45,7 +45,7 @@ def mark_whole(folder: Path, state: ResumeState) -> None:
 
 def keep_course(folder: Path, course: OnlineCurriculum) -> None:
     """The curriculum's state lies in the folder."""
-    np.savez(folder / COURSE, **course.state())  # type: ignore[arg-type]  # its stub takes one array more by name
+    np.savez(folder / COURSE, **course.state_dict())  # type: ignore[arg-type]  # its stub takes one array more by name
 
 
 def restore_course(folder: Path | None, course: OnlineCurriculum) -> None:
@@ -61,7 +61,7 @@ def restore_course(folder: Path | None, course: OnlineCurriculum) -> None:
             f"{str(folder)!r} holds no {COURSE}, so the curriculum cannot go on from there; it was kept without an online curriculum"
         )
     with np.load(folder / COURSE) as found:
-        course.restore(dict(found))
+        course.load_state_dict(dict(found))
 
 
 def latest(states: Path) -> tuple[Path | None, ResumeState]:

@@ -102,7 +102,7 @@ class SampledBatch(InOrder):
 
     def _next(self, step: int) -> tuple[str, ...]:
         assert self.course is not None
-        ids = self.course.next(self.groups)
+        ids = self.course.sample(self.groups)
         if len(ids) < self.groups:
             raise TrainingError(
                 f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, and has no more"

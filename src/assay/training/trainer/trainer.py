@@ -84,7 +84,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         assert course is not None
         kept: list[tuple[int, list[int]]] = []  # batch, and the places of a kept group in it
         dropped: list[tuple[int, list[int]]] = []
-        for wave in range(1 + course.refills):
+        for wave in range(1 + course.max_resamples):
             if wave:
                 self.evidence.again()
                 order.again(step)
@@ -95,7 +95,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
             groups = self.evidence.groups()
             course.observe(groups)
             for group, places in zip(groups, grouped(self.evidence.rollouts), strict=True):
-                (kept if course.keeps(group) else dropped).append((wave, places))
+                (kept if course.admits(group) else dropped).append((wave, places))
             parts.append(output)
             if len(kept) >= order.groups:
                 break

@@ -1,0 +1,102 @@
+"""The optional hooks of parts: what the machinery asks of a part beyond its port (`core.ports`), and what it assumes without an answer.
+
+A part need not inherit from these classes: a hook is looked up by its name, and one that a part lacks has the default given here. Inherit
+to have the names checked. `tests/core/test_hooks.py` holds that the machinery asks for no hook that is missing here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from assay.core.types import Counts, GradingCase, Label, Verdict
+
+
+class SourceHooks:
+    """Hooks of a source."""
+
+    def check(self) -> None:
+        """Refuse wrong settings before anything is read; asked where the lake has not read the source yet.
+
+        Raises:
+            ConfigError: a setting that cannot work, such as a missing split.
+        """
+
+
+class VerifierHooks:
+    """Hooks of a verifier, for speed and for safety; the grader (`verifiers.pool.grader`) asks for them."""
+
+    bounded: ClassVar[bool] = (
+        False  # True: `judge` and `reads` always return soon, so they run without a worker process
+    )
+    retries: ClassVar[bool] = False  # True: a case that reached its time limit is tried once more, alone
+    dangerous: ClassVar[bool] = False  # True: runs programs that a model wrote; needs `grade.allow_code = true`
+    evaluates_text: ClassVar[bool] = (
+        False  # True: text that is not inert gets a process of its own; default of outside parts: True
+    )
+    # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
+
+    def warm(self) -> None:
+        """Load what the first case would load; called once per worker process."""
+
+    def refusal(self) -> str:
+        """Return why this machine cannot run the verifier; "" where it can."""
+        return ""
+
+    def label_fault(self, label: Label) -> str:
+        """Return what is wrong with the format of a label, found while sources are read; "" where nothing is."""
+        return ""
+
+    def glance(self, case: GradingCase) -> Verdict | None:
+        """Return the verdict on a case that is decided in bounded time, in the grader's process; None sends it to a worker."""
+        return None
+
+    def glance_label(self, label: Label) -> bool | None:
+        """Return what `reads` would, where that is decided in bounded time; None sends the label to a worker."""
+        return None
+
+    def essence(self, case: GradingCase) -> str | None:
+        """Return the part of the text on which the verdict depends, by which verdicts are cached; None = all of it."""
+        return None
+
+    def suspect(self, row: GradingCase | Label) -> bool:
+        """Return whether a row is likely to stop its worker, so that it is judged after the others."""
+        return False
+
+    def evaluated(self, case: GradingCase) -> str:
+        """Return the text that may be evaluated; the whole completion by default."""
+        return case.rollout.text
+
+
+class FilterHooks:
+    """Hooks of a filter."""
+
+    version: ClassVar[str] = "1"  # another value makes the stage run again
+    against: Sequence[Mapping[str, Any]] = ()  # tables of `[[source]]`; needed where `needs` holds "benchmarks"
+    # changes: Mapping[str, Any]             fields of the policy's sampling that this filter changes when it asks the policy
+
+
+class ScorerHooks:
+    """Hooks of a scorer; `n`, `attempts` and `expected` serve the estimate of what a run costs."""
+
+    needs: tuple[str, ...] = ()  # methods of `core.ports.EvidenceProvider` besides `draw`
+    # apart: bool = not joint                whether the problems may be divided among workers
+    sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
+    against: str = ""  # the policy whose stored attempts are read besides the plan's
+    baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
+    n: int = 8  # attempts per problem
+
+    def attempts(self) -> tuple[int, int]:
+        """Return the attempts per problem, at least and at most."""
+        return self.n, self.n
+
+    def expected(self, pilot: Sequence[Counts], problems: int) -> float:
+        """Return the expected attempts per problem for a pool of this size, from a pilot's counts."""
+        return float(self.n)
+
+
+class SelectorHooks:
+    """Hooks of a selector: settings that the pipeline compares with those of training, or fills in."""
+
+    # group_size: int = `train.group_size`   rollouts per group that the selection assumes
+    drift: float | str | None = (
+        None  # "fitted": the pipeline puts the value fitted to stored training rollouts in its place
+    )
