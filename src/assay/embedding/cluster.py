@@ -46,7 +46,7 @@ def cluster(
 
     Raises:
         ValueError: k below 1, or a row that is not finite, zero or not of norm 1.
-        PlanError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
+        ConfigError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
 
     Source: Arthur and Vassilvitskii (2007), k-means++, for the start; FAISS's own random start is about 5% worse in inertia.
     """
@@ -67,7 +67,7 @@ def seen_device(asked: str) -> str:
     """ "gpu" or "cpu": where FAISS will run.
 
     Raises:
-        PlanError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
+        ConfigError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
     """
     if asked not in ("auto", "cpu", "gpu"):
         raise ConfigError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")

@@ -27,7 +27,7 @@ def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) 
     Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
 
     Raises:
-        PlanError: a missing extra, or a model that is neither a folder nor on the hub.
+        ConfigError: a missing extra, or a model that is neither a folder nor on the hub.
     """
     if name == "tfidf":
         return Tfidf(tuple(sorted(set(texts))))

@@ -41,7 +41,7 @@ class StoredVectors:
         """The rows of these texts' problems, (n, d).
 
         Raises:
-            PlanError: the file lacks one.
+            ConfigError: the file lacks one.
         """
         rows, vectors = self._held
         ids = [Problem.of(text).id for text in texts]

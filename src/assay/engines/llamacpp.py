@@ -55,7 +55,7 @@ class Llamacpp:
         refuses, has finish "error".
 
         Raises:
-            PlanError: the cap alone exceeds the context.
+            ConfigError: the cap alone exceeds the context.
             EngineError: the server refused a call or died.
         """
         policy = self.policy

@@ -54,12 +54,12 @@ class Transformers:
         refuses, has finish "error".
 
         Raises:
-            PlanError: the model has no chat template, or lacks an extra.
+            ConfigError: the model has no chat template, or lacks an extra.
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.Streaming`); samples of different samplers are drawn together."""
+        """Every sample once, as it is complete (`core.ports.StreamingEngine`); samples of different samplers are drawn together."""
         policy, refused = self.policy, list[Rollout]()
         rows, looked = self._rows(requests, policy, refused), time.monotonic()
         for done, going_on in self._decoder.answer(rows, most=self.batch_size):

@@ -55,13 +55,13 @@ class Vllm:
         refuses, has finish "error".
 
         Raises:
-            PlanError: the model has no chat template, or the extra `vllm` is missing.
+            ConfigError: the model has no chat template, or the extra `vllm` is missing.
             EngineError: vLLM cannot start; its own log says why.
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.Streaming`)."""
+        """Every sample once, as it is complete (`core.ports.StreamingEngine`)."""
         policy = self.policy
         waiting = self._waiting(requests)
         flying: dict[str, Flight] = {}

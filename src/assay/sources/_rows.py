@@ -127,7 +127,7 @@ class Fields:
         """The wanted columns of a file with these columns, a dotted name by its first step.
 
         Raises:
-            PlanError: a wanted column is not there.
+            ConfigError: a wanted column is not there.
         """
         there = list(known)
         for name in self.wanted:

@@ -26,7 +26,7 @@ class Files(Fields):
     text kinds with .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
 
     Raises (when reading starts, before the first row):
-        PlanError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
+        ConfigError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
     """
 
     paths: str | tuple[str, ...]

@@ -23,7 +23,7 @@ class Hub(Fields):
     be told apart here: the `files` source reads on. `line` is the row's number in the split, from 1.
 
     Raises (when reading starts):
-        PlanError: no such folder, id, config, split or field.
+        ConfigError: no such folder, id, config, split or field.
     """
 
     path: str

@@ -47,7 +47,7 @@ class ReasoningGym:
     Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
 
     Raises (when reading starts, and in `check`):
-        PlanError: an unknown generator or config key, or a config that the generator refuses.
+        ConfigError: an unknown generator or config key, or a config that the generator refuses.
     """
 
     generator: str

@@ -52,7 +52,7 @@ def installed(model: str) -> Path:
     """The GGUF of a catalogue model.
 
     Raises:
-        PlanError: it is not installed.
+        ConfigError: it is not installed.
     """
     path = home(model) / Path(CATALOGUE[model].member).name
     if not path.is_file():

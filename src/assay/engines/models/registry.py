@@ -48,7 +48,7 @@ def revision(model: str, hub_revision: str = "") -> Policy:
     hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is loaded.
 
     Raises:
-        PlanError: there is no such model.
+        ConfigError: there is no such model.
     """
     if model in CATALOGUE:
         return Policy(model, CATALOGUE[model].sha256[:REVISION_CHARS])
@@ -68,7 +68,7 @@ def gguf(model: str) -> Path:
     """The GGUF that llama.cpp reads for a model.
 
     Raises:
-        PlanError: not installed, no such file, or a checkpoint that another engine reads.
+        ConfigError: not installed, no such file, or a checkpoint that another engine reads.
     """
     if model in CATALOGUE:
         return installed(model)
@@ -88,7 +88,7 @@ def checkpoint(model: str, hub_revision: str = "") -> Path:
     A catalogue model's is de-quantised to float32 at the first call (about 90 s and 540 MB) and reused for ever after.
 
     Raises:
-        PlanError: not installed, no such folder, or a file that another engine reads.
+        ConfigError: not installed, no such folder, or a file that another engine reads.
     """
     if model in CATALOGUE:
         target = installed(model).parent / "checkpoint"

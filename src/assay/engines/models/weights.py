@@ -44,7 +44,7 @@ def check(folder: Path) -> None:
     """A folder that passes holds a transformers checkpoint.
 
     Raises:
-        PlanError: it does not.
+        ConfigError: it does not.
     """
     if not (folder / "config.json").is_file() or not any(
         [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
@@ -58,7 +58,7 @@ def commit(model: str, hub_revision: str) -> str:
     """The commit of a hub model: of the copy that lies here, else as the hub says.
 
     Raises:
-        PlanError: neither can be had.
+        ConfigError: neither can be had.
     """
     hub = require("huggingface_hub", extra="train")
     try:
@@ -74,7 +74,7 @@ def snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
     """The folder of a hub model: the copy that lies here, else, unless `local`, a new one.
 
     Raises:
-        PlanError: neither can be had.
+        ConfigError: neither can be had.
     """
     hub = require("huggingface_hub", extra="train")
     try:

@@ -87,8 +87,8 @@ class HttpConnection:
             most_bytes: of the whole answer; one event has at most BODY_BYTES.
 
         Raises:
-            Broken: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
-            Refused: any other status that is not 200.
+            RetryableError: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
+            RequestRejected: any other status that is not 200.
         """
         with self._speaking():
             answer = self._answer("POST", path, body)
@@ -191,7 +191,7 @@ class HttpConnection:
 
 
 class _Speaking:
-    """Whatever breaks inside is `Broken`, and breaks the connection too."""
+    """Whatever breaks inside is `RetryableError`, and breaks the connection too."""
 
     def __init__(self, line: HttpConnection) -> None:
         self.line = line
@@ -251,7 +251,7 @@ def parsed(text: bytes, hide: Callable[[str], str] = str) -> Any:
     """The JSON of a text.
 
     Raises:
-        Broken: it is none, or nested too deep to be read.
+        RetryableError: it is none, or nested too deep to be read.
     """
     try:
         return json.loads(text)
@@ -281,7 +281,7 @@ def _data(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The text behind each `data:`.
 
     Raises:
-        Broken: a line of more than BODY_BYTES.
+        RetryableError: a line of more than BODY_BYTES.
     """
     rest = bytearray()
     for piece in pieces:
@@ -301,7 +301,7 @@ def models(listing: Any) -> dict[str, Mapping[str, Any]]:
     """A server's list of models by name.
 
     Raises:
-        Broken: it is no such list.
+        RetryableError: it is no such list.
     """
     data = listing.get("data") if isinstance(listing, Mapping) else None
     if data is None and isinstance(listing, Mapping):

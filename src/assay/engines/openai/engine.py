@@ -98,7 +98,7 @@ class Openai:
         """The model's name and the hash of its identity; asks the servers unless `revision` is given.
 
         Raises:
-            PlanError: the server has no such model, the key is missing or refused.
+            ConfigError: the server has no such model, the key is missing or refused.
             EngineError: no server answers.
         """
         if self.revision and self.model:
@@ -140,16 +140,16 @@ class Openai:
         """One tuple of rollouts a request, in order; later ones that are complete wait for it. `arrivals` lets nothing wait.
 
         Raises:
-            PlanError: a wrong model or key.
+            ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint.
         """
         return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it arrives (`core.ports.Streaming`).
+        """Every sample once, as it arrives (`core.ports.StreamingEngine`).
 
         Raises:
-            PlanError: a wrong model or key.
+            ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers

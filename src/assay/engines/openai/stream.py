@@ -57,8 +57,8 @@ class StreamedCompletion:
         """One event of a stream, or a whole answer.
 
         Raises:
-            Broken: no answer at all, one of another shape, or the server reports a failure of its own.
-            Refused: the server refuses the request inside the stream.
+            RetryableError: no answer at all, one of another shape, or the server reports a failure of its own.
+            RequestRejected: the server refuses the request inside the stream.
         """
         if not isinstance(event, dict):
             raise RetryableError(f"no answer: {_short(event)}")
@@ -78,8 +78,8 @@ class StreamedCompletion:
         """Itself.
 
         Raises:
-            Broken: no finish reason came, or one that says that the server gave up.
-            Refused: a content filter ended it.
+            RetryableError: no finish reason came, or one that says that the server gave up.
+            RequestRejected: a content filter ended it.
         """
         if self.reason in FILTERED:
             raise RequestRejected(200, f"the server's filter ended the answer ({self.reason})")
@@ -182,7 +182,7 @@ def _count(name: str, value: Any, *, most: int) -> int | None:
     """A count of tokens, None where there is none.
 
     Raises:
-        Broken: it is no whole number, negative, or more than the request could have brought.
+        RetryableError: it is no whole number, negative, or more than the request could have brought.
     """
     if value is None:
         return None
@@ -197,7 +197,7 @@ def _texts(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[st
     """The thoughts and the texts of a content: a text, nothing, or a list of parts, as reasoning models send it.
 
     Raises:
-        Broken: it is something else, or nested deeper than DEEPEST.
+        RetryableError: it is something else, or nested deeper than DEEPEST.
     """
     if content is None or content == "":
         return [], []
@@ -230,7 +230,7 @@ def _logprobs(scores: Any) -> list[float]:
     """A log-probability per token, of the three forms in use: `content`, a bare list, and completions' `token_logprobs`.
 
     Raises:
-        Broken: another form, or a value that is no log-probability.
+        RetryableError: another form, or a value that is no log-probability.
     """
     given = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
     if not isinstance(given, Sequence) or isinstance(given, str):

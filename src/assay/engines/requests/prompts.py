@@ -12,7 +12,7 @@ def tokenizer(folder: Path, model: str, *, extra: str) -> Any:
     """The tokenizer of a checkpoint.
 
     Raises:
-        PlanError: it has no chat template.
+        ConfigError: it has no chat template.
     """
     found = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
     if not found.chat_template:
@@ -24,7 +24,7 @@ def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
     """The prompt's token ids and those of a begun answer behind it, special ones as the template wrote them and none added.
 
     Raises:
-        PlanError: the template refuses the messages, as some do with a system prompt or two turns of one role.
+        ConfigError: the template refuses the messages, as some do with a system prompt or two turns of one role.
     """
     messages = [message._asdict() for message in request.messages]
     begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed

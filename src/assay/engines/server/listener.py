@@ -22,7 +22,7 @@ def check_bind(host: str, key: str) -> None:
     """Refuse an address that other machines reach where no key is asked for.
 
     Raises:
-        PlanError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
+        ConfigError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
     """
     if not all("!" <= letter <= "~" for letter in key):
         raise ConfigError(
