@@ -6,7 +6,7 @@ Used where `embed.clusters = "auto"`.
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.embedding.cluster import cluster, row_order, sample
+from assay.embedding.cluster import cluster, row_order, sample_rows
 
 Vectors = NDArray[np.float32]
 
@@ -15,7 +15,7 @@ SAMPLE = 2_000  # rows that are clustered and compared pairwise
 ROWS_PER_CLUSTER = 8  # of the sample, at least: below it a silhouette is noise
 
 
-def best_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[int, dict[int, float]]:
+def choose_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[int, dict[int, float]]:
     """Choose the number of clusters with the highest mean silhouette; of equal ones the smallest.
 
     Candidates are those of `CANDIDATES` that leave at least 8 rows of the sample per cluster; a pool too small for any of them is
@@ -38,7 +38,7 @@ def best_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[in
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if not len(rows):
         return 1, {}
-    sampled = rows[sample(row_order(rows)[0], SAMPLE, seed)]
+    sampled = rows[sample_rows(row_order(rows)[0], SAMPLE, seed)]
     scores: dict[int, float] = {}
     for k in CANDIDATES:
         if k * ROWS_PER_CLUSTER <= len(sampled):

@@ -13,31 +13,33 @@ class Hub:
 
     licence: str = "other"  # of the whole, as the hub spells it
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        return [{**asdict(place), "prompt": list(place.prompt)} for place in places]
+        return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
 
     def snippet(self, file: str) -> str:
         """Return how the library `datasets` reads the file."""
         return f'from datasets import load_dataset\n\ndata = load_dataset("{file.rsplit("/data/", 1)[0]}")\n'
 
-    def card(self, places: Sequence[ExportRow], filtered: Sequence[ExportRow], summary: DatasetSummary) -> str:
+    def card(self, rows: Sequence[ExportRow], filtered: Sequence[ExportRow], summary: DatasetSummary) -> str:
         """Write README.md: the front matter names the splits, the tables hold the counts.
 
         Args:
-            places: the curriculum's problems, in order.
+            rows: the curriculum's problems, in order.
             filtered: problems that were left out, for the split `filtered`; empty = no such split.
             summary: what is said of the whole.
         """
         files = [("train", "data/train.parquet"), *([("filtered", "data/filtered.parquet")] if filtered else [])]
         front = "\n".join(f"  - split: {split}\n    path: {path}" for split, path in files)
-        sources = Counter({place.assay_id: place.source for place in places}.values())
+        sources = Counter({row.assay_id: row.source for row in rows}.values())
         return "\n".join(
             [
                 f"---\nlicense: {self.licence}\nconfigs:\n- config_name: default\n  data_files:\n{front}\n---",
                 f"\n# {summary.name}\n",
-                f"{len({place.assay_id for place in places})} problems in {len(places)} places of a curriculum, in order; {len(filtered)} filtered rows.",
-                f"Difficulty for {summary.policy} (revision `{summary.revision}`), judged by {', '.join(summary.verifiers) or 'nobody'}.",
+                f"{len({row.assay_id for row in rows})} problems in {len(rows)} places of a curriculum, in order; "
+                f"{len(filtered)} filtered rows.",
+                f"Difficulty for {summary.policy} (revision `{summary.revision}`), "
+                f"judged by {', '.join(summary.verifiers) or 'nobody'}.",
                 *_table(
                     "Sources",
                     ("source", "problems", "licence"),

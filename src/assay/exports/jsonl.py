@@ -10,9 +10,9 @@ from assay.core.export_rows import ExportRow, Row
 class Jsonl:
     """One line per place of the curriculum, every field of it."""
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
-        return [{**asdict(place), "prompt": list(place.prompt)} for place in places]
+        return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
 
     def snippet(self, file: str) -> str:
         """Return how Python reads the file."""

@@ -12,20 +12,20 @@ class OpenInstruct:
 
     dataset: str = ""  # verifier's name over there; "" = the label's verifier here
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [
             {
-                "messages": list(place.prompt),
-                "ground_truth": place.answer,
-                "dataset": self.dataset or place.verifier,
-                "passrate": place.correct / place.graded if place.graded else None,
-                "total_rollouts": place.graded,
-                "total_correct_rollouts": place.correct,
-                "assay_id": place.assay_id,
-                "reason": place.reason,
+                "messages": list(row.prompt),
+                "ground_truth": row.answer,
+                "dataset": self.dataset or row.verifier,
+                "passrate": row.correct / row.graded if row.graded else None,
+                "total_rollouts": row.graded,
+                "total_correct_rollouts": row.correct,
+                "assay_id": row.assay_id,
+                "reason": row.reason,
             }
-            for place in places
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:

@@ -10,18 +10,18 @@ from assay.core.export_rows import ExportRow, Row
 class Trl:
     """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours: assay_id, lesson, weight."""
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [
             {
-                "prompt": list(place.prompt),
-                "answer": place.answer,
-                "assay_id": place.assay_id,
-                "lesson": place.lesson,
-                "weight": place.weight,
-                "reason": place.reason,
+                "prompt": list(row.prompt),
+                "answer": row.answer,
+                "assay_id": row.assay_id,
+                "lesson": row.lesson,
+                "weight": row.weight,
+                "reason": row.reason,
             }
-            for place in places
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:

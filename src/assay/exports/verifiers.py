@@ -13,21 +13,21 @@ class Verifiers:
     Few-shot turns and system prompt belong to the environment, so `question` is the last turn alone.
     """
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [
             {
-                "question": place.question,
-                "answer": place.answer,
+                "question": row.question,
+                "answer": row.answer,
                 "info": {
-                    "assay_id": place.assay_id,
-                    "lesson": place.lesson,
-                    "weight": place.weight,
-                    "source": place.source,
-                    "reason": place.reason,
+                    "assay_id": row.assay_id,
+                    "lesson": row.lesson,
+                    "weight": row.weight,
+                    "source": row.source,
+                    "reason": row.reason,
                 },
             }
-            for place in places
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:

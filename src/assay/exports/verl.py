@@ -12,23 +12,23 @@ class Verl:
 
     ability: str = "math"
 
-    def rows(self, places: Sequence[ExportRow]) -> list[Row]:
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [
             {
-                "data_source": place.source,
-                "prompt": list(place.prompt),
+                "data_source": row.source,
+                "prompt": list(row.prompt),
                 "ability": self.ability,
-                "reward_model": {"style": "rule", "ground_truth": place.answer},
+                "reward_model": {"style": "rule", "ground_truth": row.answer},
                 "extra_info": {
-                    "assay_id": place.assay_id,
-                    "index": place.place,
-                    "lesson": place.lesson,
-                    "weight": place.weight,
-                    "reason": place.reason,
+                    "assay_id": row.assay_id,
+                    "index": row.place,
+                    "lesson": row.lesson,
+                    "weight": row.weight,
+                    "reason": row.reason,
                 },
             }
-            for place in places
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:

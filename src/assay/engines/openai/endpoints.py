@@ -180,7 +180,7 @@ class Endpoints:
                 server.failures, server.waits = server.failures + (not failure.limited), server.waits + failure.limited
                 server.busy_since = server.busy_since if failure.limited else None
                 server.rested = now
-                server.until = now + pause(server.waits if failure.limited else server.failures)
+                server.until = now + draw_backoff_s(server.waits if failure.limited else server.failures)
             if failure.after_s:
                 server.until = max(server.until, now + failure.after_s)
             self._changed.notify_all()
@@ -198,10 +198,10 @@ class Endpoints:
             self._changed.notify_all()
 
 
-def pause(failures: int) -> float:
+def draw_backoff_s(failures: int) -> float:
     """Seconds of rest after so many failures in a row: doubling, at most 30, between half and all of it by chance.
 
-    >>> 0.125 <= pause(1) <= 0.25 and 15 <= pause(99) <= 30
+    >>> 0.125 <= draw_backoff_s(1) <= 0.25 and 15 <= draw_backoff_s(99) <= 30
     True
     """
     whole = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(failures - 1, 16))

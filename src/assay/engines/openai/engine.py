@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from assay.core.errors import ConfigError, EngineError, nearest
 from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
-from assay.engines.openai.concurrency import as_they_come
-from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, asked, models
-from assay.engines.openai.endpoints import Endpoint, Endpoints, pause
+from assay.engines.openai.concurrency import run_concurrently
+from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, ask_optional, list_models
+from assay.engines.openai.endpoints import Endpoint, Endpoints, draw_backoff_s
 from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
-from assay.engines.requests.order import in_order
+from assay.engines.requests.order import collect_in_order
 
 REVISION_CHARS = 16
 TICK_S = 1.0  # between two looks of a caller who wants to stop
@@ -131,7 +131,7 @@ class Openai:
                 return self._identity(line, url)
             except RetryableError as failure:
                 failures, waits = failures + (not failure.limited), waits + failure.limited
-                wait_s = max(failure.after_s, pause(waits if failure.limited else failures))
+                wait_s = max(failure.after_s, draw_backoff_s(waits if failure.limited else failures))
                 if not failure.answered or failures > self.retries or time.monotonic() + wait_s > until:
                     raise
             time.sleep(wait_s)
@@ -143,7 +143,7 @@ class Openai:
             ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint.
         """
-        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, as it arrives (`core.ports.StreamingEngine`).
@@ -153,9 +153,11 @@ class Openai:
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers
-        samples = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
+        samples = (
+            ask for request in requests if not servers.lost for ask in split_request(request) if not servers.lost
+        )
         try:
-            for rollouts in as_they_come(
+            for rollouts in run_concurrently(
                 lambda ask: self._attempt(servers, policy, *ask), samples, size=servers.size, tick_s=TICK_S
             ):
                 servers.cut_overdue()
@@ -170,7 +172,7 @@ class Openai:
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
         with self._aside() as (line, root):
-            told = asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+            told = ask_optional(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
             count = told.get("count")
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
                 return count
@@ -180,11 +182,11 @@ class Openai:
         """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
         chat = self._chat(request)
         with self._aside() as (line, root):
-            told = asked(line, f"{root}/tokenize", {"model": self._served, **chat})
+            told = ask_optional(line, f"{root}/tokenize", {"model": self._served, **chat})
             if "prompt" not in told and told.get("tokens"):
-                told = asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
+                told = ask_optional(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
             if "prompt" not in told:
-                told = asked(line, f"{root}/apply-template", chat)
+                told = ask_optional(line, f"{root}/apply-template", chat)
         prompt = told.get("prompt")
         return (
             prompt
@@ -209,7 +211,7 @@ class Openai:
         if self.model:
             return self.model
         with self._aside() as (line, _):
-            names = list(models(line.get(self._path("/models"))))
+            names = list(list_models(line.get(self._path("/models"))))
         if len(names) != 1:
             raise ConfigError(
                 f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {', '.join(map(repr, sorted(names))) or 'none'}"
@@ -226,8 +228,8 @@ class Openai:
             )
         return HttpConnection(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
 
-    def _aside(self) -> "_Aside":
-        return _Aside(self)
+    def _aside(self) -> "_SideConnection":
+        return _SideConnection(self)
 
     def _path(self, path: str, url: str = "") -> str:
         return urlsplit(url or self.urls[0]).path.rstrip("/") + path
@@ -237,12 +239,13 @@ class Openai:
         line, root, owners = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
             for path, name in HOLDINGS:
-                held = asked(line, root + path).get(name)
+                held = ask_optional(line, root + path).get(name)
                 if isinstance(held, int) and not isinstance(held, bool) and held > 0:
                     return min(held, MOST_HELD)
             with suppress(RetryableError):
                 owners = {
-                    str(each.get("owned_by")) for each in models(asked(line, self._path("/models", url))).values()
+                    str(each.get("owned_by"))
+                    for each in list_models(ask_optional(line, self._path("/models", url))).values()
                 }
         finally:
             line.close()
@@ -250,7 +253,7 @@ class Openai:
 
     def _identity(self, line: HttpConnection, url: str) -> dict[str, str]:
         try:
-            known = models(line.get(self._path("/models", url)))
+            known = list_models(line.get(self._path("/models", url)))
         except RequestRejected as refusal:
             hint = (
                 "; the url of most servers ends in /v1"
@@ -326,7 +329,7 @@ class Openai:
                 reason = f"{server.url}: {failure}"
                 servers.rest(server, failure, began)
                 tries += not failure.busy
-                wait_s = 0.0 if failure.busy else pause(tries)
+                wait_s = 0.0 if failure.busy else draw_backoff_s(tries)
             finally:
                 servers.give(server, line)
             servers.wait(wait_s)
@@ -421,12 +424,12 @@ class Openai:
         return body | {name: value for name, value in optional.items() if value}
 
 
-def asks(request: Request | None) -> Iterator[tuple[Request, int] | None]:
+def split_request(request: Request | None) -> Iterator[tuple[Request, int] | None]:
     """Each sample of a request; None for "none yet"."""
     yield from ((request, sample) for sample in request.samples) if request else (None,)
 
 
-class _Aside:
+class _SideConnection:
     """A connection to the first server, for a question beside the work; what fails there is an EngineError."""
 
     def __init__(self, engine: Openai) -> None:

@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, words: str) -> None:
         """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
         self.close_connection = True
-        self._say(status, _error(status, words), Connection="close")
+        self._say(status, _error_body(status, words), Connection="close")
         with suppress(OSError, ValueError):
             self.connection.settimeout(DRY_S)
             self.rfile.read1(DRY)
@@ -166,19 +166,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
         try:
-            told = answer(_object(body))
+            told = answer(_read_object(body))
         except (ValueError, TypeError, RecursionError) as error:
             words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
-            return self._say(400, _error(400, words))
+            return self._say(400, _error_body(400, words))
         except RequestFailed as error:
-            return self._say(500, _error(500, str(error)))
+            return self._say(500, _error_body(500, str(error)))
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
-            return self._say(500, _error(500, f"{type(error).__name__}: {error}"))
+            return self._say(500, _error_body(500, f"{type(error).__name__}: {error}"))
         if told is None:
-            return self._say(404, _error(404, "no such path"))
-        return self._say(200, told) if told is not _SAID else None
+            return self._say(404, _error_body(404, "no such path"))
+        return self._say(200, told) if told is not _SENT else None
 
     def _say(self, status: int, told: Any, **headers: str) -> None:
         text = json.dumps(told).encode()
@@ -196,8 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.service.fault(next(self.service.asked))
         if fault in ("busy", "down"):
             status, hint = (429, {"Retry_After": str(fault_injection.RETRY_AFTER_S)}) if fault == "busy" else (503, {})
-            self._say(status, _error(status, fault), **hint)
-            return _SAID
+            self._say(status, _error_body(status, fault), **hint)
+            return _SENT
         waiting = self.service.desk.ask(read_request(asked))
         head = {
             "id": f"chat-{waiting.problem_id}",
@@ -207,27 +207,27 @@ class _Handler(BaseHTTPRequestHandler):
         if not asked.get("stream"):
             return self._whole(head, waiting)
         self._stream(head, waiting, fault)
-        return _SAID
+        return _SENT
 
     def _whole(self, head: Mapping[str, Any], waiting: PendingRequest) -> Any:
-        found = [answered(waiting.answers.get()) for _ in range(waiting.n)]
+        found = [unwrap_answer(waiting.answers.get()) for _ in range(waiting.n)]
         choices = [
-            {"index": i, "message": {"role": "assistant", "content": each.text}, **_ended(each)}
+            {"index": i, "message": {"role": "assistant", "content": each.text}, **_finish_fields(each)}
             for i, each in enumerate(found)
         ]
-        return {**head, "object": "chat.completion", "choices": choices, "usage": _usage(found)}
+        return {**head, "object": "chat.completion", "choices": choices, "usage": _count_usage(found)}
 
     def _stream(self, head: Mapping[str, Any], waiting: PendingRequest, fault: str) -> None:
         found: list[Rollout] = []
         started = False
         while len(found) < waiting.n:
             try:
-                found.append(answered(waiting.answers.get(timeout=WAITING_S)))
+                found.append(unwrap_answer(waiting.answers.get(timeout=WAITING_S)))
             except (InvalidRequest, RequestFailed) as error:
                 if not started:
                     raise
                 return self._chunk(
-                    _frame(_error(400 if isinstance(error, InvalidRequest) else 500, str(error)))
+                    _encode_event(_error_body(400 if isinstance(error, InvalidRequest) else 500, str(error)))
                     + fault_injection.DONE,
                     last=True,
                 )
@@ -237,10 +237,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not started:
             self._begin_stream()
         head = {**head, "object": "chat.completion.chunk"}
-        frames = [frame for index, rollout in enumerate(found) for frame in _pieces(head, index, rollout)]
-        frames += [_frame({**head, "choices": [], "usage": _usage(found)}), fault_injection.DONE]
+        frames = [frame for index, rollout in enumerate(found) for frame in _stream_frames(head, index, rollout)]
+        frames += [_encode_event({**head, "choices": [], "usage": _count_usage(found)}), fault_injection.DONE]
         with suppress(OSError):
-            fault_injection.deform(fault, frames, self._chunk, self.connection, self.service.closing)
+            fault_injection.send_with_fault(fault, frames, self._chunk, self.connection, self.service.closing)
             self._chunk(b"", last=True)
             return None
         self.close_connection = True
@@ -259,21 +259,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(framed + (b"0\r\n\r\n" if last else b""))
 
 
-_SAID = object()  # the answer has been sent
+_SENT = object()  # the answer has been sent
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
-    asked = json.loads(body or b"{}", parse_constant=_no_constant)
+def _read_object(body: bytes) -> Mapping[str, Any]:
+    asked = json.loads(body or b"{}", parse_constant=_reject_constant)
     if not isinstance(asked, dict):
         raise InvalidRequest("the body is no JSON object")
     return asked
 
 
-def _no_constant(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise InvalidRequest(f"{name} is no JSON")
 
 
-def answered(answer: Rollout | Exception) -> Rollout:
+def unwrap_answer(answer: Rollout | Exception) -> Rollout:
     """The rollout.
 
     Raises:
@@ -291,21 +291,21 @@ def answered(answer: Rollout | Exception) -> Rollout:
     return answer
 
 
-def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
+def _stream_frames(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
     """A choice word by word, then its finish."""
     words = rollout.text.split(" ")
     for place, word in enumerate(words):
         text = word if place + 1 == len(words) else f"{word} "
-        yield _frame(
+        yield _encode_event(
             {
                 **head,
                 "choices": [{"index": index, "delta": {"role": "assistant", "content": text}, "finish_reason": None}],
             }
         )
-    yield _frame({**head, "choices": [{"index": index, "delta": {}, **_ended(rollout)}]})
+    yield _encode_event({**head, "choices": [{"index": index, "delta": {}, **_finish_fields(rollout)}]})
 
 
-def _ended(rollout: Rollout) -> dict[str, Any]:
+def _finish_fields(rollout: Rollout) -> dict[str, Any]:
     """Why it ended, and as vLLM does by which stop string; null where the model closed it, nothing where the engine does not say."""
     return {
         "finish_reason": rollout.finish,
@@ -313,14 +313,14 @@ def _ended(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _usage(found: list[Rollout]) -> dict[str, int]:
+def _count_usage(found: list[Rollout]) -> dict[str, int]:
     prompt, tokens = found[0].prompt_tokens, sum(rollout.tokens for rollout in found)
     return {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
 
 
-def _frame(event: Mapping[str, Any]) -> bytes:
+def _encode_event(event: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
-def _error(status: int, words: str) -> dict[str, Any]:
+def _error_body(status: int, words: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": words}}

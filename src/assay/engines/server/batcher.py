@@ -24,7 +24,7 @@ SEEDS = 2**31 - 2**20  # leaves room for the sample index
 
 
 @dataclass(frozen=True, slots=True)
-class SeededEngine(Request):
+class SeededRequest(Request):
     """A request whose first seed a stranger chose."""
 
     first: int = 0
@@ -172,7 +172,7 @@ class RequestBatcher:
     def _in_one(self, batch: list[PendingRequest]) -> None:
         time.sleep(min(SHARE * self._took_s, LONGEST_S))
         batch += self._come()
-        groups, began = alike(batch), time.monotonic()
+        groups, began = group_requests(batch), time.monotonic()
         self._answer(groups)
         self._took_s = time.monotonic() - began
 
@@ -190,7 +190,9 @@ class RequestBatcher:
         """Groups that got no answer, and what the engine raised."""
         left = list(groups)
         try:
-            for group, rollouts in zip(groups, self.engine.generate([merged(group) for group in groups]), strict=True):
+            for group, rollouts in zip(
+                groups, self.engine.generate([merge_requests(group) for group in groups]), strict=True
+            ):
                 answers = list(rollouts)
                 if len(answers) != sum(question.n for question in group):
                     raise EngineError(
@@ -212,9 +214,9 @@ class InFlight:
         self.asked: dict[str, tuple[PendingRequest, int]] = {}  # with the answers that have come
         self._numbers = count()
 
-    def start(self, question: PendingRequest) -> SeededEngine:
+    def start(self, question: PendingRequest) -> SeededRequest:
         """The question as a request."""
-        request = merged([question], name=f"{question.problem_id}.{next(self._numbers)}")
+        request = merge_requests([question], name=f"{question.problem_id}.{next(self._numbers)}")
         self.asked[request.problem_id] = question, 0
         return request
 
@@ -246,7 +248,7 @@ class InFlight:
             question.answers.put(error)
 
 
-def alike(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
+def group_requests(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
     """Questions that may share one request: the same chat and sampler, no seed asked for."""
     groups: dict[object, list[PendingRequest]] = {}
     for place, question in enumerate(batch):
@@ -258,11 +260,11 @@ def alike(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
     )  # an engine computes at once what is asked alike
 
 
-def merged(group: Sequence[PendingRequest], *, name: str = "") -> SeededEngine:
+def merge_requests(group: Sequence[PendingRequest], *, name: str = "") -> SeededRequest:
     """One request for all answers of a group, under a name of its own if it is given one; without a seed it gets one by chance."""
     question = group[0]
     first = secrets.randbelow(SEEDS) if question.seed is None else question.seed
     samples = tuple(range(sum(each.n for each in group)))
-    return SeededEngine(
+    return SeededRequest(
         name or question.problem_id, question.messages, question.sampler, samples, first, question.prefix, first
     )

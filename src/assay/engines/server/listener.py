@@ -76,7 +76,7 @@ class Listener(ThreadingHTTPServer):
         for line, known in self._open.items():
             if not known.proven:
                 del self._open[line]
-                _end(line)
+                _shut_down(line)
                 return True
         return False
 
@@ -86,7 +86,7 @@ class Listener(ThreadingHTTPServer):
         with self._guard:
             for line, known in self._open.items():
                 if now > known.until:
-                    _end(line)
+                    _shut_down(line)
 
     def reading(self, line: Any, *, done: bool) -> None:
         """A whole request has come and is being answered; or its answer is done and the next may come."""
@@ -104,12 +104,12 @@ class Listener(ThreadingHTTPServer):
         """All connections are over, as when a process dies."""
         with self._guard:
             for line in self._open:
-                _end(line)
+                _shut_down(line)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
 
 
-def _end(line: socket.socket) -> None:
+def _shut_down(line: socket.socket) -> None:
     with suppress(OSError):
         line.shutdown(socket.SHUT_RDWR)
