@@ -9,7 +9,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.types import Policy, Problem, Request, Rollout, SamplingConfig
 from assay.engines.scripted import Scripted
-from assay.engines.server.app import LARGEST, ModelServer, RequestFailed, unwrap_answer
+from assay.engines.server.app import MAX_REQUEST_BYTES, ModelServer, RequestFailed, unwrap_answer
 from assay.engines.server.chat_request import InvalidRequest
 
 TURN = {"role": "user", "content": "2+2"}
@@ -126,7 +126,7 @@ def test_a_poisoned_request_is_400_and_the_server_answers_on(serve, body):
         (b"1_0", 400),
         (b"+5", 400),
         (b"99999999999999999999", 413),
-        (b"%d" % (LARGEST + 1), 413),
+        (b"%d" % (MAX_REQUEST_BYTES + 1), 413),
         (b"9" * 5000, 413),
     ],
 )

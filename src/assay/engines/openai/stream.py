@@ -53,7 +53,7 @@ class StreamedCompletion:
     prompt_tokens: int = 0
     characters: int = 0
 
-    def take(self, event: Any) -> None:
+    def add_event(self, event: Any) -> None:
         """One event of a stream, or a whole answer.
 
         Raises:
@@ -74,7 +74,7 @@ class StreamedCompletion:
         for choice in choices or ():
             self._choice(choice)
 
-    def whole(self) -> "StreamedCompletion":
+    def require_finish(self) -> "StreamedCompletion":
         """Itself.
 
         Raises:
@@ -114,8 +114,8 @@ class StreamedCompletion:
         >>> StreamedCompletion(content=["4"]).text, thought.text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
         ('4', '2+2', '2+2\\n</think>\\n\\n4')
         """
-        thought, said = "".join(self.reasoning), "".join(self.content)
-        return f"{thought}{CLOSING}{said}" if thought and said else thought or said
+        thought, answer = "".join(self.reasoning), "".join(self.content)
+        return f"{thought}{CLOSING}{answer}" if thought and answer else thought or answer
 
     def _usage(self, usage: Any) -> None:
         if not isinstance(usage, Mapping):
@@ -133,16 +133,16 @@ class StreamedCompletion:
             raise RetryableError(f"a choice's delta is no object: {_shorten(message)}")
         content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
         if type(content) is str and not thought:  # nearly every event
-            self._keep((), (content,) if content else ())
+            self._add_texts((), (content,) if content else ())
         else:
             thoughts, _ = _split_content(thought, 0, thinking=True)
             more, texts = _split_content(content, 0)
-            self._keep([*thoughts, *more], texts or _split_content(message.get("refusal"), 0)[1])
+            self._add_texts([*thoughts, *more], texts or _split_content(message.get("refusal"), 0)[1])
         if self.scored and (scores := choice.get("logprobs")):
             self.logprobs += _read_logprobs(scores)
         self._finish(choice)
 
-    def _keep(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
+    def _add_texts(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
         self.reasoning += thoughts
         self.content += texts
         self.pieces += bool(thoughts or texts)
@@ -154,18 +154,18 @@ class StreamedCompletion:
             )
 
     def _finish(self, choice: Mapping[str, Any]) -> None:
-        given = choice.get("finish_reason")
-        if given is None or given == "":
+        reason = choice.get("finish_reason")
+        if reason is None or reason == "":
             return
         match = {key: choice[key] for key in STOPS if key in choice}
-        if isinstance(given, Mapping):  # SGLang's own form
-            match = {"matched": given["matched"]} if "matched" in given else match
-            given = given.get("type")
-            if not isinstance(given, str) or not given:
+        if isinstance(reason, Mapping):  # SGLang's own form
+            match = {"matched": reason["matched"]} if "matched" in reason else match
+            reason = reason.get("type")
+            if not isinstance(reason, str) or not reason:
                 raise RetryableError("a finish reason without a type")
-        if not isinstance(given, str):
-            raise RetryableError(f"a finish reason that is no text: {_shorten(given)}")
-        self.reason = given.lower()
+        if not isinstance(reason, str):
+            raise RetryableError(f"a finish reason that is no text: {_shorten(reason)}")
+        self.reason = reason.lower()
         if FINISHES.get(self.reason) == "stop" and match:
             stop = next(iter(match.values()))
             self.stopped = (
@@ -232,10 +232,10 @@ def _read_logprobs(scores: Any) -> list[float]:
     Raises:
         RetryableError: another form, or a value that is no log-probability.
     """
-    given = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        raise RetryableError(f"log-probabilities are no list: {_shorten(given)}")
-    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in given]
+    reason = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
+    if not isinstance(reason, Sequence) or isinstance(reason, str):
+        raise RetryableError(f"log-probabilities are no list: {_shorten(reason)}")
+    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in reason]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise RetryableError(f"a log-probability is no number: {_shorten(value)}")
