@@ -335,7 +335,7 @@ def trained(
             curriculum,
             problems,
             labels,
-            checkpoint=registry.checkpoint(policy.model, policy.revision),
+            checkpoint=registry.find_checkpoint(policy.model, policy.revision),
             base=context.engine.policy,
             sampler=policy.sampler,
             judge=context.judge,

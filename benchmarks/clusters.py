@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from assay.core.types import Problem
 from assay.embedding.cluster import ITERATIONS, cluster
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.sources.files import Files
 from benchmarks._pieces import LATER, Numbers, measured, name, resident_mib
 from benchmarks.claims import Claim, publish
@@ -207,7 +207,7 @@ def unit(rows: Vectors) -> Vectors:
 
 def minilm(data: Path, scratch: Path) -> Vectors:
     """MiniLM's vectors of the texts, made once and kept in scratch."""
-    by = encoder("minilm")
+    by = load_encoder("minilm")
     texts = real(data) if (data / "math" / "train.json").is_file() else bundled()
     file = scratch / f"minilm-{by.revision[:12]}-{len(texts)}.npy"
     if not file.is_file():

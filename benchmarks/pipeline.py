@@ -11,7 +11,7 @@ from pathlib import Path
 from assay.api import NullReporter
 from assay.core.config import read_config
 from assay.core.types import Problem, Request, SamplingConfig
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
@@ -61,7 +61,7 @@ def _load(context: RunContext) -> None:
     problem = Problem.of("What is 1 + 1?")
     sampler = SamplingConfig(max_tokens=2)
     list(context.engine.generate([Request(problem.id, sampler.render(problem), sampler, (0,), 0)]))
-    encoder(context.config.embed.encoder, texts=["one", "two"]).encode(["one", "two"])
+    load_encoder(context.config.embed.encoder, texts=["one", "two"]).encode(["one", "two"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.maths.allocation.embedding_prior import predicted
@@ -52,7 +52,9 @@ def vectors(name: str) -> np.ndarray:
     )
     texts = dict(zip(table["problem_id"].to_pylist(), map(text, table["messages"].to_pylist()), strict=True))
     ordered = [texts[id_] for id_ in sorted(texts)]
-    made = HiddenStates(registry.checkpoint(MODEL, ""), "") if name == "policy" else encoder(name, texts=ordered)
+    made = (
+        HiddenStates(registry.find_checkpoint(MODEL, ""), "") if name == "policy" else load_encoder(name, texts=ordered)
+    )
     return np.asarray(made.encode(ordered))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from assay.core.parts import build, names
 from assay.core.types import Pool
 from assay.embedding.cluster import cluster
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.maths.beta.posterior import mean, posterior
 from assay.maths.geometry.coverage import coverage
 from assay.maths.rl.group_signal import expected_signal, group_signal, observed_signal
@@ -78,7 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     rows, draw, group = recorded(given.config, given.lake) if given.config else simulated()
     seeds = 4 if given.quick else SEEDS
-    vectors = encoder(given.encoder, texts=[row["text"] for row in rows]).encode([row["text"] for row in rows])
+    vectors = load_encoder(given.encoder, texts=[row["text"] for row in rows]).encode([row["text"] for row in rows])
     own = cluster(vectors, min(CLUSTERS, len(rows))).assignment
     how = "recorded" if given.config else "simulated"
     print(f"{len(rows)} problems, {how} attempts, groups of {group}, {given.budget} wanted, {seeds} seeds")

@@ -214,7 +214,7 @@ def pretrain(folder: Path, wanted: float, branch: Sequence[float]) -> dict[str, 
     from assay.engines.models import registry
 
     torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(registry.checkpoint("tiny-arithmetic"), padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(registry.find_checkpoint("tiny-arithmetic"), padding_side="left")
     set_seed(0)
     ends = {
         "bos_token_id": tokenizer.eos_token_id,

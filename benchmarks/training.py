@@ -169,7 +169,7 @@ def hash_of(name: str) -> int:
 def memory(folder: Path) -> list[Claim]:
     """Peak memory of two real steps of the default model."""
     try:
-        registry.checkpoint("smollm2-135m-instruct")
+        registry.find_checkpoint("smollm2-135m-instruct")
     except ConfigError:
         return []
     done = subprocess.run(
@@ -226,7 +226,7 @@ def steps_of(
             Curriculum((Phase(tuple(made)),)),
             made,
             golds,
-            checkpoint=registry.checkpoint(model),
+            checkpoint=registry.find_checkpoint(model),
             base=Policy(model, "0" * 16),
             sampler=SamplingConfig(max_tokens=max_tokens),
             judge=context.judge,
@@ -342,7 +342,7 @@ def trl_steps(folder: Path, steps: int) -> float:
             logging_steps=1,
             disable_tqdm=True,
         )
-        checkpoint = str(registry.checkpoint("tiny-arithmetic"))
+        checkpoint = str(registry.find_checkpoint("tiny-arithmetic"))
         trainer = GRPOTrainer(model=checkpoint, reward_funcs=reward, args=config, train_dataset=Dataset.from_list(rows))
         trainer.remove_callback(PrinterCallback)
         began = time.perf_counter()

@@ -17,7 +17,7 @@ from assay.core.types import (
     Score,
     Verdict,
 )
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.engines.scripted import Scripted
 from assay.pipelines.data.embeddings import vector_id
 from assay.pipelines.stages.ingest import drop_row
@@ -74,7 +74,7 @@ def test_a_drop_is_its_whole_row_and_is_stored_under_the_key_of_its_stage() -> N
 
 def test_a_vector_is_its_problem_and_encoder() -> None:
     assert vector_id(PROBLEM.id, "enc") == "31708829bcdf89fa6c886630"
-    assert encoder("tfidf", texts=["one two", "three"]).revision == "b94303c2f7c17186396c6023"
+    assert load_encoder("tfidf", texts=["one two", "three"]).revision == "b94303c2f7c17186396c6023"
 
 
 def test_a_score_is_its_whole_row_under_the_names_of_version_1() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.embedding.cluster import _repaired, cluster, row_order
+from assay.embedding.cluster import _refill_empty, cluster, row_order
 
 faiss = pytest.importorskip("faiss")
 
@@ -50,7 +50,7 @@ def test_no_cluster_is_empty_and_every_row_is_at_its_nearest_centroid():
 def test_an_empty_cluster_moves_to_the_rows_that_are_served_worst():
     rows = heaps([5, 5, 5], noise=0.01)
     order, first = row_order(rows)
-    centroids, own, near = _repaired(rows, order, first, rows[[0, 0, 0]].copy(), "cpu")
+    centroids, own, near = _refill_empty(rows, order, first, rows[[0, 0, 0]].copy(), "cpu")
     assert len(centroids) == 3
     assert sorted(np.bincount(own)) == [5, 5, 5]
     assert (near > 0.99).all()

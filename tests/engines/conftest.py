@@ -29,7 +29,7 @@ def packaged() -> str:
     """The name of the packaged model, where it is installed."""
     name = "smollm2-135m-instruct"
     try:
-        registry.gguf(name)
+        registry.find_gguf(name)
     except ConfigError as error:
         pytest.skip(str(error))
     return name

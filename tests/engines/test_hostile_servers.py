@@ -334,7 +334,7 @@ def test_an_answer_without_end_is_cut_after_its_time(stub, ask):
 
 @pytest.mark.parametrize("value", ["inf", "nan", "999999999", "-5", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "1e309"])
 def test_no_server_is_waited_for_longer_than_five_minutes(value):
-    assert 0 <= connection.seconds(value) <= connection.LONGEST_WAIT_S
+    assert 0 <= connection.parse_retry_after(value) <= connection.LONGEST_WAIT_S
 
 
 def test_a_server_that_asks_for_patience_is_waited_for_and_then_the_run_ends_with_its_words(stub, ask):

@@ -5,7 +5,7 @@ import pytest
 
 from assay.core.errors import ConfigError, EngineError
 from assay.core.parts import build
-from assay.engines.llamacpp import Llamacpp, contiguous, opened_once
+from assay.engines.llamacpp import Llamacpp, drop_doubled_bos, split_into_runs
 from assay.engines.models import registry
 
 WITHOUT_TORCH = """
@@ -27,16 +27,16 @@ def engine(packaged):
 
 
 def test_a_gap_or_too_few_slots_cut_a_run():
-    assert contiguous((), 4) == []
-    assert contiguous((3,), 4) == [(3,)]
-    assert contiguous(tuple(range(10)), 4) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
-    assert contiguous((0, 2, 3, 7), 4) == [(0,), (2, 3), (7,)]
+    assert split_into_runs((), 4) == []
+    assert split_into_runs((3,), 4) == [(3,)]
+    assert split_into_runs(tuple(range(10)), 4) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
+    assert split_into_runs((0, 2, 3, 7), 4) == [(0,), (2, 3), (7,)]
 
 
 def test_only_a_doubled_opening_is_removed():
-    assert opened_once([1, 1, 5], (1,)) == [1, 5]
-    assert opened_once([1, 5, 1], (1,)) == [1, 5, 1]
-    assert opened_once([], (1,)) == []
+    assert drop_doubled_bos([1, 1, 5], (1,)) == [1, 5]
+    assert drop_doubled_bos([1, 5, 1], (1,)) == [1, 5, 1]
+    assert drop_doubled_bos([], (1,)) == []
 
 
 def test_settings_out_of_range_are_one_line():
@@ -122,7 +122,7 @@ def test_samples_whose_template_raises_are_errors_and_the_next_goes_on(packaged,
         "gguf.scripts.gguf_new_metadata",
         "--chat-template",
         refusing,
-        str(registry.gguf(packaged)),
+        str(registry.find_gguf(packaged)),
         str(tmp_path / "m.gguf"),
     ]
     subprocess.run(command, check=True, capture_output=True)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from assay.core.errors import ConfigError, EngineError
 from assay.core.parts import build
-from assay.engines.scripted import Scripted, total
+from assay.engines.scripted import Scripted, add_terms
 
 
 def _texts(engine, request):
@@ -65,4 +65,4 @@ def test_a_listed_problem_without_texts_is_refused():
 @given(st.lists(st.integers(-99, 99), min_size=2, max_size=5))
 def test_a_sum_is_the_sum_of_its_terms(numbers):
     text = str(numbers[0]) + "".join(f" {'+' if n >= 0 else '-'} {abs(n)}" for n in numbers[1:])
-    assert total(text) == sum(numbers)
+    assert add_terms(text) == sum(numbers)

@@ -32,24 +32,24 @@ def problems() -> list[dict[str, object]]:
 
 def test_it_is_a_checkpoint_under_5_megabytes_that_needs_no_installation(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    folder = registry.checkpoint(NAME)
+    folder = registry.find_checkpoint(NAME)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 5e6
-    assert registry.revision(NAME).revision == registry.revision(str(folder)).revision
+    assert registry.identify_policy(NAME).revision == registry.identify_policy(str(folder)).revision
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_engine_is_told_who_reads_it():
     with pytest.raises(ConfigError, match=r"'tiny-arithmetic' is no \.gguf file.*'transformers' reads"):
-        registry.gguf(NAME)
+        registry.find_gguf(NAME)
     with pytest.raises(ConfigError, match="nearest: 'tiny-arithmetic'"):
-        registry.checkpoint("tiny-arithmetics")
+        registry.find_checkpoint("tiny-arithmetics")
 
 
 def test_any_reader_loads_it_as_float32():
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(registry.checkpoint(NAME))
+    model = AutoModelForCausalLM.from_pretrained(registry.find_checkpoint(NAME))
     assert model.dtype == torch.float32
     assert 500_000 < sum(each.numel() for each in model.parameters()) < 2_000_000
 

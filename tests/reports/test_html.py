@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from assay.reports._markup import Markup, shown, table
-from assay.reports.html import page
+from assay.reports._markup import Markup, render_value, table
+from assay.reports.html import render_page
 
 HOSTILE = '</td><script>alert("x")</script><img src=x onerror=alert(1)>'
 BINS = ("0", "1")
@@ -65,7 +65,7 @@ def lesson(**changes: Any) -> dict[str, Any]:
 def test_hostile_texts_stay_texts_in_every_section() -> None:
     counts = dict.fromkeys(("scored", "kept", "correct", "wrong", "truncated", "error"), 1)
     cluster = {"cluster": 0, "size": 2, "kept": 1, "mean": 0.5, "keywords": [HOSTILE], "typical": HOSTILE}
-    made = page(
+    made = render_page(
         told(
             config=HOSTILE,
             lake=HOSTILE,
@@ -88,13 +88,13 @@ def test_hostile_texts_stay_texts_in_every_section() -> None:
 
 
 def test_what_is_not_there_has_no_section() -> None:
-    assert Seen(page(told(), {})).tags.count("section") == 1, "the versions"
-    assert Seen(page(told(stages=[STAGE]), {"training": "<svg></svg>"})).tags.count("section") == 3
+    assert Seen(render_page(told(), {})).tags.count("section") == 1, "the versions"
+    assert Seen(render_page(told(stages=[STAGE]), {"training": "<svg></svg>"})).tags.count("section") == 3
 
 
 def test_cut_attempts_count_among_those_made_and_an_unscored_lesson_says_so() -> None:
     rows = [lesson(), lesson(mean=None, low=None, high=None)]
-    seen = Seen(page(told(curriculum={"rows": rows, "lessons": 30}), {}))
+    seen = Seen(render_page(told(curriculum={"rows": rows, "lessons": 30}), {}))
     assert "1/4" in seen.text
     assert "[0.10, 0.60]" in seen.text
     assert "unscored" in seen.text
@@ -102,8 +102,8 @@ def test_cut_attempts_count_among_those_made_and_an_unscored_lesson_says_so() ->
 
 
 def test_a_megabyte_is_cut_and_numbers_are_short() -> None:
-    assert len(shown("a" * 1_000_000)) == 240
-    assert [shown(value) for value in (1234567, 0.5, 1234.5, None, True, Markup("<b>"))] == [
+    assert len(render_value("a" * 1_000_000)) == 240
+    assert [render_value(value) for value in (1234567, 0.5, 1234.5, None, True, Markup("<b>"))] == [
         "1,234,567",
         "0.50",
         "1,234",

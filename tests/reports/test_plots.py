@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from assay.reports.plots import BOTTOM, HEIGHT, TOP, bars, data_uri, difficulty, lines
+from assay.reports.plots import BOTTOM, HEIGHT, TOP, draw_bars, draw_difficulty, draw_lines, encode_data_uri
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -18,32 +18,37 @@ def rects(svg: str) -> list[tuple[float, str]]:
 
 
 def test_a_bar_of_half_the_top_is_half_as_high_and_tells_its_number() -> None:
-    whole, half = rects(bars("t", ["a", "b"], {"n": [10, 5]}, x="x", y="y"))
+    whole, half = rects(draw_bars("t", ["a", "b"], {"n": [10, 5]}, x="x", y="y"))
     assert whole == (HEIGHT - TOP - BOTTOM, "a: 10 n")
     assert half == (pytest.approx(whole[0] / 2, abs=0.1), "b: 5 n")
 
 
 def test_stacks_stand_on_each_other_and_an_empty_one_is_not_drawn() -> None:
-    svg = bars("t", ["a", "b"], {"low": [4, 0], "high": [4, 8]}, x="x", y="y")
+    svg = draw_bars("t", ["a", "b"], {"low": [4, 0], "high": [4, 8]}, x="x", y="y")
     assert [words for _, words in rects(svg)] == ["a: 4 low", "a: 4 high", "b: 8 high"]
     first, second = re.findall(r'<rect x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', svg)[:2]
     assert float(second[0]) + float(second[1]) == pytest.approx(float(first[0]), abs=0.11)
 
 
 def test_the_difficulty_histogram_shows_selected_and_others() -> None:
-    told = [words for _, words in rects(difficulty(["0", "1"], [5, 3], [2, 3], "p"))]
+    told = [words for _, words in rects(draw_difficulty(["0", "1"], [5, 3], [2, 3], "p"))]
     assert told == ["0: 2 selected", "0: 3 others", "1: 3 selected"]
 
 
 def test_numbers_that_are_none_leave_the_line_and_a_single_point_is_drawn() -> None:
-    svg = lines("t", {"reward": [(0, 0.5), (1, float("nan")), (2, 1.0)]}, x="step", y="y")
+    svg = draw_lines("t", {"reward": [(0, 0.5), (1, float("nan")), (2, 1.0)]}, x="step", y="y")
     assert len(list(ET.fromstring(svg).iter(f"{SVG}circle"))) == 2
     assert "nan" not in svg
-    assert len(list(ET.fromstring(lines("t", {"a": [(3, 0.0)]}, x="x", y="y")).iter(f"{SVG}circle"))) == 1
+    assert len(list(ET.fromstring(draw_lines("t", {"a": [(3, 0.0)]}, x="x", y="y")).iter(f"{SVG}circle"))) == 1
 
 
 @pytest.mark.parametrize(
-    "svg", [bars("t", [], {"n": []}, x="", y=""), lines("t", {}, x="", y=""), bars("t", ["a"], {"n": [0]}, x="", y="")]
+    "svg",
+    [
+        draw_bars("t", [], {"n": []}, x="", y=""),
+        draw_lines("t", {}, x="", y=""),
+        draw_bars("t", ["a"], {"n": [0]}, x="", y=""),
+    ],
 )
 def test_nothing_to_draw_is_a_chart_without_marks(svg: str) -> None:
     assert rects(svg) == []
@@ -51,12 +56,12 @@ def test_nothing_to_draw_is_a_chart_without_marks(svg: str) -> None:
 
 @pytest.mark.parametrize("count", [13, 41, 114, 207, 2001])
 def test_the_highest_bar_fills_two_thirds_of_the_chart(count: int) -> None:
-    ((height, _),) = rects(bars("t", ["a"], {"n": [count]}, x="", y=""))
+    ((height, _),) = rects(draw_bars("t", ["a"], {"n": [count]}, x="", y=""))
     assert height > (HEIGHT - TOP - BOTTOM) * 0.62
 
 
 def test_no_line_has_the_pale_colour_and_the_legend_shows_the_lines_own() -> None:
-    drawn = list(ET.fromstring(lines("t", {"reward": [(0, 1)], "held-out": [(0, 1)]}, x="", y="")).iter())
+    drawn = list(ET.fromstring(draw_lines("t", {"reward": [(0, 1)], "held-out": [(0, 1)]}, x="", y="")).iter())
     strokes = [each.attrib["style"].split("stroke:")[1].split(";")[0] for each in drawn if each.tag == f"{SVG}polyline"]
     legend = [each.attrib["style"].removeprefix("fill:") for each in drawn if each.attrib.get("rx") == "2"]
     assert strokes == list(reversed(legend))
@@ -64,7 +69,7 @@ def test_no_line_has_the_pale_colour_and_the_legend_shows_the_lines_own() -> Non
 
 
 def test_hostile_names_are_text() -> None:
-    svg = bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
+    svg = draw_bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
     assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {
         "svg",
         "rect",
@@ -76,9 +81,9 @@ def test_hostile_names_are_text() -> None:
 
 def test_a_stack_that_is_too_short_says_both_numbers() -> None:
     with pytest.raises(ValueError, match="1 numbers of 'n' for 2 labels"):
-        bars("t", ["a", "b"], {"n": [1]}, x="", y="")
+        draw_bars("t", ["a", "b"], {"n": [1]}, x="", y="")
 
 
 def test_a_data_uri_holds_the_chart() -> None:
-    kind, _, coded = data_uri("<svg/>").partition(",")
+    kind, _, coded = encode_data_uri("<svg/>").partition(",")
     assert (kind, base64.b64decode(coded)) == ("data:image/svg+xml;base64", b"<svg/>")

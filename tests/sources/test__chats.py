@@ -3,8 +3,8 @@ import json
 import pytest
 
 from assay.core.types import Message
-from assay.sources._badrow import BadRow
-from assay.sources._chats import FIELD, MEDIA, chat, chat_in_text
+from assay.sources._bad_row import BadRow
+from assay.sources._chats import FIELD, MEDIA, parse_chat_text, read_chat
 
 ASKED = (Message("user", "What is 2 + 2?"),)
 
@@ -19,14 +19,14 @@ ASKED = (Message("user", "What is 2 + 2?"),)
     ],
 )
 def test_every_published_shape_of_a_turn_is_read(value):
-    assert chat(value, "messages") == ASKED
-    assert chat_in_text(json.dumps(value), "messages") == ASKED
-    assert chat_in_text(repr(value), "messages") == ASKED
+    assert read_chat(value, "messages") == ASKED
+    assert parse_chat_text(json.dumps(value), "messages") == ASKED
+    assert parse_chat_text(repr(value), "messages") == ASKED
 
 
 def test_a_developer_is_the_system_and_gpt_the_assistant():
     turns = [("developer", "be brief"), ("human", "q"), ("gpt", "a"), ("user", "r")]
-    assert [turn.role for turn in chat([{"role": role, "content": text} for role, text in turns], "m")] == [
+    assert [turn.role for turn in read_chat([{"role": role, "content": text} for role, text in turns], "m")] == [
         "system",
         "user",
         "assistant",
@@ -49,18 +49,18 @@ def test_a_developer_is_the_system_and_gpt_the_assistant():
 )
 def test_what_is_no_chat_of_texts_is_refused_by_name(value, reason):
     with pytest.raises(BadRow) as refused:
-        chat(value, "messages")
+        read_chat(value, "messages")
     assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize("text", ["[1, 2] is a list", "What is [{x}]?", "[{'a': 1}]", "", "plain", '[{"role": 5}]'])
 def test_a_text_that_begins_like_no_chat_is_a_text(text):
-    assert chat_in_text(text, "prompt") is None
+    assert parse_chat_text(text, "prompt") is None
 
 
 def test_a_broken_chat_in_text_is_refused():
     with pytest.raises(BadRow, match="bad_chat"):
-        chat_in_text('[{"role": "user", "content": "What', "prompt")
+        parse_chat_text('[{"role": "user", "content": "What', "prompt")
 
 
 def test_placeholders_of_pictures_are_known_and_formulas_are_none():

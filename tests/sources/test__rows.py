@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from assay.sources._rows import BadRow, Fields, Row, decimal_text, field_of, shown
+from assay.sources._rows import BadRow, Fields, Row, decimal_text, read_field, shorten
 
 
 def test_each_row_is_one_result():
@@ -14,10 +14,10 @@ def test_each_row_is_one_result():
 
 
 def test_a_flat_name_with_dots_wins_over_a_path():
-    assert field_of({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
-    assert field_of({"a": {"b": 2}}, "a.b") == 2
+    assert read_field({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
+    assert read_field({"a": {"b": 2}}, "a.b") == 2
     with pytest.raises(BadRow, match=r"a\.c"):
-        field_of({"a": {"b": 2}}, "a.c")
+        read_field({"a": {"b": 2}}, "a.c")
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_anything_can_be_shown():
     deep = []
     for _ in range(100_000):
         deep = [deep]
-    assert shown(deep) == "a list"
-    assert shown("\ud800" * 100).isascii()
-    assert len(shown("x" * 1000)) == 80
-    assert shown(10**5000) == "a int"
+    assert shorten(deep) == "a list"
+    assert shorten("\ud800" * 100).isascii()
+    assert len(shorten("x" * 1000)) == 80
+    assert shorten(10**5000) == "a int"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from assay.sources import _tables
 from assay.sources._rows import BadRow
-from assay.sources._tables import kind_of, rows_of, schema_of
+from assay.sources._tables import file_kind, read_column_names, read_rows
 
 
 def test_the_suffix_decides_and_gz_does_not_count():
-    assert [kind_of(Path(name)) for name in ("a.json", "A.CSV.GZ", "a.b.parquet", "README")] == [
+    assert [file_kind(Path(name)) for name in ("a.json", "A.CSV.GZ", "a.b.parquet", "README")] == [
         ".json",
         ".csv",
         ".parquet",
@@ -24,22 +24,26 @@ def test_only_files_with_a_header_have_a_schema(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     (tmp_path / "a.jsonl").write_text('{"x": 1}\n')
     pq.write_table(pa.table({"x": [1], "y": [2]}), tmp_path / "a.parquet")
-    assert [schema_of(tmp_path / f"a.{kind}") for kind in ("csv", "parquet", "jsonl")] == [["x", "y"], ["x", "y"], None]
+    assert [read_column_names(tmp_path / f"a.{kind}") for kind in ("csv", "parquet", "jsonl")] == [
+        ["x", "y"],
+        ["x", "y"],
+        None,
+    ]
 
 
 def test_parquet_reads_only_the_columns_asked_for(tmp_path):
     pq.write_table(pa.table({"x": [1, 3], "y": [2, 4]}), tmp_path / "a.parquet")
-    assert list(rows_of(tmp_path / "a.parquet", ["y"])) == [(1, {"y": 2}), (2, {"y": 4})]
+    assert list(read_rows(tmp_path / "a.parquet", ["y"])) == [(1, {"y": 2}), (2, {"y": 4})]
 
 
 def test_blank_lines_count_as_lines_but_are_no_rows(tmp_path):
     (tmp_path / "a.jsonl").write_text('\n{"x": 1}\n  \n{"x": 2}')
-    assert list(rows_of(tmp_path / "a.jsonl", None)) == [(2, {"x": 1}), (4, {"x": 2})]
+    assert list(read_rows(tmp_path / "a.jsonl", None)) == [(2, {"x": 1}), (4, {"x": 2})]
 
 
 def test_elements_of_a_list_stand_where_they_begin(tmp_path):
     (tmp_path / "a.json").write_text('[{"x":\n1},\n\n{"x": 2}, {"x": 3}\n]')
-    assert list(rows_of(tmp_path / "a.json", None)) == [(1, {"x": 1}), (4, {"x": 2}), (4, {"x": 3})]
+    assert list(read_rows(tmp_path / "a.json", None)) == [(1, {"x": 1}), (4, {"x": 2}), (4, {"x": 3})]
 
 
 PIECE = 1 << 16
@@ -68,7 +72,7 @@ def test_a_small_file_that_unpacks_to_a_huge_row_is_a_drop_and_fills_no_memory(t
         file.write(end)
     assert (tmp_path / name).stat().st_size < 1 << 20
     tracemalloc.start()
-    rows = [row for _, row in rows_of(tmp_path / name, None)]
+    rows = [row for _, row in read_rows(tmp_path / name, None)]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 << 20
@@ -80,25 +84,25 @@ def test_a_small_file_that_unpacks_to_a_huge_row_is_a_drop_and_fills_no_memory(t
 def test_a_list_that_is_not_compressed_has_the_size_that_its_owner_sees(tmp_path, monkeypatch):
     monkeypatch.setattr(_tables, "MAX_UNPACKED", 16)
     (tmp_path / "a.json").write_text('[{"x": "as long as it is"}]')
-    assert [row for _, row in rows_of(tmp_path / "a.json", None)] == [{"x": "as long as it is"}]
+    assert [row for _, row in read_rows(tmp_path / "a.json", None)] == [{"x": "as long as it is"}]
 
 
 def test_rows_of_a_table_that_are_long_together_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(_tables, "MAX_ROW", 64)
     (tmp_path / "a.csv").write_text("x,y\n" + 'one,"two\nlines"\n' * 50)
-    assert len(list(rows_of(tmp_path / "a.csv", None))) == 50
+    assert len(list(read_rows(tmp_path / "a.csv", None))) == 50
 
 
 def test_a_json_file_may_hold_an_object_a_line_or_one_list_in_an_object(tmp_path):
     path = tmp_path / "train.json"
     path.write_text('{"prompt": "a"}\n\n{"prompt": "b"}\nbroken\n')
-    first, second, third = rows_of(path, None)
+    first, second, third = read_rows(path, None)
     assert (first, second) == ((1, {"prompt": "a"}), (3, {"prompt": "b"}))
     assert third[0] == 4
     assert third[1].reason == "broken_json"
     path.write_text('{"version": "1",\n "data": [{"prompt": "a"}, {"prompt": "b"}]}')
-    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a"}, {"prompt": "b"}]
+    assert [row for _, row in read_rows(path, None)] == [{"prompt": "a"}, {"prompt": "b"}]
     path.write_text('{"prompt": "a", "answer": ["4"]}')
-    assert [row for _, row in rows_of(path, None)] == [{"prompt": "a", "answer": ["4"]}]
+    assert [row for _, row in read_rows(path, None)] == [{"prompt": "a", "answer": ["4"]}]
     path.write_text('{"a": [{"x": 1}], "b": [{"x": 1}]}')
-    assert [row.reason for _, row in rows_of(path, None)] == ["not_a_list"]
+    assert [row.reason for _, row in read_rows(path, None)] == ["not_a_list"]

@@ -7,7 +7,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.ports import Source
 from assay.core.types import Drop
-from assay.sources.reasoning_gym import OPEN, ReasoningGym, tupled
+from assay.sources.reasoning_gym import OPEN, ReasoningGym, lists_to_tuples
 
 gym = pytest.importorskip("reasoning_gym")
 
@@ -34,7 +34,7 @@ def test_what_is_stored_scores_its_own_gold_as_right(generator):
     assert len(found) == 3
     for problem, label in found:
         kept = stored(problem)
-        entry = tupled(kept["entry"]) if kept.get("tuples") else kept["entry"]
+        entry = lists_to_tuples(kept["entry"]) if kept.get("tuples") else kept["entry"]
         assert kept["dataset"] == generator
         assert gym.get_score_answer_fn(generator)(answer=label.answer, entry=entry) == 1
         assert (label.verifier, problem.source) == ("reasoning_gym", f"reasoning_gym/{generator}")

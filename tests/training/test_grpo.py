@@ -338,7 +338,7 @@ def test_the_packaged_model_makes_ten_real_steps_through_a_kill_under_six_gib(
     from assay.engines.models import registry as models
 
     try:
-        room.tiny = models.checkpoint("smollm2-135m-instruct")
+        room.tiny = models.find_checkpoint("smollm2-135m-instruct")
     except ConfigError as missing:
         pytest.skip(str(missing))
     room.base = Policy("smollm2-135m-instruct", "0" * 16)

@@ -49,7 +49,7 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
                 else "missing",
             ),
         )
-        models = [(name, registry.state(name)) for name in registry.CATALOGUE]
+        models = [(name, registry.describe_install(name)) for name in registry.CATALOGUE]
         console = page()
         console.print(
             table(

@@ -1,4 +1,4 @@
-"""What every export is given: the curriculum's problems in their order, each with what was measured of it."""
+"""What every export receives: the curriculum's problems in their order, each with what was measured of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class ExportRow:
     answer: str
     verifier: str
     source: str
-    place: int  # from 0, over all lessons and passes; -1 = filtered out
+    place: int  # from 0, over all phases and epochs; -1 = filtered out
     lesson: int  # from 0; -1 = filtered out
     weight: float  # 1 = as it is
     correct: int
@@ -41,7 +41,7 @@ class ExportRow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """What a dataset's card says of the whole."""
+    """What a dataset's card says about the whole dataset."""
 
     name: str
     policy: str

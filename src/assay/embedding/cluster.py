@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, require
-from assay.embedding.unit import check_unit, unit
+from assay.embedding.unit import check_unit, normalize_rows
 from assay.maths.geometry.kmeans_seeding import plus_plus
 
 Ints = NDArray[np.int64]
@@ -46,28 +46,28 @@ def cluster(
 
     Raises:
         ValueError: k below 1, or a row that is not finite, zero or not of norm 1.
-        PlanError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
+        ConfigError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
 
     Source: Arthur and Vassilvitskii (2007), k-means++, for the start; FAISS's own random start is about 5% worse in inertia.
     """
     if k < 1:
         raise ValueError(f"{k} clusters are below 1")
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    ran = seen_device(device)
+    ran = find_device(device)
     if not len(rows):
         return Clustering(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), k, ran)
     check_unit(rows)
     order, first = row_order(rows)
     centroids = _train(rows, order, order[first], min(k, int(first.sum())), seed, ran, iterations)
-    centroids, own, near = _repaired(rows, order, first, centroids, ran)
-    return _numbered(order, centroids, own, near, asked=k, device=ran)
+    centroids, own, near = _refill_empty(rows, order, first, centroids, ran)
+    return _number_by_size(order, centroids, own, near, asked=k, device=ran)
 
 
-def seen_device(asked: str) -> str:
+def find_device(asked: str) -> str:
     """ "gpu" or "cpu": where FAISS will run.
 
     Raises:
-        PlanError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
+        ConfigError: FAISS is missing, the name is unknown, or a GPU is asked for and none is seen.
     """
     if asked not in ("auto", "cpu", "gpu"):
         raise ConfigError(f"embed.device {asked!r} is none of 'auto', 'cpu', 'gpu'")
@@ -98,17 +98,20 @@ def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device
     """Centroids, (k, d), after FAISS's iterations from a k-means++ start, the first ones on a sample; k distinct rows are their own."""
     if k == len(distinct):
         return rows[distinct] + np.float32(0)
-    pool = rows[sample(distinct, max(START_ROWS, k), seed)]
+    pool = rows[sample_rows(distinct, max(START_ROWS, k), seed)]
     means = pool[plus_plus(pool, k, np.random.default_rng(seed))]
     last = min(LAST, iterations)
-    few, many = sample(order, max(START_ROWS, k), seed), sample(order, max(START_ROWS, ROWS_A_CENTROID * k), seed)
+    few, many = (
+        sample_rows(order, max(START_ROWS, k), seed),
+        sample_rows(order, max(START_ROWS, ROWS_A_CENTROID * k), seed),
+    )
     for seen, times in ((few, iterations - last), (many, last)):
         if times:
-            means = _moved(means, rows[seen], times, seed, device)
+            means = _iterate(means, rows[seen], times, seed, device)
     return means
 
 
-def _moved(means: Vectors, seen: Vectors, times: int, seed: int, device: str) -> Vectors:
+def _iterate(means: Vectors, seen: Vectors, times: int, seed: int, device: str) -> Vectors:
     """These centroids after so many iterations over all of these rows."""
     faiss = require("faiss", extra="cpu")
     found = faiss.Kmeans(
@@ -122,17 +125,17 @@ def _moved(means: Vectors, seen: Vectors, times: int, seed: int, device: str) ->
     )
     found.cp.max_points_per_centroid = len(seen)  # sub-sampled before, by our own seed and in the rows' own order
     found.train(seen, init_centroids=means)
-    return unit(found.centroids)
+    return normalize_rows(found.centroids)
 
 
-def sample(order: Ints, most: int, seed: int) -> Ints:
+def sample_rows(order: Ints, most: int, seed: int) -> Ints:
     """At most so many of these row numbers, drawn by the seed, in their order."""
     if len(order) <= most:
         return order
     return order[np.sort(np.random.default_rng(seed).choice(len(order), most, replace=False))]
 
 
-def _repaired(
+def _refill_empty(
     rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str
 ) -> tuple[Vectors, Ints, NDArray[np.float32]]:
     """Centroids without empty clusters, and each row's own in that order: an empty one moves to the row worst served, all its twins with it."""
@@ -163,7 +166,7 @@ def _assign(rows: Vectors, order: Ints, centroids: Vectors, device: str) -> tupl
     return own, np.clip(near, -1, 1)
 
 
-def _numbered(
+def _number_by_size(
     order: Ints, centroids: Vectors, own: Ints, near: NDArray[np.float32], *, asked: int, device: str
 ) -> Clustering:
     """The clustering in the caller's row order, clusters renumbered by size."""

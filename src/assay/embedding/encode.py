@@ -14,20 +14,20 @@ from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Encoder
 from assay.embedding.stored import StoredVectors
 from assay.embedding.tfidf import Tfidf
-from assay.embedding.unit import unit
+from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
 BATCH = 64  # texts a forward pass
 
 
-def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
+def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
     """The encoder of this name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), an .npz file, else a folder or hub id.
 
     Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
 
     Raises:
-        PlanError: a missing extra, or a model that is neither a folder nor on the hub.
+        ConfigError: a missing extra, or a model that is neither a folder nor on the hub.
     """
     if name == "tfidf":
         return Tfidf(tuple(sorted(set(texts))))
@@ -37,7 +37,7 @@ def encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) 
         if not Path(name).is_file():
             raise ConfigError(f"embed.encoder: no file {name!r}")
         return StoredVectors(Path(name))
-    return SentenceModel(Path(name) if Path(name).is_dir() else _from_hub(name), device)
+    return SentenceModel(Path(name) if Path(name).is_dir() else _fetch_from_hub(name), device)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SentenceModel:
         if not texts:
             return np.zeros((0, self._model.get_embedding_dimension()), np.float32)
         rows = self._model.encode(list(texts), batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
-        return unit(rows)
+        return normalize_rows(rows)
 
 
 @lru_cache(maxsize=16)
@@ -80,7 +80,7 @@ def _folder_hash(folder: Path) -> str:
     return content_id("encoder", [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
 
 
-def _from_hub(name: str) -> Path:
+def _fetch_from_hub(name: str) -> Path:
     hub = require("huggingface_hub", extra="embed")
     try:
         return Path(hub.snapshot_download(name))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assay.core.errors import require
 from assay.core.identity import content_id
-from assay.embedding.unit import unit
+from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
@@ -56,7 +56,7 @@ class HiddenStates:
         for start in range(0, len(order), self.batch):
             part = order[start : start + self.batch]
             rows[part] = self._mean([tokens[row] for row in part], tokenizer, model)
-        return unit(rows)
+        return normalize_rows(rows)
 
     def _mean(self, tokens: Sequence[Sequence[int]], tokenizer: Any, model: Any) -> Vectors:
         torch = require("torch", extra="train")

@@ -36,7 +36,7 @@ class FaissNeighbours:
         if not len(rows):
             yield from ((np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in queries)
             return
-        index = _index(queries, rows)
+        index = _build_index(queries, rows)
         for start in range(0, len(queries), self.chunk):
             limits, cosines, found = index.range_search(queries[start : start + self.chunk], threshold - EPSILON)
             for first, last in zip(limits[:-1].tolist(), limits[1:].tolist(), strict=True):
@@ -57,14 +57,14 @@ class FaissNeighbours:
         cosines, found = np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
         if not k or not len(queries):
             return cosines, found
-        index = _index(queries, rows)
+        index = _build_index(queries, rows)
         for start in range(0, len(queries), self.chunk):
             part = slice(start, start + self.chunk)
             cosines[part], found[part] = index.search(queries[part], k)
         return np.clip(cosines, -1, 1), found
 
 
-def _index(queries: Vectors, rows: Vectors) -> Any:
+def _build_index(queries: Vectors, rows: Vectors) -> Any:
     for each in (queries, rows):
         check_unit(each)
     if queries.shape[1] != rows.shape[1]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, file_sha256
 from assay.core.types import Problem
-from assay.embedding.unit import unit
+from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
@@ -35,13 +35,13 @@ class StoredVectors:
             ids, rows = file["ids"].astype(str).tolist(), file["rows"]
         if rows.ndim != 2 or len(ids) != len(rows):
             raise ConfigError(f"{self.path.name} holds rows of shape {rows.shape} for {len(ids)} ids")
-        return {id_: row for row, id_ in enumerate(ids)}, unit(rows)
+        return {id_: row for row, id_ in enumerate(ids)}, normalize_rows(rows)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The rows of these texts' problems, (n, d).
 
         Raises:
-            PlanError: the file lacks one.
+            ConfigError: the file lacks one.
         """
         rows, vectors = self._held
         ids = [Problem.of(text).id for text in texts]

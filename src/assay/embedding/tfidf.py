@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.identity import content_id
-from assay.embedding.unit import unit
+from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
@@ -60,4 +60,4 @@ class Tfidf:
         counts = words.transform(texts)
         rows = fold.transform(counts) if fold else counts.toarray()
         lost = np.sqrt((rows**2).sum(axis=1)) < 1e-9  # (n,) no known word, or none along a kept direction
-        return unit(np.column_stack([np.where(lost[:, None], 0.0, rows), lost]))
+        return normalize_rows(np.column_stack([np.where(lost[:, None], 0.0, rows), lost]))

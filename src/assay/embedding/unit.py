@@ -8,7 +8,7 @@ Vectors = NDArray[np.float32]
 TOLERANCE = 1e-3  # of a norm that claims to be 1
 
 
-def unit(rows: NDArray[np.floating]) -> Vectors:
+def normalize_rows(rows: NDArray[np.floating]) -> Vectors:
     """Each row divided by its Euclidean norm, in float64 and then rounded to float32.
 
     Shapes: (n, d) -> (n, d).
@@ -16,7 +16,7 @@ def unit(rows: NDArray[np.floating]) -> Vectors:
     Raises:
         ValueError: a row is not finite, or is zero and so has no direction.
 
-    >>> unit(np.array([[3.0, 4.0]])).tolist()
+    >>> normalize_rows(np.array([[3.0, 4.0]])).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
     wide = np.asarray(rows, dtype=np.float64)

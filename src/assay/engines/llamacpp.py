@@ -48,14 +48,14 @@ class Llamacpp:
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return registry.revision(self.model, self.revision)
+        return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
         refuses, has finish "error".
 
         Raises:
-            PlanError: the cap alone exceeds the context.
+            ConfigError: the cap alone exceeds the context.
             EngineError: the server refused a call or died.
         """
         policy = self.policy
@@ -89,7 +89,7 @@ class Llamacpp:
         prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})[
             "prompt"
         ]
-        return opened_once(self._server.tokens(prompt + request.prefix, special=True), self._bos)
+        return drop_doubled_bos(self._server.tokens(prompt + request.prefix, special=True), self._bos)
 
     def _prompt_or_none(self, request: Request) -> list[int]:
         """The prompt, and [] where the chat template refuses the messages: an error of these samples and not of the run."""
@@ -112,7 +112,7 @@ class Llamacpp:
                     request, sample, policy=policy, engine=name, text="", tokens=0, finish="error", prompt_tokens=length
                 )
             return
-        for run in contiguous(request.samples, self.slots):
+        for run in split_into_runs(request.samples, self.slots):
             for sample, choice in zip(run, self._choices(request, prompt, run), strict=True):
                 yield Rollout.of(
                     request,
@@ -127,7 +127,7 @@ class Llamacpp:
                 )
 
     def _choices(self, request: Request, prompt: list[int], run: tuple[int, ...]) -> list[dict[str, Any]]:
-        body = _ask(request.sampler) | {"prompt": prompt, "seed": request.seed_of(run[0]), "n_cmpl": len(run)}
+        body = _sampling_body(request.sampler) | {"prompt": prompt, "seed": request.seed_of(run[0]), "n_cmpl": len(run)}
         answer = self._server.post("/completion", body)
         choices = sorted(answer if isinstance(answer, list) else [answer], key=lambda choice: choice["index"])
         if len(choices) != len(run):
@@ -135,10 +135,10 @@ class Llamacpp:
         return choices
 
 
-def contiguous(samples: Sequence[int], most: int) -> list[tuple[int, ...]]:
+def split_into_runs(samples: Sequence[int], most: int) -> list[tuple[int, ...]]:
     """Ascending sample indices cut where one is missing and after every `most`.
 
-    >>> contiguous((0, 1, 2, 5, 6), 2)
+    >>> split_into_runs((0, 1, 2, 5, 6), 2)
     [(0, 1), (2,), (5, 6)]
     """
     ends = [i + 1 for i, (left, right) in enumerate(pairwise(samples)) if right != left + 1]
@@ -146,10 +146,10 @@ def contiguous(samples: Sequence[int], most: int) -> list[tuple[int, ...]]:
     return [tuple(run[start : start + most]) for run in runs for start in range(0, len(run), most)]
 
 
-def opened_once(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
+def drop_doubled_bos(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
     """Prompt tokens that begin with the opening token at most once: a template may write it and a tokenizer add it.
 
-    >>> opened_once([1, 1, 7], (1,)), opened_once([1, 7], (1,)), opened_once([7, 7], ())
+    >>> drop_doubled_bos([1, 1, 7], (1,)), drop_doubled_bos([1, 7], (1,)), drop_doubled_bos([7, 7], ())
     ([1, 7], [1, 7], [7, 7])
     """
     width = len(bos)
@@ -157,7 +157,7 @@ def opened_once(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
     return tokens[width:] if doubled else tokens
 
 
-def _ask(sampler: SamplingConfig) -> dict[str, Any]:
+def _sampling_body(sampler: SamplingConfig) -> dict[str, Any]:
     """The sampler in llama.cpp's words; everything that is not named here is off."""
     return {
         "n_predict": sampler.max_tokens,
@@ -173,7 +173,7 @@ def _ask(sampler: SamplingConfig) -> dict[str, Any]:
     }
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -188,9 +188,9 @@ class _Server:
         registry.share_cores()
         xllamacpp = require("xllamacpp", extra="cpu")
         settings = xllamacpp.CommonParams()
-        settings.model.path = str(registry.gguf(engine.model))
+        settings.model.path = str(registry.find_gguf(engine.model))
         settings.n_parallel, settings.n_ctx = engine.slots, engine.slots * engine.context
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = engine.threads or _cores()
+        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = engine.threads or _count_cores()
         settings.verbosity, settings.ui, settings.warmup = -1, False, False
         settings.cache_ram_mib = 0  # else evicted prompts pile up to 8 GiB
         if engine.device == "cpu":

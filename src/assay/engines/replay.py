@@ -37,7 +37,7 @@ class Replay:
         """The policy that made the recording; only its two columns are read.
 
         Raises:
-            PlanError: no such recording, or it does not hold exactly one policy of that name.
+            ConfigError: no such recording, or it does not hold exactly one policy of that name.
         """
         rows = self._read(("policy", "policy_name"))
         found = sorted(

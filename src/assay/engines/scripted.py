@@ -11,7 +11,7 @@ from typing import Literal
 from assay.core.errors import EngineError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Finish, Policy, Request, Rollout
-from assay.engines.requests.stop_strings import before
+from assay.engines.requests.stop_strings import cut_at_stop
 
 REVISION_CHARS = 16
 SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
@@ -80,7 +80,7 @@ class Scripted:
 
     def _attempt(self, request: Request, sample: int, policy: Policy) -> Rollout:
         greedy = not request.sampler.temperature
-        said, stopped = before(
+        said, stopped = cut_at_stop(
             self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)), request.sampler.stop
         )
         words = said.split(" ")
@@ -112,7 +112,7 @@ class Scripted:
         asked = self._asked(request)
         right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
         if self.rule == "sum" and (sums := SUM.findall(asked)):
-            return f"The answer is {total(sums[-1]) + (not right)}"
+            return f"The answer is {add_terms(sums[-1]) + (not right)}"
         texts = (
             self.answers.get(asked + request.prefix) or self.answers.get(request.problem_id) or self.answers.get(asked)
         )
@@ -124,10 +124,10 @@ class Scripted:
         return texts[0] if right else others[seed % len(others)]
 
 
-def total(expression: str) -> int:
+def add_terms(expression: str) -> int:
     """The value of a sum of whole numbers.
 
-    >>> total("4 + 3 - 10")
+    >>> add_terms("4 + 3 - 10")
     -3
     """
     return sum(int(term.replace(" ", "")) for term in re.findall(r"[+-]?\s*\d+", expression))

@@ -11,8 +11,8 @@ from assay.core.types import Policy, Request, Rollout, SamplingConfig
 from assay.engines.hf import continuous_batching
 from assay.engines.models import registry
 from assay.engines.requests import prompts
-from assay.engines.requests.order import in_order
-from assay.engines.requests.stop_strings import before
+from assay.engines.requests.order import collect_in_order
+from assay.engines.requests.stop_strings import cut_at_stop
 
 TICK_S = 1.0  # between two looks of a caller who wants to stop
 TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
@@ -47,19 +47,19 @@ class Transformers:
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return registry.revision(self.model, self.revision)
+        return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
         refuses, has finish "error".
 
         Raises:
-            PlanError: the model has no chat template, or lacks an extra.
+            ConfigError: the model has no chat template, or lacks an extra.
         """
-        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.Streaming`); samples of different samplers are drawn together."""
+        """Every sample once, as it is complete (`core.ports.StreamingEngine`); samples of different samplers are drawn together."""
         policy, refused = self.policy, list[Rollout]()
         rows, looked = self._rows(requests, policy, refused), time.monotonic()
         for done, going_on in self._decoder.answer(rows, most=self.batch_size):
@@ -97,7 +97,7 @@ class Transformers:
     @cached_property
     def _tokenizer(self) -> Any:
         registry.share_cores()
-        return prompts.tokenizer(registry.checkpoint(self.model, self.revision), self.model, extra="train")
+        return prompts.load_tokenizer(registry.find_checkpoint(self.model, self.revision), self.model, extra="train")
 
     @cached_property
     def _decoder(self) -> continuous_batching.Decoder:
@@ -105,8 +105,8 @@ class Transformers:
         torch, transformers = require("torch", extra="train"), require("transformers", extra="train")
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         precision = ("float32" if device == "cpu" else "bfloat16") if self.dtype == "auto" else self.dtype
-        folder = registry.checkpoint(self.model, self.revision)
-        with registry.quiet():
+        folder = registry.find_checkpoint(self.model, self.revision)
+        with registry.hide_progress_bars():
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision))
         return continuous_batching.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
 
@@ -117,7 +117,7 @@ class Transformers:
         return frozenset(token for token in [*listed, self._tokenizer.eos_token_id] if token is not None)
 
     def _prompt(self, request: Request) -> tuple[int, ...]:
-        return prompts.tokens(self._tokenizer, request)
+        return prompts.encode_prompt(self._tokenizer, request)
 
     def _rows(
         self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]
@@ -127,7 +127,7 @@ class Transformers:
             if request is None:
                 yield None
                 continue
-            prompt = prompts.tokens_or_none(self._tokenizer, request)
+            prompt = prompts.encode_prompt_or_empty(self._tokenizer, request)
             if self._fits(prompt, request.sampler):
                 yield from (
                     continuous_batching.SampleRow((request, sample), prompt, request.seed_of(sample), request.sampler)
@@ -162,7 +162,7 @@ class Transformers:
     def _text(self, tokens: Sequence[int], sampler: SamplingConfig) -> tuple[str, str]:
         """The text before the first stop string, and that string."""
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-        return before(text, sampler.stop)
+        return cut_at_stop(text, sampler.stop)
 
     def _ends(self, tokens: Sequence[int], sampler: SamplingConfig) -> bool:
         if tokens[-1] in self._closing:

@@ -12,7 +12,7 @@ from assay.core.errors import EngineError, require
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines.models import registry
 from assay.engines.requests import prompts
-from assay.engines.requests.order import in_order, ready
+from assay.engines.requests.order import collect_in_order, take_ready
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 TICK_S = 1.0  # between two looks of a caller who wants to stop
@@ -48,27 +48,27 @@ class Vllm:
     @property
     def policy(self) -> Policy:
         """The model's name and the revision of its weights; nothing is loaded."""
-        return registry.revision(self.model, self.revision)
+        return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
         refuses, has finish "error".
 
         Raises:
-            PlanError: the model has no chat template, or the extra `vllm` is missing.
+            ConfigError: the model has no chat template, or the extra `vllm` is missing.
             EngineError: vLLM cannot start; its own log says why.
         """
-        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.Streaming`)."""
+        """Every sample once, as it is complete (`core.ports.StreamingEngine`)."""
         policy = self.policy
         waiting = self._waiting(requests)
         flying: dict[str, Flight] = {}
         numbers, looked = count(), time.monotonic()
         try:
             while True:
-                taken, ended = ready(waiting, max(0, self.ahead - len(flying)))
+                taken, ended = take_ready(waiting, max(0, self.ahead - len(flying)))
                 done = self._start(taken, numbers, flying, policy)
                 if ended and not flying and not done:
                     return
@@ -107,7 +107,7 @@ class Vllm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return prompts.tokenizer(registry.checkpoint(self.model, self.revision), self.model, extra="vllm")
+        return prompts.load_tokenizer(registry.find_checkpoint(self.model, self.revision), self.model, extra="vllm")
 
     @cached_property
     def _llm(self) -> Any:
@@ -116,7 +116,7 @@ class Vllm:
         vllm = require("vllm", extra="vllm")
         try:
             return vllm.LLM(
-                model=str(registry.checkpoint(self.model, self.revision)),
+                model=str(registry.find_checkpoint(self.model, self.revision)),
                 tensor_parallel_size=self.tensor_parallel_size,
                 dtype=self.dtype,
                 max_model_len=self.context,
@@ -131,14 +131,14 @@ class Vllm:
             ) from error
 
     def _prompt(self, request: Request) -> list[int]:
-        return list(prompts.tokens(self._tokenizer, request))
+        return list(prompts.encode_prompt(self._tokenizer, request))
 
     def _waiting(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
         for request in requests:
             if request is None:
                 yield None
             else:
-                prompt = list(prompts.tokens_or_none(self._tokenizer, request))
+                prompt = list(prompts.encode_prompt_or_empty(self._tokenizer, request))
                 yield from ((request, sample, prompt) for sample in request.samples)
 
     def _start(

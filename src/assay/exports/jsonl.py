@@ -1,4 +1,4 @@
-"""Everything that is known of each place, one JSON object a line."""
+"""`jsonl`: everything that is known of each place, one JSON object per line."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Jsonl:
-    """One line a place of the curriculum, every field of it."""
+    """One line per place of the curriculum, every field of it."""
 
-    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
-        """Rows in the curriculum's order."""
-        return [{**asdict(c), "prompt": list(c.prompt)} for c in chosen]
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
+        """Return one row per place, in the curriculum's order."""
+        return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
 
     def snippet(self, file: str) -> str:
-        """How Python reads it."""
+        """Return how Python reads the file."""
         return f'import json\n\nrows = [json.loads(line) for line in open("{file}", encoding="utf-8")]\n'

@@ -1,4 +1,4 @@
-"""open-instruct's RLVR columns: messages, ground_truth, dataset, and the pass rate as counts."""
+"""`open_instruct`: the RLVR columns: messages, ground_truth, dataset, and the pass rate as counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class OpenInstruct:
-    """One row a place of the curriculum; `passrate` is correct / graded, null where nothing was graded."""
+    """One row per place of the curriculum; `passrate` is correct / graded, null where nothing was graded."""
 
     dataset: str = ""  # verifier's name over there; "" = the label's verifier here
 
-    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
-        """Rows in the curriculum's order."""
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
+        """Return one row per place, in the curriculum's order."""
         return [
             {
-                "messages": list(c.prompt),
-                "ground_truth": c.answer,
-                "dataset": self.dataset or c.verifier,
-                "passrate": c.correct / c.graded if c.graded else None,
-                "total_rollouts": c.graded,
-                "total_correct_rollouts": c.correct,
-                "assay_id": c.assay_id,
-                "reason": c.reason,
+                "messages": list(row.prompt),
+                "ground_truth": row.answer,
+                "dataset": self.dataset or row.verifier,
+                "passrate": row.correct / row.graded if row.graded else None,
+                "total_rollouts": row.graded,
+                "total_correct_rollouts": row.correct,
+                "assay_id": row.assay_id,
+                "reason": row.reason,
             }
-            for c in chosen
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:
-        """How grpo_fast takes a local file."""
+        """Return the command with which grpo_fast reads a local file."""
         return f"python open_instruct/grpo_fast.py --dataset_mixer_list {file} 1.0 --dataset_mixer_list_splits train\n"

@@ -1,4 +1,4 @@
-"""TRL's prompt-only format: a chat to answer, with columns that reward functions receive by name."""
+"""`trl`: the prompt-only format: a chat to answer, with columns that reward functions receive by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Trl:
-    """One row a place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours: assay_id, lesson, weight."""
+    """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours: assay_id, lesson, weight."""
 
-    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
-        """Rows in the curriculum's order."""
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
+        """Return one row per place, in the curriculum's order."""
         return [
             {
-                "prompt": list(c.prompt),
-                "answer": c.answer,
-                "assay_id": c.assay_id,
-                "lesson": c.lesson,
-                "weight": c.weight,
-                "reason": c.reason,
+                "prompt": list(row.prompt),
+                "answer": row.answer,
+                "assay_id": row.assay_id,
+                "lesson": row.lesson,
+                "weight": row.weight,
+                "reason": row.reason,
             }
-            for c in chosen
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:
-        """How GRPOTrainer reads it in our order."""
+        """Return how GRPOTrainer reads the file without shuffling it."""
         return (
             "from datasets import load_dataset\n"
             f'train = load_dataset("parquet", data_files="{file}", split="train")\n'

@@ -1,4 +1,4 @@
-"""The columns of the verifiers library and of prime-rl: question, answer, info."""
+"""`verifiers`: the columns of the verifiers library and of prime-rl: question, answer, info."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,27 +8,30 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Verifiers:
-    """One row a place of the curriculum; few-shot turns and system prompt belong to the environment, so `question` is the last turn alone."""
+    """One row per place of the curriculum.
 
-    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
-        """Rows in the curriculum's order."""
+    Few-shot turns and system prompt belong to the environment, so `question` is the last turn alone.
+    """
+
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
+        """Return one row per place, in the curriculum's order."""
         return [
             {
-                "question": c.question,
-                "answer": c.answer,
+                "question": row.question,
+                "answer": row.answer,
                 "info": {
-                    "assay_id": c.assay_id,
-                    "lesson": c.lesson,
-                    "weight": c.weight,
-                    "source": c.source,
-                    "reason": c.reason,
+                    "assay_id": row.assay_id,
+                    "lesson": row.lesson,
+                    "weight": row.weight,
+                    "source": row.source,
+                    "reason": row.reason,
                 },
             }
-            for c in chosen
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:
-        """How an environment takes it."""
+        """Return how an environment loads the file."""
         return (
             "import verifiers as vf\n"
             "from datasets import load_dataset\n"

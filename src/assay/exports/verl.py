@@ -1,4 +1,4 @@
-"""verl's Parquet: data_source, prompt, ability, reward_model, extra_info."""
+"""`verl`: Parquet with the columns data_source, prompt, ability, reward_model, extra_info."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Verl:
-    """One row a place of the curriculum; `extra_info.assay_id` brings rollouts home through `curate import rollouts --from verl`."""
+    """One row per place of the curriculum; `extra_info.assay_id` identifies rollouts for `curate import rollouts --from verl`."""
 
     ability: str = "math"
 
-    def rows(self, chosen: Sequence[ExportRow]) -> list[Row]:
-        """Rows in the curriculum's order."""
+    def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
+        """Return one row per place, in the curriculum's order."""
         return [
             {
-                "data_source": c.source,
-                "prompt": list(c.prompt),
+                "data_source": row.source,
+                "prompt": list(row.prompt),
                 "ability": self.ability,
-                "reward_model": {"style": "rule", "ground_truth": c.answer},
+                "reward_model": {"style": "rule", "ground_truth": row.answer},
                 "extra_info": {
-                    "assay_id": c.assay_id,
-                    "index": c.place,
-                    "lesson": c.lesson,
-                    "weight": c.weight,
-                    "reason": c.reason,
+                    "assay_id": row.assay_id,
+                    "index": row.place,
+                    "lesson": row.lesson,
+                    "weight": row.weight,
+                    "reason": row.reason,
                 },
             }
-            for c in chosen
+            for row in rows
         ]
 
     def snippet(self, file: str) -> str:
-        """The overrides that keep our order."""
+        """Return the command whose overrides keep the curriculum's order."""
         return f"python -m verl.trainer.main_ppo \\\n  data.train_files={file} \\\n  data.shuffle=False \\\n  data.dataloader_num_workers=0\n"

@@ -13,7 +13,7 @@ from assay.core.display import inert
 from assay.core.errors import ConfigError
 from assay.pipelines.analysis.report import collected, difficulty_chart, write
 from assay.pipelines.context.run import RunContext
-from assay.reports.plots import data_uri
+from assay.reports.plots import encode_data_uri
 
 
 def key(config: str, name: str) -> str:
@@ -40,7 +40,8 @@ def show(context: RunContext) -> None:
     if told["histogram"]:
         with untaken(context.reporter.warn, "the difficulty histogram"):
             said = f"Problems of {shown} by the share of attempts that {inert(str(told['policy']))} solved"
-            picture = f"![difficulty]({data_uri(difficulty_chart(told))})"  # under an image artifact the UI prints its address, which is the image
+            # under an image artifact the UI prints its address, which is the image
+            picture = f"![difficulty]({encode_data_uri(difficulty_chart(told))})"
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
         _link(context, write(context), context.config.flow.reports_url)

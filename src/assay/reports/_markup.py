@@ -92,12 +92,14 @@ def tiles(told: Sequence[tuple[str, Any]]) -> str:
     """Large numbers with what each counts."""
     return (
         '<div class="tiles">'
-        + "".join(f'<div class="tile"><b>{shown(value)}</b><span>{escape(name)}</span></div>' for name, value in told)
+        + "".join(
+            f'<div class="tile"><b>{render_value(value)}</b><span>{escape(name)}</span></div>' for name, value in told
+        )
         + "</div>"
     )
 
 
-def strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
+def histogram_strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
     """Counts side by side in one bar, from never solved to always solved."""
     parts = (
         f'<span style="flex:{count};background:{SPECTRUM[place % len(SPECTRUM)]}" title="{escape(f"{names[place]}: {count}")}"></span>'
@@ -107,7 +109,7 @@ def strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
     return Markup(f'<div class="strip">{"".join(parts)}</div>')
 
 
-def share(part: float, whole: float) -> Markup:
+def share_bar(part: float, whole: float) -> Markup:
     """How much of the whole a part is, as a bar."""
     percent = 100 * part / whole if whole else 0.0
     return Markup(f'<div class="part" title="{percent:.1f}%"><i style="width:{percent:.1f}%"></i></div>')
@@ -118,7 +120,7 @@ def paragraph(text: str) -> str:
     return f'<p class="soft">{escape(text)}</p>'
 
 
-def shown(value: Any) -> str:
+def render_value(value: Any) -> str:
     """A value as HTML: numbers short, texts on one line and cut at LONG characters, nothing as a dash."""
     if isinstance(value, Markup):
         return value.text
@@ -131,4 +133,4 @@ def shown(value: Any) -> str:
 
 
 def _cell(tag: str, value: Any, numeric: bool) -> str:
-    return f"<{tag}{' class=n' if numeric else ''}>{shown(value)}</{tag}>"
+    return f"<{tag}{' class=n' if numeric else ''}>{render_value(value)}</{tag}>"

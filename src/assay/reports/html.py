@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from assay.reports._markup import document, paragraph, section, share, strip, table, tiles
+from assay.reports._markup import document, histogram_strip, paragraph, section, share_bar, table, tiles
 
-Told = Mapping[str, Any]
+ReportData = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 MEASURED = ("source", "scored", "kept", "correct", "wrong", "truncated", "error", "mean")
 
 
-def page(told: Told, charts: Mapping[str, str]) -> str:
+def render_page(told: ReportData, charts: Mapping[str, str]) -> str:
     """The page as a text. `told` is what `pipelines.report.collected` gives; `charts` are SVG texts: difficulty, widths, training.
 
     What is not there yet, a stage that is not done or a training that never ran, has no section.
@@ -36,7 +36,7 @@ def page(told: Told, charts: Mapping[str, str]) -> str:
     return document(f"{told['config']}: curation report", [each for each in body if each])
 
 
-def _head(told: Told) -> str:
+def _head(told: ReportData) -> str:
     return f"<h1>{escape(told['config'])}</h1>" + paragraph(
         f"policy {told['policy']} · lake {told['lake']} · written {told['written']}"
     )
@@ -57,12 +57,12 @@ def _stages(stages: Rows) -> str:
 
 def _went_on(stage: Mapping[str, Any]) -> Any:
     """What share of the rows; nothing of a stage that is not done."""
-    return share(stage["out"], stage["in"]) if stage["out"] is not None else None
+    return share_bar(stage["out"], stage["in"]) if stage["out"] is not None else None
 
 
 def _sources(sources: Rows, bins: Sequence[str]) -> str:
     rows = [
-        (*(each[name] for name in MEASURED), strip([each["histogram"][name] for name in bins], bins))
+        (*(each[name] for name in MEASURED), histogram_strip([each["histogram"][name] for name in bins], bins))
         for each in sources
     ]
     return table(
@@ -70,7 +70,7 @@ def _sources(sources: Rows, bins: Sequence[str]) -> str:
     )
 
 
-def _disputed(told: Told) -> str:
+def _disputed(told: ReportData) -> str:
     """Problems that only the lenient reading solves: counted, and some shown."""
     if not told["problems"]:
         return ""
@@ -82,13 +82,13 @@ def _disputed(told: Told) -> str:
     return paragraph(says) + table(("problem", "gold", "an answer", "leniently right", "how it was judged"), rows)
 
 
-def _clusters(told: Told) -> str:
+def _clusters(told: ReportData) -> str:
     rows = [
         (
             each["cluster"],
             each["size"],
             each["kept"],
-            share(each["kept"], each["size"]),
+            share_bar(each["kept"], each["size"]),
             each["mean"],
             " ".join(each["keywords"]),
             each["typical"],
@@ -104,7 +104,7 @@ def _clusters(told: Told) -> str:
     )
 
 
-def _curriculum(told: Told) -> str:
+def _curriculum(told: ReportData) -> str:
     rows = [
         (each["position"], each["source"], _attempts(each), each["mean"], _interval(each), each["prompt"])
         for each in told["rows"]
@@ -137,7 +137,7 @@ def _costs(costs: Rows) -> str:
     return table(("policy", "engine", "for", "attempts", "generated tokens"), rows)
 
 
-def _versions(told: Told) -> str:
+def _versions(told: ReportData) -> str:
     asked = [
         ("policy", told["policy"]),
         ("revision", told["revision"]),

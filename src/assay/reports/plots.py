@@ -23,7 +23,7 @@ TICKS = 4
 ROUND, FINER = (1, 2, 4, 6, 8, 10), (1.2, 1.6, 2.4, 3.2)  # heights of a chart
 
 
-def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str) -> str:
+def draw_bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]], *, x: str, y: str) -> str:
     """An SVG of one bar a label, each the sum of its stacks, the first of them at the bottom.
 
     Raises:
@@ -32,7 +32,7 @@ def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]
     for name, values in stacks.items():
         if len(values) != len(labels):
             raise ValueError(f"{len(values)} numbers of {name!r} for {len(labels)} labels")
-    top = _rounded(max((sum(column) for column in zip(*stacks.values(), strict=True)), default=0.0))
+    top = _round_up(max((sum(column) for column in zip(*stacks.values(), strict=True)), default=0.0))
     step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     drawn = []
     for place, label in enumerate(labels):
@@ -46,7 +46,7 @@ def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]
                     values[place],
                     top,
                     COLOURS[number % len(COLOURS)],
-                    f"{label}: {_told(values[place])} {name}",
+                    f"{label}: {_format_number(values[place])} {name}",
                 )
             )
             below += values[place]
@@ -54,31 +54,32 @@ def bars(title: str, labels: Sequence[str], stacks: Mapping[str, Sequence[float]
     return _chart(title, [*_grid(0.0, top), *drawn], dict(zip(stacks, cycle(COLOURS), strict=False)), x, y)
 
 
-def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
+def draw_lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
     """An SVG of one line a series of (x, y) points, x ascending; a point that is no finite number is left out."""
     clean = {name: [point for point in points if all(map(math.isfinite, point))] for name, points in series.items()}
     points = [point for each in clean.values() for point in each] or [(0.0, 0.0)]
     first, last = min(each[0] for each in points), max(each[0] for each in points)
-    low, high = min(0.0, min(each[1] for each in points)), _rounded(max(each[1] for each in points))
+    low, high = min(0.0, min(each[1] for each in points)), _round_up(max(each[1] for each in points))
     drawn = []
     for number, (name, given) in enumerate(clean.items()):
-        placed = [(_across(here, first, last), _up(value, low, high), here, value) for here, value in given]
+        placed = [(_x_of(here, first, last), _y_of(value, low, high), here, value) for here, value in given]
         colour, path = STROKES[number % len(STROKES)], " ".join(f"{left:.1f},{top:.1f}" for left, top, _, _ in placed)
         drawn.append(f'<polyline points="{path}" style="fill:none;stroke:{colour};stroke-width:2"/>')
         drawn += [
-            _dot(left, top, colour, f"{x} {_told(here)}: {_told(value)} {name}") for left, top, here, value in placed
+            _dot(left, top, colour, f"{x} {_format_number(here)}: {_format_number(value)} {name}")
+            for left, top, here, value in placed
         ]
     ends = [
-        _text(LEFT, HEIGHT - BOTTOM + 15, _told(first), "start"),
-        _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _told(last), "end"),
+        _text(LEFT, HEIGHT - BOTTOM + 15, _format_number(first), "start"),
+        _text(WIDTH - RIGHT, HEIGHT - BOTTOM + 15, _format_number(last), "end"),
     ]
     return _chart(title, [*_grid(low, high), *drawn, *ends], dict(zip(series, cycle(STROKES), strict=False)), x, y)
 
 
-def difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
+def draw_difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int], policy: str) -> str:
     """The difficulty histogram: problems by share solved, those that were selected below and the others above."""
     others = [of - chosen for of, chosen in zip(problems, kept, strict=True)]
-    return bars(
+    return draw_bars(
         f"How hard the problems are for {policy}",
         bins,
         {"selected": kept, "others": others},
@@ -87,7 +88,7 @@ def difficulty(bins: Sequence[str], problems: Sequence[int], kept: Sequence[int]
     )
 
 
-def data_uri(svg: str) -> str:
+def encode_data_uri(svg: str) -> str:
     """The chart as an address that an `<img>` shows: `data:image/svg+xml;base64,...`."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
@@ -122,16 +123,16 @@ def _grid(low: float, high: float) -> list[str]:
     drawn = []
     for tick in range(TICKS + 1):
         value = low + (high - low) * tick / TICKS
-        top = _up(value, low, high)
+        top = _y_of(value, low, high)
         drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top:.1f}" y2="{top:.1f}" style="stroke:{FAINT}"/>')
-        drawn.append(_text(LEFT - 6, top + 4, _told(value), "end", "opacity:.7"))
+        drawn.append(_text(LEFT - 6, top + 4, _format_number(value), "end", "opacity:.7"))
     return drawn
 
 
 def _bar(left: float, width: float, below: float, value: float, top: float, colour: str, told: str) -> str:
     if value <= 0:
         return ""
-    high, low = _up(below + value, 0.0, top), _up(below, 0.0, top)
+    high, low = _y_of(below + value, 0.0, top), _y_of(below, 0.0, top)
     place = f'x="{left:.1f}" y="{high:.1f}" width="{width:.1f}" height="{low - high:.1f}"'
     return f'<rect {place} style="fill:{colour}"><title>{escape(told)}</title></rect>'
 
@@ -144,18 +145,18 @@ def _text(x: float, y: float, text: str, anchor: str, style: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}">{escape(text)}</text>'
 
 
-def _across(value: float, first: float, last: float) -> float:
+def _x_of(value: float, first: float, last: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT) * ((value - first) / (last - first) if last > first else 0.5)
 
 
-def _up(value: float, low: float, high: float) -> float:
+def _y_of(value: float, low: float, high: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low)
 
 
-def _rounded(value: float) -> float:
+def _round_up(value: float) -> float:
     """The least number of ROUND times a power of ten that is not below, or of FINER where its ticks are whole; 1 where nothing is above 0.
 
-    >>> [_rounded(value) for value in (0, 0.3, 3, 7, 23, 100, 114)]
+    >>> [_round_up(value) for value in (0, 0.3, 3, 7, 23, 100, 114)]
     [1.0, 0.4, 4.0, 8.0, 24.0, 100.0, 120.0]
     """
     if value <= 0:
@@ -167,10 +168,10 @@ def _rounded(value: float) -> float:
     )
 
 
-def _told(value: float) -> str:
+def _format_number(value: float) -> str:
     """A number as short as it can be read.
 
-    >>> _told(0.25), _told(12000), _told(3.0)
+    >>> _format_number(0.25), _format_number(12000), _format_number(3.0)
     ('0.25', '12,000', '3')
     """
     return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"

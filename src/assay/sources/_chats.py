@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Message
-from assay.sources._badrow import BadRow, shown
+from assay.sources._bad_row import BadRow, shorten
 
 ROLES = {
     "system": "system",
@@ -31,18 +31,18 @@ FIELD = re.compile(
 )
 
 
-def chat(value: Any, name: str) -> tuple[Message, ...]:
+def read_chat(value: Any, name: str) -> tuple[Message, ...]:
     """The turns of a chat.
 
     Raises:
         BadRow: it is no list, a turn is none, or a part of a turn is no text.
     """
     if not isinstance(value, list) or not value:
-        raise BadRow("prompt_not_text", f"{name!r} holds {shown(value)}")
-    return tuple(_turn(turn, name) for turn in value)
+        raise BadRow("prompt_not_text", f"{name!r} holds {shorten(value)}")
+    return tuple(_read_turn(turn, name) for turn in value)
 
 
-def chat_in_text(text: str, name: str) -> tuple[Message, ...] | None:
+def parse_chat_text(text: str, name: str) -> tuple[Message, ...] | None:
     """The turns of a chat that a table stores as text, in JSON or as Python writes it; None for a text that is no chat.
 
     Raises:
@@ -55,30 +55,31 @@ def chat_in_text(text: str, name: str) -> tuple[Message, ...] | None:
             value = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        return chat(value, name)
+        return read_chat(value, name)
     raise BadRow(
-        "bad_chat", f"{name!r} begins as a chat stored as text, and is neither JSON nor a Python literal: {shown(text)}"
+        "bad_chat",
+        f"{name!r} begins as a chat stored as text, and is neither JSON nor a Python literal: {shorten(text)}",
     )
 
 
 _BEGINS = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
 
 
-def _turn(turn: Any, name: str) -> Message:
+def _read_turn(turn: Any, name: str) -> Message:
     if not isinstance(turn, Mapping):
-        raise BadRow("bad_chat", f"{name!r}: a turn is an object of role and content, found {shown(turn)}")
+        raise BadRow("bad_chat", f"{name!r}: a turn is an object of role and content, found {shorten(turn)}")
     said, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
     role = ROLES.get(said) if isinstance(said, str) else None
     if role is None or turn.get("tool_calls"):
-        raise BadRow("bad_chat", f"{name!r}: a role is one of {tuple(ROLES)}, found {shown(turn)}")
+        raise BadRow("bad_chat", f"{name!r}: a role is one of {tuple(ROLES)}, found {shorten(turn)}")
     if isinstance(content, list):
-        content = "".join(_part(part, name) for part in content)
+        content = "".join(_read_part(part, name) for part in content)
     if not isinstance(content, str):
-        raise BadRow("bad_chat", f"{name!r}: a turn's content is a text, found {shown(turn)}")
+        raise BadRow("bad_chat", f"{name!r}: a turn's content is a text, found {shorten(turn)}")
     return Message(role, content)
 
 
-def _part(part: Any, name: str) -> str:
+def _read_part(part: Any, name: str) -> str:
     if isinstance(part, str):
         return part
     if (
@@ -90,4 +91,4 @@ def _part(part: Any, name: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else None
     if isinstance(kind, str) and re.search("image|video|audio", kind):
         raise BadRow("needs_image", f"{name!r} holds a part of type {kind!r}; problems are texts here")
-    raise BadRow("bad_chat", f"{name!r}: a part of a turn is a text, found {shown(part)}")
+    raise BadRow("bad_chat", f"{name!r}: a part of a turn is a text, found {shorten(part)}")

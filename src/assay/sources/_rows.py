@@ -23,10 +23,10 @@ from assay.maths.text.golds import (
     read_json,
 )
 from assay.maths.text.options import FIELDS, listed_options, parsed_options
-from assay.sources._badrow import BadRow as BadRow
-from assay.sources._badrow import shown as shown
-from assay.sources._chats import FIELD, MEDIA, chat, chat_in_text
-from assay.sources._shown import hidden, letter_at, with_options
+from assay.sources._bad_row import BadRow as BadRow
+from assay.sources._bad_row import shorten as shorten
+from assay.sources._chats import FIELD, MEDIA, parse_chat_text, read_chat
+from assay.sources._options import append_options, find_hidden_options, letter_of_index
 
 PROGRAMS = frozenset(["code", "reasoning_gym"])  # verifiers whose labels and prompts are no mathematics
 # Columns that published sets of code problems hold beside the tests, and without which these cannot be run.
@@ -127,17 +127,17 @@ class Fields:
         """The wanted columns of a file with these columns, a dotted name by its first step.
 
         Raises:
-            PlanError: a wanted column is not there.
+            ConfigError: a wanted column is not there.
         """
         there = list(known)
         for name in self.wanted:
-            if not any(_column(each, there) for each in name.split("|")):
-                raise ConfigError(f"{where} has no field {name!r}; {printable(nearest(name, there))}")
+            if not any(_find_column(each, there) for each in name.split("|")):
+                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(nearest(name, there))}")
         unasked = (
             BESIDE_TESTS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
         )  # options that a prompt may hide
         beside = [name for name in there if name in unasked or (self.media == "drop" and FIELD.fullmatch(name))]
-        steps = (column for name in self.wanted for each in name.split("|") if (column := _column(each, there)))
+        steps = (column for name in self.wanted for each in name.split("|") if (column := _find_column(each, there)))
         return list(dict.fromkeys([*steps, *beside]))
 
     def found(self, rows: Iterable[Row]) -> Iterator[Found]:
@@ -158,13 +158,13 @@ class Fields:
         if isinstance(row.value, BadRow):
             raise row.value
         if not isinstance(row.value, Mapping):
-            raise BadRow("not_an_object", f"a row is an object with fields, found {shown(row.value)}")
+            raise BadRow("not_an_object", f"a row is an object with fields, found {shorten(row.value)}")
         prompt = self._prompt(row.value)
         turns = (Message("user", prompt),) if isinstance(prompt, str) else self._ended(prompt)
         self._check("prompt", *(turn.content for turn in turns))
         self._check_media(row.value, turns)
         options = self._options(row.value)
-        turns = with_options(turns, options, self.options_template)
+        turns = append_options(turns, options, self.options_template)
         answer = self._letter(row.value, options) or self._answer(row.value)
         self._check_shown(row.value, turns, answer)
         problem = Problem.of(
@@ -174,17 +174,17 @@ class Fields:
 
     def _prompt(self, row: Mapping[str, Any]) -> str | tuple[Message, ...]:
         if isinstance(self.prompt, str):
-            value = field_of(row, self.prompt)
+            value = read_field(row, self.prompt)
             if not isinstance(value, str):
-                return chat(value, self.prompt)
-            return chat_in_text(value, self.prompt) or value
+                return read_chat(value, self.prompt)
+            return parse_chat_text(value, self.prompt) or value
         texts = []
         for name in self.prompt:
-            value = field_of(row, name)
+            value = read_field(row, name)
             if not isinstance(value, str):
                 if parsed_options(value) and not self.options:
                     continue  # a list of options, put below the text
-                raise BadRow("prompt_not_text", f"{name!r} holds {shown(value)}")
+                raise BadRow("prompt_not_text", f"{name!r} holds {shorten(value)}")
             texts.append(value.strip())
         if self.full_stops:
             texts[:-1] = [text + "." if text and text[-1] not in ".!?" else text for text in texts[:-1]]
@@ -193,10 +193,11 @@ class Fields:
     def _options(self, row: Mapping[str, Any]) -> dict[str, str]:
         """The options to be shown: those of `options`, or of a field of `prompt` that holds a list of them."""
         if self.options:
-            values = [field_of(row, name) for name in self._option_fields]
+            values = [read_field(row, name) for name in self._option_fields]
             if not (options := parsed_options(values[0] if isinstance(self.options, str) else values)):
                 raise BadRow(
-                    "options_unreadable", f"{self.options!r} holds {shown(values)}, no 2 to 10 options in a known shape"
+                    "options_unreadable",
+                    f"{self.options!r} holds {shorten(values)}, no 2 to 10 options in a known shape",
                 )
             return options
         fields = () if isinstance(self.prompt, str) else self.prompt
@@ -213,23 +214,23 @@ class Fields:
         """The letter of a gold answer that is an index, "" where it is none."""
         if self.answer_index is None:
             return ""
-        value = field_of(row, self.answer)
+        value = read_field(row, self.answer)
         try:
-            return letter_at(value, self.answer_index, options or listed_options(row))
+            return letter_of_index(value, self.answer_index, options or listed_options(row))
         except ValueError as error:
-            raise BadRow("index_out_of_range", f"{self.answer!r} holds {shown(value)}; {error}") from error
+            raise BadRow("index_out_of_range", f"{self.answer!r} holds {shorten(value)}; {error}") from error
 
     def _check_shown(self, row: Mapping[str, Any], turns: tuple[Message, ...], answer: str) -> None:
-        if not self.options and (name := hidden(row, turns, answer, chosen=self.verifier == "choice")):
+        if not self.options and (name := find_hidden_options(row, turns, answer, chosen=self.verifier == "choice")):
             raise BadRow(
                 "options_not_shown",
                 f"the prompt does not show the options in {name}; options = {name} puts them below it",
             )
 
     def _answer(self, row: Mapping[str, Any]) -> str:
-        value = field_of(row, self.answer)
+        value = read_field(row, self.answer)
         if self.verifier == "code":
-            value = _tests(row, self.answer, value)
+            value = _pack_tests(row, self.answer, value)
         number = is_number(value)
         if self.answer_numbers and number:
             value = decimal_text(value)
@@ -239,10 +240,10 @@ class Fields:
             )
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
-            raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shown(value)}{remedy}")
+            raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
         self._check("answer", value)
         if self.answer_after not in value:
-            raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shown(value)}")
+            raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shorten(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
         answer = (
             final_of(answer)
@@ -252,7 +253,7 @@ class Fields:
             else answer
         )
         if not answer:
-            raise BadRow("answer_empty", f"{self.answer!r} holds {shown(value)}")
+            raise BadRow("answer_empty", f"{self.answer!r} holds {shorten(value)}")
         return answer
 
     def _answers(self, value: Any) -> list[str] | None:
@@ -275,7 +276,7 @@ class Fields:
             remedy = 'assistant_end = "remove" reads the turns before it, "keep" lets the policy go on behind it'
             raise BadRow(
                 "ends_with_assistant",
-                f"the last turn is the assistant's, often the solution: {shown(turns[-1].content)}; {remedy}",
+                f"the last turn is the assistant's, often the solution: {shorten(turns[-1].content)}; {remedy}",
             )
         while turns and turns[-1].role == "assistant":
             turns = turns[:-1]
@@ -290,10 +291,10 @@ class Fields:
             if found := MEDIA.search(turn.content):
                 raise BadRow(
                     "needs_image",
-                    f'the prompt holds {shown(found[0])}; problems are texts here, and media = "ignore" poses them so',
+                    f'the prompt holds {shorten(found[0])}; problems are texts here, and media = "ignore" poses them so',
                 )
         for name, value in row.items():
-            if isinstance(name, str) and FIELD.fullmatch(name) and _holds(value):
+            if isinstance(name, str) and FIELD.fullmatch(name) and _has_media(value):
                 raise BadRow(
                     "needs_image",
                     f'the row holds {name!r}; problems are texts here, and media = "ignore" poses them so',
@@ -328,7 +329,7 @@ class Fields:
         kept = {}
         for name in self.keep:
             try:
-                value = field_of(row, name)
+                value = read_field(row, name)
                 canonical(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional by definition; a file with a schema was checked before
@@ -336,24 +337,24 @@ class Fields:
         return kept
 
 
-def field_of(row: Mapping[str, Any], name: str) -> Any:
+def read_field(row: Mapping[str, Any], name: str) -> Any:
     """The value of a field, or of a dotted path where no field has that whole name.
 
     Raises:
         BadRow: the row has neither.
     """
     for each in name.split("|"):
-        value = _at(row, each)
+        value = _resolve_path(row, each)
         if value is not ABSENT and (value is not None or each == name):
             return value
     remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER where a row lacks it"
-    raise BadRow("missing_field", printable(f"no field {name!r}; {nearest(name, map(str, row))[:300]}{remedy}"))
+    raise BadRow("missing_field", escape_surrogates(f"no field {name!r}; {nearest(name, map(str, row))[:300]}{remedy}"))
 
 
 ABSENT = object()  # not None, which a field may hold
 
 
-def _at(row: Mapping[str, Any], name: str) -> Any:
+def _resolve_path(row: Mapping[str, Any], name: str) -> Any:
     if name in row:
         return row[name]
     value: Any = row
@@ -367,14 +368,14 @@ def _at(row: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
+def _pack_tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
     """A code problem's tests as one text: as it stands where the row tells nothing more of them, else JSON with what stands beside them."""
-    parent = field_of(row, name.rpartition(".")[0]) if name not in row and "." in name else row
+    parent = read_field(row, name.rpartition(".")[0]) if name not in row and "." in name else row
     beside = {
         key: told
         for holder in (row, parent)
         for key in BESIDE_TESTS
-        if key != name and _tells(key, told := holder.get(key))
+        if key != name and _describes_tests(key, told := holder.get(key))
     }
     if isinstance(value, str) and (not beside or not value.strip()):
         return value
@@ -383,13 +384,13 @@ def _tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
     try:
         return json.dumps({"tests": value, **beside} if beside else value, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, TypeError, RecursionError) as error:
-        raise BadRow("unstorable_field", f"{name!r} cannot be kept as JSON: {shown(str(error))}") from error
+        raise BadRow("unstorable_field", f"{name!r} cannot be kept as JSON: {shorten(str(error))}") from error
 
 
-def _tells(key: str, value: Any) -> bool:
+def _describes_tests(key: str, value: Any) -> bool:
     """Whether a column beside the tests says something of them; of metadata only a function's name counts."""
     if key == "metadata":
-        told = parsed(value) if isinstance(value, str) else value
+        told = parse_json(value) if isinstance(value, str) else value
         return isinstance(told, Mapping) and any(told.get(name) for name in BESIDE_TESTS[:4])
     if key == "language":
         return isinstance(value, str) and not value.lower().startswith("py")
@@ -398,26 +399,26 @@ def _tells(key: str, value: Any) -> bool:
     return value not in (None, "", [], {})
 
 
-def _column(name: str, there: list[str]) -> str:
+def _find_column(name: str, there: list[str]) -> str:
     """The column that holds a name, "" for none."""
     return next((column for column in (name, name.partition(".")[0]) if column in there), "")
 
 
-def _holds(value: Any) -> bool:
+def _has_media(value: Any) -> bool:
     """Whether a column of pictures holds one."""
     return not (
         value is None or value != value or (isinstance(value, str | bytes | list | dict | tuple) and len(value) == 0)
     )
 
 
-def printable(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """The text with lone surrogates written out, so that it can be stored and shown."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value of one JSON text, or a BadRow that says where it breaks."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 10,000 digits is a ValueError too
-        return BadRow("broken_json", f"{shown(str(error), 120)}: {shown(text)}")
+        return BadRow("broken_json", f"{shorten(str(error), 120)}: {shorten(text)}")

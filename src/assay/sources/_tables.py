@@ -13,51 +13,51 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from assay.sources._rows import BadRow, parsed, shown
+from assay.sources._rows import BadRow, parse_json, shorten
 
 MAX_ROW = 16 << 20  # bytes of one row, characters of one row of a CSV file; what is longer is passed over and dropped
 MAX_UNPACKED = 256 << 20  # bytes of a compressed JSON list
 BATCH = 256  # rows of Parquet in memory at a time
 BROKEN = (OSError, EOFError, zlib.error)  # a compressed file that ends early
 BLANK = object()  # not None, which is the row `null`
-Placed = Iterator[tuple[int, Any]]  # (line or row counted from 1, a mapping or a BadRow)
+PlacedRows = Iterator[tuple[int, Any]]  # (line or row counted from 1, a mapping or a BadRow)
 
 
-def kind_of(path: Path) -> str:
+def file_kind(path: Path) -> str:
     """The suffix that decides how a file is read, without `.gz`.
 
-    >>> kind_of(Path("a/train.JSONL.gz"))
+    >>> file_kind(Path("a/train.JSONL.gz"))
     '.jsonl'
     """
     name = path.name.lower()
     return Path(name.removesuffix(".gz")).suffix
 
 
-def rows_of(path: Path, columns: list[str] | None) -> Placed:
+def read_rows(path: Path, columns: list[str] | None) -> PlacedRows:
     """Every row of a file; blank lines are no rows. `columns` limits what Parquet reads."""
-    return READERS[kind_of(path)](path, columns)
+    return READERS[file_kind(path)](path, columns)
 
 
-def schema_of(path: Path) -> list[str] | None:
+def read_column_names(path: Path) -> list[str] | None:
     """The column names of a CSV or Parquet file, or None where rows need not agree.
 
     Raises:
         ValueError: a Parquet file that is none, or a broken header.
     """
-    if kind_of(path) == ".parquet":
+    if file_kind(path) == ".parquet":
         import pyarrow.parquet as pq
 
         return list(pq.read_schema(path).names)
-    if kind_of(path) in DELIMITERS:
-        for _, row in _cells(path):
+    if file_kind(path) in DELIMITERS:
+        for _, row in _read_cells(path):
             if isinstance(row, BadRow):
                 raise ValueError(row.detail)
             return row
     return None
 
 
-def _jsonl(path: Path, _: list[str] | None) -> Placed:
-    with _opened(path) as file:
+def _read_jsonl(path: Path, _: list[str] | None) -> PlacedRows:
+    with _open_file(path) as file:
         number = 0
         try:
             while line := file.readline(MAX_ROW):
@@ -66,29 +66,29 @@ def _jsonl(path: Path, _: list[str] | None) -> Placed:
                 while line and not line.endswith(b"\n") and not whole:  # pass over the rest of an endless line
                     line = file.readline(MAX_ROW)
                 row = (
-                    _json_line(line, first=number == 1)
+                    _parse_json_line(line, first=number == 1)
                     if whole
                     else BadRow("row_too_long", f"a line of more than {MAX_ROW} bytes")
                 )
                 if row is not BLANK:
                     yield number, row
         except BROKEN as error:
-            yield number + 1, _broken(error)
+            yield number + 1, _broken_file(error)
 
 
-def _json_line(line: bytes, *, first: bool) -> Any:
+def _parse_json_line(line: bytes, *, first: bool) -> Any:
     try:
         text = line.decode("utf-8-sig" if first else "utf-8").strip()
     except UnicodeDecodeError as error:
         return BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start} of the line is not UTF-8")
-    return parsed(text) if text else BLANK
+    return parse_json(text) if text else BLANK
 
 
-def _json(path: Path, _: list[str] | None) -> Placed:
+def _read_json(path: Path, _: list[str] | None) -> PlacedRows:
     try:
-        with _opened(path) as file:
-            data = file.read(MAX_UNPACKED + 1 if _compressed(path) else -1)
-        if _compressed(path) and len(data) > MAX_UNPACKED:
+        with _open_file(path) as file:
+            data = file.read(MAX_UNPACKED + 1 if _is_compressed(path) else -1)
+        if _is_compressed(path) and len(data) > MAX_UNPACKED:
             yield (
                 1,
                 BadRow(
@@ -112,59 +112,59 @@ def _json(path: Path, _: list[str] | None) -> Placed:
         )
         return
     except BROKEN as error:
-        yield 1, _broken(error)
+        yield 1, _broken_file(error)
         return
     if text.strip():
-        yield from _elements(text)
+        yield from _read_elements(text)
 
 
-def _elements(text: str) -> Placed:
+def _read_elements(text: str) -> PlacedRows:
     """Each element of a JSON list with the line where it begins; after a broken one nothing can be told apart, so it is the last."""
-    at, line, seen, read = _past(text, 0), 1, 0, json.JSONDecoder().raw_decode
+    at, line, seen, read = _skip_blanks(text, 0), 1, 0, json.JSONDecoder().raw_decode
     if text[at] == "{":
-        yield from _objects(text)
+        yield from _read_objects(text)
         return
     if text[at] != "[":
         yield (
             1,
             BadRow(
                 "not_a_list",
-                f"a .json file is a list of objects, or objects one a line, found {shown(text[at : at + 60])}",
+                f"a .json file is a list of objects, or objects one a line, found {shorten(text[at : at + 60])}",
             ),
         )
         return
-    at = _past(text, at + 1)
+    at = _skip_blanks(text, at + 1)
     while text[at : at + 1] != "]":
         line, seen = line + text.count("\n", seen, at), at
         try:
             value, at = read(text, at)
         except (ValueError, RecursionError) as error:
-            yield line, BadRow("broken_json", f"{shown(str(error), 120)}; what follows is lost")
+            yield line, BadRow("broken_json", f"{shorten(str(error), 120)}; what follows is lost")
             return
         yield line, value
-        at = _past(text, at)
+        at = _skip_blanks(text, at)
         if text[at : at + 1] == ",":
-            at = _past(text, at + 1)
+            at = _skip_blanks(text, at + 1)
         elif text[at : at + 1] != "]":
             line += text.count("\n", seen, at)
             yield (
                 line,
                 BadRow(
                     "broken_json",
-                    f"expected , or ] after an element, found {shown(text[at : at + 40])}; what follows is lost",
+                    f"expected , or ] after an element, found {shorten(text[at : at + 40])}; what follows is lost",
                 ),
             )
             return
 
 
-def _objects(text: str) -> Placed:
+def _read_objects(text: str) -> PlacedRows:
     """One object a line, as .jsonl; or one object with one list of objects, which are the rows."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    first = parsed(lines[0][1]) if len(lines) > 1 else None
+    first = parse_json(lines[0][1]) if len(lines) > 1 else None
     if isinstance(first, dict):
-        yield from ((number, parsed(line)) for number, line in lines)
+        yield from ((number, parse_json(line)) for number, line in lines)
         return
-    whole = parsed(text)
+    whole = parse_json(text)
     lists = (
         [value for value in whole.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
         if isinstance(whole, dict)
@@ -175,7 +175,7 @@ def _objects(text: str) -> Placed:
             1,
             whole
             if isinstance(whole, BadRow)
-            else BadRow("not_a_list", f"a .json file of {len(lists)} lists of objects: {shown(list(whole))}"),
+            else BadRow("not_a_list", f"a .json file of {len(lists)} lists of objects: {shorten(list(whole))}"),
         )
     elif lists:
         yield from enumerate(lists[0], 1)
@@ -183,15 +183,15 @@ def _objects(text: str) -> Placed:
         yield 1, whole
 
 
-def _past(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     while text[at : at + 1].isspace():
         at += 1
     return at
 
 
-def _csv(path: Path, _: list[str] | None) -> Placed:
+def _read_csv(path: Path, _: list[str] | None) -> PlacedRows:
     header: list[str] | None = None
-    for line, row in _cells(path):
+    for line, row in _read_cells(path):
         if isinstance(row, BadRow):
             yield line, row
         elif header is None:
@@ -199,19 +199,19 @@ def _csv(path: Path, _: list[str] | None) -> Placed:
         elif len(row) != len(header):
             yield line, BadRow("wrong_cells", f"{len(row)} cells for {len(header)} columns")
         elif any("\udc80" <= character <= "\udcff" for cell in row if not cell.isascii() for character in cell):
-            yield line, BadRow("not_utf8", f"a byte that is not UTF-8 in {shown(row)}")
+            yield line, BadRow("not_utf8", f"a byte that is not UTF-8 in {shorten(row)}")
         else:
             yield line, dict(zip(header, row, strict=True))
 
 
-def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
-    with _opened(path) as raw:
+def _read_cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
+    with _open_file(path) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         csv.field_size_limit(
             max(csv.field_size_limit(), MAX_ROW + 1)
         )  # the default of 128 KiB is less than a prompt may have
         lines = _Lines(text)
-        reader = csv.reader(lines, delimiter=DELIMITERS[kind_of(path)], strict=True)
+        reader = csv.reader(lines, delimiter=DELIMITERS[file_kind(path)], strict=True)
         while True:
             line, lines.size = reader.line_num + 1, 0
             try:
@@ -225,7 +225,7 @@ def _cells(path: Path) -> Iterator[tuple[int, list[str] | BadRow]]:
                 yield line, BadRow("broken_csv", f"{error}, from line {line} to line {reader.line_num}")
                 continue
             except BROKEN as error:
-                yield line, _broken(error)
+                yield line, _broken_file(error)
                 return
             if row:
                 yield line, row
@@ -254,7 +254,7 @@ class _Lines:
         return line
 
 
-def _parquet(path: Path, columns: list[str] | None) -> Placed:
+def _read_parquet(path: Path, columns: list[str] | None) -> PlacedRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -264,39 +264,39 @@ def _parquet(path: Path, columns: list[str] | None) -> Placed:
             for batch in file.iter_batches(batch_size=BATCH, columns=columns):
                 for index in range(batch.num_rows):
                     number += 1
-                    yield number, _record(batch, index)
+                    yield number, _read_record(batch, index)
         except (pa.ArrowException, OSError, MemoryError) as error:
             yield (
                 number + 1,
-                BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost"),
+                BadRow("broken_file", f"{shorten(str(error), 200)}; row {number + 1} and what follows is lost"),
             )
 
 
-def _record(batch: Any, index: int) -> Any:
+def _read_record(batch: Any, index: int) -> Any:
     try:
         return {name: column[index].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     except UnicodeDecodeError as error:
         return BadRow("not_utf8", f"byte {error.object[error.start]:#04x} at {error.start} of a cell is not UTF-8")
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if _compressed(path) else path.open("rb")  # type: ignore[return-value]
+def _open_file(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if _is_compressed(path) else path.open("rb")  # type: ignore[return-value]
 
 
-def _compressed(path: Path) -> bool:
+def _is_compressed(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _broken(error: BaseException) -> BadRow:
-    return BadRow("broken_file", f"{shown(str(error), 200)}; this row and what follows is lost")
+def _broken_file(error: BaseException) -> BadRow:
+    return BadRow("broken_file", f"{shorten(str(error), 200)}; this row and what follows is lost")
 
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-READERS: dict[str, Callable[[Path, list[str] | None], Placed]] = {
-    ".jsonl": _jsonl,
-    ".ndjson": _jsonl,
-    ".json": _json,
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".parquet": _parquet,
+READERS: dict[str, Callable[[Path, list[str] | None], PlacedRows]] = {
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
 }

@@ -10,8 +10,8 @@ from pathlib import Path
 from assay.core.errors import ConfigError, nearest
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Found
-from assay.sources._rows import Fields, Row, printable, shown
-from assay.sources._tables import READERS, kind_of, rows_of, schema_of
+from assay.sources._rows import Fields, Row, escape_surrogates, shorten
+from assay.sources._tables import READERS, file_kind, read_column_names, read_rows
 
 BUNDLED = "package:"
 
@@ -26,7 +26,7 @@ class Files(Fields):
     text kinds with .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
 
     Raises (when reading starts, before the first row):
-        PlanError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
+        ConfigError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
     """
 
     paths: str | tuple[str, ...]
@@ -42,30 +42,32 @@ class Files(Fields):
     def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
         for name, path, columns in places:
             source = self.name or path.name.split(".")[0]
-            for line, value in rows_of(path, columns):
+            for line, value in read_rows(path, columns):
                 yield Row(value, file=name, line=line, source=source)
 
     def _columns(self, name: str, path: Path) -> list[str] | None:
         try:
-            known = schema_of(path)
+            known = read_column_names(path)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{name} cannot be read: {shown(str(error), 160)}") from error
+            raise ConfigError(f"{name} cannot be read: {shorten(str(error), 160)}") from error
         return None if known is None else self.columns(known, name)
 
     def _places(self) -> list[tuple[str, Path]]:
         patterns = (self.paths,) if isinstance(self.paths, str) else self.paths
         if not patterns:
             raise ConfigError("paths names no file")
-        places = dict(place for pattern in patterns for place in _matches(pattern))
+        places = dict(place for pattern in patterns for place in _match_files(pattern))
         for name, path in places.items():
-            if kind_of(path) not in READERS:
-                raise ConfigError(f"{name} is of an unknown kind {kind_of(path)!r}; {nearest(kind_of(path), READERS)}")
+            if file_kind(path) not in READERS:
+                raise ConfigError(
+                    f"{name} is of an unknown kind {file_kind(path)!r}; {nearest(file_kind(path), READERS)}"
+                )
         return list(places.items())
 
 
-def _matches(pattern: str) -> list[tuple[str, Path]]:
+def _match_files(pattern: str) -> list[tuple[str, Path]]:
     """(name as in the plan, path), ascending."""
-    root = _bundled() if pattern.startswith(BUNDLED) else None
+    root = _bundled_folder() if pattern.startswith(BUNDLED) else None
     real = pattern if root is None else str(root / pattern.removeprefix(BUNDLED))
     real = os.path.expanduser(real)
     found = (
@@ -74,22 +76,26 @@ def _matches(pattern: str) -> list[tuple[str, Path]]:
         else sorted(path for path in glob.glob(real, recursive=True) if os.path.isfile(path))
     )
     if not found:
-        raise ConfigError(f"no file {printable(pattern)!r}; {_neighbours(Path(real))}")
-    return [(printable(path if root is None else BUNDLED + os.path.basename(path)), Path(path)) for path in found]
+        raise ConfigError(f"no file {escape_surrogates(pattern)!r}; {_suggest_paths(Path(real))}")
+    return [
+        (escape_surrogates(path if root is None else BUNDLED + os.path.basename(path)), Path(path)) for path in found
+    ]
 
 
-def _neighbours(path: Path) -> str:
+def _suggest_paths(path: Path) -> str:
     folder = path.parent
     if path.is_dir():
-        return f"it is a folder: {printable(str(path / '*'))!r} names the files in it"
+        return f"it is a folder: {escape_surrogates(str(path / '*'))!r} names the files in it"
     if not folder.is_dir():
         return (
-            f"there is no folder {printable(str(folder))!r}" if not glob.has_magic(str(folder)) else "nothing matches"
+            f"there is no folder {escape_surrogates(str(folder))!r}"
+            if not glob.has_magic(str(folder))
+            else "nothing matches"
         )
     return nearest(
-        path.name, sorted(printable(each.name) for each in folder.iterdir() if kind_of(each) in READERS)[:200]
+        path.name, sorted(escape_surrogates(each.name) for each in folder.iterdir() if file_kind(each) in READERS)[:200]
     )
 
 
-def _bundled() -> Path:
+def _bundled_folder() -> Path:
     return Path(str(importlib.resources.files("assay") / "data"))

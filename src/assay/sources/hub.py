@@ -9,7 +9,7 @@ from typing import Any
 from assay.core.errors import ConfigError, nearest
 from assay.core.identity import content_id, file_sha256
 from assay.core.ports import Found
-from assay.sources._rows import BadRow, Fields, Row, shown
+from assay.sources._rows import BadRow, Fields, Row, shorten
 
 SAVED = ("state.json", "dataset_dict.json")  # what save_to_disk leaves in a folder
 
@@ -23,7 +23,7 @@ class Hub(Fields):
     be told apart here: the `files` source reads on. `line` is the row's number in the split, from 1.
 
     Raises (when reading starts):
-        PlanError: no such folder, id, config, split or field.
+        ConfigError: no such folder, id, config, split or field.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Hub(Fields):
             for number, value in enumerate(rows, 1):
                 yield Row(value, file=self.path, line=number, source=name)
         except (DatasetsError, OSError, ValueError, TypeError, KeyError) as error:
-            lost = BadRow("broken_file", f"{shown(str(error), 200)}; row {number + 1} and what follows is lost")
+            lost = BadRow("broken_file", f"{shorten(str(error), 200)}; row {number + 1} and what follows is lost")
             yield Row(lost, file=self.path, line=number + 1, source=name)
 
     def _folder(self) -> Path | None:

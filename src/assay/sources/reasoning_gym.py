@@ -10,7 +10,7 @@ from assay.core.errors import ConfigError, nearest, require
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Found
 from assay.core.types import OPEN, Drop, Label, Problem
-from assay.sources._rows import shown
+from assay.sources._rows import shorten
 
 WITNESSES = (
     "possible_answer",
@@ -47,7 +47,7 @@ class ReasoningGym:
     Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
 
     Raises (when reading starts, and in `check`):
-        PlanError: an unknown generator or config key, or a config that the generator refuses.
+        ConfigError: an unknown generator or config key, or a config that the generator refuses.
     """
 
     generator: str
@@ -82,13 +82,13 @@ class ReasoningGym:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
             entry = gym[index]
-            answer, stored = _kept(gym, entry, self.generator)
+            answer, stored = _check_entry(gym, entry, self.generator)
             problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": stored})
         except FAILURES as error:
             what = (
                 str(error)
                 if isinstance(error, GeneratorRejected)
-                else f"{type(error).__name__}: {shown(str(error), 200)}"
+                else f"{type(error).__name__}: {shorten(str(error), 200)}"
             )
             reason = error.reason if isinstance(error, GeneratorRejected) else "generator_failed"
             return Drop("ingest", reason, detail=what, source=source, file=self.generator, line=index + 1)
@@ -112,7 +112,7 @@ class ReasoningGym:
             return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._config())
         except FAILURES as error:
             raise ConfigError(
-                f"reasoning_gym generator {self.generator!r} refuses {shown(self.config, 200)}: {error}"
+                f"reasoning_gym generator {self.generator!r} refuses {shorten(self.config, 200)}: {error}"
             ) from error
 
     def _config(self) -> dict[str, Any]:
@@ -131,57 +131,58 @@ class GeneratorRejected(ValueError):
         self.reason = reason
 
 
-def _kept(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[str, Any]]:
+def _check_entry(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[str, Any]]:
     """The gold answer and what the verifier needs, scored once against each other."""
-    plain: dict[str, Any] = json.loads(json.dumps(entry, default=_plain))
+    plain: dict[str, Any] = json.loads(json.dumps(entry, default=_to_plain))
     name = str(
         plain["metadata"].get("source_dataset", generator)
     )  # a composite's items are scored by the generator that made them
     answer = plain["answer"]
     if answer is None:
-        answer = _witness(gym, plain)
+        answer = _find_witness(gym, plain)
         return answer, {"dataset": name, "entry": plain}
     if not isinstance(answer, str) or not answer.strip():
-        raise GeneratorRejected("answer_empty", f"the oracle answers {shown(answer)}")
+        raise GeneratorRejected("answer_empty", f"the oracle answers {shorten(answer)}")
     stored = {"dataset": name, "entry": plain}
     if (
         "Integral(" in answer
     ):  # what the generator could not integrate it repeats, and its scorer takes the repeated question for an answer
         return OPEN, stored
-    if _scored(gym, answer, plain) >= 1:
+    if _score_answer(gym, answer, plain) >= 1:
         return answer, stored
-    if _scored(gym, answer, {**plain, "metadata": tupled(plain["metadata"])}) >= 1:
+    if _score_answer(gym, answer, {**plain, "metadata": lists_to_tuples(plain["metadata"])}) >= 1:
         return answer, {**stored, "tuples": True}
     raise GeneratorRejected(
-        "oracle_rejected", f"the scorer gives its own answer {shown(answer)} {_scored(gym, answer, plain)}, not 1"
+        "oracle_rejected",
+        f"the scorer gives its own answer {shorten(answer)} {_score_answer(gym, answer, plain)}, not 1",
     )
 
 
-def _witness(gym: Any, plain: dict[str, Any]) -> str:
+def _find_witness(gym: Any, plain: dict[str, Any]) -> str:
     for key in WITNESSES:
         found = plain["metadata"].get(key)
         text = found if isinstance(found, str) else canonical(found)
-        if found is not None and _scored(gym, text, plain) >= 1:
+        if found is not None and _score_answer(gym, text, plain) >= 1:
             return text
     return OPEN
 
 
-def _scored(gym: Any, answer: str, entry: dict[str, Any]) -> float:
+def _score_answer(gym: Any, answer: str, entry: dict[str, Any]) -> float:
     return float(gym.score_answer(answer, entry))
 
 
-def tupled(value: Any) -> Any:
+def lists_to_tuples(value: Any) -> Any:
     """The value with every list as a tuple.
 
-    >>> tupled({"grid": [[1, 2], [3]]})
+    >>> lists_to_tuples({"grid": [[1, 2], [3]]})
     {'grid': ((1, 2), (3,))}
     """
     if isinstance(value, dict):
-        return {key: tupled(each) for key, each in value.items()}
-    return tuple(tupled(each) for each in value) if isinstance(value, list) else value
+        return {key: lists_to_tuples(each) for key, each in value.items()}
+    return tuple(lists_to_tuples(each) for each in value) if isinstance(value, list) else value
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()  # numpy
     if isinstance(value, set | frozenset):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.types import SamplingConfig
-from assay.engines.hf.token_sampling import draw, draw_each
+from assay.engines.hf.token_sampling import sample_token, sample_tokens
 
 torch = pytest.importorskip("torch")
 
@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 def _shares(probabilities, chances, **sampler):
     """Tokens drawn at each chance from one distribution."""
     logits = torch.log(torch.tensor([probabilities])).repeat(len(chances), 1)
-    return draw(logits, SamplingConfig(**sampler), torch.tensor(chances)).tolist()
+    return sample_token(logits, SamplingConfig(**sampler), torch.tensor(chances)).tolist()
 
 
 def test_chance_picks_the_token_whose_share_covers_it():
@@ -58,7 +58,7 @@ def test_rows_of_several_samplers_are_drawn_as_each_alone():
         torch.tensor([0.1, 0.9, 0.5, 0.3, 0.7]),
     )
     samplers = [SamplingConfig(), SamplingConfig(temperature=0.0), None, SamplingConfig(top_k=2), SamplingConfig()]
-    drawn = draw_each(logits, samplers, chance).tolist()
+    drawn = sample_tokens(logits, samplers, chance).tolist()
     for row, sampler in enumerate(samplers):
         if sampler:
-            assert drawn[row] == int(draw(logits[[row]], sampler, chance[[row]])[0])
+            assert drawn[row] == int(sample_token(logits[[row]], sampler, chance[[row]])[0])

@@ -10,22 +10,22 @@ NAME = "smollm2-135m-instruct"
 
 def test_a_models_folder_carries_the_identity_of_its_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    assert catalog.home(NAME) == tmp_path / "models" / f"{NAME}-b179c9523d0e6a0f"
+    assert catalog.install_folder(NAME) == tmp_path / "models" / f"{NAME}-b179c9523d0e6a0f"
 
 
 def test_what_is_not_installed_is_refused_with_the_command_and_what_is_is_its_gguf(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
     with pytest.raises(ConfigError, match=rf"'{NAME}' is not installed: {catalog.INSTALL}$"):
-        catalog.installed(NAME)
-    catalog.home(NAME).mkdir(parents=True)
-    path = catalog.home(NAME) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        catalog.find_installed(NAME)
+    catalog.install_folder(NAME).mkdir(parents=True)
+    path = catalog.install_folder(NAME) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     path.touch()
-    assert catalog.installed(NAME) == path
+    assert catalog.find_installed(NAME) == path
 
 
 def test_a_bundled_model_lies_in_the_package_and_any_other_name_is_a_path():
-    assert (catalog.place("tiny-arithmetic") / "config.json").is_file()
-    assert catalog.place("~/weights") == Path.home() / "weights"
+    assert (catalog.locate_model("tiny-arithmetic") / "config.json").is_file()
+    assert catalog.locate_model("~/weights") == Path.home() / "weights"
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_a_hub_id_is_an_owner_and_a_name(name, hub):
 
 
 def test_an_unknown_name_gets_its_neighbour():
-    assert "nearest: 'tiny-arithmetic'" in str(catalog.unknown("tiny-arithmetics"))
+    assert "nearest: 'tiny-arithmetic'" in str(catalog.unknown_model("tiny-arithmetics"))

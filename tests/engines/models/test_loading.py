@@ -17,6 +17,6 @@ def test_waiting_threads_sleep_unless_the_environment_says_otherwise(monkeypatch
 def test_progress_bars_come_back(monkeypatch):
     logging = pytest.importorskip("transformers.utils.logging", reason="the extra train is not installed")
     logging.enable_progress_bar()
-    with loading.quiet():
+    with loading.hide_progress_bars():
         assert not logging.is_progress_bar_enabled()
     assert logging.is_progress_bar_enabled()

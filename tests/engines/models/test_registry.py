@@ -11,23 +11,23 @@ BYTES = b"GGUF and some weights"
 
 def test_a_model_that_is_not_installed_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    assert registry.state(NAME) == "missing"
-    for read in (registry.gguf, registry.checkpoint):
+    assert registry.describe_install(NAME) == "missing"
+    for read in (registry.find_gguf, registry.find_checkpoint):
         with pytest.raises(ConfigError, match=rf"'{NAME}' is not installed: assay doctor --install-model$"):
             read(NAME)
 
 
 def test_the_packaged_revision_is_that_of_its_gguf_and_needs_no_file(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    assert registry.revision(NAME).revision == "b179c9523d0e6a0f"
+    assert registry.identify_policy(NAME).revision == "b179c9523d0e6a0f"
 
 
 def test_a_gguf_is_known_by_its_bytes(tmp_path):
     path = tmp_path / "model.gguf"
     path.write_bytes(BYTES)
-    assert registry.revision(str(path)).revision == hashlib.sha256(BYTES).hexdigest()[:16]
+    assert registry.identify_policy(str(path)).revision == hashlib.sha256(BYTES).hexdigest()[:16]
     path.write_bytes(BYTES + b"!")
-    assert registry.revision(str(path)).revision != hashlib.sha256(BYTES).hexdigest()[:16]
+    assert registry.identify_policy(str(path)).revision != hashlib.sha256(BYTES).hexdigest()[:16]
 
 
 def test_a_folder_is_a_policy_and_given_to_llamacpp_names_the_engine_that_reads_it(tmp_path):
@@ -35,21 +35,21 @@ def test_a_folder_is_a_policy_and_given_to_llamacpp_names_the_engine_that_reads_
     folder.mkdir()
     for name in ("config.json", "model.safetensors"):
         (folder / name).write_text(name)
-    assert len(registry.revision(str(folder)).revision) == 16
-    assert registry.checkpoint(str(folder)) == folder
+    assert len(registry.identify_policy(str(folder)).revision) == 16
+    assert registry.find_checkpoint(str(folder)) == folder
     with pytest.raises(ConfigError, match="engine 'transformers' reads folders"):
-        registry.gguf(str(folder))
+        registry.find_gguf(str(folder))
 
 
 def test_a_gguf_given_to_transformers_names_the_engine_that_reads_it(tmp_path):
     (tmp_path / "model.gguf").write_bytes(BYTES)
     with pytest.raises(ConfigError, match="engine 'llamacpp' reads it"):
-        registry.checkpoint(str(tmp_path / "model.gguf"))
+        registry.find_checkpoint(str(tmp_path / "model.gguf"))
     with pytest.raises(ConfigError, match=r"no transformers checkpoint .*llamacpp' reads its file 'model.gguf'"):
-        registry.checkpoint(str(tmp_path))
+        registry.find_checkpoint(str(tmp_path))
 
 
-@pytest.mark.parametrize("read", [registry.revision, registry.gguf, registry.checkpoint])
+@pytest.mark.parametrize("read", [registry.identify_policy, registry.find_gguf, registry.find_checkpoint])
 def test_an_unknown_name_gets_its_neighbours(read):
     with pytest.raises(ConfigError, match=f"no model 'smollm2-135m'.*nearest: '{NAME}'"):
         read("smollm2-135m")
@@ -64,8 +64,8 @@ def test_a_cached_hub_model_is_known_by_its_commit(tmp_path, monkeypatch):
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert registry.revision("lab/tiny").revision == commit[:16]
-    assert registry.checkpoint("lab/tiny") == home / "snapshots" / commit
+    assert registry.identify_policy("lab/tiny").revision == commit[:16]
+    assert registry.find_checkpoint("lab/tiny") == home / "snapshots" / commit
 
 
 def test_a_hub_model_that_cannot_be_reached_is_one_line(tmp_path, monkeypatch):
@@ -73,15 +73,15 @@ def test_a_hub_model_that_cannot_be_reached_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ConfigError, match="'lab/none' is neither here nor to be had") as caught:
-        registry.revision("lab/none")
+        registry.identify_policy("lab/none")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.model
 def test_the_packaged_model_becomes_an_ordinary_checkpoint_once(packaged):
-    folder = registry.checkpoint(packaged)
-    assert folder.parent == registry.gguf(packaged).parent
+    folder = registry.find_checkpoint(packaged)
+    assert folder.parent == registry.find_gguf(packaged).parent
     before = (folder / "model.safetensors").stat().st_mtime_ns
-    assert registry.checkpoint(packaged) == folder
+    assert registry.find_checkpoint(packaged) == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
     assert "quantization_config" not in (folder / "config.json").read_text()

@@ -3,12 +3,12 @@ from collections import deque
 
 import pytest
 
-from assay.engines.openai.concurrency import as_they_come
+from assay.engines.openai.concurrency import run_concurrently
 
 
 def test_a_slow_one_holds_up_nobody_and_all_come_once():
     slow = threading.Event()
-    come, seen = as_they_come(lambda n: n if n or slow.wait(5) else -1, iter(range(6)), size=2, tick_s=0.01), []
+    come, seen = run_concurrently(lambda n: n if n or slow.wait(5) else -1, iter(range(6)), size=2, tick_s=0.01), []
     while len(seen) < 3:
         seen += next(come)
     assert 0 not in seen
@@ -18,7 +18,7 @@ def test_a_slow_one_holds_up_nobody_and_all_come_once():
 
 def test_nothing_is_read_further_ahead_than_twice_the_crew():
     read = []
-    come = as_they_come(lambda n: n, (read.append(n) or n for n in range(1000)), size=3, tick_s=1)
+    come = run_concurrently(lambda n: n, (read.append(n) or n for n in range(1000)), size=3, tick_s=1)
     first = next(come)
     assert len(read) == 6
     assert 1 <= len(first) <= 6
@@ -31,7 +31,7 @@ def test_what_was_done_is_yielded_before_a_failure_is_raised():
             raise ValueError("three")
         return n
 
-    seen, come = [], as_they_come(work, iter(range(4)), size=1, tick_s=1)
+    seen, come = [], run_concurrently(work, iter(range(4)), size=1, tick_s=1)
     with pytest.raises(ValueError, match="three"):
         deque(map(seen.extend, come))
     assert sorted(seen) == [0, 1, 2]
@@ -39,7 +39,7 @@ def test_what_was_done_is_yielded_before_a_failure_is_raised():
 
 def test_a_caller_is_heard_while_nothing_comes():
     wait = threading.Event()
-    come = as_they_come(lambda _: wait.wait(5), iter([1]), size=1, tick_s=0.01)
+    come = run_concurrently(lambda _: wait.wait(5), iter([1]), size=1, tick_s=0.01)
     assert next(come) == ()
     wait.set()
     assert [each for some in come for each in some] == [True]
@@ -58,6 +58,6 @@ def test_none_says_that_more_is_given_only_once_something_has_come():
             else:
                 yield None
 
-    for some in as_they_come(lambda n: 2 * n, given(), size=2, tick_s=0.01):
+    for some in run_concurrently(lambda n: 2 * n, given(), size=2, tick_s=0.01):
         come.extend(some)
     assert come == [1, 2, 4, 8]

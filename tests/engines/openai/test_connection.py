@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, failure, parsed, seconds
+from assay.engines.openai.connection import (
+    HttpConnection,
+    RequestRejected,
+    RetryableError,
+    classify_status,
+    parse_json,
+    parse_retry_after,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
@@ -21,7 +28,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close
     ],
 )
 def test_a_status_is_worth_another_try_or_not(status, kind, busy):
-    told = failure(status, "3", b"some\n  words")
+    told = classify_status(status, "3", b"some\n  words")
     assert type(told) is kind
     assert str(told) == f"status {status}: some words"
     if kind is RetryableError:
@@ -30,13 +37,13 @@ def test_a_status_is_worth_another_try_or_not(status, kind, busy):
 
 def test_a_date_to_retry_after_counts_from_now():
     ahead = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
-    assert 28 < seconds(ahead) <= 30
-    assert seconds("-5") == 0
+    assert 28 < parse_retry_after(ahead) <= 30
+    assert parse_retry_after("-5") == 0
 
 
 def test_what_is_no_json_is_broken():
     with pytest.raises(RetryableError, match=r"no JSON: b'\{oh"):
-        parsed(b"{oh")
+        parse_json(b"{oh")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from assay.engines.openai.stream import StreamedCompletion
 def heard(*events):
     sample = StreamedCompletion()
     for event in events:
-        sample.take(event)
+        sample.add_event(event)
     return sample
 
 
@@ -16,7 +16,7 @@ def test_pieces_make_a_text_and_its_last_event_says_how_it_ended():
         {"choices": [{"delta": {"reasoning": "2+2", "content": None}, "logprobs": {"content": [{"logprob": -0.5}]}}]},
         {"choices": [{"delta": {"content": "4"}, "finish_reason": "stop", "stop_reason": "\n"}]},
         {"choices": [], "usage": {"completion_tokens": 9, "prompt_tokens": 3}},
-    ).whole()
+    ).require_finish()
     assert sample.text == "2+2\n</think>\n\n4"
     assert (sample.finish, sample.stopped, sample.pieces, sample.logprobs) == ("stop", "\n", 2, [-0.5])
     assert (sample.tokens, sample.prompt_tokens) == (9, 3)
@@ -39,9 +39,9 @@ def test_other_ends_than_a_stop(reason, finish):
 
 def test_a_sample_without_its_end_is_broken():
     with pytest.raises(RetryableError, match="fewer choices"):
-        heard({"choices": []}).whole()
+        heard({"choices": []}).require_finish()
     with pytest.raises(RetryableError, match="finish reason 'abort'"):
-        heard({"choices": [{"delta": {}, "finish_reason": "abort"}]}).whole()
+        heard({"choices": [{"delta": {}, "finish_reason": "abort"}]}).require_finish()
 
 
 @pytest.mark.parametrize(

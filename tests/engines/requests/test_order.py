@@ -2,7 +2,7 @@ import pytest
 
 from assay.core.errors import EngineError
 from assay.core.types import Policy, Problem, Request, Rollout, SamplingConfig
-from assay.engines.requests.order import in_order
+from assay.engines.requests.order import collect_in_order
 
 POLICY, HOW = Policy("m", "r"), SamplingConfig()
 
@@ -19,7 +19,7 @@ def answer(request, sample=0, **more):
 def test_requests_come_in_their_order_whatever_arrives_first():
     one, other = ask("1+1", (0, 1)), ask("2+2")
     arriving = iter([(answer(other),), (answer(one, 1),), (), (answer(one, 0),)])
-    found = list(in_order([one, other], arriving, revision="r"))
+    found = list(collect_in_order([one, other], arriving, revision="r"))
     assert [[(each.problem_id, each.sample) for each in group] for group in found] == [
         [(one.problem_id, 0), (one.problem_id, 1)],
         [(other.problem_id, 0)],
@@ -29,7 +29,7 @@ def test_requests_come_in_their_order_whatever_arrives_first():
 def test_the_same_sample_under_two_seeds_goes_to_whoever_asked_for_it():
     one, other = ask(seed=1), ask(seed=2)
     arriving = iter([(answer(other), answer(one))])
-    assert [group[0].seed for group in in_order([one, other], arriving, revision="r")] == [
+    assert [group[0].seed for group in collect_in_order([one, other], arriving, revision="r")] == [
         one.seed_of(0),
         other.seed_of(0),
     ]
@@ -38,10 +38,10 @@ def test_the_same_sample_under_two_seeds_goes_to_whoever_asked_for_it():
 def test_the_same_sample_asked_for_twice_comes_twice_with_or_without_a_seed():
     for more in ({}, {"seed": -1}):
         assert [
-            len(group) for group in in_order([ask(), ask()], iter([(answer(ask(), **more),) * 2]), revision="r")
+            len(group) for group in collect_in_order([ask(), ask()], iter([(answer(ask(), **more),) * 2]), revision="r")
         ] == [1, 1]
 
 
 def test_arrivals_that_end_too_early_say_how_many_are_missing():
     with pytest.raises(EngineError, match="1 of 2 samples never came"):
-        list(in_order([ask(samples=(0, 1))], iter([(answer(ask()),)]), revision="r"))
+        list(collect_in_order([ask(samples=(0, 1))], iter([(answer(ask()),)]), revision="r"))

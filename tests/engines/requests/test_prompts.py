@@ -2,7 +2,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.types import Message, Request, SamplingConfig
-from assay.engines.models.registry import checkpoint
+from assay.engines.models.registry import find_checkpoint
 from assay.engines.requests import prompts
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
@@ -17,7 +17,7 @@ def _request(*messages, **sampler):
 
 @pytest.fixture
 def tokenizer():
-    found = prompts.tokenizer(checkpoint("tiny-arithmetic"), "tiny-arithmetic", extra="train")
+    found = prompts.load_tokenizer(find_checkpoint("tiny-arithmetic"), "tiny-arithmetic", extra="train")
     found.chat_template = NO_SYSTEM
     return found
 
@@ -26,11 +26,11 @@ def test_a_template_that_refuses_is_one_line_with_the_problem(tokenizer):
     with pytest.raises(
         ConfigError, match=r"^problem p1: the chat template refuses its messages: System role not supported$"
     ):
-        prompts.tokens(tokenizer, _request(("system", "Be brief."), ("user", "1+1")))
+        prompts.encode_prompt(tokenizer, _request(("system", "Be brief."), ("user", "1+1")))
 
 
 def test_a_prompt_is_what_the_template_wrote_and_nothing_beside(tokenizer):
-    ids = prompts.tokens(tokenizer, _request(("user", "1+1")))
+    ids = prompts.encode_prompt(tokenizer, _request(("user", "1+1")))
     assert tokenizer.decode(ids).replace(" ", "") == "1+1="
     assert len(ids) == 4
 
@@ -39,7 +39,7 @@ def test_a_model_without_a_template_is_refused(tmp_path, tokenizer):
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="'mine' has no chat template"):
-        prompts.tokenizer(tmp_path, "mine", extra="train")
+        prompts.load_tokenizer(tmp_path, "mine", extra="train")
 
 
 def test_samples_whose_template_raises_are_errors_and_the_others_are_drawn(tokenizer):

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.engines.requests.stop_strings import before
+from assay.engines.requests.stop_strings import cut_at_stop
 
 
 @pytest.mark.parametrize(
@@ -13,4 +13,4 @@ from assay.engines.requests.stop_strings import before
     ],
 )
 def test_a_text_ends_before_the_first_stop_string(text, stops, told):
-    assert before(text, stops) == told
+    assert cut_at_stop(text, stops) == told

@@ -9,7 +9,7 @@ import pytest
 from assay.core.errors import ConfigError
 from assay.core.types import Policy, Problem, Request, Rollout, SamplingConfig
 from assay.engines.scripted import Scripted
-from assay.engines.server.app import LARGEST, ModelServer, RequestFailed, answered
+from assay.engines.server.app import MAX_REQUEST_BYTES, ModelServer, RequestFailed, unwrap_answer
 from assay.engines.server.chat_request import InvalidRequest
 
 TURN = {"role": "user", "content": "2+2"}
@@ -26,13 +26,13 @@ def rollout(**told):
 
 
 def test_an_engine_that_failed_may_be_asked_again_and_one_that_could_not_may_not():
-    assert answered(rollout()).text == "4"
+    assert unwrap_answer(rollout()).text == "4"
     with pytest.raises(RequestFailed, match="boom"):
-        answered(ValueError("boom"))
+        unwrap_answer(ValueError("boom"))
     with pytest.raises(InvalidRequest, match="9 tokens"):
-        answered(rollout(finish="error", prompt_tokens=9))
+        unwrap_answer(rollout(finish="error", prompt_tokens=9))
     with pytest.raises(InvalidRequest, match="does not fit"):
-        answered(ConfigError("max_tokens 9 does not fit a context of 8 tokens"))
+        unwrap_answer(ConfigError("max_tokens 9 does not fit a context of 8 tokens"))
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_poisoned_request_is_400_and_the_server_answers_on(serve, body):
         (b"1_0", 400),
         (b"+5", 400),
         (b"99999999999999999999", 413),
-        (b"%d" % (LARGEST + 1), 413),
+        (b"%d" % (MAX_REQUEST_BYTES + 1), 413),
         (b"9" * 5000, 413),
     ],
 )

@@ -2,8 +2,8 @@ import pytest
 
 from assay.core.types import Message, Policy, Rollout, SamplingConfig
 from assay.engines.scripted import Scripted
-from assay.engines.server.app import RequestFailed, answered
-from assay.engines.server.batcher import PendingRequest, RequestBatcher, alike, merged
+from assay.engines.server.app import RequestFailed, unwrap_answer
+from assay.engines.server.batcher import PendingRequest, RequestBatcher, group_requests, merge_requests
 from assay.engines.server.chat_request import InvalidRequest, read_request
 from assay.engines.transformers import Transformers
 
@@ -15,26 +15,26 @@ def asked(**changes):
 
 
 def test_equal_questions_without_a_seed_share_one_request():
-    groups = alike([asked(), asked(n=3), asked(seed=5), asked(seed=5), asked(sampler={"temperature": 0.5})])
+    groups = group_requests([asked(), asked(n=3), asked(seed=5), asked(seed=5), asked(sampler={"temperature": 0.5})])
     assert [len(group) for group in groups] == [2, 1, 1, 1]
-    assert merged(groups[0]).samples == (0, 1, 2, 3)
-    assert merged(groups[1]).seed_of(2) == 7
+    assert merge_requests(groups[0]).samples == (0, 1, 2, 3)
+    assert merge_requests(groups[1]).seed_of(2) == 7
 
 
 def test_each_gets_as_many_answers_as_it_asked_for():
-    desk = RequestBatcher(Scripted())
-    questions = [desk.ask(asked(n=n)) for n in (1, 3, 2)]
+    batcher = RequestBatcher(Scripted())
+    questions = [batcher.submit(asked(n=n)) for n in (1, 3, 2)]
     for each in questions:
-        assert len([answered(each.answers.get(timeout=5)) for _ in range(each.n)]) == each.n
+        assert len([unwrap_answer(each.answers.get(timeout=5)) for _ in range(each.n)]) == each.n
         assert each.answers.empty()
-    desk.close()
+    batcher.close()
 
 
 def test_what_the_engine_raises_is_the_answer_of_those_who_wait():
-    desk = RequestBatcher(Scripted(fail_after=0))
+    batcher = RequestBatcher(Scripted(fail_after=0))
     with pytest.raises(RequestFailed, match="fails after 0 requests"):
-        answered(desk.ask(asked()).answers.get(timeout=5))
-    desk.close()
+        unwrap_answer(batcher.submit(asked()).answers.get(timeout=5))
+    batcher.close()
 
 
 class Patient:
@@ -68,15 +68,15 @@ class Patient:
 
 
 def test_a_question_joins_what_is_being_computed_and_may_be_answered_first():
-    desk = RequestBatcher(Patient(2))
-    early = desk.ask(asked(n=3))
-    assert desk.prompt(asked()) == (len(CHAT[0].content), CHAT[0].content), "told while the engine works"
-    late = desk.ask(asked(n=2))
-    assert [answered(late.answers.get(timeout=5)).text for _ in range(2)] == ["0", "1"]
+    batcher = RequestBatcher(Patient(2))
+    early = batcher.submit(asked(n=3))
+    assert batcher.render_prompt(asked()) == (len(CHAT[0].content), CHAT[0].content), "told while the engine works"
+    late = batcher.submit(asked(n=2))
+    assert [unwrap_answer(late.answers.get(timeout=5)).text for _ in range(2)] == ["0", "1"]
     assert early.answers.empty()
-    desk.ask(asked())
-    desk.ask(asked(sampler={"stop": ("x",)}))
-    desk.close()
+    batcher.submit(asked())
+    batcher.submit(asked(sampler={"stop": ("x",)}))
+    batcher.close()
 
 
 def test_closing_tells_who_waits_and_leaves_no_thread_inside_the_engine():
@@ -87,12 +87,12 @@ def test_closing_tells_who_waits_and_leaves_no_thread_inside_the_engine():
             self.closed = True
 
     engine = Closing(2)
-    desk = RequestBatcher(engine)
-    waiting = desk.ask(asked())
-    desk.close(wait_s=5)
+    batcher = RequestBatcher(engine)
+    waiting = batcher.submit(asked())
+    batcher.close(wait_s=5)
     assert engine.closed
     with pytest.raises(RequestFailed, match="the server is closing"):
-        answered(waiting.answers.get(timeout=5))
+        unwrap_answer(waiting.answers.get(timeout=5))
 
 
 def test_a_streaming_engine_that_fails_tells_everyone_who_waits_and_works_on():
@@ -105,11 +105,11 @@ def test_a_streaming_engine_that_fails_tells_everyone_who_waits_and_works_on():
             self.wants = 1
             yield from super().arrivals(requests)
 
-    desk = RequestBatcher(Breaking(1))
+    batcher = RequestBatcher(Breaking(1))
     with pytest.raises(RequestFailed, match="no memory"):
-        answered(desk.ask(asked(n=2)).answers.get(timeout=5))
-    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
-    desk.close()
+        unwrap_answer(batcher.submit(asked(n=2)).answers.get(timeout=5))
+    assert unwrap_answer(batcher.submit(asked()).answers.get(timeout=5)).text == "0"
+    batcher.close()
 
 
 def test_what_the_engine_says_of_a_prompt_is_raised_where_it_was_asked():
@@ -117,11 +117,11 @@ def test_what_the_engine_says_of_a_prompt_is_raised_where_it_was_asked():
         def show(self, request):
             raise OSError("no template")
 
-    desk = RequestBatcher(Deaf(1))
+    batcher = RequestBatcher(Deaf(1))
     with pytest.raises(OSError, match="no template"):
-        desk.prompt(asked())
-    assert answered(desk.ask(asked()).answers.get(timeout=5)).text == "0"
-    desk.close()
+        batcher.render_prompt(asked())
+    assert unwrap_answer(batcher.submit(asked()).answers.get(timeout=5)).text == "0"
+    batcher.close()
 
 
 def test_a_body_that_cannot_be_served_is_refused_with_its_number():
@@ -153,9 +153,12 @@ def test_strangers_with_seeds_of_their_own_get_their_own_answers():
         PendingRequest((Message("user", "37+45="),), SamplingConfig(max_tokens=6), seed=seed)
         for seed in (5, 3, 9, 3, 21, 40)
     ]
-    alone = [next(iter(Transformers("tiny-arithmetic").generate([merged([question])])))[0].text for question in asked]
+    alone = [
+        next(iter(Transformers("tiny-arithmetic").generate([merge_requests([question])])))[0].text for question in asked
+    ]
     assert [
-        group[0].text for group in Transformers("tiny-arithmetic").generate([merged([question]) for question in asked])
+        group[0].text
+        for group in Transformers("tiny-arithmetic").generate([merge_requests([question]) for question in asked])
     ] == alone
 
 
@@ -171,18 +174,18 @@ def test_a_streaming_engine_that_fails_at_one_question_answers_the_others():
                     raise RuntimeError("no such token")
                 yield request
 
-    desk = RequestBatcher(Choosy(4))
-    good = [desk.ask(PendingRequest((Message("user", f"What is {n}+1?"),), SamplingConfig())) for n in range(3)]
-    bad = desk.ask(PendingRequest((Message("user", "poison"),), SamplingConfig()))
+    batcher = RequestBatcher(Choosy(4))
+    good = [batcher.submit(PendingRequest((Message("user", f"What is {n}+1?"),), SamplingConfig())) for n in range(3)]
+    bad = batcher.submit(PendingRequest((Message("user", "poison"),), SamplingConfig()))
     with pytest.raises(RequestFailed, match="no such token"):
-        answered(bad.answers.get(timeout=5))
-    assert [answered(question.answers.get(timeout=5)).text for question in good] == ["0"] * 3
-    desk.close()
+        unwrap_answer(bad.answers.get(timeout=5))
+    assert [unwrap_answer(question.answers.get(timeout=5)).text for question in good] == ["0"] * 3
+    batcher.close()
 
 
 def test_what_cannot_be_hashed_is_refused_where_it_is_asked_and_the_desk_works_on():
-    desk = RequestBatcher(Scripted())
+    batcher = RequestBatcher(Scripted())
     with pytest.raises(ValueError, match="surrogate"):
-        desk.ask(PendingRequest((Message("user", "\ud800"),), SamplingConfig()))
-    assert answered(desk.ask(asked()).answers.get(timeout=5)).finish == "stop"
-    desk.close()
+        batcher.submit(PendingRequest((Message("user", "\ud800"),), SamplingConfig()))
+    assert unwrap_answer(batcher.submit(asked()).answers.get(timeout=5)).finish == "stop"
+    batcher.close()

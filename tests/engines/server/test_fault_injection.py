@@ -12,7 +12,7 @@ FRAMES = (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n", fault_injection.DONE)
 def deformed(kind, closing=None):
     sent, (near, far) = [], socket.socketpair()
     with near, far:
-        fault_injection.deform(kind, FRAMES, sent.append, near, closing or threading.Event())
+        fault_injection.send_with_fault(kind, FRAMES, sent.append, near, closing or threading.Event())
     return b"".join(sent)
 
 
@@ -23,7 +23,7 @@ def test_without_a_fault_all_frames_are_sent():
 def test_death_is_half_a_stream_and_a_reset():
     sent, (near, far) = [], socket.socketpair()
     with near, far, pytest.raises(ConnectionResetError):
-        fault_injection.deform("death", FRAMES, sent.append, near, threading.Event())
+        fault_injection.send_with_fault("death", FRAMES, sent.append, near, threading.Event())
     assert b"".join(sent) == b"".join(FRAMES[:2])
 
 

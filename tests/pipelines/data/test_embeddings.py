@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from assay.core.types import Message, Problem
-from assay.embedding.unit import unit
+from assay.embedding.unit import normalize_rows
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, remember, stored_vectors
 from assay.pipelines.runner.stages import run_stages
@@ -70,7 +70,7 @@ def test_a_vector_without_direction_names_its_problem_and_what_came_before_is_ke
 ) -> None:
     class Broken(Coder):
         def encode(self, texts: Sequence[str]) -> Any:
-            return unit(np.array([[value if text == "c" else 1.0] for text in texts]))
+            return normalize_rows(np.array([[value if text == "c" else 1.0] for text in texts]))
 
     monkeypatch.setattr("assay.pipelines.data.embeddings.WAVE", 2)
     made = context()

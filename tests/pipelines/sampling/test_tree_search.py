@@ -13,7 +13,7 @@ from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.core.ports import StreamingEngine
 from assay.core.tree_search import SearchConfig
 from assay.core.types import Request, Rollout, SamplingConfig
-from assay.engines.requests.order import ready
+from assay.engines.requests.order import take_ready
 from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.maths.search.tree import Complete, Expand, SearchStep
@@ -185,7 +185,7 @@ class Flowing(Scripted):
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         rng, given, flying = np.random.default_rng(5), iter(requests), list[tuple[Request, int]]()
         while True:
-            taken, ended = ready(given, 2)
+            taken, ended = take_ready(given, 2)
             flying += [(request, sample) for request in taken for sample in request.samples]
             if ended and not flying:
                 return

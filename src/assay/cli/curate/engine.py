@@ -71,7 +71,7 @@ def serve(
         except KeyboardInterrupt:
             voice.say("interrupted: no longer served")
         finally:
-            service.desk.close(CLOSING_S)
+            service.batcher.close(CLOSING_S)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from assay.core.types import Finish, SamplingConfig
 from assay.engines.hf import kv_cache
-from assay.engines.hf.token_sampling import draw_each
-from assay.engines.requests.order import ready
+from assay.engines.hf.token_sampling import sample_tokens
+from assay.engines.requests.order import take_ready
 
 FREE = 8  # a batch takes more once one place in so many is free
 GROWTH = 4  # a batch that needs more places gets at least one for every so many that it has
@@ -69,11 +69,11 @@ class DecodingBatch:
         at = self.free[: len(new.places)]
         if (short := new.mask.shape[1] - self.mask.shape[1]) > 0:
             self.mask = torch.nn.functional.pad(self.mask, (short, 0))
-            kv_cache.shift(self.cache, short)
+            kv_cache.shift_columns(self.cache, short)
         for place, row, chance in zip(at, new.places, new.chance, strict=True):
             self.places[place], self.written[place], self.chance[place], self.surety[place] = row, [], chance, []
         rows = torch.tensor(at, device=self.mask.device)
-        kv_cache.place(self.cache, rows, new.cache)
+        kv_cache.replace_rows(self.cache, rows, new.cache)
         self.mask[rows] = torch.nn.functional.pad(new.mask, (self.mask.shape[1] - new.mask.shape[1], 0))
         self.logits[rows] = new.logits
 
@@ -108,7 +108,7 @@ class DecodingBatch:
         dead = int(self.mask.any(dim=0).int().argmax())
         if dead >= DEAD:
             self.mask = self.mask[:, dead:]
-            kv_cache.shift(self.cache, -dead)
+            kv_cache.shift_columns(self.cache, -dead)
 
 
 @dataclass
@@ -136,13 +136,13 @@ class Decoder:
             with torch.inference_mode():  # not around the yield: it is the thread's, and would hold for the caller too
                 idle = not more  # nobody waits for a place
                 if more and (batch is None or _has_room(batch, most)):
-                    new, ended = ready(rows, most - (batch.live if batch else 0))
+                    new, ended = take_ready(rows, most - (batch.live if batch else 0))
                     more, idle = not ended, not new
                     batch = self._with(batch, new, most) if new else batch
                 if batch is None and not more:
                     return
                 done = [] if batch is None else self._step(batch)
-                batch = None if batch is None else _smaller(batch, idle=idle)
+                batch = None if batch is None else _compact(batch, idle=idle)
             yield done, batch.live if batch else 0
 
     def _with(self, batch: DecodingBatch | None, new: Sequence[SampleRow], most: int) -> DecodingBatch:
@@ -156,7 +156,7 @@ class Decoder:
         chance = [np.random.default_rng(row.seed).random(row.sampler.max_tokens) for row in new]
         fresh = DecodingBatch([*new], [[] for _ in new], chance, logits[owners], mask[owners], cache, [[] for _ in new])
         if batch is None:
-            kv_cache.give_room(cache)
+            kv_cache.reserve_columns(cache)
             return fresh
         batch.take(fresh, most=most)
         batch.trim()
@@ -171,7 +171,7 @@ class Decoder:
             for row, written, numbers in zip(batch.places, batch.written, batch.chance, strict=True)
         ]
         samplers = [row.sampler if row else None for row in batch.places]
-        drawn = draw_each(batch.logits, samplers, torch.tensor(chance, device=batch.logits.device))
+        drawn = sample_tokens(batch.logits, samplers, torch.tensor(chance, device=batch.logits.device))
         if self.logprobs:
             warmth = batch.logits.new_tensor([[each.temperature or 1.0 if each else 1.0] for each in samplers]).float()
             sure = torch.log_softmax(batch.logits.float() / warmth, dim=-1)  # (r, V)
@@ -197,7 +197,7 @@ class Decoder:
         """Next-token logits (p, V), mask (p, L) and cache of p prompts whose common prefix is computed once for all."""
         import torch
 
-        shared = common(prompts)[: min(map(len, prompts)) - 1]  # one token at least stays, to give the logits
+        shared = common_prefix(prompts)[: min(map(len, prompts)) - 1]  # one token at least stays, to give the logits
         cache = self._prefix(shared)
         cache.batch_repeat_interleave(len(prompts))
         tails = [tuple(prompt[len(shared) :]) for prompt in prompts]
@@ -214,9 +214,9 @@ class Decoder:
         import torch
         from transformers.cache_utils import DynamicCache
 
-        kept = common([shared, self.warm])
+        kept = common_prefix([shared, self.warm])
         cache = copy.deepcopy(self.cache)
-        plain = cache is not None and kv_cache.plain(cache)
+        plain = cache is not None and kv_cache.keeps_every_column(cache)
         if plain and kept:
             cache.crop(len(kept) - len(self.warm))
         else:  # a sliding window or a recurrent state cannot go back
@@ -242,22 +242,22 @@ class Decoder:
 
 
 def _has_room(batch: DecodingBatch, most: int) -> bool:
-    return (most - batch.live) * FREE >= most and kv_cache.plain(batch.cache)
+    return (most - batch.live) * FREE >= most and kv_cache.keeps_every_column(batch.cache)
 
 
-def _smaller(batch: DecodingBatch, *, idle: bool) -> DecodingBatch | None:
+def _compact(batch: DecodingBatch, *, idle: bool) -> DecodingBatch | None:
     """The batch without its empty places, where nobody waits for them and they are a quarter or more; None where none is left."""
     if not any(batch.places):
         return None
-    if (idle or not kv_cache.plain(batch.cache)) and len(batch.free) * 4 >= len(batch.places):
+    if (idle or not kv_cache.keeps_every_column(batch.cache)) and len(batch.free) * 4 >= len(batch.places):
         batch.keep([i for i, row in enumerate(batch.places) if row])
     return batch
 
 
-def common(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def common_prefix(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The longest prefix of all rows.
 
-    >>> common([(1, 2, 3), (1, 2, 4, 5)]), common([(1, 2)]), common([(1,), ()])
+    >>> common_prefix([(1, 2, 3), (1, 2, 4, 5)]), common_prefix([(1, 2)]), common_prefix([(1,), ()])
     ((1, 2), (1, 2), ())
     """
     first, last = min(map(tuple, rows)), max(map(tuple, rows))  # in order, only the outermost two can differ earliest

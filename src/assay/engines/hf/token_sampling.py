@@ -8,7 +8,7 @@ from assay.core.types import SamplingConfig
 HEAD = 1024  # most probable tokens that nearly always hold the nucleus; the whole vocabulary is sorted only where they do not
 
 
-def draw_each(logits: Any, samplers: Sequence[SamplingConfig | None], chance: Any) -> Any:
+def sample_tokens(logits: Any, samplers: Sequence[SamplingConfig | None], chance: Any) -> Any:
     """One token a row, (r,), each drawn as its own sampler says; None = an empty row, whose token means nothing."""
     ways: dict[tuple[float, int, float], list[int]] = {}
     for row, sampler in enumerate(samplers):
@@ -16,15 +16,15 @@ def draw_each(logits: Any, samplers: Sequence[SamplingConfig | None], chance: An
             ways.setdefault((sampler.temperature, sampler.top_k, sampler.top_p), []).append(row)
     first = next(sampler for sampler in samplers if sampler)
     if len(ways) == 1:
-        return draw(logits, first, chance)
+        return sample_token(logits, first, chance)
     tokens = logits.argmax(dim=-1)
     for rows in ways.values():
         one = samplers[rows[0]] or first
-        tokens[rows] = draw(logits[rows], one, chance[rows])
+        tokens[rows] = sample_token(logits[rows], one, chance[rows])
     return tokens
 
 
-def draw(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
+def sample_token(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
     """One token a row, (r,), by inverting the distribution at `chance` (r,) in [0, 1); temperature, then top-k, then top-p; 0 = greedy.
 
     logits: (r, V). A row's token depends on its own logits and its own number only.
@@ -35,18 +35,18 @@ def draw(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
         return logits.argmax(dim=-1)
     scaled = logits.float() / sampler.temperature
     if not sampler.top_k and sampler.top_p == 1:
-        return _invert(torch.softmax(scaled, dim=-1), chance)
+        return _invert_distribution(torch.softmax(scaled, dim=-1), chance)
     if sampler.top_k:
         values, order = scaled.topk(min(sampler.top_k, scaled.shape[-1]), dim=-1)
         share = torch.softmax(values, dim=-1)
     else:
-        share, order = _nucleus_head(torch.softmax(scaled, dim=-1), sampler.top_p)
+        share, order = _select_nucleus(torch.softmax(scaled, dim=-1), sampler.top_p)
     before = share.cumsum(dim=-1) - share
     share = share.masked_fill(before >= sampler.top_p, 0.0)  # the token that crosses top_p stays
-    return order.gather(1, _invert(share, chance)[:, None])[:, 0]
+    return order.gather(1, _invert_distribution(share, chance)[:, None])[:, 0]
 
 
-def _nucleus_head(share: Any, top_p: float) -> tuple[Any, Any]:
+def _select_nucleus(share: Any, top_p: float) -> tuple[Any, Any]:
     """The most probable tokens of each row, descending, at least down to the nucleus' edge: shares and ids."""
     head, order = share.topk(min(HEAD, share.shape[-1]), dim=-1)
     if bool((head.sum(dim=-1) >= top_p).all()):
@@ -55,7 +55,7 @@ def _nucleus_head(share: Any, top_p: float) -> tuple[Any, Any]:
     return whole.values, whole.indices
 
 
-def _invert(share: Any, chance: Any) -> Any:
+def _invert_distribution(share: Any, chance: Any) -> Any:
     """The column at which each row's cumulated share first exceeds chance x total; never one without share."""
     import torch
 

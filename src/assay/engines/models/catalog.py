@@ -38,29 +38,29 @@ BUNDLED = {
 NAMES = (*CATALOGUE, *BUNDLED)
 
 
-def place(model: str) -> Path:
+def locate_model(model: str) -> Path:
     """The file or folder that a name stands for, whether it exists or not."""
     return Path(str(files("assay") / "data" / BUNDLED[model])) if model in BUNDLED else Path(model).expanduser()
 
 
-def home(model: str) -> Path:
+def install_folder(model: str) -> Path:
     """The folder of a catalogue model, whether it is installed or not."""
     return cache() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
 
 
-def installed(model: str) -> Path:
+def find_installed(model: str) -> Path:
     """The GGUF of a catalogue model.
 
     Raises:
-        PlanError: it is not installed.
+        ConfigError: it is not installed.
     """
-    path = home(model) / Path(CATALOGUE[model].member).name
+    path = install_folder(model) / Path(CATALOGUE[model].member).name
     if not path.is_file():
         raise ConfigError(f"model {model!r} is not installed: {INSTALL}")
     return path
 
 
-def unknown(model: str) -> ConfigError:
+def unknown_model(model: str) -> ConfigError:
     """What is said of a name that stands for nothing."""
     return ConfigError(
         f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, NAMES)}"

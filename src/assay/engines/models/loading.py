@@ -19,7 +19,7 @@ def share_cores() -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def hide_progress_bars() -> Iterator[None]:
     """transformers draws no progress bars inside."""
     logging = require("transformers.utils.logging", extra="train")
     shown = logging.is_progress_bar_enabled()

@@ -1,7 +1,7 @@
 """Models by name: which weights a name stands for, and the files that each engine reads.
 
 A name is one of the catalogue (`smollm2-135m-instruct`, `tiny-arithmetic`), a `.gguf` file, a folder with a transformers checkpoint,
-or a hub id `owner/name`. Nothing here loads a model except `checkpoint`, and that only once in a machine's life.
+or a hub id `owner/name`. Nothing here loads a model except `find_checkpoint`, and that only once in a machine's life.
 """
 
 from pathlib import Path
@@ -16,13 +16,13 @@ from assay.engines.models.catalog import (
     NAMES,
     REVISION_CHARS,
     Packaged,
-    installed,
-    place,
-    unknown,
+    find_installed,
+    locate_model,
+    unknown_model,
 )
-from assay.engines.models.install import arriving, install, state, unpack
-from assay.engines.models.loading import quiet, share_cores
-from assay.engines.models.weights import check, commit, file_identity, folder_identity, snapshot
+from assay.engines.models.install import describe_install, install, staging_folder, unpack
+from assay.engines.models.loading import hide_progress_bars, share_cores
+from assay.engines.models.weights import check_checkpoint, fetch_snapshot, file_identity, find_commit, folder_identity
 
 __all__ = [
     "BUNDLED",
@@ -30,29 +30,29 @@ __all__ = [
     "NAMES",
     "Packaged",
     "cache",
-    "checkpoint",
-    "gguf",
+    "describe_install",
+    "find_checkpoint",
+    "find_gguf",
+    "hide_progress_bars",
+    "identify_policy",
     "install",
-    "quiet",
-    "revision",
     "share_cores",
-    "state",
     "unpack",
 ]
 
 
-def revision(model: str, hub_revision: str = "") -> Policy:
+def identify_policy(model: str, hub_revision: str = "") -> Policy:
     """The policy of a model: its name as given, and the first 16 hexadecimal digits of its weights' identity.
 
     The identity is a GGUF's SHA-256 (for a catalogue model under every engine, so that llamacpp and transformers share rollouts), a
     hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is loaded.
 
     Raises:
-        PlanError: there is no such model.
+        ConfigError: there is no such model.
     """
     if model in CATALOGUE:
         return Policy(model, CATALOGUE[model].sha256[:REVISION_CHARS])
-    path = place(model)
+    path = locate_model(model)
     if path.is_file() and path.suffix == ".gguf":
         return Policy(
             model, file_identity(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)[:REVISION_CHARS]
@@ -60,58 +60,58 @@ def revision(model: str, hub_revision: str = "") -> Policy:
     if path.is_dir():
         return Policy(model, folder_identity(path)[:REVISION_CHARS])
     if HUB_ID.match(model):
-        return Policy(model, commit(model, hub_revision)[:REVISION_CHARS])
-    raise unknown(model)
+        return Policy(model, find_commit(model, hub_revision)[:REVISION_CHARS])
+    raise unknown_model(model)
 
 
-def gguf(model: str) -> Path:
+def find_gguf(model: str) -> Path:
     """The GGUF that llama.cpp reads for a model.
 
     Raises:
-        PlanError: not installed, no such file, or a checkpoint that another engine reads.
+        ConfigError: not installed, no such file, or a checkpoint that another engine reads.
     """
     if model in CATALOGUE:
-        return installed(model)
-    path = place(model)
+        return find_installed(model)
+    path = locate_model(model)
     if path.is_file() and path.suffix == ".gguf":
         return path
     if path.is_dir() or HUB_ID.match(model):
         raise ConfigError(
             f"model {model!r} is no .gguf file, and llamacpp reads nothing else; engine 'transformers' reads folders and hub ids"
         )
-    raise unknown(model)
+    raise unknown_model(model)
 
 
-def checkpoint(model: str, hub_revision: str = "") -> Path:
+def find_checkpoint(model: str, hub_revision: str = "") -> Path:
     """The folder with an ordinary transformers checkpoint of a model.
 
     A catalogue model's is de-quantised to float32 at the first call (about 90 s and 540 MB) and reused for ever after.
 
     Raises:
-        PlanError: not installed, no such folder, or a file that another engine reads.
+        ConfigError: not installed, no such folder, or a file that another engine reads.
     """
     if model in CATALOGUE:
-        target = installed(model).parent / "checkpoint"
-        return target if target.is_dir() else _dequantise(installed(model), target)
-    path = place(model)
+        target = find_installed(model).parent / "checkpoint"
+        return target if target.is_dir() else _dequantise_gguf(find_installed(model), target)
+    path = locate_model(model)
     if path.is_dir():
-        check(path)
+        check_checkpoint(path)
         return path
     if path.suffix == ".gguf":
         raise ConfigError(
             f"model {model!r} is a .gguf file, and transformers reads folders and hub ids; engine 'llamacpp' reads it"
         )
     if HUB_ID.match(model):
-        return snapshot(model, hub_revision)
-    raise unknown(model)
+        return fetch_snapshot(model, hub_revision)
+    raise unknown_model(model)
 
 
-def _dequantise(source: Path, target: Path) -> Path:
+def _dequantise_gguf(source: Path, target: Path) -> Path:
     transformers, torch = require("transformers", extra="train"), require("torch", extra="train")
     for needed in ("gguf", "accelerate"):  # transformers asks for both, late and in other words
         require(needed, extra="train")
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    with quiet():
+    with hide_progress_bars():
         tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
         model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     model.hf_quantizer, model.is_quantized = (
@@ -120,7 +120,7 @@ def _dequantise(source: Path, target: Path) -> Path:
     )  # it still believes itself quantised, and would refuse to be saved
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    with arriving(target) as folder, quiet():
+    with staging_folder(target) as folder, hide_progress_bars():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return target

@@ -31,7 +31,7 @@ def file_identity(path: str, size: int, changed_ns: int) -> str:
 
 def folder_identity(folder: Path) -> str:
     """Hash over the names and bytes of all that changes an answer."""
-    check(folder)
+    check_checkpoint(folder)
     digest = hashlib.sha256()
     for path in sorted({path for pattern in IDENTITY_FILES for path in folder.glob(pattern) if path.is_file()}):
         digest.update(
@@ -40,11 +40,11 @@ def folder_identity(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def check(folder: Path) -> None:
+def check_checkpoint(folder: Path) -> None:
     """A folder that passes holds a transformers checkpoint.
 
     Raises:
-        PlanError: it does not.
+        ConfigError: it does not.
     """
     if not (folder / "config.json").is_file() or not any(
         [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
@@ -54,40 +54,40 @@ def check(folder: Path) -> None:
         raise ConfigError(f"folder {str(folder)!r} holds no transformers checkpoint (config.json and weights){hint}")
 
 
-def commit(model: str, hub_revision: str) -> str:
+def find_commit(model: str, hub_revision: str) -> str:
     """The commit of a hub model: of the copy that lies here, else as the hub says.
 
     Raises:
-        PlanError: neither can be had.
+        ConfigError: neither can be had.
     """
     hub = require("huggingface_hub", extra="train")
     try:
-        return snapshot(model, hub_revision, local=True).name
+        return fetch_snapshot(model, hub_revision, local=True).name
     except ConfigError:
         try:
             return str(hub.HfApi().model_info(model, revision=hub_revision or None, timeout=20).sha)
         except Exception as error:  # no network, no such repository, no right to read it: all end here
-            raise _unreachable(model, error) from error
+            raise _unreachable_model(model, error) from error
 
 
-def snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
+def fetch_snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
     """The folder of a hub model: the copy that lies here, else, unless `local`, a new one.
 
     Raises:
-        PlanError: neither can be had.
+        ConfigError: neither can be had.
     """
     hub = require("huggingface_hub", extra="train")
     try:
         return Path(hub.snapshot_download(model, revision=hub_revision or None, local_files_only=True))
     except Exception as error:  # the hub has many ways to say that a model is not here
         if local:
-            raise _unreachable(model, error) from error
+            raise _unreachable_model(model, error) from error
     try:
         return Path(hub.snapshot_download(model, revision=hub_revision or None, allow_patterns=list(IDENTITY_FILES)))
     except Exception as error:
-        raise _unreachable(model, error) from error
+        raise _unreachable_model(model, error) from error
 
 
-def _unreachable(model: str, error: Exception) -> ConfigError:
+def _unreachable_model(model: str, error: Exception) -> ConfigError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
     return ConfigError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, NAMES)}")

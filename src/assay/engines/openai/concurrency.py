@@ -6,15 +6,15 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from assay.engines.requests.order import ready
+from assay.engines.requests.order import take_ready
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def as_they_come(
-    work: Callable[[Given], Made], given: Iterator[Given | None], *, size: int, tick_s: float
-) -> Iterator[tuple[Made, ...]]:
+def run_concurrently(
+    work: Callable[[Item], Result], given: Iterator[Item | None], *, size: int, tick_s: float
+) -> Iterator[tuple[Result, ...]]:
     """What has come since the last look, at least every `tick_s` seconds, perhaps nothing; each of `given` once.
 
     `given` is read in the caller's thread, at most 2 x `size` ahead of what has been yielded, so that a slow caller keeps nobody idle for
@@ -22,21 +22,21 @@ def as_they_come(
     was read is finished. Closing the iterator does not wait. What `work`
     raises is raised here, after what has come with it was yielded.
 
-    >>> sorted(each for some in as_they_come(abs, iter([-2, 1]), size=2, tick_s=1) for each in some)
+    >>> sorted(each for some in run_concurrently(abs, iter([-2, 1]), size=2, tick_s=1) for each in some)
     [1, 2]
     """
-    done: SimpleQueue[Future[Made]] = SimpleQueue()
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
     pool = ThreadPoolExecutor(size, thread_name_prefix="assay-engine")
     flying = 0
     try:
         while True:
-            taken, ended = ready(given, max(0, 2 * size - flying))
+            taken, ended = take_ready(given, max(0, 2 * size - flying))
             for each in taken:
                 pool.submit(work, each).add_done_callback(done.put)
             flying += len(taken)
             if not flying and ended:
                 return
-            come = _come(done, tick_s) if flying else []
+            come = _collect_finished(done, tick_s) if flying else []
             flying -= len(come)
             failed = [future for future in come if future.exception()]
             yield tuple(future.result() for future in come if not future.exception())
@@ -46,9 +46,9 @@ def as_they_come(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _come(done: "SimpleQueue[Future[Made]]", tick_s: float) -> list[Future[Made]]:
+def _collect_finished(done: "SimpleQueue[Future[Result]]", tick_s: float) -> list[Future[Result]]:
     """All that lies there, after waiting for the first."""
-    found: list[Future[Made]] = []
+    found: list[Future[Result]] = []
     with suppress(Empty):
         found.append(done.get(timeout=tick_s))
         while True:

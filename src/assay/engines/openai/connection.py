@@ -87,15 +87,15 @@ class HttpConnection:
             most_bytes: of the whole answer; one event has at most BODY_BYTES.
 
         Raises:
-            Broken: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
-            Refused: any other status that is not 200.
+            RetryableError: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
+            RequestRejected: any other status that is not 200.
         """
         with self._speaking():
             answer = self._answer("POST", path, body)
             if "text/event-stream" not in answer.headers.get("Content-Type", ""):
                 yield self._document(self._whole(answer, min(most_bytes, BODY_BYTES)))
                 return
-            for text in _data(self._pieces(answer, most_bytes)):
+            for text in _read_events(self._pieces(answer, most_bytes)):
                 if text == b"[DONE]":
                     self._settle(answer)
                     return
@@ -129,8 +129,8 @@ class HttpConnection:
         with self._speaking():
             return self._document(self._whole(self._answer(method, path, body), BODY_BYTES))
 
-    def _speaking(self) -> "_Speaking":
-        return _Speaking(self)
+    def _speaking(self) -> "_ErrorTranslation":
+        return _ErrorTranslation(self)
 
     def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.client.HTTPResponse:
         text = None if body is None else json.dumps(body)
@@ -138,10 +138,10 @@ class HttpConnection:
         self._line.request(method, path, text, self._headers)
         answer = self._line.getresponse()
         if answer.status != http.client.OK:
-            words = _start(answer)
+            words = _read_start(answer)
             if not answer.isclosed():  # more is on its way
                 self._line.close()
-            raise failure(
+            raise classify_status(
                 answer.status,
                 answer.headers.get("Retry-After", ""),
                 words,
@@ -162,13 +162,13 @@ class HttpConnection:
             yield piece
         if answer.length:
             raise RetryableError(f"the answer broke off {answer.length} bytes before its end", dead=True)
-        _finish(answer)
+        _release_if_read(answer)
 
     def _whole(self, answer: http.client.HTTPResponse, most_bytes: int) -> bytes:
         return b"".join(self._pieces(answer, most_bytes))
 
     def _document(self, text: bytes) -> Any:
-        value = parsed(text, self.hide)
+        value = parse_json(text, self.hide)
         if self._key and (
             self._key.encode() in text or (b"\\" in text and self._key in json.dumps(value, ensure_ascii=False))
         ):
@@ -181,7 +181,7 @@ class HttpConnection:
             if self._line.sock is not None:
                 before = self._line.sock.gettimeout()
                 self._line.sock.settimeout(SETTLE_S)
-                _start(answer)
+                _read_start(answer)
                 self._line.sock.settimeout(before)
         except (OSError, ValueError, http.client.HTTPException):
             self._line.close()
@@ -190,8 +190,8 @@ class HttpConnection:
             self._line.close()
 
 
-class _Speaking:
-    """Whatever breaks inside is `Broken`, and breaks the connection too."""
+class _ErrorTranslation:
+    """Whatever breaks inside is `RetryableError`, and breaks the connection too."""
 
     def __init__(self, line: HttpConnection) -> None:
         self.line = line
@@ -216,7 +216,7 @@ class _Speaking:
             raise RetryableError(f"no answer that can be read ({type(error).__name__})", dead=True) from None
 
 
-def failure(
+def classify_status(
     status: int, retry_after: str, body: bytes, *, target: str = "", hide: Callable[[str], str] = str
 ) -> RetryableError | RequestRejected:
     """What a status other than 200 means; the server's own words are kept short, and without what `hide` takes out."""
@@ -227,16 +227,19 @@ def failure(
         return RetryableError(f"status {status}: {words}", answered=False)
     if status in (408, 409, 425, 429) or status >= http.client.INTERNAL_SERVER_ERROR:
         return RetryableError(
-            f"status {status}: {words}", busy=status in (429, 503), limited=status == 429, after_s=seconds(retry_after)
+            f"status {status}: {words}",
+            busy=status in (429, 503),
+            limited=status == 429,
+            after_s=parse_retry_after(retry_after),
         )
     return RequestRejected(status, words)
 
 
-def seconds(retry_after: str) -> float:
+def parse_retry_after(retry_after: str) -> float:
     """The seconds of a Retry-After header, which holds a number or a date, at most LONGEST_WAIT_S; 0 where it holds neither.
 
-    >>> seconds("2"), seconds(""), seconds("Thu, 01 Jan 1970 00:00:00 GMT"), seconds("soon"), seconds("nan"), seconds("inf")
-    (2.0, 0.0, 0.0, 0.0, 0.0, 300.0)
+    >>> [parse_retry_after(text) for text in ("2", "", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "nan", "inf")]
+    [2.0, 0.0, 0.0, 0.0, 0.0, 300.0]
     """
     with suppress(ValueError):
         wait_s = float(retry_after)
@@ -247,11 +250,11 @@ def seconds(retry_after: str) -> float:
     return 0.0
 
 
-def parsed(text: bytes, hide: Callable[[str], str] = str) -> Any:
+def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
     """The JSON of a text.
 
     Raises:
-        Broken: it is none, or nested too deep to be read.
+        RetryableError: it is none, or nested too deep to be read.
     """
     try:
         return json.loads(text)
@@ -261,27 +264,27 @@ def parsed(text: bytes, hide: Callable[[str], str] = str) -> Any:
         raise RetryableError(f"no JSON: {hide(text.decode('utf-8', 'replace'))[:40].encode()!r}") from None
 
 
-def _start(answer: http.client.HTTPResponse) -> bytes:
+def _read_start(answer: http.client.HTTPResponse) -> bytes:
     """The first bytes of a body, all of it where it is small."""
     pieces, size = list[bytes](), 0
     while size < ERROR_BYTES and (piece := answer.read1(PIECE)):
         pieces.append(piece)
         size += len(piece)
-    _finish(answer)
+    _release_if_read(answer)
     return b"".join(pieces)
 
 
-def _finish(answer: http.client.HTTPResponse) -> None:
+def _release_if_read(answer: http.client.HTTPResponse) -> None:
     """Frees the connection for the next call where a body of a known length has been read to its end, which `read1` leaves open."""
     if answer.length == 0:
         answer.close()
 
 
-def _data(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _read_events(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The text behind each `data:`.
 
     Raises:
-        Broken: a line of more than BODY_BYTES.
+        RetryableError: a line of more than BODY_BYTES.
     """
     rest = bytearray()
     for piece in pieces:
@@ -297,11 +300,11 @@ def _data(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield bytes(rest[5:]).strip()
 
 
-def models(listing: Any) -> dict[str, Mapping[str, Any]]:
+def list_models(listing: Any) -> dict[str, Mapping[str, Any]]:
     """A server's list of models by name.
 
     Raises:
-        Broken: it is no such list.
+        RetryableError: it is no such list.
     """
     data = listing.get("data") if isinstance(listing, Mapping) else None
     if data is None and isinstance(listing, Mapping):
@@ -313,7 +316,7 @@ def models(listing: Any) -> dict[str, Mapping[str, Any]]:
     return {model["id"]: model for model in data}
 
 
-def asked(line: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+def ask_optional(line: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """What a server says at a path that not every server has; {} where it has not."""
     with suppress(RetryableError, RequestRejected):
         told = line.get(path) if body is None else line.post(path, body)

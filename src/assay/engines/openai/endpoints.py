@@ -33,7 +33,7 @@ class Endpoint:
     answered: float = 0.0  # when it last did
     verified: float = 0.0  # when it last said who it is
     lines: list[HttpConnection] = field(default_factory=list)  # idle connections
-    asking: threading.Lock = field(default_factory=threading.Lock)
+    identity_lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Endpoints:
@@ -82,10 +82,10 @@ class Endpoints:
             else "no server answers any more"
         )
         return f"{why}: " + "; ".join(
-            f"{server.url}: {server.cause or 'no answer'} ({self._tried(server)})" for server in self.all
+            f"{server.url}: {server.cause or 'no answer'} ({self._describe_failures(server)})" for server in self.all
         )
 
-    def _tried(self, server: Endpoint) -> str:
+    def _describe_failures(self, server: Endpoint) -> str:
         busy_s = self._busy_for_s(server)
         return f"asked for patience for {busy_s:.0f} s" if busy_s > 0 else f"{server.failures} failures in a row"
 
@@ -100,16 +100,16 @@ class Endpoints:
                 if now > line.deadline:
                     line.cut()
 
-    def take(self) -> tuple[Endpoint, HttpConnection] | None:
+    def acquire(self) -> tuple[Endpoint, HttpConnection] | None:
         """The least loaded server that is not resting, with a connection to it; None once all are lost or the engine is closed."""
         with self._changed:
             while not (self.lost or self._closed.is_set()):
                 now = self._clock()
                 free = [server for server in self.all if server.until <= now and server.load < server.size]
                 if free:
-                    server = min(free, key=lambda each: each.load / each.size)
+                    server = min(free, key=lambda endpoint: endpoint.load / endpoint.size)
                     server.load += 1
-                    line = self._kept(server)
+                    line = self._idle_or_new(server)
                     self._busy.add(line)
                     return server, line
                 self._changed.wait(
@@ -117,7 +117,7 @@ class Endpoints:
                 )
         return None
 
-    def _kept(self, server: Endpoint) -> HttpConnection:
+    def _idle_or_new(self, server: Endpoint) -> HttpConnection:
         """An idle connection, or a new one; where the server dropped one after it last said who it is, it may be another now."""
         if not server.lines:
             return self._open(server.url)
@@ -127,7 +127,7 @@ class Endpoints:
             server.known = server.known and line.used < server.verified
         return line
 
-    def give(self, server: Endpoint, line: HttpConnection) -> None:
+    def release(self, server: Endpoint, line: HttpConnection) -> None:
         """The sample is over, well or not."""
         with self._changed:
             server.load -= 1
@@ -135,12 +135,12 @@ class Endpoints:
             server.lines.append(line)
             self._changed.notify()
 
-    def well(self, server: Endpoint) -> None:
+    def record_answer(self, server: Endpoint) -> None:
         """It answered a sample."""
         self.answers += 1
         server.failures, server.waits, server.busy_since, server.answered = 0, 0, None, self._clock()
 
-    def refuse(self, server: Endpoint, refusal: RequestRejected) -> None:
+    def record_refusal(self, server: Endpoint, refusal: RequestRejected) -> None:
         """It refused a sample's request, which says nothing against the server.
 
         Raises:
@@ -157,15 +157,15 @@ class Endpoints:
                 f"{server.url}: the first {self.refusals} requests were all refused and nothing was answered; the last: {refusal}"
             )
 
-    def strange(self, server: Endpoint) -> bool:
+    def needs_identity_check(self, server: Endpoint) -> bool:
         """Whether it must say again who it is: it is new, its connection broke, or it has not answered for a minute."""
         return not server.known or self._clock() - server.answered > STRANGE_S
 
-    def recognised(self, server: Endpoint) -> None:
+    def record_identity(self, server: Endpoint) -> None:
         """It serves what the others serve."""
         server.known, server.answered, server.verified = True, self._clock(), self._clock()
 
-    def rest(self, server: Endpoint, failure: RetryableError, began: float) -> None:
+    def record_failure(self, server: Endpoint, failure: RetryableError, began: float) -> None:
         """It failed a call that began then: nobody asks it for a while, twice as long after each failure in a row, or as long as it says.
 
         The calls that were under way when it failed are one failure, not one each. 429 is no failure: it is waited out for as long as
@@ -180,7 +180,7 @@ class Endpoints:
                 server.failures, server.waits = server.failures + (not failure.limited), server.waits + failure.limited
                 server.busy_since = server.busy_since if failure.limited else None
                 server.rested = now
-                server.until = now + pause(server.waits if failure.limited else server.failures)
+                server.until = now + draw_backoff_s(server.waits if failure.limited else server.failures)
             if failure.after_s:
                 server.until = max(server.until, now + failure.after_s)
             self._changed.notify_all()
@@ -198,10 +198,10 @@ class Endpoints:
             self._changed.notify_all()
 
 
-def pause(failures: int) -> float:
+def draw_backoff_s(failures: int) -> float:
     """Seconds of rest after so many failures in a row: doubling, at most 30, between half and all of it by chance.
 
-    >>> 0.125 <= pause(1) <= 0.25 and 15 <= pause(99) <= 30
+    >>> 0.125 <= draw_backoff_s(1) <= 0.25 and 15 <= draw_backoff_s(99) <= 30
     True
     """
     whole = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(failures - 1, 16))

@@ -13,23 +13,23 @@ from urllib.parse import urlsplit
 from assay.core.errors import ConfigError, EngineError, nearest
 from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
-from assay.engines.openai.concurrency import as_they_come
-from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, asked, models
-from assay.engines.openai.endpoints import Endpoint, Endpoints, pause
+from assay.engines.openai.concurrency import run_concurrently
+from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, ask_optional, list_models
+from assay.engines.openai.endpoints import Endpoint, Endpoints, draw_backoff_s
 from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
-from assay.engines.requests.order import in_order
+from assay.engines.requests.order import collect_in_order
 
 REVISION_CHARS = 16
 TICK_S = 1.0  # between two looks of a caller who wants to stop
-LEAST_PATIENCE = 3  # failures in a row of a server that is not given up yet
-HOLDINGS = (
+MIN_PATIENCE = 3  # failures in a row of a server that is not given up yet
+CAPACITY_FIELDS = (
     ("/props", "total_slots"),
     ("/get_server_info", "max_running_requests"),
     ("/server_info", "max_running_requests"),
 )
-HELD = 64  # samples at once where a server does not say what it holds
-MOST_HELD = 2_048  # samples at once, whatever a server says of itself
-HELD_BY_VLLM = 256  # its default on most GPUs, 1,024 on the largest; it does not say
+DEFAULT_CAPACITY = 64  # samples at once where a server does not say what it holds
+MAX_CAPACITY = 2_048  # samples at once, whatever a server says of itself
+VLLM_CAPACITY = 256  # its default on most GPUs, 1,024 on the largest; it does not say
 PROBES = (  # greedy answers to these tell one checkpoint from another
     "What is 17 + 25?",
     "Name the capital of Australia.",
@@ -98,7 +98,7 @@ class Openai:
         """The model's name and the hash of its identity; asks the servers unless `revision` is given.
 
         Raises:
-            PlanError: the server has no such model, the key is missing or refused.
+            ConfigError: the server has no such model, the key is missing or refused.
             EngineError: no server answers.
         """
         if self.revision and self.model:
@@ -111,14 +111,14 @@ class Openai:
         """`root`, and the greedy answer to each of eight prompts, from the first server that answers."""
         reasons = []
         for server in self._servers.all:
-            line = self._line(server.url)
+            line = self._connect(server.url)
             try:
-                found = self._patiently(line, server.url)
+                identity = self._patiently(line, server.url)
             except RetryableError as failure:
                 reasons.append(f"{server.url}: {failure}")
             else:
-                self._servers.recognised(server)
-                return found
+                self._servers.record_identity(server)
+                return identity
             finally:
                 line.close()
         raise EngineError(f"no server answers: {'; '.join(reasons)}")
@@ -131,7 +131,7 @@ class Openai:
                 return self._identity(line, url)
             except RetryableError as failure:
                 failures, waits = failures + (not failure.limited), waits + failure.limited
-                wait_s = max(failure.after_s, pause(waits if failure.limited else failures))
+                wait_s = max(failure.after_s, draw_backoff_s(waits if failure.limited else failures))
                 if not failure.answered or failures > self.retries or time.monotonic() + wait_s > until:
                     raise
             time.sleep(wait_s)
@@ -140,23 +140,25 @@ class Openai:
         """One tuple of rollouts a request, in order; later ones that are complete wait for it. `arrivals` lets nothing wait.
 
         Raises:
-            PlanError: a wrong model or key.
+            ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint.
         """
-        return in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it arrives (`core.ports.Streaming`).
+        """Every sample once, as it arrives (`core.ports.StreamingEngine`).
 
         Raises:
-            PlanError: a wrong model or key.
+            ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint; what had arrived has been yielded.
         """
         policy, servers = self.policy, self._servers
-        samples = (ask for request in requests if not servers.lost for ask in asks(request) if not servers.lost)
+        samples = (
+            sample for request in requests if not servers.lost for sample in split_request(request) if not servers.lost
+        )
         try:
-            for rollouts in as_they_come(
-                lambda ask: self._attempt(servers, policy, *ask), samples, size=servers.size, tick_s=TICK_S
+            for rollouts in run_concurrently(
+                lambda sample: self._draw_sample(servers, policy, *sample), samples, size=servers.size, tick_s=TICK_S
             ):
                 servers.cut_overdue()
                 yield rollouts
@@ -169,23 +171,23 @@ class Openai:
 
     def count_tokens(self, request: Request) -> int:
         """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
-        with self._aside() as (line, root):
-            told = asked(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
-            count = told.get("count")
+        with self._side_connection() as (line, root):
+            reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+            count = reply.get("count")
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
                 return count
-            return self._told(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
+            return self._complete(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
 
     def show(self, request: Request) -> str:
         """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
         chat = self._chat(request)
-        with self._aside() as (line, root):
-            told = asked(line, f"{root}/tokenize", {"model": self._served, **chat})
-            if "prompt" not in told and told.get("tokens"):
-                told = asked(line, f"{root}/detokenize", {"model": self._served, "tokens": told["tokens"]})
-            if "prompt" not in told:
-                told = asked(line, f"{root}/apply-template", chat)
-        prompt = told.get("prompt")
+        with self._side_connection() as (line, root):
+            reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **chat})
+            if "prompt" not in reply and reply.get("tokens"):
+                reply = ask_optional(line, f"{root}/detokenize", {"model": self._served, "tokens": reply["tokens"]})
+            if "prompt" not in reply:
+                reply = ask_optional(line, f"{root}/apply-template", chat)
+        prompt = reply.get("prompt")
         return (
             prompt
             if isinstance(prompt, str) and prompt
@@ -199,24 +201,26 @@ class Openai:
 
     @cached_property
     def _servers(self) -> Endpoints:
-        servers = [Endpoint(url.rstrip("/"), self.concurrency or self._holds(url.rstrip("/"))) for url in self.urls]
+        servers = [
+            Endpoint(url.rstrip("/"), self.concurrency or self._find_capacity(url.rstrip("/"))) for url in self.urls
+        ]
         return Endpoints(
-            servers, patience=max(self.retries, LEAST_PATIENCE), open_line=self._line, retry_for_s=self.retry_for_s
+            servers, patience=max(self.retries, MIN_PATIENCE), open_line=self._connect, retry_for_s=self.retry_for_s
         )
 
     @cached_property
     def _served(self) -> str:
         if self.model:
             return self.model
-        with self._aside() as (line, _):
-            names = list(models(line.get(self._path("/models"))))
+        with self._side_connection() as (line, _):
+            names = list(list_models(line.get(self._path("/models"))))
         if len(names) != 1:
             raise ConfigError(
                 f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {', '.join(map(repr, sorted(names))) or 'none'}"
             )
         return names[0]
 
-    def _line(self, url: str) -> HttpConnection:
+    def _connect(self, url: str) -> HttpConnection:
         key = os.environ.get(self.key_env, "").strip() if self.key_env else ""
         if self.key_env and not key:
             raise ConfigError(f"the environment variable {self.key_env} of key_env is not set")
@@ -226,31 +230,32 @@ class Openai:
             )
         return HttpConnection(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
 
-    def _aside(self) -> "_Aside":
-        return _Aside(self)
+    def _side_connection(self) -> "_SideConnection":
+        return _SideConnection(self)
 
     def _path(self, path: str, url: str = "") -> str:
         return urlsplit(url or self.urls[0]).path.rstrip("/") + path
 
-    def _holds(self, url: str) -> int:
+    def _find_capacity(self, url: str) -> int:
         """What the server says it holds (llama.cpp's slots, SGLang's running requests), or what its kind does."""
-        line, root, owners = self._line(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
+        line, root, owners = self._connect(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
-            for path, name in HOLDINGS:
-                held = asked(line, root + path).get(name)
-                if isinstance(held, int) and not isinstance(held, bool) and held > 0:
-                    return min(held, MOST_HELD)
+            for path, name in CAPACITY_FIELDS:
+                capacity = ask_optional(line, root + path).get(name)
+                if isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0:
+                    return min(capacity, MAX_CAPACITY)
             with suppress(RetryableError):
                 owners = {
-                    str(each.get("owned_by")) for each in models(asked(line, self._path("/models", url))).values()
+                    str(model.get("owned_by"))
+                    for model in list_models(ask_optional(line, self._path("/models", url))).values()
                 }
         finally:
             line.close()
-        return HELD_BY_VLLM if "vllm" in owners else HELD
+        return VLLM_CAPACITY if "vllm" in owners else DEFAULT_CAPACITY
 
     def _identity(self, line: HttpConnection, url: str) -> dict[str, str]:
         try:
-            known = models(line.get(self._path("/models", url)))
+            known = list_models(line.get(self._path("/models", url)))
         except RequestRejected as refusal:
             hint = (
                 "; the url of most servers ends in /v1"
@@ -261,11 +266,11 @@ class Openai:
         if self._served not in known:
             raise ConfigError(f"{url} serves no model {self._served!r}; {nearest(self._served, known)}")
         greedy = SamplingConfig(temperature=0.0, max_tokens=PROBE_TOKENS)
-        found = {"root": str(known[self._served].get("root") or self._served)}
+        identity = {"root": str(known[self._served].get("root") or self._served)}
         for prompt in PROBES:
             request = Request("", (Message("user", prompt),), greedy, (0,), 0)
             try:
-                found[prompt] = self._told(line, self._body(request, 0), url).text
+                identity[prompt] = self._complete(line, self._body(request, 0), url).text
             except RequestRejected as refusal:
                 if refusal.status in (401, 402, 403, 404):
                     raise ConfigError(
@@ -274,9 +279,9 @@ class Openai:
                 raise ConfigError(
                     f"{url} refuses a plain request ({refusal}); if it names top_k, min_p or such, set extended = false"
                 ) from refusal
-        return found
+        return identity
 
-    def _told(self, line: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
+    def _complete(self, line: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
         """The answer to one body; whoever wants `max_completion_tokens` in place of `max_tokens` is found out once."""
         try:
             return self._read(
@@ -285,107 +290,109 @@ class Openai:
         except RequestRejected as refusal:
             if self._cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
                 raise
-        heard = self._read(line, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url)
+        completion = self._read(
+            line, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url
+        )
         self.__dict__["_cap_name"] = NEW_CAP
-        return heard
+        return completion
 
     def _read(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
         cap = int(body.get(NEW_CAP) or body[OLD_CAP])
-        heard = StreamedCompletion(cap=cap, scored=self.logprobs)
+        completion = StreamedCompletion(cap=cap, scored=self.logprobs)
         try:
             for event in line.events(
                 self._path("/chat/completions", url), body, most_bytes=STREAM_BYTES + TOKEN_BYTES * cap
             ):
-                heard.take(event)
+                completion.add_event(event)
         except RetryableError as failure:
-            if not (failure.unclosed and heard.complete):
+            if not (failure.unclosed and completion.complete):
                 raise
-        heard.whole()
-        if line.repeats_key(heard.text):
+        completion.require_finish()
+        if line.repeats_key(completion.text):
             raise RetryableError("the answer repeats the key")
-        return heard
+        return completion
 
     @cached_property
     def _cap_name(self) -> str:
         return OLD_CAP
 
-    def _attempt(self, servers: Endpoints, policy: Policy, request: Request, sample: int) -> Rollout:
+    def _draw_sample(self, servers: Endpoints, policy: Policy, request: Request, sample: int) -> Rollout:
         reason, tries = "all servers are lost", 0
-        while tries <= self.retries and (taken := servers.take()):
-            server, line = taken
+        while tries <= self.retries and (lease := servers.acquire()):
+            server, line = lease
             began = time.monotonic()
             try:
-                self._recognise(servers, server, line)
-                heard = self._read_attempt(line, self._body(request, sample), server.url)
-                servers.well(server)
-                return self._rollout(request, sample, policy, heard)
+                self._check_identity(servers, server, line)
+                completion = self._complete_sample(line, self._body(request, sample), server.url)
+                servers.record_answer(server)
+                return self._rollout(request, sample, policy, completion)
             except RequestRejected as refusal:
-                servers.refuse(server, refusal)
+                servers.record_refusal(server, refusal)
                 return self._rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
             except RetryableError as failure:
                 reason = f"{server.url}: {failure}"
-                servers.rest(server, failure, began)
+                servers.record_failure(server, failure, began)
                 tries += not failure.busy
-                wait_s = 0.0 if failure.busy else pause(tries)
+                wait_s = 0.0 if failure.busy else draw_backoff_s(tries)
             finally:
-                servers.give(server, line)
+                servers.release(server, line)
             servers.wait(wait_s)
         return self._rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
 
-    def _read_attempt(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
+    def _complete_sample(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
         """The answer to a sample's request; what nobody foresaw of a server's answer is that sample's fault."""
         try:
-            return self._told(line, body, url)
+            return self._complete(line, body, url)
         except (RetryableError, RequestRejected, ConfigError, EngineError):
             raise
         except Exception as error:
             line.close()
             raise RetryableError(f"an answer that cannot be read ({type(error).__name__})") from error
 
-    def _recognise(self, servers: Endpoints, server: Endpoint, line: HttpConnection) -> None:
+    def _check_identity(self, servers: Endpoints, server: Endpoint, line: HttpConnection) -> None:
         """A server that is new, whose connection broke or that was silent must be what the others are."""
-        if self.revision or not servers.strange(server):
+        if self.revision or not servers.needs_identity_check(server):
             return
-        with server.asking:
-            if not servers.strange(server):
+        with server.identity_lock:
+            if not servers.needs_identity_check(server):
                 return
             try:
-                found = self._identity(line, server.url)
+                identity = self._identity(line, server.url)
             except ConfigError as error:
                 raise EngineError(f"{error}; what had arrived is kept, the same command goes on") from error
-            if differing := [name for name, value in self.identity.items() if found[name] != value]:
+            if differing := [name for name, value in self.identity.items() if identity[name] != value]:
                 first = differing[0]
                 raise EngineError(
-                    f"{server.url} serves another checkpoint under the name {self._served!r}: {len(differing)} of {len(found)} answers differ, "
-                    f"first {first!r}: {found[first]!r}, was {self.identity[first]!r}"
+                    f"{server.url} serves another checkpoint under the name {self._served!r}: {len(differing)} of {len(identity)} answers differ, "
+                    f"first {first!r}: {identity[first]!r}, was {self.identity[first]!r}"
                 )
-            servers.recognised(server)
+            servers.record_identity(server)
 
     def _rollout(
         self,
         request: Request,
         sample: int,
         policy: Policy,
-        heard: StreamedCompletion | None,
+        completion: StreamedCompletion | None,
         *,
         fault: str = "",
         refused: str = "",
     ) -> Rollout:
-        told = heard or StreamedCompletion(reason="tool_calls", tokens=0)
+        answer = completion or StreamedCompletion(reason="tool_calls", tokens=0)
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="openai",
-            text=told.text,
-            tokens=told.spent,
-            finish=told.finish,
-            prompt_tokens=told.prompt_tokens,
+            text=answer.text,
+            tokens=answer.spent,
+            finish=answer.finish,
+            prompt_tokens=answer.prompt_tokens,
             seed=request.seed_of(sample) if self.send_seed else -1,
-            logprobs=tuple(told.logprobs) if self.logprobs and heard else None,
+            logprobs=tuple(answer.logprobs) if self.logprobs and completion else None,
             fault=fault,
             refused=refused,
-            stopped=told.stopped,
+            stopped=answer.stopped,
         )
 
     def _chat(self, request: Request) -> dict[str, Any]:
@@ -421,17 +428,17 @@ class Openai:
         return body | {name: value for name, value in optional.items() if value}
 
 
-def asks(request: Request | None) -> Iterator[tuple[Request, int] | None]:
+def split_request(request: Request | None) -> Iterator[tuple[Request, int] | None]:
     """Each sample of a request; None for "none yet"."""
     yield from ((request, sample) for sample in request.samples) if request else (None,)
 
 
-class _Aside:
+class _SideConnection:
     """A connection to the first server, for a question beside the work; what fails there is an EngineError."""
 
     def __init__(self, engine: Openai) -> None:
         self.line, self.root = (
-            engine._line(engine.urls[0]),
+            engine._connect(engine.urls[0]),
             urlsplit(engine.urls[0]).path.rstrip("/").removesuffix("/v1"),
         )
         self.url = engine.urls[0]

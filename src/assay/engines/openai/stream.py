@@ -53,39 +53,39 @@ class StreamedCompletion:
     prompt_tokens: int = 0
     characters: int = 0
 
-    def take(self, event: Any) -> None:
+    def add_event(self, event: Any) -> None:
         """One event of a stream, or a whole answer.
 
         Raises:
-            Broken: no answer at all, one of another shape, or the server reports a failure of its own.
-            Refused: the server refuses the request inside the stream.
+            RetryableError: no answer at all, one of another shape, or the server reports a failure of its own.
+            RequestRejected: the server refuses the request inside the stream.
         """
         if not isinstance(event, dict):
-            raise RetryableError(f"no answer: {_short(event)}")
+            raise RetryableError(f"no answer: {_shorten(event)}")
         if complaint := event.get("error"):
-            raise _failure(complaint)
+            raise _classify_error(complaint)
         if event.get("object") == "error":
-            raise _failure(event)
+            raise _classify_error(event)
         if (usage := event.get("usage")) is not None:
             self._usage(usage)
         choices = event.get("choices")
         if choices is not None and not isinstance(choices, list):
-            raise RetryableError(f"choices are no list: {_short(choices)}")
+            raise RetryableError(f"choices are no list: {_shorten(choices)}")
         for choice in choices or ():
             self._choice(choice)
 
-    def whole(self) -> "StreamedCompletion":
+    def require_finish(self) -> "StreamedCompletion":
         """Itself.
 
         Raises:
-            Broken: no finish reason came, or one that says that the server gave up.
-            Refused: a content filter ended it.
+            RetryableError: no finish reason came, or one that says that the server gave up.
+            RequestRejected: a content filter ended it.
         """
         if self.reason in FILTERED:
             raise RequestRejected(200, f"the server's filter ended the answer ({self.reason})")
         if self.reason not in FINISHES:
             raise RetryableError(
-                f"the answer ended with finish reason {_short(self.reason)}"
+                f"the answer ended with finish reason {_shorten(self.reason)}"
                 if self.reason
                 else "fewer choices than were asked for"
             )
@@ -114,58 +114,58 @@ class StreamedCompletion:
         >>> StreamedCompletion(content=["4"]).text, thought.text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
         ('4', '2+2', '2+2\\n</think>\\n\\n4')
         """
-        thought, said = "".join(self.reasoning), "".join(self.content)
-        return f"{thought}{CLOSING}{said}" if thought and said else thought or said
+        thought, answer = "".join(self.reasoning), "".join(self.content)
+        return f"{thought}{CLOSING}{answer}" if thought and answer else thought or answer
 
     def _usage(self, usage: Any) -> None:
         if not isinstance(usage, Mapping):
-            raise RetryableError(f"usage is no object: {_short(usage)}")
-        self.tokens = _count("completion_tokens", usage.get("completion_tokens"), most=4 * self.cap + 4096)
-        self.prompt_tokens = _count("prompt_tokens", usage.get("prompt_tokens"), most=PROMPT_TOKENS) or 0
+            raise RetryableError(f"usage is no object: {_shorten(usage)}")
+        self.tokens = _check_count("completion_tokens", usage.get("completion_tokens"), most=4 * self.cap + 4096)
+        self.prompt_tokens = _check_count("prompt_tokens", usage.get("prompt_tokens"), most=PROMPT_TOKENS) or 0
 
     def _choice(self, choice: Any) -> None:
         if not isinstance(choice, dict):
-            raise RetryableError(f"a choice is no object: {_short(choice)}")
+            raise RetryableError(f"a choice is no object: {_shorten(choice)}")
         if choice.get("index"):
             return
         message = choice.get("delta") or choice.get("message") or {}
         if not isinstance(message, dict):
-            raise RetryableError(f"a choice's delta is no object: {_short(message)}")
+            raise RetryableError(f"a choice's delta is no object: {_shorten(message)}")
         content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
         if type(content) is str and not thought:  # nearly every event
-            self._keep((), (content,) if content else ())
+            self._add_texts((), (content,) if content else ())
         else:
-            thoughts, _ = _texts(thought, 0, thinking=True)
-            more, texts = _texts(content, 0)
-            self._keep([*thoughts, *more], texts or _texts(message.get("refusal"), 0)[1])
+            thoughts, _ = _split_content(thought, 0, thinking=True)
+            more, texts = _split_content(content, 0)
+            self._add_texts([*thoughts, *more], texts or _split_content(message.get("refusal"), 0)[1])
         if self.scored and (scores := choice.get("logprobs")):
-            self.logprobs += _logprobs(scores)
+            self.logprobs += _read_logprobs(scores)
         self._finish(choice)
 
-    def _keep(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
+    def _add_texts(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
         self.reasoning += thoughts
         self.content += texts
         self.pieces += bool(thoughts or texts)
         for text in (*thoughts, *texts):
             self.characters += len(text)
-        if self.characters > SHORT_TEXT and self.characters > most_characters(self.cap):
+        if self.characters > SHORT_TEXT and self.characters > max_characters(self.cap):
             raise RetryableError(
-                f"more than {most_characters(self.cap)} characters of text for a cap of {self.cap} tokens"
+                f"more than {max_characters(self.cap)} characters of text for a cap of {self.cap} tokens"
             )
 
     def _finish(self, choice: Mapping[str, Any]) -> None:
-        given = choice.get("finish_reason")
-        if given is None or given == "":
+        reason = choice.get("finish_reason")
+        if reason is None or reason == "":
             return
         match = {key: choice[key] for key in STOPS if key in choice}
-        if isinstance(given, Mapping):  # SGLang's own form
-            match = {"matched": given["matched"]} if "matched" in given else match
-            given = given.get("type")
-            if not isinstance(given, str) or not given:
+        if isinstance(reason, Mapping):  # SGLang's own form
+            match = {"matched": reason["matched"]} if "matched" in reason else match
+            reason = reason.get("type")
+            if not isinstance(reason, str) or not reason:
                 raise RetryableError("a finish reason without a type")
-        if not isinstance(given, str):
-            raise RetryableError(f"a finish reason that is no text: {_short(given)}")
-        self.reason = given.lower()
+        if not isinstance(reason, str):
+            raise RetryableError(f"a finish reason that is no text: {_shorten(reason)}")
+        self.reason = reason.lower()
         if FINISHES.get(self.reason) == "stop" and match:
             stop = next(iter(match.values()))
             self.stopped = (
@@ -173,31 +173,31 @@ class StreamedCompletion:
             )  # null or a token: the model closed it itself
 
 
-def most_characters(cap: int) -> int:
+def max_characters(cap: int) -> int:
     """Characters of text that so many tokens may have: the longest tokens of present vocabularies are runs of some 128 blanks."""
     return SHORT_TEXT + 256 * cap
 
 
-def _count(name: str, value: Any, *, most: int) -> int | None:
+def _check_count(name: str, value: Any, *, most: int) -> int | None:
     """A count of tokens, None where there is none.
 
     Raises:
-        Broken: it is no whole number, negative, or more than the request could have brought.
+        RetryableError: it is no whole number, negative, or more than the request could have brought.
     """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
-        raise RetryableError(f"{name} is no count: {_short(value)}")
+        raise RetryableError(f"{name} is no count: {_shorten(value)}")
     if not 0 <= value <= most:
-        raise RetryableError(f"{name} = {_short(value)} is out of range, 0 to {most}")
+        raise RetryableError(f"{name} = {_shorten(value)} is out of range, 0 to {most}")
     return int(value)
 
 
-def _texts(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[str], list[str]]:
+def _split_content(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[str], list[str]]:
     """The thoughts and the texts of a content: a text, nothing, or a list of parts, as reasoning models send it.
 
     Raises:
-        Broken: it is something else, or nested deeper than DEEPEST.
+        RetryableError: it is something else, or nested deeper than DEEPEST.
     """
     if content is None or content == "":
         return [], []
@@ -216,33 +216,33 @@ def _texts(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[st
             None,
         )
         if name is None and kind not in (*THINKING, "text", "output_text", "summary_text", "signature"):
-            raise RetryableError(f"a part of the content without text: {_short(kind)}")
-        return _texts(content[name] if name else None, depth + 1, thinking=thinking or kind in THINKING)
+            raise RetryableError(f"a part of the content without text: {_shorten(kind)}")
+        return _split_content(content[name] if name else None, depth + 1, thinking=thinking or kind in THINKING)
     if not isinstance(content, list) or depth > DEEPEST:
         raise RetryableError(
-            f"content is no text: {_short(content)}" if depth <= DEEPEST else "content that is nested too deep"
+            f"content is no text: {_shorten(content)}" if depth <= DEEPEST else "content that is nested too deep"
         )
-    pairs = [_texts(part, depth + 1, thinking=thinking) for part in content]
+    pairs = [_split_content(part, depth + 1, thinking=thinking) for part in content]
     return [text for thoughts, _ in pairs for text in thoughts], [text for _, texts in pairs for text in texts]
 
 
-def _logprobs(scores: Any) -> list[float]:
+def _read_logprobs(scores: Any) -> list[float]:
     """A log-probability per token, of the three forms in use: `content`, a bare list, and completions' `token_logprobs`.
 
     Raises:
-        Broken: another form, or a value that is no log-probability.
+        RetryableError: another form, or a value that is no log-probability.
     """
-    given = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        raise RetryableError(f"log-probabilities are no list: {_short(given)}")
-    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in given]
+    reason = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
+    if not isinstance(reason, Sequence) or isinstance(reason, str):
+        raise RetryableError(f"log-probabilities are no list: {_shorten(reason)}")
+    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in reason]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RetryableError(f"a log-probability is no number: {_short(value)}")
+            raise RetryableError(f"a log-probability is no number: {_shorten(value)}")
     return [float(value) for value in values]
 
 
-def _failure(complaint: Any) -> RetryableError | RequestRejected:
+def _classify_error(complaint: Any) -> RetryableError | RequestRejected:
     code: Any = None
     words, kind = complaint, ""
     if isinstance(complaint, Mapping):
@@ -264,7 +264,7 @@ def _failure(complaint: Any) -> RetryableError | RequestRejected:
     return RetryableError(f"the server reports: {text}", busy=status in (429, 503), limited=status == 429)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     """The start of a value as code; a huge number or list is never written out."""
     if isinstance(value, str | bytes):
         return repr(value[:40])

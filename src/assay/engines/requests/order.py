@@ -7,13 +7,13 @@ from typing import TypeVar
 from assay.core.errors import EngineError
 from assay.core.types import Request, Rollout
 
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 
 UNSEEDED = -1
 Key = tuple[str, int]  # rollout id, seed
 
 
-def in_order(
+def collect_in_order(
     requests: Sequence[Request], arriving: Iterator[tuple[Rollout, ...]], *, revision: str
 ) -> Iterator[tuple[Rollout, ...]]:
     """One tuple a request, in order, as soon as it is complete; later ones wait for it in memory.
@@ -32,10 +32,10 @@ def in_order(
                 raise EngineError(f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples never came")
             for rollout in arrived:
                 found.setdefault((rollout.id, rollout.seed), []).append(rollout)
-        yield tuple(_taken(found, key if key in found else (key[0], UNSEEDED)) for key in keys)
+        yield tuple(_pop_oldest(found, key if key in found else (key[0], UNSEEDED)) for key in keys)
 
 
-def _taken(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
+def _pop_oldest(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
     """The oldest of that key."""
     first, *rest = found.pop(key)
     if rest:
@@ -43,13 +43,13 @@ def _taken(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
     return first
 
 
-def ready(given: Iterator[Given | None], most: int) -> tuple[list[Given], bool]:
+def take_ready(given: Iterator[Item | None], most: int) -> tuple[list[Item], bool]:
     """Up to `most` of what is given before the first None, which says "none yet"; and whether there will be no more.
 
-    >>> ready(iter([1, 2, None, 3]), 5), ready(iter([1]), 5), ready(iter([1, 2]), 1)
+    >>> take_ready(iter([1, 2, None, 3]), 5), take_ready(iter([1]), 5), take_ready(iter([1, 2]), 1)
     (([1, 2], False), ([1], True), ([1], False))
     """
-    taken: list[Given] = []
+    taken: list[Item] = []
     for each in islice(given, most):
         if each is None:
             return taken, False

@@ -8,11 +8,11 @@ from assay.core.errors import ConfigError, require
 from assay.core.types import Request
 
 
-def tokenizer(folder: Path, model: str, *, extra: str) -> Any:
+def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
     """The tokenizer of a checkpoint.
 
     Raises:
-        PlanError: it has no chat template.
+        ConfigError: it has no chat template.
     """
     found = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
     if not found.chat_template:
@@ -20,11 +20,11 @@ def tokenizer(folder: Path, model: str, *, extra: str) -> Any:
     return found
 
 
-def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
+def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
     """The prompt's token ids and those of a begun answer behind it, special ones as the template wrote them and none added.
 
     Raises:
-        PlanError: the template refuses the messages, as some do with a system prompt or two turns of one role.
+        ConfigError: the template refuses the messages, as some do with a system prompt or two turns of one role.
     """
     messages = [message._asdict() for message in request.messages]
     begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
@@ -40,9 +40,9 @@ def tokens(tokenizer: Any, request: Request) -> tuple[int, ...]:
     return tuple(tokenizer(text + request.prefix, add_special_tokens=False)["input_ids"])
 
 
-def tokens_or_none(tokenizer: Any, request: Request) -> tuple[int, ...]:
+def encode_prompt_or_empty(tokenizer: Any, request: Request) -> tuple[int, ...]:
     """The same, and () where the template refuses: such a problem has no attempt, which is an error of its samples and not of the run."""
     try:
-        return tokens(tokenizer, request)
+        return encode_prompt(tokenizer, request)
     except ConfigError:
         return ()

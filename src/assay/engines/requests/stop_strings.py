@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 
-def before(text: str, stops: Sequence[str]) -> tuple[str, str]:
+def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, str]:
     """The text before the first stop string in it, and that string; the whole text and "" where there is none.
 
     Of two that begin at one place the longer ended it.
 
-    >>> before("one; two. three", (".", ";"))
+    >>> cut_at_stop("one; two. three", (".", ";"))
     ('one', ';')
-    >>> before("one", (".",))
+    >>> cut_at_stop("one", (".",))
     ('one', '')
     """
     found = [(text.find(stop), -len(stop), stop) for stop in stops if stop and stop in text]

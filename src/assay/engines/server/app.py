@@ -22,9 +22,9 @@ from assay.engines.server.chat_request import CAP as CAP
 from assay.engines.server.chat_request import InvalidRequest, read_request
 from assay.engines.server.listener import CONNECTIONS, READ_S, Listener, check_bind
 
-WAITING_S = 10.0  # between signs of life while the engine works
-LARGEST = 1 << 23  # bytes of a request
-DRY, DRY_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
+KEEPALIVE_S = 10.0  # between signs of life while the engine works
+MAX_REQUEST_BYTES = 1 << 23  # bytes of a request
+DRAIN_BYTES, DRAIN_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
 DIGITS = 15  # of a Content-Length
 STALLED_S = 30.0  # in which a client takes nothing of what it is sent
 
@@ -57,7 +57,7 @@ class ModelServer:
         return f"http://{self.host}:{self._server.server_address[1]}/v1"
 
     @cached_property
-    def desk(self) -> RequestBatcher:
+    def batcher(self) -> RequestBatcher:
         """Where questions wait."""
         return RequestBatcher(self.engine)
 
@@ -76,7 +76,7 @@ class ModelServer:
         self._server.shutdown()
         self._server.server_close()
         self._server.cut()
-        self.desk.close()
+        self.batcher.close()
 
     @cached_property
     def _server(self) -> Listener:
@@ -108,14 +108,14 @@ class _Handler(BaseHTTPRequestHandler):
             "/props": {"total_slots": self.service.slots},
             "/models": {"object": "list", "data": [model]},
         }
-        self._guarded(lambda _: paths.get(self._place))
+        self._handle(lambda _: paths.get(self._endpoint))
 
     def do_POST(self) -> None:  # http.server calls it so
         paths = {"/chat/completions": self._complete, "/tokenize": self._tokenize}
-        self._guarded(paths.get(self._place, lambda _: None))
+        self._handle(paths.get(self._endpoint, lambda _: None))
 
     @property
-    def _place(self) -> str:
+    def _endpoint(self) -> str:
         return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
 
     def handle_expect_100(self) -> bool:
@@ -137,19 +137,19 @@ class _Handler(BaseHTTPRequestHandler):
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not (length.isascii() and length.isdigit()):
             return 400, "Content-Length is no number of bytes"
-        if len(length) > DIGITS or int(length) > LARGEST:
-            return 413, f"a request has at most {LARGEST} bytes"
+        if len(length) > DIGITS or int(length) > MAX_REQUEST_BYTES:
+            return 413, f"a request has at most {MAX_REQUEST_BYTES} bytes"
         return None
 
     def _refuse(self, status: int, words: str) -> None:
         """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
         self.close_connection = True
-        self._say(status, _error(status, words), Connection="close")
+        self._send_json(status, _error_body(status, words), Connection="close")
         with suppress(OSError, ValueError):
-            self.connection.settimeout(DRY_S)
-            self.rfile.read1(DRY)
+            self.connection.settimeout(DRAIN_S)
+            self.rfile.read1(DRAIN_BYTES)
 
-    def _guarded(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
+    def _handle(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
         if refusal := self._refusal():
             return self._refuse(*refusal)
         length = int(self.headers.get("Content-Length") or 0)
@@ -166,82 +166,82 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
         try:
-            told = answer(_object(body))
+            reply = answer(_read_object(body))
         except (ValueError, TypeError, RecursionError) as error:
             words = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
-            return self._say(400, _error(400, words))
+            return self._send_json(400, _error_body(400, words))
         except RequestFailed as error:
-            return self._say(500, _error(500, str(error)))
+            return self._send_json(500, _error_body(500, str(error)))
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
-            return self._say(500, _error(500, f"{type(error).__name__}: {error}"))
-        if told is None:
-            return self._say(404, _error(404, "no such path"))
-        return self._say(200, told) if told is not _SAID else None
+            return self._send_json(500, _error_body(500, f"{type(error).__name__}: {error}"))
+        if reply is None:
+            return self._send_json(404, _error_body(404, "no such path"))
+        return self._send_json(200, reply) if reply is not _SENT else None
 
-    def _say(self, status: int, told: Any, **headers: str) -> None:
-        text = json.dumps(told).encode()
+    def _send_json(self, status: int, reply: Any, **headers: str) -> None:
+        text = json.dumps(reply).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self._headers_buffer.append(b"\r\n" + text)  # type: ignore[attr-defined]  # one packet for head and body
         self.flush_headers()
 
-    def _tokenize(self, asked: Mapping[str, Any]) -> Any:
-        tokens, prompt = self.service.desk.prompt(read_request(asked))
+    def _tokenize(self, body: Mapping[str, Any]) -> Any:
+        tokens, prompt = self.service.batcher.render_prompt(read_request(body))
         return {"count": tokens, "prompt": prompt}
 
-    def _complete(self, asked: Mapping[str, Any]) -> Any:
+    def _complete(self, body: Mapping[str, Any]) -> Any:
         fault = self.service.fault(next(self.service.asked))
         if fault in ("busy", "down"):
             status, hint = (429, {"Retry_After": str(fault_injection.RETRY_AFTER_S)}) if fault == "busy" else (503, {})
-            self._say(status, _error(status, fault), **hint)
-            return _SAID
-        waiting = self.service.desk.ask(read_request(asked))
+            self._send_json(status, _error_body(status, fault), **hint)
+            return _SENT
+        pending = self.service.batcher.submit(read_request(body))
         head = {
-            "id": f"chat-{waiting.problem_id}",
+            "id": f"chat-{pending.problem_id}",
             "created": int(time.time()),
             "model": self.service.engine.policy.name,
         }
-        if not asked.get("stream"):
-            return self._whole(head, waiting)
-        self._stream(head, waiting, fault)
-        return _SAID
+        if not body.get("stream"):
+            return self._reply_whole(head, pending)
+        self._reply_stream(head, pending, fault)
+        return _SENT
 
-    def _whole(self, head: Mapping[str, Any], waiting: PendingRequest) -> Any:
-        found = [answered(waiting.answers.get()) for _ in range(waiting.n)]
+    def _reply_whole(self, head: Mapping[str, Any], pending: PendingRequest) -> Any:
+        rollouts = [unwrap_answer(pending.answers.get()) for _ in range(pending.n)]
         choices = [
-            {"index": i, "message": {"role": "assistant", "content": each.text}, **_ended(each)}
-            for i, each in enumerate(found)
+            {"index": i, "message": {"role": "assistant", "content": rollout.text}, **_finish_fields(rollout)}
+            for i, rollout in enumerate(rollouts)
         ]
-        return {**head, "object": "chat.completion", "choices": choices, "usage": _usage(found)}
+        return {**head, "object": "chat.completion", "choices": choices, "usage": _count_usage(rollouts)}
 
-    def _stream(self, head: Mapping[str, Any], waiting: PendingRequest, fault: str) -> None:
-        found: list[Rollout] = []
+    def _reply_stream(self, head: Mapping[str, Any], pending: PendingRequest, fault: str) -> None:
+        rollouts: list[Rollout] = []
         started = False
-        while len(found) < waiting.n:
+        while len(rollouts) < pending.n:
             try:
-                found.append(answered(waiting.answers.get(timeout=WAITING_S)))
+                rollouts.append(unwrap_answer(pending.answers.get(timeout=KEEPALIVE_S)))
             except (InvalidRequest, RequestFailed) as error:
                 if not started:
                     raise
-                return self._chunk(
-                    _frame(_error(400 if isinstance(error, InvalidRequest) else 500, str(error)))
+                return self._send_chunk(
+                    _encode_event(_error_body(400 if isinstance(error, InvalidRequest) else 500, str(error)))
                     + fault_injection.DONE,
                     last=True,
                 )
             except Empty:
                 started = started or self._begin_stream()
-                self._chunk(b": the engine works\n\n")
+                self._send_chunk(b": the engine works\n\n")
         if not started:
             self._begin_stream()
         head = {**head, "object": "chat.completion.chunk"}
-        frames = [frame for index, rollout in enumerate(found) for frame in _pieces(head, index, rollout)]
-        frames += [_frame({**head, "choices": [], "usage": _usage(found)}), fault_injection.DONE]
+        frames = [frame for index, rollout in enumerate(rollouts) for frame in _stream_frames(head, index, rollout)]
+        frames += [_encode_event({**head, "choices": [], "usage": _count_usage(rollouts)}), fault_injection.DONE]
         with suppress(OSError):
-            fault_injection.deform(fault, frames, self._chunk, self.connection, self.service.closing)
-            self._chunk(b"", last=True)
+            fault_injection.send_with_fault(fault, frames, self._send_chunk, self.connection, self.service.closing)
+            self._send_chunk(b"", last=True)
             return None
         self.close_connection = True
         self.connection.close()
@@ -254,26 +254,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         return True
 
-    def _chunk(self, text: bytes, *, last: bool = False) -> None:
+    def _send_chunk(self, text: bytes, *, last: bool = False) -> None:
         framed = b"%x\r\n%s\r\n" % (len(text), text) if text else b""
         self.wfile.write(framed + (b"0\r\n\r\n" if last else b""))
 
 
-_SAID = object()  # the answer has been sent
+_SENT = object()  # the answer has been sent
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
-    asked = json.loads(body or b"{}", parse_constant=_no_constant)
+def _read_object(body: bytes) -> Mapping[str, Any]:
+    asked = json.loads(body or b"{}", parse_constant=_reject_constant)
     if not isinstance(asked, dict):
         raise InvalidRequest("the body is no JSON object")
     return asked
 
 
-def _no_constant(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise InvalidRequest(f"{name} is no JSON")
 
 
-def answered(answer: Rollout | Exception) -> Rollout:
+def unwrap_answer(answer: Rollout | Exception) -> Rollout:
     """The rollout.
 
     Raises:
@@ -291,21 +291,21 @@ def answered(answer: Rollout | Exception) -> Rollout:
     return answer
 
 
-def _pieces(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
+def _stream_frames(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
     """A choice word by word, then its finish."""
     words = rollout.text.split(" ")
     for place, word in enumerate(words):
         text = word if place + 1 == len(words) else f"{word} "
-        yield _frame(
+        yield _encode_event(
             {
                 **head,
                 "choices": [{"index": index, "delta": {"role": "assistant", "content": text}, "finish_reason": None}],
             }
         )
-    yield _frame({**head, "choices": [{"index": index, "delta": {}, **_ended(rollout)}]})
+    yield _encode_event({**head, "choices": [{"index": index, "delta": {}, **_finish_fields(rollout)}]})
 
 
-def _ended(rollout: Rollout) -> dict[str, Any]:
+def _finish_fields(rollout: Rollout) -> dict[str, Any]:
     """Why it ended, and as vLLM does by which stop string; null where the model closed it, nothing where the engine does not say."""
     return {
         "finish_reason": rollout.finish,
@@ -313,14 +313,14 @@ def _ended(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _usage(found: list[Rollout]) -> dict[str, int]:
-    prompt, tokens = found[0].prompt_tokens, sum(rollout.tokens for rollout in found)
+def _count_usage(rollouts: list[Rollout]) -> dict[str, int]:
+    prompt, tokens = rollouts[0].prompt_tokens, sum(rollout.tokens for rollout in rollouts)
     return {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
 
 
-def _frame(event: Mapping[str, Any]) -> bytes:
+def _encode_event(event: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
-def _error(status: int, words: str) -> dict[str, Any]:
+def _error_body(status: int, words: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": words}}

@@ -18,13 +18,13 @@ from assay.core.identity import content_id
 from assay.core.ports import Engine, StreamingEngine
 from assay.core.types import Message, Request, Rollout, SamplingConfig
 
-MOST = 256  # answers a batch
-SHARE, LONGEST_S = 0.02, 0.1  # of the last batch's time, in which those it answered may ask again; and at most
+MAX_ANSWERS = 256  # answers a batch
+WAIT_FRACTION, MAX_WAIT_S = 0.02, 0.1  # of the last batch's time, in which those it answered may ask again; and at most
 SEEDS = 2**31 - 2**20  # leaves room for the sample index
 
 
 @dataclass(frozen=True, slots=True)
-class SeededEngine(Request):
+class SeededRequest(Request):
     """A request whose first seed a stranger chose."""
 
     first: int = 0
@@ -59,36 +59,36 @@ class RequestBatcher:
         self._waiting: SimpleQueue[PendingRequest | Callable[[], None] | None] = SimpleQueue()
         self._closed = False
         self._took_s = 0.0  # of the last batch
-        self._worker = threading.Thread(target=self._work, name="assay-desk", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="assay-batcher", daemon=True)
         self._worker.start()
 
-    def ask(self, question: PendingRequest) -> PendingRequest:
-        """The same question, whose `answers` will hold n rollouts, or an exception.
+    def submit(self, pending: PendingRequest) -> PendingRequest:
+        """The same request, whose `answers` will hold n rollouts, or an exception.
 
         Raises:
             ValueError: a text of it cannot be encoded, or a setting cannot be hashed.
         """
         _ = (
-            question.problem_id,
-            question.sampler.id,
-            question.prefix.encode(),
+            pending.problem_id,
+            pending.sampler.id,
+            pending.prefix.encode(),
         )  # here, and not where many questions wait
-        self._waiting.put(question)
-        return question
+        self._waiting.put(pending)
+        return pending
 
-    def prompt(self, question: PendingRequest) -> tuple[int, str]:
+    def render_prompt(self, pending: PendingRequest) -> tuple[int, str]:
         """Prompt tokens, and the prompt as the model reads it."""
-        request = Request(question.problem_id, question.messages, question.sampler, (0,), 0, question.prefix)
-        found: Future[tuple[int, str]] = Future()
+        request = Request(pending.problem_id, pending.messages, pending.sampler, (0,), 0, pending.prefix)
+        result: Future[tuple[int, str]] = Future()
 
-        def look() -> None:
+        def render() -> None:
             try:
-                found.set_result((self.engine.count_tokens(request), self.engine.show(request)))
+                result.set_result((self.engine.count_tokens(request), self.engine.show(request)))
             except Exception as error:  # noqa: BLE001  # it is raised where the question was asked
-                found.set_exception(error)
+                result.set_exception(error)
 
-        self._waiting.put(look)
-        return found.result()
+        self._waiting.put(render)
+        return result.result()
 
     def close(self, wait_s: float = 0.0) -> None:
         """No question is taken any more, who waits hears so at the engine's next sign of life, and the engine is closed; waits so long for that."""
@@ -98,108 +98,112 @@ class RequestBatcher:
 
     def _work(self) -> None:
         while not self._closed:
-            if batch := self._taken(self._waiting.get()):
+            if batch := self._sort_queue(self._waiting.get()):
                 self._guarded(batch)
         self.engine.close()
-        for question in self._come():
-            question.answers.put(EngineError("the server is closing"))
+        for pending in self._drain_queue():
+            pending.answers.put(EngineError("the server is closing"))
 
     def _guarded(self, batch: list[PendingRequest]) -> None:
-        """Answers a batch. What is raised beside the engine fails the questions of the batch, and the desk works on."""
+        """Answers a batch. What is raised beside the engine fails the questions of the batch, and the batcher works on."""
         try:
-            self._flow(self.engine, batch) if isinstance(self.engine, StreamingEngine) else self._in_one(batch)
-        except Exception as error:  # noqa: BLE001  # one question must not end the desk
-            for question in batch:
-                question.answers.put(error)
+            self._stream_batch(self.engine, batch) if isinstance(self.engine, StreamingEngine) else self._run_batch(
+                batch
+            )
+        except Exception as error:  # noqa: BLE001  # one question must not end the batcher
+            for pending in batch:
+                pending.answers.put(error)
 
-    def _taken(self, *come: PendingRequest | Callable[[], None] | None) -> list[PendingRequest]:
-        """The questions among what has come; prompts are told at once, None closes the desk."""
+    def _sort_queue(self, *come: PendingRequest | Callable[[], None] | None) -> list[PendingRequest]:
+        """The questions among what has come; prompts are told at once, None closes the batcher."""
         self._closed = self._closed or None in come
         for each in come:
             if each and not isinstance(each, PendingRequest):
                 each()
         return [each for each in come if isinstance(each, PendingRequest)]
 
-    def _come(self) -> list[PendingRequest]:
+    def _drain_queue(self) -> list[PendingRequest]:
         """All questions that lie there."""
-        found: list[PendingRequest] = []
+        result: list[PendingRequest] = []
         try:
-            while sum(question.n for question in found) < MOST:
-                found += self._taken(self._waiting.get_nowait())
+            while sum(pending.n for pending in result) < MAX_ANSWERS:
+                result += self._sort_queue(self._waiting.get_nowait())
         except Empty:
             pass
-        return found
+        return result
 
-    def _flow(self, engine: StreamingEngine, batch: Sequence[PendingRequest]) -> None:
+    def _stream_batch(self, engine: StreamingEngine, batch: Sequence[PendingRequest]) -> None:
         """Answers the batch and all that comes in meanwhile; ends when nobody waits.
 
         Where the engine raises, each question that has no answer yet is asked alone, so that only the one at fault fails.
         """
         flight = InFlight()
         try:
-            for rollouts in engine.arrivals(self._joining(batch, flight)):
+            for rollouts in engine.arrivals(self._join_requests(batch, flight)):
                 for rollout in rollouts:
-                    flight.land(rollout)
+                    flight.deliver(rollout)
                 if self._closed:
                     break
             flight.fail(EngineError("the server is closing"))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
-            alone = flight.untouched() if len(flight.asked) > 1 else []
+            alone = flight.take_unanswered() if len(flight.pending) > 1 else []
             flight.fail(error)
-            for question in alone:
-                self._flow_alone(engine, question)
+            for pending in alone:
+                self._stream_alone(engine, pending)
 
-    def _flow_alone(self, engine: StreamingEngine, question: PendingRequest) -> None:
+    def _stream_alone(self, engine: StreamingEngine, pending: PendingRequest) -> None:
         flight = InFlight()
         try:
-            request = flight.start(question)
+            request = flight.start(pending)
             for rollouts in engine.arrivals(iter([request])):
                 for rollout in rollouts:
-                    flight.land(rollout)
+                    flight.deliver(rollout)
                 if self._closed:
                     break
             flight.fail(EngineError("the server is closing" if self._closed else "the engine gave no answer"))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to who waits
             flight.fail(error)
 
-    def _joining(self, batch: Sequence[PendingRequest], flight: "InFlight") -> Iterator[Request | None]:
+    def _join_requests(self, batch: Sequence[PendingRequest], flight: "InFlight") -> Iterator[Request | None]:
         """Requests as questions come in, None while there are none, until all are answered."""
         requests = flight.start_all(batch)
-        while not self._closed and flight.asked:
+        while not self._closed and flight.pending:
             yield from requests or (None,)
-            requests = flight.start_all(self._come())
+            requests = flight.start_all(self._drain_queue())
 
-    def _in_one(self, batch: list[PendingRequest]) -> None:
-        time.sleep(min(SHARE * self._took_s, LONGEST_S))
-        batch += self._come()
-        groups, began = alike(batch), time.monotonic()
-        self._answer(groups)
+    def _run_batch(self, batch: list[PendingRequest]) -> None:
+        time.sleep(min(WAIT_FRACTION * self._took_s, MAX_WAIT_S))
+        batch += self._drain_queue()
+        groups, began = group_requests(batch), time.monotonic()
+        self._answer_groups(groups)
         self._took_s = time.monotonic() - began
 
-    def _answer(self, groups: Sequence[Sequence[PendingRequest]]) -> None:
+    def _answer_groups(self, groups: Sequence[Sequence[PendingRequest]]) -> None:
         """Answers all groups at once; where the engine raises, those without an answer one by one, so that only the one at fault fails."""
-        left, error = self._answered(groups)
+        left, error = self._generate_groups(groups)
         for group in left:
-            failure = self._answered([group])[1] if len(left) > 1 else error
-            for question in group if failure else ():
-                question.answers.put(failure or EngineError("no answer"))
+            failure = self._generate_groups([group])[1] if len(left) > 1 else error
+            for pending in group if failure else ():
+                pending.answers.put(failure or EngineError("no answer"))
 
-    def _answered(
+    def _generate_groups(
         self, groups: Sequence[Sequence[PendingRequest]]
     ) -> tuple[list[Sequence[PendingRequest]], Exception | None]:
         """Groups that got no answer, and what the engine raised."""
         left = list(groups)
         try:
-            for group, rollouts in zip(groups, self.engine.generate([merged(group) for group in groups]), strict=True):
+            for group, rollouts in zip(
+                groups, self.engine.generate([merge_requests(group) for group in groups]), strict=True
+            ):
                 answers = list(rollouts)
-                if len(answers) != sum(question.n for question in group):
+                if len(answers) != sum(pending.n for pending in group):
                     raise EngineError(
-                        f"the engine gave {len(answers)} answers in place of {sum(question.n for question in group)}"
+                        f"the engine gave {len(answers)} answers in place of {sum(pending.n for pending in group)}"
                     )
                 left.remove(group)
-                for question in group:
-                    for _ in range(question.n):
-                        question.answers.put(answers.pop(0))
+                for pending in group:
+                    for _ in range(pending.n):
+                        pending.answers.put(answers.pop(0))
         except Exception as error:  # noqa: BLE001  # whatever the engine raises is an answer to those who wait
             return left, error
         return left, None
@@ -209,60 +213,60 @@ class InFlight:
     """Questions that a streaming engine is answering, each under a name of its own: strangers may ask for the same sample."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, tuple[PendingRequest, int]] = {}  # with the answers that have come
+        self.pending: dict[str, tuple[PendingRequest, int]] = {}  # with the answers that have come
         self._numbers = count()
 
-    def start(self, question: PendingRequest) -> SeededEngine:
+    def start(self, pending: PendingRequest) -> SeededRequest:
         """The question as a request."""
-        request = merged([question], name=f"{question.problem_id}.{next(self._numbers)}")
-        self.asked[request.problem_id] = question, 0
+        request = merge_requests([pending], name=f"{pending.problem_id}.{next(self._numbers)}")
+        self.pending[request.problem_id] = pending, 0
         return request
 
     def start_all(self, questions: Sequence[PendingRequest]) -> list[Request]:
         """Those that can be put as requests; who asked for something that cannot hears so."""
         requests = list[Request]()
-        for question in questions:
+        for pending in questions:
             try:
-                requests.append(self.start(question))
+                requests.append(self.start(pending))
             except Exception as error:  # noqa: BLE001  # it is raised where the question was asked
-                question.answers.put(error)
+                pending.answers.put(error)
         return requests
 
-    def untouched(self) -> list[PendingRequest]:
+    def take_unanswered(self) -> list[PendingRequest]:
         """Questions without any answer, which leave the flight."""
-        names = [name for name, (_, come) in self.asked.items() if not come]
-        return [self.asked.pop(name)[0] for name in names]
+        names = [name for name, (_, come) in self.pending.items() if not come]
+        return [self.pending.pop(name)[0] for name in names]
 
-    def land(self, rollout: Rollout) -> None:
+    def deliver(self, rollout: Rollout) -> None:
         """Hands an answer to who asked for it."""
-        question, come = self.asked.pop(rollout.problem_id)
-        question.answers.put(rollout)
-        if come + 1 < question.n:
-            self.asked[rollout.problem_id] = question, come + 1
+        pending, come = self.pending.pop(rollout.problem_id)
+        pending.answers.put(rollout)
+        if come + 1 < pending.n:
+            self.pending[rollout.problem_id] = pending, come + 1
 
     def fail(self, error: Exception) -> None:
         """Everyone who still waits hears of it."""
-        for question, _ in self.asked.values():
-            question.answers.put(error)
+        for pending, _ in self.pending.values():
+            pending.answers.put(error)
 
 
-def alike(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
+def group_requests(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
     """Questions that may share one request: the same chat and sampler, no seed asked for."""
     groups: dict[object, list[PendingRequest]] = {}
-    for place, question in enumerate(batch):
-        key = (question.problem_id, question.prefix, question.sampler.id) if question.seed is None else place
-        groups.setdefault(key, []).append(question)
-    met = list(dict.fromkeys(question.sampler.id for question in batch))
+    for place, pending in enumerate(batch):
+        key = (pending.problem_id, pending.prefix, pending.sampler.id) if pending.seed is None else place
+        groups.setdefault(key, []).append(pending)
+    met = list(dict.fromkeys(pending.sampler.id for pending in batch))
     return sorted(
         groups.values(), key=lambda group: met.index(group[0].sampler.id)
     )  # an engine computes at once what is asked alike
 
 
-def merged(group: Sequence[PendingRequest], *, name: str = "") -> SeededEngine:
+def merge_requests(group: Sequence[PendingRequest], *, name: str = "") -> SeededRequest:
     """One request for all answers of a group, under a name of its own if it is given one; without a seed it gets one by chance."""
-    question = group[0]
-    first = secrets.randbelow(SEEDS) if question.seed is None else question.seed
-    samples = tuple(range(sum(each.n for each in group)))
-    return SeededEngine(
-        name or question.problem_id, question.messages, question.sampler, samples, first, question.prefix, first
+    pending = group[0]
+    first = secrets.randbelow(SEEDS) if pending.seed is None else pending.seed
+    samples = tuple(range(sum(pending.n for pending in group)))
+    return SeededRequest(
+        name or pending.problem_id, pending.messages, pending.sampler, samples, first, pending.prefix, first
     )

@@ -54,25 +54,29 @@ def read_request(asked: Mapping[str, Any]) -> PendingRequest:
         raise InvalidRequest(f"messages: at most {MOST_TURNS} are read, not {len(messages)}")
     if asked.get("tools"):
         raise InvalidRequest("tools are not supported")
-    arguments = _variables(asked.get("chat_template_kwargs") or {})
+    arguments = _read_template_variables(asked.get("chat_template_kwargs") or {})
     cap = "max_tokens" if asked.get("max_completion_tokens") is None else "max_completion_tokens"
     sampler = SamplingConfig(
-        temperature=_number(asked, "temperature", 1.0, least=0, most=100),
-        top_p=_number(asked, "top_p", 1.0, least=1e-9, most=1),
-        top_k=max(0, _whole(asked, "top_k", 0, least=-1, most=1 << 31)),
-        max_tokens=_whole(asked, cap, CAP, least=1, most=MOST_TOKENS),
-        stop=_stops(asked.get("stop")),
+        temperature=_read_number(asked, "temperature", 1.0, least=0, most=100),
+        top_p=_read_number(asked, "top_p", 1.0, least=1e-9, most=1),
+        top_k=max(0, _read_integer(asked, "top_k", 0, least=-1, most=1 << 31)),
+        max_tokens=_read_integer(asked, cap, CAP, least=1, most=MOST_TOKENS),
+        stop=_read_stops(asked.get("stop")),
         chat_template_args=arguments,
     )
-    n = _whole(asked, "n", 1, least=1, most=MOST_CHOICES)
-    seed = None if asked.get("seed") is None else _whole(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
-    turns, begun = _turns(messages, begun=bool(asked.get("continue_final_message")))
+    n = _read_integer(asked, "n", 1, least=1, most=MOST_CHOICES)
+    seed = (
+        None
+        if asked.get("seed") is None
+        else _read_integer(asked, "seed", 0, least=-1, most=(1 << 63) - 1 - MOST_CHOICES)
+    )
+    turns, begun = _read_messages(messages, begun=bool(asked.get("continue_final_message")))
     return PendingRequest(turns, sampler, n, None if seed == -1 else seed, begun)
 
 
-def _turns(messages: list[Any], *, begun: bool) -> tuple[tuple[Message, ...], str]:
+def _read_messages(messages: list[Any], *, begun: bool) -> tuple[tuple[Message, ...], str]:
     """The turns to answer, and the begun answer to them: the last turn, where it is to be gone on with."""
-    turns = tuple(_message(message) for message in messages)
+    turns = tuple(_read_message(message) for message in messages)
     if (size := sum(len(turn.content) for turn in turns)) > MOST_TEXT:
         raise InvalidRequest(f"messages: at most {MOST_TEXT} characters are read, not {size}")
     if not begun or turns[-1].role != "assistant" or not turns[-1].content:
@@ -82,7 +86,7 @@ def _turns(messages: list[Any], *, begun: bool) -> tuple[tuple[Message, ...], st
     return turns[:-1], turns[-1].content
 
 
-def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
+def _read_number(asked: Mapping[str, Any], name: str, default: float, *, least: float, most: float) -> float:
     value = default if asked.get(name) is None else asked[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidRequest(f"{name}: a number is needed")
@@ -91,7 +95,7 @@ def _number(asked: Mapping[str, Any], name: str, default: float, *, least: float
     return float(value)
 
 
-def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, most: int) -> int:
+def _read_integer(asked: Mapping[str, Any], name: str, default: int, *, least: int, most: int) -> int:
     value = default if asked.get(name) is None else asked[name]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -104,7 +108,7 @@ def _whole(asked: Mapping[str, Any], name: str, default: int, *, least: int, mos
     return value
 
 
-def _variables(given: Any) -> str:
+def _read_template_variables(given: Any) -> str:
     """Variables of the model's template, as JSON."""
     if not isinstance(given, dict):
         raise InvalidRequest("chat_template_kwargs: an object is needed")
@@ -112,15 +116,15 @@ def _variables(given: Any) -> str:
         raise InvalidRequest(
             f"chat_template_kwargs: {', '.join(taken)} is the server's own; only variables of the model's template may stand there"
         )
-    text = _text(canonical(given), "chat_template_kwargs")
-    if _depth(given) > DEEPEST:
+    text = _check_text(canonical(given), "chat_template_kwargs")
+    if _measure_depth(given) > DEEPEST:
         raise InvalidRequest(f"chat_template_kwargs: nested more than {DEEPEST} deep")
     if len(text) > MOST_VARIABLES:
         raise InvalidRequest(f"chat_template_kwargs: at most {MOST_VARIABLES} characters are read, not {len(text)}")
     return text
 
 
-def _depth(value: Any) -> int:
+def _measure_depth(value: Any) -> int:
     """How many objects and lists lie inside each other."""
     level, depth = [value], 0
     while level := [each for each in level if isinstance(each, dict | list)]:
@@ -131,14 +135,14 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _stops(given: Any) -> tuple[str, ...]:
+def _read_stops(given: Any) -> tuple[str, ...]:
     stops = [given] if isinstance(given, str) else [] if given is None else given
     if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(stop, str) for stop in stops):
         raise InvalidRequest(f"stop: a text or a list of at most {MOST_STOPS} texts is needed")
-    return tuple(_text(stop, "stop") for stop in stops if stop)
+    return tuple(_check_text(stop, "stop") for stop in stops if stop)
 
 
-def _text(text: str, name: str) -> str:
+def _check_text(text: str, name: str) -> str:
     """The text itself, where UTF-8 can hold it."""
     try:
         text.encode()
@@ -147,7 +151,7 @@ def _text(text: str, name: str) -> str:
     return text
 
 
-def _message(given: Any) -> Message:
+def _read_message(given: Any) -> Message:
     content = given.get("content") if isinstance(given, dict) else None
     if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
         texts = [part.get("text") for part in content]
@@ -156,4 +160,4 @@ def _message(given: Any) -> Message:
         raise InvalidRequest("messages: each needs a role and a text")
     if len(given["role"]) > MOST_ROLE:
         raise InvalidRequest(f"messages: a role has at most {MOST_ROLE} characters")
-    return Message(_text(given["role"], "messages: role"), _text(content, "messages"))
+    return Message(_check_text(given["role"], "messages: role"), _check_text(content, "messages"))

@@ -12,7 +12,7 @@ DONE = b"data: [DONE]\n\n"
 LINGER = struct.pack("ii", 1, 0)  # on, 0 s: closing resets the connection
 
 
-def deform(
+def send_with_fault(
     kind: str, frames: Sequence[bytes], send: Callable[[bytes], None], line: socket.socket, closing: threading.Event
 ) -> None:
     """Sends the frames of a stream as that fault has it; "" sends them as they are.

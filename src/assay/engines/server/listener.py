@@ -22,7 +22,7 @@ def check_bind(host: str, key: str) -> None:
     """Refuse an address that other machines reach where no key is asked for.
 
     Raises:
-        PlanError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
+        ConfigError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
     """
     if not all("!" <= letter <= "~" for letter in key):
         raise ConfigError(
@@ -76,7 +76,7 @@ class Listener(ThreadingHTTPServer):
         for line, known in self._open.items():
             if not known.proven:
                 del self._open[line]
-                _end(line)
+                _shut_down(line)
                 return True
         return False
 
@@ -86,7 +86,7 @@ class Listener(ThreadingHTTPServer):
         with self._guard:
             for line, known in self._open.items():
                 if now > known.until:
-                    _end(line)
+                    _shut_down(line)
 
     def reading(self, line: Any, *, done: bool) -> None:
         """A whole request has come and is being answered; or its answer is done and the next may come."""
@@ -104,12 +104,12 @@ class Listener(ThreadingHTTPServer):
         """All connections are over, as when a process dies."""
         with self._guard:
             for line in self._open:
-                _end(line)
+                _shut_down(line)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
 
 
-def _end(line: socket.socket) -> None:
+def _shut_down(line: socket.socket) -> None:
     with suppress(OSError):
         line.shutdown(socket.SHUT_RDWR)

@@ -1,1 +1,1 @@
-"""Sets of unit vectors: seeding, coverage, facility location, cluster weights, silhouettes."""
+"""Sets of unit vectors: seeding, coverage, facility location, cluster weights."""

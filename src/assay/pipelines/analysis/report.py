@@ -14,7 +14,7 @@ from assay.pipelines.context.run import RunContext, StagePlan, StageResult, vers
 from assay.pipelines.data.problems import side_verifiers
 from assay.pipelines.runner.stages import STAGES, survey
 from assay.reports import plots
-from assay.reports.html import page
+from assay.reports.html import render_page
 
 SHOWN, HEAD, READ, POINTS = (
     24,
@@ -83,15 +83,15 @@ def rendered(told: Mapping[str, Any]) -> str:
         charts["difficulty"] = difficulty_chart(told)
         tenths = [f".{tenth}–.{tenth + 1}" if tenth < 9 else ".9–1" for tenth in range(10)]
         stacks = {"selected": told["widths"]["kept"], "others": told["widths"]["others"]}
-        charts["widths"] = plots.bars("How sure that is", tenths, stacks, x="width of the interval", y="problems")
+        charts["widths"] = plots.draw_bars("How sure that is", tenths, stacks, x="width of the interval", y="problems")
     if any(told["curves"].values()):
-        charts["training"] = plots.lines("What the steps brought", told["curves"], x="step", y="share")
-    return page(told, charts)
+        charts["training"] = plots.draw_lines("What the steps brought", told["curves"], x="step", y="share")
+    return render_page(told, charts)
 
 
 def difficulty_chart(told: Mapping[str, Any]) -> str:
-    """The difficulty histogram as SVG, from what `collected` gives; `reports.plots.data_uri` makes an address of it."""
-    return plots.difficulty(told["bins"], told["histogram"]["problems"], told["histogram"]["kept"], told["policy"])
+    """The difficulty histogram as SVG, from what `collected` gives; `reports.plots.encode_data_uri` makes an address of it."""
+    return plots.draw_difficulty(told["bins"], told["histogram"]["problems"], told["histogram"]["kept"], told["policy"])
 
 
 def collected(context: RunContext) -> dict[str, Any]:

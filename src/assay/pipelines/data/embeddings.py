@@ -13,7 +13,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.core.types import Problem
-from assay.embedding.encode import encoder
+from assay.embedding.encode import load_encoder
 from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
@@ -29,11 +29,11 @@ def coder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
     """
     config = context.config
     if config.embed.encoder != "policy":
-        return encoder(config.embed.encoder, texts=texts() if config.embed.encoder == "tfidf" else ())
+        return load_encoder(config.embed.encoder, texts=texts() if config.embed.encoder == "tfidf" else ())
     if config.policy.engine in ("scripted", "replay"):
         raise ConfigError(f"embed.encoder is 'policy', but engine {config.policy.engine!r} has no hidden states")
     return HiddenStates(
-        registry.checkpoint(config.policy.model, config.policy.revision), context.engine.policy.revision
+        registry.find_checkpoint(config.policy.model, config.policy.revision), context.engine.policy.revision
     )
 
 

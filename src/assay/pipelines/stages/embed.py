@@ -4,8 +4,8 @@ import time
 
 from assay.core.identity import content_id
 from assay.core.types import Problem
-from assay.embedding.choose import best_k
-from assay.embedding.cluster import cluster, seen_device
+from assay.embedding.choose import choose_k
+from assay.embedding.cluster import cluster, find_device
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
 from assay.pipelines.data.problems import side, side_ids, side_texts
@@ -17,7 +17,7 @@ def preflight(context: RunContext) -> None:
     Raises:
         PlanError: one is not there.
     """
-    seen_device(context.config.embed.device)
+    find_device(context.config.embed.device)
     if context.config.embed.encoder != "policy":  # its checkpoint is the engine's
         coder(context, tuple)
 
@@ -41,7 +41,7 @@ def _embed(context: RunContext, problems: dict[str, Problem], key: str) -> Stage
     ids, vectors = stored_vectors(context, sorted(problems), by.revision)
     if not ids:
         return context.finish(StageResult("embed", key, 0, 0, {"clusters": 0}, time.monotonic() - began))
-    k = best_k(vectors, seed=config.seed, device=config.device)[0] if config.clusters == "auto" else config.clusters
+    k = choose_k(vectors, seed=config.seed, device=config.device)[0] if config.clusters == "auto" else config.clusters
     found = cluster(vectors, k, seed=config.seed, device=config.device)
     rows = [
         {

@@ -215,7 +215,7 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
             curriculum,
             problems,
             labels,
-            checkpoint=registry.checkpoint(context.config.policy.model, context.config.policy.revision),
+            checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
             base=context.engine.policy,
             sampler=sampler,
             judge=context.judge,

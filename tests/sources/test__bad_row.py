@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.sources._badrow import BadRow, shown
+from assay.sources._bad_row import BadRow, shorten
 
 
 def test_a_bad_row_says_its_reason_and_its_detail():
@@ -23,22 +23,22 @@ def test_a_bad_row_says_its_reason_and_its_detail():
     ],
 )
 def test_a_value_is_shown_in_printable_characters(value, text):
-    assert shown(value) == text
+    assert shorten(value) == text
 
 
 @pytest.mark.parametrize(("chars", "length"), [(80, 80), (10, 10)])
 def test_a_long_value_is_cut_to_its_length(chars, length):
-    told = shown("x" * 1_000_000, chars)
+    told = shorten("x" * 1_000_000, chars)
     assert len(told) == length
     assert told.endswith("...")
 
 
 def test_a_number_of_too_many_digits_is_named_by_its_type():
-    assert shown(10**5000) == "a int"
+    assert shorten(10**5000) == "a int"
 
 
 def test_a_value_nested_too_deep_is_named_by_its_type():
     deep = []
     for _ in range(100_000):
         deep = [deep]
-    assert shown(deep) == "a list"
+    assert shorten(deep) == "a list"

@@ -1,8 +1,8 @@
 import pytest
 
 from assay.core.types import Message
+from assay.sources._options import append_options, letter_of_index, option_lines, shows_options
 from assay.sources._rows import BadRow, Fields, Row
-from assay.sources._shown import below, letter_at, shows, with_options
 
 ROW = {"question": "Pick", "choices": ["xx", "yy", "zz"], "answer": 1}
 
@@ -82,17 +82,17 @@ def test_options_that_cannot_be_read_are_a_bad_row():
 
 def test_a_chat_shows_options_below_its_last_question():
     turns = (Message("system", "Be brief."), Message("user", "Pick"))
-    shown = with_options(turns, {"A": "xx", "B": "yy"}, "{letter}) {text}")
+    shown = append_options(turns, {"A": "xx", "B": "yy"}, "{letter}) {text}")
     assert shown == (turns[0], Message("user", "Pick\n\nA) xx\nB) yy"))
-    assert shows(shown, {"A": "xx", "B": "yy"})
-    assert not shows(turns, {"A": "xx", "B": "yy"})
+    assert shows_options(shown, {"A": "xx", "B": "yy"})
+    assert not shows_options(turns, {"A": "xx", "B": "yy"})
 
 
 def test_no_options_change_nothing():
-    assert below({}, "{letter} {text}") == ""
-    assert with_options((Message("user", "Pick"),), {}, "{letter} {text}") == (Message("user", "Pick"),)
+    assert option_lines({}, "{letter} {text}") == ""
+    assert append_options((Message("user", "Pick"),), {}, "{letter} {text}") == (Message("user", "Pick"),)
 
 
 @pytest.mark.parametrize(("value", "letter"), [("7 apples", ""), (True, ""), ("", ""), ("-1", ""), (0, "A")])
 def test_only_a_whole_number_is_an_index(value, letter):
-    assert letter_at(value, 0, {"A": "x", "B": "y"}) == letter
+    assert letter_of_index(value, 0, {"A": "x", "B": "y"}) == letter

@@ -9,7 +9,7 @@ class BadRow(ValueError):
         self.reason, self.detail = reason, detail
 
 
-def shown(value: object, chars: int = 80) -> str:
+def shorten(value: object, chars: int = 80) -> str:
     """A value as at most `chars` printable ASCII characters, whatever it holds."""
     try:
         text = ascii(value if not isinstance(value, str) else value[: chars + 1])
