@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from assay.verifiers.isolation import idleness as module
 from assay.verifiers.isolation.idleness import Idleness, Spending, busy_s
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the folder /proc is Linux's")
@@ -25,10 +26,10 @@ def told(monkeypatch):
 
     def told(window_s, *looks):
         clock = iter([0.0, *(moment for moment, _, _ in looks)])
-        monkeypatch.setattr(_idleness.time, "monotonic", lambda: next(clock))
+        monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
         idleness = Idleness(window_s)
         for _, computed_s, threads in looks:
-            monkeypatch.setattr(_idleness, "busy_s", lambda pids, processes, threads=threads: threads)
+            monkeypatch.setattr(module, "busy_s", lambda pids, processes, threads=threads: threads)
             idleness.look([1], computed_s, -1)
         return idleness.spending()
 
