@@ -25,7 +25,7 @@ def test_a_bounded_verifier_starts_no_process() -> None:
 
 
 def test_the_house_names_what_it_has_and_grade_is_among_it() -> None:
-    assert {"grade", "score", "Lake", "read_plan"} <= set(dir(assay))
+    assert {"grade", "score", "Lake", "read_config"} <= set(dir(assay))
     assert assay.grade is grade
     assert "Any" not in dir(assay)
 
