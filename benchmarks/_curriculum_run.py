@@ -23,8 +23,8 @@ from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Requ
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.stages.score import current_scores
 from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
 from assay.training.held_out.attempts import Draw, HeldOut

@@ -19,8 +19,8 @@ from assay.core.types import (
 )
 from assay.embedding.encode import encoder
 from assay.engines.scripted import Scripted
+from assay.pipelines.data.drops import drop_row
 from assay.pipelines.data.embeddings import vector_id
-from assay.pipelines.stages.ingest import drop_row
 from assay.pipelines.stages.score import _row as score_row
 from assay.training.teacher.teacher import Teacher
 

@@ -10,10 +10,10 @@ from assay.core.types import Counts
 from assay.maths.allocation.strata import SOLVED, UNSCORED, UNSOLVED
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side, side_ids
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
 from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fresh, work
 from assay.pipelines.runner.stages import run_planned, run_stages
-from assay.pipelines.stages.score import current_scores
 
 Made = Callable[..., RunContext]
 NONE = {"correct": 0, "wrong": 8, "truncated": 0, "value": 0.06}

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from assay.core.types import Rollout, Verdict
 from assay.pipelines.analysis.summary import summary
-from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.runner.stages import run_regrade, run_stages
 from assay.pipelines.sampling.attempts import commit, judged_before, stored_rollouts
-from assay.pipelines.stages.regrade import regrade
 
 
 def test_a_corrected_label_judges_every_stored_rollout_again_and_keeps_the_old_verdicts(context, tables):
@@ -21,7 +20,7 @@ def test_a_corrected_label_judges_every_stored_rollout_again_and_keeps_the_old_v
     held = made.lake.rows(
         "SELECT count(*) AS n FROM rollouts r JOIN problems p ON p.id = r.problem_id WHERE p.messages[1].content = 'What is 15 + 1?'"
     )
-    told = regrade(made)
+    told = run_regrade(made)
     assert told["judged"] == held[0]["n"]
     assert made.meter.tokens == made.meter.samples == 0
     after = made.lake.rows("SELECT * FROM verdicts ORDER BY id")
@@ -35,11 +34,11 @@ def test_another_version_judges_all_and_a_second_time_nothing(context):
     )
     source = [{**context().config.source[0].model_dump(), "verifier": "numeric"}]
     made = context(grade={"settings": {"numeric": {"tolerance": 0.5}}}, source=source)
-    told = regrade(made)
+    told = run_regrade(made)
     assert told["judged"] == 32 * 4
     assert sum(each["rollouts"] for each in told["changes"]) == 32 * 4
     assert {each["now"] for each in told["changes"]} >= {"correct"}
-    assert regrade(made)["judged"] == 0
+    assert run_regrade(made)["judged"] == 0
     versions = made.lake.rows("SELECT version, count(*) AS n FROM verdicts GROUP BY version")
     assert sorted(row["n"] for row in versions) == [128, 128]
 
@@ -53,7 +52,7 @@ def test_rollouts_of_training_are_judged_too(context):
         | {"id": "of-training", "policy": "step-1", "step": 1}
     )
     commit(made, [trained], [])
-    told = regrade(made)
+    told = run_regrade(made)
     assert (told["judged"], told["from_training"]) == (1, 1)
 
 

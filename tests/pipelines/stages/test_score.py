@@ -15,9 +15,10 @@ from assay.pipelines.analysis.length_curve import lengths
 from assay.pipelines.analysis.pass_at_k import passes
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.score import current_scores, settings
+from assay.pipelines.stages.score import settings
 from assay.stores.lake import Lake
 
 ADAPTIVE = {"design": "adaptive", "prior": "fitted", "at_once": 0.25, "truncated": "wrong"}

@@ -16,7 +16,7 @@ def regrade(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJs
 
 
 def _regrade(context: Any, as_json: bool, voice: ConsoleReporter) -> int:
-    from assay.pipelines.stages.regrade import regrade as work
+    from assay.pipelines.runner.stages import run_regrade as work
 
     told = work(context)
     if as_json:

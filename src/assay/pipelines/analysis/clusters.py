@@ -5,7 +5,7 @@ from typing import Any
 from assay.maths.text.keywords import keywords
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
-from assay.pipelines.stages.score import current_scores
+from assay.pipelines.data.scores import current_scores
 
 TYPICAL = 2  # problems shown a cluster
 

@@ -18,8 +18,8 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import survey
-from assay.pipelines.stages.score import current_scores
 from assay.pipelines.stages.select import chosen_from, never_hard
 
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat

@@ -20,9 +20,9 @@ from assay.curricula._course import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import survey
 from assay.pipelines.stages.order import selected
-from assay.pipelines.stages.score import current_scores
 
 ALWAYS = ("shuffled",)  # the baseline
 RATES = ("post_a", "post_b")

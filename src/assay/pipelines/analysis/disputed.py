@@ -1,24 +1,13 @@
 """Problems that are solved only leniently: right in no attempt beyond doubt, and in at least one by a person's reading. They are never hard."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from assay.core.types import Label
 from assay.pipelines.context.run import RunContext
-from assay.stores.sql.views import LENIENT, STRICT
+from assay.stores.sql.views import LENIENT
 
 SHOWN = 5  # examples
 NONE: dict[str, Any] = {"problems": 0, "examples": []}
-ATTEMPTS = """
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-"""
-ALIKE = f"""
-SELECT r.problem_id {ATTEMPTS} AND r.problem_id IN (
-    SELECT problem_id FROM rollouts WHERE id IN (SELECT rollout_id FROM verdicts WHERE lenient = 'correct'))
-GROUP BY r.problem_id HAVING count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0
-"""
 FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring = ? AND disputed ORDER BY problem_id"
 EXAMPLES = f"""
 SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
@@ -28,28 +17,6 @@ WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampl
 AND v.verifier || '@' || v.version = (SELECT any_value(verifier) FROM scores s WHERE s.scoring = ? AND s.problem_id = r.problem_id)
 GROUP BY r.problem_id ORDER BY r.problem_id
 """
-
-
-def disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:
-    """Find the problems that no stored attempt solves strictly and at least one solves leniently.
-
-    Args:
-        job: its lake and its verifiers.
-        labels: the present label of each problem.
-        policy: revision of the policy that attempted.
-        sampler: id of how it was asked.
-
-    Returns:
-        Their ids.
-    """
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
-    asked = [policy, sampler, sorted(label.id for label in labels.values()), sorted(versions)]
-    return {row["problem_id"] for row in context.lake.rows(ALIKE, asked)}
-
-
-def flagged(scores: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The ids of the scores that are marked as disputed."""
-    return {row["problem_id"] for row in scores if row["disputed"]}
 
 
 def told(context: RunContext) -> dict[str, Any]:

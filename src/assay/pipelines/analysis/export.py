@@ -14,9 +14,9 @@ from assay.core.types import Label, Problem
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.order import stored_curriculum
-from assay.pipelines.stages.score import current_scores
 from assay.stores import query_results
 
 UNSCORED: dict[str, Any] = {"correct": 0, "wrong": 0, "truncated": 0, "error": 0, "value": None}

@@ -15,9 +15,9 @@ from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.group_signal import observed_signal
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import survey
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.score import current_scores
 from assay.stores.lake import Lake
 
 Z = 1.96  # of a 95% interval

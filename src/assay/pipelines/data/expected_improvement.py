@@ -9,7 +9,7 @@ from assay.core.config import SelectConfig
 from assay.core.parts import build
 from assay.maths.rl.expected_improvement import fitted_drift
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.stages.score import current_scores
+from assay.pipelines.data.scores import current_scores
 
 TRAINED = """
 SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress, v.outcome = 'correct' AS won

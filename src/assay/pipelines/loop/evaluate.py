@@ -11,10 +11,10 @@ from assay.core.types import Counts
 from assay.maths.rl.evaluation import mean_interval, moved, paired_difference, pass_at
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop.checkpoints import checkpoint, on
 from assay.pipelines.runner.stages import survey
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.score import current_scores
 from assay.pipelines.stages.train import work
 
 Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}

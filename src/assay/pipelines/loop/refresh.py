@@ -16,9 +16,9 @@ from assay.core.identity import content_id
 from assay.core.types import Counts, Label
 from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.pipelines.analysis.disputed import disputed
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
+from assay.pipelines.data.scores import current_scores, find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages import score
 
@@ -114,7 +114,7 @@ def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> di
 
 def old(context: RunContext, scoring: str) -> dict[str, dict[str, Any]]:
     """The scores before, by problem."""
-    return {row["problem_id"]: row for row in score.current_scores(context, scoring)}
+    return {row["problem_id"]: row for row in current_scores(context, scoring)}
 
 
 def kept(context: RunContext, selection: str) -> set[str]:
@@ -191,7 +191,7 @@ def _refresh(
     both = {id_: _plus(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in found.items()} | {
         id_: seen[id_] for id_ in made.decided
     }
-    unsure = disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
+    unsure = find_disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
     rows = [
         _row(context, part, id_, _known(context, both[id_], seen.get(id_), id_ in unsure), labels[id_], scoring)
         for id_ in sorted(both)

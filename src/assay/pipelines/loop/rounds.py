@@ -17,11 +17,11 @@ from assay.core.identity import content_id
 from assay.maths.rl.evaluation import moved
 from assay.pipelines.context.run import RunContext, StageResult
 from assay.pipelines.data.problems import side_ids, side_verifiers
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint, on, reader
-from assay.pipelines.runner.stages import run_next_stage, run_planned, run_stages
-from assay.pipelines.stages import regrade, score
+from assay.pipelines.runner.stages import run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import train as training
 
 POOL = ("ingest", "clean", "split")  # done once: all rounds share the pool and its held-out problems
@@ -222,7 +222,7 @@ def renew(context: RunContext) -> dict[str, Any]:
         PlanError: the plan was never scored, or its engine cannot load the checkpoint.
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
-    judged = regrade.regrade(context)
+    judged = run_regrade(context)
     one = first(context)
     if not context.lake.rows(SCORED, [context.engine.policy.revision, side_ids(context, "train")])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
@@ -301,7 +301,7 @@ def _drift(one: Round) -> dict[str, int]:
 
 def _rates(context: RunContext, policy: str = "") -> dict[str, float]:
     """A job's scores by problem; with a policy, only those that were measured for it."""
-    rows = score.current_scores(context, context.key_of("score", "a round's report").partition("+")[2])
+    rows = current_scores(context, context.key_of("score", "a round's report").partition("+")[2])
     told = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
     return {row["problem_id"]: row["value"] for row in told if policy in ("", row["policy"])}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.pipelines.context import remote_model
@@ -69,7 +70,7 @@ def run_next_stage(context: RunContext, stage: str) -> StageResult:
 def regrade_first(context: RunContext, stage: str, *, only: bool = False) -> None:
     """Before scores are counted anew, judges again what an earlier version of a verifier has judged."""
     if stage == "score" and not only and context.finished("score", score.stage_key(context)[0]) is None:
-        regrade.risen(context)
+        regrade.judge_outdated(context)
 
 
 def survey(
@@ -123,6 +124,16 @@ def run_planned(context: RunContext, work: StagePlan) -> StageResult:
 def _until(upto: str) -> Sequence[str]:
     names = list(STAGES)
     return names[: names.index(upto) + 1]
+
+
+def run_regrade(context: RunContext) -> dict[str, Any]:
+    """Read the sources again and judge every stored rollout that lacks a verdict of its present label and verifier version.
+
+    Returns:
+        As `stages.regrade.judge_unjudged`.
+    """
+    run_stages(context, "clean")
+    return regrade.judge_unjudged(context)
 
 
 def run_training(context: RunContext, *, resume: bool = False) -> StageResult:

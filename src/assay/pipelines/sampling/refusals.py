@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from assay.core.identity import content_id
 from assay.core.types import Drop, Policy, SamplingConfig
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.stages.ingest import drop_row
+from assay.pipelines.data.drops import drop_row
 
 REASON = "refused"
 

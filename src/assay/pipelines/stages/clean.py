@@ -11,9 +11,10 @@ from assay.core.identity import content_id
 from assay.core.notes import Note
 from assay.core.types import Drop, Label, Problem
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import depends, filter_context, filters
-from assay.pipelines.stages.ingest import drop_row, note_row, noticed
+from assay.pipelines.stages.ingest import noticed
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 VERIFIERS = "SELECT DISTINCT l.verifier FROM labels l JOIN members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"

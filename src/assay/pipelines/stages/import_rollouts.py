@@ -21,8 +21,8 @@ from assay.core.errors import ConfigError, nearest
 from assay.core.identity import canonical, content_id
 from assay.core.types import Drop
 from assay.maths.text.words import normal_form
+from assay.pipelines.data.drops import drop_row
 from assay.pipelines.sampling.attempts import storable
-from assay.pipelines.stages.ingest import drop_row
 from assay.stores.lake import Lake
 
 NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # tool: what we read -> the columns that may hold it, first come

@@ -17,6 +17,7 @@ from assay.core.ports import Found, Source
 from assay.core.types import Drop
 from assay.maths.text.golds import oddities
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
 
 CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
@@ -137,16 +138,6 @@ def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str
         ]
         rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows
-
-
-def drop_row(drop: Drop, key: str) -> dict[str, Any]:
-    """A drop as a row of `drops`, under the key of the stage that made it."""
-    return {"id": content_id("drop", key, drop.id), "key": key, **asdict(drop)}
-
-
-def note_row(note: Note, key: str) -> dict[str, Any]:
-    """A note as a row of `notes`, under the key of the stage that made it."""
-    return {"id": content_id("note", key, note.id), "key": key, **asdict(note)}
 
 
 def noticed(notes: Iterable[Note]) -> dict[str, int]:

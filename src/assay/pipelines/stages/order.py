@@ -9,7 +9,7 @@ from assay.core.parts import build
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.stages.score import current_scores
+from assay.pipelines.data.scores import current_scores
 
 
 def work(context: RunContext) -> StagePlan:

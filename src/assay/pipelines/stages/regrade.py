@@ -18,37 +18,37 @@ ANTI JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.ve
 ORDER BY r.id
 """
 # Of these, the ones that an earlier version of the same verifier has judged against the same label.
-RISEN = UNJUDGED.replace(
+OUTDATED = UNJUDGED.replace(
     "ORDER BY",
     "SEMI JOIN verdicts e ON e.rollout_id = r.id AND e.label_id = w.label_id AND e.verifier = w.verifier AND e.version <> w.version ORDER BY",
 )
 
 
-def regrade(context: RunContext) -> dict[str, Any]:
-    """Judges every stored rollout of the plan's problems, training's included, that lacks a verdict of its present label and verifier version.
+def judge_unjudged(context: RunContext) -> dict[str, Any]:
+    """Judge every stored rollout of the config's problems, training's included, that lacks a verdict of its present label and verifier version.
 
-    Reads the sources again, so a corrected answer becomes a label of its own; earlier verdicts stay. Returns the counts, and how many
-    rollouts went from which outcome to which, by the strict and by the lenient reading.
+    Args:
+        context: a run whose `clean` is done. A corrected answer is a label of its own by then; earlier verdicts stay.
+
+    Returns:
+        Counts, and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
     """
-    from assay.pipelines.runner.stages import run_stages
-
-    run_stages(context, "clean")
-    return _judged_anew(context, UNJUDGED)
+    return _judge_anew(context, UNJUDGED)
 
 
-def risen(context: RunContext) -> dict[str, Any]:
+def judge_outdated(context: RunContext) -> dict[str, Any]:
     """Judge again the stored rollouts whose verifier has a new version, before they are counted; generates no token.
 
     Args:
-        job: a job that has walked `clean`.
+        context: a run whose `clean` is done.
 
     Returns:
-        As `regrade`.
+        As `judge_unjudged`.
     """
-    told = _judged_anew(context, RISEN)
-    if told["judged"]:
+    counts = _judge_anew(context, OUTDATED)
+    if counts["judged"]:
         say_moved(context)
-    return told
+    return counts
 
 
 def say_moved(context: RunContext) -> None:
@@ -63,7 +63,7 @@ def say_moved(context: RunContext) -> None:
         context.reporter.say(title)
 
 
-def _judged_anew(context: RunContext, query: str) -> dict[str, Any]:
+def _judge_anew(context: RunContext, query: str) -> dict[str, Any]:
     """Judges chunk by chunk what the query names."""
     problems, labels = cleaned(context)
     found = context.lake.rows(query, present(context, labels.values()))

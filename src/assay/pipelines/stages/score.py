@@ -8,9 +8,9 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Label, Score
-from assay.pipelines.analysis.disputed import disputed
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
+from assay.pipelines.data.scores import find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.evidence import beside, depends, evidence, search_left
 from assay.pipelines.sampling.exclusive import exclusive_sampling
@@ -116,7 +116,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: str) -> StageRes
     ):  # what a part of the waves says of everybody must not stand beside what all of them say
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = f"{key.partition('+')[0]}+{scoring}"
-    unsure = disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     rows = [
         _row(
             context,
@@ -176,12 +176,3 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
 
 def _nothing() -> StageResult:
     raise AssertionError("a finished stage is read from the ledger")
-
-
-def current_scores(context: RunContext, scoring: str, columns: str = "*") -> list[dict[str, Any]]:
-    """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
-    return context.lake.rows(
-        f"SELECT {columns} FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
-        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id",
-        [scoring],
-    )

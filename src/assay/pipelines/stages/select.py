@@ -9,12 +9,11 @@ import numpy as np
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Pool, Selection
-from assay.pipelines.analysis.disputed import flagged
 from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import further_evidence, scored_pool
 from assay.pipelines.data.problems import side_ids
-from assay.pipelines.stages.score import current_scores
+from assay.pipelines.data.scores import current_scores, disputed_ids
 
 
 def work(context: RunContext) -> StagePlan:
@@ -75,7 +74,7 @@ def _select(context: RunContext, key: str, scores: list[dict[str, Any]]) -> Stag
 
 def never_hard(context: RunContext, scores: list[dict[str, Any]]) -> set[str]:
     """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
-    return flagged(scores) if context.mode == "strict" else set()
+    return disputed_ids(scores) if context.mode == "strict" else set()
 
 
 def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:

@@ -16,9 +16,9 @@ from assay.pipelines.context.run import RunContext, StagePlan, StageResult
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import cleaned, side
+from assay.pipelines.data.scores import current_scores
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
-from assay.pipelines.stages.score import current_scores
 from assay.training.held_out.attempts import HeldOut
 from assay.training.teacher.hook import TeacherSettings
 from assay.training.teacher.teacher import Teacher

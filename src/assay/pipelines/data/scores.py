@@ -1,0 +1,53 @@
+"""Scores as the lake holds them: the current one of each problem, and the problems whose verdicts are disputed.
+
+A problem is disputed when no attempt solves it strictly and at least one solves it leniently.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.core.types import Label
+from assay.pipelines.context.run import RunContext
+from assay.stores.sql.views import LENIENT, STRICT
+
+ATTEMPTS = """
+FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
+AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
+"""
+DISPUTED = f"""
+SELECT r.problem_id {ATTEMPTS} AND r.problem_id IN (
+    SELECT problem_id FROM rollouts WHERE id IN (SELECT rollout_id FROM verdicts WHERE lenient = 'correct'))
+GROUP BY r.problem_id HAVING count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0
+"""
+
+
+def current_scores(context: RunContext, scoring: str, columns: str = "*") -> list[dict[str, Any]]:
+    """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
+    return context.lake.rows(
+        f"SELECT {columns} FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
+        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id",
+        [scoring],
+    )
+
+
+def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:
+    """Find the problems that no stored attempt solves strictly and at least one solves leniently.
+
+    Args:
+        context: its lake and its verifiers.
+        labels: the present label of each problem.
+        policy: revision of the policy that attempted.
+        sampler: id of how it was asked.
+
+    Returns:
+        Their ids.
+    """
+    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    parameters = [policy, sampler, sorted(label.id for label in labels.values()), sorted(versions)]
+    return {row["problem_id"] for row in context.lake.rows(DISPUTED, parameters)}
+
+
+def disputed_ids(scores: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of the scores that are marked as disputed."""
+    return {row["problem_id"] for row in scores if row["disputed"]}
