@@ -41,3 +41,11 @@ def test_a_disk_that_is_too_small_is_said(context: Made, monkeypatch: pytest.Mon
     run_stages(context(), "split")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
     assert forecast(context(), 0)["disk"]["short"]
+
+
+def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(context: Made) -> None:
+    score = {"design": "adaptive", "first": 2, "most": 8, "step": 2}
+    run_stages(context(score=score), "split")
+    told = forecast(context(score=score), 0)["disk"]
+    assert told["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)
+    assert told["bytes_min"] == 32 * 2 * (OVERHEAD + 16 * 2)

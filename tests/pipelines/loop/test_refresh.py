@@ -157,7 +157,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
         2,
         32,
     )
-    assert new.meter.samples == detail["samples"] == made.left["samples at most"]
+    assert new.meter.samples == detail["samples"] == made.remaining.attempts_max
     rows = current_scores(new, outcome.key.partition("+")[2])
     assert [row["problem_id"] for row in rows] == side_ids(new, "train")
     policies = [row["policy"] for row in rows]
@@ -171,7 +171,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     assert (3, 1, 3.5, 1.5) in told
     again = work(new, before)
     assert new.finished("refresh", again.key) is not None
-    assert again.left == {}
+    assert again.remaining.by_unit == {}
 
 
 def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_is_missing(trained: Any) -> None:

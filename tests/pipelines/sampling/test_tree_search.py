@@ -17,7 +17,7 @@ from assay.engines.requests.order import take_ready
 from assay.engines.scripted import Scripted
 from assay.engines.server.app import ModelServer
 from assay.maths.search.tree import Complete, Expand, SearchStep
-from assay.pipelines.analysis.cost_estimate import forecast
+from assay.pipelines.analysis.cost_estimate import BYTES_A_TOKEN, OVERHEAD, forecast
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling import tree_search
 from assay.pipelines.sampling.tree_search import samplers, step_of
@@ -104,7 +104,9 @@ def test_the_work_left_is_told_before_it_starts(context):
     made = context()
     run_stages(made, "split")
     work, _ = plan_stage(made, "score")
-    assert work.left == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
+    assert work.remaining.by_unit == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
+    told = forecast(made, 0)["disk"]
+    assert told["bytes"] == 36 * 4 * OVERHEAD + 36 * (3 * 16 + 16) * BYTES_A_TOKEN, "three children and one end each"
 
 
 def test_a_pilot_searches_some_and_pays_for_none_of_them_twice(context, tmp_path):

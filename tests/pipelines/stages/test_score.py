@@ -132,8 +132,9 @@ def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_on
 def test_what_is_left_is_said_at_least_and_at_most(pool):
     context = pool()
     run_stages(context, "split")
-    left = plan_stage(context, "score")[0].left
-    assert (left["samples at least"], left["samples at most"]) == (48, 1536)
+    left = plan_stage(context, "score")[0].remaining
+    assert (left.attempts_min, left.attempts_max) == (48, 1536)
+    assert list(left.by_unit) == ["problems", "samples at least", "samples at most", "tokens at most"]
 
 
 def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):

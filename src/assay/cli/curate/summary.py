@@ -173,7 +173,8 @@ def _disk(disk: dict[str, Any]) -> str:
     basis = (
         f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
     )
-    return f"{_size(disk['bytes'])} more ({basis}); {_size(disk['free'])} free"
+    least = f"{_size(disk['bytes_min'])} to " if disk["bytes_min"] < disk["bytes"] else ""
+    return f"{least}{_size(disk['bytes'])} more ({basis}); {_size(disk['free'])} free"
 
 
 def _size(count: float) -> str:

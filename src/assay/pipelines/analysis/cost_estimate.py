@@ -12,15 +12,16 @@ from scipy import stats
 from assay.core.identity import content_id
 from assay.core.types import Policy
 from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_verifiers
-from assay.pipelines.runner.stages import plan_stage, run_stages, survey
+from assay.pipelines.runner.stages import STAGES, plan_stage, run_stages, survey
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.stages.score import scorer
 
 LEVEL = 0.8  # of the interval
-ATTEMPT = ("rollouts", "texts", "verdicts")  # the tables of which every attempt takes a row
+ATTEMPT_TABLES = ("rollouts", "texts", "verdicts")  # each attempt takes a row of each
+SEARCH_TABLES = ("continuations", "searches", "search_nodes")  # each completion of a search takes a row of the first
 Measured = tuple[
     tuple[float, float], tuple[float, float], dict[str, Any] | None
 ]  # tokens, seconds, what became of the pilot's attempts
@@ -41,16 +42,21 @@ GROUP BY outcome ORDER BY n DESC, outcome
 
 def stages(context: RunContext) -> list[dict[str, Any]]:
     """Each stage with its state: done, next, or later (what is left there depends on the one before)."""
-    told: dict[str, dict[str, Any]] = {}
+    return [
+        {"stage": name, "state": state, "left": remaining.by_unit}
+        for name, (state, remaining) in survey_stages(context).items()
+    ]
 
-    def tell(work: StagePlan, done: StageResult | None) -> None:
-        left = {} if done else dict(work.left)
-        told[work.stage] = {"stage": work.stage, "state": "done" if done else "next", "left": left}
 
-    survey(context, tell)
-    from assay.pipelines.runner.stages import STAGES
+def survey_stages(context: RunContext) -> dict[str, tuple[str, Remaining]]:
+    """Find each stage's state (done, next or later) and what remains of it; a later one's depends on the stages before it, so it is empty."""
+    states = {name: ("later", Remaining()) for name in STAGES}
 
-    return [told.get(name, {"stage": name, "state": "later", "left": {}}) for name in STAGES]
+    def record(work: StagePlan, done: StageResult | None) -> None:
+        states[work.stage] = ("done", Remaining()) if done else ("next", work.remaining)
+
+    survey(context, record)
+    return states
 
 
 def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
@@ -63,34 +69,51 @@ def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
         run_stages(context, "split")
         tokens, seconds, outcomes = _measured(context, pilot)
         context.keys.clear()
-    rows = stages(context)
+    states = survey_stages(context)
     return {
-        "stages": rows,
+        "stages": [
+            {"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()
+        ],
         "pilot": pilot,
         "tokens": tokens,
         "seconds": seconds,
         "outcomes": outcomes,
-        "disk": disk(context, rows),
+        "disk": disk(context, *states["score"]),
     }
 
 
-def disk(context: RunContext, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Bytes that the attempts which are left will take, by what this lake's own take; free bytes; and on how many attempts that rests, 0 = a guess.
+def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any]:
+    """Estimate the bytes that the attempts which are left will take, by what this lake's own take.
 
-    `bytes` is None where the stages before scoring are not done, so that nobody knows how many attempts are left.
+    Args:
+        context: the run whose lake is measured.
+        state: of the stage `score`: done, next or later.
+        remaining: what is left of it.
+
+    Returns:
+        {bytes: at most; bytes_min: at least; free: free bytes; attempts: stored ones on which the estimate rests, 0 = a guess;
+        short: whether `bytes` are more than there are}. `bytes` and `bytes_min` are None where the stages before scoring are not
+        done, so that nobody knows how many attempts are left.
     """
-    score = next(row for row in rows if row["stage"] == "score")
-    files = [file for entry in context.lake.entries() for file in entry.files if file.table in ATTEMPT]
-    held = sum(file.rows for file in files if file.table == "rollouts")
-    each = (
-        sum(file.bytes for file in files) / held
-        if held
-        else OVERHEAD + context.config.policy.max_tokens * BYTES_A_TOKEN
-    )
-    samples = {"done": 0, "later": None}.get(score["state"], score["left"].get("samples"))
+    tables = SEARCH_TABLES if remaining.iterations_max is not None else ATTEMPT_TABLES
+    files = [file for entry in context.lake.entries() for file in entry.files if file.table in tables]
+    stored = sum(file.rows for file in files if file.table == tables[0])
+    most = {"done": 0, "later": None}.get(state, remaining.attempts_max or 0)
     free = shutil.disk_usage(_there(context.lake.root)).free
-    expected = None if samples is None else math.ceil(samples * each)
-    return {"bytes": expected, "free": free, "attempts": held, "short": expected is not None and expected > free}
+    if most is None:
+        return {"bytes": None, "bytes_min": None, "free": free, "attempts": stored, "short": False}
+    if stored:
+        expected = math.ceil(most * sum(file.bytes for file in files) / stored)
+    else:
+        expected = most * OVERHEAD + (remaining.tokens_max or 0) * BYTES_A_TOKEN
+    least = remaining.attempts_min or 0
+    return {
+        "bytes": expected,
+        "bytes_min": math.ceil(expected * least / most) if most else 0,
+        "free": free,
+        "attempts": stored,
+        "short": expected > free,
+    }
 
 
 def _there(path: Path) -> Path:

@@ -137,7 +137,11 @@ def _stages(context: RunContext) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
 
     def tell(work: StagePlan, done: StageResult | None) -> None:
-        state = "done" if done else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.left.items())
+        state = (
+            "done"
+            if done
+            else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.remaining.by_unit.items())
+        )
         found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
 
     survey(context, tell)

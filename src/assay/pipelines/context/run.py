@@ -50,13 +50,47 @@ class StageResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Remaining:
+    """What a stage still has to do, before it starts; None = it does not count in this unit."""
+
+    sources: int | None = None
+    problems: int | None = None
+    texts: int | None = None  # to embed
+    steps: int | None = None  # of training
+    rollouts: int | None = None  # of training
+    attempts_min: int | None = None  # completions of the policy, where scoring stops early
+    attempts_max: int | None = None  # completions of the policy, at most
+    iterations_max: int | None = None  # of tree searches, each of several completions
+    tokens_max: int | None = None  # generated tokens, at most
+
+    @property
+    def by_unit(self) -> dict[str, int]:
+        """Counts under the unit that people read, in the order in which they are printed."""
+        exact = self.attempts_min == self.attempts_max
+        attempts = None if self.iterations_max is not None else self.attempts_max
+        counts = {
+            "sources": self.sources,
+            "problems": self.problems,
+            "texts": self.texts,
+            "steps": self.steps,
+            "rollouts": self.rollouts,
+            "samples": attempts if exact else None,
+            "samples at least": None if exact else self.attempts_min,
+            "samples at most": None if exact else attempts,
+            "iterations at most": self.iterations_max,
+            "tokens at most": self.tokens_max,
+        }
+        return {unit: count for unit, count in counts.items() if count is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class StagePlan:
     """One stage before it starts: its key, what is left, and how to do it."""
 
     stage: str
     key: str
     rows_in: int
-    left: Mapping[str, int]  # {unit: how many}: problems, samples, tokens at most
+    remaining: Remaining
     do: Callable[[], StageResult]
 
 

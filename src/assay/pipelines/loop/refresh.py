@@ -16,7 +16,7 @@ from assay.core.identity import content_id
 from assay.core.types import Counts, Label
 from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -74,16 +74,17 @@ def work(context: RunContext, before: EarlierScore) -> StagePlan:
     scoring = content_id("refreshed", score.scoring_key(context, verifiers, ids), *was, loop, context.config.seed)
     key = f"{content_id('refresh', scoring, ids)}+{scoring}"
     if context.finished("refresh", key):
-        return StagePlan("refresh", key, len(ids), {}, lambda: _nothing())
+        return StagePlan("refresh", key, len(ids), Remaining(), lambda: _nothing())
     labels = side(context, "train")[1]
     seen, told = fresh(context, before.training, labels), old(context, before.scoring)
     made = choose(context, sorted(labels), kept(context, before.selection), seen, told)
     samples = sum(made.wanted.values())
-    left = {
-        "problems": len(made.wanted),
-        "samples at most": samples,
-        "tokens at most": samples * context.config.policy.max_tokens,
-    }
+    left = Remaining(
+        problems=len(made.wanted),
+        attempts_min=0,  # what training stored meanwhile may spare them
+        attempts_max=samples,
+        tokens_max=samples * context.config.policy.max_tokens,
+    )
     return StagePlan("refresh", key, len(ids), left, lambda: _refresh(context, key, before, made, seen, told))
 
 

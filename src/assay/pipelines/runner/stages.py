@@ -49,7 +49,7 @@ def plan_stage(context: RunContext, stage: str) -> tuple[StagePlan, StageResult 
     with context.cuttable():
         work: StagePlan = STAGES[stage].work(context)
     if stage == "ingest":  # one ledger row a source
-        return work, None if work.left["sources"] else work.do()
+        return work, None if work.remaining.sources else work.do()
     return work, None if stage == "score" and score.must_continue(context) else context.finished(stage, work.key)
 
 
@@ -114,7 +114,9 @@ def _preflight(context: RunContext, upto: str) -> None:
 def run_planned(context: RunContext, work: StagePlan) -> StageResult:
     """Does a stage, and says so before. A stop may cut into any but those that pay for answers, which stop where nothing is lost."""
     context.heed()
-    context.reporter.say(f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.left.items())}")
+    context.reporter.say(
+        f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.remaining.by_unit.items())}"
+    )
     if work.stage in PAYING:
         return work.do()
     with context.cuttable():

@@ -8,7 +8,7 @@ from assay.core.errors import ConfigError, nearest
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, Label, Score, StoredAttempt
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import Remaining, RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
@@ -124,15 +124,25 @@ def depends(context: RunContext, labels: Mapping[str, Label], part: Any) -> list
     ]
 
 
-def search_left(context: RunContext, attempts: StoredRollouts, part: Any) -> dict[str, int]:
-    """What searches may still cost, {} for other scorers: problems not yet searched, their iterations and tokens at most."""
+def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any) -> Remaining | None:
+    """Count what searches may still cost: problems not yet searched, their iterations, completions and tokens at most.
+
+    Returns:
+        The counts; None for a scorer that does not search.
+    """
     if "search" not in getattr(part, "needs", ()):
-        return {}
+        return None
     rules: SearchConfig = part.rules
     searches = Searches(context, attempts.problems, attempts.labels, rules, scoring="")
     n = len(searches.missing(sorted(attempts.problems)))
     tokens = rules.children * searches.step.max_tokens + searches.rest.max_tokens
-    return {"problems": n, "iterations at most": n * rules.iterations, "tokens at most": n * rules.iterations * tokens}
+    iterations = n * rules.iterations
+    return Remaining(
+        problems=n,
+        attempts_max=iterations * (rules.children + 1),  # a step per child, and one completion to the end
+        iterations_max=iterations,
+        tokens_max=iterations * tokens,
+    )
 
 
 def under(attempts: StoredRollouts, changes: Mapping[str, Any]) -> StoredRollouts:

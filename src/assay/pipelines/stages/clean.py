@@ -10,7 +10,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
 from assay.core.types import Drop, Label, Problem
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import depends, filter_context, filters
@@ -33,7 +33,7 @@ def work(context: RunContext) -> StagePlan:
     borrowed = [depends(context, part, problems) for _, part in parts]
     key = content_id("clean", pool, config.filters, config.settings, versions, borrowed)
     count = context.lake.rows(COUNT, [pool.split("+")])
-    return StagePlan("clean", key, count[0]["n"], {"problems": count[0]["n"]}, lambda: _sift_all(context, key))
+    return StagePlan("clean", key, count[0]["n"], Remaining(problems=count[0]["n"]), lambda: _sift_all(context, key))
 
 
 def preflight(context: RunContext) -> None:

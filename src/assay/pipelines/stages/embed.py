@@ -6,7 +6,7 @@ from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import cluster, find_device
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
 from assay.pipelines.data.problems import side, side_ids, side_texts
 
@@ -28,10 +28,10 @@ def work(context: RunContext) -> StagePlan:
     revision = coder(context, lambda: side_texts(context, "train")).revision
     key = content_id("embed", revision, config.clusters, config.seed, ids)
     if context.finished("embed", key):
-        return StagePlan("embed", key, len(ids), {}, lambda: _embed(context, side(context, "train")[0], key))
+        return StagePlan("embed", key, len(ids), Remaining(), lambda: _embed(context, side(context, "train")[0], key))
     problems, _ = side(context, "train")
     left = len(problems) - len(context.lake.ids("vectors", [vector_id(id_, revision) for id_ in problems]))
-    return StagePlan("embed", key, len(problems), {"texts": left}, lambda: _embed(context, problems, key))
+    return StagePlan("embed", key, len(problems), Remaining(texts=left), lambda: _embed(context, problems, key))
 
 
 def _embed(context: RunContext, problems: dict[str, Problem], key: str) -> StageResult:

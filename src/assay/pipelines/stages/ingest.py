@@ -16,7 +16,7 @@ from assay.core.parts import build
 from assay.core.ports import Found, Source
 from assay.core.types import Drop
 from assay.maths.text.golds import oddities
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
 
@@ -35,7 +35,7 @@ def work(context: RunContext) -> StagePlan:
     for _, source in left:
         getattr(source, "check", bool)()
     return StagePlan(
-        "ingest", "+".join(keys), len(sources), {"sources": len(left)}, lambda: _read_all(context, sources, keys)
+        "ingest", "+".join(keys), len(sources), Remaining(sources=len(left)), lambda: _read_all(context, sources, keys)
     )
 
 

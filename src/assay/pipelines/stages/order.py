@@ -7,7 +7,7 @@ import numpy as np
 from assay.core.identity import content_id, stream_seed
 from assay.core.parts import build
 from assay.core.types import Curriculum, Phase
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.scores import current_scores
 
@@ -17,7 +17,7 @@ def work(context: RunContext) -> StagePlan:
     selection, config = context.key_of("select", "arrange"), context.config.arrange
     key = content_id("arrange", selection, config.curriculum, config.settings, config.seed)
     kept = selected(context, selection)
-    return StagePlan("arrange", key, len(kept), {"problems": len(kept)}, lambda: _arrange(context, key, kept))
+    return StagePlan("arrange", key, len(kept), Remaining(problems=len(kept)), lambda: _arrange(context, key, kept))
 
 
 def selected(context: RunContext, selection: str) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Label, Score
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.evidence import beside, depends, evidence, search_left
+from assay.pipelines.sampling.evidence import beside, depends, evidence, remaining_searches
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import samplers
 from assay.pipelines.sampling.refusals import any_refused
@@ -23,14 +23,18 @@ def work(context: RunContext) -> StagePlan:
     part = scorer(context)
     key, ids = stage_key(context)
     if context.finished("score", key) and not must_continue(context):
-        return StagePlan("score", key, len(ids), {}, lambda: _nothing())
+        return StagePlan("score", key, len(ids), Remaining(), lambda: _nothing())
     problems, labels = side(context, "train")
     known = context.lake.files().get("rollouts")
     attempts = StoredRollouts(context, problems, labels, keep_refused=True)
-    if searches := search_left(context, attempts, part):
+    if searches := remaining_searches(context, attempts, part):
         return StagePlan("score", key, len(problems), searches, lambda: _paid_once(context, attempts, key, known))
     return StagePlan(
-        "score", key, len(problems), left(context, attempts), lambda: _paid_once(context, attempts, key, known)
+        "score",
+        key,
+        len(problems),
+        remaining_attempts(context, attempts),
+        lambda: _paid_once(context, attempts, key, known),
     )
 
 
@@ -64,17 +68,17 @@ def settings(context: RunContext) -> dict[str, Any]:
     return {**given, **{name: known[name] for name in needed}}
 
 
-def left(context: RunContext, attempts: StoredRollouts) -> dict[str, int]:
-    """What a score stage may still cost: problems, samples and tokens, at least and at most."""
+def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaining:
+    """Count what a score stage may still cost: problems, attempts at least and at most, tokens at most."""
     part = scorer(context)
     least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
     problems, samples = attempts.lacking(most)
-    named = (
-        {"samples": samples}
-        if least == most
-        else {"samples at least": attempts.lacking(least)[1], "samples at most": samples}
+    return Remaining(
+        problems=problems,
+        attempts_min=samples if least == most else attempts.lacking(least)[1],
+        attempts_max=samples,
+        tokens_max=samples * context.config.policy.max_tokens,
     )
-    return {"problems": problems, **named, "tokens at most": samples * context.config.policy.max_tokens}
 
 
 def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str], *beyond: object) -> str:

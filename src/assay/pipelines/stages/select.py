@@ -9,7 +9,7 @@ import numpy as np
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Pool, Selection
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import further_evidence, scored_pool
 from assay.pipelines.data.problems import side_ids
@@ -32,7 +32,7 @@ def work(context: RunContext) -> StagePlan:
         "select",
         key,
         len(scores),
-        {"problems": len(scores)},
+        Remaining(problems=len(scores)),
         lambda: _select(context, key, current_scores(context, scoring)),
     )
 

@@ -13,7 +13,7 @@ from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.maths.text.words import normal_key
 from assay.pipelines.context.locks import renewed
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -31,7 +31,7 @@ def work(context: RunContext) -> StagePlan:
         "split",
         f"{content_id('split', clean, split)}+{split}",
         count,
-        {"problems": count},
+        Remaining(problems=count),
         lambda: _assign(context, split),
     )
 

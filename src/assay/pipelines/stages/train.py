@@ -12,7 +12,7 @@ from assay.core.identity import canonical, content_id
 from assay.core.parts import build
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Rollout, Verdict
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import cleaned, side
@@ -52,7 +52,7 @@ def work(context: RunContext) -> StagePlan:
         *context.read_otherwise,
     )
     curriculum = stored_curriculum(context, arranged)
-    left = {"steps": config.steps, "rollouts": config.steps * config.groups * config.group_size}
+    left = Remaining(steps=config.steps, rollouts=config.steps * config.groups * config.group_size)
     return StagePlan("train", key, len(curriculum.order), left, lambda: _train(context, key, curriculum, helper))
 
 
