@@ -1,1 +1,4 @@
-"""Texts -> unit vectors -> clusters."""
+"""Turn texts into unit vectors, and unit vectors into clusters and neighbours.
+
+To add an encoder: one file with a class that matches `core.ports.Encoder`, and its name in `encode.load_encoder`.
+"""

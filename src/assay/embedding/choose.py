@@ -18,8 +18,9 @@ ROWS_PER_CLUSTER = 8  # of the sample, at least: below it a silhouette is noise
 def choose_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[int, dict[int, float]]:
     """Choose the number of clusters with the highest mean silhouette; of equal ones the smallest.
 
-    Candidates are those of `CANDIDATES` that leave at least 8 rows of the sample per cluster; a pool too small for any of them is
-    one cluster. The sample is drawn in the order of the rows' hashes, so a shuffled pool gets the same k.
+    Candidates are those of `CANDIDATES` that leave at least 8 rows of the sample per cluster; a pool too small for
+    any of them is one cluster. The sample is drawn in the order of the rows' hashes, so a shuffled pool gets the same
+    k.
 
     Args:
         vectors: (n, d) unit rows.
@@ -54,7 +55,8 @@ def mean_silhouette(rows: Vectors, assignment: NDArray[np.int64]) -> float:
         assignment: (n,) cluster of each row; fewer clusters than rows.
 
     Returns:
-        The mean silhouette in [-1, 1]: 1 = tight and far apart, 0 = no structure. Fewer than two clusters have none: -1, so that
+        The mean silhouette in [-1, 1]: 1 = tight and far apart, 0 = no structure. Fewer than two clusters have
+            none: -1, so that
         any clustering is preferred to one cluster.
 
     Source: Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of cluster analysis.

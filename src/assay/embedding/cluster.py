@@ -1,4 +1,7 @@
-"""Spherical k-means by FAISS, from a k-means++ start; the result says what ran and how many clusters there really are."""
+"""Spherical k-means with FAISS, from a k-means++ start.
+
+The result says where it ran and how many clusters there are.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,17 +41,18 @@ class Clustering:
 def cluster(
     vectors: Vectors, k: int, *, seed: int = 0, device: str = "auto", iterations: int = ITERATIONS
 ) -> Clustering:
-    """Every row belongs to the centroid of highest cosine; no cluster is empty, and k is at most the number of distinct rows.
+    """Cluster unit rows by cosine: every row belongs to its nearest centroid, and no cluster is empty.
 
-    The same rows in another order get the same clusters: all work is done in the order of the rows' hashes. Chance enters only
-    through `seed`. Beside the rows themselves, memory is a sample, one chunk, and some tens of bytes a row. Shapes: (n, d) unit rows; n = 0
-    gives no cluster.
+    The same rows in another order get the same clusters: all work is done in the order of the rows' hashes. Chance
+    enters only through `seed`. Beside the rows themselves, memory is a sample, one chunk, and some tens of bytes a
+    row. Shapes: (n, d) unit rows; n = 0 gives no cluster.
 
     Raises:
         ValueError: k below 1, or a row that is not finite, zero or not of norm 1.
         ConfigError: FAISS is missing, or device = "gpu" where it sees none (FAISS itself would silently use the CPU).
 
-    Source: Arthur and Vassilvitskii (2007), k-means++, for the start; FAISS's own random start is about 5% worse in inertia.
+    Source: Arthur and Vassilvitskii (2007), k-means++, for the start; FAISS's own random start is about 5% worse in
+    inertia.
     """
     if k < 1:
         raise ValueError(f"{k} clusters are below 1")
@@ -78,10 +82,13 @@ def find_device(asked: str) -> str:
 
 
 def row_order(rows: Vectors) -> tuple[Ints, NDArray[np.bool_]]:
-    """Row numbers in the order of the rows' hashes, (n,), and where a row differs from the one before it, (n,); equal rows stand together.
+    """Row numbers in the order of the rows' hashes, (n,), and where a row differs from the one before it, (n,).
 
-    So the order depends on what the rows hold and not on where they stand. A hash is two sums of 64 bits over a row's words times fixed random
-    numbers, and takes -0 for 0: two rows that differ share one with a chance below 1e-19. Memory: one chunk and 16 bytes a row.
+    Equal rows stand together.
+
+    So the order depends on what the rows hold and not on where they stand. A hash is two sums of 64 bits over a row's
+    words times fixed random numbers, and takes -0 for 0: two rows that differ share one with a chance below 1e-19.
+    Memory: one chunk and 16 bytes a row.
     """
     factors = np.random.default_rng(0).integers(0, 2**64, size=(rows.shape[1], 2), dtype=np.uint64)
     keys = np.empty((len(rows), 2), np.uint64)
@@ -95,7 +102,10 @@ def row_order(rows: Vectors) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device: str, iterations: int) -> Vectors:
-    """Centroids, (k, d), after FAISS's iterations from a k-means++ start, the first ones on a sample; k distinct rows are their own."""
+    """Centroids, (k, d), after FAISS's iterations from a k-means++ start, the first ones on a sample.
+
+    K distinct rows are their own.
+    """
     if k == len(distinct):
         return rows[distinct] + np.float32(0)
     pool = rows[sample_rows(distinct, max(START_ROWS, k), seed)]
@@ -138,7 +148,10 @@ def sample_rows(order: Ints, most: int, seed: int) -> Ints:
 def _refill_empty(
     rows: Vectors, order: Ints, first: NDArray[np.bool_], centroids: Vectors, device: str
 ) -> tuple[Vectors, Ints, NDArray[np.float32]]:
-    """Centroids without empty clusters, and each row's own in that order: an empty one moves to the row worst served, all its twins with it."""
+    """Centroids without empty clusters, and each row's own in that order.
+
+    An empty one moves to the row worst served, all its twins with it.
+    """
     own, near = _assign(rows, order, centroids, device)
     for _ in range(REPAIRS):
         empty = np.flatnonzero(np.bincount(own, minlength=len(centroids)) == 0)

@@ -1,4 +1,4 @@
-"""Encoders by name: sentence-transformers models, and one that needs no weights. Every row they give has norm 1."""
+"""Load encoders by name: sentence-transformers models, and one that needs no weights. Every row has norm 1."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ BATCH = 64  # texts a forward pass
 
 
 def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
-    """The encoder of this name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), an .npz file, else a folder or hub id.
+    """Load the encoder of this name.
+
+    "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), an .npz file, or a folder or hub id.
 
     Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
 
@@ -44,8 +46,9 @@ def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = N
 class SentenceModel:
     """A sentence-transformers model in a folder, its output scaled to norm 1.
 
-    Texts longer than the model's window are cut there by its own tokenizer (256 word pieces for MiniLM). Equal texts get
-    vectors that agree to about 1e-6, not to the bit, since the length of a batch's longest text moves the last digits.
+    Texts longer than the model's window are cut there by its own tokenizer (256 word pieces for MiniLM). Equal texts
+    get vectors that agree to about 1e-6, not to the bit, since the length of a batch's longest text moves the last
+    digits.
     """
 
     folder: Path

@@ -18,11 +18,13 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """The mean over a text's tokens of one layer's hidden states in a causal model's checkpoint folder, scaled to norm 1.
+    """The mean over a text's tokens of one layer's hidden states in a causal model's checkpoint folder, scaled to norm
+    1.
 
-    Texts are read as they are, without chat template, their first `window` tokens; the empty text is the model's end token alone. States of a
-    causal model all point in nearly one direction, so cosines are high throughout: compare them with each other, not with a sentence model's.
-    Equal texts get vectors that agree to about 1e-5 in any company.
+    Texts are read as they are, without chat template, their first `window` tokens; the empty text is the model's end
+    token alone. States of a causal model all point in nearly one direction, so cosines are high throughout: compare
+    them with each other, not with a sentence model's. Equal texts get vectors that agree to about 1e-5 in any
+    company.
     """
 
     folder: Path

@@ -19,7 +19,9 @@ EPSILON = 1e-6  # a cosine of exactly the threshold counts, whatever float32 mad
 
 @dataclass(frozen=True)
 class FaissNeighbours:
-    """Flat inner-product search: no approximation, on unit rows of any kind (texts, hidden states, projected gradients)."""
+    """Flat inner-product search: no approximation, on unit rows of any kind (texts, hidden states, projected
+    gradients).
+    """
 
     chunk: int = CHUNK
 

@@ -18,7 +18,9 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class StoredVectors:
-    """Rows of an .npz file with `ids` (problem ids of one user turn each, (n,)) and `rows` ((n, d), any norm but 0), scaled to norm 1."""
+    """Rows of an .npz file with `ids` (problem ids of one user turn each, (n,)) and `rows` ((n, d), any norm but 0),
+    scaled to norm 1.
+    """
 
     path: Path
 

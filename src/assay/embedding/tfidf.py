@@ -21,9 +21,9 @@ WORDS = 50_000  # the commonest words of the corpus that are kept
 class Tfidf:
     """TF-IDF with logarithmic term counts, then the first `dims` singular directions, then norm 1.
 
-    One more coordinate is kept for texts that share no word with the corpus: they all become its unit vector, so no row is zero.
-    A corpus of few words is not folded. It sees words, not meaning; what it gains is speed (about 17,000 texts/s) and no download.
-    The fit sees the corpus as a sorted set, so order and repeats change nothing.
+    One more coordinate is kept for texts that share no word with the corpus: they all become its unit vector, so no
+    row is zero. A corpus of few words is not folded. It sees words, not meaning; what it gains is speed (about 17,000
+    texts/s) and no download. The fit sees the corpus as a sorted set, so order and repeats change nothing.
     """
 
     corpus: tuple[str, ...]  # ascending, distinct

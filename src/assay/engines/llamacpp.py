@@ -22,10 +22,11 @@ PINNED = 0  # the slot that keeps the last prompt, so that a few-shot prefix is 
 class Llamacpp:
     """Rollouts from llama.cpp, one problem at a time, up to `slots` samples of it at once.
 
-    Missing samples that follow each other are the choices of one call: choice i has the seed `seed_of(first) + i`, which is that
-    sample's own seed, so a sample drawn alone and one drawn in company use the same random numbers. Greedy text and sampled text
-    repeat for the same calls in the same order on the same machine. Another number of slots, threads or cached tokens changes
-    float rounding in the last bits, and where two tokens are nearly tied that may change a text; nothing stronger is promised.
+    Missing samples that follow each other are the choices of one call: choice i has the seed `seed_of(first) + i`,
+    which is that sample's own seed, so a sample drawn alone and one drawn in company use the same random numbers.
+    Greedy text and sampled text repeat for the same calls in the same order on the same machine. Another number of
+    slots, threads or cached tokens changes float rounding in the last bits, and where two tokens are nearly tied that
+    may change a text; nothing stronger is promised.
 
     Temperature comes before top-k and top-p, as in transformers and vLLM; llama.cpp's own default order is the reverse.
     """
@@ -51,8 +52,9 @@ class Llamacpp:
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
-        refuses, has finish "error".
+        """Yield one tuple of rollouts per request, in order.
+
+        A prompt that the chat template refuses, or that leaves no room for the whole answer, has finish "error".
 
         Raises:
             ConfigError: the cap alone exceeds the context.
@@ -63,15 +65,15 @@ class Llamacpp:
             yield tuple(self._attempt(request, policy))
 
     def count_tokens(self, request: Request) -> int:
-        """Prompt tokens of one request, chat template applied once."""
+        """Count the prompt tokens of one request, chat template applied once."""
         return len(self._prompt(request))
 
     def show(self, request: Request) -> str:
-        """The prompt exactly as the model reads it, special tokens written out."""
+        """Return the prompt exactly as the model reads it, special tokens written out."""
         return str(self._server.post("/detokenize", {"tokens": self._prompt(request)})["content"])
 
     def close(self) -> None:
-        """The model is unloaded; the next call loads it again."""
+        """Unload the model; the next call loads it again."""
         self.__dict__.pop("_server", None)
 
     @cached_property
@@ -92,7 +94,10 @@ class Llamacpp:
         return drop_doubled_bos(self._server.tokens(prompt + request.prefix, special=True), self._bos)
 
     def _prompt_or_none(self, request: Request) -> list[int]:
-        """The prompt, and [] where the chat template refuses the messages: an error of these samples and not of the run."""
+        """The prompt, and [] where the chat template refuses the messages.
+
+        An error of these samples and not of the run.
+        """
         try:
             return self._prompt(request)
         except _Refused:

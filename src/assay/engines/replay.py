@@ -20,11 +20,13 @@ Key = tuple[str, str, int]  # sampler id ("" where the recording has none), prob
 
 @dataclass(frozen=True)
 class Replay:
-    """Rollouts read from a recorded Parquet file or folder: the same text for the same problem, sampler and sample, every time.
+    """Rollouts read from a recorded Parquet file or folder.
 
-    Columns: problem_id, sample, text, tokens, finish, policy, policy_name; sampler, seed and prompt_tokens where there are any. A
-    recording with a `sampler` column answers only for the samplers in it; one without answers for all, and the cap then has no say.
-    The seed is the recorded one, or -1.
+    The same text for the same problem, sampler and sample, every time.
+
+    Columns: problem_id, sample, text, tokens, finish, policy, policy_name; sampler, seed and prompt_tokens where
+    there are any. A recording with a `sampler` column answers only for the samplers in it; one without answers for
+    all, and the cap then has no say. The seed is the recorded one, or -1.
     """
 
     path: str  # a file or a folder of them; "package:recordings/NAME.parquet" is one that the package bundles
@@ -55,7 +57,7 @@ class Replay:
         return fitting[0]
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order.
+        """Yield one tuple of rollouts per request, in order.
 
         Raises:
             EngineError: a wanted sample was never recorded, or a begun answer is to be continued.

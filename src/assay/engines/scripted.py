@@ -1,4 +1,7 @@
-"""An engine without a model: answers by a rule, the same on every machine. For tests, dry rehearsals and demonstrations."""
+"""An engine without a model: answers by a rule, the same on every machine.
+
+For tests, dry rehearsals and demonstrations.
+"""
 
 import re
 import time
@@ -21,13 +24,14 @@ SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
 class Scripted:
     """Rollouts by rule; a rollout depends on problem, sample index, seed and sampler alone, so every repeat is exact.
 
-    `answers` lists texts by problem id or by the last user turn's text. A problem that is not listed gets "The answer is N" with N
-    from 0 to 9. Rules: `cycle` says the listed texts in turn; `spread` says the first with a probability of the problem's own,
-    uniform on [0, 1] over problems, and else one of the others; `sum` adds the last sum of whole numbers in the prompt, right with
-    that probability and one too high otherwise. Tokens are words; the cap cuts, and so does a stop string.
+    `answers` lists texts by problem id or by the last user turn's text. A problem that is not listed gets "The answer
+    is N" with N from 0 to 9. Rules: `cycle` says the listed texts in turn; `spread` says the first with a probability
+    of the problem's own, uniform on [0, 1] over problems, and else one of the others; `sum` adds the last sum of
+    whole numbers in the prompt, right with that probability and one too high otherwise. Tokens are words; the cap
+    cuts, and so does a stop string.
 
-    A begun answer has its own texts where `answers` lists the last user turn with the beginning behind it; else the rule's text goes on
-    behind the beginning where it starts with it, and is said whole where it does not.
+    A begun answer has its own texts where `answers` lists the last user turn with the beginning behind it; else the
+    rule's text goes on behind the beginning where it starts with it, and is said whole where it does not.
     """
 
     model: str = "scripted"
@@ -49,7 +53,7 @@ class Scripted:
         return Policy(self.model, self.revision or content_id("scripted", script)[:REVISION_CHARS])
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order.
+        """Yield one tuple of rollouts per request, in order.
 
         Raises:
             EngineError: `fail_after` requests have been served.

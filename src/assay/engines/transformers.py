@@ -20,13 +20,15 @@ TAIL = 8  # tokens beyond a stop string's characters that are decoded to look fo
 
 @dataclass(frozen=True)
 class Transformers:
-    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes: a sample that ends makes room
-    for the next, and is yielded while the long ones go on.
+    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes.
 
-    Each sample draws its tokens by inverting the distribution at numbers from a generator of its own, seeded with `seed_of(sample)`:
-    a sample drawn alone, in company or in another order uses the same numbers. Texts repeat exactly for the same calls in the same
-    order on the same machine with the same number of threads; another batch changes float rounding in the last bits, and where two
-    tokens are nearly tied that may change a text. Nothing stronger is promised.
+    A sample that ends makes room for the next, and is yielded while the long ones go on.
+
+    Each sample draws its tokens by inverting the distribution at numbers from a generator of its own, seeded with
+    `seed_of(sample)`: a sample drawn alone, in company or in another order uses the same numbers. Texts repeat
+    exactly for the same calls in the same order on the same machine with the same number of threads; another batch
+    changes float rounding in the last bits, and where two tokens are nearly tied that may change a text. Nothing
+    stronger is promised.
     """
 
     model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
@@ -50,8 +52,9 @@ class Transformers:
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
-        refuses, has finish "error".
+        """Yield one tuple of rollouts per request, in order.
+
+        A prompt that the chat template refuses, or that leaves no room for the whole answer, has finish "error".
 
         Raises:
             ConfigError: the model has no chat template, or lacks an extra.
@@ -59,7 +62,10 @@ class Transformers:
         return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.StreamingEngine`); samples of different samplers are drawn together."""
+        """Every sample once, as it is complete (`core.ports.StreamingEngine`).
+
+        Samples of different samplers are drawn together.
+        """
         policy, refused = self.policy, list[Rollout]()
         rows, looked = self._rows(requests, policy, refused), time.monotonic()
         for done, going_on in self._decoder.answer(rows, most=self.batch_size):
@@ -71,11 +77,11 @@ class Transformers:
             yield tuple(refused)
 
     def count_tokens(self, request: Request) -> int:
-        """Prompt tokens of one request, chat template applied once; loads the tokenizer only."""
+        """Count the prompt tokens of one request, chat template applied once."""
         return len(self._prompt(request))
 
     def show(self, request: Request) -> str:
-        """The prompt exactly as the model reads it, special tokens written out."""
+        """Return the prompt exactly as the model reads it, special tokens written out."""
         return str(
             self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         )
@@ -90,7 +96,7 @@ class Transformers:
         )
 
     def close(self) -> None:
-        """The model is unloaded; the next call loads it again."""
+        """Unload the model; the next call loads it again."""
         self.__dict__.pop("_decoder", None)
         self.__dict__.pop("_tokenizer", None)
 
@@ -122,7 +128,10 @@ class Transformers:
     def _rows(
         self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]
     ) -> Iterator[continuous_batching.SampleRow | None]:
-        """The samples to be drawn; those without a prompt or without room for their answer are laid aside. None is handed on."""
+        """The samples to be drawn; those without a prompt or without room for their answer are laid aside.
+
+        None is handed on.
+        """
         for request in requests:
             if request is None:
                 yield None

@@ -21,10 +21,13 @@ Flight = tuple[Request, int, int]  # request, sample, prompt tokens
 
 @dataclass(frozen=True)
 class Vllm:
-    """Rollouts from vLLM, one engine request a sample, `ahead` of them in its queue; each is yielded when it is complete.
+    """Rollouts from vLLM, one engine request a sample, `ahead` of them in its queue.
 
-    The prefix cache computes the prompt of a problem once for its samples, and few-shot examples once for all. With `seeded` each
-    sample has its own seed, as in the other local engines, and the sampler is slower; without, the recorded seed is -1.
+    Each is yielded when it is complete.
+
+    The prefix cache computes the prompt of a problem once for its samples, and few-shot examples once for all. With
+    `seeded` each sample has its own seed, as in the other local engines, and the sampler is slower; without, the
+    recorded seed is -1.
     """
 
     model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
@@ -51,8 +54,9 @@ class Vllm:
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; a prompt that leaves no room for the whole answer, or that the chat template
-        refuses, has finish "error".
+        """Yield one tuple of rollouts per request, in order.
+
+        A prompt that the chat template refuses, or that leaves no room for the whole answer, has finish "error".
 
         Raises:
             ConfigError: the model has no chat template, or the extra `vllm` is missing.
@@ -81,11 +85,11 @@ class Vllm:
                 self._llm.llm_engine.abort_request(list(flying))
 
     def count_tokens(self, request: Request) -> int:
-        """Prompt tokens of one request, chat template applied once; loads the tokenizer only."""
+        """Count the prompt tokens of one request, chat template applied once."""
         return len(self._prompt(request))
 
     def show(self, request: Request) -> str:
-        """The prompt exactly as the model reads it, special tokens written out."""
+        """Return the prompt exactly as the model reads it, special tokens written out."""
         return str(
             self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         )
@@ -100,7 +104,7 @@ class Vllm:
         )
 
     def close(self) -> None:
-        """The model is unloaded; the next call loads it again."""
+        """Unload the model; the next call loads it again."""
         if (llm := self.__dict__.pop("_llm", None)) is not None:
             llm.llm_engine.engine_core.shutdown()
         self.__dict__.pop("_tokenizer", None)

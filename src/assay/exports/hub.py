@@ -1,4 +1,7 @@
-"""`hub`: a folder for the Hugging Face hub: Parquet and a dataset card that says what was measured, by whom, and what was left out."""
+"""`hub`: a folder for the Hugging Face hub.
+
+Parquet and a dataset card that says what was measured, by whom, and what was left out.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +12,10 @@ from assay.core.export_rows import DatasetSummary, ExportRow, Row
 
 @dataclass(frozen=True)
 class Hub:
-    """One row per place of the curriculum, every field; the card holds counts, difficulty, model, verifiers, drops and licences."""
+    """One row per place of the curriculum, every field.
+
+    The card holds counts, difficulty, model, verifiers, drops and licences.
+    """
 
     licence: str = "other"  # of the whole, as the hub spells it
 

@@ -8,7 +8,10 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Trl:
-    """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours: assay_id, lesson, weight."""
+    """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours.
+
+    Assay_id, lesson, weight.
+    """
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

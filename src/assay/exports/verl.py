@@ -8,7 +8,10 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Verl:
-    """One row per place of the curriculum; `extra_info.assay_id` identifies rollouts for `curate import rollouts --from verl`."""
+    """One row per place of the curriculum.
+
+    `extra_info.assay_id` identifies rollouts for `curate import rollouts --from verl`.
+    """
 
     ability: str = "math"
 

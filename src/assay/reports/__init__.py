@@ -1,1 +1,1 @@
-"""The store as a page."""
+"""Write what a run left in its lake as one HTML page: `html` builds the page, `plots` draws its charts."""

@@ -1,4 +1,7 @@
-"""The pieces of a page: cards, tables, tiles, and the one style sheet. Every text is escaped here, for problems hold whatever their authors wrote."""
+"""The pieces of a page: cards, tables, tiles, and the one style sheet.
+
+Every text is escaped here, for problems hold whatever their authors wrote.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

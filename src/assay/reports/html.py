@@ -1,4 +1,4 @@
-"""One self-contained page of what a plan's stages left in its lake: no script, nothing loaded from elsewhere, every text escaped."""
+"""Build the page of what a run left in its lake: no script, nothing loaded from elsewhere, every text escaped."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,7 +12,9 @@ MEASURED = ("source", "scored", "kept", "correct", "wrong", "truncated", "error"
 
 
 def render_page(told: ReportData, charts: Mapping[str, str]) -> str:
-    """The page as a text. `told` is what `pipelines.report.collected` gives; `charts` are SVG texts: difficulty, widths, training.
+    """Render the page. `told` is what `pipelines.analysis.report.collected` gives.
+
+    `charts` are SVG texts: difficulty, widths, training.
 
     What is not there yet, a stage that is not done or a training that never ran, has no section.
     """

@@ -1,6 +1,7 @@
 """Charts as SVG texts: stacked bars and lines, drawn without a library, readable in a page, in an `<img>` and in print.
 
-Colours are CSS variables with a default, so that a page may set its own; every bar and point tells its numbers when pointed at.
+Colours are CSS variables with a default, so that a page may set its own; every bar and point tells its numbers when
+pointed at.
 """
 
 import base64
@@ -154,7 +155,9 @@ def _y_of(value: float, low: float, high: float) -> float:
 
 
 def _round_up(value: float) -> float:
-    """The least number of ROUND times a power of ten that is not below, or of FINER where its ticks are whole; 1 where nothing is above 0.
+    """The least number of ROUND times a power of ten that is not below, or of FINER where its ticks are whole.
+
+    1 where nothing is above 0.
 
     >>> [_round_up(value) for value in (0, 0.3, 3, 7, 23, 100, 114)]
     [1.0, 0.4, 4.0, 8.0, 24.0, 100.0, 120.0]

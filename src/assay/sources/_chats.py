@@ -1,4 +1,7 @@
-"""A chat as data sets hold it -> turns: lists of role and content, ShareGPT's from and value, parts of content, the same as text."""
+"""A chat as data sets hold it -> turns.
+
+Lists of role and content, ShareGPT's from and value, parts of content, the same as text.
+"""
 
 import ast
 import json

@@ -33,7 +33,8 @@ def shows_options(turns: tuple[Message, ...], options: Mapping[str, str]) -> boo
 
 
 def find_hidden_options(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, chosen: bool) -> str:
-    """The field, or the fields, whose options a prompt does not show although the gold answer is one of them, as a setting; "" where there are none.
+    """The field, or the fields, whose options a prompt does not show although the gold answer is one of them, as a
+    setting; "" where there are none.
 
     Args:
         row: the row as read.

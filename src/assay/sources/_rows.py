@@ -55,12 +55,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Fields:
-    """Which fields of a row make the problem and its label. A name with dots reaches into nested objects and lists
-    (`reward_model.ground_truth`, `final_answer.0`). Of names joined by | the first counts that a row has (`problem|question`).
+    """Which fields of a row make the problem and its label.
 
-    A gold answer may be a text, a list or an object. A list of one element is that element, one of several stands for all of them
-    (`answer_list`); of an object the field counts that is named after an answer. Rows that no text alone can pose, or whose text was damaged,
-    are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`, `prompt_control_character`.
+    A name with dots reaches into nested objects and lists (`reward_model.ground_truth`, `final_answer.0`). Of names
+    joined by | the first counts that a row has (`problem|question`).
+
+    A gold answer may be a text, a list or an object. A list of one element is that element, one of several stands for
+    all of them (`answer_list`); of an object the field counts that is named after an answer. Rows that no text alone
+    can pose, or whose text was damaged, are drops: `needs_image`, `ends_with_assistant`, `gold_control_character`,
+    `prompt_control_character`.
     """
 
     prompt: str | tuple[str, ...] = (
@@ -257,7 +260,10 @@ class Fields:
         return answer
 
     def _answers(self, value: Any) -> list[str] | None:
-        """The answers of a list or an object, also of one stored as text; None where the value is one answer, or what the verifier itself reads."""
+        """The answers of a list or an object, also of one stored as text.
+
+        None where the value is one answer, or what the verifier itself reads.
+        """
         if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
             return None
         if isinstance(value, str):
@@ -369,7 +375,10 @@ def _resolve_path(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _pack_tests(row: Mapping[str, Any], name: str, value: Any) -> Any:
-    """A code problem's tests as one text: as it stands where the row tells nothing more of them, else JSON with what stands beside them."""
+    """A code problem's tests as one text.
+
+    As it stands where the row tells nothing more of them, else JSON with what stands beside them.
+    """
     parent = read_field(row, name.rpartition(".")[0]) if name not in row and "." in name else row
     beside = {
         key: told

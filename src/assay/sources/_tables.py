@@ -1,7 +1,8 @@
 """Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the place where it begins.
 
-Memory holds one row, or one batch of Parquet, however long the file is; a JSON list is the exception and is read whole. A few bytes of a compressed
-file can stand for gigabytes, so what is unpacked has bounds of its own: MAX_ROW for a row, MAX_UNPACKED for a JSON list. What is larger is a drop.
+Memory holds one row, or one batch of Parquet, however long the file is; a JSON list is the exception and is read
+whole. A few bytes of a compressed file can stand for gigabytes, so what is unpacked has bounds of its own: MAX_ROW
+for a row, MAX_UNPACKED for a JSON list. What is larger is a drop.
 """
 
 import csv
@@ -119,7 +120,10 @@ def _read_json(path: Path, _: list[str] | None) -> PlacedRows:
 
 
 def _read_elements(text: str) -> PlacedRows:
-    """Each element of a JSON list with the line where it begins; after a broken one nothing can be told apart, so it is the last."""
+    """Each element of a JSON list with the line where it begins.
+
+    After a broken one nothing can be told apart, so it is the last.
+    """
     at, line, seen, read = _skip_blanks(text, 0), 1, 0, json.JSONDecoder().raw_decode
     if text[at] == "{":
         yield from _read_objects(text)

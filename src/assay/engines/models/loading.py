@@ -12,8 +12,8 @@ SPINS = "2000"  # turns of a waiting loop, well under a millisecond
 def share_cores() -> None:
     """Threads of a library loaded after this call sleep soon when they wait, unless the environment says otherwise.
 
-    GNU OpenMP's threads spin instead. On cores shared with other programs that made llama.cpp 5 to 9 times and torch 2 to 6 times
-    slower. The library reads the variable once, when it is loaded.
+    GNU OpenMP's threads spin instead. On cores shared with other programs that made llama.cpp 5 to 9 times and torch
+    2 to 6 times slower. The library reads the variable once, when it is loaded.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 

@@ -1,7 +1,8 @@
 """Models by name: which weights a name stands for, and the files that each engine reads.
 
-A name is one of the catalogue (`smollm2-135m-instruct`, `tiny-arithmetic`), a `.gguf` file, a folder with a transformers checkpoint,
-or a hub id `owner/name`. Nothing here loads a model except `find_checkpoint`, and that only once in a machine's life.
+A name is one of the catalogue (`smollm2-135m-instruct`, `tiny-arithmetic`), a `.gguf` file, a folder with a
+transformers checkpoint, or a hub id `owner/name`. Nothing here loads a model except `find_checkpoint`, and that only
+once in a machine's life.
 """
 
 from pathlib import Path
@@ -42,10 +43,11 @@ __all__ = [
 
 
 def identify_policy(model: str, hub_revision: str = "") -> Policy:
-    """The policy of a model: its name as given, and the first 16 hexadecimal digits of its weights' identity.
+    """Identify a policy: the model's name as given, and the first 16 hexadecimal digits of its weights' identity.
 
-    The identity is a GGUF's SHA-256 (for a catalogue model under every engine, so that llamacpp and transformers share rollouts), a
-    hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is loaded.
+    The identity is a GGUF's SHA-256 (for a catalogue model under every engine, so that llamacpp and transformers
+    share rollouts), a hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is
+    loaded.
 
     Raises:
         ConfigError: there is no such model.
@@ -65,7 +67,7 @@ def identify_policy(model: str, hub_revision: str = "") -> Policy:
 
 
 def find_gguf(model: str) -> Path:
-    """The GGUF that llama.cpp reads for a model.
+    """Find the GGUF that llama.cpp reads for a model.
 
     Raises:
         ConfigError: not installed, no such file, or a checkpoint that another engine reads.
@@ -83,7 +85,7 @@ def find_gguf(model: str) -> Path:
 
 
 def find_checkpoint(model: str, hub_revision: str = "") -> Path:
-    """The folder with an ordinary transformers checkpoint of a model.
+    """Find the folder with an ordinary transformers checkpoint of a model.
 
     A catalogue model's is de-quantised to float32 at the first call (about 90 s and 540 MB) and reused for ever after.
 

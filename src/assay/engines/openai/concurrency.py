@@ -1,4 +1,4 @@
-"""Work done by several threads at once, its results in the order in which they come."""
+"""Run work in several threads and yield results in the order in which they finish."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,11 +15,11 @@ Result = TypeVar("Result")
 def run_concurrently(
     work: Callable[[Item], Result], given: Iterator[Item | None], *, size: int, tick_s: float
 ) -> Iterator[tuple[Result, ...]]:
-    """What has come since the last look, at least every `tick_s` seconds, perhaps nothing; each of `given` once.
+    """Yield what has finished since the last look, at least every `tick_s` seconds, perhaps nothing; each item once.
 
-    `given` is read in the caller's thread, at most 2 x `size` ahead of what has been yielded, so that a slow caller keeps nobody idle for
-    long and a slow worker fills no memory. None in it means "none yet": it is read again once something has come. When it ends, all that
-    was read is finished. Closing the iterator does not wait. What `work`
+    `given` is read in the caller's thread, at most 2 x `size` ahead of what has been yielded, so that a slow caller
+    keeps nobody idle for long and a slow worker fills no memory. None in it means "none yet": it is read again once
+    something has come. When it ends, all that was read is finished. Closing the iterator does not wait. What `work`
     raises is raised here, after what has come with it was yielded.
 
     >>> sorted(each for some in run_concurrently(abs, iter([-2, 1]), size=2, tick_s=1) for each in some)
@@ -47,7 +47,7 @@ def run_concurrently(
 
 
 def _collect_finished(done: "SimpleQueue[Future[Result]]", tick_s: float) -> list[Future[Result]]:
-    """All that lies there, after waiting for the first."""
+    """Return all finished futures, after waiting for the first."""
     found: list[Future[Result]] = []
     with suppress(Empty):
         found.append(done.get(timeout=tick_s))

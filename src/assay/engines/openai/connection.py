@@ -1,7 +1,8 @@
 """One kept HTTP connection to one server: limits on silence, on the bytes of an answer and on its time.
 
-What a server sends is as untrusted as what its model writes: every body is read in pieces up to a number of bytes, redirects are never followed,
-nothing is unpacked, and no text that leaves this file holds the key, also where the server repeats it.
+What a server sends is as untrusted as what its model writes: every body is read in pieces up to a number of bytes,
+redirects are never followed, nothing is unpacked, and no text that leaves this file holds the key, also where the
+server repeats it.
 """
 
 import http.client
@@ -58,7 +59,9 @@ class RequestRejected(Exception):
 
 
 class HttpConnection:
-    """A connection that is opened at first use, kept between calls and opened anew after a failure. Not for two threads at once.
+    """An HTTP connection that opens at first use, is kept between calls and reopens after a failure.
+
+    For one thread at a time.
 
     `silence_s` bounds the time without a single byte, `timeout_s` the whole of an answer.
     """
@@ -81,13 +84,14 @@ class HttpConnection:
         return self._json("POST", path, body)
 
     def events(self, path: str, body: Mapping[str, Any], *, most_bytes: int = BODY_BYTES) -> Iterator[Any]:
-        """The JSON of each server-sent event up to [DONE]; a server that does not stream gives its one document.
+        """Yield the JSON of each server-sent event up to [DONE]; a server that does not stream gives its one document.
 
         Args:
             most_bytes: of the whole answer; one event has at most BODY_BYTES.
 
         Raises:
-            RetryableError: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large, breaks off or repeats the key.
+            RetryableError: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large,
+                breaks off or repeats the key.
             RequestRejected: any other status that is not 200.
         """
         with self._speaking():
@@ -116,13 +120,13 @@ class HttpConnection:
         return bool(self._key) and self._key in text
 
     def cut(self) -> None:
-        """Ends a call that another thread is waiting in."""
+        """Cut a call that another thread is waiting in."""
         if (open_socket := self._line.sock) is not None:
             with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Lets the connection go."""
+        """Close the connection."""
         self._line.close()
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
@@ -176,7 +180,7 @@ class HttpConnection:
         return value
 
     def _settle(self, answer: http.client.HTTPResponse) -> None:
-        """Leaves the connection clean for the next call, or closes it where the response does not end soon."""
+        """Leave the connection clean for the next call, or close it where the response does not end soon."""
         try:
             if self._line.sock is not None:
                 before = self._line.sock.gettimeout()
@@ -191,7 +195,7 @@ class HttpConnection:
 
 
 class _ErrorTranslation:
-    """Whatever breaks inside is `RetryableError`, and breaks the connection too."""
+    """Translate whatever breaks inside into `RetryableError`, and close the connection."""
 
     def __init__(self, line: HttpConnection) -> None:
         self.line = line
@@ -219,7 +223,10 @@ class _ErrorTranslation:
 def classify_status(
     status: int, retry_after: str, body: bytes, *, target: str = "", hide: Callable[[str], str] = str
 ) -> RetryableError | RequestRejected:
-    """What a status other than 200 means; the server's own words are kept short, and without what `hide` takes out."""
+    """Return the error that a status other than 200 means.
+
+    The server's own words are cut short, and passed through `hide`.
+    """
     words = " ".join(hide(body.decode("utf-8", "replace")).split())[:SHOWN]
     if 300 <= status < 400:
         words = f"a redirect to {hide(target)[:SHOWN] or 'nowhere'}, which is not followed; `urls` must name the place itself"
@@ -236,7 +243,9 @@ def classify_status(
 
 
 def parse_retry_after(retry_after: str) -> float:
-    """The seconds of a Retry-After header, which holds a number or a date, at most LONGEST_WAIT_S; 0 where it holds neither.
+    """Return the seconds of a Retry-After header (a number or a date), at most LONGEST_WAIT_S.
+
+    0 where it holds neither.
 
     >>> [parse_retry_after(text) for text in ("2", "", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "nan", "inf")]
     [2.0, 0.0, 0.0, 0.0, 0.0, 300.0]
@@ -251,7 +260,7 @@ def parse_retry_after(retry_after: str) -> float:
 
 
 def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
-    """The JSON of a text.
+    """Parse a text as JSON.
 
     Raises:
         RetryableError: it is none, or nested too deep to be read.
@@ -265,7 +274,7 @@ def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
 
 
 def _read_start(answer: http.client.HTTPResponse) -> bytes:
-    """The first bytes of a body, all of it where it is small."""
+    """Read the first bytes of a body, all of it where it is small."""
     pieces, size = list[bytes](), 0
     while size < ERROR_BYTES and (piece := answer.read1(PIECE)):
         pieces.append(piece)
@@ -275,7 +284,7 @@ def _read_start(answer: http.client.HTTPResponse) -> bytes:
 
 
 def _release_if_read(answer: http.client.HTTPResponse) -> None:
-    """Frees the connection for the next call where a body of a known length has been read to its end, which `read1` leaves open."""
+    """Free the connection for the next call once a body of known length is read, which `read1` leaves open."""
     if answer.length == 0:
         answer.close()
 
@@ -301,7 +310,7 @@ def _read_events(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def list_models(listing: Any) -> dict[str, Mapping[str, Any]]:
-    """A server's list of models by name.
+    """Return a server's list of models by name.
 
     Raises:
         RetryableError: it is no such list.
@@ -317,7 +326,7 @@ def list_models(listing: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def ask_optional(line: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """What a server says at a path that not every server has; {} where it has not."""
+    """Return what a server says at a path that not every server has; {} where it has none."""
     with suppress(RetryableError, RequestRejected):
         told = line.get(path) if body is None else line.post(path, body)
         return told if isinstance(told, Mapping) else {}

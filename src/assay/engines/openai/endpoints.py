@@ -1,4 +1,8 @@
-"""Several servers of one model: the least loaded is asked first, one that fails rests, one that broke is asked who it is before it works again."""
+"""Balance samples over several servers of one model.
+
+The least loaded is asked first; one that fails rests for a while; one whose connection broke must prove its identity
+again.
+"""
 
 import random
 import threading
@@ -37,7 +41,7 @@ class Endpoint:
 
 
 class Endpoints:
-    """Hands out servers and takes them back; safe between threads."""
+    """Hand out servers and take them back; safe between threads."""
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class Endpoints:
 
     @property
     def lost(self) -> bool:
-        """Whether every server has failed more than `patience` times in a row, or asked for patience for longer than `retry_for_s`."""
+        """Whether every server has failed more than `patience` times in a row, or asked for patience for longer than
+        `retry_for_s`.
+        """
         return all(
             server.failures > self.patience or self._busy_for_s(server) > self.retry_for_s for server in self.all
         )
@@ -93,7 +99,7 @@ class Endpoints:
         return 0.0 if server.busy_since is None else self._clock() - server.busy_since
 
     def cut_overdue(self) -> None:
-        """Ends calls that have gone on for longer than their connection allows, also where the server sends a byte now and then."""
+        """Cut calls that exceed their connection's time limit, also where the server sends a byte now and then."""
         now = time.monotonic()
         with self._changed:
             for line in self._busy:
@@ -101,7 +107,10 @@ class Endpoints:
                     line.cut()
 
     def acquire(self) -> tuple[Endpoint, HttpConnection] | None:
-        """The least loaded server that is not resting, with a connection to it; None once all are lost or the engine is closed."""
+        """Return the least loaded server that is not resting and a connection to it.
+
+        None once all are lost or the engine is closed.
+        """
         with self._changed:
             while not (self.lost or self._closed.is_set()):
                 now = self._clock()
@@ -118,7 +127,10 @@ class Endpoints:
         return None
 
     def _idle_or_new(self, server: Endpoint) -> HttpConnection:
-        """An idle connection, or a new one; where the server dropped one after it last said who it is, it may be another now."""
+        """Return an idle connection or a new one.
+
+        A server that dropped one since its last identity check may be another by now.
+        """
         if not server.lines:
             return self._open(server.url)
         line = server.lines.pop()
@@ -128,7 +140,7 @@ class Endpoints:
         return line
 
     def release(self, server: Endpoint, line: HttpConnection) -> None:
-        """The sample is over, well or not."""
+        """Take a server and its connection back once the sample is over, with or without an answer."""
         with self._changed:
             server.load -= 1
             self._busy.discard(line)
@@ -136,12 +148,12 @@ class Endpoints:
             self._changed.notify()
 
     def record_answer(self, server: Endpoint) -> None:
-        """It answered a sample."""
+        """Record that a server answered a sample."""
         self.answers += 1
         server.failures, server.waits, server.busy_since, server.answered = 0, 0, None, self._clock()
 
     def record_refusal(self, server: Endpoint, refusal: RequestRejected) -> None:
-        """It refused a sample's request, which says nothing against the server.
+        """Record that a server refused a sample's request, which says nothing against the server.
 
         Raises:
             EngineError: it refuses the account, or the first requests altogether: no further one will fare better.
@@ -158,18 +170,21 @@ class Endpoints:
             )
 
     def needs_identity_check(self, server: Endpoint) -> bool:
-        """Whether it must say again who it is: it is new, its connection broke, or it has not answered for a minute."""
+        """Whether a server must prove its identity before it works:
+
+        It is new, its connection broke, or it has not answered for a minute.
+        """
         return not server.known or self._clock() - server.answered > STRANGE_S
 
     def record_identity(self, server: Endpoint) -> None:
-        """It serves what the others serve."""
+        """Record that a server serves what the others serve."""
         server.known, server.answered, server.verified = True, self._clock(), self._clock()
 
     def record_failure(self, server: Endpoint, failure: RetryableError, began: float) -> None:
-        """It failed a call that began then: nobody asks it for a while, twice as long after each failure in a row, or as long as it says.
+        """Record a failed call: the server rests, twice as long after each failure in a row, or as long as it asks for.
 
-        The calls that were under way when it failed are one failure, not one each. 429 is no failure: it is waited out for as long as
-        `retry_for_s` says.
+        The calls that were under way when it failed are one failure, not one each. 429 is no failure: it is waited
+        out for as long as `retry_for_s` says.
         """
         with self._changed:
             server.known = server.known and not failure.dead
@@ -186,11 +201,11 @@ class Endpoints:
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:
-        """Lets so much time pass, or less where the engine is closed meanwhile."""
+        """Wait for some seconds, or less where the engine is closed meanwhile."""
         self._closed.wait(seconds)
 
     def close(self) -> None:
-        """Whoever waits is let go, and calls under way are cut."""
+        """Release all waiting threads and cut calls under way."""
         with self._changed:
             self._closed.set()
             for line in [*self._busy, *(line for server in self.all for line in server.lines)]:
@@ -199,7 +214,9 @@ class Endpoints:
 
 
 def draw_backoff_s(failures: int) -> float:
-    """Seconds of rest after so many failures in a row: doubling, at most 30, between half and all of it by chance.
+    """Draw the seconds of rest after some failures in a row.
+
+    Doubling, at most 30, between half and all of it by chance.
 
     >>> 0.125 <= draw_backoff_s(1) <= 0.25 and 15 <= draw_backoff_s(99) <= 30
     True

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate engine serve`."""
+"""Sample from any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a hosted one, or `curate engine serve`."""
 
 import json
 import os
@@ -47,19 +47,22 @@ OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
 
 @dataclass(frozen=True)
 class Openai:
-    """Rollouts from servers of one model, one sample a request: a dead server costs one sample, and prefix caching covers the prompt.
+    """Sample from one or more servers of one model, one sample per request.
 
-    The server that is least loaded for its size is asked first. One that answers 429 or 5xx, breaks off, sends no byte for `silence_s`
-    or talks nonsense rests for a while that doubles, or for as long as its Retry-After says, and the sample is asked for again, up to
-    `retries` times; 429 and 503 do not count. Then it is reported with finish "error" and its `fault`. An answer of another shape than the
-    protocol's, without end, of more bytes than its tokens can have, or that repeats the key is such a failure. A request that the server
-    refuses, as one that exceeds its context, has finish "error" at once and the server's words in `refused`; 401, 402 and 403 end the run.
-    When all servers have failed more than `retries` times in a row (at least 3) or answered 429 for `retry_for_s`, what has arrived
-    is yielded and the run ends.
+    A dead server costs one sample; the server's prefix cache shares the prompt among samples.
 
-    The policy's revision is a hash of what the server says it serves (`root`) and its greedy answers to eight fixed prompts. A server
-    whose connection broke, or that was silent for a minute, answers them again before it works on; another answer is another
-    checkpoint, and ends the run.
+    The server that is least loaded for its size is asked first. One that answers 429 or 5xx, breaks off, sends no
+    byte for `silence_s` or talks nonsense rests for a while that doubles, or for as long as its Retry-After says, and
+    the sample is asked for again, up to `retries` times; 429 and 503 do not count. Then it is reported with finish
+    "error" and its `fault`. An answer of another shape than the protocol's, without end, of more bytes than its
+    tokens can have, or that repeats the key is such a failure. A request that the server refuses, as one that exceeds
+    its context, has finish "error" at once and the server's words in `refused`; 401, 402 and 403 end the run. When
+    all servers have failed more than `retries` times in a row (at least 3) or answered 429 for `retry_for_s`, what
+    has arrived is yielded and the run ends.
+
+    The policy's revision is a hash of what the server says it serves (`root`) and its greedy answers to eight fixed
+    prompts. A server whose connection broke, or that was silent for a minute, answers them again before it works on;
+    another answer is another checkpoint, and ends the run.
 
     No seed is sent unless `send_seed`: it makes some servers slow and few exact. The recorded seed is then -1.
     """
@@ -124,7 +127,10 @@ class Openai:
         raise EngineError(f"no server answers: {'; '.join(reasons)}")
 
     def _patiently(self, line: HttpConnection, url: str) -> dict[str, str]:
-        """The identity, asked for again while the server is busy or fails, as attempts are; who does not answer at all is not waited for."""
+        """Return the identity, asked for again while the server is busy or fails.
+
+        A server that does not answer at all is not waited for.
+        """
         until, failures, waits = time.monotonic() + self.retry_for_s, 0, 0
         while True:
             try:
@@ -137,7 +143,7 @@ class Openai:
             time.sleep(wait_s)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
-        """One tuple of rollouts a request, in order; later ones that are complete wait for it. `arrivals` lets nothing wait.
+        """Yield one tuple of rollouts per request, in order; complete later ones wait. `arrivals` lets nothing wait.
 
         Raises:
             ConfigError: a wrong model or key.
@@ -146,7 +152,7 @@ class Openai:
         return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
 
     def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it arrives (`core.ports.StreamingEngine`).
+        """Yield every sample once, as it arrives (`core.ports.StreamingEngine`).
 
         Raises:
             ConfigError: a wrong model or key.
@@ -170,7 +176,10 @@ class Openai:
             raise EngineError(f"{servers.causes}; what had arrived is kept, the same command goes on")
 
     def count_tokens(self, request: Request) -> int:
-        """Prompt tokens of one request, as the server counts them; where it cannot count, one token is generated to read its bill."""
+        """Count the prompt tokens of one request as the server does.
+
+        Where it cannot count, generate one token and read its usage.
+        """
         with self._side_connection() as (line, root):
             reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
             count = reply.get("count")
@@ -179,7 +188,7 @@ class Openai:
             return self._complete(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
 
     def show(self, request: Request) -> str:
-        """The prompt exactly as the model reads it where the server can say; else the chat as it is sent."""
+        """Return the prompt as the model reads it where the server can say; else the chat as it is sent."""
         chat = self._chat(request)
         with self._side_connection() as (line, root):
             reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **chat})
@@ -195,7 +204,7 @@ class Openai:
         )
 
     def close(self) -> None:
-        """Connections are let go and calls under way cut; the next call opens new ones."""
+        """Close idle connections and cut calls under way; the next call opens new ones."""
         if (servers := self.__dict__.pop("_servers", None)) is not None:
             servers.close()
 
@@ -237,7 +246,9 @@ class Openai:
         return urlsplit(url or self.urls[0]).path.rstrip("/") + path
 
     def _find_capacity(self, url: str) -> int:
-        """What the server says it holds (llama.cpp's slots, SGLang's running requests), or what its kind does."""
+        """Return how many samples the server says it holds (llama.cpp's slots, SGLang's running requests), or a
+        default for its kind.
+        """
         line, root, owners = self._connect(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
             for path, name in CAPACITY_FIELDS:
@@ -282,7 +293,10 @@ class Openai:
         return identity
 
     def _complete(self, line: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
-        """The answer to one body; whoever wants `max_completion_tokens` in place of `max_tokens` is found out once."""
+        """Return the answer to one body.
+
+        A server that wants `max_completion_tokens` for `max_tokens` is detected once.
+        """
         try:
             return self._read(
                 line, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
@@ -340,7 +354,7 @@ class Openai:
         return self._rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
 
     def _complete_sample(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
-        """The answer to a sample's request; what nobody foresaw of a server's answer is that sample's fault."""
+        """Return the answer to a sample's request; any unforeseen error in reading it is a fault of that sample."""
         try:
             return self._complete(line, body, url)
         except (RetryableError, RequestRejected, ConfigError, EngineError):
@@ -350,7 +364,7 @@ class Openai:
             raise RetryableError(f"an answer that cannot be read ({type(error).__name__})") from error
 
     def _check_identity(self, servers: Endpoints, server: Endpoint, line: HttpConnection) -> None:
-        """A server that is new, whose connection broke or that was silent must be what the others are."""
+        """Check that a server that is new, reconnected or was silent serves the same weights as the others."""
         if self.revision or not servers.needs_identity_check(server):
             return
         with server.identity_lock:
@@ -406,7 +420,7 @@ class Openai:
         return chat
 
     def _body(self, request: Request, sample: int) -> dict[str, Any]:
-        """The request in the server's words; what a server may have defaults of its own for is said."""
+        """Return the request's body; parameters for which a server may have defaults of its own are always sent."""
         sampler = request.sampler
         body = self._chat(request) | {
             "model": self._served,
@@ -429,12 +443,12 @@ class Openai:
 
 
 def split_request(request: Request | None) -> Iterator[tuple[Request, int] | None]:
-    """Each sample of a request; None for "none yet"."""
+    """Yield each sample of a request; None where there is no request yet."""
     yield from ((request, sample) for sample in request.samples) if request else (None,)
 
 
 class _SideConnection:
-    """A connection to the first server, for a question beside the work; what fails there is an EngineError."""
+    """A connection to the first server for a question beside sampling; what fails there is an EngineError."""
 
     def __init__(self, engine: Openai) -> None:
         self.line, self.root = (

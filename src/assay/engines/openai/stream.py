@@ -1,4 +1,7 @@
-"""One sample as a server tells it, piece by piece or at once. Whatever has another shape than the protocol's is a fault of that sample."""
+"""Assemble one sample from a server's events.
+
+Whatever has another shape than the protocol's is a fault of that sample.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +42,7 @@ PROMPT_TOKENS = 1 << 28  # more than any context
 
 @dataclass(slots=True)
 class StreamedCompletion:
-    """What has arrived of one sample. It is whole once a finish reason has come."""
+    """What has arrived of one sample so far. It is complete once a finish reason has come."""
 
     cap: int = UNCAPPED  # tokens that were asked for
     scored: bool = True  # log-probabilities are wanted
@@ -54,7 +57,7 @@ class StreamedCompletion:
     characters: int = 0
 
     def add_event(self, event: Any) -> None:
-        """One event of a stream, or a whole answer.
+        """Add one event of a stream, or a whole answer.
 
         Raises:
             RetryableError: no answer at all, one of another shape, or the server reports a failure of its own.
@@ -75,7 +78,7 @@ class StreamedCompletion:
             self._choice(choice)
 
     def require_finish(self) -> "StreamedCompletion":
-        """Itself.
+        """Return itself once a finish reason has come.
 
         Raises:
             RetryableError: no finish reason came, or one that says that the server gave up.
@@ -98,12 +101,15 @@ class StreamedCompletion:
 
     @property
     def finish(self) -> Finish:
-        """In the words of the contract."""
+        """The finish reason in the words of `core.types.Finish`."""
         return FINISHES[self.reason]
 
     @property
     def spent(self) -> int:
-        """Generated tokens as the server counts them; the pieces of text where it does not count, or says that a text had no token."""
+        """Generated tokens as the server counts them.
+
+        The pieces of text where it does not count, or says that a text had no token.
+        """
         return self.tokens or self.pieces
 
     @property
@@ -174,7 +180,10 @@ class StreamedCompletion:
 
 
 def max_characters(cap: int) -> int:
-    """Characters of text that so many tokens may have: the longest tokens of present vocabularies are runs of some 128 blanks."""
+    """Characters of text that so many tokens may have.
+
+    The longest tokens of present vocabularies are runs of some 128 blanks.
+    """
     return SHORT_TEXT + 256 * cap
 
 
@@ -227,7 +236,9 @@ def _split_content(content: Any, depth: int, *, thinking: bool = False) -> tuple
 
 
 def _read_logprobs(scores: Any) -> list[float]:
-    """A log-probability per token, of the three forms in use: `content`, a bare list, and completions' `token_logprobs`.
+    """A log-probability per token, of the three forms in use.
+
+    `content`, a bare list, and completions' `token_logprobs`.
 
     Raises:
         RetryableError: another form, or a value that is no log-probability.

@@ -1,4 +1,4 @@
-"""Samples that arrive in any order, given back request by request; and requests that come only once others are answered."""
+"""Put samples that arrive in any order back into the order of their requests."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -16,7 +16,7 @@ Key = tuple[str, int]  # rollout id, seed
 def collect_in_order(
     requests: Sequence[Request], arriving: Iterator[tuple[Rollout, ...]], *, revision: str
 ) -> Iterator[tuple[Rollout, ...]]:
-    """One tuple a request, in order, as soon as it is complete; later ones wait for it in memory.
+    """Yield one tuple per request, in order, as soon as it is complete; later ones wait for it in memory.
 
     Two requests may ask for the same sample, as strangers at one address do: each gets the one drawn with its own seed.
 
@@ -44,7 +44,7 @@ def _pop_oldest(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
 
 
 def take_ready(given: Iterator[Item | None], most: int) -> tuple[list[Item], bool]:
-    """Up to `most` of what is given before the first None, which says "none yet"; and whether there will be no more.
+    """Take up to `most` items before the first None, which means "none yet"; and whether the iterator has ended.
 
     >>> take_ready(iter([1, 2, None, 3]), 5), take_ready(iter([1]), 5), take_ready(iter([1, 2]), 1)
     (([1, 2], False), ([1], True), ([1], False))

@@ -1,4 +1,4 @@
-"""A request as token ids, by the model's own chat template, applied once."""
+"""Encode a request as token ids with the model's own chat template, applied once."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from assay.core.types import Request
 
 
 def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
-    """The tokenizer of a checkpoint.
+    """Load the tokenizer of a checkpoint.
 
     Raises:
         ConfigError: it has no chat template.
@@ -21,7 +21,7 @@ def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
 
 
 def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
-    """The prompt's token ids and those of a begun answer behind it, special ones as the template wrote them and none added.
+    """Encode the prompt and a begun answer behind it; special tokens as the template wrote them and none added.
 
     Raises:
         ConfigError: the template refuses the messages, as some do with a system prompt or two turns of one role.
@@ -41,7 +41,9 @@ def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
 
 
 def encode_prompt_or_empty(tokenizer: Any, request: Request) -> tuple[int, ...]:
-    """The same, and () where the template refuses: such a problem has no attempt, which is an error of its samples and not of the run."""
+    """Encode the prompt; () where the template refuses it, which is an error of that problem's samples and not of the
+    run.
+    """
     try:
         return encode_prompt(tokenizer, request)
     except ConfigError:

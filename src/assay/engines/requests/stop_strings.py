@@ -1,10 +1,10 @@
-"""Where a stop string ends a text."""
+"""Cut a text at its first stop string."""
 
 from collections.abc import Sequence
 
 
 def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, str]:
-    """The text before the first stop string in it, and that string; the whole text and "" where there is none.
+    """Return the text before the first stop string in it, and that string; the whole text and "" where there is none.
 
     Of two that begin at one place the longer ended it.
 

@@ -1,4 +1,4 @@
-"""Any local engine behind an OpenAI-compatible address: models, chat completions (streamed or not, n choices), token counts."""
+"""Serve any local engine at an OpenAI-compatible address: models, chat completions, token counts."""
 
 import hmac
 import json
@@ -35,7 +35,10 @@ class RequestFailed(RuntimeError):
 
 @dataclass
 class ModelServer:
-    """An address that answers from one engine. `fault(i)` names the fault of `_faults` for the i-th completion; "" = none."""
+    """An HTTP server that answers from one engine.
+
+    `fault(i)` names the injected fault of the i-th completion; "" = none.
+    """
 
     engine: Engine
     host: str = "127.0.0.1"
@@ -58,20 +61,20 @@ class ModelServer:
 
     @cached_property
     def batcher(self) -> RequestBatcher:
-        """Where questions wait."""
+        """The queue in front of the engine."""
         return RequestBatcher(self.engine)
 
     def start(self) -> "ModelServer":
-        """Answers in threads of its own until `close`."""
+        """Serve in threads of its own until `close`."""
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def serve(self) -> None:
-        """Answers in this thread until it is interrupted."""
+        """Serve in this thread until it is interrupted."""
         self._server.serve_forever()
 
     def close(self) -> None:
-        """The address is free again, and the engine closed."""
+        """Free the address and close the engine."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -142,7 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _refuse(self, status: int, words: str) -> None:
-        """The body is not read, so nothing more can be read on this connection; a small one is let run dry, or the answer could be lost with it."""
+        """Refuse without reading the body, and close the connection.
+
+        A small body is drained, or the reply could be lost with it.
+        """
         self.close_connection = True
         self._send_json(status, _error_body(status, words), Connection="close")
         with suppress(OSError, ValueError):
@@ -306,7 +312,10 @@ def _stream_frames(head: Mapping[str, Any], index: int, rollout: Rollout) -> Ite
 
 
 def _finish_fields(rollout: Rollout) -> dict[str, Any]:
-    """Why it ended, and as vLLM does by which stop string; null where the model closed it, nothing where the engine does not say."""
+    """Why it ended, and as vLLM does by which stop string.
+
+    Null where the model closed it, nothing where the engine does not say.
+    """
     return {
         "finish_reason": rollout.finish,
         **({} if rollout.stopped is None else {"stop_reason": rollout.stopped or None}),

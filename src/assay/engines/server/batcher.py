@@ -1,7 +1,7 @@
-"""One local engine asked by many at once.
+"""Answer many clients from one local engine.
 
-Where it streams, a question joins what is being computed as soon as there is room, and is answered as soon as it is done. Else what has
-come in while it worked is its next batch, in which equal questions share a prompt.
+Where it streams, a question joins what is being computed as soon as there is room, and is answered as soon as it is
+done. Else what has come in while it worked is its next batch, in which equal questions share a prompt.
 """
 
 import secrets
@@ -25,7 +25,7 @@ SEEDS = 2**31 - 2**20  # leaves room for the sample index
 
 @dataclass(frozen=True, slots=True)
 class SeededRequest(Request):
-    """A request whose first seed a stranger chose."""
+    """A request whose first seed the client chose."""
 
     first: int = 0
 
@@ -36,7 +36,10 @@ class SeededRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A chat that someone wants n answers to, and where they go: rollouts as they come, or what the engine raised."""
+    """A client's chat with the number of answers it wants, and the queue for them.
+
+    Rollouts, or what the engine raised.
+    """
 
     messages: tuple[Message, ...]
     sampler: SamplingConfig
@@ -52,7 +55,7 @@ class PendingRequest:
 
 
 class RequestBatcher:
-    """Takes questions from any thread; one thread of its own speaks with the engine."""
+    """Take requests from any thread and batch them for the engine, which only one thread of its own calls."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -77,7 +80,7 @@ class RequestBatcher:
         return pending
 
     def render_prompt(self, pending: PendingRequest) -> tuple[int, str]:
-        """Prompt tokens, and the prompt as the model reads it."""
+        """Return the prompt's token count, and the prompt as the model reads it."""
         request = Request(pending.problem_id, pending.messages, pending.sampler, (0,), 0, pending.prefix)
         result: Future[tuple[int, str]] = Future()
 
@@ -91,7 +94,11 @@ class RequestBatcher:
         return result.result()
 
     def close(self, wait_s: float = 0.0) -> None:
-        """No question is taken any more, who waits hears so at the engine's next sign of life, and the engine is closed; waits so long for that."""
+        """Stop taking requests, fail those that wait at the engine's next sign of life, and close the engine.
+
+        Args:
+            wait_s: how long to wait for that.
+        """
         self._closed = True
         self._waiting.put(None)
         self._worker.join(wait_s)
@@ -105,7 +112,9 @@ class RequestBatcher:
             pending.answers.put(EngineError("the server is closing"))
 
     def _guarded(self, batch: list[PendingRequest]) -> None:
-        """Answers a batch. What is raised beside the engine fails the questions of the batch, and the batcher works on."""
+        """Answers a batch. What is raised beside the engine fails the questions of the batch, and the batcher works
+        on.
+        """
         try:
             self._stream_batch(self.engine, batch) if isinstance(self.engine, StreamingEngine) else self._run_batch(
                 batch
@@ -123,7 +132,7 @@ class RequestBatcher:
         return [each for each in come if isinstance(each, PendingRequest)]
 
     def _drain_queue(self) -> list[PendingRequest]:
-        """All questions that lie there."""
+        """Return all requests that are queued, up to MAX_ANSWERS answers."""
         result: list[PendingRequest] = []
         try:
             while sum(pending.n for pending in result) < MAX_ANSWERS:
@@ -135,7 +144,8 @@ class RequestBatcher:
     def _stream_batch(self, engine: StreamingEngine, batch: Sequence[PendingRequest]) -> None:
         """Answers the batch and all that comes in meanwhile; ends when nobody waits.
 
-        Where the engine raises, each question that has no answer yet is asked alone, so that only the one at fault fails.
+        Where the engine raises, each question that has no answer yet is asked alone, so that only the one at fault
+        fails.
         """
         flight = InFlight()
         try:
@@ -179,7 +189,10 @@ class RequestBatcher:
         self._took_s = time.monotonic() - began
 
     def _answer_groups(self, groups: Sequence[Sequence[PendingRequest]]) -> None:
-        """Answers all groups at once; where the engine raises, those without an answer one by one, so that only the one at fault fails."""
+        """Answers all groups at once.
+
+        Where the engine raises, those without an answer one by one, so that only the one at fault fails.
+        """
         left, error = self._generate_groups(groups)
         for group in left:
             failure = self._generate_groups([group])[1] if len(left) > 1 else error
@@ -210,7 +223,10 @@ class RequestBatcher:
 
 
 class InFlight:
-    """Questions that a streaming engine is answering, each under a name of its own: strangers may ask for the same sample."""
+    """Requests that a streaming engine is answering, each under a name of its own.
+
+    Two clients may ask for the same sample.
+    """
 
     def __init__(self) -> None:
         self.pending: dict[str, tuple[PendingRequest, int]] = {}  # with the answers that have come
@@ -233,25 +249,25 @@ class InFlight:
         return requests
 
     def take_unanswered(self) -> list[PendingRequest]:
-        """Questions without any answer, which leave the flight."""
+        """Remove and return the requests without any answer."""
         names = [name for name, (_, come) in self.pending.items() if not come]
         return [self.pending.pop(name)[0] for name in names]
 
     def deliver(self, rollout: Rollout) -> None:
-        """Hands an answer to who asked for it."""
+        """Deliver an answer to the client that asked for it."""
         pending, come = self.pending.pop(rollout.problem_id)
         pending.answers.put(rollout)
         if come + 1 < pending.n:
             self.pending[rollout.problem_id] = pending, come + 1
 
     def fail(self, error: Exception) -> None:
-        """Everyone who still waits hears of it."""
+        """Fail all requests that still wait."""
         for pending, _ in self.pending.values():
             pending.answers.put(error)
 
 
 def group_requests(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]]:
-    """Questions that may share one request: the same chat and sampler, no seed asked for."""
+    """Group requests that may share one prompt: the same chat and sampling, and no seed asked for."""
     groups: dict[object, list[PendingRequest]] = {}
     for place, pending in enumerate(batch):
         key = (pending.problem_id, pending.prefix, pending.sampler.id) if pending.seed is None else place
@@ -263,7 +279,7 @@ def group_requests(batch: Sequence[PendingRequest]) -> list[list[PendingRequest]
 
 
 def merge_requests(group: Sequence[PendingRequest], *, name: str = "") -> SeededRequest:
-    """One request for all answers of a group, under a name of its own if it is given one; without a seed it gets one by chance."""
+    """Merge a group into one request, under `name` if given; without a seed it gets a random one."""
     pending = group[0]
     first = secrets.randbelow(SEEDS) if pending.seed is None else pending.seed
     samples = tuple(range(sum(pending.n for pending in group)))

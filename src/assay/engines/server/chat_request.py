@@ -1,4 +1,4 @@
-"""A chat completion's body as a question: all of it is looked over before it waits beside others."""
+"""Check a chat completion's body and turn it into a `PendingRequest`."""
 
 import math
 from collections.abc import Mapping
@@ -45,7 +45,8 @@ def read_request(asked: Mapping[str, Any]) -> PendingRequest:
     """A chat completion's body as a question; all of it is looked over here, before it waits beside others.
 
     Raises:
-        Wrong: no messages, too many or too long ones, tools, images, texts that cannot be encoded, numbers that are none or out of range.
+        InvalidRequest: no messages, too many or too long ones, tools, images, texts that cannot be encoded, numbers that
+            are none or out of range.
     """
     messages = asked.get("messages")
     if not messages or not isinstance(messages, list):

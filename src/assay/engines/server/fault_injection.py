@@ -1,4 +1,4 @@
-"""Ways in which a server fails its clients, done at the socket: a rehearsal for every client of `_serving`."""
+"""Fail clients as real servers do, at the socket, so that every client of `ModelServer` can be tested."""
 
 import socket
 import struct
@@ -15,10 +15,10 @@ LINGER = struct.pack("ii", 1, 0)  # on, 0 s: closing resets the connection
 def send_with_fault(
     kind: str, frames: Sequence[bytes], send: Callable[[bytes], None], line: socket.socket, closing: threading.Event
 ) -> None:
-    """Sends the frames of a stream as that fault has it; "" sends them as they are.
+    """Send the frames of a stream under a fault; "" sends them as they are.
 
-    death: half of them, then a reset. garbage: a frame that is no JSON. fewer: no choice at all. hang: half of them, then nothing until
-    the server closes. trickle: all of them, slowly.
+    death: half of them, then a reset. garbage: a frame that is no JSON. fewer: no choice at all. hang: half of them,
+    then nothing until the server closes. trickle: all of them, slowly.
     """
     half = frames[: len(frames) // 2]
     if kind == "death":

@@ -1,4 +1,4 @@
-"""An address that strangers may connect to: how many at once, for how long, and who may be let in without a key."""
+"""Accept connections from untrusted clients: how many at once, for how long, and who may be let in without a key."""
 
 import ipaddress
 import math
@@ -22,7 +22,8 @@ def check_bind(host: str, key: str) -> None:
     """Refuse an address that other machines reach where no key is asked for.
 
     Raises:
-        ConfigError: the host is not of this machine alone and there is no key; an unknown host; a key that no header can hold.
+        ConfigError: the host is not of this machine alone and there is no key; an unknown host; a key that no
+            header can hold.
     """
     if not all("!" <= letter <= "~" for letter in key):
         raise ConfigError(
