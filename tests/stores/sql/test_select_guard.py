@@ -224,7 +224,7 @@ def told(lake: Lake, query: str) -> str:
     try:
         return str(lake.ask(query).to_pylist())
     except (LakeError, ConfigError) as error:
-        return f"{'PlanError' if isinstance(error, ConfigError) else 'LakeError'}: {error}"
+        return f"{'ConfigError' if isinstance(error, ConfigError) else 'LakeError'}: {error}"
 
 
 def test_a_hundred_statements_write_nothing_and_tell_no_secret(places: tuple[Lake, dict[str, str]]) -> None:
@@ -234,7 +234,7 @@ def test_a_hundred_statements_write_nothing_and_tell_no_secret(places: tuple[Lak
     assert len(statements) >= 100
     for statement in statements:
         answer = told(lake, statement.format(**names))
-        assert answer.startswith(("LakeError", "PlanError") if statement in OUTSIDE else "PlanError"), statement
+        assert answer.startswith(("LakeError", "ConfigError") if statement in OUTSIDE else "ConfigError"), statement
         assert "hush" not in answer
         assert "\n" not in answer
     assert state(lake) == before

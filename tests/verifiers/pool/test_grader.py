@@ -211,8 +211,8 @@ def test_workers_die_with_their_parent_even_in_the_middle_of_a_hang(tmp_path, la
         from assay.core.types import *
         from assay.verifiers.pool.grader import Grader
         problem = Problem.of("q"); label = Label.of(problem.id, "4", verifier="math")
-        request = Request(problem.id, problem.messages, Sampler(), (0,), 0)
-        case = Case(problem, label, Rollout.of(request, 0, policy=Policy("p", "r"), engine="e", text={HANG!r}, tokens=1, finish="stop"))
+        request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
+        case = GradingCase(problem, label, Rollout.of(request, 0, policy=Policy("p", "r"), engine="e", text={HANG!r}, tokens=1, finish="stop"))
         grader = Grader(limit_s=60, workers=2)
         grader.warm("math")
         print(*grader.pids, flush=True)
