@@ -1,5 +1,6 @@
 """The stages as functions, for notebooks and scripts."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,9 @@ import pyarrow as pa
 
 from assay.core.config import Config, parse_config, read_config
 from assay.pipelines.analysis.grade import grade
-from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.run import StageResult
 from assay.pipelines.runner import stages
+from assay.pipelines.runner.open_run import run_context
 from assay.stores.lake import Lake
 
 __all__ = [
@@ -65,26 +67,31 @@ def _stage(name: str, does: str) -> Callable[..., pa.Table]:
             if isinstance(config, str | Path)
             else parse_config(config)
         )
-        with (
-            Lake(lake or made.lake) as opened,
-            RunContext(made, opened, NullReporter(), command=f"assay.{name}") as context,
-        ):
-            stages.preflight(context, name)
-            context.log_run("start")
+        if lake:
+            made = made.model_copy(update={"lake": str(lake)})
+        with run_context(made, NullReporter(), command=f"assay.{name}", upto=name) as context:
             key = stages.run_training(context).key if name == "train" else stages.run_stages(context, name)[-1].key
-            context.log_run("end", "done")
-            return opened.query(ROWS[name], [key])
+            for result in context.partial:
+                warnings.warn(_partly(result, context.limit_reached()), stacklevel=2)
+            return context.lake.query(ROWS[name], [key])
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"""{does}
 
-    Does this stage and those before it, as far as the lake does not hold them.
+    Run this stage and those before it, as far as the lake does not hold them. A limit of the config may leave a stage
+    partly done: a warning says how much of it, and the same call goes on from there.
 
     Raises:
-        PlanError: the plan, a file or a model is not as it must be; nothing was written.
+        ConfigError: the config, a file or a model is not as it must be; nothing was written.
         LakeError: the lake cannot be opened or written.
+        EngineError: the policy cannot be asked; what was paid for is kept.
     """
     return run
+
+
+def _partly(result: StageResult, why: str) -> str:
+    attempted = f"{result.stage} is partly done: {result.rows_out} of {result.rows_in} problems"
+    return f"{attempted}; {why or 'some attempts failed'}; the same call goes on from here"
 
 
 ingest = _stage("ingest", "Rows of `problems` that the plan's sources hold.")

@@ -151,34 +151,17 @@ def with_context(
     Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
     """
     from assay.cli.environment import one_faiss
-    from assay.pipelines.context.run import RunContext
-    from assay.pipelines.runner.stages import preflight
-    from assay.stores.lake import Lake
+    from assay.pipelines.runner.open_run import run_context
 
     with exits(voice):
         one_faiss()
-    with (
-        exits(voice),
-        StopSignal().listening() as stop,
-        Lake(config.lake) as lake,
-        RunContext(config, lake, voice, command=command, stop=stop) as context,
-    ):
-        stop.waiting = lambda: context.meter.waiting
-        preflight(context, upto)
-        if lake.older is not None:
-            voice.say(
-                f"{lake.place} began in lake format {lake.older}; new files are added in the present one, which older versions do not read"
-            )
-        context.log_run("start")
-        outcome, code = "failed", FAILED
-        try:
+    with exits(voice), StopSignal().listening() as stop:
+
+        def may_be_cut(context: Any) -> None:
+            stop.waiting = lambda: context.meter.waiting
+
+        with run_context(config, voice, command=command, upto=upto, stop=stop, on_open=may_be_cut) as context:
             code = body(context)
-            outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
-        except (Stopped, KeyboardInterrupt):
-            outcome = "partly"
-            raise
-        finally:
-            context.log_run("end", outcome)
-            lake.catalogue()
+            context.outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
         if code:
             raise typer.Exit(code)

@@ -11,14 +11,12 @@ from typing import Any
 
 from assay.core.config import Config, read_config
 from assay.core.display import visible
-from assay.core.errors import Stopped
 from assay.core.ports import Progress, Reporter
 from assay.flows.prefect_adapter import flush
 from assay.flows.progress import ProgressArtifact
 from assay.pipelines.analysis.empty_result import Shortfall
 from assay.pipelines.context.run import RunContext, StageResult
-from assay.pipelines.runner.stages import preflight
-from assay.stores.lake import Lake
+from assay.pipelines.runner.open_run import run_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +96,22 @@ def at_work(call: FlowCall, command: str, *, upto: str = "arrange") -> Iterator[
     """The run that was handed over; otherwise a new one, whose start and end are rows in `runs`. What is raised inside is kept in it, too.
 
     Raises:
-        PlanError, LakeError: the plan, its files, its model or its lake is not as it must be; nothing was written.
+        ConfigError, LakeError: the plan, its files, its model or its lake is not as it must be; nothing was written.
     """
     if given := _HANDED.get([]):
         with _keeping(given[0]), _logged(given[0].context), heeding(given[0]):
             yield given[0]
         return
-    with (
-        Lake(call.read().lake) as lake,
-        RunContext(call.read(), lake, PrefectReporter(config=call.read().name), command=command) as context,
-    ):
-        preflight(context, upto)
-        context.log_run("start")
-        run, told = FlowRun(context, call), "failed"
-        try:
+    config = call.read()
+    try:
+        with run_context(config, PrefectReporter(config=config.name), command=command, upto=upto) as context:
+            run = FlowRun(context, call)
             with _keeping(run), handed(run):
                 yield run
-            told = "partly" if run.missing else "failed" if run.lacks else "done"
-        except (Stopped, KeyboardInterrupt):
-            told = "partly"
-            raise
-        finally:
-            context.log_run("end", told)
-            lake.catalogue()
-            flush()
+            if run.missing or run.lacks:
+                context.outcome = "partly" if run.missing else "failed"
+    finally:
+        flush()
 
 
 @contextmanager

@@ -144,6 +144,30 @@ def test_a_forgotten_policy_is_in_no_view_and_leaves_a_tombstone(tmp_path: Path,
     )
 
 
+def test_a_forgotten_policy_leaves_no_row_that_names_it_and_only_its_own_training_is_done_again(
+    tmp_path: Path, attempted: Rows
+) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("a", "c", policy="bad"))
+        lake.append(
+            {
+                "policies": [{"id": "1", "policy": "served", "name": "name of bad"}, {"id": "2", "policy": "good"}],
+                "train_log": [
+                    {"id": "3", "training": "t", "policy": "bad"},
+                    {"id": "4", "training": "u", "policy": "good"},
+                ],
+                "superseded": [{"id": "5", "training": "t", "policy": "bad"}],
+                "stages": [{"id": name, "stage": "train", "key": name} for name in ("t", "u")],
+            }
+        )
+        must_know(lake, "policy", "served")  # which has not attempted anything yet
+        forget(lake, "policy", "name of bad", keep_s=0)
+        assert {row["policy"] for row in lake.rows("SELECT policy FROM policies")} == {"good"}
+        assert {row["training"] for row in lake.rows("SELECT training FROM train_log")} == {"u"}
+        assert lake.rows("SELECT * FROM superseded") == []
+        assert [row["key"] for row in lake.rows("SELECT key FROM stages")] == ["u"]
+
+
 def test_a_forgotten_source_takes_its_labels_and_attempts_along(
     tmp_path: Path, attempted: Rows, labels: Callable[..., dict[str, Any]]
 ) -> None:

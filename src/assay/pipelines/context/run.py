@@ -147,6 +147,8 @@ class RunContext:
         self.moved = VerdictChanges()  # verdicts that a new version of a verifier changed
         self.retry_refused = False  # what a server refused before is asked for again
         self.halted = ""  # why this run draws no more attempts, as words
+        self.outcome = ""  # how the run ended, where its caller knows better than its stages: done, partly, failed
+        self.partial: list[StageResult] = []  # stages that a limit left partly done
         self.run = content_id("run", time.time_ns(), config.model_dump(mode="json"), command)
 
     @cached_property
@@ -212,7 +214,7 @@ class RunContext:
             self.warned,
             self.moved,
         )
-        other.retry_refused = self.retry_refused
+        other.retry_refused, other.partial = self.retry_refused, self.partial
         return other
 
     def limit_reached(self) -> str:
@@ -248,6 +250,8 @@ class RunContext:
             "seconds": outcome.seconds,
         }
         self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
+        if outcome.partly:
+            self.partial.append(outcome)
         return outcome
 
     def key_of(self, stage: str, needed_by: str) -> str:

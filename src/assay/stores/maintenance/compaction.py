@@ -41,11 +41,16 @@ STAGE = {  # table: the command that makes its rows anew
     ),
     **dict.fromkeys(("train_log", "curriculum_state", "superseded"), "train"),
 }
-BY_POLICY = "policy IN (SELECT policy FROM rollouts WHERE policy = {v} OR policy_name = {v} UNION SELECT {v})"
+BY_POLICY = (
+    "policy IN (SELECT policy FROM rollouts WHERE policy_name = {v} "
+    "UNION SELECT policy FROM policies WHERE name = {v} UNION SELECT {v})"
+)
 OF_SOURCE = "problem_id IN (SELECT id FROM problems WHERE source = {v})"
 GONE = {  # which rows go, by what is forgotten
     "policy": {
-        **dict.fromkeys(("rollouts", "scores", "searches", "continuations"), BY_POLICY),
+        **dict.fromkeys(
+            ("rollouts", "scores", "searches", "continuations", "policies", "train_log", "superseded"), BY_POLICY
+        ),
         "search_nodes": f"search IN (SELECT id FROM searches WHERE {BY_POLICY})",
         "texts": f"id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
         "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
@@ -140,7 +145,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     query = (
         "SELECT source AS name FROM problems"
         if by == "source"
-        else "SELECT unnest([policy, policy_name]) AS name FROM rollouts"
+        else "SELECT unnest([policy, policy_name]) AS name FROM rollouts UNION SELECT unnest([policy, name]) FROM policies"
     )
     names = [
         str(row["name"]) for row in lake.rows(f"SELECT DISTINCT name FROM ({query}) WHERE name <> '' ORDER BY name")
@@ -162,9 +167,14 @@ def erase(
     lost: Sequence[str] = (),
 ) -> None:
     """Takes the rows out of the views, with a tombstone a table and without the ledger lines that claim they are there."""
-    stages = sorted({STAGE[name] for name in removed if name in STAGE})
-    if stages:
-        gone = {**gone, "stages": f"stage IN ({', '.join(quoted(each) for each in stages)})"}
+    known = {name for name in removed if STAGE.get(name) == "train" and name in gone}  # whose trainings can be told
+    stages = sorted({STAGE[name] for name in removed if name in STAGE and name not in known})
+    trainings = [f"SELECT training FROM {name} WHERE {gone[name]}" for name in sorted(known)]
+    claims = [f"stage IN ({', '.join(quoted(stage) for stage in stages)})"] if stages else []
+    if trainings:  # other trainings keep their line: doing one again costs hours
+        claims.append(f"stage = 'train' AND key IN ({' UNION '.join(trainings)})")
+    if claims:
+        gone = {**gone, "stages": " OR ".join(f"({claim})" for claim in claims)}
     now = time.time()
     rows = [
         {"id": manifest.new_name(), "table": name, "what": by, "value": value, "rows": count, "time": now, "run": run}

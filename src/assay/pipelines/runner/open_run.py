@@ -1,0 +1,67 @@
+"""Open one run of a config: its lake, its context, and the start and end that `runs` records of it.
+
+The command line, the flows and the Python API all open their runs here, so that a run ends in the ledger as what it was:
+done, partly done or failed.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from assay.core.config import Config
+from assay.core.errors import Stopped
+from assay.core.ports import Reporter
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import preflight
+from assay.stores.lake import Lake
+
+
+def _nothing(_context: RunContext) -> None: ...
+
+
+@contextmanager
+def run_context(
+    config: Config,
+    reporter: Reporter,
+    *,
+    command: str,
+    upto: str,
+    stop: Callable[[], bool] = lambda: False,
+    on_open: Callable[[RunContext], None] = _nothing,
+) -> Iterator[RunContext]:
+    """Open the config's lake and yield the context of a new run, whose start and end are rows in `runs`.
+
+    The end is `context.outcome` where the body sets it. Otherwise it is "failed" after an error, "partly" after a stop
+    or a stage that a limit left partly done, and "done" else. What is wrong with the config, its files, its model or its
+    lake is found before the first row is written.
+
+    Args:
+        config: what is run.
+        reporter: who is told of progress.
+        command: what `runs` calls the run.
+        upto: the last stage that will run, whose needs are checked too.
+        stop: asked now and then whether the run shall end.
+        on_open: called with the context before anything is checked.
+
+    Raises:
+        ConfigError: the config, a file or a model is not as it must be.
+        LakeError: the lake cannot be opened or written.
+    """
+    with Lake(config.lake) as lake, RunContext(config, lake, reporter, command=command, stop=stop) as context:
+        on_open(context)
+        preflight(context, upto)
+        if lake.older is not None:
+            reporter.say(
+                f"{lake.place} began in lake format {lake.older}; new files are added in the present one, "
+                "which older versions do not read"
+            )
+        context.log_run("start")
+        ended = "failed"
+        try:
+            yield context
+            ended = context.outcome or ("partly" if context.partial else "done")
+        except (Stopped, KeyboardInterrupt):
+            ended = "partly"
+            raise
+        finally:
+            context.log_run("end", ended)
+            lake.catalogue()
