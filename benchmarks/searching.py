@@ -35,7 +35,7 @@ from assay.core.identity import stream_seed
 from assay.core.tree_search import SearchConfig
 from assay.core.types import Outcome, Problem, Request, Rollout, SamplingConfig
 from assay.engines.transformers import Transformers
-from assay.maths.search.tree import Asked, Complete, Expand, NodeJudge, Told, search
+from assay.maths.search.tree import Complete, Expand, NodeJudge, TreeReply, TreeRequest, search
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.runner.stages import run_stages
@@ -389,9 +389,9 @@ class Independent:
 
     async def _search(self, line: httpx.AsyncClient, problem: Problem, answer: str) -> None:
         grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
-        ask: Asked = next(grow)
+        ask: TreeRequest = next(grow)
         while True:
-            told: Told = (
+            told: TreeReply = (
                 judged(ask.text, answer) if isinstance(ask, NodeJudge) else await self._steps(line, problem, ask)
             )
             try:
@@ -399,7 +399,7 @@ class Independent:
             except StopIteration:
                 return
 
-    async def _steps(self, line: httpx.AsyncClient, problem: Problem, ask: Expand | Complete) -> Told:
+    async def _steps(self, line: httpx.AsyncClient, problem: Problem, ask: Expand | Complete) -> TreeReply:
         sampler = self.step if isinstance(ask, Expand) else self.rest
         request = Request(problem.id, sampler.render(problem), sampler, ask.samples, 0, ask.prefix)
         turns = [message._asdict() for message in request.messages]

@@ -19,7 +19,7 @@ WIDTH = 120  # columns of a page where its stream is no terminal
 
 
 class ConsoleReporter:
-    """`core.ports.Narrator` on a rich console."""
+    """`core.ports.Reporter` on a rich console."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or page(stderr=True)

@@ -19,7 +19,7 @@ from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
 
-PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
+ConfigPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)]
 LakeDir = Annotated[
     str,
     typer.Option(
@@ -90,7 +90,7 @@ def load(path: Path, lake: str, sets: list[str]) -> Config:
 
 
 def retrying(context: Any, retry_refused: bool) -> Any:
-    """The job itself, told whether to ask again for what was refused."""
+    """The run itself, told whether to ask again for what was refused."""
     context.retry_refused = retry_refused
     return context
 
@@ -126,10 +126,10 @@ def exits(voice: ConsoleReporter) -> Iterator[None]:
 def flowing(
     name: str, made: Config, path: Path, lake: str, sets: list[str], voice: ConsoleReporter
 ) -> Callable[[Any], Any] | None:
-    """The flow of this name as what is done with a job; None where the plan goes on without a server that does not answer.
+    """The flow of this name as what is done with a run; None where the plan goes on without a server that does not answer.
 
     Raises:
-        PlanError: an extra is not installed, or no server answers.
+        ConfigError: an extra is not installed, or no server answers.
     """
     from importlib import import_module
 

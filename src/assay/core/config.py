@@ -298,7 +298,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """The plan in a TOML file after `key=value` overrides.
 
     Raises:
-        PlanError: a missing or broken file, an unknown key or part, a value of the wrong type.
+        ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
     """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -315,7 +315,7 @@ def parse_config(tree: Mapping[str, Any]) -> Config:
     """The plan of a nested mapping, with every part's settings checked too.
 
     Raises:
-        PlanError: as `read_plan`.
+        ConfigError: as `read_plan`.
     """
     try:
         config = Config.model_validate(tree)

@@ -52,7 +52,7 @@ def require(module: str, *, extra: str) -> ModuleType:
     """The imported module, or an error that names the extra which brings it.
 
     Raises:
-        PlanError: the module is not installed; the message holds the command for this distribution.
+        ConfigError: the module is not installed; the message holds the command for this distribution.
     """
     try:
         return importlib.import_module(module)

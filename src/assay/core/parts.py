@@ -60,7 +60,7 @@ def load(kind: str, name: str) -> Any:
     """The class of a part.
 
     Raises:
-        PlanError: unknown name; the message holds its neighbours.
+        ConfigError: unknown name; the message holds its neighbours.
     """
     if name.startswith("python:"):
         return _load_outside(kind, name)
@@ -83,7 +83,7 @@ def build(kind: str, name: str, settings: Mapping[str, Any] | None = None, *, be
     """A configured part; every setting is checked for its name and type. `beside` are other keys that its table in a plan may hold.
 
     Raises:
-        PlanError: an unknown part or setting, or a value of the wrong type or out of range.
+        ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, given = load(kind, name), dict(settings or {})
     known = [each.name for each in fields(part) if each.init] if is_dataclass(part) else []

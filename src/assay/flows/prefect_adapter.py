@@ -32,7 +32,7 @@ def prefect() -> ModuleType:
     """The library, with settings that send nothing anywhere; what the user's environment says goes first.
 
     Raises:
-        PlanError: the extra `flows` is not installed.
+        ConfigError: the extra `flows` is not installed.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -43,7 +43,7 @@ def untracked(module: str = "prefect") -> ModuleType:
     """Prefect or a module of it, which sends nothing anywhere and logs as its user set it up; it reads that wish when it is first imported.
 
     Raises:
-        PlanError: the extra `flows` is not installed.
+        ConfigError: the extra `flows` is not installed.
     """
     for name, value in UNTRACKED.items():
         os.environ.setdefault(name, value)

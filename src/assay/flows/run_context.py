@@ -31,7 +31,7 @@ class FlowCall:
         """The plan that they name.
 
         Raises:
-            PlanError: as `read_plan`.
+            ConfigError: as `read_plan`.
         """
         made = read_config(Path(self.config), self.overrides)
         return made.model_copy(update={"lake": self.lake}) if self.lake else made
@@ -116,7 +116,7 @@ def at_work(call: FlowCall, command: str, *, upto: str = "arrange") -> Iterator[
 
 @contextmanager
 def _logged(context: RunContext) -> Iterator[None]:
-    """What the job says goes into the flow run's log, too."""
+    """What the run says goes into the flow run's log, too."""
     voice, context.reporter = context.reporter, PrefectReporter(context.reporter, context.config.name)
     try:
         yield

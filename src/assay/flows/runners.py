@@ -33,7 +33,7 @@ def check(config: FlowConfig) -> None:
     """Finds missing extras before anything starts.
 
     Raises:
-        PlanError: the extra `flows` or `ray` is not installed.
+        ConfigError: the extra `flows` or `ray` is not installed.
     """
     prefect()
     if config.runner == "ray":

@@ -19,7 +19,7 @@ class ScheduleTimes:
     """A cron line in a time zone, or seconds between two starts.
 
     Raises:
-        PlanError: both, neither, or an interval that is not positive.
+        ConfigError: both, neither, or an interval that is not positive.
     """
 
     cron: str = ""
@@ -39,7 +39,7 @@ class ScheduleTimes:
         """Prefect's schedule, and its next time as words.
 
         Raises:
-            PlanError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
+            ConfigError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
         """
         schedules = untracked("prefect.schedules")
         if self.interval_s is not None:
@@ -77,7 +77,7 @@ def serve(offer: DeploymentSpec, say: Callable[[str], None]) -> None:
     """Runs what comes due, in processes of this machine, until SIGINT or SIGTERM; then the schedule is paused.
 
     Raises:
-        PlanError: a bad schedule or name, a missing extra, no server that answers.
+        ConfigError: a bad schedule or name, a missing extra, no server that answers.
     """
     prefect, deployment, due = _deployment(offer)
     with _client():
@@ -92,7 +92,7 @@ def deploy(offer: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None
     """Leaves the deployment with the server; a worker of the work pool runs it in this folder.
 
     Raises:
-        PlanError: as `serve`; an unknown work pool, or one that is not of type process.
+        ConfigError: as `serve`; an unknown work pool, or one that is not of type process.
     """
     _, deployment, due = _deployment(offer, job_variables={"working_dir": os.getcwd()})
     with _client() as client:

@@ -23,7 +23,7 @@ def answers(config: FlowConfig, reporter: Reporter) -> bool:
     """Whether flows can run: a named server answers, or none is named and an ephemeral one will do; False where the plan goes on without.
 
     Raises:
-        PlanError: the server that is named does not answer, and the plan says to stop; or the extra is not installed.
+        ConfigError: the server that is named does not answer, and the plan says to stop; or the extra is not installed.
     """
     address = _address()
     if not address:
@@ -70,7 +70,7 @@ def started(reporter: Reporter) -> None:
 
 
 def through(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
-    """What a flow told of its work on this job, as one flow run on the server that PREFECT_API_URL names, or on an ephemeral one that ends with
+    """What a flow told of its work on this run, as one flow run on the server that PREFECT_API_URL names, or on an ephemeral one that ends with
     the process.
 
     Raises:

@@ -46,7 +46,7 @@ class ShardWorker:
         Raises:
             EngineError: some of its attempts failed; the rest are stored.
             Stopped: the worker was asked to stop; what had arrived is committed and the lease given back.
-            PlanError: the plan no longer has such a shard.
+            ConfigError: the plan no longer has such a shard.
         """
         if name not in self.chunks.ids:
             raise ConfigError(

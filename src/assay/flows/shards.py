@@ -46,7 +46,7 @@ def score(run: FlowRun) -> StageResult:
         return run.outcomes["score"]
     board = ShardBoard(run, ShardQueue(context, work.key, terms))
     board.clear()
-    halted = bool(context.limit_reached())  # a halted job whose meter counts samples would draw one problem more
+    halted = bool(context.limit_reached())  # a halted run whose meter counts samples would draw one problem more
     context.meter.samples += 0 if halted else board.samples
     outcome = finish(context, work.key, terms)
     context.meter.samples += board.samples if halted else 0

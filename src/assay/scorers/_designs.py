@@ -11,10 +11,10 @@ from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 
 Ints = NDArray[np.int64]
-Heard = tuple[
+WaveCounts = tuple[
     Ints, Ints, Ints, Ints, Ints
 ]  # rows that are complete; their right and wrong ones, all attempts and tokens so far
-Ask = Callable[[Ints, Ints], Heard]  # rows and the attempts that each shall have in all
+AskWave = Callable[[Ints, Ints], WaveCounts]  # rows and the attempts that each shall have in all
 Fit = Callable[[PoolEvidence, Ints], ZeroInflatedBeta]  # a prior from the evidence on these rows
 
 SIMULATED = 500  # problems of a forecast
@@ -46,7 +46,7 @@ class Allocation:
 
 
 def run_allocation(
-    n: int, design: Allocation, aim: Goal, ask: Ask, fit: Fit
+    n: int, design: Allocation, aim: Goal, ask: AskWave, fit: Fit
 ) -> tuple[PoolEvidence, ZeroInflatedBeta, Ints]:
     """Evidence of complete waves, the prior fitted to all of it, and the rows that have any.
 
@@ -82,7 +82,7 @@ def expected_attempts(n: int, design: Allocation, aim: Goal, prior: ZeroInflated
     rate = np.where(place < prior.zero[0], 0.0, np.where(place > 1 - prior.one[0], 1.0, between))
     won = np.cumsum(rng.random((few, design.most)) < rate[:, None], axis=1, dtype=np.int64)
 
-    def ask(rows: Ints, wanted: Ints) -> Heard:
+    def ask(rows: Ints, wanted: Ints) -> WaveCounts:
         right: Ints = won[rows, wanted - 1]
         return rows, right, wanted - right, wanted, wanted
 
@@ -101,7 +101,7 @@ class _Seen:
         return PoolEvidence(right, wrong, tried, tokens)
 
 
-def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: Ask) -> int:
+def _listen(seen: _Seen, rows: Ints, wanted: Ints, ask: AskWave) -> int:
     """Asks, and enters what is complete; how many rows are."""
     found, *columns = ask(rows, wanted)
     seen.open[rows] = False

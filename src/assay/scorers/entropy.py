@@ -50,7 +50,7 @@ class Entropy:
         """One score for each problem that has tokens at every temperature, ids ascending.
 
         Raises:
-            PlanError: the engine gives no log-probabilities.
+            ConfigError: the engine gives no log-probabilities.
         """
         wanted = dict.fromkeys(sorted(ids), self.n)
         found = [attempts.said(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0}) for heat in self.temperatures]

@@ -47,7 +47,7 @@ class Irt:
         """One score for each problem that someone attempted, ids ascending.
 
         Raises:
-            PlanError: fewer than 2 respondents, or too few for 2PL.
+            ConfigError: fewer than 2 respondents, or too few for 2PL.
         """
         if not ids:
             return []

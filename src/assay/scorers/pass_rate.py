@@ -14,7 +14,7 @@ from assay.maths.allocation.adaptive_allocation import PoolEvidence
 from assay.maths.allocation.embedding_prior import predicted
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
-from assay.scorers._designs import Allocation, Goal, Heard, Ints, expected_attempts, run_allocation
+from assay.scorers._designs import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -133,7 +133,7 @@ class PassRate:
     def _staged(self, ids: list[str], attempts: WaveProvider) -> dict[str, Counts]:
         heard: dict[str, Counts] = {}
 
-        def ask(rows: Ints, wanted: Ints) -> Heard:
+        def ask(rows: Ints, wanted: Ints) -> WaveCounts:
             told = attempts.first(
                 {ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}, at_length=self.at_length
             )

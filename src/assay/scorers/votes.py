@@ -47,7 +47,7 @@ class Votes:
         """One score for each problem that has an attempt, ids ascending.
 
         Raises:
-            PlanError: likelihoods are asked for, and the engine gave none.
+            ConfigError: likelihoods are asked for, and the engine gave none.
         """
         found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})
         other = attempts.said(dict.fromkeys(sorted(ids), self.n), {}, policy=self.against) if self.against else None
@@ -80,7 +80,7 @@ def likelihood(id_: str, said: StoredAttempt) -> float:
     """The geometric mean of an attempt's token probabilities; 0 for no token.
 
     Raises:
-        PlanError: the engine gave none.
+        ConfigError: the engine gave none.
     """
     if said.logprobs is None:
         raise ConfigError(

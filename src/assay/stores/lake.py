@@ -42,7 +42,7 @@ class Lake:
 
     Raises:
         LakeError: the folder is no lake, is of a newer format, or (with `create=False`) does not exist.
-        PlanError: of a bucket: nobody answers, or with a refusal.
+        ConfigError: of a bucket: nobody answers, or with a refusal.
     """
 
     def __init__(self, root: Place, *, create: bool = True) -> None:
@@ -140,7 +140,7 @@ class Lake:
         """The answer of one SELECT over all views, as an Arrow table.
 
         Raises:
-            PlanError: not one SELECT, or one that writes.
+            ConfigError: not one SELECT, or one that writes.
             LakeError: DuckDB refused.
         """
         require_select(sql)
@@ -162,7 +162,7 @@ class Lake:
         """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change, no file to write.
 
         Raises:
-            PlanError: not one SELECT, or one that writes.
+            ConfigError: not one SELECT, or one that writes.
             LakeError: DuckDB refused.
         """
         require_select(sql)

@@ -89,7 +89,7 @@ def train(
     `mode` picks the verdicts' reading. `then` is called once the checkpoint is whole and before the states go; what it returns is returned.
 
     Raises:
-        PlanError: something cannot be trained as asked; nothing was written.
+        ConfigError: something cannot be trained as asked; nothing was written.
         TrainingError: training met something that it must not learn from; no checkpoint was written.
         EngineError: the teacher is gone, and the run is to stop then.
         Stopped: `stop` said so; the same call goes on from there.

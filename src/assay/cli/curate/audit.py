@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 from assay.core.errors import ConfigError
 
@@ -24,7 +24,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")]
 
 
 def audit(
-    config: PlanPath,
+    config: ConfigPath,
     sheet: Sheet = None,
     marked: Marked = None,
     sample: Size = 50,

@@ -3,11 +3,11 @@
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 
-def clusters(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def clusters(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Print each cluster with its size, mean share solved, keywords and typical problems; the earlier stages must be done."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
 from assay.cli.tables import table
 
 Names = Annotated[
@@ -25,7 +25,7 @@ LEGEND = (
 
 
 def compare(
-    config: PlanPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
+    config: ConfigPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
     """Set selectors side by side on one pool: size, signal, coverage, cost, difficulty, overlap. Writes nothing."""
     voice = ConsoleReporter()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
 
 To = Annotated[str, typer.Option("--to", metavar="NAME", help="trl, verl, open_instruct, verifiers, jsonl or hub.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
@@ -16,7 +16,7 @@ Filtered = Annotated[
 
 
 def export(
-    config: PlanPath,
+    config: ConfigPath,
     to: To = "jsonl",
     out: Out = Path("export"),
     filtered: Filtered = False,

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
 from assay.cli.tables import table
 
 Names = Annotated[
@@ -26,7 +26,7 @@ LEGEND = (
 
 
 def forecast(
-    config: PlanPath,
+    config: ConfigPath,
     curricula: Names = None,
     lake: LakeDir = "",
     sets: Sets = [],

@@ -76,7 +76,7 @@ def _read(file: str) -> tuple[str, bool]:
     """The text of a file or of stdin, and whether its lines are rows: by the suffix, of stdin by whether it begins with such a row.
 
     Raises:
-        PlanError: no such file, or one that is no text.
+        ConfigError: no such file, or one that is no text.
     """
     try:
         answer = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")

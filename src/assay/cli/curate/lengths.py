@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 Caps = Annotated[
@@ -18,7 +18,7 @@ CUT_BY = {
 }
 
 
-def lengths(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
+def lengths(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
     """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token is generated."""
     voice = ConsoleReporter()
     with exits(voice):

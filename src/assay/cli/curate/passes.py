@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 Ks = Annotated[
@@ -13,7 +13,7 @@ Ks = Annotated[
 ]
 
 
-def passes(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
+def passes(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, k: Ks = None) -> None:
     """Show pass@k, pass^k and majority@k of the train side, unbiased, from a fixed design's stored attempts."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -8,9 +8,9 @@ from assay.cli.runner import (
     DONE,
     PARTLY,
     AsJson,
+    ConfigPath,
     Flow,
     LakeDir,
-    PlanPath,
     Sets,
     emit,
     exits,
@@ -21,7 +21,9 @@ from assay.cli.runner import (
 from assay.cli.tables import table
 
 
-def refresh(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+def refresh(
+    config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False
+) -> None:
     """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's rollouts and as few new ones."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -3,11 +3,11 @@
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, PARTLY, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, PARTLY, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 
-def regrade(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def regrade(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Judge every stored rollout that lacks a verdict of its present label and verifier; adds verdicts, edits none."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
 
 Out = Annotated[
     str,
@@ -19,7 +19,7 @@ Out = Annotated[
 ]
 
 
-def report(config: PlanPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
+def report(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
     """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions, lineage; it does no stage."""
     voice = ConsoleReporter()
     with exits(voice):

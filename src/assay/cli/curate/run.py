@@ -13,9 +13,9 @@ from assay.cli.runner import (
     NOTHING,
     PARTLY,
     AsJson,
+    ConfigPath,
     Flow,
     LakeDir,
-    PlanPath,
     RetryRefused,
     Sets,
     StopSignal,
@@ -42,7 +42,7 @@ Pilot = Annotated[
 
 
 def run(
-    config: PlanPath,
+    config: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import LakeDir, PlanPath, Sets, exits, load
+from assay.cli.runner import ConfigPath, LakeDir, Sets, exits, load
 
 Cron = Annotated[
     str,
@@ -29,7 +29,7 @@ Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process."
 
 
 def serve(
-    config: PlanPath,
+    config: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     cron: Cron = "",
@@ -48,7 +48,7 @@ def serve(
 
 
 def deploy(
-    config: PlanPath,
+    config: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     cron: Cron = "",

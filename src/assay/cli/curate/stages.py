@@ -10,8 +10,8 @@ from assay.cli.runner import (
     DONE,
     PARTLY,
     AsJson,
+    ConfigPath,
     LakeDir,
-    PlanPath,
     RetryRefused,
     Sets,
     emit,
@@ -52,7 +52,7 @@ def commands() -> dict[str, Callable[..., None]]:
 
 
 def score(
-    config: PlanPath,
+    config: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     worker: AsWorker = False,
@@ -78,7 +78,7 @@ def score(
 
 
 def _command(stage: str, meaning: str) -> Callable[..., None]:
-    def command(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    def command(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
         voice = ConsoleReporter()
         with exits(voice):
             made = load(config, lake, sets)

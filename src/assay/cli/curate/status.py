@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, LakeDir, PlanPath, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
 from assay.cli.tables import table
 
 SHOWN = 10  # selections, and runs
 
 
-def status(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Say stage by stage what is done and left, what the lake has cost in tokens and seconds, and which selections have grown stale."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, PlanPath, Sets, emit, exits, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
 from assay.cli.tables import table
 
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
@@ -18,7 +18,7 @@ Plans = Annotated[
 
 
 def evaluate(
-    config: PlanPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
+    config: ConfigPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
 ) -> None:
     """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier moved."""
     voice = ConsoleReporter()

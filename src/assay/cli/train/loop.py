@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, Flow, LakeDir, Sets, emit, exits, flowing, load, with_context
 from assay.cli.tables import table
 
 HEAD = (
@@ -22,7 +22,7 @@ HEAD = (
 )
 
 
-def loop(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+def loop(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped loop goes on where it was."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, Flow, LakeDir, PlanPath, Sets, emit, exits, flowing, load, with_context
+from assay.cli.runner import DONE, AsJson, ConfigPath, Flow, LakeDir, Sets, emit, exits, flowing, load, with_context
 from assay.cli.tables import table
 
 SHOWN = 20  # steps
@@ -16,7 +16,7 @@ GROUP BY step ORDER BY step
 """
 
 
-def run(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+def run(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
     """Train the policy on the curriculum in its order; write a checkpoint, and every rollout into the lake."""
     voice = ConsoleReporter()
     with exits(voice):
@@ -27,7 +27,7 @@ def run(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson =
     with_context(made, "train run", lambda context: _train(context, as_json, training), voice, upto="train")
 
 
-def resume(config: PlanPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def resume(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Go on with a training that was stopped or killed, from its last kept state and at the exact problem."""
     voice = ConsoleReporter()
     with exits(voice):

@@ -58,8 +58,8 @@ class NodeJudge:
     closed: bool  # False: it was cut
 
 
-Asked = Expand | Complete | NodeJudge
-Told = Sequence[SearchStep] | Outcome
+TreeRequest = Expand | Complete | NodeJudge
+TreeReply = Sequence[SearchStep] | Outcome
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ def worth(value: float, visits: int, above: int, rules: SearchConfig) -> float:
     return value + rules.exploration * math.sqrt(math.log(above) / visits) if visits else math.inf
 
 
-def search(rules: SearchConfig, rng: np.random.Generator) -> Generator[Asked, Told, Tree]:
+def search(rules: SearchConfig, rng: np.random.Generator) -> Generator[TreeRequest, TreeReply, Tree]:
     """Asks for steps, rests of answers and verdicts until it is solved or the iterations are spent, and returns the tree.
 
     Send it a Step for each sample that it asks for, in their order, and an Outcome for a Judge. Sample numbers never repeat within
@@ -178,7 +178,7 @@ def over(node: Node, rules: SearchConfig) -> bool:
 
 def _answered(
     tree: Tree, path: list[int], rules: SearchConfig, *, sample: int
-) -> Generator[Asked, Told, tuple[Outcome, str]]:
+) -> Generator[TreeRequest, TreeReply, tuple[Outcome, str]]:
     """The outcome of one answer through the last node of the path, and that answer; the rest of it becomes a node of its own."""
     leaf = tree.nodes[path[-1]]
     begun = tree.prefix(path[-1])
@@ -200,7 +200,7 @@ def _step(told: SearchStep | str) -> SearchStep:
     return told
 
 
-def _outcome(told: Told) -> Outcome:
+def _outcome(told: TreeReply) -> Outcome:
     if not isinstance(told, str):
         raise TypeError(f"a search was told {told!r} where it asked for a verdict")
     return told

@@ -28,7 +28,7 @@ def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> di
     """A CSV of at most `size` accepted and `size` rejected answers of each verifier, mixed, without the verifier's own opinion.
 
     Raises:
-        PlanError: nothing is judged yet, or the sheet exists already.
+        ConfigError: nothing is judged yet, or the sheet exists already.
     """
     if path.exists():
         raise ConfigError(f"{path} exists; name another sheet, or read this one with --marked {path}")
@@ -57,7 +57,7 @@ def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
     """One row of `verifier_audits` for each verifier on the sheet, stored; rows that nobody marked are left out.
 
     Raises:
-        PlanError: no such sheet, an unknown verdict, a mark that is neither yes nor no, nothing marked.
+        ConfigError: no such sheet, an unknown verdict, a mark that is neither yes nor no, nothing marked.
     """
     marks = _marks(path)
     found = {row["id"]: row for row in _judged(context)[0]}

@@ -16,7 +16,7 @@ def told(context: RunContext, typical: int = TYPICAL) -> list[dict[str, Any]]:
     Typical problems are those nearest the cluster's centre, equal ones by id.
 
     Raises:
-        PlanError: the pool is not scored or not embedded.
+        ConfigError: the pool is not scored or not embedded.
     """
     problems, _ = side(context, "train")
     means = {

@@ -36,7 +36,7 @@ def compare(context: RunContext, asked: Sequence[str] = ()) -> dict[str, Any]:
     problems that have everything any of them needs.
 
     Raises:
-        PlanError: a stage before select is not done, or a name, a setting or a value of the pool is wrong.
+        ConfigError: a stage before select is not done, or a name, a setting or a value of the pool is wrong.
     """
     if (lacking := survey(context, lambda *_: None, "embed")) is not None:
         raise ConfigError(f"compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
@@ -78,7 +78,7 @@ def read(text: str, own: SelectConfig) -> SelectConfig:
     """`[select]` with another selector: its name, then key=value pairs, values as in TOML; budget and seed default to the plan's.
 
     Raises:
-        PlanError: a word after the name is no key=value pair, or a value does not fit.
+        ConfigError: a word after the name is no key=value pair, or a value does not fit.
     """
     return worded(text, SelectConfig, "selector", {"budget": own.budget, "seed": own.seed})
 
@@ -87,7 +87,7 @@ def worded(text: str, table: type[Table], key: str, given: Mapping[str, Any]) ->
     """A table of the plan from words: the part's name, which goes under `key`, then key=value pairs; what is not said is as `given`.
 
     Raises:
-        PlanError: a word after the name is no key=value pair, or a value does not fit.
+        ConfigError: a word after the name is no key=value pair, or a value does not fit.
     """
     name, *pairs = shlex.split(text) or [""]
     tree: dict[str, Any] = {**given, key: name}

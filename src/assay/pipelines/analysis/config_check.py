@@ -56,7 +56,7 @@ def check_parts(config: Config) -> None:
     """Import what reading the config has not: verifiers from outside and trackers.
 
     Raises:
-        PlanError: a module, function or package is missing, or raises when it is imported.
+        ConfigError: a module, function or package is missing, or raises when it is imported.
     """
     from assay.training.trainer.checks import check_reports
     from assay.verifiers.pool.plugins import wrap
@@ -73,7 +73,7 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
     """Read the first rows of each source.
 
     Raises:
-        PlanError: a source has no row, none of them is a problem, or a field is missing in all of them.
+        ConfigError: a source has no row, none of them is a problem, or a field is missing in all of them.
     """
     for source in context.config.source:
         look = _look(context, source)
@@ -125,7 +125,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     """Judge the gold answer of a source's first problem in usual forms; no model is asked.
 
     Raises:
-        PlanError: a verifier from outside cannot judge any form.
+        ConfigError: a verifier from outside cannot judge any form.
     """
     problem, label = look.problems[0]
     prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in context.config.policy.sampler.render(problem))

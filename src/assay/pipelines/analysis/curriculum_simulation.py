@@ -35,7 +35,7 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     rollouts are made (more where a step is refilled); tokens of these a step; first and last, the signal of the first and the last quarter.
 
     Raises:
-        PlanError: a stage before arrange is not done, or a name or setting is wrong.
+        ConfigError: a stage before arrange is not done, or a name or setting is wrong.
     """
     if (lacking := survey(context, lambda *_: None, "select")) is not None:
         raise ConfigError(f"a forecast needs {lacking.stage}, which is not done: `curate run PLAN` first")

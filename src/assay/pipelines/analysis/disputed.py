@@ -20,7 +20,7 @@ GROUP BY r.problem_id ORDER BY r.problem_id
 
 
 def told(context: RunContext) -> dict[str, Any]:
-    """Count the disputed problems of the job's scoring, and show some.
+    """Count the disputed problems of the run's scoring, and show some.
 
     Returns:
         {problems: how many; examples: at most 5 rows with problem_id, gold, answer, reason, n_correct_lenient, n}.

@@ -28,7 +28,7 @@ def export(
     """Writes the plan's curriculum, and with `filtered` what the selection left out as a file of its own; tells where and how it is read.
 
     Raises:
-        PlanError: an unknown export, a stage that is not done, or a folder that holds other files.
+        ConfigError: an unknown export, a stage that is not done, or a folder that holds other files.
     """
     part = build("export", to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

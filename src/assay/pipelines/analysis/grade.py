@@ -44,7 +44,7 @@ def grade(
         The verdict: `outcome` (strict), `lenient` (where it differs), `reward`, `extracted` and `reason`.
 
     Raises:
-        PlanError: an unknown verifier, setting or finish, or a program without `allow_code`.
+        ConfigError: an unknown verifier, setting or finish, or a program without `allow_code`.
 
     >>> grade("So the answer is \\\\boxed{4}.", gold=4, verifier="numeric").outcome
     'correct'
@@ -67,7 +67,7 @@ def grade_all(
         One verdict per case, in their order.
 
     Raises:
-        PlanError: as `grade`.
+        ConfigError: as `grade`.
     """
     chosen = {name: dict(given) for name, given in (settings or {}).items() if given}
     return _kept(canonical(chosen), allow_code, os.getpid()).judge(cases)
@@ -85,7 +85,7 @@ def case_of(
     """Put an answer and its gold answer together; the arguments are those of `grade`.
 
     Raises:
-        PlanError: a text that is none, or an unknown finish.
+        ConfigError: a text that is none, or an unknown finish.
     """
     if not isinstance(text, str):
         raise ConfigError(f"an answer is a text, found {type(text).__name__}")
@@ -111,7 +111,7 @@ def rows_of(lines: Iterable[str], **given: Any) -> list[GradingCase]:
         given: arguments of `case_of` for rows that lack them.
 
     Raises:
-        PlanError: a line is no object, or a row lacks its text or its gold answer.
+        ConfigError: a line is no object, or a row lacks its text or its gold answer.
     """
     cases = []
     for number, line in enumerate(lines, 1):

@@ -24,7 +24,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     the plan's `score.truncated` says; both are given, for a trainer may follow the other rule.
 
     Raises:
-        PlanError: no stored attempt, or a cap above the plan's.
+        ConfigError: no stored attempt, or a cap above the plan's.
     """
     run_stages(context, "split", only=True)
     problems, labels = side(context, "train")

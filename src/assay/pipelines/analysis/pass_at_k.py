@@ -27,7 +27,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     attempts by sample index count, so that attempts which another design added by what it had seen change nothing.
 
     Raises:
-        PlanError: the plan's design is not fixed, or a k is above its n.
+        ConfigError: the plan's design is not fixed, or a k is above its n.
     """
     settings = context.config.score.settings
     design, n = settings.get("design", "fixed"), int(settings.get("n", 8))

@@ -60,7 +60,7 @@ def write(context: RunContext, out: Path | None = None) -> Path:
     """The page of this plan, written whole or not at all; without a place `reports/NAME.html` in the lake's folder.
 
     Raises:
-        PlanError: the lake is a bucket and no place is given, or the place cannot be written.
+        ConfigError: the lake is a bucket and no place is given, or the place cannot be written.
     """
     if out is None and context.lake.storage.remote:
         raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
@@ -95,7 +95,7 @@ def difficulty_chart(told: Mapping[str, Any]) -> str:
 
 
 def collected(context: RunContext) -> dict[str, Any]:
-    """Everything that the page tells, as plain values. Stages that the job has not walked are looked up, and none is done."""
+    """Everything that the page tells, as plain values. Stages that the run has not walked are looked up, and none is done."""
     stages = _stages(context)
     keys = context.keys
     scored = [keys["score"].partition("+")[2], keys.get("select", "")] if "score" in keys else []

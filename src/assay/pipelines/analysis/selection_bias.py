@@ -37,7 +37,7 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     lake, and a second call pays for none of them again.
 
     Raises:
-        PlanError: the plan's selection is not in the lake.
+        ConfigError: the plan's selection is not in the lake.
         Stopped: the run was asked to stop; what arrived is committed.
     """
     if (lacking := survey(context, lambda *_: None, "select")) is not None:
@@ -63,7 +63,7 @@ def plan_of(lake: Lake, key: str) -> Config:
     """The plan of the run that made a selection; `key` is its key, or the beginning of it.
 
     Raises:
-        PlanError: no selection, or several, have such a key.
+        ConfigError: no selection, or several, have such a key.
     """
     found = lake.rows(MADE, [key])
     if len(found) != 1:

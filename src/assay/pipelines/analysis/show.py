@@ -40,7 +40,7 @@ def explain(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
     """Chapter -> rows; the id may be shortened as long as one problem alone begins with it.
 
     Raises:
-        PlanError: no problem, or more than one, has this id.
+        ConfigError: no problem, or more than one, has this id.
     """
     found = lake.rows("SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 3", [problem])
     if len(found) != 1:

@@ -37,7 +37,7 @@ SELECT json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage
 
 
 def selections(context: RunContext) -> list[dict[str, Any]]:
-    """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the job's own."""
+    """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the run's own."""
     return [
         {
             "selection": row["selection"],

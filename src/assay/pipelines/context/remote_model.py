@@ -27,7 +27,7 @@ def same_as_stored(context: RunContext) -> None:
     """Passes where the lake holds no attempts of a served policy of this name, or those of this very one.
 
     Raises:
-        PlanError: the server was restarted with another checkpoint.
+        ConfigError: the server was restarted with another checkpoint.
     """
     if (found := identity(context)) is None:
         return

@@ -258,7 +258,7 @@ class RunContext:
         """The key of an earlier stage.
 
         Raises:
-            PlanError: it has not been walked.
+            ConfigError: it has not been walked.
         """
         if stage not in self.keys:
             raise ConfigError(
@@ -303,7 +303,7 @@ def engine_of(policy: PolicyConfig) -> Engine:
     """The engine that a plan's `[policy]` names; building it loads no model.
 
     Raises:
-        PlanError: an unknown engine or setting.
+        ConfigError: an unknown engine or setting.
     """
     settings = (
         policy.settings if policy.engine in ("scripted", "replay") else {"model": policy.model, **policy.settings}

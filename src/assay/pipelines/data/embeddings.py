@@ -25,7 +25,7 @@ def coder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
     """The plan's encoder; "policy" is the policy's own hidden states. `texts` are read only by one that is fitted to them.
 
     Raises:
-        PlanError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
+        ConfigError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
     """
     config = context.config
     if config.embed.encoder != "policy":

@@ -23,7 +23,7 @@ def selector(context: RunContext, config: SelectConfig) -> Any:
     """The plan's selector, built; where its drift is "fitted", the number that the lake's training rollouts tell takes its place.
 
     Raises:
-        PlanError: an unknown selector or setting.
+        ConfigError: an unknown selector or setting.
     """
     part = build("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":

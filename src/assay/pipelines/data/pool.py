@@ -36,7 +36,7 @@ def scored_pool(
     """The pool with exactly the columns that a part needs, and the ids that lack one of them.
 
     Raises:
-        PlanError: no stage makes such a column and no source kept such a field.
+        ConfigError: no stage makes such a column and no source kept such a field.
     """
     found = {name: _values(context, name, ids, scores) for name in needs if name not in ("cluster", "vectors")}
     clusters = _clusters(context) if "cluster" in needs else {}

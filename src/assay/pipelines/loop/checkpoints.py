@@ -20,7 +20,7 @@ def checkpoint(context: RunContext, training: str) -> Path:
     """The folder of a finished training's last weights.
 
     Raises:
-        PlanError: it is not there, or holds no weights.
+        ConfigError: it is not there, or holds no weights.
     """
     last = output_folder(context, training) / f"step-{context.config.train.steps}"
     if not (last / "config.json").is_file() or not any(last.glob("*.safetensors")):
@@ -34,7 +34,7 @@ def reader(policy: PolicyConfig) -> str:
     """The engine that samples checkpoints of a plan's policy: its own where it reads folders, transformers in the place of llamacpp.
 
     Raises:
-        PlanError: the engine answers for one fixed policy.
+        ConfigError: the engine answers for one fixed policy.
     """
     if policy.engine not in READ_BY:
         raise ConfigError(

@@ -37,7 +37,7 @@ def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float]
     `samples` times a problem, by the engine transformers; these attempts stay in the lake too.
 
     Raises:
-        PlanError: nothing is held out, or the training is not done.
+        ConfigError: nothing is held out, or the training is not done.
         Stopped: the run was asked to stop; what arrived is committed.
     """
     if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
@@ -51,7 +51,7 @@ def counted(context: RunContext, key: str, samples: int) -> list[tuple[str, Coun
     """Held-out outcomes of one training, policy by policy: what `train.eval_every` stored, else base and checkpoint attempted `samples` times.
 
     Raises:
-        PlanError, Stopped: as `evaluate`.
+        ConfigError, Stopped: as `evaluate`.
     """
     stored = _stored(context, key)
     if stored and context.config.train.average:
@@ -79,7 +79,7 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
     """pass@1 after - before on the problems of both, with its 95% interval.
 
     Raises:
-        PlanError: they share no problem.
+        ConfigError: they share no problem.
     """
     shared = sorted(before.keys() & after.keys())
     if not shared:
@@ -106,7 +106,7 @@ def last_counts(context: RunContext, samples: int) -> Counted:
     """The held-out outcomes of what a plan's training left: the policy after its last step, or the average that took its place.
 
     Raises:
-        PlanError: as `evaluate`.
+        ConfigError: as `evaluate`.
     """
     if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
         raise ConfigError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")

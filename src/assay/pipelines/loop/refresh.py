@@ -62,7 +62,7 @@ class ResampleChoice:
 
 
 def work(context: RunContext, before: EarlierScore) -> StagePlan:
-    """The refresh of a job whose policy is the checkpoint. The key is `<ledger key>+<scoring>`, as of `score`, which stands in where
+    """The refresh of a run whose policy is the checkpoint. The key is `<ledger key>+<scoring>`, as of `score`, which stands in where
     scores are no pass rates: nothing that training stores tells a search's iterations.
     """
     part = score.scorer(context)

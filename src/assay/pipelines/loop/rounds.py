@@ -45,7 +45,7 @@ SCORED = "SELECT count(*) AS n FROM scores WHERE policy = ? AND problem_id IN (S
 
 @dataclass
 class Round:
-    """One round: its job, whose policy is the checkpoint of the round before, and what was done in it."""
+    """One round: its run, whose policy is the checkpoint of the round before, and what was done in it."""
 
     number: int  # from 1
     context: RunContext
@@ -76,7 +76,7 @@ class Round:
         """The round that this one's checkpoint begins.
 
         Raises:
-            PlanError: the checkpoint is not there.
+            ConfigError: the checkpoint is not there.
         """
         keys = {name: self.context.key_of(name, "the next round") for name in (*POOL, "score", "select", "train")}
         context = self.context.beside(_on_checkpoint(self.context, self.number + 1))
@@ -92,7 +92,7 @@ def loop(context: RunContext) -> list[Round]:
     """All rounds of the plan, each curated, trained, refreshed and reported; what the ledger knows is not done again.
 
     Raises:
-        PlanError: nothing is held out, an engine that cannot load a checkpoint, or a checkpoint that is gone.
+        ConfigError: nothing is held out, an engine that cannot load a checkpoint, or a checkpoint that is gone.
         Stopped: a stop or a limit; the same call goes on from there.
     """
     return list(rounds(context))
@@ -102,7 +102,7 @@ def rounds(context: RunContext) -> Iterator[Round]:
     """The same, round by round: each is yielded when it is done.
 
     Raises:
-        PlanError, Stopped: as `loop`.
+        ConfigError, Stopped: as `loop`.
     """
     check(context.config)
     one = first(context)
@@ -119,7 +119,7 @@ def check(config: Config) -> None:
     """Passes where rounds can follow one another and be compared.
 
     Raises:
-        PlanError: nothing is held out, or an engine that cannot load a checkpoint.
+        ConfigError: nothing is held out, or an engine that cannot load a checkpoint.
     """
     reader(config.policy)
     if not config.split.held_out:
@@ -219,7 +219,7 @@ def renew(context: RunContext) -> dict[str, Any]:
     rates of its checkpoint are told; of several rounds, of the last one that was trained.
 
     Raises:
-        PlanError: the plan was never scored, or its engine cannot load the checkpoint.
+        ConfigError: the plan was never scored, or its engine cannot load the checkpoint.
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
     judged = run_regrade(context)
@@ -268,7 +268,7 @@ def _whole(outcome: StageResult) -> None:
 
 
 def _on_checkpoint(context: RunContext, number: int) -> Config:
-    """The plan on the checkpoint of the job's training; where the plan names a folder for checkpoints, each round gets one within."""
+    """The plan on the checkpoint of the run's training; where the plan names a folder for checkpoints, each round gets one within."""
     config = context.config
     folder = str(checkpoint(context, context.keys["train"]))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
@@ -300,7 +300,7 @@ def _drift(one: Round) -> dict[str, int]:
 
 
 def _rates(context: RunContext, policy: str = "") -> dict[str, float]:
-    """A job's scores by problem; with a policy, only those that were measured for it."""
+    """A run's scores by problem; with a policy, only those that were measured for it."""
     rows = current_scores(context, context.key_of("score", "a round's report").partition("+")[2])
     told = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
     return {row["problem_id"]: row["value"] for row in told if policy in ("", row["policy"])}

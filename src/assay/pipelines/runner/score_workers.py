@@ -26,7 +26,7 @@ def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
     Where the pool decides who is attempted next, this is done in rounds (`pipelines/runner/score_waves.py`).
 
     Raises:
-        PlanError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
+        ConfigError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
     run_stages(context, "split", only=True)

@@ -26,7 +26,7 @@ def run_stages(context: RunContext, upto: str = "arrange", *, only: bool = False
     """Does every stage up to and with `upto`; with `only`, earlier ones must be in the ledger already.
 
     Raises:
-        PlanError: with `only`, an earlier stage is not done.
+        ConfigError: with `only`, an earlier stage is not done.
         Stopped: the run was asked to stop.
     """
     outcomes = []
@@ -54,10 +54,10 @@ def plan_stage(context: RunContext, stage: str) -> tuple[StagePlan, StageResult 
 
 
 def run_next_stage(context: RunContext, stage: str) -> StageResult:
-    """One stage whose earlier ones are done; its key is the job's from now on.
+    """One stage whose earlier ones are done; its key is the run's from now on.
 
     Raises:
-        PlanError: an earlier one is not done.
+        ConfigError: an earlier one is not done.
         Stopped: the run was asked to stop.
     """
     regrade_first(context, stage)
@@ -90,7 +90,7 @@ def preflight(context: RunContext, upto: str) -> None:
     """Finds what can be wrong with files, model and settings before anything is written.
 
     Raises:
-        PlanError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was, no place for a checkpoint.
+        ConfigError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was, no place for a checkpoint.
     """
     if upto == "train":
         from assay.pipelines.stages.train import output_folder
@@ -142,7 +142,7 @@ def run_training(context: RunContext, *, resume: bool = False) -> StageResult:
     """Stage 8, on a curriculum that the lake already holds; a killed training goes on. With `resume`, only if there is one to go on with.
 
     Raises:
-        PlanError: the curriculum is not there, or nothing to resume.
+        ConfigError: the curriculum is not there, or nothing to resume.
     """
     from assay.pipelines.stages import train as stage
 

@@ -124,7 +124,7 @@ class StoredRollouts:
 
         Raises:
             Stopped: as `draw`.
-            PlanError: `at_length` is above the sampler's cap.
+            ConfigError: `at_length` is above the sampler's cap.
         """
         self.draw(wanted)
         whole = {id_: n for id_, n in wanted.items() if len(self._samples[id_]) >= n}
@@ -135,7 +135,7 @@ class StoredRollouts:
         """As `draw`, had the cap been `at_length` tokens.
 
         Raises:
-            Stopped, PlanError: as `first`.
+            Stopped, ConfigError: as `first`.
         """
         self.draw(wanted)
         cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
@@ -395,7 +395,7 @@ def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[st
 
 
 def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verdicts: Sequence[Verdict]) -> None:
-    """Add to the job what these verdicts changed; a rollout without an earlier verdict counts under "none"."""
+    """Add to the run what these verdicts changed; a rollout without an earlier verdict counts under "none"."""
     for verdict in verdicts:
         strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
         context.moved.strict[strict, verdict.outcome] += 1

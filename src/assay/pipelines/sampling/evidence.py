@@ -60,7 +60,7 @@ class StoredEvidence:
         Of another policy what is stored under any one sampler is given, the sampler with the most attempts.
 
         Raises:
-            PlanError: the store knows no such policy.
+            ConfigError: the store knows no such policy.
         """
         if policy:
             who = self._stored(policy)

@@ -18,7 +18,7 @@ DEAD_AFTER_S = 30.0
 
 @contextmanager
 def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[None]:
-    """Nobody else who asks for this attempts these problems for the job's policy and sampler inside. Somebody may have done so before.
+    """Nobody else who asks for this attempts these problems for the run's policy and sampler inside. Somebody may have done so before.
 
     Raises:
         Stopped: the run was asked to stop while it waited.

@@ -1,4 +1,4 @@
-"""What filters borrow from other rooms, built for one job; and what their results depend on, for the ledger."""
+"""What filters borrow from other rooms, built for one run; and what their results depend on, for the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ def depends(context: RunContext, part: Filter, problems: Mapping[str, Problem] |
     """Beyond its settings and the pool, what this filter's result depends on; without `problems`, only what can be known before they are read.
 
     Raises:
-        PlanError: a model, an encoder or a benchmark that is not there.
+        ConfigError: a model, an encoder or a benchmark that is not there.
     """
     found: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
     if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
@@ -78,7 +78,7 @@ def benchmarks(part: Filter) -> dict[str, Source]:
     """A filter's benchmarks by name, each a source that is built but not read.
 
     Raises:
-        PlanError: none is named, or one is no source.
+        ConfigError: none is named, or one is no source.
     """
     tables: Sequence[Mapping[str, Any]] = getattr(part, "against", ())
     if not tables:
@@ -164,7 +164,7 @@ def _read(context: RunContext, name: str, source: Source) -> list[Problem]:
     """The problems of a benchmark.
 
     Raises:
-        PlanError: it is empty, or no row of it is a problem.
+        ConfigError: it is empty, or no row of it is a problem.
     """
     held, bad = list[Problem](), list[Drop]()
     for each in source.read():

@@ -19,7 +19,17 @@ from assay.core.identity import canonical, content_id, stream_seed
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, GradingCase, Label, Problem, Request, Rollout, SamplingConfig
-from assay.maths.search.tree import Asked, Complete, Expand, NodeJudge, SearchStep, Told, Tree, search, trimmed
+from assay.maths.search.tree import (
+    Complete,
+    Expand,
+    NodeJudge,
+    SearchStep,
+    Tree,
+    TreeReply,
+    TreeRequest,
+    search,
+    trimmed,
+)
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import COMMIT_S, settings_of, storable
@@ -43,12 +53,12 @@ class Running:
     id: str  # searches.id
     problem: Problem
     label: Label
-    grow: Generator[Asked, Told, Tree]
-    ask: Asked
+    grow: Generator[TreeRequest, TreeReply, Tree]
+    ask: TreeRequest
     tree: Tree | None = None  # once it is finished
     heard: dict[int, SearchStep] = field(default_factory=dict)  # answers to `ask` so far, by sample
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: TreeReply) -> None:
         """Goes on to the next question, or to the end."""
         self.heard = {}
         try:
@@ -327,7 +337,7 @@ def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig,
     """How one step and how the rest of an answer are asked for: the plan's sampler but for temperature, top_p, cap and delimiter.
 
     Raises:
-        PlanError: the plan's own stop strings hold the delimiter, so that no answer has two steps.
+        ConfigError: the plan's own stop strings hold the delimiter, so that no answer has two steps.
     """
     if rules.delimiter and rules.delimiter in base.stop:
         raise ConfigError(
@@ -341,7 +351,7 @@ def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig,
     )
 
 
-def step_of(rollout: Rollout, ask: Asked, rules: SearchConfig) -> SearchStep:
+def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchStep:
     """What an answer of the engine is in the tree. Where a backend does not say why it stopped, only an empty text ends an answer."""
     if rollout.finish == "error":
         return SearchStep("", rollout.tokens, "cut")
@@ -361,11 +371,11 @@ def step_of(rollout: Rollout, ask: Asked, rules: SearchConfig) -> SearchStep:
     )
 
 
-def _samples(ask: Asked) -> tuple[int, ...]:
+def _samples(ask: TreeRequest) -> tuple[int, ...]:
     return () if isinstance(ask, NodeJudge) else ask.samples
 
 
-def _continuation(rollout: Rollout, ask: Asked, step: SearchStep) -> dict[str, Any]:
+def _continuation(rollout: Rollout, ask: TreeRequest, step: SearchStep) -> dict[str, Any]:
     assert not isinstance(ask, NodeJudge)
     kept = (
         "id",

@@ -34,7 +34,7 @@ class Cutter:
         """What each of these answers, all longer than `length` tokens, would have been: correct where the part that is left says so, else truncated.
 
         Raises:
-            PlanError: `length` is above the cap under which the answers were made, so nothing is known of it.
+            ConfigError: `length` is above the cap under which the answers were made, so nothing is known of it.
         """
         if length > self.sampler.max_tokens:
             raise ConfigError(

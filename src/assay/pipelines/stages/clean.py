@@ -40,7 +40,7 @@ def preflight(context: RunContext) -> None:
     """Finds a filter's missing model, encoder or benchmark before anything is written.
 
     Raises:
-        PlanError: one is not there.
+        ConfigError: one is not there.
     """
     for _, part in filters(context.config):
         depends(context, part, None)

@@ -15,7 +15,7 @@ def preflight(context: RunContext) -> None:
     """Finds a missing encoder or GPU before anything is paid for.
 
     Raises:
-        PlanError: one is not there.
+        ConfigError: one is not there.
     """
     find_device(context.config.embed.device)
     if context.config.embed.encoder != "policy":  # its checkpoint is the engine's

@@ -84,7 +84,7 @@ def import_rollouts(
     A row's own `policy`, `policy_last`, `guided`, `finish`, `tokens` and `reward` stand before what is given here.
 
     Raises:
-        PlanError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
+        ConfigError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
     """
     if tool not in NAMES:
         raise ConfigError(f"unknown tool {tool!r}; {nearest(tool, NAMES)}")
@@ -134,7 +134,7 @@ def import_scores(
     A value "k/n" is k correct of n attempts, so more of it is easier whatever the column is called. A value outside [0, 1] is a drop.
 
     Raises:
-        PlanError: a column of unknown direction, or no file; nothing was added.
+        ConfigError: a column of unknown direction, or no file; nothing was added.
     """
     towards, divisor = COLUMNS.get(column, ("", 1.0))
     run, done, match = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)

@@ -27,7 +27,7 @@ def work(context: RunContext) -> StagePlan:
     """Every source of the plan that this lake has not read in its present state.
 
     Raises:
-        PlanError: a missing file, or a setting that a source refuses.
+        ConfigError: a missing file, or a setting that a source refuses.
     """
     sources = [(config, build("source", config.part, config.settings)) for config in context.config.source]
     keys = [source_key(config, source) for config, source in sources]

@@ -55,7 +55,7 @@ def scorer(context: RunContext) -> Any:
     """The plan's scorer, with what it leaves to other tables filled from them.
 
     Raises:
-        PlanError: an unknown scorer or setting.
+        ConfigError: an unknown scorer or setting.
     """
     return build("scorer", context.config.score.scorer, settings(context))
 

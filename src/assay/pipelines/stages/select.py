@@ -81,7 +81,7 @@ def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
     """What a selector keeps of a pool, every problem accounted for.
 
     Raises:
-        PlanError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
+        ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
         made: Selection = part.select(pool, budget, np.random.default_rng(stream_seed("select", seed)))

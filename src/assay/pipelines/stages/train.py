@@ -60,7 +60,7 @@ def teacher(context: RunContext) -> Teacher | None:
     """The plan's teacher; building it loads no model.
 
     Raises:
-        PlanError: an unknown engine or setting, or a model that is not there.
+        ConfigError: an unknown engine or setting, or a model that is not there.
     """
     config = context.config.train.teacher
     if not config.engine:
@@ -72,7 +72,7 @@ def held_out(context: RunContext) -> HeldOut:
     """The held-out problems that are attempted.
 
     Raises:
-        PlanError: none is held out.
+        ConfigError: none is held out.
     """
     problems, labels = side(context, "held_out")
     ids = sorted(problems)[: context.config.train.eval_problems]
@@ -110,7 +110,7 @@ def output_folder(context: RunContext, key: str) -> Path:
     """Where the checkpoint goes: the folder that the plan names, else one in the lake's.
 
     Raises:
-        PlanError: the lake is a bucket, which holds no checkpoints, and the plan names no folder.
+        ConfigError: the lake is a bucket, which holds no checkpoints, and the plan names no folder.
     """
     if context.config.train.output:
         return Path(context.config.train.output).expanduser()

@@ -102,7 +102,7 @@ def require_select(query: str) -> None:
         query: SQL; parameters may stand in it.
 
     Raises:
-        PlanError: not SQL, no statement, more than one, not a SELECT, or a SELECT in which something is written or run.
+        ConfigError: not SQL, no statement, more than one, not a SELECT, or a SELECT in which something is written or run.
     """
     try:
         kinds = [_kind(statement) for statement in trunk().cursor().extract_statements(query)]
@@ -137,7 +137,7 @@ def require_reading_plan(connection: duckdb.DuckDBPyConnection, query: str) -> N
     """Refuse a query whose plan, as the database would carry it out, holds an operator that writes.
 
     Raises:
-        PlanError: it holds one.
+        ConfigError: it holds one.
         duckdb.Error: the query cannot be planned.
     """
     rest = json.loads(connection.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1])

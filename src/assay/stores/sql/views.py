@@ -354,7 +354,7 @@ def planned(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Lets pass a query whose plan writes nothing: the second opinion where the kernel does not hold the connection back.
 
     Raises:
-        PlanError: it writes.
+        ConfigError: it writes.
         Unnamed: there is no such table here.
         LakeError: DuckDB refused.
     """

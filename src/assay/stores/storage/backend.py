@@ -82,7 +82,7 @@ def at(place: Place) -> Storage:
     """The storage of a folder, of an address such as s3://bucket/prefix, or of a bucket's mirror.
 
     Raises:
-        PlanError: the address is none, the extra `s3` is not installed, or nobody answers there.
+        ConfigError: the address is none, the extra `s3` is not installed, or nobody answers there.
     """
     if not isinstance(place, str | Path):
         return place

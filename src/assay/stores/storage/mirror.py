@@ -26,7 +26,7 @@ def evict(root: Path, *, limit_bytes: float | None = None, now: float | None = N
     """Deletes the data files that were used longest ago until the rest fits; returns how many.
 
     Raises:
-        PlanError: the limit in the environment is no number.
+        ConfigError: the limit in the environment is no number.
     """
     limit = _limit_bytes() if limit_bytes is None else limit_bytes
     copies = sorted(

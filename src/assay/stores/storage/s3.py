@@ -53,7 +53,7 @@ def bucket(address: str) -> "Bucket":
     """The bucket of an address, one a process. The first request goes to the service, and finds what is wrong with it.
 
     Raises:
-        PlanError: no address, no extra `s3`, no credentials, no such bucket, no permission, nobody who answers.
+        ConfigError: no address, no extra `s3`, no credentials, no such bucket, no permission, nobody who answers.
     """
     if re.match(r"s3:/+[^/]*@", address):
         raise ConfigError(
@@ -113,7 +113,7 @@ class Bucket:
         """Writes lake.json where there is none, and learns whether the service honours `If-None-Match`.
 
         Raises:
-            PlanError: it does not: two writers could overwrite each other's commits.
+            ConfigError: it does not: two writers could overwrite each other's commits.
         """
         if self._founded:
             return
@@ -324,7 +324,7 @@ class Bucket:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Turns what a service can refuse into one line: PlanError before the first write of this process, LakeError after it.
+        """Turns what a service can refuse into one line: ConfigError before the first write of this process, LakeError after it.
 
         Raises:
             FileNotFoundError: no such object.

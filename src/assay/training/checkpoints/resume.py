@@ -52,7 +52,7 @@ def restore_course(folder: Path | None, course: OnlineCurriculum) -> None:
     """The curriculum stands where it stood when the state was kept.
 
     Raises:
-        PlanError: the state holds none, or one of another pool, settings or seed.
+        ConfigError: the state holds none, or one of another pool, settings or seed.
     """
     if folder is None:
         return

@@ -14,7 +14,7 @@ def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labe
     """Every id of the curriculum has its problem and its label.
 
     Raises:
-        PlanError: an empty curriculum, or an id that lacks one of them.
+        ConfigError: an empty curriculum, or an id that lacks one of them.
     """
     if not order:
         raise ConfigError("the curriculum is empty: 0 problems to train on")
@@ -37,7 +37,7 @@ def check_numbers(
     """The settings can make a step.
 
     Raises:
-        PlanError: names the setting, with what was found and what is needed.
+        ConfigError: names the setting, with what was found and what is needed.
     """
     if group_size < 2:
         raise ConfigError(
@@ -66,7 +66,7 @@ def check_together(processes: int, *, groups: int, relift: int, guided: bool) ->
     """What is asked for can be done by so many processes.
 
     Raises:
-        PlanError: ReLIFT's pass, or a teacher over groups that are cut in two.
+        ConfigError: ReLIFT's pass, or a teacher over groups that are cut in two.
     """
     if processes > 1 and relift:
         raise ConfigError(f"relift = {relift} in {processes} processes: its buffer lives in one")
@@ -80,7 +80,7 @@ def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
     """There are whole states to average.
 
     Raises:
-        PlanError: none is kept, or they hold adapters.
+        ConfigError: none is kept, or they hold adapters.
     """
     if alpha and not save_every:
         raise ConfigError(f"average = {alpha} needs save_every above 0: it averages the states that are kept")
@@ -94,7 +94,7 @@ def check_reports(names: Sequence[str]) -> None:
     """Every place to report to is installed.
 
     Raises:
-        PlanError: names the package.
+        ConfigError: names the package.
     """
     for name in names:
         if importlib.util.find_spec(name) is None:
@@ -107,7 +107,7 @@ def check_window(
     """Every prompt, rendered by the policy's own chat template, leaves room for a completion.
 
     Raises:
-        PlanError: no chat template, or a prompt that is too long; names the problem and the numbers.
+        ConfigError: no chat template, or a prompt that is too long; names the problem and the numbers.
     """
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigError(

@@ -53,7 +53,7 @@ class WorkerBatch:
         """Every row has its answer.
 
         Raises:
-            PlanError: the verifier cannot be loaded.
+            ConfigError: the verifier cannot be loaded.
         """
         self.slow = {index for index in self.queue if self.suspect(self.rows[index][1])}
         self.queue = deque(sorted(self.queue, key=lambda index: index not in self.slow))

@@ -81,7 +81,7 @@ class Grader:
         """All workers of a verifier are started and have imported it (also done by the first batch that needs them).
 
         Raises:
-            PlanError: as `judge`.
+            ConfigError: as `judge`.
         """
         with self._lock:
             self.version(verifier)
@@ -99,7 +99,7 @@ class Grader:
         """The version under which verdicts are stored: the part's own, or the hash of an outside part's source file.
 
         Raises:
-            PlanError: no such verifier.
+            ConfigError: no such verifier.
         """
         own = source_version(verifier) if verifier.startswith("python:") else str(self._part(verifier).version)
         chosen = self.settings.get(verifier)
@@ -109,7 +109,7 @@ class Grader:
         """One verdict a case, in the order of the cases.
 
         Raises:
-            PlanError: a label names a verifier that does not exist or cannot be loaded.
+            ConfigError: a label names a verifier that does not exist or cannot be loaded.
         """
         with self._lock:
             parts = [read(case) for case in cases]
@@ -132,7 +132,7 @@ class Grader:
         """Whether each gold answer can be parsed; False where trying hangs or crashes.
 
         Raises:
-            PlanError: as `judge`.
+            ConfigError: as `judge`.
         """
         with self._lock:
             parts = [

@@ -72,7 +72,7 @@ def source_version(verifier: str) -> str:
     """The hash of the file that a `python:` verifier lives in; its package is found, the module itself is not run.
 
     Raises:
-        PlanError: no such module.
+        ConfigError: no such module.
     """
     try:
         _, module, _ = verifier.split(":")
@@ -88,7 +88,7 @@ def wrap(verifier: str, part: Any) -> Verifier:
     """A built part as a verifier: itself where it judges, its wrapping where it is a function.
 
     Raises:
-        PlanError: neither.
+        ConfigError: neither.
     """
     if callable(getattr(part, "judge", None)) and not isinstance(part, type):
         return part  # type: ignore[no-any-return]  # a part met structurally

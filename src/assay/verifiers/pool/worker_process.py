@@ -97,7 +97,7 @@ class Worker:
         """What has arrived: (row, answer); rows behind one that lost the process go back to the queue.
 
         Raises:
-            PlanError: the verifier cannot be loaded.
+            ConfigError: the verifier cannot be loaded.
         """
         try:
             while self.pipe.poll():
@@ -162,7 +162,7 @@ def answers(
     """What has arrived from a crew by its next deadline, or after `patience` seconds; lost workers leave the crew.
 
     Raises:
-        PlanError: as `Worker.receive`.
+        ConfigError: as `Worker.receive`.
     """
     pause = min(worker.due for worker in crew) - time.monotonic()
     pause = max(0.0, pause if patience is None else min(pause, patience))
