@@ -10,7 +10,9 @@ import pytest
 from assay.api import arrange
 from assay.core.config import parse_config
 
-pytest.importorskip("marimo", reason="pip install 'assay-curation[dev]'")
+pytestmark = pytest.mark.skipif(  # not imported here: transformers takes a process that has marimo for a notebook
+    importlib.util.find_spec("marimo") is None, reason="pip install 'assay-curation[dev]'"
+)
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "notebook.py"
 
 

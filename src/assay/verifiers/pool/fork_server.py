@@ -100,6 +100,7 @@ class Keeper:
         self.rows: deque[tuple[int, bytes, bool]] = deque()
         self.row: int | None = None  # at work
         self.alone = False  # whether no row may follow it in its process
+        self.token = b""  # of the row at work: what was written before it was sent cannot hold it
         self.began, self.used = 0.0, Spent(0.0, 0.0)  # when it began, and what its process had used by then
         self.ready, self.judged, self.stillborn = False, 0, 0
         self.child, self.group, self.requests, self.replies = 0, 0, -1, -1
@@ -158,7 +159,8 @@ class Keeper:
         else:
             self.row, request, alone = self.rows.popleft()
             self.alone = self.guarded and alone
-            self.outgoing = HEADER.pack(len(request)) + request
+            self.token = os.urandom(8).hex().encode("ascii")
+            self.outgoing = HEADER.pack(self.token, len(request)) + request
             self.began, self.used = time.monotonic(), spent(self.child)
             self._push()
 
@@ -193,9 +195,10 @@ class Keeper:
             self.ready, self.stillborn = True, 0
             _tell(self.pipe, ["ready", self.child])
             return True
-        if self.row is None or len(line) > LONGEST:
+        if self.row is None or len(line) > LONGEST or not line.startswith(self.token):
             self._stopped("died", "the judging process sent more than a verdict")
             return False
+        line = line.removeprefix(self.token)
         _tell(self.pipe, [self.row, line.decode("utf-8", "replace")])
         self.row, self.judged = None, self.judged + 1
         if self.alone or line.startswith(

@@ -23,7 +23,7 @@ from assay.verifiers.isolation.worker_rights import shut_in
 from assay.verifiers.pool.replies import judged_line, reads_line, stop_line
 
 READY = b"ready\n"
-HEADER = struct.Struct("<Q")  # bytes of the request that follows
+HEADER = struct.Struct("<16sQ")  # the row's own token, with which its reply begins; bytes of the request that follows
 PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
@@ -34,8 +34,8 @@ def serve_rows(
     """Answers rows until the requests end; anything that goes wrong outside a row ends the process.
 
     Args:
-        requests: File of requests, each a pickled (verb, row) from the Grader behind its length.
-        replies: File for one line per row.
+        requests: File of requests, each a pickled (verb, row) from the Grader behind its token and its length.
+        replies: File for one line per row, which begins with the row's token.
         part: The verifier, loaded.
         memory: Bytes that the process may map beyond what it has now.
         warm: Whether to warm the part again: a fork's first pass copies the pages that it writes to, which is no row's time.
@@ -52,11 +52,12 @@ def serve_rows(
     _say(replies, READY)
     with os.fdopen(requests, "rb", buffering=0) as inbox:
         while (head := _exactly(inbox, HEADER.size)) is not None:
-            body = _exactly(inbox, HEADER.unpack(head)[0])
+            token, size = HEADER.unpack(head)
+            body = _exactly(inbox, size)
             if body is None:
                 break
             verb, row = pickle.loads(body)  # from the Grader, through a parent that only passes bytes on
-            _say(replies, answer_line(getattr(part, verb), row))
+            _say(replies, token + answer_line(getattr(part, verb), row))
     os._exit(0)
 
 

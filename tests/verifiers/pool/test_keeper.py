@@ -98,6 +98,12 @@ def test_many_forged_lines_cost_a_process_that_is_shared_and_no_other_row(case, 
         ]
 
 
+def test_a_forged_line_that_was_written_before_a_row_came_is_not_taken_for_it(case, lab):
+    early = "forge(1) or __import__('time').sleep(0.5) or forge(50) or 5"
+    with Grader(limit_s=5.0, workers=1) as grader:
+        assert outcomes(grader, case, lab + "shared", [early, "5", "6", "4"])[1:] == ["wrong", "wrong", "correct"]
+
+
 def test_a_secret_of_the_caller_is_seen_by_no_worker_unless_the_plan_names_it(case, lab, monkeypatch):
     monkeypatch.setenv("LAB_SECRET", "sesame-5719")
     with Grader(workers=1) as scrubbed, Grader(workers=1, env=["LAB_SECRET"]) as named:
