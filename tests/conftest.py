@@ -37,6 +37,13 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, tests of one file, and all tests of flows, which share a Prefect server, run in one process after each other."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group("flows" if folder.name == "flows" else str(item.path)))
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays, so no later collection walks through it: with torch and transformers that takes .3 s each time."""
     gc.freeze()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 from assay.stores.lake import Lake
 
 Run = Callable[..., Any]
+SOAK = os.environ.get("ASSAY_SOAK", "") == "1"
 ONE = {"OMP_NUM_THREADS": "1"}  # sums in one order, so that two processes end with equal weights
 PLAN = """
 name = "one digit"
@@ -106,10 +108,23 @@ def test_a_loop_that_was_killed_in_its_second_round_ends_where_one_that_was_not_
     assert told[0] == told[1]
 
 
+def quickstart(folder: Path, root: Path) -> Path:
+    """The quickstart's plan: a quarter of each source in the gate, all of it in the soak."""
+    text, share = (
+        (root / "configs" / "quickstart.toml").read_text(),
+        1 if SOAK else 4,
+    )
+    fewer = re.sub(r"(?m)^(size|limit|held_out) = (\d+)$", lambda line: f"{line[1]} = {int(line[2]) // share}", text)
+    (folder / "quickstart.toml").write_text(fewer)
+    return folder / "quickstart.toml"
+
+
+@pytest.mark.soak
 @pytest.mark.model
 def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
     assay: Run, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    groups, size = (2, 4) if SOAK else (1, 2)  # a step on this model and its six shots takes .5 to 4 s a rollout
     few = {
         "score.n": 2,
         "embed.encoder": "tfidf",
@@ -118,20 +133,28 @@ def test_two_rounds_on_the_quickstarts_pool_and_then_nothing_to_do(
         "loop.share": 0.05,
         "loop.share_unsolved": 0.1,
     }
-    short = {"train.steps": 1, "train.groups": 2, "train.group_size": 4, "train.save_every": 0, "train.eval_samples": 1}
+    short = {
+        "train.steps": 1,
+        "train.groups": groups,
+        "train.group_size": size,
+        "train.save_every": 0,
+        "train.eval_samples": 1,
+    }
     sets = [word for name, value in {**few, **short}.items() for word in ("--set", f"{name}={value}")]
-    fixed = (request.config.rootpath / "configs" / "quickstart.toml", "--lake", tmp_path / "lake", "--json", *sets)
+    fixed = (quickstart(tmp_path, request.config.rootpath), "--lake", tmp_path / "lake", "--json", *sets)
     ran = assay("train", "loop", *fixed, timeout=600)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert [one["round"] for one in told["rounds"]] == [1, 2]
     with Lake(tmp_path / "lake", create=False) as opened:
-        pool = opened.rows("SELECT count(*) AS n FROM splits WHERE side = 'train'")[0]["n"]
+        pool, held_out = (
+            row["n"] for row in opened.rows("SELECT count(*) AS n FROM splits GROUP BY side ORDER BY side = 'held_out'")
+        )
     for one in told["rounds"]:
-        assert one["held_out"]["problems"] == 12
+        assert one["held_out"]["problems"] == held_out
         low, high = one["held_out"]["difference"][1:]
         assert low <= one["held_out"]["difference"][0] <= high
-        assert one["spent"]["training"]["rollouts"] == 8
+        assert one["spent"]["training"]["rollouts"] == groups * size
         assert sum(one["refresh"][name] for name in ("decided", "attempted", "carried", "unscored")) == pool
     again = assay("train", "loop", *fixed, timeout=600)
     assert (again.returncode, json.loads(again.stdout)["nothing_to_do"], json.loads(again.stdout)["tokens"]) == (

@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +21,34 @@ TABLES = ("problems", "rollouts", "texts", "verdicts", "scores", "clusters", "se
 pytestmark = pytest.mark.service
 
 
-class Curating:
-    """One plan, run as commands on one Prefect server."""
+Keys = dict[str, list[str]]
 
-    def __init__(self, config: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
-        self.config, self.folder, self.started, self.env = config, config.parent, started, env
+
+def keys(lake: Path) -> Keys:
+    with Lake(lake) as opened:
+        return {table: [row["id"] for row in opened.rows(f'SELECT id FROM "{table}" ORDER BY id')] for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def config(scripted: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    flow = {"shard": 4, "workers": 2, "retries": 0}
+    folder = tmp_path_factory.mktemp("shards")
+    return scripted(folder, name="shards", problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow)
+
+
+@pytest.fixture(scope="module")
+def plain(config: Path) -> Keys:
+    """What one plain run of the plan leaves."""
+    call = [sys.executable, "-m", "assay", "curate", "run", str(config)]
+    subprocess.run(call, check=True, capture_output=True, timeout=400)
+    return keys(config.parent / "lake")
+
+
+class Curating:
+    """One plan, run as commands on one Prefect server, with lakes in a folder of this test's own."""
+
+    def __init__(self, config: Path, folder: Path, started: Callable[..., Any], env: dict[str, str]) -> None:
+        self.config, self.folder, self.started, self.env = config, folder, started, env
 
     def start(self, lake: str, *sets: str, flow: bool = True, **env: str) -> "subprocess.Popen[str]":
         changed = [part for each in sets for part in ("--set", each)]
@@ -50,10 +74,7 @@ class Curating:
         return json.loads(out) if out.strip() else {}, said
 
     def keys(self, lake: str) -> dict[str, list[str]]:
-        with Lake(self.folder / lake) as opened:
-            return {
-                table: [row["id"] for row in opened.rows(f'SELECT id FROM "{table}" ORDER BY id')] for table in TABLES
-            }
+        return keys(self.folder / lake)
 
     def count(self, lake: str, table: str = "rollouts") -> int:
         place = self.folder / lake
@@ -70,12 +91,8 @@ class Curating:
 
 
 @pytest.fixture
-def curating(server: Any, scripted: Callable[..., Path], started: Callable[..., Any], tmp_path: Path) -> Curating:
-    flow = {"shard": 4, "workers": 2, "retries": 0}
-    config = scripted(
-        tmp_path, name=tmp_path.name, problems=PROBLEMS, split={"held_out": 4}, score={"wave": 1}, flow=flow
-    )
-    return Curating(config, started, server.env)
+def curating(server: Any, config: Path, started: Callable[..., Any], tmp_path: Path) -> Curating:
+    return Curating(config, tmp_path, started, server.env)
 
 
 def named(server: Any, config: str, state: str) -> list[dict[str, Any]]:
@@ -88,9 +105,8 @@ def named(server: Any, config: str, state: str) -> list[dict[str, Any]]:
 
 
 def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_shard(
-    server: Any, curating: Curating
+    server: Any, curating: Curating, plain: Keys
 ) -> None:
-    curating.run("plain", flow=False)
     told, said = curating.run("lake", 'flow.runner="processes"', "policy.fail_after=6", code=3)
     assert "of 8 shards of score failed" in said
     assert told["stages"]["score"]["partly"]
@@ -103,7 +119,7 @@ def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_s
     stored = curating.count("lake")
     told, _ = curating.run("lake", 'flow.runner="processes"')
     assert told["spent"]["samples"] == 128 - stored, "something was paid for twice"
-    found, plain = curating.keys("lake"), curating.keys("plain")
+    found = curating.keys("lake")
     assert {name: found[name] for name in TABLES[:4]} == {name: plain[name] for name in TABLES[:4]}
     assert set(plain["lessons"]) <= set(found["lessons"])
     with Lake(curating.folder / "lake") as lake:
@@ -136,9 +152,10 @@ def test_a_scorer_that_decides_over_all_problems_at_once_is_one_task(server: Any
     assert curating.run("lake", "score.prior=fitted")[0]["nothing_to_do"]
 
 
-def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curating: Curating, proc: Any) -> None:
+def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(
+    curating: Curating, plain: Keys, proc: Any
+) -> None:
     pytest.importorskip("ray", reason="the extra ray is not installed")
-    curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="ray"', "policy.delay_s=0.4")
     curating.until("lake", random.Random(3).randrange(8, 40))
     actors = sorted({*proc.named(b"ray::EngineWorker")} & (kin := proc.family(made.pid)))
@@ -150,13 +167,12 @@ def test_a_killed_ray_worker_costs_its_shard_and_the_run_still_ends_whole(curati
     _, said = made.communicate(timeout=400)
     assert made.returncode == 0, said[-3000:]
     assert "shards: 8/8" in said
-    assert curating.keys("lake") == curating.keys("plain")
+    assert curating.keys("lake") == plain
 
 
 def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_completes_it(
-    server: Any, curating: Curating
+    server: Any, curating: Curating, plain: Keys
 ) -> None:
-    curating.run("plain", flow=False)
     made = curating.start("lake", 'flow.runner="processes"', "policy.delay_s=0.3")
     curating.until("lake", random.Random(5).randrange(8, 60))
     made.send_signal(signal.SIGKILL)
@@ -172,7 +188,7 @@ def test_a_killed_flow_process_is_gone_with_its_workers_and_the_next_run_complet
     tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"] for run in left]}})
     assert {task["state"]["type"] for task in tasks} <= {"COMPLETED", "CRASHED"}
     assert told["spent"]["samples"] == 128 - stored, "a worker went on without its flow, or a shard was paid for twice"
-    assert curating.keys("lake") == curating.keys("plain")
+    assert curating.keys("lake") == plain
 
 
 def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(curating: Curating) -> None:
@@ -190,10 +206,9 @@ def test_a_run_that_is_asked_to_stop_commits_what_arrived_and_goes_on_later(cura
     assert curating.run("lake", flow=False)[0]["spent"]["samples"] == 128 - stored
 
 
-def test_a_server_that_dies_midway_loses_nothing(curating: Curating, proc: Any) -> None:
+def test_a_server_that_dies_midway_loses_nothing(curating: Curating, plain: Keys, proc: Any) -> None:
     """The ephemeral server is killed while shards are scored: the run ends whole, or says that the next one will go on."""
-    curating.run("plain", flow=False)
-    env = {"PREFECT_API_URL": "", "PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_HOME": str(curating.folder / "home")}
+    env = {"PREFECT_API_URL": "", "PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_HOME": str(curating.folder / "home")}
     made = curating.start("lake", "policy.delay_s=0.3", **env)
     curating.until("lake", random.Random(7).randrange(8, 60))
     (serving,) = {*proc.named(b"prefect.server.api.server:create_app")} & proc.family(made.pid)
@@ -202,7 +217,7 @@ def test_a_server_that_dies_midway_loses_nothing(curating: Curating, proc: Any) 
     assert made.returncode in (0, 3), said[-3000:]
     assert "the Prefect server went away" in said
     curating.run("lake", flow=False)
-    assert curating.keys("lake") == curating.keys("plain")
+    assert curating.keys("lake") == plain
 
 
 def test_a_server_that_does_not_answer_is_one_line_and_the_plan_decides(curating: Curating) -> None:

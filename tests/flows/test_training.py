@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,23 @@ group_size = 2
 save_every = 0
 eval_samples = 1
 """
-ENTERED = """
-import sys
+# Runs what each line asks for, a command or a flow as a deployment starts it, and answers how it ended: torch and Prefect are imported once.
+HOST = """
+import json, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 from prefect.flows import load_flow_from_entrypoint
-load_flow_from_entrypoint(f"assay.flows.{sys.argv[1]}.{sys.argv[1]}")(sys.argv[2])
+from typer.testing import CliRunner
+from assay.cli.apps import assay_app
+for line in sys.stdin:
+    flow, *words = json.loads(line)
+    if flow:
+        load_flow_from_entrypoint(f"assay.flows.{flow}.{flow}")(*words)
+        told = [0, ""]
+    else:
+        ran = CliRunner().invoke(assay_app, words)
+        told = [ran.exit_code, ran.output + repr(ran.exception)]
+    print(json.dumps(told), file=answers, flush=True)
 """
 Ran = tuple[dict[str, Any], set[str], set[str]]
 
@@ -64,35 +77,37 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(server: Any, config: Path) -> Callable[..., Ran]:
-    """Runs a command to its end: the flow run that it made, the names of its tasks, and its artifacts without the plan's name."""
+def ran(server: Any, config: Path) -> Iterator[Callable[..., Ran]]:
+    """Runs a flow, or a command where that is "", to its end: the flow run, the names of its tasks, and its artifacts without the plan's name."""
+    env = {**server.env, "OMP_NUM_THREADS": "1", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1"}
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    asked, answers = host.stdin, host.stdout
+    assert asked is not None
+    assert answers is not None
 
-    def run(*command: str) -> Ran:
+    def run(flow: str, *words: str) -> Ran:
         before = {each["id"] for each in server.ask("flow_runs/filter")}
-        done = subprocess.run(
-            command,
-            env={**server.env, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+        print(json.dumps([flow, *words]), file=asked, flush=True)
+        code, said = json.loads(answers.readline())
+        assert code == 0, said[-3000:]
         (made,) = [each for each in server.ask("flow_runs/filter") if each["id"] not in before]
         tasks = {each["name"] for each in server.ask("task_runs/filter", flow_runs={"id": {"any_": [made["id"]]}})}
         return made, tasks, {each.removeprefix(f"{config.parent.name}-") for each in server.artifacts(made["id"])}
 
-    return run
+    with host:
+        yield run
 
 
 @pytest.fixture(scope="module")
 def assay(ran: Callable[..., Ran], config: Path) -> Callable[..., Ran]:
-    return lambda *command: ran(sys.executable, "-m", "assay", *command, str(config), "--flow")
+    return lambda *command: ran("", *command, str(config), "--flow")
 
 
 @pytest.fixture(scope="module")
 def entered(ran: Callable[..., Ran], config: Path) -> Callable[[str], Ran]:
-    return lambda name: ran(sys.executable, "-c", ENTERED, name, str(config))
+    return lambda name: ran(name, str(config))
 
 
 def counts(config: Path) -> dict[str, int]:
@@ -116,7 +131,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert (tasks, artifacts) == ({"train"}, shown)
     trained = counts(config)
     assert trained["train_log"] > 0
-    assert "checkpoint" in server.log(made["id"])
+    server.until(lambda: "checkpoint" in server.log(made["id"]))  # sent once a second
     assert entered("train")[0]["state"]["message"].startswith("nothing to do: checkpoint ")
 
     made, tasks, artifacts = assay("curate", "refresh")

@@ -1,6 +1,7 @@
 """kill -9 during a run, then the same command: the tables equal an uninterrupted run's, and nothing is paid for twice."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from assay.stores.lake import Lake
 
+MOMENTS = 12 if os.environ.get("ASSAY_SOAK", "") == "1" else 1
 TABLES = (
     "problems",
     "labels",
@@ -87,6 +89,7 @@ def content(lake: Path, table: str, columns: str = "* EXCLUDE (run)") -> list[di
         return opened.rows(f'SELECT {columns} FROM "{table}" ORDER BY id')
 
 
+@pytest.mark.soak
 @pytest.mark.service
 def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_one_row_for_row(tmp_path: Path) -> None:
     scripted = make_plan(tmp_path, "scripted", model="scripted", engine="scripted", settings='rule = "sum"')
@@ -100,7 +103,7 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_on
         tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02'
     )
     assert finish(replay, tmp_path / "whole")["samples"] == 200
-    moments = random.Random(8).sample(range(1, 45), 3)
+    moments = random.Random(8).sample(range(1, 45), MOMENTS)
     for moment in moments:
         lake = tmp_path / f"killed{moment}"
         stored = kill_after(replay, lake, moment)
@@ -132,7 +135,7 @@ def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts
         tmp_path, "real", model="smollm2-135m-instruct", engine="llamacpp", settings="temperature = 0.7", problems=16
     )
     with config.open("a") as file:
-        file.write("[train]\nsteps = 2\ngroup_size = 4\nallow_truncated = true\n")
+        file.write("[train]\nsteps = 2\ngroup_size = 4\nallow_truncated = true\nsave_every = 0\neval_samples = 1\n")
     finish(config, tmp_path / "lake")
     train = [sys.executable, "-m", "assay", "train", "run", str(config), "--lake", str(tmp_path / "lake"), "--json"]
     ran = subprocess.run(train, capture_output=True, text=True, check=False, timeout=300)

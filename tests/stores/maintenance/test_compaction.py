@@ -361,7 +361,7 @@ def tables(root: Path) -> set[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("turn", range(20 if os.environ.get("ASSAY_SOAK") == "1" else 3))
+@pytest.mark.parametrize("turn", range(20 if os.environ.get("ASSAY_SOAK") == "1" else 1))
 def test_compaction_and_forgetting_run_beside_a_writer(tmp_path: Path, attempted: Rows, turn: int) -> None:
     root, ended, written = tmp_path / "lake", threading.Event(), [0]
     with Lake(root) as lake:
