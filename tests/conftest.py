@@ -37,11 +37,11 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, tests of one file, and all tests of flows, which share a Prefect server, run in one process after each other."""
+    """With `--dist loadgroup`, the tests of one file run in one process, one after another: they share models and servers."""
     for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group("flows" if folder.name == "flows" else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def pytest_collection_finish() -> None:
