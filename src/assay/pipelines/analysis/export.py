@@ -65,9 +65,7 @@ def _chosen(context: RunContext) -> tuple[list[ExportRow], list[ExportRow]]:
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
     curriculum = stored_curriculum(context, context.keys["arrange"])
-    walked = [
-        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.epochs) for id_ in lesson.ids
-    ]
+    walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
     def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
         return _one(

@@ -38,7 +38,7 @@ def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
             f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(part.needs)}); they come last, in id order"
         )
     curriculum: Curriculum = part.arrange(pool, np.random.default_rng(stream_seed("arrange", config.seed)))
-    lessons = [*curriculum.lessons, *([Phase(lacking)] if lacking else [])]
+    phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
     rows = [
         {
             "id": content_id("lesson", key, n, place),
@@ -48,11 +48,11 @@ def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
             "passes": lesson.epochs,
             "problem_id": id_,
         }
-        for n, lesson in enumerate(lessons)
+        for n, lesson in enumerate(phases)
         for place, id_ in enumerate(lesson.ids)
     ]
     return context.finish(
-        StageResult("arrange", key, len(kept), len(rows), {"lessons": len(lessons)}, time.monotonic() - began),
+        StageResult("arrange", key, len(kept), len(rows), {"lessons": len(phases)}, time.monotonic() - began),
         {"lessons": rows},
     )
 
@@ -62,7 +62,7 @@ def stored_curriculum(context: RunContext, key: str) -> Curriculum:
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM lessons WHERE curriculum = ? ORDER BY lesson, position", [key]
     )
-    lessons: dict[int, tuple[int, list[str]]] = {}
+    phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:
-        lessons.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
-    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in lessons.values()))
+        phases.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
+    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in phases.values()))
