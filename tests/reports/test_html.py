@@ -15,7 +15,7 @@ def told(**changes: Any) -> dict[str, Any]:
     """What a plan with nothing done would tell, with some of it changed."""
     empty: dict[str, Any] = {
         **dict.fromkeys(("config", "lake", "written", "policy", "revision", "training"), ""),
-        **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tiles")},
+        **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tables", "tiles")},
         "sampler": {},
         "versions": {},
         "clusters": {"rows": []},

@@ -32,6 +32,7 @@ def render_page(told: ReportData, charts: Mapping[str, str]) -> str:
         section("The curriculum's head", _curriculum(told["curriculum"])),
         section("Training", charts.get("training", ""), paragraph(told["training"]) if told["training"] else ""),
         section("What was paid", _costs(told["costs"])),
+        section("What the lake holds", _tables(told["tables"])),
         section("Policy, verifiers, versions", _versions(told)),
         section("Lineage: the runs behind this page", _runs(told["runs"])),
     ]
@@ -137,6 +138,11 @@ def _costs(costs: Rows) -> str:
         for each in costs
     ]
     return table(("policy", "engine", "for", "attempts", "generated tokens"), rows)
+
+
+def _tables(tables: Rows) -> str:
+    rows = [(each["table"], each["made_by"], each["rows"], each["bytes"] / 1024) for each in tables]
+    return table(("table", "written by", "rows", "KiB"), rows)
 
 
 def _versions(told: ReportData) -> str:

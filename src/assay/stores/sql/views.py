@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import LakeError
-from assay.stores.schema import sql_type
+from assay.stores.references import traced
+from assay.stores.schema import quoted, sql_type
 from assay.stores.sql.database import trunk
 from assay.stores.sql.select_guard import require_reading_plan
 from assay.stores.tables import schemas
@@ -105,7 +106,6 @@ LAST, DISCOUNT = (
     50,
     0.98,
 )  # steps, and weight of an attempt for each step that it is older, of the view; the macro `fresh` takes others
-UNTRACED = ("runs", "stages", "tombstones")
 CATALOGUE = re.compile(
     r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I
 )  # tables that no word names
@@ -161,13 +161,12 @@ def fresh_rates(last: str, discount: str, mode: str = "'strict'") -> str:
 @cache
 def asked() -> dict[str, str]:
     """The views that people ask most, by name, in an order in which each needs only earlier ones."""
-    traced = [name for name in schemas() if name not in UNTRACED]
     return {
         "pass_rates": rates("'strict'"),
         "frontier": FRONTIER,
         "costs": COSTS,
         "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)),
-        "lineage": lineage(traced),
+        "lineage": lineage(traced()),
     }
 
 
@@ -292,15 +291,6 @@ def group_query(group: FileGroup, paths: str = "") -> str:
         "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
         f"FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)) WHERE place = 1"
     )
-
-
-def quoted(text: str) -> str:
-    """A SQL string literal.
-
-    >>> quoted("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
