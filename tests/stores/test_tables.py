@@ -14,7 +14,7 @@ from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import forget, must_know
 from assay.stores.maintenance.fsck import fsck
 from assay.stores.schema import RUNS, TEXT, column, sql_type, table
-from assay.stores.sql import views
+from assay.stores.sql import definitions, views
 from assay.stores.tables import schemas
 
 AddTable = Callable[[str, pa.Schema], None]
@@ -23,7 +23,7 @@ AddTable = Callable[[str, pa.Schema], None]
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[AddTable]:
     """Adds a table as one more file in `stores/tables` would."""
-    caches = (schemas, views.asked, views.macros, views.everything)
+    caches = (schemas, definitions.definitions, views.everything)
 
     def add(name: str, schema: pa.Schema) -> None:
         module = ModuleType(f"assay.stores.tables.{name}")

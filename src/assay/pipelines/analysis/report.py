@@ -24,10 +24,7 @@ SHOWN, HEAD, READ, POINTS = (
     400,
 )  # clusters, lessons, problems a cluster whose words are read, points of a curve
 CURVES = {"reward": "reward", "eval_pass_at_1": "held-out pass@1"}
-BEST = """(
-    SELECT * FROM scores WHERE scoring = $1
-    QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1
-)"""
+BEST = "(SELECT * FROM current_scores WHERE scoring = $1)"
 KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
 COUNTS = f"""
 SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
