@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, require
 from assay.embedding.unit import check_unit, normalize_rows
-from assay.maths.geometry.kmeans_seeding import plus_plus
+from assay.maths.geometry.kmeans_seeding import kmeans_plus_plus
 
 Ints = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -109,7 +109,7 @@ def _train(rows: Vectors, order: Ints, distinct: Ints, k: int, seed: int, device
     if k == len(distinct):
         return rows[distinct] + np.float32(0)
     pool = rows[sample_rows(distinct, max(START_ROWS, k), seed)]
-    means = pool[plus_plus(pool, k, np.random.default_rng(seed))]
+    means = pool[kmeans_plus_plus(pool, k, np.random.default_rng(seed))]
     last = min(LAST, iterations)
     few, many = (
         sample_rows(order, max(START_ROWS, k), seed),
