@@ -90,12 +90,8 @@ def _read_part(part: Any, name: str) -> str:
     if isinstance(part, str):
         return part
     kind, text = (part.get("type", "text"), part.get("text")) if isinstance(part, Mapping) else (None, None)
-    if (
-        isinstance(part, Mapping)
-        and isinstance(part.get("text"), str)
-        and kind in ("text", "input_text", "output_text")
-    ):
-        return str(part["text"])
+    if isinstance(text, str) and kind in ("text", "input_text", "output_text"):
+        return text
     if isinstance(kind, str) and re.search("image|video|audio", kind):
         raise BadRow("needs_image", f"{name!r} holds a part of type {kind!r}; problems are texts here")
     raise BadRow("bad_chat", f"{name!r}: a part of a turn is a text, found {shorten(part)}")
