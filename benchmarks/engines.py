@@ -210,7 +210,7 @@ def servers(streams: int, tokens: int, short: int) -> list[Claim]:
     with _stubs(1, 0.0) as (urls, _):
         engine = Openai("stub", urls=urls, concurrency=64)
         began = time.monotonic()
-        came = sum(len(some) for some in engine.arrivals(_requests(short, 8)))
+        came = sum(len(some) for some in engine.stream(_requests(short, 8)))
         pace = came / (time.monotonic() - began)
     flying = 64 * KILLED
     return [
@@ -260,7 +260,7 @@ def _killed(streams: int, tokens: int) -> tuple[int, int, float, int]:
             return told(self, line, body, url)  # type: ignore[arg-type]
 
         Openai._told = counting  # type: ignore[assignment,method-assign]
-        for some in engine.arrivals(_requests(streams, tokens)):
+        for some in engine.stream(_requests(streams, tokens)):
             came += len(some)
             failed += sum(bool(rollout.fault) for rollout in some)
             if came >= streams // 4 and not early:
