@@ -165,7 +165,9 @@ def _costs(costs: Rows) -> str:
 
 
 def _tables(tables: Rows) -> str:
-    rows = [(table_row["table"], table_row["made_by"], table_row["rows"], table_row["bytes"] / 1024) for table_row in tables]
+    rows = [
+        (table_row["table"], table_row["made_by"], table_row["rows"], table_row["bytes"] / 1024) for table_row in tables
+    ]
     return table(("table", "written by", "rows", "KiB"), rows)
 
 
