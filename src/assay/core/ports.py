@@ -166,7 +166,7 @@ class EvidenceProvider(RolloutProvider, Protocol):
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         """A tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
 
-    def said(
+    def graded_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed.

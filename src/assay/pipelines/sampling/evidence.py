@@ -52,7 +52,7 @@ class StoredEvidence:
         self.attempts.failed += searches.failed
         return found
 
-    def said(
+    def graded_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         """The first `wanted` attempts of each problem, by sample, under the plan's sampler with these fields changed.
