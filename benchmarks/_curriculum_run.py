@@ -287,7 +287,7 @@ def chosen(
     book.go()
     if arm.scored:
         run_stages(context, "embed" if arm.embedded else "score")
-    scores = current_scores(context, context.key_of("score", "select").partition("+")[2]) if arm.scored else []
+    scores = current_scores(context, context.key_of("score", "select").rows) if arm.scored else []
     selector = build("selector", arm.selector)
     pool, _ = scored_pool(context, scores, selector.needs, sorted(side(context, "train")[0]))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids

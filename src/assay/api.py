@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from assay.core.config import Config, parse_config, read_config
 from assay.pipelines.analysis.grade import grade
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageResult
 from assay.pipelines.runner import stages
 from assay.pipelines.runner.open_run import run_context
 from assay.stores.lake import Lake
@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 ROWS = {
-    "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE list_contains(string_split(?, '+'), pool)) ORDER BY id",
+    "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))) ORDER BY id",
     "clean": "SELECT * FROM drops WHERE key = ? ORDER BY reason, problem_id",
-    "split": "SELECT * FROM splits WHERE split = string_split(?, '+')[2] ORDER BY problem_id",
-    "score": "SELECT * FROM scores WHERE scoring = string_split(?, '+')[2] ORDER BY problem_id",
+    "split": "SELECT * FROM splits WHERE split = ? ORDER BY problem_id",
+    "score": "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id",
     "embed": "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id",
     "select": "SELECT * FROM selections WHERE selection = ? ORDER BY problem_id",
     "arrange": "SELECT * FROM lessons WHERE curriculum = ? ORDER BY lesson, position",
@@ -73,7 +73,7 @@ def _stage(name: str, does: str) -> Callable[..., pa.Table]:
             key = stages.run_training(context).key if name == "train" else stages.run_stages(context, name)[-1].key
             for result in context.partial:
                 warnings.warn(_partly(result, context.limit_reached()), stacklevel=2)
-            return context.lake.query(ROWS[name], [key])
+            return context.lake.query(ROWS[name], [list(key.parts) if name == "ingest" else key.rows])
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"""{does}

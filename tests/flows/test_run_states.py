@@ -9,7 +9,7 @@ from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.flows import run_states, server
 from assay.flows.run_context import FlowCall, FlowRun
 from assay.pipelines.analysis.empty_result import Shortfall
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageResult
 
 pytest.importorskip("prefect", reason="the extra flows is not installed")
 

@@ -11,7 +11,7 @@ from assay.flows.entrypoints import define_flow
 from assay.flows.prefect_adapter import as_task
 from assay.flows.run_context import FlowCall, FlowRun, at_work, present
 from assay.pipelines.analysis.empty_result import shortfall
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageResult
 from assay.pipelines.runner.stages import STAGES, run_next_stage
 
 
@@ -45,4 +45,4 @@ def stage(run: FlowRun, name: str) -> StageResult:
 def _walked(name: str) -> str:
     run = present()
     run.outcomes[name] = run_next_stage(run.context, name)
-    return run.outcomes[name].key  # the stage's name in the lake
+    return str(run.outcomes[name].key)  # the stage's name in the lake

@@ -15,7 +15,8 @@ from assay.core.ports import Progress, Reporter
 from assay.flows.prefect_adapter import flush
 from assay.flows.progress import ProgressArtifact
 from assay.pipelines.analysis.empty_result import Shortfall
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageResult
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.open_run import run_context
 
 

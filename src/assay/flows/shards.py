@@ -17,7 +17,7 @@ from assay.flows import shard_worker
 from assay.flows.prefect_adapter import as_flow, as_task
 from assay.flows.run_context import FlowCall, FlowRun, heeding, present
 from assay.flows.runners import WorkerPool, check
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageResult
 from assay.pipelines.runner.score_workers import ShardQueue, finish
 from assay.pipelines.runner.stages import plan_stage, regrade_first, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
@@ -57,7 +57,7 @@ def score(run: FlowRun) -> StageResult:
 def _at_once(stage: str) -> str:
     run = present()
     run.outcomes[stage] = run_next_stage(run.context, stage)
-    return run.outcomes[stage].key
+    return str(run.outcomes[stage].key)
 
 
 def score_shard(config: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:

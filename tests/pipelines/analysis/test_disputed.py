@@ -83,7 +83,7 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
     assert (lenient.meter.tokens, lenient.meter.samples) == (0, 0)
     first, second = ids(strict)[:2]
     for made, right in ((strict, (0, 1)), (lenient, (3, 2))):
-        scoring = made.keys["score"].partition("+")[2]
+        scoring = made.keys["score"].rows
         rows = {
             row["problem_id"]: row["correct"]
             for row in made.lake.rows("SELECT problem_id, correct FROM scores WHERE scoring = ?", [scoring])
@@ -91,7 +91,7 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
         assert (rows[first], rows[second]) == right
     assert strict.keys["score"] != lenient.keys["score"]
     dropped = lenient.lake.rows(
-        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [lenient.keys["select"], first]
+        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [lenient.keys["select"].rows, first]
     )
     assert [row["reason"] for row in dropped] != ["disputed"]
     again = judged()

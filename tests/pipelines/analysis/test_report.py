@@ -89,7 +89,7 @@ def test_training_is_a_curve_of_this_plans_own(walked: Made, context: Made, monk
             "value": step / 4,
             "policy": "p",
         }
-        for training in (work(made).key, "another")
+        for training in (work(made).key.rows, "another")
         for step in range(3)
     ]
     made.lake.append({"train_log": rows}, run="r")

@@ -23,7 +23,7 @@ def logged(context: RunContext) -> RunContext:
 def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: Made) -> None:
     made = logged(context())
     (row,) = selections(made)
-    assert row == {"selection": made.keys["select"], "kept": 10, "plan": True, "stale": False, "why": ""}
+    assert row == {"selection": made.keys["select"].rows, "kept": 10, "plan": True, "stale": False, "why": ""}
 
 
 def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -> None:

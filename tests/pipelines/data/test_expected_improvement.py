@@ -69,5 +69,5 @@ def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than
     number = context(select={"drift": measured(again)[0]})
     run_stages(number)
     query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
-    assert number.lake.rows(query, [number.keys["select"]]) == again.lake.rows(query, [again.keys["select"]])
+    assert number.lake.rows(query, [number.keys["select"].rows]) == again.lake.rows(query, [again.keys["select"].rows])
     assert all(each.reused for each in run_stages(context(select={"drift": "fitted"})))

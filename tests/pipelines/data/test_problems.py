@@ -45,6 +45,6 @@ def test_a_corrected_label_s_verifier_counts_and_the_old_one_s_does_not(context:
     assert side_verifiers(made, "train") == ["math"]
     (old,) = made.lake.rows("SELECT problem_id FROM labels")
     label = {"id": "z", "problem_id": old["problem_id"], "answer": "40", "verifier": "exact", "origin": "corrected"}
-    member = {"id": "m", "pool": made.keys["clean"], "problem_id": old["problem_id"], "label_id": "z"}
+    member = {"id": "m", "pool": made.keys["clean"].rows, "problem_id": old["problem_id"], "label_id": "z"}
     made.lake.append({"labels": [label], "members": [member]})
     assert side_verifiers(made, "train") == ["exact"] == [each.verifier for each in side(made, "train")[1].values()]

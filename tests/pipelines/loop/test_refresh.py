@@ -84,7 +84,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
     def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
         old = context()
         run_stages(old, "select")
-        before = EarlierScore(old.keys["score"].partition("+")[2], old.keys["select"], "training")
+        before = EarlierScore(old.keys["score"].rows, old.keys["select"].rows, "training")
         selected = sorted(refresh.kept(old, before.selection))
         rollouts: list[dict[str, Any]] = []
         like = old.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
@@ -158,7 +158,7 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
         32,
     )
     assert new.meter.samples == detail["samples"] == made.remaining.attempts_max
-    rows = current_scores(new, outcome.key.partition("+")[2])
+    rows = current_scores(new, outcome.key.rows)
     assert [row["problem_id"] for row in rows] == side_ids(new, "train")
     policies = [row["policy"] for row in rows]
     assert policies.count("next") == detail["decided"] + detail["attempted"]

@@ -125,7 +125,7 @@ def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_anot
     tables["score"] = RACE
     made = ready(context)
     key, ids = stage_key(made)
-    config = f"plan-{content_id('plan', key)}"
+    config = f"plan-{content_id('plan', str(key))}"
     token = take(made.lake.root, config, limit_s=600)
     assert token
     WaveQueue(made, key, ShardConfig(chunk=16)).post(dict.fromkeys(ids, 2))
@@ -144,7 +144,7 @@ def test_two_planners_at_once_decide_the_same(
     tables["score"] = RACE
     plain = alone(context, tmp_path, "score")
     made, heard, other = ready(context), list[str](), list[str | None]()
-    config = f"plan-{content_id('plan', stage_key(made)[0])}"
+    config = f"plan-{content_id('plan', str(stage_key(made)[0]))}"
     post = WaveQueue.post
 
     def slow(board: WaveQueue, wanted: dict[str, int]) -> None:

@@ -30,7 +30,7 @@ def tables(tmp_path) -> dict[str, Any]:
 
 
 def scores(context: Any, scorer: str) -> list[dict[str, Any]]:
-    key = context.keys["score"].partition("+")[2]
+    key = context.keys["score"].rows
     return context.lake.rows("SELECT * FROM scores WHERE scorer = ? AND scoring = ? ORDER BY problem_id", [scorer, key])
 
 

@@ -54,7 +54,7 @@ def pool(tmp_path: Path) -> Iterator[Any]:
 
 def scored(context: RunContext) -> list[dict[str, Any]]:
     outcomes = run_stages(context, "score")
-    return current_scores(context, outcomes[-1].key.partition("+")[2])
+    return current_scores(context, outcomes[-1].key.rows)
 
 
 def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -109,7 +109,7 @@ def test_a_limit_leaves_only_complete_waves_in_the_scores(pool):
     context = pool(limit={"tokens": 500})
     outcome = run_stages(context, "score")[-1]
     assert outcome.partly
-    rows = current_scores(context, outcome.key.partition("+")[2])
+    rows = current_scores(context, outcome.key.rows)
     assert rows
     assert all((row["correct"] + row["wrong"] + row["truncated"]) % 2 == 0 for row in rows)
 

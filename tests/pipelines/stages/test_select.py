@@ -38,7 +38,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def kept(context: RunContext) -> int:
     return int(
         context.lake.rows(
-            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept", [context.keys["select"]]
+            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept", [context.keys["select"].rows]
         )[0]["n"]
     )
 

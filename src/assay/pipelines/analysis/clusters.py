@@ -20,12 +20,11 @@ def told(context: RunContext, typical: int = TYPICAL) -> list[dict[str, Any]]:
     """
     problems, _ = side(context, "train")
     means = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "clusters").partition("+")[2])
+        row["problem_id"]: row["value"] for row in current_scores(context, context.key_of("score", "clusters").rows)
     }
     rows = context.lake.rows(
         "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering = ? ORDER BY cluster, similarity DESC, problem_id",
-        [context.key_of("embed", "clusters")],
+        [context.key_of("embed", "clusters").rows],
     )
     groups: dict[int, list[str]] = {}
     for row in rows:

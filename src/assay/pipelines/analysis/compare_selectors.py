@@ -117,7 +117,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 def _pool(context: RunContext, needs: Sequence[str]) -> tuple[Pool, tuple[str, ...]]:
     problems, _ = side(context, "train")
-    scores = current_scores(context, context.key_of("score", "compare").partition("+")[2])
+    scores = current_scores(context, context.key_of("score", "compare").rows)
     return scored_pool(
         context,
         scores,

@@ -12,7 +12,8 @@ from scipy import stats
 from assay.core.identity import content_id
 from assay.core.types import Policy
 from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.problems import side, side_verifiers
 from assay.pipelines.runner.stages import STAGES, plan_stage, run_stages, survey
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -125,9 +126,7 @@ def _measured(context: RunContext, pilot: int) -> Measured:
     if "search" in getattr(part := scorer(context), "needs", ()):
         return _searched(
             context,
-            Searches(
-                context, problems, labels, part.rules, scoring=plan_stage(context, "score")[0].key.partition("+")[2]
-            ),
+            Searches(context, problems, labels, part.rules, scoring=plan_stage(context, "score")[0].key.rows),
             pilot,
         )
     attempts = StoredRollouts(context, problems, labels)

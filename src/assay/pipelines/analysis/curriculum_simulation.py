@@ -42,8 +42,8 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     plans = _plans(context.config.arrange, asked)
     parts = {name: build("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    scores = current_scores(context, context.key_of("score", "forecast").partition("+")[2])
-    pool, unscored = scored_pool(context, scores, needs, selected(context, context.key_of("select", "forecast")))
+    scores = current_scores(context, context.key_of("score", "forecast").rows)
+    pool, unscored = scored_pool(context, scores, needs, selected(context, context.key_of("select", "forecast").rows))
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"

@@ -25,7 +25,7 @@ def told(context: RunContext) -> dict[str, Any]:
     Returns:
         {problems: how many; examples: at most 5 rows with problem_id, gold, answer, reason, n_correct_lenient, n}.
     """
-    scoring = context.keys["score"].partition("+")[2]
+    scoring = context.keys["score"].rows
     ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
     if not ids:
         return NONE

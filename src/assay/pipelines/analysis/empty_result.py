@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.run import RunContext
 
 DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose like is in the pool
 REASONS_SHOWN = 3
@@ -76,13 +77,13 @@ def _reasons(dropped: Mapping[str, int]) -> str:
 
 
 def _lost_sources(context: RunContext, outcomes: Sequence[StageResult]) -> list[str]:
-    keys = next((each.key for each in outcomes if each.stage == "ingest"), "").split("+")
+    keys = next((each.key.parts for each in outcomes if each.stage == "ingest"), ())
     if len(keys) != len(context.config.source):
         return []
     told = []
     cleaned = _after_cleaning(context, keys, next((each for each in outcomes if each.stage == "clean"), None))
     for key, source in zip(keys, context.config.source, strict=True):
-        read = context.finished("ingest", key)
+        read = context.finished("ingest", StageKey.of(key))
         if read is None:
             continue
         dropped = Counter(read.detail.get("dropped", {})) + Counter(
@@ -101,6 +102,6 @@ def _after_cleaning(context: RunContext, keys: Sequence[str], clean: StageResult
     if clean is None or clean.rows_in == clean.rows_out:
         return {}
     counts: dict[str, dict[str, Any]] = {key: {} for key in keys}
-    for row in context.lake.rows(COUNTED, [clean.key, list(keys)]):
+    for row in context.lake.rows(COUNTED, [clean.key.rows, list(keys)]):
         counts[row["pool"]][row["reason"]] = row["n"]
     return counts

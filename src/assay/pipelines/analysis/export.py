@@ -58,13 +58,13 @@ def export(
 def _chosen(context: RunContext) -> tuple[list[ExportRow], list[ExportRow]]:
     """The curriculum's places in their order, and the problems that the selection dropped, ids ascending."""
     problems, labels = side(context, "train")
-    scores = {row["problem_id"]: row for row in current_scores(context, context.keys["score"].partition("+")[2])}
+    scores = {row["problem_id"]: row for row in current_scores(context, context.keys["score"].rows)}
     decided = context.lake.rows(
         "SELECT problem_id, kept, weight, reason FROM selections WHERE selection = ? ORDER BY problem_id",
-        [context.keys["select"]],
+        [context.keys["select"].rows],
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
-    curriculum = stored_curriculum(context, context.keys["arrange"])
+    curriculum = stored_curriculum(context, context.keys["arrange"].rows)
     walked = [
         (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.epochs) for id_ in lesson.ids
     ]
@@ -117,7 +117,7 @@ def _told(context: RunContext) -> DatasetSummary:
     )
     judges = context.lake.rows(
         "SELECT DISTINCT verifier FROM scores WHERE scoring = ? ORDER BY verifier",
-        [context.keys["score"].partition("+")[2]],
+        [context.keys["score"].rows],
     )
     return DatasetSummary(
         context.config.name,

@@ -10,7 +10,8 @@ from assay.core.errors import ConfigError
 from assay.maths.text.keywords import keywords
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult, versions
+from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan, versions
 from assay.pipelines.data.problems import side_verifiers
 from assay.pipelines.runner.stages import STAGES, survey
 from assay.reports import plots
@@ -98,7 +99,7 @@ def collected(context: RunContext) -> dict[str, Any]:
     """Everything that the page tells, as plain values. Stages that the run has not walked are looked up, and none is done."""
     stages = _stages(context)
     keys = context.keys
-    scored = [keys["score"].partition("+")[2], keys.get("select", "")] if "score" in keys else []
+    scored = [keys["score"].rows, keys["select"].rows if "select" in keys else ""] if "score" in keys else []
     told: dict[str, Any] = {
         "config": context.config.name,
         "lake": context.lake.place,
@@ -142,7 +143,7 @@ def _stages(context: RunContext) -> list[dict[str, Any]]:
             if done
             else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.remaining.by_unit.items())
         )
-        found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
+        found[work.stage] = _stage(work.stage, state, work.key.ledger, done.rows_in if done else work.rows_in, done)
 
     survey(context, tell)
     return [found.get(name) or _stage(name, "later", "", None, None) for name in STAGES]
@@ -156,7 +157,7 @@ def _stage(name: str, state: str, key: str, rows_in: int | None, done: StageResu
         "out": done.rows_out if done else None,
         "seconds": done.seconds if done else None,
     }
-    return told | {"key": key.partition("+")[0]}
+    return told | {"key": key}
 
 
 def _histogram(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
@@ -177,10 +178,10 @@ def _widths(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
 
 
 def _clusters(context: RunContext, scored: list[str]) -> dict[str, Any]:
-    rows = context.lake.rows(CLUSTERS, [*scored, context.keys["embed"]])
+    rows = context.lake.rows(CLUSTERS, [*scored, context.keys["embed"].rows])
     shown = rows[:SHOWN]
     near: dict[int, list[str]] = {row["cluster"]: [] for row in shown}
-    for row in context.lake.rows(NEAREST, [context.keys["embed"], list(near), READ]):
+    for row in context.lake.rows(NEAREST, [context.keys["embed"].rows, list(near), READ]):
         near[row["cluster"]].append(row["text"])
     words = keywords(near)
     total, reached = sum(row["size"] for row in rows), [row for row in rows if row["kept"]]
@@ -206,12 +207,12 @@ def _training(context: RunContext) -> dict[str, Any]:
         return {"curves": {}, "training": "", "trained": ""}
     from assay.pipelines.stages.train import work
 
-    key = work(context).key
+    key = work(context).key.rows
     curves = {
         name: _thinned([(row["step"], row["value"]) for row in context.lake.rows(CURVE, [key, each])])
         for each, name in CURVES.items()
     }
-    done = context.finished("train", key)
+    done = context.finished("train", StageKey.of(key))
     told = (
         f"{context.config.train.objective}, {context.config.train.steps} steps, {done.seconds:.0f} s"
         if done
@@ -230,7 +231,7 @@ def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _runs(context: RunContext, trained: str) -> list[dict[str, Any]]:
-    keys = [part for name, key in context.keys.items() for part in (key.split("+") if name == "ingest" else [key])]
+    keys = [line for name, key in context.keys.items() for line in (key.parts if name == "ingest" else [str(key)])]
     return context.lake.rows(RUNS, [[*keys, trained]])
 
 

@@ -44,11 +44,11 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
         raise ConfigError(f"recheck needs {lacking.stage}, which is not done: `curate run PLAN` first")
     scores = {
         row["problem_id"]: row
-        for row in current_scores(context, context.keys["score"].partition("+")[2])
+        for row in current_scores(context, context.keys["score"].rows)
         if row["post_a"] is not None
     }
     rows = context.lake.rows(
-        "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [context.keys["select"]]
+        "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [context.keys["select"].rows]
     )
     rng = np.random.default_rng(stream_seed("recheck", context.config.seed))
     sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from assay.pipelines.analysis import disputed
+from assay.pipelines.context.results import StageKey
 from assay.pipelines.context.run import RunContext
 
 SUMS = ("correct", "wrong", "truncated", "error")
@@ -52,7 +53,9 @@ def summary(context: RunContext) -> dict[str, Any]:
 
 def difficulty(context: RunContext) -> list[dict[str, Any]]:
     """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
-    rows = context.lake.rows(DIFFICULTY, [context.keys["score"].partition("+")[2], context.keys.get("select", "")])
+    rows = context.lake.rows(
+        DIFFICULTY, [context.keys["score"].rows, context.keys["select"].rows if "select" in context.keys else ""]
+    )
     sources: dict[str, dict[str, Any]] = {}
     for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
         n, told = (
@@ -91,7 +94,7 @@ def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
 
 def dropped(context: RunContext) -> list[dict[str, Any]]:
     """Every reason for which a row left, stage by stage, with one example."""
-    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
+    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].parts]
     rows = context.lake.rows(
         "SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[])) "
         "GROUP BY stage, reason ORDER BY stage DESC, rows DESC, reason",
@@ -113,14 +116,14 @@ def dropped(context: RunContext) -> list[dict[str, Any]]:
         rows += context.lake.rows(
             "SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections WHERE selection = ? AND NOT kept "
             "GROUP BY reason ORDER BY rows DESC, reason",
-            [context.keys["select"]],
+            [context.keys["select"].rows],
         )
     return rows
 
 
 def noticed(context: RunContext) -> list[dict[str, Any]]:
     """What was noticed of problems that stay, by stage and reason, with one example."""
-    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
+    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].parts]
     return context.lake.rows(
         "SELECT stage, reason, count(*) AS problems, min(detail) AS example FROM notes WHERE key IN (SELECT unnest(?::VARCHAR[])) "
         "GROUP BY stage, reason ORDER BY stage DESC, problems DESC, reason",
@@ -134,7 +137,9 @@ def _again(context: RunContext) -> list[dict[str, Any]]:
     if clean is None:
         return []
     read = sum(
-        found.rows_out for key in context.keys["ingest"].split("+") if (found := context.finished("ingest", key))
+        found.rows_out
+        for key in context.keys["ingest"].parts
+        if (found := context.finished("ingest", StageKey.of(key)))
     )
     told = {
         "stage": "ingest",
@@ -153,5 +158,5 @@ def lessons(context: RunContext) -> list[dict[str, Any]]:
         "LEFT JOIN (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
         "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s USING (problem_id) "
         "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
-        [context.keys["score"].partition("+")[2], context.keys["arrange"]],
+        [context.keys["score"].rows, context.keys["arrange"].rows],
     )

@@ -40,10 +40,7 @@ def measured(context: RunContext) -> tuple[float, int]:
 
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
     """
-    scores = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "drift").partition("+")[2])
-    }
+    scores = {row["problem_id"]: row["value"] for row in current_scores(context, context.key_of("score", "drift").rows)}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
     drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])

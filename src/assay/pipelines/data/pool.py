@@ -107,7 +107,7 @@ def _searched(context: RunContext) -> list[dict[str, Any]]:
 
 def _clusters(context: RunContext) -> Mapping[str, int]:
     found = context.lake.rows(
-        "SELECT problem_id, cluster FROM clusters WHERE clustering = ?", [context.key_of("embed", "select")]
+        "SELECT problem_id, cluster FROM clusters WHERE clustering = ?", [context.key_of("embed", "select").rows]
     )
     return {row["problem_id"]: row["cluster"] for row in found}
 

@@ -28,7 +28,7 @@ TEXTS = SIDE + (
 
 def members(context: RunContext) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Every problem that ingest found for this plan, ids ascending, and its labels."""
-    pools = context.key_of("ingest", "clean").split("+")
+    pools = list(context.key_of("ingest", "clean").parts)
     found = context.lake.each(
         f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id",
         [pools],
@@ -47,7 +47,7 @@ def members(context: RunContext) -> tuple[dict[str, Problem], dict[str, list[Lab
 def cleaned(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
     """The problems that clean kept, ids ascending, each with its one label: the one that clean corrected it to, where it did."""
     problems, labels = members(context)
-    key = context.key_of("clean", "split")
+    key = context.key_of("clean", "split").rows
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
     kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
     corrected = context.lake.rows(
@@ -61,7 +61,7 @@ def cleaned(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
 def side(context: RunContext, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
     """The cleaned problems on one side of the split: "train" or "held_out"."""
     problems, labels = cleaned(context)
-    split = context.key_of("split", "score").partition("+")[2]
+    split = context.key_of("split", "score").rows
     on_side = {
         row["problem_id"]
         for row in context.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])
@@ -101,9 +101,9 @@ def _of_side(context: RunContext, query: str, name: str) -> list[str]:
 
 def _which(context: RunContext, name: str) -> list[Any]:
     """The parameters of SIDE."""
-    clean = context.key_of("clean", "split")
-    split = context.key_of("split", "score").partition("+")[2]
-    return [context.key_of("ingest", "clean").split("+"), clean, clean, split, name]
+    clean = context.key_of("clean", "split").rows
+    split = context.key_of("split", "score").rows
+    return [list(context.key_of("ingest", "clean").parts), clean, clean, split, name]
 
 
 def problems_by_id(context: RunContext, ids: Sequence[str]) -> dict[str, Problem]:

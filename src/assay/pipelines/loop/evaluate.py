@@ -9,6 +9,7 @@ import numpy as np
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
 from assay.maths.rl.evaluation import mean_interval, moved, paired_difference, pass_at
+from assay.pipelines.context.results import StageKey
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
@@ -42,7 +43,7 @@ def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float]
     """
     if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
         raise ConfigError(f"train eval needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    key = work(context).key
+    key = work(context).key.rows
     found = points(counted(context, key, samples))
     return {"training": key, "points": found, "frontier": frontier(context, key, band), "tokens": context.meter.tokens}
 
@@ -93,8 +94,7 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
 def frontier(context: RunContext, key: str, band: tuple[float, float]) -> dict[str, int]:
     """Of the trained problems that were within the band when they were scored: how many still are, by the last steps' attempts."""
     scores = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "train eval").partition("+")[2])
+        row["problem_id"]: row["value"] for row in current_scores(context, context.key_of("score", "train eval").rows)
     }
     rows = context.lake.rows("SELECT problem_id, mean FROM fresh_rates WHERE training = ? ORDER BY problem_id", [key])
     both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
@@ -110,7 +110,7 @@ def last_counts(context: RunContext, samples: int) -> Counted:
     """
     if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
         raise ConfigError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    return counted(context, work(context).key, samples)[-1][1]
+    return counted(context, work(context).key.rows, samples)[-1][1]
 
 
 def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
@@ -132,7 +132,7 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
 
 
 def _now(context: RunContext, key: str, samples: int) -> list[tuple[str, Counted]]:
-    done = context.finished("train", key)
+    done = context.finished("train", StageKey.of(key))
     if done is None:
         raise ConfigError("train eval needs a finished training: `train run PLAN` first")
     last = checkpoint(context, key)

@@ -16,7 +16,8 @@ from assay.core.identity import content_id
 from assay.core.types import Counts, Label
 from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -72,7 +73,7 @@ def work(context: RunContext, before: EarlierScore) -> StagePlan:
     loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
     was = (before.scoring, before.selection, before.training)
     scoring = content_id("refreshed", score.scoring_key(context, verifiers, ids), *was, loop, context.config.seed)
-    key = f"{content_id('refresh', scoring, ids)}+{scoring}"
+    key = StageKey.of(content_id("refresh", scoring, ids), scoring)
     if context.finished("refresh", key):
         return StagePlan("refresh", key, len(ids), Remaining(), lambda: _nothing())
     labels = side(context, "train")[1]
@@ -176,13 +177,13 @@ def _prior(part: Any) -> str:
 
 def _refresh(
     context: RunContext,
-    key: str,
+    key: StageKey,
     before: EarlierScore,
     made: ResampleChoice,
     seen: Mapping[str, SeenAttempts],
     told: Mapping[str, Mapping[str, Any]],
 ) -> StageResult:
-    began, scoring, part = time.monotonic(), key.partition("+")[2], score.scorer(context)
+    began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
     problems, labels = side(context, "train")
     attempts = StoredRollouts(context, problems, labels)
     found = attempts.first(made.wanted)

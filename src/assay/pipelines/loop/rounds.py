@@ -15,7 +15,8 @@ from assay.core.config import Config
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
 from assay.maths.rl.evaluation import moved
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
@@ -52,24 +53,16 @@ class Round:
     before: refreshing.EarlierScore | None = None
     outcomes: list[StageResult] = field(default_factory=list)
 
-    def key(self, what: str) -> str:
+    def key(self, what: str) -> StageKey:
         """Hash of all that decides the round, where this part of it is looked up in the ledger."""
         context, config = self.context, self.context.config
         tables = {
             name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name)) for name in TABLES
         }
         versions = sorted((name, context.judge.version(name)) for name in side_verifiers(context, "train"))
-        pool = [context.keys[name] for name in POOL]
-        return content_id(
-            what,
-            self.number,
-            pool,
-            versions,
-            context.engine.policy.revision,
-            config.policy.sampler.id,
-            config.seed,
-            tables,
-        )
+        pool = [str(context.keys[name]) for name in POOL]
+        how = (context.engine.policy.revision, config.policy.sampler.id, config.seed, tables)
+        return StageKey.of(content_id(what, self.number, pool, versions, *how))
 
     @cached_property
     def following(self) -> "Round":
@@ -84,7 +77,7 @@ class Round:
         return Round(
             self.number + 1,
             context,
-            refreshing.EarlierScore(keys["score"].partition("+")[2], keys["select"], keys["train"]),
+            refreshing.EarlierScore(keys["score"].rows, keys["select"].rows, keys["train"].rows),
         )
 
 
@@ -136,14 +129,14 @@ def curate(one: Round) -> StageResult:
     """Scores, clusters, selection and curriculum of a round, whose keys the ledger keeps: what later rounds add to the lake changes none of them."""
     context, key = one.context, one.key("curate")
     if done := context.finished("curate", key):
-        context.keys |= done.detail["keys"]
+        context.keys |= {name: StageKey.parse(text) for name, text in done.detail["keys"].items()}
         return done
     _say(one, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
     with closing(context):  # the engine's model makes room for the one that is trained
         scored = _score(one)
         for name in ("embed", "select", "arrange"):
             last = run_next_stage(context, name)
-        keys = {name: context.keys[name] for name in ("score", "embed", "select", "arrange")}
+        keys = {name: str(context.keys[name]) for name in ("score", "embed", "select", "arrange")}
         return context.finish(
             StageResult("curate", key, scored.rows_in, last.rows_out, {"round": one.number, "keys": keys})
         )
@@ -166,8 +159,8 @@ def refresh(one: Round) -> StageResult:
     if told := one.context.finished(
         "round", one.key("round")
     ):  # what the lake holds by now may be more than the round read
-        context.keys["score"] = told.detail["scores"]
-        return replace(told, stage="refresh", key=told.detail["scores"], detail=told.detail["refresh"])
+        context.keys["score"] = StageKey.parse(told.detail["scores"])
+        return replace(told, stage="refresh", key=context.keys["score"], detail=told.detail["refresh"])
     with closing(context):
         work = refreshing.work(context, one.following.before)
         if (done := context.finished(work.stage, work.key)) is None:
@@ -183,16 +176,16 @@ def report(one: Round) -> StageResult:
     context, key = one.context, one.key("round")
     if done := context.finished("round", key):
         return done
-    held = evaluate.points(evaluate.counted(context, context.keys["train"], context.config.train.eval_samples))
+    held = evaluate.points(evaluate.counted(context, context.keys["train"].rows, context.config.train.eval_samples))
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
         "round": one.number,
         "policy": context.engine.policy.revision,
         "checkpoint": one.following.context.config.policy.model,
-        "training": context.keys["train"],
-        "selection": context.keys["select"],
-        "scores": one.following.context.keys["score"],
+        "training": context.keys["train"].rows,
+        "selection": context.keys["select"].rows,
+        "scores": str(one.following.context.keys["score"]),
         "held_out": {
             "problems": held[-1]["problems"],
             "before": _finite(held[0]["pass_at_1"]),
@@ -270,7 +263,7 @@ def _whole(outcome: StageResult) -> None:
 def _on_checkpoint(context: RunContext, number: int) -> Config:
     """The plan on the checkpoint of the run's training; where the plan names a folder for checkpoints, each round gets one within."""
     config = context.config
-    folder = str(checkpoint(context, context.keys["train"]))
+    folder = str(checkpoint(context, context.keys["train"].rows))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     teacher = config.train.teacher.model_copy(
         update={"model": config.train.teacher.model or config.policy.model}
@@ -301,7 +294,7 @@ def _drift(one: Round) -> dict[str, int]:
 
 def _rates(context: RunContext, policy: str = "") -> dict[str, float]:
     """A run's scores by problem; with a policy, only those that were measured for it."""
-    rows = current_scores(context, context.key_of("score", "a round's report").partition("+")[2])
+    rows = current_scores(context, context.key_of("score", "a round's report").rows)
     told = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
     return {row["problem_id"]: row["value"] for row in told if policy in ("", row["policy"])}
 
@@ -313,7 +306,7 @@ def _spent(one: Round) -> dict[str, dict[str, int]]:
         one.context.engine.policy.revision,
         one.following.context.engine.policy.revision,
     )
-    key = one.context.keys["train"]
+    key = one.context.keys["train"].rows
     pool, held = side_ids(one.context, "train"), side_ids(one.context, "held_out")
     both = [own, ahead] if one.before is None else [ahead]
     return {

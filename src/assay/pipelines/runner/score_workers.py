@@ -8,7 +8,8 @@ import time
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageKey, StageResult
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
@@ -42,7 +43,7 @@ def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
     return _chunks(context, key, len(ids), terms) if apart else score_waves.work_off(context, key, len(ids), terms)
 
 
-def _chunks(context: RunContext, key: str, problems: int, terms: ShardConfig) -> StageResult:
+def _chunks(context: RunContext, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
     chunks, given_up = ShardQueue(context, key, terms), set[str]()
     while left := chunks.left():
         if not set(left) - given_up or context.limit_reached():
@@ -58,10 +59,10 @@ def _chunks(context: RunContext, key: str, problems: int, terms: ShardConfig) ->
 class ShardQueue:
     """The train side in chunks, by the key under which the ledger knows each one that is scored."""
 
-    def __init__(self, context: RunContext, key: str, terms: ShardConfig) -> None:
-        self.context, self.terms, self.scored, self.scoring = context, terms, set[str](), key.partition("+")[2]
+    def __init__(self, context: RunContext, key: StageKey, terms: ShardConfig) -> None:
+        self.context, self.terms, self.scored, self.scoring = context, terms, set[str](), key.rows
         whole = cut(context, side_ids(context, "train"), terms.chunk)
-        self.ids = {content_id("chunk", key, ids): ids for ids in whole}
+        self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
         """The chunks that nobody has scored, in an order of this worker's own, so that two workers seldom reach for the same one."""
@@ -85,15 +86,17 @@ class ShardQueue:
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began
-        self.context.finish(StageResult("score", name, len(ids), len(scored), {"chunk": len(ids)}, seconds))
+        self.context.finish(
+            StageResult("score", StageKey.of(name), len(ids), len(scored), {"chunk": len(ids)}, seconds)
+        )
         self.scored.add(name)
         warn_if_late(self.context, seconds, self.terms)
 
 
-def finish(context: RunContext, key: str, terms: ShardConfig) -> StageResult:
+def finish(context: RunContext, key: StageKey, terms: ShardConfig) -> StageResult:
     """All scores, from evidence that is all there: written by one worker, awaited by the others."""
     while True:
-        with lease(context.lake.root, f"score-{content_id('finish', key)}", limit_s=terms.lease_s) as ours:
+        with lease(context.lake.root, f"score-{content_id('finish', str(key))}", limit_s=terms.lease_s) as ours:
             if ours or context.finished("score", key):
                 return run_stages(context, "score", only=True)[-1]
         pause(context, "another worker writes the scores")

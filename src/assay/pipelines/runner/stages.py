@@ -6,7 +6,8 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.pipelines.context import remote_model
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.stages import clean, embed, ingest, order, regrade, score, select, split
 
 STAGES: dict[str, ModuleType] = {
@@ -151,6 +152,6 @@ def run_training(context: RunContext, *, resume: bool = False) -> StageResult:
         raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
     work = stage.work(context)
     done = context.finished("train", work.key)
-    if resume and done is None and not stage.unfinished(context, work.key):
+    if resume and done is None and not stage.unfinished(context, work.key.rows):
         raise ConfigError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
     return done or run_planned(context, work)

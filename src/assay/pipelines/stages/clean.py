@@ -10,7 +10,8 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
 from assay.core.types import Drop, Label, Problem
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import depends, filter_context, filters
@@ -25,15 +26,17 @@ def work(context: RunContext) -> StagePlan:
     pool, config = context.key_of("ingest", "clean"), context.config.clean
     versions = [
         (row["verifier"], context.judge.version(row["verifier"]))
-        for row in context.lake.rows(VERIFIERS, [pool.split("+")])
+        for row in context.lake.rows(VERIFIERS, [list(pool.parts)])
     ]
     parts = filters(context.config)
     fitted = context.config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
     problems = members(context)[0] if fitted else {}
     borrowed = [depends(context, part, problems) for _, part in parts]
-    key = content_id("clean", pool, config.filters, config.settings, versions, borrowed)
-    count = context.lake.rows(COUNT, [pool.split("+")])
-    return StagePlan("clean", key, count[0]["n"], Remaining(problems=count[0]["n"]), lambda: _sift_all(context, key))
+    key = content_id("clean", str(pool), config.filters, config.settings, versions, borrowed)
+    count = context.lake.rows(COUNT, [list(pool.parts)])
+    return StagePlan(
+        "clean", StageKey.of(key), count[0]["n"], Remaining(problems=count[0]["n"]), lambda: _sift_all(context, key)
+    )
 
 
 def preflight(context: RunContext) -> None:
@@ -76,7 +79,7 @@ def _sift_all(context: RunContext, key: str) -> StageResult:
         context.reporter.say(
             f"clean: noticed {', '.join(f'{reason} {count}' for reason, count in detail['noticed'].items())} of problems that stay"
         )
-    outcome = StageResult("clean", key, len(problems), len(left), detail, time.monotonic() - began)
+    outcome = StageResult("clean", StageKey.of(key), len(problems), len(left), detail, time.monotonic() - began)
     rows = [
         {
             "id": content_id("member", key, each.problem_id, each.id),

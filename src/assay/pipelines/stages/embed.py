@@ -6,7 +6,8 @@ from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import cluster, find_device
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
 from assay.pipelines.data.problems import side, side_ids, side_texts
 
@@ -26,7 +27,7 @@ def work(context: RunContext) -> StagePlan:
     """Vectors for the train side that this encoder has not made yet, and one clustering."""
     ids, config = side_ids(context, "train"), context.config.embed
     revision = coder(context, lambda: side_texts(context, "train")).revision
-    key = content_id("embed", revision, config.clusters, config.seed, ids)
+    key = StageKey.of(content_id("embed", revision, config.clusters, config.seed, ids))
     if context.finished("embed", key):
         return StagePlan("embed", key, len(ids), Remaining(), lambda: _embed(context, side(context, "train")[0], key))
     problems, _ = side(context, "train")
@@ -34,7 +35,7 @@ def work(context: RunContext) -> StagePlan:
     return StagePlan("embed", key, len(problems), Remaining(texts=left), lambda: _embed(context, problems, key))
 
 
-def _embed(context: RunContext, problems: dict[str, Problem], key: str) -> StageResult:
+def _embed(context: RunContext, problems: dict[str, Problem], key: StageKey) -> StageResult:
     began, config = time.monotonic(), context.config.embed
     by = coder(context, lambda: [problem.text for problem in problems.values()])
     encoded = remember(context, by, {id_: problem.text for id_, problem in problems.items()})
@@ -45,8 +46,8 @@ def _embed(context: RunContext, problems: dict[str, Problem], key: str) -> Stage
     found = cluster(vectors, k, seed=config.seed, device=config.device)
     rows = [
         {
-            "id": content_id("cluster", key, id_),
-            "clustering": key,
+            "id": content_id("cluster", key.rows, id_),
+            "clustering": key.rows,
             "problem_id": id_,
             "cluster": int(own),
             "similarity": float(near),

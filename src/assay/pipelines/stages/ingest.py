@@ -16,7 +16,8 @@ from assay.core.parts import build
 from assay.core.ports import Found, Source
 from assay.core.types import Drop
 from assay.maths.text.golds import oddities
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
 
@@ -31,11 +32,15 @@ def work(context: RunContext) -> StagePlan:
     """
     sources = [(config, build("source", config.part, config.settings)) for config in context.config.source]
     keys = [source_key(config, source) for config, source in sources]
-    left = [each for each, key in zip(sources, keys, strict=True) if not context.finished("ingest", key)]
+    left = [each for each, key in zip(sources, keys, strict=True) if not context.finished("ingest", StageKey.of(key))]
     for _, source in left:
         getattr(source, "check", bool)()
     return StagePlan(
-        "ingest", "+".join(keys), len(sources), Remaining(sources=len(left)), lambda: _read_all(context, sources, keys)
+        "ingest",
+        StageKey(tuple(keys)),
+        len(sources),
+        Remaining(sources=len(left)),
+        lambda: _read_all(context, sources, keys),
     )
 
 
@@ -46,7 +51,8 @@ def source_key(config: SourceConfig, source: Source) -> str:
 
 def _read_all(context: RunContext, sources: list[tuple[SourceConfig, Source]], keys: list[str]) -> StageResult:
     outcomes = [
-        context.finished("ingest", key) or _read_one(context, source, key, config.settings.get("name") or config.part)
+        context.finished("ingest", StageKey.of(key))
+        or _read_one(context, source, key, config.settings.get("name") or config.part)
         for (config, source), key in zip(sources, keys, strict=True)
     ]
     dropped: Counter[str] = Counter()
@@ -56,7 +62,7 @@ def _read_all(context: RunContext, sources: list[tuple[SourceConfig, Source]], k
         noted.update(outcome.detail.get("noticed", {}))
     return StageResult(
         "ingest",
-        "+".join(keys),
+        StageKey(tuple(keys)),
         sum(each.rows_in for each in outcomes),
         sum(each.rows_out for each in outcomes),
         {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})},
@@ -86,7 +92,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     for reason, count in noted.most_common():
         context.reporter.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
     detail = {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})}
-    return context.finish(StageResult("ingest", key, rows_in, rows_out, detail, time.monotonic() - began))
+    return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
 def checked(context: RunContext, found: Found, number: int) -> Found:

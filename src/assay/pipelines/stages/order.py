@@ -7,17 +7,20 @@ import numpy as np
 from assay.core.identity import content_id, stream_seed
 from assay.core.parts import build
 from assay.core.types import Curriculum, Phase
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.scores import current_scores
 
 
 def work(context: RunContext) -> StagePlan:
     """The plan's curriculum over the selection."""
-    selection, config = context.key_of("select", "arrange"), context.config.arrange
+    selection, config = context.key_of("select", "arrange").rows, context.config.arrange
     key = content_id("arrange", selection, config.curriculum, config.settings, config.seed)
     kept = selected(context, selection)
-    return StagePlan("arrange", key, len(kept), Remaining(problems=len(kept)), lambda: _arrange(context, key, kept))
+    return StagePlan(
+        "arrange", StageKey.of(key), len(kept), Remaining(problems=len(kept)), lambda: _arrange(context, key, kept)
+    )
 
 
 def selected(context: RunContext, selection: str) -> list[str]:
@@ -31,7 +34,7 @@ def selected(context: RunContext, selection: str) -> list[str]:
 def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
     began, config = time.monotonic(), context.config.arrange
     part = build("curriculum", config.curriculum, config.settings)
-    scores = current_scores(context, context.key_of("score", "arrange").partition("+")[2])
+    scores = current_scores(context, context.key_of("score", "arrange").rows)
     pool, lacking = scored_pool(context, scores, part.needs, kept)
     if lacking:
         context.reporter.warn(
@@ -52,7 +55,9 @@ def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
         for place, id_ in enumerate(lesson.ids)
     ]
     return context.finish(
-        StageResult("arrange", key, len(kept), len(rows), {"lessons": len(lessons)}, time.monotonic() - began),
+        StageResult(
+            "arrange", StageKey.of(key), len(kept), len(rows), {"lessons": len(lessons)}, time.monotonic() - began
+        ),
         {"lessons": rows},
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.parts import build
 from assay.core.types import Label, Score
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -43,12 +44,12 @@ def must_continue(context: RunContext) -> bool:
     return context.retry_refused and any_refused(context, context.engine.policy, context.config.policy.sampler)
 
 
-def stage_key(context: RunContext) -> tuple[str, list[str]]:
+def stage_key(context: RunContext) -> tuple[StageKey, list[str]]:
     """The stage's key, and the ids of the problems that it scores, ascending; no question is read."""
     part = scorer(context)
     ids, labels = side_ids(context, "train"), side(context, "train")[1] if getattr(part, "needs", ()) else {}
     scoring = scoring_key(context, side_verifiers(context, "train"), ids, *depends(context, labels, part))
-    return f"{content_id('score', scoring, ids)}+{scoring}", ids
+    return StageKey.of(content_id("score", scoring, ids), scoring), ids
 
 
 def scorer(context: RunContext) -> Any:
@@ -99,7 +100,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     )
 
 
-def _paid_once(context: RunContext, attempts: StoredRollouts, key: str, known: list[str] | None) -> StageResult:
+def _paid_once(context: RunContext, attempts: StoredRollouts, key: StageKey, known: list[str] | None) -> StageResult:
     """The stage, done by one plain run at a time; where others have stored attempts since those that are known, it looks again."""
     with exclusive_sampling(context, attempts.problems):
         if context.lake.files().get("rollouts") == known:
@@ -109,9 +110,9 @@ def _paid_once(context: RunContext, attempts: StoredRollouts, key: str, known: l
         return done or measure(context, StoredRollouts(context, *side(context, "train"), keep_refused=True), key)
 
 
-def measure(context: RunContext, attempts: StoredRollouts, key: str) -> StageResult:
+def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> StageResult:
     """The scores of all problems of the attempts, written with the stage's line; without the line where evidence is missing."""
-    began, scoring = time.monotonic(), key.partition("+")[2]
+    began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)
     scores: list[Score] = part.score(sorted(attempts.problems), evidence(context, attempts, part, scoring))
@@ -119,7 +120,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: str) -> StageRes
         attempts.unfinished and part.joint
     ):  # what a part of the waves says of everybody must not stand beside what all of them say
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
-        key = f"{key.partition('+')[0]}+{scoring}"
+        key = StageKey.of(key.ledger, scoring)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     rows = [
         _row(

@@ -9,7 +9,8 @@ import numpy as np
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id, stream_seed
 from assay.core.types import Pool, Selection
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import further_evidence, scored_pool
 from assay.pipelines.data.problems import side_ids
@@ -18,19 +19,19 @@ from assay.pipelines.data.scores import current_scores, disputed_ids
 
 def work(context: RunContext) -> StagePlan:
     """The plan's selector over the scored train side."""
-    scoring, config = context.key_of("score", "select").partition("+")[2], context.config.select
+    scoring, config = context.key_of("score", "select").rows, context.config.select
     scores = current_scores(context, scoring, "id")
-    clustering = context.key_of("embed", "select")
+    clustering = str(context.key_of("embed", "select"))
     part = selector(context, config)
     fitted = [part.drift] if config.settings.get("drift") == "fitted" else []
     evidence = content_id("evidence", [row["id"] for row in scores], *further_evidence(context, part.needs), *fitted)
-    split = context.key_of("split", "select")
+    split = str(context.key_of("split", "select"))
     key = content_id(
         "select", evidence, clustering, split, config.selector, config.settings, config.budget, config.seed
     )
     return StagePlan(
         "select",
-        key,
+        StageKey.of(key),
         len(scores),
         Remaining(problems=len(scores)),
         lambda: _select(context, key, current_scores(context, scoring)),
@@ -65,10 +66,11 @@ def _select(context: RunContext, key: str, scores: list[dict[str, Any]]) -> Stag
         }
         for id_, keep, weight, reason in sorted(kept + gone)
     ]
-    scoring = context.key_of("score", "select").partition("+")[2]
+    scoring = context.key_of("score", "select").rows
     detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}, "scoring": scoring}
     return context.finish(
-        StageResult("select", key, len(rows), len(kept), detail, time.monotonic() - began), {"selections": rows}
+        StageResult("select", StageKey.of(key), len(rows), len(kept), detail, time.monotonic() - began),
+        {"selections": rows},
     )
 
 

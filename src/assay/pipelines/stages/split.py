@@ -13,7 +13,8 @@ from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.maths.text.words import normal_key
 from assay.pipelines.context.locks import renewed
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -29,7 +30,7 @@ def work(context: RunContext) -> StagePlan:
     count = rows.rows_out if rows else 0
     return StagePlan(
         "split",
-        f"{content_id('split', clean, split)}+{split}",
+        StageKey.of(content_id("split", str(clean), split), split),
         count,
         Remaining(problems=count),
         lambda: _assign(context, split),
@@ -79,7 +80,7 @@ def _draw(context: RunContext, split: str) -> StageResult:
         context.reporter.warn(
             f"split.held_out = {context.config.split.held_out}, but only {held} of {len(problems)} cleaned problems could be held out"
         )
-    key = f"{content_id('split', context.key_of('clean', 'split'), split)}+{split}"
+    key = StageKey.of(content_id("split", str(context.key_of("clean", "split")), split), split)
     return context.finish(
         StageResult("split", key, len(problems), len(problems) - held, {"held_out": held}, time.monotonic() - began),
         {"splits": rows},

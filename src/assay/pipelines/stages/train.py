@@ -12,7 +12,8 @@ from assay.core.identity import canonical, content_id
 from assay.core.parts import build
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Rollout, Verdict
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext, StagePlan
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import cleaned, side
@@ -39,7 +40,7 @@ OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 def work(context: RunContext) -> StagePlan:
     """The plan's training on its curriculum."""
-    arranged, config = context.key_of("arrange", "train"), context.config.train
+    arranged, config = context.key_of("arrange", "train").rows, context.config.train
     settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
     helper = teacher(context)
     key = content_id(
@@ -53,7 +54,9 @@ def work(context: RunContext) -> StagePlan:
     )
     curriculum = stored_curriculum(context, arranged)
     left = Remaining(steps=config.steps, rollouts=config.steps * config.groups * config.group_size)
-    return StagePlan("train", key, len(curriculum.order), left, lambda: _train(context, key, curriculum, helper))
+    return StagePlan(
+        "train", StageKey.of(key), len(curriculum.order), left, lambda: _train(context, key, curriculum, helper)
+    )
 
 
 def teacher(context: RunContext) -> Teacher | None:
@@ -97,7 +100,7 @@ def course(context: RunContext, curriculum: Curriculum) -> OnlineCurriculum | No
     part = build("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    scores = current_scores(context, context.key_of("score", "train").partition("+")[2])
+    scores = current_scores(context, context.key_of("score", "train").rows)
     pool, lacking = scored_pool(context, scores, part.needs, sorted(set(curriculum.order)))
     if lacking:
         context.reporter.warn(
@@ -207,7 +210,9 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
             "rollouts": sink.rollouts * processes()[1],
             "steps": config.steps,
         }
-        outcome = StageResult("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began)
+        outcome = StageResult(
+            "train", StageKey.of(key), len(curriculum.order), sink.rollouts, detail, time.monotonic() - began
+        )
         return outcome if processes()[0] else context.finish(outcome)  # the first process writes what there is once
 
     with closing(helper.engine) if helper else nullcontext():
