@@ -3,7 +3,7 @@
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.pipelines.context.results import StageKey
+from assay.pipelines.context.results import StageKey, StageResults
 from assay.pipelines.context.run import RunContext
 
 # Attempts behind the scores that each selection read, beside the attempts of the same problems, policy, sampler and verifier version now.
@@ -38,9 +38,9 @@ SELECT json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage
 """
 
 
-def selections(context: RunContext) -> list[dict[str, Any]]:
+def selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the run's own."""
-    own = context.keys["select"].rows if "select" in context.keys else None
+    own = results.rows_of("select") if "select" in results else None
     return [
         {
             "selection": row["selection"],

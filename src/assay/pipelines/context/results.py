@@ -3,9 +3,11 @@
 A key has a text form in the lake (`stages.key`). It is written and read here and nowhere else: `str(key)` and `StageKey.parse`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from assay.core.errors import ConfigError
 
 JOINT = "+"  # between the parts of a key, in the lake's text form
 
@@ -73,6 +75,69 @@ class StageResult:
     seconds: float = 0.0
     reused: bool = False  # it was in the ledger: nothing was done
     partly: bool = False  # a limit stopped it: not in the ledger
+    columns: Mapping[str, str] = field(default_factory=dict)  # what the stage knows of each problem (`Stage.columns`)
+
+
+@dataclass(frozen=True, slots=True)
+class StageResults:
+    """The results of stages in their order: what a stage is given of those before it, and what a run has come to.
+
+    Iterates over the results; `"score" in results` asks by name.
+    """
+
+    results: tuple[StageResult, ...] = ()
+
+    def of(self, stage: str) -> StageResult:
+        """The result of a stage by its name.
+
+        Raises:
+            ConfigError: the stage is not among them.
+        """
+        if (result := self.get(stage)) is None:
+            raise ConfigError(f"{stage} is not done: `curate {stage} PLAN` first, or `curate run PLAN`")
+        return result
+
+    def get(self, stage: str) -> StageResult | None:
+        """The result of a stage by its name, None where it is not among them."""
+        return next((result for result in self.results if result.stage == stage), None)
+
+    def rows_of(self, stage: str) -> str:
+        """The id that a stage's rows carry.
+
+        Raises:
+            ConfigError: as `of`.
+        """
+        return self.of(stage).key.rows
+
+    def plus(self, *results: StageResult) -> "StageResults":
+        """These and more; a result takes the place of the one that its stage had."""
+        names = {result.stage for result in results}
+        return StageResults((*(result for result in self.results if result.stage not in names), *results))
+
+    def only(self, *stages: str) -> "StageResults":
+        """The results of these stages alone."""
+        return StageResults(tuple(result for result in self.results if result.stage in stages))
+
+    @property
+    def ledger_lines(self) -> list[str]:
+        """The keys of their lines in the ledger; `ingest` has one per source."""
+        return [
+            line
+            for result in self.results
+            for line in (result.key.parts if result.stage == "ingest" else [str(result.key)])
+        ]
+
+    def __iter__(self) -> Iterator[StageResult]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, place: int) -> StageResult:
+        return self.results[place]
+
+    def __contains__(self, stage: object) -> bool:
+        return any(result.stage == stage for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +153,7 @@ class Remaining:
     attempts_max: int | None = None  # completions of the policy, at most
     iterations_max: int | None = None  # of tree searches, each of several completions
     tokens_max: int | None = None  # generated tokens, at most
+    rows_in: int | None = None  # rows that come in, done ones included
 
     @property
     def by_unit(self) -> dict[str, int]:

@@ -14,12 +14,12 @@ from typing import Any
 
 from assay.core import parts
 from assay.core.config import Config, PolicyConfig
-from assay.core.errors import ConfigError, Stopped
+from assay.core.errors import Stopped
 from assay.core.identity import canonical, content_id
 from assay.core.ports import Engine, Reporter
 from assay.core.types import Mode
 from assay.pipelines.context.first_attempts import FirstAttempts
-from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.results import StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.pool.grader import Grader
 
@@ -34,17 +34,6 @@ WATCHED = (
     "duckdb",
     "pyarrow",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """One stage before it starts: its key, what is left, and how to do it."""
-
-    stage: str
-    key: StageKey
-    rows_in: int
-    remaining: Remaining
-    do: Callable[[], StageResult]
 
 
 @dataclass(slots=True)
@@ -94,7 +83,6 @@ class RunContext:
     ) -> None:
         self.config, self.lake, self.reporter, self.command, self.stop = config, lake, reporter, command, stop
         self.meter = Usage()
-        self.keys: dict[str, StageKey] = {}  # of the stages walked so far
         self.warned: set[str] = set()
         self.first_attempts = FirstAttempts(config.score)
         self.moved = VerdictChanges()  # verdicts that a new version of a verifier changed
@@ -158,15 +146,9 @@ class RunContext:
             raise Stopped("asked to stop; what is committed is kept")
 
     def beside(self, config: Config) -> "RunContext":
-        """Another plan within the same run: lake, reporter, stop, meter and what was warned of are shared, and the stages walked so far."""
+        """Another config within the same run: lake, reporter, stop, meter and what was warned of are shared."""
         other = RunContext(config, self.lake, self.reporter, command=self.command, stop=self.stop)
-        other.run, other.keys, other.meter, other.warned, other.moved = (
-            self.run,
-            dict(self.keys),
-            self.meter,
-            self.warned,
-            self.moved,
-        )
+        other.run, other.meter, other.warned, other.moved = self.run, self.meter, self.warned, self.moved
         other.retry_refused, other.partial = self.retry_refused, self.partial
         return other
 
@@ -206,18 +188,6 @@ class RunContext:
         if outcome.partly:
             self.partial.append(outcome)
         return outcome
-
-    def key_of(self, stage: str, needed_by: str) -> StageKey:
-        """The key of an earlier stage.
-
-        Raises:
-            ConfigError: it has not been walked.
-        """
-        if stage not in self.keys:
-            raise ConfigError(
-                f"{needed_by} needs {stage}, which is not done: `curate {stage} PLAN` first, or `curate run PLAN`"
-            )
-        return self.keys[stage]
 
     def log_run(self, event: str, outcome: str | None = None) -> None:
         """Writes the run's start or end; of several processes of one run, the first does."""
