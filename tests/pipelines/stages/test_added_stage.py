@@ -1,7 +1,7 @@
 """A stage that is one file and one line: it runs, is found again, and every command, report and clean-up knows it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,12 @@ LINE = StageEntry("size", "Measure how long each question is.", "our_size:Size")
 
 
 @pytest.fixture
-def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage `size` between `split` and `score`."""
     (tmp_path / "our_size.py").write_text(FILE)
     monkeypatch.syspath_prepend(tmp_path)
     after = stage_names().index("split") + 1
     monkeypatch.setattr(stages, "STAGES", (*stages.STAGES[:after], LINE, *stages.STAGES[after:]))
-    yield
 
 
 @pytest.fixture
