@@ -68,7 +68,8 @@ class Refresh(Stage):
     """Score the pool for a checkpoint, from what its training stored and from new attempts. It stands in the place of `score`."""
 
     name = "refresh"
-    rows_query = "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id"
+    rows_query = score.Score.rows_query
+    columns = score.Score.columns
 
     def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
         super().__init__(context, inputs)
