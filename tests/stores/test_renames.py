@@ -14,7 +14,7 @@ from assay.stores.commits import manifest
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
 from assay.stores.maintenance.fsck import fsck
-from assay.stores.renames import NAMES, generation_of, old_name_hint, present_name, renamed_columns
+from assay.stores.renames import NAMES, first_names, generation_of, old_name_hint, present_name, renamed_columns
 from assay.stores.schema import INT, TEXT, column, table
 
 AddTable = Callable[..., None]
@@ -51,6 +51,7 @@ def test_names_lead_to_the_present_ones(old: Path) -> None:
     assert renamed_columns("marks", 1) == (("mark", "grade"),)
     assert renamed_columns("marks", NAMES) == ()
     assert (generation_of("marks", ["id", "mark"]), generation_of("marks", ["id", "grade"])) == (1, NAMES)
+    assert first_names("marks", {"id": "a", "grade": 1}) == {"id": "a", "mark": 1}
     assert old_name_hint("Table with name grades does not exist") == "; grades is marks now"
 
 

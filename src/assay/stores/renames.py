@@ -6,7 +6,9 @@ compacted.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from assay.stores.schema import was
 from assay.stores.tables import schemas
@@ -35,6 +37,12 @@ def renamed_columns(table: str, generation: int) -> Pairs:
 def generation_of(table: str, columns: list[str]) -> int:
     """Return the generation of names of a file, by its columns."""
     return 1 if {old for old, _ in _columns(table)} & set(columns) else NAMES
+
+
+def first_names(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the names that its columns had at first, for ids that hash them."""
+    first = {new: old for old, new in _columns(table)}
+    return {first.get(name, name): value for name, value in row.items()}
 
 
 def old_name_hint(text: str) -> str:
