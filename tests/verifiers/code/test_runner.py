@@ -260,14 +260,24 @@ def test_a_function_under_test_may_have_a_name_of_the_library():
     )
 
 
-def late(idle_s, computed_s=0.0):
-    return Ending("time limit 20 s", late=True, recent_usage=RecentUsage(idle_s, computed_s))
+def late(idle_s, computed_s=0.0, observed_s=20.0):
+    return Ending("time limit 20 s", late=True, recent_usage=RecentUsage(idle_s, computed_s, observed_s))
 
 
 def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it_and_the_machines_otherwise():
     own, machines = UnitResult("late", "time limit 20 s"), UnitResult("late", "time limit 20 s on a busy machine")
     assert classify_timeout(LIMITS, 20, late(19.0)) == classify_timeout(LIMITS, 20, late(10.0, 1.9)) == own
     assert classify_timeout(LIMITS, 20, late(9.0)) == classify_timeout(LIMITS, 20, late(0.0)) == machines
+
+
+def test_of_a_last_test_that_had_little_time_left_only_that_time_counts():
+    own, machines = UnitResult("late", "time limit 60 s"), UnitResult("late", "time limit 60 s on a busy machine")
+    assert classify_timeout(LIMITS, 60, late(0.35, observed_s=0.4)) == own
+    assert classify_timeout(LIMITS, 60, late(9.9, 3.0, 19.0)) == own
+    assert classify_timeout(LIMITS, 60, late(0.1, observed_s=0.4)) == machines
+    assert classify_timeout(LIMITS, 60, late(0.0, observed_s=0.0)) == machines
+    reason = classify_timeout(LIMITS, 20, late(0.35, observed_s=0.4)).reason
+    assert reason.endswith("on a busy machine"), "it started late"
 
 
 def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():

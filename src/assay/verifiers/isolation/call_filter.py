@@ -1,6 +1,6 @@
 """The filter of system calls (seccomp) by which a process gives up rights: which calls it refuses, and its program.
 
-To forbid another call, add its name and numbers to one of the tables. The program is assembled here and put in force by `confinement`.
+To forbid another call, add its name and numbers to one of the tables. `confinement` puts the assembled program in force.
 """
 
 import errno
@@ -56,6 +56,7 @@ KERNEL: Mapping[str, Numbers] = {
     "iopl": (172, None), "ioperm": (173, None), "syslog": (103, 116), "personality": (135, 92),
     "vhangup": (153, 58), "fanotify_init": (300, 262), "lookup_dcookie": (212, 18), "inotify_init": (253, None),
     "inotify_init1": (294, 26), "sync": (162, 81), "syncfs": (306, 267),
+    "modify_ldt": (154, None), "io_setup": (206, 0),
 }  # fmt: skip
 SHARED_MEMORY: Mapping[str, Numbers] = {  # that no process's own count shows; shared anonymous mmap is refused below
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186),

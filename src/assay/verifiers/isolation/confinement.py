@@ -190,11 +190,12 @@ def set_limits(limits: Mapping[int, int]) -> None:
         resource.setrlimit(name, (lower, lower))
 
 
-def enter_namespaces(kinds: int) -> str:
+def enter_namespaces(kinds: int, *, processes: int | None = None) -> str:
     """Move this single-threaded process into new namespaces, keeping its user and group ids.
 
     Args:
         kinds: The sum of `NEW_USER`, `NEW_MOUNTS` and so on; a new process namespace begins with the next fork.
+        processes: The file number of the open folder /proc, for a process whose root has none.
 
     Returns:
         "" where that worked, else why not.
@@ -208,8 +209,11 @@ def enter_namespaces(kinds: int) -> str:
         return ""
     try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+            file = os.open(f"/proc/self/{name}" if processes is None else f"self/{name}", os.O_WRONLY, dir_fd=processes)
+            try:
+                os.write(file, text.encode("ascii"))
+            finally:
+                os.close(file)
     except OSError as error:
         return f"{error.filename or 'id map'}: {error.strerror}"
     return ""

@@ -20,6 +20,7 @@ class RecentUsage(NamedTuple):
 
     idle_s: float  # in which no thread computed or waited for a core; 0 where the kernel does not report it
     computed_s: float  # CPU time of all its processes
+    observed_s: float = 0.0  # how long it was sampled
 
 
 NO_USAGE = RecentUsage(0.0, 0.0)
@@ -61,9 +62,9 @@ class IdleTracker:
             self.samples[-1],
         )
         if not busy_now:
-            return RecentUsage(0.0, computed_after_s - computed_before_s)
+            return RecentUsage(0.0, computed_after_s - computed_before_s, end_s - start_s)
         busiest = max(busy - busy_before.get(thread, 0.0) for thread, busy in busy_now.items())
-        return RecentUsage(max(0.0, end_s - start_s - busiest), computed_after_s - computed_before_s)
+        return RecentUsage(max(0.0, end_s - start_s - busiest), computed_after_s - computed_before_s, end_s - start_s)
 
 
 def read_busy_s(pids: Iterable[int], processes: int) -> dict[str, float]:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-from assay.verifiers.isolation.call_filter import NEW_IPC, NEW_MOUNTS, NEW_NAMES, NEW_NETWORK, NEW_PROCESSES
+from assay.verifiers.isolation.call_filter import NEW_IPC, NEW_MOUNTS, NEW_NAMES, NEW_NETWORK, NEW_PROCESSES, NEW_USER
 from assay.verifiers.isolation.confinement import (
     Isolation,
     can_filter_calls,
@@ -45,7 +45,11 @@ from assay.verifiers.jail.watcher import ProcessTreeLimits, kill_all, watch_chil
 
 DIE_WITH_PARENT, REAPER = 1, 36  # prctl
 MAX_FILES = 10_000  # and folders, that a program may make
+MAX_SIGNALS = 256  # pending signals and timers, which count for the user outside too
 STARTED_LINE = "started"
+OWN_NAMESPACES = (
+    NEW_USER | NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES
+)  # of each program: with a user of its own, the kernel counts its processes apart from those of others
 
 
 def main() -> None:
@@ -54,7 +58,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     setup = json.loads(control_socket.recv(1 << 20))
     processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    refusal = "" if setup["open"] else enter_root(setup["packages"])
+    refusal = "" if setup["open"] else enter_root(setup["packages"]) or _try_namespaces(processes)
     isolated = not setup["open"]
     granted = Isolation(isolated, isolated, landlock_version(), can_filter_calls())
     control_socket.send(json.dumps({"refusal": refusal, **asdict(granted)}).encode())
@@ -86,13 +90,25 @@ def _serve_requests(control_socket: socket.socket, processes: int, isolated: boo
                 pass
 
 
+def _try_namespaces(processes: int) -> str:
+    """Return why no program can have namespaces of its own; "" where it can."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, enter_namespaces(OWN_NAMESPACES, processes=processes).encode())
+        os._exit(0)
+    os.close(writer)
+    os.wait()
+    with os.fdopen(reader, encoding="utf-8") as file:
+        return file.read()
+
+
 def _run_guard(request: dict[str, Any], files: list[int], processes: int, isolated: bool) -> None:
     """Make a place for a program, start it, and report how it ended; returns in the program's process only."""
     report, *program_files = files
     close_files([0, 1, 2, report, processes, *program_files])
     folder = ""
     try:
-        folder = request["folder"] = _make_place(request, isolated)
+        folder = request["folder"] = _make_place(request, processes, isolated)
         result_reader, result_writer = os.pipe()
         child = os.fork()
     except OSError as error:
@@ -120,9 +136,9 @@ def _run_guard(request: dict[str, Any], files: list[int], processes: int, isolat
     _report_and_exit(report, outcome, folder, isolated)
 
 
-def _make_place(request: dict[str, Any], isolated: bool) -> str:
+def _make_place(request: dict[str, Any], processes: int, isolated: bool) -> str:
     if isolated:
-        if refusal := enter_namespaces(NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES):
+        if refusal := enter_namespaces(OWN_NAMESPACES, processes=processes):
             raise OSError(0, refusal)
         socket.sethostname("program")
         mount_folder(WORK, size=request["disk"], files=MAX_FILES)
@@ -176,16 +192,16 @@ def _confine_program(request: dict[str, Any], program_files: Sequence[int], isol
     os.environ.update(HOME=folder, TMPDIR=folder)
     if isolated:
         drop_capabilities()
-    set_limits(
-        {
-            resource.RLIMIT_CPU: request["process_cpu_s"],
-            resource.RLIMIT_AS: request["memory"],
-            resource.RLIMIT_FSIZE: request["file"],
-            resource.RLIMIT_NOFILE: 64,
-            resource.RLIMIT_NPROC: 2 * request["processes"] + 8,
-            resource.RLIMIT_CORE: 1,  # bytes: 0 does not limit a core dump that is piped to a program
-        }
-    )
+    limits = {
+        resource.RLIMIT_CPU: request["process_cpu_s"],
+        resource.RLIMIT_AS: request["memory"],
+        resource.RLIMIT_FSIZE: request["file"],
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_CORE: 1,  # bytes: 0 does not limit a core dump that is piped to a program
+    }
+    if isolated:  # otherwise they would count all that the user runs
+        limits |= {resource.RLIMIT_NPROC: 2 * request["processes"] + 8, resource.RLIMIT_SIGPENDING: MAX_SIGNALS}
+    set_limits(limits)
     confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)
 
 
