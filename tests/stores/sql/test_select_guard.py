@@ -10,8 +10,8 @@ import pytest
 from assay.core.errors import ConfigError, LakeError
 from assay.stores.lake import Lake
 from assay.stores.sql import landlock, views
+from assay.stores.sql.definitions import macros
 from assay.stores.sql.select_guard import require_reading_plan, require_select
-from assay.stores.sql.views import macros
 
 WRITING_SELECTS = [
     "WITH x AS (COPY (SELECT '{{}}' AS a) TO '{lake}/lake.json' (FORMAT csv, HEADER false)) SELECT * FROM x",
@@ -345,6 +345,6 @@ def test_the_parser_is_usable_by_many_threads() -> None:
 
 
 def test_every_table_macro_of_the_lake_may_be_asked() -> None:
-    for name, text in macros().items():
-        if " AS TABLE " in text:
+    for name, macro in macros().items():
+        if " AS TABLE" in macro.body:
             require_select(f"SELECT * FROM {name}('strict')")

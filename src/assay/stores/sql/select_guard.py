@@ -13,6 +13,7 @@ import duckdb
 
 from assay.core.errors import ConfigError
 from assay.stores.sql.database import trunk
+from assay.stores.sql.definitions import macros
 
 QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 TABLE_FUNCTIONS = frozenset(
@@ -67,9 +68,6 @@ TABLE_FUNCTIONS = frozenset(
         "functions",
         "collations",
         "which_secret",
-        "signal",  # the lake's own macros, of which views.macros() tells
-        "fresh",
-        "rates",
     }
 )
 KEEPING_REJECTS = frozenset(
@@ -172,7 +170,7 @@ def _faults(tree: Any) -> Iterator[str]:
 
 def _function_faults(function: dict[str, Any]) -> Iterator[str]:
     name = str(function.get("function_name", "")).lower()
-    if name not in TABLE_FUNCTIONS and not name.startswith(INFORMATION):
+    if name not in TABLE_FUNCTIONS and name not in macros() and not name.startswith(INFORMATION):
         yield f"the table function {name or 'without a name'}()"
     for kept in sorted(KEEPING_REJECTS & {_argument_name(argument) for argument in function.get("arguments", ())}):
         yield f"{kept} of {name}()"
