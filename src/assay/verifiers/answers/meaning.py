@@ -35,6 +35,14 @@ class ClockTime:
 
 
 @dataclass(frozen=True)
+class DayOfYear:
+    """A month, 1 to 12, and a day of it."""
+
+    month: int
+    day: int
+
+
+@dataclass(frozen=True)
 class ProportionValue:
     """a : b : c."""
 
@@ -118,6 +126,7 @@ Meaning = (
     QuantityValue
     | CompoundQuantity
     | ClockTime
+    | DayOfYear
     | ProportionValue
     | BasedNumber
     | OptionLetter
@@ -151,6 +160,11 @@ _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|
 _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
 )
+_NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter beyond the usual options is one only in \\text{}
+_MONTHS = "January February March April May June July August September October November December".split()
+_MONTH = "|".join(rf"{month[:3]}(?:{month[3:]}|t?\.)?" for month in _MONTHS)
+_DAY = r"([1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_DATE = re.compile(rf"({_MONTH})\s+(?:the\s+)?{_DAY}|(?:the\s+)?{_DAY}\s+(?:of\s+)?({_MONTH})", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
 _ANY_COMMA = re.compile(r"\s*[,;]\s*")
@@ -233,7 +247,7 @@ def clean(raw: str) -> str:
     bare = re.sub(r"\s+", " ", spell(bare)).strip()
     bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
     bare = re.sub(
-        rf"(?<=[\d}}%])\s*\(\s*(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
+        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
         rf" {TEXT}\1{END}",
         bare,
     )
@@ -279,6 +293,10 @@ def _simple(bare: str, plain: str) -> Meaning | None:
             else plain[match.start(3) :]
         )
         return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+    if TEXT in bare and (match := _NAMED_POINT.fullmatch(plain)):
+        return OptionLetter(match[1])
+    if match := _DATE.fullmatch(plain):
+        return _date(match)
     if match := _ORDINAL.fullmatch(plain):
         return QuantityValue(match[1], Unit((("th", 1),), False))
     if _REALS.fullmatch(plain):
@@ -294,6 +312,12 @@ def _clock(match: re.Match[str]) -> Meaning:
     if hours > 24 or minutes > 59 or (half and not 1 <= hours <= 12):
         return ProportionValue((str(hours), match[2] or "0"))
     return ClockTime((hours % 12 + 12 * (half == "p") if half else hours) * 60 + minutes, half)
+
+
+def _date(match: re.Match[str]) -> Meaning:
+    name = (match[1] or match[4])[:3].capitalize()
+    month = next(at for at, month in enumerate(_MONTHS, 1) if month.startswith(name))
+    return DayOfYear(month, int(match[2] or match[3]))
 
 
 def _words(bare: str, plain: str) -> Meaning | None:
