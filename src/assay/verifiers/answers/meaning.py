@@ -161,7 +161,20 @@ _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
 )
 _NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter beyond the usual options is one only in \\text{}
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _MONTH = "|".join(rf"{month[:3]}(?:{month[3:]}|t?\.)?" for month in _MONTHS)
 _DAY = r"([1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
 _DATE = re.compile(rf"({_MONTH})\s+(?:the\s+)?{_DAY}|(?:the\s+)?{_DAY}\s+(?:of\s+)?({_MONTH})", re.IGNORECASE)
