@@ -27,9 +27,9 @@ from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
-from assay.training.held_out.attempts import Draw, HeldOut
+from assay.training.held_out.attempts import HeldOutSet, SampleCompletions
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 from benchmarks._curriculum_pool import examined
 
 PASSES = 50  # of an order: more than any run walks
@@ -177,12 +177,12 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Marked(HeldOut):
+class Marked(HeldOutSet):
     """Held-out problems that are attempted when a mark is due, outside the accounted time; before the first step the clock does not run yet."""
 
     book: Book = field(kw_only=True)
 
-    def attempt(self, evidence: RolloutRecorder, step: int, draw: Draw) -> dict[str, float]:
+    def evaluate(self, recorder: RolloutRecorder, step: int, sample: SampleCompletions) -> dict[str, float]:
         """The point is in the book where a mark is due; {} where none is."""
         due = self.book.due
         if self.book.since is not None and not due:
@@ -191,7 +191,7 @@ class Marked(HeldOut):
             self.book.stop()
         self.book.outcomes = []
         samples = max((mark.samples for mark in due), default=1)  # one at the start, where all runs are alike
-        values = HeldOut(self.problems, self.labels, samples).attempt(evidence, step, draw)
+        values = HeldOutSet(self.problems, self.labels, samples).evaluate(recorder, step, sample)
         self.book.measured(step, due)
         self.book.go()
         return values
@@ -317,7 +317,7 @@ def trained(
     from assay.training.grpo import train
 
     setup, book, policy = held_out.book.setup, held_out.book, context.config.policy
-    settings = Settings(
+    settings = TrainingSettings(
         objective=setup.objective,
         steps=MOST_STEPS,
         groups=setup.groups,
@@ -344,7 +344,7 @@ def trained(
             output=output,
             reporter=NullReporter(),
             held_out=held_out,
-            course=course,
+            online=course,
             stop=lambda: book.over,
         )
     except Stopped:

@@ -258,7 +258,7 @@ class Alone:
         model, tokenizer = self.engine._decoder.model, self.engine._tokenizer
         sampler = self.step if isinstance(ask, Expand) else self.rest
         request = Request(problem.id, sampler.render(problem), sampler, tuple(samples), 0, ask.prefix)
-        prompt = torch.tensor([self.engine._prompt(request)])
+        prompt = torch.tensor([self.engine._encode_prompt(request)])
         how = {"stop_strings": list(sampler.stop), "tokenizer": tokenizer} if sampler.stop else {}
         how |= {
             "temperature": sampler.temperature,
@@ -281,9 +281,11 @@ class Alone:
         ]
 
     def _rollout(self, request: Request, sample: int, tokens: list[int]) -> Rollout:
-        ended = next((place + 1 for place, token in enumerate(tokens) if token in self.engine._closing), len(tokens))
-        text, stopped = self.engine._text(tokens[:ended], request.sampler)
-        closed = ended < len(tokens) or tokens[ended - 1] in self.engine._closing
+        ended = next(
+            (place + 1 for place, token in enumerate(tokens) if token in self.engine._closing_tokens), len(tokens)
+        )
+        text, stopped = self.engine._decode_text(tokens[:ended], request.sampler)
+        closed = ended < len(tokens) or tokens[ended - 1] in self.engine._closing_tokens
         finish = "stop" if closed or stopped else "length"
         return Rollout.of(
             request,

@@ -179,6 +179,17 @@ def test_a_late_case_is_retried_alone_and_settings_are_part_of_the_version(case)
     assert verdict.outcome == "correct"
 
 
+@pytest.mark.service
+def test_right_answers_that_sleep_the_time_of_a_case_away_are_wrong(case):
+    """The last test has little time left; that little is asked for who let it pass."""
+    gold = json.dumps([{"input": f"{n} 1", "output": str(n + 1)} for n in range(9)])
+    settings = {"code": {"wall_s": 1.5, "cpu_s": 1.0, "limit_s": 2.5}}
+    with Grader(allow_code=True, settings=settings, workers=1) as grader:
+        program = fenced(f"import time; time.sleep(0.9)\n{RIGHT}")
+        verdict = grader.judge([case(gold, program, verifier="code")])[0]
+    assert (verdict.outcome, verdict.reason) == ("wrong", "time limit 2.25 s (test 3 of 9)")
+
+
 class Fusion(http.server.BaseHTTPRequestHandler):
     """A sandbox that answers with what it was told to."""
 

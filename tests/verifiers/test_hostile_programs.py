@@ -294,10 +294,9 @@ def test_waiting_is_late_by_its_first_word_and_ends_the_program():
         "import signal; signal.pause()",
         "import threading; threading.Event().wait()",
     ):
-        status, reason = run_tests(program, TESTS["stdin"], LIMITS)[-1]
-        assert (status, reason[:14]) == ("late", "time limit 4 s")  # a busy machine adds that it is
-    status, reason = run_tests("import time\ndef add(*_): time.sleep(1000)", TESTS["check"], LIMITS)[-1]
-    assert (status, reason[:14]) == ("late", "time limit 4 s")
+        assert run_tests(program, TESTS["stdin"], LIMITS)[-1] == ("late", "time limit 4 s")
+    slow = run_tests("import time\ndef add(*_): time.sleep(1000)", TESTS["check"], LIMITS)[-1]
+    assert slow == ("late", "time limit 4 s")
     assert not left_over()
 
 
@@ -306,7 +305,10 @@ def test_all_tests_together_have_a_limit():
     began = time.monotonic()
     results = run_tests("import time\ntime.sleep(1)", [StdinTest("", "x")] * 9, LIMITS, limit_s=2.5, stop=False)
     assert time.monotonic() - began < 4
-    assert (results[-1].status, results[-1].reason[:16]) == ("late", "time limit 2.5 s")
+    assert results[-1] == (
+        "late",
+        "time limit 2.5 s",
+    )  # and not that the machine was busy in what was left for the last
 
 
 @pytest.mark.service

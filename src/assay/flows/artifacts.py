@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.core.display import inert
 from assay.core.errors import ConfigError
+from assay.flows.prefect_adapter import server_errors
 from assay.pipelines.analysis.report import collected, difficulty_chart, write
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
@@ -113,10 +114,9 @@ def _link(context: RunContext, page: Path, reports_url: str) -> None:
 @contextmanager
 def untaken(warn: Callable[[str], None], what: str) -> Iterator[None]:
     """Turns a call that the server does not take, because it is gone, busy or too old, into a warning."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
     try:
         yield
-    except (PrefectException, httpx.HTTPError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *server_errors())):
+            raise
         warn(f"the server did not take {what}: {(str(error).splitlines() or [type(error).__name__])[0]}")

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ QUIET = (
         "RAY_AUTH_MODE": "disabled",  # a cluster on this machine needs no token file in the home folder
     }
 )
+EPHEMERAL: list[subprocess.Popen[Any]] = []  # the server that this process started, if it did
 
 
 def prefect() -> ModuleType:
@@ -92,15 +94,46 @@ def settings() -> dict[str, Any]:
     return dict(serialize_context()["settings_context"])
 
 
-def connect(settings: dict[str, Any]) -> None:
-    """One client of the server for as long as the worker lives: otherwise each task makes two, and reads the certificates for both."""
+def server_errors() -> tuple[type[Exception], ...]:
+    """What Prefect's client raises where the server refuses or is gone."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    if EPHEMERAL and EPHEMERAL[0].poll() is not None:  # its tries were up while it waited for the next one
+        return (PrefectException, httpx.HTTPError, AssertionError)
+    return (PrefectException, httpx.HTTPError)
+
+
+def stop_retrying() -> None:
+    """Call when the server is gone for good: Prefect's clients then try nothing a second time, and their threads complain of nothing."""
+    prefect()
+    import logging
+
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import get_current_settings
+
+    get_current_settings().client.max_retries = 0
+    logging.getLogger("prefect._internal.concurrency").addFilter(lambda _: False)  # a level would be set again
+    for worker in list(EventsWorker._instances.values()):  # each event would wait 7 s, also when the process ends
+        client: Any = getattr(worker, "_client", None)
+        if hasattr(client, "_reconnection_attempts"):
+            client._reconnection_attempts = 0
+
+
+def connect(settings: dict[str, Any]) -> Callable[[], None]:
+    """One client of the server for as long as the worker lives: otherwise each task makes two, and reads the certificates for both.
+
+    Returns:
+        What to call when the server is gone: nothing that this client sends is tried again.
+    """
     prefect()
     from prefect.context import SettingsContext, SyncClientContext
 
     opened = ExitStack()
-    opened.enter_context(SettingsContext(**settings))
+    current = opened.enter_context(SettingsContext(**settings)).settings
     opened.enter_context(SyncClientContext())
     _connections.append(opened)
+    return lambda: setattr(current.client, "max_retries", 0)
 
 
 _connections: list[ExitStack] = []

@@ -14,6 +14,7 @@ from assay.core.config import FlowConfig
 from assay.core.errors import require
 from assay.flows import actors, shard_worker
 from assay.flows.prefect_adapter import connect, prefect, settings
+from assay.flows.server import ephemeral_pid
 
 LOOK_S = 1.0  # between two looks whether the parent still lives
 
@@ -67,7 +68,9 @@ def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
         ) -> Any:  # with the flow, into a worker, which enters it for each task and needs no processes of its own
             return ThreadPoolTaskRunner, (1,)
 
-    return Pool(max_workers=config.workers, initializer=_enlisted, initargs=(os.getpid(), settings())), _ask_children
+    return Pool(
+        max_workers=config.workers, initializer=_enlisted, initargs=(os.getpid(), ephemeral_pid(), settings())
+    ), _ask_children
 
 
 def _ask_children() -> None:
@@ -76,21 +79,31 @@ def _ask_children() -> None:
             os.kill(child.pid or 0, signal.SIGUSR1)
 
 
-def _enlisted(parent: int, given: dict[str, Any]) -> None:
+def _enlisted(parent: int, server: int | None, given: dict[str, Any]) -> None:
     """A worker process answers to its parent, not to the terminal, and ends with it."""
     asked = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, lambda *_: asked.set())
     shard_worker.listen(asked.is_set)
-    threading.Thread(target=_outlived, args=(parent,), daemon=True).start()
     Finalize(None, shard_worker.close_all, exitpriority=100)
-    connect(given)
+    threading.Thread(target=_watch, args=(parent, server, connect(given)), daemon=True).start()
 
 
-def _outlived(parent: int) -> None:
+def _watch(parent: int, server: int | None, give_up: Callable[[], None]) -> None:
+    """Ends this worker with its parent; once the parent's ephemeral server is gone, no call waits for it any more."""
     while os.getppid() == parent:
+        if server is not None and not _lives(server):
+            give_up()
         time.sleep(LOOK_S)
     os._exit(1)  # what was committed stays, and nobody waits for the rest
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _ray(config: FlowConfig) -> tuple[Any, Callable[[], None]]:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from assay.core.config import FlowConfig
 from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.core.ports import Reporter
-from assay.flows.prefect_adapter import prefect
+from assay.flows.prefect_adapter import EPHEMERAL, prefect, server_errors, stop_retrying
 from assay.flows.run_context import FlowCall, FlowRun, handed
 from assay.pipelines.context.run import RunContext
 
@@ -65,8 +66,21 @@ def started(reporter: Reporter) -> None:
     except RuntimeError as error:
         raise EngineError(f"Prefect's ephemeral server did not come up: {error}") from error
     assert server.server_process is not None
+    EPHEMERAL[:] = [server.server_process]
+    threading.Thread(target=_outlive, args=(server.server_process,), name="server", daemon=True).start()
     call = [sys.executable, "-S", "-c", GUARD, str(server.server_process.pid)]
     _guards.append(subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0))
+
+
+def _outlive(server: "subprocess.Popen[Any]") -> None:
+    """An ephemeral server that has died never answers again, and every call would wait a minute for it."""
+    server.wait()
+    stop_retrying()
+
+
+def ephemeral_pid() -> int | None:
+    """The process of the ephemeral server; None where a named one is used."""
+    return EPHEMERAL[0].pid if EPHEMERAL else None
 
 
 def through(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
@@ -102,10 +116,7 @@ def losing(run: FlowRun) -> Iterator[None]:
 
 
 def _lost(run: FlowRun, error: BaseException) -> None:
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    if not isinstance(error, httpx.HTTPError | PrefectException):
+    if not isinstance(error, server_errors()):
         raise error
     why = " ".join(str(error).split()) or type(error).__name__
     if run.told is not None:

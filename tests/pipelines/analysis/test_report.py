@@ -34,6 +34,8 @@ def test_the_page_of_a_finished_plan_tells_its_counts(walked: Made, context: Mad
     assert told["curriculum"]["lessons"] == len(told["curriculum"]["rows"]) == 10
     assert dict(told["tiles"])["attempts behind the scores"] == 128
     assert told["verifiers"][0]["verifier"] == "math"
+    rollouts = next(row for row in told["tables"] if row["table"] == "rollouts")
+    assert (rollouts["made_by"], rollouts["rows"]) == ("score", 128)
     assert told["curves"] == {}
     assert made.meter.samples == 0
 

@@ -184,7 +184,7 @@ def test_asked_to_stop_it_commits_and_says_so(context):
 class Flowing(Scripted):
     """The same script whose samples arrive one by one, in any order."""
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         rng, given, flying = np.random.default_rng(5), iter(requests), list[tuple[Request, int]]()
         while True:
             taken, ended = take_ready(given, 2)
@@ -219,8 +219,8 @@ def test_searches_one_after_the_other_grow_the_same_trees_as_all_at_once(context
 class Failing(Flowing):
     """One sample in four never comes."""
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        for number, found in enumerate(super().arrivals(requests)):
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+        for number, found in enumerate(super().stream(requests)):
             yield (
                 tuple(replace(rollout, text="", tokens=0, finish="error", fault="gone") for rollout in found)
                 if number % 4 == 3

@@ -260,14 +260,21 @@ def test_a_function_under_test_may_have_a_name_of_the_library():
     )
 
 
-def late(idle_s, computed_s=0.0):
-    return Ending("time limit 20 s", late=True, spending=Spending(idle_s, computed_s))
+def late(idle_s, computed_s=0.0, seen_s=20.0):
+    return Ending("time limit 20 s", late=True, spending=Spending(idle_s, computed_s, seen_s))
 
 
 def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it_and_the_machines_otherwise():
     own, machines = UnitResult("late", "time limit 20 s"), UnitResult("late", "time limit 20 s on a busy machine")
     assert too_late(LIMITS, 20, late(19.0)) == too_late(LIMITS, 20, late(10.0, 1.9)) == own
     assert too_late(LIMITS, 20, late(9.0)) == too_late(LIMITS, 20, late(0.0)) == machines
+
+
+def test_of_a_last_test_that_had_little_time_left_only_that_time_counts():
+    own, machines = UnitResult("late", "time limit 60 s"), UnitResult("late", "time limit 60 s on a busy machine")
+    assert too_late(LIMITS, 60, late(0.35, seen_s=0.4)) == too_late(LIMITS, 60, late(9.9, 3.0, 19.0)) == own
+    assert too_late(LIMITS, 60, late(0.1, seen_s=0.4)) == too_late(LIMITS, 60, late(0.0, seen_s=0.0)) == machines
+    assert too_late(LIMITS, 20, late(0.35, seen_s=0.4)).reason.endswith("on a busy machine"), "it started late"
 
 
 def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():

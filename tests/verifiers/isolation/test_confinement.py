@@ -104,6 +104,8 @@ def test_other_programs_are_refused_where_they_are_not_allowed():
         "keyctl",
         "bpf",
         "io_uring_setup",
+        "io_setup",
+        "modify_ldt",
         "memfd_create",
         "vmsplice",
         "setns",

@@ -37,25 +37,25 @@ def told(monkeypatch):
 
 
 def test_what_neither_computes_nor_waits_for_a_core_is_idle(told):
-    assert told(10, (10.0, 1.0, {"1/1": 3.0})) == Spending(7.0, 1.0)
+    assert told(10, (10.0, 1.0, {"1/1": 3.0})) == Spending(7.0, 1.0, 10.0)
 
 
 def test_the_busiest_thread_counts_and_not_the_sum(told):
-    assert told(10, (10.0, 4.0, {"1/1": 3.0, "1/2": 4.0, "2/2": 4.0})) == Spending(6.0, 4.0)
+    assert told(10, (10.0, 4.0, {"1/1": 3.0, "1/2": 4.0, "2/2": 4.0})) == Spending(6.0, 4.0, 10.0)
 
 
 def test_only_the_last_seconds_count(told):
     looks = [(float(second), 1.0 * min(second, 20), {"1/1": 1.0 * min(second, 20)}) for second in range(1, 31)]
-    assert told(10, *looks) == Spending(10.0, 0.0)
-    assert told(15, *looks) == Spending(10.0, 5.0)
+    assert told(10, *looks) == Spending(10.0, 0.0, 10.0)
+    assert told(15, *looks) == Spending(10.0, 5.0, 15.0)
 
 
 def test_a_thread_that_began_later_counts_from_nothing(told):
-    assert told(10, (5.0, 0.0, {"1/1": 0.0}), (15.0, 2.0, {"1/1": 0.0, "1/2": 2.0})) == Spending(8.0, 2.0)
+    assert told(10, (5.0, 0.0, {"1/1": 0.0}), (15.0, 2.0, {"1/1": 0.0, "1/2": 2.0})) == Spending(8.0, 2.0, 10.0)
 
 
 def test_a_kernel_that_tells_nothing_leaves_no_idle_wait(told):
-    assert told(10, (10.0, 1.0, {})) == Spending(0.0, 1.0)
+    assert told(10, (10.0, 1.0, {})) == Spending(0.0, 1.0, 10.0)
 
 
 def test_a_thread_that_computes_is_busy_and_one_that_sleeps_is_not(processes):

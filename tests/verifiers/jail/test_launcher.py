@@ -28,6 +28,7 @@ from assay.verifiers.jail.launcher import (
     refusal,
     start,
 )
+from assay.verifiers.jail.watcher import usage
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are run on Linux only")
 LIMITS = Limits(cpu_s=1, wall_s=10, memory=256 << 20, file=1 << 20, disk=4 << 20, processes=6)
@@ -66,9 +67,17 @@ def test_a_program_stands_in_its_folder_with_nothing_but_its_name():
 
 @isolated
 def test_the_limits_are_those_given():
-    names = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
+    names = (
+        "RLIMIT_CPU",
+        "RLIMIT_AS",
+        "RLIMIT_FSIZE",
+        "RLIMIT_NOFILE",
+        "RLIMIT_CORE",
+        "RLIMIT_NPROC",
+        "RLIMIT_SIGPENDING",
+    )
     program = f"import resource\nprint([resource.getrlimit(getattr(resource, name))[0] for name in {names}])"
-    assert run(program) == ("", f"{[1, 256 << 20, 1 << 20, 64, 1]}\n")
+    assert run(program) == ("", f"{[1, 256 << 20, 1 << 20, 64, 1, 20, 256]}\n")
 
 
 @isolated
@@ -123,6 +132,35 @@ def test_a_launcher_is_shared_with_forked_processes_and_outlives_them():
         os._exit(7 if launcher(LIMITS).process.pid == pid and run("print(1)") == ("", "1\n") else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert run("print(2)") == ("", "2\n")
+
+
+@isolated
+def test_each_program_has_users_of_its_own_so_that_none_uses_up_the_processes_of_another():
+    """How many processes a user may have is counted for each user namespace: one that they share is one that a fork bomb fills for all."""
+    jails = [start("import time\nprint(1, flush=True)\ntime.sleep(60)", LIMITS) for _ in range(2)]
+    try:
+        end = time.monotonic() + 10
+        while not all(jailed.output(9) for jailed in jails) and time.monotonic() < end:
+            time.sleep(0.01)
+        parent = launcher(LIMITS).process.pid
+        processes = os.open("/proc", os.O_RDONLY)
+        users = {os.readlink(f"/proc/{pid}/ns/user") for pid in usage(parent, processes).pids}
+        os.close(processes)
+        assert len(users - {os.readlink(f"/proc/{parent}/ns/user"), os.readlink("/proc/self/ns/user")}) == len(jails)
+    finally:
+        for jailed in jails:
+            jailed.close()
+
+
+@isolated
+@pytest.mark.skipif(os.getuid() == 0, reason="the kernel lets root have as many processes as it likes")
+def test_programs_beside_each_other_may_all_have_their_threads():
+    program = "import threading, time\nfor _ in range(4): threading.Thread(target=time.sleep, args=[2]).start()\ntime.sleep(2)"
+    jails = [start(program, LIMITS) for _ in range(12)]
+    endings = [jailed.wait(time.monotonic() + 30, 30) for jailed in jails]
+    for jailed in jails:
+        jailed.close()
+    assert [ending.reason for ending in endings] == [""] * 12
 
 
 @isolated

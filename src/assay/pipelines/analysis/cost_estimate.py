@@ -18,9 +18,10 @@ from assay.pipelines.runner.stages import STAGES, plan_stage, run_stages, survey
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.stages.score import scorer
+from assay.stores.references import written_with
 
 LEVEL = 0.8  # of the interval
-ATTEMPT_TABLES = ("rollouts", "texts", "verdicts")  # each attempt takes a row of each
+ATTEMPT_TABLES = ("rollouts", *written_with("rollouts"))  # each attempt takes a row of each
 SEARCH_TABLES = ("continuations", "searches", "search_nodes")  # each completion of a search takes a row of the first
 Measured = tuple[
     tuple[float, float], tuple[float, float], dict[str, Any] | None

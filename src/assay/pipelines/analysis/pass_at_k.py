@@ -12,11 +12,8 @@ from assay.pipelines.data.problems import side
 from assay.pipelines.runner.stages import run_stages
 
 ANSWERS = """
-SELECT r.problem_id, counted(v.outcome, v.lenient, ?) AS outcome, v.extracted FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.step IS NULL
-  AND v.label_id IN (SELECT unnest(?::VARCHAR[])) AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-QUALIFY row_number() OVER (PARTITION BY r.problem_id ORDER BY r.sample) <= ?
-ORDER BY r.problem_id, r.sample
+SELECT problem_id, counts AS outcome, extracted FROM present_verdicts(?, ?, ?, ?, ?) WHERE step IS NULL
+QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER BY problem_id, sample
 """
 
 

@@ -15,6 +15,7 @@ from assay.pipelines.data.problems import side_verifiers
 from assay.pipelines.runner.stages import STAGES, survey
 from assay.reports import plots
 from assay.reports.html import render_page
+from assay.stores.references import made_by
 
 SHOWN, HEAD, READ, POINTS = (
     24,
@@ -23,10 +24,7 @@ SHOWN, HEAD, READ, POINTS = (
     400,
 )  # clusters, lessons, problems a cluster whose words are read, points of a curve
 CURVES = {"reward": "reward", "eval_pass_at_1": "held-out pass@1"}
-BEST = """(
-    SELECT * FROM scores WHERE scoring = $1
-    QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1
-)"""
+BEST = "(SELECT * FROM current_scores WHERE scoring = $1)"
 KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
 COUNTS = f"""
 SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
@@ -121,6 +119,7 @@ def collected(context: RunContext) -> dict[str, Any]:
         "disputed": disputed.told(context) if scored else disputed.NONE,
         "curriculum": _curriculum(context),
         "costs": context.lake.rows(PAID),
+        "tables": _tables(context),
         "verifiers": [
             {"verifier": name, "version": context.judge.version(name)} for name in side_verifiers(context, "train")
         ]
@@ -222,6 +221,20 @@ def _training(context: RunContext) -> dict[str, Any]:
         "training": told if any(curves.values()) else "",
         "trained": key,
     }
+
+
+def _tables(context: RunContext) -> list[dict[str, Any]]:
+    """Rows and bytes of each of the lake's tables that has any, with the stages that make them; what two writers added at once counts twice."""
+    files = [file for entry in context.lake.entries() for file in entry.files]
+    return [
+        {
+            "table": name,
+            "made_by": ", ".join(made_by(name)),
+            "rows": sum(file.rows for file in files if file.table == name),
+            "bytes": sum(file.bytes for file in files if file.table == name),
+        }
+        for name in sorted({file.table for file in files})
+    ]
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -11,8 +11,7 @@ SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesc
        count(*) AS problems, count(k.problem_id) AS kept,
        sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
        sum(s.value) AS value
-FROM (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER
-      (PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s
+FROM (SELECT * FROM current_scores WHERE scoring = ?) s
 JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
 GROUP BY p.source, solved, unsolved, disputed ORDER BY ALL
@@ -150,8 +149,7 @@ def lessons(context: RunContext) -> list[dict[str, Any]]:
     return context.lake.rows(
         "SELECT l.lesson, l.position, l.problem_id, p.source, s.correct, s.wrong, s.truncated, s.value AS mean, s.low, s.high, "
         "p.messages[-1].content AS prompt FROM lessons l JOIN problems p ON p.id = l.problem_id "
-        "LEFT JOIN (SELECT * FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
-        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1) s USING (problem_id) "
+        "LEFT JOIN (SELECT * FROM current_scores WHERE scoring = ?) s USING (problem_id) "
         "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
         [context.keys["score"].partition("+")[2], context.keys["arrange"]],
     )

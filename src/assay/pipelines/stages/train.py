@@ -19,10 +19,10 @@ from assay.pipelines.data.problems import cleaned, side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
-from assay.training.held_out.attempts import HeldOut
-from assay.training.teacher.hook import TeacherSettings
+from assay.training.held_out.attempts import HeldOutSet
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 
 ELSEWHERE = {
     "output",
@@ -68,7 +68,7 @@ def teacher(context: RunContext) -> Teacher | None:
     return Teacher(build("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
 
 
-def held_out(context: RunContext) -> HeldOut:
+def held_out(context: RunContext) -> HeldOutSet:
     """The held-out problems that are attempted.
 
     Raises:
@@ -78,18 +78,18 @@ def held_out(context: RunContext) -> HeldOut:
     ids = sorted(problems)[: context.config.train.eval_problems]
     if not ids:
         raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")
-    return HeldOut(
+    return HeldOutSet(
         {id_: problems[id_] for id_ in ids}, {id_: labels[id_] for id_ in ids}, context.config.train.eval_samples
     )
 
 
-def settings_of(config: TrainConfig) -> Settings:
+def settings_of(config: TrainConfig) -> TrainingSettings:
     """A plan's `[train]` as training reads it."""
     fields = config.model_dump(
         exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
     )
     guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
-    return Settings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
+    return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
 
 
 def course(context: RunContext, curriculum: Curriculum) -> OnlineCurriculum | None:
@@ -121,9 +121,9 @@ def output_folder(context: RunContext, key: str) -> Path:
 
 def unfinished(context: RunContext, key: str) -> int:
     """Steps of this training that the state to go on from holds; 0 = there is none."""
-    from assay.training.checkpoints.resume import latest
+    from assay.training.checkpoints.resume import latest_state
 
-    return max((latest(states)[1].step for states in output_folder(context, key).glob(".run-*")), default=0)
+    return max((latest_state(states)[1].step for states in output_folder(context, key).glob(".run-*")), default=0)
 
 
 class LakeSink:
@@ -191,7 +191,7 @@ def warn_of_deviation(context: RunContext) -> None:
 
 def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teacher | None) -> StageResult:
     from assay.engines.models import registry
-    from assay.training.grpo import TrainingResult, processes, train
+    from assay.training.grpo import TrainingResult, rank_and_world_size, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
@@ -204,11 +204,13 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
     def finish(trained: TrainingResult) -> StageResult:
         detail = {
             "checkpoint": str(trained.checkpoint),
-            "rollouts": sink.rollouts * processes()[1],
+            "rollouts": sink.rollouts * rank_and_world_size()[1],
             "steps": config.steps,
         }
         outcome = StageResult("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began)
-        return outcome if processes()[0] else context.finish(outcome)  # the first process writes what there is once
+        return (
+            outcome if rank_and_world_size()[0] else context.finish(outcome)
+        )  # the first process writes what there is once
 
     with closing(helper.engine) if helper else nullcontext():
         return train(
@@ -226,8 +228,8 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
             held_out=held_out(context) if config.eval_every else None,
             teacher=helper,
             demonstrations=Demonstrations(context, problems, labels),
-            course=course(context, curriculum),
+            online=course(context, curriculum),
             mode=context.mode,
             stop=lambda: context.stop() or bool(context.limit_reached()),
-            then=finish,
+            on_saved=finish,
         )

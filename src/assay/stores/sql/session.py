@@ -10,6 +10,7 @@ import duckdb
 
 from assay.core.identity import file_sha256
 from assay.stores.sql import intervals, views
+from assay.stores.sql.definitions import definitions
 from assay.stores.storage.backend import Storage
 from assay.stores.tables import schemas
 
@@ -61,9 +62,9 @@ class Session:
         if "intervals" in wanted and "intervals" not in self._made:
             views.create_intervals(self.connection, intervals.known(self.storage), kind=self.kind)
             self._made.add("intervals")
-        for name in (*views.macros(), *views.asked()):
+        for name in definitions():
             if name in wanted and name not in self._made:
-                views.create_asked(self.connection, name, kind=self.kind)
+                views.create_defined(self.connection, name, kind=self.kind)
                 self._made.add(name)
 
     def _fault(self, files: list[views.FileGroup]) -> str:

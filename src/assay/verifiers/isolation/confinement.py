@@ -57,7 +57,8 @@ KERNEL: Mapping[str, Numbers] = {
     "reboot": (169, 142), "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
     "sethostname": (170, 161), "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None), "syslog": (103, 116),
     "personality": (135, 92), "vhangup": (153, 58), "fanotify_init": (300, 262), "lookup_dcookie": (212, 18),
-    "inotify_init": (253, None), "inotify_init1": (294, 26), "sync": (162, 81), "syncfs": (306, 267),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "sync": (162, 81), "syncfs": (306, 267), "modify_ldt": (154, None),
+    "io_setup": (206, 0),
 }  # fmt: skip
 SHARED_MEMORY: Mapping[str, Numbers] = {  # memory that no process's own count shows; mmap of anonymous shared memory besides
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
@@ -262,11 +263,12 @@ def limit(limits: Mapping[int, int]) -> None:
         resource.setrlimit(name, (bound, bound))
 
 
-def enter_namespaces(kinds: int) -> str:
+def enter_namespaces(kinds: int, *, processes: int | None = None) -> str:
     """Move this single-threaded process into new namespaces, keeping its user and group ids.
 
     Args:
         kinds: the sum of `NEW_USER`, `NEW_MOUNTS` and so on; a new process namespace begins with the next fork.
+        processes: an open folder: /proc, for a process whose root has none.
 
     Returns:
         "" where that worked, else why not.
@@ -280,8 +282,11 @@ def enter_namespaces(kinds: int) -> str:
         return ""
     try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+            file = os.open(f"/proc/self/{name}" if processes is None else f"self/{name}", os.O_WRONLY, dir_fd=processes)
+            try:
+                os.write(file, text.encode("ascii"))
+            finally:
+                os.close(file)
     except OSError as error:
         return f"{error.filename or 'id map'}: {error.strerror}"
     return ""

@@ -20,6 +20,7 @@ class Spending(NamedTuple):
 
     idle_s: float  # none of its threads computed, or waited for a core; 0 where the kernel does not tell
     computed_s: float  # CPU seconds of all that it started
+    seen_s: float = 0.0  # how long it was looked at
 
 
 NOTHING = Spending(0.0, 0.0)
@@ -54,9 +55,9 @@ class Idleness:
         """What it did from the beginning of the window to the last look."""
         (began, before_s, then), (ended, after_s, now) = self.looks[0], self.looks[-1]
         if not now:
-            return Spending(0.0, after_s - before_s)
+            return Spending(0.0, after_s - before_s, ended - began)
         busiest = max(busy - then.get(thread, 0.0) for thread, busy in now.items())
-        return Spending(max(0.0, ended - began - busiest), after_s - before_s)
+        return Spending(max(0.0, ended - began - busiest), after_s - before_s, ended - began)
 
 
 def busy_s(pids: Iterable[int], processes: int) -> dict[str, float]:

@@ -31,6 +31,7 @@ from assay.verifiers.isolation.confinement import (
     NEW_NAMES,
     NEW_NETWORK,
     NEW_PROCESSES,
+    NEW_USER,
     Isolation,
     can_filter_calls,
     close_files,
@@ -48,7 +49,11 @@ from assay.verifiers.jail.watcher import Bounds, kill_all, watch
 
 DIE_WITH_PARENT, REAPER = 1, 36  # prctl
 FILES = 10_000  # and folders that a program may make
+SIGNALS = 256  # that wait to be taken, and timers: what waits counts for the user outside, too
 STARTED = "started"
+OWN = (
+    NEW_USER | NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES
+)  # namespaces of each program: its user's counts are its own, too
 
 
 def main() -> None:
@@ -57,7 +62,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     setup = json.loads(control.recv(1 << 20))
     processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    refusal = "" if setup["open"] else enter_root(setup["packages"])
+    refusal = "" if setup["open"] else enter_root(setup["packages"]) or _rehearse(processes)
     isolated = not setup["open"]
     granted = Isolation(isolated, isolated, landlock_version(), can_filter_calls())
     control.send(json.dumps({"refusal": refusal, **asdict(granted)}).encode())
@@ -89,13 +94,25 @@ def _serve(control: socket.socket, processes: int, isolated: bool) -> dict[str, 
                 pass
 
 
+def _rehearse(processes: int) -> str:
+    """Why no program can have namespaces of its own, "" where it can."""
+    ear, mouth = os.pipe()
+    if os.fork() == 0:
+        os.write(mouth, enter_namespaces(OWN, processes=processes).encode())
+        os._exit(0)
+    os.close(mouth)
+    os.wait()
+    with os.fdopen(ear, encoding="utf-8") as file:
+        return file.read()
+
+
 def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: bool) -> None:
     """Make a place for the program, start it, and report how it ended; returns in the program's process alone."""
     report, *given = files
     close_files([0, 1, 2, report, processes, *given])
     folder = ""
     try:
-        folder = request["folder"] = _place(request, isolated)
+        folder = request["folder"] = _place(request, processes, isolated)
         ear, mouth = os.pipe()
         child = os.fork()
     except OSError as error:
@@ -121,9 +138,9 @@ def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: 
     _finish(report, outcome, folder, isolated)
 
 
-def _place(request: dict[str, Any], isolated: bool) -> str:
+def _place(request: dict[str, Any], processes: int, isolated: bool) -> str:
     if isolated:
-        if refusal := enter_namespaces(NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES):
+        if refusal := enter_namespaces(OWN, processes=processes):
             raise OSError(0, refusal)
         socket.sethostname("program")
         mount_folder(WORK, size=request["disk"], files=FILES)
@@ -174,16 +191,16 @@ def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> 
     os.environ.update(HOME=folder, TMPDIR=folder)
     if isolated:
         drop_capabilities()
-    limit(
-        {
-            resource.RLIMIT_CPU: request["process_cpu_s"],
-            resource.RLIMIT_AS: request["memory"],
-            resource.RLIMIT_FSIZE: request["file"],
-            resource.RLIMIT_NOFILE: 64,
-            resource.RLIMIT_NPROC: 2 * request["processes"] + 8,
-            resource.RLIMIT_CORE: 1,  # a byte: none in a file, and none through a pipe, for which 0 is no limit
-        }
-    )
+    limits = {
+        resource.RLIMIT_CPU: request["process_cpu_s"],
+        resource.RLIMIT_AS: request["memory"],
+        resource.RLIMIT_FSIZE: request["file"],
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_CORE: 1,  # a byte: none in a file, and none through a pipe, for which 0 is no limit
+    }
+    if isolated:  # else they count for all that the user runs
+        limits |= {resource.RLIMIT_NPROC: 2 * request["processes"] + 8, resource.RLIMIT_SIGPENDING: SIGNALS}
+    limit(limits)
     confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)
 
 
