@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from assay.verifiers.answers.brackets import closing, split_outside
+from assay.verifiers.answers.dates import DayOfYear, day_of_year
 from assay.verifiers.answers.numbers import number
 from assay.verifiers.answers.plain_text import END, TEXT, restored, spell
 from assay.verifiers.answers.units import NAMES, SCALES, Unit, read_unit
@@ -32,14 +33,6 @@ class ClockTime:
 
     minutes: int
     half: str
-
-
-@dataclass(frozen=True)
-class DayOfYear:
-    """A month, 1 to 12, and a day of it."""
-
-    month: int
-    day: int
 
 
 @dataclass(frozen=True)
@@ -161,23 +154,6 @@ _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
 )
 _NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter beyond the usual options is one only in \\text{}
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_MONTH = "|".join(rf"{month[:3]}(?:{month[3:]}|t?\.)?" for month in _MONTHS)
-_DAY = r"([1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
-_DATE = re.compile(rf"({_MONTH})\s+(?:the\s+)?{_DAY}|(?:the\s+)?{_DAY}\s+(?:of\s+)?({_MONTH})", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
 _ANY_COMMA = re.compile(r"\s*[,;]\s*")
@@ -308,8 +284,8 @@ def _simple(bare: str, plain: str) -> Meaning | None:
         return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
     if TEXT in bare and (match := _NAMED_POINT.fullmatch(plain)):
         return OptionLetter(match[1])
-    if match := _DATE.fullmatch(plain):
-        return _date(match)
+    if date := day_of_year(plain):
+        return date
     if match := _ORDINAL.fullmatch(plain):
         return QuantityValue(match[1], Unit((("th", 1),), False))
     if _REALS.fullmatch(plain):
@@ -325,12 +301,6 @@ def _clock(match: re.Match[str]) -> Meaning:
     if hours > 24 or minutes > 59 or (half and not 1 <= hours <= 12):
         return ProportionValue((str(hours), match[2] or "0"))
     return ClockTime((hours % 12 + 12 * (half == "p") if half else hours) * 60 + minutes, half)
-
-
-def _date(match: re.Match[str]) -> Meaning:
-    name = (match[1] or match[4])[:3].capitalize()
-    month = next(at for at, month in enumerate(_MONTHS, 1) if month.startswith(name))
-    return DayOfYear(month, int(match[2] or match[3]))
 
 
 def _words(bare: str, plain: str) -> Meaning | None:

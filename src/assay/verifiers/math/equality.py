@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from assay.verifiers.answers.brackets import closing
+from assay.verifiers.answers.dates import DayOfYear
 from assay.verifiers.answers.extraction import final_answer
 from assay.verifiers.answers.meaning import (
     BasedNumber,
     BracketedValues,
     ClockTime,
     CompoundQuantity,
-    DayOfYear,
     MatrixValue,
     Meaning,
     OptionLetter,
