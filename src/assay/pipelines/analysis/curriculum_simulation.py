@@ -16,7 +16,7 @@ from assay.core.identity import stream_seed
 from assay.core.parts import build
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Pool
-from assay.curricula._course import FixedOrder
+from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool

@@ -66,9 +66,7 @@ def _chosen(context: RunContext, results: StageResults) -> tuple[list[ExportRow]
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
     curriculum = stored_curriculum(context, results.rows_of("arrange"))
-    walked = [
-        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.epochs) for id_ in lesson.ids
-    ]
+    walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
     def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
         return _one(

@@ -54,7 +54,7 @@ class Order(Stage):
             )
         rng = np.random.default_rng(stream_seed("arrange", config.seed))
         curriculum: Curriculum = self.curriculum.arrange(pool, rng)
-        phases = [*curriculum.lessons, *([Phase(lacking)] if lacking else [])]
+        phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
         rows = _rows(self.key.rows, phases)
         detail, seconds = {"lessons": len(phases)}, time.monotonic() - began
         return context.finish(
@@ -88,7 +88,7 @@ def stored_curriculum(context: RunContext, key: str) -> Curriculum:
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM lessons WHERE curriculum = ? ORDER BY lesson, position", [key]
     )
-    lessons: dict[int, tuple[int, list[str]]] = {}
+    phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:
-        lessons.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
-    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in lessons.values()))
+        phases.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
+    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in phases.values()))
