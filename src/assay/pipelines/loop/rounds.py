@@ -14,7 +14,7 @@ import numpy as np
 from assay.core.config import Config
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
-from assay.maths.rl.evaluation import moved
+from assay.maths.rl.evaluation import count_moves
 from assay.pipelines.context.run import RunContext, StageResult
 from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
@@ -294,7 +294,7 @@ def _drift(one: Round) -> dict[str, int]:
     ahead, loop = one.following.context, one.context.config.loop
     before, after = _rates(one.context), _rates(ahead, ahead.engine.policy.revision)
     shared = sorted(before.keys() & after.keys())
-    return moved(
+    return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
     )
 
