@@ -249,7 +249,7 @@ class timed:  # noqa: N801  # a context manager that reads like a word
     def __enter__(self) -> None:
         if self.clock is None:
             return
-        from assay.curricula._course import CurriculumState
+        from assay.curricula.online.state import CurriculumState
         from assay.training.objectives.dr_grpo import DrGrpo
         from assay.training.teacher.hook import TeacherHook
         from assay.training.trainer.callbacks import StateSaver, StepLog

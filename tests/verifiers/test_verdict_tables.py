@@ -3,7 +3,7 @@
 import pytest
 
 from assay.verifiers.choice import Choice
-from assay.verifiers.code.programs import last_program
+from assay.verifiers.code.programs import find_program
 from assay.verifiers.code.verifier import Code
 from assay.verifiers.math.verifier import Math
 
@@ -351,7 +351,7 @@ def test_a_program_inside_a_thought_of_any_tags_is_none(case, marks):
 
 
 def test_a_program_between_tags_needs_no_fence():
-    assert last_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
+    assert find_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
 
 
 def test_equal_answers_of_which_one_is_taken_back_are_worked_out_apart(case):

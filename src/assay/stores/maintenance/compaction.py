@@ -19,10 +19,11 @@ from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
 from assay.stores.lake import Lake
 from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
+from assay.stores.renames import present_name
 from assay.stores.schema import quoted
 from assay.stores.sql.session import unlike
 from assay.stores.sql.views import table_query
-from assay.stores.tables import schema, schemas
+from assay.stores.tables import schema
 
 SMALL = 32 << 20  # bytes; a file above it is left as it is
 BIN = 128 << 20  # bytes of small files that are merged into one
@@ -211,7 +212,7 @@ def sweep_rests(lake: Lake) -> int:
 def _rest(path: str, alone: bool) -> bool:
     """Whether a file that no commit names is what a killed write has left."""
     found = REST.fullmatch(PurePosixPath(path).name)
-    if found is None or PurePosixPath(path).parent.name not in schemas():
+    if found is None or not present_name(PurePosixPath(path).parent.name):
         return False
     return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
 
@@ -239,14 +240,13 @@ def _kept(
     """Files that stay as they are, and the rest's rows as new content."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
-        whole = replace(group, paths=tuple(path for path in group.paths if path not in lost))
+        whole = group.without(lost)
         for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
             if not piece.paths:
                 continue
             file, form = records[piece.paths[0]]
-            same = (
-                not piece.doubled and form == manifest.FORMAT
-            )  # an older file may lack columns, and files of one entry have equal ones
+            # an older file may lack columns or call them otherwise, and files of one entry have equal ones
+            same = not piece.doubled and not piece.renamed and form == manifest.FORMAT
             if same and gone == "false":
                 carried.append(file)
                 continue

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -120,7 +120,7 @@ def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views
     *same, last = files
     if len(before) != len(files) or before[:-1] != same or last.paths[: len(before[-1].paths)] != before[-1].paths:
         return None
-    return views.FileGroup(last.paths[len(before[-1].paths) :])
+    return replace(last, paths=last.paths[len(before[-1].paths) :])
 
 
 def unlike(path: str, size: int, digest: str) -> str:
