@@ -17,7 +17,7 @@ import numpy as np
 from assay.api import NullReporter
 from assay.core.config import Config
 from assay.core.errors import Stopped
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
 from assay.pipelines.context.run import RunContext
@@ -288,10 +288,10 @@ def chosen(
     if arm.scored:
         run_stages(context, "embed" if arm.embedded else "score")
     scores = current_scores(context, context.key_of("score", "select").partition("+")[2]) if arm.scored else []
-    selector = build("selector", arm.selector)
+    selector = build_part("selector", arm.selector)
     pool, _ = scored_pool(context, scores, selector.needs, sorted(side(context, "train")[0]))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build(
+    part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
     pool, _ = scored_pool(context, scores, ("length",) if arm.by_length else part.needs, sorted(kept))

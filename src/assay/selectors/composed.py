@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Selector
 from assay.core.types import Pool, Selection
 from assay.maths.allocation.quotas import quotas
@@ -29,7 +29,7 @@ class Step:
     @property
     def part(self) -> Selector:
         """The selector, built."""
-        made: Selector = build("selector", self.selector, self.settings)
+        made: Selector = build_part("selector", self.selector, self.settings)
         return made
 
 

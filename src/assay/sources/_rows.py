@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import canonical
-from assay.core.parts import names
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import canonical_json
+from assay.core.parts import list_parts
+from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
     FREE_TEXT,
@@ -113,8 +113,10 @@ class Fields:
             )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
-        if not self.verifier.startswith("python:") and self.verifier not in names("verifier"):
-            raise ValueError(f"unknown verifier {self.verifier!r}; {nearest(self.verifier, names('verifier'))}")
+        if not self.verifier.startswith("python:") and self.verifier not in list_parts("verifier"):
+            raise ValueError(
+                f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
+            )
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ class Fields:
         there = list(known)
         for name in self.wanted:
             if not any(_find_column(each, there) for each in name.split("|")):
-                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(nearest(name, there))}")
+                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(suggest_names(name, there))}")
         unasked = (
             BESIDE_TESTS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
         )  # options that a prompt may hide
@@ -143,7 +145,7 @@ class Fields:
         steps = (column for name in self.wanted for each in name.split("|") if (column := _find_column(each, there)))
         return list(dict.fromkeys([*steps, *beside]))
 
-    def found(self, rows: Iterable[Row]) -> Iterator[Found]:
+    def found(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
         """One problem with its label, or one drop, for each row after `skip`, up to `limit`."""
         stop = None if self.limit is None else self.skip + self.limit
         for row in islice(rows, self.skip, stop):
@@ -336,7 +338,7 @@ class Fields:
         for name in self.keep:
             try:
                 value = read_field(row, name)
-                canonical(value).encode()
+                canonical_json(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional by definition; a file with a schema was checked before
             kept[name] = value
@@ -354,7 +356,9 @@ def read_field(row: Mapping[str, Any], name: str) -> Any:
         if value is not ABSENT and (value is not None or each == name):
             return value
     remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER where a row lacks it"
-    raise BadRow("missing_field", escape_surrogates(f"no field {name!r}; {nearest(name, map(str, row))[:300]}{remedy}"))
+    raise BadRow(
+        "missing_field", escape_surrogates(f"no field {name!r}; {suggest_names(name, map(str, row))[:300]}{remedy}")
+    )
 
 
 ABSENT = object()  # not None, which a field may hold

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import content_id, file_sha256
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id, hash_file
+from assay.core.ports import SourceRow
 from assay.sources._rows import Fields, Row, escape_surrogates, shorten
 from assay.sources._tables import READERS, file_kind, read_column_names, read_rows
 
@@ -31,7 +31,7 @@ class Files(Fields):
 
     paths: str | tuple[str, ...]
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Problems with labels, and drops, in the order of the files.
 
         Memory does not grow with their length (.json aside).
@@ -40,7 +40,7 @@ class Files(Fields):
 
     def fingerprint(self) -> str:
         """Hash of every file's name and bytes."""
-        return content_id("files", [(name, file_sha256(path)) for name, path in self._places()])
+        return content_id("files", [(name, hash_file(path)) for name, path in self._places()])
 
     def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
         for name, path, columns in places:
@@ -63,7 +63,7 @@ class Files(Fields):
         for name, path in places.items():
             if file_kind(path) not in READERS:
                 raise ConfigError(
-                    f"{name} is of an unknown kind {file_kind(path)!r}; {nearest(file_kind(path), READERS)}"
+                    f"{name} is of an unknown kind {file_kind(path)!r}; {suggest_names(file_kind(path), READERS)}"
                 )
         return list(places.items())
 
@@ -95,7 +95,7 @@ def _suggest_paths(path: Path) -> str:
             if not glob.has_magic(str(folder))
             else "nothing matches"
         )
-    return nearest(
+    return suggest_names(
         path.name, sorted(escape_surrogates(each.name) for each in folder.iterdir() if file_kind(each) in READERS)[:200]
     )
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import content_id, file_sha256
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id, hash_file
+from assay.core.ports import SourceRow
 from assay.sources._rows import BadRow, Fields, Row, shorten
 
 SAVED = ("state.json", "dataset_dict.json")  # what save_to_disk leaves in a folder
@@ -32,7 +32,7 @@ class Hub(Fields):
     split: str = "train"
     revision: str = ""  # of a hub id: branch, tag or commit
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Problems with labels, and drops, in the split's order."""
         rows = self._table()
         known = rows.column_names
@@ -48,7 +48,7 @@ class Hub(Fields):
         if folder is None:
             return content_id("hub", self.path, self.split, str(self._table()._fingerprint))
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return content_id("hub", [(str(path.relative_to(folder)), file_sha256(path)) for path in files])
+        return content_id("hub", [(str(path.relative_to(folder)), hash_file(path)) for path in files])
 
     def _rows(self, rows: Any) -> Iterator[Row]:
         from datasets.exceptions import DatasetsError
@@ -96,5 +96,5 @@ class Hub(Fields):
         if not hasattr(loaded, "keys"):
             return loaded  # a folder of one split has no name for it
         if self.split not in loaded:
-            raise ConfigError(f"{self.path} has no split {self.split!r}; {nearest(self.split, loaded.keys())}")
+            raise ConfigError(f"{self.path} has no split {self.split!r}; {suggest_names(self.split, loaded.keys())}")
         return loaded[self.split]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest, require
-from assay.core.identity import canonical, content_id
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, require, suggest_names
+from assay.core.identity import canonical_json, content_id
+from assay.core.ports import SourceRow
 from assay.core.types import OPEN, Drop, Label, Problem
 from assay.sources._rows import shorten
 
@@ -67,7 +67,7 @@ class ReasoningGym:
         if self.size < 1:
             raise ValueError(f"size {self.size} must be at least 1")
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Problems with labels in the generator's order.
 
         An item that cannot be made or stored is a drop with its number.
@@ -86,7 +86,7 @@ class ReasoningGym:
         """Passes where the generator takes the settings."""
         self._gym()
 
-    def _item(self, gym: Any, index: int) -> Found:
+    def _item(self, gym: Any, index: int) -> SourceRow:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
             entry = gym[index]
@@ -107,14 +107,14 @@ class ReasoningGym:
         require("reasoning_gym", extra="gym")  # registers the generators
         if self.generator not in factory.DATASETS:
             raise ConfigError(
-                f"unknown reasoning_gym generator {self.generator!r}; {nearest(self.generator, factory.DATASETS)}"
+                f"unknown reasoning_gym generator {self.generator!r}; {suggest_names(self.generator, factory.DATASETS)}"
             )
         settings = factory.DATASETS[self.generator][1]
         known = [each.name for each in fields(settings) if each.name not in ("size", "seed")]
         for key in self.config:
             if key not in known:
                 raise ConfigError(
-                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {nearest(key, known)}"
+                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {suggest_names(key, known)}"
                 )
         try:
             return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._config())
@@ -169,7 +169,7 @@ def _check_entry(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, 
 def _find_witness(gym: Any, plain: dict[str, Any]) -> str:
     for key in WITNESSES:
         found = plain["metadata"].get(key)
-        text = found if isinstance(found, str) else canonical(found)
+        text = found if isinstance(found, str) else canonical_json(found)
         if found is not None and _score_answer(gym, text, plain) >= 1:
             return text
     return OPEN

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.config import SelectConfig
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.maths.rl.expected_improvement import fitted_drift
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
@@ -25,7 +25,7 @@ def selector(context: RunContext, config: SelectConfig) -> Any:
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build("selector", config.selector, config.settings)
+    part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
     drift, attempts = measured(context)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Pool
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import stored_vectors
@@ -92,7 +92,7 @@ def _kept(context: RunContext, name: str, ids: list[str]) -> Values:
         made = (*SCORE_COLUMNS, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round")
         kept = sorted({key for given in fields.values() for key, value in given.items() if _plain(value)})
         told = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
-        raise ConfigError(f"{told} (`keep` of a source); {nearest(name, [*made, *kept])}")
+        raise ConfigError(f"{told} (`keep` of a source); {suggest_names(name, [*made, *kept])}")
     numeric = all(isinstance(value, int | float) for value in values.values())
     return {id_: value if numeric else str(value) for id_, value in values.items()}
 

@@ -185,7 +185,7 @@ def _refresh(
     began, scoring, part = time.monotonic(), key.partition("+")[2], score.scorer(context)
     problems, labels = side(context, "train")
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.first(made.wanted)
+    found = attempts.draw_first(made.wanted)
     if len(found) < len(made.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from assay.core.identity import content_id, stream_seed
-from assay.core.parts import build
+from assay.core.identity import content_id, derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.pool import scored_pool
@@ -30,14 +30,14 @@ def selected(context: RunContext, selection: str) -> list[str]:
 
 def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
     began, config = time.monotonic(), context.config.arrange
-    part = build("curriculum", config.curriculum, config.settings)
+    part = build_part("curriculum", config.curriculum, config.settings)
     scores = current_scores(context, context.key_of("score", "arrange").partition("+")[2])
     pool, lacking = scored_pool(context, scores, part.needs, kept)
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(part.needs)}); they come last, in id order"
         )
-    curriculum: Curriculum = part.arrange(pool, np.random.default_rng(stream_seed("arrange", config.seed)))
+    curriculum: Curriculum = part.arrange(pool, np.random.default_rng(derive_seed("arrange", config.seed)))
     lessons = [*curriculum.lessons, *([Phase(lacking)] if lacking else [])]
     rows = [
         {

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Label, Score
 from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
@@ -57,13 +57,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build("scorer", context.config.score.scorer, settings(context))
+    return build_part("scorer", context.config.score.scorer, settings(context))
 
 
 def settings(context: RunContext) -> dict[str, Any]:
     """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
     given, select = context.config.score.settings, context.config.select
-    needed = getattr(build("scorer", context.config.score.scorer, given), "sized_by_plan", ())
+    needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     return {**given, **{name: known[name] for name in needed}}
 

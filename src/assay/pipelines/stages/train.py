@@ -8,8 +8,8 @@ from pathlib import Path
 
 from assay.core.config import TrainConfig, teacher_settings
 from assay.core.errors import ConfigError
-from assay.core.identity import canonical, content_id
-from assay.core.parts import build
+from assay.core.identity import canonical_json, content_id
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
@@ -65,7 +65,7 @@ def teacher(context: RunContext) -> Teacher | None:
     config = context.config.train.teacher
     if not config.engine:
         return None
-    return Teacher(build("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
+    return Teacher(build_part("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
 
 
 def held_out(context: RunContext) -> HeldOut:
@@ -94,7 +94,7 @@ def settings_of(config: TrainConfig) -> Settings:
 
 def course(context: RunContext, curriculum: Curriculum) -> OnlineCurriculum | None:
     """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
-    part = build("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
     scores = current_scores(context, context.key_of("score", "train").partition("+")[2])
@@ -197,7 +197,9 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
     if not curriculum.order:
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
-    context.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=context.run)
+    context.lake.append(
+        {"samplers": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
+    )
     problems, labels = cleaned(context)
     sink = LakeSink(context, key)
 

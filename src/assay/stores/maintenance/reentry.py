@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import SAW_NOTHING
 from assay.stores.commits.manifest import CorruptEntry, Entry, File
@@ -170,7 +170,7 @@ def _measured(storage: Storage, inside: str) -> File | None:
     if not sound(path):
         set_aside(storage, inside)
         return None
-    return File(path.parent.name, inside, pq.read_metadata(path).num_rows, path.stat().st_size, file_sha256(path))
+    return File(path.parent.name, inside, pq.read_metadata(path).num_rows, path.stat().st_size, hash_file(path))
 
 
 def sound(path: Path) -> bool:

@@ -43,7 +43,7 @@ class HeldOut:
         evidence.sink.write(rollouts, verdicts)
         right, judged = (
             table.reshape(-1, self.samples).sum(1)
-            for table in _tables([verdict.under(evidence.mode) for verdict in verdicts])
+            for table in _tables([verdict.in_mode(evidence.mode) for verdict in verdicts])
         )
         values: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.training.held_out.attempts import HeldOut
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 
@@ -37,7 +37,7 @@ class Evaluate(TrainerCallback):  # type: ignore[misc]
         self.trainer.model.train(was)
 
     def _draw(self, ids: Sequence[str], step: int) -> list[list[int]]:
-        torch.manual_seed(stream_seed("evaluation", self.evidence.run, step))
+        torch.manual_seed(derive_seed("evaluation", self.evidence.run, step))
         rows = [self._prompt(id_) for id_ in ids]
         drawn: list[list[int]] = []
         for first in range(0, len(rows), ROWS):

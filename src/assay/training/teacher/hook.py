@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from assay.core.errors import ConfigError, EngineError, nearest
-from assay.core.identity import stream_seed
+from assay.core.errors import ConfigError, EngineError, suggest_names
+from assay.core.identity import derive_seed
 from assay.core.ports import Reporter
 from assay.core.types import Rollout, Verdict
 from assay.training.teacher.teacher import Teacher
@@ -44,7 +44,7 @@ class TeacherSettings:
             ("if_gone", self.if_gone, ("stop", "go_on")),
         ):
             if found not in known:
-                raise ConfigError(f"teacher.{name} is {found!r}; {nearest(found, known)}")
+                raise ConfigError(f"teacher.{name} is {found!r}; {suggest_names(found, known)}")
         if not (0 <= self.share_last <= 1 and 0 <= self.share <= 1):
             raise ConfigError(f"teacher.share goes from {self.share} to {self.share_last}, and shares lie in [0, 1]")
 
@@ -112,7 +112,7 @@ class TeacherHook:
             verdicts,
             self.guidance.need,
             self.guidance.share_at(step),
-            np.random.default_rng(stream_seed("teacher", run, step)),
+            np.random.default_rng(derive_seed("teacher", run, step)),
         )
         if not places:
             return []

@@ -147,7 +147,7 @@ class RolloutRecorder:
             (
                 rollout.text
                 for rollout, verdict in zip(made, verdicts, strict=True)
-                if verdict.under(self.mode).outcome == "correct"
+                if verdict.in_mode(self.mode).outcome == "correct"
             ),
             None,
         )
@@ -217,7 +217,7 @@ class RolloutRecorder:
             first = self.rollouts[place[0]]
             counts = Counts()
             for rollout, verdict in own:
-                counts = counts.plus(verdict.under(self.mode).outcome) if rollout.group == first.group else counts
+                counts = counts.plus(verdict.in_mode(self.mode).outcome) if rollout.group == first.group else counts
             size = sum(abs(self.rollouts[row].advantage or 0.0) for row in place) / len(place)
             found[str(first.group)] = GroupResult(first.problem_id, counts, size)
         return list(found.values())
@@ -229,7 +229,7 @@ class RolloutRecorder:
     @property
     def counted(self) -> list[Verdict]:
         """The latest step's verdicts as they count in the run's mode."""
-        return [verdict.under(self.mode) for verdict in self.verdicts]
+        return [verdict.in_mode(self.mode) for verdict in self.verdicts]
 
     @property
     def policy(self) -> Policy:

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Verifier
 from assay.verifiers.isolation.cpu_meter import Spent, overdrawn, spent
 from assay.verifiers.isolation.worker_rights import rights
@@ -73,7 +73,7 @@ def is_shut(verifier: str, part: Any) -> bool:
 
 def _load(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
-        part = wrap(verifier, build("verifier", verifier, settings))
+        part = wrap(verifier, build_part("verifier", verifier, settings))
         getattr(part, "warm", lambda: None)()
         if "sympy" in sys.modules and not verifier.startswith("python:"):
             close_sympy()
