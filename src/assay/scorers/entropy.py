@@ -28,7 +28,7 @@ class Entropy:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("said",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 2  # attempts a problem and temperature
     temperatures: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2)  # ascending
@@ -53,7 +53,10 @@ class Entropy:
             ConfigError: the engine gives no log-probabilities.
         """
         wanted = dict.fromkeys(sorted(ids), self.n)
-        found = [attempts.said(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0}) for heat in self.temperatures]
+        found = [
+            attempts.draw_attempts(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0})
+            for heat in self.temperatures
+        ]
         by_id = {id_: [each[id_] for each in found] for id_ in sorted(ids)}
         return [
             self._score(id_, said)

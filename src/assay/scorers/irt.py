@@ -31,7 +31,7 @@ class Irt:
     """
 
     joint: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[tuple[str, ...]] = ("count_responses",)
 
     n: Annotated[int, Field(ge=0)] = 8  # attempts of the plan's policy a problem
     model: Literal["1pl", "2pl"] = "1pl"
@@ -53,7 +53,7 @@ class Irt:
             return []
         if self.n:
             attempts.draw(dict.fromkeys(sorted(ids), self.n))
-        found = attempts.responses(sorted(ids))
+        found = attempts.count_responses(sorted(ids))
         met = sorted({id_ for each in found.values() for id_, counts in each.items() if counts.total} & set(ids))
         self._check(len(found))
         right, trials = self._matrix(found, met)

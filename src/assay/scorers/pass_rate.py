@@ -126,7 +126,7 @@ class PassRate:
         found = (
             attempts.draw(wanted)
             if self.at_length is None
-            else cast(WaveProvider, attempts).cut(wanted, self.at_length)
+            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
         )
         return {id_: found[id_] for id_ in ids}
 
@@ -134,7 +134,7 @@ class PassRate:
         heard: dict[str, Counts] = {}
 
         def ask(rows: Ints, wanted: Ints) -> WaveCounts:
-            told = attempts.first(
+            told = attempts.draw_first(
                 {ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}, at_length=self.at_length
             )
             heard.update((id_, tally.counts) for id_, tally in told.items())
@@ -185,7 +185,7 @@ class PassRate:
         return fit_embedding_prior(evidence.correct, evidence.wrong, self._vectors(ids, attempts))
 
     def _vectors(self, ids: Sequence[str], attempts: RolloutProvider) -> NDArray[np.float32]:
-        return cast(WaveProvider, attempts).vectors(ids)
+        return cast(WaveProvider, attempts).embed(ids)
 
     def _score(self, id_: str, counts: Counts) -> Score:
         wrong = self._wrong(counts)

@@ -227,7 +227,7 @@ def _refresh(stage: Refresh) -> StageResult:
     began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.first(made.wanted)
+    found = attempts.draw_first(made.wanted)
     if len(found) < len(made.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")
