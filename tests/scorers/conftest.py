@@ -18,7 +18,7 @@ class AttemptStore:
     ) -> None:
         self.attempts, self.others, self.requests = attempts, others or {}, list[Any]()
 
-    def graded_attempts(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.requests.append((dict(wanted), dict(changes), policy))

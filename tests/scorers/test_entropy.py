@@ -16,7 +16,7 @@ class LinearEntropy:
     def __init__(self, slope: float = 0.4, silent_at: float | None = None, *, logprobs: bool = True) -> None:
         self.slope, self.silent_at, self.logprobs, self.requests = slope, silent_at, logprobs, list[Any]()
 
-    def graded_attempts(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.requests.append(dict(changes))

@@ -10,7 +10,7 @@ from pydantic import Field
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
-from assay.maths.rl.temperature import crossing, entropy
+from assay.maths.rl.temperature import entropy, temperature_of_entropy
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Entropy:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("graded_attempts",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 2  # attempts per problem and temperature
     temperatures: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2)  # ascending
@@ -56,7 +56,7 @@ class Entropy:
         """
         wanted = dict.fromkeys(sorted(ids), self.n)
         evidence = [
-            attempts.graded_attempts(wanted, {"temperature": temperature, "top_p": 1.0, "top_k": 0})
+            attempts.draw_attempts(wanted, {"temperature": temperature, "top_p": 1.0, "top_k": 0})
             for temperature in self.temperatures
         ]
         by_problem = {id_: [attempts_by_id[id_] for attempts_by_id in evidence] for id_ in sorted(ids)}
@@ -68,7 +68,7 @@ class Entropy:
 
     def _score(self, id_: str, by_temperature: Sequence[Sequence[StoredAttempt]]) -> Score:
         levels = [entropy([_logprobs(id_, attempt) for attempt in group]) for group in by_temperature]
-        value, low, high, outside = crossing(self.temperatures, levels, self.wanted)
+        value, low, high, outside = temperature_of_entropy(self.temperatures, levels, self.wanted)
         counts = Counts()
         for group in by_temperature:
             for attempt in group:

@@ -11,7 +11,7 @@ from scipy import special
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score
-from assay.maths.beta.irt import LEAST_FOR_2PL, Floats, fit_1pl, fit_2pl
+from assay.maths.beta.irt import MIN_RESPONDENTS_2PL, Floats, fit_1pl, fit_2pl
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Irt:
     """
 
     joint: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[tuple[str, ...]] = ("count_responses",)
 
     n: Annotated[int, Field(ge=0)] = 8  # attempts of the configured policy per problem
     model: Literal["1pl", "2pl"] = "1pl"
@@ -56,7 +56,7 @@ class Irt:
             return []
         if self.n:
             attempts.draw(dict.fromkeys(sorted(ids), self.n))
-        responses = attempts.responses(sorted(ids))
+        responses = attempts.count_responses(sorted(ids))
         attempted = {id_ for by_id in responses.values() for id_, counts in by_id.items() if counts.total}
         problems = sorted(attempted & set(ids))
         self._check(len(responses))
@@ -76,10 +76,10 @@ class Irt:
                 f"scorer 'irt' found {respondents} respondents in the store and needs 2: "
                 "score the pool with another policy first"
             )
-        if self.model == "2pl" and respondents < LEAST_FOR_2PL:
+        if self.model == "2pl" and respondents < MIN_RESPONDENTS_2PL:
             raise ConfigError(
                 f"scorer 'irt': {respondents} respondents are too few for model = '2pl', "
-                f"which needs {LEAST_FOR_2PL}; use '1pl'"
+                f"which needs {MIN_RESPONDENTS_2PL}; use '1pl'"
             )
 
     def _tables(self, responses: Mapping[str, Mapping[str, Counts]], ids: Sequence[str]) -> tuple[Floats, Floats]:

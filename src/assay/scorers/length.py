@@ -24,7 +24,7 @@ class Length:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("graded_attempts",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 8  # attempts per problem
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -35,7 +35,7 @@ class Length:
 
     def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """Return one score per problem that has an attempt, ids ascending."""
-        by_problem = attempts.graded_attempts(dict.fromkeys(sorted(ids), self.n), {})
+        by_problem = attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {})
         return [self._score(id_, by_problem[id_]) for id_ in sorted(ids) if by_problem[id_]]
 
     def _score(self, id_: str, attempts: Sequence[StoredAttempt]) -> Score:

@@ -34,7 +34,7 @@ class Votes:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("graded_attempts",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 10  # attempts per problem
     weigh: Literal["count", "likelihood"] = "count"
@@ -53,8 +53,8 @@ class Votes:
             ConfigError: likelihoods are needed, and the engine gave none.
         """
         wanted = dict.fromkeys(sorted(ids), self.n)
-        own = attempts.graded_attempts(wanted, {})
-        other = attempts.graded_attempts(wanted, {}, policy=self.against) if self.against else None
+        own = attempts.draw_attempts(wanted, {})
+        other = attempts.draw_attempts(wanted, {}, policy=self.against) if self.against else None
         problems = [id_ for id_ in sorted(ids) if own[id_] and (other is None or other[id_])]
         return [self._score(id_, own[id_], None if other is None else other[id_]) for id_ in problems]
 

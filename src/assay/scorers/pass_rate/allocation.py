@@ -105,7 +105,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInf
 
     scaled = replace(goal, budget=max(1, round(goal.budget * size / n))) if goal.budget else goal
     evidence, _, _ = run_allocation(size, allocation, scaled, sample, lambda evidence, rows: prior)
-    return float(evidence.tried.mean())
+    return float(evidence.attempts.mean())
 
 
 def adaptive_wave(evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal) -> Wave:
@@ -147,8 +147,8 @@ def _next_wave(
     evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal, is_open: NDArray[np.bool_]
 ) -> Ints:
     # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
-    tried = np.where(is_open, evidence.tried, allocation.most)
-    tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.tried, 1))
+    tried = np.where(is_open, evidence.attempts, allocation.most)
+    tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
     frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
     if allocation.kind == "two_stage" and goal.budget:
         return contenders(

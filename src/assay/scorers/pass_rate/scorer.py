@@ -11,9 +11,9 @@ from pydantic import Field
 from assay.core.ports import RolloutProvider, WaveProvider
 from assay.core.types import Counts, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
-from assay.maths.allocation.embedding_prior import predicted
+from assay.maths.allocation.embedding_prior import fit_embedding_prior
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -105,7 +105,7 @@ class PassRate:
         """
         if self.design == "fixed" or not problems:
             return float(self.n)
-        prior = fitted([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        prior = fit_zero_inflated_beta([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -137,7 +137,7 @@ class PassRate:
         counts_by_id = (
             attempts.draw(wanted)
             if self.at_length is None
-            else cast(WaveProvider, attempts).cut(wanted, self.at_length)
+            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
         )
         return {id_: counts_by_id[id_] for id_ in ids}
 
@@ -146,7 +146,7 @@ class PassRate:
 
         def sample(rows: Ints, wanted: Ints) -> WaveCounts:
             targets = {ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}
-            stats_by_id = attempts.first(targets, at_length=self.at_length)
+            stats_by_id = attempts.draw_first(targets, at_length=self.at_length)
             counts_by_id.update((id_, stats.counts) for id_, stats in stats_by_id.items())
             complete = np.array([row for row in rows if ids[row] in stats_by_id], dtype=np.int64)
             table = [
@@ -183,9 +183,9 @@ class PassRate:
         if self.prior in PRIORS:
             return ZeroInflatedBeta.of(*PRIORS[self.prior])
         if self.prior == "fitted" or len(ids) < 2:
-            return fitted(evidence.correct, evidence.wrong)
-        vectors: NDArray[np.float32] = cast(WaveProvider, attempts).vectors(ids)
-        return predicted(evidence.correct, evidence.wrong, vectors)
+            return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+        vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
+        return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
     def _score(self, id_: str, counts: Counts) -> Score:
         wrong = self._wrong(counts)
@@ -197,15 +197,15 @@ class PassRate:
         if not ids:
             return []
         right, wrong = np.array([c.correct for c in counts]), np.array([self._wrong(c) for c in counts])
-        after = prior.after(right, wrong)
-        low, high = after.interval(right, wrong, level=self.level)
-        a, b = after.matched()
+        belief = prior.posterior(right, wrong)
+        low, high = belief.interval(right, wrong, level=self.level)
+        a, b = belief.matching_beta()
         names = (
             [self.prior] * len(ids)
             if self.prior in PRIORS
-            else [f"{self.prior} {words}" for words in prior.words(len(ids))]
+            else [f"{self.prior} {parameters}" for parameters in prior.describe(len(ids))]
         )
-        columns = (after.mean().tolist(), low.tolist(), high.tolist(), a.tolist(), b.tolist())
+        columns = (belief.mean().tolist(), low.tolist(), high.tolist(), a.tolist(), b.tolist())
         return [_build_score(*row) for row in zip(ids, names, counts, *columns, strict=True)]
 
 
