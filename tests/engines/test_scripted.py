@@ -45,7 +45,7 @@ def test_spread_says_the_first_text_or_another(ask):
     assert texts <= {"7", "8", "9"}
 
 
-def test_it_fails_after_as_many_requests_as_told(ask):
+def test_it_fails_after_as_many_requests_as_set(ask):
     stream = Scripted(fail_after=1).generate([ask(), ask("What is 1+1?")])
     assert len(next(stream)) == 4
     with pytest.raises(EngineError, match="after 1 requests"):

@@ -27,7 +27,7 @@ def test_settings_out_of_range_are_one_line():
 
 
 def test_importing_it_imports_no_torch():
-    ran = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -37,14 +37,14 @@ def test_importing_it_imports_no_torch():
         text=True,
         check=True,
     )
-    assert ran.stdout == "False False\n"
+    assert process.stdout == "False False\n"
 
 
 @pytest.mark.model
 def test_both_local_engines_read_the_same_prompt_and_are_the_same_policy(engine, packaged, ask):
     other = Llamacpp(packaged, slots=1, threads=1)
     for request in [ask(question, system=system) for question in QUESTIONS for system in ("", "Be brief.")]:
-        assert list(engine._prompt(request)) == other._prompt(request)
+        assert list(engine._encode_prompt(request)) == other._encode_prompt(request)
         assert engine.show(request) == other.show(request)
     assert engine.policy == other.policy
     other.close()
@@ -53,7 +53,7 @@ def test_both_local_engines_read_the_same_prompt_and_are_the_same_policy(engine,
 @pytest.mark.model
 def test_the_prompt_opens_once(engine, ask):
     opening = engine._tokenizer.bos_token_id
-    prompt = engine._prompt(ask())
+    prompt = engine._encode_prompt(ask())
     assert prompt[0] == opening != prompt[1]
 
 
@@ -62,7 +62,7 @@ def test_greedy_text_is_that_of_plain_generate(engine, ask):
     import torch
 
     for request in [ask(question, samples=(0,), temperature=0.0) for question in QUESTIONS]:
-        prompt = engine._prompt(request)
+        prompt = engine._encode_prompt(request)
         plain = engine._decoder.model.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)[
             0, len(prompt) :
         ]

@@ -53,7 +53,7 @@ def test_each_token_has_its_log_probability_and_without_a_seed_none_is_recorded(
     for rollout in rollouts:
         assert rollout.seed == -1
         assert len(rollout.logprobs) == rollout.tokens == 12
-        assert all(each <= 0 for each in rollout.logprobs)
+        assert all(logprob <= 0 for logprob in rollout.logprobs)
 
 
 @pytest.mark.model
@@ -69,6 +69,6 @@ def test_a_long_answer_holds_up_nobody(engine, ask):
         ask("Write a long poem about the sea.", samples=(0,), max_tokens=48),
         *(ask(f"What is {n}+1?", samples=(0,)) for n in range(4)),
     ]
-    came = [rollout for some in engine.arrivals(requests) for rollout in some]
-    assert len(came) == 5
-    assert came[-1].problem_id == requests[0].problem_id, "it came first and is yielded last"
+    rollouts = [rollout for some in engine.stream(requests) for rollout in some]
+    assert len(rollouts) == 5
+    assert rollouts[-1].problem_id == requests[0].problem_id, "it came first and is yielded last"

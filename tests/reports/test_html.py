@@ -15,7 +15,7 @@ def report_data(**changes: Any) -> dict[str, Any]:
     """The values of a plan with nothing done, with changes."""
     empty: dict[str, Any] = {
         **dict.fromkeys(("config", "lake", "written", "policy", "revision", "training"), ""),
-        **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tiles")},
+        **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tables", "tiles")},
         "sampler": {},
         "versions": {},
         "clusters": {"rows": []},

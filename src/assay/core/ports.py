@@ -68,7 +68,7 @@ class Engine(Protocol):
 class StreamingEngine(Protocol):
     """An engine whose samples need not wait for each other: a long answer holds up nobody's commit."""
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Every sample once, in tuples of what has arrived since the last; an empty one comes about every second, so that the caller is heard.
 
         Requests are taken as there is room for them; None among them means "none yet", and they are asked again after what has arrived.

@@ -415,11 +415,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """Lessons in their order."""
+    """Phases in their order."""
 
-    lessons: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
 
     @property
     def order(self) -> tuple[str, ...]:
         """Every id as often as training will meet it, first to last."""
-        return tuple(id_ for lesson in self.lessons for _ in range(lesson.epochs) for id_ in lesson.ids)
+        return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)

@@ -32,6 +32,7 @@ def render_page(report: ReportData, charts: Mapping[str, str]) -> str:
         section("The curriculum's head", _curriculum(report["curriculum"])),
         section("Training", charts.get("training", ""), paragraph(report["training"]) if report["training"] else ""),
         section("What was paid", _costs(report["costs"])),
+        section("What the lake holds", _tables(report["tables"])),
         section("Policy, verifiers, versions", _versions(report)),
         section("Lineage: the runs behind this page", _runs(report["runs"])),
     ]
@@ -161,6 +162,13 @@ def _costs(costs: Rows) -> str:
         for cost in costs
     ]
     return table(("policy", "engine", "for", "attempts", "generated tokens"), rows)
+
+
+def _tables(tables: Rows) -> str:
+    rows = [
+        (table_row["table"], table_row["made_by"], table_row["rows"], table_row["bytes"] / 1024) for table_row in tables
+    ]
+    return table(("table", "written by", "rows", "KiB"), rows)
 
 
 def _versions(report: ReportData) -> str:

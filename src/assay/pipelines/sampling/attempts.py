@@ -261,7 +261,7 @@ class StoredRollouts:
         """The engine's rollouts as they arrive. At a limit no new problem begins, and what is in flight is finished: cut, it would bias the rates."""
         engine = self.context.engine
         assert isinstance(engine, StreamingEngine)
-        yield from engine.arrivals(request for request in requests if not (self.stopped or self._limited()))
+        yield from engine.stream(request for request in requests if not (self.stopped or self._limited()))
 
     def _limited(self) -> bool:
         if limit := self.context.limit_reached():

@@ -179,7 +179,7 @@ class Searches:
                         queue.append(each)
                 yield self._request(queue.popleft()) if queue else None
 
-        for rollouts in self._heard(engine.arrivals(requests())):
+        for rollouts in self._heard(engine.stream(requests())):
             self._take(rollouts, asking)
             met = [asking[id_] for id_ in dict.fromkeys(rollout.problem_id for rollout in rollouts)]
             whole = [each for each in met if len(each.heard) == len(_samples(each.ask))]
