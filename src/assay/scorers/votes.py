@@ -11,7 +11,7 @@ from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
 from assay.maths.beta.posterior import interval
-from assay.maths.text.votes import agree, clusters
+from assay.maths.text.votes import answer_clusters, answers_agree
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Votes:
     def _score(self, id_: str, said: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
         told = [each for each in said if each.outcome != "verifier_error"]
         weights = [1.0 if self.weigh == "count" else likelihood(id_, each) for each in told]
-        ranked = clusters([each.extracted for each in told], weights, top=self.top)
+        ranked = answer_clusters([each.extracted for each in told], weights, top=self.top)
         votes = ranked[0].votes if ranked else 0
         if ranked and other is not None and not _same(ranked[0].answer, other):
             votes = 0
@@ -90,5 +90,5 @@ def likelihood(id_: str, said: StoredAttempt) -> float:
 
 
 def _same(answer: str, other: Sequence[StoredAttempt]) -> bool:
-    ranked = clusters([each.extracted for each in other])
-    return bool(ranked) and agree(answer, ranked[0].answer)
+    ranked = answer_clusters([each.extracted for each in other])
+    return bool(ranked) and answers_agree(answer, ranked[0].answer)
