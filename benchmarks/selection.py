@@ -21,7 +21,7 @@ import numpy as np
 from assay.core.parts import build_part, list_parts
 from assay.core.types import Pool
 from assay.maths.geometry.coverage import coverage
-from assay.maths.geometry.facility import chosen_by
+from assay.maths.geometry.facility import cover_by_similarity
 from assay.maths.rl.group_signal import expected_signal
 from assay.selectors.k_center import farthest_first
 from benchmarks.claims import RESULTS, Claim, hardware, publish
@@ -113,7 +113,7 @@ def facilities() -> list[Claim]:
         return []
     rows = heaps(5_000, 1)
     similarity = np.maximum(rows @ rows.T, 0)
-    ours, ours_s = timed(lambda: chosen_by(similarity, 500))
+    ours, ours_s = timed(lambda: cover_by_similarity(similarity, 500))
     wide = similarity.astype(np.float64)
     runs = {}
     for optimizer in ("lazy", "two-stage"):

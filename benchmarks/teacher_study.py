@@ -49,9 +49,9 @@ from assay.core.types import (
     SamplingConfig,
     Verdict,
 )
-from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 from benchmarks.claims import RESULTS, hardware
 
 GROUPS, SIZE, TOKENS = 8, 8, 16  # problems a step, rollouts a problem, longest answer
@@ -346,7 +346,7 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     problems = {problem.id: problem for problem in map(Problem.of, asked)}
     labels = {id_: Label.of(id_, str(chain(problem.text)[-1]), verifier="last") for id_, problem in problems.items()}
     size = changes.get("group_size", SIZE)
-    settings = Settings(
+    settings = TrainingSettings(
         **{"group_size": SIZE, **changes},
         steps=steps,
         groups=GROUPS,

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PARTS = [(kind, name) for kind in ROOMS for name in list_parts(kind)]
 
-LONGEST_FILE, LONGEST_FUNCTION = 470, 80  # lines
+LONGEST_FILE, LONGEST_FUNCTION = 440, 77  # lines, without docstrings, which are as long as a caller needs
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
     "prefect_ray": {"flows"},
@@ -243,20 +243,29 @@ def test_a_part_has_a_row_in_methods(kind: str, name: str) -> None:
 # Size and words
 
 
+def doc_lines(node: ast.AST) -> int:
+    """Lines of the docstrings in a file, class or function."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = [inner.body[0] for inner in ast.walk(node) if isinstance(inner, documented) and ast.get_docstring(inner)]
+    return sum((doc.end_lineno or doc.lineno) - doc.lineno + 1 for doc in docs)
+
+
 def test_a_file_holds_one_idea() -> None:
-    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) - doc_lines(tree(path))
+        for path in SOURCES
+    }
     assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
 
 
 def test_a_function_fits_on_a_screen() -> None:
-    long = [
-        f"{spot(path, node.lineno)} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+    lines = {
+        f"{spot(path, node.lineno)} {node.name}": (node.end_lineno or 0) - node.lineno + 1 - doc_lines(node)
         for path in SOURCES
         for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
-    ]
-    assert long == []
+    }
+    assert {name: count for name, count in lines.items() if count > LONGEST_FUNCTION} == {}
 
 
 def test_every_file_says_what_it_is() -> None:

@@ -62,13 +62,13 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("to", list_parts("export"))
 def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: RunContext, tmp_path: Path, to: str) -> None:
-    told = export(finished, to, tmp_path / "out", filtered=True)
-    assert (told["rows"], told["filtered"]) == (8, 12)
+    result = export(finished, to, tmp_path / "out", filtered=True)
+    assert (result["rows"], result["filtered"]) == (8, 12)
     assert ids(load(tmp_path / "out", "train")) == order(finished)
-    gone = load(tmp_path / "out", "filtered")
-    assert len(gone) == 12
-    assert not set(ids(gone)) & set(order(finished))
-    assert "train." in told["snippet"] or to == "hub"
+    filtered = load(tmp_path / "out", "filtered")
+    assert len(filtered) == 12
+    assert not set(ids(filtered)) & set(order(finished))
+    assert "train." in result["snippet"] or to == "hub"
 
 
 @pytest.mark.parametrize("to", list_parts("export"))

@@ -11,8 +11,8 @@ from assay.core.config import Config, read_config
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 from assay.stores.lake import Lake
-from assay.stores.maintenance.compaction import STAGE
 from assay.stores.maintenance.fsck import fsck
+from assay.stores.references import restored_by
 
 LINEAGE = ("run", "seconds", "time")
 
@@ -72,9 +72,10 @@ def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Config
         (found, *_) = fsck(place, drop=True)
     assert len(rows(place, table)) < len(before)
     assert found.restore.startswith("curate ")
-    stage = found.restore.split()[1]
-    assert stage == STAGE[table]
-    curated(config, upto=stage)
+    stages = [command.split()[1] for command in found.restore.split(" && ")]
+    assert stages == list(restored_by(table))
+    for stage in stages:
+        curated(config, upto=stage)
     after = rows(place, table)
     assert after == before if table != "verdicts" else len(after) == len(before)
     assert [finding for finding in fsck(place) if finding.harm] == []

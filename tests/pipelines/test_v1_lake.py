@@ -183,7 +183,7 @@ def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, conf
     with Lake(made.lake) as lake, RunContext(made, lake, api.NullReporter()) as context:
         outcomes = stages.run_stages(context)
         assert (context.meter.tokens, context.meter.samples) == (0, 0)
-    assert {each.stage: each.key for each in outcomes} == KEYS[config]
+    assert {each.stage: str(each.key) for each in outcomes} == KEYS[config]
     assert [each.stage for each in outcomes if not each.reused] == []
     assert fresh(before, ids(v1 / "lake")) == {}
 

@@ -6,10 +6,10 @@ from assay.core.types import Pool
 from assay.selectors.band import Band
 
 
-def test_the_middle_stays_and_both_sides_are_told_apart(pool_of, rng):
-    made = Band().select(pool_of([0, 4, 8]), 3, rng)
-    assert made.ids == ("p001",)
-    assert made.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+def test_the_middle_stays_and_each_side_has_its_own_reason(pool_of, rng):
+    selection = Band().select(pool_of([0, 4, 8]), 3, rng)
+    assert selection.ids == ("p001",)
+    assert selection.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
 
 
 def test_the_surest_problem_goes_first(pool_of, rng):

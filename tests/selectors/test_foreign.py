@@ -8,9 +8,9 @@ from assay.selectors.foreign import Foreign
 
 def test_a_band_on_somebody_else_s_pass_rate(pool_of, rng):
     pool = pool_of([4] * 4, rate=[0.1, 0.2, 0.8, 0.9])
-    made = Foreign(by="rate", low=0.2, high=0.8).select(pool, 9, rng)
-    assert made.ids == ("p001", "p002")
-    assert made.dropped == {"below_band": ("p000",), "above_band": ("p003",)}
+    selection = Foreign(by="rate", low=0.2, high=0.8).select(pool, 9, rng)
+    assert selection.ids == ("p001", "p002")
+    assert selection.dropped == {"below_band": ("p000",), "above_band": ("p003",)}
 
 
 def test_who_comes_first_where_the_budget_is_short(pool_of, rng):

@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assay.stores import schema_docs
 from assay.stores.lake import Lake
+from assay.stores.sql.definitions import definitions, macros, views
 from assay.stores.tables import schemas
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
@@ -43,7 +45,8 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_table_and_view_has_its_section() -> None:
     made = schema_docs.tables()
     assert [f"### {name}\n" in made for name in schemas()] == [True] * len(schemas())
-    assert "### pass_rates (view)\n" in made
+    assert [f"### {name} (view)\n" in made for name in views()] == [True] * len(views())
+    assert [f"| `{name}(" in made for name in macros()] == [True] * len(macros())
 
 
 def test_every_table_has_a_line_about_its_key() -> None:
@@ -52,13 +55,16 @@ def test_every_table_has_a_line_about_its_key() -> None:
 
 
 def test_a_view_without_meanings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(schema_docs.VIEWS, "costs")
-    with pytest.raises(LookupError, match="costs"):
+    costs = replace(definitions()["costs"], columns={})
+    monkeypatch.setitem(definitions(), "costs", costs)
+    with pytest.raises(LookupError, match=r"costs: .*from_training"):
         schema_docs.tables()
 
 
 def test_a_column_without_a_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(schema_docs.VIEWS["costs"][1], "tokens")
+    costs = definitions()["costs"]
+    rest = {name: meaning for name, meaning in costs.columns.items() if name != "tokens"}
+    monkeypatch.setitem(definitions(), "costs", replace(costs, columns=rest))
     with pytest.raises(LookupError, match=r"costs: \['tokens'\]"):
         schema_docs.tables()
 

@@ -101,9 +101,9 @@ def test_a_blank_gold_is_not_readable_and_an_example_is(case, name):
 
 
 def test_the_verdict_points_at_its_rollout_label_and_version(case, name):
-    one = case(EXAMPLES[name][0], "4", verifier=name, metadata=GYM)
-    verdict = build_part("verifier", name).judge(one)
-    assert (verdict.rollout_id, verdict.label_id) == (one.rollout.id, one.label.id)
+    grading_case = case(EXAMPLES[name][0], "4", verifier=name, metadata=GYM)
+    verdict = build_part("verifier", name).judge(grading_case)
+    assert (verdict.rollout_id, verdict.label_id) == (grading_case.rollout.id, grading_case.label.id)
     assert (verdict.verifier, verdict.version) == (name, build_part("verifier", name).version)
 
 

@@ -439,9 +439,9 @@ class Phase:
 class Curriculum:
     """Phases in their order."""
 
-    lessons: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
 
     @property
     def order(self) -> tuple[str, ...]:
         """Return every id as often as training will meet it, first to last."""
-        return tuple(id_ for phase in self.lessons for _ in range(phase.epochs) for id_ in phase.ids)
+        return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)

@@ -215,12 +215,33 @@ class _Benchmarks:
                 counts[row] += 1
         return own, counts
 
+    @cached_property
+    def _blocks(self) -> frozenset[tuple[str, ...]]:
+        """Every run of half as many words as an n-gram that stands in one."""
+        half, grams = (self.size + 1) // 2, self._index[0]
+        return frozenset(gram[at : at + half] for gram in grams for at in range(self.size - half + 1))
+
+    def _shared(self, found: list[str]) -> set[tuple[str, ...]]:
+        """The n-grams of a text that tell of a problem.
+
+        Of the text's words only every run of half an n-gram's length that begins at a multiple of it is looked up first: each n-gram holds one
+        whole.
+        """
+        half, index, blocks = (self.size + 1) // 2, self._index[0], self._blocks
+        made = set[tuple[str, ...]]()
+        for at, block in enumerate(zip(*[iter(found)] * half, strict=False)):
+            if block in blocks:
+                end = at * half + 1
+                made |= {
+                    tuple(found[start : start + self.size]) for start in range(max(end + half - 1 - self.size, 0), end)
+                }
+        return made & index.keys()
+
     def covered(self, text: str) -> list[tuple[int, float]]:
         """The problems whose n-grams stand in the text, with the share that does, problems ascending."""
         index, counts = self._index
         hits: dict[int, int] = {}
-        found = terms(text)
-        for gram in set(zip(*(found[start:] for start in range(self.size)), strict=False)) & index.keys():
+        for gram in self._shared(terms(text)):
             for row in index[gram]:
                 hits[row] = hits.get(row, 0) + 1
         return [(row, hits[row] / counts[row]) for row in sorted(hits)]

@@ -12,7 +12,8 @@ from typing import Any
 from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
-from assay.pipelines.analysis.report import collected, difficulty_chart, write
+from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart, write
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
 
@@ -26,11 +27,16 @@ def key(config: str, name: str) -> str:
     return "-".join(re.findall("[a-z0-9]+", f"{config} {name}".lower()))
 
 
-def show(context: RunContext) -> None:
-    """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
+def show(context: RunContext, results: StageResults = NOTHING) -> None:
+    """Make the artifacts of a run; a stage that is not done has none.
+
+    Args:
+        context: the run.
+        results: what its stages have come to, those included that a limit left partly done.
+    """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    told, name = collected(context), context.config.name
+    told, name = collected(context, results), context.config.name
     shown = escape_markdown(name)
     with untaken(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
@@ -45,7 +51,7 @@ def show(context: RunContext) -> None:
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(told))})"
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
-        _link(context, write(context), context.config.flow.reports_url)
+        _link(context, write(context, results=results), context.config.flow.reports_url)
     except ConfigError as error:
         context.reporter.warn(f"no report: {error}")
 

@@ -15,7 +15,8 @@ from assay.core.ports import Progress, Reporter
 from assay.flows.prefect_adapter import flush
 from assay.flows.progress import ProgressArtifact
 from assay.pipelines.analysis.empty_result import Shortfall
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.open_run import run_context
 
 
@@ -47,7 +48,7 @@ class FlowRun:
 
     context: RunContext
     call: FlowCall
-    outcomes: dict[str, StageResult] = field(default_factory=dict)  # by stage, in the order of the walk
+    results: StageResults = field(default_factory=StageResults)  # of the stages that it has come to, in their order
     missing: list[str] = field(default_factory=list)  # what is not done, a sentence each
     lacks: Shortfall = field(default_factory=Shortfall)  # what a run that went through brought nothing of
     board: Any = None  # of the shards under way
@@ -92,7 +93,7 @@ def present() -> FlowRun:
 
 
 @contextmanager
-def at_work(call: FlowCall, command: str, *, upto: str = "arrange") -> Iterator[FlowRun]:
+def at_work(call: FlowCall, command: str, *, upto: str = "") -> Iterator[FlowRun]:
     """The run that was handed over; otherwise a new one, whose start and end are rows in `runs`. What is raised inside is kept in it, too.
 
     Raises:

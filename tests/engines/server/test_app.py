@@ -2,6 +2,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -11,6 +12,7 @@ from assay.core.types import Policy, Problem, Request, Rollout, SamplingConfig
 from assay.engines.scripted import Scripted
 from assay.engines.server.app import MAX_REQUEST_BYTES, ModelServer, RequestFailed, unwrap_answer
 from assay.engines.server.chat_request import InvalidRequest
+from assay.engines.server.listener import HEAD_BYTES
 
 TURN = {"role": "user", "content": "2+2"}
 
@@ -132,6 +134,47 @@ def test_a_poisoned_request_is_400_and_the_server_answers_on(serve, body):
 )
 def test_a_length_that_is_none_or_too_much_is_refused_and_nothing_is_read(serve, size, status):
     assert send_bytes(serve(), post(b"", size=size))[0] == status
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X: a\rContent-Length: 5",
+        b"X: a\rAuthorization: Bearer right",
+        b"Transfer-Encoding : chunked",
+        b"Content-Length : 9",
+        b"X: a\r\n Transfer-Encoding: chunked",
+        b"no colon",
+        b": no name",
+        b"X\x0b: y",
+        b"X: \0",
+        b"X: " + b"y" * HEAD_BYTES,
+        b"\r\n".join(b"X: " + b"y" * 1000 for _ in range(40)),
+    ],
+)
+def test_a_head_that_is_long_or_could_be_read_in_two_ways_is_refused(serve, line):
+    service = serve(key="right")
+    given = post(GOOD, head=line + b"\r\nAuthorization: Bearer right\r\n")
+    status, told = send_bytes(service, given)
+    assert (status, told["error"]["message"]) == (400, "the request's head is too long, or can be read in two ways")
+    assert send_bytes(service, post(GOOD, head=b"X: \xe9\tz\r\nY:\r\nAuthorization: Bearer right\r\n"))[0] == 200
+
+
+def test_heads_without_end_cost_no_memory(serve):
+    """The library reads 100 headers of 64 KiB before it asks for anything, and parses them in several times that."""
+    service = serve(key="right")
+    lines = [connect(service) for _ in range(20)]
+    tracemalloc.start()
+    try:
+        for line in lines:
+            with suppress(OSError):
+                line.sendall(b"GET /models HTTP/1.1\r\n" + (b"X: " + b"y" * 60_000 + b"\r\n") * 90)
+        assert send_bytes(service, post(GOOD, head=b"Authorization: Bearer right\r\n"))[0] == 200
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+        for line in lines:
+            line.close()
 
 
 def test_a_body_without_a_length_and_a_line_that_is_no_request_are_answered(serve):

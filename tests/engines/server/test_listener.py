@@ -1,5 +1,6 @@
 """How many connections a listener holds, for how long, and who may be let in without a key."""
 
+import io
 import socket
 import threading
 import time
@@ -98,6 +99,21 @@ def test_a_host_that_is_none_is_one_line(host: str) -> None:
     with pytest.raises(ConfigError, match="--host") as caught:
         check_bind(host, "key")
     assert "\n" not in str(caught.value)
+
+
+def test_header_lines_are_read_until_they_are_too_many_or_none() -> None:
+    reader = listener_module.HeadReader(io.BytesIO(b"A: b\r\nC:\n\r\nbody"))
+    assert [reader.readline(65_537) for _ in range(3)] == [b"A: b\r\n", b"C:\n", b"\r\n"]
+    assert reader.read(4) == b"body"  # which is no header, and asked for by another way
+    assert listener_module.HeadReader(io.BytesIO(b"")).readline(9) == b""
+    long = listener_module.HeadReader(io.BytesIO(b"A: b\r\n" * listener_module.HEAD_BYTES))
+    for _ in range(listener_module.HEAD_BYTES // 6):
+        long.readline(65_537)
+    with pytest.raises(listener_module.BadHead):
+        long.readline(65_537)
+    for line in (b"A : b\r\n", b" A: b\r\n", b"A\r\n", b": b\r\n", b"A: b\rC: d\r\n", b"A: \0\r\n", b"A: b"):
+        with pytest.raises(listener_module.BadHead):
+            listener_module.HeadReader(io.BytesIO(line)).readline(65_537)
 
 
 def test_a_connection_without_a_whole_request_is_cut_after_its_time(listen: Start) -> None:

@@ -195,6 +195,60 @@ def test_a_forgotten_source_takes_its_labels_and_attempts_along(
         ]
 
 
+def test_what_a_forgotten_policy_finished_chose_or_searched_goes_too(tmp_path: Path, attempted: Rows) -> None:
+    good, bad = attempted("a", "cw", policy="good"), attempted("a", "c", policy="bad")
+    good["rollouts"][1]["policy_last"] = "bad"  # asynchronous training changed weights in the middle of it
+    node, (kept, finished), (leaf,) = {"search": "s"}, [row["id"] for row in good["rollouts"]], bad["rollouts"]
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(good)
+        lake.append(bad)
+        lake.append(
+            {
+                "searches": [{"id": "s", "problem_id": "a", "policy": "good"}, {"id": "t", "policy": "bad"}],
+                "search_nodes": [
+                    {"id": "root", **node},
+                    {"id": "leaf", **node, "rollout_id": leaf["id"]},
+                    {"id": "of bad", "search": "t"},
+                ],
+                "pairs": [
+                    {"id": "1", "chosen": kept, "rejected": "root"},
+                    {"id": "2", "chosen": "root", "rejected": "of bad"},
+                    {"id": "3", "prefix_id": "leaf", "chosen": kept, "rejected": "root"},
+                    {"id": "4", "chosen": leaf["id"], "rejected": kept},
+                    {"id": "5", "chosen": "root", "rejected": finished},
+                ],
+            }
+        )
+        forget(lake, "policy", "bad", keep_s=0)
+        assert [row["id"] for row in lake.rows("SELECT id FROM rollouts")] == [kept]
+        assert [row["id"] for row in lake.rows("SELECT id FROM texts")] == [kept]
+        assert [row["id"] for row in lake.rows("SELECT id FROM search_nodes")] == ["root"]
+        assert [row["id"] for row in lake.rows("SELECT id FROM pairs")] == ["1"]
+    for file in (tmp_path / "lake" / "tables").glob(
+        "[!t]*/*.parquet"
+    ):  # but for texts, which are its own, and tombstones
+        assert b"bad" not in file.read_bytes(), file
+
+
+def test_what_was_noticed_of_a_forgotten_source_goes_even_where_another_holds_the_problem(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"problems": [{"id": "a", "source": "ours"}]})
+        lake.append({"notes": [{"id": "1", "source": "theirs", "problem_id": "a"}, {"id": "2", "source": "ours"}]})
+        lake.append({"drops": [{"id": "3", "source": "theirs", "key": "k"}, {"id": "4", "source": "ours", "key": "m"}]})
+        lake.append({"stages": [{"id": key, "stage": "ingest", "key": key} for key in ("k", "m")]})
+        assert dict(forget(lake, "source", "theirs", keep_s=0).removed) == {"drops": 1, "notes": 1}
+        assert [row["id"] for row in lake.rows("SELECT id FROM notes")] == ["2"]
+
+
+def test_only_selections_that_lost_a_problem_are_made_again(tmp_path: Path) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append({"problems": [{"id": "a", "source": "theirs"}]})
+        rows = [{"id": id_, "problem_id": id_, "selection": key} for id_, key in (("a", "k"), ("b", "m"))]
+        lake.append({"selections": rows, "stages": [{"id": key, "stage": "select", "key": key} for key in ("k", "m")]})
+        forget(lake, "source", "theirs", keep_s=0)
+        assert [row["key"] for row in lake.rows("SELECT key FROM stages WHERE stage = 'select'")] == ["m"]
+
+
 def test_what_cannot_be_forgotten_is_named(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake, pytest.raises(LakeError, match="known: policy, source"):
         forget(lake, "colour", "red")

@@ -16,7 +16,7 @@ from assay.maths.rl.group_signal import expected_signal
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact
 from assay.stores.sql import intervals
-from assay.stores.sql.views import FileGroup, connect, counted, create_table, table_query
+from assay.stores.sql.views import FileGroup, connect, create_defined, create_table, table_query
 from assay.stores.tables import schemas
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
@@ -248,7 +248,8 @@ def test_verdicts_of_an_older_lake_have_no_lenient_outcome_and_count_as_they_did
     groups = [FileGroup((str(tmp_path / f"{name}.parquet"),)) for name in ("old", "new")]
     with connect() as connection:
         create_table(connection, "verdicts", table_query(schemas()["verdicts"], groups))
-        right = counted("'lenient'", alias="") + " = 'correct'"
+        create_defined(connection, "counted")
+        right = "counted(outcome, lenient, 'lenient') = 'correct'"
         query = f"SELECT starts_with(id, '2') AS new, count(*) FILTER ({right}) FROM verdicts GROUP BY new"
         assert dict(connection.execute(query).fetchall()) == {False: 2, True: 3}
 
@@ -265,3 +266,40 @@ def test_rates_of_either_mode_stand_in_the_catalogue_for_other_tools(tmp_path: P
             "SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM rates('lenient')"
         ).fetchall()
     assert (strict, lenient) == ([(0, 3, 1, True)], [(1, 2, 1, True)])
+
+
+def test_of_scores_written_twice_those_with_more_attempts_are_current(tmp_path: Path) -> None:
+    few = {"scoring": "s", "problem_id": "p", "correct": 1, "wrong": 1, "truncated": 0, "error": 0}
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(
+            {"scores": [{**few, "id": "a"}, {**few, "id": "b", "wrong": 7}, {**few, "id": "c", "scoring": "t"}]}
+        )
+        assert [row["id"] for row in lake.rows("SELECT id FROM current_scores ORDER BY id")] == ["b", "c"]
+
+
+def test_present_verdicts_are_those_of_the_labels_and_versions_that_are_named(tmp_path: Path, attempted: Rows) -> None:
+    rows = attempted("p", "cw")
+    rows["verdicts"] += [
+        {**row, "id": f"2{row['id']}", "version": "2", "lenient": "correct"} for row in rows["verdicts"]
+    ]
+    query = "SELECT sample, counts FROM present_verdicts(?, ?, ?, ?, ?) ORDER BY sample"
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(rows)
+        first = lake.rows(query, ["lenient", "rev", "s", ["l-p"], ["math@1"]])
+        assert [(row["sample"], row["counts"]) for row in first] == [(0, "correct"), (1, "wrong")]
+        assert [row["counts"] for row in lake.rows(query, ["lenient", "rev", "s", ["l-p"], ["math@2"]])] == [
+            "correct"
+        ] * 2
+        assert lake.rows(query, ["strict", "rev", "s", ["another"], ["math@1"]]) == []
+
+
+def test_what_training_sampled_is_told_by_step_and_not_among_the_pass_rates(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cw"))
+        for step, outcomes in enumerate(("www", "ccw")):
+            rows = attempted("p", outcomes, policy=f"step {step}")
+            log = {"id": f"log {step}", "training": "t", "step": step, "name": "reward", "policy": f"step {step}"}
+            lake.append({**rows, "rollouts": [{**row, "step": step} for row in rows["rollouts"]], "train_log": [log]})
+        assert [row["policy"] for row in lake.rows("SELECT policy FROM pass_rates")] == ["rev"]
+        told = lake.rows("SELECT training, step, n, n_correct, mean FROM training_pass_rates ORDER BY step")
+    assert [tuple(row.values()) for row in told] == [("t", 0, 3, 0, 0.5 / 4), ("t", 1, 3, 2, 2.5 / 4)]

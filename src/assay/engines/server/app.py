@@ -20,7 +20,7 @@ from assay.engines.server import fault_injection
 from assay.engines.server.batcher import PendingRequest, RequestBatcher
 from assay.engines.server.chat_request import CAP as CAP
 from assay.engines.server.chat_request import InvalidRequest, read_request
-from assay.engines.server.listener import CONNECTIONS, READ_S, Listener, check_bind
+from assay.engines.server.listener import CONNECTIONS, READ_S, BadHead, HeadReader, Listener, check_bind
 
 KEEPALIVE_S = 10.0  # between comments in a stream while the engine works
 MAX_REQUEST_BYTES = 1 << 23
@@ -120,6 +120,18 @@ class _Handler(BaseHTTPRequestHandler):
     @property
     def _endpoint(self) -> str:
         return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
+
+    def parse_request(self) -> bool:
+        """The line and headers of a request; one whose head is too long or ambiguous is refused."""
+        whole = self.rfile
+        self.rfile = HeadReader(whole)  # type: ignore[assignment]
+        try:
+            return super().parse_request()
+        except BadHead:
+            self._refuse(400, "the request's head is too long, or can be read in two ways")
+            return False
+        finally:
+            self.rfile = whole
 
     def handle_expect_100(self) -> bool:
         """Tell a client that asks before it sends its body whether the body will be read."""

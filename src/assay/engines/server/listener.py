@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 import socket
 import threading
 import time
@@ -15,6 +16,10 @@ from assay.core.errors import ConfigError
 READ_S = 30.0  # from an open connection to its first whole request
 IDLE_S = 120.0  # from an answer to the end of the next request on its connection
 CONNECTIONS = 512  # at once, a thread each; above it the oldest that never sent a whole request is cut off
+HEAD_BYTES = 1 << 15  # of a request's head: the library would take 6 MiB of each connection before it asks for a key
+HEADER_LINE = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*\r?\n|\r?\n|"
+)  # as RFC 9112 has it, "" where the connection ends
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -45,6 +50,39 @@ class Connection:
 
     deadline: float  # when it is cut off unless a whole request has come, time.monotonic()
     is_proven: bool = False  # it has sent a whole request, with the key where there is one
+
+
+class BadHead(ValueError):
+    """A request's head that is too long, or that two readers could read in two ways."""
+
+
+class HeadReader:
+    """Reads a request's header lines, for as long as they are well formed and short; all else is the file's own."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.left = file, HEAD_BYTES
+
+    def readline(self, most: int) -> bytes:
+        """One header line.
+
+        Args:
+            most: its bytes at most.
+
+        Returns:
+            The line with its end; b"" where nothing comes any more.
+
+        Raises:
+            BadHead: the head has too many bytes, or the line is no header: it lacks a colon, has a blank before it, is the continuation of another,
+                or holds a carriage return that ends no line, which mail parsers take for one.
+        """
+        line: bytes = self.file.readline(min(most, self.left + 1))
+        self.left -= len(line)
+        if self.left < 0 or not HEADER_LINE.fullmatch(line):
+            raise BadHead
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
 
 
 class Listener(ThreadingHTTPServer):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import chain
 
 from assay.maths.text.latex import formulas, pieces
 from assay.maths.text.quantities import UNIT, quantities
@@ -41,10 +42,11 @@ _INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")
 _NUMBERS = re.compile(r"(?<![A-Za-z])\d+(?:[.:]\d+)*(?![A-Za-z])")
 _BARE = re.compile(r"(-?\s*)?((?:\\dollar )?\d+(?:\.\d+)?(?: / \d+)?)( [%°])?")  # a formula that is one amount
 _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))(?<=\d,)")  # begins with the comma, which is looked for quickly
+MOST_PARTS = 1 << 17  # held at a time: some 20 MiB
 _SIGNS = frozenset("-*/%‰°·∶!'’′()[]{}\\&#")  # and all of Unicode's mathematical and currency signs
 
 
-class _Kept(dict[str, str | None]):
+class _Tokens(dict[str, str | None]):
     """token -> its protected form, or None; each token is judged once."""
 
     def __missing__(self, token: str) -> str | None:
@@ -53,6 +55,21 @@ class _Kept(dict[str, str | None]):
         sign = token[0] in _SIGNS or unicodedata.category(token[0]) in ("Sm", "Sc", "Sk")
         self[token] = token if name else UNIT.get(token.casefold(), token.casefold()) if listed or sign else None
         return self[token]
+
+
+class _Kept(dict[str, tuple[str, ...]]):
+    """What stands between two blanks -> its protected tokens; no token reaches over a blank, so each such part is taken apart once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms = _Tokens()
+
+    def __missing__(self, part: str) -> tuple[str, ...]:
+        if len(self) >= MOST_PARTS:
+            self.clear()
+        found = tuple(form for token in _TOKEN.findall(part) if (form := self.forms[token]) is not None)
+        self[part] = found
+        return found
 
 
 def plain(text: str) -> str:
@@ -135,4 +152,4 @@ def _sequence(text: str, kept: _Kept) -> list[str]:
 
 
 def _outside(text: str, kept: _Kept) -> list[str]:
-    return [form for token in _TOKEN.findall(text) if (form := kept[token]) is not None]
+    return list(chain.from_iterable(map(kept.__getitem__, text.split())))

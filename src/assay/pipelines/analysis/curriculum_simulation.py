@@ -16,12 +16,12 @@ from assay.core.identity import derive_seed
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Pool
-from assay.curricula._course import FixedOrder
+from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.scores import current_scores
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
 ALWAYS = ("shuffled",)  # the baseline
@@ -37,13 +37,12 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     Raises:
         ConfigError: a stage before arrange is not done, or a name or setting is wrong.
     """
-    if (lacking := survey(context, lambda *_: None, "select")) is not None:
-        raise ConfigError(f"a forecast needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    inputs = done_stages(context, "select", "a forecast")
     plans = _plans(context.config.arrange, asked)
     parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    scores = current_scores(context, context.key_of("score", "forecast").partition("+")[2])
-    pool, unscored = scored_pool(context, scores, needs, selected(context, context.key_of("select", "forecast")))
+    scores = current_scores(context, inputs.rows_of("score"))
+    pool, unscored = scored_pool(context, inputs, scores, needs, selected(context, inputs.rows_of("select")))
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"

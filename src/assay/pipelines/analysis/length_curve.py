@@ -26,8 +26,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: no stored attempt, or a cap above the plan's.
     """
-    run_stages(context, "split", only=True)
-    problems, labels = side(context, "train")
+    problems, labels = side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
         raise ConfigError(

@@ -8,27 +8,17 @@ from typing import Any
 
 from assay.core.types import Label
 from assay.pipelines.context.run import RunContext
-from assay.stores.sql.views import LENIENT, STRICT
 
-ATTEMPTS = """
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-"""
-DISPUTED = f"""
-SELECT r.problem_id {ATTEMPTS} AND r.problem_id IN (
+DISPUTED = """
+SELECT problem_id FROM present_verdicts('lenient', ?, ?, ?, ?) WHERE problem_id IN (
     SELECT problem_id FROM rollouts WHERE id IN (SELECT rollout_id FROM verdicts WHERE lenient = 'correct'))
-GROUP BY r.problem_id HAVING count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0
+GROUP BY problem_id HAVING count(*) FILTER (outcome = 'correct') = 0 AND count(*) FILTER (counts = 'correct') > 0
 """
 
 
 def current_scores(context: RunContext, scoring: str, columns: str = "*") -> list[dict[str, Any]]:
     """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
-    return context.lake.rows(
-        f"SELECT {columns} FROM scores WHERE scoring = ? QUALIFY row_number() OVER "
-        "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id",
-        [scoring],
-    )
+    return context.lake.rows(f"SELECT {columns} FROM current_scores WHERE scoring = ? ORDER BY problem_id", [scoring])
 
 
 def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:

@@ -8,7 +8,8 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, Label, Score, StoredAttempt
-from assay.pipelines.context.run import Remaining, RunContext
+from assay.pipelines.context.results import Remaining
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers

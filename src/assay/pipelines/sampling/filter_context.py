@@ -15,12 +15,8 @@ from assay.pipelines.data.embeddings import CachedEncoder, coder
 from assay.pipelines.sampling.attempts import StoredRollouts
 
 VERDICTS = """
-SELECT r.problem_id, r.sample, v.id, v.rollout_id, v.label_id, v.verifier, v.version, v.outcome, v.reward, v.extracted, v.reason, v.lenient
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
-  AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
-QUALIFY row_number() OVER (PARTITION BY v.id) = 1
-ORDER BY r.problem_id, r.sample
+SELECT problem_id, sample, id, rollout_id, label_id, verifier, version, outcome, reward, extracted, reason, lenient
+FROM present_verdicts('strict', ?, ?, ?, ?) QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY problem_id, sample
 """
 
 

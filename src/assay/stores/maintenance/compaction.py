@@ -5,7 +5,7 @@ Each of these is one commit that stands for the commits before it. Replaced file
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -18,69 +18,18 @@ from assay.stores.commits import manifest
 from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
 from assay.stores.lake import Lake
+from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
+from assay.stores.renames import present_name
+from assay.stores.schema import quoted
 from assay.stores.sql.session import unlike
-from assay.stores.sql.views import group_query, quoted
-from assay.stores.tables import schema, schemas
+from assay.stores.sql.views import table_query
+from assay.stores.tables import schema
 
 SMALL = 32 << 20  # bytes; a file above it is left as it is
 BIN = 128 << 20  # bytes of small files that are merged into one
 REST = re.compile(r"\.?(\d{20})-[0-9a-f]{8}(?:-c)?(?:-\d+)?(?:\.tmp|\.parquet)")
 CLOCKS_NS = 3600 * 10**9  # clocks of machines differ by less
 KEEP_S = 86_400.0  # replaced files stay so long
-STAGE = {  # table: the command that makes its rows anew
-    **dict.fromkeys(("problems", "labels", "members"), "ingest"),
-    "drops": "clean",
-    "notes": "clean",
-    "splits": "split",
-    "vectors": "embed",
-    "clusters": "embed",
-    "selections": "select",
-    "lessons": "arrange",
-    **dict.fromkeys(
-        ("rollouts", "texts", "verdicts", "samplers", "scores", "searches", "search_nodes", "continuations"), "score"
-    ),
-    **dict.fromkeys(("train_log", "curriculum_state", "superseded"), "train"),
-}
-BY_POLICY = (
-    "policy IN (SELECT policy FROM rollouts WHERE policy_name = {v} "
-    "UNION SELECT policy FROM policies WHERE name = {v} UNION SELECT {v})"
-)
-OF_SOURCE = "problem_id IN (SELECT id FROM problems WHERE source = {v})"
-GONE = {  # which rows go, by what is forgotten
-    "policy": {
-        **dict.fromkeys(
-            ("rollouts", "scores", "searches", "continuations", "policies", "train_log", "superseded"), BY_POLICY
-        ),
-        "search_nodes": f"search IN (SELECT id FROM searches WHERE {BY_POLICY})",
-        "texts": f"id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
-        "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
-        "targets": f"rollout_id IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
-        "pairs": f"chosen IN (SELECT id FROM rollouts WHERE {BY_POLICY}) OR rejected IN (SELECT id FROM rollouts WHERE {BY_POLICY})",
-    },
-    "source": {
-        "problems": "source = {v}",
-        "drops": "source = {v} OR " + OF_SOURCE,
-        **dict.fromkeys(
-            (
-                "labels",
-                "members",
-                "notes",
-                "splits",
-                "rollouts",
-                "scores",
-                "searches",
-                "vectors",
-                "clusters",
-                "selections",
-            ),
-            OF_SOURCE,
-        ),
-        **dict.fromkeys(("lessons", "targets", "pairs", "continuations"), OF_SOURCE),
-        "search_nodes": f"search IN (SELECT id FROM searches WHERE {OF_SOURCE})",
-        "texts": f"id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",
-        "verdicts": f"rollout_id IN (SELECT id FROM rollouts WHERE {OF_SOURCE})",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +69,9 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
     Raises:
         LakeError: unknown kind, another compaction is under way, or the disk refused.
     """
-    if by not in GONE:
-        raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(GONE)}")
-    gone = {name: condition.format(v=quoted(value)) for name, condition in GONE[by].items()}
+    if by not in SUBJECTS:
+        raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(SUBJECTS)}")
+    gone = rows_of(by, value)
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
@@ -142,14 +91,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     Raises:
         LakeError: no such policy or source, with the names that there are.
     """
-    query = (
-        "SELECT source AS name FROM problems"
-        if by == "source"
-        else "SELECT unnest([policy, policy_name]) AS name FROM rollouts UNION SELECT unnest([policy, name]) FROM policies"
-    )
-    names = [
-        str(row["name"]) for row in lake.rows(f"SELECT DISTINCT name FROM ({query}) WHERE name <> '' ORDER BY name")
-    ]
+    names = [str(row["name"]) for row in lake.rows(names_of(by))]
     if value not in names and not lake.rows(
         "SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]
     ):
@@ -167,12 +109,7 @@ def erase(
     lost: Sequence[str] = (),
 ) -> None:
     """Takes the rows out of the views, with a tombstone a table and without the ledger lines that claim they are there."""
-    known = {name for name in removed if STAGE.get(name) == "train" and name in gone}  # whose trainings can be told
-    stages = sorted({STAGE[name] for name in removed if name in STAGE and name not in known})
-    trainings = [f"SELECT training FROM {name} WHERE {gone[name]}" for name in sorted(known)]
-    claims = [f"stage IN ({', '.join(quoted(stage) for stage in stages)})"] if stages else []
-    if trainings:  # other trainings keep their line: doing one again costs hours
-        claims.append(f"stage = 'train' AND key IN ({' UNION '.join(trainings)})")
+    claims = _ledger_claims(gone, removed)
     if claims:
         gone = {**gone, "stages": " OR ".join(f"({claim})" for claim in claims)}
     now = time.time()
@@ -183,6 +120,27 @@ def erase(
     restate(
         lake, gone, run=run, extra={"tombstones": pa.Table.from_pylist(rows, schema=schema("tombstones"))}, lost=lost
     )
+
+
+def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]:
+    """SQL of the ledger lines that claim rows which are gone.
+
+    Where every table of a stage that lost rows holds the stage's key, only those keys' lines: doing another training again would cost hours.
+    """
+    tables: dict[str, list[str]] = {}
+    for name in removed:
+        for stage in restored_by(name):
+            tables.setdefault(stage, []).append(name)
+    claims = []
+    for stage, names in sorted(tables.items()):
+        claim = f"stage = {quoted(stage)}"
+        if all(name in gone and ledger_keys(name) for name in names):
+            keys = " UNION ".join(
+                f"SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]}" for name in sorted(names)
+            )
+            claim += f" AND key IN ({keys})"
+        claims.append(claim)
+    return claims
 
 
 def restate(
@@ -254,7 +212,7 @@ def sweep_rests(lake: Lake) -> int:
 def _rest(path: str, alone: bool) -> bool:
     """Whether a file that no commit names is what a killed write has left."""
     found = REST.fullmatch(PurePosixPath(path).name)
-    if found is None or PurePosixPath(path).parent.name not in schemas():
+    if found is None or not present_name(PurePosixPath(path).parent.name):
         return False
     return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
 
@@ -282,19 +240,18 @@ def _kept(
     """Files that stay as they are, and the rest's rows as new content."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
-        whole = replace(group, paths=tuple(path for path in group.paths if path not in lost))
+        whole = group.without(lost)
         for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
             if not piece.paths:
                 continue
             file, form = records[piece.paths[0]]
-            same = (
-                not piece.doubled and form == manifest.FORMAT
-            )  # an older file may lack columns, and files of one entry have equal ones
+            # an older file may lack columns or call them otherwise, and files of one entry have equal ones
+            same = not piece.doubled and not piece.renamed and form == manifest.FORMAT
             if same and gone == "false":
                 carried.append(file)
                 continue
             _require_sound(lake, [records[path][0] for path in piece.paths])
-            rows = lake.query(f"SELECT * FROM ({group_query(piece)}) WHERE ({gone}) IS NOT TRUE")
+            rows = lake.query(f"SELECT * FROM ({table_query(schema(table), [piece])}) WHERE ({gone}) IS NOT TRUE")
             if same and rows.num_rows == file.rows:
                 carried.append(file)
             elif rows.num_rows:

@@ -18,8 +18,10 @@ from assay.stores.commits.manifest import Entry, File
 from assay.stores.lake import Lake, mark_of, nowhere, read_mark
 from assay.stores.maintenance import compaction, reentry
 from assay.stores.maintenance.reentry import NAME, set_aside
+from assay.stores.references import part_of, redrawn, restore_command, rows_that_need
+from assay.stores.renames import names_of_table, present_name
 from assay.stores.sql import intervals
-from assay.stores.sql.views import catalogue_fault, quoted
+from assay.stores.sql.views import catalogue_fault, table_query
 from assay.stores.storage.backend import Place, Storage, at
 from assay.stores.storage.local import UnreadableFile, unreadable
 from assay.stores.storage.mirror import MARK
@@ -174,19 +176,25 @@ def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
 
 def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
     """Attempts whose texts an earlier fsck had to set aside."""
-    if not lake.rows("SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" = 'texts' LIMIT 1"):
-        return
-    try:
-        count = int(lake.rows("SELECT count(*) AS n FROM rollouts WHERE id NOT IN (SELECT id FROM texts)")[0]["n"])
-    except LakeError:  # other files of these tables are damaged or away, which is told already
-        return
-    if not count:
-        return
-    if drop:
-        gone = {"rollouts": "id NOT IN (SELECT id FROM texts)", "verdicts": "rollout_id NOT IN (SELECT id FROM texts)"}
-        compaction.erase(lake, gone, {"rollouts": count}, "lost", "texts", run=run)
-    said = f"{count} attempts have lost their texts" + ("; they are taken out of the views" if drop else NO_WAY_BACK)
-    yield Finding("textless", "tables/rollouts", said, "rollouts", count, "", "curate score PLAN" if drop else "")
+    for part in filter(part_of, schemas()):
+        whole = part_of(part)
+        lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
+        if not lake.rows(lost, [names_of_table(part)]):
+            continue
+        left = f"SELECT id FROM {part}"
+        try:
+            count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({left})")[0]["n"])
+        except LakeError:  # other files of these tables are damaged or away, which is told already
+            continue
+        if not count:
+            continue
+        if drop:
+            gone = rows_that_need(whole, left) | {whole: f"id NOT IN ({left})"}
+            compaction.erase(lake, gone, {whole: count}, "lost", part, run=run)
+        said = f"{count} attempts have lost their texts" + (
+            "; they are taken out of the views" if drop else NO_WAY_BACK
+        )
+        yield Finding("textless", f"tables/{whole}", said, whole, count, "", restore_command(whole) if drop else "")
 
 
 def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
@@ -223,11 +231,7 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
 
 def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
     """What is wrong with one file, or with what its entry says of it."""
-    restore = (
-        f"curate {compaction.STAGE[file.table]} PLAN"
-        if file.table in compaction.STAGE and file.table != "texts"
-        else ""
-    )
+    restore = restore_command(file.table)
 
     def found(kind: str, said: str) -> Finding:
         return Finding(kind, file.path, said, file.table, file.rows, entry.run, restore)
@@ -259,7 +263,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
 
 
 def _after(file: File) -> str:
-    return NO_WAY_BACK if file.table == "texts" else ""
+    return NO_WAY_BACK if part_of(file.table) else ""
 
 
 def _rows(path: object) -> int:
@@ -281,18 +285,19 @@ def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
     removed: dict[str, int] = {}
     for finding in broken:
         removed[finding.table] = removed.get(finding.table, 0) + finding.rows
-    gone = {}
-    if "rollouts" in removed:  # an attempt that is drawn again must not meet the old one's text and verdict
-        whole = [path for path in lake.files().get("rollouts", []) if path not in lost]
-        left = (
-            f"SELECT id FROM read_parquet([{', '.join(map(quoted, whole))}])"
-            if whole
-            else "SELECT '' AS id WHERE false"
-        )
-        gone = {"texts": f"id NOT IN ({left})", "verdicts": f"rollout_id NOT IN ({left})"}
+    gone: dict[str, str] = {}
+    for table in redrawn():
+        if table in removed:  # an attempt that is drawn again must not meet the old one's text and verdict
+            gone |= rows_that_need(table, _ids_left(lake, table, lost))
     compaction.erase(lake, gone, removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost)
     for finding in broken:
         set_aside(lake.storage, finding.path)
+
+
+def _ids_left(lake: Lake, table: str, lost: Sequence[str]) -> str:
+    """A SELECT of the ids that a table still has without its lost files."""
+    groups = [group.without(lost) for group in lake.groups().get(table, ())]
+    return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
 def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
@@ -314,7 +319,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
             yield Finding("left_over", inside, "a write that never finished; nobody reads it")
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
-        elif NAME.fullmatch(path.name) and path.parent.name in schemas():
+        elif NAME.fullmatch(path.name) and present_name(path.parent.name):
             if inside not in named and entries is not None:
                 yield Finding(
                     "left_over",

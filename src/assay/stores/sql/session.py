@@ -3,13 +3,14 @@
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from assay.core.identity import hash_file
 from assay.stores.sql import intervals, views
+from assay.stores.sql.definitions import definitions
 from assay.stores.storage.backend import Storage
 from assay.stores.tables import schemas
 
@@ -61,9 +62,9 @@ class Session:
         if "intervals" in wanted and "intervals" not in self._made:
             views.create_intervals(self.connection, intervals.known(self.storage), kind=self.kind)
             self._made.add("intervals")
-        for name in (*views.macros(), *views.asked()):
+        for name in definitions():
             if name in wanted and name not in self._made:
-                views.create_asked(self.connection, name, kind=self.kind)
+                views.create_defined(self.connection, name, kind=self.kind)
                 self._made.add(name)
 
     def _fault(self, files: list[views.FileGroup]) -> str:
@@ -119,7 +120,7 @@ def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views
     *same, last = files
     if len(before) != len(files) or before[:-1] != same or last.paths[: len(before[-1].paths)] != before[-1].paths:
         return None
-    return views.FileGroup(last.paths[len(before[-1].paths) :])
+    return replace(last, paths=last.paths[len(before[-1].paths) :])
 
 
 def unlike(path: str, size: int, digest: str) -> str:

@@ -1,11 +1,11 @@
-"""DuckDB views over the committed files: the tables under their names, and what people ask most."""
+"""Connections on which the tables appear as views over the committed files, with the views and macros of `definitions` over them."""
 
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import LakeError
-from assay.stores.schema import sql_type
+from assay.stores.renames import Pairs, old_name_hint
+from assay.stores.schema import quoted, sql_type
 from assay.stores.sql.database import trunk
+from assay.stores.sql.definitions import WORD, definitions
+from assay.stores.sql.definitions import views as defined_views
 from assay.stores.sql.select_guard import require_reading_plan
 from assay.stores.tables import schemas
 
@@ -28,84 +31,21 @@ class FileGroup:
     doubled: bool = False  # a row may lie in two of them
     bytes: int = 0  # of all of them
     sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = nobody compares
+    renamed: Pairs = ()  # (name in the files, present name) of columns
+    parts: tuple[
+        "FileGroup", ...
+    ] = ()  # of a doubled group: the groups of equal names; () = all its files have the present ones
+
+    def without(self, lost: Collection[str]) -> "FileGroup":
+        """Return the group without some of its files."""
+        paths = tuple(path for path in self.paths if path not in lost)
+        return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
-# Which reading of a verdict counts: the strict outcome, or the lenient one where a verdict has its own. Every query that counts outcomes uses this
-# rule, so another `grade.mode` costs no token and no regrading. The macro `counted(outcome, lenient, mode)` is the same for people.
-COUNTED = "CASE WHEN {mode} = 'lenient' THEN coalesce({v}lenient, {v}outcome) ELSE {v}outcome END"
-STRICT, LENIENT = "v.outcome", "coalesce(v.lenient, v.outcome)"
-DISPUTED = f"count(*) FILTER ({STRICT} = 'correct') = 0 AND count(*) FILTER ({LENIENT} = 'correct') > 0"
-# The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2); truncated and failed attempts are neither. Guided rollouts say nothing about the
-# policy, and those of a superseded attempt at a training step would count it twice. One rollout has one verdict a label and verifier version,
-# so a regraded lake shows one row a version.
-COUNTS = f"""
-SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
-       count(*) FILTER ({{outcome}} = 'correct') AS n_correct,
-       count(*) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS n_wrong,
-       count(*) FILTER ({{outcome}} = 'truncated') AS n_truncated,
-       count(*) FILTER ({{outcome}} = 'verifier_error') AS n_error,
-       sum(r.tokens)::BIGINT AS tokens,
-       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient,
-       {DISPUTED} AS disputed
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
-GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
-"""
-# 1 - E[p^G] - E[(1-p)^G] for p ~ Beta(a, b), as `maths.signal.expected_signal`: E[p^G] = B(a + G, b) / B(a, b).
-SIGNAL = (
-    "greatest(0, 1 - exp(lgamma({a} + {g}) - lgamma({a}) + lgamma({a} + {b}) - lgamma({a} + {b} + {g}))"
-    " - exp(lgamma({b} + {g}) - lgamma({b}) + lgamma({a} + {b}) - lgamma({a} + {b} + {g})))"
-)
-PASS_RATES = f"""
-SELECT c.problem_id, c.policy, c.policy_name, c.sampler, c.label_id, c.verifier, c.version,
-       n_correct, n_wrong, n_truncated, n_error, n_correct + n_wrong + n_truncated + n_error AS n, tokens,
-       n_correct + 0.5::DOUBLE AS post_a, n_wrong + 0.5::DOUBLE AS post_b, (n_correct + 0.5::DOUBLE) / (n_correct + n_wrong + 1) AS mean,
-       i.low, i.high,
-       n_correct / nullif(n_correct + n_wrong + n_truncated, 0) AS least,
-       (n_correct + n_truncated) / nullif(n_correct + n_wrong + n_truncated, 0) AS most,
-       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=8)} AS signal_8,
-       {SIGNAL.format(a="(n_correct + 0.5)", b="(n_wrong + 0.5)", g=16)} AS signal_16,
-       n_correct_lenient, disputed
-FROM ({{counts}}) c LEFT JOIN intervals i ON i.prior = 'jeffreys' AND i.correct = c.n_correct AND i.wrong = c.n_wrong
-"""
-FRONTIER = """
-SELECT r.*, p.source, p.characters, p.messages[-1].content AS prompt
-FROM pass_rates r JOIN problems p ON p.id = r.problem_id WHERE r.n_correct + r.n_wrong > 0 AND r.signal_8 >= 0.5
-"""
-COSTS = """
-SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS NOT NULL AS from_training,
-       count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
-FROM rollouts GROUP BY policy, sampler, engine, step IS NOT NULL
-"""
-# What a training run's last steps tell about its policy, each attempt weighing discount^age; the weights are those of evidence, so the posterior
-# is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded attempts and guided rollouts do not count. Cut and failed ones are neither; `cut` is
-# the weight of the former, which a plan may take for wrong.
-FRESH = f"""
-WITH steps AS (SELECT DISTINCT training, step, policy FROM train_log WHERE name = 'reward' AND policy NOT IN (SELECT policy FROM superseded)),
-ages AS (SELECT *, max(step) OVER (PARTITION BY training) - step AS age FROM steps)
-SELECT a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version, count(*) AS n, max(a.step) AS last_step,
-       count(*) FILTER ({{outcome}} = 'correct') AS n_correct,
-       count(*) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS n_wrong,
-       count(*) FILTER ({{outcome}} = 'truncated') AS n_truncated,
-       count(*) FILTER ({{outcome}} = 'verifier_error') AS n_error,
-       coalesce(sum({{discount}} ** a.age) FILTER ({{outcome}} = 'truncated'), 0) AS cut,
-       0.5 + sum({{discount}} ** a.age) FILTER ({{outcome}} = 'correct') AS with_right,
-       0.5 + sum({{discount}} ** a.age) FILTER ({{outcome}} IN ('wrong', 'unparsable')) AS with_wrong,
-       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient,
-       {DISPUTED} AS disputed
-FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
-WHERE NOT r.guided AND a.age < {{last}}
-GROUP BY a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
-"""
-FRESH_RATES = """
-SELECT *, post_a / (post_a + post_b) AS mean
-FROM (SELECT * EXCLUDE (with_right, with_wrong), coalesce(with_right, 0.5) AS post_a, coalesce(with_wrong, 0.5) AS post_b FROM ({fresh}))
-"""
-LAST, DISCOUNT = (
-    50,
-    0.98,
-)  # steps, and weight of an attempt for each step that it is older, of the view; the macro `fresh` takes others
-UNTRACED = ("runs", "stages", "tombstones")
+STRICT, LENIENT = (
+    "v.outcome",
+    "counted(v.outcome, v.lenient, 'lenient')",
+)  # the outcomes of a verdict `v` under either reading
 CATALOGUE = re.compile(
     r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I
 )  # tables that no word names
@@ -113,73 +53,6 @@ CATALOGUE = re.compile(
 
 class Unnamed(LakeError):
     """A query reads a table or calls a macro that its words did not name."""
-
-
-def lineage(tables: Sequence[str]) -> str:
-    """Every row of the tables beside the run that wrote it."""
-    rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in tables)
-    return f"""
-SELECT w."table", w.id, w.run, r.command, r.plan, r.policy, r.versions, r.started, r.ended, r.outcome, r.tokens, r.samples, r.seconds
-FROM ({rows}) w LEFT JOIN (
-    SELECT run, any_value(command) AS command, any_value(plan) AS plan, any_value(policy) AS policy, any_value(versions) AS versions,
-           min(time) FILTER (event = 'start') AS started, max(time) FILTER (event = 'end') AS ended,
-           max(outcome) FILTER (event = 'end') AS outcome, max(tokens) FILTER (event = 'end') AS tokens,
-           max(samples) FILTER (event = 'end') AS samples, max(seconds) FILTER (event = 'end') AS seconds
-    FROM runs GROUP BY run
-) r ON r.run = w.run
-"""
-
-
-def counted(mode: str, *, alias: str = "v") -> str:
-    """Write the outcome that counts in a mode as SQL.
-
-    Args:
-        mode: SQL of the mode, such as `'lenient'` in quotes, a parameter or a macro's argument.
-        alias: the table that holds `outcome` and `lenient`; "" = neither needs one.
-
-    Returns:
-        An expression whose value is one of the outcomes.
-
-    >>> counted("'strict'"), counted("'lenient'", alias="")
-    ('v.outcome', 'coalesce(lenient, outcome)')
-    """
-    dotted = f"{alias}." if alias else ""
-    fixed = {"'strict'": f"{dotted}outcome", "'lenient'": f"coalesce({dotted}lenient, {dotted}outcome)"}
-    return fixed.get(mode) or COUNTED.format(mode=mode, v=dotted)
-
-
-def rates(mode: str) -> str:
-    """The pass rates under a mode, which is SQL."""
-    return PASS_RATES.format(counts=COUNTS.format(outcome=counted(mode)))
-
-
-def fresh_rates(last: str, discount: str, mode: str = "'strict'") -> str:
-    """What the last `last` steps of each training run tell, each step back weighing `discount` of the next; 1 = all alike."""
-    return FRESH_RATES.format(fresh=FRESH.format(last=last, discount=discount, outcome=counted(mode)))
-
-
-@cache
-def asked() -> dict[str, str]:
-    """The views that people ask most, by name, in an order in which each needs only earlier ones."""
-    traced = [name for name in schemas() if name not in UNTRACED]
-    return {
-        "pass_rates": rates("'strict'"),
-        "frontier": FRONTIER,
-        "costs": COSTS,
-        "fresh_rates": fresh_rates(str(LAST), str(DISCOUNT)),
-        "lineage": lineage(traced),
-    }
-
-
-@cache
-def macros() -> dict[str, str]:
-    """The macros by name, each as what follows its name in CREATE MACRO."""
-    return {
-        "signal": f"(a, b, g) AS {SIGNAL.format(a='a', b='b', g='g')}",
-        "counted": f"(outcome, lenient, mode) AS {counted('mode', alias='')}",
-        "fresh": f"(last, discount, mode := 'strict') AS TABLE {fresh_rates('last', 'discount', 'mode')}",
-        "rates": f"(mode) AS TABLE {rates('mode')}",
-    }
 
 
 Groups = Mapping[str, Sequence[FileGroup]]
@@ -206,14 +79,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, files: Groups) -> None:
     """Every table, view and macro, from absolute paths by table name; a table without files is empty but typed."""
     for name, schema in schemas().items():
         create_table(connection, name, table_query(schema, files.get(name, ())))
-    for name in (*macros(), *asked()):
-        create_asked(connection, name)
+    for name in definitions():
+        create_defined(connection, name)
 
 
-def create_asked(connection: duckdb.DuckDBPyConnection, name: str, *, kind: str = "") -> None:
-    """One of the views that people ask, or of the macros, over tables that are there; `kind` "TEMP" = this connection's alone."""
-    made = f"MACRO {name}{macros()[name]}" if name in macros() else f'VIEW "{name}" AS {asked()[name]}'
-    connection.execute(f"CREATE OR REPLACE {kind} {made}")
+def create_defined(connection: duckdb.DuckDBPyConnection, name: str, *, kind: str = "") -> None:
+    """Create one of the views and macros of `definitions`; `kind` "TEMP" = this connection's alone."""
+    connection.execute(definitions()[name].statement(kind))
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> str:
@@ -246,20 +118,20 @@ def read_by(query: str) -> set[str]:
 def named(query: str) -> set[str]:
     """What a query may read, by the words that it holds: tables, `intervals`, and the views and macros that lie between."""
     words = _words(query)
-    for name in (*macros(), *reversed(asked())):  # a view reads only earlier ones, a macro none
+    for name, each in reversed(definitions().items()):  # each reads only earlier ones
         if name in words:
-            words |= _words(asked().get(name) or macros()[name])
+            words |= each.words
     return words & everything()
 
 
 @cache
 def everything() -> frozenset[str]:
-    """The name of each table, view and macro."""
-    return frozenset({*schemas(), *asked(), *macros(), "intervals"})
+    """Return the name of each table, view and macro."""
+    return frozenset({*schemas(), *definitions(), "intervals"})
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower()))
+    return set(WORD.findall(text.lower()))
 
 
 def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table, *, kind: str = "") -> None:
@@ -286,21 +158,22 @@ def group_query(group: FileGroup, paths: str = "") -> str:
     """The rows of one group, each id once; `paths` is SQL for its paths, "" = they are written out."""
     paths = paths or f"[{', '.join(map(quoted, group.paths))}]"
     if not group.doubled:
-        return f"SELECT * FROM read_parquet({paths})"
+        return f"SELECT {_columns(group)} FROM read_parquet({paths})"
     # two writers may have added one row at one moment: the earlier commit's stays, in every table the same commit's
     return (
         "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
-        f"FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)) WHERE place = 1"
+        f"FROM ({' UNION ALL BY NAME '.join(_with_paths(part) for part in group.parts or (group,) if part.paths)})) WHERE place = 1"
     )
 
 
-def quoted(text: str) -> str:
-    """A SQL string literal.
+def _columns(group: FileGroup) -> str:
+    pairs = ", ".join(f'"{old}" AS "{new}"' for old, new in group.renamed)
+    return f"* RENAME ({pairs})" if pairs else "*"
 
-    >>> quoted("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
+
+def _with_paths(group: FileGroup) -> str:
+    paths = f"[{', '.join(map(quoted, group.paths))}]"
+    return f"SELECT {_columns(group)} FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)"
 
 
 def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
@@ -368,7 +241,9 @@ def _refusals() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
-        raise kind(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
+        told = " ".join(str(error).split("\n\n")[0].split())
+        hint = old_name_hint(told) if kind is Unnamed else ""
+        raise kind(told + hint + _remedy(error)) from error
 
 
 def _remedy(error: duckdb.Error) -> str:
@@ -395,7 +270,7 @@ def catalogue_fault(catalogue: Path) -> str:
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
         return "" if "Could not set lock" in said else said  # another tool has opened it for writing: its own affair
-    lacking = sorted({*schemas(), *asked()} - there)
+    lacking = sorted({*schemas(), *defined_views()} - there)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 

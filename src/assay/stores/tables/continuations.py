@@ -3,10 +3,10 @@
 from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
-    column("problem_id", TEXT, "problems.id"),
-    column("policy", TEXT, "revision of the weights that sampled it"),
-    column("policy_name", TEXT, "what people call that revision"),
-    column("sampler", TEXT, "samplers.id"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
+    column("policy", TEXT, "revision of the weights that sampled it", refers="policies.policy"),
+    column("policy_name", TEXT, "what people call that revision", refers="policies.name"),
+    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
     column("sample", INT, "index among the continuations of one beginning"),
     column("seed", INT, "recorded, not part of the id; -1 = none was given"),
     column("begun", INT, "characters of the answer that stood before it"),
@@ -17,4 +17,5 @@ SCHEMA = table(
         "ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap, or for want of room"
     ),
     column("engine", TEXT, "backend that ran the policy"),
+    made_by=("score",),
 )

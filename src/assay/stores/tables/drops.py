@@ -3,12 +3,19 @@
 from assay.stores.schema import INT, TEXT, column, table
 
 SCHEMA = table(
-    column("key", TEXT, "stages.key of the stage that dropped it"),
+    column("key", TEXT, "stages.key of the stage that dropped it", refers="stages.key"),
     column("stage", TEXT, "ingest or clean"),
     column("reason", TEXT, "one word"),
-    column("problem_id", TEXT, "problems.id; empty where the row never became a problem"),
+    column(
+        "problem_id",
+        TEXT,
+        "problems.id; empty where the row never became a problem",
+        refers="problems.id",
+        optional=True,
+    ),
     column("detail", TEXT, "the other row, the value or the error"),
-    column("source", TEXT, "name of the set that it came from"),
+    column("source", TEXT, "name of the set that it came from", refers="problems.source"),
     column("file", TEXT, "file of a malformed row"),
     column("line", INT, "line or row in that file, from 1; 0 = none"),
+    made_by=("ingest", "clean"),
 )

@@ -8,6 +8,7 @@ SCHEMA = table(
         TEXT,
         "hash of the source's settings and of its files; stages.key of the clean stage for a label that it corrected",
     ),
-    column("problem_id", TEXT, "problems.id"),
-    column("label_id", TEXT, "labels.id"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
+    column("label_id", TEXT, "labels.id", refers="labels.id"),
+    made_by=("ingest", "clean"),
 )

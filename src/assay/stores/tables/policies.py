@@ -3,7 +3,9 @@
 from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
-    column("policy", TEXT, "the revision under which its rollouts are stored"),
-    column("name", TEXT, "what the server calls it"),
+    column("policy", TEXT, "the revision under which its rollouts are stored", refers="policies.policy"),
+    column("name", TEXT, "what the server calls it", refers="policies.name"),
     column("identity", TEXT, "JSON: the served model's root, and its greedy answers to fixed prompts"),
+    made_by=("score",),
+    restored=False,
 )

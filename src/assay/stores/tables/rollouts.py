@@ -3,10 +3,10 @@
 from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("problem_id", TEXT, "problems.id"),
-    column("policy", TEXT, "revision of the weights that sampled it"),
-    column("policy_name", TEXT, "what people call that revision"),
-    column("sampler", TEXT, "samplers.id"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
+    column("policy", TEXT, "revision of the weights that sampled it", refers="policies.policy"),
+    column("policy_name", TEXT, "what people call that revision", refers="policies.name"),
+    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
     column("sample", INT, "index among the exchangeable samples of one problem, policy and sampler"),
     column("seed", INT, "recorded, not part of the id; -1 = none was given"),
     column("tokens", INT, "generated tokens"),
@@ -21,5 +21,9 @@ SCHEMA = table(
         "policy_last",
         TEXT,
         "revision that finished it, where asynchronous training changed weights meanwhile; null = policy",
+        refers="policies.policy",
+        optional=True,
     ),
+    made_by=("score",),
+    redrawn=True,
 )

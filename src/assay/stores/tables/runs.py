@@ -1,6 +1,6 @@
 """Runs: one row when a run starts, one when it ends; a run without an end was killed."""
 
-from assay.stores.schema import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 
 SCHEMA = table(
     column("event", TEXT, "start or end"),
@@ -11,6 +11,14 @@ SCHEMA = table(
     column("tokens", INT, "generated tokens"),
     column("samples", INT, "rollouts made"),
     column("seconds", FLOAT, "wall time"),
-    column("policy", TEXT, "revision of the policy's weights; null where the command opened none"),
+    column(
+        "policy",
+        TEXT,
+        "revision of the policy's weights; null where the command opened none",
+        refers="policies.policy",
+        optional=True,
+    ),
     column("time", FLOAT, "seconds since 1970, UTC"),
+    made_by=RUNS,
+    forget="keep",
 )

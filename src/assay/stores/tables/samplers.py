@@ -4,4 +4,6 @@ from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("settings", TEXT, "JSON of every field; the id is its hash"),
+    made_by=("score",),
+    forget="keep",
 )

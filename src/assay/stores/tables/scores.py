@@ -4,10 +4,10 @@ from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
     column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions"),
-    column("problem_id", TEXT, "problems.id"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("scorer", TEXT, "the part that measured it"),
-    column("policy", TEXT, "rollouts.policy"),
-    column("sampler", TEXT, "samplers.id"),
+    column("policy", TEXT, "rollouts.policy", refers="policies.policy"),
+    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
     column("verifier", TEXT, "name@version that judged"),
     column("prior", TEXT, "id of the prior"),
     column("post_a", FLOAT, "first parameter of the Beta posterior; null where the scorer has none"),
@@ -24,4 +24,5 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
+    made_by=("score",),
 )

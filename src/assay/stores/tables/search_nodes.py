@@ -3,7 +3,7 @@
 from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("search", TEXT, "searches.id"),
+    column("search", TEXT, "searches.id", refers="searches.id"),
     column("node", INT, "from 0 = the root"),
     column("parent", INT, "node above; null at the root"),
     column("depth", INT, "steps from the root"),
@@ -15,5 +15,6 @@ SCHEMA = table(
     column("n_truncated", INT, "completions from here that were cut"),
     column("value", FLOAT, "the search's estimate, in [0, 1], 1 = always solved from here"),
     column("prior", FLOAT, "weight that the policy gave it; null where it gave none"),
-    column("rollout_id", TEXT, "rollouts.id of a finished leaf; null elsewhere"),
+    column("rollout_id", TEXT, "rollouts.id of a finished leaf; null elsewhere", refers="rollouts.id", optional=True),
+    made_by=("score",),
 )

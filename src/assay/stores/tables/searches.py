@@ -4,13 +4,14 @@ from assay.stores.schema import FLAG, INT, TEXT, column, table
 
 SCHEMA = table(
     column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions, as in scores"),
-    column("problem_id", TEXT, "problems.id"),
-    column("policy", TEXT, "rollouts.policy"),
-    column("sampler", TEXT, "samplers.id"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
+    column("policy", TEXT, "rollouts.policy", refers="policies.policy"),
+    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
     column("settings", TEXT, "JSON of the search's settings"),
     column("seed", INT, "of the search"),
     column("iterations", INT, "selections made"),
     column("solved_at", INT, "iteration of the first right answer, from 1; null = not within the budget"),
     column("censored", FLAG, "the budget ended before a right answer"),
     column("tokens", INT, "generated tokens of the whole tree"),
+    made_by=("score",),
 )

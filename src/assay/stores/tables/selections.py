@@ -3,9 +3,10 @@
 from assay.stores.schema import FLAG, FLOAT, TEXT, column, table
 
 SCHEMA = table(
-    column("selection", TEXT, "stages.key of the select stage"),
-    column("problem_id", TEXT, "problems.id"),
+    column("selection", TEXT, "stages.key of the select stage", refers="stages.key"),
+    column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("kept", FLAG, "whether it was selected"),
     column("weight", FLOAT, "1 = as it is; 0 = dropped"),
     column("reason", TEXT, "why it was dropped; empty where kept"),
+    made_by=("select",),
 )

@@ -1,12 +1,12 @@
 """The ledger of finished work: a stage is done for a key when its row exists, written in one commit with its results."""
 
-from assay.stores.schema import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 
 SCHEMA = table(
     column(
         "stage",
         TEXT,
-        "ingest, clean, split, score (also of a worker's chunk), embed, select, arrange, train; "
+        "the stage's name, as of its command (`score` also of a worker's chunk); "
         "asked = a chunk that a planner has posted; of a loop: curate, refresh, round",
     ),
     column("key", TEXT, "hash of everything that the result depends on"),
@@ -14,4 +14,6 @@ SCHEMA = table(
     column("rows_out", INT, "rows that went on"),
     column("detail", TEXT, "JSON: counts by reason, device, and the like; of asked, attempts by problem"),
     column("seconds", FLOAT, "wall time of the stage in the run that finished it"),
+    made_by=RUNS,
+    forget="keep",
 )

@@ -7,4 +7,6 @@ from assay.stores.schema import TEXT, column, table
 SCHEMA = table(
     column("text", TEXT, "the completion; the id is the rollout's"),
     column("logprobs", pa.list_(pa.float32()), "natural log, one a generated token; null where the backend gave none"),
+    made_by=("score",),
+    id_refers="rollouts.id",
 )

@@ -1,6 +1,6 @@
 """What was removed on request: how much, why and when, never the rows themselves."""
 
-from assay.stores.schema import FLOAT, INT, TEXT, column, table
+from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 
 SCHEMA = table(
     column("table", TEXT, "table that the rows lay in"),
@@ -8,4 +8,6 @@ SCHEMA = table(
     column("value", TEXT, "the policy's revision or name, the source's name, the file"),
     column("rows", INT, "rows removed"),
     column("time", FLOAT, "seconds since 1970, UTC"),
+    made_by=RUNS,
+    forget="keep",
 )

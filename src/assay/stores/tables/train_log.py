@@ -3,9 +3,16 @@
 from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("training", TEXT, "stages.key of the train stage"),
+    column("training", TEXT, "stages.key of the train stage", refers="stages.key"),
     column("step", INT, "optimiser step, from 0"),
     column("name", TEXT, "loss, reward, learning_rate, ..."),
     column("value", FLOAT, "null where it was not a number"),
-    column("policy", TEXT, "rollouts.policy of the weights that the step began with; null in older files"),
+    column(
+        "policy",
+        TEXT,
+        "rollouts.policy of the weights that the step began with; null in older files",
+        refers="policies.policy",
+        optional=True,
+    ),
+    made_by=("train",),
 )

@@ -3,8 +3,8 @@
 from assay.stores.schema import FLOAT, TEXT, column, table
 
 SCHEMA = table(
-    column("rollout_id", TEXT, "rollouts.id"),
-    column("label_id", TEXT, "labels.id"),
+    column("rollout_id", TEXT, "rollouts.id", refers="rollouts.id"),
+    column("label_id", TEXT, "labels.id", refers="labels.id"),
     column("verifier", TEXT, "the part that judged"),
     column("version", TEXT, "its version"),
     column("outcome", TEXT, "correct, wrong, unparsable, truncated, verifier_error"),
@@ -16,4 +16,5 @@ SCHEMA = table(
         TEXT,
         "the outcome that a person would accept, where it differs from the strict `outcome`; null = the same",
     ),
+    made_by=("score",),
 )

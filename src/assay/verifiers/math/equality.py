@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from assay.verifiers.answers.brackets import closing
+from assay.verifiers.answers.dates import DayOfYear
 from assay.verifiers.answers.extraction import final_answer
 from assay.verifiers.answers.meaning import (
     BasedNumber,
@@ -122,6 +123,8 @@ class _Comparison(RelationComparison):
 
     def cleaned(self, gold: str, answer: str) -> Opinion:
         """Two cleaned texts."""
+        if gold and gold == answer:
+            return YES
         if gold and grouped(gold) == grouped(answer) and not re.search("[A-Z]", gold + answer):
             if side_by_side(answer) == side_by_side(gold):
                 return YES
@@ -156,6 +159,9 @@ class _Comparison(RelationComparison):
             return self.hour(gold, answer)
         if isinstance(answer, ClockTime) and isinstance(gold, QuantityValue):
             return self.hour(answer, gold)
+        if isinstance(gold, QuantityValue) and isinstance(answer, DayOfYear):
+            value = plain(gold.latex)
+            return MAYBE if gold.unit is None and value is not None and value.value == answer.day else NO
         if isinstance(gold, WordAnswer) and isinstance(answer, ValueList) and re.fullmatch("[A-J]{2,}", gold.text):
             letters = [item.letter for item in answer.items if isinstance(item, OptionLetter) and not item.rest]
             return Opinion(False, sorted(letters) == sorted(gold.text) and len(letters) == len(answer.items))
@@ -252,6 +258,10 @@ class _Comparison(RelationComparison):
             return MAYBE if inner or len(left) < 3 else YES
         variables = not (gold.marked or answer.marked) and set(left) | set(right) <= _LETTERS_OF_VARIABLES
         return YES if variables and sorted(left) == sorted(right) else NO
+
+    def days(self, gold: DayOfYear, answer: DayOfYear) -> Opinion:
+        """The same day, however it is written."""
+        return YES if gold == answer else NO
 
     def lettered(self, gold: Meaning, answer: Meaning) -> Opinion:
         """An option's letter beside a letter, or beside the text of the option."""
@@ -443,6 +453,7 @@ def _vector(side: Meaning) -> tuple[Meaning, ...]:
 _RULES: dict[tuple[type, type], Callable[..., Opinion]] = {
     (QuantityValue, QuantityValue): _Comparison.quantities,
     (ClockTime, ClockTime): _Comparison.times,
+    (DayOfYear, DayOfYear): _Comparison.days,
     (ProportionValue, ProportionValue): _Comparison.proportions,
     (BasedNumber, BasedNumber): _Comparison.based,
     (WordAnswer, WordAnswer): _Comparison.words,

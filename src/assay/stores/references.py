@@ -1,0 +1,206 @@
+"""What the tables' schemas say of one another: which rows a policy or source takes along, who makes a table, what hangs on a lost row.
+
+`forget`, `fsck`, `curate report`, the cost estimate and the view `lineage` ask here instead of holding lists of tables.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import pyarrow as pa
+
+from assay.stores.schema import RUNS, quoted
+from assay.stores.tables import schemas
+
+SUBJECTS = {  # what can be forgotten: the column that identifies it, and the one that holds its name, "" = it is its name
+    "policy": ("policies.policy", "policies.name"),
+    "source": ("problems.source", ""),
+}
+COMMANDS = {"train": "train run PLAN"}  # of a stage whose command is not `curate STAGE PLAN`
+NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")
+
+
+def made_by(table: str) -> tuple[str, ...]:
+    """Return the stages that write a table's rows; `schema.RUNS` of bookkeeping."""
+    return tuple(json.loads(_metadata(schemas()[table], "made_by") or "[]"))
+
+
+def restored_by(table: str) -> tuple[str, ...]:
+    """Return the stages that write a table's lost rows again; () where nothing does."""
+    return () if made_by(table) == RUNS or _metadata(schemas()[table], "lost") else made_by(table)
+
+
+def restore_command(table: str) -> str:
+    """Return the shell commands that bring a table's lost rows back; "" where nothing does, as for a part of a row that still counts."""
+    if part_of(table):
+        return ""
+    return " && ".join(COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+
+
+def traced() -> list[str]:
+    """Return the tables whose rows `lineage` shows: all but bookkeeping."""
+    return [table for table in schemas() if made_by(table) != RUNS]
+
+
+def part_of(table: str) -> str:
+    """Return the table of whose rows this one's are parts, under the same ids; "" = none."""
+    return next((target.partition(".")[0] for target in targets(schemas()[table].field("id"))), "")
+
+
+def redrawn() -> list[str]:
+    """Return the tables whose rows get another content under the same id when they are made again."""
+    return [table for table, schema in schemas().items() if _metadata(schema, "redrawn")]
+
+
+def written_with(table: str) -> list[str]:
+    """Return the tables of which the same stages write rows that cannot stand without this table's."""
+    return [name for name, _, _ in _needing(table) if made_by(name) == made_by(table)]
+
+
+def rows_that_need(table: str, left: str) -> dict[str, str]:
+    """Write which rows cannot stay once a table has lost rows.
+
+    Args:
+        table: the table that lost rows.
+        left: a SELECT of the ids that it still has.
+
+    Returns:
+        SQL conditions by table.
+    """
+    conditions: dict[str, list[str]] = {}
+    for name, column, others in _needing(table):
+        absent = [f'"{column}" NOT IN ({left})', *(f'"{column}" NOT IN (SELECT id FROM {other})' for other in others)]
+        conditions.setdefault(name, []).append(" AND ".join(absent))
+    return {name: " OR ".join(f"({each})" for each in parts) for name, parts in conditions.items()}
+
+
+def rows_of(by: str, value: str) -> dict[str, str]:
+    """Write which rows belong to a policy or a source, however many references away.
+
+    Args:
+        by: a key of SUBJECTS.
+        value: the policy's revision or name, the source's name.
+
+    Returns:
+        SQL conditions by table, of the tables whose rows can belong to one.
+    """
+    identity = SUBJECTS[by][0]
+    values = [f"SELECT {quoted(value)}"]
+    values += [f'SELECT "{key}" FROM {table} WHERE "{alias}" = {quoted(value)}' for table, key, alias in _named(by)]
+    known = f"({' UNION '.join(values)})"
+    conditions: dict[str, str] = {}
+
+    def condition(table: str) -> str:
+        if table not in conditions:
+            conditions[table] = ""  # a table that refers to itself
+            conditions[table] = " OR ".join(parts(table)) if follows(table) else ""
+        return conditions[table]
+
+    def parts(table: str) -> Iterator[str]:
+        for field in schemas()[table]:
+            for target in targets(field):
+                other, _, column = target.partition(".")
+                if target == identity:
+                    yield f'"{field.name}" IN {known}'
+                elif column == "id" and other != table and (inner := condition(other)):
+                    yield f'"{field.name}" IN (SELECT id FROM {other} WHERE {inner})'
+
+    return {table: rows for table in schemas() if (rows := condition(table))}
+
+
+def names_of(by: str) -> str:
+    """Write a SELECT of every name under which a policy or source is known, as `name`."""
+    identity, alias = SUBJECTS[by]
+    columns = [
+        (table, field.name)
+        for table, schema in schemas().items()
+        if follows(table)
+        for field in schema
+        if not _metadata(field, "optional") and {identity, alias} & set(targets(field))
+    ]
+    names = " UNION ".join(f'SELECT "{column}" AS name FROM {table}' for table, column in columns)
+    return f"SELECT DISTINCT name FROM ({names}) WHERE name <> '' ORDER BY name"
+
+
+def ledger_keys(table: str) -> str:
+    """Return the column that holds the `stages.key` under which a table's rows were written; "" = none does."""
+    return next((field.name for field in schemas()[table] if "stages.key" in targets(field)), "")
+
+
+def follows(table: str) -> bool:
+    """Whether `forget` removes a table's rows with what they refer to."""
+    return _metadata(schemas()[table], "forget") == "follow"
+
+
+def targets(field: pa.Field) -> list[str]:
+    """Return the `table.column`s to which a column refers."""
+    refers = _metadata(field, "refers")
+    return refers.split(" or ") if refers else []
+
+
+def schema_faults(tables: Mapping[str, pa.Schema]) -> list[str]:
+    """Return what is missing or wrong in the metadata of schemas, each fault with its table's name; [] = nothing."""
+    return [f"{name}: {fault}" for name, schema in tables.items() for fault in _faults(name, schema, tables)]
+
+
+def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> Iterator[str]:
+    if not _metadata(schema, "made_by") or _metadata(schema, "forget") not in ("follow", "keep"):
+        yield "says neither who makes its rows nor what `forget` does with them: write it with `schema.table`"
+        return
+    told = [target for field in schema for target in targets(field)]
+    for target in told:
+        other, _, column = target.partition(".")
+        if other not in tables or column not in tables[other].names:
+            yield f"refers to {target}, which is not there"
+    for field in schema:
+        meant = [".".join(pair) for pair in NAMED.findall(_metadata(field, "meaning")) if pair[0] in tables]
+        rows = [target for target in meant if target.endswith(".id") and not target.startswith(f"{name}.")]
+        if rows and not targets(field):
+            yield f"{field.name} means {', '.join(rows)} and does not say that it refers to it"
+        elif field.name in REFERRING and not targets(field) and _metadata(schema, "forget") == "follow":
+            yield f"{field.name} does not say what it refers to"
+    if _metadata(schema, "forget") == "follow" and not _reached(name, tables):
+        yield "`forget` can reach none of its rows: no column leads to a policy or a source; say forget='keep' if that is right"
+
+
+REFERRING = ("problem_id", "rollout_id", "label_id", "policy", "policy_name", "source", "training")
+
+
+def _reached(name: str, tables: Mapping[str, pa.Schema], seen: frozenset[str] = frozenset()) -> bool:
+    ends = {identity for identity, _ in SUBJECTS.values()}
+    for target in (target for field in tables[name] for target in targets(field)):
+        other, _, column = target.partition(".")
+        if target in ends:
+            return True
+        if column == "id" and other in tables and other not in {*seen, name} and _reached(other, tables, seen | {name}):
+            return True
+    return False
+
+
+def _needing(table: str) -> Iterator[tuple[str, str, list[str]]]:
+    """(table, column, other tables to which the column may refer) of each column that cannot be without a row of this table."""
+    for name, schema in schemas().items():
+        for field in schema:
+            others = targets(field)
+            if f"{table}.id" in others and not _metadata(field, "optional"):
+                yield name, field.name, [other.partition(".")[0] for other in others if other != f"{table}.id"]
+
+
+def _named(by: str) -> Iterator[tuple[str, str, str]]:
+    """(table, column of the identity, column of the name) of each table that knows both."""
+    identity, alias = SUBJECTS[by]
+    for table, schema in schemas().items():
+        key = next((field.name for field in schema if identity in targets(field)), "")
+        name = next((field.name for field in schema if alias and alias in targets(field)), "")
+        if key and name and follows(table):
+            yield table, key, name
+
+
+@cache
+def _decoded(metadata: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in metadata}
+
+
+def _metadata(described: pa.Schema | pa.Field, key: str) -> str:
+    return _decoded(tuple(sorted((described.metadata or {}).items()))).get(key, "")

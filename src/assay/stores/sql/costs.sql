@@ -1,0 +1,15 @@
+-- What was paid: one row a policy, sampler, engine and purpose.
+--
+-- policy: rollouts.policy
+-- policy_name: what people call that revision
+-- sampler: samplers.id
+-- engine: backend that ran the policy
+-- from_training: whether training sampled them
+-- rollouts: how many attempts
+-- tokens: generated tokens
+-- prompt_tokens: prompt tokens, counted once an attempt
+CREATE VIEW costs AS
+SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS NOT NULL AS from_training,
+       count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens
+FROM rollouts
+GROUP BY policy, sampler, engine, step IS NOT NULL
