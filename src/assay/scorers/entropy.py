@@ -10,7 +10,7 @@ from pydantic import Field
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
-from assay.maths.rl.temperature import crossing, entropy
+from assay.maths.rl.temperature import entropy, temperature_of_entropy
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Entropy:
 
     def _score(self, id_: str, said: Sequence[Sequence[StoredAttempt]]) -> Score:
         levels = [entropy([_logprobs(id_, each) for each in some]) for some in said]
-        value, low, high, outside = crossing(self.temperatures, levels, self.wanted)
+        value, low, high, outside = temperature_of_entropy(self.temperatures, levels, self.wanted)
         counts = Counts()
         for each in (one for some in said for one in some):
             counts = counts.plus(each.outcome)

@@ -11,7 +11,7 @@ from scipy import special
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score
-from assay.maths.beta.irt import LEAST_FOR_2PL, Floats, fit_1pl, fit_2pl
+from assay.maths.beta.irt import MIN_RESPONDENTS_2PL, Floats, fit_1pl, fit_2pl
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Irt:
             raise ConfigError(
                 f"scorer 'irt' found {respondents} respondents in the store and needs 2: score the pool with another policy first"
             )
-        if self.model == "2pl" and respondents < LEAST_FOR_2PL:
+        if self.model == "2pl" and respondents < MIN_RESPONDENTS_2PL:
             raise ConfigError(
-                f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {LEAST_FOR_2PL}; use '1pl'"
+                f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {MIN_RESPONDENTS_2PL}; use '1pl'"
             )
 
     def _matrix(self, found: Mapping[str, Mapping[str, Counts]], ids: Sequence[str]) -> tuple[Floats, Floats]:

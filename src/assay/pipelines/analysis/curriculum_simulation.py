@@ -20,7 +20,6 @@ from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
@@ -41,8 +40,7 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     plans = _plans(context.config.arrange, asked)
     parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    scores = current_scores(context, inputs.rows_of("score"))
-    pool, unscored = scored_pool(context, inputs, scores, needs, selected(context, inputs.rows_of("select")))
+    pool, unscored = scored_pool(context, inputs, needs, selected(context, inputs.rows_of("select")))
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"

@@ -7,7 +7,7 @@ import numpy as np
 
 from assay.core.config import SelectConfig
 from assay.core.parts import build_part
-from assay.maths.rl.expected_improvement import fitted_drift
+from assay.maths.rl.expected_improvement import fit_drift
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
@@ -44,5 +44,5 @@ def measured(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
-    drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
+    drift = fit_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
     return round(drift, 2), len(rows)

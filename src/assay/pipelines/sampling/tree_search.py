@@ -28,7 +28,7 @@ from assay.maths.search.tree import (
     TreeReply,
     TreeRequest,
     search,
-    trimmed,
+    trim_steps,
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
@@ -357,7 +357,7 @@ def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchSt
         return SearchStep("", rollout.tokens, "cut")
     said = storable(rollout.text)  # what a later run will read
     if isinstance(ask, Complete):
-        text, trim = trimmed(said, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
+        text, trim = trim_steps(said, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
         marked = bool(rules.mark) and rules.mark in text
         return SearchStep(
             text, rollout.tokens, "closed" if marked or (rollout.finish == "stop" and not trim) else "cut"

@@ -14,7 +14,6 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.pool import scored_pool, stage_evidence
-from assay.pipelines.data.scores import current_scores
 
 
 class Order(Stage):
@@ -46,8 +45,8 @@ class Order(Stage):
     def run(self) -> StageResult:
         """Order them; problems that lack what the curriculum needs come last, in id order."""
         began, context, config = time.monotonic(), self.context, self.context.config.arrange
-        scores, needs = current_scores(context, self.inputs.rows_of("score")), self.curriculum.needs
-        pool, lacking = scored_pool(context, self.inputs, scores, needs, self.kept)
+        needs = self.curriculum.needs
+        pool, lacking = scored_pool(context, self.inputs, needs, self.kept)
         if lacking:
             context.reporter.warn(
                 f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "

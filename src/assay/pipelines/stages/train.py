@@ -19,7 +19,6 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
@@ -122,8 +121,7 @@ def course(context: RunContext, inputs: StageResults, curriculum: Curriculum) ->
     part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    scores = current_scores(context, inputs.rows_of("score"))
-    pool, lacking = scored_pool(context, inputs, scores, part.needs, sorted(set(curriculum.order)))
+    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)))
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"
