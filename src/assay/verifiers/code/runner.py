@@ -147,11 +147,11 @@ class JailSession(ExitStack):
         ending = jailed.wait(time.monotonic() + ENDING_S, ENDING_S)
         return UnitResult("failed", fallback) if ending.late or not ending.reason else _of_ending(ending)
 
-    def stopped(self, limits: Limits, wall_s: float, *jails: Jailed) -> UnitResult:
+    def stopped(self, limits: Limits, wall_s: float, *jails: Jailed, served_s: float = 0.0) -> UnitResult:
         """The result of a test that has run out of wall time; the program's jail comes first."""
         self.over = True
         endings = [jailed.wait(time.monotonic(), wall_s) for jailed in jails]
-        return too_late(limits, wall_s, *endings)
+        return too_late(limits, wall_s, *endings, served_s=served_s)
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
         """Two ends of a new socket."""
@@ -213,14 +213,19 @@ class AssertSession(JailSession):
         self.program = self.opened(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked])
         self.tests = self.opened("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[theirs, asking])
         self.channel = Channel(self.enter_context(mine).fileno(), most=MESSAGE)
+        self.served_s = 0.0  # CPU seconds that the tests have spent on serving the program
 
     def run(self, test: AssertTest, until: float, wall_s: float) -> UnitResult:
         """Run a test's code."""
+        before_s = self.served_s
         try:
             self.channel.send(dump(test.code), until)
-            status, reason = load(self.channel.receive(until))
+            while (answer := load(self.channel.receive(until)))[0] == "served":
+                self.served_s = answer[1]
+            status, reason = answer
         except TimeoutError:
-            return self.stopped(self.limits, wall_s, self.program, self.tests)
+            served_s = self.served_s - before_s
+            return self.stopped(self.limits, wall_s, self.program, self.tests, served_s=served_s)
         except EOFError:
             result = self.ended(self.tests, "the tests have ended")
             return result._replace(reason=f"tests: {result.reason}")
@@ -245,18 +250,19 @@ def as_expected(value: Any, test: CallTest) -> bool:
     return same_value(value, test.expected) or (test.wrapped and same_value(value, test.expected[0]))
 
 
-def too_late(limits: Limits, wall_s: float, *endings: Ending) -> UnitResult:
+def too_late(limits: Limits, wall_s: float, *endings: Ending, served_s: float = 0.0) -> UnitResult:
     """What a test that has run out of wall time amounts to.
 
     Args:
         limits: of one test.
         wall_s: the time that it had.
         endings: of the program's process, and of the tests' where they have one.
+        served_s: CPU seconds that the tests' process spent on serving the program.
 
     Returns:
         A failure where the program computed for longer than it may, or had ended meanwhile; else `late`, whose reason names the machine where
-        less than half of the time was an idle wait of all of them. What is left to the last test of a case is often short: there the time
-        counts in which its processes were looked at.
+        less than half of the time was an idle wait of all of them, or computing of the program's own and for it. What is left to the last test
+        of a case is often short: there the time counts in which its processes were looked at.
     """
     if gone := next((ending for ending in endings if not ending.late), None):
         return _of_ending(gone) if gone.reason else UnitResult("failed", "the program has ended")
@@ -264,8 +270,12 @@ def too_late(limits: Limits, wall_s: float, *endings: Ending) -> UnitResult:
     if whole and endings[0].spending.computed_s >= limits.cpu_s:
         return UnitResult("failed", CPU_OUT)
     seen_s = wall_s if whole else max(ending.spending.seen_s for ending in endings)
-    idle_s = seen_s - sum(max(0.0, seen_s - ending.spending.idle_s) for ending in endings)
-    own = 0 < seen_s <= 2 * idle_s
+    own_s = (endings[0].spending.computed_s, served_s)
+    others_s = sum(
+        max(0.0, seen_s - ending.spending.idle_s - computed_s)
+        for ending, computed_s in zip(endings, own_s, strict=False)
+    )
+    own = seen_s > 0 and 2 * others_s <= seen_s
     return UnitResult("late", f"time limit {wall_s:g} s" + ("" if own else f" {BUSY_MACHINE}"))
 
 

@@ -97,12 +97,17 @@ class ProgramServer:
 def state(value: Any) -> tuple[str, Any]:
     """What an object of a class of the program's consists of: the class's name and the attributes."""
     slots = {
-        name: getattr(value, name)
-        for kind in type(value).__mro__
-        for name in getattr(kind, "__slots__", ())
-        if hasattr(value, name)
+        name: getattr(value, name) for kind in type(value).__mro__ for name in _slots(kind) if hasattr(value, name)
     }
     return type(value).__qualname__, getattr(value, "__dict__", {}) | slots
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    """Names of a class's own slots that hold attributes; one alone may stand there as a text."""
+    names = getattr(kind, "__slots__", ())
+    return tuple(
+        name for name in ((names,) if isinstance(names, str) else names) if name not in ("__dict__", "__weakref__")
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -8,6 +8,7 @@ compares.
 import ast
 import builtins
 import importlib.util
+import time
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.wire_format import dump, load
 
+NOTE_S = 0.25  # CPU seconds in the program's service between two notes of them
 ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
 OTHERS = frozenset(
     {*ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
@@ -162,10 +164,12 @@ class Remote:
 
 
 class Program:
-    """The program behind its channel."""
+    """The program behind its channel; `note` is told now and then how many CPU seconds it took to serve it: to ask, to read, to be called back."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, channel: Channel, note: Callable[[float], None] = lambda seconds: None) -> None:
+        self.channel, self.note = channel, note
+        self.served_s = self.noted_s = 0.0
+        self.began: float | None = None  # CPU time at which the question at work began
         self.functions: list[Callable[..., Any]] = []  # of the tests', that the program may call
         self.loss = ""  # why it is lost: a test that catches everything has not held either
 
@@ -182,9 +186,24 @@ class Program:
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
         """The program's answer; an exception of its is raised here as the nearest builtin type."""
-        question = dump((verb, *arguments), self._referred)
-        self._send(question)
-        return self._answer(ends=ends)
+        outermost = self.began is None
+        if outermost:
+            self.began = time.process_time()
+        try:
+            question = dump((verb, *arguments), self._referred)
+            self._send(question)
+            return self._answer(ends=ends)
+        finally:
+            if outermost:
+                self.served_s, self.began = self._served(), None
+
+    def _served(self) -> float:
+        """CPU seconds in the program's service so far; they are told where they have grown."""
+        served_s = self.served_s + (time.process_time() - self.began if self.began is not None else 0.0)
+        if served_s >= self.noted_s + NOTE_S:
+            self.noted_s = served_s
+            self.note(served_s)
+        return served_s
 
     def start(self) -> None:
         """Wait until the program's top level has run.
@@ -202,6 +221,7 @@ class Program:
             kind, rest = self._received()
             if kind == "call back":
                 self._call_back(*rest)
+                self._served()
             elif kind == "value":
                 return rest[0]
             else:
@@ -329,7 +349,8 @@ class Names(dict[str, Any]):
 
 
 def serve(parent: Channel, program: Program) -> None:
-    """Run tests in their order, in one set of names, until the other end is closed."""
+    """Run tests in their order, in one set of names, until the other end is closed; notes of the program's service come before an answer."""
+    program.note = lambda seconds: parent.send(dump(("served", seconds)))
     names, started = Names(program), False
     while True:
         code = load(parent.receive())
