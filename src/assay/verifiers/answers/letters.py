@@ -36,7 +36,7 @@ _REASON = re.compile(
 )
 _WRONG = re.compile(
     r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated|excluded|ruled|out)\b|n't\b"
-    r"|\brather than\b|\binstead of\b|\bnot\b|"
+    r"|\bneither\b|\bnor\b|\brather than\b|\binstead of\b|\bnot\b|"
     r"\beliminat|\bexclud|\brul(?:e|ing)\sout",
     re.IGNORECASE,
 )
@@ -162,7 +162,7 @@ def in_prose(text: str, options: dict[str, str], letters: str) -> Named:
 
 def _without_article(part: str) -> str:
     """A part without `A` before a word in small letters, which is an article."""
-    return re.sub(r"(?<![\w(])A(?=\s(?!(?:or|and|is|are)\b)[a-z])", " ", part)
+    return re.sub(r"(?<![\w(])A(?=\s(?!(?:or|and|is|are|nor|over|rather|instead|but)\b)[a-z])", " ", part)
 
 
 def _last_sentence(text: str) -> str:
