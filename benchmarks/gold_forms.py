@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
 from assay.maths.text.options import listed_options, parsed_options
-from assay.verifiers.answers.plain_text import restored
+from assay.verifiers.answers.plain_text import restore_escapes
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
@@ -156,7 +156,7 @@ def golds(path: Path) -> Iterator[Gold]:
                 "choice",
             )
         elif gold:
-            yield Gold(gold, restored(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), {}, "math")
+            yield Gold(gold, restore_escapes(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), {}, "math")
 
 
 def gold_of(row: dict[str, Any]) -> str:
