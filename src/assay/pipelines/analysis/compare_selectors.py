@@ -19,7 +19,6 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import side_ids
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.select import chosen_from, never_hard
@@ -117,9 +116,8 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _pool(context: RunContext, inputs: StageResults, needs: Sequence[str]) -> tuple[Pool, tuple[str, ...]]:
-    scores = current_scores(context, inputs.rows_of("score"))
-    ids = sorted(set(side_ids(context, inputs, "train")) - never_hard(context, scores))
-    return scored_pool(context, inputs, scores, tuple(dict.fromkeys([*MEASURED, *needs])), ids)
+    ids = sorted(set(side_ids(context, inputs, "train")) - never_hard(context, inputs.rows_of("score")))
+    return scored_pool(context, inputs, tuple(dict.fromkeys([*MEASURED, *needs])), ids)
 
 
 def _seen(pool: Pool, needs: Sequence[str]) -> Pool:

@@ -64,6 +64,19 @@ class StageKey:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolColumns:
+    """What a stage knows of each problem, as columns that a selector or a curriculum may need.
+
+    Attributes:
+        source: what stands behind FROM: a table or view with `problem_id`, and a `?` for the id of the stage's rows.
+        expressions: SQL over it, by the column's name in the pool; null = the problem lacks the column.
+    """
+
+    source: str = ""
+    expressions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
     """What one stage did."""
 
@@ -75,7 +88,7 @@ class StageResult:
     seconds: float = 0.0
     reused: bool = False  # it was in the ledger: nothing was done
     partly: bool = False  # a limit stopped it: not in the ledger
-    columns: Mapping[str, str] = field(default_factory=dict)  # what the stage knows of each problem (`Stage.columns`)
+    columns: PoolColumns = PoolColumns()  # what the stage knows of each problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from assay.core.config import SelectConfig
-from assay.core.parts import build
-from assay.maths.rl.expected_improvement import fitted_drift
+from assay.core.parts import build_part
+from assay.maths.rl.expected_improvement import fit_drift
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
@@ -26,7 +26,7 @@ def selector(context: RunContext, inputs: StageResults, config: SelectConfig) ->
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build("selector", config.selector, config.settings)
+    part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
     drift, attempts = measured(context, inputs)
@@ -44,5 +44,5 @@ def measured(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
-    drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
+    drift = fit_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
     return round(drift, 2), len(rows)

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from assay.verifiers.answers.boxes import find_box
+from assay.verifiers.answers.boxes import find_box, find_open_box
 from assay.verifiers.answers.excerpts import normalize_scripts, strip_decoration
 from assay.verifiers.answers.markers import find_announced
 from assay.verifiers.answers.thinking import strip_thinking
@@ -199,6 +199,8 @@ def _is_short(text: str) -> bool:
 
 def _find_unmarked(text: str) -> ExtractedAnswer | None:
     """Find the one bold phrase of the last line, or a last line that is an answer by itself."""
+    if content := find_open_box(text):
+        return ExtractedAnswer(normalize_scripts(content), "last", "an open box")
     if formula := _find_last_formula(text.rstrip().removesuffix(".")[-MAX_LINE_CHARS:]):
         return ExtractedAnswer(formula, "last", "not marked")
     before, _, line = text.rstrip()[-MAX_LINE_CHARS:].rpartition("\n")

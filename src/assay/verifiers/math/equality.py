@@ -55,6 +55,8 @@ _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
 
 
+_LAKHS = re.compile(r"-?[1-9]\d?(?:,\d{2})+,\d{3}")  # 12,34,567: thousands as in India
+
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
 
@@ -176,6 +178,9 @@ class AnswerComparison(RelationComparison):
             agreement = Agreement(
                 False, self.compare_meanings(parse_meaning(strip_condition(gold)), parse_meaning(unconditional)).lenient
             )
+        if not agreement.lenient and _LAKHS.fullmatch(answer):
+            without_commas = parse_meaning(answer.replace(",", ""))
+            agreement = Agreement(False, self.compare_meanings(parse_meaning(gold), without_commas).lenient)
         if not agreement.lenient and _DECIMAL_COMMA.fullmatch(gold):
             agreement_with_point = self.compare_meanings(
                 QuantityValue(gold.replace(",", ".")),
