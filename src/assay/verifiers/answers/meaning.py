@@ -11,7 +11,7 @@ from functools import lru_cache
 from assay.verifiers.answers.brackets import find_closing, split_outside
 from assay.verifiers.answers.dates import DayOfYear, read_day_of_year
 from assay.verifiers.answers.numbers import parse_number
-from assay.verifiers.answers.plain_text import END, TEXT, restore_escapes, spell_as_latex
+from assay.verifiers.answers.plain_text import EDGE, END, TEXT, clean_answer
 from assay.verifiers.answers.units import NAMES, SCALES, Unit, read_unit
 
 
@@ -217,8 +217,6 @@ _ONES = [
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPOKEN = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
-_FILLER = re.compile(r"^(?:=|\\approx|\\text\{\}|:)\s*")
-_EDGE = " \t\n.,;:*"
 
 
 @lru_cache(8192)
@@ -229,33 +227,6 @@ def read_meaning(raw: str) -> Meaning:
     ((('centimeter', 1),), ClockTime(minutes=990, half='p'), ']')
     """
     return parse_meaning(clean_answer(raw))
-
-
-def clean_answer(raw: str) -> str:
-    """Spell an answer as LaTeX, without its decoration: dollar signs, bold, a box, spaces, a full stop."""
-    bare = restore_escapes(raw).strip().replace('\\"', '"').strip('`"“”„«»').strip()
-    for _ in range(3):
-        inner = bare.strip("$. ")
-        if inner.startswith((r"\boxed{", r"\fbox{")) and find_closing(inner, inner.index("{")) == len(inner):
-            bare = inner[inner.index("{") + 1 : -1]
-    bare = re.sub(r"\*\*(?=\S)([^*]+)\*\*", r"\1", bare)
-    bare = bare.replace("$$", "$")
-    if len(re.findall(r"(?<!\\)\$", bare)) % 2:
-        bare = re.sub(r"(?<!\\)\$(?=\s*-?[\d.])", r"\\$", bare, count=1)
-    bare = re.sub(r"(?<!\\)\$|\\[()]|(?<!\\)\\\[|(?<!\\)\\\](?!\s*$)|\\\]\s*$", " ", bare)
-    bare = re.sub(r"\\[lr]vert(?![A-Za-z])\s*", "|", bare)
-    bare = re.sub(r"\s+", " ", spell_as_latex(bare)).strip()
-    bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
-    bare = re.sub(
-        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]"
-        rf"|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
-        rf" {TEXT}\1{END}",
-        bare,
-    )
-    bare = re.sub(r"^(-?[\d.,]+)\s+\(([msghLlNJWKVA])\)$", r"\1 \2", bare)  # 10 (m): perhaps a unit
-    while bare and bare[-1] in _EDGE and not bare.endswith(("\\,", "..", "\\.", ". m.")):
-        bare = bare[:-1].rstrip()
-    return _FILLER.sub("", bare).strip()
 
 
 def parse_meaning(bare: str) -> Meaning:
@@ -293,7 +264,7 @@ def _parse_simple(bare: str, plain: str) -> Meaning | None:
             if TEXT not in bare
             else plain[match.start(3) :]
         )
-        return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+        return OptionLetter((match[1] or match[2]), rest.strip(f"{EDGE}{TEXT}{END}"))
     if TEXT in bare and (match := _NAMED_POINT.fullmatch(plain)):
         return OptionLetter(match[1])
     if date := read_day_of_year(plain):
@@ -370,7 +341,7 @@ def _parse_composite(bare: str) -> Meaning | None:
 def _parse_system(body: str) -> Meaning | None:
     """Parse the equations of a system, one per row; None where a row is not one."""
     rows = [
-        parse_meaning(row.replace("&", "").strip(f" {_EDGE}"))
+        parse_meaning(row.replace("&", "").strip(f" {EDGE}"))
         for row in re.split(r"\\\\(?:\[[^\]]*\])?", body)
         if row.strip()
     ]
@@ -381,7 +352,7 @@ def _parse_list(bare: str, parts: list[str]) -> Meaning:
     link = _LINK.search(bare)
     items: list[Meaning] = []
     for part in parts:
-        item = parse_meaning(part.strip(f" {_EDGE}"))
+        item = parse_meaning(part.strip(f" {EDGE}"))
         items.extend(item.items if isinstance(item, ValueList) else (item,))
     if not items:
         return UnreadAnswer(bare)

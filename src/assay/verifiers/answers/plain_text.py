@@ -1,4 +1,7 @@
-"""Spell plain-text and Unicode mathematics as LaTeX, by substitution only: nothing of an answer is evaluated."""
+"""Clean an answer, and spell its plain-text and Unicode mathematics as LaTeX, by substitution only.
+
+Nothing of an answer is evaluated.
+"""
 
 import re
 import unicodedata
@@ -130,6 +133,35 @@ _RATE = re.compile(
 _LOG_BASE = re.compile(r"(?<![A-Za-z\\])log(\d{1,3})\s*\(")
 _CHOOSE = re.compile(r"(?<!\w)(\d{1,6})\s?C\s?(\d{1,6})(?!\w)|(?<![A-Za-z])nCr\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _GROUPED = re.compile(r"\^\s*\(")
+_FILLER = re.compile(r"^(?:=|\\approx|\\text\{\}|:)\s*")
+EDGE = " \t\n.,;:*"  # what may stand around an answer
+
+
+def clean_answer(raw: str) -> str:
+    """Spell an answer as LaTeX, without its decoration: dollar signs, bold, a box, spaces, a full stop."""
+    bare = restore_escapes(raw).strip().replace('\\"', '"').strip('`"“”„«»').strip()
+    for _ in range(3):
+        inner = bare.strip("$. ")
+        if inner.startswith((r"\boxed{", r"\fbox{")) and find_closing(inner, inner.index("{")) == len(inner):
+            bare = inner[inner.index("{") + 1 : -1]
+    bare = re.sub(r"\*\*(?=\S)([^*]+)\*\*", r"\1", bare)
+    bare = bare.replace("$$", "$")
+    if len(re.findall(r"(?<!\\)\$", bare)) % 2:
+        bare = re.sub(r"(?<!\\)\$(?=\s*-?[\d.])", r"\\$", bare, count=1)
+    bare = re.sub(r"(?<!\\)\$|\\[()]|(?<!\\)\\\[|(?<!\\)\\\](?!\s*$)|\\\]\s*$", " ", bare)
+    bare = re.sub(r"\\[lr]vert(?![A-Za-z])\s*", "|", bare)
+    bare = re.sub(r"\s+", " ", spell_as_latex(bare)).strip()
+    bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
+    bare = re.sub(
+        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]"
+        rf"|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
+        rf" {TEXT}\1{END}",
+        bare,
+    )
+    bare = re.sub(r"^(-?[\d.,]+)\s+\(([msghLlNJWKVA])\)$", r"\1 \2", bare)  # 10 (m): perhaps a unit
+    while bare and bare[-1] in EDGE and not bare.endswith(("\\,", "..", "\\.", ". m.")):
+        bare = bare[:-1].rstrip()
+    return _FILLER.sub("", bare).strip()
 
 
 def spell_as_latex(text: str) -> str:

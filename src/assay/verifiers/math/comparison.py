@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from assay.verifiers.answers import units as units_module
-from assay.verifiers.answers.meaning import BracketedValues, Meaning, clean_answer
-from assay.verifiers.answers.plain_text import END, TEXT
+from assay.verifiers.answers.meaning import BracketedValues, Meaning
+from assay.verifiers.answers.plain_text import END, TEXT, clean_answer
 
 
 class Agreement(NamedTuple):

@@ -3,15 +3,12 @@
 `docs/grading.md` has the rules, one per row.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from assay.verifiers.answers.brackets import find_closing
 from assay.verifiers.answers.dates import DayOfYear
-from assay.verifiers.answers.extraction import find_final_answer
 from assay.verifiers.answers.meaning import (
     BasedNumber,
     BracketedValues,
@@ -27,12 +24,11 @@ from assay.verifiers.answers.meaning import (
     UnreadAnswer,
     ValueList,
     WordAnswer,
-    clean_answer,
     parse_meaning,
     strip_condition,
 )
 from assay.verifiers.answers.numbers import is_same_number, parse_number
-from assay.verifiers.answers.plain_text import END, TEXT
+from assay.verifiers.answers.plain_text import END, TEXT, clean_answer
 from assay.verifiers.math.comparison import (
     MAYBE,
     NO,
@@ -50,49 +46,14 @@ from assay.verifiers.math.relations import RelationComparison, normalize_name, r
 from assay.verifiers.math.symbolic import compare_latex, is_readable
 
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
-
-
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
-
-
 _LAKHS = re.compile(r"-?[1-9]\d?(?:,\d{2})+,\d{3}")  # 12,34,567: thousands as in India
-
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
-
-
 _LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])")
 _NUMBER_FACTOR = re.compile(r"\(\s*[-+]?[\d.]+\s*\)")
 _PRODUCT = re.compile(r"\)\s*(?:[(^]|\\cdot)|[\w}]\s*\((?=[^()]*[-+])")
 _UNDEFINED = re.compile(r"DNE|undefined|not defined|(?:the limit )?does not exist|nonexistent", re.IGNORECASE)
 _MAX_UNORDERED = 40  # values of a list that is compared in any order
-
-
-@lru_cache(4096)
-def read_alternatives(gold: str) -> tuple[str, ...]:
-    """Return the answers that a gold answer allows.
-
-    A JSON list of texts holds several answers; an object with one value, or a worked solution, holds one.
-
-    >>> read_alternatives('["4", "four"]'), read_alternatives('{"answer": "4"}')
-    (('4', 'four'), ('4',))
-    >>> read_alternatives("so 8 * 9 = 72\\n#### 72"), read_alternatives("[1, 2]")
-    (('72',), ('[1, 2]',))
-    """
-    bare = gold.strip()
-    if bare.startswith(("[", "{")) and '"' in bare:
-        try:
-            data = json.loads(bare)
-        except (ValueError, RecursionError):
-            data = None
-        if isinstance(data, dict) and len(data) == 1:
-            data = list(data.values())
-        if isinstance(data, list) and data and all(isinstance(item, (str, int, float)) for item in data):
-            return tuple(str(item) for item in data)
-    if "####" in bare:
-        return (bare.rpartition("####")[2].strip(),)
-    if "boxed" in bare and (answer := find_final_answer(bare)) and answer.how == "boxed":
-        return (answer.text,)
-    return (gold,)
 
 
 def compare_answers(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Agreement:
@@ -105,8 +66,8 @@ def compare_answers(gold: str, answer: str, rules: Rules, *, prove: bool = True)
         prove: Whether expressions may be compared by algebra.
 
     Raises:
-        NeedsProof: `prove` is False and expressions must be compared. OverflowError, MemoryError, RecursionError:
-            Comparing them explodes.
+        NeedsProof: `prove` is False and expressions must be compared.
+        OverflowError, MemoryError, RecursionError: Comparing them explodes.
     """
     cleaned_gold, cleaned_answer = clean_answer(gold), clean_answer(answer)
     comparison = AnswerComparison(rules, prove)
@@ -126,23 +87,13 @@ def compare_answers(gold: str, answer: str, rules: Rules, *, prove: bool = True)
 
 def _is_copied(gold: str, answer: str, rules: Rules) -> bool:
     """Return whether an answer with an operator is copied from the question, while the gold answer is not."""
-    squeezed_answer, squeezed_gold = squeeze(flatten_fractions(answer)), squeeze(flatten_fractions(gold))
-    if (
-        squeezed_answer.startswith("(")
-        and find_closing(squeezed_answer, 0) == len(squeezed_answer)
-        and "," not in squeezed_answer
-    ):
-        squeezed_answer = squeezed_answer[1:-1]
-    if (
-        squeezed_answer == squeezed_gold
-        or len(squeezed_answer) < 3
-        or not rules.facts.squeezed
-        or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", squeezed_answer)
-    ):
+    text, target = squeeze(flatten_fractions(answer)), squeeze(flatten_fractions(gold))
+    if text.startswith("(") and find_closing(text, 0) == len(text) and "," not in text:
+        text = text[1:-1]
+    question = rules.facts.squeezed
+    if text == target or len(text) < 3 or not question or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", text):
         return False
-    return squeezed_answer in rules.facts.squeezed and not (
-        squeezed_gold in rules.facts.squeezed and len(squeezed_gold) > 2
-    )
+    return text in question and not (target in question and len(target) > 2)
 
 
 def _lacks_form(gold: str, answer: str, form: str) -> bool:
@@ -323,11 +274,9 @@ class AnswerComparison(RelationComparison):
         if isinstance(gold, OptionLetter):
             if isinstance(answer, RelationChain) and not gold.rest:
                 return NO
-            return (
-                self.compare_meanings(parse_meaning(gold.rest), answer)
-                if gold.rest
-                else self.compare_letter_name(gold, answer)
-            )
+            if gold.rest:
+                return self.compare_meanings(parse_meaning(gold.rest), answer)
+            return self.compare_letter_name(gold, answer)
         if isinstance(answer, OptionLetter) and answer.rest:
             return Agreement(False, self.compare_meanings(gold, parse_meaning(answer.rest)).lenient)
         return self.compare_letter_name(answer, gold) if isinstance(answer, OptionLetter) else NO

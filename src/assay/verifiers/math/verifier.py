@@ -24,8 +24,9 @@ from assay.verifiers.answers.phrase_values import (
     take_last_side,
 )
 from assay.verifiers.answers.verdicts import Grade, build_verdict, decide_outcome, settle_verdict
+from assay.verifiers.math.alternatives import read_alternatives
 from assay.verifiers.math.comparison import NO, Agreement, NeedsProof, QuestionFacts, Rules
-from assay.verifiers.math.equality import compare_answers, read_alternatives
+from assay.verifiers.math.equality import compare_answers
 from assay.verifiers.math.magnitude import overflows
 from assay.verifiers.math.symbolic import compare_latex, is_readable
 
