@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
 from assay.maths.text.options import listed_options, parsed_options
-from assay.verifiers.answers.plain_text import restored
+from assay.verifiers.answers.plain_text import restore_escapes
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
@@ -141,7 +141,9 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
 
 def reason_of(gold: str) -> str:
     """Why no model would write this gold as one answer; "" where it might."""
-    return next((reason for pattern, reason in REASONS.items() if re.search(pattern, restored(gold).strip())), "")
+    return next(
+        (reason for pattern, reason in REASONS.items() if re.search(pattern, restore_escapes(gold).strip())), ""
+    )
 
 
 def undressed(answer: str) -> str:
@@ -181,7 +183,7 @@ def golds(path: Path) -> Iterator[Gold]:
                 "choice",
             )
         elif gold:
-            yield Gold(gold, restored(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), (), "math")
+            yield Gold(gold, restore_escapes(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), (), "math")
 
 
 def gold_of(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.thinking import strip_thinking
 from assay.verifiers.code.tests import CallTest, UnitTest
 
 FENCE = re.compile(
@@ -104,7 +104,7 @@ def find_program(text: str, *, finished: bool) -> str:
     >>> find_program("So:\\n```python\\nprint(1)\\n```\\nOutput:\\n```\\n1\\n```\\n", finished=True)
     'print(1)\\n'
     """
-    answer, inside = spoken(text.replace("\r\n", "\n"))
+    answer, inside = strip_thinking(text.replace("\r\n", "\n"))
     if inside:
         return ""
     answer = _BESIDE_TAG.sub(lambda match: f"{match[1] or ''}\n", answer)
