@@ -11,7 +11,7 @@ from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
 from assay.maths.beta.posterior import interval
-from assay.maths.text.votes import agree, clusters
+from assay.maths.text.votes import answer_clusters, answers_agree
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Votes:
     def _score(self, id_: str, own: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
         judged = [attempt for attempt in own if attempt.outcome != "verifier_error"]
         weights = [1.0 if self.weigh == "count" else likelihood(id_, attempt) for attempt in judged]
-        ranked = clusters([attempt.extracted for attempt in judged], weights, top=self.top)
+        ranked = answer_clusters([attempt.extracted for attempt in judged], weights, top=self.top)
         votes = ranked[0].votes if ranked else 0
         if ranked and other is not None and not _leads(ranked[0].answer, other):
             votes = 0
@@ -98,5 +98,5 @@ def likelihood(id_: str, attempt: StoredAttempt) -> float:
 
 def _leads(answer: str, attempts: Sequence[StoredAttempt]) -> bool:
     """Return whether an answer agrees with the commonest of these attempts."""
-    ranked = clusters([attempt.extracted for attempt in attempts])
-    return bool(ranked) and agree(answer, ranked[0].answer)
+    ranked = answer_clusters([attempt.extracted for attempt in attempts])
+    return bool(ranked) and answers_agree(answer, ranked[0].answer)
