@@ -83,7 +83,7 @@ def _load_library() -> ModuleType:
     """
     if importlib.util.find_spec("IPython") is not None or importlib.util.find_spec("transformers") is None:
         return require("sentence_transformers", extra="embed")
-    utils = require("transformers.utils", extra="embed")
+    utils: Any = require("transformers.utils", extra="embed")
     is_in_notebook = utils.is_in_notebook
     utils.is_in_notebook = lambda: False  # read once, while the trainer is imported
     try:
