@@ -17,7 +17,7 @@ import numpy as np
 from assay.api import NullReporter
 from assay.core.config import Config
 from assay.core.errors import Stopped
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
 from assay.pipelines.context.results import StageResults
@@ -285,10 +285,10 @@ def chosen(
     """What training will walk; embedding, selecting and arranging are accounted on top of the scoring."""
     book.go()
     inputs = run_stages(context, "split" if not arm.scored else "embed" if arm.embedded else "score")
-    selector = build("selector", arm.selector)
+    selector = build_part("selector", arm.selector)
     pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
     kept = select_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build(
+    part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
     pool, _ = scored_pool(context, inputs, ("length",) if arm.by_length else part.needs, sorted(kept))

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import canonical
-from assay.core.parts import names
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import canonical_json
+from assay.core.parts import list_parts
+from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
     FREE_TEXT,
-    answers_of,
     decimal_text,
-    eaten,
-    final_of,
+    find_lost_escape,
     is_number,
-    joined,
-    number_of,
-    read_json,
+    join_gold_answers,
+    json_answers,
+    leading_number,
+    list_answers,
+    solution_answer,
 )
-from assay.maths.text.options import FIELDS, listed_options, parsed_options
+from assay.maths.text.options import OPTION_FIELDS, listed_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
 from assay.sources._chats import MEDIA, MEDIA_COLUMN, parse_chat_text, read_chat
 from assay.sources._code_tests import TEST_COLUMNS, pack_tests
@@ -98,8 +98,10 @@ class Fields:
             )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
-        if not self.verifier.startswith("python:") and self.verifier not in names("verifier"):
-            raise ValueError(f"unknown verifier {self.verifier!r}; {nearest(self.verifier, names('verifier'))}")
+        if not self.verifier.startswith("python:") and self.verifier not in list_parts("verifier"):
+            raise ValueError(
+                f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
+            )
 
     @property
     def required_fields(self) -> tuple[str, ...]:
@@ -124,15 +126,15 @@ class Fields:
         columns = list(schema)
         for name in self.required_fields:
             if not any(find_column(path, columns) for path in name.split("|")):
-                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(nearest(name, columns))}")
-        extra = TEST_COLUMNS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
+                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(suggest_names(name, columns))}")
+        extra = TEST_COLUMNS if self.verifier == "code" else OPTION_FIELDS if self.verifier == "choice" else ()
         beside = [
             column for column in columns if column in extra or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
         ]
         paths = (path for name in self.required_fields for path in name.split("|"))
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
 
-    def convert_rows(self, rows: Iterable[Row]) -> Iterator[Found]:
+    def convert_rows(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
         """Yield one problem with its label, or one drop, for each row after `skip`, up to `limit`."""
         stop = None if self.limit is None else self.skip + self.limit
         for row in islice(rows, self.skip, stop):
@@ -222,7 +224,7 @@ class Fields:
             value = decimal_text(value)
         if (answers := self._split_answers(value)) is not None:
             rule = self.answer_list or ("all" if self.verifier == "choice" else "any")
-            value = joined(answers, every=rule == "all")
+            value = join_gold_answers(answers, every=rule == "all")
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
@@ -231,9 +233,9 @@ class Fields:
             raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shorten(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
         if self.answer_form == "solution":
-            answer = final_of(answer)
+            answer = solution_answer(answer)
         elif self.answer_form == "number":
-            answer = number_of(answer)
+            answer = leading_number(answer)
         if not answer:
             raise BadRow("answer_empty", f"{self.answer!r} holds {shorten(value)}")
         return answer
@@ -246,8 +248,8 @@ class Fields:
         if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
             return None
         if isinstance(value, str):
-            return read_json(value) if self.verifier in FREE_TEXT else None
-        return answers_of(value, numbers=self.answer_numbers)
+            return json_answers(value) if self.verifier in FREE_TEXT else None
+        return list_answers(value, numbers=self.answer_numbers)
 
     def _end_with_question(self, turns: tuple[Message, ...]) -> tuple[Message, ...]:
         """Apply `assistant_end` to a chat whose last turn is the assistant's.
@@ -296,7 +298,7 @@ class Fields:
             return
         is_gold = what == "answer"
         for text in texts:
-            if lost := eaten(text, gold=is_gold and self._is_single_line(text)):
+            if lost := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
                 raise BadRow(
                     f"{'gold' if is_gold else 'prompt'}_control_character",
                     f"the {what} holds {lost}: its backslashes were not escaped where it was written",
@@ -311,7 +313,7 @@ class Fields:
         for name in self.keep:
             try:
                 value = read_field(row, name)
-                canonical(value).encode()
+                canonical_json(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional per row; a file with a schema was checked before
             kept[name] = value

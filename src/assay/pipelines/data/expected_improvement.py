@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from assay.core.config import SelectConfig
-from assay.core.parts import build
-from assay.maths.rl.expected_improvement import fitted_drift
+from assay.core.parts import build_part
+from assay.maths.rl.expected_improvement import fit_drift
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
@@ -26,17 +26,17 @@ def build_selector(context: RunContext, inputs: StageResults, config: SelectConf
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build("selector", config.selector, config.settings)
+    part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
-    drift, attempts = fit_drift(context, inputs)
+    drift, attempts = fit_stored_drift(context, inputs)
     if "drift" not in context.warned:
         context.warned.add("drift")
         context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
     return replace(part, drift=drift)
 
 
-def fit_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
+def fit_stored_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
 
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
@@ -44,5 +44,5 @@ def fit_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
-    drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
+    drift = fit_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
     return round(drift, 2), len(rows)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import content_id
 from assay.core.types import Pool
 from assay.pipelines.context.results import StageResults
@@ -179,7 +179,7 @@ def _kept(context: RunContext, inputs: StageResults, name: str, ids: Sequence[st
         known = {key for kept in fields.values() for key, value in kept.items() if _plain(value)}
         names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
         problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
-        raise ConfigError(f"{problem} (`keep` of a source); {nearest(name, names)}")
+        raise ConfigError(f"{problem} (`keep` of a source); {suggest_names(name, names)}")
     numeric = all(isinstance(value, int | float) for value in values.values())
     return [(values[id_] if numeric else str(values[id_])) if id_ in values else None for id_ in ids]
 

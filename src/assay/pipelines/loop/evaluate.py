@@ -8,7 +8,7 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
-from assay.maths.rl.evaluation import mean_interval, moved, paired_difference, pass_at
+from assay.maths.rl.evaluation import count_moves, mean_interval, paired_difference, pass_at
 from assay.pipelines.context.results import StageKey, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
@@ -100,7 +100,7 @@ def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[fl
     rows = context.lake.rows("SELECT problem_id, mean FROM fresh_rates WHERE training = ? ORDER BY problem_id", [key])
     both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
     before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
-    return moved(before, after, *band)
+    return count_moves(before, after, *band)
 
 
 def last_counts(context: RunContext, samples: int) -> Counted:

@@ -15,7 +15,7 @@ from typing import Any
 from assay.core.errors import Stopped
 from assay.core.identity import content_id
 from assay.core.types import Counts, Label, Problem
-from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
+from assay.maths.allocation.strata import UNSCORED, UNSOLVED, sample_strata, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
@@ -189,7 +189,7 @@ def choose_resamples(
     }
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _stratum(part, told.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
-    drawn = shared(
+    drawn = sample_strata(
         dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
     )
     wanted |= dict.fromkeys(drawn, part.n)
@@ -227,7 +227,7 @@ def _refresh(stage: Refresh) -> StageResult:
     began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.first(made.wanted)
+    found = attempts.draw_first(made.wanted)
     if len(found) < len(made.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")

@@ -14,7 +14,7 @@ import numpy as np
 from assay.core.config import Config
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
-from assay.maths.rl.evaluation import moved
+from assay.maths.rl.evaluation import count_moves
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids, side_verifiers
@@ -301,7 +301,7 @@ def _drift(one: Round) -> dict[str, int]:
     before = _rates(one)
     after = _rates(one.following, one.following.context.engine.policy.revision)
     shared = sorted(before.keys() & after.keys())
-    return moved(
+    return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
     )
 

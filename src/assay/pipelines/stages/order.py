@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.identity import content_id, stream_seed
-from assay.core.parts import build
+from assay.core.identity import content_id, derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -30,7 +30,7 @@ class Order(Stage):
     @cached_property
     def curriculum(self) -> Any:
         """The config's curriculum, built."""
-        return build("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
+        return build_part("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
 
     def compute_key(self) -> StageKey:
         """Hash of the selection and of the curriculum's settings; with the stages of columns that only it needs."""
@@ -57,7 +57,7 @@ class Order(Stage):
                 f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "
                 "they come last, in id order"
             )
-        rng = np.random.default_rng(stream_seed("arrange", config.seed))
+        rng = np.random.default_rng(derive_seed("arrange", config.seed))
         curriculum: Curriculum = self.curriculum.arrange(pool, rng)
         phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
         rows = _rows(self.key.rows, phases)

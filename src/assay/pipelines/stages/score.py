@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Label, Problem
 from assay.core.types import Score as ProblemScore
 from assay.pipelines.context import remote_model
@@ -111,13 +111,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build("scorer", context.config.score.scorer, settings(context))
+    return build_part("scorer", context.config.score.scorer, settings(context))
 
 
 def settings(context: RunContext) -> dict[str, Any]:
     """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
     given, select = context.config.score.settings, context.config.select
-    needed = getattr(build("scorer", context.config.score.scorer, given), "sized_by_plan", ())
+    needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     return {**given, **{name: known[name] for name in needed}}
 

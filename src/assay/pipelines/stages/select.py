@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, stream_seed
+from assay.core.identity import content_id, derive_seed
 from assay.core.types import Pool, Selection
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -105,7 +105,7 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
         ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
-        made: Selection = part.select(pool, budget, np.random.default_rng(stream_seed("select", seed)))
+        made: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
     except (ValueError, LookupError) as error:
         raise ConfigError(f"selector {name!r}: {error}") from error
     _conserved(name, pool, made.ids, made.dropped)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import LakeError, nearest
+from assay.core.errors import LakeError, suggest_names
 from assay.stores.commits import manifest
 from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
@@ -95,7 +95,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     if value not in names and not lake.rows(
         "SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]
     ):
-        raise LakeError(f"no {by} here is called {value!r}; {nearest(value, names)}")
+        raise LakeError(f"no {by} here is called {value!r}; {suggest_names(value, names)}")
 
 
 def erase(
