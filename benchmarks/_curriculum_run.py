@@ -17,19 +17,19 @@ import numpy as np
 from assay.api import NullReporter
 from assay.core.config import Config
 from assay.core.errors import Stopped
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.problems import side
-from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
-from assay.training.held_out.attempts import Draw, HeldOut
+from assay.training.held_out.attempts import HeldOutSet, SampleCompletions
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 from benchmarks._curriculum_pool import examined
 
 PASSES = 50  # of an order: more than any run walks
@@ -177,12 +177,12 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Marked(HeldOut):
+class Marked(HeldOutSet):
     """Held-out problems that are attempted when a mark is due, outside the accounted time; before the first step the clock does not run yet."""
 
     book: Book = field(kw_only=True)
 
-    def attempt(self, evidence: RolloutRecorder, step: int, draw: Draw) -> dict[str, float]:
+    def evaluate(self, recorder: RolloutRecorder, step: int, sample: SampleCompletions) -> dict[str, float]:
         """The point is in the book where a mark is due; {} where none is."""
         due = self.book.due
         if self.book.since is not None and not due:
@@ -191,7 +191,7 @@ class Marked(HeldOut):
             self.book.stop()
         self.book.outcomes = []
         samples = max((mark.samples for mark in due), default=1)  # one at the start, where all runs are alike
-        values = HeldOut(self.problems, self.labels, samples).attempt(evidence, step, draw)
+        values = HeldOutSet(self.problems, self.labels, samples).evaluate(recorder, step, sample)
         self.book.measured(step, due)
         self.book.go()
         return values
@@ -211,8 +211,8 @@ def run(arm: Arm, seed: int, config: Config, setup: Setup) -> dict[str, Any]:
         shutil.copytree(cost.lake or config.lake, Path(folder) / "lake")
         own = config.model_copy(update={"seed": seed, "lake": str(Path(folder) / "lake")})
         with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
-            run_stages(context, "split")
-            problems, labels = examined(side(context, "held_out"), setup.held_out)
+            inputs = run_stages(context, "split")
+            problems, labels = examined(side(context, inputs, "held_out"), setup.held_out)
             book = Book(
                 setup,
                 {id_: problem.source for id_, problem in problems.items()},
@@ -257,8 +257,7 @@ def scored(config: Config, seed: int, setup: Setup) -> Cost:
             shutil.copytree(config.lake, made / "lake")
             own = config.model_copy(update={"seed": seed, "lake": str(made / "lake")})
             with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
-                run_stages(context, "split")
-                warm(context)
+                warm(context, run_stages(context, "split"))
                 began = CLOCKS[setup.clock]()
                 run_stages(context, "score")
                 told = (CLOCKS[setup.clock]() - began, context.meter.samples, context.meter.tokens)
@@ -268,9 +267,9 @@ def scored(config: Config, seed: int, setup: Setup) -> Cost:
     return Cost(*json.loads((place / "cost.json").read_text()), lake=str(place / "lake"))
 
 
-def warm(context: RunContext) -> None:
+def warm(context: RunContext, inputs: StageResults) -> None:
     """The engine and the verifier are loaded, which is not accounted; nothing of it is stored."""
-    problems, labels = side(context, "train")
+    problems, labels = side(context, inputs, "train")
     sampler, problem = context.config.policy.sampler, Problem.of("1+1=")
     request = Request(problem.id, sampler.render(problem), sampler, (0,), context.config.seed)
     made = [rollout for rollouts in context.engine.generate([request]) for rollout in rollouts]
@@ -285,16 +284,14 @@ def chosen(
 ) -> tuple[Curriculum, OnlineCurriculum | None, dict[str, Any]]:
     """What training will walk; embedding, selecting and arranging are accounted on top of the scoring."""
     book.go()
-    if arm.scored:
-        run_stages(context, "embed" if arm.embedded else "score")
-    scores = current_scores(context, context.key_of("score", "select").partition("+")[2]) if arm.scored else []
-    selector = build("selector", arm.selector)
-    pool, _ = scored_pool(context, scores, selector.needs, sorted(side(context, "train")[0]))
+    inputs = run_stages(context, "split" if not arm.scored else "embed" if arm.embedded else "score")
+    selector = build_part("selector", arm.selector)
+    pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build(
+    part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
-    pool, _ = scored_pool(context, scores, ("length",) if arm.by_length else part.needs, sorted(kept))
+    pool, _ = scored_pool(context, inputs, ("length",) if arm.by_length else part.needs, sorted(kept))
     if arm.by_length:
         pool = Pool(pool.ids, {"mean": 1.0 / pool.column("length")})
     course = part.begin(pool, seed=seed) if isinstance(part, AdaptiveCurriculum) else None
@@ -317,7 +314,7 @@ def trained(
     from assay.training.grpo import train
 
     setup, book, policy = held_out.book.setup, held_out.book, context.config.policy
-    settings = Settings(
+    settings = TrainingSettings(
         objective=setup.objective,
         steps=MOST_STEPS,
         groups=setup.groups,
@@ -329,7 +326,7 @@ def trained(
         save_every=0,
         eval_every=1,
     )
-    problems, labels = side(context, "train")
+    problems, labels = side(context, run_stages(context, "split", only=True), "train")
     try:
         train(
             curriculum,
@@ -344,7 +341,7 @@ def trained(
             output=output,
             reporter=NullReporter(),
             held_out=held_out,
-            course=course,
+            online=course,
             stop=lambda: book.over,
         )
     except Stopped:

@@ -66,7 +66,7 @@ def models(problems: int, peers: int) -> list[Claim]:
     engine = Transformers(MODEL, batch_size=64)
     list(engine.generate(_asked(1, 1)))  # loads
     plain = _plain(engine, requests[:: problems // peers])
-    engine._decoder.warm, engine._decoder.cache = (), None
+    engine._decoder.prefix, engine._decoder.cache = (), None
     ours, llama = _pace(engine, requests), Llamacpp(MODEL, slots=SAMPLES)
     engine.close()
     list(llama.generate(_asked(1, 1, question="Hello")))
@@ -120,7 +120,7 @@ def _plain(engine: Transformers, requests: list[Request]) -> float:
     model, closing = engine._decoder.model, engine._tokenizer.eos_token_id
     began, tokens = time.monotonic(), 0
     for request in requests:
-        prompt = torch.tensor([engine._prompt(request)])
+        prompt = torch.tensor([engine._encode_prompt(request)])
         out = model.generate(
             prompt,
             do_sample=True,
@@ -190,7 +190,7 @@ def _bare(engine: Vllm, requests: list[Request]) -> list[list[int]]:
     from vllm import SamplingParams
 
     how = SamplingParams(temperature=0.7, max_tokens=CAP, n=len(requests[0].samples))
-    prompts = [{"prompt_token_ids": engine._prompt(request)} for request in requests]
+    prompts = [{"prompt_token_ids": engine._encode_prompt(request)} for request in requests]
     outputs = engine._llm.generate(prompts, how, use_tqdm=False)
     return [[len(each.token_ids) for each in output.outputs] for output in outputs]
 
@@ -210,7 +210,7 @@ def servers(streams: int, tokens: int, short: int) -> list[Claim]:
     with _stubs(1, 0.0) as (urls, _):
         engine = Openai("stub", urls=urls, concurrency=64)
         began = time.monotonic()
-        came = sum(len(some) for some in engine.arrivals(_requests(short, 8)))
+        came = sum(len(some) for some in engine.stream(_requests(short, 8)))
         pace = came / (time.monotonic() - began)
     flying = 64 * KILLED
     return [
@@ -260,7 +260,7 @@ def _killed(streams: int, tokens: int) -> tuple[int, int, float, int]:
             return told(self, line, body, url)  # type: ignore[arg-type]
 
         Openai._told = counting  # type: ignore[assignment,method-assign]
-        for some in engine.arrivals(_requests(streams, tokens)):
+        for some in engine.stream(_requests(streams, tokens)):
             came += len(some)
             failed += sum(bool(rollout.fault) for rollout in some)
             if came >= streams // 4 and not early:

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from assay.api import NullReporter
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.core.types import (
     Curriculum,
     GradingCase,
@@ -49,9 +49,9 @@ from assay.core.types import (
     SamplingConfig,
     Verdict,
 )
-from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 from benchmarks.claims import RESULTS, hardware
 
 GROUPS, SIZE, TOKENS = 8, 8, 16  # problems a step, rollouts a problem, longest answer
@@ -131,7 +131,7 @@ class Checker:
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         for request in requests:
             question = request.messages[-1].content.split("\n")[1]
-            rng = np.random.default_rng(stream_seed("checker", self.seed, request.problem_id))
+            rng = np.random.default_rng(derive_seed("checker", self.seed, request.problem_id))
             steps = chain(questions(rng, 1)[0] if self.shuffled else question)
             if rng.random() >= RIGHT:
                 steps[-1] = (steps[-1] + int(rng.integers(1, 10))) % 10
@@ -346,7 +346,7 @@ def run(arm: str, seed: int, base: str, design: dict[str, Any]) -> dict[str, Any
     problems = {problem.id: problem for problem in map(Problem.of, asked)}
     labels = {id_: Label.of(id_, str(chain(problem.text)[-1]), verifier="last") for id_, problem in problems.items()}
     size = changes.get("group_size", SIZE)
-    settings = Settings(
+    settings = TrainingSettings(
         **{"group_size": SIZE, **changes},
         steps=steps,
         groups=GROUPS,

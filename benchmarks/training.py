@@ -27,15 +27,15 @@ from scipy import stats
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Label, Phase, Policy, Pool, Problem, Request, Rollout, SamplingConfig
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import LakeSink
 from assay.stores.lake import Lake
-from assay.training.teacher.hook import TeacherSettings
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import Settings
+from assay.training.trainer.settings import TrainingSettings
 from benchmarks.claims import RESULTS, Claim, publish
 
 GROUPS, SIZE, TOKENS = 8, 8, 8
@@ -106,7 +106,7 @@ def taught(folder: Path, steps: int) -> list[Claim]:
     guidance = TeacherSettings(schedule="constant", share=1 / SIZE, off_after=None)
     ids = sorted(problems()[0])
     one = np.ones(len(ids)) / 2
-    course = build("curriculum", "posterior").begin(
+    course = build_part("curriculum", "posterior").begin(
         Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0
     )
     more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
@@ -208,7 +208,7 @@ def steps_of(
         changes.pop("teacher", None),
         changes.pop("course", None),
     )
-    settings = Settings(
+    settings = TrainingSettings(
         "dr_grpo",
         steps=steps,
         groups=groups,
@@ -235,7 +235,7 @@ def steps_of(
             output=Path(folder) / "out",
             reporter=NullReporter(),
             teacher=teacher,
-            course=course,
+            online=course,
         )
     return trained.seconds
 
@@ -249,25 +249,25 @@ class timed:  # noqa: N801  # a context manager that reads like a word
     def __enter__(self) -> None:
         if self.clock is None:
             return
-        from assay.curricula._course import CurriculumState
+        from assay.curricula.online.state import CurriculumState
         from assay.training.objectives.dr_grpo import DrGrpo
         from assay.training.teacher.hook import TeacherHook
-        from assay.training.trainer.callbacks import Saver, StepLog
+        from assay.training.trainer.callbacks import StateSaver, StepLog
         from assay.training.trainer.rollout_recorder import RolloutRecorder
-        from assay.training.trainer.sampler import InOrder
+        from assay.training.trainer.sampler import CurriculumSampler
 
         seams = [
-            ("order", InOrder, "slots"),
+            ("order", CurriculumSampler, "slots"),
             ("judging and keeping", RolloutRecorder, "reward"),
             ("judging and keeping", RolloutRecorder, "record"),
         ]
         seams += [
-            ("asking and joining", TeacherHook, "write"),
-            ("judging and keeping", RolloutRecorder, "meet"),
-            ("judging and keeping", RolloutRecorder, "give_way"),
+            ("asking and joining", TeacherHook, "write_rollouts"),
+            ("judging and keeping", RolloutRecorder, "judge_samples"),
+            ("judging and keeping", RolloutRecorder, "replace_rollouts"),
         ]
         seams += [
-            ("choosing", CurriculumState, "next"),
+            ("choosing", CurriculumState, "sample"),
             ("choosing", CurriculumState, "observe"),
             ("choosing", CurriculumState, "weights"),
         ]
@@ -275,7 +275,7 @@ class timed:  # noqa: N801  # a context manager that reads like a word
         seams += [
             ("log and checks", StepLog, "on_log"),
             ("log and checks", StepLog, "on_step_end"),
-            ("log and checks", Saver, "on_step_end"),
+            ("log and checks", StateSaver, "on_step_end"),
         ]
         for name, owner, method in seams:
             self.before.append((owner, method, getattr(owner, method)))
@@ -307,7 +307,7 @@ def trl_steps(folder: Path, steps: int) -> float:
     from transformers import PrinterCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    from assay.training.trainer.quiet import quiet
+    from assay.training.trainer.libraries import silence_libraries
 
     made, golds = problems()
     rows = [
@@ -320,7 +320,7 @@ def trl_steps(folder: Path, steps: int) -> float:
             for completion, gold in zip(completions, answer, strict=True)
         ]
 
-    with quiet():
+    with silence_libraries():
         config = GRPOConfig(
             output_dir=str(folder),
             max_steps=steps,

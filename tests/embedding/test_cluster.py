@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.embedding.cluster import _refill_empty, cluster, row_order
+from assay.embedding.cluster import _assign, _refill_empty, cluster, row_order
 
 faiss = pytest.importorskip("faiss")
 
@@ -18,19 +18,23 @@ def heaps(sizes, d=8, noise=0.05, seed=0):
 
 
 def test_far_heaps_are_found_and_numbered_by_falling_size():
-    found = cluster(heaps([20, 50, 30]), 3)
-    assert found.assignment.tolist() == [2] * 20 + [0] * 50 + [1] * 30
-    assert (found.similarity > 0.9).all()
-    assert (found.asked, len(found.centroids), found.device) == (3, 3, "cpu" if not faiss.get_num_gpus() else "gpu")
+    clustering = cluster(heaps([20, 50, 30]), 3)
+    assert clustering.assignment.tolist() == [2] * 20 + [0] * 50 + [1] * 30
+    assert (clustering.similarity > 0.9).all()
+    assert (clustering.requested, len(clustering.centroids), clustering.device) == (
+        3,
+        3,
+        "cpu" if not faiss.get_num_gpus() else "gpu",
+    )
 
 
 def test_a_shuffled_pool_has_equal_clusters():
     rows = heaps([40, 40, 40], noise=0.4)
     order = np.random.default_rng(1).permutation(len(rows))
-    one, other = cluster(rows, 7), cluster(rows[order], 7)
-    assert (one.assignment[order] == other.assignment).all()
-    np.testing.assert_array_equal(one.centroids, other.centroids)
-    np.testing.assert_array_equal(one.similarity[order], other.similarity)
+    plain, shuffled = cluster(rows, 7), cluster(rows[order], 7)
+    assert (plain.assignment[order] == shuffled.assignment).all()
+    np.testing.assert_array_equal(plain.centroids, shuffled.centroids)
+    np.testing.assert_array_equal(plain.similarity[order], shuffled.similarity)
 
 
 def test_one_seed_gives_one_answer():
@@ -40,52 +44,55 @@ def test_one_seed_gives_one_answer():
 
 def test_no_cluster_is_empty_and_every_row_is_at_its_nearest_centroid():
     rows = heaps([60, 5, 5], noise=0.5)
-    found = cluster(rows, 25)
-    assert np.bincount(found.assignment).min() >= 1
-    assert np.bincount(found.assignment).tolist() == sorted(np.bincount(found.assignment), reverse=True)
-    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose((rows @ found.centroids.T).max(axis=1), found.similarity, atol=1e-5)
+    clustering = cluster(rows, 25)
+    assert np.bincount(clustering.assignment).min() >= 1
+    assert np.bincount(clustering.assignment).tolist() == sorted(np.bincount(clustering.assignment), reverse=True)
+    np.testing.assert_allclose(np.linalg.norm(clustering.centroids, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose((rows @ clustering.centroids.T).max(axis=1), clustering.similarity, atol=1e-5)
 
 
 def test_an_empty_cluster_moves_to_the_rows_that_are_served_worst():
     rows = heaps([5, 5, 5], noise=0.01)
-    order, first = row_order(rows)
-    centroids, own, near = _refill_empty(rows, order, first, rows[[0, 0, 0]].copy(), "cpu")
+    order, is_first = row_order(rows)
+    centroids, nearest, cosine = _refill_empty(rows, order, is_first, rows[[0, 0, 0]].copy(), "cpu")
     assert len(centroids) == 3
-    assert sorted(np.bincount(own)) == [5, 5, 5]
-    assert (near > 0.99).all()
+    assert sorted(np.bincount(nearest)) == [5, 5, 5]
+    assert (cosine > 0.99).all()
 
 
 def test_equal_rows_stand_together_and_a_minus_zero_is_a_zero():
     rows = heaps([3, 3], noise=0.3)
     axis = np.eye(8, dtype=np.float32)[0]
     rows[1], rows[4] = axis, np.where(axis > 0, axis, np.float32(-0.0))
-    order, first = row_order(rows)
-    assert first.sum() == 5
+    order, is_first = row_order(rows)
+    assert is_first.sum() == 5
     assert sorted(order) == list(range(6))
     assert abs(order.tolist().index(1) - order.tolist().index(4)) == 1
     other, _ = row_order(rows[::-1].copy())
     np.testing.assert_array_equal(rows[order], rows[::-1][other])
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_chunks_change_nothing():
     rows = heaps([40, 30, 20], noise=0.4)
-    whole = cluster(rows, 6)
-    for name in ("CHUNK", "HASHED"):
-        monkeypatch.setattr(f"assay.embedding.cluster.{name}", 7)
-    assert cluster(rows, 6).assignment.tolist() == whole.assignment.tolist()
+    order, is_first = row_order(rows)
+    for whole, chunks in zip((order, is_first), row_order(rows, chunk=7), strict=True):
+        np.testing.assert_array_equal(whole, chunks)
+    centroids = rows[:6].copy()
+    whole, chunks = (_assign(rows, order, centroids, "cpu", chunk=chunk) for chunk in (1000, 7))
+    assert whole[0].tolist() == chunks[0].tolist()
+    np.testing.assert_allclose(whole[1], chunks[1], atol=1e-6)
 
 
 def test_k_ends_at_the_number_of_distinct_rows_and_the_result_says_so():
     twins = np.repeat(heaps([1, 1, 1]), 4, axis=0)
-    found = cluster(twins, 10)
-    assert (found.asked, len(found.centroids)) == (10, 3)
-    assert np.bincount(found.assignment).tolist() == [4, 4, 4]
+    clustering = cluster(twins, 10)
+    assert (clustering.requested, len(clustering.centroids)) == (10, 3)
+    assert np.bincount(clustering.assignment).tolist() == [4, 4, 4]
 
 
 def test_rows_all_alike_are_one_cluster():
-    found = cluster(np.repeat(heaps([1]), 6, axis=0), 3)
-    assert found.assignment.tolist() == [0] * 6
+    clustering = cluster(np.repeat(heaps([1]), 6, axis=0), 3)
+    assert clustering.assignment.tolist() == [0] * 6
 
 
 def test_both_ends_of_k():
@@ -96,8 +103,8 @@ def test_both_ends_of_k():
 
 
 def test_no_row_is_no_cluster():
-    found = cluster(np.zeros((0, 4), np.float32), 3)
-    assert (found.assignment.shape, found.centroids.shape) == ((0,), (0, 0))
+    clustering = cluster(np.zeros((0, 4), np.float32), 3)
+    assert (clustering.assignment.shape, clustering.centroids.shape) == ((0,), (0, 0))
 
 
 @pytest.mark.parametrize("row", [[np.nan, 0.0], [0.0, 0.0], [2.0, 0.0]])

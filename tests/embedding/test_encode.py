@@ -13,8 +13,8 @@ def minilm():
 
 
 def test_the_name_decides_and_repeats_and_order_of_texts_do_not():
-    one, other = (load_encoder("tfidf", texts=texts) for texts in (["a b", "c d"], ["c d", "a b", "a b"]))
-    assert one.revision == other.revision
+    first, second = (load_encoder("tfidf", texts=texts) for texts in (["a b", "c d"], ["c d", "a b", "a b"]))
+    assert first.revision == second.revision
 
 
 def test_an_unknown_model_is_an_error_that_names_what_there_is(monkeypatch):

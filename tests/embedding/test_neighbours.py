@@ -25,23 +25,23 @@ def test_above_is_every_row_of_that_cosine_ascending():
 
 def test_chunks_change_nothing():
     queries, rows = some(50), some(40, seed=1)
-    one, other = (list(FaissNeighbours(chunk=chunk).above(queries, rows, 0.2)) for chunk in (7, 1000))
+    small, large = (list(FaissNeighbours(chunk=chunk).above(queries, rows, 0.2)) for chunk in (7, 1000))
     expected = queries @ rows.T
-    for at, ((found, cosines), (again, _)) in enumerate(zip(one, other, strict=True)):
-        assert found.tolist() == again.tolist() == np.flatnonzero(expected[at] >= 0.2).tolist()
-        np.testing.assert_allclose(cosines, expected[at][found], atol=1e-6)
+    for query, ((neighbours, cosines), (again, _)) in enumerate(zip(small, large, strict=True)):
+        assert neighbours.tolist() == again.tolist() == np.flatnonzero(expected[query] >= 0.2).tolist()
+        np.testing.assert_allclose(cosines, expected[query][neighbours], atol=1e-6)
 
 
 def test_nearest_gives_at_most_what_there_is():
-    cosines, found = FaissNeighbours().nearest(AXES[:1], AXES, 5)
-    assert found.shape == cosines.shape == (1, 3)
-    assert (found[0, 0], cosines[0, 0]) == (0, 1)
+    cosines, neighbours = FaissNeighbours().nearest(AXES[:1], AXES, 5)
+    assert neighbours.shape == cosines.shape == (1, 3)
+    assert (neighbours[0, 0], cosines[0, 0]) == (0, 1)
 
 
 def test_nothing_has_no_neighbours():
     none = np.zeros((0, 3), np.float32)
     assert list(FaissNeighbours().above(none, AXES, 0.5)) == []
-    assert [found.tolist() for found, _ in FaissNeighbours().above(AXES, none, 0.5)] == [[], [], []]
+    assert [neighbours.tolist() for neighbours, _ in FaissNeighbours().above(AXES, none, 0.5)] == [[], [], []]
     assert FaissNeighbours().nearest(AXES, none, 2)[1].shape == (3, 0)
 
 

@@ -13,7 +13,7 @@ def file(tmp_path):
     return path
 
 
-def test_gradients_come_through_the_same_door_with_norm_one(file):
+def test_stored_gradients_are_encoded_with_norm_one(file):
     np.testing.assert_allclose(
         load_encoder(str(file)).encode(["b", "a", "a"]), [[0, 1], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6
     )

@@ -14,21 +14,21 @@ def test_every_row_has_norm_one_even_for_strangers_and_for_nothing():
 
 
 def test_a_sign_and_a_number_are_words():
-    coder = Tfidf(("3 + 4", "3 - 4", "3 + 5"))
-    plus, minus, five = coder.encode(["3 + 4", "3 - 4", "3 + 5"])
+    encoder = Tfidf(("3 + 4", "3 - 4", "3 + 5"))
+    plus, minus, five = encoder.encode(["3 + 4", "3 - 4", "3 + 5"])
     assert plus @ minus < 0.99
     assert plus @ five < 0.99
 
 
 def test_alike_texts_are_nearer_than_strange_ones():
-    coder = Tfidf(tuple(sorted((*TEXTS, "find the area of the circle", "find the area of the square"))))
-    circle, square, train = coder.encode(["find the area of the circle", "find the area of the square", TEXTS[0]])
+    encoder = Tfidf(tuple(sorted((*TEXTS, "find the area of the circle", "find the area of the square"))))
+    circle, square, train = encoder.encode(["find the area of the circle", "find the area of the square", TEXTS[0]])
     assert circle @ square > circle @ train
 
 
 def test_a_text_has_the_same_vector_in_any_company():
-    coder = Tfidf(tuple(sorted(TEXTS)), dims=8)
-    np.testing.assert_allclose(coder.encode(TEXTS[:5])[3], coder.encode([TEXTS[3]])[0], atol=1e-6)
+    encoder = Tfidf(tuple(sorted(TEXTS)), dims=8)
+    np.testing.assert_allclose(encoder.encode(TEXTS[:5])[3], encoder.encode([TEXTS[3]])[0], atol=1e-6)
 
 
 def test_two_fits_of_one_corpus_agree_and_another_corpus_is_another_revision():

@@ -13,20 +13,20 @@ SHOTS = (("What is 2+2?", "The answer is 4."), ("What is 5+1?", "The answer is 6
 
 @pytest.fixture(scope="session")
 def ask() -> Callable[..., Request]:
-    """Builds the request of one question."""
+    """Build the request of one question."""
 
     def build(
         question: str = "What is 3+4?", samples: tuple[int, ...] = (0, 1, 2, 3), seed: int = 0, **sampler: object
     ) -> Request:
-        problem, how = Problem.of(question), SamplingConfig(**{"max_tokens": 12, "shots": SHOTS, **sampler})  # type: ignore[arg-type]
-        return Request(problem.id, how.render(problem), how, samples, seed)
+        problem, config = Problem.of(question), SamplingConfig(**{"max_tokens": 12, "shots": SHOTS, **sampler})  # type: ignore[arg-type]
+        return Request(problem.id, config.render(problem), config, samples, seed)
 
     return build
 
 
 @pytest.fixture(scope="session")
 def packaged() -> str:
-    """The name of the packaged model, where it is installed."""
+    """Return the name of the packaged model, where it is installed."""
     name = "smollm2-135m-instruct"
     try:
         registry.find_gguf(name)
@@ -37,7 +37,7 @@ def packaged() -> str:
 
 @pytest.fixture
 def one_thread():
-    """torch computes in one thread for the length of a test."""
+    """Let torch compute in one thread for the length of a test."""
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(1)

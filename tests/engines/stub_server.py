@@ -1,4 +1,7 @@
-"""A server that answers chat completions as a test has it: right, malformed, endless, refusing. Models and probes are answered as they should be."""
+"""A server that answers chat completions as a test wants: right, malformed, endless, refusing.
+
+Lists of models and fixed prompts are answered as they should be.
+"""
 
 import json
 import threading
@@ -13,19 +16,19 @@ STREAM = "text/event-stream"
 
 
 def event(delta: Any = None, finish: Any = None, **more: Any) -> dict[str, Any]:
-    """One event of a stream."""
+    """Build one event of a stream."""
     return {"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
 
 
 def usage(tokens: Any = 3, prompt: Any = 5) -> dict[str, Any]:
-    """The event with the bill."""
+    """Build the event with the token counts."""
     return {"choices": [], "usage": {"completion_tokens": tokens, "prompt_tokens": prompt}}
 
 
 def frames(*events: Any, done: bool = True) -> bytes:
-    """Events as a stream's bytes."""
+    """Encode events as the bytes of a stream."""
     return b"".join(
-        b"data: " + (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n\n" for each in events
+        b"data: " + (item if isinstance(item, bytes) else json.dumps(item).encode()) + b"\n\n" for item in events
     ) + (b"data: [DONE]\n\n" if done else b"")
 
 
@@ -33,7 +36,9 @@ GOOD = frames(event({"content": "42"}), event(finish="stop"), usage())
 
 
 class Stub:
-    """`answer(n, body, handler)` gives the n-th completion's bytes, or (status, headers, bytes); None = it has written for itself."""
+    """`answer(n, body, handler)` returns the bytes of the n-th completion, or (status, headers, bytes); None: it wrote
+    them.
+    """
 
     def __init__(
         self,
@@ -42,7 +47,7 @@ class Stub:
         probe: Callable[[int], Any] = lambda _: None,
         model: str = "m",
     ) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.completions: list[dict[str, Any]] = []
         self.probed = 0
         stub = self
 
@@ -52,7 +57,7 @@ class Stub:
             def log_message(self, *_: object) -> None: ...
 
             def do_GET(self) -> None:
-                self.tell(
+                self.send_reply(
                     (200, {}, json.dumps({"data": [{"id": model}]}).encode())
                     if self.path.endswith("/models")
                     else (404, {}, b"{}")
@@ -61,18 +66,18 @@ class Stub:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if not self.path.endswith("/chat/completions"):
-                    return self.tell((404, {}, b"{}"))
+                    return self.send_reply((404, {}, b"{}"))
                 if body["messages"][-1]["content"] in PROBES:
                     stub.probed += 1
-                    return self.tell(probe(stub.probed) or GOOD)
-                stub.asked.append(body)
+                    return self.send_reply(probe(stub.probed) or GOOD)
+                stub.completions.append(body)
                 with suppress(OSError):
-                    if (told := answer(len(stub.asked), body, self)) is not None:
-                        self.tell(told)
+                    if (reply := answer(len(stub.completions), body, self)) is not None:
+                        self.send_reply(reply)
                 return None
 
-            def tell(self, told: Any) -> None:
-                status, headers, text = told if isinstance(told, tuple) else (200, {"Content-Type": STREAM}, told)
+            def send_reply(self, reply: Any) -> None:
+                status, headers, text = reply if isinstance(reply, tuple) else (200, {"Content-Type": STREAM}, reply)
                 self.send_response(status)
                 for name, value in {
                     "Content-Type": "application/json",
@@ -89,6 +94,6 @@ class Stub:
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
-        """The address is free again."""
+        """Free the address."""
         self.server.shutdown()
         self.server.server_close()

@@ -53,7 +53,7 @@ def _recording(ask, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def served():
-    """The address of a scripted engine."""
+    """Return the address of a scripted engine."""
     service = ModelServer(Scripted()).start()
     yield service.url
     service.close()
@@ -96,11 +96,11 @@ def test_the_policy_has_a_name_and_sixteen_hexadecimal_digits(engine):
 
 def test_answers_come_in_the_order_of_requests_and_samples(engine, ask):
     requests = [ask(question) for question in QUESTIONS]
-    found = list(engine.generate(requests))
-    assert [[rollout.problem_id for rollout in group] for group in found] == [
-        [each.problem_id] * 4 for each in requests
+    groups = list(engine.generate(requests))
+    assert [[rollout.problem_id for rollout in group] for group in groups] == [
+        [request.problem_id] * 4 for request in requests
     ]
-    assert [[rollout.sample for rollout in group] for group in found] == [[0, 1, 2, 3]] * 3
+    assert [[rollout.sample for rollout in group] for group in groups] == [[0, 1, 2, 3]] * 3
 
 
 def test_a_request_is_answered_before_the_next_is_asked_for(engine, ask):
@@ -175,8 +175,8 @@ def test_prompt_tokens_are_counted_as_generated(engine, ask):
     assert engine.count_tokens(request) == next(iter(engine.generate([request])))[0].prompt_tokens > 0
 
 
-def _said(engine, request):
-    """The first sample of a request."""
+def _first_rollout(engine, request):
+    """Return the first sample of a request."""
     return next(iter(engine.generate([request])))[0]
 
 
@@ -192,10 +192,10 @@ def test_a_begun_answer_is_shown_to_the_letter_behind_the_prompt(engine, ask):
 def test_a_begun_answer_is_continued_and_not_repeated(engine, ask):
     if isinstance(engine, Replay):
         with pytest.raises(EngineError, match="cannot continue a begun answer of 13 characters"):
-            _said(engine, replace(ask(temperature=0.0), prefix="The answer is"))
+            _first_rollout(engine, replace(ask(temperature=0.0), prefix="The answer is"))
         return
-    whole = _said(engine, ask(temperature=0.0))
-    rest = _said(engine, replace(ask(temperature=0.0), prefix="The answer is"))
+    whole = _first_rollout(engine, ask(temperature=0.0))
+    rest = _first_rollout(engine, replace(ask(temperature=0.0), prefix="The answer is"))
     assert "The answer is" + rest.text == whole.text
     assert rest.tokens < whole.tokens
 
@@ -204,19 +204,21 @@ def test_what_follows_another_beginning_is_another_rollout(engine, ask):
     if isinstance(engine, Replay):
         return
     requests = [ask(samples=(0,)), *(replace(ask(samples=(0,)), prefix=begun) for begun in ("The", "The answer"))]
-    found = [group[0] for group in engine.generate(requests)]
-    assert len({rollout.id for rollout in found}) == 3
-    assert [rollout.id for rollout in found] == [request.key(engine.policy.revision, 0) for request in requests]
-    assert len({rollout.seed for rollout in found}) == 3
+    rollouts = [group[0] for group in engine.generate(requests)]
+    assert len({rollout.id for rollout in rollouts}) == 3
+    assert [rollout.id for rollout in rollouts] == [request.key(engine.policy.revision, 0) for request in requests]
+    assert len({rollout.seed for rollout in rollouts}) == 3
 
 
 def test_a_stop_string_is_left_out_and_named(engine, ask):
     if isinstance(engine, Replay):
         return
-    cut, whole = (_said(engine, ask(temperature=0.0, stop=stop)) for stop in ((" answer", " is"), ("never said",)))
+    cut, whole = (
+        _first_rollout(engine, ask(temperature=0.0, stop=stop)) for stop in ((" answer", " is"), ("never said",))
+    )
     assert (cut.text, cut.finish, cut.stopped) == ("The", "stop", " answer")
     assert (whole.finish, whole.stopped) == ("stop", "")
-    assert _said(engine, ask(QUESTIONS[2], max_tokens=1)).stopped is None
+    assert _first_rollout(engine, ask(QUESTIONS[2], max_tokens=1)).stopped is None
 
 
 def test_a_closed_engine_opens_again(engine, ask):

@@ -1,4 +1,7 @@
-"""What a server may send in place of an answer: that sample's fault with bounded memory, a refusal, or read right; never a traceback."""
+"""What a server may send in place of an answer: that sample's fault with bounded memory, a refusal, or read correctly.
+
+It is never a traceback.
+"""
 
 import collections
 import functools
@@ -36,24 +39,24 @@ def stub(monkeypatch):
         return stubs[-1]
 
     yield start
-    for each in stubs:
-        each.close()
+    for server in stubs:
+        server.close()
 
 
 def engine(stub, **more):
     return Openai("m", urls=(stub.url,), **{"revision": "r", "concurrency": 1, "retries": 0, **more})
 
 
-def drawn(openai, ask, n=4):
-    """All rollouts of n samples, also where the engine ends the run."""
+def draw(openai, ask, n=4):
+    """Return all rollouts of n samples, also where the engine ends the run."""
     arrived = []
-    collections.deque(map(arrived.extend, openai.arrivals([ask(samples=tuple(range(n)))])))
+    collections.deque(map(arrived.extend, openai.stream([ask(samples=tuple(range(n)))])))
     return sorted(arrived, key=lambda rollout: rollout.sample)
 
 
-def second(told):
-    """Answers the second sample with this, the others as it should."""
-    return lambda n, body, handler: told if n == FAULTY else GOOD
+def second_gets(reply):
+    """Answer the second sample with this, and the others as they should be."""
+    return lambda n, body, handler: reply if n == FAULTY else GOOD
 
 
 MALFORMED = {
@@ -108,9 +111,9 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("told", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_answer_is_that_samples_fault_and_nothing_else_is_lost(stub, ask, told):
-    rollouts = drawn(engine(stub(second(told))), ask)
+@pytest.mark.parametrize("reply", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_answer_is_that_samples_fault_and_nothing_else_is_lost(stub, ask, reply):
+    rollouts = draw(engine(stub(second_gets(reply))), ask)
     assert [(rollout.text, rollout.finish, bool(rollout.fault)) for rollout in rollouts] == [
         ("42", "stop", False),
         ("", "error", True),
@@ -184,9 +187,9 @@ READ = {
 }
 
 
-@pytest.mark.parametrize(("told", "expected"), READ.values(), ids=READ)
-def test_other_dialects_of_the_protocol_are_read_right(stub, ask, told, expected):
-    (rollout,) = drawn(engine(stub(lambda *_: told)), ask, 1)
+@pytest.mark.parametrize(("reply", "expected"), READ.values(), ids=READ)
+def test_other_dialects_of_the_protocol_are_read_right(stub, ask, reply, expected):
+    (rollout,) = draw(engine(stub(lambda *_: reply)), ask, 1)
     assert (rollout.text, rollout.finish, rollout.tokens) == expected
     assert (rollout.fault, rollout.refused) == ("", "")
 
@@ -204,10 +207,10 @@ def test_other_dialects_of_the_protocol_are_read_right(stub, ask, told, expected
     ],
 )
 def test_log_probabilities_are_read_in_each_form_or_are_a_fault(stub, ask, scores, read):
-    told = frames({"choices": [{"delta": {"content": "4"}, "logprobs": scores, "finish_reason": "stop"}]}, usage())
-    (rollout,) = drawn(engine(stub(lambda *_: told), logprobs=True), ask, 1)
+    reply = frames({"choices": [{"delta": {"content": "4"}, "logprobs": scores, "finish_reason": "stop"}]}, usage())
+    (rollout,) = draw(engine(stub(lambda *_: reply), logprobs=True), ask, 1)
     assert (rollout.logprobs, bool(rollout.fault)) == (read, read is None)
-    (rollout,) = drawn(engine(stub(lambda *_: told)), ask, 1)
+    (rollout,) = draw(engine(stub(lambda *_: reply)), ask, 1)
     assert rollout.text == "4", "nobody who wants none stumbles over them"
 
 
@@ -222,42 +225,42 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("told", REFUSED.values(), ids=REFUSED)
-def test_a_refused_request_is_no_attempt_and_its_words_are_kept(stub, ask, told):
-    server = stub(second(told))
-    rollouts = drawn(engine(server, retries=3), ask)
+@pytest.mark.parametrize("reply", REFUSED.values(), ids=REFUSED)
+def test_a_refused_request_is_no_attempt_and_its_words_are_kept(stub, ask, reply):
+    server = stub(second_gets(reply))
+    rollouts = draw(engine(server, retries=3), ask)
     assert [bool(rollout.refused) for rollout in rollouts] == [False, True, False, False]
     assert server.url in rollouts[1].refused
     assert rollouts[1].fault == ""
-    assert len(server.asked) == 4, "and it is not asked for again"
+    assert len(server.completions) == 4, "and it is not asked for again"
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_account_ends_the_run_and_what_had_arrived_is_kept(stub, ask, status):
     server, arrived = stub(lambda n, *_: GOOD if n < 3 else (status, {}, b'{"error": "Insufficient credits"}')), []
     with pytest.raises(EngineError, match=f"status {status}.*Insufficient credits.*the same command goes on"):
-        collections.deque(map(arrived.extend, engine(server, retries=3).arrivals([ask(samples=tuple(range(9)))])))
+        collections.deque(map(arrived.extend, engine(server, retries=3).stream([ask(samples=tuple(range(9)))])))
     assert [rollout.text for rollout in arrived] == ["42", "42"]
-    assert 3 <= len(server.asked) < 9, "what was in flight is answered, the rest is never asked"
+    assert 3 <= len(server.completions) < 9, "what was in flight is answered, the rest is never asked"
 
 
 def test_what_all_requests_have_in_common_and_is_refused_ends_the_run(stub, ask, monkeypatch):
     monkeypatch.setattr(endpoints, "FIRST_REFUSALS", 6)
     server = stub(lambda *_: (400, {}, b"unknown parameter min_p"))
     with pytest.raises(EngineError, match=r"first 6 requests were all refused.*unknown parameter min_p"):
-        drawn(engine(server), ask, 50)
-    assert len(server.asked) == 6
+        draw(engine(server), ask, 50)
+    assert len(server.completions) == 6
 
 
-def chunks(handler, piece, most):
-    """Sends a piece again and again until the client has gone; how many bytes it took."""
+def send_endlessly(handler, piece, max_bytes):
+    """Send a piece again and again until the client has gone; return how many bytes it took."""
     handler.send_response(200)
     handler.send_header("Content-Type", STREAM)
     handler.send_header("Connection", "close")
     handler.end_headers()
     sent = 0
     try:
-        while sent < most:
+        while sent < max_bytes:
             handler.wfile.write(piece)
             sent += len(piece)
     except OSError:
@@ -284,12 +287,12 @@ def test_an_endless_answer_is_cut_with_bounded_memory(stub, ask, piece, monkeypa
     def answer(n, body, handler):
         if n != FAULTY:
             return GOOD
-        sent.append(chunks(handler, piece, 1 << 28))
+        sent.append(send_endlessly(handler, piece, 1 << 28))
         return None
 
     openai = engine(stub(answer))
     tracemalloc.start()
-    rollouts = drawn(openai, ask)
+    rollouts = draw(openai, ask)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [rollout.finish for rollout in rollouts] == ["stop", "error", "stop", "stop"]
@@ -307,7 +310,7 @@ def test_a_huge_length_and_a_huge_error_are_not_read(stub, ask):
         handler.close_connection = True
 
     tracemalloc.start()
-    rollouts = drawn(engine(stub(answer)), ask, 2)
+    rollouts = draw(engine(stub(answer)), ask, 2)
     assert tracemalloc.get_traced_memory()[1] < 80 << 20
     tracemalloc.stop()
     assert all(rollout.fault for rollout in rollouts)
@@ -326,9 +329,9 @@ def test_an_answer_without_end_is_cut_after_its_time(stub, ask):
             handler.wfile.flush()
         return None
 
-    began = time.monotonic()
-    rollouts = drawn(engine(stub(answer), timeout_s=0.3), ask)
-    assert time.monotonic() - began < 4
+    started_s = time.monotonic()
+    rollouts = draw(engine(stub(answer), timeout_s=0.3), ask)
+    assert time.monotonic() - started_s < 4
     assert [bool(rollout.fault) for rollout in rollouts] == [False, True, False, False]
 
 
@@ -339,10 +342,10 @@ def test_no_server_is_waited_for_longer_than_five_minutes(value):
 
 def test_a_server_that_asks_for_patience_is_waited_for_and_then_the_run_ends_with_its_words(stub, ask):
     server = stub(lambda n, *_: GOOD if n > 8 else (429, {}, b"slow down"))
-    assert {rollout.text for rollout in drawn(engine(server, retry_for_s=30), ask)} == {"42"}
+    assert {rollout.text for rollout in draw(engine(server, retry_for_s=30), ask)} == {"42"}
     forever = stub(lambda n, *_: (429, {}, b"slow down"))
     with pytest.raises(EngineError) as caught:
-        drawn(engine(forever, retry_for_s=0.2), ask)
+        draw(engine(forever, retry_for_s=0.2), ask)
     assert forever.url in str(caught.value)
     assert "status 429: slow down" in str(caught.value)
 
@@ -350,7 +353,7 @@ def test_a_server_that_asks_for_patience_is_waited_for_and_then_the_run_ends_wit
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_the_fixed_prompts_are_asked_for_again_as_attempts_are(stub, ask, status):
     server = stub(lambda *_: GOOD, probe=lambda n: (status, {}, b"not yet") if n < 4 else None)
-    assert drawn(engine(server, revision="", retries=6), ask, 1)[0].text == "42"
+    assert draw(engine(server, revision="", retries=6), ask, 1)[0].text == "42"
     down = stub(lambda *_: GOOD, probe=lambda n: (status, {}, b"never"))
     with pytest.raises(EngineError, match=f"{down.url}: status {status}: never"):
         _ = engine(down, revision="", retries=2, retry_for_s=0.2).policy
@@ -363,10 +366,10 @@ def test_a_server_that_wants_max_completion_tokens_is_found_out_once(stub, ask):
         b'{"error": {"message": "Unsupported parameter: \'max_tokens\'. Use \'max_completion_tokens\' instead."}}',
     )
     server = stub(lambda n, body, _: refusal if "max_tokens" in body else GOOD)
-    rollouts = drawn(engine(server), ask)
+    rollouts = draw(engine(server), ask)
     assert [rollout.text for rollout in rollouts] == ["42"] * 4
-    assert ["max_tokens" in body for body in server.asked] == [True, False, False, False, False]
-    assert server.asked[1]["max_completion_tokens"] == server.asked[0]["max_tokens"]
+    assert ["max_tokens" in body for body in server.completions] == [True, False, False, False, False]
+    assert server.completions[1]["max_completion_tokens"] == server.completions[0]["max_tokens"]
 
 
 ECHOES = {
@@ -386,10 +389,10 @@ ECHOES = {
 }
 
 
-@pytest.mark.parametrize("told", ECHOES.values(), ids=ECHOES)
-def test_no_text_holds_the_key_that_a_server_repeats(stub, ask, told, monkeypatch, capfd):
+@pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
+def test_no_text_holds_the_key_that_a_server_repeats(stub, ask, reply, monkeypatch, capfd):
     monkeypatch.setenv("STUB_KEY", KEY)
-    rollouts = drawn(engine(stub(second(told)), key_env="STUB_KEY"), ask)
+    rollouts = draw(engine(stub(second_gets(reply)), key_env="STUB_KEY"), ask)
     assert [bool(rollout.fault or rollout.refused) for rollout in rollouts] == [False, True, False, False]
     shown = repr(rollouts) + "".join(capfd.readouterr())
     assert not any(KEY[start : start + 8] in shown for start in range(len(KEY) - 8))
@@ -417,7 +420,7 @@ def test_a_key_that_no_header_can_hold_is_one_line_without_it(monkeypatch, ask, 
 def test_a_list_of_models_that_is_none_is_one_line(stub, listing):
     server = stub(lambda *_: GOOD)
     handler = server.server.RequestHandlerClass
-    handler.do_GET = lambda self: self.tell((200, {}, listing))
+    handler.do_GET = lambda self: self.send_reply((200, {}, listing))
     for model in ("m", ""):
         with pytest.raises((EngineError, ConfigError)) as caught:
             _ = Openai(model, urls=(server.url,)).policy
@@ -426,5 +429,5 @@ def test_a_list_of_models_that_is_none_is_one_line(stub, listing):
 
 def test_a_server_that_says_it_holds_a_billion_gets_no_billion_threads(stub):
     server = stub(lambda *_: GOOD)
-    server.server.RequestHandlerClass.do_GET = lambda self: self.tell((200, {}, b'{"total_slots": 1000000000}'))
+    server.server.RequestHandlerClass.do_GET = lambda self: self.send_reply((200, {}, b'{"total_slots": 1000000000}'))
     assert engine(server, concurrency=0)._servers.size <= 2_048

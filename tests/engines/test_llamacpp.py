@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.engines.llamacpp import Llamacpp, drop_doubled_bos, split_into_runs
 from assay.engines.models import registry
 
@@ -41,9 +41,9 @@ def test_only_a_doubled_opening_is_removed():
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match="slots 0"):
-        build("engine", "llamacpp", {"slots": 0})
+        build_part("engine", "llamacpp", {"slots": 0})
     with pytest.raises(ConfigError, match="device 'tpu'"):
-        build("engine", "llamacpp", {"device": "tpu"})
+        build_part("engine", "llamacpp", {"device": "tpu"})
 
 
 def test_the_policy_is_known_before_anything_is_loaded():
@@ -60,7 +60,7 @@ def test_a_missing_model_names_the_command(tmp_path, monkeypatch, ask):
 
 @pytest.mark.model
 def test_the_prompt_opens_once(engine, ask):
-    prompt = engine._prompt(ask())
+    prompt = engine._encode_prompt(ask())
     assert tuple(prompt[:1]) == engine._bos
     assert tuple(prompt[1:2]) != engine._bos
     assert engine.show(ask()).startswith("<|im_start|>system\n")
@@ -71,7 +71,7 @@ def test_the_prompt_opens_once(engine, ask):
 def test_each_choice_has_its_own_token_count(engine, ask):
     request = ask("Write a poem about the sea.", samples=(0, 1, 2, 3), temperature=1.3, max_tokens=24, stop=(",",))
     for rollout in next(iter(engine.generate([request]))):
-        assert rollout.tokens >= len(engine._server.tokens(rollout.text, special=False))
+        assert rollout.tokens >= len(engine._server.tokenize(rollout.text, special=False))
         assert rollout.tokens <= 24
         assert "," not in rollout.text
 
@@ -80,7 +80,7 @@ def test_each_choice_has_its_own_token_count(engine, ask):
 def test_the_few_shot_prefix_is_computed_once_a_run(engine, ask):
     requests = [ask("What is 8+1?"), ask("What is 3+9?")]
     for request in requests:
-        choices = engine._choices(request, engine._prompt(request), (0, 1, 2, 3))
+        choices = engine._draw_choices(request, engine._encode_prompt(request), (0, 1, 2, 3))
     computed, reused = choices[0]["timings"]["prompt_n"], choices[0]["timings"]["cache_n"]
     assert computed + reused == engine.count_tokens(requests[1])
     assert computed <= 12 < 60 <= reused
@@ -108,14 +108,19 @@ def test_a_cap_above_the_context_is_refused(engine, ask):
 
 @pytest.mark.model
 def test_it_runs_without_torch_and_says_nothing_of_its_own(packaged):
-    ran = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, packaged], capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("[4, 4]\n", "")
+    process = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, packaged], capture_output=True, text=True, check=False
+    )
+    assert (process.stdout, process.stderr) == ("[4, 4]\n", "")
 
 
 @pytest.mark.model
 def test_samples_whose_template_raises_are_errors_and_the_next_goes_on(packaged, tmp_path, ask):
     pytest.importorskip("gguf")
-    refusing = "{% if 'sea' in messages[-1]['content'] %}{{ raise_exception('Not the sea') }}{% endif %}{{ messages[-1]['content'] }}="
+    refusing = (
+        "{% if 'sea' in messages[-1]['content'] %}{{ raise_exception('Not the sea') }}{% endif %}"
+        "{{ messages[-1]['content'] }}="
+    )
     command = [
         sys.executable,
         "-m",
@@ -128,7 +133,7 @@ def test_samples_whose_template_raises_are_errors_and_the_next_goes_on(packaged,
     subprocess.run(command, check=True, capture_output=True)
     other = Llamacpp(str(tmp_path / "m.gguf"), slots=1, threads=1, context=256)
     refused, drawn = other.generate([ask("The sea?", samples=(0, 1), shots=()), ask(samples=(0,), shots=())])
-    assert [(each.finish, each.tokens, each.fault) for each in refused] == [("error", 0, "")] * 2
+    assert [(rollout.finish, rollout.tokens, rollout.fault) for rollout in refused] == [("error", 0, "")] * 2
     assert drawn[0].finish != "error"
     with pytest.raises(EngineError, match="Not the sea"):
         other.show(ask("The sea?", shots=()))

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import ServedEngine, StreamingEngine
 from assay.engines.openai import endpoints
 from assay.engines.openai.engine import PROBES, Openai
@@ -22,7 +22,7 @@ FIRST = len(PROBES)  # completions that a client asks for before its first sampl
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Starts the scripted engine behind an address: `serve(fault=...)`."""
+    """Start the scripted engine behind an address: `serve(fault=...)`."""
     monkeypatch.setattr(endpoints, "FIRST_REST_S", 0.01)
     services = []
 
@@ -44,7 +44,9 @@ def serve(monkeypatch):
 
 
 def faulty(kind, *numbers):
-    """That fault in those of the samples' completions, counted from 0; the fixed prompts before them are answered."""
+    """Return the fault for those of the samples' completions, counted from 0; the fixed prompts before them are
+    answered.
+    """
     return lambda i: kind if i - FIRST in numbers else ""
 
 
@@ -61,7 +63,7 @@ def test_settings_that_cannot_work_are_one_line():
         ({"concurrency": -1}, "concurrency -1"),
     ):
         with pytest.raises(ConfigError, match=words) as caught:
-            build("engine", "openai", settings)
+            build_part("engine", "openai", settings)
         assert "secret" not in str(caught.value)
 
 
@@ -73,24 +75,6 @@ def test_a_key_that_is_not_set_is_named_by_its_variable(monkeypatch, ask):
 
 def test_a_vouched_revision_asks_nobody():
     assert Openai("m", urls=("http://127.0.0.1:9/v1",), revision="mine").policy.revision == "mine"
-
-
-def test_the_body_says_what_servers_have_defaults_for_and_sends_no_seed(ask):
-    body = Openai("m", revision="r")._body(ask(temperature=0.7), 0)
-    assert (body["top_k"], body["min_p"], body["repetition_penalty"], body["top_p"], body["temperature"]) == (
-        -1,
-        0.0,
-        1.0,
-        1.0,
-        0.7,
-    )
-    assert "seed" not in body
-    assert "n" not in body
-    assert Openai("m", revision="r", send_seed=True)._body(ask(), 3)["seed"] == ask().seed_of(3)
-    plain = Openai("m", revision="r", extended=False)
-    assert not {"top_k", "min_p"} & set(plain._body(ask(), 0))
-    with pytest.raises(ConfigError, match="top_k 5 needs `extended`"):
-        plain._body(ask(top_k=5), 0)
 
 
 @SERVICE
@@ -108,29 +92,29 @@ def test_a_failed_sample_is_asked_for_again_and_no_other(serve, ask, kind):
     service = serve(faulty(kind, 1, 4))
     rollouts = attempts(Openai(urls=(service.url,), retries=3), ask(samples=SAMPLES))
     assert [(rollout.text, rollout.finish, rollout.fault) for rollout in rollouts] == [(WORDS, "stop", "")] * 8
-    asked = next(service.asked)
+    n_completions = next(service.numbers)
     if kind == "death":  # whoever answers after a broken connection says first who it is
-        assert FIRST + 8 + 2 + FIRST <= asked <= FIRST + 8 + 2 + 2 * FIRST
+        assert FIRST + 8 + 2 + FIRST <= n_completions <= FIRST + 8 + 2 + 2 * FIRST
     else:
-        assert asked == FIRST + 8 + 2
+        assert n_completions == FIRST + 8 + 2
 
 
 @SERVICE
 def test_a_hang_is_a_fault_of_silence_and_a_slow_trickle_is_none(serve, ask):
     hanging, trickling = serve(faulty("hang", 0)), serve(faulty("trickle", 0))
     assert attempts(Openai(urls=(hanging.url,), silence_s=0.3), ask(samples=(0, 1)))[0].text == WORDS
-    began = time.monotonic()
+    started_s = time.monotonic()
     assert attempts(Openai(urls=(trickling.url,), silence_s=0.3), ask(samples=(0,)))[0].text == WORDS
-    assert time.monotonic() - began > 0.5, "it took longer than the limit of silence"
-    assert next(trickling.asked) == FIRST + 1, "and was paid for once"
+    assert time.monotonic() - started_s > 0.5, "it took longer than the limit of silence"
+    assert next(trickling.numbers) == FIRST + 1, "and was paid for once"
 
 
 @SERVICE
 def test_retry_after_is_honoured(serve, ask):
     service = serve(faulty("busy", 0))
-    began = time.monotonic()
+    started_s = time.monotonic()
     assert attempts(Openai(urls=(service.url,)), ask(samples=(0,)))[0].finish == "stop"
-    assert time.monotonic() - began >= 0.2
+    assert time.monotonic() - started_s >= 0.2
 
 
 @SERVICE
@@ -149,7 +133,7 @@ def test_a_refused_request_is_an_error_at_once_and_no_fault(serve, ask):
     engine = Openai("scripted", urls=(service.url,), revision="mine")
     (rollout,) = attempts(engine, ask(samples=(0,)))
     assert (rollout.finish, rollout.fault) == ("error", "")
-    assert next(service.asked) == 1
+    assert next(service.numbers) == 1
 
 
 @SERVICE
@@ -164,7 +148,7 @@ def test_one_of_two_dead_servers_costs_nothing_but_the_calls_under_way(serve, as
 def test_when_all_servers_are_lost_the_run_ends_and_what_arrived_is_kept(serve, ask):
     service = serve(lambda i: "down" if i >= FIRST + 3 else "")
     engine, arrived = Openai(urls=(service.url,), retries=2, concurrency=1), []
-    stream = engine.arrivals([ask(samples=tuple(range(100)))])
+    stream = engine.stream([ask(samples=tuple(range(100)))])
     with pytest.raises(EngineError, match="all 1 servers failed more than 3 times in a row"):
         collections.deque(map(arrived.extend, stream))
     assert sum(rollout.finish == "stop" for rollout in arrived) == 3
@@ -181,8 +165,8 @@ def test_no_server_at_all_is_one_line():
 
 @SERVICE
 def test_two_checkpoints_under_one_name_end_the_run(serve, ask):
-    one, other = serve(), serve(rule="sum")
-    engine = Openai(urls=(one.url, other.url), concurrency=2)
+    first, second = serve(), serve(rule="sum")
+    engine = Openai(urls=(first.url, second.url), concurrency=2)
     with pytest.raises(EngineError, match="serves another checkpoint under the name 'scripted'"):
         list(engine.generate([ask(samples=SAMPLES)]))
 
@@ -192,7 +176,7 @@ def test_a_server_that_restarts_with_another_checkpoint_ends_the_run(serve, ask)
     first = serve(delay_s=0.005)
     engine = Openai(urls=(first.url,), concurrency=1)
     revision, port = engine.policy.revision, int(first.url.split(":")[2].split("/")[0])
-    stream = engine.arrivals(ask(samples=(n,)) for n in range(10_000))
+    stream = engine.stream(ask(samples=(n,)) for n in range(10_000))
     next(stream)
     first.close()
     serve(port=port, rule="sum")
@@ -203,10 +187,10 @@ def test_a_server_that_restarts_with_another_checkpoint_ends_the_run(serve, ask)
 
 @SERVICE
 def test_a_server_that_was_silent_for_a_minute_says_again_who_it_is(serve, ask, monkeypatch):
-    monkeypatch.setattr(endpoints, "STRANGE_S", 0.0)
+    monkeypatch.setattr(endpoints, "RECHECK_S", 0.0)
     service = serve()
     attempts(Openai(urls=(service.url,), concurrency=1), ask(samples=(0, 1)))
-    assert next(service.asked) == 3 * FIRST + 2
+    assert next(service.numbers) == 3 * FIRST + 2
 
 
 @SERVICE
@@ -231,37 +215,37 @@ def test_a_wrong_key_is_refused_and_shown_nowhere(serve, monkeypatch, capfd, ask
 @SERVICE
 def test_a_long_answer_holds_up_nobody(serve, ask):
     service = serve(faulty("hang", 0), slots=2)
-    stream = Openai(urls=(service.url,), silence_s=3.0).arrivals(
+    stream = Openai(urls=(service.url,), silence_s=3.0).stream(
         [ask(samples=(0,)), ask("What is 1+1?", samples=tuple(range(6)))]
     )
-    began, came = time.monotonic(), []
+    started_s, arrival_s = time.monotonic(), []
     for some in stream:
-        came += [time.monotonic() - began for _ in some]
-    assert len(came) == 7
-    assert came[5] < 3.0 <= came[6]  # the six are there before the one is given up
+        arrival_s += [time.monotonic() - started_s for _ in some]
+    assert len(arrival_s) == 7
+    assert arrival_s[5] < 3.0 <= arrival_s[6]  # the six are there before the one is given up
 
 
 @SERVICE
 def test_requests_are_taken_as_there_is_room_and_those_in_flight_are_finished(serve, ask):
-    taken = []
+    requested = []
 
     def requests():
         for n in range(100):
-            taken.append(n)
+            requested.append(n)
             yield ask(f"What is {n}+1?", samples=(0,))
             if n == 5:
                 return
 
     engine = Openai(urls=(serve(slots=2).url,))
-    stream = engine.arrivals(requests())
+    stream = engine.stream(requests())
     first = next(stream)
-    assert len(taken) <= 4 + len(first), "twice what the server holds is asked for, no more"
-    assert len(first) + sum(map(len, stream)) == len(taken) == 6
+    assert len(requested) <= 4 + len(first), "twice what the server holds is asked for, no more"
+    assert len(first) + sum(map(len, stream)) == len(requested) == 6
 
 
 @SERVICE
 @pytest.mark.parametrize(
-    ("path", "told", "held"),
+    ("path", "reply", "capacity"),
     [
         ("/props", {"total_slots": 12}, 12),
         ("/get_server_info", {"max_running_requests": 48}, 48),
@@ -271,22 +255,22 @@ def test_requests_are_taken_as_there_is_room_and_those_in_flight_are_finished(se
         ("/nothing", {}, 64),
     ],
 )
-def test_a_server_is_given_as_much_as_it_holds(path, told, held):
-    class Told(BaseHTTPRequestHandler):
+def test_a_server_is_given_as_much_as_it_holds(path, reply, capacity):
+    class Fixed(BaseHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
         def do_GET(self):
-            body = json.dumps(told).encode() if self.path == path else b""
+            body = json.dumps(reply).encode() if self.path == path else b""
             self.send_response(200 if body else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Fixed)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/v1"
-    assert Openai("m", urls=(url,))._servers.size == held
+    assert Openai("m", urls=(url,))._servers.size == capacity
     assert Openai("m", urls=(url, url), concurrency=3)._servers.size == 6
     server.shutdown()
     server.server_close()
@@ -300,12 +284,19 @@ def test_reasoning_and_content_are_joined_and_logprobs_and_missing_usage_are_rea
 
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
-            told = [
-                '{"choices": [{"delta": {"reasoning_content": "2+2 is 4", "content": null}, "logprobs": {"content": [{"logprob": -0.5}]}}]}',
-                '{"choices": [{"delta": {"content": "4"}, "logprobs": {"content": [{"logprob": -0.25}]}, "finish_reason": "stop"}]}',
-                "[DONE]",
+            choices = [
+                {
+                    "delta": {"reasoning_content": "2+2 is 4", "content": None},
+                    "logprobs": {"content": [{"logprob": -0.5}]},
+                },
+                {
+                    "delta": {"content": "4"},
+                    "logprobs": {"content": [{"logprob": -0.25}]},
+                    "finish_reason": "stop",
+                },
             ]
-            text = "".join(f"data: {each}\r\n\r\n" for each in told).encode()
+            events = [*(json.dumps({"choices": [choice]}) for choice in choices), "[DONE]"]
+            text = "".join(f"data: {event}\r\n\r\n" for event in events).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream; charset=utf-8")
             self.end_headers()

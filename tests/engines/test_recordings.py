@@ -1,4 +1,4 @@
-"""The bundled recordings: real rollouts with their verdicts, which the replay engine gives back sample by sample."""
+"""The bundled recordings: real rollouts with their verdicts, which the replay engine returns sample by sample."""
 
 import json
 from importlib.resources import files
@@ -12,7 +12,7 @@ from assay.engines.replay import Replay
 from assay.verifiers.numeric import Numeric
 
 DATA = files("assay") / "data" / "recordings"
-MOVED = {  # what version 2 of `numeric` says of these; the recordings hold what version 1 said
+CHANGED = {  # outcomes under version 2 of `numeric`; the recordings hold those of version 1
     "Z144": "wrong",  # one word, and no number
     "You can't give a number in base 10.": "unparsable",  # no answer
     "84 + 17 = 21 17": "unparsable",  # two numbers
@@ -61,28 +61,30 @@ def test_the_problem_file_holds_the_same_problems(name, rows):
         DATA / f"{name}_problems.{kind}" for kind in ("jsonl", "json") if (DATA / f"{name}_problems.{kind}").is_file()
     )
     text = path.read_text(encoding="utf-8")
-    listed = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
-    assert {(Problem.of(each["prompt"]).id, each["answer"]) for each in listed} == {
+    problem_rows = [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
+    assert {(Problem.of(row["prompt"]).id, row["answer"]) for row in problem_rows} == {
         (row["problem_id"], row["answer"]) for row in rows
     }
 
 
 def test_the_plan_that_recorded_it_finds_every_sample_again(name, rows, sampler):
-    """Under the sampler of `examples/recordings/NAME.toml`; a recorded text that is judged again has its recorded outcome."""
+    """The sampler is that of `examples/recordings/NAME.toml`; a text that is judged again has its recorded outcome."""
     engine, counted = Replay(f"package:recordings/{name}.parquet"), Numeric()
-    asked = {row["problem_id"]: row for row in rows}
-    problems = {id_: Problem.of(tuple(Message(**turn) for turn in row["messages"])) for id_, row in asked.items()}
-    requests = [Request(id_, sampler.render(each), sampler, tuple(range(64)), 0) for id_, each in problems.items()]
-    outcomes, moved = {(row["problem_id"], row["sample"]): row["outcome"] for row in rows}, dict[str, str]()
+    first_rows = {row["problem_id"]: row for row in rows}
+    problems = {id_: Problem.of(tuple(Message(**turn) for turn in row["messages"])) for id_, row in first_rows.items()}
+    requests = [
+        Request(id_, sampler.render(problem), sampler, tuple(range(64)), 0) for id_, problem in problems.items()
+    ]
+    outcomes, changed = {(row["problem_id"], row["sample"]): row["outcome"] for row in rows}, dict[str, str]()
     for rollouts in engine.generate(requests):
-        label = Label.of(rollouts[0].problem_id, asked[rollouts[0].problem_id]["answer"], verifier="numeric")
+        label = Label.of(rollouts[0].problem_id, first_rows[rollouts[0].problem_id]["answer"], verifier="numeric")
         for rollout in rollouts:
             case = GradingCase(problems[rollout.problem_id], label, rollout)
             outcome = counted.judge(case).outcome
             if outcome != outcomes.pop((rollout.problem_id, rollout.sample)):
-                moved[rollout.text.strip()] = outcome
+                changed[rollout.text.strip()] = outcome
     assert outcomes == {}
-    assert moved == {text: outcome for text, outcome in MOVED.items() if text in moved}
+    assert changed == {text: outcome for text, outcome in CHANGED.items() if text in changed}
 
 
 def test_its_problems_lie_all_over_the_scale(rows):
@@ -90,4 +92,4 @@ def test_its_problems_lie_all_over_the_scale(rows):
     for row in rows:
         solved[row["problem_id"]] = solved.get(row["problem_id"], 0) + (row["outcome"] == "correct")
     for low, high in ((0, 6), (7, 25), (26, 38), (39, 57), (58, 64)):
-        assert sum(low <= each <= high for each in solved.values()) >= len(solved) // 40, (low, high)
+        assert sum(low <= n <= high for n in solved.values()) >= len(solved) // 40, (low, high)

@@ -20,7 +20,7 @@ def record(tmp_path, ask):
         }
         rows = [row, row | {"sample": 1, "text": "8"} | changes]
         parquet.write_table(
-            pa.Table.from_pylist([{k: v for k, v in each.items() if v is not None} for each in rows]),
+            pa.Table.from_pylist([{name: value for name, value in row.items() if value is not None} for row in rows]),
             tmp_path / "r.parquet",
         )
         return str(tmp_path / "r.parquet")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.engines.scripted import Scripted, add_terms
 
 
@@ -45,7 +45,7 @@ def test_spread_says_the_first_text_or_another(ask):
     assert texts <= {"7", "8", "9"}
 
 
-def test_it_fails_after_as_many_requests_as_told(ask):
+def test_it_fails_after_as_many_requests_as_set(ask):
     stream = Scripted(fail_after=1).generate([ask(), ask("What is 1+1?")])
     assert len(next(stream)) == 4
     with pytest.raises(EngineError, match="after 1 requests"):
@@ -59,7 +59,7 @@ def test_another_script_is_another_policy():
 
 def test_a_listed_problem_without_texts_is_refused():
     with pytest.raises(ConfigError, match="no texts for 'x'"):
-        build("engine", "scripted", {"answers": {"x": ()}})
+        build_part("engine", "scripted", {"answers": {"x": ()}})
 
 
 @given(st.lists(st.integers(-99, 99), min_size=2, max_size=5))

@@ -20,8 +20,8 @@ QUESTIONS = (
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("how", [{}, {"shots": ()}, {"system": "Be brief.", "template": "Q: {prompt}\nA:"}])
-def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(packaged, ask, how):
+@pytest.mark.parametrize("settings", [{}, {"shots": ()}, {"system": "Be brief.", "template": "Q: {prompt}\nA:"}])
+def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(packaged, ask, settings):
     data_utils = pytest.importorskip("trl.data_utils")
     llamacpp, transformers, vllm = (
         Llamacpp(packaged, slots=1, threads=1, context=1024),
@@ -31,7 +31,7 @@ def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(pack
     tokenizer = transformers._tokenizer
     assert len(QUESTIONS) == 20
     for question in QUESTIONS:
-        request = ask(question, samples=(0,), **how)
+        request = ask(question, samples=(0,), **settings)
         chat = {"prompt": [message._asdict() for message in request.messages]}
         text = data_utils.maybe_apply_chat_template(chat, tokenizer)["prompt"]
         in_trl = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -41,8 +41,8 @@ def test_twenty_problems_have_the_same_token_ids_in_every_engine_and_in_trl(pack
         assert (
             in_trl
             == as_trained
-            == llamacpp._prompt(request)
-            == list(transformers._prompt(request))
-            == vllm._prompt(request)
+            == llamacpp._encode_prompt(request)
+            == list(transformers._encode_prompt(request))
+            == vllm._encode_prompt(request)
         ), question
     llamacpp.close()

@@ -51,7 +51,7 @@ def test_any_reader_loads_it_as_float32():
 
     model = AutoModelForCausalLM.from_pretrained(registry.find_checkpoint(NAME))
     assert model.dtype == torch.float32
-    assert 500_000 < sum(each.numel() for each in model.parameters()) < 2_000_000
+    assert 500_000 < sum(tensor.numel() for tensor in model.parameters()) < 2_000_000
 
 
 def test_the_chat_template_opens_each_turn_once():
@@ -71,7 +71,7 @@ def test_every_ascii_text_and_line_break_survives_the_tokenizer():
 
 
 def test_its_pass_rates_fall_with_the_digits_as_the_card_says():
-    """Every sixth problem of the recording, 16 new samples each; the card's mean lies in a wide interval around what is found."""
+    """Every sixth problem of the recording, 16 new samples each; the card's mean is near the measured one."""
     right: dict[object, list[bool]] = defaultdict(list)
     rows = problems()[::6]
     for row, rollouts in zip(
@@ -88,38 +88,40 @@ def test_log_probabilities_are_those_of_the_tokens_at_the_samplers_temperature_b
     import torch
 
     engine = Transformers(NAME, logprobs=True)
-    how = SamplingConfig(temperature=0.5, top_p=0.9, max_tokens=8)
+    config = SamplingConfig(temperature=0.5, top_p=0.9, max_tokens=8)
     problem = Problem.of("123+456=")
-    request = Request(problem.id, how.render(problem), how, (0, 1, 2), 0)
+    request = Request(problem.id, config.render(problem), config, (0, 1, 2), 0)
     assert all(rollout.logprobs is None for rollout in next(iter(Transformers(NAME).generate([request]))))
     for rollout in next(iter(engine.generate([request]))):
         assert len(rollout.logprobs) == rollout.tokens
-        prompt = engine._prompt(request)
-        said = engine._tokenizer(rollout.text, add_special_tokens=False)["input_ids"]
+        prompt = engine._encode_prompt(request)
+        tokens = engine._tokenizer(rollout.text, add_special_tokens=False)["input_ids"]
         with torch.inference_mode():
-            logits = engine._decoder.model(torch.tensor([[*prompt, *said]])).logits[0]
+            logits = engine._decoder.model(torch.tensor([[*prompt, *tokens]])).logits[0]
         expected = torch.log_softmax(logits / 0.5, dim=-1)
-        for place, token in enumerate(said):
-            assert rollout.logprobs[place] == pytest.approx(float(expected[len(prompt) - 1 + place, token]), abs=1e-3)
+        for i, token in enumerate(tokens):
+            assert rollout.logprobs[i] == pytest.approx(float(expected[len(prompt) - 1 + i, token]), abs=1e-3)
 
 
 def test_a_search_by_single_tokens_goes_on_where_the_last_ended():
     """Greedy, token after token behind its own beginning says what it says at once."""
-    engine, problem, how = Transformers(NAME), Problem.of("12+45="), SamplingConfig(temperature=0.0, max_tokens=8)
-    whole = next(iter(engine.generate([Request(problem.id, how.render(problem), how, (0,), 0)])))[0]
-    one, said = SamplingConfig(temperature=0.0, max_tokens=1), ""
+    engine, problem, config = Transformers(NAME), Problem.of("12+45="), SamplingConfig(temperature=0.0, max_tokens=8)
+    whole = next(iter(engine.generate([Request(problem.id, config.render(problem), config, (0,), 0)])))[0]
+    single_token, text = SamplingConfig(temperature=0.0, max_tokens=1), ""
     for _ in range(8):
-        step = next(iter(engine.generate([Request(problem.id, one.render(problem), one, (0,), 0, said)])))[0]
-        said += step.text
+        step = next(
+            iter(engine.generate([Request(problem.id, single_token.render(problem), single_token, (0,), 0, text)]))
+        )[0]
+        text += step.text
         if step.finish == "stop":
             break
-    assert (said, step.stopped) == (whole.text, "")
+    assert (text, step.stopped) == (whole.text, "")
 
 
 @pytest.mark.model
 def test_a_text_is_cut_by_its_own_tokenizer_and_a_shorter_one_is_left_alone():
     engine = Transformers(model=NAME)
-    assert "3 + 45 = 48".startswith(engine.cut("3 + 45 = 48", 4))
-    assert 0 < len(engine.cut("3 + 45 = 48", 4)) < len("3 + 45 = 48")
-    assert engine.cut("3 + 45 = 48", 400) == "3 + 45 = 48"
+    assert "3 + 45 = 48".startswith(engine.truncate("3 + 45 = 48", 4))
+    assert 0 < len(engine.truncate("3 + 45 = 48", 4)) < len("3 + 45 = 48")
+    assert engine.truncate("3 + 45 = 48", 400) == "3 + 45 = 48"
     assert isinstance(engine, TruncatingEngine)

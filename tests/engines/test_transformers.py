@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Message, Request
 from assay.engines.llamacpp import Llamacpp
 from assay.engines.transformers import Transformers
@@ -21,13 +21,13 @@ def engine(packaged):
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match="batch_size 0 is below 1"):
-        build("engine", "transformers", {"batch_size": 0})
+        build_part("engine", "transformers", {"batch_size": 0})
     with pytest.raises(ConfigError, match="dtype 'int3'"):
-        build("engine", "transformers", {"dtype": "int3"})
+        build_part("engine", "transformers", {"dtype": "int3"})
 
 
 def test_importing_it_imports_no_torch():
-    ran = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -37,14 +37,14 @@ def test_importing_it_imports_no_torch():
         text=True,
         check=True,
     )
-    assert ran.stdout == "False False\n"
+    assert process.stdout == "False False\n"
 
 
 @pytest.mark.model
 def test_both_local_engines_read_the_same_prompt_and_are_the_same_policy(engine, packaged, ask):
     other = Llamacpp(packaged, slots=1, threads=1)
     for request in [ask(question, system=system) for question in QUESTIONS for system in ("", "Be brief.")]:
-        assert list(engine._prompt(request)) == other._prompt(request)
+        assert list(engine._encode_prompt(request)) == other._encode_prompt(request)
         assert engine.show(request) == other.show(request)
     assert engine.policy == other.policy
     other.close()
@@ -53,7 +53,7 @@ def test_both_local_engines_read_the_same_prompt_and_are_the_same_policy(engine,
 @pytest.mark.model
 def test_the_prompt_opens_once(engine, ask):
     opening = engine._tokenizer.bos_token_id
-    prompt = engine._prompt(ask())
+    prompt = engine._encode_prompt(ask())
     assert prompt[0] == opening != prompt[1]
 
 
@@ -62,7 +62,7 @@ def test_greedy_text_is_that_of_plain_generate(engine, ask):
     import torch
 
     for request in [ask(question, samples=(0,), temperature=0.0) for question in QUESTIONS]:
-        prompt = engine._prompt(request)
+        prompt = engine._encode_prompt(request)
         plain = engine._decoder.model.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)[
             0, len(prompt) :
         ]

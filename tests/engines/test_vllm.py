@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Engine, StreamingEngine
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
@@ -11,9 +11,9 @@ from assay.engines.vllm import Vllm
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match=r"memory 1\.5"):
-        build("engine", "vllm", {"memory": 1.5})
+        build_part("engine", "vllm", {"memory": 1.5})
     with pytest.raises(ConfigError, match="tensor_parallel_size 0"):
-        build("engine", "vllm", {"tensor_parallel_size": 0})
+        build_part("engine", "vllm", {"tensor_parallel_size": 0})
 
 
 def test_it_is_a_streaming_engine_whose_policy_loads_nothing():
@@ -53,7 +53,7 @@ def test_each_token_has_its_log_probability_and_without_a_seed_none_is_recorded(
     for rollout in rollouts:
         assert rollout.seed == -1
         assert len(rollout.logprobs) == rollout.tokens == 12
-        assert all(each <= 0 for each in rollout.logprobs)
+        assert all(logprob <= 0 for logprob in rollout.logprobs)
 
 
 @pytest.mark.model
@@ -69,6 +69,6 @@ def test_a_long_answer_holds_up_nobody(engine, ask):
         ask("Write a long poem about the sea.", samples=(0,), max_tokens=48),
         *(ask(f"What is {n}+1?", samples=(0,)) for n in range(4)),
     ]
-    came = [rollout for some in engine.arrivals(requests) for rollout in some]
-    assert len(came) == 5
-    assert came[-1].problem_id == requests[0].problem_id, "it came first and is yielded last"
+    rollouts = [rollout for some in engine.stream(requests) for rollout in some]
+    assert len(rollouts) == 5
+    assert rollouts[-1].problem_id == requests[0].problem_id, "it came first and is yielded last"

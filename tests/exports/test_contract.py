@@ -9,7 +9,7 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
-from assay.core.parts import names
+from assay.core.parts import list_parts
 from assay.pipelines.analysis.export import export
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
@@ -60,18 +60,18 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
     return list(load_dataset(kind, data_files=str(file), split="train", cache_dir=str(folder / "cache")))
 
 
-@pytest.mark.parametrize("to", names("export"))
+@pytest.mark.parametrize("to", list_parts("export"))
 def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: RunContext, tmp_path: Path, to: str) -> None:
-    told = export(finished, to, tmp_path / "out", filtered=True)
-    assert (told["rows"], told["filtered"]) == (8, 12)
+    result = export(finished, to, tmp_path / "out", filtered=True)
+    assert (result["rows"], result["filtered"]) == (8, 12)
     assert ids(load(tmp_path / "out", "train")) == order(finished)
-    gone = load(tmp_path / "out", "filtered")
-    assert len(gone) == 12
-    assert not set(ids(gone)) & set(order(finished))
-    assert "train." in told["snippet"] or to == "hub"
+    filtered = load(tmp_path / "out", "filtered")
+    assert len(filtered) == 12
+    assert not set(ids(filtered)) & set(order(finished))
+    assert "train." in result["snippet"] or to == "hub"
 
 
-@pytest.mark.parametrize("to", names("export"))
+@pytest.mark.parametrize("to", list_parts("export"))
 def test_without_the_filtered_rows_there_is_no_file_of_them(finished: RunContext, tmp_path: Path, to: str) -> None:
     export(finished, to, tmp_path / "out")
     assert list((tmp_path / "out").rglob("filtered.*")) == []

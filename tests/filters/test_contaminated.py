@@ -7,7 +7,7 @@ from assay.core.ports import FilterContext
 from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.embedding.tfidf import Tfidf
-from assay.filters.contaminated import Contaminated
+from assay.filters.contaminated import Contaminated, _Benchmarks
 from assay.sources.files import Files
 
 DUCKS = (
@@ -194,3 +194,12 @@ def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
         )
         == []
     )
+
+
+def test_every_n_gram_that_tells_of_a_problem_is_found_wherever_it_stands(held):
+    for size in (3, 5, 8):
+        sets = _Benchmarks(held.benchmarks, size)
+        for text in sets.texts:
+            for lead in range(size + 1):
+                assert sets.covered("so " * lead + text) == sets.covered(text)
+    assert sets.covered("Nothing of the kind stands in this one, not a single run of eight words.") == []

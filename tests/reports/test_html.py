@@ -11,8 +11,8 @@ BINS = ("0", "1")
 STAGE = {"stage": "score", "state": "done", "in": 4, "out": 3, "seconds": 1.5, "key": "k"}
 
 
-def told(**changes: Any) -> dict[str, Any]:
-    """What a plan with nothing done would tell, with some of it changed."""
+def report_data(**changes: Any) -> dict[str, Any]:
+    """The values of a plan with nothing done, with changes."""
     empty: dict[str, Any] = {
         **dict.fromkeys(("config", "lake", "written", "policy", "revision", "training"), ""),
         **{name: [] for name in ("stages", "difficulty", "dropped", "costs", "verifiers", "runs", "tables", "tiles")},
@@ -27,18 +27,18 @@ def told(**changes: Any) -> dict[str, Any]:
     return {**empty, **changes}
 
 
-class Seen(HTMLParser):
-    """Tags, and addresses that a browser would ask for."""
+class ParsedPage(HTMLParser):
+    """Tags, and addresses that a browser would load."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.asked, self.text, self.open = list[str](), list[str](), "", list[str]()
+        self.tags, self.addresses, self.text, self.open = list[str](), list[str](), "", list[str]()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.open += [tag] if tag not in ("meta",) else []
-        self.asked += [value or "" for name, value in attrs if name in ("src", "href", "onerror")]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "onerror")]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -65,8 +65,8 @@ def lesson(**changes: Any) -> dict[str, Any]:
 def test_hostile_texts_stay_texts_in_every_section() -> None:
     counts = dict.fromkeys(("scored", "kept", "correct", "wrong", "truncated", "error"), 1)
     cluster = {"cluster": 0, "size": 2, "kept": 1, "mean": 0.5, "keywords": [HOSTILE], "typical": HOSTILE}
-    made = render_page(
-        told(
+    html = render_page(
+        report_data(
             config=HOSTILE,
             lake=HOSTILE,
             policy=HOSTILE,
@@ -80,25 +80,25 @@ def test_hostile_texts_stay_texts_in_every_section() -> None:
         ),
         {},
     )
-    seen = Seen(made)
-    assert seen.open == []
-    assert not {"script", "img", "link", "iframe"} & set(seen.tags)
-    assert seen.asked == []
-    assert seen.text.count(HOSTILE) == 13  # title, heading, the line below twice, a tile, and eight cells
+    page = ParsedPage(html)
+    assert page.open == []
+    assert not {"script", "img", "link", "iframe"} & set(page.tags)
+    assert page.addresses == []
+    assert page.text.count(HOSTILE) == 13  # title, heading, the line below twice, a tile, and eight cells
 
 
 def test_what_is_not_there_has_no_section() -> None:
-    assert Seen(render_page(told(), {})).tags.count("section") == 1, "the versions"
-    assert Seen(render_page(told(stages=[STAGE]), {"training": "<svg></svg>"})).tags.count("section") == 3
+    assert ParsedPage(render_page(report_data(), {})).tags.count("section") == 1, "the versions"
+    assert ParsedPage(render_page(report_data(stages=[STAGE]), {"training": "<svg></svg>"})).tags.count("section") == 3
 
 
 def test_cut_attempts_count_among_those_made_and_an_unscored_lesson_says_so() -> None:
     rows = [lesson(), lesson(mean=None, low=None, high=None)]
-    seen = Seen(render_page(told(curriculum={"rows": rows, "lessons": 30}), {}))
-    assert "1/4" in seen.text
-    assert "[0.10, 0.60]" in seen.text
-    assert "unscored" in seen.text
-    assert "The first 2 of 30 lessons." in seen.text
+    page = ParsedPage(render_page(report_data(curriculum={"rows": rows, "lessons": 30}), {}))
+    assert "1/4" in page.text
+    assert "[0.10, 0.60]" in page.text
+    assert "unscored" in page.text
+    assert "The first 2 of 30 lessons." in page.text
 
 
 def test_a_megabyte_is_cut_and_numbers_are_short() -> None:

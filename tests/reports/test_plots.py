@@ -12,12 +12,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def rects(svg: str) -> list[tuple[float, str]]:
-    """Height and words of every bar, in the order of drawing."""
-    found = [(each, each.find(f"{SVG}title")) for each in ET.fromstring(svg).iter(f"{SVG}rect")]
-    return [(float(each.attrib["height"]), title.text or "") for each, title in found if title is not None]
+    """Height and tooltip of every bar, in the order of drawing."""
+    pairs = [(rect, rect.find(f"{SVG}title")) for rect in ET.fromstring(svg).iter(f"{SVG}rect")]
+    return [(float(rect.attrib["height"]), title.text or "") for rect, title in pairs if title is not None]
 
 
-def test_a_bar_of_half_the_top_is_half_as_high_and_tells_its_number() -> None:
+def test_a_bar_of_half_the_top_is_half_as_high_and_shows_its_number() -> None:
     whole, half = rects(draw_bars("t", ["a", "b"], {"n": [10, 5]}, x="x", y="y"))
     assert whole == (HEIGHT - TOP - BOTTOM, "a: 10 n")
     assert half == (pytest.approx(whole[0] / 2, abs=0.1), "b: 5 n")
@@ -25,14 +25,14 @@ def test_a_bar_of_half_the_top_is_half_as_high_and_tells_its_number() -> None:
 
 def test_stacks_stand_on_each_other_and_an_empty_one_is_not_drawn() -> None:
     svg = draw_bars("t", ["a", "b"], {"low": [4, 0], "high": [4, 8]}, x="x", y="y")
-    assert [words for _, words in rects(svg)] == ["a: 4 low", "a: 4 high", "b: 8 high"]
+    assert [tooltip for _, tooltip in rects(svg)] == ["a: 4 low", "a: 4 high", "b: 8 high"]
     first, second = re.findall(r'<rect x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', svg)[:2]
     assert float(second[0]) + float(second[1]) == pytest.approx(float(first[0]), abs=0.11)
 
 
 def test_the_difficulty_histogram_shows_selected_and_others() -> None:
-    told = [words for _, words in rects(draw_difficulty(["0", "1"], [5, 3], [2, 3], "p"))]
-    assert told == ["0: 2 selected", "0: 3 others", "1: 3 selected"]
+    tooltips = [tooltip for _, tooltip in rects(draw_difficulty(["0", "1"], [5, 3], [2, 3], "p"))]
+    assert tooltips == ["0: 2 selected", "0: 3 others", "1: 3 selected"]
 
 
 def test_numbers_that_are_none_leave_the_line_and_a_single_point_is_drawn() -> None:
@@ -61,16 +61,20 @@ def test_the_highest_bar_fills_two_thirds_of_the_chart(count: int) -> None:
 
 
 def test_no_line_has_the_pale_colour_and_the_legend_shows_the_lines_own() -> None:
-    drawn = list(ET.fromstring(draw_lines("t", {"reward": [(0, 1)], "held-out": [(0, 1)]}, x="", y="")).iter())
-    strokes = [each.attrib["style"].split("stroke:")[1].split(";")[0] for each in drawn if each.tag == f"{SVG}polyline"]
-    legend = [each.attrib["style"].removeprefix("fill:") for each in drawn if each.attrib.get("rx") == "2"]
+    elements = list(ET.fromstring(draw_lines("t", {"reward": [(0, 1)], "held-out": [(0, 1)]}, x="", y="")).iter())
+    strokes = [
+        element.attrib["style"].split("stroke:")[1].split(";")[0]
+        for element in elements
+        if element.tag == f"{SVG}polyline"
+    ]
+    legend = [element.attrib["style"].removeprefix("fill:") for element in elements if element.attrib.get("rx") == "2"]
     assert strokes == list(reversed(legend))
     assert not [colour for colour in strokes if "--second" in colour]
 
 
 def test_hostile_names_are_text() -> None:
     svg = draw_bars('<script>"', ["</svg><b>"], {"&": [1]}, x="<", y=">")
-    assert {each.tag.removeprefix(SVG) for each in ET.fromstring(svg).iter()} <= {
+    assert {element.tag.removeprefix(SVG) for element in ET.fromstring(svg).iter()} <= {
         "svg",
         "rect",
         "text",

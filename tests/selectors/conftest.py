@@ -10,7 +10,7 @@ from assay.core.types import Pool
 def pool_of():
     """A pool from solved counts out of n attempts, with everything that a selector may need."""
 
-    def make(correct, n=8, *, cluster=None, vectors=None, **columns) -> Pool:
+    def build_pool(correct, n=8, *, cluster=None, vectors=None, **columns) -> Pool:
         right = np.asarray(correct, dtype=np.int64)
         a, b = right + 0.5, n - right + 0.5
         return Pool(
@@ -29,7 +29,7 @@ def pool_of():
             cluster=None if cluster is None else np.asarray(cluster, dtype=np.int64),
         )
 
-    return make
+    return build_pool
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Pool
 from assay.selectors.band import Band
 
 
-def test_the_middle_stays_and_both_sides_are_told_apart(pool_of, rng):
-    made = Band().select(pool_of([0, 4, 8]), 3, rng)
-    assert made.ids == ("p001",)
-    assert made.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+def test_the_middle_stays_and_each_side_has_its_own_reason(pool_of, rng):
+    selection = Band().select(pool_of([0, 4, 8]), 3, rng)
+    assert selection.ids == ("p001",)
+    assert selection.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
 
 
 def test_the_surest_problem_goes_first(pool_of, rng):
@@ -47,4 +47,4 @@ def test_an_empty_pool_is_an_empty_selection(pool_of, rng):
 )
 def test_a_band_that_cannot_be_is_refused(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
-        build("selector", "band", settings)
+        build_part("selector", "band", settings)

@@ -2,41 +2,43 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
-from assay.selectors.composed import Composed, Step
+from assay.core.parts import build_part
+from assay.selectors.composed import Composed, SelectorStep
 
 
 def test_filter_then_rank_then_draw_and_each_says_whom_it_cut(pool_of, rng):
     pool = pool_of([0, 1, 4, 4, 8], cluster=[0] * 5)
-    made = Composed((Step("informative"), Step("hardest", times=2), Step("uniform"))).select(pool, 1, rng)
-    assert made.dropped["too_hard"] == ("p000",)
-    assert made.dropped["too_easy"] == ("p004",)
-    assert made.dropped["cut_by_hardest"] == ("p003",)
-    assert len(made.dropped["not_chosen"]) == 1
+    selection = Composed(
+        (SelectorStep("informative"), SelectorStep("hardest", times=2), SelectorStep("uniform"))
+    ).select(pool, 1, rng)
+    assert selection.dropped["too_hard"] == ("p000",)
+    assert selection.dropped["too_easy"] == ("p004",)
+    assert selection.dropped["cut_by_hardest"] == ("p003",)
+    assert len(selection.dropped["not_chosen"]) == 1
 
 
 def test_a_step_inside_clusters_gives_each_its_share(pool_of, rng):
     pool = pool_of([4, 4, 4, 4, 1, 2], cluster=[0, 0, 0, 0, 1, 1])
-    part = Composed((Step("frontier", {"spread": "none"}, within="cluster"),))
+    part = Composed((SelectorStep("frontier", {"spread": "none"}, within="cluster"),))
     assert part.needs == ("post_a", "post_b", "cluster")
     assert part.select(pool, 3, rng).ids == ("p000", "p001", "p005")
 
 
 def test_a_group_that_gives_less_than_its_share_passes_it_on(pool_of, rng):
     pool = pool_of([4, 4, 4, 0, 0, 4], source=["a", "a", "a", "b", "b", "b"])
-    made = Composed((Step("informative", within="source"),)).select(pool, 4, rng)
-    assert made.ids == ("p000", "p001", "p002", "p005")
+    selection = Composed((SelectorStep("informative", within="source"),)).select(pool, 4, rng)
+    assert selection.ids == ("p000", "p001", "p002", "p005")
 
 
 def test_weights_are_multiplied(pool_of, rng):
     pool = pool_of([4, 4, 6, 0])
-    twice, once = Composed((Step("dart"), Step("dart"))), Composed((Step("dart"),))
+    twice, once = Composed((SelectorStep("dart"), SelectorStep("dart"))), Composed((SelectorStep("dart"),))
     square = np.array(once.select(pool, 4, rng).weights) ** 2
     assert twice.select(pool, 4, rng).weights == pytest.approx(square.tolist())
 
 
 def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
-    part = build(
+    part = build_part(
         "selector", "composed", {"steps": [{"selector": "band", "settings": {"low": 0.3}}, {"selector": "k_center"}]}
     )
     assert part.needs == ("post_a", "post_b", "vectors")
@@ -48,4 +50,4 @@ def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
         ([{"selector": "uniform", "times": 0.5}, {"selector": "uniform"}], "greater than or equal to 1"),
     ):
         with pytest.raises(ConfigError, match=complaint):
-            build("selector", "composed", {"steps": steps})
+            build_part("selector", "composed", {"steps": steps})

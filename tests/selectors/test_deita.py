@@ -1,7 +1,6 @@
 import numpy as np
 
-from assay.selectors import deita
-from assay.selectors.deita import Deita, walked
+from assay.selectors.deita import Deita, keep_distant
 
 
 def circle(*degrees):
@@ -11,9 +10,9 @@ def circle(*degrees):
 
 def test_the_best_stays_and_what_is_near_it_goes(pool_of, rng):
     pool = pool_of([4] * 4, vectors=circle(0, 10, 90, 180), score=[1.0, 2.0, 0.5, 0.1])
-    made = Deita(by="score").select(pool, 2, rng)
-    assert made.ids == ("p001", "p002")
-    assert made.dropped == {"too_near": ("p000",), "not_chosen": ("p003",)}
+    selection = Deita(by="score").select(pool, 2, rng)
+    assert selection.ids == ("p001", "p002")
+    assert selection.dropped == {"too_near": ("p000",), "not_chosen": ("p003",)}
 
 
 def test_both_ends_of_the_distance(pool_of, rng):
@@ -28,11 +27,10 @@ def test_the_signal_puts_the_half_solved_first(pool_of, rng):
     assert Deita(by="score").needs == ("vectors", "score")
 
 
-def test_blocks_change_nothing(monkeypatch):
+def test_blocks_change_nothing():
     rows = np.random.default_rng(0).normal(size=(300, 4))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    whole = walked(rows, np.arange(300), 300, 0.8)
-    monkeypatch.setattr(deita, "BLOCK", 7)
-    pieces = walked(rows, np.arange(300), 300, 0.8)
-    assert [part.tolist() for part in pieces] == [part.tolist() for part in whole]
+    whole = keep_distant(rows, np.arange(300), 300, 0.8)
+    blocks = keep_distant(rows, np.arange(300), 300, 0.8, block_size=7)
+    assert [part.tolist() for part in blocks] == [part.tolist() for part in whole]
     assert len(whole[0]) < 300

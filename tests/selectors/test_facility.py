@@ -35,7 +35,7 @@ def test_a_negative_weight_is_refused(pool_of, rng):
 
 
 def test_a_large_pool_is_covered_by_sample_and_by_all_with_a_sample_of_none(pool_of, monkeypatch):
-    monkeypatch.setattr("assay.selectors.facility.HELD", 100)
+    monkeypatch.setattr("assay.selectors.facility.MAX_DENSE_ROWS", 100)
     rows = np.random.default_rng(1).normal(size=(300, 4))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     pool = pool_of([4] * 300, vectors=vectors)

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.selectors.foreign import Foreign
 
 
 def test_a_band_on_somebody_else_s_pass_rate(pool_of, rng):
     pool = pool_of([4] * 4, rate=[0.1, 0.2, 0.8, 0.9])
-    made = Foreign(by="rate", low=0.2, high=0.8).select(pool, 9, rng)
-    assert made.ids == ("p001", "p002")
-    assert made.dropped == {"below_band": ("p000",), "above_band": ("p003",)}
+    selection = Foreign(by="rate", low=0.2, high=0.8).select(pool, 9, rng)
+    assert selection.ids == ("p001", "p002")
+    assert selection.dropped == {"below_band": ("p000",), "above_band": ("p003",)}
 
 
 def test_who_comes_first_where_the_budget_is_short(pool_of, rng):
@@ -28,4 +28,4 @@ def test_texts_are_read_as_numbers_and_one_that_is_none_is_named(pool_of, rng):
 
 def test_an_empty_band_is_refused():
     with pytest.raises(ConfigError, match=r"\[0.8, 0.2\] is empty"):
-        build("selector", "foreign", {"low": 0.8, "high": 0.2})
+        build_part("selector", "foreign", {"low": 0.8, "high": 0.2})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Pool
 from assay.maths.rl.group_signal import expected_signal
 from assay.selectors.frontier import Frontier
@@ -10,9 +10,9 @@ from assay.selectors.frontier import Frontier
 
 def test_half_solved_goes_first_and_the_reasons_tell_the_sides_apart(pool_of, rng):
     pool = pool_of([0, 4, 8, 3], cluster=[0, 0, 0, 0])
-    made = Frontier().select(pool, 2, rng)
-    assert made.ids == ("p001", "p003")
-    assert made.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
+    selection = Frontier().select(pool, 2, rng)
+    assert selection.ids == ("p001", "p003")
+    assert selection.dropped == {"too_easy": ("p002",), "too_hard": ("p000",)}
 
 
 def test_never_solved_is_ranked_and_not_thrown_away(pool_of, rng):
@@ -26,9 +26,9 @@ def test_one_failure_of_one_is_nearer_the_frontier_than_eight_of_eight(rng):
 
 def test_equal_signals_are_taken_by_id_even_when_mirrored(pool_of, rng):
     pool = pool_of([5, 3, 5, 3], cluster=[0, 0, 0, 0])
-    made = Frontier().select(pool, 2, rng)
-    assert made.ids == ("p000", "p001")
-    assert made.dropped == {"not_chosen": ("p002", "p003")}
+    selection = Frontier().select(pool, 2, rng)
+    assert selection.ids == ("p000", "p001")
+    assert selection.dropped == {"not_chosen": ("p002", "p003")}
 
 
 def test_spread_by_size_gives_each_cluster_its_share_and_none_ranks_the_whole_pool(pool_of, rng):
@@ -88,6 +88,6 @@ def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
 
 def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
     with pytest.raises(ValueError, match="becomes a number"):
-        build("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
+        build_part("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
     with pytest.raises(ConfigError, match="drift"):
-        build("selector", "frontier", {"drift": float("nan")})
+        build_part("selector", "frontier", {"drift": float("nan")})

@@ -4,9 +4,9 @@ from assay.selectors.hardest import Hardest
 
 
 def test_the_least_solved_go_first_and_equal_ones_by_id(pool_of, rng):
-    made = Hardest().select(pool_of([8, 1, 0, 1]), 2, rng)
-    assert made.ids == ("p001", "p002")
-    assert made.dropped == {"not_chosen": ("p000", "p003")}
+    selection = Hardest().select(pool_of([8, 1, 0, 1]), 2, rng)
+    assert selection.ids == ("p001", "p002")
+    assert selection.dropped == {"not_chosen": ("p000", "p003")}
 
 
 def test_the_never_solved_can_be_left_out_or_be_all(pool_of, rng):

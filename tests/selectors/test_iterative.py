@@ -4,8 +4,8 @@ import pytest
 from assay.selectors.iterative import Iterative
 
 
-def shares(made):
-    return [sum(id_ < "p100" for id_ in made.ids), sum(id_ >= "p100" for id_ in made.ids)]
+def shares(selection):
+    return [sum(id_ < "p100" for id_ in selection.ids), sum(id_ >= "p100" for id_ in selection.ids)]
 
 
 @pytest.fixture
@@ -39,15 +39,15 @@ def test_the_plain_form_refuses_a_cluster_that_got_worse(pool_of, rng):
 
 def test_an_exhausted_cluster_passes_its_quota_on(pool_of, rng):
     pool = pool_of([4] * 12, cluster=[0] * 10 + [1] * 2, gain=[0.0] * 10 + [9.0] * 2)
-    made = Iterative(by="gain").select(pool, 9, rng)
-    assert {"p010", "p011"} <= set(made.ids)
-    assert len(made.ids) == 9
+    selection = Iterative(by="gain").select(pool, 9, rng)
+    assert {"p010", "p011"} <= set(selection.ids)
+    assert len(selection.ids) == 9
 
 
 def test_a_history_sets_the_weights_and_its_problems_do_not_come_again(pool_of, rng):
     when = ([1] * 5 + [2] * 5 + [0] * 90) * 2
     gains = [0.0] * 100 + [np.log(3)] * 100
     pool = pool_of([4] * 200, cluster=[0] * 100 + [1] * 100, gain=gains, round=when)
-    made = Iterative(by="gain", history=True).select(pool, 20, rng)  # .5 .5 -> .25 .75 -> .1 .9
-    assert shares(made) == [2, 18]
-    assert len(made.dropped["chosen_before"]) == 20
+    selection = Iterative(by="gain", history=True).select(pool, 20, rng)  # .5 .5 -> .25 .75 -> .1 .9
+    assert shares(selection) == [2, 18]
+    assert len(selection.dropped["chosen_before"]) == 20

@@ -2,7 +2,6 @@ import itertools
 
 import numpy as np
 
-from assay.selectors import k_center
 from assay.selectors.k_center import KCenter, farthest_first
 
 
@@ -44,15 +43,14 @@ def plain(rows, budget):
     return chosen
 
 
-def test_looking_at_few_rows_chooses_what_looking_at_all_does(monkeypatch):
-    monkeypatch.setattr(k_center, "AHEAD", 16)
+def test_comparing_few_rows_chooses_what_comparing_all_does():
     rng = np.random.default_rng(0)
     heaps = rng.normal(size=(8, 6))[rng.integers(8, size=400)] + 0.1 * rng.normal(size=(400, 6))
     for cloud in (heaps, rng.normal(size=(400, 6)), np.repeat(rng.normal(size=(20, 6)), 3, axis=0)):
         rows = (cloud / np.linalg.norm(cloud, axis=1, keepdims=True)).astype(np.float32)
         for budget in (1, 2, 40):
-            chosen = farthest_first(rows, budget)
+            chosen = farthest_first(rows, budget, candidates=16)
             assert len(set(chosen.tolist())) == budget
             assert abs(radius(rows, chosen) - radius(rows, plain(rows, budget))) < 1e-3
-    assert farthest_first(rows, 0).tolist() == []
-    assert sorted(farthest_first(rows, 60).tolist()) == list(range(60))
+    assert farthest_first(rows, 0, candidates=16).tolist() == []
+    assert sorted(farthest_first(rows, 60, candidates=16).tolist()) == list(range(60))

@@ -10,9 +10,9 @@ def pool(pool_of):
 
 
 def test_more_than_five_iterations_and_the_unsolved_stay(pool, rng):
-    made = Mcts().select(pool, 9, rng)
-    assert made.ids == ("p002", "p003", "p004")
-    assert made.dropped == {"too_easy": ("p000", "p001")}
+    selection = Mcts().select(pool, 9, rng)
+    assert selection.ids == ("p002", "p003", "p004")
+    assert selection.dropped == {"too_easy": ("p000", "p001")}
 
 
 def test_both_parts_alone(pool, rng):

@@ -4,9 +4,9 @@ import pytest
 from assay.selectors.stratified import Stratified
 
 
-def sources(made, pool):
+def sources(selection, pool):
     own = dict(zip(pool.ids, pool.column("source"), strict=True))
-    return sorted(own[id_] for id_ in made.ids)
+    return sorted(own[id_] for id_ in selection.ids)
 
 
 def test_quotas_by_size_or_alike(pool_of, rng):

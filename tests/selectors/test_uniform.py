@@ -15,10 +15,10 @@ def test_every_problem_is_chosen_about_equally_often(pool_of):
 
 def test_the_rest_was_not_chosen_and_weights_are_one(pool_of, rng):
     pool = pool_of([0, 2, 4, 8])
-    made = Uniform().select(pool, 3, rng)
-    assert made.weights == (1.0, 1.0, 1.0)
-    assert set(made.dropped) == {"not_chosen"}
-    assert sorted([*made.ids, *made.dropped["not_chosen"]]) == list(pool.ids)
+    selection = Uniform().select(pool, 3, rng)
+    assert selection.weights == (1.0, 1.0, 1.0)
+    assert set(selection.dropped) == {"not_chosen"}
+    assert sorted([*selection.ids, *selection.dropped["not_chosen"]]) == list(pool.ids)
 
 
 def test_it_keeps_problems_that_nobody_solved(pool_of, rng):

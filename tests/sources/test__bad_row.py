@@ -28,9 +28,9 @@ def test_a_value_is_shown_in_printable_characters(value, text):
 
 @pytest.mark.parametrize(("chars", "length"), [(80, 80), (10, 10)])
 def test_a_long_value_is_cut_to_its_length(chars, length):
-    told = shorten("x" * 1_000_000, chars)
-    assert len(told) == length
-    assert told.endswith("...")
+    text = shorten("x" * 1_000_000, chars)
+    assert len(text) == length
+    assert text.endswith("...")
 
 
 def test_a_number_of_too_many_digits_is_named_by_its_type():

@@ -4,7 +4,7 @@ import pytest
 
 from assay.core.types import Message
 from assay.sources._bad_row import BadRow
-from assay.sources._chats import FIELD, MEDIA, parse_chat_text, read_chat
+from assay.sources._chats import MEDIA, MEDIA_COLUMN, parse_chat_text, read_chat
 
 ASKED = (Message("user", "What is 2 + 2?"),)
 
@@ -79,6 +79,6 @@ def test_placeholders_of_pictures_are_known_and_formulas_are_none():
         for text in ["the image of f", "x < image > y is odd", "[x](y", "f<img", "![not closed", "$a<b$ and 5!"]
     )
     assert all(
-        FIELD.fullmatch(name) for name in ("images", "image", "image_1", "image_path", "decoded_image", "videos")
+        MEDIA_COLUMN.fullmatch(name) for name in ("images", "image", "image_1", "image_path", "decoded_image", "videos")
     )
-    assert not any(FIELD.fullmatch(name) for name in ("imagery", "image_count", "answer", "video_id"))
+    assert not any(MEDIA_COLUMN.fullmatch(name) for name in ("imagery", "image_count", "answer", "video_id"))

@@ -1,14 +1,15 @@
 import pytest
 
 from assay.core.types import Message
-from assay.sources._options import append_options, letter_of_index, option_lines, shows_options
-from assay.sources._rows import BadRow, Fields, Row
+from assay.sources._bad_row import BadRow
+from assay.sources._options import append_options, format_options, letter_of_index, shows_options
+from assay.sources._rows import Fields, Row
 
 ROW = {"question": "Pick", "choices": ["xx", "yy", "zz"], "answer": 1}
 
 
 def pair(row, **settings):
-    return Fields(**({"prompt": "question", "verifier": "choice"} | settings)).pair(Row(row))
+    return Fields(**({"prompt": "question", "verifier": "choice"} | settings)).convert_row(Row(row))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_a_field_of_the_prompt_that_lists_options_shows_them():
     assert problem.text == "Pick\n\nA. xx\nB. yy\nC. zz"
 
 
-def test_one_field_an_option_may_be_named():
+def test_one_field_per_option_may_be_named():
     problem, _ = pair({"question": "Pick", "opa": "xx", "opb": "yy", "answer": "A"}, options=("opa", "opb"))
     assert problem.text == "Pick\n\nA. xx\nB. yy"
 
@@ -49,19 +50,19 @@ def test_an_index_becomes_a_letter_where_the_source_says_from_where_it_counts(fi
 
 
 def test_an_index_without_an_option_is_a_bad_row():
-    with pytest.raises(BadRow) as bad:
+    with pytest.raises(BadRow) as error:
         pair(ROW | {"answer": 3}, options="choices", answer_index=0)
-    assert bad.value.reason == "index_out_of_range"
+    assert error.value.reason == "index_out_of_range"
     with pytest.raises(ValueError, match="answer_index is 2"):
         Fields(answer_index=2)
 
 
 @pytest.mark.parametrize("verifier", ["choice", "math"])
 def test_a_question_whose_options_are_not_shown_is_refused_with_the_setting_that_shows_them(verifier):
-    with pytest.raises(BadRow) as bad:
+    with pytest.raises(BadRow) as error:
         pair(ROW | {"answer": "B"}, verifier=verifier)
-    assert bad.value.reason == "options_not_shown"
-    assert 'options = "choices"' in bad.value.detail
+    assert error.value.reason == "options_not_shown"
+    assert 'options = "choices"' in error.value.detail
 
 
 def test_a_question_that_shows_its_options_is_read_as_it_is():
@@ -75,9 +76,9 @@ def test_a_value_beside_options_that_a_row_happens_to_hold_is_no_choice():
 
 
 def test_options_that_cannot_be_read_are_a_bad_row():
-    with pytest.raises(BadRow) as bad:
+    with pytest.raises(BadRow) as error:
         pair({"question": "Pick", "choices": 7, "answer": "A"}, options="choices")
-    assert bad.value.reason == "options_unreadable"
+    assert error.value.reason == "options_unreadable"
 
 
 def test_a_chat_shows_options_below_its_last_question():
@@ -89,7 +90,7 @@ def test_a_chat_shows_options_below_its_last_question():
 
 
 def test_no_options_change_nothing():
-    assert option_lines({}, "{letter} {text}") == ""
+    assert format_options({}, "{letter} {text}") == ""
     assert append_options((Message("user", "Pick"),), {}, "{letter} {text}") == (Message("user", "Pick"),)
 
 

@@ -1,23 +1,15 @@
-import json
-from typing import Any
-
 import pytest
 
-from assay.sources._rows import BadRow, Fields, Row, decimal_text, read_field, shorten
+from assay.maths.text.golds import decimal_text
+from assay.sources._bad_row import BadRow
+from assay.sources._rows import Fields, Row
 
 
 def test_each_row_is_one_result():
     rows = [Row({"prompt": "a", "answer": "1"}), Row(7, line=2), Row(BadRow("broken_json", "why"), line=3)]
-    first, second, third = Fields().found(rows)
+    first, second, third = Fields().convert_rows(rows)
     assert first[1].answer == "1"
-    assert [(each.reason, each.line) for each in (second, third)] == [("not_an_object", 2), ("broken_json", 3)]
-
-
-def test_a_flat_name_with_dots_wins_over_a_path():
-    assert read_field({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
-    assert read_field({"a": {"b": 2}}, "a.b") == 2
-    with pytest.raises(BadRow, match=r"a\.c"):
-        read_field({"a": {"b": 2}}, "a.c")
+    assert [(drop.reason, drop.line) for drop in (second, third)] == [("not_an_object", 2), ("broken_json", 3)]
 
 
 @pytest.mark.parametrize(
@@ -33,96 +25,38 @@ def test_a_flat_name_with_dots_wins_over_a_path():
 )
 def test_a_number_as_answer_is_its_shortest_decimal(value, text):
     assert decimal_text(value) == text
-    assert Fields(answer_numbers=True).pair(Row({"prompt": "a", "answer": value}))[1].answer == text
+    assert Fields(answer_numbers=True).convert_row(Row({"prompt": "a", "answer": value}))[1].answer == text
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, None, [[1], 2], [{"a": 1}], []])
 def test_what_is_no_finite_number_is_no_answer(value):
     with pytest.raises(BadRow, match="answer_not_text"):
-        Fields(answer_numbers=True).pair(Row({"prompt": "a", "answer": value}))
+        Fields(answer_numbers=True).convert_row(Row({"prompt": "a", "answer": value}))
 
 
 def test_the_bound_on_bytes_is_met_exactly():
     row = Row({"prompt": "é" * 5, "answer": "1"})
-    assert Fields(max_bytes=10).pair(row)
+    assert Fields(max_bytes=10).convert_row(row)
     with pytest.raises(BadRow, match="10 bytes, more than max_bytes = 9"):
-        Fields(max_bytes=9).pair(row)
-
-
-def test_anything_can_be_shown():
-    deep = []
-    for _ in range(100_000):
-        deep = [deep]
-    assert shorten(deep) == "a list"
-    assert shorten("\ud800" * 100).isascii()
-    assert len(shorten("x" * 1000)) == 80
-    assert shorten(10**5000) == "a int"
-
-
-@pytest.mark.parametrize(
-    ("answer", "row", "kept"),
-    [
-        (
-            "test_list",
-            {"test_list": ["assert f(1) == 1"], "test_setup_code": "", "test_imports": []},
-            ["assert f(1) == 1"],
-        ),
-        (
-            "test_list",
-            {"test_list": ["assert f(1) == 1"], "test_imports": ["import re"]},
-            {"tests": ["assert f(1) == 1"], "test_imports": ["import re"]},
-        ),
-        (
-            "test",
-            {"test": "def check(c):\n    assert c(1)", "entry_point": "f"},
-            {"tests": "def check(c):\n    assert c(1)", "entry_point": "f"},
-        ),
-        (
-            "info",
-            {"info": {"test_cases": [{"input": "1", "output": "1"}]}, "language": "python"},
-            {"test_cases": [{"input": "1", "output": "1"}]},
-        ),
-        (
-            "info.test_cases",
-            {"info": {"test_cases": [{"input": 1, "output": 1}], "language": "cpp"}},
-            {"tests": [{"input": 1, "output": 1}], "language": "cpp"},
-        ),
-        (
-            "tests",
-            {"tests": "[1]", "metadata": '{"func_name": "f"}'},
-            {"tests": "[1]", "metadata": '{"func_name": "f"}'},
-        ),
-    ],
-)
-def test_a_code_label_may_be_an_object_a_list_or_a_text_and_keeps_what_stands_beside_it(
-    answer: str, row: dict[str, Any], kept: Any
-) -> None:
-    _, label = Fields(answer=answer, verifier="code").pair(Row({"prompt": "p", **row}))
-    assert json.loads(label.answer) == kept
-
-
-def test_a_code_label_as_text_stands_as_it_is_where_the_row_tells_nothing_more() -> None:
-    text = '{"inputs": ["1"],  "outputs": ["1"]}'
-    row = {"prompt": "p", "answer": text, "metadata": {"level": 3}, "language": "python3", "starter_code": ""}
-    assert Fields(verifier="code").pair(Row(row))[1].answer == text
+        Fields(max_bytes=9).convert_row(row)
 
 
 def test_an_object_as_answer_is_text_for_code_alone() -> None:
     for verifier in ("math", "exact"):
         with pytest.raises(BadRow, match="answer_not_text"):
-            Fields(verifier=verifier).pair(Row({"prompt": "p", "answer": {"a": 1}}))
+            Fields(verifier=verifier).convert_row(Row({"prompt": "p", "answer": {"a": 1}}))
     with pytest.raises(BadRow, match="answer_not_text"):
-        Fields(verifier="code").pair(Row({"prompt": "p", "answer": 3}))
+        Fields(verifier="code").convert_row(Row({"prompt": "p", "answer": 3}))
 
 
 def test_the_columns_beside_the_tests_are_read_from_a_file_with_a_schema() -> None:
     fields, known = Fields(prompt="q", answer="test", verifier="code"), ["q", "test", "entry_point", "other"]
-    assert fields.columns(known, "f") == ["q", "test", "entry_point"]
-    assert Fields(prompt="q", answer="test", verifier="exact").columns(known, "f") == ["q", "test"]
+    assert fields.select_columns(known, "f") == ["q", "test", "entry_point"]
+    assert Fields(prompt="q", answer="test", verifier="exact").select_columns(known, "f") == ["q", "test"]
 
 
 def read(row, **settings):
-    return Fields(**settings).pair(Row(row))
+    return Fields(**settings).convert_row(Row(row))
 
 
 def refused(row, **settings):
@@ -166,10 +100,11 @@ def test_a_dotted_name_reaches_into_a_list_and_a_bar_falls_back():
     assert read({"prompt": "q", "final_answer": ["2", "3"]}, answer="final_answer.1")[1].answer == "3"
     fields = Fields(prompt="problem|question", answer="answer|solution")
     assert [
-        fields.pair(Row(row))[0].text for row in ({"problem": "a", "answer": "1"}, {"question": "b", "solution": "2"})
+        fields.convert_row(Row(row))[0].text
+        for row in ({"problem": "a", "answer": "1"}, {"question": "b", "solution": "2"})
     ] == ["a", "b"]
-    assert fields.pair(Row({"problem": None, "question": "b", "answer": "1"}))[0].text == "b"
-    assert fields.columns(["question", "answer", "other"], "a.csv") == ["question", "answer"]
+    assert fields.convert_row(Row({"problem": None, "question": "b", "answer": "1"}))[0].text == "b"
+    assert fields.select_columns(["question", "answer", "other"], "a.csv") == ["question", "answer"]
     assert refused({"text": "a", "answer": "1"}, prompt="problem|question") == "missing_field"
 
 
@@ -190,7 +125,7 @@ def test_a_prompt_is_damaged_only_where_no_word_explains_it():
     assert read({"prompt": "def f():\n\ttext = 1", "answer": "{}"}, verifier="code")[0].text
 
 
-def test_a_chat_that_ends_with_the_answer_is_a_drop_unless_told():
+def test_a_chat_that_ends_with_the_answer_is_a_drop_unless_configured():
     row = {
         "prompt": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "It is \\boxed{4}"}],
         "answer": "4",
@@ -206,7 +141,7 @@ def test_a_chat_stored_as_text_is_the_chat():
     assert problem.messages == (("user", "2 + 2?"),)
 
 
-def test_a_row_that_needs_a_picture_is_a_drop_unless_told():
+def test_a_row_that_needs_a_picture_is_a_drop_unless_configured():
     for row in (
         {"prompt": "<image>What is the area?"},
         {"prompt": "What?", "images": ["a.png"]},
@@ -216,7 +151,7 @@ def test_a_row_that_needs_a_picture_is_a_drop_unless_told():
         assert read({**row, "answer": "4"}, media="ignore")
     for row in ({"images": []}, {"image": None}, {"image": ""}, {"image": float("nan")}):
         assert read({**row, "prompt": "What?", "answer": "4"})
-    assert Fields().columns(["prompt", "answer", "image", "x"], "a.parquet") == ["prompt", "answer", "image"]
+    assert Fields().select_columns(["prompt", "answer", "image", "x"], "a.parquet") == ["prompt", "answer", "image"]
 
 
 def test_a_field_that_cannot_be_kept_is_left_out():

@@ -54,17 +54,17 @@ def test_it_keeps_the_laws(tmp_path):
     check_source(Files(paths=str(tmp_path / "a.jsonl")))
 
 
-def drops(found):
-    return [each for each in found if isinstance(each, Drop)]
+def drops(items):
+    return [item for item in items if isinstance(item, Drop)]
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD_LINES.values(), ids=BAD_LINES)
 def test_a_bad_line_is_one_drop_with_its_file_and_line_and_its_neighbours_stay(tmp_path, line, reason):
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"\n".join([GOOD, line, GOOD]))
-    found = read(path)
-    assert [type(each) for each in found] == [tuple, Drop, tuple]
-    (drop,) = drops(found)
+    items = read(path)
+    assert [type(item) for item in items] == [tuple, Drop, tuple]
+    (drop,) = drops(items)
     assert (drop.stage, drop.reason, drop.file, drop.line, drop.source) == ("ingest", reason, str(path), 2, "bad")
     assert drop.detail
     assert len(drop.detail) < 500
@@ -72,7 +72,7 @@ def test_a_bad_line_is_one_drop_with_its_file_and_line_and_its_neighbours_stay(t
     assert drop.id
 
 
-def test_a_mark_that_is_absent_is_a_drop(tmp_path):
+def test_a_marker_that_is_absent_is_a_drop(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(
         '{"prompt": "q", "answer": "so 5"}\n{"prompt": "q", "answer": "#### 4 #### 5 "}\n{"prompt": "q", "answer": "5 ####"}\n'
@@ -92,15 +92,15 @@ def test_a_kept_field_that_is_no_json_is_left_out_and_the_row_stays(tmp_path):
 def test_csv_rows_with_wrong_cells_open_quotes_or_bad_bytes_are_drops_at_their_lines(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b'prompt,answer\n"two\nlines",2\nonly one\n1,2,3\ncaf\xe9,4\n\nlast,5\n"open,6\nlost,7\n')
-    found = read(path)
-    assert [(each.reason, each.line) for each in drops(found)] == [
+    items = read(path)
+    assert [(drop.reason, drop.line) for drop in drops(items)] == [
         ("wrong_cells", 4),
         ("wrong_cells", 5),
         ("not_utf8", 6),
         ("broken_csv", 9),
     ]
-    assert [label.answer for problem, label in (each for each in found if not isinstance(each, Drop))] == ["2", "5"]
-    assert found[0][0].text == "two\nlines"
+    assert [label.answer for problem, label in (item for item in items if not isinstance(item, Drop))] == ["2", "5"]
+    assert items[0][0].text == "two\nlines"
 
 
 def test_a_list_that_breaks_off_keeps_what_came_before(tmp_path):
@@ -108,16 +108,16 @@ def test_a_list_that_breaks_off_keeps_what_came_before(tmp_path):
     path.write_text(
         '[\n  {"prompt": "q", "answer": "1"},\n  7,\n  {"prompt": "q", "answer": "2"},\n  {"prompt": "q", "ans'
     )
-    found = read(path)
-    assert [(each.reason, each.line) for each in drops(found)] == [("not_an_object", 3), ("broken_json", 5)]
-    assert len(found) == 4
+    items = read(path)
+    assert [(drop.reason, drop.line) for drop in drops(items)] == [("not_an_object", 3), ("broken_json", 5)]
+    assert len(items) == 4
 
 
 @pytest.mark.parametrize("text", ['{"a": [{}], "b": [{}]}', "nonsense", "7"])
 def test_a_json_file_that_holds_no_list_is_one_drop(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
-    assert [each.reason for each in read(path)] == ["not_a_list"]
+    assert [drop.reason for drop in read(path)] == ["not_a_list"]
 
 
 def test_two_elements_without_a_comma_end_the_list_with_a_drop(tmp_path):
@@ -133,17 +133,17 @@ def test_a_compressed_file_that_ends_early_says_so(tmp_path):
         b"\n".join(json.dumps({"prompt": f"{n} {hash(str(n))}", "answer": "1"}).encode() for n in range(3000))
     )
     path.write_bytes(whole[: len(whole) // 2])
-    found = read(path)
-    assert [each.reason for each in drops(found)] == ["broken_file"]
-    assert 0 < len(found) - 1 < 3000
-    assert drops(found)[0].line == len(found)
+    items = read(path)
+    assert [drop.reason for drop in drops(items)] == ["broken_file"]
+    assert 0 < len(items) - 1 < 3000
+    assert drops(items)[0].line == len(items)
 
 
 def test_parquet_cells_that_are_no_text_are_drops_at_their_rows(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"prompt": ["a", None, "c"], "answer": ["1", "2", None], "other": [1, 2, 3]}), path)
-    found = read(path)
-    assert [(each.reason, each.line) for each in drops(found)] == [("prompt_not_text", 2), ("answer_not_text", 3)]
+    items = read(path)
+    assert [(drop.reason, drop.line) for drop in drops(items)] == [("prompt_not_text", 2), ("answer_not_text", 3)]
 
 
 def test_parquet_bytes_that_are_not_utf8_are_a_drop(tmp_path):
@@ -151,16 +151,7 @@ def test_parquet_bytes_that_are_not_utf8_are_a_drop(tmp_path):
     raw = pa.array([b"fine", b"caf\xe9"], pa.binary())
     text = pa.Array.from_buffers(pa.utf8(), 2, raw.buffers())
     pq.write_table(pa.table({"prompt": text, "answer": ["1", "2"]}), path)
-    assert [each.reason for each in drops(read(path))] == ["not_utf8"]
-
-
-def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("assay.sources._tables.MAX_ROW", 64)
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(GOOD + b"\n" + b"x" * 1000 + b"\n" + GOOD + b"\n" + b"y" * 128)
-    found = read(path)
-    assert [(each.reason, each.line) for each in drops(found)] == [("row_too_long", 2), ("row_too_long", 4)]
-    assert len(found) == 4
+    assert [drop.reason for drop in drops(read(path))] == ["not_utf8"]
 
 
 CELL = st.one_of(
@@ -174,12 +165,12 @@ ROW = st.one_of(CELL, st.dictionaries(st.sampled_from(["prompt", "answer", "k"])
 def test_rows_in_are_problems_and_drops(tmp_path, rows):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = read(path, keep=("k",))
-    assert len(found) == len(rows)
-    assert [each.line for each in found if isinstance(each, Drop)] == [
-        line for line, each in enumerate(found, 1) if isinstance(each, Drop)
+    items = read(path, keep=("k",))
+    assert len(items) == len(rows)
+    assert [drop.line for drop in drops(items)] == [
+        line for line, item in enumerate(items, 1) if isinstance(item, Drop)
     ]
-    check(found)
+    check(items)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -193,21 +184,21 @@ def test_no_bytes_crash_a_reader(tmp_path, body, kind):
     try:
         check(read(path))
     except ConfigError as error:  # a schema that lacks the fields, or none at all
-        told = str(error)
+        message = str(error)
     else:
         return
-    assert str(path) in told
-    assert "\n" not in told
+    assert str(path) in message
+    assert "\n" not in message
 
 
-def check(found):
-    for each in found:
-        if isinstance(each, Drop):
-            assert each.reason.isidentifier()
-            assert each.line > 0
-            assert each.id
+def check(items):
+    for item in items:
+        if isinstance(item, Drop):
+            assert item.reason.isidentifier()
+            assert item.line > 0
+            assert item.id
         else:
-            problem, label = each
+            problem, label = item
             assert isinstance(problem, Problem)
             assert isinstance(label, Label)
             assert label.problem_id == problem.id

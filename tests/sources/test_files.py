@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Source
 from assay.core.types import Drop
 from assay.sources.files import Files
@@ -35,18 +35,18 @@ def write(path, rows=ROWS):
 )
 def test_every_kind_of_file_gives_the_same_problems(tmp_path, name):
     path = write(tmp_path / name)
-    found = list(Files(paths=str(path), keep=("level",)).read())
-    assert [(problem.text, label.answer, problem.source) for problem, label in found] == [
+    items = list(Files(paths=str(path), keep=("level",)).read())
+    assert [(problem.text, label.answer, problem.source) for problem, label in items] == [
         ("1 + 1?", "2", "a"),
         ("2 + 2?", "4", "a"),
     ]
-    assert found[0][0].id == next(Files(paths=str(write(tmp_path / "b.jsonl"))).read())[0].id
+    assert items[0][0].id == next(Files(paths=str(write(tmp_path / "b.jsonl"))).read())[0].id
 
 
 def test_the_bundled_600_are_600_problems():
     gsm8k = list(Files(paths="package:gsm8k_300.jsonl", prompt="question", answer_after="####").read())
     svamp = list(Files(paths="package:svamp_300.jsonl", prompt="question", keep=("Type",)).read())
-    assert not [each for each in gsm8k + svamp if isinstance(each, Drop)]
+    assert not [item for item in gsm8k + svamp if isinstance(item, Drop)]
     assert len({problem.id for problem, _ in gsm8k + svamp}) == 600
     assert all(label.answer.replace(",", "").lstrip("-").isdigit() for _, label in gsm8k + svamp)
     assert {json.loads(problem.metadata)["Type"] for problem, _ in svamp} == {
@@ -61,8 +61,8 @@ def test_a_problem_in_two_fields_with_a_number_as_answer_is_one_mapping(tmp_path
     row = {"Body": "There are 290 bananas in 2 groups", "Question": " How big is each group?", "Answer": 145.0}
     path = write(tmp_path / "svamp.json", [row, {**row, "Body": "There are 290 bananas. "}])
     fields = {"prompt": ["Body", "Question"], "full_stops": True, "answer": "Answer", "answer_numbers": True}
-    found = list(build("source", "files", {"paths": str(path), **fields}).read())
-    assert [(problem.text, label.answer) for problem, label in found] == [
+    items = list(build_part("source", "files", {"paths": str(path), **fields}).read())
+    assert [(problem.text, label.answer) for problem, label in items] == [
         ("There are 290 bananas in 2 groups. How big is each group?", "145"),
         ("There are 290 bananas. How big is each group?", "145"),
     ]
@@ -81,8 +81,8 @@ def test_globs_are_read_in_order_and_each_file_once(tmp_path):
         write(tmp_path / name)
     (tmp_path / "deep").mkdir()
     write(tmp_path / "deep" / "c.jsonl")
-    found = list(Files(paths=(str(tmp_path / "*.jsonl"), str(tmp_path / "**" / "*.jsonl"))).read())
-    assert [problem.source for problem, _ in found] == ["a", "a", "b", "b", "c", "c"]
+    items = list(Files(paths=(str(tmp_path / "*.jsonl"), str(tmp_path / "**" / "*.jsonl"))).read())
+    assert [problem.source for problem, _ in items] == ["a", "a", "b", "b", "c", "c"]
     assert [problem.source for problem, _ in Files(paths=str(tmp_path / "a.jsonl"), name="mine").read()] == [
         "mine",
         "mine",
@@ -101,8 +101,8 @@ def test_a_name_that_looks_like_a_glob_is_a_file_first(tmp_path):
 def test_skip_and_limit_count_rows(tmp_path, skip, limit, kept):
     path = tmp_path / "a.jsonl"
     path.write_text('{"prompt": "a", "answer": "1"}\nbroken\n{"prompt": "c", "answer": "3"}\n')
-    found = list(Files(paths=str(path), skip=skip, limit=limit).read())
-    assert [each.line - 1 if isinstance(each, Drop) else "abc".index(each[0].text) for each in found] == kept
+    items = list(Files(paths=str(path), skip=skip, limit=limit).read())
+    assert [item.line - 1 if isinstance(item, Drop) else "abc".index(item[0].text) for item in items] == kept
 
 
 def test_no_rows_are_no_problems(tmp_path):
@@ -132,9 +132,9 @@ def refused(**fields):
 
 def test_a_missing_file_names_its_neighbours(tmp_path):
     write(tmp_path / "train.jsonl")
-    assert "'trian.jsonl'" not in (told := refused(paths=str(tmp_path / "trian.jsonl")))
-    assert "trian.jsonl" in told
-    assert "nearest: 'train.jsonl'" in told
+    assert "'trian.jsonl'" not in (message := refused(paths=str(tmp_path / "trian.jsonl")))
+    assert "trian.jsonl" in message
+    assert "nearest: 'train.jsonl'" in message
     assert "no folder" in refused(paths=str(tmp_path / "nowhere" / "a.jsonl"))
     assert "is a folder" in refused(paths=str(tmp_path))
     assert "known: 'train.jsonl'" in refused(paths=str(tmp_path / "*.zzz"))
@@ -160,15 +160,15 @@ def test_a_parquet_file_that_is_none_is_refused(tmp_path):
 
 
 def test_settings_out_of_range_are_refused_with_their_values():
-    for settings, told in [
+    for settings, message in [
         ({"limit": -1}, "limit -1"),
         ({"verifier": "maths"}, "nearest: 'math'"),
         ({"prompt": ""}, "prompt"),
         ({"limit": "x"}, "limit"),
         ({"promt": "q"}, "nearest: 'prompt'"),
     ]:
-        with pytest.raises(ConfigError, match=told):
-            build("source", "files", {"paths": "a.jsonl", **settings})
+        with pytest.raises(ConfigError, match=message):
+            build_part("source", "files", {"paths": "a.jsonl", **settings})
 
 
 def test_the_fingerprint_follows_the_bytes(tmp_path):

@@ -60,7 +60,7 @@ def test_a_missing_folder_is_one_line(saved):
 
 def test_a_broken_data_file_is_one_drop(tmp_path):
     (tmp_path / "train.jsonl").write_text('{"question": "q", "answer": "1"}\n{"question": \n')
-    assert [each.reason for each in Hub(path=str(tmp_path), prompt="question").read() if isinstance(each, Drop)] == [
+    assert [item.reason for item in Hub(path=str(tmp_path), prompt="question").read() if isinstance(item, Drop)] == [
         "broken_file"
     ]
 

@@ -30,9 +30,9 @@ def stored(problem):
     ],
 )
 def test_what_is_stored_scores_its_own_gold_as_right(generator):
-    found = list(ReasoningGym(generator=generator, size=3, seed=1).read())
-    assert len(found) == 3
-    for problem, label in found:
+    items = list(ReasoningGym(generator=generator, size=3, seed=1).read())
+    assert len(items) == 3
+    for problem, label in items:
         kept = stored(problem)
         entry = lists_to_tuples(kept["entry"]) if kept.get("tuples") else kept["entry"]
         assert kept["dataset"] == generator
@@ -64,8 +64,8 @@ def test_a_generator_without_oracle_or_witness_says_that_its_scorer_decides():
 
 def test_an_item_of_a_composite_names_the_generator_that_made_it():
     config = {"datasets": [{"name": "chain_sum"}, {"name": "gcd", "weight": 2, "config": {"min_numbers": 2}}]}
-    found = list(ReasoningGym(generator="composite", size=8, config=config).read())
-    assert {stored(problem)["dataset"] for problem, _ in found} == {"chain_sum", "gcd"}
+    items = list(ReasoningGym(generator="composite", size=8, config=config).read())
+    assert {stored(problem)["dataset"] for problem, _ in items} == {"chain_sum", "gcd"}
 
 
 def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
@@ -86,7 +86,7 @@ def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"generator": "chain_sums"}, "nearest: 'chain_sum'"),
         ({"generator": "chain_sum", "config": {"min_term": 2}}, "nearest: 'min_terms'"),
@@ -96,16 +96,16 @@ def test_an_item_that_cannot_be_made_is_a_drop_with_its_number(monkeypatch):
         ({"generator": "composite"}, "refuses"),
     ],
 )
-def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, told):
+def test_a_wrong_setting_is_refused_when_planning_and_when_reading(fields, message):
     for ask in (ReasoningGym(**fields).read, ReasoningGym(**fields).check):
-        with pytest.raises(ConfigError, match=told) as error:
+        with pytest.raises(ConfigError, match=message) as error:
             ask()
         assert "\n" not in str(error.value)
 
 
 def test_what_a_lake_has_read_is_known_without_loading_the_library():
-    asked = "ReasoningGym(generator='chain_sum').fingerprint()"
-    code = f"import sys; from assay.sources.reasoning_gym import ReasoningGym; {asked}; print('reasoning_gym' in sys.modules)"
+    call = "ReasoningGym(generator='chain_sum').fingerprint()"
+    code = f"import sys; from assay.sources.reasoning_gym import ReasoningGym; {call}; print('reasoning_gym' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
         == "False\n"

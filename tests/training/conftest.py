@@ -77,9 +77,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Parity:
-    """Judges by the parity of a text's length, so that a random model earns rewards of both kinds; `broken` texts fail the verifier."""
+    """Judges by the parity of a text's length, so that a random model earns rewards of both kinds."""
 
-    errors: int = 0  # of each call, the first so many cases are verifier errors
+    errors: int = 0  # number of cases, the first of each call, that are verifier errors
     reward: float | None = None  # None: 1 for an even length, else 0
     seen: list[GradingCase] = field(default_factory=list)
 
@@ -99,8 +99,8 @@ class Parity:
 
 
 @dataclass
-class Kept:
-    """A sink that keeps what it gets, in order."""
+class RecordingSink:
+    """A sink that remembers what it gets, in order."""
 
     writes: list[tuple[list[Rollout], list[Verdict]]] = field(default_factory=list)
     logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
@@ -130,17 +130,17 @@ class Kept:
 
 
 @dataclass
-class Told:
-    """A reporter that remembers."""
+class RecordingReporter:
+    """A reporter that remembers its lines."""
 
-    said: list[str] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
     def warn(self, text: str) -> None:
-        self.warned.append(text)
+        self.warnings.append(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
 
@@ -148,9 +148,9 @@ class Told:
         raise NotImplementedError
 
 
-GIVEN = (
-    "course",
-    "then",
+NO_SETTINGS = (
+    "online",
+    "on_saved",
     "held_out",
     "stop",
     "teacher",
@@ -164,17 +164,19 @@ PROBLEMS = {name: Problem.of(f"{name}+{name}=?") for name in ("1", "2", "3", "4"
 def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
     """Four problems, a tiny policy, and `room.train(**changes)`, which trains on a.b.c... of `order`."""
     from assay.training.grpo import train
-    from assay.training.trainer.settings import Settings
+    from assay.training.trainer.settings import TrainingSettings
 
-    room = SimpleNamespace(judge=Parity(), sink=Kept(), reporter=Told(), output=tmp_path / "out", tiny=tiny)
+    room = SimpleNamespace(
+        judge=Parity(), sink=RecordingSink(), reporter=RecordingReporter(), output=tmp_path / "out", tiny=tiny
+    )
     room.ids = {name: problem.id for name, problem in PROBLEMS.items()}
     room.problems = {problem.id: problem for problem in PROBLEMS.values()}
     room.labels = {id_: Label.of(id_, "2", verifier="parity") for id_ in room.problems}
     room.base = Policy("tiny", "0" * 16)
     room.sampler = SamplingConfig(max_tokens=8)
-    room.settings = Settings(steps=2, group_size=4, learning_rate=1e-2, allow_truncated=True)
+    room.settings = TrainingSettings(steps=2, group_size=4, learning_rate=1e-2, allow_truncated=True)
 
-    def go(
+    def train_room(
         order: str = "1234",
         *,
         checkpoint: Path = tiny,
@@ -191,13 +193,15 @@ def room(tiny: Path, tmp_path: Path) -> SimpleNamespace:
             sampler=sampler or room.sampler,
             judge=room.judge,
             sink=room.sink,
-            settings=replace(room.settings, **{name: value for name, value in changes.items() if name not in GIVEN}),
+            settings=replace(
+                room.settings, **{name: value for name, value in changes.items() if name not in NO_SETTINGS}
+            ),
             output=output,
             reporter=room.reporter,
-            **{name: value for name, value in changes.items() if name in GIVEN},
+            **{name: value for name, value in changes.items() if name in NO_SETTINGS},
         )
 
-    room.train = go
+    room.train = train_room
     return room
 
 
@@ -219,8 +223,11 @@ def edited(tiny: Path, tmp_path: Path) -> Any:
 
 
 @dataclass
-class Tutor:
-    """An engine that teaches by rule: every request gets `text`, the first `malformed` of each call something else; `gone` cannot be reached."""
+class ScriptedTeacher:
+    """An engine that answers every request with `text`, and the first `malformed` of each call with something else.
+
+    `gone` = it cannot be reached.
+    """
 
     text: str = "<opinion>incorrect</opinion><reason>wait</reason><phrase>so 2</phrase>"
     malformed: int = 0
@@ -253,5 +260,5 @@ class Tutor:
 
 
 @pytest.fixture
-def tutor() -> Tutor:
-    return Tutor()
+def tutor() -> ScriptedTeacher:
+    return ScriptedTeacher()

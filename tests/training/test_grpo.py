@@ -12,7 +12,7 @@ import pytest
 
 from assay.core.errors import ConfigError, Stopped
 from assay.core.types import Problem, SamplingConfig, rollout_id
-from assay.training.trainer.rollout_recorder import policy_at
+from assay.training.trainer.rollout_recorder import training_policy
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleN
     assert [rollout.step for rollout in room.sink.rollouts] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert len({rollout.id for rollout in room.sink.rollouts}) == 8
     for rollout in room.sink.rollouts:
-        policy = policy_at(trained.run, room.base, rollout.step)
+        policy = training_policy(trained.run, room.base, rollout.step)
         assert (rollout.policy, rollout.policy_name) == (policy.revision, f"tiny+step-{rollout.step}")
         assert rollout.id == rollout_id(rollout.problem_id, policy.revision, room.sampler.id, rollout.sample)
     assert [case.rollout.id for case in room.judge.seen] == [rollout.id for rollout in room.sink.rollouts]
@@ -43,7 +43,7 @@ def test_every_rollout_reaches_the_sink_once_with_its_step_and_key(room: SimpleN
 def test_a_short_curriculum_wraps_around_and_says_so(room: SimpleNamespace) -> None:
     room.train("12", steps=3, group_size=2)
     assert [rollout.problem_id for rollout in room.sink.rollouts[::2]] == [room.ids[name] for name in "121"]
-    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.reporter.said[0]
+    assert "3 steps of 1 want 3 problems; the curriculum has 2 and wraps around" in room.reporter.lines[0]
 
 
 def test_advantages_are_rewards_over_their_groups_spread(room: SimpleNamespace) -> None:
@@ -92,11 +92,11 @@ def test_nothing_else_is_written(room: SimpleNamespace, tmp_path: Path) -> None:
 
 
 def test_the_same_run_again_makes_the_same_rollouts(room: SimpleNamespace) -> None:
-    first, made = room.train(), room.sink.writes
+    first, writes = room.train(), room.sink.writes
     room.sink.writes = []
     second = room.train()
     assert first.run == second.run
-    assert room.sink.writes == made
+    assert room.sink.writes == writes
     assert room.train(seed=1).run != first.run
 
 
@@ -142,7 +142,7 @@ def test_each_step_is_logged_and_told_in_one_line(room: SimpleNamespace) -> None
     assert wanted <= room.sink.logs[0][1].keys()
     assert all(isinstance(value, float) for _, values in room.sink.logs for value in values.values())
     assert [values["learning_rate"] for _, values in room.sink.logs] == [1e-2, 1e-2]
-    assert [line.split(":")[0] for line in room.reporter.said] == ["step 1 of 2", "step 2 of 2"]
+    assert [line.split(":")[0] for line in room.reporter.lines] == ["step 1 of 2", "step 2 of 2"]
 
 
 def test_libraries_print_nothing(room: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +169,7 @@ def test_a_failed_verifier_teaches_nothing(room: SimpleNamespace) -> None:
 def test_a_step_that_cannot_be_judged_warns_and_changes_nothing(room: SimpleNamespace) -> None:
     room.judge.errors = 4
     trained = room.train(steps=1)
-    assert any("failed on all 4 rollouts" in line for line in room.reporter.warned)
+    assert any("failed on all 4 rollouts" in line for line in room.reporter.warnings)
     before, after = weights(room.tiny), weights(trained.checkpoint)
     assert all(before[name].equal(after[name]) for name in before)
     assert math.isnan(trained.rewards[0])
@@ -233,17 +233,17 @@ def test_a_tracker_that_is_not_installed_is_named(room: SimpleNamespace, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"groups": 1, "group_size": 4}, "2 processes of micro_batch 4 do not divide a step's 1 x 4 = 4 rollouts"),
         ({"groups": 2, "relift": 2}, "relift = 2 in 2 processes"),
     ],
 )
 def test_what_two_processes_cannot_do_is_refused(
-    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, said: str
+    room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, changes: Any, message: str
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         room.train(**changes)
 
 
@@ -296,7 +296,7 @@ def test_a_limit_that_cuts_the_first_step_stops_the_run_unless_allowed(room: Sim
     assert len(room.sink.rollouts) == 4  # paid for, so kept
     assert not list(room.output.glob("*"))
     room.train(sampler=short)
-    assert "raise max_tokens above 1" in room.reporter.warned[-1]
+    assert "raise max_tokens above 1" in room.reporter.warnings[-1]
 
 
 def test_a_reward_that_is_no_number_stops_the_run(room: SimpleNamespace) -> None:
@@ -343,22 +343,24 @@ def test_the_packaged_model_makes_real_steps_through_a_kill_under_six_gib(
     except ConfigError as missing:
         pytest.skip(str(missing))
     room.base = Policy("smollm2-135m-instruct", "0" * 16)
-    steps, kept, dies = (10, 4, 6) if os.environ.get("ASSAY_SOAK", "") == "1" else (3, 1, 1)
+    steps, save_every, kill_step = (10, 4, 6) if os.environ.get("ASSAY_SOAK", "") == "1" else (3, 1, 1)
     fixed: dict[str, Any] = {
         "checkpoint": room.tiny,
         "sampler": SamplingConfig(max_tokens=8),
         "steps": steps,
         "learning_rate": 1e-6,
-        "save_every": kept,
+        "save_every": save_every,
     }
     killed = os.fork()
     if not killed:  # the first process dies while it makes the step after this one
-        room.sink.write = lambda rollouts, verdicts: rollouts[0].step == dies and os.kill(os.getpid(), signal.SIGKILL)
+        room.sink.write = lambda rollouts, verdicts: (
+            rollouts[0].step == kill_step and os.kill(os.getpid(), signal.SIGKILL)
+        )
         room.train(**fixed)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]) == -signal.SIGKILL
     trained = room.train(**fixed)
-    assert [rollout.step for rollout in room.sink.rollouts[::4]] == [*range(kept, steps)]
+    assert [rollout.step for rollout in room.sink.rollouts[::4]] == [*range(save_every, steps)]
     assert len(trained.rewards) == steps
     assert {rollout.finish for rollout in room.sink.rollouts} <= {"stop", "length"}
     assert (trained.checkpoint / "model.safetensors").stat().st_size > 5e8

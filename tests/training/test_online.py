@@ -22,32 +22,32 @@ def pool(room: SimpleNamespace) -> Pool:
     return Pool(ids, {"mean": np.array([0.1, 0.3, 0.6, 0.9])})
 
 
-class Heard:
-    """Wraps a course and keeps what it named and heard."""
+class RecordingCurriculum:
+    """Wraps an online curriculum and remembers what it chose and observed."""
 
-    def __init__(self, behind: Any) -> None:
-        self.behind, self.named, self.heard = behind, [], []
-        self.max_resamples = behind.max_resamples
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped, self.chosen, self.observed = wrapped, [], []
+        self.max_resamples = wrapped.max_resamples
 
     def sample(self, groups: int) -> tuple[str, ...]:
-        assert len(self.heard) == len(self.named), "asked for a step before it was told of the one before"
-        self.named.append(self.behind.sample(groups))
-        return self.named[-1]
+        assert len(self.observed) == len(self.chosen), "asked for a step before it was told of the one before"
+        self.chosen.append(self.wrapped.sample(groups))
+        return self.chosen[-1]
 
     def observe(self, groups: list[GroupResult]) -> None:
-        self.heard.append(groups)
-        self.behind.observe(groups)
+        self.observed.append(groups)
+        self.wrapped.observe(groups)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.behind, name)
+        return getattr(self.wrapped, name)
 
 
 def test_each_step_trains_on_what_was_named_and_tells_what_came_of_it(room: SimpleNamespace) -> None:
-    course = Heard(Bandit(bins=2).begin(pool(room), seed=1))
-    room.train(course=course, steps=5, **FIXED)
+    online = RecordingCurriculum(Bandit(bins=2).begin(pool(room), seed=1))
+    room.train(online=online, steps=5, **FIXED)
     met = [[rollout.problem_id for rollout in rollouts] for rollouts, _ in room.sink.writes]
-    assert met == [[id_ for id_ in ids for _ in range(4)] for ids in course.named]
-    for groups, (rollouts, verdicts), ids in zip(course.heard, room.sink.writes, course.named, strict=True):
+    assert met == [[id_ for id_ in ids for _ in range(4)] for ids in online.chosen]
+    for groups, (rollouts, verdicts), ids in zip(online.observed, room.sink.writes, online.chosen, strict=True):
         assert tuple(group.problem_id for group in groups) == ids
         for place, group in enumerate(groups):
             own = verdicts[4 * place : 4 * place + 4]
@@ -62,8 +62,8 @@ def test_each_step_trains_on_what_was_named_and_tells_what_came_of_it(room: Simp
 
 def test_a_killed_run_goes_on_with_the_problems_that_it_would_have_had(room: SimpleNamespace, tmp_path: Path) -> None:
     fixed = {"steps": 6, "save_every": 2, **FIXED}
-    room.train(course=Bandit(bins=2).begin(pool(room), seed=1), **fixed)
-    straight = [(each.step, each.problem_id, each.text) for each in room.sink.counted]
+    room.train(online=Bandit(bins=2).begin(pool(room), seed=1), **fixed)
+    straight = [(rollout.step, rollout.problem_id, rollout.text) for rollout in room.sink.counted]
     room.sink.writes, original = [], room.sink.write
 
     def write(rollouts: Any, verdicts: Any) -> None:
@@ -74,26 +74,26 @@ def test_a_killed_run_goes_on_with_the_problems_that_it_would_have_had(room: Sim
 
     room.sink.write = write
     with pytest.raises(KeyboardInterrupt):
-        room.train(course=Bandit(bins=2).begin(pool(room), seed=1), output=tmp_path / "killed", **fixed)
-    room.train(course=Bandit(bins=2).begin(pool(room), seed=1), output=tmp_path / "killed", **fixed)
-    assert [(each.step, each.problem_id, each.text) for each in room.sink.counted] == straight
+        room.train(online=Bandit(bins=2).begin(pool(room), seed=1), output=tmp_path / "killed", **fixed)
+    room.train(online=Bandit(bins=2).begin(pool(room), seed=1), output=tmp_path / "killed", **fixed)
+    assert [(rollout.step, rollout.problem_id, rollout.text) for rollout in room.sink.counted] == straight
 
 
 def test_a_state_without_the_curriculums_own_is_refused(room: SimpleNamespace, tmp_path: Path) -> None:
-    from assay.training.checkpoints.resume import restore_course
+    from assay.training.checkpoints.resume import restore_curriculum
 
     (tmp_path / "checkpoint-2").mkdir()
     with pytest.raises(ConfigError, match=r"holds no curriculum\.npz"):
-        restore_course(tmp_path / "checkpoint-2", Bandit(bins=2).begin(pool(room), seed=1))
+        restore_curriculum(tmp_path / "checkpoint-2", Bandit(bins=2).begin(pool(room), seed=1))
 
 
 def test_a_curriculum_that_runs_out_says_in_which_step(room: SimpleNamespace) -> None:
     with pytest.raises(TrainingError, match="step 3 of 9: the curriculum gave 0 of 2"):
-        room.train(course=Bandit(bins=2, refill=False).begin(pool(room), seed=1), steps=9, **FIXED)
+        room.train(online=Bandit(bins=2, refill=False).begin(pool(room), seed=1), steps=9, **FIXED)
 
 
 def test_a_step_is_refilled_until_it_is_full_of_mixed_groups(room: SimpleNamespace) -> None:
-    course = Heard(Dynamic(refills=9).begin(pool(room), seed=1))
+    online = RecordingCurriculum(Dynamic(refills=9).begin(pool(room), seed=1))
     original = room.judge._verdict
 
     def half(case: Any, place: int) -> Any:  # two of the four problems are never solved
@@ -101,8 +101,8 @@ def test_a_step_is_refilled_until_it_is_full_of_mixed_groups(room: SimpleNamespa
         return replace(verdict, outcome="wrong", reward=0.0) if case.problem.id in pool(room).ids[:2] else verdict
 
     room.judge._verdict = half
-    room.train(course=course, steps=4, **FIXED)
-    batches = [sum(group.advantage > 0 for group in groups) for groups in course.heard]
+    room.train(online=online, steps=4, **FIXED)
+    batches = [sum(group.advantage > 0 for group in groups) for groups in online.observed]
     steps, full = [], 0
     for mixed in batches:
         full += mixed
@@ -120,12 +120,12 @@ def test_a_step_is_refilled_until_it_is_full_of_mixed_groups(room: SimpleNamespa
 def test_a_step_without_any_mixed_group_stops_after_its_bound_with_the_numbers(room: SimpleNamespace) -> None:
     room.judge.reward = 0.0
     with pytest.raises(TrainingError, match="step 1: none of 6 groups in 3 batches"):
-        room.train(course=Dynamic(refills=2).begin(pool(room), seed=1), **FIXED)
+        room.train(online=Dynamic(refills=2).begin(pool(room), seed=1), **FIXED)
 
 
 def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleNamespace) -> None:
     with pytest.raises(ConfigError, match="no relift"):
-        room.train(course=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
+        room.train(online=Dynamic().begin(pool(room), seed=1), relift=4, **FIXED)
     assert not room.output.exists()
 
 
@@ -136,11 +136,11 @@ def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
     before = load_file(room.tiny / "model.safetensors")
     changed = {}
     for name, mean in (("least", 0.0), ("most", 1.0)):
-        course = Weighted(ease="range", steps=100).begin(
+        online = Weighted(ease="range", steps=100).begin(
             Pool(pool(room).ids, {"mean": np.array([mean, 1 - mean, 0.5, 0.5])}), seed=0
         )
-        course.sample = lambda groups: (pool(room).ids[0],) * groups
-        made = room.train(course=course, steps=1, output=room.output / name, **FIXED)
-        after = load_file(made.checkpoint / "model.safetensors")
+        online.sample = lambda groups: (pool(room).ids[0],) * groups
+        result = room.train(online=online, steps=1, output=room.output / name, **FIXED)
+        after = load_file(result.checkpoint / "model.safetensors")
         changed[name] = any(not after[key].equal(before[key]) for key in before)
     assert changed == {"least": False, "most": True}

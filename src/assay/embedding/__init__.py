@@ -1,4 +1,4 @@
-"""Turn texts into unit vectors, and unit vectors into clusters and neighbours.
+"""Texts as unit vectors (`encode`, `tfidf`, `hidden`, `stored`), and their clusters and neighbours.
 
 To add an encoder: one file with a class that matches `core.ports.Encoder`, and its name in `encode.load_encoder`.
 """

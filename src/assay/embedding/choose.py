@@ -1,6 +1,6 @@
 """Choose the number of clusters: the k with the best silhouette on a sample.
 
-Used where `embed.clusters = "auto"`.
+Used by `embed.clusters = "auto"`.
 """
 
 import numpy as np
@@ -12,19 +12,18 @@ Vectors = NDArray[np.float32]
 
 CANDIDATES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 SAMPLE = 2_000  # rows that are clustered and compared pairwise
-ROWS_PER_CLUSTER = 8  # of the sample, at least: below it a silhouette is noise
+ROWS_PER_CLUSTER = 8  # minimum rows of the sample per cluster: below it a silhouette is noise
 
 
 def choose_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[int, dict[int, float]]:
     """Choose the number of clusters with the highest mean silhouette; of equal ones the smallest.
 
-    Candidates are those of `CANDIDATES` that leave at least 8 rows of the sample per cluster; a pool too small for
-    any of them is one cluster. The sample is drawn in the order of the rows' hashes, so a shuffled pool gets the same
-    k.
+    Only candidates that leave at least 8 rows of the sample per cluster are tried; a pool too small for any of them is
+    one cluster. The sample is drawn in the order of the rows' hashes, so a shuffled pool gets the same k.
 
     Args:
         vectors: (n, d) unit rows.
-        seed: of the sample and of each clustering.
+        seed: seed of the sample and of each clustering.
         device: where FAISS runs: "auto", "cpu" or "gpu".
 
     Returns:
@@ -39,25 +38,24 @@ def choose_k(vectors: Vectors, *, seed: int = 0, device: str = "auto") -> tuple[
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if not len(rows):
         return 1, {}
-    sampled = rows[sample_rows(row_order(rows)[0], SAMPLE, seed)]
+    sample = rows[sample_rows(row_order(rows)[0], SAMPLE, seed)]
     scores: dict[int, float] = {}
     for k in CANDIDATES:
-        if k * ROWS_PER_CLUSTER <= len(sampled):
-            scores[k] = mean_silhouette(sampled, cluster(sampled, k, seed=seed, device=device).assignment)
+        if k * ROWS_PER_CLUSTER <= len(sample):
+            scores[k] = mean_silhouette(sample, cluster(sample, k, seed=seed, device=device).assignment)
     return max(scores, key=lambda k: (round(scores[k], 6), -k), default=1), scores
 
 
 def mean_silhouette(rows: Vectors, assignment: NDArray[np.int64]) -> float:
-    """Measure how far clusters stand apart, by cosine.
+    """Measure by cosine how well clusters are separated.
 
     Args:
-        rows: (n, d) unit rows. Time O(n^2 d), memory O(n^2): give a sample.
+        rows: (n, d) unit rows. Takes O(n^2 d) time and O(n^2) memory, so pass a sample.
         assignment: (n,) cluster of each row; fewer clusters than rows.
 
     Returns:
-        The mean silhouette in [-1, 1]: 1 = tight and far apart, 0 = no structure. Fewer than two clusters have
-            none: -1, so that
-        any clustering is preferred to one cluster.
+        The mean silhouette in [-1, 1]: 1 = tight and far apart, 0 = no structure. -1 for fewer than two clusters, so
+        that any clustering is preferred to one cluster.
 
     Source: Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of cluster analysis.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, require
-from assay.core.identity import content_id, file_sha256
+from assay.core.identity import content_id, hash_file
 from assay.core.ports import Encoder
 from assay.embedding.stored import StoredVectors
 from assay.embedding.tfidf import Tfidf
@@ -18,15 +18,17 @@ from assay.embedding.unit import normalize_rows
 
 Vectors = NDArray[np.float32]
 
-BATCH = 64  # texts a forward pass
+BATCH = 64  # texts per forward pass
 
 
 def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = None) -> Encoder:
-    """Load the encoder of this name.
+    """Load an encoder by name. No weights are loaded before the first text is encoded; `revision` only hashes files.
 
-    "minilm" (all-MiniLM-L6-v2 from its package), "tfidf" (fitted on `texts`), an .npz file, or a folder or hub id.
-
-    Nothing is loaded before the first text is encoded; `revision` reads the files' hashes only.
+    Args:
+        name: "minilm" (all-MiniLM-L6-v2 from its package), "tfidf", an .npz file of vectors, a model folder, or a hub
+            id.
+        texts: the corpus that "tfidf" is fitted on.
+        device: torch's device for models; None = a GPU if torch sees one.
 
     Raises:
         ConfigError: a missing extra, or a model that is neither a folder nor on the hub.
@@ -46,19 +48,18 @@ def load_encoder(name: str, *, texts: Iterable[str] = (), device: str | None = N
 class SentenceModel:
     """A sentence-transformers model in a folder, its output scaled to norm 1.
 
-    Texts longer than the model's window are cut there by its own tokenizer (256 word pieces for MiniLM). Equal texts
-    get vectors that agree to about 1e-6, not to the bit, since the length of a batch's longest text moves the last
-    digits.
+    Texts longer than the model's window are cut by its own tokenizer (256 word pieces for MiniLM). Equal texts get
+    vectors that agree to about 1e-6, not bit by bit, because the longest text of a batch affects the last digits.
     """
 
     folder: Path
-    device: str | None = None  # None = a GPU where torch sees one
+    device: str | None = None  # None = a GPU if torch sees one
     batch: int = BATCH
 
     @cached_property
     def revision(self) -> str:
         """Hash of the folder's files, so that other weights under the same name are another encoder."""
-        return _folder_hash(self.folder)
+        return _hash_folder(self.folder)
 
     @cached_property
     def _model(self) -> Any:
@@ -66,7 +67,7 @@ class SentenceModel:
         return library.SentenceTransformer(str(self.folder), device=self.device)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit rows, (n, d); no text gives (0, d)."""
+        """Return unit rows, (n, d); no text gives (0, d)."""
         if not texts:
             return np.zeros((0, self._model.get_embedding_dimension()), np.float32)
         rows = self._model.encode(list(texts), batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
@@ -74,20 +75,20 @@ class SentenceModel:
 
 
 @lru_cache(maxsize=16)
-def _folder_hash(folder: Path) -> str:
+def _hash_folder(folder: Path) -> str:
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md" and path.name[0] != "."
     )
     if not files:
         raise ConfigError(f"encoder folder {str(folder)!r} holds no files")
-    return content_id("encoder", [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
+    return content_id("encoder", [(path.relative_to(folder).as_posix(), hash_file(path)) for path in files])
 
 
 def _fetch_from_hub(name: str) -> Path:
     hub = require("huggingface_hub", extra="embed")
     try:
         return Path(hub.snapshot_download(name))
-    except (OSError, ValueError) as error:  # offline, unknown and malformed names all arrive as one of the two
+    except (OSError, ValueError) as error:  # raised alike for no network, unknown names and malformed names
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
             f"embed.encoder {name!r} is neither 'minilm', 'tfidf', a folder nor a hub id that can be reached: {reason}"

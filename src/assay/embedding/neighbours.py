@@ -1,4 +1,4 @@
-"""Exact search by cosine, with FAISS, a chunk of queries at a time."""
+"""Exact nearest-neighbour search by cosine with FAISS, one chunk of queries at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,25 +13,26 @@ from assay.embedding.unit import check_unit
 Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-CHUNK = 1024  # queries a search: memory does not grow with their number
-EPSILON = 1e-6  # a cosine of exactly the threshold counts, whatever float32 made of it
+CHUNK = 1024  # queries per search, so that memory does not grow with their number
+EPSILON = 1e-6  # a cosine of exactly the threshold counts, whatever its rounding in float32
 
 
 @dataclass(frozen=True)
 class FaissNeighbours:
-    """Flat inner-product search: no approximation, on unit rows of any kind (texts, hidden states, projected
-    gradients).
-    """
+    """Exhaustive inner-product search over unit rows of any kind (texts, hidden states, projected gradients)."""
 
     chunk: int = CHUNK
 
     def above(self, queries: Vectors, rows: Vectors, threshold: float) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
-        """For each query, in order: the rows of cosine at least `threshold`, ascending, and their cosines in [-1, 1].
+        """Yield for each query, in order, the rows of cosine at least `threshold`, ascending, and their cosines.
 
-        Shapes: (m, d) and (n, d) unit rows; n = 0 gives m empty answers.
+        Args:
+            queries: (m, d) unit rows.
+            rows: (n, d) unit rows; n = 0 gives m empty results.
+            threshold: cosine in [-1, 1].
 
         Raises:
-            ValueError: another dimension, or a row that is not finite, zero or not of norm 1.
+            ValueError: dimensions differ, or a row is not finite, zero or not of norm 1.
         """
         if not len(queries):
             return
@@ -40,35 +41,35 @@ class FaissNeighbours:
             return
         index = _build_index(queries, rows)
         for start in range(0, len(queries), self.chunk):
-            limits, cosines, found = index.range_search(queries[start : start + self.chunk], threshold - EPSILON)
+            limits, cosines, neighbours = index.range_search(queries[start : start + self.chunk], threshold - EPSILON)
             for first, last in zip(limits[:-1].tolist(), limits[1:].tolist(), strict=True):
-                order = np.argsort(found[first:last])
-                yield found[first:last][order], np.clip(cosines[first:last][order], -1, 1)
+                order = np.argsort(neighbours[first:last])
+                yield neighbours[first:last][order], np.clip(cosines[first:last][order], -1, 1)
 
     def nearest(self, queries: Vectors, rows: Vectors, k: int) -> tuple[NDArray[np.float32], Ints]:
-        """Cosines and rows of the k nearest rows of each query, the nearest first.
+        """Return cosines and row numbers of the k nearest rows of each query, the nearest first.
 
         Shapes: (m, d), (n, d) -> (m, k'), (m, k'), with k' = min(k, n).
 
         Raises:
-            ValueError: k below 1, or as `above`.
+            ValueError: k below 1, or as for `above`.
         """
         if k < 1:
             raise ValueError(f"{k} neighbours are below 1")
         k = min(k, len(rows))
-        cosines, found = np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
+        cosines, neighbours = np.zeros((len(queries), k), np.float32), np.zeros((len(queries), k), np.int64)
         if not k or not len(queries):
-            return cosines, found
+            return cosines, neighbours
         index = _build_index(queries, rows)
         for start in range(0, len(queries), self.chunk):
             part = slice(start, start + self.chunk)
-            cosines[part], found[part] = index.search(queries[part], k)
-        return np.clip(cosines, -1, 1), found
+            cosines[part], neighbours[part] = index.search(queries[part], k)
+        return np.clip(cosines, -1, 1), neighbours
 
 
 def _build_index(queries: Vectors, rows: Vectors) -> Any:
-    for each in (queries, rows):
-        check_unit(each)
+    for vectors in (queries, rows):
+        check_unit(vectors)
     if queries.shape[1] != rows.shape[1]:
         raise ValueError(
             f"queries of dimension {queries.shape[1]} cannot be compared with rows of dimension {rows.shape[1]}"

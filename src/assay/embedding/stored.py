@@ -1,4 +1,4 @@
-"""Vectors from a file, such as projected gradients, through the same door as an encoder's."""
+"""Vectors from a file, such as projected gradients, used in place of an encoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, file_sha256
+from assay.core.identity import content_id, hash_file
 from assay.core.types import Problem
 from assay.embedding.unit import normalize_rows
 
@@ -18,8 +18,9 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class StoredVectors:
-    """Rows of an .npz file with `ids` (problem ids of one user turn each, (n,)) and `rows` ((n, d), any norm but 0),
-    scaled to norm 1.
+    """Rows of an .npz file, scaled to norm 1.
+
+    The file holds `ids` ((n,), ids of problems that consist of one user turn) and `rows` ((n, d), any norm but 0).
     """
 
     path: Path
@@ -27,28 +28,28 @@ class StoredVectors:
     @cached_property
     def revision(self) -> str:
         """Hash of the file's bytes."""
-        return content_id("stored", file_sha256(self.path))
+        return content_id("stored", hash_file(self.path))
 
     @cached_property
-    def _held(self) -> tuple[dict[str, int], Vectors]:
+    def _rows_and_vectors(self) -> tuple[dict[str, int], Vectors]:
         with np.load(self.path, allow_pickle=False) as file:
             if not {"ids", "rows"} <= set(file.files):
                 raise ConfigError(f"{self.path.name} holds {sorted(file.files)}, not 'ids' and 'rows'")
-            ids, rows = file["ids"].astype(str).tolist(), file["rows"]
-        if rows.ndim != 2 or len(ids) != len(rows):
-            raise ConfigError(f"{self.path.name} holds rows of shape {rows.shape} for {len(ids)} ids")
-        return {id_: row for row, id_ in enumerate(ids)}, normalize_rows(rows)
+            ids, vectors = file["ids"].astype(str).tolist(), file["rows"]
+        if vectors.ndim != 2 or len(ids) != len(vectors):
+            raise ConfigError(f"{self.path.name} holds rows of shape {vectors.shape} for {len(ids)} ids")
+        return {id_: row for row, id_ in enumerate(ids)}, normalize_rows(vectors)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """The rows of these texts' problems, (n, d).
+        """Return the vectors of these texts' problems, (n, d).
 
         Raises:
             ConfigError: the file lacks one.
         """
-        rows, vectors = self._held
+        row_of, vectors = self._rows_and_vectors
         ids = [Problem.of(text).id for text in texts]
-        if lost := [id_ for id_ in ids if id_ not in rows]:
+        if missing := [id_ for id_ in ids if id_ not in row_of]:
             raise ConfigError(
-                f"{self.path.name} has no vector for {lost[0]!r}; {len(lost)} of {len(ids)} problems lack one"
+                f"{self.path.name} has no vector for {missing[0]!r}; {len(missing)} of {len(ids)} problems lack one"
             )
-        return vectors[[rows[id_] for id_ in ids]]
+        return vectors[[row_of[id_] for id_ in ids]]

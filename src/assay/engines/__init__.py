@@ -1,5 +1,5 @@
-"""Let a policy attempt problems: requests in, rollouts out.
+"""Engines let a policy attempt problems: requests go in, rollouts come out.
 
-To add an engine: one file NAME.py, or a folder NAME that defines its class, that matches `core.ports.Engine`.
+To add one, write NAME.py, or a folder NAME that exports its class, with a class that matches `core.ports.Engine`.
 `models` finds weights by name, `requests` holds what engines share, `server` puts a local engine behind an address.
 """

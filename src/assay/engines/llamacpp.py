@@ -1,4 +1,4 @@
-"""llama.cpp in this process: reads a GGUF, needs no torch, and shares one prompt among all samples of a problem."""
+"""Run llama.cpp in this process: it reads a GGUF file, needs no torch, and shares a prompt among its samples."""
 
 import http.client
 import json
@@ -15,27 +15,27 @@ from assay.core.types import Finish, Policy, Request, Rollout, SamplingConfig
 from assay.engines.models import registry
 
 FINISHES: dict[str, Finish] = {"eos": "stop", "word": "stop", "limit": "length"}
-PINNED = 0  # the slot that keeps the last prompt, so that a few-shot prefix is computed once a run
+PINNED = 0  # the slot that keeps the last prompt, so that a few-shot prefix is computed once per run
 
 
 @dataclass(frozen=True)
 class Llamacpp:
-    """Rollouts from llama.cpp, one problem at a time, up to `slots` samples of it at once.
+    """Sample rollouts from llama.cpp, one problem at a time and up to `slots` samples of it at once.
 
-    Missing samples that follow each other are the choices of one call: choice i has the seed `seed_of(first) + i`,
-    which is that sample's own seed, so a sample drawn alone and one drawn in company use the same random numbers.
-    Greedy text and sampled text repeat for the same calls in the same order on the same machine. Another number of
-    slots, threads or cached tokens changes float rounding in the last bits, and where two tokens are nearly tied that
-    may change a text; nothing stronger is promised.
+    Missing samples with consecutive indices are the choices of one call: choice i has the seed `seed_of(first) + i`,
+    which is that sample's own seed. A sample that is drawn alone therefore uses the same random numbers as one that is
+    drawn with others. Texts repeat for the same calls in the same order on the same machine. Another number of slots,
+    threads or cached tokens changes the rounding of floats, which may change a text where two tokens are nearly tied;
+    nothing stronger is promised.
 
-    Temperature comes before top-k and top-p, as in transformers and vLLM; llama.cpp's own default order is the reverse.
+    Temperature is applied before top-k and top-p, as in transformers and vLLM; llama.cpp's own default is the reverse.
     """
 
-    model: str = "smollm2-135m-instruct"  # of the catalogue, or a .gguf file
+    model: str = "smollm2-135m-instruct"  # a name in the catalogue, or a .gguf file
     revision: str = ""  # of a hub model; a GGUF has none
     slots: int = 8  # samples at once: more is faster and takes memory
-    threads: int = 0  # 0 = every core this process may use
-    context: int = 2048  # tokens a slot: prompt and answer together
+    threads: int = 0  # 0 = every core that this process may use
+    context: int = 2048  # tokens per slot, prompt and answer together
     device: str = "auto"  # cpu, or auto = a GPU where the installed build has one
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Llamacpp:
 
     @property
     def policy(self) -> Policy:
-        """The model's name and the revision of its weights; nothing is loaded."""
+        """Return the model's name and the revision of its weights; nothing is loaded."""
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
@@ -62,15 +62,15 @@ class Llamacpp:
         """
         policy = self.policy
         for request in requests:
-            yield tuple(self._attempt(request, policy))
+            yield tuple(self._sample_request(request, policy))
 
     def count_tokens(self, request: Request) -> int:
-        """Count the prompt tokens of one request, chat template applied once."""
-        return len(self._prompt(request))
+        """Count the prompt tokens of one request, with the chat template applied once."""
+        return len(self._encode_prompt(request))
 
     def show(self, request: Request) -> str:
-        """Return the prompt exactly as the model reads it, special tokens written out."""
-        return str(self._server.post("/detokenize", {"tokens": self._prompt(request)})["content"])
+        """Return the prompt exactly as the model reads it, with special tokens written out."""
+        return str(self._server.post("/detokenize", {"tokens": self._encode_prompt(request)})["content"])
 
     def close(self) -> None:
         """Unload the model; the next call loads it again."""
@@ -82,43 +82,38 @@ class Llamacpp:
 
     @cached_property
     def _bos(self) -> tuple[int, ...]:
-        mark = self._server.get("/props").get("bos_token", "")
-        return tuple(self._server.tokens(mark, special=False)) if mark else ()
+        text = self._server.get("/props").get("bos_token", "")
+        return tuple(self._server.tokenize(text, special=False)) if text else ()
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _encode_prompt(self, request: Request) -> list[int]:
         messages = [message._asdict() for message in request.messages]
-        arguments = json.loads(request.sampler.chat_template_args)
-        prompt = self._server.post("/apply-template", {"messages": messages, "chat_template_kwargs": arguments})[
-            "prompt"
-        ]
-        return drop_doubled_bos(self._server.tokens(prompt + request.prefix, special=True), self._bos)
+        body = {"messages": messages, "chat_template_kwargs": json.loads(request.sampler.chat_template_args)}
+        prompt = self._server.post("/apply-template", body)["prompt"]
+        return drop_doubled_bos(self._server.tokenize(prompt + request.prefix, special=True), self._bos)
 
-    def _prompt_or_none(self, request: Request) -> list[int]:
-        """The prompt, and [] where the chat template refuses the messages.
-
-        An error of these samples and not of the run.
-        """
+    def _encode_prompt_or_empty(self, request: Request) -> list[int]:
+        """Return the prompt; [] where the chat template refuses the messages, which fails only these samples."""
         try:
-            return self._prompt(request)
-        except _Refused:
+            return self._encode_prompt(request)
+        except _CallRefused:
             return []
 
-    def _attempt(self, request: Request, policy: Policy) -> Iterator[Rollout]:
+    def _sample_request(self, request: Request, policy: Policy) -> Iterator[Rollout]:
         cap = request.sampler.max_tokens
         if cap >= self.context:
             raise ConfigError(
                 f"max_tokens {cap} does not fit a context of {self.context} tokens; give the policy a larger `context`"
             )
-        prompt = self._prompt_or_none(request)
+        prompt = self._encode_prompt_or_empty(request)
         name, length = "llamacpp", len(prompt)
-        if not prompt or length + cap > self.context:  # an answer cut by the context would pass for one cut by the cap
+        if not prompt or length + cap > self.context:  # an answer cut by the context would look like one cut by the cap
             for sample in request.samples:
                 yield Rollout.of(
                     request, sample, policy=policy, engine=name, text="", tokens=0, finish="error", prompt_tokens=length
                 )
             return
         for run in split_into_runs(request.samples, self.slots):
-            for sample, choice in zip(run, self._choices(request, prompt, run), strict=True):
+            for sample, choice in zip(run, self._draw_choices(request, prompt, run), strict=True):
                 yield Rollout.of(
                     request,
                     sample,
@@ -131,28 +126,29 @@ class Llamacpp:
                     stopped={"word": choice.get("stopping_word"), "eos": ""}.get(choice["stop_type"]),
                 )
 
-    def _choices(self, request: Request, prompt: list[int], run: tuple[int, ...]) -> list[dict[str, Any]]:
+    def _draw_choices(self, request: Request, prompt: list[int], run: tuple[int, ...]) -> list[dict[str, Any]]:
         body = _sampling_body(request.sampler) | {"prompt": prompt, "seed": request.seed_of(run[0]), "n_cmpl": len(run)}
-        answer = self._server.post("/completion", body)
-        choices = sorted(answer if isinstance(answer, list) else [answer], key=lambda choice: choice["index"])
+        response = self._server.post("/completion", body)
+        choices = sorted(response if isinstance(response, list) else [response], key=lambda choice: choice["index"])
         if len(choices) != len(run):
             raise EngineError(f"problem {request.problem_id}: {len(choices)} choices for {len(run)} samples")
         return choices
 
 
-def split_into_runs(samples: Sequence[int], most: int) -> list[tuple[int, ...]]:
-    """Ascending sample indices cut where one is missing and after every `most`.
+def split_into_runs(samples: Sequence[int], max_size: int) -> list[tuple[int, ...]]:
+    """Split ascending sample indices where one is missing, and after every `max_size` of them.
 
     >>> split_into_runs((0, 1, 2, 5, 6), 2)
     [(0, 1), (2,), (5, 6)]
     """
-    ends = [i + 1 for i, (left, right) in enumerate(pairwise(samples)) if right != left + 1]
+    ends = [i + 1 for i, (before, after) in enumerate(pairwise(samples)) if after != before + 1]
     runs = [samples[start:end] for start, end in pairwise([0, *ends, len(samples)])]
-    return [tuple(run[start : start + most]) for run in runs for start in range(0, len(run), most)]
+    return [tuple(run[start : start + max_size]) for run in runs for start in range(0, len(run), max_size)]
 
 
 def drop_doubled_bos(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
-    """Prompt tokens that begin with the opening token at most once: a template may write it and a tokenizer add it.
+    """Return prompt tokens that begin with the opening token at most once: a template may write it and a tokenizer add
+    it.
 
     >>> drop_doubled_bos([1, 1, 7], (1,)), drop_doubled_bos([1, 7], (1,)), drop_doubled_bos([7, 7], ())
     ([1, 7], [1, 7], [7, 7])
@@ -163,7 +159,7 @@ def drop_doubled_bos(tokens: list[int], bos: tuple[int, ...]) -> list[int]:
 
 
 def _sampling_body(sampler: SamplingConfig) -> dict[str, Any]:
-    """The sampler in llama.cpp's words; everything that is not named here is off."""
+    """Return the sampling settings under llama.cpp's names; everything that is not named here is switched off."""
     return {
         "n_predict": sampler.max_tokens,
         "temperature": sampler.temperature,
@@ -182,12 +178,12 @@ def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Refused(EngineError):
-    """The server lives and will not do what it was asked."""
+class _CallRefused(EngineError):
+    """The server is alive and refuses a call."""
 
 
 class _Server:
-    """A running llama.cpp with a private address on this machine; it stops when nothing refers to it."""
+    """A running llama.cpp at a private address of this machine; it stops when nothing refers to it any more."""
 
     def __init__(self, engine: Llamacpp) -> None:
         registry.share_cores()
@@ -210,32 +206,36 @@ class _Server:
             ) from error
         self._address = self._server.listening_address.removeprefix("http://")
 
-    def tokens(self, text: str, *, special: bool) -> list[int]:
-        """Token ids of a text; special tokens written in it count as such, and `special` adds the model's own opening."""
-        answer = self.post("/tokenize", {"content": text, "add_special": special, "parse_special": True})
-        return [int(token) for token in answer["tokens"]]
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Return the token ids of a text, in which special tokens count as such.
+
+        Args:
+            special: whether the model's own opening token is added.
+        """
+        response = self.post("/tokenize", {"content": text, "add_special": special, "parse_special": True})
+        return [int(token) for token in response["tokens"]]
 
     def get(self, path: str) -> Any:
-        """The JSON at a path."""
+        """Return the JSON at a path."""
         return self._call("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """The JSON that a path answers."""
+        """Return the JSON with which a path answers."""
         return self._call("POST", path, json.dumps(body))
 
     def _call(self, method: str, path: str, body: str | None) -> Any:
-        # http.client: no proxy from the environment, no time limit, and a signal is heard while it waits
-        line = http.client.HTTPConnection(self._address)
+        # http.client: no proxy from the environment, no time limit, and signals are handled while it waits
+        connection = http.client.HTTPConnection(self._address)
         try:
-            line.request(
+            connection.request(
                 method, path, body, {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
             )
-            answer = line.getresponse()
-            status, text = answer.status, answer.read().decode()
+            response = connection.getresponse()
+            status, text = response.status, response.read().decode()
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"llama.cpp at {path}: {error!r}") from error
         finally:
-            line.close()
+            connection.close()
         if status != http.client.OK:
-            raise _Refused(f"llama.cpp at {path}: status {status}: {text[:300]}")
+            raise _CallRefused(f"llama.cpp at {path}: status {status}: {text[:300]}")
         return json.loads(text)

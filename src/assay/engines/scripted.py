@@ -1,7 +1,4 @@
-"""An engine without a model: answers by a rule, the same on every machine.
-
-For tests, dry rehearsals and demonstrations.
-"""
+"""Answer by a rule, without a model and the same on every machine: for tests, rehearsals and demonstrations."""
 
 import re
 import time
@@ -12,7 +9,7 @@ from itertools import count
 from typing import Literal
 
 from assay.core.errors import EngineError
-from assay.core.identity import content_id, stream_seed
+from assay.core.identity import content_id, derive_seed
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines.requests.stop_strings import cut_at_stop
 
@@ -22,16 +19,19 @@ SUM = re.compile(r"-?\d+(?:\s*[+-]\s*\d+)+")
 
 @dataclass(frozen=True)
 class Scripted:
-    """Rollouts by rule; a rollout depends on problem, sample index, seed and sampler alone, so every repeat is exact.
+    """Write rollouts by a rule that depends on problem, sample index, seed and sampler alone, so every repeat is exact.
 
-    `answers` lists texts by problem id or by the last user turn's text. A problem that is not listed gets "The answer
-    is N" with N from 0 to 9. Rules: `cycle` says the listed texts in turn; `spread` says the first with a probability
-    of the problem's own, uniform on [0, 1] over problems, and else one of the others; `sum` adds the last sum of
-    whole numbers in the prompt, right with that probability and one too high otherwise. Tokens are words; the cap
-    cuts, and so does a stop string.
+    `answers` lists texts by problem id or by the text of the last user turn. A problem that is not listed gets "The
+    answer is N" with N from 0 to 9.
 
-    A begun answer has its own texts where `answers` lists the last user turn with the beginning behind it; else the
-    rule's text goes on behind the beginning where it starts with it, and is said whole where it does not.
+    Rules: `cycle` takes the listed texts in turn. `spread` takes the first text with a probability that belongs to the
+    problem (uniform on [0, 1] over problems), otherwise one of the others. `sum` adds up the last sum of whole numbers
+    in the prompt; the result is right with that same probability and one too high otherwise.
+
+    Tokens are words. An answer ends at the token cap or at a stop string.
+
+    A begun answer has its own texts where `answers` lists the last user turn followed by the beginning. Otherwise the
+    rule's text continues the beginning where it starts with it, and is given whole where it does not.
     """
 
     model: str = "scripted"
@@ -39,8 +39,8 @@ class Scripted:
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rule: Literal["cycle", "spread", "sum"] = "cycle"
     finish: Finish = "stop"
-    fail_after: int | None = None  # requests served before every further one raises
-    delay_s: float = 0.0  # a request
+    fail_after: int | None = None  # requests that are served before every later one raises
+    delay_s: float = 0.0  # per request
 
     def __post_init__(self) -> None:
         if empty := [key for key, texts in self.answers.items() if not texts]:
@@ -48,7 +48,7 @@ class Scripted:
 
     @property
     def policy(self) -> Policy:
-        """The script as a policy: another script is another revision."""
+        """Return the script as a policy: another script is another revision."""
         script = {key: value for key, value in asdict(self).items() if key in ("model", "answers", "rule", "finish")}
         return Policy(self.model, self.revision or content_id("scripted", script)[:REVISION_CHARS])
 
@@ -64,72 +64,75 @@ class Scripted:
             if self.fail_after is not None and served >= self.fail_after:
                 raise EngineError(f"problem {request.problem_id}: the script fails after {self.fail_after} requests")
             time.sleep(self.delay_s)
-            yield tuple(self._attempt(request, sample, policy) for sample in request.samples)
+            yield tuple(self._sample_rollout(request, sample, policy) for sample in request.samples)
 
     def count_tokens(self, request: Request) -> int:
-        """Words of the prompt."""
+        """Count the words of the prompt."""
         return len(self.show(request).split())
 
     def show(self, request: Request) -> str:
-        """The turns, one a line."""
+        """Return the turns, one per line."""
         turns = "\n".join(f"{message.role}: {message.content}" for message in request.messages)
         return f"{turns}\nassistant: {request.prefix}" if request.prefix else turns
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: this engine holds nothing."""
 
     @cached_property
     def _served(self) -> Iterator[int]:
         return count()
 
-    def _attempt(self, request: Request, sample: int, policy: Policy) -> Rollout:
+    def _sample_rollout(self, request: Request, sample: int, policy: Policy) -> Rollout:
         greedy = not request.sampler.temperature
-        said, stopped = cut_at_stop(
-            self._text(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)), request.sampler.stop
+        text, stopped = cut_at_stop(
+            self._write_answer(request, 0 if greedy else sample, 0 if greedy else request.seed_of(sample)),
+            request.sampler.stop,
         )
-        words = said.split(" ")
-        cut = words[: request.sampler.max_tokens]
-        finish: Finish = "length" if len(cut) < len(words) else "stop" if stopped else self.finish
-        tokens = len(" ".join(cut).split())
+        words = text.split(" ")
+        answer = words[: request.sampler.max_tokens]
+        finish: Finish = "length" if len(answer) < len(words) else "stop" if stopped else self.finish
+        tokens = len(" ".join(answer).split())
         return Rollout.of(
             request,
             sample,
             policy=policy,
             engine="scripted",
-            text=" ".join(cut),
+            text=" ".join(answer),
             tokens=tokens,
             finish=finish,
             prompt_tokens=self.count_tokens(request),
             stopped=stopped if finish == "stop" else None,
         )
 
-    def _text(self, request: Request, sample: int, seed: int) -> str:
-        whole = self._whole(request, sample, seed)
-        listed = not request.prefix or self._asked(request) + request.prefix in self.answers
-        return whole if listed else whole.removeprefix(request.prefix)
+    def _write_answer(self, request: Request, sample: int, seed: int) -> str:
+        text = self._apply_rule(request, sample, seed)
+        is_listed = not request.prefix or self._last_question(request) + request.prefix in self.answers
+        return text if is_listed else text.removeprefix(request.prefix)
 
     @staticmethod
-    def _asked(request: Request) -> str:
+    def _last_question(request: Request) -> str:
         return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
 
-    def _whole(self, request: Request, sample: int, seed: int) -> str:
-        asked = self._asked(request)
-        right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
-        if self.rule == "sum" and (sums := SUM.findall(asked)):
-            return f"The answer is {add_terms(sums[-1]) + (not right)}"
+    def _apply_rule(self, request: Request, sample: int, seed: int) -> str:
+        question = self._last_question(request)
+        is_right = derive_seed("luck", request.problem_id, seed) < derive_seed("ease", request.problem_id)
+        if self.rule == "sum" and (sums := SUM.findall(question)):
+            return f"The answer is {add_terms(sums[-1]) + (not is_right)}"
         texts = (
-            self.answers.get(asked + request.prefix) or self.answers.get(request.problem_id) or self.answers.get(asked)
+            self.answers.get(question + request.prefix)
+            or self.answers.get(request.problem_id)
+            or self.answers.get(question)
         )
         if not texts:
-            return f"The answer is {stream_seed('guess', request.problem_id, seed) % 10}"
+            return f"The answer is {derive_seed('guess', request.problem_id, seed) % 10}"
         if self.rule != "spread":
             return texts[sample % len(texts)]
         others = texts[1:] or ("I do not know",)
-        return texts[0] if right else others[seed % len(others)]
+        return texts[0] if is_right else others[seed % len(others)]
 
 
 def add_terms(expression: str) -> int:
-    """The value of a sum of whole numbers.
+    """Add up a sum of whole numbers.
 
     >>> add_terms("4 + 3 - 10")
     -3

@@ -1,4 +1,4 @@
-"""The reference engine: an ordinary transformers checkpoint, its prompts computed once however many samples are drawn."""
+"""Run an ordinary transformers checkpoint: the reference engine, which computes a prompt once for all its samples."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,31 +14,28 @@ from assay.engines.requests import prompts
 from assay.engines.requests.order import collect_in_order
 from assay.engines.requests.stop_strings import cut_at_stop
 
-TICK_S = 1.0  # between two looks of a caller who wants to stop
-TAIL = 8  # tokens beyond a stop string's characters that are decoded to look for it
+TICK_S = 1.0  # an empty tuple is yielded so often, so that the caller can stop
+TAIL = 8  # tokens beyond a stop string's characters that are decoded to search for it
 
 
 @dataclass(frozen=True)
 class Transformers:
-    """Rollouts from a transformers model, `batch_size` samples at once, of as many problems as it takes.
+    """Sample rollouts from a transformers model, `batch_size` samples at once, of as many problems as that takes.
 
-    A sample that ends makes room for the next, and is yielded while the long ones go on.
+    A sample that ends makes room for the next, and is yielded while longer ones continue.
 
-    Each sample draws its tokens by inverting the distribution at numbers from a generator of its own, seeded with
-    `seed_of(sample)`: a sample drawn alone, in company or in another order uses the same numbers. Texts repeat
-    exactly for the same calls in the same order on the same machine with the same number of threads; another batch
-    changes float rounding in the last bits, and where two tokens are nearly tied that may change a text. Nothing
-    stronger is promised.
+    Each sample draws its tokens by inverting the distribution at numbers from its own generator, seeded with
+    `seed_of(sample)`: drawn alone, with others or in another order, it uses the same numbers. Texts repeat exactly for
+    the same calls in the same order on the same machine with the same number of threads. Another batch changes the
+    rounding of floats, which may change a text where two tokens are nearly tied; nothing stronger is promised.
     """
 
-    model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
+    model: str = "smollm2-135m-instruct"  # a name in the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
     batch_size: int = 32  # samples at once: more is faster and takes memory
     device: str = "auto"  # auto = cuda where torch sees one, else cpu
     dtype: str = "auto"  # auto = float32 on a cpu, else bfloat16
-    logprobs: bool = (
-        False  # keep the log-probability of each token at the sampler's temperature, before top-k and top-p
-    )
+    logprobs: bool = False  # keep each token's log-probability at the sampler's temperature, before top-k and top-p
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -48,7 +45,7 @@ class Transformers:
 
     @property
     def policy(self) -> Policy:
-        """The model's name and the revision of its weights; nothing is loaded."""
+        """Return the model's name and the revision of its weights; nothing is loaded."""
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
@@ -59,35 +56,40 @@ class Transformers:
         Raises:
             ConfigError: the model has no chat template, or lacks an extra.
         """
-        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.stream(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.StreamingEngine`).
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+        """Yield every sample once, as soon as it is complete (`core.ports.StreamingEngine`).
 
         Samples of different samplers are drawn together.
         """
         policy, refused = self.policy, list[Rollout]()
-        rows, looked = self._rows(requests, policy, refused), time.monotonic()
-        for done, going_on in self._decoder.answer(rows, most=self.batch_size):
-            if done or refused or not going_on or time.monotonic() - looked > TICK_S:
-                yield (*refused, *(self._rollout(row.key, policy, len(row.prompt), answer) for row, answer in done))
+        rows, yielded_s = self._queue_samples(requests, policy, refused), time.monotonic()
+        for completed, n_live in self._decoder.decode(rows, max_rows=self.batch_size):
+            if completed or refused or not n_live or time.monotonic() - yielded_s > TICK_S:
+                yield (
+                    *refused,
+                    *(self._build_rollout(row.key, policy, len(row.prompt), answer) for row, answer in completed),
+                )
                 refused.clear()
-                looked = time.monotonic()
+                yielded_s = time.monotonic()
         if refused:
             yield tuple(refused)
 
     def count_tokens(self, request: Request) -> int:
-        """Count the prompt tokens of one request, chat template applied once."""
-        return len(self._prompt(request))
+        """Count the prompt tokens of one request, with the chat template applied once."""
+        return len(self._encode_prompt(request))
 
     def show(self, request: Request) -> str:
-        """Return the prompt exactly as the model reads it, special tokens written out."""
+        """Return the prompt exactly as the model reads it, with special tokens written out."""
         return str(
-            self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            self._tokenizer.decode(
+                self._encode_prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
         )
 
-    def cut(self, text: str, tokens: int) -> str:
-        """The text's first `tokens` tokens as text; loads the tokenizer only."""
+    def truncate(self, text: str, tokens: int) -> str:
+        """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return (
             str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
@@ -114,23 +116,23 @@ class Transformers:
         folder = registry.find_checkpoint(self.model, self.revision)
         with registry.hide_progress_bars():
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision))
-        return continuous_batching.Decoder(model.to(device).eval(), self._ends, logprobs=self.logprobs)
+        return continuous_batching.Decoder(model.to(device).eval(), self._is_complete, logprobs=self.logprobs)
 
     @cached_property
-    def _closing(self) -> frozenset[int]:
-        named = self._decoder.model.generation_config.eos_token_id
-        listed = named if isinstance(named, list) else [named]
-        return frozenset(token for token in [*listed, self._tokenizer.eos_token_id] if token is not None)
+    def _closing_tokens(self) -> frozenset[int]:
+        eos = self._decoder.model.generation_config.eos_token_id
+        tokens = eos if isinstance(eos, list) else [eos]
+        return frozenset(token for token in [*tokens, self._tokenizer.eos_token_id] if token is not None)
 
-    def _prompt(self, request: Request) -> tuple[int, ...]:
+    def _encode_prompt(self, request: Request) -> tuple[int, ...]:
         return prompts.encode_prompt(self._tokenizer, request)
 
-    def _rows(
+    def _queue_samples(
         self, requests: Iterable[Request | None], policy: Policy, refused: list[Rollout]
-    ) -> Iterator[continuous_batching.SampleRow | None]:
-        """The samples to be drawn; those without a prompt or without room for their answer are laid aside.
+    ) -> Iterator[continuous_batching.SampleToDraw | None]:
+        """Yield the samples to draw; None is passed on.
 
-        None is handed on.
+        A sample without a prompt, or without room for its answer, is added to `refused` instead.
         """
         for request in requests:
             if request is None:
@@ -139,18 +141,22 @@ class Transformers:
             prompt = prompts.encode_prompt_or_empty(self._tokenizer, request)
             if self._fits(prompt, request.sampler):
                 yield from (
-                    continuous_batching.SampleRow((request, sample), prompt, request.seed_of(sample), request.sampler)
+                    continuous_batching.SampleToDraw(
+                        (request, sample), prompt, request.seed_of(sample), request.sampler
+                    )
                     for sample in request.samples
                 )
             else:
                 none = continuous_batching.DecodedAnswer((), "error")
-                refused += [self._rollout((request, sample), policy, len(prompt), none) for sample in request.samples]
+                refused += [
+                    self._build_rollout((request, sample), policy, len(prompt), none) for sample in request.samples
+                ]
 
-    def _rollout(
+    def _build_rollout(
         self, key: tuple[Request, int], policy: Policy, length: int, answer: continuous_batching.DecodedAnswer
     ) -> Rollout:
         request, sample = key
-        text, stopped = self._text(answer.tokens, request.sampler)
+        text, stopped = self._decode_text(answer.tokens, request.sampler)
         return Rollout.of(
             request,
             sample,
@@ -168,13 +174,13 @@ class Transformers:
         limit = getattr(self._decoder.model.config.get_text_config(), "max_position_embeddings", None)
         return bool(prompt) and (limit is None or len(prompt) + sampler.max_tokens <= limit)
 
-    def _text(self, tokens: Sequence[int], sampler: SamplingConfig) -> tuple[str, str]:
-        """The text before the first stop string, and that string."""
+    def _decode_text(self, tokens: Sequence[int], sampler: SamplingConfig) -> tuple[str, str]:
+        """Return the text before the first stop string, and that stop string."""
         text = str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
         return cut_at_stop(text, sampler.stop)
 
-    def _ends(self, tokens: Sequence[int], sampler: SamplingConfig) -> bool:
-        if tokens[-1] in self._closing:
+    def _is_complete(self, tokens: Sequence[int], sampler: SamplingConfig) -> bool:
+        if tokens[-1] in self._closing_tokens:
             return True
         if not sampler.stop:
             return False

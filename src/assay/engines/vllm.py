@@ -1,4 +1,4 @@
-"""vLLM in this process: many samples at once, a prompt's keys and values shared among them, several GPUs where asked."""
+"""Run vLLM in this process: many samples at once, prompts shared among samples, several GPUs where configured."""
 
 import os
 import time
@@ -15,29 +15,27 @@ from assay.engines.requests import prompts
 from assay.engines.requests.order import collect_in_order, take_ready
 
 FINISHES: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
-TICK_S = 1.0  # between two looks of a caller who wants to stop
+TICK_S = 1.0  # an empty tuple is yielded so often, so that the caller can stop
 Flight = tuple[Request, int, int]  # request, sample, prompt tokens
 
 
 @dataclass(frozen=True)
 class Vllm:
-    """Rollouts from vLLM, one engine request a sample, `ahead` of them in its queue.
+    """Sample rollouts from vLLM, one engine request per sample, with up to `ahead` samples in its queue.
 
-    Each is yielded when it is complete.
-
-    The prefix cache computes the prompt of a problem once for its samples, and few-shot examples once for all. With
-    `seeded` each sample has its own seed, as in the other local engines, and the sampler is slower; without, the
-    recorded seed is -1.
+    Each sample is yielded when it is complete. The prefix cache computes a problem's prompt once for its samples, and
+    few-shot examples once for all problems. With `seeded` each sample has its own seed, as in the other local engines,
+    and sampling is slower; without, the recorded seed is -1.
     """
 
-    model: str = "smollm2-135m-instruct"  # of the catalogue, a folder, or a hub id
+    model: str = "smollm2-135m-instruct"  # a name in the catalogue, a folder, or a hub id
     revision: str = ""  # of a hub model: branch, tag or commit
     tensor_parallel_size: int = 1  # GPUs that share the model
     context: int = 4096  # tokens of prompt and answer together
-    memory: float = 0.9  # (0, 1], share of a GPU's memory that vLLM takes, or of a CPU's; it must be free
+    memory: float = 0.9  # (0, 1], share of the GPU's (or CPU's) memory that vLLM takes; it must be free
     dtype: str = "auto"  # auto, float32, bfloat16, float16
-    eager: bool = False  # nothing is compiled: starts a minute or two sooner, generates slower
-    seeded: bool = False
+    eager: bool = False  # True: nothing is compiled; starts a minute or two sooner, generates slower
+    seeded: bool = False  # True: each sample has its own seed
     logprobs: bool = False  # keep the log-probability of each token
     ahead: int = 2048  # samples handed to vLLM at once; it runs as many of them as fit
 
@@ -50,7 +48,7 @@ class Vllm:
 
     @property
     def policy(self) -> Policy:
-        """The model's name and the revision of its weights; nothing is loaded."""
+        """Return the model's name and the revision of its weights; nothing is loaded."""
         return registry.identify_policy(self.model, self.revision)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
@@ -62,40 +60,42 @@ class Vllm:
             ConfigError: the model has no chat template, or the extra `vllm` is missing.
             EngineError: vLLM cannot start; its own log says why.
         """
-        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.stream(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, as it is complete (`core.ports.StreamingEngine`)."""
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+        """Yield every sample once, as soon as it is complete (`core.ports.StreamingEngine`)."""
         policy = self.policy
-        waiting = self._waiting(requests)
-        flying: dict[str, Flight] = {}
-        numbers, looked = count(), time.monotonic()
+        queue = self._queue_samples(requests)
+        in_flight: dict[str, Flight] = {}
+        numbers, yielded_s = count(), time.monotonic()
         try:
             while True:
-                taken, ended = take_ready(waiting, max(0, self.ahead - len(flying)))
-                done = self._start(taken, numbers, flying, policy)
-                if ended and not flying and not done:
+                samples, is_last = take_ready(queue, max(0, self.ahead - len(in_flight)))
+                completed = self._submit_samples(samples, numbers, in_flight, policy)
+                if is_last and not in_flight and not completed:
                     return
-                done += self._step(flying, policy)
-                if done or not flying or time.monotonic() - looked > TICK_S:
-                    yield tuple(done)
-                    looked = time.monotonic()
+                completed += self._run_step(in_flight, policy)
+                if completed or not in_flight or time.monotonic() - yielded_s > TICK_S:
+                    yield tuple(completed)
+                    yielded_s = time.monotonic()
         finally:
-            if flying:
-                self._llm.llm_engine.abort_request(list(flying))
+            if in_flight:
+                self._llm.llm_engine.abort_request(list(in_flight))
 
     def count_tokens(self, request: Request) -> int:
-        """Count the prompt tokens of one request, chat template applied once."""
-        return len(self._prompt(request))
+        """Count the prompt tokens of one request, with the chat template applied once."""
+        return len(self._encode_prompt(request))
 
     def show(self, request: Request) -> str:
-        """Return the prompt exactly as the model reads it, special tokens written out."""
+        """Return the prompt exactly as the model reads it, with special tokens written out."""
         return str(
-            self._tokenizer.decode(self._prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            self._tokenizer.decode(
+                self._encode_prompt(request), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
         )
 
-    def cut(self, text: str, tokens: int) -> str:
-        """The text's first `tokens` tokens as text; loads the tokenizer only."""
+    def truncate(self, text: str, tokens: int) -> str:
+        """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return (
             str(self._tokenizer.decode(ids[:tokens], skip_special_tokens=True, clean_up_tokenization_spaces=False))
@@ -134,10 +134,10 @@ class Vllm:
                 f"vLLM cannot start {self.model!r} with context {self.context} and memory {self.memory}: {words}"
             ) from error
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _encode_prompt(self, request: Request) -> list[int]:
         return list(prompts.encode_prompt(self._tokenizer, request))
 
-    def _waiting(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
+    def _queue_samples(self, requests: Iterable[Request | None]) -> Iterator[tuple[Request, int, list[int]] | None]:
         for request in requests:
             if request is None:
                 yield None
@@ -145,16 +145,16 @@ class Vllm:
                 prompt = list(prompts.encode_prompt_or_empty(self._tokenizer, request))
                 yield from ((request, sample, prompt) for sample in request.samples)
 
-    def _start(
+    def _submit_samples(
         self,
-        asked: Iterable[tuple[Request, int, list[int]]],
+        samples: Iterable[tuple[Request, int, list[int]]],
         numbers: Iterator[int],
-        flying: dict[str, Flight],
+        in_flight: dict[str, Flight],
         policy: Policy,
     ) -> list[Rollout]:
-        """Hands samples to vLLM; those without a prompt or without room come back at once."""
+        """Hand samples to vLLM; return the refused ones: without a prompt, or without room for their answer."""
         refused = []
-        for request, sample, prompt in asked:
+        for request, sample, prompt in samples:
             if not prompt or len(prompt) + request.sampler.max_tokens > self.context:
                 refused.append(
                     Rollout.of(
@@ -166,25 +166,25 @@ class Vllm:
                         tokens=0,
                         finish="error",
                         prompt_tokens=len(prompt),
-                        seed=self._seed(request, sample),
+                        seed=self._choose_seed(request, sample),
                     )
                 )
                 continue
             key = f"assay-{next(numbers)}"
-            self._llm.llm_engine.add_request(key, {"prompt_token_ids": prompt}, self._parameters(request, sample))
-            flying[key] = (request, sample, len(prompt))
+            self._llm.llm_engine.add_request(key, {"prompt_token_ids": prompt}, self._sampling_params(request, sample))
+            in_flight[key] = (request, sample, len(prompt))
         return refused
 
-    def _step(self, flying: dict[str, Flight], policy: Policy) -> list[Rollout]:
-        """One step of all that runs; the samples that it completed."""
-        if not flying:
+    def _run_step(self, in_flight: dict[str, Flight], policy: Policy) -> list[Rollout]:
+        """Run one step of all samples in flight, and return those that it completed."""
+        if not in_flight:
             return []
-        ended = [output for output in self._llm.llm_engine.step() if output.finished]
-        return [self._rollout(*flying.pop(output.request_id), policy, output.outputs[0]) for output in ended]
+        outputs = [output for output in self._llm.llm_engine.step() if output.finished]
+        return [self._build_rollout(*in_flight.pop(output.request_id), policy, output.outputs[0]) for output in outputs]
 
-    def _rollout(self, request: Request, sample: int, length: int, policy: Policy, output: Any) -> Rollout:
+    def _build_rollout(self, request: Request, sample: int, length: int, policy: Policy, output: Any) -> Rollout:
         finish = FINISHES.get(output.finish_reason, "error")
-        chosen = [place[token].logprob for place, token in zip(output.logprobs or (), output.token_ids, strict=False)]
+        logprobs = [place[token].logprob for place, token in zip(output.logprobs or (), output.token_ids, strict=False)]
         return Rollout.of(
             request,
             sample,
@@ -194,13 +194,13 @@ class Vllm:
             tokens=len(output.token_ids),
             finish=finish,
             prompt_tokens=length,
-            seed=self._seed(request, sample),
-            logprobs=tuple(chosen) if self.logprobs else None,
+            seed=self._choose_seed(request, sample),
+            logprobs=tuple(logprobs) if self.logprobs else None,
             fault=f"vLLM ended the sample with {output.finish_reason!r}" if finish == "error" else "",
             stopped=(output.stop_reason if isinstance(output.stop_reason, str) else "") if finish == "stop" else None,
         )
 
-    def _parameters(self, request: Request, sample: int) -> Any:
+    def _sampling_params(self, request: Request, sample: int) -> Any:
         vllm, sampler = require("vllm", extra="vllm"), request.sampler
         return vllm.SamplingParams(
             temperature=sampler.temperature,
@@ -213,5 +213,5 @@ class Vllm:
             output_kind=vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
 
-    def _seed(self, request: Request, sample: int) -> int:
+    def _choose_seed(self, request: Request, sample: int) -> int:
         return request.seed_of(sample) if self.seeded else -1

@@ -1,5 +1,5 @@
-"""Write a selection in the form that another trainer reads.
+"""Exports: the curriculum in the form that another trainer reads.
 
-To add a format: one file NAME.py with a frozen dataclass of that name, whose `rows` turns `ExportRow`s into the rows
-of a file and whose `snippet` shows how that trainer reads the file. `hub` also writes a dataset card.
+To add one: a file NAME.py with a frozen dataclass of that name, whose `rows` turns `ExportRow`s into the rows of a file
+and whose `snippet` shows how that trainer reads the file. `hub` also writes a dataset card (`CardExport`).
 """

@@ -1,6 +1,6 @@
-"""`hub`: a folder for the Hugging Face hub.
+"""`hub`: a folder for the Hugging Face hub, with Parquet files and a dataset card.
 
-Parquet and a dataset card that says what was measured, by whom, and what was left out.
+The card says what was measured, by which model and verifiers, and what was left out.
 """
 
 from collections import Counter
@@ -12,28 +12,25 @@ from assay.core.export_rows import DatasetSummary, ExportRow, Row
 
 @dataclass(frozen=True)
 class Hub:
-    """One row per place of the curriculum, every field.
+    """One row per place of the curriculum, with every field, and a card with counts, difficulty, drops and licences."""
 
-    The card holds counts, difficulty, model, verifiers, drops and licences.
-    """
-
-    licence: str = "other"  # of the whole, as the hub spells it
+    licence: str = "other"  # of the whole dataset, as the hub spells it
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
 
     def snippet(self, file: str) -> str:
-        """Return how the library `datasets` reads the file."""
+        """Return the code with which the library `datasets` reads the folder."""
         return f'from datasets import load_dataset\n\ndata = load_dataset("{file.rsplit("/data/", 1)[0]}")\n'
 
     def card(self, rows: Sequence[ExportRow], filtered: Sequence[ExportRow], summary: DatasetSummary) -> str:
-        """Write README.md: the front matter names the splits, the tables hold the counts.
+        """Return the text of README.md: front matter with the splits, and tables of counts.
 
         Args:
-            rows: the curriculum's problems, in order.
-            filtered: problems that were left out, for the split `filtered`; empty = no such split.
-            summary: what is said of the whole.
+            rows: the curriculum's rows, in order.
+            filtered: rows of problems that were left out, for the split `filtered`; empty = no such split.
+            summary: name, model, verifiers, histogram, drops and licences of the whole dataset.
         """
         files = [("train", "data/train.parquet"), *([("filtered", "data/filtered.parquet")] if filtered else [])]
         front = "\n".join(f"  - split: {split}\n    path: {path}" for split, path in files)

@@ -1,4 +1,4 @@
-"""`jsonl`: everything that is known of each place, one JSON object per line."""
+"""`jsonl`: every field of each place of the curriculum, one JSON object per line."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Jsonl:
-    """One line per place of the curriculum, every field of it."""
+    """One line per place of the curriculum, with every field of `ExportRow`."""
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""
         return [{**asdict(row), "prompt": list(row.prompt)} for row in rows]
 
     def snippet(self, file: str) -> str:
-        """Return how Python reads the file."""
+        """Return the code with which Python reads the file."""
         return f'import json\n\nrows = [json.loads(line) for line in open("{file}", encoding="utf-8")]\n'

@@ -1,4 +1,4 @@
-"""`open_instruct`: the RLVR columns: messages, ground_truth, dataset, and the pass rate as counts."""
+"""`open_instruct`: the columns of its RLVR data: messages, ground_truth, dataset, and the pass rate with its counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class OpenInstruct:
-    """One row per place of the curriculum; `passrate` is correct / graded, null where nothing was graded."""
+    """One row per place of the curriculum; `passrate` is correct / graded, null if nothing was graded."""
 
-    dataset: str = ""  # verifier's name over there; "" = the label's verifier here
+    dataset: str = ""  # the verifier's name in open-instruct; "" = the label's verifier
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

@@ -1,4 +1,4 @@
-"""`trl`: the prompt-only format: a chat to answer, with columns that reward functions receive by name."""
+"""`trl`: the prompt-only format: a chat to answer, and columns that reward functions receive by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from assay.core.export_rows import ExportRow, Row
 
 @dataclass(frozen=True)
 class Trl:
-    """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function, and ours.
+    """One row per place of the curriculum: `prompt` as a chat, `answer` for the reward function.
 
-    Assay_id, lesson, weight.
+    The columns `assay_id`, `lesson`, `weight` and `reason` say where the row comes from.
     """
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
@@ -28,7 +28,7 @@ class Trl:
         ]
 
     def snippet(self, file: str) -> str:
-        """Return how GRPOTrainer reads the file without shuffling it."""
+        """Return the code with which GRPOTrainer reads the file without shuffling it."""
         return (
             "from datasets import load_dataset\n"
             f'train = load_dataset("parquet", data_files="{file}", split="train")\n'

@@ -10,7 +10,7 @@ from assay.core.export_rows import ExportRow, Row
 class Verifiers:
     """One row per place of the curriculum.
 
-    Few-shot turns and system prompt belong to the environment, so `question` is the last turn alone.
+    `question` is the last turn alone, because few-shot turns and the system prompt belong to the environment.
     """
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
@@ -31,7 +31,7 @@ class Verifiers:
         ]
 
     def snippet(self, file: str) -> str:
-        """Return how an environment loads the file."""
+        """Return the code with which an environment loads the file."""
         return (
             "import verifiers as vf\n"
             "from datasets import load_dataset\n"

@@ -10,7 +10,7 @@ from assay.core.export_rows import ExportRow, Row
 class Verl:
     """One row per place of the curriculum.
 
-    `extra_info.assay_id` identifies rollouts for `curate import rollouts --from verl`.
+    `curate import rollouts --from verl` finds the problem of each rollout by `extra_info.assay_id`.
     """
 
     ability: str = "math"
@@ -36,4 +36,7 @@ class Verl:
 
     def snippet(self, file: str) -> str:
         """Return the command whose overrides keep the curriculum's order."""
-        return f"python -m verl.trainer.main_ppo \\\n  data.train_files={file} \\\n  data.shuffle=False \\\n  data.dataloader_num_workers=0\n"
+        return (
+            "python -m verl.trainer.main_ppo \\\n"
+            f"  data.train_files={file} \\\n  data.shuffle=False \\\n  data.dataloader_num_workers=0\n"
+        )

@@ -1,6 +1,6 @@
-"""The pieces of a page: cards, tables, tiles, and the one style sheet.
+"""The pieces of a page: cards, tables, tiles, and the style sheet.
 
-Every text is escaped here, for problems hold whatever their authors wrote.
+Every text is escaped here, because problems hold whatever their authors wrote.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-LONG = 240  # characters of a cell; more is cut, since one problem may be a megabyte
+MAX_CELL = 240  # characters; more is cut, because a problem may have a megabyte
 STYLE = """
-:root { color-scheme: light dark; --ink: #22303c; --faint: #dfe5ea; --ground: transparent; --paper: #f4f6f8; --card: #ffffff; --soft: #5c6b78;
+:root { color-scheme: light dark; --ink: #22303c; --faint: #dfe5ea; --ground: transparent; --paper: #f4f6f8;
+        --card: #ffffff; --soft: #5c6b78;
         --first: #1f77a4; --second: #c3ccd4; --third: #d9822b; --fourth: #6a4c93; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4eaf0; --faint: #33414d; --paper: #12181e; --card: #1b242c; --soft: #9aa9b6;
+@media (prefers-color-scheme: dark) { :root { --ink: #e4eaf0; --faint: #33414d; --paper: #12181e; --card: #1b242c;
+        --soft: #9aa9b6;
         --first: #4aa8d8; --second: #53626f; --third: #f0a35a; --fourth: #a98fd0; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+        font: 15px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 60px; }
-h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 0 0 10px; } p { margin: 0 0 10px; } .soft { color: var(--soft); }
+h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 0 0 10px; } p { margin: 0 0 10px; }
+        .soft { color: var(--soft); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 12px; margin: 18px 0; }
 .tile, section { background: var(--card); border: 1px solid var(--faint); border-radius: 10px; }
 .tile { padding: 12px 16px; } .tile b { display: block; font-size: 23px; font-variant-numeric: tabular-nums; }
@@ -25,36 +29,35 @@ h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 0 0 10px;
 section { padding: 18px 20px; margin: 14px 0; overflow-x: auto; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 20px; }
 svg { width: 100%; max-width: 660px; height: auto; display: block; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; } th { text-align: left; color: var(--soft); font-weight: 600; }
-th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: anywhere; }
-th.n, td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; } tr:last-child td { border-bottom: 0; }
+table { border-collapse: collapse; width: 100%; font-size: 13.5px; } th { text-align: left; color: var(--soft);
+        font-weight: 600; }
+th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--faint); vertical-align: top;
+        overflow-wrap: anywhere; }
+th.n, td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+        tr:last-child td { border-bottom: 0; }
 .strip { display: flex; width: 180px; height: 14px; border-radius: 3px; overflow: hidden; background: var(--faint); }
 .part { width: 110px; height: 8px; margin-top: 6px; border-radius: 4px; background: var(--faint); overflow: hidden; }
 .part i { display: block; height: 100%; background: var(--first); } code { font-size: 12.5px; }
 @media print { body { background: none; } section, .tile { break-inside: avoid; } }
 """
-SPECTRUM = (
-    "#7a1f3d",
-    "#b5473c",
-    "#d9822b",
-    "#e3c04d",
-    "#8fb56a",
-    "#3f9b8a",
-    "#1f77a4",
-)  # never solved to always solved
+# From never solved to always solved.
+SPECTRUM = ("#7a1f3d", "#b5473c", "#d9822b", "#e3c04d", "#8fb56a", "#3f9b8a", "#1f77a4")
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """A text that is HTML already."""
+    """Text that is HTML already and is not escaped."""
 
     text: str
 
 
 def document(title: str, body: Sequence[str]) -> str:
-    """A whole page that loads nothing: neither script nor font nor picture."""
+    """Build a whole page that loads nothing: no script, no font, no picture."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    )
     return "\n".join(
         [
             "<!doctype html>",
@@ -70,42 +73,38 @@ def document(title: str, body: Sequence[str]) -> str:
 
 
 def section(title: str, *pieces: str) -> str:
-    """A card under its heading; "" where it would be empty."""
+    """Build a card with a heading; "" if it would be empty."""
     inner = "\n".join(piece for piece in pieces if piece)
     return f"<section><h2>{escape(title)}</h2>\n{inner}</section>" if inner else ""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows under their head; a column of numbers is right-aligned. "" where there is no row."""
-    found = [list(row) for row in rows]
-    if not found:
+    """Build a table; columns of numbers are right-aligned. "" if there is no row."""
+    cells = [list(row) for row in rows]
+    if not cells:
         return ""
-    numeric = [
-        all(isinstance(row[place], int | float) or row[place] is None for row in found) for place in range(len(head))
+    is_numeric = [
+        all(isinstance(row[column], int | float) or row[column] is None for row in cells) for column in range(len(head))
     ]
-    names = "".join(_cell("th", name, number) for name, number in zip(head, numeric, strict=True))
-    lines = (
-        "<tr>" + "".join(_cell("td", cell, number) for cell, number in zip(row, numeric, strict=True)) + "</tr>"
-        for row in found
-    )
-    return f"<table><tr>{names}</tr>\n" + "\n".join(lines) + "</table>"
+    lines = [_table_row("th", head, is_numeric), *(_table_row("td", row, is_numeric) for row in cells)]
+    return "<table>" + "\n".join(lines) + "</table>"
 
 
-def tiles(told: Sequence[tuple[str, Any]]) -> str:
-    """Large numbers with what each counts."""
+def tiles(counts: Sequence[tuple[str, Any]]) -> str:
+    """Build tiles: large numbers, each with its name."""
+    tile = '<div class="tile"><b>{}</b><span>{}</span></div>'
     return (
         '<div class="tiles">'
-        + "".join(
-            f'<div class="tile"><b>{render_value(value)}</b><span>{escape(name)}</span></div>' for name, value in told
-        )
+        + "".join(tile.format(render_value(value), escape(name)) for name, value in counts)
         + "</div>"
     )
 
 
 def histogram_strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
-    """Counts side by side in one bar, from never solved to always solved."""
+    """Build a bar with counts side by side, from never solved to always solved."""
+    part = '<span style="flex:{};background:{}" title="{}"></span>'
     parts = (
-        f'<span style="flex:{count};background:{SPECTRUM[place % len(SPECTRUM)]}" title="{escape(f"{names[place]}: {count}")}"></span>'
+        part.format(count, SPECTRUM[place % len(SPECTRUM)], escape(f"{names[place]}: {count}"))
         for place, count in enumerate(counts)
         if count
     )
@@ -113,27 +112,31 @@ def histogram_strip(counts: Sequence[int], names: Sequence[str]) -> Markup:
 
 
 def share_bar(part: float, whole: float) -> Markup:
-    """How much of the whole a part is, as a bar."""
+    """Build a bar that shows which share of the whole a part is."""
     percent = 100 * part / whole if whole else 0.0
     return Markup(f'<div class="part" title="{percent:.1f}%"><i style="width:{percent:.1f}%"></i></div>')
 
 
 def paragraph(text: str) -> str:
-    """A quiet line of text."""
+    """Build a paragraph in a soft colour."""
     return f'<p class="soft">{escape(text)}</p>'
 
 
 def render_value(value: Any) -> str:
-    """A value as HTML: numbers short, texts on one line and cut at LONG characters, nothing as a dash."""
+    """Write a value as HTML: numbers short, texts on one line and cut at `MAX_CELL`, None as a dash."""
     if isinstance(value, Markup):
         return value.text
     if value is None:
         return "&ndash;"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        text = " ".join(str(value)[: 4 * LONG].split())
-        return escape(text if len(text) <= LONG else text[: LONG - 1] + "…")
+        text = " ".join(str(value)[: 4 * MAX_CELL].split())
+        return escape(text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…")
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
-def _cell(tag: str, value: Any, numeric: bool) -> str:
-    return f"<{tag}{' class=n' if numeric else ''}>{render_value(value)}</{tag}>"
+def _table_row(tag: str, values: Sequence[Any], is_numeric: Sequence[bool]) -> str:
+    cells = (
+        f"<{tag}{' class=n' if numeric else ''}>{render_value(value)}</{tag}>"
+        for value, numeric in zip(values, is_numeric, strict=True)
+    )
+    return "<tr>" + "".join(cells) + "</tr>"

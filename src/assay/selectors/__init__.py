@@ -1,1 +1,6 @@
-"""Pool + budget + chance -> the problems that stay, and for every other one the reason why it went."""
+"""Selectors: which problems of a pool to train on, within a budget, and why each of the others was left out.
+
+To add one: a file NAME.py with a frozen dataclass of that name whose `needs` lists the columns it reads and whose
+`select(pool, budget, rng)` returns a `Selection`. `_pool_rows` reads columns and builds the result; the Protocol is
+`core.ports.Selector`.
+"""

@@ -1,4 +1,7 @@
-"""Selectors in a row: filters, scores and diversity, each choosing among what the one before left."""
+"""`composed`: several selectors in a row, each choosing among the problems that the previous one kept.
+
+Use it to filter, then rank, then diversify.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,46 +11,52 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Selector
 from assay.core.types import Pool, Selection
 from assay.maths.allocation.quotas import quotas
-from assay.selectors._outcome import clusters, groups, within
+from assay.selectors._pool_rows import Ints, clip_budget, cluster_rows, group_rows
 
 
 @dataclass(frozen=True)
-class Step:
-    """One selector of the chain."""
+class SelectorStep:
+    """One selector of the chain, with its settings."""
 
     selector: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    times: Annotated[float, Field(ge=1)] | None = (
-        None  # keeps this many times the budget; None = all that it does not refuse
-    )
-    within: str = ""  # a column that names groups, or "cluster": each gives its share in proportion to what it can give
+    times: Annotated[float, Field(ge=1)] | None = None  # budgets to keep; None = all that the selector does not refuse
+    within: str = ""  # a column of groups, or "cluster": run in each group, whose quota is proportional to its yield
 
     @property
     def part(self) -> Selector:
-        """The selector, built."""
-        made: Selector = build("selector", self.selector, self.settings)
-        return made
+        """The selector, built from its settings."""
+        selector: Selector = build_part("selector", self.selector, self.settings)
+        return selector
 
 
-DEFAULT = (Step("informative"), Step("frontier", {"spread": "none"}, times=3.0), Step("kmeans_random"))
+DEFAULT = (
+    SelectorStep("informative"),
+    SelectorStep("frontier", {"spread": "none"}, times=3.0),
+    SelectorStep("kmeans_random"),
+)
 
 
 @dataclass(frozen=True)
 class Composed:
-    """Each step chooses among the rows that the step before kept; the last one is given the budget, the others `times` as much.
+    """Run the steps in order, each on the problems that the previous one kept.
 
-    A step with `within` is run in each group by itself, under largest-remainder quotas: `frontier` within clusters is one. A problem's
-    weight is the product of its weights. Dropped: each step's own reasons; what a step before the last cut for want of its
-    budget is `cut_by_NAME`, so `not_chosen` is always the last step's word.
+    The last step gets the budget, the earlier ones `times` as much. A step with `within` runs inside each group
+    separately, under largest-remainder quotas; `frontier` within clusters is an example. A problem's weight is the
+    product of its weights over the steps.
 
-    Source: filter, score, then diversify, as in Deita (arXiv:2312.15685) and kMQ (arXiv:2409.11378); the chain is ours.
+    Dropped: each step's own reasons. What a step before the last leaves out because of its budget is `cut_by_NAME`, so
+    `not_chosen` always comes from the last step.
+
+    Source: filter, score, then diversify, as in Deita (arXiv:2312.15685) and kMQ (arXiv:2409.11378); chaining arbitrary
+    selectors is ours.
     """
 
-    steps: tuple[Step, ...] = DEFAULT
+    steps: tuple[SelectorStep, ...] = DEFAULT
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -59,59 +68,67 @@ class Composed:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What any step needs."""
-        named = [name for step in self.steps for name in (*step.part.needs, *([step.within] if step.within else []))]
-        return tuple(dict.fromkeys(named))
+        """Columns that any step needs."""
+        columns = [name for step in self.steps for name in (*step.part.needs, *([step.within] if step.within else []))]
+        return tuple(dict.fromkeys(columns))
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, problems that no step refuses)."""
-        spent, left = within(budget, len(pool)), pool
+        """Keep min(budget, problems that no step refuses) problems."""
+        final_budget, remaining = clip_budget(budget, len(pool)), pool
         weights, dropped = dict.fromkeys(pool.ids, 1.0), dict[str, tuple[str, ...]]()
         for number, step in enumerate(self.steps, 1):
-            last = number == len(self.steps)
-            most = (
-                spent
-                if last
-                else len(left)
-                if step.times is None
-                else within(int(np.ceil(step.times * spent)), len(left))
-            )
-            made = _grouped(step, left, most, rng) if step.within else step.part.select(left, most, rng)
-            for reason, ids in made.dropped.items():
-                name = (
-                    f"cut_by_{re.sub(r'[^0-9a-z_]+', '_', step.selector.lower())}"
-                    if reason == "not_chosen" and not last
-                    else reason
-                )
+            is_last = number == len(self.steps)
+            step_budget = final_budget if is_last else _intermediate_budget(step, final_budget, len(remaining))
+            selection = _select_step(step, remaining, step_budget, rng)
+            for reason, ids in selection.dropped.items():
+                name = reason if is_last else _reason_of_step(reason, step)
                 dropped[name] = dropped.get(name, ()) + ids
-            weights = {id_: weights[id_] * weight for id_, weight in zip(made.ids, made.weights, strict=True)}
-            left = _rows(left, np.flatnonzero(np.isin(left.ids, made.ids)))
+            weights = {id_: weights[id_] * weight for id_, weight in zip(selection.ids, selection.weights, strict=True)}
+            remaining = _subset(remaining, np.flatnonzero(np.isin(remaining.ids, selection.ids)))
         return Selection(
-            left.ids,
-            tuple(weights[id_] for id_ in left.ids),
-            {name: tuple(sorted(ids)) for name, ids in sorted(dropped.items())},
+            remaining.ids,
+            tuple(weights[id_] for id_ in remaining.ids),
+            {reason: tuple(sorted(ids)) for reason, ids in sorted(dropped.items())},
         )
 
 
-def _grouped(step: Step, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-    """One selection out of one a group; a group's capacity is what the selector would keep of it if it might keep all."""
-    parts = clusters(pool) if step.within == "cluster" else groups(pool.column(step.within))
-    pools = [_rows(pool, rows) for rows in parts]
-    room = [len(step.part.select(each, len(each), np.random.default_rng(0)).ids) for each in pools]
-    made = [
-        step.part.select(each, int(share), rng) for each, share in zip(pools, quotas(room, budget, room), strict=True)
+def _intermediate_budget(step: SelectorStep, final_budget: int, remaining: int) -> int:
+    return remaining if step.times is None else clip_budget(int(np.ceil(step.times * final_budget)), remaining)
+
+
+def _reason_of_step(reason: str, step: SelectorStep) -> str:
+    """Name the step in the reason of what it left out because of its budget."""
+    return f"cut_by_{re.sub(r'[^0-9a-z_]+', '_', step.selector.lower())}" if reason == "not_chosen" else reason
+
+
+def _select_step(step: SelectorStep, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
+    return _select_within_groups(step, pool, budget, rng) if step.within else step.part.select(pool, budget, rng)
+
+
+def _select_within_groups(step: SelectorStep, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
+    """Select in each group separately and join the results.
+
+    A group's capacity is the number of problems that the selector keeps of it under an unlimited budget.
+    """
+    groups = cluster_rows(pool) if step.within == "cluster" else group_rows(pool.column(step.within))
+    subsets = [_subset(pool, rows) for rows in groups]
+    capacities = [len(step.part.select(subset, len(subset), np.random.default_rng(0)).ids) for subset in subsets]
+    selections = [
+        step.part.select(subset, int(quota), rng)
+        for subset, quota in zip(subsets, quotas(capacities, budget, capacities), strict=True)
     ]
-    weight = {id_: value for each in made for id_, value in zip(each.ids, each.weights, strict=True)}
+    weights = {
+        id_: weight for selection in selections for id_, weight in zip(selection.ids, selection.weights, strict=True)
+    }
     dropped: dict[str, tuple[str, ...]] = {}
-    for each in made:
-        for reason, ids in each.dropped.items():
+    for selection in selections:
+        for reason, ids in selection.dropped.items():
             dropped[reason] = dropped.get(reason, ()) + ids
-    kept = tuple(sorted(weight))
-    return Selection(kept, tuple(weight[id_] for id_ in kept), dropped)
+    kept = tuple(sorted(weights))
+    return Selection(kept, tuple(weights[id_] for id_ in kept), dropped)
 
 
-def _rows(pool: Pool, rows: np.ndarray) -> Pool:
-    """These rows of the pool."""
+def _subset(pool: Pool, rows: Ints) -> Pool:
     return replace(
         pool,
         ids=tuple(pool.ids[row] for row in rows),

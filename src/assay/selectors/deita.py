@@ -1,4 +1,4 @@
-"""The best first, unless one like it is already there."""
+"""`deita`: the best problems first, skipping those too similar to one already kept."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,64 +9,87 @@ from pydantic import Field
 
 from assay.core.types import Pool, Selection
 from assay.maths.rl.group_signal import expected_signal
-from assay.selectors._outcome import Floats, Ints, account, best, numbers, vectors, within
+from assay.selectors._pool_rows import (
+    Floats,
+    Ints,
+    build_selection,
+    clip_budget,
+    numeric_column,
+    rank_by_score,
+    unit_vectors,
+)
 
-BLOCK = 512  # problems compared with the kept ones in one product
+BLOCK = 512  # problems compared with the kept ones in one matrix product
 
 
 @dataclass(frozen=True)
 class Deita:
-    """Problems are walked by falling score, and one is kept if no kept problem lies nearer than `distance`, until the budget is spent.
+    """Go through problems by falling score and keep each that is at least `distance` from every kept one.
 
-    distance = 0 is a plain ranking; 2 keeps the best problem and what is exactly opposite. It can keep fewer than the budget.
-    by = "signal" is the expected group signal of `frontier`; any other column counts as a score, higher = better. Equal scores
-    are taken by id. Dropped: `too_near` (walked and refused), `not_chosen` (behind the last kept one).
+    distance = 0 is a plain ranking; 2 keeps the best problem and only exact opposites of it. Fewer problems than the
+    budget may be kept. by = "signal" scores by the expected group signal of `frontier`; any other column is a score,
+    higher = better. Equal scores are taken by id.
 
-    Source: Deita, arXiv:2312.15685, whose score is quality x complexity; .9 is the released L2 threshold.
+    Dropped: `too_near` (closer than `distance` to a kept one), `not_chosen` (ranked behind the last kept one).
+
+    Source: Deita, arXiv:2312.15685, whose score is quality x complexity; .9 is the L2 threshold of its released code.
     """
 
     by: str = "signal"
-    distance: Annotated[float, Field(ge=0, le=2)] = 0.9  # Euclidean, between unit vectors: 0 = twins, 2 = opposite
+    distance: Annotated[float, Field(ge=0, le=2)] = 0.9  # Euclidean, between unit vectors: 0 = equal, 2 = opposite
     group_size: Annotated[int, Field(ge=2)] = 8  # G of the training run; read by "signal" only
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Vectors, and what the score is made of."""
+        """Vectors, and the columns of the score."""
         return ("vectors", "post_a", "post_b") if self.by == "signal" else ("vectors", self.by)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, problems that are far enough apart); chance plays no part."""
-        ranked = best(self._score(pool), np.arange(len(pool)))
-        kept, refused = walked(vectors(pool), ranked, within(budget, len(pool)), 1 - self.distance**2 / 2)
+        """Keep min(budget, problems far enough apart) problems; `rng` is not used."""
+        ranking = rank_by_score(self._score(pool), np.arange(len(pool)))
+        max_cosine = 1 - self.distance**2 / 2
+        kept, refused = keep_distant(unit_vectors(pool), ranking, clip_budget(budget, len(pool)), max_cosine)
         reasons = np.full(len(pool), "not_chosen", dtype="<U12")
         reasons[refused] = "too_near"
-        return account(pool, kept, reasons=reasons)
+        return build_selection(pool, kept, reasons=reasons)
 
     def _score(self, pool: Pool) -> Floats:
         if self.by != "signal":
-            return numbers(pool, self.by)
-        return expected_signal(numbers(pool, "post_a"), numbers(pool, "post_b"), self.group_size)
+            return numeric_column(pool, self.by)
+        return expected_signal(numeric_column(pool, "post_a"), numeric_column(pool, "post_b"), self.group_size)
 
 
-def walked(rows: NDArray[np.float32], ranked: Ints, budget: int, closest: float) -> tuple[Ints, Ints]:
-    """Row numbers kept and refused, each in the order of the walk; a row is refused where a kept one has a cosine above `closest`.
+def keep_distant(
+    vectors: NDArray[np.float32], ranking: Ints, budget: int, max_cosine: float, *, block_size: int = BLOCK
+) -> tuple[Ints, Ints]:
+    """Keep rows in the order of a ranking, refusing each whose cosine to a kept row is above `max_cosine`.
 
-    Shapes: rows (n, d) unit, ranked (n,). O(n d kept) time in blocks, O(n) memory.
+    Takes O(n d kept) time in blocks and O(n) memory.
+
+    Args:
+        vectors: (n, d) unit rows.
+        ranking: (n,) row numbers, best first.
+        budget: the number of rows to keep.
+        max_cosine: the largest cosine allowed between two kept rows; 1 refuses nothing, not even equal rows.
+        block_size: rows compared in one matrix product; changes the speed only.
+
+    Returns:
+        The kept rows and the refused rows, each in ranking order. Rows behind the last kept one are in neither.
     """
     kept, refused = np.empty(0, np.int64), list[int]()
-    limit = closest + 1e-6 if closest < 1 else np.inf  # distance 0: even twins are kept
-    for start in range(0, len(ranked), BLOCK):
-        block = ranked[start : start + BLOCK]
-        near = (rows[block] @ rows[kept].T).max(axis=1, initial=-np.inf)  # (b,)
-        among = rows[block] @ rows[block].T  # (b, b)
-        fresh = list[int]()
+    limit = max_cosine + 1e-6 if max_cosine < 1 else np.inf
+    for start in range(0, len(ranking), block_size):
+        block = ranking[start : start + block_size]
+        nearest = (vectors[block] @ vectors[kept].T).max(axis=1, initial=-np.inf)  # (b,) cosine to the nearest kept row
+        within_block = vectors[block] @ vectors[block].T  # (b, b)
+        new = list[int]()
         for place in range(len(block)):
-            if len(kept) + len(fresh) == budget:
-                return np.concatenate([kept, block[fresh]]), np.array(refused, dtype=np.int64)
-            if near[place] > limit:
+            if len(kept) + len(new) == budget:
+                return np.concatenate([kept, block[new]]), np.array(refused, dtype=np.int64)
+            if nearest[place] > limit:
                 refused.append(int(block[place]))
                 continue
-            fresh.append(place)
-            np.maximum(near, among[place], out=near)
-        kept = np.concatenate([kept, block[fresh]])
+            new.append(place)
+            np.maximum(nearest, within_block[place], out=nearest)
+        kept = np.concatenate([kept, block[new]])
     return kept, np.array(refused, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A difficulty that came with the pool: somebody else's pass rate, level or vote."""
+"""`foreign`: a difficulty that came with the data: another model's pass rate, a level or a vote."""
 
 import math
 from dataclasses import dataclass
@@ -7,26 +7,27 @@ from typing import Literal
 import numpy as np
 
 from assay.core.types import Pool, Selection
-from assay.selectors._outcome import account, best, numbers, within
+from assay.selectors._pool_rows import build_selection, clip_budget, numeric_column, rank_by_score
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """Problems whose own column `by` lies in [low, high] are kept, at random or in the column's order, equal ones by id.
+    """Keep problems whose column `by` lies in [low, high], at random or in the column's order, equal values by id.
 
-    The column is a field that the source kept (`keep = ["difficulty"]`); a problem without it is `unscored`. Which way it turns
-    is its author's choice, so nothing is called hard or easy here. low = -inf and high = inf keep every value.
+    The column is a field that the source kept (`keep = ["difficulty"]`); a problem without it is `unscored`. Whether
+    high values mean hard or easy is up to the data's author, so no reason says either. low = -inf and high = inf keep
+    every value.
 
     Dropped: `below_band`, `above_band`, `not_chosen`.
 
-    Source: offline bands on published pass rates, as Big-Math (arXiv:2502.17387) and Open-R1 are used. Such a number was measured
-    on another model, under another prompt; `curate compare` shows what it is worth on yours.
+    Source: offline bands on published pass rates, as Big-Math (arXiv:2502.17387) and Open-R1 are used. Such a number
+    was measured on another model with another prompt; `curate compare` shows what it is worth on yours.
     """
 
-    by: str = "difficulty"  # a kept field of the source, or any other column of numbers
+    by: str = "difficulty"  # a field that the source kept, or any other numeric column
     low: float = -math.inf
     high: float = math.inf
-    order: Literal["random", "highest", "lowest"] = "random"  # who comes first where the budget is short
+    order: Literal["random", "highest", "lowest"] = "random"  # which problems to keep if the budget is short
 
     def __post_init__(self) -> None:
         if not self.low <= self.high:
@@ -34,17 +35,18 @@ class Foreign:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The column."""
+        """The column `by`."""
         return (self.by,)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, problems inside the band)."""
-        value = numbers(pool, self.by)  # (n,)
-        reasons = np.select([value < self.low, value > self.high], ["below_band", "above_band"], "not_chosen")
+        """Keep min(budget, problems inside the band) problems."""
+        values = numeric_column(pool, self.by)  # (n,)
+        reasons = np.select([values < self.low, values > self.high], ["below_band", "above_band"], "not_chosen")
         inside = np.flatnonzero(reasons == "not_chosen")
-        ranked = (
-            rng.permutation(inside)
-            if self.order == "random"
-            else best(value if self.order == "highest" else -value, inside)
-        )
-        return account(pool, ranked[: within(budget, len(inside))], reasons=reasons)
+        ranking = self._rank(values, inside, rng)
+        return build_selection(pool, ranking[: clip_budget(budget, len(inside))], reasons=reasons)
+
+    def _rank(self, values: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.order == "random":
+            return rng.permutation(rows)
+        return rank_by_score(values if self.order == "highest" else -values, rows)

@@ -1,4 +1,4 @@
-"""The baseline that everything must beat: drop what was never or always solved, keep the rest at random."""
+"""`informative`: drop what was never or always solved and draw from the rest: the baseline that others must beat."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,16 +6,17 @@ from typing import ClassVar
 import numpy as np
 
 from assay.core.types import Pool, Selection
-from assay.selectors._outcome import account, numbers, within
+from assay.selectors._pool_rows import build_selection, clip_budget, numeric_column
 
 
 @dataclass(frozen=True)
 class Informative:
-    """Problems with both a right and a wrong attempt are kept, the budget's worth of them at random.
+    """Draw among the problems that have both a right and a wrong attempt.
 
-    A group that is all right or all wrong has no gradient, and a pass rate of 0 or 1 foretells such groups; but 0 of 8 is also
-    what a problem of p = .1 shows 43% of the time, and those are lost here. Truncated and failed attempts are neither right nor
-    wrong. It can keep fewer than the budget, and nothing where no problem is mixed.
+    A group of rollouts that is all right or all wrong has no gradient, and an observed pass rate of 0 or 1 predicts
+    such groups. But a problem of p = .1 also fails 8 of 8 attempts 43% of the time, and those problems are lost here.
+    Truncated and failed attempts are neither right nor wrong. Fewer problems than the budget may be kept, and none if
+    no problem is mixed.
 
     Dropped: `too_easy` (no wrong attempt), `too_hard` (no right one), `ungraded` (neither), `not_chosen`.
 
@@ -25,10 +26,12 @@ class Informative:
     needs: ClassVar[tuple[str, ...]] = ("correct", "wrong")
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, mixed problems), without replacement."""
-        right, failed = numbers(pool, "correct"), numbers(pool, "wrong")
+        """Draw min(budget, mixed problems) problems without replacement."""
+        correct, wrong = numeric_column(pool, "correct"), numeric_column(pool, "wrong")
         reasons = np.select(
-            [(right == 0) & (failed == 0), failed == 0, right == 0], ["ungraded", "too_easy", "too_hard"], "not_chosen"
+            [(correct == 0) & (wrong == 0), wrong == 0, correct == 0],
+            ["ungraded", "too_easy", "too_hard"],
+            "not_chosen",
         )  # (n,)
         mixed = np.flatnonzero(reasons == "not_chosen")
-        return account(pool, rng.permutation(mixed)[: within(budget, len(mixed))], reasons=reasons)
+        return build_selection(pool, rng.permutation(mixed)[: clip_budget(budget, len(mixed))], reasons=reasons)

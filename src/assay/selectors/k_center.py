@@ -1,4 +1,4 @@
-"""Coverage: every problem of the pool has a chosen one near it."""
+"""`k_center`: coverage: every problem of the pool is near a chosen one."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,80 +7,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.types import Pool, Selection
-from assay.selectors._outcome import Ints, account, vectors, within
+from assay.selectors._pool_rows import Ints, build_selection, clip_budget, unit_vectors
 
-AHEAD = 4096  # rows kept up to date
+CANDIDATES = 4096  # rows whose distances are kept exact
 
 
 @dataclass(frozen=True)
 class KCenter:
-    """The problem farthest from all chosen ones is added until the budget is spent, equal ones by id.
+    """Add the problem farthest from all chosen ones until the budget is used, equal distances by id.
 
-    It starts at the problem nearest to the pool's mean, so chance plays no part. The largest distance left is at most twice
-    the best possible. It chases outliers: in arXiv:2409.11378 it does worse than random. At most O(n d budget)
-    time, far less where rows are near to early choices; O(n) memory. Dropped: `not_chosen`.
+    It starts at the problem nearest to the pool's mean, so nothing is random. The largest remaining distance is at most
+    twice the best possible. It favours outliers: in arXiv:2409.11378 it does worse than random. It takes at most O(n d
+    budget) time, far less if rows are near to early choices, and O(n) memory.
 
-    Source: Gonzalez (1985), Clustering to Minimize the Maximum Intercluster Distance; k-Center greedy, arXiv:1708.00489,
-    algorithm 1.
+    Dropped: `not_chosen`.
+
+    Source: Gonzalez (1985), Clustering to Minimize the Maximum Intercluster Distance; k-Center greedy,
+    arXiv:1708.00489, algorithm 1.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("vectors",)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
-        """min(budget, n) problems."""
-        return account(pool, farthest_first(vectors(pool), within(budget, len(pool))))
+        """Keep min(budget, n) problems; `rng` is not used."""
+        return build_selection(pool, farthest_first(unit_vectors(pool), clip_budget(budget, len(pool))))
 
 
-def farthest_first(rows: NDArray[np.float32], budget: int) -> Ints:
-    """Row numbers, (budget,), in the order in which they were added; rows (n, d) are unit vectors.
+def farthest_first(vectors: NDArray[np.float32], budget: int, *, candidates: int = CANDIDATES) -> Ints:
+    """Choose rows greedily, each time the one farthest from all chosen rows.
 
-    A row comes only nearer to the chosen ones, so its old distance is an upper bound. Only the farthest AHEAD rows are brought up to
-    date, in one product, and the walk goes on among them while one of them is farther than every old distance outside; a row near to
-    some early choice is never compared with later ones. Distances are those of the plain greedy; only equal ones, to the
-    rounding of a float32 product, may come in another order.
+    A row's distance to the chosen rows only shrinks, so an old distance is an upper bound. Only the `candidates` rows
+    that seem farthest are brought up to date, in one matrix product, and rows are chosen among them while one is
+    farther than every old distance outside. A row near an early choice is never compared with later ones. The distances
+    are those of the plain greedy algorithm; only rows whose distances agree to the rounding of a float32 product may
+    come in another order.
+
+    Args:
+        vectors: (n, d) unit rows.
+        budget: rows to choose, at most n.
+        candidates: rows whose distances are kept exact; changes the speed only.
+
+    Returns:
+        (budget,) row numbers in the order in which they were chosen.
     """
-    near = np.full(
-        len(rows), -np.inf, dtype=np.float32
-    )  # (n,) cosine to the closest chosen row it was compared with: too low, never too high
-    seen = np.zeros(len(rows), dtype=np.int64)  # (n,) how many of the chosen rows that was
+    nearest = np.full(
+        len(vectors), -np.inf, dtype=np.float32
+    )  # (n,) lower bound of the cosine to the nearest chosen row
+    compared = np.zeros(len(vectors), dtype=np.int64)  # (n,) how many of the chosen rows each row was compared with
     chosen = np.empty(budget, dtype=np.int64)
     if budget:
-        chosen[0] = np.argmax(np.round(rows @ rows.mean(axis=0), 6))
-        np.maximum(near, rows @ rows[chosen[0]], out=near)
-        near[chosen[0]] = np.inf  # for good: twins of a chosen row may still come, the row itself may not
-        seen[:] = 1
-    done = min(1, budget)
-    while done < budget:
-        part = np.argpartition(near, AHEAD) if len(rows) > AHEAD else np.arange(len(rows))
-        ahead, bound = np.sort(part[:AHEAD]), near[part[AHEAD]] if len(rows) > AHEAD else np.inf
-        _update(rows, near, seen, ahead, chosen[:done])
-        done = _walk(rows, near, seen, ahead[near[ahead] <= bound], bound, chosen, done)
+        chosen[0] = np.argmax(np.round(vectors @ vectors.mean(axis=0), 6))
+        np.maximum(nearest, vectors @ vectors[chosen[0]], out=nearest)
+        nearest[chosen[0]] = np.inf  # excludes the row itself for good, but not rows equal to it
+        compared[:] = 1
+    count = min(1, budget)
+    while count < budget:
+        is_partial = len(vectors) > candidates
+        order = np.argpartition(nearest, candidates) if is_partial else np.arange(len(vectors))
+        ahead, bound = np.sort(order[:candidates]), nearest[order[candidates]] if is_partial else np.inf
+        _compare(vectors, nearest, compared, ahead, chosen[:count])
+        count = _choose_among(vectors, nearest, compared, ahead[nearest[ahead] <= bound], bound, chosen, count)
     return chosen
 
 
-def _update(rows: NDArray[np.float32], near: NDArray[np.float32], seen: Ints, ahead: Ints, chosen: Ints) -> None:
-    """Compares these rows with the chosen ones that they have not met, all rows of one age in one product."""
-    ages = seen[ahead]
-    for age in np.unique(ages[ages < len(chosen)]):
-        group = ahead[ages == age]
-        near[group] = np.maximum(near[group], (rows[group] @ rows[chosen[age:]].T).max(axis=1))
-    seen[ahead] = len(chosen)
+def _compare(
+    vectors: NDArray[np.float32], nearest: NDArray[np.float32], compared: Ints, rows: Ints, chosen: Ints
+) -> None:
+    """Compare rows with the chosen ones that they were not compared with yet, equally old rows in one product."""
+    counts = compared[rows]
+    for count in np.unique(counts[counts < len(chosen)]):
+        group = rows[counts == count]
+        nearest[group] = np.maximum(nearest[group], (vectors[group] @ vectors[chosen[count:]].T).max(axis=1))
+    compared[rows] = len(chosen)
 
 
-def _walk(
-    rows: NDArray[np.float32], near: NDArray[np.float32], seen: Ints, ahead: Ints, bound: float, chosen: Ints, done: int
+def _choose_among(
+    vectors: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    compared: Ints,
+    rows: Ints,
+    bound: float,
+    chosen: Ints,
+    count: int,
 ) -> int:
-    """Adds the farthest of these rows while it is at least as far as the bound; returns how many are chosen now."""
-    some, cosine = rows[ahead], near[ahead]
+    """Choose the farthest of these rows while it is as far as the bound; return the new number of chosen rows."""
+    subset, cosine = vectors[rows], nearest[rows]
     while (
-        done < len(chosen)
-        and len(ahead)
+        count < len(chosen)
+        and len(rows)
         and cosine[place := int(np.argmin(cosine))] <= bound
         and cosine[place] < np.inf
     ):
-        chosen[done] = ahead[place]
-        np.maximum(cosine, some @ some[place], out=cosine)
+        chosen[count] = rows[place]
+        np.maximum(cosine, subset @ subset[place], out=cosine)
         cosine[place] = np.inf
-        done += 1
-    near[ahead], seen[ahead] = cosine, done
-    return done
+        count += 1
+    nearest[rows], compared[rows] = cosine, count
+    return count

@@ -1,18 +1,34 @@
-"""What is wrong with a row, and how a value is shown in one line."""
+"""What is wrong with a row, and how its values are shown in messages."""
+
+import json
+from typing import Any
 
 
 class BadRow(ValueError):
-    """A row that cannot become a problem."""
+    """A row that cannot become a problem: a reason in one word, and a detail that names the value."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text, or a BadRow that says where it breaks."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 10,000 digits is a ValueError too
+        return BadRow("broken_json", f"{shorten(str(error), 120)}: {shorten(text)}")
+
+
 def shorten(value: object, chars: int = 80) -> str:
-    """A value as at most `chars` printable ASCII characters, whatever it holds."""
+    """Write any value as at most `chars` printable ASCII characters."""
     try:
         text = ascii(value if not isinstance(value, str) else value[: chars + 1])
-    except (RecursionError, ValueError):  # nested or many-digit values cannot be written out
+    except (RecursionError, ValueError):  # values nested too deep, and numbers of too many digits
         return f"a {type(value).__name__}"
     return text if len(text) <= chars else text[: chars - 3] + "..."
+
+
+def escape_surrogates(text: str) -> str:
+    """Write lone surrogates as escapes, so that the text can be stored and shown."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,7 +1,4 @@
-"""A chat as data sets hold it -> turns.
-
-Lists of role and content, ShareGPT's from and value, parts of content, the same as text.
-"""
+"""Read chats in the shapes of published datasets: role and content, ShareGPT's from and value, parts, or text."""
 
 import ast
 import json
@@ -24,21 +21,28 @@ ROLES = {
     "bot": "assistant",
     "chatgpt": "assistant",
 }
+# Placeholders of pictures, videos and sounds inside a text.
 MEDIA = re.compile(
     r"<\|?(?:image|img|video|audio|picture)(?:[_ ]?(?:\d+|pad|start|token|placeholder))?\|?>"
     r"|<(?:img|image|video|audio)\s+[^>]*src\s*=|!\[[^\]\n]{0,200}\]\([^)\s]+\)"
     r"|\[(?:IMG|IMAGE|image|img)(?:[ _]?\d+)?\]|<\|vision_start\|>",
 )
-FIELD = re.compile(
+# Names of columns that hold them.
+MEDIA_COLUMN = re.compile(
     r"(?:images?|videos?|audios?|pictures?)(?:_\d+)?|image_(?:paths?|urls?|bytes)|decoded_image", re.IGNORECASE
 )
+CHAT_START = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
 
 
 def read_chat(value: Any, name: str) -> tuple[Message, ...]:
-    """The turns of a chat.
+    """Read the turns of a chat.
+
+    Args:
+        value: the field's value.
+        name: the field's name, for messages.
 
     Raises:
-        BadRow: it is no list, a turn is none, or a part of a turn is no text.
+        BadRow: it is not a list, an element is not a turn, or a part of a turn is not text.
     """
     if not isinstance(value, list) or not value:
         raise BadRow("prompt_not_text", f"{name!r} holds {shorten(value)}")
@@ -46,16 +50,19 @@ def read_chat(value: Any, name: str) -> tuple[Message, ...]:
 
 
 def parse_chat_text(text: str, name: str) -> tuple[Message, ...] | None:
-    """The turns of a chat that a table stores as text, in JSON or as Python writes it; None for a text that is no chat.
+    """Read a chat that a table stores as text, in JSON or as a Python literal.
+
+    Returns:
+        The turns; None for a text that is not a chat.
 
     Raises:
-        BadRow: it begins as a chat and cannot be read as one.
+        BadRow: it begins like a chat and cannot be read as one.
     """
-    if not _BEGINS.match(text):
+    if not CHAT_START.match(text):
         return None
-    for read in (json.loads, ast.literal_eval):
+    for parse in (json.loads, ast.literal_eval):
         try:
-            value = read(text)
+            value = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         return read_chat(value, name)
@@ -65,14 +72,11 @@ def parse_chat_text(text: str, name: str) -> tuple[Message, ...] | None:
     )
 
 
-_BEGINS = re.compile(r"\s*\[\s*\{\s*(['\"])(?:role|content|from|value)\1\s*:\s*(?:['\"\[]|None\b|null\b)")
-
-
 def _read_turn(turn: Any, name: str) -> Message:
     if not isinstance(turn, Mapping):
         raise BadRow("bad_chat", f"{name!r}: a turn is an object of role and content, found {shorten(turn)}")
-    said, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
-    role = ROLES.get(said) if isinstance(said, str) else None
+    speaker, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
+    role = ROLES.get(speaker) if isinstance(speaker, str) else None
     if role is None or turn.get("tool_calls"):
         raise BadRow("bad_chat", f"{name!r}: a role is one of {tuple(ROLES)}, found {shorten(turn)}")
     if isinstance(content, list):
@@ -85,13 +89,9 @@ def _read_turn(turn: Any, name: str) -> Message:
 def _read_part(part: Any, name: str) -> str:
     if isinstance(part, str):
         return part
-    if (
-        isinstance(part, Mapping)
-        and isinstance(part.get("text"), str)
-        and part.get("type", "text") in ("text", "input_text", "output_text")
-    ):
-        return str(part["text"])
-    kind = part.get("type") if isinstance(part, Mapping) else None
+    kind, text = (part.get("type", "text"), part.get("text")) if isinstance(part, Mapping) else (None, None)
+    if isinstance(text, str) and kind in ("text", "input_text", "output_text"):
+        return text
     if isinstance(kind, str) and re.search("image|video|audio", kind):
         raise BadRow("needs_image", f"{name!r} holds a part of type {kind!r}; problems are texts here")
     raise BadRow("bad_chat", f"{name!r}: a part of a turn is a text, found {shorten(part)}")

@@ -1,17 +1,17 @@
-"""Options of multiple-choice questions: put below a prompt, named in a label, and missed where a prompt hides them."""
+"""Options of multiple-choice questions: appended to a prompt, named in a label, and reported if a prompt hides them."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Message
-from assay.maths.text.options import LETTERS, are_shown, listed_options, parsed_options
+from assay.maths.text.options import LETTERS, listed_options, options_are_shown, parsed_options
 
 
-def option_lines(options: Mapping[str, str], template: str) -> str:
-    """The lines that show options below a question.
+def format_options(options: Mapping[str, str], template: str) -> str:
+    """Format options as the lines that follow a question.
 
-    >>> option_lines({"A": "x", "B": "y"}, "({letter}) {text}")
+    >>> format_options({"A": "x", "B": "y"}, "({letter}) {text}")
     '\\n\\n(A) x\\n(B) y'
     """
     lines = (template.replace("{letter}", letter).replace("{text}", text) for letter, text in options.items())
@@ -19,36 +19,38 @@ def option_lines(options: Mapping[str, str], template: str) -> str:
 
 
 def append_options(turns: tuple[Message, ...], options: Mapping[str, str], template: str) -> tuple[Message, ...]:
-    """The turns with options below the last question, unless it shows them already."""
+    """Append options to the last question, unless the turns show them already."""
     if not options or shows_options(turns, options):
         return turns
     last = max((index for index, turn in enumerate(turns) if turn.role == "user"), default=len(turns) - 1)
-    asked = Message(turns[last].role, turns[last].content.rstrip() + option_lines(options, template))
-    return (*turns[:last], asked, *turns[last + 1 :])
+    question = Message(turns[last].role, turns[last].content.rstrip() + format_options(options, template))
+    return (*turns[:last], question, *turns[last + 1 :])
 
 
 def shows_options(turns: tuple[Message, ...], options: Mapping[str, str]) -> bool:
-    """Whether every option's text stands in the turns, in the order of the options."""
-    return are_shown(" ".join(turn.content for turn in turns), options)
+    """Tell whether the turns hold every option's text, in the order of the options."""
+    return options_are_shown(" ".join(turn.content for turn in turns), options)
 
 
-def find_hidden_options(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, chosen: bool) -> str:
-    """The field, or the fields, whose options a prompt does not show although the gold answer is one of them, as a
-    setting; "" where there are none.
+def find_hidden_options(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, is_choice: bool) -> str:
+    """Find options that the prompt does not show although the gold answer is one of them.
 
     Args:
-        row: the row as read.
+        row: the row as it was read.
         turns: the prompt.
         answer: the gold answer.
-        chosen: whether the verifier judges choices only.
+        is_choice: whether the verifier judges choices only.
+
+    Returns:
+        The field that holds the options, or the list of fields, as a setting in JSON; "" if nothing is hidden.
     """
     options = listed_options(row)
     if not options or shows_options(turns, options):
         return ""
-    bare = answer.strip().strip("().").upper()
-    if not chosen and bare not in options:
+    letter = answer.strip().strip("().").upper()
+    if not is_choice and letter not in options:
         return ""
-    one = next(
+    single_field = next(
         (
             str(name)
             for name, value in row.items()
@@ -56,12 +58,12 @@ def find_hidden_options(row: Mapping[str, Any], turns: tuple[Message, ...], answ
         ),
         "",
     )
-    several = [str(name) for name, value in row.items() if str(value) in options.values()]
-    return json.dumps(one or several, ensure_ascii=True)
+    fields = [str(name) for name, value in row.items() if str(value) in options.values()]
+    return json.dumps(single_field or fields, ensure_ascii=True)
 
 
 def letter_of_index(value: Any, first: int, options: Mapping[str, str]) -> str:
-    """The letter of an index that counts from `first`, "" where the value is no whole number.
+    """Convert an index that counts from `first` to the letter of an option; "" if the value is not a whole number.
 
     Raises:
         ValueError: there is no such option.

@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import content_id, file_sha256
-from assay.core.ports import Found
-from assay.sources._rows import BadRow, Fields, Row, shorten
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id, hash_file
+from assay.core.ports import SourceRow
+from assay.sources._bad_row import BadRow, shorten
+from assay.sources._rows import Fields, Row
 
-SAVED = ("state.json", "dataset_dict.json")  # what save_to_disk leaves in a folder
+SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hub(Fields):
-    """Each row of one split is one problem with its label, or one drop that names its row and what is wrong.
+    """Read each row of a split as one problem with its label, or one drop with the row's number and the reason.
 
     `path` is a folder made by `save_to_disk`, a folder of data files, or a hub id. Local data are streamed or
-    memory-mapped; a hub id is downloaded once into the libraries' own cache. One broken data file ends the reading
-    with a `broken_file` drop, because its rows cannot be told apart here: the `files` source reads on. `line` is the
-    row's number in the split, from 1.
+    memory-mapped; a hub dataset is downloaded once into the library's own cache. A broken data file ends the reading
+    with a `broken_file` drop, because the library does not report its rows one by one; the source `files` continues
+    behind it. `line` is the row's number in the split, from 1.
 
     Raises (when reading starts):
         ConfigError: no such folder, id, config, split or field.
@@ -32,34 +33,32 @@ class Hub(Fields):
     split: str = "train"
     revision: str = ""  # of a hub id: branch, tag or commit
 
-    def read(self) -> Iterator[Found]:
-        """Problems with labels, and drops, in the split's order."""
-        rows = self._table()
-        known = rows.column_names
-        if known is not None:
-            rows = rows.select_columns(self.columns(known, f"{self.path} ({self.split})"))
-        return self.found(self._rows(rows))
+    def read(self) -> Iterator[SourceRow]:
+        """Yield problems with labels, and drops, in the split's order."""
+        dataset = self._load()
+        schema = dataset.column_names
+        if schema is not None:
+            dataset = dataset.select_columns(self.select_columns(schema, f"{self.path} ({self.split})"))
+        return self.convert_rows(self._rows(dataset))
 
     def fingerprint(self) -> str:
-        """Hash of every file in a local folder, or the libraries' fingerprint of a hub dataset, which holds the
-        commit.
-        """
+        """Return a hash of every file in a local folder, or of a hub dataset's fingerprint, which holds the commit."""
         folder = self._folder()
         if folder is None:
-            return content_id("hub", self.path, self.split, str(self._table()._fingerprint))
+            return content_id("hub", self.path, self.split, str(self._load()._fingerprint))
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return content_id("hub", [(str(path.relative_to(folder)), file_sha256(path)) for path in files])
+        return content_id("hub", [(str(path.relative_to(folder)), hash_file(path)) for path in files])
 
-    def _rows(self, rows: Any) -> Iterator[Row]:
+    def _rows(self, dataset: Any) -> Iterator[Row]:
         from datasets.exceptions import DatasetsError
 
-        name, number = self.name or Path(self.path).name, 0
+        source, number = self.name or Path(self.path).name, 0
         try:
-            for number, value in enumerate(rows, 1):
-                yield Row(value, file=self.path, line=number, source=name)
+            for number, value in enumerate(dataset, 1):
+                yield Row(value, file=self.path, line=number, source=source)
         except (DatasetsError, OSError, ValueError, TypeError, KeyError) as error:
-            lost = BadRow("broken_file", f"{shorten(str(error), 200)}; row {number + 1} and what follows is lost")
-            yield Row(lost, file=self.path, line=number + 1, source=name)
+            bad = BadRow("broken_file", f"{shorten(str(error), 200)}; row {number + 1} and what follows is lost")
+            yield Row(bad, file=self.path, line=number + 1, source=source)
 
     def _folder(self) -> Path | None:
         folder = Path(os.path.expanduser(self.path))
@@ -71,30 +70,30 @@ class Hub(Fields):
             raise ConfigError(f"no folder {self.path!r}")
         return None
 
-    def _table(self) -> Any:
+    def _load(self) -> Any:
         import datasets
 
         folder = self._folder()
-        saved = folder is not None and any((folder / name).is_file() for name in SAVED)
+        is_saved = folder is not None and any((folder / name).is_file() for name in SAVED_FILES)
         try:
-            if saved:
-                return self._of_split(datasets.load_from_disk(str(folder)))
-            where, options = (
-                (self.path, {"revision": self.revision or None})
-                if folder is None
-                else (str(folder), {"streaming": True})
-            )
-            return datasets.load_dataset(where, self.config or None, split=self.split, **options)
+            if is_saved:
+                return self._choose_split(datasets.load_from_disk(str(folder)))
+            if folder is None:
+                return datasets.load_dataset(
+                    self.path, self.config or None, split=self.split, revision=self.revision or None
+                )
+            return datasets.load_dataset(str(folder), self.config or None, split=self.split, streaming=True)
         except ConfigError:
             raise
         except (datasets.exceptions.DatasetsError, OSError, ValueError, TypeError, KeyError) as error:
             raise ConfigError(
-                f"dataset {self.path!r}, config {self.config!r}, split {self.split!r}: {' '.join(str(error).split())[:300]}"
+                f"dataset {self.path!r}, config {self.config!r}, split {self.split!r}: "
+                f"{' '.join(str(error).split())[:300]}"
             ) from error
 
-    def _of_split(self, loaded: Any) -> Any:
-        if not hasattr(loaded, "keys"):
-            return loaded  # a folder of one split has no name for it
-        if self.split not in loaded:
-            raise ConfigError(f"{self.path} has no split {self.split!r}; {nearest(self.split, loaded.keys())}")
-        return loaded[self.split]
+    def _choose_split(self, dataset: Any) -> Any:
+        if not hasattr(dataset, "keys"):
+            return dataset  # a folder of a single split, which has no name
+        if self.split not in dataset:
+            raise ConfigError(f"{self.path} has no split {self.split!r}; {suggest_names(self.split, dataset.keys())}")
+        return dataset[self.split]

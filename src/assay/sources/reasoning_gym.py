@@ -1,4 +1,4 @@
-"""`reasoning_gym`: endless problems with their own verifiers, from a seed."""
+"""`reasoning_gym`: any number of generated problems with their own verifiers, from a seed."""
 
 import importlib.metadata
 import json
@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest, require
-from assay.core.identity import canonical, content_id
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, require, suggest_names
+from assay.core.identity import canonical_json, content_id
+from assay.core.ports import SourceRow
 from assay.core.types import OPEN, Drop, Label, Problem
-from assay.sources._rows import shorten
+from assay.sources._bad_row import shorten
 
-WITNESSES = (
-    "possible_answer",
-    "example_answer",
-    "example_correct_answer",
-)  # where generators without an oracle keep one solution
+# Where generators without an oracle keep one solution.
+EXAMPLE_KEYS = ("possible_answer", "example_answer", "example_correct_answer")
 FAILURES = (
     ValueError,
     TypeError,
@@ -32,24 +29,23 @@ FAILURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ReasoningGym:
-    """`size` problems of one generator.
+    """Generate `size` problems with one generator. Seed, config and the version of reasoning-gym decide which.
 
-    The same seed and config give the same problems under one version of reasoning-gym.
-
-    Most generators seed item i with seed + i: two sources of one generator share problems unless their seeds lie at
-    least `size` apart.
+    Most generators seed item i with seed + i: two sources of one generator share problems unless their seeds differ by
+    at least `size`.
 
     The metadata holds {"reasoning_gym": {"dataset", "entry", "tuples"}}: what the generator's scorer needs, as plain
-    JSON. Scorers that compare tuples (arc_agi, rearc) reject plain JSON, so `tuples` says that lists must become
-    tuples again. Each stored entry has been scored: its gold answer gets 1, or it is a drop. Five generators (boxnet,
-    graph_color, propositional_logic, rubiks_cube, rush_hour) have a scorer and no oracle: the gold is then the
-    solution that the entry carries where it scores 1, else the sentence `OPEN`. So it is where
-    intermediate_integration answers with the integral of its question. Only text of the library's own making is
-    scored here.
+    JSON. Scorers that compare tuples (arc_agi, rearc) reject lists, so `tuples` says that lists must become tuples
+    again. Every stored entry was scored once: its gold answer gets 1, or it is a drop. Five generators (boxnet,
+    graph_color, propositional_logic, rubiks_cube, rush_hour) have a scorer but no oracle: their gold answer is the
+    example solution of the entry if it scores 1, else the sentence `OPEN`. The same goes for intermediate_integration
+    if it answers with the integral of its own question. Only text made by the library itself is scored here.
 
-    Some generators differ from process to process under one seed: isomorphic_strings, knight_swap,
-    polynomial_multiplication, ransom_note and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A
-    lake keeps what it read first. Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
+    Some generators give other problems in another process under the same seed: isomorphic_strings, knight_swap,
+    polynomial_multiplication, ransom_note and word_ladder unless PYTHONHASHSEED is fixed, list_functions always. A lake
+    keeps what it read first.
+
+    Source: reasoning-gym 0.1.25 (arXiv:2505.24760).
 
     Raises (when reading starts, and in `check`):
         ConfigError: an unknown generator or config key, or a config that the generator refuses.
@@ -58,77 +54,71 @@ class ReasoningGym:
     generator: str
     size: int = 100
     seed: int = 0
-    config: dict[str, Any] = field(
-        default_factory=dict
-    )  # the generator's own settings, e.g. {min_terms = 2, max_terms = 3}
+    config: dict[str, Any] = field(default_factory=dict)  # the generator's settings, as {min_terms = 2, max_terms = 3}
     name: str = ""  # the problems' source; "" = reasoning_gym/<generator>
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size {self.size} must be at least 1")
 
-    def read(self) -> Iterator[Found]:
-        """Problems with labels in the generator's order.
-
-        An item that cannot be made or stored is a drop with its number.
-        """
-        gym = self._gym()
-        return (self._item(gym, index) for index in range(self.size))
+    def read(self) -> Iterator[SourceRow]:
+        """Yield problems with labels in the generator's order; an unusable item is a drop with its number."""
+        dataset = self._create_dataset()
+        return (self._convert_item(dataset, index) for index in range(self.size))
 
     def fingerprint(self) -> str:
-        """Hash of the version that generates; the library, whose import takes over a second, is not loaded."""
+        """Return a hash of the generating version, without the library's import, which takes over a second."""
         try:
             return content_id("reasoning_gym", importlib.metadata.version("reasoning-gym"))
         except importlib.metadata.PackageNotFoundError:
             return content_id("reasoning_gym", require("reasoning_gym", extra="gym").__version__)
 
     def check(self) -> None:
-        """Passes where the generator takes the settings."""
-        self._gym()
+        """Raise unless the generator accepts the settings."""
+        self._create_dataset()
 
-    def _item(self, gym: Any, index: int) -> Found:
+    def _convert_item(self, dataset: Any, index: int) -> SourceRow:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
-            entry = gym[index]
-            answer, stored = _check_entry(gym, entry, self.generator)
+            entry = dataset[index]
+            answer, stored = _check_entry(dataset, entry, self.generator)
             problem = Problem.of(entry["question"], source=source, metadata={"reasoning_gym": stored})
+        except GeneratorRejected as error:
+            reason, detail = error.reason, str(error)
         except FAILURES as error:
-            what = (
-                str(error)
-                if isinstance(error, GeneratorRejected)
-                else f"{type(error).__name__}: {shorten(str(error), 200)}"
-            )
-            reason = error.reason if isinstance(error, GeneratorRejected) else "generator_failed"
-            return Drop("ingest", reason, detail=what, source=source, file=self.generator, line=index + 1)
-        return problem, Label.of(problem.id, answer, verifier="reasoning_gym")
+            reason, detail = "generator_failed", f"{type(error).__name__}: {shorten(str(error), 200)}"
+        else:
+            return problem, Label.of(problem.id, answer, verifier="reasoning_gym")
+        return Drop("ingest", reason, detail=detail, source=source, file=self.generator, line=index + 1)
 
-    def _gym(self) -> Any:
+    def _create_dataset(self) -> Any:
         factory = require("reasoning_gym.factory", extra="gym")
-        require("reasoning_gym", extra="gym")  # registers the generators
+        require("reasoning_gym", extra="gym")  # its import registers the generators
         if self.generator not in factory.DATASETS:
             raise ConfigError(
-                f"unknown reasoning_gym generator {self.generator!r}; {nearest(self.generator, factory.DATASETS)}"
+                f"unknown reasoning_gym generator {self.generator!r}; {suggest_names(self.generator, factory.DATASETS)}"
             )
         settings = factory.DATASETS[self.generator][1]
-        known = [each.name for each in fields(settings) if each.name not in ("size", "seed")]
+        keys = [setting.name for setting in fields(settings) if setting.name not in ("size", "seed")]
         for key in self.config:
-            if key not in known:
+            if key not in keys:
                 raise ConfigError(
-                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {nearest(key, known)}"
+                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {suggest_names(key, keys)}"
                 )
         try:
-            return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._config())
+            return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._library_config())
         except FAILURES as error:
             raise ConfigError(
                 f"reasoning_gym generator {self.generator!r} refuses {shorten(self.config, 200)}: {error}"
             ) from error
 
-    def _config(self) -> dict[str, Any]:
+    def _library_config(self) -> dict[str, Any]:
+        """The config with the specs of `composite` as the library's own objects."""
         if self.generator != "composite":
             return self.config
-        spec = require("reasoning_gym.composite", extra="gym").DatasetSpec
-        given = [{"weight": 1.0, "config": {}, **each} for each in self.config.get("datasets", ())]
-        return {**self.config, "datasets": [spec(**each) for each in given]}
+        spec_class = require("reasoning_gym.composite", extra="gym").DatasetSpec
+        specs = [{"weight": 1.0, "config": {}, **spec} for spec in self.config.get("datasets", ())]
+        return {**self.config, "datasets": [spec_class(**spec) for spec in specs]}
 
 
 class GeneratorRejected(ValueError):
@@ -139,55 +129,50 @@ class GeneratorRejected(ValueError):
         self.reason = reason
 
 
-def _check_entry(gym: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[str, Any]]:
-    """The gold answer and what the verifier needs, scored once against each other."""
+def _check_entry(dataset: Any, entry: dict[str, Any], generator: str) -> tuple[str, dict[str, Any]]:
+    """Return the gold answer and what the verifier needs, after scoring one against the other."""
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=_to_plain))
-    name = str(
-        plain["metadata"].get("source_dataset", generator)
-    )  # a composite's items are scored by the generator that made them
+    scorer = str(plain["metadata"].get("source_dataset", generator))  # an item of `composite` names its own generator
+    stored = {"dataset": scorer, "entry": plain}
     answer = plain["answer"]
     if answer is None:
-        answer = _find_witness(gym, plain)
-        return answer, {"dataset": name, "entry": plain}
+        return _find_example(dataset, plain), stored
     if not isinstance(answer, str) or not answer.strip():
         raise GeneratorRejected("answer_empty", f"the oracle answers {shorten(answer)}")
-    stored = {"dataset": name, "entry": plain}
-    if (
-        "Integral(" in answer
-    ):  # what the generator could not integrate it repeats, and its scorer takes the repeated question for an answer
+    if "Integral(" in answer:  # the integral repeated, unsolved; the scorer accepts it
         return OPEN, stored
-    if _score_answer(gym, answer, plain) >= 1:
+    if _score_answer(dataset, answer, plain) >= 1:
         return answer, stored
-    if _score_answer(gym, answer, {**plain, "metadata": lists_to_tuples(plain["metadata"])}) >= 1:
+    if _score_answer(dataset, answer, {**plain, "metadata": lists_to_tuples(plain["metadata"])}) >= 1:
         return answer, {**stored, "tuples": True}
     raise GeneratorRejected(
         "oracle_rejected",
-        f"the scorer gives its own answer {shorten(answer)} {_score_answer(gym, answer, plain)}, not 1",
+        f"the scorer gives its own answer {shorten(answer)} {_score_answer(dataset, answer, plain)}, not 1",
     )
 
 
-def _find_witness(gym: Any, plain: dict[str, Any]) -> str:
-    for key in WITNESSES:
-        found = plain["metadata"].get(key)
-        text = found if isinstance(found, str) else canonical(found)
-        if found is not None and _score_answer(gym, text, plain) >= 1:
+def _find_example(dataset: Any, plain: dict[str, Any]) -> str:
+    for key in EXAMPLE_KEYS:
+        example = plain["metadata"].get(key)
+        text = example if isinstance(example, str) else canonical_json(example)
+        if example is not None and _score_answer(dataset, text, plain) >= 1:
             return text
     return OPEN
 
 
-def _score_answer(gym: Any, answer: str, entry: dict[str, Any]) -> float:
-    return float(gym.score_answer(answer, entry))
+def _score_answer(dataset: Any, answer: str, entry: dict[str, Any]) -> float:
+    return float(dataset.score_answer(answer, entry))
 
 
 def lists_to_tuples(value: Any) -> Any:
-    """The value with every list as a tuple.
+    """Convert every list inside a value to a tuple.
 
     >>> lists_to_tuples({"grid": [[1, 2], [3]]})
     {'grid': ((1, 2), (3,))}
     """
     if isinstance(value, dict):
-        return {key: lists_to_tuples(each) for key, each in value.items()}
-    return tuple(lists_to_tuples(each) for each in value) if isinstance(value, list) else value
+        return {key: lists_to_tuples(element) for key, element in value.items()}
+    return tuple(lists_to_tuples(element) for element in value) if isinstance(value, list) else value
 
 
 def _to_plain(value: Any) -> Any:

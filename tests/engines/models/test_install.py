@@ -6,10 +6,10 @@ import pytest
 
 from assay.core.errors import EngineError
 from assay.engines.models import install as install_module
-from assay.engines.models.catalog import CATALOGUE, Packaged, find_installed
+from assay.engines.models.catalog import CATALOGUE, PackagedModel, find_installed
 
 BYTES = b"GGUF and some weights"
-TOY = Packaged("toy==1", "toy/model.gguf", "toy.dist-info/LICENSE", hashlib.sha256(BYTES).hexdigest())
+TOY = PackagedModel("toy==1", "toy/model.gguf", "toy.dist-info/LICENSE", hashlib.sha256(BYTES).hexdigest())
 
 
 @pytest.fixture

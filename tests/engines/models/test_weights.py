@@ -34,9 +34,9 @@ def test_a_folder_without_weights_is_refused_with_what_it_holds(folder):
 
 def test_a_file_is_hashed_again_once_it_has_changed(tmp_path):
     path = tmp_path / "weights"
-    told = []
+    hashes = []
     for text in ("one", "another"):
         path.write_text(text)
         state = path.stat()
-        told.append(weights.file_identity(str(path), state.st_size, state.st_mtime_ns))
-    assert told[0] != told[1]
+        hashes.append(weights.file_identity(str(path), state.st_size, state.st_mtime_ns))
+    assert hashes[0] != hashes[1]

@@ -28,11 +28,11 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close
     ],
 )
 def test_a_status_is_worth_another_try_or_not(status, kind, busy):
-    told = classify_status(status, "3", b"some\n  words")
-    assert type(told) is kind
-    assert str(told) == f"status {status}: some words"
+    error = classify_status(status, "3", b"some\n  words")
+    assert type(error) is kind
+    assert str(error) == f"status {status}: some words"
     if kind is RetryableError:
-        assert (told.busy, told.after_s) == (busy, 3.0)
+        assert (error.busy, error.after_s) == (busy, 3.0)
 
 
 def test_a_date_to_retry_after_counts_from_now():
@@ -47,55 +47,55 @@ def test_what_is_no_json_is_broken():
 
 
 @pytest.fixture
-def says():
-    """The address of a server that answers one call with these bytes, with a pause before each further piece."""
+def replies():
+    """Start a server that answers one call with these bytes, with a pause before each further piece: its address."""
     open_ = []
 
     def start(*pieces, pause=0.0):
-        ear = socket.create_server(("127.0.0.1", 0))
-        open_.append(ear)
+        listener = socket.create_server(("127.0.0.1", 0))
+        open_.append(listener)
 
         def answer():
-            line, _ = ear.accept()
-            with line:
-                asked = b""
-                while not asked.endswith(b"{}"):  # head and body may come one by one
-                    asked += line.recv(1 << 16)
-                for place, piece in enumerate(pieces):
-                    time.sleep(pause if place else 0.0)
-                    line.sendall(piece)
+            connection, _ = listener.accept()
+            with connection:
+                request = b""
+                while not request.endswith(b"{}"):  # head and body may come one by one
+                    request += connection.recv(1 << 16)
+                for i, piece in enumerate(pieces):
+                    time.sleep(pause if i else 0.0)
+                    connection.sendall(piece)
 
         threading.Thread(target=answer, daemon=True).start()
-        return f"http://127.0.0.1:{ear.getsockname()[1]}"
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
-    for ear in open_:
-        ear.close()
+    for listener in open_:
+        listener.close()
 
 
 @pytest.mark.service
-def test_events_arrive_over_any_cut_of_the_bytes(says):
-    line = HttpConnection(
-        says(HEAD + b'data: {"a', b'": 1}\n\n: sign of life\n\ndata: [DO', b"NE]\n\n", pause=0.05), silence_s=5
+def test_events_arrive_over_any_cut_of_the_bytes(replies):
+    connection = HttpConnection(
+        replies(HEAD + b'data: {"a', b'": 1}\n\n: sign of life\n\ndata: [DO', b"NE]\n\n", pause=0.05), silence_s=5
     )
-    assert list(line.events("/", {})) == [{"a": 1}]
+    assert list(connection.stream_events("/", {})) == [{"a": 1}]
 
 
 @pytest.mark.service
-def test_a_stream_that_ends_early_is_a_broken_connection(says):
+def test_a_stream_that_ends_early_is_a_broken_connection(replies):
     with pytest.raises(RetryableError, match="without") as caught:
-        list(HttpConnection(says(HEAD + b"data: 1\n\n"), silence_s=5).events("/", {}))
+        list(HttpConnection(replies(HEAD + b"data: 1\n\n"), silence_s=5).stream_events("/", {}))
     assert caught.value.dead
 
 
 @pytest.mark.service
-def test_silence_has_a_limit_and_a_slow_stream_has_none(says):
-    slow = says(HEAD, *[b"data: 1\n\n"] * 6, b"data: [DONE]\n\n", pause=0.15)
-    assert len(list(HttpConnection(slow, silence_s=0.6).events("/", {}))) == 6  # .9 s in all
-    hung = HttpConnection(says(b"", HEAD, pause=5.0), silence_s=0.3)
+def test_silence_has_a_limit_and_a_slow_stream_has_none(replies):
+    slow = replies(HEAD, *[b"data: 1\n\n"] * 6, b"data: [DONE]\n\n", pause=0.15)
+    assert len(list(HttpConnection(slow, silence_s=0.6).stream_events("/", {}))) == 6  # .9 s in all
+    hung = HttpConnection(replies(b"", HEAD, pause=5.0), silence_s=0.3)
     with pytest.raises(RetryableError, match="no progress"):
-        list(hung.events("/", {}))
-    assert hung._line.sock is None, "what may still come on it is no answer to the next call"
+        list(hung.stream_events("/", {}))
+    assert hung._http.sock is None, "what may still come on it is no answer to the next call"
 
 
 def test_nobody_there_is_broken_and_not_an_os_error():

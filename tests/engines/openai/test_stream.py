@@ -4,7 +4,7 @@ from assay.engines.openai.connection import RequestRejected, RetryableError
 from assay.engines.openai.stream import StreamedCompletion
 
 
-def heard(*events):
+def complete(*events):
     sample = StreamedCompletion()
     for event in events:
         sample.add_event(event)
@@ -12,7 +12,7 @@ def heard(*events):
 
 
 def test_pieces_make_a_text_and_its_last_event_says_how_it_ended():
-    sample = heard(
+    sample = complete(
         {"choices": [{"delta": {"reasoning": "2+2", "content": None}, "logprobs": {"content": [{"logprob": -0.5}]}}]},
         {"choices": [{"delta": {"content": "4"}, "finish_reason": "stop", "stop_reason": "\n"}]},
         {"choices": [], "usage": {"completion_tokens": 9, "prompt_tokens": 3}},
@@ -27,21 +27,21 @@ def test_pieces_make_a_text_and_its_last_event_says_how_it_ended():
     [({}, None), ({"stop_reason": None}, ""), ({"matched_stop": 2}, ""), ({"matched_stop": "END"}, "END")],
 )
 def test_what_ended_it_is_told_as_the_server_tells_it(extra, stopped):
-    assert heard({"choices": [{"message": {"content": "4"}, "finish_reason": "stop", **extra}]}).stopped == stopped
+    assert complete({"choices": [{"message": {"content": "4"}, "finish_reason": "stop", **extra}]}).stopped == stopped
 
 
 @pytest.mark.parametrize(
     ("reason", "finish"), [("length", "length"), ("content_filter", "error"), ("tool_calls", "error")]
 )
 def test_other_ends_than_a_stop(reason, finish):
-    assert heard({"choices": [{"delta": {"content": "4"}, "finish_reason": reason}]}).finish == finish
+    assert complete({"choices": [{"delta": {"content": "4"}, "finish_reason": reason}]}).finish == finish
 
 
 def test_a_sample_without_its_end_is_broken():
     with pytest.raises(RetryableError, match="fewer choices"):
-        heard({"choices": []}).require_finish()
+        complete({"choices": []}).require_finish()
     with pytest.raises(RetryableError, match="finish reason 'abort'"):
-        heard({"choices": [{"delta": {}, "finish_reason": "abort"}]}).require_finish()
+        complete({"choices": [{"delta": {}, "finish_reason": "abort"}]}).require_finish()
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_a_sample_without_its_end_is_broken():
 )
 def test_a_failure_inside_the_stream_is_tried_again_unless_the_request_is_at_fault(event, kind, words):
     with pytest.raises(kind, match=words):
-        heard(event)
+        complete(event)

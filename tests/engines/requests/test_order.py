@@ -17,21 +17,21 @@ def answer(request, sample=0, **more):
 
 
 def test_requests_come_in_their_order_whatever_arrives_first():
-    one, other = ask("1+1", (0, 1)), ask("2+2")
-    arriving = iter([(answer(other),), (answer(one, 1),), (), (answer(one, 0),)])
-    found = list(collect_in_order([one, other], arriving, revision="r"))
-    assert [[(each.problem_id, each.sample) for each in group] for group in found] == [
-        [(one.problem_id, 0), (one.problem_id, 1)],
-        [(other.problem_id, 0)],
+    first, second = ask("1+1", (0, 1)), ask("2+2")
+    arriving = iter([(answer(second),), (answer(first, 1),), (), (answer(first, 0),)])
+    groups = list(collect_in_order([first, second], arriving, revision="r"))
+    assert [[(rollout.problem_id, rollout.sample) for rollout in group] for group in groups] == [
+        [(first.problem_id, 0), (first.problem_id, 1)],
+        [(second.problem_id, 0)],
     ]
 
 
 def test_the_same_sample_under_two_seeds_goes_to_whoever_asked_for_it():
-    one, other = ask(seed=1), ask(seed=2)
-    arriving = iter([(answer(other), answer(one))])
-    assert [group[0].seed for group in collect_in_order([one, other], arriving, revision="r")] == [
-        one.seed_of(0),
-        other.seed_of(0),
+    first, second = ask(seed=1), ask(seed=2)
+    arriving = iter([(answer(second), answer(first))])
+    assert [group[0].seed for group in collect_in_order([first, second], arriving, revision="r")] == [
+        first.seed_of(0),
+        second.seed_of(0),
     ]
 
 
@@ -42,6 +42,6 @@ def test_the_same_sample_asked_for_twice_comes_twice_with_or_without_a_seed():
         ] == [1, 1]
 
 
-def test_arrivals_that_end_too_early_say_how_many_are_missing():
+def test_samples_that_end_too_early_say_how_many_are_missing():
     with pytest.raises(EngineError, match="1 of 2 samples never came"):
         list(collect_in_order([ask(samples=(0, 1))], iter([(answer(ask()),)]), revision="r"))

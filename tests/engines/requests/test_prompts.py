@@ -8,18 +8,21 @@ from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
 
 pytest.importorskip("transformers")
-NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ messages[0]['content'] }}="
+NO_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ messages[0]['content'] }}="
+)
 
 
 def _request(*messages, **sampler):
-    return Request("p1", tuple(Message(*each) for each in messages), SamplingConfig(max_tokens=4, **sampler), (0, 1), 0)
+    return Request("p1", tuple(Message(*turn) for turn in messages), SamplingConfig(max_tokens=4, **sampler), (0, 1), 0)
 
 
 @pytest.fixture
 def tokenizer():
-    found = prompts.load_tokenizer(find_checkpoint("tiny-arithmetic"), "tiny-arithmetic", extra="train")
-    found.chat_template = NO_SYSTEM
-    return found
+    tokenizer = prompts.load_tokenizer(find_checkpoint("tiny-arithmetic"), "tiny-arithmetic", extra="train")
+    tokenizer.chat_template = NO_SYSTEM
+    return tokenizer
 
 
 def test_a_template_that_refuses_is_one_line_with_the_problem(tokenizer):
@@ -47,12 +50,17 @@ def test_samples_whose_template_raises_are_errors_and_the_others_are_drawn(token
     engine = Transformers("tiny-arithmetic")
     engine.__dict__["_tokenizer"] = tokenizer
     refused, drawn = engine.generate([_request(("system", "Be brief."), ("user", "1+1")), _request(("user", "2+2"))])
-    assert [(each.finish, each.tokens, each.text, each.fault) for each in refused] == [("error", 0, "", "")] * 2
-    assert all(each.finish != "error" and each.tokens for each in drawn)
+    assert [(rollout.finish, rollout.tokens, rollout.text, rollout.fault) for rollout in refused] == [
+        ("error", 0, "", "")
+    ] * 2
+    assert all(rollout.finish != "error" and rollout.tokens for rollout in drawn)
 
 
 def test_vllm_reports_a_refused_template_without_being_asked_for_a_token(tokenizer):
     engine = Vllm("tiny-arithmetic")
     engine.__dict__["_tokenizer"] = tokenizer
     (refused,) = engine.generate([_request(("system", "Be brief."), ("user", "1+1"))])
-    assert [(each.finish, each.sample, each.prompt_tokens) for each in refused] == [("error", 0, 0), ("error", 1, 0)]
+    assert [(rollout.finish, rollout.sample, rollout.prompt_tokens) for rollout in refused] == [
+        ("error", 0, 0),
+        ("error", 1, 0),
+    ]

@@ -1,4 +1,4 @@
-"""A chat completion's body as a question: what is read, and what is refused before it waits beside others."""
+"""A chat completion's body as a request: what is read, and what is refused before it waits next to others."""
 
 import inspect
 import json
@@ -7,14 +7,14 @@ import pytest
 
 from assay.engines.server.chat_request import (
     CAP,
-    DEEPEST,
-    MOST_CHOICES,
-    MOST_ROLE,
-    MOST_STOPS,
-    MOST_TEXT,
-    MOST_TOKENS,
-    MOST_TURNS,
-    MOST_VARIABLES,
+    MAX_CHOICES,
+    MAX_DEPTH,
+    MAX_ROLE_CHARS,
+    MAX_STOPS,
+    MAX_TEXT_CHARS,
+    MAX_TOKENS,
+    MAX_TURNS,
+    MAX_VARIABLES_CHARS,
     RENDERING,
     InvalidRequest,
     read_request,
@@ -24,29 +24,41 @@ TURN = {"role": "user", "content": "2+2"}
 BEGUN = {"role": "assistant", "content": "It is"}
 
 
-def ask(**told):
-    return read_request({"messages": [TURN], **told})
+def ask(**settings):
+    return read_request({"messages": [TURN], **settings})
 
 
 def test_a_body_becomes_a_question_with_the_protocols_defaults():
-    asked = ask()
-    assert [turn._asdict() for turn in asked.messages] == [TURN]
-    assert (asked.sampler.temperature, asked.sampler.top_p, asked.sampler.max_tokens, asked.n, asked.seed) == (
+    pending = ask()
+    assert [turn._asdict() for turn in pending.messages] == [TURN]
+    assert (
+        pending.sampler.temperature,
+        pending.sampler.top_p,
+        pending.sampler.max_tokens,
+        pending.n,
+        pending.seed,
+    ) == (
         1.0,
         1.0,
         CAP,
         1,
         None,
     )
-    told = ask(max_completion_tokens=7, max_tokens=9, stop="\n", n=3, temperature=0, top_k=-1, seed=-1)
-    assert (told.sampler.max_tokens, told.sampler.stop, told.n, told.sampler.temperature, told.sampler.top_k) == (
+    limited = ask(max_completion_tokens=7, max_tokens=9, stop="\n", n=3, temperature=0, top_k=-1, seed=-1)
+    assert (
+        limited.sampler.max_tokens,
+        limited.sampler.stop,
+        limited.n,
+        limited.sampler.temperature,
+        limited.sampler.top_k,
+    ) == (
         7,
         ("\n",),
         3,
         0.0,
         0,
     )
-    assert told.seed is None
+    assert limited.seed is None
 
 
 def test_text_parts_are_one_text():
@@ -66,8 +78,8 @@ def test_text_parts_are_one_text():
     ],
 )
 def test_only_a_begun_answer_is_gone_on_with(turns, goes_on, left, begun):
-    asked = read_request({"messages": turns, "continue_final_message": goes_on})
-    assert (len(asked.messages), asked.prefix) == (left, begun)
+    pending = read_request({"messages": turns, "continue_final_message": goes_on})
+    assert (len(pending.messages), pending.prefix) == (left, begun)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_messages_that_are_none_are_refused(body, words):
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("limited", "words"),
     [
         ({"temperature": float("nan")}, "temperature nan is out of range"),
         ({"temperature": float("inf")}, "temperature inf"),
@@ -105,11 +117,11 @@ def test_messages_that_are_none_are_refused(body, words):
         ({"top_p": 0}, "out of range"),
         ({"top_p": 10**400}, "top_p 1"),
         ({"max_tokens": 0}, "max_tokens 0 is out of range"),
-        ({"max_tokens": MOST_TOKENS + 1}, "out of range"),
+        ({"max_tokens": MAX_TOKENS + 1}, "out of range"),
         ({"max_tokens": 1.5}, "max_tokens: a whole number"),
         ({"max_tokens": [7]}, "max_tokens: a whole number"),
         ({"max_completion_tokens": 1 << 80}, "max_completion_tokens of more than 64 bits"),
-        ({"n": MOST_CHOICES + 1}, "out of range"),
+        ({"n": MAX_CHOICES + 1}, "out of range"),
         ({"n": False}, "n: a whole number"),
         ({"top_k": -2}, "top_k -2 is out of range"),
         ({"top_k": "5"}, "top_k: a whole number"),
@@ -118,7 +130,7 @@ def test_messages_that_are_none_are_refused(body, words):
         ({"seed": (1 << 63) - 1}, "out of range"),
         ({"stop": {"a": 1}}, "stop: a text or a list"),
         ({"stop": [["a"]]}, "stop: a text or a list"),
-        ({"stop": ["a"] * (MOST_STOPS + 1)}, "stop: a text or a list"),
+        ({"stop": ["a"] * (MAX_STOPS + 1)}, "stop: a text or a list"),
         ({"stop": "\ud83d"}, "stop: half of a surrogate pair"),
         ({"chat_template_kwargs": [1]}, "an object is needed"),
         (
@@ -128,9 +140,9 @@ def test_messages_that_are_none_are_refused(body, words):
         ({"chat_template_kwargs": {"\ud800": 1}}, "chat_template_kwargs: half of a surrogate pair"),
     ],
 )
-def test_settings_that_an_engine_could_stumble_over_are_refused(told, words):
+def test_settings_that_an_engine_could_stumble_over_are_refused(limited, words):
     with pytest.raises(InvalidRequest, match=words):
-        ask(**told)
+        ask(**limited)
 
 
 @pytest.mark.parametrize("name", sorted(RENDERING))
@@ -146,8 +158,8 @@ def test_no_client_reaches_the_call_that_renders_the_template():
 
 
 def test_null_stands_for_the_default_and_a_whole_float_for_its_number():
-    asked = ask(temperature=None, stop=None, seed=None, n=None, max_tokens=7.0, top_k=None)
-    assert (asked.sampler.temperature, asked.sampler.stop, asked.seed, asked.n, asked.sampler.max_tokens) == (
+    pending = ask(temperature=None, stop=None, seed=None, n=None, max_tokens=7.0, top_k=None)
+    assert (pending.sampler.temperature, pending.sampler.stop, pending.seed, pending.n, pending.sampler.max_tokens) == (
         1.0,
         (),
         None,
@@ -164,9 +176,9 @@ def nested(depth: int) -> dict[str, object]:
 
 
 def test_variables_of_the_template_and_empty_stops_pass():
-    asked = ask(chat_template_kwargs={"enable_thinking": False}, stop=["", "b"], n=2.0, top_k=None)
-    assert json.loads(asked.sampler.chat_template_args) == {"enable_thinking": False}
-    assert (asked.sampler.stop, asked.n, asked.sampler.top_k) == (("b",), 2, 0)
+    pending = ask(chat_template_kwargs={"enable_thinking": False}, stop=["", "b"], n=2.0, top_k=None)
+    assert json.loads(pending.sampler.chat_template_args) == {"enable_thinking": False}
+    assert (pending.sampler.stop, pending.n, pending.sampler.top_k) == (("b",), 2, 0)
 
 
 def spread(size: int) -> list[dict[str, str]]:
@@ -178,25 +190,25 @@ def spread(size: int) -> list[dict[str, str]]:
     ("holds", "too_much", "words"),
     [
         (
-            {"messages": spread(MOST_TEXT)},
-            {"messages": spread(MOST_TEXT + 1)},
-            f"at most {MOST_TEXT} characters are read, not {MOST_TEXT + 1}",
+            {"messages": spread(MAX_TEXT_CHARS)},
+            {"messages": spread(MAX_TEXT_CHARS + 1)},
+            f"at most {MAX_TEXT_CHARS} characters are read, not {MAX_TEXT_CHARS + 1}",
         ),
-        ({"messages": [TURN] * MOST_TURNS}, {"messages": [TURN] * (MOST_TURNS + 1)}, f"at most {MOST_TURNS} are read"),
+        ({"messages": [TURN] * MAX_TURNS}, {"messages": [TURN] * (MAX_TURNS + 1)}, f"at most {MAX_TURNS} are read"),
         (
-            {"messages": [{**TURN, "role": "r" * MOST_ROLE}]},
-            {"messages": [{**TURN, "role": "r" * (MOST_ROLE + 1)}]},
+            {"messages": [{**TURN, "role": "r" * MAX_ROLE_CHARS}]},
+            {"messages": [{**TURN, "role": "r" * (MAX_ROLE_CHARS + 1)}]},
             "a role has at most",
         ),
         (
-            {"messages": [TURN], "chat_template_kwargs": {"a": "x" * (MOST_VARIABLES - len('{"a":""}'))}},
+            {"messages": [TURN], "chat_template_kwargs": {"a": "x" * (MAX_VARIABLES_CHARS - len('{"a":""}'))}},
             {"messages": [TURN], "chat_template_kwargs": {f"k{number}": number for number in range(2_000)}},
-            f"chat_template_kwargs: at most {MOST_VARIABLES} characters",
+            f"chat_template_kwargs: at most {MAX_VARIABLES_CHARS} characters",
         ),
         (
-            {"messages": [TURN], "chat_template_kwargs": nested(DEEPEST)},
-            {"messages": [TURN], "chat_template_kwargs": nested(DEEPEST + 1)},
-            f"chat_template_kwargs: nested more than {DEEPEST} deep",
+            {"messages": [TURN], "chat_template_kwargs": nested(MAX_DEPTH)},
+            {"messages": [TURN], "chat_template_kwargs": nested(MAX_DEPTH + 1)},
+            f"chat_template_kwargs: nested more than {MAX_DEPTH} deep",
         ),
     ],
 )

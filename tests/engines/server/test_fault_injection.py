@@ -9,7 +9,7 @@ from assay.engines.server import fault_injection
 FRAMES = (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n", fault_injection.DONE)
 
 
-def deformed(kind, closing=None):
+def send_frames(kind, closing=None):
     sent, (near, far) = [], socket.socketpair()
     with near, far:
         fault_injection.send_with_fault(kind, FRAMES, sent.append, near, closing or threading.Event())
@@ -17,7 +17,7 @@ def deformed(kind, closing=None):
 
 
 def test_without_a_fault_all_frames_are_sent():
-    assert deformed("") == b"".join(FRAMES)
+    assert send_frames("") == b"".join(FRAMES)
 
 
 def test_death_is_half_a_stream_and_a_reset():
@@ -28,18 +28,18 @@ def test_death_is_half_a_stream_and_a_reset():
 
 
 def test_garbage_is_no_json_and_fewer_has_no_choice_and_both_end_properly():
-    assert deformed("garbage").endswith(fault_injection.DONE)
+    assert send_frames("garbage").endswith(fault_injection.DONE)
     with pytest.raises(UnicodeDecodeError):
-        deformed("garbage").decode()
-    assert deformed("fewer") == b'data: {"choices": []}\n\n' + fault_injection.DONE
+        send_frames("garbage").decode()
+    assert send_frames("fewer") == b'data: {"choices": []}\n\n' + fault_injection.DONE
 
 
 def test_a_hang_lasts_until_the_server_closes_and_a_trickle_takes_its_time():
     closing = threading.Event()
     threading.Timer(0.2, closing.set).start()
-    began = time.monotonic()
-    assert deformed("hang", closing) == b"".join(FRAMES[:2])
-    assert time.monotonic() - began >= 0.15
-    began = time.monotonic()
-    assert deformed("trickle") == b"".join(FRAMES)
-    assert time.monotonic() - began >= 4 * fault_injection.TRICKLE_S
+    started_s = time.monotonic()
+    assert send_frames("hang", closing) == b"".join(FRAMES[:2])
+    assert time.monotonic() - started_s >= 0.15
+    started_s = time.monotonic()
+    assert send_frames("trickle") == b"".join(FRAMES)
+    assert time.monotonic() - started_s >= 4 * fault_injection.TRICKLE_S

@@ -1,5 +1,6 @@
 """How many connections a listener holds, for how long, and who may be let in without a key."""
 
+import io
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ Start = Callable[..., Listener]
 
 
 class Answering(BaseHTTPRequestHandler):
-    """Says that it reads a question, answers it, and says that the answer is done."""
+    """Marks a request as read, answers it, and marks the answer as sent."""
 
     protocol_version = "HTTP/1.1"
     server: Listener
@@ -26,49 +27,49 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self.server.reading(self.connection, done=True)
+        self.server.mark_request(self.connection, complete=True)
         time.sleep(float(self.path[1:] or 0))
         self.send_response(204)
         self.end_headers()
-        self.server.reading(self.connection, done=False)
+        self.server.mark_request(self.connection, complete=False)
 
 
 @pytest.fixture
 def listen() -> Iterator[Start]:
-    started: list[Listener] = []
+    listeners: list[Listener] = []
 
-    def start(read_s: float = 30.0, most: int = 8) -> Listener:
-        started.append(Listener(("127.0.0.1", 0), Answering, read_s=read_s, most=most))
-        threading.Thread(target=started[-1].serve_forever, args=(0.02,), daemon=True).start()
-        return started[-1]
+    def start(read_s: float = 30.0, max_connections: int = 8) -> Listener:
+        listeners.append(Listener(("127.0.0.1", 0), Answering, read_s=read_s, max_connections=max_connections))
+        threading.Thread(target=listeners[-1].serve_forever, args=(0.02,), daemon=True).start()
+        return listeners[-1]
 
     yield start
-    for each in started:
-        each.shutdown()
-        each.server_close()
-        each.cut()
+    for listener in listeners:
+        listener.shutdown()
+        listener.server_close()
+        listener.cut()
 
 
-def dialled(listener: Listener, timeout: float = 20.0) -> socket.socket:
+def connect(listener: Listener, timeout: float = 20.0) -> socket.socket:
     return socket.create_connection(listener.server_address[:2], timeout=timeout)
 
 
-def ask(line: socket.socket, wait_s: float = 0.0) -> bytes:
-    line.sendall(b"GET /%.1f HTTP/1.1\r\n\r\n" % wait_s)
-    return line.recv(1 << 12)
+def ask(connection: socket.socket, wait_s: float = 0.0) -> bytes:
+    connection.sendall(b"GET /%.1f HTTP/1.1\r\n\r\n" % wait_s)
+    return connection.recv(1 << 12)
 
 
-def ended(line: socket.socket) -> bool:
-    """Whether the other side closes the connection within the socket's time."""
+def is_closed(connection: socket.socket) -> bool:
+    """Return whether the other side closes the connection within the socket's time."""
     with suppress(ConnectionResetError):
-        return line.recv(1) == b""
+        return connection.recv(1) == b""
     return True
 
 
-def settled(listener: Listener, connections: int, within_s: float = 20.0) -> bool:
-    """Whether the listener comes to hold so many."""
-    until = time.monotonic() + within_s
-    while len(listener._open) != connections and time.monotonic() < until:
+def comes_to_hold(listener: Listener, connections: int, within_s: float = 20.0) -> bool:
+    """Wait until the listener holds so many connections, and return whether it does."""
+    deadline = time.monotonic() + within_s
+    while len(listener._open) != connections and time.monotonic() < deadline:
         time.sleep(0.01)
     return len(listener._open) == connections
 
@@ -100,72 +101,87 @@ def test_a_host_that_is_none_is_one_line(host: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_header_lines_are_read_until_they_are_too_many_or_none() -> None:
+    reader = listener_module.HeadReader(io.BytesIO(b"A: b\r\nC:\n\r\nbody"))
+    assert [reader.readline(65_537) for _ in range(3)] == [b"A: b\r\n", b"C:\n", b"\r\n"]
+    assert reader.read(4) == b"body"  # which is no header, and asked for by another way
+    assert listener_module.HeadReader(io.BytesIO(b"")).readline(9) == b""
+    long = listener_module.HeadReader(io.BytesIO(b"A: b\r\n" * listener_module.HEAD_BYTES))
+    for _ in range(listener_module.HEAD_BYTES // 6):
+        long.readline(65_537)
+    with pytest.raises(listener_module.BadHead):
+        long.readline(65_537)
+    for line in (b"A : b\r\n", b" A: b\r\n", b"A\r\n", b": b\r\n", b"A: b\rC: d\r\n", b"A: \0\r\n", b"A: b"):
+        with pytest.raises(listener_module.BadHead):
+            listener_module.HeadReader(io.BytesIO(line)).readline(65_537)
+
+
 def test_a_connection_without_a_whole_request_is_cut_after_its_time(listen: Start) -> None:
-    listener, began = listen(read_s=0.2), time.monotonic()
-    with dialled(listener) as silent, dialled(listener) as half:
+    listener, started_s = listen(read_s=0.2), time.monotonic()
+    with connect(listener) as silent, connect(listener) as half:
         half.sendall(b"GET /")
-        assert ended(silent)
-        assert ended(half)
-    assert time.monotonic() - began >= 0.2
-    assert settled(listener, 0)
+        assert is_closed(silent)
+        assert is_closed(half)
+    assert time.monotonic() - started_s >= 0.2
+    assert comes_to_hold(listener, 0)
 
 
 def test_a_question_that_takes_longer_to_answer_than_to_ask_is_answered(listen: Start) -> None:
-    with dialled(listen(read_s=0.2)) as line:
-        assert b" 204 " in ask(line, 0.6)
+    with connect(listen(read_s=0.2)) as connection:
+        assert b" 204 " in ask(connection, 0.6)
 
 
 def test_who_asks_nothing_more_is_let_go_after_a_while(listen: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener_module, "IDLE_S", 0.2)
     listener = listen()
-    with dialled(listener) as line:
-        assert b" 204 " in ask(line)
-        assert ended(line)
-    assert settled(listener, 0)
+    with connect(listener) as connection:
+        assert b" 204 " in ask(connection)
+        assert is_closed(connection)
+    assert comes_to_hold(listener, 0)
 
 
 def test_the_oldest_that_never_asked_makes_room(listen: Start) -> None:
-    listener = listen(most=3)
-    with dialled(listener) as proven:
+    listener = listen(max_connections=3)
+    with connect(listener) as proven:
         assert b" 204 " in ask(proven)
-        with dialled(listener) as first, dialled(listener) as second:
-            assert settled(listener, 3)
-            with dialled(listener) as late:
+        with connect(listener) as first, connect(listener) as second:
+            assert comes_to_hold(listener, 3)
+            with connect(listener) as late:
                 assert b" 204 " in ask(late)
-                assert ended(first)
+                assert is_closed(first)
                 assert b" 204 " in ask(second)
                 assert b" 204 " in ask(proven)
 
 
 def test_where_everybody_has_asked_a_new_one_hears_that_there_is_no_room(listen: Start) -> None:
-    listener = listen(most=2)
-    with dialled(listener) as one, dialled(listener) as two:
-        assert b" 204 " in ask(one)
-        assert b" 204 " in ask(two)
-        with dialled(listener) as late:
+    listener = listen(max_connections=2)
+    with connect(listener) as first, connect(listener) as second:
+        assert b" 204 " in ask(first)
+        assert b" 204 " in ask(second)
+        with connect(listener) as late:
             assert late.recv(1 << 12) == FULL
-        assert b" 204 " in ask(one)
-    assert settled(listener, 0)
-    with dialled(listener) as again:
+        assert b" 204 " in ask(first)
+    assert comes_to_hold(listener, 0)
+    with connect(listener) as again:
         assert b" 204 " in ask(again)
 
 
 def test_a_crowd_costs_no_more_threads_than_connections_are_allowed(listen: Start) -> None:
-    listener, before = listen(most=4), threading.active_count()
-    crowd = [dialled(listener) for _ in range(40)]
-    with dialled(listener) as line:
-        assert b" 204 " in ask(line)
+    listener, before = listen(max_connections=4), threading.active_count()
+    crowd = [connect(listener) for _ in range(40)]
+    with connect(listener) as connection:
+        assert b" 204 " in ask(connection)
     assert threading.active_count() - before <= 4 + 8  # those that were let go may not have ended yet
-    for each in crowd:
-        each.close()
-    assert settled(listener, 0)
+    for connection in crowd:
+        connection.close()
+    assert comes_to_hold(listener, 0)
 
 
 def test_cutting_ends_every_connection_at_once(listen: Start) -> None:
     listener = listen()
-    with dialled(listener) as silent, dialled(listener) as proven:
+    with connect(listener) as silent, connect(listener) as proven:
         assert b" 204 " in ask(proven)
-        assert settled(listener, 2)
+        assert comes_to_hold(listener, 2)
         listener.cut()
-        assert ended(silent)
-        assert ended(proven)
+        assert is_closed(silent)
+        assert is_closed(proven)

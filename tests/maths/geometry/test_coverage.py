@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from assay.maths.geometry import coverage as room
 from assay.maths.geometry.coverage import coverage
 
 
@@ -11,9 +10,9 @@ def circle(*degrees):
 
 
 def test_the_worst_served_row_sets_the_radius():
-    made = coverage(circle(0, 60, 180), np.array([0]))
-    assert made.radius == pytest.approx(2)
-    assert made.mean == pytest.approx((0 + 1 + 2) / 3)
+    gap = coverage(circle(0, 60, 180), np.array([0]))
+    assert gap.radius == pytest.approx(2)
+    assert gap.mean == pytest.approx((0 + 1 + 2) / 3)
 
 
 def test_all_chosen_is_no_distance_and_nothing_chosen_is_none_at_all():
@@ -21,7 +20,6 @@ def test_all_chosen_is_no_distance_and_nothing_chosen_is_none_at_all():
     assert np.isnan(coverage(circle(0, 60), np.array([], dtype=np.int64)).radius)
 
 
-def test_blocks_change_nothing(monkeypatch):
+def test_blocks_change_nothing():
     whole = coverage(circle(*range(0, 300, 7)), np.array([3, 11]))
-    monkeypatch.setattr(room, "BLOCK", 5)
-    assert coverage(circle(*range(0, 300, 7)), np.array([3, 11])) == pytest.approx(whole)
+    assert coverage(circle(*range(0, 300, 7)), np.array([3, 11]), block_size=5) == pytest.approx(whole)

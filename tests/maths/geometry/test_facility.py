@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from assay.maths.geometry import facility
-from assay.maths.geometry.facility import chosen_by, cover
+from assay.maths.geometry.facility import cover_by_similarity, greedy_cover
 
 
 def total(similarity, chosen, weight):
@@ -27,35 +26,34 @@ def cloud(n, seed):
 def test_lazy_choice_is_the_plain_greedy_one():
     for seed in range(5):
         rows, weight = cloud(60, seed), np.random.default_rng(seed).random(60)
-        assert chosen_by(rows @ rows.T, 25, weight=weight).tolist() == greedy(rows @ rows.T, 25, weight)
+        assert cover_by_similarity(rows @ rows.T, 25, weight=weight).tolist() == greedy(rows @ rows.T, 25, weight)
 
 
-def test_similarities_made_on_demand_choose_the_same(monkeypatch):
+def test_similarities_computed_on_demand_choose_the_same():
     rows, ones = cloud(60, 9), np.ones(60)
-    held = cover(rows, 20, weight=ones, own=ones * 0)
-    monkeypatch.setattr(facility, "HELD", 10)
-    assert cover(rows, 20, weight=ones, own=ones * 0).tolist() == held.tolist()
+    dense = greedy_cover(rows, 20, weight=ones, own=ones * 0)
+    assert greedy_cover(rows, 20, weight=ones, own=ones * 0, max_dense_rows=10).tolist() == dense.tolist()
 
 
 def test_it_reaches_at_least_63_percent_of_the_best():
     rows = cloud(9, 3)
     best = max(total(rows @ rows.T, chosen, 1) for chosen in itertools.combinations(range(9), 3))
-    assert total(rows @ rows.T, chosen_by(rows @ rows.T, 3), 1) >= (1 - 1 / np.e) * best
+    assert total(rows @ rows.T, cover_by_similarity(rows @ rows.T, 3), 1) >= (1 - 1 / np.e) * best
 
 
 @pytest.mark.parametrize("budget", [0, 1, 4, 9])
 def test_each_row_comes_once_and_a_budget_above_n_takes_all(budget):
     rows = cloud(4, 0)
-    chosen = chosen_by(rows @ rows.T, budget).tolist()
+    chosen = cover_by_similarity(rows @ rows.T, budget).tolist()
     assert len(set(chosen)) == len(chosen) == min(budget, 4)
 
 
 def test_a_sample_of_what_is_covered_reaches_nearly_all_and_all_of_it_is_exact():
     rows, ones = cloud(600, 4), np.ones(600)
-    everything = cover(rows, 20, weight=ones, own=ones * 0)
-    assert cover(rows, 20, weight=ones, own=ones * 0, among=np.arange(600)).tolist() == everything.tolist()
-    few = cover(
-        rows, 20, weight=ones, own=ones * 0, among=np.sort(np.random.default_rng(0).choice(600, 150, replace=False))
+    everything = greedy_cover(rows, 20, weight=ones, own=ones * 0)
+    assert greedy_cover(rows, 20, weight=ones, own=ones * 0, sample=np.arange(600)).tolist() == everything.tolist()
+    few = greedy_cover(
+        rows, 20, weight=ones, own=ones * 0, sample=np.sort(np.random.default_rng(0).choice(600, 150, replace=False))
     )
     like = rows @ rows.T
     assert len(set(few.tolist())) == 20

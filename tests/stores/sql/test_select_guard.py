@@ -136,6 +136,10 @@ SIDE_EFFECTS = [
     "SELECT * FROM add_parquet_key('k', '0123456789112345')",
     "SELECT * FROM copy_database('a', 'b')",
     "SELECT * FROM import_database('{lake}')",
+    "FROM read_csv('{lake}/bad.csv', store_rejects = true, rejects_table = 'lab' || 'els', rejects_scan = 'x')",
+    "FROM read_csv_auto('{lake}/bad.csv', Store_Rejects := true)",
+    "SELECT (SELECT count(*) FROM read_csv('{lake}/bad.csv', rejects_scan => 'labels', columns => {{'a': 'INT'}}))",
+    "FROM query('FROM read_csv(''{lake}/bad.csv'', \"rejects_table\" = ''y'', store_rejects = true)')",
     "FROM query('COPY labels TO ''{lake}/x.csv''')",
     "FROM query('WITH x AS (DELETE FROM inter' || 'vals RETURNING *) FROM x')",
     "FROM query(replace('xelect 1', 'x', 's'))",
@@ -204,6 +208,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, dic
     with Lake(folder / "lake") as lake:
         lake.append({"labels": [{"id": "a", "problem_id": "a", "answer": "4", "verifier": "math", "origin": "gold"}]})
         lake.catalogue()
+        (lake.root / "bad.csv").write_text("1\nboom\n")
         (lake.root / "link").symlink_to(folder / "outside" / "secret.txt")
         names = {
             "lake": lake.root,
@@ -255,6 +260,7 @@ def test_a_query_from_python_is_held_to_the_same_rule(places: tuple[Lake, dict[s
             lake.query(statement.format(**names))
     assert state(lake) == before
     assert lake.rows("SELECT $1 AS a", ["x"]) == [{"a": "x"}]
+    assert lake.rows("SELECT count(*) AS n FROM labels") == [{"n": 1}]  # no table of that name stands before the lake's
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from assay.core.errors import ConfigError
 from assay.maths.rl.evaluation import paired_difference
-from assay.training.checkpoints.ema import averaged, shares
+from assay.training.checkpoints.ema import average_checkpoints, ema_weights
 
 
 @given(st.integers(1, 12), st.floats(0, 1))
 def test_shares_sum_to_one_and_are_those_of_the_recursion(count: int, alpha: float) -> None:
-    weights = shares(count, alpha)
+    weights = ema_weights(count, alpha)
     assert sum(weights) == pytest.approx(1)
     values = [float(place) for place in range(count)]
     running = values[0]
@@ -33,36 +33,36 @@ def checkpoint(folder: Path, value: float) -> Path:
 
 def test_the_average_of_equal_checkpoints_is_that_checkpoint(tmp_path: Path) -> None:
     folders = [checkpoint(tmp_path / str(place), 3.0) for place in range(4)]
-    assert averaged(folders, {"w": torch.full((2,), 3.0)}, 0.2)["w"].tolist() == [3.0, 3.0]
+    assert average_checkpoints(folders, {"w": torch.full((2,), 3.0)}, 0.2)["w"].tolist() == [3.0, 3.0]
 
 
 def test_two_checkpoints_by_hand_and_both_ends_of_alpha(tmp_path: Path) -> None:
     folders, last = [checkpoint(tmp_path / "a", 1.0), checkpoint(tmp_path / "b", 2.0)], {"w": torch.full((2,), 6.0)}
-    assert averaged(folders, last, 0.5)["w"].tolist() == [0.25 * 1 + 0.25 * 2 + 0.5 * 6] * 2
-    assert averaged(folders, last, 1.0)["w"].tolist() == [6.0, 6.0]
-    assert averaged(folders, last, 0.0)["w"].tolist() == [1.0, 1.0]
-    assert averaged([], last, 0.5)["w"].tolist() == [6.0, 6.0]
+    assert average_checkpoints(folders, last, 0.5)["w"].tolist() == [0.25 * 1 + 0.25 * 2 + 0.5 * 6] * 2
+    assert average_checkpoints(folders, last, 1.0)["w"].tolist() == [6.0, 6.0]
+    assert average_checkpoints(folders, last, 0.0)["w"].tolist() == [1.0, 1.0]
+    assert average_checkpoints([], last, 0.5)["w"].tolist() == [6.0, 6.0]
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     other = checkpoint(tmp_path / "a", 1.0)
     save_file({"v": torch.zeros(1)}, other / "model.safetensors")
     with pytest.raises(ValueError, match="that are not the 1 of"):
-        averaged([checkpoint(tmp_path / "b", 1.0), other], {"w": torch.zeros(2), "v": torch.zeros(1)}, 0.5)
+        average_checkpoints([checkpoint(tmp_path / "b", 1.0), other], {"w": torch.zeros(2), "v": torch.zeros(1)}, 0.5)
 
 
 def test_a_run_leaves_the_average_and_its_last_weights(room: SimpleNamespace, tmp_path: Path) -> None:
     seen: list[dict[str, torch.Tensor]] = []
     from assay.training.checkpoints import resume
 
-    original = resume.mark_whole
+    original = resume.mark_complete
 
     def spy(folder: Path, state: resume.ResumeState) -> None:
         seen.append(load_file(folder / "model.safetensors"))
         original(folder, state)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assay.training.trainer.callbacks.mark_whole", spy)
+        patch.setattr("assay.training.trainer.callbacks.mark_complete", spy)
         trained = room.train(steps=3, save_every=1, average=0.4)
     left = load_file(trained.checkpoint / "model.safetensors")
     last = load_file(trained.checkpoint.with_name("step-3-last") / "model.safetensors")
@@ -85,11 +85,11 @@ def log_error(ascending: bool, end: float, average: bool, seed: int) -> float:
     rng = np.random.default_rng(seed)
     truth, x, noise = rng.normal(size=8), rng.normal(size=(600, 8)), np.linspace(3, 0.05, 600)
     y = x @ truth + noise * rng.normal(size=600)
-    found, kept = np.zeros(8), []
+    estimate, estimates = np.zeros(8), []
     for step, row in enumerate(np.arange(600) if ascending else rng.permutation(600)):
-        found = found - 0.05 * (1 + (end - 1) * step / 599) * (x[row] @ found - y[row]) * x[row]
-        kept += [found] if step % 20 == 19 else []
-    last = np.asarray(shares(6, 0.2)) @ np.array(kept[-6:]) if average else found
+        estimate = estimate - 0.05 * (1 + (end - 1) * step / 599) * (x[row] @ estimate - y[row]) * x[row]
+        estimates += [estimate] if step % 20 == 19 else []
+    last = np.asarray(ema_weights(6, 0.2)) @ np.array(estimates[-6:]) if average else estimate
     return float(np.log(((last - truth) ** 2).sum()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assay.core.errors import Stopped
-from assay.training.checkpoints.resume import WHOLE, ResumeState, latest, mark_whole, states_of
+from assay.training.checkpoints.resume import COMPLETE_FILE, ResumeState, latest_state, mark_complete, states_folder
 
 
 class Killed(Exception):
@@ -38,8 +38,10 @@ def met(room: SimpleNamespace) -> list[tuple[int, str, str]]:
     return [(rollout.step, rollout.problem_id, rollout.text) for rollout in room.sink.counted]
 
 
-@pytest.mark.parametrize(("step", "kept"), [(0, 0), (3, 2), (4, 4)])
-def test_a_killed_run_ends_as_an_uninterrupted_one(room: SimpleNamespace, tmp_path: Path, step: int, kept: int) -> None:
+@pytest.mark.parametrize(("step", "resumed_step"), [(0, 0), (3, 2), (4, 4)])
+def test_a_killed_run_ends_as_an_uninterrupted_one(
+    room: SimpleNamespace, tmp_path: Path, step: int, resumed_step: int
+) -> None:
     fixed: dict[str, Any] = {"steps": 6, "group_size": 4, "micro_batch": 2, "save_every": 2}
     whole = room.train("31241", **fixed)
     straight, room.sink.writes, logged, room.sink.logs = met(room), [], room.sink.logs, []
@@ -47,10 +49,14 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(room: SimpleNamespace, tmp_pa
     kill_at(room, step)
     with pytest.raises(Killed):
         room.train("31241", output=output, **fixed)
-    assert latest(states_of(output, whole.run))[1].step == kept
+    assert latest_state(states_folder(output, whole.run))[1].step == resumed_step
     again = room.train("31241", output=output, **fixed)
     assert met(room) == straight
-    assert len({rollout.id for rollout in room.sink.rollouts}) == len(room.sink.rollouts) == (6 + step + 1 - kept) * 4
+    assert (
+        len({rollout.id for rollout in room.sink.rollouts})
+        == len(room.sink.rollouts)
+        == (6 + step + 1 - resumed_step) * 4
+    )
     assert again.rewards == whole.rewards
     assert again.tokens == whole.tokens
     left, right = weights(whole.checkpoint), weights(again.checkpoint)
@@ -70,7 +76,7 @@ def test_what_was_made_twice_stays_and_counts_once(room: SimpleNamespace) -> Non
     assert {rollout.policy_name for rollout in room.sink.counted} == {
         f"tiny+step-{step}+attempt-1" for step in range(3)
     }
-    assert "going on after step 0 of 3; attempt 2 at what follows" in room.reporter.said
+    assert "going on after step 0 of 3; attempt 2 at what follows" in room.reporter.lines
 
 
 def test_a_kill_after_the_last_step_makes_no_step_again(room: SimpleNamespace) -> None:
@@ -78,7 +84,7 @@ def test_a_kill_after_the_last_step_makes_no_step_again(room: SimpleNamespace) -
         raise Killed
 
     with pytest.raises(Killed):
-        room.train(steps=4, save_every=2, then=die)
+        room.train(steps=4, save_every=2, on_saved=die)
     first = weights(room.output / "step-4")
     trained = room.train(steps=4, save_every=2)
     assert [rollout.step for rollout in room.sink.rollouts[::4]] == [0, 1, 2, 3]
@@ -98,10 +104,10 @@ def test_a_stop_ends_after_the_step_at_hand_and_is_resumed_without_a_second_atte
 def test_a_state_that_was_being_written_is_passed_over(tmp_path: Path) -> None:
     for step in (5, 10):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        mark_whole(tmp_path / f"checkpoint-{step}", ResumeState(step, 7, (0.5, None)))
+        mark_complete(tmp_path / f"checkpoint-{step}", ResumeState(step, 7, (0.5, None)))
     (tmp_path / "checkpoint-15").mkdir()
-    assert latest(tmp_path) == (tmp_path / "checkpoint-10", ResumeState(10, 7, (0.5, None)))
-    (tmp_path / "checkpoint-10" / WHOLE).unlink()
-    assert latest(tmp_path)[1].step == 5
-    assert latest(tmp_path / "nowhere") == (None, ResumeState())
-    assert json.loads((tmp_path / "checkpoint-5" / WHOLE).read_text())["step"] == 5
+    assert latest_state(tmp_path) == (tmp_path / "checkpoint-10", ResumeState(10, 7, (0.5, None)))
+    (tmp_path / "checkpoint-10" / COMPLETE_FILE).unlink()
+    assert latest_state(tmp_path)[1].step == 5
+    assert latest_state(tmp_path / "nowhere") == (None, ResumeState())
+    assert json.loads((tmp_path / "checkpoint-5" / COMPLETE_FILE).read_text())["step"] == 5

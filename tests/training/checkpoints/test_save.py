@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.training.checkpoints.save import RECORD, save
+from assay.training.checkpoints.save import RECORD, save_checkpoint
 
 
 class Written:
@@ -23,21 +23,21 @@ class Broken(Written):
 
 
 def test_a_checkpoint_holds_weights_tokenizer_and_record(tmp_path: Path) -> None:
-    target = save(Written("weights", "1"), Written("words", "2"), tmp_path / "a" / "step-2", {"run": "x"})
+    target = save_checkpoint(Written("weights", "1"), Written("words", "2"), tmp_path / "a" / "step-2", {"run": "x"})
     assert sorted(path.name for path in target.iterdir()) == [RECORD, "weights", "words"]
     assert json.loads((target / RECORD).read_text()) == {"run": "x"}
     assert [path.name for path in target.parent.iterdir()] == ["step-2"]
 
 
 def test_a_second_checkpoint_replaces_the_first(tmp_path: Path) -> None:
-    save(Written("old", "1"), Written("words", "2"), tmp_path / "step-2", {})
-    save(Written("new", "1"), Written("words", "2"), tmp_path / "step-2", {})
+    save_checkpoint(Written("old", "1"), Written("words", "2"), tmp_path / "step-2", {})
+    save_checkpoint(Written("new", "1"), Written("words", "2"), tmp_path / "step-2", {})
     assert sorted(path.name for path in (tmp_path / "step-2").iterdir()) == ["new", RECORD, "words"]
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_save_that_fails_leaves_the_older_checkpoint(tmp_path: Path) -> None:
-    save(Written("old", "1"), Written("words", "2"), tmp_path / "step-2", {})
+    save_checkpoint(Written("old", "1"), Written("words", "2"), tmp_path / "step-2", {})
     with pytest.raises(OSError, match="no space left"):
-        save(Written("new", "1"), Broken("words", "2"), tmp_path / "step-2", {})
+        save_checkpoint(Written("new", "1"), Broken("words", "2"), tmp_path / "step-2", {})
     assert (tmp_path / "step-2" / "old").exists()

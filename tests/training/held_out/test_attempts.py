@@ -9,7 +9,7 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.types import GradingCase, Label, Policy, Problem, SamplingConfig, Verdict
-from assay.training.held_out.attempts import HeldOut
+from assay.training.held_out.attempts import HeldOutSet
 
 
 def test_training_does_not_notice_that_it_is_evaluated(room: SimpleNamespace, tmp_path: Any) -> None:
@@ -18,26 +18,26 @@ def test_training_does_not_notice_that_it_is_evaluated(room: SimpleNamespace, tm
     fixed: dict[str, Any] = {"steps": 5, "save_every": 2}
     plain = room.train("12", **fixed)
     room.sink.writes, room.sink.logs = [], []
-    held = HeldOut({room.ids[name]: room.problems[room.ids[name]] for name in "34"}, room.labels, samples=3)
+    held = HeldOutSet({room.ids[name]: room.problems[room.ids[name]] for name in "34"}, room.labels, samples=3)
     seen = room.train("12", output=tmp_path / "seen", held_out=held, eval_every=2, **fixed)
-    left, right = (load_file(one.checkpoint / "model.safetensors") for one in (plain, seen))
+    left, right = (load_file(run.checkpoint / "model.safetensors") for run in (plain, seen))
     assert all(left[name].equal(right[name]) for name in left)
-    told = {step: values for step, values in room.sink.logs if "eval_pass_at_1" in values}
-    assert sorted(told) == [0, 2, 4, 5]
-    made = [rollout for rollout in room.sink.rollouts if rollout.problem_id in held.problems]
-    assert len(made) == 4 * 2 * 3
-    assert len({rollout.id for rollout in made}) == len(made)
-    assert all(rollout.group is None and rollout.advantage is None for rollout in made)
-    verdicts = {verdict.rollout_id: verdict.reward for _, given in room.sink.writes for verdict in given}
-    for step, values in told.items():
+    evaluations = {step: values for step, values in room.sink.logs if "eval_pass_at_1" in values}
+    assert sorted(evaluations) == [0, 2, 4, 5]
+    attempts = [rollout for rollout in room.sink.rollouts if rollout.problem_id in held.problems]
+    assert len(attempts) == 4 * 2 * 3
+    assert len({rollout.id for rollout in attempts}) == len(attempts)
+    assert all(rollout.group is None and rollout.advantage is None for rollout in attempts)
+    rewards = {verdict.rollout_id: verdict.reward for _, verdicts in room.sink.writes for verdict in verdicts}
+    for step, values in evaluations.items():
         assert values["eval_pass_at_1"] == pytest.approx(
-            sum(verdicts[rollout.id] for rollout in made if rollout.step == step) / 6
+            sum(rewards[rollout.id] for rollout in attempts if rollout.step == step) / 6
         )
         assert values["eval_pass_at_1_low"] <= values["eval_pass_at_1"] <= values["eval_pass_at_k"]
 
 
 def test_a_killed_run_keeps_the_evaluation_of_its_state_and_repeats_the_later_ones(room: SimpleNamespace) -> None:
-    held = HeldOut({room.ids["4"]: room.problems[room.ids["4"]]}, room.labels, samples=2)
+    held = HeldOutSet({room.ids["4"]: room.problems[room.ids["4"]]}, room.labels, samples=2)
     fixed: dict[str, Any] = {"steps": 4, "save_every": 2, "held_out": held, "eval_every": 1}
     original = room.sink.write
 
@@ -58,7 +58,7 @@ def test_a_killed_run_keeps_the_evaluation_of_its_state_and_repeats_the_later_on
 
 def test_a_held_out_prompt_beyond_the_window_is_refused_before_the_first_step(room: SimpleNamespace) -> None:
     long = Problem.of("1+" * 130 + "1=?")
-    held = HeldOut({long.id: long}, {long.id: room.labels[room.ids["1"]]}, samples=1)
+    held = HeldOutSet({long.id: long}, {long.id: room.labels[room.ids["1"]]}, samples=1)
     with pytest.raises(ConfigError, match=rf"problem {long.id}: prompt of 282 .* window of 256"):
         room.train(held_out=held, eval_every=1)
     room.train(held_out=held, steps=1)  # nothing is attempted
@@ -76,18 +76,18 @@ def test_an_attempt_whose_verifier_failed_is_no_wrong_answer() -> None:
         "verifier_error",
     ]
     problems = {name: Problem.of(name) for name in "ab"}
-    held = HeldOut(
+    held = HeldOutSet(
         problems, {name: Label.of(problem.id, "1", verifier="exact") for name, problem in problems.items()}, samples=4
     )
 
     def judge(cases: Sequence[GradingCase]) -> list[Verdict]:
         return [
-            Verdict.of(case, verifier="exact", version="1", outcome=each)
-            for case, each in zip(cases, outcomes, strict=True)
+            Verdict.of(case, verifier="exact", version="1", outcome=outcome)
+            for case, outcome in zip(cases, outcomes, strict=True)
         ]  # type: ignore[arg-type]
 
     sink = SimpleNamespace(write=lambda rollouts, verdicts: None, log=lambda *_: None)
-    evidence = SimpleNamespace(
+    recorder = SimpleNamespace(
         run="run",
         base=Policy("base", "0"),
         attempt=0,
@@ -96,9 +96,9 @@ def test_an_attempt_whose_verifier_failed_is_no_wrong_answer() -> None:
         reporter=SimpleNamespace(say=lambda text: None),
         decode=lambda ids: "1",
         sampler=SamplingConfig(),
-        ends=(0,),
+        end_tokens=(0,),
         mode="strict",
     )
-    values = held.attempt(evidence, 1, lambda ids, step: [[0]] * len(ids))  # type: ignore[arg-type]
+    values = held.evaluate(recorder, 1, lambda ids, step: [[0]] * len(ids))  # type: ignore[arg-type]
     assert values["eval_pass_at_1"] == pytest.approx((1 + 1 / 3) / 2)
     assert math.isnan(values["eval_pass_at_k"])  # neither problem has four judged attempts

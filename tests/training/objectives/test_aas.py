@@ -8,18 +8,18 @@ from torch import Tensor, tensor
 
 from assay.training.objectives.aas import Aas
 from assay.training.objectives.dapo import Dapo
-from assay.training.trainer.loss import Tokens
+from assay.training.trainer.loss import TokenBatch
 
 GOOD, BAD = 1.7889, -0.4472  # one right of five
 
 
 def tokens(
     p: list[list[float]], advantages: list[float], guided: list[list[int]] | None, mask: list[list[int]] | None = None
-) -> Tokens:
+) -> TokenBatch:
     logp = tensor(p, dtype=torch.float64).log().requires_grad_()
     shown = torch.ones_like(logp) if mask is None else tensor(mask)
     foreign = None if guided is None else tensor(guided)
-    return Tokens(
+    return TokenBatch(
         logp,
         logp.detach(),
         tensor(advantages, dtype=torch.float64).unsqueeze(1),
@@ -31,14 +31,14 @@ def tokens(
     )
 
 
-def loss(one: Tokens, part: Aas) -> Tensor:
-    return part.mean(part.per_token(one), one)
+def loss(batch: TokenBatch, part: Aas) -> Tensor:
+    return part.mean(part.per_token(batch), batch)
 
 
 def weight(p: float, advantage: float, part: Aas) -> float:
     """On grad log p, in units of -A, of one guided token."""
-    one = tokens([[p]], [advantage], [[1]])
-    (gradient,) = torch.autograd.grad(loss(one, part), one.logp)
+    batch = tokens([[p]], [advantage], [[1]])
+    (gradient,) = torch.autograd.grad(loss(batch, part), batch.logp)
     return gradient.item() / -advantage
 
 
@@ -82,18 +82,18 @@ def test_a_rare_token_of_a_bad_rollout_takes_the_ordinary_branch() -> None:
 
 
 def test_two_by_three_tokens_by_hand() -> None:
-    one = tokens([[0.5, 0.002, 0.1], [0.5, 0.2, 0.9]], [2.0, -1.0], [[1, 1, 1], [0, 0, 0]], [[1, 1, 1], [1, 1, 0]])
-    found = loss(one, Aas())
-    assert found.item() == pytest.approx((-2 * (0.5 / 0.5005 + 0.002 / 0.0025 + 0.1 / 0.1005) + 2) / 5)
-    (gradient,) = torch.autograd.grad(found, one.logp)
+    batch = tokens([[0.5, 0.002, 0.1], [0.5, 0.2, 0.9]], [2.0, -1.0], [[1, 1, 1], [0, 0, 0]], [[1, 1, 1], [1, 1, 0]])
+    value = loss(batch, Aas())
+    assert value.item() == pytest.approx((-2 * (0.5 / 0.5005 + 0.002 / 0.0025 + 0.1 / 0.1005) + 2) / 5)
+    (gradient,) = torch.autograd.grad(value, batch.logp)
     assert gradient[0].tolist() == pytest.approx([-2 / 5 * 0.5 / 0.5005, -2 / 5 * 0.8, -2 / 5 * 0.1 / 0.1005])
     assert gradient[1].tolist() == pytest.approx([1 / 5, 1 / 5, 0])
 
 
 def test_the_gradient_is_the_finite_difference_with_the_denominator_held_still() -> None:
     part, p, step = Aas(), [[0.3, 0.002, 0.1], [0.05, 0.2, 0.9]], 1e-6
-    one = tokens(p, [1.2, -0.6], [[1, 1, 0], [1, 1, 1]])
-    (gradient,) = torch.autograd.grad(loss(one, part), one.logp)
+    batch = tokens(p, [1.2, -0.6], [[1, 1, 0], [1, 1, 1]])
+    (gradient,) = torch.autograd.grad(loss(batch, part), batch.logp)
     for row in range(2):
         for place in range(3):
             if not (row == 0 and place == 2):
@@ -106,8 +106,8 @@ def test_the_gradient_is_the_finite_difference_with_the_denominator_held_still()
 def test_without_guidance_it_is_dapo_with_a_dual_clip() -> None:
     old = torch.full((2, 3), 0.5).log()
     logp = (old + tensor([[1.0, 1.5, 0.5], [1.0, 9.0, 0.5]]).log()).requires_grad_()
-    one = Tokens(logp, old, tensor([[1.0], [-1.0]]), torch.ones(2, 3), 2, 6.0, 4)
-    ours, plain = Aas().per_token(one), Dapo(epsilon_low=0.2, epsilon_high=0.2).per_token(one)
+    batch = TokenBatch(logp, old, tensor([[1.0], [-1.0]]), torch.ones(2, 3), 2, 6.0, 4)
+    ours, plain = Aas().per_token(batch), Dapo(epsilon_low=0.2, epsilon_high=0.2).per_token(batch)
     assert ours[0].tolist() == plain[0].tolist()
     assert ours[1].tolist() == pytest.approx([1.0, 3.0, 0.8])  # 9 is cut to the dual clip
     assert plain[1].tolist() == pytest.approx([1.0, 9.0, 0.8])

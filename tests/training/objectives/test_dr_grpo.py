@@ -3,10 +3,10 @@ import torch
 from torch import tensor
 
 from assay.training.objectives.dr_grpo import DrGrpo
-from assay.training.trainer.loss import Tokens
+from assay.training.trainer.loss import TokenBatch
 
 OLD = torch.full((2, 3), 0.5).log()
-TOKENS = Tokens(
+TOKENS = TokenBatch(
     (OLD + tensor([[1.0, 1.1, 1.5], [1.0, 0.5, 9.0]]).log()).requires_grad_(),
     OLD,
     tensor([[0.5], [-0.5]]),

@@ -5,7 +5,7 @@ import torch
 from torch import tensor
 
 from assay.training.objectives.sft import Sft
-from assay.training.trainer.loss import Tokens
+from assay.training.trainer.loss import TokenBatch
 
 LOGP = tensor([[0.5, 0.25, 0.1], [0.5, 0.5, 0.5]], dtype=torch.float64).log()
 MASK = tensor([[1, 1, 1], [1, 1, 0]])
@@ -13,8 +13,8 @@ MASK = tensor([[1, 1, 1], [1, 1, 0]])
 
 def loss(guided: torch.Tensor | None, step_guided: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
     logp = LOGP.clone().requires_grad_()
-    one = Tokens(logp, LOGP, tensor([[1.0], [-1.0]]), MASK, 2, 5.0, 4, guided, step_guided)
-    value = Sft().mean(Sft().per_token(one), one)
+    batch = TokenBatch(logp, LOGP, tensor([[1.0], [-1.0]]), MASK, 2, 5.0, 4, guided, step_guided)
+    value = Sft().mean(Sft().per_token(batch), batch)
     return value, torch.autograd.grad(value, logp)[0]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from assay.core.errors import ConfigError, EngineError
 from assay.core.types import Rollout, SamplingConfig, Verdict
-from assay.training.teacher.hook import TeacherSettings, chosen
+from assay.training.teacher.hook import choose_rollouts
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
 
 LONG = SamplingConfig(max_tokens=100)  # a random model ends about once in 46 tokens
@@ -28,7 +29,7 @@ def step(outcomes: str, finishes: str = "") -> tuple[list[Rollout], list[Verdict
 
 
 def places(outcomes: str, need: str, share: float = 1.0, finishes: str = "", seed: int = 0) -> list[int]:
-    return chosen(*step(outcomes, finishes), need, share, np.random.default_rng(seed))
+    return choose_rollouts(*step(outcomes, finishes), need, share, np.random.default_rng(seed))
 
 
 def test_by_need_only_the_wrong_or_only_groups_that_all_failed_are_helped() -> None:
@@ -50,21 +51,21 @@ def test_the_choice_depends_on_the_seed_alone_and_has_the_share_on_average() -> 
 
 
 def guided(room: SimpleNamespace, tutor: Any, **changes: Any) -> Any:
-    guidance = replace(ALL, **{name: changes.pop(name) for name in list(changes) if name in TeacherSettings.__slots__})
+    settings = replace(ALL, **{name: changes.pop(name) for name in list(changes) if name in TeacherSettings.__slots__})
     return room.train(
-        **{"steps": 1, "objective": "aas", "guidance": guidance, "teacher": Teacher(tutor), "sampler": LONG, **changes}
+        **{"steps": 1, "objective": "aas", "guidance": settings, "teacher": Teacher(tutor), "sampler": LONG, **changes}
     )
 
 
 def test_guided_sequences_replace_their_rollouts_and_are_judged_by_their_end(room: SimpleNamespace, tutor: Any) -> None:
     guided(room, tutor)
     rollouts, verdicts = room.sink.writes[0]
-    kept, aside = rollouts[:4], rollouts[4:]
-    replaced = [rollout for rollout in kept if rollout.guided]
+    trained, aside = rollouts[:4], rollouts[4:]
+    replaced = [rollout for rollout in trained if rollout.guided]
     assert replaced
     assert len(aside) == len(replaced) == len(tutor.seen)
     for rollout in replaced:
-        own = next(each for each in aside if each.sample == rollout.sample)
+        own = next(rollout_aside for rollout_aside in aside if rollout_aside.sample == rollout.sample)
         assert rollout.text == f"{own.text}\n\nwait\n\nso 2"
         assert (rollout.finish, own.guided, own.advantage) == ("stop", False, None)
         assert rollout.id != own.id
@@ -115,9 +116,9 @@ def test_the_objective_sees_which_tokens_are_guided(
     seen = seen_by_the_loss(monkeypatch)
     guided(room, tutor, mask=mask)
     (tokens,) = seen
-    kept, aside = room.sink.rollouts[:4], room.sink.rollouts[4:]
+    trained, aside = room.sink.rollouts[:4], room.sink.rollouts[4:]
     own = sum(rollout.tokens - 1 for rollout in aside)  # without their ends
-    whole = sum(rollout.tokens for rollout in kept if rollout.guided)
+    whole = sum(rollout.tokens for rollout in trained if rollout.guided)
     assert int((tokens.guided * tokens.mask).sum()) == tokens.step_guided == (whole if mask == "whole" else whole - own)
 
 
@@ -127,10 +128,10 @@ def test_when_the_student_goes_on_the_teachers_tokens_are_left_out_of_the_loss(
     seen = seen_by_the_loss(monkeypatch)
     guided(room, tutor, go_on=True)
     (tokens,) = seen
-    kept, aside = room.sink.rollouts[:4], room.sink.rollouts[4:]
+    trained, aside = room.sink.rollouts[:4], room.sink.rollouts[4:]
     added = len("wait") + len("so 2")  # characters are tokens, and line ends are none in this alphabet
-    lengths = sum(rollout.tokens for rollout in kept)
-    assert any(rollout.guided for rollout in kept)
+    lengths = sum(rollout.tokens for rollout in trained)
+    assert any(rollout.guided for rollout in trained)
     assert lengths - int(tokens.mask.sum()) >= added * len(aside)
     assert tokens.step_tokens == int(tokens.mask.sum())
     assert int(tokens.guided.sum()) == 0
@@ -163,7 +164,7 @@ def test_a_teacher_that_is_gone_stops_the_run_in_one_line_or_is_done_without(roo
     ):
         guided(room, tutor)
     guided(room, tutor, if_gone="go_on")
-    assert any("nothing is guided" in line for line in room.reporter.warned)
+    assert any("nothing is guided" in line for line in room.reporter.warnings)
     assert not any(rollout.guided for rollout in room.sink.rollouts)
 
 
@@ -222,8 +223,8 @@ def test_supervision_without_a_teacher_is_refused(room: SimpleNamespace) -> None
 def test_a_student_that_would_run_out_of_its_window_is_not_asked_to_go_on(room: SimpleNamespace, tutor: Any) -> None:
     tutor.text = f"<opinion>correct</opinion><reason>{'1' * 100}</reason><phrase>2</phrase>"  # fits, but not with 100 tokens more
     guided(room, tutor, go_on=True, sampler=SamplingConfig(max_tokens=120))
-    told = room.sink.logs[0][1]
-    assert told["teacher_too_long"] == len(tutor.seen) > 0
+    logged = room.sink.logs[0][1]
+    assert logged["teacher_too_long"] == len(tutor.seen) > 0
 
 
 def test_guidance_without_a_teacher_is_refused(room: SimpleNamespace) -> None:

@@ -4,17 +4,17 @@ from typing import Any
 import pytest
 
 from assay.core.types import Policy, Problem, Request, Rollout, SamplingConfig
-from assay.training.teacher.hook import TeacherSettings
-from assay.training.teacher.teacher import SHOTS, SYSTEM, Teacher, messages, read
+from assay.training.teacher.settings import TeacherSettings
+from assay.training.teacher.teacher import SHOTS, SYSTEM, Teacher, feedback_prompt, parse_feedback
 
 WELL = "<opinion>incorrect</opinion>\n<reason>I added twice.</reason>\n<phrase>So it is 4.\n\\boxed{4}</phrase>"
 
 
 def test_feedback_is_read_in_its_three_parts() -> None:
-    found = read(WELL)
-    assert found is not None
-    assert (found.correct, found.text) == (False, "\n\nI added twice.\n\nSo it is 4.\n\\boxed{4}")
-    assert "incorrect" not in found.text
+    feedback = parse_feedback(WELL)
+    assert feedback is not None
+    assert (feedback.correct, feedback.text) == (False, "\n\nI added twice.\n\nSo it is 4.\n\\boxed{4}")
+    assert "incorrect" not in feedback.text
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_feedback_is_read_in_its_three_parts() -> None:
     ],
 )
 def test_anything_else_is_malformed(text: str) -> None:
-    assert read(text) is None
+    assert parse_feedback(text) is None
 
 
 def test_the_examples_show_four_behaviours_in_the_form_that_is_read() -> None:
@@ -44,12 +44,12 @@ def test_the_examples_show_four_behaviours_in_the_form_that_is_read() -> None:
         "self-critique",
     ]
     assert [shot.opinion for shot in SHOTS] == ["correct", "incorrect", "incorrect", "correct"]
-    written = [message.content for message in messages("q", "r") if message.role == "assistant"]
-    assert all(read(text) for text in written)
+    written = [message.content for message in feedback_prompt("q", "r") if message.role == "assistant"]
+    assert all(parse_feedback(text) for text in written)
 
 
 def test_a_teacher_sees_question_and_answer_and_no_gold() -> None:
-    chat = messages("What is 2+2?", "It is 5.")
+    chat = feedback_prompt("What is 2+2?", "It is 5.")
     assert [message.role for message in chat] == ["system", *["user", "assistant"] * 4, "user"]
     assert chat[0].content == SYSTEM
     assert chat[-1].content == "Question:\nWhat is 2+2?\n\nResponse:\nIt is 5."
@@ -57,7 +57,7 @@ def test_a_teacher_sees_question_and_answer_and_no_gold() -> None:
 
 def test_a_teacher_is_asked_greedily_once_a_rollout_and_its_id_holds_what_it_is(tutor) -> None:  # type: ignore[no-untyped-def]
     problem = Problem.of("1+1=?")
-    one = Rollout.of(
+    rollout = Rollout.of(
         Request(problem.id, (), SamplingConfig(), (0,), 0),
         0,
         policy=Policy("p", "0"),
@@ -67,8 +67,8 @@ def test_a_teacher_is_asked_greedily_once_a_rollout_and_its_id_holds_what_it_is(
         finish="stop",
     )
     tutor.malformed = 1
-    heard = Teacher(tutor, max_tokens=9).hear(["1+1=?", "1+1=?"], [one, one])
-    assert [each is None for each in heard.feedback] == [True, False]
+    reply = Teacher(tutor, max_tokens=9).request_feedback(["1+1=?", "1+1=?"], [rollout, rollout])
+    assert [feedback is None for feedback in reply.feedback] == [True, False]
     assert [(request.samples, request.sampler.temperature, request.sampler.max_tokens) for request in tutor.seen] == [
         ((0,), 0.0, 9)
     ] * 2
@@ -84,6 +84,6 @@ def test_a_copy_of_the_student_may_teach_and_what_it_babbles_changes_nothing(
     teacher = Teacher(Transformers(str(copy), batch_size=4), max_tokens=8)
     every = TeacherSettings(schedule="constant", share=1.0, off_after=None)
     room.train(steps=1, objective="aas", guidance=every, teacher=teacher, sampler=SamplingConfig(max_tokens=100))
-    told = room.sink.logs[0][1]
-    assert (told["guided"], told["teacher_malformed"] > 0, told["teacher_tokens"] > 0) == (0.0, True, True)
+    logged = room.sink.logs[0][1]
+    assert (logged["guided"], logged["teacher_malformed"] > 0, logged["teacher_tokens"] > 0) == (0.0, True, True)
     assert not any(rollout.guided for rollout in room.sink.rollouts)

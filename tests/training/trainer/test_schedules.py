@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.training.trainer.schedules import SHARES, how_many, kl_weight, share_at
+from assay.training.trainer.schedules import SHARE_CURVES, guided_share, kl_weight, round_at_random
 
 
-@pytest.mark.parametrize("rule", sorted(set(SHARES) - {"constant"}))
+@pytest.mark.parametrize("rule", sorted(set(SHARE_CURVES) - {"constant"}))
 def test_a_share_goes_from_first_to_last_and_stays(rule: str) -> None:
-    shares = [share_at(step, rule=rule, first=0.4, last=0.1, length=8) for step in range(12)]
+    shares = [guided_share(step, rule=rule, first=0.4, last=0.1, length=8) for step in range(12)]
     assert (shares[0], shares[4]) == (0.4, pytest.approx(0.25))
     assert shares[8:] == pytest.approx([0.1] * 4)
     assert shares == sorted(shares, reverse=True)
@@ -15,12 +15,12 @@ def test_a_share_goes_from_first_to_last_and_stays(rule: str) -> None:
 
 def test_the_stored_schedule_of_thinktuning_is_reproduced() -> None:
     """Calls 0 to 7 of a linear fall from .1 to .01 over 16; the authors stop once it is at or below .06."""
-    shares = [share_at(step, rule="linear", first=0.1, last=0.01, length=16) for step in range(9)]
+    shares = [guided_share(step, rule="linear", first=0.1, last=0.01, length=16) for step in range(9)]
     assert shares == pytest.approx([0.1, 0.094, 0.089, 0.083, 0.078, 0.072, 0.066, 0.061, 0.055], abs=6e-4)
 
 
 def test_a_constant_share_ends_at_its_step() -> None:
-    assert [share_at(step, rule="constant", first=0.5, last=0, length=9, off_after=2) for step in range(4)] == [
+    assert [guided_share(step, rule="constant", first=0.5, last=0, length=9, off_after=2) for step in range(4)] == [
         0.5,
         0.5,
         0,
@@ -43,7 +43,7 @@ def test_a_constant_weight_is_constant() -> None:
 def test_small_shares_of_small_groups_are_kept_on_average() -> None:
     draws = [place / 1000 for place in range(1000)]
     assert (
-        sum(how_many(range(5), 0.1, lambda draw=draw: draw) for draw in draws) == 500
+        sum(round_at_random(range(5), 0.1, lambda draw=draw: draw) for draw in draws) == 500
     )  # half a rollout a group, not one
-    assert how_many([], 0.5, lambda: 0.0) == 0
-    assert how_many(range(8), 1.0, lambda: 0.0) == 8
+    assert round_at_random([], 0.5, lambda: 0.0) == 0
+    assert round_at_random(range(8), 1.0, lambda: 0.0) == 8

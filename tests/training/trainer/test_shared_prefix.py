@@ -1,4 +1,4 @@
-"""Twin of `_shared.py`: what is computed once equals what is computed row by row."""
+"""Twin of `shared_prefix.py`: what is computed once equals what is computed row by row."""
 
 from typing import Any
 
@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from assay.training.trainer.shared_prefix import distinct, positions, sample, token_logps, until_end
+from assay.training.trainer.shared_prefix import (
+    cut_after_end,
+    position_ids,
+    sample_completions,
+    token_logps,
+    unique_prompts,
+)
 
 PROMPTS = tensor([[0, 0, 5, 6], [7, 8, 9, 4], [0, 0, 5, 6]])
 MASK = tensor([[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 1, 1]])
@@ -43,20 +49,21 @@ def model(request: pytest.FixtureRequest) -> Any:
 def by_row(model: Any, temperature: float) -> Tensor:
     whole, attended = torch.cat([PROMPTS, COMPLETIONS], 1), torch.cat([MASK, WRITTEN], 1)
     logits = (
-        model(input_ids=whole, attention_mask=attended, position_ids=positions(attended)).logits[:, 3:-1] / temperature
+        model(input_ids=whole, attention_mask=attended, position_ids=position_ids(attended)).logits[:, 3:-1]
+        / temperature
     )
     return logits.log_softmax(-1).gather(-1, COMPLETIONS.unsqueeze(-1)).squeeze(-1)
 
 
 def test_each_prompt_is_kept_once() -> None:
-    ids, mask, which = distinct(PROMPTS, MASK)
+    ids, mask, which = unique_prompts(PROMPTS, MASK)
     assert ids.shape == mask.shape == (2, 4)
     assert ids[which].equal(PROMPTS)
     assert mask[which].equal(MASK)
 
 
 def test_positions_do_not_count_padding() -> None:
-    assert positions(MASK).tolist() == [[0, 0, 0, 1], [0, 1, 2, 3], [0, 0, 0, 1]]
+    assert position_ids(MASK).tolist() == [[0, 0, 0, 1], [0, 1, 2, 3], [0, 0, 0, 1]]
 
 
 def test_log_probabilities_and_gradients_equal_those_of_whole_rows(model: Any) -> None:
@@ -68,9 +75,9 @@ def test_log_probabilities_and_gradients_equal_those_of_whole_rows(model: Any) -
     weights = list(model.parameters())
     left = torch.autograd.grad((ours * WRITTEN).sum(), weights, allow_unused=True)
     right = torch.autograd.grad((theirs * WRITTEN).sum(), weights, allow_unused=True)
-    for one, other in zip(left, right, strict=True):
-        assert (one is None) == (other is None)
-        assert one is None or (one - other).abs().max() < 1e-4
+    for gradient, expected in zip(left, right, strict=True):
+        assert (gradient is None) == (expected is None)
+        assert gradient is None or (gradient - expected).abs().max() < 1e-4
 
 
 def test_one_token_needs_no_second_pass(model: Any) -> None:
@@ -86,9 +93,9 @@ def test_samples_equal_those_of_whole_rows(model: Any) -> None:
     set_seed(3)
     theirs = model.generate(input_ids=PROMPTS, attention_mask=MASK, generation_config=config)[:, 4:]
     set_seed(3)
-    assert sample(model, PROMPTS, MASK, config).equal(theirs)
-    assert sample(model, tensor([[5], [5]]), torch.ones(2, 1, dtype=torch.long), config).shape[0] == 2
+    assert sample_completions(model, PROMPTS, MASK, config).equal(theirs)
+    assert sample_completions(model, tensor([[5], [5]]), torch.ones(2, 1, dtype=torch.long), config).shape[0] == 2
 
 
 def test_rows_end_with_their_first_end_token() -> None:
-    assert until_end(tensor([[4, 2, 0], [2, 2, 2], [4, 5, 6]]), frozenset({2})) == [[4, 2], [2], [4, 5, 6]]
+    assert cut_after_end(tensor([[4, 2, 0], [2, 2, 2], [4, 5, 6]]), frozenset({2})) == [[4, 2], [2], [4, 5, 6]]

@@ -1,4 +1,4 @@
-from assay.training.trainer.stop_strings import before, cut_ids, stopped
+from assay.training.trainer.stop_strings import cut_ids, has_stop_string, text_before_stop
 
 
 def text(ids: list[int]) -> str:
@@ -15,7 +15,7 @@ def test_ids_without_a_stop_stay_whole() -> None:
 
 
 def test_the_earliest_stop_cuts_the_text() -> None:
-    assert before("8. Q: 9", ["Q:", "."]) == "8"
-    assert before("8", [".", "Q:"]) == "8"
-    assert stopped("8.", ["."])
-    assert not stopped("8", ["."])
+    assert text_before_stop("8. Q: 9", ["Q:", "."]) == "8"
+    assert text_before_stop("8", [".", "Q:"]) == "8"
+    assert has_stop_string("8.", ["."])
+    assert not has_stop_string("8", ["."])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from assay.training.trainer.trackers import PROJECT, tracked
+from assay.training.trainer.trackers import PROJECT, configure_trackers
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ def test_the_environment_is_as_before_and_a_users_own_stays(
     tracker: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(variable, raising=False)
-    with tracked((tracker,), tmp_path):
+    with configure_trackers((tracker,), tmp_path):
         assert os.environ[variable] == {"tensorboard": str(tmp_path / "tensorboard"), "wandb": PROJECT}[tracker]
-    with tracked((), tmp_path):
+    with configure_trackers((), tmp_path):
         assert variable not in os.environ
     monkeypatch.setenv(variable, "mine")
-    with tracked((tracker,), tmp_path):
+    with configure_trackers((tracker,), tmp_path):
         assert os.environ[variable] == "mine"
     assert os.environ[variable] == "mine"
 

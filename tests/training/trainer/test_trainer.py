@@ -10,8 +10,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from assay.core.errors import ConfigError
 from assay.core.types import Message
-from assay.training.trainer.callbacks import sentence
-from assay.training.trainer.trainer import OrderedTrainer
+from assay.training.trainer.callbacks import format_step
+from assay.training.trainer.trainer import CurriculumTrainer
 
 SEAMS = {
     "_get_train_sampler": ["self", "dataset"],
@@ -56,7 +56,9 @@ def test_trls_seam_for_rollouts_is_there_and_asks_for_what_it_asked() -> None:
 
 def test_no_other_method_of_trl_is_replaced() -> None:
     replaced = {
-        name for name in vars(OrderedTrainer) if hasattr(GRPOTrainer, name) and callable(getattr(OrderedTrainer, name))
+        name
+        for name in vars(CurriculumTrainer)
+        if hasattr(GRPOTrainer, name) and callable(getattr(CurriculumTrainer, name))
     }
     assert replaced - {"__init__"} == {*SEAMS, "_get_per_token_logps_and_entropies"}
 
@@ -65,13 +67,13 @@ def test_trl_applies_the_chat_template_exactly_once(room: SimpleNamespace, monke
     from transformers import AutoTokenizer
 
     seen: list[list[int]] = []
-    original = OrderedTrainer._generate_single_turn
+    original = CurriculumTrainer._generate_single_turn
 
     def spy(self: Any, prompt_ids: list[list[int]], *args: Any, **rest: Any) -> Any:
         seen.extend(prompt_ids)
         return original(self, prompt_ids, *args, **rest)
 
-    monkeypatch.setattr(OrderedTrainer, "_generate_single_turn", spy)
+    monkeypatch.setattr(CurriculumTrainer, "_generate_single_turn", spy)
     sampler = type(room.sampler)(max_tokens=8, system="add", shots=(("1+1=?", "2"),), template="q: {prompt}")
     room.train(steps=1, sampler=sampler)
     chat = [message._asdict() for message in sampler.render(room.problems[room.ids["1"]])]
@@ -90,7 +92,7 @@ def test_losses_and_gradients_equal_trls_own(
     room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, objective: str, beta: float
 ) -> None:
     compared: list[tuple[float, float, float]] = []
-    original = OrderedTrainer._compute_loss
+    original = CurriculumTrainer._compute_loss
 
     def both(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
         sampled = self._get_per_token_logps_and_entropies(
@@ -110,7 +112,7 @@ def test_losses_and_gradients_equal_trls_own(
         )
         return ours
 
-    monkeypatch.setattr(OrderedTrainer, "_compute_loss", both)
+    monkeypatch.setattr(CurriculumTrainer, "_compute_loss", both)
     room.train(steps=1, groups=2, micro_batch=2, objective=objective, beta=beta)
     assert len(compared) == 4
     for ours, theirs, gap in compared:
@@ -121,7 +123,7 @@ def test_losses_and_gradients_equal_trls_own(
 
 def test_vllms_correction_weighs_each_token_as_in_trl(room: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[float, float]] = []
-    original = OrderedTrainer._compute_loss
+    original = CurriculumTrainer._compute_loss
 
     def both(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
         mask = inputs["completion_mask"]
@@ -132,7 +134,7 @@ def test_vllms_correction_weighs_each_token_as_in_trl(room: SimpleNamespace, mon
             compared.append((ours.item(), GRPOTrainer._compute_loss(self, model, inputs).item()))
         return ours
 
-    monkeypatch.setattr(OrderedTrainer, "_compute_loss", both)
+    monkeypatch.setattr(CurriculumTrainer, "_compute_loss", both)
     room.train(steps=1)
     ours, theirs = compared[0]
     assert ours == pytest.approx(theirs, abs=1e-6)
@@ -142,13 +144,13 @@ def test_vllms_correction_weighs_each_token_as_in_trl(room: SimpleNamespace, mon
 def test_vllms_arguments_are_trls_own(room: SimpleNamespace) -> None:
     from dataclasses import replace
 
-    from assay.training.teacher.hook import TeacherSettings
-    from assay.training.trainer.arguments import generation
+    from assay.training.teacher.settings import TeacherSettings
+    from assay.training.trainer.arguments import generation_arguments
 
     asked = replace(room.settings, vllm="server", vllm_url="http://localhost:1")
-    assert set(generation(asked)) <= set(inspect.signature(GRPOConfig.__init__).parameters)
-    assert generation(asked)["vllm_importance_sampling_correction"]
-    assert not generation(replace(asked, guidance=TeacherSettings()))["vllm_importance_sampling_correction"]
+    assert set(generation_arguments(asked)) <= set(inspect.signature(GRPOConfig.__init__).parameters)
+    assert generation_arguments(asked)["vllm_importance_sampling_correction"]
+    assert not generation_arguments(replace(asked, guidance=TeacherSettings()))["vllm_importance_sampling_correction"]
     with pytest.raises(ConfigError, match="vllm is not installed"):
         room.train(vllm="colocate")
 
@@ -162,6 +164,6 @@ def test_a_step_without_signal_says_so() -> None:
         "seconds": 1.5,
         "frac_reward_zero_std": 1.0,
     }
-    assert sentence(1, 2, values) == (
+    assert format_step(1, 2, values) == (
         "step 1 of 2: reward 0.000, loss 0.0000, 32 tokens, 25% truncated, 1.5 s; all rewards equal in every group, nothing to learn"
     )

@@ -1,4 +1,4 @@
-"""Decoding with an ordinary transformers checkpoint: continuous batching, the key-value cache, and drawing tokens.
+"""Decode with an ordinary transformers checkpoint: continuous batching, the key-value cache, and sampling of tokens.
 
-Used by `engines/transformers.py`. Nothing here is a part.
+`engines/transformers.py` uses it. Nothing here is a part.
 """

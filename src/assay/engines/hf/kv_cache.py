@@ -1,31 +1,31 @@
-"""Keys and values of many samples in one tensor a layer.
-
-Columns with room to grow, rows that take the place of others.
+"""Keep the keys and values of many samples in one tensor per layer, with room to grow and with rows that can be
+replaced.
 """
 
 from functools import lru_cache
 from typing import Any
 
-ROOM = 64  # spare columns of a growing cache
+SPARE_COLUMNS = 64  # of a growing cache
 
 
 def reserve_columns(cache: Any) -> None:
-    """Plain layers get spare columns, so that a new token is written in place and not into a copy of everything before
-    it.
+    """Give plain layers spare columns.
+
+    A new token is then written in place, and not into a copy of everything before it.
     """
     from transformers.cache_utils import DynamicLayer
 
-    roomy = _preallocated_layer(DynamicLayer)
+    preallocated = _preallocated_layer(DynamicLayer)
     for layer in cache.layers:
         if type(layer) is DynamicLayer:
-            layer.__class__ = roomy
+            layer.__class__ = preallocated
 
 
 @lru_cache(maxsize=1)
-def _preallocated_layer(plain: Any) -> type:
-    """The plain layer with its columns at the front of a larger tensor, of which `keys` and `values` are views."""
+def _preallocated_layer(layer_class: Any) -> type:
+    """Return the layer class with its columns at the front of a larger tensor; `keys` and `values` are views of it."""
 
-    class Roomy(plain):  # type: ignore[misc]  # its base is known only once transformers is imported
+    class Preallocated(layer_class):  # type: ignore[misc]  # its base is known only once transformers is imported
         keys: Any
         values: Any
 
@@ -33,26 +33,28 @@ def _preallocated_layer(plain: Any) -> type:
             self.keys, self.values = append_columns(self.keys, key_states), append_columns(self.values, value_states)
             return self.keys, self.values
 
-    return Roomy
+    return Preallocated
 
 
-def append_columns(before: Any, new: Any) -> Any:
-    """`before` (r, h, t, d) and `new` (r, h, 1, d) as one view (r, h, t + 1, d), copied only where no room is left
-    behind `before`.
+def append_columns(old: Any, new: Any) -> Any:
+    """Append `new` (r, h, 1, d) to `old` (r, h, t, d), copying only where no spare column is left behind `old`.
+
+    Returns:
+        One view, (r, h, t + 1, d).
     """
-    rows, heads, columns, width = before.shape
-    room = before.stride(1) // width - columns if before.stride(2) == width else 0
-    if room < new.shape[2] or before.storage_offset():
-        wide = before.new_empty(rows, heads, columns + new.shape[2] + ROOM, width)
-        wide[:, :, :columns] = before
-        before = wide[:, :, :columns]
-    longer = before.as_strided((rows, heads, columns + new.shape[2], width), before.stride())
+    rows, heads, columns, width = old.shape
+    spare = old.stride(1) // width - columns if old.stride(2) == width else 0
+    if spare < new.shape[2] or old.storage_offset():
+        wide = old.new_empty(rows, heads, columns + new.shape[2] + SPARE_COLUMNS, width)
+        wide[:, :, :columns] = old
+        old = wide[:, :, :columns]
+    longer = old.as_strided((rows, heads, columns + new.shape[2], width), old.stride())
     longer[:, :, columns:] = new
     return longer
 
 
 def keeps_every_column(cache: Any) -> bool:
-    """Whether every layer keeps every column, so that rows may be placed in it.
+    """Return whether every layer keeps every column, so that rows may be replaced in it.
 
     A sliding window or a recurrent state does not.
     """
@@ -62,10 +64,9 @@ def keeps_every_column(cache: Any) -> bool:
 
 
 def replace_rows(cache: Any, rows: Any, other: Any) -> None:
-    """The rows of `other` take the place of those `rows` of `cache`, their last columns aligned; neither grows.
+    """Replace those `rows` of `cache` by the rows of `other`, with their last columns aligned; neither grows.
 
-    `other` has no more columns than `cache`. What is left of the columns before them is of no row any more and has to
-    be masked.
+    `other` has no more columns than `cache`. The columns before them belong to no row any more and have to be masked.
     """
     for layer, new in zip(cache.layers, other.layers, strict=True):
         width = new.keys.shape[2]
@@ -74,8 +75,8 @@ def replace_rows(cache: Any, rows: Any, other: Any) -> None:
 
 
 def shift_columns(cache: Any, columns: int) -> None:
-    """So many empty columns more on the left, or fewer where it is negative."""
+    """Add so many empty columns on the left, or cut off as many where the number is negative."""
     from torch.nn.functional import pad
 
     for layer in cache.layers:
-        layer.keys, layer.values = (pad(each, (0, 0, columns, 0)) for each in (layer.keys, layer.values))
+        layer.keys, layer.values = (pad(tensor, (0, 0, columns, 0)) for tensor in (layer.keys, layer.values))

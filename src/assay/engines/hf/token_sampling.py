@@ -1,35 +1,37 @@
-"""One token a row from logits: temperature, top-k, top-p, and a random number of the row's own."""
+"""Draw one token per row from logits: temperature, top-k, top-p, and a random number that belongs to the row."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from assay.core.types import SamplingConfig
 
-HEAD = 1024  # most probable tokens that nearly always hold the nucleus; the whole vocabulary is sorted only where they do not
+HEAD = 1024  # most probable tokens, which nearly always hold the nucleus; else the whole vocabulary is sorted
 
 
 def sample_tokens(logits: Any, samplers: Sequence[SamplingConfig | None], chance: Any) -> Any:
-    """One token a row, (r,), each drawn as its own sampler says; None = an empty row, whose token means nothing."""
-    ways: dict[tuple[float, int, float], list[int]] = {}
+    """Draw one token per row, (r,), with each row's own sampler; None = an empty row, whose token means nothing."""
+    groups: dict[tuple[float, int, float], list[int]] = {}
     for row, sampler in enumerate(samplers):
         if sampler:
-            ways.setdefault((sampler.temperature, sampler.top_k, sampler.top_p), []).append(row)
+            groups.setdefault((sampler.temperature, sampler.top_k, sampler.top_p), []).append(row)
     first = next(sampler for sampler in samplers if sampler)
-    if len(ways) == 1:
+    if len(groups) == 1:
         return sample_token(logits, first, chance)
     tokens = logits.argmax(dim=-1)
-    for rows in ways.values():
-        one = samplers[rows[0]] or first
-        tokens[rows] = sample_token(logits[rows], one, chance[rows])
+    for rows in groups.values():
+        tokens[rows] = sample_token(logits[rows], samplers[rows[0]] or first, chance[rows])
     return tokens
 
 
 def sample_token(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
-    """One token a row, (r,), by inverting the distribution at `chance` (r,) in [0, 1).
+    """Draw one token per row, (r,), by inverting the distribution at `chance`.
 
-    Temperature, then top-k, then top-p; 0 = greedy.
+    Temperature is applied first, then top-k, then top-p; a temperature of 0 is greedy. A row's token depends only on
+    its own logits and its own number.
 
-    logits: (r, V). A row's token depends on its own logits and its own number only.
+    Args:
+        logits: (r, V).
+        chance: (r,), in [0, 1).
     """
     import torch
 
@@ -49,7 +51,7 @@ def sample_token(logits: Any, sampler: SamplingConfig, chance: Any) -> Any:
 
 
 def _select_nucleus(share: Any, top_p: float) -> tuple[Any, Any]:
-    """The most probable tokens of each row, descending, at least down to the nucleus' edge: shares and ids."""
+    """Return shares and ids of each row's most probable tokens, descending, at least down to the nucleus' edge."""
     head, order = share.topk(min(HEAD, share.shape[-1]), dim=-1)
     if bool((head.sum(dim=-1) >= top_p).all()):
         return head, order
@@ -58,7 +60,7 @@ def _select_nucleus(share: Any, top_p: float) -> tuple[Any, Any]:
 
 
 def _invert_distribution(share: Any, chance: Any) -> Any:
-    """The column at which each row's cumulated share first exceeds chance x total; never one without share."""
+    """Return the column at which each row's cumulated share first exceeds chance x total; never one without share."""
     import torch
 
     rising = share.double().cumsum(dim=-1)

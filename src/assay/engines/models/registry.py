@@ -1,14 +1,13 @@
-"""Models by name: which weights a name stands for, and the files that each engine reads.
+"""Look up models by name: which weights a name stands for, and the files that each engine reads.
 
 A name is one of the catalogue (`smollm2-135m-instruct`, `tiny-arithmetic`), a `.gguf` file, a folder with a
-transformers checkpoint, or a hub id `owner/name`. Nothing here loads a model except `find_checkpoint`, and that only
-once in a machine's life.
+transformers checkpoint, or a hub id `owner/name`. Nothing here loads a model, except that `find_checkpoint` converts a
+catalogue model once per machine.
 """
 
 from pathlib import Path
 
 from assay.core.errors import ConfigError, require
-from assay.core.folders import cache
 from assay.core.types import Policy
 from assay.engines.models.catalog import (
     BUNDLED,
@@ -16,7 +15,7 @@ from assay.engines.models.catalog import (
     HUB_ID,
     NAMES,
     REVISION_CHARS,
-    Packaged,
+    PackagedModel,
     find_installed,
     locate_model,
     unknown_model,
@@ -29,8 +28,7 @@ __all__ = [
     "BUNDLED",
     "CATALOGUE",
     "NAMES",
-    "Packaged",
-    "cache",
+    "PackagedModel",
     "describe_install",
     "find_checkpoint",
     "find_gguf",
@@ -43,11 +41,10 @@ __all__ = [
 
 
 def identify_policy(model: str, hub_revision: str = "") -> Policy:
-    """Identify a policy: the model's name as given, and the first 16 hexadecimal digits of its weights' identity.
+    """Return a model's name as given and the first 16 hexadecimal digits of its weights' identity.
 
-    The identity is a GGUF's SHA-256 (for a catalogue model under every engine, so that llamacpp and transformers
-    share rollouts), a hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is
-    loaded.
+    The identity is a GGUF's SHA-256 (for a catalogue model under every engine, so that llamacpp and transformers share
+    rollouts), a hash over a folder's weights, tokenizer and template, or a hub model's commit. No model is loaded.
 
     Raises:
         ConfigError: there is no such model.
@@ -67,7 +64,7 @@ def identify_policy(model: str, hub_revision: str = "") -> Policy:
 
 
 def find_gguf(model: str) -> Path:
-    """Find the GGUF that llama.cpp reads for a model.
+    """Return the GGUF that llama.cpp reads for a model.
 
     Raises:
         ConfigError: not installed, no such file, or a checkpoint that another engine reads.
@@ -79,15 +76,16 @@ def find_gguf(model: str) -> Path:
         return path
     if path.is_dir() or HUB_ID.match(model):
         raise ConfigError(
-            f"model {model!r} is no .gguf file, and llamacpp reads nothing else; engine 'transformers' reads folders and hub ids"
+            f"model {model!r} is no .gguf file, and llamacpp reads nothing else; "
+            "engine 'transformers' reads folders and hub ids"
         )
     raise unknown_model(model)
 
 
 def find_checkpoint(model: str, hub_revision: str = "") -> Path:
-    """Find the folder with an ordinary transformers checkpoint of a model.
+    """Return the folder with an ordinary transformers checkpoint of a model.
 
-    A catalogue model's is de-quantised to float32 at the first call (about 90 s and 540 MB) and reused for ever after.
+    A catalogue model is de-quantised to float32 at the first call (about 90 s and 540 MB) and reused afterwards.
 
     Raises:
         ConfigError: not installed, no such folder, or a file that another engine reads.
@@ -110,16 +108,13 @@ def find_checkpoint(model: str, hub_revision: str = "") -> Path:
 
 def _dequantise_gguf(source: Path, target: Path) -> Path:
     transformers, torch = require("transformers", extra="train"), require("torch", extra="train")
-    for needed in ("gguf", "accelerate"):  # transformers asks for both, late and in other words
-        require(needed, extra="train")
-    where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
+    for module in ("gguf", "accelerate"):  # transformers needs both, and says so later and less clearly
+        require(module, extra="train")
+    location = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     with hide_progress_bars():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    model.hf_quantizer, model.is_quantized = (
-        None,
-        False,
-    )  # it still believes itself quantised, and would refuse to be saved
+        tokenizer = transformers.AutoTokenizer.from_pretrained(**location)
+        model = transformers.AutoModelForCausalLM.from_pretrained(**location, dtype=torch.float32)
+    model.hf_quantizer, model.is_quantized = None, False  # it is still marked as quantised, and would not be saved
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     with staging_folder(target) as folder, hide_progress_bars():

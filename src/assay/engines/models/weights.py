@@ -1,14 +1,14 @@
-"""Which weights a file, a folder or a hub id holds: hashes of bytes, and commits."""
+"""Identify the weights that a file, a folder or a hub id holds, by hashes of bytes and by commits."""
 
 import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest, require
-from assay.core.identity import file_sha256
+from assay.core.errors import ConfigError, require, suggest_names
+from assay.core.identity import hash_file
 from assay.engines.models.catalog import NAMES
 
-IDENTITY_FILES = (  # what changes an answer: weights, shape, tokens, template; not optimiser or trainer state
+IDENTITY_FILES = (  # all that can change an answer: weights, shape, tokens, template; not optimiser or trainer state
     "*.safetensors",
     "pytorch_model*.bin",
     "config.json",
@@ -25,12 +25,16 @@ IDENTITY_FILES = (  # what changes an answer: weights, shape, tokens, template; 
 
 @lru_cache(maxsize=64)
 def file_identity(path: str, size: int, changed_ns: int) -> str:
-    """SHA-256 of a file, once a process for a state of the file."""
-    return file_sha256(Path(path))
+    """Return the SHA-256 of a file, computed once per process for each size and time of change."""
+    return hash_file(Path(path))
 
 
 def folder_identity(folder: Path) -> str:
-    """Hash over the names and bytes of all that changes an answer."""
+    """Return a hash over the names and bytes of all files that can change an answer.
+
+    Raises:
+        ConfigError: the folder holds no transformers checkpoint.
+    """
     check_checkpoint(folder)
     digest = hashlib.sha256()
     for path in sorted({path for pattern in IDENTITY_FILES for path in folder.glob(pattern) if path.is_file()}):
@@ -41,7 +45,7 @@ def folder_identity(folder: Path) -> str:
 
 
 def check_checkpoint(folder: Path) -> None:
-    """A folder that passes holds a transformers checkpoint.
+    """Check that a folder holds a transformers checkpoint.
 
     Raises:
         ConfigError: it does not.
@@ -55,10 +59,10 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def find_commit(model: str, hub_revision: str) -> str:
-    """The commit of a hub model: of the copy that lies here, else as the hub says.
+    """Return the commit of a hub model: of the copy on this machine, otherwise as the hub says.
 
     Raises:
-        ConfigError: neither can be had.
+        ConfigError: there is no copy, and the hub does not answer.
     """
     hub = require("huggingface_hub", extra="train")
     try:
@@ -71,10 +75,13 @@ def find_commit(model: str, hub_revision: str) -> str:
 
 
 def fetch_snapshot(model: str, hub_revision: str, *, local: bool = False) -> Path:
-    """The folder of a hub model: the copy that lies here, else, unless `local`, a new one.
+    """Return the folder of a hub model: the copy on this machine, otherwise a new one.
+
+    Args:
+        local: True: nothing is downloaded.
 
     Raises:
-        ConfigError: neither can be had.
+        ConfigError: there is no copy, and none could be downloaded.
     """
     hub = require("huggingface_hub", extra="train")
     try:
@@ -90,4 +97,6 @@ def fetch_snapshot(model: str, hub_revision: str, *, local: bool = False) -> Pat
 
 def _unreachable_model(model: str, error: Exception) -> ConfigError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return ConfigError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, NAMES)}")
+    return ConfigError(
+        f"model {model!r} is neither here nor to be had from the hub: {reason}; {suggest_names(model, NAMES)}"
+    )

@@ -1,8 +1,7 @@
-"""`openai`: any server that speaks the OpenAI protocol.
+"""Sample from any server that speaks the OpenAI protocol.
 
-`engine` is the part; the others are its connection, endpoints, stream and threads.
-
-To support another shape of a server's answer, change `stream.py`; another way of failing, `connection.py`.
+`engine` is the part; `connection`, `endpoints`, `request_body`, `stream` and `concurrency` serve it alone. To support another form of
+a server's answer, change `stream.py`; another way of failing, `connection.py`.
 """
 
 from assay.engines.openai.engine import Openai

@@ -13,44 +13,50 @@ Result = TypeVar("Result")
 
 
 def run_concurrently(
-    work: Callable[[Item], Result], given: Iterator[Item | None], *, size: int, tick_s: float
+    work: Callable[[Item], Result], items: Iterator[Item | None], *, size: int, tick_s: float
 ) -> Iterator[tuple[Result, ...]]:
-    """Yield what has finished since the last look, at least every `tick_s` seconds, perhaps nothing; each item once.
+    """Run `work` on every item in threads, and yield the results as they come, at least every `tick_s` seconds.
 
-    `given` is read in the caller's thread, at most 2 x `size` ahead of what has been yielded, so that a slow caller
-    keeps nobody idle for long and a slow worker fills no memory. None in it means "none yet": it is read again once
-    something has come. When it ends, all that was read is finished. Closing the iterator does not wait. What `work`
-    raises is raised here, after what has come with it was yielded.
+    Args:
+        work: called once per item. What it raises is raised here, after the other results of that time were yielded.
+        items: read in the caller's thread, at most 2 x `size` ahead of what has been yielded, so that a slow caller
+            keeps no thread idle for long and slow work fills no memory. None means "none yet": it is read again after
+            a result. When it ends, all items that were read are finished.
+        size: threads.
+        tick_s: longest time without a yield; the tuple is then empty.
 
-    >>> sorted(each for some in run_concurrently(abs, iter([-2, 1]), size=2, tick_s=1) for each in some)
+    Returns:
+        An iterator of tuples of results. Closing it does not wait for the threads.
+
+    >>> sorted(number for some in run_concurrently(abs, iter([-2, 1]), size=2, tick_s=1) for number in some)
     [1, 2]
     """
-    done: SimpleQueue[Future[Result]] = SimpleQueue()
+    queue: SimpleQueue[Future[Result]] = SimpleQueue()
     pool = ThreadPoolExecutor(size, thread_name_prefix="assay-engine")
-    flying = 0
+    n_in_flight = 0
     try:
         while True:
-            taken, ended = take_ready(given, max(0, 2 * size - flying))
-            for each in taken:
-                pool.submit(work, each).add_done_callback(done.put)
-            flying += len(taken)
-            if not flying and ended:
+            ready, is_last = take_ready(items, max(0, 2 * size - n_in_flight))
+            for item in ready:
+                pool.submit(work, item).add_done_callback(queue.put)
+            n_in_flight += len(ready)
+            if not n_in_flight and is_last:
                 return
-            come = _collect_finished(done, tick_s) if flying else []
-            flying -= len(come)
-            failed = [future for future in come if future.exception()]
-            yield tuple(future.result() for future in come if not future.exception())
-            for future in failed:
+            finished = _collect_finished(queue, tick_s) if n_in_flight else []
+            n_in_flight -= len(finished)
+            failures = [future for future in finished if future.exception()]
+            yield tuple(future.result() for future in finished if not future.exception())
+            for future in failures:
                 future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _collect_finished(done: "SimpleQueue[Future[Result]]", tick_s: float) -> list[Future[Result]]:
+def _collect_finished(queue: "SimpleQueue[Future[Result]]", tick_s: float) -> list[Future[Result]]:
     """Return all finished futures, after waiting for the first."""
-    found: list[Future[Result]] = []
+    finished: list[Future[Result]] = []
     with suppress(Empty):
-        found.append(done.get(timeout=tick_s))
+        finished.append(queue.get(timeout=tick_s))
         while True:
-            found.append(done.get_nowait())
-    return found
+            finished.append(queue.get_nowait())
+    return finished

@@ -1,7 +1,7 @@
-"""One kept HTTP connection to one server: limits on silence, on the bytes of an answer and on its time.
+"""Keep one HTTP connection to one server, with limits on silence, on the bytes of an answer and on its time.
 
 What a server sends is as untrusted as what its model writes: every body is read in pieces up to a number of bytes,
-redirects are never followed, nothing is unpacked, and no text that leaves this file holds the key, also where the
+redirects are never followed, nothing is unpacked, and no text that leaves this file holds the key, even where the
 server repeats it.
 """
 
@@ -18,12 +18,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-PIECE = 1 << 16  # bytes
-SHOWN = 200  # characters of a server's own words
+PIECE_BYTES = 1 << 16  # read at once
+SHOWN_CHARS = 200  # of a server's own words in a message
 BODY_BYTES = 1 << 24  # of a whole answer, or of one event of a stream
 ERROR_BYTES = 1 << 16  # of an error's body
-LONGEST_WAIT_S = 300.0  # that a Retry-After may ask for
-SETTLE_S = 2.0  # for the end of a response whose last event has come
+LONGEST_WAIT_S = 300.0  # a longer Retry-After is cut to this
+SETTLE_S = 2.0  # wait for the end of a response whose last event has come
 HIDDEN = "[the key]"
 
 
@@ -42,12 +42,12 @@ class RetryableError(Exception):
         answered: bool = True,
     ) -> None:
         super().__init__(reason)
-        self.answered = answered  # by a server of the protocol, which may answer better when it is asked again
-        self.busy = busy  # the server lives and asks for patience
-        self.limited = limited  # it lets nobody ask faster: 429
-        self.dead = dead  # the connection broke: whoever answers there next may be another
-        self.after_s = after_s  # seconds that it asked for
-        self.unclosed = unclosed  # the stream ended without [DONE]; all that came before was in order
+        self.answered = answered  # a server of the protocol did answer, and may do better the next time
+        self.busy = busy  # the server is alive and asks clients to wait
+        self.limited = limited  # it limits the rate of requests: status 429
+        self.dead = dead  # the connection broke: another server may answer there the next time
+        self.after_s = after_s  # seconds that it asks clients to wait
+        self.unclosed = unclosed  # the stream ended without [DONE]; all that came before was valid
 
 
 class RequestRejected(Exception):
@@ -59,119 +59,123 @@ class RequestRejected(Exception):
 
 
 class HttpConnection:
-    """An HTTP connection that opens at first use, is kept between calls and reopens after a failure.
+    """An HTTP connection that opens at first use, is kept between calls and reopens after a failure; for one thread at
+    a
+    time.
 
-    For one thread at a time.
-
-    `silence_s` bounds the time without a single byte, `timeout_s` the whole of an answer.
+    `silence_s` limits the time without a single byte, `timeout_s` the time for a whole answer.
     """
 
     def __init__(self, url: str, *, key: str = "", silence_s: float, timeout_s: float = math.inf) -> None:
         parts = urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._line = kind(parts.hostname or "", parts.port, timeout=silence_s)
-        self.used = 0.0  # when it was last needed, time.monotonic()
-        self.deadline = math.inf  # of the call under way, time.monotonic()
+        self._http = kind(parts.hostname or "", parts.port, timeout=silence_s)
+        self.used = 0.0  # when it was last used, time.monotonic()
+        self.deadline = math.inf  # of the current call, time.monotonic()
         self._key, self._timeout_s = key, timeout_s
         self._headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
 
     def get(self, path: str) -> Any:
         """Return the JSON at a path."""
-        return self._json("GET", path, None)
+        return self._call_json("GET", path, None)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Return the JSON that a path answers."""
-        return self._json("POST", path, body)
+        """Return the JSON with which a path answers."""
+        return self._call_json("POST", path, body)
 
-    def events(self, path: str, body: Mapping[str, Any], *, most_bytes: int = BODY_BYTES) -> Iterator[Any]:
+    def stream_events(self, path: str, body: Mapping[str, Any], *, max_bytes: int = BODY_BYTES) -> Iterator[Any]:
         """Yield the JSON of each server-sent event up to [DONE]; a server that does not stream gives its one document.
 
         Args:
-            most_bytes: of the whole answer; one event has at most BODY_BYTES.
+            path: on the server.
+            body: of the request.
+            max_bytes: of the whole answer; one event has at most BODY_BYTES.
 
         Raises:
             RetryableError: no connection, silence, a redirect, 429, 5xx, an answer that is no JSON, is too large,
                 breaks off or repeats the key.
             RequestRejected: any other status that is not 200.
         """
-        with self._speaking():
-            answer = self._answer("POST", path, body)
-            if "text/event-stream" not in answer.headers.get("Content-Type", ""):
-                yield self._document(self._whole(answer, min(most_bytes, BODY_BYTES)))
+        with self._translate_errors():
+            response = self._send_request("POST", path, body)
+            if "text/event-stream" not in response.headers.get("Content-Type", ""):
+                yield self._parse_document(self._read_body(response, min(max_bytes, BODY_BYTES)))
                 return
-            for text in _read_events(self._pieces(answer, most_bytes)):
+            for text in _read_events(self._read_pieces(response, max_bytes)):
                 if text == b"[DONE]":
-                    self._settle(answer)
+                    self._finish_response(response)
                     return
-                yield self._document(text)
+                yield self._parse_document(text)
             raise RetryableError("the stream ended without [DONE]", dead=True, unclosed=True)
 
     @property
     def dropped(self) -> bool:
-        """Whether the server has let the idle connection go."""
-        return self._line.sock is not None and bool(select.select([self._line.sock], [], [], 0)[0])
+        """Return whether the server has closed the idle connection."""
+        return self._http.sock is not None and bool(select.select([self._http.sock], [], [], 0)[0])
 
     def hide(self, text: str) -> str:
         """Return a text without the key."""
         return text.replace(self._key, HIDDEN) if self._key else text
 
     def repeats_key(self, text: str) -> bool:
-        """Whether a text holds the key."""
+        """Return whether a text holds the key."""
         return bool(self._key) and self._key in text
 
     def cut(self) -> None:
-        """Cut a call that another thread is waiting in."""
-        if (open_socket := self._line.sock) is not None:
+        """Cut off a call in which another thread waits."""
+        if (open_socket := self._http.sock) is not None:
             with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection."""
-        self._line.close()
+        self._http.close()
 
-    def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        with self._speaking():
-            return self._document(self._whole(self._answer(method, path, body), BODY_BYTES))
+    def _call_json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        with self._translate_errors():
+            return self._parse_document(self._read_body(self._send_request(method, path, body), BODY_BYTES))
 
-    def _speaking(self) -> "_ErrorTranslation":
+    def _translate_errors(self) -> "_ErrorTranslation":
         return _ErrorTranslation(self)
 
-    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.client.HTTPResponse:
+    def _send_request(self, method: str, path: str, body: Mapping[str, Any] | None) -> http.client.HTTPResponse:
         text = None if body is None else json.dumps(body)
         self.deadline = time.monotonic() + self._timeout_s
-        self._line.request(method, path, text, self._headers)
-        answer = self._line.getresponse()
-        if answer.status != http.client.OK:
-            words = _read_start(answer)
-            if not answer.isclosed():  # more is on its way
-                self._line.close()
+        self._http.request(method, path, text, self._headers)
+        response = self._http.getresponse()
+        if response.status != http.client.OK:
+            words = _read_start(response)
+            if not response.isclosed():  # more is on its way
+                self._http.close()
             raise classify_status(
-                answer.status,
-                answer.headers.get("Retry-After", ""),
+                response.status,
+                response.headers.get("Retry-After", ""),
                 words,
-                target=answer.headers.get("Location", ""),
+                target=response.headers.get("Location", ""),
                 hide=self.hide,
             )
-        return answer
+        return response
 
-    def _pieces(self, answer: http.client.HTTPResponse, most_bytes: int) -> Iterator[bytes]:
-        """A body as it comes. Only `read1` is bounded whatever the server says of the length."""
+    def _read_pieces(self, response: http.client.HTTPResponse, max_bytes: int) -> Iterator[bytes]:
+        """Yield a body as it comes; of the ways to read, only `read1` keeps to the limits whatever length the server
+        claims.
+        """
         size = 0
-        while piece := answer.read1(PIECE):
+        while piece := response.read1(PIECE_BYTES):
             size += len(piece)
-            if size > most_bytes:
-                raise RetryableError(f"an answer of more than {most_bytes} bytes")
+            if size > max_bytes:
+                raise RetryableError(f"an answer of more than {max_bytes} bytes")
             if time.monotonic() > self.deadline:
                 raise RetryableError(f"no end of the answer within {self._timeout_s:.0f} s")
             yield piece
-        if answer.length:
-            raise RetryableError(f"the answer broke off {answer.length} bytes before its end", dead=True)
-        _release_if_read(answer)
+        if response.length:
+            raise RetryableError(f"the answer broke off {response.length} bytes before its end", dead=True)
+        _release_if_read(response)
 
-    def _whole(self, answer: http.client.HTTPResponse, most_bytes: int) -> bytes:
-        return b"".join(self._pieces(answer, most_bytes))
+    def _read_body(self, response: http.client.HTTPResponse, max_bytes: int) -> bytes:
+        return b"".join(self._read_pieces(response, max_bytes))
 
-    def _document(self, text: bytes) -> Any:
+    def _parse_document(self, text: bytes) -> Any:
         value = parse_json(text, self.hide)
         if self._key and (
             self._key.encode() in text or (b"\\" in text and self._key in json.dumps(value, ensure_ascii=False))
@@ -179,44 +183,42 @@ class HttpConnection:
             raise RetryableError("the answer repeats the key")
         return value
 
-    def _settle(self, answer: http.client.HTTPResponse) -> None:
+    def _finish_response(self, response: http.client.HTTPResponse) -> None:
         """Leave the connection clean for the next call, or close it where the response does not end soon."""
         try:
-            if self._line.sock is not None:
-                before = self._line.sock.gettimeout()
-                self._line.sock.settimeout(SETTLE_S)
-                _read_start(answer)
-                self._line.sock.settimeout(before)
+            if self._http.sock is not None:
+                before = self._http.sock.gettimeout()
+                self._http.sock.settimeout(SETTLE_S)
+                _read_start(response)
+                self._http.sock.settimeout(before)
         except (OSError, ValueError, http.client.HTTPException):
-            self._line.close()
+            self._http.close()
             return
-        if not answer.isclosed():
-            self._line.close()
+        if not response.isclosed():
+            self._http.close()
 
 
 class _ErrorTranslation:
-    """Translate whatever breaks inside into `RetryableError`, and close the connection."""
+    """Raise whatever breaks inside as a `RetryableError`, and close the connection."""
 
-    def __init__(self, line: HttpConnection) -> None:
-        self.line = line
+    def __init__(self, connection: HttpConnection) -> None:
+        self.connection = connection
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self.line.used, self.line.deadline = time.monotonic(), math.inf
+        self.connection.used, self.connection.deadline = time.monotonic(), math.inf
         if kind is None:
             return
         if not isinstance(error, RequestRejected):
-            self.line.close()
+            self.connection.close()
         if isinstance(error, TimeoutError):
             raise RetryableError("no progress within the limit", answered=False) from error
         if isinstance(error, OSError | http.client.HTTPException):
             raise RetryableError(
-                f"{type(error).__name__}: {self.line.hide(str(error))[:SHOWN]}", dead=True, answered=False
+                f"{type(error).__name__}: {self.connection.hide(str(error))[:SHOWN_CHARS]}", dead=True, answered=False
             ) from None
-        if isinstance(
-            error, ValueError | OverflowError | MemoryError
-        ):  # http.client lets through what it cannot make sense of
+        if isinstance(error, ValueError | OverflowError | MemoryError):  # what http.client raises on malformed answers
             raise RetryableError(f"no answer that can be read ({type(error).__name__})", dead=True) from None
 
 
@@ -225,11 +227,17 @@ def classify_status(
 ) -> RetryableError | RequestRejected:
     """Return the error that a status other than 200 means.
 
-    The server's own words are cut short, and passed through `hide`.
+    Args:
+        status: of the response.
+        retry_after: the header Retry-After, "" where there is none.
+        body: the server's own words, of which the message shows the beginning.
+        target: where a redirect leads.
+        hide: takes the key out of every text that is shown.
     """
-    words = " ".join(hide(body.decode("utf-8", "replace")).split())[:SHOWN]
+    words = " ".join(hide(body.decode("utf-8", "replace")).split())[:SHOWN_CHARS]
     if 300 <= status < 400:
-        words = f"a redirect to {hide(target)[:SHOWN] or 'nowhere'}, which is not followed; `urls` must name the place itself"
+        place = hide(target)[:SHOWN_CHARS] or "nowhere"
+        words = f"a redirect to {place}, which is not followed; `urls` must name the place itself"
     if status < 400:
         return RetryableError(f"status {status}: {words}", answered=False)
     if status in (408, 409, 425, 429) or status >= http.client.INTERNAL_SERVER_ERROR:
@@ -243,9 +251,7 @@ def classify_status(
 
 
 def parse_retry_after(retry_after: str) -> float:
-    """Return the seconds of a Retry-After header (a number or a date), at most LONGEST_WAIT_S.
-
-    0 where it holds neither.
+    """Return the seconds of a Retry-After header, a number or a date, at most LONGEST_WAIT_S; 0 where it is neither.
 
     >>> [parse_retry_after(text) for text in ("2", "", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "nan", "inf")]
     [2.0, 0.0, 0.0, 0.0, 0.0, 300.0]
@@ -263,7 +269,7 @@ def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
     """Parse a text as JSON.
 
     Raises:
-        RetryableError: it is none, or nested too deep to be read.
+        RetryableError: it is not JSON, or nested too deep to be read.
     """
     try:
         return json.loads(text)
@@ -273,24 +279,24 @@ def parse_json(text: bytes, hide: Callable[[str], str] = str) -> Any:
         raise RetryableError(f"no JSON: {hide(text.decode('utf-8', 'replace'))[:40].encode()!r}") from None
 
 
-def _read_start(answer: http.client.HTTPResponse) -> bytes:
+def _read_start(response: http.client.HTTPResponse) -> bytes:
     """Read the first bytes of a body, all of it where it is small."""
     pieces, size = list[bytes](), 0
-    while size < ERROR_BYTES and (piece := answer.read1(PIECE)):
+    while size < ERROR_BYTES and (piece := response.read1(PIECE_BYTES)):
         pieces.append(piece)
         size += len(piece)
-    _release_if_read(answer)
+    _release_if_read(response)
     return b"".join(pieces)
 
 
-def _release_if_read(answer: http.client.HTTPResponse) -> None:
+def _release_if_read(response: http.client.HTTPResponse) -> None:
     """Free the connection for the next call once a body of known length is read, which `read1` leaves open."""
-    if answer.length == 0:
-        answer.close()
+    if response.length == 0:
+        response.close()
 
 
 def _read_events(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The text behind each `data:`.
+    """Yield the text after each `data:`.
 
     Raises:
         RetryableError: a line of more than BODY_BYTES.
@@ -325,9 +331,9 @@ def list_models(listing: Any) -> dict[str, Mapping[str, Any]]:
     return {model["id"]: model for model in data}
 
 
-def ask_optional(line: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """Return what a server says at a path that not every server has; {} where it has none."""
+def ask_optional(connection: HttpConnection, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """Return what a server answers at a path that not every server has; {} where it has none."""
     with suppress(RetryableError, RequestRejected):
-        told = line.get(path) if body is None else line.post(path, body)
-        return told if isinstance(told, Mapping) else {}
+        reply = connection.get(path) if body is None else connection.post(path, body)
+        return reply if isinstance(reply, Mapping) else {}
     return {}

@@ -10,26 +10,27 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from assay.core.errors import ConfigError, EngineError, nearest
+from assay.core.errors import ConfigError, EngineError, suggest_names
 from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
 from assay.engines.openai.concurrency import run_concurrently
 from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, ask_optional, list_models
 from assay.engines.openai.endpoints import Endpoint, Endpoints, draw_backoff_s
+from assay.engines.openai.request_body import build_body, build_chat
 from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
 from assay.engines.requests.order import collect_in_order
 
 REVISION_CHARS = 16
-TICK_S = 1.0  # between two looks of a caller who wants to stop
-MIN_PATIENCE = 3  # failures in a row of a server that is not given up yet
+TICK_S = 1.0  # an empty tuple is yielded so often, so that the caller can stop
+MIN_PATIENCE = 3  # failures in a row after which a server is not given up yet
 CAPACITY_FIELDS = (
     ("/props", "total_slots"),
     ("/get_server_info", "max_running_requests"),
     ("/server_info", "max_running_requests"),
 )
-DEFAULT_CAPACITY = 64  # samples at once where a server does not say what it holds
-MAX_CAPACITY = 2_048  # samples at once, whatever a server says of itself
-VLLM_CAPACITY = 256  # its default on most GPUs, 1,024 on the largest; it does not say
+DEFAULT_CAPACITY = 64  # samples at once where a server does not say how many it holds
+MAX_CAPACITY = 2_048  # samples at once, whatever a server says
+VLLM_CAPACITY = 256  # vLLM's default on most GPUs, 1,024 on the largest; it does not say
 PROBES = (  # greedy answers to these tell one checkpoint from another
     "What is 17 + 25?",
     "Name the capital of Australia.",
@@ -41,7 +42,7 @@ PROBES = (  # greedy answers to these tell one checkpoint from another
     "Why is the sky blue?",
 )
 PROBE_TOKENS = 16
-STREAM_BYTES, TOKEN_BYTES = 1 << 20, 4_096  # of an answer, and for each token that was asked for
+STREAM_BYTES, TOKEN_BYTES = 1 << 20, 4_096  # limit on an answer's bytes: the first, and the second per requested token
 OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
 
 
@@ -49,35 +50,35 @@ OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
 class Openai:
     """Sample from one or more servers of one model, one sample per request.
 
-    A dead server costs one sample; the server's prefix cache shares the prompt among samples.
+    The server's prefix cache shares the prompt among samples. The server that is least loaded for its size is asked
+    first. One that answers 429 or 5xx, breaks off, sends no byte for `silence_s` or answers nonsense rests for a time
+    that doubles, or for as long as its Retry-After says. Its sample is requested again, up to `retries` times, of
+    which 429 and 503 do not count; then it is reported with finish "error" and its `fault`. An answer that has another
+    form than the protocol's, has no end, has more bytes than its tokens can have, or repeats the key is such a
+    failure.
 
-    The server that is least loaded for its size is asked first. One that answers 429 or 5xx, breaks off, sends no
-    byte for `silence_s` or talks nonsense rests for a while that doubles, or for as long as its Retry-After says, and
-    the sample is asked for again, up to `retries` times; 429 and 503 do not count. Then it is reported with finish
-    "error" and its `fault`. An answer of another shape than the protocol's, without end, of more bytes than its
-    tokens can have, or that repeats the key is such a failure. A request that the server refuses, as one that exceeds
-    its context, has finish "error" at once and the server's words in `refused`; 401, 402 and 403 end the run. When
-    all servers have failed more than `retries` times in a row (at least 3) or answered 429 for `retry_for_s`, what
-    has arrived is yielded and the run ends.
+    A request that the server refuses, such as one that exceeds its context, has finish "error" at once and the
+    server's words in `refused`; 401, 402 and 403 end the run. When all servers have failed more than `retries` times
+    in a row (at least 3) or have answered 429 for `retry_for_s`, what has arrived is yielded and the run ends.
 
-    The policy's revision is a hash of what the server says it serves (`root`) and its greedy answers to eight fixed
-    prompts. A server whose connection broke, or that was silent for a minute, answers them again before it works on;
-    another answer is another checkpoint, and ends the run.
+    The policy's revision is a hash of what the server says it serves (`root`) and of its greedy answers to eight fixed
+    prompts. A server whose connection broke, or that was silent for a minute, answers them again before it is used;
+    another answer means another checkpoint and ends the run.
 
-    No seed is sent unless `send_seed`: it makes some servers slow and few exact. The recorded seed is then -1.
+    No seed is sent unless `send_seed`, which makes some servers slow and few exact. The recorded seed is then -1.
     """
 
-    model: str = ""  # as the server names it; "" = the only one
+    model: str = ""  # the name that the server uses; "" = its only model
     urls: tuple[str, ...] = ("http://127.0.0.1:8000/v1",)
-    revision: str = ""  # you vouch for the weights: takes the place of the hash, and no answer is compared
-    key_env: str = ""  # name of the environment variable that holds the key; the key itself stands nowhere
-    concurrency: int = 0  # samples at once a server; 0 = what it says it holds, 256 for vLLM, else 64
+    revision: str = ""  # takes the place of the hash, and no answers are compared: you vouch for the weights
+    key_env: str = ""  # name of the environment variable that holds the key; the key itself is written nowhere
+    concurrency: int = 0  # samples at once per server; 0 = as many as it says it holds, 256 for vLLM, else 64
     silence_s: float = 300.0  # without a single byte; raise it where requests queue inside the server
     timeout_s: float = 14_400.0  # for one whole answer
-    retries: int = 6  # of a sample
-    retry_for_s: float = 600.0  # how long a server may go on answering 429
+    retries: int = 6  # per sample
+    retry_for_s: float = 600.0  # how long a server may keep answering 429
     send_seed: bool = False
-    extended: bool = True  # also send top_k, min_p and repetition_penalty, switched off; false where a server refuses keys it does not know
+    extended: bool = True  # also send top_k, min_p and repetition_penalty, switched off; False where they are refused
     logprobs: bool = False  # ask for the log-probability of each token
 
     def __post_init__(self) -> None:
@@ -91,14 +92,15 @@ class Openai:
                 raise ValueError(f"the url of {parts.hostname} holds a key; name an environment variable in key_env")
         if self.concurrency < 0 or self.retries < 0 or self.silence_s <= 0:
             raise ValueError(
-                f"concurrency {self.concurrency} and retries {self.retries} must be at least 0, silence_s {self.silence_s} above 0"
+                f"concurrency {self.concurrency} and retries {self.retries} must be at least 0, "
+                f"silence_s {self.silence_s} above 0"
             )
         if not self.timeout_s > 0 or not self.retry_for_s >= 0:
             raise ValueError(f"timeout_s {self.timeout_s} must be above 0, retry_for_s {self.retry_for_s} at least 0")
 
     @cached_property
     def policy(self) -> Policy:
-        """The model's name and the hash of its identity; asks the servers unless `revision` is given.
+        """Return the model's name and the hash of its identity; asks the servers unless `revision` is given.
 
         Raises:
             ConfigError: the server has no such model, the key is missing or refused.
@@ -107,26 +109,31 @@ class Openai:
         if self.revision and self.model:
             return Policy(self.model, self.revision)
         identity = self.identity
-        return Policy(self._served, self.revision or content_id("served", identity)[:REVISION_CHARS])
+        return Policy(self._model_name, self.revision or content_id("served", identity)[:REVISION_CHARS])
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """`root`, and the greedy answer to each of eight prompts, from the first server that answers."""
+        """Return `root` and the greedy answer to each of eight prompts, from the first server that answers.
+
+        Raises:
+            ConfigError: as of `policy`.
+            EngineError: no server answers.
+        """
         reasons = []
-        for server in self._servers.all:
-            line = self._connect(server.url)
+        for server in self._servers.servers:
+            connection = self._connect(server.url)
             try:
-                identity = self._patiently(line, server.url)
+                identity = self._wait_for_identity(connection, server.url)
             except RetryableError as failure:
                 reasons.append(f"{server.url}: {failure}")
             else:
                 self._servers.record_identity(server)
                 return identity
             finally:
-                line.close()
+                connection.close()
         raise EngineError(f"no server answers: {'; '.join(reasons)}")
 
-    def _patiently(self, line: HttpConnection, url: str) -> dict[str, str]:
+    def _wait_for_identity(self, connection: HttpConnection, url: str) -> dict[str, str]:
         """Return the identity, asked for again while the server is busy or fails.
 
         A server that does not answer at all is not waited for.
@@ -134,7 +141,7 @@ class Openai:
         until, failures, waits = time.monotonic() + self.retry_for_s, 0, 0
         while True:
             try:
-                return self._identity(line, url)
+                return self._read_identity(connection, url)
             except RetryableError as failure:
                 failures, waits = failures + (not failure.limited), waits + failure.limited
                 wait_s = max(failure.after_s, draw_backoff_s(waits if failure.limited else failures))
@@ -149,9 +156,9 @@ class Openai:
             ConfigError: a wrong model or key.
             EngineError: all servers are lost, or one serves another checkpoint.
         """
-        return collect_in_order(requests, self.arrivals(requests), revision=self.policy.revision)
+        return collect_in_order(requests, self.stream(requests), revision=self.policy.revision)
 
-    def arrivals(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
         """Yield every sample once, as it arrives (`core.ports.StreamingEngine`).
 
         Raises:
@@ -180,22 +187,24 @@ class Openai:
 
         Where it cannot count, generate one token and read its usage.
         """
-        with self._side_connection() as (line, root):
-            reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **self._chat(request)})
+        with self._open_side_connection() as (connection, root):
+            reply = ask_optional(connection, f"{root}/tokenize", {"model": self._model_name, **build_chat(request)})
             count = reply.get("count")
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
                 return count
-            return self._complete(line, {**self._body(request, 0), "max_tokens": 1}).prompt_tokens
+            return self._complete(connection, {**self._build_body(request, 0), "max_tokens": 1}).prompt_tokens
 
     def show(self, request: Request) -> str:
-        """Return the prompt as the model reads it where the server can say; else the chat as it is sent."""
-        chat = self._chat(request)
-        with self._side_connection() as (line, root):
-            reply = ask_optional(line, f"{root}/tokenize", {"model": self._served, **chat})
+        """Return the prompt as the model reads it where the server can say; otherwise the chat as it is sent."""
+        chat = build_chat(request)
+        with self._open_side_connection() as (connection, root):
+            reply = ask_optional(connection, f"{root}/tokenize", {"model": self._model_name, **chat})
             if "prompt" not in reply and reply.get("tokens"):
-                reply = ask_optional(line, f"{root}/detokenize", {"model": self._served, "tokens": reply["tokens"]})
+                reply = ask_optional(
+                    connection, f"{root}/detokenize", {"model": self._model_name, "tokens": reply["tokens"]}
+                )
             if "prompt" not in reply:
-                reply = ask_optional(line, f"{root}/apply-template", chat)
+                reply = ask_optional(connection, f"{root}/apply-template", chat)
         prompt = reply.get("prompt")
         return (
             prompt
@@ -204,7 +213,7 @@ class Openai:
         )
 
     def close(self) -> None:
-        """Close idle connections and cut calls under way; the next call opens new ones."""
+        """Close idle connections and cut off calls under way; the next call opens new ones."""
         if (servers := self.__dict__.pop("_servers", None)) is not None:
             servers.close()
 
@@ -214,19 +223,21 @@ class Openai:
             Endpoint(url.rstrip("/"), self.concurrency or self._find_capacity(url.rstrip("/"))) for url in self.urls
         ]
         return Endpoints(
-            servers, patience=max(self.retries, MIN_PATIENCE), open_line=self._connect, retry_for_s=self.retry_for_s
+            servers,
+            patience=max(self.retries, MIN_PATIENCE),
+            open_connection=self._connect,
+            retry_for_s=self.retry_for_s,
         )
 
     @cached_property
-    def _served(self) -> str:
+    def _model_name(self) -> str:
         if self.model:
             return self.model
-        with self._side_connection() as (line, _):
-            names = list(list_models(line.get(self._path("/models"))))
+        with self._open_side_connection() as (connection, _):
+            names = list(list_models(connection.get(self._join_path("/models"))))
         if len(names) != 1:
-            raise ConfigError(
-                f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {', '.join(map(repr, sorted(names))) or 'none'}"
-            )
+            listing = ", ".join(map(repr, sorted(names))) or "none"
+            raise ConfigError(f"{self.urls[0]} serves {len(names)} models, name one of them in `model`: {listing}")
         return names[0]
 
     def _connect(self, url: str) -> HttpConnection:
@@ -235,38 +246,40 @@ class Openai:
             raise ConfigError(f"the environment variable {self.key_env} of key_env is not set")
         if not all("!" <= letter <= "~" for letter in key):
             raise ConfigError(
-                f"the environment variable {self.key_env} of key_env holds no key: blanks, line breaks or letters beyond ASCII"
+                f"the environment variable {self.key_env} of key_env holds no key: "
+                "blanks, line breaks or letters beyond ASCII"
             )
         return HttpConnection(url, key=key, silence_s=self.silence_s, timeout_s=self.timeout_s)
 
-    def _side_connection(self) -> "_SideConnection":
+    def _open_side_connection(self) -> "_SideConnection":
         return _SideConnection(self)
 
-    def _path(self, path: str, url: str = "") -> str:
+    def _join_path(self, path: str, url: str = "") -> str:
         return urlsplit(url or self.urls[0]).path.rstrip("/") + path
 
     def _find_capacity(self, url: str) -> int:
-        """Return how many samples the server says it holds (llama.cpp's slots, SGLang's running requests), or a
-        default for its kind.
+        """Return how many samples the server says it holds, or a default for its kind.
+
+        llama.cpp says how many slots it has, SGLang how many requests it runs at once.
         """
-        line, root, owners = self._connect(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
+        connection, root, owners = self._connect(url), urlsplit(url).path.rstrip("/").removesuffix("/v1"), set[str]()
         try:
             for path, name in CAPACITY_FIELDS:
-                capacity = ask_optional(line, root + path).get(name)
+                capacity = ask_optional(connection, root + path).get(name)
                 if isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0:
                     return min(capacity, MAX_CAPACITY)
             with suppress(RetryableError):
                 owners = {
                     str(model.get("owned_by"))
-                    for model in list_models(ask_optional(line, self._path("/models", url))).values()
+                    for model in list_models(ask_optional(connection, self._join_path("/models", url))).values()
                 }
         finally:
-            line.close()
+            connection.close()
         return VLLM_CAPACITY if "vllm" in owners else DEFAULT_CAPACITY
 
-    def _identity(self, line: HttpConnection, url: str) -> dict[str, str]:
+    def _read_identity(self, connection: HttpConnection, url: str) -> dict[str, str]:
         try:
-            known = list_models(line.get(self._path("/models", url)))
+            models = list_models(connection.get(self._join_path("/models", url)))
         except RequestRejected as refusal:
             hint = (
                 "; the url of most servers ends in /v1"
@@ -274,55 +287,55 @@ class Openai:
                 else ""
             )
             raise ConfigError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}{hint}") from refusal
-        if self._served not in known:
-            raise ConfigError(f"{url} serves no model {self._served!r}; {nearest(self._served, known)}")
+        if self._model_name not in models:
+            raise ConfigError(f"{url} serves no model {self._model_name!r}; {suggest_names(self._model_name, models)}")
         greedy = SamplingConfig(temperature=0.0, max_tokens=PROBE_TOKENS)
-        identity = {"root": str(known[self._served].get("root") or self._served)}
+        identity = {"root": str(models[self._model_name].get("root") or self._model_name)}
         for prompt in PROBES:
             request = Request("", (Message("user", prompt),), greedy, (0,), 0)
             try:
-                identity[prompt] = self._complete(line, self._body(request, 0), url).text
+                identity[prompt] = self._complete(connection, self._build_body(request, 0), url).text
             except RequestRejected as refusal:
                 if refusal.status in (401, 402, 403, 404):
                     raise ConfigError(
-                        f"{url}, model {self._served!r}: {refusal}; key_env = {self.key_env!r}"
+                        f"{url}, model {self._model_name!r}: {refusal}; key_env = {self.key_env!r}"
                     ) from refusal
                 raise ConfigError(
                     f"{url} refuses a plain request ({refusal}); if it names top_k, min_p or such, set extended = false"
                 ) from refusal
         return identity
 
-    def _complete(self, line: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
+    def _complete(self, connection: HttpConnection, body: Mapping[str, Any], url: str = "") -> StreamedCompletion:
         """Return the answer to one body.
 
-        A server that wants `max_completion_tokens` for `max_tokens` is detected once.
+        Whether a server wants `max_completion_tokens` in place of `max_tokens` is found out once.
         """
         try:
-            return self._read(
-                line, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
+            return self._read_completion(
+                connection, {self._cap_name if name == OLD_CAP else name: value for name, value in body.items()}, url
             )
         except RequestRejected as refusal:
             if self._cap_name == NEW_CAP or not all(name in str(refusal) for name in (OLD_CAP, NEW_CAP)):
                 raise
-        completion = self._read(
-            line, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url
+        completion = self._read_completion(
+            connection, {NEW_CAP if name == OLD_CAP else name: value for name, value in body.items()}, url
         )
         self.__dict__["_cap_name"] = NEW_CAP
         return completion
 
-    def _read(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
+    def _read_completion(self, connection: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
         cap = int(body.get(NEW_CAP) or body[OLD_CAP])
         completion = StreamedCompletion(cap=cap, scored=self.logprobs)
         try:
-            for event in line.events(
-                self._path("/chat/completions", url), body, most_bytes=STREAM_BYTES + TOKEN_BYTES * cap
+            for event in connection.stream_events(
+                self._join_path("/chat/completions", url), body, max_bytes=STREAM_BYTES + TOKEN_BYTES * cap
             ):
                 completion.add_event(event)
         except RetryableError as failure:
             if not (failure.unclosed and completion.complete):
                 raise
         completion.require_finish()
-        if line.repeats_key(completion.text):
+        if connection.repeats_key(completion.text):
             raise RetryableError("the answer repeats the key")
         return completion
 
@@ -333,37 +346,37 @@ class Openai:
     def _draw_sample(self, servers: Endpoints, policy: Policy, request: Request, sample: int) -> Rollout:
         reason, tries = "all servers are lost", 0
         while tries <= self.retries and (lease := servers.acquire()):
-            server, line = lease
-            began = time.monotonic()
+            server, connection = lease
+            started = time.monotonic()
             try:
-                self._check_identity(servers, server, line)
-                completion = self._complete_sample(line, self._body(request, sample), server.url)
+                self._verify_identity(servers, server, connection)
+                completion = self._complete_sample(connection, self._build_body(request, sample), server.url)
                 servers.record_answer(server)
-                return self._rollout(request, sample, policy, completion)
+                return self._build_rollout(request, sample, policy, completion)
             except RequestRejected as refusal:
                 servers.record_refusal(server, refusal)
-                return self._rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
+                return self._build_rollout(request, sample, policy, None, refused=f"{server.url}: {refusal}")
             except RetryableError as failure:
                 reason = f"{server.url}: {failure}"
-                servers.record_failure(server, failure, began)
+                servers.record_failure(server, failure, started)
                 tries += not failure.busy
                 wait_s = 0.0 if failure.busy else draw_backoff_s(tries)
             finally:
-                servers.release(server, line)
+                servers.release(server, connection)
             servers.wait(wait_s)
-        return self._rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
+        return self._build_rollout(request, sample, policy, None, fault=f"{reason} ({tries} tries)")
 
-    def _complete_sample(self, line: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
-        """Return the answer to a sample's request; any unforeseen error in reading it is a fault of that sample."""
+    def _complete_sample(self, connection: HttpConnection, body: Mapping[str, Any], url: str) -> StreamedCompletion:
+        """Return the answer to a sample's request; an unforeseen error in reading it is a fault of that sample."""
         try:
-            return self._complete(line, body, url)
+            return self._complete(connection, body, url)
         except (RetryableError, RequestRejected, ConfigError, EngineError):
             raise
         except Exception as error:
-            line.close()
+            connection.close()
             raise RetryableError(f"an answer that cannot be read ({type(error).__name__})") from error
 
-    def _check_identity(self, servers: Endpoints, server: Endpoint, line: HttpConnection) -> None:
+    def _verify_identity(self, servers: Endpoints, server: Endpoint, connection: HttpConnection) -> None:
         """Check that a server that is new, reconnected or was silent serves the same weights as the others."""
         if self.revision or not servers.needs_identity_check(server):
             return
@@ -371,18 +384,19 @@ class Openai:
             if not servers.needs_identity_check(server):
                 return
             try:
-                identity = self._identity(line, server.url)
+                identity = self._read_identity(connection, server.url)
             except ConfigError as error:
                 raise EngineError(f"{error}; what had arrived is kept, the same command goes on") from error
             if differing := [name for name, value in self.identity.items() if identity[name] != value]:
                 first = differing[0]
                 raise EngineError(
-                    f"{server.url} serves another checkpoint under the name {self._served!r}: {len(differing)} of {len(identity)} answers differ, "
+                    f"{server.url} serves another checkpoint under the name {self._model_name!r}: "
+                    f"{len(differing)} of {len(identity)} answers differ, "
                     f"first {first!r}: {identity[first]!r}, was {self.identity[first]!r}"
                 )
             servers.record_identity(server)
 
-    def _rollout(
+    def _build_rollout(
         self,
         request: Request,
         sample: int,
@@ -409,37 +423,15 @@ class Openai:
             stopped=answer.stopped,
         )
 
-    def _chat(self, request: Request) -> dict[str, Any]:
-        chat: dict[str, Any] = {"messages": [message._asdict() for message in request.messages]}
-        if arguments := json.loads(request.sampler.chat_template_args):
-            chat["chat_template_kwargs"] = arguments
-        if request.prefix:
-            chat["messages"].append({"role": "assistant", "content": request.prefix})
-        if chat["messages"][-1]["role"] == "assistant":  # a begun answer is continued, not closed
-            chat |= {"add_generation_prompt": False, "continue_final_message": True}
-        return chat
-
-    def _body(self, request: Request, sample: int) -> dict[str, Any]:
-        """Return the request's body; parameters for which a server may have defaults of its own are always sent."""
-        sampler = request.sampler
-        body = self._chat(request) | {
-            "model": self._served,
-            "max_tokens": sampler.max_tokens,
-            "temperature": sampler.temperature,
-            "top_p": sampler.top_p,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if self.extended:
-            body |= {"top_k": sampler.top_k or -1, "min_p": 0.0, "repetition_penalty": 1.0}
-        elif sampler.top_k:
-            raise ConfigError(f"top_k {sampler.top_k} needs `extended`: the plain protocol has no such key")
-        optional = {
-            "stop": list(sampler.stop),
-            "seed": self.send_seed and request.seed_of(sample),
-            "logprobs": self.logprobs,
-        }
-        return body | {name: value for name, value in optional.items() if value}
+    def _build_body(self, request: Request, sample: int) -> dict[str, Any]:
+        return build_body(
+            request,
+            sample,
+            model=self._model_name,
+            extended=self.extended,
+            send_seed=self.send_seed,
+            logprobs=self.logprobs,
+        )
 
 
 def split_request(request: Request | None) -> Iterator[tuple[Request, int] | None]:
@@ -448,19 +440,19 @@ def split_request(request: Request | None) -> Iterator[tuple[Request, int] | Non
 
 
 class _SideConnection:
-    """A connection to the first server for a question beside sampling; what fails there is an EngineError."""
+    """A connection to the first server for questions apart from sampling; what fails there is an EngineError."""
 
     def __init__(self, engine: Openai) -> None:
-        self.line, self.root = (
+        self.connection, self.root = (
             engine._connect(engine.urls[0]),
             urlsplit(engine.urls[0]).path.rstrip("/").removesuffix("/v1"),
         )
         self.url = engine.urls[0]
 
     def __enter__(self) -> tuple[HttpConnection, str]:
-        return self.line, self.root
+        return self.connection, self.root
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self.line.close()
+        self.connection.close()
         if isinstance(error, RetryableError | RequestRejected):
             raise EngineError(f"{self.url}: {error}") from error

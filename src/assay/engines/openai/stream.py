@@ -1,6 +1,6 @@
-"""Assemble one sample from a server's events.
+"""Assemble one sample from the events that a server sends.
 
-Whatever has another shape than the protocol's is a fault of that sample.
+An answer of another form than the protocol's is a fault of that sample.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from assay.core.types import Finish
 from assay.engines.openai.connection import RequestRejected, RetryableError
 
-FILTERED = ("content_filter", "safety", "refusal", "prohibited_content", "recitation")  # a policy refused: no attempt
+FILTERED = ("content_filter", "safety", "refusal", "prohibited_content", "recitation")  # by a content filter
 FINISHES: dict[str, Finish] = {
     **dict.fromkeys(
         ("stop", "eos", "eos_token", "stop_sequence", "stop_token", "end_turn", "end_of_turn", "complete", "finished"),
@@ -22,9 +22,9 @@ FINISHES: dict[str, Finish] = {
     ),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call", *FILTERED), "error"),
 }
-CLOSED = ("eos", "eos_token", "stop_token", "end_turn", "end_of_turn")  # the model closed it itself
-STOPS = ("stop_reason", "matched_stop")  # as vLLM and as SGLang call it
-CLOSING = "\n</think>\n\n"  # between what a server took apart
+CLOSED = ("eos", "eos_token", "stop_token", "end_turn", "end_of_turn")  # the model ended its answer itself
+STOPS = ("stop_reason", "matched_stop")  # what vLLM and SGLang call it
+CLOSING = "\n</think>\n\n"  # put between reasoning and answer, which the server separated
 THINKING = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
 REFUSALS = (
     "invalid_request_error",
@@ -33,26 +33,26 @@ REFUSALS = (
     "context_length_exceeded",
     "content_policy_violation",
 )
-DEEPEST = 4  # lists of parts within parts
-SHOWN = 120  # characters of a server's own words
+MAX_DEPTH = 4  # of lists of parts within parts
+SHOWN_CHARS = 120  # of a server's own words in a message
 SHORT_TEXT = 65_536  # characters that every answer may have
-UNCAPPED = 1 << 22  # tokens where nothing says how many were asked for
+UNCAPPED = 1 << 22  # tokens where nothing says how many were requested
 PROMPT_TOKENS = 1 << 28  # more than any context
 
 
 @dataclass(slots=True)
 class StreamedCompletion:
-    """What has arrived of one sample so far. It is complete once a finish reason has come."""
+    """What has arrived of one sample so far; it is complete once finish reason and token count have come."""
 
-    cap: int = UNCAPPED  # tokens that were asked for
-    scored: bool = True  # log-probabilities are wanted
+    cap: int = UNCAPPED  # tokens that were requested
+    scored: bool = True  # log-probabilities are kept
     reasoning: list[str] = field(default_factory=list)
     content: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     reason: str = ""  # the server's finish reason
     stopped: str | None = None  # the stop string that ended it, "" = none did, None = the server does not say
     pieces: int = 0  # events with text
-    tokens: int | None = None  # as the server counts
+    tokens: int | None = None  # by the server's count
     prompt_tokens: int = 0
     characters: int = 0
 
@@ -60,7 +60,7 @@ class StreamedCompletion:
         """Add one event of a stream, or a whole answer.
 
         Raises:
-            RetryableError: no answer at all, one of another shape, or the server reports a failure of its own.
+            RetryableError: no answer at all, one of another form, or the server reports a failure of its own.
             RequestRejected: the server refuses the request inside the stream.
         """
         if not isinstance(event, dict):
@@ -70,15 +70,15 @@ class StreamedCompletion:
         if event.get("object") == "error":
             raise _classify_error(event)
         if (usage := event.get("usage")) is not None:
-            self._usage(usage)
+            self._read_usage(usage)
         choices = event.get("choices")
         if choices is not None and not isinstance(choices, list):
             raise RetryableError(f"choices are no list: {_shorten(choices)}")
         for choice in choices or ():
-            self._choice(choice)
+            self._read_choice(choice)
 
     def require_finish(self) -> "StreamedCompletion":
-        """Return itself once a finish reason has come.
+        """Return this completion once a finish reason has come.
 
         Raises:
             RetryableError: no finish reason came, or one that says that the server gave up.
@@ -96,40 +96,40 @@ class StreamedCompletion:
 
     @property
     def complete(self) -> bool:
-        """Whether finish and token count have come, after which a stream has nothing more to say."""
+        """Return whether finish reason and token count have come, after which a stream has nothing more to say."""
         return bool(self.reason) and self.tokens is not None
 
     @property
     def finish(self) -> Finish:
-        """The finish reason in the words of `core.types.Finish`."""
+        """Return the finish reason as a `core.types.Finish`."""
         return FINISHES[self.reason]
 
     @property
     def spent(self) -> int:
-        """Generated tokens as the server counts them.
+        """Return the generated tokens by the server's count.
 
-        The pieces of text where it does not count, or says that a text had no token.
+        The number of pieces of text where it does not count, or says that a text had no token.
         """
         return self.tokens or self.pieces
 
     @property
     def text(self) -> str:
-        """What the model wrote, reasoning first; with no content when the thinking was cut.
+        """Return what the model wrote, reasoning first; the reasoning alone where it was cut off.
 
-        >>> thought = StreamedCompletion(reasoning=["2+2"])
-        >>> StreamedCompletion(content=["4"]).text, thought.text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
+        >>> reasoning, answer = StreamedCompletion(reasoning=["2+2"]), StreamedCompletion(content=["4"])
+        >>> answer.text, reasoning.text, StreamedCompletion(reasoning=["2+2"], content=["4"]).text
         ('4', '2+2', '2+2\\n</think>\\n\\n4')
         """
-        thought, answer = "".join(self.reasoning), "".join(self.content)
-        return f"{thought}{CLOSING}{answer}" if thought and answer else thought or answer
+        reasoning, answer = "".join(self.reasoning), "".join(self.content)
+        return f"{reasoning}{CLOSING}{answer}" if reasoning and answer else reasoning or answer
 
-    def _usage(self, usage: Any) -> None:
+    def _read_usage(self, usage: Any) -> None:
         if not isinstance(usage, Mapping):
             raise RetryableError(f"usage is no object: {_shorten(usage)}")
-        self.tokens = _check_count("completion_tokens", usage.get("completion_tokens"), most=4 * self.cap + 4096)
-        self.prompt_tokens = _check_count("prompt_tokens", usage.get("prompt_tokens"), most=PROMPT_TOKENS) or 0
+        self.tokens = _check_count("completion_tokens", usage.get("completion_tokens"), max_value=4 * self.cap + 4096)
+        self.prompt_tokens = _check_count("prompt_tokens", usage.get("prompt_tokens"), max_value=PROMPT_TOKENS) or 0
 
-    def _choice(self, choice: Any) -> None:
+    def _read_choice(self, choice: Any) -> None:
         if not isinstance(choice, dict):
             raise RetryableError(f"a choice is no object: {_shorten(choice)}")
         if choice.get("index"):
@@ -137,34 +137,34 @@ class StreamedCompletion:
         message = choice.get("delta") or choice.get("message") or {}
         if not isinstance(message, dict):
             raise RetryableError(f"a choice's delta is no object: {_shorten(message)}")
-        content, thought = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-        if type(content) is str and not thought:  # nearly every event
+        content, reasoning = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+        if type(content) is str and not reasoning:  # nearly all events
             self._add_texts((), (content,) if content else ())
         else:
-            thoughts, _ = _split_content(thought, 0, thinking=True)
-            more, texts = _split_content(content, 0)
-            self._add_texts([*thoughts, *more], texts or _split_content(message.get("refusal"), 0)[1])
+            reasonings, _ = _split_content(reasoning, 0, is_reasoning=True)
+            inner, texts = _split_content(content, 0)
+            self._add_texts([*reasonings, *inner], texts or _split_content(message.get("refusal"), 0)[1])
         if self.scored and (scores := choice.get("logprobs")):
             self.logprobs += _read_logprobs(scores)
-        self._finish(choice)
+        self._read_finish(choice)
 
-    def _add_texts(self, thoughts: Sequence[str], texts: Sequence[str]) -> None:
-        self.reasoning += thoughts
+    def _add_texts(self, reasonings: Sequence[str], texts: Sequence[str]) -> None:
+        self.reasoning += reasonings
         self.content += texts
-        self.pieces += bool(thoughts or texts)
-        for text in (*thoughts, *texts):
+        self.pieces += bool(reasonings or texts)
+        for text in (*reasonings, *texts):
             self.characters += len(text)
         if self.characters > SHORT_TEXT and self.characters > max_characters(self.cap):
             raise RetryableError(
                 f"more than {max_characters(self.cap)} characters of text for a cap of {self.cap} tokens"
             )
 
-    def _finish(self, choice: Mapping[str, Any]) -> None:
+    def _read_finish(self, choice: Mapping[str, Any]) -> None:
         reason = choice.get("finish_reason")
         if reason is None or reason == "":
             return
         match = {key: choice[key] for key in STOPS if key in choice}
-        if isinstance(reason, Mapping):  # SGLang's own form
+        if isinstance(reason, Mapping):  # the form of SGLang
             match = {"matched": reason["matched"]} if "matched" in reason else match
             reason = reason.get("type")
             if not isinstance(reason, str) or not reason:
@@ -174,21 +174,20 @@ class StreamedCompletion:
         self.reason = reason.lower()
         if FINISHES.get(self.reason) == "stop" and match:
             stop = next(iter(match.values()))
-            self.stopped = (
-                stop if isinstance(stop, str) and stop not in CLOSED else ""
-            )  # null or a token: the model closed it itself
+            is_string = isinstance(stop, str) and stop not in CLOSED  # null or a token: the model closed it itself
+            self.stopped = stop if is_string else ""
 
 
 def max_characters(cap: int) -> int:
-    """Characters of text that so many tokens may have.
+    """Return the characters of text that so many tokens may have.
 
     The longest tokens of present vocabularies are runs of some 128 blanks.
     """
     return SHORT_TEXT + 256 * cap
 
 
-def _check_count(name: str, value: Any, *, most: int) -> int | None:
-    """A count of tokens, None where there is none.
+def _check_count(name: str, value: Any, *, max_value: int) -> int | None:
+    """Check a count of tokens; None stays None.
 
     Raises:
         RetryableError: it is no whole number, negative, or more than the request could have brought.
@@ -197,22 +196,26 @@ def _check_count(name: str, value: Any, *, most: int) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
         raise RetryableError(f"{name} is no count: {_shorten(value)}")
-    if not 0 <= value <= most:
-        raise RetryableError(f"{name} = {_shorten(value)} is out of range, 0 to {most}")
+    if not 0 <= value <= max_value:
+        raise RetryableError(f"{name} = {_shorten(value)} is out of range, 0 to {max_value}")
     return int(value)
 
 
-def _split_content(content: Any, depth: int, *, thinking: bool = False) -> tuple[list[str], list[str]]:
-    """The thoughts and the texts of a content: a text, nothing, or a list of parts, as reasoning models send it.
+def _split_content(content: Any, depth: int, *, is_reasoning: bool = False) -> tuple[list[str], list[str]]:
+    """Separate the reasoning from the texts of a content: a text, nothing, or a list of parts, as reasoning models send
+    it.
+
+    Returns:
+        Pieces of reasoning, and pieces of text.
 
     Raises:
-        RetryableError: it is something else, or nested deeper than DEEPEST.
+        RetryableError: it is something else, or nested deeper than MAX_DEPTH.
     """
     if content is None or content == "":
         return [], []
     if isinstance(content, str):
-        return ([content], []) if thinking else ([], [content])
-    if depth > 2 * DEEPEST:
+        return ([content], []) if is_reasoning else ([], [content])
+    if depth > 2 * MAX_DEPTH:
         raise RetryableError("content that is nested too deep")
     if isinstance(content, Mapping):
         kind = content.get("type")
@@ -226,27 +229,26 @@ def _split_content(content: Any, depth: int, *, thinking: bool = False) -> tuple
         )
         if name is None and kind not in (*THINKING, "text", "output_text", "summary_text", "signature"):
             raise RetryableError(f"a part of the content without text: {_shorten(kind)}")
-        return _split_content(content[name] if name else None, depth + 1, thinking=thinking or kind in THINKING)
-    if not isinstance(content, list) or depth > DEEPEST:
+        return _split_content(content[name] if name else None, depth + 1, is_reasoning=is_reasoning or kind in THINKING)
+    if not isinstance(content, list) or depth > MAX_DEPTH:
         raise RetryableError(
-            f"content is no text: {_shorten(content)}" if depth <= DEEPEST else "content that is nested too deep"
+            f"content is no text: {_shorten(content)}" if depth <= MAX_DEPTH else "content that is nested too deep"
         )
-    pairs = [_split_content(part, depth + 1, thinking=thinking) for part in content]
-    return [text for thoughts, _ in pairs for text in thoughts], [text for _, texts in pairs for text in texts]
+    pairs = [_split_content(part, depth + 1, is_reasoning=is_reasoning) for part in content]
+    return [text for reasonings, _ in pairs for text in reasonings], [text for _, texts in pairs for text in texts]
 
 
 def _read_logprobs(scores: Any) -> list[float]:
-    """A log-probability per token, of the three forms in use.
-
-    `content`, a bare list, and completions' `token_logprobs`.
+    """Read one log-probability per token from any of the three forms in use: `content`, a bare list, and
+    `token_logprobs`.
 
     Raises:
         RetryableError: another form, or a value that is no log-probability.
     """
-    reason = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
-    if not isinstance(reason, Sequence) or isinstance(reason, str):
-        raise RetryableError(f"log-probabilities are no list: {_shorten(reason)}")
-    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in reason]
+    tokens = (scores.get("content") or scores.get("token_logprobs") or ()) if isinstance(scores, Mapping) else scores
+    if not isinstance(tokens, Sequence) or isinstance(tokens, str):
+        raise RetryableError(f"log-probabilities are no list: {_shorten(tokens)}")
+    values: list[Any] = [token.get("logprob") if isinstance(token, Mapping) else token for token in tokens]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise RetryableError(f"a log-probability is no number: {_shorten(value)}")
@@ -267,7 +269,7 @@ def _classify_error(complaint: Any) -> RetryableError | RequestRejected:
         if isinstance(code, int | str) and not isinstance(code, bool) and str(code).isdecimal() and len(str(code)) == 3
         else 0
     )
-    text = " ".join(str(words)[: 4 * SHOWN].split())[:SHOWN]
+    text = " ".join(str(words)[: 4 * SHOWN_CHARS].split())[:SHOWN_CHARS]
     if 400 <= status < 500 and status not in (408, 409, 425, 429):
         return RequestRejected(status, text)
     if not status and any(name in kind.split() for name in REFUSALS):
@@ -276,7 +278,7 @@ def _classify_error(complaint: Any) -> RetryableError | RequestRejected:
 
 
 def _shorten(value: Any) -> str:
-    """The start of a value as code; a huge number or list is never written out."""
+    """Return the start of a value as code; a huge number or list is never written out."""
     if isinstance(value, str | bytes):
         return repr(value[:40])
     if isinstance(value, int) and abs(value) >= 10**18:

@@ -1,4 +1,4 @@
-"""Requests and their samples, as every engine handles them: prompts as token ids, order of arrival, stop strings.
+"""Handle requests and their samples the same way in every engine: prompts as token ids, order, stop strings.
 
-Shared by the engines of this folder's parent. Nothing here is a part.
+Nothing here is a part.
 """

@@ -16,42 +16,44 @@ Key = tuple[str, int]  # rollout id, seed
 def collect_in_order(
     requests: Sequence[Request], arriving: Iterator[tuple[Rollout, ...]], *, revision: str
 ) -> Iterator[tuple[Rollout, ...]]:
-    """Yield one tuple per request, in order, as soon as it is complete; later ones wait for it in memory.
+    """Yield one tuple per request, in order, as soon as it is complete; later requests wait for it in memory.
 
-    Two requests may ask for the same sample, as strangers at one address do: each gets the one drawn with its own seed.
+    Two requests may ask for the same sample, as two clients at one address do: each gets the one drawn with its own
+    seed.
 
     Raises:
-        EngineError: the arrivals end before a request is complete.
+        EngineError: the samples end before a request is complete.
     """
-    found: dict[Key, list[Rollout]] = {}
+    waiting: dict[Key, list[Rollout]] = {}  # arrived, not yet yielded
     for request in requests:
         keys = [(request.key(revision, sample), request.seed_of(sample)) for sample in request.samples]
-        while missing := [key for key in keys if key not in found and (key[0], UNSEEDED) not in found]:
+        while missing := [key for key in keys if key not in waiting and (key[0], UNSEEDED) not in waiting]:
             arrived = next(arriving, None)
             if arrived is None:
                 raise EngineError(f"problem {request.problem_id}: {len(missing)} of {len(keys)} samples never came")
             for rollout in arrived:
-                found.setdefault((rollout.id, rollout.seed), []).append(rollout)
-        yield tuple(_pop_oldest(found, key if key in found else (key[0], UNSEEDED)) for key in keys)
+                waiting.setdefault((rollout.id, rollout.seed), []).append(rollout)
+        yield tuple(_pop_oldest(waiting, key if key in waiting else (key[0], UNSEEDED)) for key in keys)
 
 
-def _pop_oldest(found: dict[Key, list[Rollout]], key: Key) -> Rollout:
-    """The oldest of that key."""
-    first, *rest = found.pop(key)
+def _pop_oldest(waiting: dict[Key, list[Rollout]], key: Key) -> Rollout:
+    """Remove and return the oldest rollout of a key."""
+    first, *rest = waiting.pop(key)
     if rest:
-        found[key] = rest
+        waiting[key] = rest
     return first
 
 
-def take_ready(given: Iterator[Item | None], most: int) -> tuple[list[Item], bool]:
-    """Take up to `most` items before the first None, which means "none yet"; and whether the iterator has ended.
+def take_ready(items: Iterator[Item | None], max_items: int) -> tuple[list[Item], bool]:
+    """Take up to `max_items` items before the first None, which means "none yet"; also return whether the iterator has
+    ended.
 
     >>> take_ready(iter([1, 2, None, 3]), 5), take_ready(iter([1]), 5), take_ready(iter([1, 2]), 1)
     (([1, 2], False), ([1], True), ([1], False))
     """
-    taken: list[Item] = []
-    for each in islice(given, most):
-        if each is None:
-            return taken, False
-        taken.append(each)
-    return taken, len(taken) < most
+    ready: list[Item] = []
+    for item in islice(items, max_items):
+        if item is None:
+            return ready, False
+        ready.append(item)
+    return ready, len(ready) < max_items

@@ -14,26 +14,26 @@ def load_tokenizer(folder: Path, model: str, *, extra: str) -> Any:
     Raises:
         ConfigError: it has no chat template.
     """
-    found = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
-    if not found.chat_template:
+    tokenizer = require("transformers", extra=extra).AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.chat_template:
         raise ConfigError(f"model {model!r} has no chat template, and a prompt without one is another quantity")
-    return found
+    return tokenizer
 
 
 def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
-    """Encode the prompt and a begun answer behind it; special tokens as the template wrote them and none added.
+    """Encode the prompt followed by a begun answer, if any; no special token is added to those of the template.
 
     Raises:
         ConfigError: the template refuses the messages, as some do with a system prompt or two turns of one role.
     """
     messages = [message._asdict() for message in request.messages]
-    begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
+    is_begun = messages[-1]["role"] == "assistant"  # a begun answer is continued, not closed
     arguments = json.loads(request.sampler.chat_template_args)
     try:
         text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun, **arguments
+            messages, tokenize=False, add_generation_prompt=not is_begun, continue_final_message=is_begun, **arguments
         )
-    except Exception as error:  # a template is a program, and raises what it likes
+    except Exception as error:  # a template is a program, which may raise anything
         raise ConfigError(
             f"problem {request.problem_id}: the chat template refuses its messages: {error or type(error).__name__}"
         ) from error
@@ -41,9 +41,7 @@ def encode_prompt(tokenizer: Any, request: Request) -> tuple[int, ...]:
 
 
 def encode_prompt_or_empty(tokenizer: Any, request: Request) -> tuple[int, ...]:
-    """Encode the prompt; () where the template refuses it, which is an error of that problem's samples and not of the
-    run.
-    """
+    """Encode the prompt; () where the template refuses it, which fails that problem's samples and not the run."""
     try:
         return encode_prompt(tokenizer, request)
     except ConfigError:

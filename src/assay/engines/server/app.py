@@ -20,12 +20,12 @@ from assay.engines.server import fault_injection
 from assay.engines.server.batcher import PendingRequest, RequestBatcher
 from assay.engines.server.chat_request import CAP as CAP
 from assay.engines.server.chat_request import InvalidRequest, read_request
-from assay.engines.server.listener import CONNECTIONS, READ_S, Listener, check_bind
+from assay.engines.server.listener import CONNECTIONS, READ_S, BadHead, HeadReader, Listener, check_bind
 
-KEEPALIVE_S = 10.0  # between signs of life while the engine works
-MAX_REQUEST_BYTES = 1 << 23  # bytes of a request
-DRAIN_BYTES, DRAIN_S = 1 << 16, 0.2  # bytes of a refused body, and the wait for them
-DIGITS = 15  # of a Content-Length
+KEEPALIVE_S = 10.0  # between comments in a stream while the engine works
+MAX_REQUEST_BYTES = 1 << 23
+DRAIN_BYTES, DRAIN_S = 1 << 16, 0.2  # of a refused body that are read, and the wait for them
+MAX_LENGTH_DIGITS = 15  # of a Content-Length
 STALLED_S = 30.0  # in which a client takes nothing of what it is sent
 
 
@@ -37,18 +37,18 @@ class RequestFailed(RuntimeError):
 class ModelServer:
     """An HTTP server that answers from one engine.
 
-    `fault(i)` names the injected fault of the i-th completion; "" = none.
+    `fault(i)` names the fault that is injected into the i-th completion; "" = none.
     """
 
     engine: Engine
     host: str = "127.0.0.1"
     port: int = 0  # 0 = any that is free
-    key: str = ""  # "" = everyone may ask
-    slots: int = 64  # what it tells clients that it holds
+    key: str = ""  # "" = no key is required
+    slots: int = 64  # how many samples at once it tells clients that it holds
     fault: Callable[[int], str] = lambda _: ""
     read_s: float = READ_S  # limit on the time from a connection to its first whole request
     connections: int = CONNECTIONS
-    asked: Iterator[int] = field(default_factory=count, repr=False)
+    numbers: Iterator[int] = field(default_factory=count, repr=False)  # of completions
     closing: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,16 +56,16 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """The base address."""
+        """Return the base address."""
         return f"http://{self.host}:{self._server.server_address[1]}/v1"
 
     @cached_property
     def batcher(self) -> RequestBatcher:
-        """The queue in front of the engine."""
+        """Return the queue in front of the engine."""
         return RequestBatcher(self.engine)
 
     def start(self) -> "ModelServer":
-        """Serve in threads of its own until `close`."""
+        """Serve in threads of its own until `close`; return this server."""
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -85,7 +85,7 @@ class ModelServer:
     def _server(self) -> Listener:
         handler = type("Bound", (_Handler,), {"service": self})
         try:
-            return Listener((self.host, self.port), handler, read_s=self.read_s, most=self.connections)
+            return Listener((self.host, self.port), handler, read_s=self.read_s, max_connections=self.connections)
         except OSError as error:
             raise ConfigError(f"address {self.host}:{self.port}: {(error.strerror or str(error)).lower()}") from error
 
@@ -96,12 +96,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = STALLED_S  # of one read or write
-    default_request_version = "HTTP/1.0"  # of what is no request: the answer has a head
+    default_request_version = "HTTP/1.0"  # of what is no request, so that its answer has headers
     error_content_type = "application/json"
     error_message_format = '{"error": {"code": %(code)d, "message": "a request that cannot be read"}}'
 
     def log_message(self, *_: object) -> None:
-        """Requests are not logged: they hold problems, and their headers keys."""
+        """Log nothing: requests hold problems, and their headers keys."""
 
     def do_GET(self) -> None:  # http.server calls it so
         policy = self.service.engine.policy
@@ -121,18 +121,30 @@ class _Handler(BaseHTTPRequestHandler):
     def _endpoint(self) -> str:
         return self.path.partition("?")[0].removeprefix("/v1").rstrip("/")
 
+    def parse_request(self) -> bool:
+        """The line and headers of a request; one whose head is too long or ambiguous is refused."""
+        whole = self.rfile
+        self.rfile = HeadReader(whole)  # type: ignore[assignment]
+        try:
+            return super().parse_request()
+        except BadHead:
+            self._refuse(400, "the request's head is too long, or can be read in two ways")
+            return False
+        finally:
+            self.rfile = whole
+
     def handle_expect_100(self) -> bool:
-        """A client that asks before it sends its body hears at once whether it is wanted."""
-        if refusal := self._refusal():
+        """Tell a client that asks before it sends its body whether the body will be read."""
+        if refusal := self._check_head():
             self._refuse(*refusal)
             return False
         return super().handle_expect_100()
 
-    def _refusal(self) -> tuple[int, str] | None:
-        """Why a request is not read, from its head alone: status and words."""
+    def _check_head(self) -> tuple[int, str] | None:
+        """Return why a request is not read, from its head alone: status and words; None where it is read."""
         if self.service.key:
-            given = self.headers.get("Authorization", "").encode("utf-8", "replace")
-            if not hmac.compare_digest(given, f"Bearer {self.service.key}".encode()):
+            header = self.headers.get("Authorization", "").encode("utf-8", "replace")
+            if not hmac.compare_digest(header, f"Bearer {self.service.key}".encode()):
                 return 401, "no key, or a wrong one"
         lengths = set(self.headers.get_all("Content-Length") or ())
         if self.headers.get("Transfer-Encoding") or (self.command == "POST" and not lengths):
@@ -140,14 +152,14 @@ class _Handler(BaseHTTPRequestHandler):
         length = lengths.pop().strip() if lengths else "0"
         if lengths or not (length.isascii() and length.isdigit()):
             return 400, "Content-Length is no number of bytes"
-        if len(length) > DIGITS or int(length) > MAX_REQUEST_BYTES:
+        if len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES:
             return 413, f"a request has at most {MAX_REQUEST_BYTES} bytes"
         return None
 
     def _refuse(self, status: int, words: str) -> None:
-        """Refuse without reading the body, and close the connection.
+        """Refuse a request without reading its body, and close the connection.
 
-        A small body is drained, or the reply could be lost with it.
+        A small body is read away, or the reply could be lost with it.
         """
         self.close_connection = True
         self._send_json(status, _error_body(status, words), Connection="close")
@@ -156,18 +168,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read1(DRAIN_BYTES)
 
     def _handle(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
-        if refusal := self._refusal():
+        if refusal := self._check_head():
             return self._refuse(*refusal)
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         if len(body) < length:  # cut, or gone
             self.close_connection = True
             return None
-        self.server.reading(self.connection, done=True)
+        self.server.mark_request(self.connection, complete=True)
         try:
             self._answer(body, answer)
         finally:
-            self.server.reading(self.connection, done=False)
+            self.server.mark_request(self.connection, complete=False)
         return None
 
     def _answer(self, body: bytes, answer: Callable[[Mapping[str, Any]], Any]) -> None:
@@ -180,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send_json(500, _error_body(500, str(error)))
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever one request causes is that request's answer
+        except Exception as error:  # noqa: BLE001  # whatever a request causes is its answer
             return self._send_json(500, _error_body(500, f"{type(error).__name__}: {error}"))
         if reply is None:
             return self._send_json(404, _error_body(404, "no such path"))
@@ -199,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"count": tokens, "prompt": prompt}
 
     def _complete(self, body: Mapping[str, Any]) -> Any:
-        fault = self.service.fault(next(self.service.asked))
+        fault = self.service.fault(next(self.service.numbers))
         if fault in ("busy", "down"):
             status, hint = (429, {"Retry_After": str(fault_injection.RETRY_AFTER_S)}) if fault == "busy" else (503, {})
             self._send_json(status, _error_body(status, fault), **hint)
@@ -265,14 +277,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(framed + (b"0\r\n\r\n" if last else b""))
 
 
-_SENT = object()  # the answer has been sent
+_SENT = object()  # marks an answer that has already been sent
 
 
 def _read_object(body: bytes) -> Mapping[str, Any]:
-    asked = json.loads(body or b"{}", parse_constant=_reject_constant)
-    if not isinstance(asked, dict):
+    value = json.loads(body or b"{}", parse_constant=_reject_constant)
+    if not isinstance(value, dict):
         raise InvalidRequest("the body is no JSON object")
-    return asked
+    return value
 
 
 def _reject_constant(name: str) -> Any:
@@ -280,28 +292,29 @@ def _reject_constant(name: str) -> Any:
 
 
 def unwrap_answer(answer: Rollout | Exception) -> Rollout:
-    """The rollout.
+    """Return the answer where it is a rollout.
 
     Raises:
-        Wrong: the engine could not answer, or what was asked for does not suit it.
-        Failed: it raised.
+        InvalidRequest: the engine could not answer, or the request does not suit it.
+        RequestFailed: the engine raised.
     """
-    if isinstance(answer, ConfigError):  # a cap beyond its context, say: another try would fail as well
+    if isinstance(answer, ConfigError):  # such as a cap beyond its context: another try would fail as well
         raise InvalidRequest(str(answer))
     if isinstance(answer, Exception):
         raise RequestFailed(f"the engine failed: {answer}")
     if answer.finish == "error":
         raise InvalidRequest(
-            f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; with its cap it may exceed the context"
+            f"the engine gave no answer to a prompt of {answer.prompt_tokens} tokens; "
+            "with its cap it may exceed the context"
         )
     return answer
 
 
 def _stream_frames(head: Mapping[str, Any], index: int, rollout: Rollout) -> Iterator[bytes]:
-    """A choice word by word, then its finish."""
+    """Yield the frames of a choice, word by word, then its finish."""
     words = rollout.text.split(" ")
-    for place, word in enumerate(words):
-        text = word if place + 1 == len(words) else f"{word} "
+    for i, word in enumerate(words):
+        text = word if i + 1 == len(words) else f"{word} "
         yield _encode_event(
             {
                 **head,
@@ -312,9 +325,9 @@ def _stream_frames(head: Mapping[str, Any], index: int, rollout: Rollout) -> Ite
 
 
 def _finish_fields(rollout: Rollout) -> dict[str, Any]:
-    """Why it ended, and as vLLM does by which stop string.
+    """Return why an answer ended, and in vLLM's form by which stop string.
 
-    Null where the model closed it, nothing where the engine does not say.
+    Null where the model ended it itself, nothing where the engine does not say.
     """
     return {
         "finish_reason": rollout.finish,

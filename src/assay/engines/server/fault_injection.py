@@ -1,4 +1,4 @@
-"""Fail clients as real servers do, at the socket, so that every client of `ModelServer` can be tested."""
+"""Fail clients the way real servers do, at the socket, so that every client of `ModelServer` can be tested."""
 
 import socket
 import struct
@@ -13,17 +13,31 @@ LINGER = struct.pack("ii", 1, 0)  # on, 0 s: closing resets the connection
 
 
 def send_with_fault(
-    kind: str, frames: Sequence[bytes], send: Callable[[bytes], None], line: socket.socket, closing: threading.Event
+    kind: str,
+    frames: Sequence[bytes],
+    send: Callable[[bytes], None],
+    connection: socket.socket,
+    closing: threading.Event,
 ) -> None:
     """Send the frames of a stream under a fault; "" sends them as they are.
 
     death: half of them, then a reset. garbage: a frame that is no JSON. fewer: no choice at all. hang: half of them,
     then nothing until the server closes. trickle: all of them, slowly.
+
+    Args:
+        kind: name of the fault, one of FAULTS.
+        frames: of the stream.
+        send: writes bytes to the client.
+        connection: the client's socket.
+        closing: set when the server closes.
+
+    Raises:
+        ConnectionResetError: the fault is `death`.
     """
     half = frames[: len(frames) // 2]
     if kind == "death":
         send(b"".join(half))
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
         raise ConnectionResetError("a rehearsed death")
     if kind == "garbage":
         send(b'data: {"choices": [{"del\xff\n\n' + DONE)

@@ -1,4 +1,4 @@
-"""How well a few stand for all: distances from every row to the nearest chosen one."""
+"""How well a few rows represent all: distances from every row to the nearest chosen one."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ BLOCK = 4096  # rows compared at a time
 
 
 class Coverage(NamedTuple):
-    """Euclidean distances between unit vectors: 0 = twins, 1.41 = nothing in common, 2 = opposite."""
+    """Euclidean distances between unit vectors: 0 = equal, 1.41 = orthogonal, 2 = opposite."""
 
-    radius: float  # of the row that is served worst; NaN where nothing is chosen
+    radius: float  # the largest distance of a row to its nearest chosen row; NaN if nothing is chosen
     mean: float
 
 
-def coverage(rows: NDArray[np.float32], chosen: NDArray[np.int64]) -> Coverage:
-    """The largest and the mean distance to the nearest chosen row; no chosen row, or no row at all, gives NaN.
+def coverage(rows: NDArray[np.float32], chosen: NDArray[np.int64], *, block_size: int = BLOCK) -> Coverage:
+    """The largest and the mean distance to the nearest chosen row; NaN if there is no row or no chosen row.
 
-    Shapes: rows (n, d) unit, chosen (m,) row numbers. Time O(n m d), memory O(m).
+    Shapes: rows (n, d) unit, chosen (m,) row numbers. Time O(n m d), memory O(m block_size).
 
     >>> coverage(np.array([[1, 0], [0, 1]], dtype=np.float32), np.array([0])).radius == 2**0.5
     True
@@ -26,7 +26,8 @@ def coverage(rows: NDArray[np.float32], chosen: NDArray[np.int64]) -> Coverage:
     if not len(chosen) or not len(rows):
         return Coverage(float("nan"), float("nan"))
     centres = rows[chosen].T
-    near = np.concatenate([(rows[start : start + BLOCK] @ centres).max(axis=1) for start in range(0, len(rows), BLOCK)])
-    gap = np.sqrt(np.maximum(2 - 2 * near.astype(np.float64), 0))
-    gap[chosen] = 0  # and not the root of a rounding
-    return Coverage(float(gap.max()), float(gap.mean()))
+    blocks = (rows[start : start + block_size] for start in range(0, len(rows), block_size))
+    cosine = np.concatenate([(block @ centres).max(axis=1) for block in blocks])
+    distance = np.sqrt(np.maximum(2 - 2 * cosine.astype(np.float64), 0))
+    distance[chosen] = 0  # exactly, not the root of a rounding error
+    return Coverage(float(distance.max()), float(distance.mean()))

@@ -70,6 +70,9 @@ TABLE_FUNCTIONS = frozenset(
         "which_secret",
     }
 )
+KEEPING_REJECTS = frozenset(
+    {"store_rejects", "rejects_table", "rejects_scan"}
+)  # arguments of read_csv that make tables, of any name
 INFORMATION = ("duckdb_", "pragma_")  # table functions of these prefixes tell about the database and change nothing
 WITH_EFFECT = frozenset({"write_log", "setval", "nextval", "json_execute_serialized_sql", "getenv", "set_config"})
 LITERAL = "VALUE_CONSTANT"
@@ -169,12 +172,22 @@ def _function_faults(function: dict[str, Any]) -> Iterator[str]:
     name = str(function.get("function_name", "")).lower()
     if name not in TABLE_FUNCTIONS and name not in macros() and not name.startswith(INFORMATION):
         yield f"the table function {name or 'without a name'}()"
+    for kept in sorted(KEEPING_REJECTS & {_argument_name(argument) for argument in function.get("arguments", ())}):
+        yield f"{kept} of {name}()"
     if name == "query":
         for argument in function.get("arguments", ()):
             if (text := _folded(argument.get("expression", {}))) is None:
                 yield "query() of text that is worked out"
             else:
                 require_select(text)
+
+
+def _argument_name(argument: dict[str, Any]) -> str:
+    """The name of a function's argument, by any of the three signs that may stand behind it; "" for none."""
+    expression = argument.get("expression") or {}
+    left = expression.get("left") or {}
+    compared = left.get("column_names") if expression.get("type") == "COMPARE_EQUAL" else None
+    return str(argument.get("name") or (compared or [""])[-1]).lower()
 
 
 def _folded(expression: dict[str, Any]) -> str | None:

@@ -1,4 +1,5 @@
-"""Checkpoints and resume states: saved whole or not at all, found again after a kill, averaged at the end.
+"""Checkpoints and resume states: written whole or not at all, found again after a kill, averaged at the end.
 
-To keep something more across a kill, add it to `resume.py`.
+`save` writes a checkpoint, `resume` the states, `ema` the average. To keep something more across a kill, add it to
+`resume.py`.
 """

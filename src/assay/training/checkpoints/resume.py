@@ -1,4 +1,4 @@
-"""A run that was killed goes on from its last whole state: weights, optimiser, random streams, and what the run knew."""
+"""Resume a killed run from its last complete state: weights, optimizer, random streams, and what the run knew."""
 
 import json
 import os
@@ -11,75 +11,77 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.core.ports import OnlineCurriculum
-from assay.training.checkpoints.save import sync
+from assay.training.checkpoints.save import fsync_path
 
-COURSE = "curriculum.npz"
-WHOLE = "whole.json"  # written last: a folder without it was being written when the process ended
+CURRICULUM_FILE = "curriculum.npz"
+COMPLETE_FILE = "whole.json"  # written last: a folder without it was being written when the process ended
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What a run knows beside TRL's own state."""
+    """What a run knows besides TRL's own state."""
 
     step: int = 0  # steps done
     tokens: int = 0  # generated in these
-    rewards: tuple[float | None, ...] = ()  # mean of each step; None where nothing could be judged
+    rewards: tuple[float | None, ...] = ()  # mean per step; None where nothing could be judged
     more: dict[str, Any] = field(default_factory=dict)  # what other parts of training must remember
 
 
-def states_of(output: Path, run: str) -> Path:
-    """The folder of a run's states; hidden, and gone when the run is done."""
+def states_folder(output: Path, run: str) -> Path:
+    """Return the hidden folder of a run's states, which is deleted when the run is done."""
     return output / f".run-{run[:16]}"
 
 
-def mark_whole(folder: Path, state: ResumeState) -> None:
-    """The state in `folder` is on the disk, and from now on it is one to go on from."""
-    for file in (*(path for path in folder.rglob("*") if path.is_file()), folder):
-        sync(file)
-    fresh = folder / f".{WHOLE}"
+def mark_complete(folder: Path, state: ResumeState) -> None:
+    """Bring the state in a folder to the disk, and make it one to resume from."""
+    for path in (*(path for path in folder.rglob("*") if path.is_file()), folder):
+        fsync_path(path)
+    fresh = folder / f".{COMPLETE_FILE}"
     fresh.write_text(json.dumps(asdict(state)), encoding="utf-8")
-    sync(fresh)
-    os.replace(fresh, folder / WHOLE)
-    sync(folder)
+    fsync_path(fresh)
+    os.replace(fresh, folder / COMPLETE_FILE)
+    fsync_path(folder)
 
 
-def keep_course(folder: Path, course: OnlineCurriculum) -> None:
-    """The curriculum's state lies in the folder."""
-    np.savez(folder / COURSE, **course.state_dict())  # type: ignore[arg-type]  # its stub takes one array more by name
+def save_curriculum(folder: Path, curriculum: OnlineCurriculum) -> None:
+    """Write an online curriculum's state to a state's folder."""
+    arrays = curriculum.state_dict()
+    np.savez(folder / CURRICULUM_FILE, **arrays)  # type: ignore[arg-type]  # its stub takes one array more by name
 
 
-def restore_course(folder: Path | None, course: OnlineCurriculum) -> None:
-    """The curriculum stands where it stood when the state was kept.
+def restore_curriculum(folder: Path | None, curriculum: OnlineCurriculum) -> None:
+    """Bring an online curriculum to where it was when the state was saved; None leaves it at its beginning.
 
     Raises:
         ConfigError: the state holds none, or one of another pool, settings or seed.
     """
     if folder is None:
         return
-    if not (folder / COURSE).is_file():
+    if not (folder / CURRICULUM_FILE).is_file():
         raise ConfigError(
-            f"{str(folder)!r} holds no {COURSE}, so the curriculum cannot go on from there; it was kept without an online curriculum"
+            f"{str(folder)!r} holds no {CURRICULUM_FILE}, so the curriculum cannot go on from there; "
+            "it was kept without an online curriculum"
         )
-    with np.load(folder / COURSE) as found:
-        course.load_state_dict(dict(found))
+    with np.load(folder / CURRICULUM_FILE) as arrays:
+        curriculum.load_state_dict(dict(arrays))
 
 
-def latest(states: Path) -> tuple[Path | None, ResumeState]:
-    """The newest whole state and its folder; nothing and step 0 where there is none."""
-    folders = whole(states)
-    return (folders[-1], _read(folders[-1] / WHOLE)) if folders else (None, ResumeState())
+def latest_state(states: Path) -> tuple[Path | None, ResumeState]:
+    """Return the newest complete state and its folder; None and step 0 where there is none."""
+    folders = complete_states(states)
+    return (folders[-1], _read(folders[-1] / COMPLETE_FILE)) if folders else (None, ResumeState())
 
 
-def whole(states: Path) -> list[Path]:
-    """Folders of the whole states, oldest first."""
+def complete_states(states: Path) -> list[Path]:
+    """Return the folders of the complete states, oldest first."""
     return sorted(
-        (path.parent for path in states.glob(f"checkpoint-*/{WHOLE}")),
+        (path.parent for path in states.glob(f"checkpoint-*/{COMPLETE_FILE}")),
         key=lambda path: int(path.name.rpartition("-")[2]),
     )
 
 
-def clear(states: Path) -> None:
-    """The folder of states is gone."""
+def delete_states(states: Path) -> None:
+    """Delete the folder of states, if there is one."""
     shutil.rmtree(states, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint is there whole or not at all."""
+"""Write a checkpoint whole or not at all."""
 
 import json
 import os
@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-RECORD = "training.json"  # beside the weights: from which run they come
+RECORD = "training.json"  # beside the weights: the run that they come from
 
 
-def save(model: Any, tokenizer: Any, target: Path, record: Mapping[str, Any]) -> Path:
-    """`target` holds weights (safetensors), tokenizer, chat template and `training.json`; an older checkpoint there is replaced.
+def save_checkpoint(model: Any, tokenizer: Any, target: Path, record: Mapping[str, Any]) -> Path:
+    """Write weights (safetensors), tokenizer, chat template and `training.json` to a folder, replacing what is there.
 
     Everything is written and fsynced in a folder beside it, which is then renamed.
+
+    Args:
+        model: Has `save_pretrained`.
+        tokenizer: Has `save_pretrained`.
+        target: The folder.
+        record: What `training.json` holds.
+
+    Returns:
+        `target`.
     """
     fresh, stale = (target.parent / f".{target.name}-{os.getpid()}-{word}" for word in ("new", "old"))
     for leftover in (fresh, stale):
@@ -22,18 +31,18 @@ def save(model: Any, tokenizer: Any, target: Path, record: Mapping[str, Any]) ->
     model.save_pretrained(fresh)
     tokenizer.save_pretrained(fresh)
     (fresh / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    for file in (*fresh.iterdir(), fresh):
-        sync(file)
+    for path in (*fresh.iterdir(), fresh):
+        fsync_path(path)
     if target.exists():
         target.rename(stale)  # a folder cannot be renamed onto one that is not empty
     fresh.rename(target)
-    sync(target.parent)
+    fsync_path(target.parent)
     shutil.rmtree(stale, ignore_errors=True)
     return target
 
 
-def sync(path: Path) -> None:
-    """What was written to a file, or into a folder, is on the disk."""
+def fsync_path(path: Path) -> None:
+    """Return once what was written to a file, or into a folder, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Held-out problems while training runs: attempted on a schedule, apart from training's random stream.
+"""Evaluate the policy on held-out problems while it trains, without touching training's random stream.
 
-`attempts` asks and counts, `callback` decides when.
+`attempts` samples, judges and counts; `callback` decides when. To add a measurement, add it to `HeldOutSet.evaluate`.
 """

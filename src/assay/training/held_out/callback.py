@@ -1,4 +1,7 @@
-"""When the held-out problems are attempted, and by which weights. Importing this file imports torch and transformers, so only functions import it."""
+"""Decide when held-out problems are attempted, and sample them with the current weights.
+
+Importing this file imports torch and transformers, so only functions import it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,50 +9,53 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from assay.core.identity import stream_seed
-from assay.training.held_out.attempts import HeldOut
+from assay.core.identity import derive_seed
+from assay.training.held_out.attempts import HeldOutSet
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 
-ROWS = 128  # rollouts at once
+ROWS = 128  # rollouts per call of generate
 
 
-class Evaluate(TrainerCallback):  # type: ignore[misc]
-    """Before the first step, every so many steps, and after the last; training's own random stream does not notice."""
+class HeldOutEvaluation(TrainerCallback):  # type: ignore[misc]
+    """Evaluate before the first step, every `every` steps and after the last, outside of training's random stream."""
 
-    def __init__(self, evidence: RolloutRecorder, held_out: HeldOut, every: int) -> None:
-        self.evidence, self.held_out, self.every = evidence, held_out, every
-        self.trainer: Any = None
+    def __init__(self, recorder: RolloutRecorder, held_out: HeldOutSet, every: int) -> None:
+        self.recorder, self.held_out, self.every = recorder, held_out, every
+        self.trainer: Any = None  # set once it is built
         self.prompts: dict[str, list[int]] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == 0:
-            self._attempt(0)
+            self._evaluate(0)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
-            self._attempt(state.global_step)
+            self._evaluate(state.global_step)
 
-    def _attempt(self, step: int) -> None:
-        was = self.trainer.model.training
+    def _evaluate(self, step: int) -> None:
+        was_training = self.trainer.model.training
         self.trainer.model.eval()
         with torch.random.fork_rng(), torch.no_grad():
-            self.held_out.attempt(self.evidence, step, self._draw)
-        self.trainer.model.train(was)
+            self.held_out.evaluate(self.recorder, step, self._sample)
+        self.trainer.model.train(was_training)
 
-    def _draw(self, ids: Sequence[str], step: int) -> list[list[int]]:
-        torch.manual_seed(stream_seed("evaluation", self.evidence.run, step))
-        rows = [self._prompt(id_) for id_ in ids]
-        drawn: list[list[int]] = []
-        for first in range(0, len(rows), ROWS):
-            drawn += self.trainer._generate_single_turn(rows[first : first + ROWS], None, {}, 1)[0]
-        return drawn
+    def _sample(self, ids: Sequence[str], step: int) -> list[list[int]]:
+        torch.manual_seed(derive_seed("evaluation", self.recorder.run, step))
+        prompts = [self._prompt(id_) for id_ in ids]
+        completions: list[list[int]] = []
+        for first in range(0, len(prompts), ROWS):
+            completions += self.trainer._generate_single_turn(prompts[first : first + ROWS], None, {}, 1)[0]
+        return completions
 
     def _prompt(self, id_: str) -> list[int]:
         if id_ not in self.prompts:
-            chat = [message._asdict() for message in self.evidence.sampler.render(self.held_out.problems[id_])]
-            fixed = self.trainer.chat_template_kwargs
-            made = self.trainer._tokenizer.apply_chat_template(
-                chat, add_generation_prompt=True, tokenize=True, return_dict=True, **fixed
+            chat = [message._asdict() for message in self.recorder.sampler.render(self.held_out.problems[id_])]
+            encoding = self.trainer._tokenizer.apply_chat_template(
+                chat,
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                **self.trainer.chat_template_kwargs,
             )
-            self.prompts[id_] = list(made["input_ids"])
+            self.prompts[id_] = list(encoding["input_ids"])
         return self.prompts[id_]

@@ -1,1 +1,5 @@
-"""What a step minimises: one file an objective, each a frozen dataclass with `arguments`, `per_token` and `mean`."""
+"""What a training step minimizes: one file per objective, found by its name (`objective = "grpo"`).
+
+To add one, write a frozen dataclass with `arguments`, `per_token` and `mean` (`trainer.loss.Objective`), its test, and
+a row in `docs/methods.md`.
+"""

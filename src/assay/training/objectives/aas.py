@@ -1,9 +1,9 @@
-"""Advantage-aware shaping: what a teacher wrote is learnt with a ratio that neither explodes where the student finds it unlikely nor needs p_old."""
+"""Advantage-aware shaping: learn what a teacher wrote with a ratio that stays bounded and needs no p_old."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.training.trainer.loss import Tokens, dual_clipped
+from assay.training.trainer.loss import TokenBatch, dual_clipped_surrogate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Aas:
-    """-A p / (sg[p] + gamma(A)) on guided tokens, PPO's dual-clipped surrogate on all others; mean over the step's tokens.
+    """-A p / (sg[p] + gamma(A)) on guided tokens, PPO's dual-clipped surrogate on all others, averaged over tokens.
 
-    gamma runs linearly from `gamma_low` at A = -limit to `gamma_high` at A = +limit, so the weight on grad log p is
-    p / (p + gamma): with A > 0 tokens far below gamma are damped, with A < 0 they weigh slightly more, and those rarer than `rare`
-    take the ordinary branch. Where sg[p] + gamma leaves [0, 1], it is p / 1.0001 or p / 0.9999 as in the authors' code.
-    Degenerate: without guided tokens it is `dapo` with a dual clip; gamma_low = gamma_high is constant shaping (LUFFY, arXiv:2504.14945).
+    gamma runs linearly from `gamma_low` at A = -limit to `gamma_high` at A = +limit, so the weight on grad log p is p /
+    (p + gamma): with A > 0 tokens far below gamma are damped, with A < 0 they weigh slightly more, and those rarer than
+    `rare` take the ordinary branch. Where sg[p] + gamma leaves [0, 1], it is p / 1.0001 or p / 0.9999 as in the
+    authors' code. Degenerate: without guided tokens it is `dapo` with a dual clip; gamma_low = gamma_high is constant
+    shaping (LUFFY, arXiv:2504.14945).
 
-    Source: ThinkTuning, arXiv:2508.07616. Differs: the released call passes the bounds of a clamp in the wrong order, which makes
-    gamma = -0.001 for every advantage; here they are sorted.
+    Source: ThinkTuning, arXiv:2508.07616. Differs: the released call passes the bounds of a clamp in the wrong order,
+    which makes gamma = -0.001 for every advantage; here they are sorted.
     """
 
     epsilon: float = 0.2  # clip of unguided tokens
@@ -30,18 +31,18 @@ class Aas:
     rare: float = 0.01  # guided tokens with A < 0 below this probability are treated as unguided; 0 = none
 
     def arguments(self) -> dict[str, Any]:
-        """TRL's names; its loss is not used."""
+        """Return TRL's arguments; its loss is not used."""
         return {"loss_type": "dapo", "scale_rewards": "group", "epsilon": self.epsilon, "epsilon_high": self.epsilon}
 
     def gamma(self, advantages: "Tensor") -> "Tensor":
-        """gamma(A), the shape of A, between its two bounds whatever their order."""
+        """Return gamma(A), the shape of A, between its two bounds whatever their order."""
         along = (advantages + self.advantage_limit) / (2 * self.advantage_limit)  # 0 at -limit, 1 at +limit
         low, high = sorted((self.gamma_low, self.gamma_high))
         return (self.gamma_low + (self.gamma_high - self.gamma_low) * along).clamp(low, high)
 
-    def per_token(self, tokens: Tokens) -> "Tensor":
-        """Shaped where guided, PPO's elsewhere, (B, T)."""
-        ordinary = dual_clipped(tokens, low=self.epsilon, high=self.epsilon, most=self.dual_clip)  # (B, T)
+    def per_token(self, tokens: TokenBatch) -> "Tensor":
+        """Return the shaped loss where guided and PPO's elsewhere, (B, T)."""
+        ordinary = dual_clipped_surrogate(tokens, low=self.epsilon, high=self.epsilon, most=self.dual_clip)  # (B, T)
         if tokens.guided is None:
             return ordinary
         p = tokens.logp.exp()  # (B, T)
@@ -52,6 +53,6 @@ class Aas:
         foreign = tokens.guided.bool() & ~((tokens.advantages < 0) & (still < self.rare))  # (B, T)
         return shaped.where(foreign, ordinary)
 
-    def mean(self, values: "Tensor", tokens: Tokens) -> "Tensor":
-        """This micro-batch's share of the mean over the step's tokens, ()."""
+    def mean(self, values: "Tensor", tokens: TokenBatch) -> "Tensor":
+        """Return this micro-batch's share of the mean over the step's tokens, ()."""
         return (values * tokens.mask).sum() / max(tokens.step_tokens, 1.0)  # ()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.training.trainer.loss import Tokens, clipped
+from assay.training.trainer.loss import TokenBatch, clipped_surrogate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 class Dapo:
     """mean over all tokens of the step of -min(r A, clip(r, 1 - low, 1 + high) A), A as in grpo.
 
-    Long rollouts weigh more than in grpo. Degenerate: equal rewards in a group give A = 0; with one length and low = high it is
-    grpo. Not here: dynamic sampling (groups without signal are trained on, not replaced) and the soft penalty for length.
-    Source: arXiv:2503.14476, eq. 8 and sec. 3.1, 3.3.
+    Long rollouts weigh more than in grpo. Degenerate: equal rewards in a group give A = 0; with one length and low =
+    high it is grpo. Not here: dynamic sampling (groups without signal are trained on, not replaced) and the soft
+    penalty for length. Source: arXiv:2503.14476, eq. 8 and sec. 3.1, 3.3.
     """
 
     epsilon_low: float = 0.2  # how far the ratio may fall while A < 0
     epsilon_high: float = 0.28  # how far it may rise while A > 0; larger = more exploration
 
     def arguments(self) -> dict[str, Any]:
-        """TRL's names for this objective."""
+        """Return this objective in TRL's arguments."""
         return {
             "loss_type": "dapo",
             "scale_rewards": "group",
@@ -30,10 +30,10 @@ class Dapo:
             "epsilon_high": self.epsilon_high,
         }
 
-    def per_token(self, tokens: Tokens) -> "Tensor":
-        """PPO's surrogate with two different clips, (B, T)."""
-        return clipped(tokens, low=self.epsilon_low, high=self.epsilon_high)
+    def per_token(self, tokens: TokenBatch) -> "Tensor":
+        """Return PPO's surrogate with two different clips, (B, T)."""
+        return clipped_surrogate(tokens, low=self.epsilon_low, high=self.epsilon_high)
 
-    def mean(self, values: "Tensor", tokens: Tokens) -> "Tensor":
-        """This micro-batch's share of the mean over the step's tokens, (); a step without tokens is 0."""
+    def mean(self, values: "Tensor", tokens: TokenBatch) -> "Tensor":
+        """Return this micro-batch's share of the mean over the step's tokens, (); a step without tokens is 0."""
         return (values * tokens.mask).sum() / max(tokens.step_tokens, 1.0)  # ()

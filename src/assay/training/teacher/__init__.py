@@ -1,4 +1,5 @@
-"""A teacher's feedback on failed rollouts: which rollouts it helps with, what it writes, and what the student makes of it.
+"""A teacher's feedback on the student's rollouts: what it is asked, whom it helps, and what becomes of its answers.
 
-To change when a teacher helps, change `hook.py`; what it is asked, `teacher.py`.
+To change what a teacher is asked, change `teacher.py`; when it helps, `settings.py`; what happens to a rollout,
+`hook.py`.
 """

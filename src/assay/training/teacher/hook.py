@@ -1,63 +1,30 @@
-"""Which rollouts a teacher helps with, and what becomes of them: a guided sequence takes the place of a rollout in its group."""
+"""Let a teacher help with a step's rollouts: choose some, ask for feedback, and put guided sequences in their place.
+
+`generate_guided_rollouts` is TRL's `rollout_func` of a run with a teacher; `TeacherHook` holds what it needs between
+steps. A guided sequence stays in its rollout's group, and is rewarded by its final answer like any other.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.core.errors import ConfigError, EngineError, nearest
-from assay.core.identity import stream_seed
+from assay.core.errors import EngineError
+from assay.core.identity import derive_seed
 from assay.core.ports import Reporter
-from assay.core.types import Rollout, Verdict
+from assay.core.types import Finish, Rollout, Verdict
+from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.groups import failed, grouped
-from assay.training.trainer.schedules import SHARES, how_many, share_at
+from assay.training.trainer.groups import all_wrong, group_places
+from assay.training.trainer.schedules import round_at_random
+from assay.training.trainer.stop_strings import text_before_stop
 
-NEEDS = ("any", "wrong", "failed")
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Ids = list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class TeacherSettings:
-    """How much a teacher helps, with what, and what is done with it."""
-
-    schedule: str = "linear"  # linear, cosine or constant, from `share` to `share_last`
-    share: float = 0.1  # of the finished rollouts of a group that need it, at the first step; more = more help
-    share_last: float = 0.01
-    length: int = 16  # steps over which the share changes
-    off_after: int | None = 8  # no help from this step on, counted from 0; None = as long as the schedule gives any
-    need: str = "any"  # wrong = only rollouts that are; failed = only groups in which all are (ReLIFT's rule)
-    mask: str = "whole"  # which tokens the objective treats as guided: the whole sequence, or only the "teacher"'s
-    go_on: bool = (
-        False  # True: the student continues after the feedback, and the teacher's tokens are left out of the loss
-    )
-    gold: bool = False  # True: where a group is still all wrong, one rollout gives way to a demonstration
-    if_gone: str = "stop"  # or "go_on": a teacher that cannot be reached ends the run, or the step goes on without it
-    max_tokens: int = 512  # of a feedback
-
-    def __post_init__(self) -> None:
-        for name, found, known in (
-            ("schedule", self.schedule, SHARES),
-            ("need", self.need, NEEDS),
-            ("mask", self.mask, ("whole", "teacher")),
-            ("if_gone", self.if_gone, ("stop", "go_on")),
-        ):
-            if found not in known:
-                raise ConfigError(f"teacher.{name} is {found!r}; {nearest(found, known)}")
-        if not (0 <= self.share_last <= 1 and 0 <= self.share <= 1):
-            raise ConfigError(f"teacher.share goes from {self.share} to {self.share_last}, and shares lie in [0, 1]")
-
-    def share_at(self, step: int) -> float:
-        """The share of a step, counted from 0."""
-        return share_at(
-            step,
-            rule=self.schedule,
-            first=self.share,
-            last=self.share_last,
-            length=self.length,
-            off_after=self.off_after,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +34,25 @@ class TeacherRollout:
     place: int  # of the rollout in its step
     ids: Ids
     own: int  # tokens from the start that the student wrote
-    foreign: int  # tokens after these that the student did not
+    foreign: int  # tokens after these that the student did not write
     text: str
 
 
 @dataclass
 class TeacherHook:
-    """Asks the teacher and writes sequences; `encode` gives ids without special tokens."""
+    """Ask the teacher about a step's rollouts and build the guided sequences."""
 
-    guidance: TeacherSettings
+    settings: TeacherSettings
     teacher: Teacher
-    encode: Callable[[str], Ids]
-    end: int  # token that ends a completion
-    window: int | None  # most tokens of prompt and completion
+    encode: Callable[[str], Ids]  # without special tokens
+    end_token: int  # that ends a completion
+    window: int | None  # most tokens of prompt and completion; None = no limit
     reporter: Reporter
-    room: int = 0  # tokens that the student may need after a feedback
-    demonstrations: Callable[[str], Sequence[str]] = lambda problem_id: ()
-    values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
+    reserved_tokens: int = 0  # that the student may need after a feedback
+    demonstrations: Callable[[str], Sequence[str]] = lambda problem_id: ()  # texts that may solve a problem
+    metrics: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
 
-    def write(
+    def write_rollouts(
         self,
         step: int,
         run: str,
@@ -95,69 +62,71 @@ class TeacherHook:
         questions: Mapping[str, str],
         prompt_tokens: Sequence[int],
     ) -> list[TeacherRollout]:
-        """The sequences of one step, by place; a rollout that the teacher did not answer well stays as it was.
+        """Build the guided sequences of one step; a rollout that the teacher did not answer well stays as it was.
+
+        Args:
+            step: Counted from 0; decides the share.
+            run: The run's id; with the step it decides which rollouts are chosen.
+            rollouts: The student's, in the step's order.
+            verdicts: One per rollout.
+            ids: Completion ids, one list per rollout.
+            questions: Per problem id, as the student was asked.
+            prompt_tokens: One per rollout.
+
+        Returns:
+            Sequences with the places of the rollouts that they replace, ascending.
 
         Raises:
-            EngineError: the teacher is gone, and the run is to stop then.
+            EngineError: the teacher cannot be reached, and `if_gone` is "stop".
         """
-        self.values = {
-            "guided": 0.0,
-            "teacher_malformed": 0.0,
-            "teacher_too_long": 0.0,
-            "teacher_tokens": 0.0,
-            "teacher_seconds": 0.0,
-        }
-        places = chosen(
-            rollouts,
-            verdicts,
-            self.guidance.need,
-            self.guidance.share_at(step),
-            np.random.default_rng(stream_seed("teacher", run, step)),
-        )
+        names = ("guided", "teacher_malformed", "teacher_too_long", "teacher_tokens", "teacher_seconds")
+        self.metrics = dict.fromkeys(names, 0.0)
+        rng = np.random.default_rng(derive_seed("teacher", run, step))
+        places = choose_rollouts(rollouts, verdicts, self.settings.need, self.settings.share_at(step), rng)
         if not places:
             return []
         began = time.perf_counter()
         try:
-            heard = self.teacher.hear(
+            reply = self.teacher.request_feedback(
                 [questions[rollouts[place].problem_id] for place in places], [rollouts[place] for place in places]
             )
-            if len(heard.faults) == len(places):
-                raise EngineError(heard.faults[0])
+            if len(reply.faults) == len(places):
+                raise EngineError(reply.faults[0])
         except EngineError as error:
-            return self._gone(step, error)
-        written = []
-        for place, feedback in zip(places, heard.feedback, strict=True):
-            if feedback is not None and (
-                made := self._joined(place, ids[place], feedback.text, rollouts[place].text, prompt_tokens[place])
-            ):
-                written.append(made)
-        self.values |= {
-            "guided": float(len(written)),
-            "teacher_malformed": float(sum(feedback is None for feedback in heard.feedback)),
-            "teacher_too_long": float(
-                len(places) - len(written) - sum(feedback is None for feedback in heard.feedback)
-            ),
-            "teacher_tokens": float(heard.tokens),
+            return self._handle_missing_teacher(step, error)
+        sequences = [
+            self._append_feedback(place, ids[place], feedback.text, rollouts[place].text, prompt_tokens[place])
+            for place, feedback in zip(places, reply.feedback, strict=True)
+            if feedback is not None
+        ]
+        guided = [sequence for sequence in sequences if sequence is not None]
+        self.metrics |= {
+            "guided": float(len(guided)),
+            "teacher_malformed": float(len(places) - len(sequences)),
+            "teacher_too_long": float(len(sequences) - len(guided)),
+            "teacher_tokens": float(reply.tokens),
             "teacher_seconds": time.perf_counter() - began,
         }
-        return written
+        return guided
 
-    def shown(self, place: int, text: str, prompt_tokens: int) -> TeacherRollout | None:
-        """A demonstration in the place of a rollout; None where the window is too small for it."""
-        ids = [*self.encode(text), self.end]
+    def build_demonstration(self, place: int, text: str, prompt_tokens: int) -> TeacherRollout | None:
+        """Return a demonstration as a sequence for this place; None where the window is too small for it."""
+        ids = [*self.encode(text), self.end_token]
         fits = self.window is None or prompt_tokens + len(ids) <= self.window
         return TeacherRollout(place, ids, 0, len(ids), text) if fits else None
 
-    def _joined(self, place: int, ids: Ids, more: str, text: str, prompt_tokens: int) -> TeacherRollout | None:
-        own = (
-            ids[:-1] if ids[-1] == self.end else ids
-        )  # no decoding and encoding of what the student wrote: its tokens stay its own
-        foreign = self.encode(more) + ([] if self.guidance.go_on else [self.end])
-        fits = self.window is None or prompt_tokens + len(own) + len(foreign) + self.room <= self.window
-        return TeacherRollout(place, [*own, *foreign], len(own), len(foreign), text + more) if fits else None
+    def _append_feedback(
+        self, place: int, ids: Ids, feedback: str, text: str, prompt_tokens: int
+    ) -> TeacherRollout | None:
+        # What the student wrote is not decoded and encoded again: its tokens stay its own.
+        own = ids[:-1] if ids[-1] == self.end_token else ids
+        foreign = self.encode(feedback) + ([] if self.settings.go_on else [self.end_token])
+        length = prompt_tokens + len(own) + len(foreign) + self.reserved_tokens
+        fits = self.window is None or length <= self.window
+        return TeacherRollout(place, [*own, *foreign], len(own), len(foreign), text + feedback) if fits else None
 
-    def _gone(self, step: int, error: EngineError) -> list[TeacherRollout]:
-        if self.guidance.if_gone == "stop":
+    def _handle_missing_teacher(self, step: int, error: EngineError) -> list[TeacherRollout]:
+        if self.settings.if_gone == "stop":
             raise EngineError(
                 f"step {step + 1}: the teacher did not answer: {error}; `train resume` goes on once it does"
             ) from error
@@ -165,21 +134,128 @@ class TeacherHook:
         return []
 
 
-def chosen(
+def choose_rollouts(
     rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], need: str, share: float, rng: np.random.Generator
 ) -> list[int]:
-    """Places of the rollouts to guide, ascending: of each group a share of the finished ones that need it, drawn uniformly."""
+    """Choose the rollouts to guide: of each group a share of the finished ones that need it, uniformly.
+
+    Args:
+        rollouts: Of one step.
+        verdicts: One per rollout.
+        need: "any", "wrong" or "failed" (`TeacherSettings.need`).
+        share: In [0, 1], kept on average however small the groups are.
+        rng: Decides the choice.
+
+    Returns:
+        Places, ascending.
+    """
     if share <= 0:
         return []
-    places: list[int] = []
-    for group in grouped(rollouts):
-        if need == "failed" and not failed(group, verdicts):
+    chosen: list[int] = []
+    for places in group_places(rollouts):
+        if need == "failed" and not all_wrong(places, verdicts):
             continue
         eligible = [
             place
-            for place in group
+            for place in places
             if rollouts[place].finish == "stop" and (need == "any" or verdicts[place].outcome != "correct")
         ]
-        count = how_many(eligible, share, rng.random)
-        places += sorted(int(place) for place in rng.permutation(eligible)[:count])
-    return sorted(places)
+        count = round_at_random(eligible, share, rng.random)
+        chosen += [int(place) for place in rng.permutation(eligible)[:count]]
+    return sorted(chosen)
+
+
+def generate_guided_rollouts(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+    """Sample a step's rollouts and replace some by guided sequences; TRL calls this as its `rollout_func`.
+
+    Args:
+        prompts: The step's chats, one per rollout.
+        trainer: A `CurriculumTrainer` with a teacher hook.
+
+    Returns:
+        `prompt_ids`; `completion_ids`, some guided; `logprobs` None, because they are computed again for the sequences
+        as they are, as ThinkTuning does; and where the student continues after a feedback `env_mask`, 0 on tokens that
+        are left out of the loss.
+
+    Raises:
+        EngineError: the teacher cannot be reached, and `if_gone` is "stop".
+    """
+    hook, recorder, step = trainer.teacher_hook, trainer.recorder, int(trainer.state.global_step)
+    prompt_ids, images, fields = trainer._tokenize_prompts(prompts)
+    completions, _ = trainer._generate_single_turn(prompt_ids, images, fields, trainer.num_generations)
+    recorder.judge_samples(step, completions)
+    questions = {id_: recorder.sampler.render(problem)[-1].content for id_, problem in recorder.problems.items()}
+    lengths = [len(ids) for ids in prompt_ids]
+    sequences = hook.write_rollouts(
+        step, recorder.run, recorder.rollouts, recorder.verdicts_in_mode, completions, questions, lengths
+    )
+    masks: dict[int, list[int]] = {}
+    if hook.settings.go_on:
+        masks = _continue(trainer, prompt_ids, completions, sequences)
+    else:
+        _replace(trainer, completions, sequences, whole=hook.settings.mask == "whole")
+    if hook.settings.gold and hook.settings.share_at(step) > 0:
+        _replace(trainer, completions, _find_demonstrations(trainer, lengths), whole=True)
+    batch = {"prompt_ids": prompt_ids, "completion_ids": completions, "logprobs": None}
+    if hook.settings.go_on:
+        batch["env_mask"] = [masks.get(place, [1] * len(ids)) for place, ids in enumerate(completions)]
+    return batch
+
+
+def guided_mask(spans: Sequence[tuple[int, int, int]], like: "Tensor") -> "Tensor":
+    """Return a mask (B, T) `like` a completion mask: 1 on the guided tokens [first, end) of each place, else 0."""
+    mask = like.new_zeros(like.shape)  # (B, T)
+    for place, first, end in spans:
+        mask[place, first:end] = 1
+    return mask
+
+
+def _replace(trainer: Any, completions: list[Ids], sequences: Sequence[TeacherRollout], *, whole: bool) -> None:
+    """Put guided sequences in the places of their rollouts, and have them judged."""
+    if not sequences:
+        return
+    for sequence in sequences:
+        completions[sequence.place] = sequence.ids
+        span = (sequence.place, 0 if whole else sequence.own, len(sequence.ids))
+        trainer.recorder.guided_spans.append(span)
+    trainer.recorder.replace_rollouts(
+        {sequence.place: (sequence.text, len(sequence.ids), "stop") for sequence in sequences}
+    )
+
+
+def _continue(
+    trainer: Any, prompt_ids: list[Ids], completions: list[Ids], sequences: Sequence[TeacherRollout]
+) -> dict[int, list[int]]:
+    """Let the student continue after the feedback; return a mask per place, 0 on what the teacher wrote."""
+    recorder = trainer.recorder
+    if not sequences:
+        return {}
+    prompts = [prompt_ids[sequence.place] + sequence.ids for sequence in sequences]
+    continuations, _ = trainer._generate_single_turn(prompts, None, {}, 1)
+    masks: dict[int, list[int]] = {}
+    changes: dict[int, tuple[str, int, Finish]] = {}
+    for sequence, continuation in zip(sequences, continuations, strict=True):
+        completions[sequence.place] = ids = sequence.ids + continuation
+        masks[sequence.place] = [1] * sequence.own + [0] * sequence.foreign + [1] * len(continuation)
+        is_finished = continuation[-1] in recorder.end_tokens or recorder.has_stop(continuation)
+        text = sequence.text + text_before_stop(recorder.decode(continuation), recorder.sampler.stop)
+        changes[sequence.place] = (text, len(ids), "stop" if is_finished else "length")
+    recorder.replace_rollouts(changes)
+    return masks
+
+
+def _find_demonstrations(trainer: Any, prompt_tokens: Sequence[int]) -> list[TeacherRollout]:
+    """Return an accepted demonstration for each group that is still all wrong, in the place of its last rollout."""
+    hook, recorder = trainer.teacher_hook, trainer.recorder
+    demonstrations: list[TeacherRollout] = []
+    for places in group_places(recorder.rollouts):
+        if not all_wrong(places, recorder.verdicts_in_mode):
+            continue
+        place = places[-1]
+        rollout = recorder.rollouts[place]
+        text = recorder.find_accepted(rollout, hook.demonstrations(rollout.problem_id))
+        sequence = None if text is None else hook.build_demonstration(place, text, prompt_tokens[place])
+        if sequence is not None:
+            demonstrations.append(sequence)
+    hook.metrics["demonstrated"] = float(len(demonstrations))
+    return demonstrations

@@ -1,4 +1,5 @@
-"""TRL's trainer with its seams: order of problems, shared prompts, losses, what is recorded of each step.
+"""TRL's GRPO trainer with our order of problems, shared prompts, losses and records.
 
-To change what happens between steps, add a callback to `callbacks.py`; a new loss is a file in `training/objectives`.
+`trainer` is TRL's class with these parts in place, `build` makes one for a run, and the other files are the parts. To
+act between steps, add a callback to `callbacks.py`; a new loss is a file in `training/objectives`.
 """

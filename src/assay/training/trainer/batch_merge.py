@@ -1,4 +1,4 @@
-"""Groups of several batches as one batch: what a step is trained on when it was refilled.
+"""Merge rows of several batches into the one batch that a resampled step is trained on.
 
 Importing this file imports torch, so only functions import it.
 """
@@ -10,30 +10,32 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-Rows = tuple[Mapping[str, Any], Sequence[int]]  # a batch as TRL scores it, and the rows of it that are taken
+BatchRows = tuple[Mapping[str, Any], Sequence[int]]  # a batch as TRL scores it, and which of its rows to take
 
 
-def joined(parts: Sequence[Rows], *, pad_id: int) -> dict[str, Any]:
-    """One batch of the rows taken, in their order: prompts filled up on the left, all else on the right, ids with `pad_id` and the rest with 0.
+def merge_batches(parts: Sequence[BatchRows], *, pad_id: int) -> dict[str, Any]:
+    """Build one batch of the chosen rows, in their order.
 
-    Shapes: of each part prompts (b, P), completions and what is said of their tokens (b, T), and numbers a row (b,); rows that a width of 1
-    is said of keep it. `num_items_in_batch`, the tokens that count, is counted anew.
+    Args:
+        parts: Batches with their chosen rows. Prompts are (b, P), completions and values per token (b, T), values per
+            row (b,); a column of width 1 keeps that width.
+        pad_id: Token id with which ids are padded; everything else is padded with 0. Prompts are padded on the left,
+            the rest on the right.
+
+    Returns:
+        The batch; `num_items_in_batch`, the number of tokens that count, is computed for it.
     """
     first = parts[0][0]
-    made = {
-        name: _column([part[name][list(rows)] for part, rows in parts], name, pad_id)
+    columns = {
+        name: _merge_column([part[name][list(rows)] for part, rows in parts], name, pad_id)
         for name, value in first.items()
-        if _is_rows(value)
+        if isinstance(value, Tensor) and value.dim() > 0
     }
-    counted = made["completion_mask"] * made.get("tool_mask", 1)  # (B, T)
-    return {**first, **made, "num_items_in_batch": counted.sum()}
+    loss_mask = columns["completion_mask"] * columns.get("tool_mask", 1)  # (B, T)
+    return {**first, **columns, "num_items_in_batch": loss_mask.sum()}
 
 
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dim() > 0
-
-
-def _column(blocks: list[Tensor], name: str, pad_id: int) -> Tensor:
+def _merge_column(blocks: list[Tensor], name: str, pad_id: int) -> Tensor:
     if blocks[0].dim() == 1:
         return torch.cat(blocks)
     width = max(block.size(1) for block in blocks)

@@ -1,4 +1,4 @@
-"""What happens between steps: each is told and logged, its weights are checked, and its state is kept for a later start.
+"""What happens between steps: each is logged and reported, the weights are checked, and resume states are completed.
 
 Importing this file imports torch and transformers, so only functions import it.
 """
@@ -13,11 +13,11 @@ import torch
 from transformers import TrainerCallback
 
 from assay.core.errors import TrainingError
-from assay.training.checkpoints.resume import ResumeState, mark_whole
+from assay.training.checkpoints.resume import ResumeState, mark_complete
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 
-MEANS = ("truncated", "teacher_seconds")  # of measurements that are not counted
-LOGGED = {  # TRL's names -> ours
+AVERAGED = ("truncated", "teacher_seconds")  # measurements that are no counts: their mean over processes is logged
+METRICS = {  # TRL's names -> ours
     "loss": "loss",
     "grad_norm": "grad_norm",
     "learning_rate": "learning_rate",
@@ -33,21 +33,20 @@ LOGGED = {  # TRL's names -> ours
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
-    """One row in the sink and one line from the reporter for every optimiser step."""
+    """Write one row to the sink and one line to the reporter per optimizer step."""
 
-    def __init__(self, evidence: RolloutRecorder, fixed: Mapping[str, float]) -> None:
-        self.evidence, self.fixed, self.started = evidence, fixed, time.perf_counter()
-        self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda values: [
-            values
-        ]  # from all processes
+    def __init__(self, recorder: RolloutRecorder, constants: Mapping[str, float]) -> None:
+        self.recorder, self.constants, self.started = recorder, constants, time.perf_counter()
+        self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda metrics: [
+            metrics
+        ]  # of all processes
 
-    def _everywhere(self) -> dict[str, float]:
-        """Counts of all processes together, shares as their mean."""
-        own = self.evidence.values
-        found = self.gather(own)
-        sums = {name: sum(each.get(name, 0.0) for each in found) for name in own}
-        self.evidence.tokens += int(sums["tokens"] - own["tokens"])
-        return {name: value / len(found) if name in MEANS else value for name, value in sums.items()}
+    def _metrics_of_all(self) -> dict[str, float]:
+        own = self.recorder.metrics
+        metrics = self.gather(own)
+        sums = {name: sum(process.get(name, 0.0) for process in metrics) for name in own}
+        self.recorder.tokens += int(sums["tokens"] - own["tokens"])
+        return {name: value / len(metrics) if name in AVERAGED else value for name, value in sums.items()}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         check_weights(model, "before the first step")
@@ -61,60 +60,67 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:
         if "loss" not in logs:
             return  # TRL's summary at the end
-        values = {ours: float(logs[theirs]) for theirs, ours in LOGGED.items() if logs.get(theirs) is not None}
-        values |= {**self.fixed, **self._everywhere(), "seconds": time.perf_counter() - self.started}
+        metrics = {ours: float(logs[theirs]) for theirs, ours in METRICS.items() if logs.get(theirs) is not None}
+        metrics |= {**self.constants, **self._metrics_of_all(), "seconds": time.perf_counter() - self.started}
         if not state.is_world_process_zero:
             return
-        self.evidence.log(values)
-        self.evidence.reporter.say(sentence(state.global_step, state.max_steps, values))
+        self.recorder.log(metrics)
+        self.recorder.reporter.say(format_step(state.global_step, state.max_steps, metrics))
 
 
-class Saver(TrainerCallback):  # type: ignore[misc]
-    """Each state that the library has written is marked as whole; when a stop is asked for, the step at hand is the last and is kept."""
+class StateSaver(TrainerCallback):  # type: ignore[misc]
+    """Complete each resume state that TRL has written; after a request to stop, end with the current step's state.
 
-    def __init__(self, evidence: RolloutRecorder, stop: Callable[[], bool]) -> None:
-        self.evidence, self.stop = evidence, stop
+    The attributes set after construction connect it to other processes and to what else a state must hold.
+    """
+
+    def __init__(self, recorder: RolloutRecorder, stop: Callable[[], bool]) -> None:
+        self.recorder, self.stop = recorder, stop
         self.stopped = False
         self.wait: Callable[[], None] = lambda: None  # for the other processes
-        self.anywhere: Callable[[bool], bool] = lambda asked: asked  # whether any process was asked
-        self.more: Callable[[], dict[str, Any]] = dict  # what else a state must hold
-        self.keep: Callable[[Path], None] = lambda folder: None  # writes what is no JSON
+        self.any_process: Callable[[bool], bool] = lambda value: value  # whether it is true in any process
+        self.extra: Callable[[], dict[str, Any]] = dict  # further JSON values of a state
+        self.save_extra: Callable[[Path], None] = lambda folder: None  # writes further files of a state
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.anywhere(self.stop()) and state.global_step < state.max_steps:
+        if self.any_process(self.stop()) and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.evidence.sink.flush()  # no state without the evidence of the steps before it
+        self.recorder.sink.flush()  # no state without the evidence of the steps before it
         self.wait()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            self.keep(folder)
-            mark_whole(
-                folder, ResumeState(state.global_step, self.evidence.tokens, self.evidence.reward_means, self.more())
+            self.save_extra(folder)
+            mark_complete(
+                folder, ResumeState(state.global_step, self.recorder.tokens, self.recorder.reward_means, self.extra())
             )
 
 
 def check_weights(model: Any, when: str) -> None:
-    """Every trained weight is finite.
+    """Check that every trained weight is finite.
+
+    Args:
+        model: Its parameters are checked.
+        when: Begins the error's message.
 
     Raises:
-        TrainingError: names the first tensor that is not; nothing is saved.
+        TrainingError: names the first tensor that is not finite; nothing is saved.
     """
     norms = torch._foreach_norm(list(model.parameters()))  # one pass; a norm may overflow where no weight does
     if torch.isfinite(torch.stack(norms)).all():
         return
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
-            raise TrainingError(
-                f"{when}, {int((~torch.isfinite(weight)).sum())} of {weight.numel()} weights in {name!r} are not finite"
-            )
+            count = int((~torch.isfinite(weight)).sum())
+            raise TrainingError(f"{when}, {count} of {weight.numel()} weights in {name!r} are not finite")
 
 
-def sentence(step: int, steps: int, values: Mapping[str, float]) -> str:
-    """One step as one line."""
-    signal = "; all rewards equal in every group, nothing to learn" if values.get("frac_reward_zero_std") == 1 else ""
+def format_step(step: int, steps: int, metrics: Mapping[str, float]) -> str:
+    """Return the reporter's line about one step."""
+    signal = "; all rewards equal in every group, nothing to learn" if metrics.get("frac_reward_zero_std") == 1 else ""
     return (
-        f"step {step} of {steps}: reward {values.get('reward', math.nan):.3f}, loss {round(values['loss'], 4) + 0.0:.4f}, "
-        f"{values['tokens']:.0f} tokens, {values['truncated']:.0%} truncated, {values['seconds']:.1f} s{signal}"
+        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, "
+        f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens, "
+        f"{metrics['truncated']:.0%} truncated, {metrics['seconds']:.1f} s{signal}"
     )

@@ -1,4 +1,4 @@
-"""What cannot be trained is refused before the weights are loaded, in one line with its numbers."""
+"""Refuse what cannot be trained before the weights are loaded, each in one line with its numbers."""
 
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ Chat = list[dict[str, str]]
 
 
 def check_curriculum(order: Sequence[str], problems: Mapping[str, Problem], labels: Mapping[str, Label]) -> None:
-    """Every id of the curriculum has its problem and its label.
+    """Check that every id of the curriculum has a problem and a label.
 
     Raises:
         ConfigError: an empty curriculum, or an id that lacks one of them.
@@ -34,26 +34,23 @@ def check_numbers(
     learning_rate: float,
     processes: int = 1,
 ) -> None:
-    """The settings can make a step.
+    """Check that the settings can make a step.
 
     Raises:
-        ConfigError: names the setting, with what was found and what is needed.
+        ConfigError: names the setting, its value and what is needed.
     """
     if group_size < 2:
         raise ConfigError(
             f"group_size is {group_size}: an advantage compares rollouts of one problem, so at least 2 are needed"
         )
-    for name, found in (("steps", steps), ("groups", groups), ("micro_batch", micro_batch)):
-        if found < 1:
-            raise ConfigError(f"{name} is {found}, and at least 1 is needed")
+    for name, value in (("steps", steps), ("groups", groups), ("micro_batch", micro_batch)):
+        if value < 1:
+            raise ConfigError(f"{name} is {value}, and at least 1 is needed")
+    rollouts = f"a step's {groups} x {group_size} = {groups * group_size} rollouts"
     if (groups * group_size) % micro_batch:
-        raise ConfigError(
-            f"micro_batch of {micro_batch} does not divide a step's {groups} x {group_size} = {groups * group_size} rollouts"
-        )
+        raise ConfigError(f"micro_batch of {micro_batch} does not divide {rollouts}")
     if (groups * group_size) % (micro_batch * processes):
-        raise ConfigError(
-            f"{processes} processes of micro_batch {micro_batch} do not divide a step's {groups} x {group_size} = {groups * group_size} rollouts"
-        )
+        raise ConfigError(f"{processes} processes of micro_batch {micro_batch} do not divide {rollouts}")
     if learning_rate <= 0:
         raise ConfigError(f"learning_rate is {learning_rate}, and must be above 0")
     if sampler.temperature <= 0:
@@ -62,11 +59,11 @@ def check_numbers(
         )
 
 
-def check_together(processes: int, *, groups: int, relift: int, guided: bool) -> None:
-    """What is asked for can be done by so many processes.
+def check_processes(processes: int, *, groups: int, relift: int, guided: bool) -> None:
+    """Check that this number of processes can do what is configured.
 
     Raises:
-        ConfigError: ReLIFT's pass, or a teacher over groups that are cut in two.
+        ConfigError: ReLIFT in several processes, or a teacher over groups that would be cut in two.
     """
     if processes > 1 and relift:
         raise ConfigError(f"relift = {relift} in {processes} processes: its buffer lives in one")
@@ -77,10 +74,10 @@ def check_together(processes: int, *, groups: int, relift: int, guided: bool) ->
 
 
 def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
-    """There are whole states to average.
+    """Check that there are states with whole weights to average.
 
     Raises:
-        ConfigError: none is kept, or they hold adapters.
+        ConfigError: no state is saved, or they hold adapters.
     """
     if alpha and not save_every:
         raise ConfigError(f"average = {alpha} needs save_every above 0: it averages the states that are kept")
@@ -91,7 +88,7 @@ def check_average(alpha: float, *, save_every: int, lora_rank: int) -> None:
 
 
 def check_reports(names: Sequence[str]) -> None:
-    """Every place to report to is installed.
+    """Check that every tracker to report to is installed.
 
     Raises:
         ConfigError: names the package.
@@ -102,9 +99,21 @@ def check_reports(names: Sequence[str]) -> None:
 
 
 def check_window(
-    tokenizer: Any, chats: Mapping[str, Chat], *, window: int | None, max_tokens: int, template_args: Mapping[str, Any]
+    tokenizer: Any,
+    chats: Mapping[str, Chat],
+    *,
+    window: int | None,
+    max_tokens: int,
+    template_arguments: Mapping[str, Any],
 ) -> None:
-    """Every prompt, rendered by the policy's own chat template, leaves room for a completion.
+    """Check that every prompt, rendered by the policy's own chat template, leaves room for a completion.
+
+    Args:
+        tokenizer: Of the policy.
+        chats: Messages per problem id.
+        window: Most tokens of prompt and completion; None = no limit.
+        max_tokens: Of a completion.
+        template_arguments: Variables of the chat template.
 
     Raises:
         ConfigError: no chat template, or a prompt that is too long; names the problem and the numbers.
@@ -116,11 +125,12 @@ def check_window(
     if window is None:
         return
     for problem_id, chat in chats.items():
-        rendered = tokenizer.apply_chat_template(
-            chat, add_generation_prompt=True, tokenize=True, return_dict=True, **template_args
+        prompt = tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=True, return_dict=True, **template_arguments
         )
-        length = len(rendered["input_ids"])
+        length = len(prompt["input_ids"])
         if length + max_tokens > window:
             raise ConfigError(
-                f"problem {problem_id}: prompt of {length} + max_tokens of {max_tokens} = {length + max_tokens} tokens, window of {window}"
+                f"problem {problem_id}: prompt of {length} + max_tokens of {max_tokens} = "
+                f"{length + max_tokens} tokens, window of {window}"
             )

@@ -1,4 +1,8 @@
-"""Every rollout that a step makes is judged by the same verifier as any other, and handed to the sink with its advantage."""
+"""Judge every rollout of a training run with the verifier used everywhere else, and store it with its advantage.
+
+TRL knows token ids and rewards; the lake knows rollouts and verdicts. `RolloutRecorder` stands between them for the
+length of one run.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -22,36 +26,42 @@ from assay.core.types import (
     Verdict,
     rollout_id,
 )
-from assay.training.trainer.groups import failed, grouped
-from assay.training.trainer.sampler import InOrder, Slot
-from assay.training.trainer.stop_strings import before, stopped
+from assay.training.trainer.groups import all_wrong, group_places
+from assay.training.trainer.sampler import CurriculumSampler, Slot
+from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
-WARN_TRUNCATED = 0.5  # share of the first step's rollouts that ran into the limit
+WARN_TRUNCATED = 0.5  # share of the first step's rollouts that reached the token limit
 STOP_TRUNCATED = 0.95
-NO_SEED = -1  # one random stream samples a whole step; no rollout has a seed of its own
+NO_SEED = -1  # one random stream samples a whole step, so no rollout has a seed of its own
 
 
-def policy_at(run: str, base: Policy, step: int, attempt: int = 0) -> Policy:
-    """The policy after `step` updates: the one that samples step `step`, counted from 0.
+def training_policy(run: str, base: Policy, step: int, attempt: int = 0) -> Policy:
+    """Return the policy after `step` updates, which is the one that samples step `step`, counted from 0.
 
-    Even before the first update it is not the base's revision: training samples in another engine, and sample indices start anew.
-    A step that is made again after a kill is another attempt and another revision, for its weights may differ in the last bits.
+    Even before the first update this is another revision than the base: training samples in another engine, and its
+    sample indices start at 0 again. A step repeated after a kill is another attempt and so another revision, because
+    its weights may differ in the last bits.
     """
-    again = (attempt,) if attempt else ()
+    repeated = (attempt,) if attempt else ()
     return Policy(
         f"{base.name}+step-{step}" + (f"+attempt-{attempt}" if attempt else ""),
-        content_id("training", run, step, *again)[:16],
+        content_id("training", run, step, *repeated)[:16],
     )
 
 
 def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -> int:
-    """The first attempt of whose revisions no rollout is stored; those of earlier ones are superseded from now on.
+    """Find the first attempt without stored rollouts, and mark the rollouts of all earlier attempts as superseded.
 
-    0 = the steps to come were never made.
+    Args:
+        sink: Where the rollouts of earlier attempts are stored.
+        revisions: Gives the policy revisions of an attempt's steps.
+
+    Returns:
+        The attempt's number; 0 where the remaining steps were never sampled.
     """
     attempt, replaced = 0, set[str]()
-    while found := sink.stored(revisions(attempt)):
-        replaced |= found
+    while stored := sink.stored(revisions(attempt)):
+        replaced |= stored
         attempt += 1
     if replaced:
         sink.supersede(sorted(replaced))
@@ -60,7 +70,10 @@ def next_attempt(sink: RolloutSink, revisions: Callable[[int], Sequence[str]]) -
 
 @dataclass
 class RolloutRecorder:
-    """What one run makes, from TRL's token ids to the sink; TRL calls `reward`, then our trainer calls `record`."""
+    """Turn one run's token ids into judged rollouts, and hand them to the sink.
+
+    Per step, TRL calls `reward`, and our trainer then calls `record`. A teacher may replace rollouts between the two.
+    """
 
     problems: Mapping[str, Problem]
     labels: Mapping[str, Label]
@@ -70,56 +83,60 @@ class RolloutRecorder:
     base: Policy
     sampler: SamplingConfig
     run: str
-    order: InOrder
-    decode: Callable[[Sequence[int]], str]  # without special tokens
-    decode_all: Callable[[Sequence[Sequence[int]]], list[str]] | None = (
-        None  # the same for many at once, where that is cheaper
-    )
-    ends: frozenset[int] = frozenset()  # token ids that end a completion; the trainer knows them
-    allow_truncated: bool = False
-    mode: Mode = "strict"  # which reading of a verdict rewards use; stored verdicts hold both
+    order: CurriculumSampler
     rank: int = 0  # of this process
     processes: int = 1
-    attempt: int = 0  # how often the steps to come were made before
+    mode: Mode = "strict"  # the reading of a verdict that rewards use; stored verdicts hold both
+    allow_truncated: bool = False  # continue although nearly all rollouts of the first step are truncated
+    tokenizer: Any = None  # of the policy; set once it is loaded
+    end_tokens: frozenset[int] = frozenset()  # ids that end a completion; the trainer sets them
+    attempt: int = 0  # how often the steps to come were sampled before
     tokens: int = 0  # generated in the whole run
-    rewards: list[float] = field(default_factory=list)  # mean of each step; NaN where nothing could be judged
-    values: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
+    rewards: list[float] = field(default_factory=list)  # mean per step; NaN where nothing could be judged
+    metrics: dict[str, float] = field(default_factory=dict)  # of the latest step, for its log row
+    # The other fields are of the latest step.
     step: int = -1
-    guided_tokens: float = 0.0  # of the latest step, that count
-    rollouts: list[Rollout] = field(default_factory=list)  # of the latest step
+    judged_step: int = -1  # the step whose rollouts are judged; -1 before the first and between a step's batches
+    guided_tokens: float = 0.0  # guided tokens that count in the loss
+    rollouts: list[Rollout] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    aside: list[tuple[Rollout, Verdict]] = field(
+    replaced_pairs: list[tuple[Rollout, Verdict]] = field(
         default_factory=list
-    )  # what the student wrote where a guided sequence took its place
-    guided: list[tuple[int, int, int]] = field(
-        default_factory=list
-    )  # of the latest step: place, and the tokens [from, to) that are guided
-    failed: list[str] = field(default_factory=list)  # problems of the latest step of which the student got none right
-    more: dict[str, float] = field(default_factory=dict)  # measurements of the step's earlier batches
-    met: int = -1  # the step whose rollouts are judged already
+    )  # the student's, where guided ones stand
+    guided_spans: list[tuple[int, int, int]] = field(default_factory=list)  # place, and guided tokens [first, end)
+    failed_problems: list[str] = field(default_factory=list)  # of which the student got no rollout right
+    earlier_metrics: dict[str, float] = field(default_factory=dict)  # of the step's earlier batches
 
     def slots(self, step: int) -> tuple[Slot, ...]:
-        """The rollouts of a step that this process makes: an equal run of them for each process, in their order."""
-        every = self.order.slots(step)
-        each = len(every) // self.processes
-        return every[self.rank * each : (self.rank + 1) * each]
+        """Return the rollouts of a step that this process samples: a contiguous part, equally long in every process."""
+        slots = self.order.slots(step)
+        size = len(slots) // self.processes
+        return slots[self.rank * size : (self.rank + 1) * size]
 
-    def meet(self, step: int, completion_ids: Sequence[Sequence[int]]) -> None:
-        """The student's rollouts of a step are judged, before anything takes the place of one."""
-        self.step = self.met = step
-        self.aside, self.guided, self.guided_tokens = [], [], 0.0
+    def judge_samples(self, step: int, completion_ids: Sequence[Sequence[int]]) -> None:
+        """Judge the student's own rollouts of a step, before a teacher replaces any of them."""
+        self.step = self.judged_step = step
+        self.replaced_pairs, self.guided_spans, self.guided_tokens = [], [], 0.0
         slots = self.slots(step)
-        texts = self.decode_all(completion_ids) if self.decode_all else [self.decode(ids) for ids in completion_ids]
-        policy = self.policy
-        self.rollouts = [self._rollout(policy, *each) for each in zip(slots, completion_ids, texts, strict=True)]
+        texts, policy = self.tokenizer.batch_decode(completion_ids, skip_special_tokens=True), self.policy
+        self.rollouts = [
+            self._rollout(policy, slot, ids, text) for slot, ids, text in zip(slots, completion_ids, texts, strict=True)
+        ]
         self.verdicts = self.judge.judge([self._case(rollout) for rollout in self.rollouts])
-        self.failed = [
-            self.rollouts[group[0]].problem_id for group in grouped(self.rollouts) if failed(group, self.counted)
+        self.failed_problems = [
+            self.rollouts[places[0]].problem_id
+            for places in group_places(self.rollouts)
+            if all_wrong(places, self.verdicts_in_mode)
         ]
 
-    def give_way(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
-        """Text, tokens and finish of each place stand where the student's rollout stood, judged by the final answer; the student's is set aside."""
-        fresh = {
+    def replace_rollouts(self, changes: Mapping[int, tuple[str, int, Finish]]) -> None:
+        """Put guided rollouts in the place of the student's, judge them, and keep the student's aside.
+
+        Args:
+            changes: Per place in the step: text, tokens and finish of the guided rollout. Its final answer decides its
+                verdict.
+        """
+        guided = {
             place: replace(
                 self.rollouts[place],
                 id=content_id("guided", self.rollouts[place].id),
@@ -130,46 +147,54 @@ class RolloutRecorder:
             )
             for place, (text, tokens, finish) in changes.items()
         }
-        verdicts = self.judge.judge([self._case(rollout) for rollout in fresh.values()])
-        for (place, rollout), verdict in zip(fresh.items(), verdicts, strict=True):
+        verdicts = self.judge.judge([self._case(rollout) for rollout in guided.values()])
+        for (place, rollout), verdict in zip(guided.items(), verdicts, strict=True):
             if not self.rollouts[place].guided:
-                self.aside.append((self.rollouts[place], self.verdicts[place]))
+                self.replaced_pairs.append((self.rollouts[place], self.verdicts[place]))
             self.rollouts[place], self.verdicts[place] = rollout, verdict
 
-    def proven(self, like: Rollout, texts: Sequence[str]) -> str | None:
-        """The first of the texts that the verifier accepts as an answer to a rollout's problem; None where there is none."""
-        made = [
-            replace(like, id=content_id("demonstration", like.problem_id, text), text=text, finish="stop", guided=True)
+    def find_accepted(self, template: Rollout, texts: Sequence[str]) -> str | None:
+        """Return the first text that the verifier accepts for the problem of `template`; None if it accepts none."""
+        rollouts = [
+            replace(
+                template,
+                id=content_id("demonstration", template.problem_id, text),
+                text=text,
+                finish="stop",
+                guided=True,
+            )
             for text in texts
         ]
-        verdicts = self.judge.judge([self._case(rollout) for rollout in made])
-        return next(
-            (
-                rollout.text
-                for rollout, verdict in zip(made, verdicts, strict=True)
-                if verdict.under(self.mode).outcome == "correct"
-            ),
-            None,
+        verdicts = self.judge.judge([self._case(rollout) for rollout in rollouts])
+        accepted = (
+            rollout.text
+            for rollout, verdict in zip(rollouts, verdicts, strict=True)
+            if verdict.in_mode(self.mode).outcome == "correct"
         )
+        return next(accepted, None)
 
-    def blank(self, problem_id: str) -> Rollout:
-        """A rollout of a problem in which nothing is written yet."""
+    def empty_rollout(self, problem_id: str) -> Rollout:
+        """Return a rollout of a problem without any text, as the template of `find_accepted`."""
         policy = self.policy
         return Rollout(
             "", problem_id, policy.revision, policy.name, self.sampler.id, 0, NO_SEED, "", 0, "stop", step=self.step
         )
 
-    def ended(self, ids: Sequence[int]) -> bool:
-        """Whether a completion holds a stop string."""
-        return stopped(self.decode(ids), self.sampler.stop)
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of a completion, without special tokens."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def has_stop(self, ids: Sequence[int]) -> bool:
+        """Return whether a completion holds a stop string."""
+        return has_stop_string(self.decode(ids), self.sampler.stop)
 
     def reward(
         self, *, completion_ids: Sequence[Sequence[int]], problem_id: Sequence[str], trainer_state: Any, **_: Any
     ) -> list[float | None]:
-        """One reward a rollout, the verdict's; None where the verifier failed.
+        """Return one reward per rollout: its verdict's, or None where the verifier failed. TRL calls this.
 
-        TRL keeps a None out of its group's mean and std and gives it advantage 0, so a verifier's failure teaches nothing (its
-        tokens still count in `dapo`'s and its row in `grpo`'s divisor, which shrinks the step a little).
+        TRL keeps a None out of its group's mean and std and gives it advantage 0, so a verifier's failure teaches
+        nothing (its tokens still count in `dapo`'s divisor and its row in `grpo`'s, which shrinks the step a little).
 
         Raises:
             TrainingError: the batch is not the one that the curriculum prescribes, or a reward is not finite.
@@ -180,74 +205,74 @@ class RolloutRecorder:
             raise TrainingError(
                 f"step {step + 1}: the batch of {len(problem_id)} rollouts is not the curriculum's {len(slots)}"
             )
-        if self.met != step:
-            self.meet(step, completion_ids)
-        return [self._reward(verdict, rollout) for verdict, rollout in zip(self.counted, self.rollouts, strict=True)]
+        if self.judged_step != step:
+            self.judge_samples(step, completion_ids)
+        return [
+            self._reward(verdict, rollout)
+            for verdict, rollout in zip(self.verdicts_in_mode, self.rollouts, strict=True)
+        ]
 
     def record(self, advantages: Sequence[float], prompt_tokens: Sequence[int]) -> None:
-        """The step's rollouts are in the sink, with the advantages that TRL computed.
+        """Hand the step's rollouts to the sink, with the advantages that TRL computed.
 
         Raises:
-            TrainingError: nearly every rollout of the first step ran into the completion limit.
+            TrainingError: nearly every rollout of the first step reached the token limit.
         """
         self.rollouts = [
             replace(rollout, advantage=float(advantage), prompt_tokens=int(tokens))
             for rollout, advantage, tokens in zip(self.rollouts, advantages, prompt_tokens, strict=True)
         ]
-        kept = [
-            (replace(rollout, prompt_tokens=self._prompt_tokens(rollout)), verdict) for rollout, verdict in self.aside
-        ]
-        self.sink.write(
-            [*self.rollouts, *(each for each, _ in kept)], [*self.verdicts, *(verdict for _, verdict in kept)]
-        )
+        replaced = [replace(own, prompt_tokens=self._prompt_tokens(own)) for own, _ in self.replaced_pairs]
+        self.sink.write([*self.rollouts, *replaced], [*self.verdicts, *(verdict for _, verdict in self.replaced_pairs)])
         self._measure()
         if self.step == 0:
-            self._check_truncation(self.values["truncated"])
+            self._check_truncation(self.metrics["truncated"])
 
-    def again(self) -> None:
-        """The step gets another batch: what follows is judged and counted on top of what was."""
-        self.met, self.more = -1, dict(self.values)
+    def begin_next_batch(self) -> None:
+        """Prepare for another batch in the same step, whose measurements are added to those so far."""
+        self.judged_step, self.earlier_metrics = -1, dict(self.metrics)
         self.rewards.pop()
 
-    def groups(self) -> list[GroupResult]:
-        """What came of the latest step's groups, the student's own rollouts alone, in their order."""
-        own = [pair for pair in zip(self.rollouts, self.verdicts, strict=True) if not pair[0].guided] + self.aside
-        found: dict[str, GroupResult] = {}
-        for place in grouped(self.rollouts):
-            first = self.rollouts[place[0]]
+    def group_results(self) -> list[GroupResult]:
+        """Return the result of each group of the latest batch; counts are of the student's own rollouts alone."""
+        own_pairs = [pair for pair in zip(self.rollouts, self.verdicts, strict=True) if not pair[0].guided]
+        own_pairs += self.replaced_pairs
+        results: dict[str, GroupResult] = {}
+        for places in group_places(self.rollouts):
+            first = self.rollouts[places[0]]
             counts = Counts()
-            for rollout, verdict in own:
-                counts = counts.plus(verdict.under(self.mode).outcome) if rollout.group == first.group else counts
-            size = sum(abs(self.rollouts[row].advantage or 0.0) for row in place) / len(place)
-            found[str(first.group)] = GroupResult(first.problem_id, counts, size)
-        return list(found.values())
+            for rollout, verdict in own_pairs:
+                counts = counts.plus(verdict.in_mode(self.mode).outcome) if rollout.group == first.group else counts
+            size = sum(abs(self.rollouts[place].advantage or 0.0) for place in places) / len(places)
+            results[str(first.group)] = GroupResult(first.problem_id, counts, size)
+        return list(results.values())
 
-    def log(self, values: Mapping[str, float]) -> None:
-        """The latest step's measurements are in the sink."""
-        self.sink.log(self.policy.revision, self.step, values)
+    def log(self, metrics: Mapping[str, float]) -> None:
+        """Hand the latest step's measurements to the sink."""
+        self.sink.log(self.policy.revision, self.step, metrics)
 
     @property
-    def counted(self) -> list[Verdict]:
+    def verdicts_in_mode(self) -> list[Verdict]:
         """The latest step's verdicts as they count in the run's mode."""
-        return [verdict.under(self.mode) for verdict in self.verdicts]
+        return [verdict.in_mode(self.mode) for verdict in self.verdicts]
 
     @property
     def policy(self) -> Policy:
-        """Of the latest step."""
-        return policy_at(self.run, self.base, self.step, self.attempt)
+        """The policy that sampled the latest step."""
+        return training_policy(self.run, self.base, self.step, self.attempt)
 
     @property
     def reward_means(self) -> tuple[float | None, ...]:
-        """The mean reward of each step so far; None where nothing could be judged, because JSON has no NaN."""
+        """The mean reward per step so far; None where nothing could be judged, because JSON has no NaN."""
         return tuple(None if math.isnan(mean) else mean for mean in self.rewards)
 
     @property
-    def finished(self) -> list[bool]:
-        """Which rollouts of the latest step ended by themselves."""
+    def finished_mask(self) -> list[bool]:
+        """Per rollout of the latest step, whether it ended before the token limit."""
         return [rollout.finish == "stop" for rollout in self.rollouts]
 
     def _rollout(self, policy: Policy, slot: Slot, ids: Sequence[int], text: str) -> Rollout:
-        finish: Finish = "stop" if ids[-1] in self.ends or stopped(text, self.sampler.stop) else "length"
+        is_finished = ids[-1] in self.end_tokens or has_stop_string(text, self.sampler.stop)
         return Rollout(
             id=rollout_id(slot.problem_id, policy.revision, self.sampler.id, slot.sample),
             problem_id=slot.problem_id,
@@ -256,16 +281,16 @@ class RolloutRecorder:
             sampler=self.sampler.id,
             sample=slot.sample,
             seed=NO_SEED,
-            text=before(text, self.sampler.stop),
+            text=text_before_stop(text, self.sampler.stop),
             tokens=len(ids),
-            finish=finish,
+            finish="stop" if is_finished else "length",
             engine="trl",
             step=self.step,
             group=f"{policy.revision}-{slot.group}",
         )
 
     def _prompt_tokens(self, rollout: Rollout) -> int:
-        return next(each.prompt_tokens for each in self.rollouts if each.problem_id == rollout.problem_id)
+        return next(other.prompt_tokens for other in self.rollouts if other.problem_id == rollout.problem_id)
 
     def _case(self, rollout: Rollout) -> GradingCase:
         return GradingCase(self.problems[rollout.problem_id], self.labels[rollout.problem_id], rollout)
@@ -275,38 +300,42 @@ class RolloutRecorder:
             return None
         if not math.isfinite(verdict.reward):
             raise TrainingError(
-                f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} from verifier {verdict.verifier!r}"
+                f"step {self.step + 1}: reward {verdict.reward} for rollout {rollout.id} "
+                f"from verifier {verdict.verifier!r}"
             )
         return verdict.reward
 
     def _measure(self) -> None:
-        judged = [verdict.reward for verdict in self.counted if verdict.outcome != "verifier_error"]
-        own = [rollout for rollout in self.rollouts if not rollout.guided] + [rollout for rollout, _ in self.aside]
+        rewards = [verdict.reward for verdict in self.verdicts_in_mode if verdict.outcome != "verifier_error"]
+        own = [rollout for rollout in self.rollouts if not rollout.guided]
+        own += [rollout for rollout, _ in self.replaced_pairs]
         tokens = sum(rollout.tokens for rollout in own)
         self.tokens += tokens
-        self.rewards.append(sum(judged) / len(judged) if judged else math.nan)
-        self.values = {
+        self.rewards.append(sum(rewards) / len(rewards) if rewards else math.nan)
+        self.metrics = {
             "rollouts": float(len(self.rollouts)),
             "tokens": float(tokens),
             "truncated": sum(rollout.finish == "length" for rollout in own) / len(own),  # share in [0, 1]
-            "verifier_errors": float(len(self.verdicts) - len(judged)),  # count
+            "verifier_errors": float(len(self.verdicts) - len(rewards)),  # count
         }
-        for name in ("rollouts", "tokens", "verifier_errors") if self.more else ():
-            self.values[name] += self.more[name]
-        self.more = {}
-        if not judged:
+        for name in ("rollouts", "tokens", "verifier_errors") if self.earlier_metrics else ():
+            self.metrics[name] += self.earlier_metrics[name]
+        self.earlier_metrics = {}
+        if not rewards:
             self.reporter.warn(
-                f"step {self.step + 1}: the verifier failed on all {len(self.verdicts)} rollouts; nothing is learnt from them"
+                f"step {self.step + 1}: the verifier failed on all {len(self.verdicts)} rollouts; "
+                "nothing is learnt from them"
             )
 
     def _check_truncation(self, share: float) -> None:
         limit = self.sampler.max_tokens
-        found = f"{share:.0%} of the first step's {len(self.rollouts)} rollouts ran into the limit of {limit} tokens"
+        finding = f"{share:.0%} of the first step's {len(self.rollouts)} rollouts ran into the limit of {limit} tokens"
         if share > STOP_TRUNCATED and not self.allow_truncated:
             raise TrainingError(
-                f"{found}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated"
+                f"{finding}: raise max_tokens above {limit}, ask for shorter answers, or set allow_truncated"
             )
         if share > WARN_TRUNCATED:
             self.reporter.warn(
-                f"{found}; a cut answer is mostly graded as wrong: raise max_tokens above {limit}, or ask for shorter answers"
+                f"{finding}; a cut answer is mostly graded as wrong: "
+                f"raise max_tokens above {limit}, or ask for shorter answers"
             )

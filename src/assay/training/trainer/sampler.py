@@ -1,4 +1,4 @@
-"""The curriculum in its exact order, each problem once for every rollout of its group."""
+"""Feed the curriculum to TRL in its exact order: each problem once for every rollout of its group."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,44 +10,46 @@ from assay.core.ports import OnlineCurriculum
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One rollout that a step will make."""
+    """One rollout that a step will sample."""
 
     problem_id: str
     group: int  # within the step, from 0
-    sample: int  # how often this step has met the problem before, from 0; unique with the step's policy
+    sample: int  # sample index of the problem within this step, from 0; unique together with the step's policy
 
 
 @dataclass(frozen=True, slots=True)
-class InOrder:
-    """A torch sampler of dataset rows: `groups` problems a step, each `group_size` times in a row, in the curriculum's order.
+class CurriculumSampler:
+    """A torch sampler of dataset rows in the curriculum's order: `groups` problems per step, `group_size` times each.
 
-    The order wraps around when steps x groups exceeds it; what lies beyond is never met. (TRL's own sampler drops the tail that
-    does not fill a step.) A step's rows come `repeats` times, once for each of its micro-batches, of which TRL reads only the first.
+    The order starts again from the front when steps x groups exceeds it; what lies beyond the last step is never
+    sampled. (TRL's own sampler drops the tail that does not fill a step.) A step's rows come `repeats` times, once for
+    each of its micro-batches, of which TRL reads only the first.
     """
 
     order: Sequence[str]  # problem ids, first to last
     rows: Mapping[str, int]  # {problem id: row of the dataset}
     steps: int
-    groups: int  # problems a step
-    group_size: int  # rollouts a problem
+    groups: int  # problems per step
+    group_size: int  # rollouts per problem
     repeats: int = 1
 
     def problems(self, step: int) -> tuple[str, ...]:
-        """The ids of one step's groups; steps count from 0."""
+        """Return the problem ids of one step's groups; steps count from 0."""
         first = step * self.groups
         return tuple(self.order[place % len(self.order)] for place in range(first, first + self.groups))
 
     def slots(self, step: int) -> tuple[Slot, ...]:
-        """Every rollout of one step, group by group.
+        """Return every rollout of one step, group by group.
 
-        >>> [(slot.problem_id, slot.sample) for slot in InOrder(["a", "b"], {}, steps=2, groups=1, group_size=2).slots(1)]
+        >>> sampler = CurriculumSampler(["a", "b"], {}, steps=2, groups=1, group_size=2)
+        >>> [(slot.problem_id, slot.sample) for slot in sampler.slots(1)]
         [('b', 0), ('b', 1)]
         """
-        met: Counter[str] = Counter()
+        samples: Counter[str] = Counter()
         slots: list[Slot] = []
         for group, problem_id in enumerate(self.problems(step)):
-            slots += [Slot(problem_id, group, met[problem_id] + extra) for extra in range(self.group_size)]
-            met[problem_id] += self.group_size
+            slots += [Slot(problem_id, group, samples[problem_id] + index) for index in range(self.group_size)]
+            samples[problem_id] += self.group_size
         return tuple(slots)
 
     def __iter__(self) -> Iterator[int]:
@@ -61,51 +63,54 @@ class InOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class SampledBatch(InOrder):
-    """The same shape, but an online curriculum names a step's problems when the step begins: it has then been told of all steps before.
+class OnlineSampler(CurriculumSampler):
+    """The sampler of an online curriculum, which chooses a step's problems once it has observed all earlier steps.
 
-    The rows that it yields stand in for them, because the library reads a step ahead; the trainer puts the named ones in their place.
+    TRL reads a step ahead, so the rows that this yields are placeholders; the trainer puts the chosen problems in their
+    place.
     """
 
-    course: OnlineCurriculum | None = None
-    named: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    before: list[str] = field(default_factory=list)  # problems of the step's earlier batches
+    curriculum: OnlineCurriculum | None = None
+    problems_by_step: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    earlier_problems: list[str] = field(default_factory=list)  # of the step's earlier batches
 
     def problems(self, step: int) -> tuple[str, ...]:
-        """The ids of one step's groups, asked for once.
+        """Return the problem ids of one step's groups; the curriculum is asked once per batch.
 
         Raises:
             TrainingError: the curriculum has no more problems.
         """
-        if step not in self.named:
-            self.named.clear()  # earlier steps are over
-            self.before.clear()
-            self.named[step] = self._next(step)
-        return self.named[step]
+        if step not in self.problems_by_step:
+            self.problems_by_step.clear()  # earlier steps are over
+            self.earlier_problems.clear()
+            self.problems_by_step[step] = self._next_problems(step)
+        return self.problems_by_step[step]
 
-    def again(self, step: int) -> None:
-        """The step gets another batch of problems.
+    def begin_next_batch(self, step: int) -> None:
+        """Choose another batch of problems for the same step.
 
         Raises:
             TrainingError: the curriculum has no more problems.
         """
-        self.before.extend(self.problems(step))
-        self.named[step] = self._next(step)
+        self.earlier_problems.extend(self.problems(step))
+        self.problems_by_step[step] = self._next_problems(step)
 
     def slots(self, step: int) -> tuple[Slot, ...]:
-        """The rollouts of the step's present batch; groups and samples are counted on from its earlier ones."""
-        found, met, groups = InOrder.slots(self, step), Counter(self.before), len(self.before)
+        """Return the rollouts of the step's latest batch; groups and samples are counted on from its earlier ones."""
+        slots = CurriculumSampler.slots(self, step)
+        batches, groups = Counter(self.earlier_problems), len(self.earlier_problems)
         return tuple(
-            Slot(each.problem_id, groups + each.group, self.group_size * met[each.problem_id] + each.sample)
-            for each in found
+            Slot(slot.problem_id, groups + slot.group, self.group_size * batches[slot.problem_id] + slot.sample)
+            for slot in slots
         )
 
-    def _next(self, step: int) -> tuple[str, ...]:
-        assert self.course is not None
-        ids = self.course.sample(self.groups)
+    def _next_problems(self, step: int) -> tuple[str, ...]:
+        assert self.curriculum is not None
+        ids = self.curriculum.sample(self.groups)
         if len(ids) < self.groups:
             raise TrainingError(
-                f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, and has no more"
+                f"step {step + 1} of {self.steps}: the curriculum gave {len(ids)} of {self.groups} problems, "
+                "and has no more"
             )
         return ids
 

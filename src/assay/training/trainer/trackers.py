@@ -1,4 +1,4 @@
-"""Where the library's own trackers write: tensorboard's events lie beside the checkpoint, and outlive the states."""
+"""Choose where TRL's trackers write: tensorboard's events lie beside the checkpoint, and outlive the resume states."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,26 @@ PROJECT = "assay"  # in wandb and trackio, whose own default is the library's na
 
 
 @contextmanager
-def tracked(names: Sequence[str], output: Path) -> Iterator[None]:
-    """A trainer that is made inside writes tensorboard's events to `output/tensorboard` and wandb's to `PROJECT`; afterwards the environment
-    is as before.
+def configure_trackers(names: Sequence[str], output: Path) -> Iterator[None]:
+    """Inside, a new trainer writes tensorboard's events to `output/tensorboard` and wandb's to `PROJECT`.
 
-    Whoever has set a variable keeps their own folder or project. wandb and trackio read their other settings themselves.
+    A variable that the user has set keeps its value, and the environment is restored afterwards. wandb and trackio read
+    their other settings themselves.
+
+    Args:
+        names: The trackers in use.
+        output: The run's folder.
     """
-    ours = {
+    defaults = {
         "tensorboard": ("TENSORBOARD_LOGGING_DIR", str(output / "tensorboard")),
         "wandb": ("WANDB_PROJECT", PROJECT),
     }
-    wanted = dict(
-        ours[name] for name in names if name in ours
-    )  # read when the library's callback is made, and not later
-    made = {variable: value for variable, value in wanted.items() if variable not in os.environ}
-    os.environ.update(made)
+    # The libraries read these while their callback is built, and not later.
+    variables = dict(defaults[name] for name in names if name in defaults)
+    missing = {variable: value for variable, value in variables.items() if variable not in os.environ}
+    os.environ.update(missing)
     try:
         yield
     finally:
-        for variable in made:
+        for variable in missing:
             del os.environ[variable]

@@ -1,4 +1,4 @@
-"""TRL's trainer with three seams taken: which problem comes next, its rollouts, and the loss.
+"""TRL's GRPO trainer with three methods replaced: which problem comes next, how its rollouts are made, and the loss.
 
 Importing this file imports torch, transformers and TRL, so only functions import it.
 """
@@ -11,142 +11,146 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from assay.core.errors import TrainingError
-from assay.training.teacher.guided_rollouts import guided_mask, roll
-from assay.training.teacher.hook import TeacherHook
-from assay.training.trainer.batch_merge import joined
-from assay.training.trainer.groups import grouped
-from assay.training.trainer.loss import Objective, Tokens, kl_to
+from assay.training.teacher.hook import TeacherHook, generate_guided_rollouts, guided_mask
+from assay.training.trainer.batch_merge import merge_batches
+from assay.training.trainer.groups import group_places
+from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
-from assay.training.trainer.sampler import InOrder, SampledBatch
-from assay.training.trainer.shared_prefix import sample, token_logps, until_end
+from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
+from assay.training.trainer.shared_prefix import cut_after_end, sample_completions, token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
 
-class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
-    """GRPO that walks a curriculum in order, keeps every rollout as evidence, and minimises one of our objectives.
+class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
+    """GRPO in the curriculum's order, which records every rollout and minimizes one of our objectives.
 
-    `share_prompt` computes a group's prompt once (`_shared.py`); without it TRL's own row-by-row generation and forward pass run.
+    Args:
+        recorder: Judges and stores rollouts; its rewards are the trainer's.
+        objective: The loss.
+        kl_weight: The KL's weight at a step, counted from 0; read where `beta` of TRL's arguments is above 0.
+        mask_truncated: Leave truncated rollouts out of the loss.
+        share_prompt: Compute a group's prompt once (`shared_prefix.py`); without it TRL's own row-by-row code runs.
+        teacher_hook: Replaces some rollouts; None = no teacher.
+        **options: Arguments of TRL's GRPOTrainer.
     """
 
     def __init__(
         self,
         *,
-        evidence: RolloutRecorder,
+        recorder: RolloutRecorder,
         objective: Objective,
         kl_weight: Callable[[int], float],
         mask_truncated: bool,
         share_prompt: bool,
-        guide: TeacherHook | None = None,
-        **rest: Any,
+        teacher_hook: TeacherHook | None = None,
+        **options: Any,
     ) -> None:
-        self.evidence, self.objective, self.kl_weight = evidence, objective, kl_weight
+        self.recorder, self.objective, self.kl_weight = recorder, objective, kl_weight
         self.mask_truncated, self.share_prompt = mask_truncated, share_prompt
-        self.guide = guide
-        super().__init__(reward_funcs=evidence.reward, rollout_func=None if guide is None else roll, **rest)
-        evidence.ends = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
+        self.teacher_hook = teacher_hook
+        rollout_func = None if teacher_hook is None else generate_guided_rollouts
+        super().__init__(reward_funcs=recorder.reward, rollout_func=rollout_func, **options)
+        recorder.end_tokens = frozenset(self.eos_token_ids)  # the tokenizer's and all that the model declares
 
-    def _get_train_sampler(self, dataset: Any = None) -> InOrder:
-        return self.evidence.order
+    def _get_train_sampler(self, dataset: Any = None) -> CurriculumSampler:
+        return self.recorder.order
 
     def _generate_single_turn(
-        self, prompt_ids: list[list[int]], *args: Any, **rest: Any
+        self, prompt_ids: list[list[int]], *args: Any, **options: Any
     ) -> tuple[list[list[int]], Any]:
-        stops, decode = self.evidence.sampler.stop, self.evidence.decode
+        stops, decode = self.recorder.sampler.stop, self.recorder.decode
         if self.share_prompt and not self.use_vllm:
             return [cut_ids(ids, stops, decode) for ids in self._sample(prompt_ids)], None
-        completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **rest)
+        completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **options)
         cut = [cut_ids(ids, stops, decode) for ids in completions]
         return cut, logprobs and [row[: len(ids)] for row, ids in zip(logprobs, cut, strict=True)]
 
     def _sample(self, prompt_ids: list[list[int]]) -> list[list[int]]:
-        rows = self._tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt").to(
-            self.accelerator.device
-        )
-        stops = list(self.evidence.sampler.stop)
-        early = {"stop_strings": stops, "tokenizer": self._tokenizer} if stops else {}
+        prompts = self._tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt")
+        prompts = prompts.to(self.accelerator.device)
+        stops = list(self.recorder.sampler.stop)
+        stopping = {"stop_strings": stops, "tokenizer": self._tokenizer} if stops else {}
         with self.accelerator.autocast():
-            drawn = sample(
+            rows = sample_completions(
                 self.accelerator.unwrap_model(self.model),
-                rows.input_ids,
-                rows.attention_mask,
+                prompts.input_ids,
+                prompts.attention_mask,
                 self.generation_config,
-                **early,
+                **stopping,
             )
-        return until_end(drawn, self.evidence.ends)
+        return cut_after_end(rows, self.recorder.end_tokens)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        order = self.evidence.order
-        return self._asked(order) if isinstance(order, SampledBatch) else self._scored(inputs)
+        order = self.recorder.order
+        return self._resample(order) if isinstance(order, OnlineSampler) else self._score(inputs)
 
-    def _asked(self, order: SampledBatch) -> dict[str, Any]:
-        """The problems that the curriculum names, again and again until the step is full of groups that it keeps, or its bound is reached."""
-        step, course, parts = self.state.global_step, order.course, []
-        assert course is not None
-        kept: list[tuple[int, list[int]]] = []  # batch, and the places of a kept group in it
-        dropped: list[tuple[int, list[int]]] = []
-        for wave in range(1 + course.max_resamples):
-            if wave:
-                self.evidence.again()
-                order.again(step)
-            output = self._scored(
-                [self.train_dataset[order.rows[slot.problem_id]] for slot in self.evidence.slots(step)]
-            )
-            output["advantages"] = output["advantages"] * self._weights(order, output["advantages"])
-            groups = self.evidence.groups()
-            course.observe(groups)
-            for group, places in zip(groups, grouped(self.evidence.rollouts), strict=True):
-                (kept if course.admits(group) else dropped).append((wave, places))
-            parts.append(output)
-            if len(kept) >= order.groups:
-                break
-        if not kept:
+    def _resample(self, order: OnlineSampler) -> dict[str, Any]:
+        """Sample the problems that the curriculum chooses until it admits enough groups, or its limit is reached."""
+        step, curriculum = self.state.global_step, order.curriculum
+        assert curriculum is not None
+        batches: list[dict[str, Any]] = []
+        admitted: list[tuple[int, list[int]]] = []  # batch, and the places of a group in it
+        refused: list[tuple[int, list[int]]] = []
+        while len(admitted) < order.groups and len(batches) <= curriculum.max_resamples:
+            if batches:
+                self.recorder.begin_next_batch()
+                order.begin_next_batch(step)
+            batch = self._score([self.train_dataset[order.rows[slot.problem_id]] for slot in self.recorder.slots(step)])
+            batch["advantages"] = batch["advantages"] * self._weights(order, batch["advantages"])
+            results = self.recorder.group_results()
+            curriculum.observe(results)
+            for result, places in zip(results, group_places(self.recorder.rollouts), strict=True):
+                (admitted if curriculum.admits(result) else refused).append((len(batches), places))
+            batches.append(batch)
+        if not admitted:
             raise TrainingError(
-                f"step {step + 1}: none of {len(dropped)} groups in {len(parts)} batches is one to learn from; no update was made"
+                f"step {step + 1}: none of {len(refused)} groups in {len(batches)} batches is one to learn from; "
+                "no update was made"
             )
-        if len(parts) == 1:
-            return parts[0]
-        taken = (kept + dropped)[
-            : order.groups
-        ]  # a step that is not full trains on groups without signal too, as plain GRPO does
-        return joined([(parts[wave], places) for wave, places in taken], pad_id=self._tokenizer.pad_token_id)
+        if len(batches) == 1:
+            return batches[0]
+        # A step that is not full trains on groups without signal too, as plain GRPO does.
+        groups = (admitted + refused)[: order.groups]
+        return merge_batches(
+            [(batches[index], places) for index, places in groups], pad_id=self._tokenizer.pad_token_id
+        )
 
-    def _scored(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    def _score(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        self.evidence.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
-        if self.guide is not None:
-            output["guided"] = guided_mask(self.evidence.guided, output["completion_mask"])
-            self.evidence.values |= self.guide.values
-            counted = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
-            self.evidence.guided_tokens = float(self._everywhere(counted.sum())) / self.accelerator.num_processes
-        if self.mask_truncated:  # not TRL's own switch, to which a stop string looks like a cut
-            finished = torch.tensor(self.evidence.finished, device=output["completion_mask"].device)  # (B,)
+        self.recorder.record(output["advantages"].tolist(), output["prompt_mask"].sum(-1).tolist())
+        if self.teacher_hook is not None:
+            output["guided"] = guided_mask(self.recorder.guided_spans, output["completion_mask"])
+            self.recorder.metrics |= self.teacher_hook.metrics
+            loss_mask = output["guided"] * output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
+            self.recorder.guided_tokens = float(self._sum_of_all(loss_mask.sum())) / self.accelerator.num_processes
+        if self.mask_truncated:  # not TRL's own switch, which takes a stop string for a truncation
+            finished = torch.tensor(self.recorder.finished_mask, device=output["completion_mask"].device)  # (B,)
             output["completion_mask"] = output["completion_mask"] * finished.unsqueeze(1)  # (B, T)
-            output["num_items_in_batch"] = self._everywhere(
-                (output["completion_mask"] * output.get("tool_mask", 1)).sum()
-            )  # ()
+            loss_mask = output["completion_mask"] * output.get("tool_mask", 1)  # (B, T)
+            output["num_items_in_batch"] = self._sum_of_all(loss_mask.sum())  # ()
         return output
 
-    def _everywhere(self, count: Tensor) -> Tensor:
-        """The sum over all processes, ()."""
+    def _sum_of_all(self, count: Tensor) -> Tensor:
+        """Return the sum over all processes, ()."""
         total: Tensor = self.accelerator.gather(count).sum()
         return total
 
-    def _weights(self, order: SampledBatch, like: Tensor) -> Tensor:
-        """How much each rollout's loss counts in this step.
+    def _weights(self, order: OnlineSampler, like: Tensor) -> Tensor:
+        """Return how much each rollout's loss counts in this step, in a shape that multiplies advantages `like` these.
 
-        A weight of the advantage is one of the loss: all objectives but `aas`, which shapes it too, are linear in it while its sign is kept.
+        A weight of the advantage is one of the loss: all objectives but `aas`, which shapes it too, are linear in it
+        while its sign is kept.
         """
-        assert order.course is not None
-        weights = order.course.weights([rollout.problem_id for rollout in self.evidence.rollouts])  # (B,)
+        assert order.curriculum is not None
+        weights = order.curriculum.weights([rollout.problem_id for rollout in self.recorder.rollouts])  # (B,)
         return torch.as_tensor(weights, dtype=like.dtype, device=like.device).reshape(-1, *[1] * (like.dim() - 1))
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         tokens, entropy = self._tokens(model, inputs)
-        values = self.objective.per_token(tokens) * inputs.get(
-            "importance_sampling_ratio", 1.0
-        )  # (B, T); between vLLM's weights and ours
+        correction = inputs.get("importance_sampling_ratio", 1.0)  # (B, T) between vLLM's weights and ours
+        values = self.objective.per_token(tokens) * correction  # (B, T)
         if self.beta:
-            kl = kl_to(inputs["ref_per_token_logps"], tokens.logp)  # (B, T)
+            kl = kl_divergence(inputs["ref_per_token_logps"], tokens.logp)  # (B, T)
             self._note("kl", kl, tokens.mask)
             weight = self.kl_weight(self.state.global_step)
             self._metrics["train"]["kl_weight"].append(weight)
@@ -160,40 +164,37 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
         self._note_clipping(tokens)
         return loss
 
-    def _tokens(self, model: Any, inputs: dict[str, Any]) -> tuple[Tokens, Tensor]:
+    def _tokens(self, model: Any, inputs: dict[str, Any]) -> tuple[TokenBatch, Tensor]:
+        """Return the micro-batch as the objective sees it, and the entropy per token, (B, T)."""
         ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)  # (B, P + T)
         attended = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)  # (B, P + T)
         length = inputs["completion_ids"].size(1)  # T
         logp, entropy, _ = self._get_per_token_logps_and_entropies(
             model, ids, attended, length, compute_entropy=True
         )  # (B, T) each
-        old = inputs.get("old_per_token_logps")  # None: sampled by these very weights
+        old_logp = inputs.get("old_per_token_logps")  # None: sampled by these very weights
         advantages = inputs["advantages"]  # (B,) or (B, T)
-        mask = inputs["completion_mask"] * inputs.get(
-            "tool_mask", 1
-        )  # (B, T) without what the environment, or a teacher, wrote
-        tokens = Tokens(
+        tokens = TokenBatch(
             logp=logp,
-            old_logp=logp.detach() if old is None else old,
+            old_logp=logp.detach() if old_logp is None else old_logp,
             advantages=advantages.unsqueeze(1) if advantages.dim() == 1 else advantages,
-            mask=mask,
+            mask=inputs["completion_mask"] * inputs.get("tool_mask", 1),  # without what a teacher wrote
             step_rows=len(ids) * self.current_gradient_accumulation_steps,
-            step_tokens=float(inputs["num_items_in_batch"])
-            / self.accelerator.num_processes,  # whose gradients are averaged
+            step_tokens=float(inputs["num_items_in_batch"]) / self.accelerator.num_processes,  # gradients are averaged
             limit=self.max_completion_length,
             guided=inputs.get("guided"),
-            step_guided=self.evidence.guided_tokens,
+            step_guided=self.recorder.guided_tokens,
         )
         return tokens, entropy
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, *args: Any, **rest: Any
+        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, *args: Any, **options: Any
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         if not self.share_prompt:
-            found: tuple[Tensor, Tensor | None, Tensor | None] = super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, *args, **rest
+            by_row: tuple[Tensor, Tensor | None, Tensor | None] = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, *args, **options
             )
-            return found
+            return by_row
         prompts, completions = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]  # (B, P), (B, T)
         prompt_mask, mask = attention_mask[:, :-logits_to_keep], attention_mask[:, -logits_to_keep:]  # (B, P), (B, T)
         with self.accelerator.autocast():
@@ -202,7 +203,7 @@ class OrderedTrainer(GRPOTrainer):  # type: ignore[misc]
     def _note(self, name: str, values: Tensor, mask: Tensor) -> None:
         self._metrics["train"][name].append(((values * mask).sum() / mask.sum().clamp(min=1)).item())
 
-    def _note_clipping(self, tokens: Tokens) -> None:
+    def _note_clipping(self, tokens: TokenBatch) -> None:
         ratio = (tokens.logp - tokens.old_logp).exp()  # (B, T)
         low, high = ratio < 1 - self.epsilon_low, ratio > 1 + self.epsilon_high  # (B, T) each
         self._note("clip_ratio/low_mean", (low & (tokens.advantages < 0)).float(), tokens.mask)

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from assay.maths.text.options import plain, unwrapped
+from assay.maths.text.options import plain_option, unwrap_latex
 from assay.verifiers.answers.numbers import number, same
 
 _INTRO = re.compile(
@@ -68,7 +68,7 @@ def named(answer: str, letters: str) -> Named:
     >>> sorted(named("A, C and D", "ABCD").letters), named("E - A score", "ABCDE").text
     (['A', 'C', 'D'], 'a score')
     """
-    bare = unwrapped(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
+    bare = unwrap_latex(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
     bare = bare[_INTRO.match(bare).end() :] if bare and _INTRO.match(bare) else bare  # type: ignore[union-attr]
     several = _several(bare, letters)
     if several:
@@ -86,7 +86,7 @@ def named(answer: str, letters: str) -> Named:
         return Named(frozenset(letter), "", doubt) if one[1].isupper() or bracket else Named()
     if bracket or _AFTER.match(rest):
         text = re.sub(r"^\s*[)\]）}]?\s*[-–—.:：．、,]*\s*", "", rest)
-        return Named(frozenset(letter), plain(text), "" if one[1].isupper() or bracket else "a small letter")
+        return Named(frozenset(letter), plain_option(text), "" if one[1].isupper() or bracket else "a small letter")
     return Named()
 
 
@@ -126,7 +126,7 @@ def by_text(answer: str, options: dict[str, str]) -> str:
     >>> by_text("$125.0$", {"A": "125", "B": "150"})
     'A'
     """
-    said = plain(answer)
+    said = plain_option(answer)
     if not said:
         return ""
     equal = [letter for letter, option in options.items() if option == said or _squeezed(option) == _squeezed(said)]
@@ -147,7 +147,7 @@ def in_prose(text: str, options: dict[str, str], letters: str) -> Named:
             continue
         found = set(re.findall(_ALONE.format(letters=re.escape(letters.replace("I", ""))), _without_article(part)))
         if len(found) != 1:
-            low = plain(part)
+            low = plain_option(part)
             found = {
                 letter
                 for letter, option in options.items()

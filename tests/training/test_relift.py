@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.types import Verdict
-from assay.training.relift.buffer import FailedProblems
+from assay.training.relift import FailedProblems
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=4), max_size=20), st.integers(1, 4))
 def test_items_are_conserved_and_leave_in_the_order_in_which_they_came(added: list[list[str]], size: int) -> None:
-    buffer, came, left = FailedProblems(size), [], []
+    problems, came, left = FailedProblems(size), [], []
     for ids in added:
-        came += [id_ for id_ in dict.fromkeys(ids) if id_ not in buffer.waiting]
-        buffer.add(ids)
-        left += (taken := buffer.take())
-        assert len(taken) in (0, size)
-    assert left + buffer.waiting == came
+        came += [id_ for id_ in dict.fromkeys(ids) if id_ not in problems.waiting]
+        problems.add(ids)
+        left += (batch := problems.take_batch())
+        assert len(batch) in (0, size)
+    assert left + problems.waiting == came
 
 
 def failing(room: SimpleNamespace) -> None:
@@ -30,7 +30,7 @@ def failing(room: SimpleNamespace) -> None:
     ]
 
 
-def told(room: SimpleNamespace, name: str) -> list[float | None]:
+def logged(room: SimpleNamespace, name: str) -> list[float | None]:
     return [values.get(name) for _, values in room.sink.logs]
 
 
@@ -39,9 +39,9 @@ def test_a_full_buffer_makes_one_pass_that_teaches_the_demonstration(room: Simpl
     room.train(
         "1234", steps=4, relift=2, relift_learning_rate=1e-2, learning_rate=1e-9, demonstrations=lambda id_: ("1", "2")
     )
-    assert told(room, "relift_waiting") == [1, 0, 1, 0]
-    assert told(room, "relift_shown") == [None, 2, None, 2]
-    first, second = told(room, "relift_loss")[1], told(room, "relift_loss")[3]
+    assert logged(room, "relift_waiting") == [1, 0, 1, 0]
+    assert logged(room, "relift_shown") == [None, 2, None, 2]
+    first, second = logged(room, "relift_loss")[1], logged(room, "relift_loss")[3]
     assert first is not None
     assert second is not None
     assert second < first - 0.01  # the same answer, shown again, is likelier
@@ -50,8 +50,8 @@ def test_a_full_buffer_makes_one_pass_that_teaches_the_demonstration(room: Simpl
 def test_what_has_no_verified_demonstration_leaves_with_a_word(room: SimpleNamespace) -> None:
     failing(room)
     room.train("12", steps=2, relift=2, demonstrations=lambda id_: ("3",))
-    assert told(room, "relift_undemonstrated") == [None, 2]
-    assert any("0 shown once, 2 without a demonstration" in line for line in room.reporter.said)
+    assert logged(room, "relift_undemonstrated") == [None, 2]
+    assert any("0 shown once, 2 without a demonstration" in line for line in room.reporter.lines)
 
 
 def test_what_waited_before_a_kill_waits_again(room: SimpleNamespace, tmp_path: Any) -> None:
