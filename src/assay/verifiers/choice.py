@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
-from assay.maths.text.options import options_of, plain
+from assay.maths.text.options import plain_option, question_options
 from assay.verifiers.answers.extraction import find_final_answer
 from assay.verifiers.answers.letters import (
     OptionChoice,
@@ -61,7 +61,7 @@ class Choice:
         options = _read_options(case.problem.text, case.problem.metadata, self.letters)
         gold = gold_choice(case.label.answer, options, self.letters, self.index_from)
         if not options and gold.text and len(gold.letters) == 1:
-            options = {next(iter(gold.letters)): plain(gold.text)}  # the gold answer's own text
+            options = {next(iter(gold.letters)): plain_option(gold.text)}  # the gold answer's own text
         choice, excerpt, doubt = self._extract_choice(case, options)
         if not gold.letters:
             return _grade_by_value(case.label.answer, choice, excerpt, doubt)
@@ -154,7 +154,7 @@ def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: in
 
 @lru_cache(2048)  # a problem has many rollouts
 def _read_options(text: str, metadata: str, letters: str) -> dict[str, str]:
-    return options_of(text, json.loads(metadata), letters)
+    return question_options(text, json.loads(metadata), letters)
 
 
 def _starts_with_option(text: str, letters: str) -> bool:
@@ -171,8 +171,8 @@ def _starts_with_option(text: str, letters: str) -> bool:
 def _grade_by_value(gold: str, choice: OptionChoice, excerpt: str, doubt: str) -> Grade:
     """Grade a question without options: correct where the texts or the numbers are equal."""
     answer = excerpt if not choice.text else choice.text
-    if not plain(answer):
+    if not plain_option(answer):
         return Grade(None, excerpt, "no answer found")
     left, right = parse_number(gold), parse_number(answer)
-    equal = plain(gold) == plain(answer) or bool(left and right and is_same_number(left, right))
+    equal = plain_option(gold) == plain_option(answer) or bool(left and right and is_same_number(left, right))
     return Grade(equal and not doubt, excerpt, doubt or "text", lenient=equal)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
-from assay.maths.text.options import plain, unwrapped
+from assay.maths.text.options import plain_option, unwrap_latex
 from assay.verifiers.answers.extraction import find_final_answer
 from assay.verifiers.answers.letters import strip_explanation
 from assay.verifiers.answers.thinking import strip_thinking
@@ -48,7 +48,7 @@ class Exact:
         strict = bool(gold) and gold in (
             self._normalize(answer.text),
             self._normalize(answer.text + "."),
-            self._normalize(unwrapped(answer.text)),
+            self._normalize(unwrap_latex(answer.text)),
         )
         lenient = strict or (
             bool(_normalize_loosely(gold))
@@ -64,4 +64,4 @@ class Exact:
 
 def _normalize_loosely(text: str) -> str:
     """Normalise a text for lenient comparison: no case, quotes, dollar signs, bold marks or final stop."""
-    return plain(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"})).rstrip("!")
+    return plain_option(text.translate({0x2019: "'", 0x2013: "-", 0x2014: "-", 0x2212: "-"})).rstrip("!")

@@ -13,7 +13,7 @@ from assay.core.config import Config, SourceConfig
 from assay.core.errors import ConfigError
 from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
 from assay.filters.unverifiable import trials
-from assay.maths.text.golds import oddities
+from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.ingest import checked
 
@@ -93,7 +93,7 @@ def _look(context: RunContext, source: SourceConfig) -> SourceLook:
             look.examples.setdefault(row.reason, f"{row.file}:{row.line}: {row.detail}" if row.file else row.detail)
         else:
             look.problems.append(row)
-            look.noticed.update(reason for reason, _ in oddities(*row))
+            look.noticed.update(reason for reason, _ in find_oddities(*row))
         if rows >= ROWS and time.monotonic() > ends:
             whole = False
             break

@@ -17,7 +17,7 @@ from assay.core.notes import Note
 from assay.core.parts import build_part
 from assay.core.ports import Source, SourceRow
 from assay.core.types import Drop
-from assay.maths.text.golds import oddities
+from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -184,7 +184,7 @@ def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict
         rows["labels"].append(asdict(label))
         rows["notes"] += [
             note_row(Note("ingest", reason, problem.id, told, problem.source), key)
-            for reason, told in oddities(problem, label)
+            for reason, told in find_oddities(problem, label)
         ]
         rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows

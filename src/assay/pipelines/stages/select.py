@@ -15,7 +15,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import selector
-from assay.pipelines.data.pool import further_evidence, scored_pool
+from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
 
@@ -45,7 +45,7 @@ class Select(Stage):
         """Hash of the scores and of everything else that the selector sees, of its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
         fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
-        further = further_evidence(self.context, inputs, self.selector.needs)
+        further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
@@ -60,7 +60,7 @@ class Select(Stage):
         _warn_of_another_trainer(context, self.selector)
         disputed = never_hard(context, self.scoring)
         ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
-        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids)
+        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries_of(self.selector))
         selection = chosen_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
         dropped = {
             **selection.dropped,

@@ -17,7 +17,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
-from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
@@ -121,7 +121,7 @@ def course(context: RunContext, inputs: StageResults, curriculum: Curriculum) ->
     part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)))
+    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"

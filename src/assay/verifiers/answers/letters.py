@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from assay.maths.text.options import plain, unwrapped
+from assay.maths.text.options import plain_option, unwrap_latex
 from assay.verifiers.answers.numbers import is_same_number, parse_number
 
 _INTRO = re.compile(
@@ -77,7 +77,7 @@ def read_letters(answer: str, letters: str) -> OptionChoice:
     >>> sorted(read_letters("A, C and D", "ABCD").letters), read_letters("E - A score", "ABCDE").text
     (['A', 'C', 'D'], 'a score')
     """
-    bare = unwrapped(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
+    bare = unwrap_latex(answer.replace("\\{", "{").replace("\\}", "}")).strip("*_`'\"“” .。!,;:").strip()
     bare = bare[_INTRO.match(bare).end() :] if bare and _INTRO.match(bare) else bare  # type: ignore[union-attr]
     several = _read_several(bare, letters)
     if several:
@@ -108,7 +108,7 @@ def read_letters(answer: str, letters: str) -> OptionChoice:
     if is_bracketed or _AFTER.match(text_after):
         text = re.sub(r"^\s*[)\]）}]?\s*[-–—.:：．、,]*\s*", "", text_after)
         return OptionChoice(
-            frozenset(letter), plain(text), "" if single[1].isupper() or is_bracketed else "a small letter"
+            frozenset(letter), plain_option(text), "" if single[1].isupper() or is_bracketed else "a small letter"
         )
     return OptionChoice()
 
@@ -149,7 +149,7 @@ def match_option(answer: str, options: dict[str, str]) -> str:
     >>> match_option("$125.0$", {"A": "125", "B": "150"})
     'A'
     """
-    answer_text = plain(answer)
+    answer_text = plain_option(answer)
     if not answer_text:
         return ""
     matches = [
@@ -180,7 +180,7 @@ def read_prose_choice(text: str, options: dict[str, str], letters: str) -> Optio
             re.findall(_LONE_LETTER.format(letters=re.escape(letters.replace("I", ""))), _remove_article(part))
         )
         if len(chosen_letters) != 1:
-            plain_part = plain(part)
+            plain_part = plain_option(part)
             chosen_letters = {
                 letter
                 for letter, option in options.items()
