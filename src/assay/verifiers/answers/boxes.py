@@ -33,10 +33,9 @@ _INSIDE = re.compile(
     r"|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$"
 )  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
 _SIGNS = frozenset("-−+*/^)}{")  # what a formula before a box may end with
-_ENDINGS = (
-    *("or", "oder", "ou", "или", "not", "n't", "n’t", "times", "cdot", "pm"),
-    *("be", "is", "was", "equal", "equal to", "不是"),
-)
+_ENDINGS = ("or", "oder", "ou", "или", "not", "n't", "n’t", "times", "cdot", "pm")
+_COPULAS = ("be", "is", "was", "equal", "to", "是")
+_DENIALS = ("not", "n't", "n’t", "never", "wrong", "incorrect", "false", "mistake", "不是")
 _CONTINUES = re.compile(
     r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))"
     r"|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))"
@@ -111,6 +110,8 @@ def _find_doubt(text: str, start: int, end: int) -> str:
             return "a part of a formula"
         if _RIVAL_BEFORE.search(before) or _DENIED.search(before):
             return "one of several" if _RIVAL_BEFORE.search(before) else "a denial"
+    elif before_box.endswith(_COPULAS) and any(word in before for word in _DENIALS) and _DENIED.search(before):
+        return "a denial"
     if not after[:3].strip(" .$\n"):
         return ""
     if _CONTINUES.match(after):

@@ -41,7 +41,7 @@ _REASON = re.compile(
 _WRONG = re.compile(
     r"(?:is|are|was|were|seems?|looks?)?\s?(?:wrong|incorrect|false|not|never|impossible|too|eliminated"
     r"|excluded|ruled|out)\b|n't\b"
-    r"|\brather than\b|\binstead of\b|\bnot\b|"
+    r"|\bneither\b|\bnor\b|\brather than\b|\binstead of\b|\bnot\b|"
     r"\beliminat|\bexclud|\brul(?:e|ing)\sout",
     re.IGNORECASE,
 )
@@ -195,7 +195,7 @@ def read_prose_choice(text: str, options: dict[str, str], letters: str) -> Optio
 
 def _remove_article(part: str) -> str:
     """Remove `A` before a word in small letters, where it is an article."""
-    return re.sub(r"(?<![\w(])A(?=\s(?!(?:or|and|is|are)\b)[a-z])", " ", part)
+    return re.sub(r"(?<![\w(])A(?=\s(?!(?:or|and|is|are|nor|over|rather|instead|but)\b)[a-z])", " ", part)
 
 
 def _take_last_sentence(text: str) -> str:

@@ -56,7 +56,7 @@ class Code:
         False  # True: this machine may be lost, so programs run even where they cannot be isolated
     )
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     dangerous: ClassVar[bool] = True  # runs programs that a model wrote: a Grader refuses it unless `allow_code` is set
     retries: ClassVar[bool] = True  # a case that reached its time limit is tried once more, alone
 
