@@ -17,14 +17,13 @@ import numpy as np
 from assay.api import NullReporter
 from assay.core.config import Config
 from assay.core.errors import Stopped
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import side, side_ids
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
@@ -286,14 +285,13 @@ def chosen(
     """What training will walk; embedding, selecting and arranging are accounted on top of the scoring."""
     book.go()
     inputs = run_stages(context, "split" if not arm.scored else "embed" if arm.embedded else "score")
-    scores = current_scores(context, inputs.rows_of("score")) if arm.scored else []
-    selector = build("selector", arm.selector)
-    pool, _ = scored_pool(context, inputs, scores, selector.needs, side_ids(context, inputs, "train"))
+    selector = build_part("selector", arm.selector)
+    pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build(
+    part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
-    pool, _ = scored_pool(context, inputs, scores, ("length",) if arm.by_length else part.needs, sorted(kept))
+    pool, _ = scored_pool(context, inputs, ("length",) if arm.by_length else part.needs, sorted(kept))
     if arm.by_length:
         pool = Pool(pool.ids, {"mean": 1.0 / pool.column("length")})
     course = part.begin(pool, seed=seed) if isinstance(part, AdaptiveCurriculum) else None

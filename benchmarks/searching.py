@@ -31,7 +31,7 @@ from scipy import stats
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import Stopped
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.core.tree_search import SearchConfig
 from assay.core.types import Label, Outcome, Problem, Request, Rollout, SamplingConfig
 from assay.engines.transformers import Transformers
@@ -237,7 +237,7 @@ class Alone:
         return tokens / (time.monotonic() - began)
 
     def _search(self, problem: Problem, answer: str) -> Iterator[int]:
-        grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
+        grow = search(self.rules, np.random.default_rng(derive_seed("search", problem.id, 0)))
         ask, told = next(grow), None
         while True:
             if isinstance(ask, NodeJudge):
@@ -395,7 +395,7 @@ class Independent:
         return rate
 
     async def _search(self, line: httpx.AsyncClient, problem: Problem, answer: str) -> None:
-        grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
+        grow = search(self.rules, np.random.default_rng(derive_seed("search", problem.id, 0)))
         ask: TreeRequest = next(grow)
         while True:
             told: TreeReply = (

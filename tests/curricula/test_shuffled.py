@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.curricula.shuffled import Shuffled
 
 
@@ -25,4 +25,4 @@ def test_nothing_selected_is_no_phase(pool_of, rng):
 
 def test_no_pass_is_refused():
     with pytest.raises(ConfigError, match="passes"):
-        build("curriculum", "shuffled", {"passes": 0})
+        build_part("curriculum", "shuffled", {"passes": 0})

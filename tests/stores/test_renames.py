@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import LakeError
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import compact, forget
@@ -77,7 +77,7 @@ def test_a_row_that_was_written_under_both_names_at_once_is_there_once(old: Path
         entry = manifest.read_entry(old, last.stem)
         (file,) = entry.files
         pq.write_table(pq.read_table(old / file.path).rename_columns({"grade": "mark"}), old / file.path)
-        again = manifest.File("marks", file.path, 1, (old / file.path).stat().st_size, file_sha256(old / file.path), 1)
+        again = manifest.File("marks", file.path, 1, (old / file.path).stat().st_size, hash_file(old / file.path), 1)
         last.unlink()
         manifest.write_entry(old, replace(entry, files=(again,)))
     with Lake(old) as lake:

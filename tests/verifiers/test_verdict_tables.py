@@ -40,6 +40,11 @@ BOXED = {
         ("\\frac{bx}{h}(h-x)", "\\frac{bx(h-x)}{h}", SURE),
         ("\\frac{bx}{h}(h-x)", "\\frac{bx(h+x)}{h}", NEITHER),
     ],
+    "thousands as in India": [
+        ("1234567", "12,34,567", LENIENT),
+        ("12,34,567", "12,34,567", SURE),
+        ("1234567", "12,34,576", NEITHER),
+    ],
     "a day of a month": [
         ("\\text{October 30}", "October 30", SURE),
         ("\\text{October 30}", "\\text{the 30th of October}", SURE),
@@ -185,6 +190,46 @@ FREE = {
         ("42", "$\\boxed{42}\\%$", SURE),
         ("42", "12 + 30 = \\boxed{42}", SURE),
         ("1,2", "$x_1 = \\boxed{1},\\ x_2 = \\boxed{2}$", SURE),
+    ],
+    "a box that words set against another, or take back": [
+        *(
+            ("5", text, SURE)
+            for text in (
+                "$\\boxed{5}$ (and not $\\boxed{6}$)",
+                "$\\boxed{5}$ (not $\\boxed{6}$)",
+                "$\\boxed{5}$ and never $\\boxed{6}$",
+                "\\boxed{5} unlike \\boxed{6}",
+                "\\boxed{5}，而不是\\boxed{6}",
+                "\\boxed{5} \\neq \\boxed{6}",
+            )
+        ),
+        *(
+            ("6", text, NEITHER)
+            for text in (
+                "$\\boxed{5}$ (and not $\\boxed{6}$)",
+                "\\boxed{5}，而不是\\boxed{6}",
+                "It cannot be $\\boxed{6}$",
+                "$x$ is not equal to $\\boxed{6}$.",
+                "The wrong answer is \\boxed{6}",
+                "$\\boxed{5}$. A common mistake is $\\boxed{6}$.",
+                "One might say \\boxed{6}, which is wrong.",
+                "答案不是\\boxed{6}",
+            )
+        ),
+        ("6", "It must be \\boxed{6}", SURE),
+        ("6", "$x$ is equal to $\\boxed{6}$.", SURE),
+    ],
+    "a box that is never closed": [
+        ("\\frac{1}{2}", "So \\boxed{\\frac{1}{2}", LENIENT),
+        ("1", "So \\boxed{\\frac{1}{2}", NEITHER),
+        ("12", "So $\\boxed{12$.", LENIENT),
+    ],
+    "not one but the other": [
+        ("8", "The answer is not 7, but 8.", LENIENT),
+        ("7", "The answer is not 7, but 8.", NEITHER),
+        ("8", "Die Antwort ist nicht 7, sondern 8.", LENIENT),
+        ("8", "答案不是7，而是8", SURE),
+        ("7", "答案不是7，而是8", NEITHER),
     ],
     "several values in many languages": [
         ("42", "Antwort: 42 oder 7", NEITHER),

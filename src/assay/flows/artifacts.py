@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.core.display import inert
+from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
 from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart, write
@@ -37,7 +37,7 @@ def show(context: RunContext, results: StageResults = NOTHING) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     told, name = collected(context, results), context.config.name
-    shown = inert(name)
+    shown = escape_markdown(name)
     with untaken(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
             cells(kept_and_dropped(told)),
@@ -46,7 +46,7 @@ def show(context: RunContext, results: StageResults = NOTHING) -> None:
         )
     if told["histogram"]:
         with untaken(context.reporter.warn, "the difficulty histogram"):
-            said = f"Problems of {shown} by the share of attempts that {inert(str(told['policy']))} solved"
+            said = f"Problems of {shown} by the share of attempts that {escape_markdown(str(told['policy']))} solved"
             # under an image artifact the UI prints its address, which is the image
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(told))})"
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
@@ -78,7 +78,7 @@ def show_rounds(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> No
             }
         )
     with untaken(context.reporter.warn, "the rounds"):
-        said = f"Held-out pass@1 of {inert(context.config.name)}, before and after each round"
+        said = f"Held-out pass@1 of {escape_markdown(context.config.name)}, before and after each round"
         create_table_artifact(cells(rows), key=key(context.config.name, "rounds"), description=said)
 
 
@@ -102,7 +102,10 @@ def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows whose texts the UI shows as they are: it renders the cells of a table as Markdown."""
-    return [{name: inert(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    return [
+        {name: escape_markdown(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _link(context: RunContext, page: Path, reports_url: str) -> None:
@@ -110,7 +113,7 @@ def _link(context: RunContext, page: Path, reports_url: str) -> None:
 
     name = context.config.name
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
-    said = f"Report of {inert(name)}, written to {inert(str(page))}"
+    said = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
         said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
     with untaken(context.reporter.warn, "the link to the report"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.config import Config, read_config
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.core.ports import Progress, Reporter
 from assay.flows.prefect_adapter import flush
 from assay.flows.progress import ProgressArtifact
@@ -142,20 +142,20 @@ class PrefectReporter:
 
     def say(self, text: str) -> None:
         """One thing that happened."""
-        _logger().info("%s", visible(text))
+        _logger().info("%s", escape_controls(text))
         if self.beside:
             self.beside.say(text)
 
     def warn(self, text: str) -> None:
         """One thing that the user should know."""
-        _logger().warning("%s", visible(text))
+        _logger().warning("%s", escape_controls(text))
         if self.beside:
             self.beside.warn(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A small table."""
         lines = [" | ".join(map(str, row)) for row in (columns, *rows)]
-        _logger().info("%s", visible("\n".join([title, *lines])))
+        _logger().info("%s", escape_controls("\n".join([title, *lines])))
         if self.beside:
             self.beside.table(title, columns, rows)
 

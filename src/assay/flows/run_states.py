@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.flows.run_context import FlowRun
 
 
@@ -51,4 +51,4 @@ def message(run: FlowRun) -> str:
     missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
     again = ["run it again to go on"] if missing else []
     lacks = [run.lacks.sentence] if run.lacks else []
-    return visible("; ".join([f"rows out: {done}", *missing, *again, *lacks]))
+    return escape_controls("; ".join([f"rows out: {done}", *missing, *again, *lacks]))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from assay.core.errors import ConfigError, Stopped, require
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
 from assay.training.checkpoints.ema import KEPT_STATES, average_checkpoints
@@ -212,7 +212,7 @@ def _check(
     check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
-    objective: Objective = build("objective", settings.objective, settings.settings)
+    objective: Objective = build_part("objective", settings.objective, settings.settings)
     _check_teacher(settings, teacher)
     return objective
 

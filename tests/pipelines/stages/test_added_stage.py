@@ -32,7 +32,7 @@ FILE = '''
 
 from assay.core.identity import content_id
 from assay.core.notes import Note
-from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import note_row
 from assay.pipelines.data.problems import side_ids, side
@@ -43,7 +43,7 @@ class Size(Stage):
 
     name = "size"
     rows_query = "SELECT * FROM notes WHERE key = ? ORDER BY problem_id"
-    columns = {"size": "SELECT problem_id, detail::BIGINT AS value FROM notes WHERE key = ?"}
+    columns = PoolColumns("notes WHERE key = ?", {"size": "detail::BIGINT"})
 
     def compute_key(self):
         return StageKey.of(content_id("size", str(self.inputs.of("split").key)))

@@ -201,10 +201,10 @@ def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
     context = pool(score={"n": 16})
     problems, labels = side(context, run_stages(context, "score"), "train")
     attempts = StoredRollouts(context, problems, labels)
-    told = attempts.first(dict.fromkeys(problems, 4))
+    told = attempts.draw_first(dict.fromkeys(problems, 4))
     assert {tally.counts.total for tally in told.values()} == {4}
     assert all(tally.tokens > 0 for tally in told.values())
-    assert attempts.first({next(iter(problems)): 16})[next(iter(problems))].counts != Counts()
+    assert attempts.draw_first({next(iter(problems)): 16})[next(iter(problems))].counts != Counts()
 
 
 def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import LakeError
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.maths.beta.posterior import interval
 from assay.maths.rl.group_signal import expected_signal
 from assay.stores.lake import Lake
@@ -183,7 +183,7 @@ def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_forma
         if file["table"] == "rollouts":
             path = tmp_path / "lake" / file["path"]
             pq.write_table(pq.read_table(path).drop_columns(["policy_last"]), path)
-            file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            file |= {"bytes": path.stat().st_size, "sha256": hash_file(path)}
     entry.write_text(json.dumps({**tree, "format": 1}))
     (tmp_path / "lake" / "lake.json").write_text('{"format": 1}')
     with Lake(tmp_path / "lake") as lake:

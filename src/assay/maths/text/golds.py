@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from assay.core.alternatives import alternatives, any_of
+from assay.core.alternatives import join_answers, split_answers
 from assay.core.types import Label, Problem
 from assay.maths.text.latex import formulas
 from assay.maths.text.options import listed_options, options_are_shown
@@ -144,8 +144,8 @@ def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, 
     (('9',), ('9 (apples)',), ('4',))
     """
     if verifier not in FREE_TEXT:
-        return alternatives(answer)
-    whole = [repair_escapes(alternative) for alternative in alternatives(answer)]
+        return split_answers(answer)
+    whole = [repair_escapes(alternative) for alternative in split_answers(answer)]
     return tuple(
         dict.fromkeys(
             _read(part, united=united) for alternative in whole for part in json_answers(alternative) or [alternative]
@@ -367,7 +367,7 @@ def join_gold_answers(answers: list[str], *, every: bool = False) -> str:
     ('2', '1, 2', '2')
     """
     bare = list(dict.fromkeys(answer.strip() for answer in answers if answer.strip()))
-    return ", ".join(bare) if every or len(bare) < 2 else any_of(bare)
+    return ", ".join(bare) if every or len(bare) < 2 else join_answers(bare)
 
 
 def _final_line(text: str) -> str:

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from assay.core.config import OrderConfig
 from assay.core.errors import ConfigError
-from assay.core.identity import stream_seed
-from assay.core.parts import build
+from assay.core.identity import derive_seed
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
@@ -39,10 +38,11 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     """
     inputs = done_stages(context, "select", "a forecast")
     plans = _plans(context.config.arrange, asked)
-    parts = {name: build("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
+    parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    scores = current_scores(context, inputs.rows_of("score"))
-    pool, unscored = scored_pool(context, inputs, scores, needs, selected(context, inputs.rows_of("select")))
+    pool, unscored = scored_pool(
+        context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
+    )
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"
@@ -97,10 +97,10 @@ def _foreseen(
 def _run(
     context: RunContext, part: Any, seen: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
 ) -> tuple[float, ...]:
-    config, rng = context.config.train, np.random.default_rng(stream_seed("forecast", seed, repeat))
+    config, rng = context.config.train, np.random.default_rng(derive_seed("forecast", seed, repeat))
     rate = rng.beta(pool.column("post_a"), pool.column("post_b"))  # (n,)
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
-    course = course_of(part, seen, seed if repeat == 0 else stream_seed("course", seed, repeat))
+    course = course_of(part, seen, seed if repeat == 0 else derive_seed("course", seed, repeat))
 
     def attempt(ids: Sequence[str]) -> list[GroupResult]:
         right = rng.binomial(config.group_size, [rate[rows[id_]] for id_ in ids])
@@ -122,7 +122,7 @@ def course_of(part: Any, pool: Pool, seed: int) -> OnlineCurriculum:
     """An online curriculum under way, or an offline one's order."""
     if isinstance(part, AdaptiveCurriculum):
         return part.begin(pool, seed=seed)
-    return FixedOrder(part.arrange(pool, np.random.default_rng(stream_seed("arrange", seed))).order)
+    return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
 
 
 def step(

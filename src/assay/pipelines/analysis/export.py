@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Label, Problem
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
@@ -31,7 +31,7 @@ def export(
     Raises:
         ConfigError: an unknown export, a stage that is not done, or a folder that holds other files.
     """
-    part = build("export", to, settings)
+    part = build_part("export", to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "arrange", only=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from assay.core.config import Config, parse_config
 from assay.core.errors import ConfigError
-from assay.core.identity import stream_seed
-from assay.core.parts import build
+from assay.core.identity import derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Counts
 from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.group_signal import observed_signal
@@ -48,7 +48,7 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     rows = context.lake.rows(
         "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [inputs.rows_of("select")]
     )
-    rng = np.random.default_rng(stream_seed("recheck", context.config.seed))
+    rng = np.random.default_rng(derive_seed("recheck", context.config.seed))
     sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}
     group = _group_size(context)
     seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
@@ -80,7 +80,7 @@ def _drawn(
 
 
 def _group_size(context: RunContext) -> int:
-    part = build("selector", context.config.select.selector, context.config.select.settings)
+    part = build_part("selector", context.config.select.selector, context.config.select.settings)
     return int(getattr(part, "group_size", context.config.train.group_size))
 
 

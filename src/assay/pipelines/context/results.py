@@ -64,6 +64,22 @@ class StageKey:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolColumns:
+    """What a stage knows of each problem, as columns that a selector or a curriculum may need.
+
+    Attributes:
+        source: what stands behind FROM: a table or view with `problem_id`, and a `?` for the id of the stage's rows.
+        expressions: SQL over it, by the column's name in the pool; null = the problem lacks the column.
+    """
+
+    source: str = ""
+    expressions: Mapping[str, str] = field(default_factory=dict)
+
+
+COLUMNS: dict[str, PoolColumns] = {}  # of the stages whose classes are loaded, by name; `Stage` enters them
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
     """What one stage did."""
 
@@ -75,7 +91,11 @@ class StageResult:
     seconds: float = 0.0
     reused: bool = False  # it was in the ledger: nothing was done
     partly: bool = False  # a limit stopped it: not in the ledger
-    columns: Mapping[str, str] = field(default_factory=dict)  # what the stage knows of each problem (`Stage.columns`)
+
+    @property
+    def columns(self) -> PoolColumns:
+        """What the stage knows of each problem."""
+        return COLUMNS.get(self.stage, PoolColumns())
 
 
 @dataclass(frozen=True, slots=True)

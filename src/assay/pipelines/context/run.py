@@ -15,7 +15,7 @@ from typing import Any
 from assay.core import parts
 from assay.core.config import Config, PolicyConfig
 from assay.core.errors import Stopped
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
 from assay.core.types import Mode
 from assay.pipelines.context.first_attempts import FirstAttempts
@@ -181,7 +181,7 @@ class RunContext:
             "key": str(outcome.key),
             "rows_in": outcome.rows_in,
             "rows_out": outcome.rows_out,
-            "detail": canonical(dict(outcome.detail)),
+            "detail": canonical_json(dict(outcome.detail)),
             "seconds": outcome.seconds,
         }
         self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
@@ -198,8 +198,8 @@ class RunContext:
             "id": content_id("run-event", self.run, event),
             "event": event,
             "command": self.command,
-            "plan": canonical(self.config.model_dump(mode="json")),
-            "versions": canonical(versions()),
+            "plan": canonical_json(self.config.model_dump(mode="json")),
+            "versions": canonical_json(versions()),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,
@@ -233,7 +233,7 @@ def engine_of(policy: PolicyConfig) -> Engine:
     )
     if policy.revision:
         settings["revision"] = policy.revision
-    return parts.build("engine", policy.engine, settings, beside=type(policy).model_fields)  # type: ignore[no-any-return]
+    return parts.build_part("engine", policy.engine, settings, other_keys=type(policy).model_fields)  # type: ignore[no-any-return]
 
 
 def versions() -> dict[str, str]:

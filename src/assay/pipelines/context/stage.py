@@ -4,13 +4,12 @@ To add a stage, write one file in `pipelines/stages` whose class derives from `S
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
 import pyarrow as pa
 
-from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
+from assay.pipelines.context.results import COLUMNS, PoolColumns, Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.lake import Lake
 
@@ -26,14 +25,16 @@ class Stage(ABC):
         pays: whether it pays for answers of a policy. A stop never cuts into such a stage, which ends by itself where
             nothing is lost.
         rows_query: SELECT of the rows that it leaves, with a `?` for `key.rows`; what its function in Python returns.
-        columns: what it knows of each problem, by the name under which a selector or a curriculum may need it: a
-            SELECT of `problem_id` and `value`, with a `?` for `key.rows`.
+        columns: what it knows of each problem; a selector or a curriculum `needs` these by their names.
     """
 
     name: ClassVar[str]
     pays: ClassVar[bool] = False
     rows_query: ClassVar[str]
-    columns: ClassVar[Mapping[str, str]] = {}
+    columns: ClassVar[PoolColumns] = PoolColumns()
+
+    def __init_subclass__(cls) -> None:
+        COLUMNS[cls.name] = cls.columns
 
     def __init__(self, context: RunContext, inputs: StageResults) -> None:
         self.context, self.inputs = context, inputs

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.config import SelectConfig
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.maths.rl.expected_improvement import fit_drift
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
@@ -26,7 +26,7 @@ def selector(context: RunContext, inputs: StageResults, config: SelectConfig) ->
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build("selector", config.selector, config.settings)
+    part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
     drift, attempts = measured(context, inputs)

@@ -68,7 +68,8 @@ class Refresh(Stage):
     """Score the pool for a checkpoint, from what its training stored and from new attempts. It stands in the place of `score`."""
 
     name = "refresh"
-    rows_query = "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id"
+    rows_query = score.Score.rows_query
+    columns = score.Score.columns
 
     def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
         super().__init__(context, inputs)
@@ -226,7 +227,7 @@ def _refresh(stage: Refresh) -> StageResult:
     began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.first(made.wanted)
+    found = attempts.draw_first(made.wanted)
     if len(found) < len(made.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")

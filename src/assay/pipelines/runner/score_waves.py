@@ -9,7 +9,7 @@ again over what is stored, and the outcome is that of a single process.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.core.types import Counts, Label, Problem
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext, parse
@@ -83,7 +83,7 @@ class WaveQueue:
                 "stage": "asked",
                 "key": key,
                 "rows_in": len(ids),
-                "detail": canonical(asked),
+                "detail": canonical_json(asked),
             }
             lines.append({**line, "rows_out": 0, "seconds": 0.0})
         self.context.lake.append({"stages": lines}, run=self.context.run)
@@ -108,7 +108,7 @@ class WaveQueue:
 
     def _answer(self, name: str, wanted: dict[str, int]) -> None:
         began, attempts = time.monotonic(), attempts_at(self.context, self.inputs, list(wanted))
-        whole = attempts.first(wanted)
+        whole = attempts.draw_first(wanted)
         if attempts.unfinished:
             self.given_up.add(name)
             return

@@ -9,7 +9,7 @@ from assay.core.identity import content_id
 from assay.core.ports import Encoder
 from assay.embedding.choose import choose_k
 from assay.embedding.cluster import Clustering, cluster, find_device
-from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
@@ -21,7 +21,7 @@ class Embed(Stage):
 
     name = "embed"
     rows_query = "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id"
-    columns = {"cluster": "SELECT problem_id, cluster AS value FROM clusters WHERE clustering = ?"}
+    columns = PoolColumns("clusters WHERE clustering = ?", {"cluster": "cluster"})
 
     @cached_property
     def ids(self) -> list[str]:

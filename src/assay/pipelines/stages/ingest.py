@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from assay.core.config import SourceConfig
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.core.notes import Note
-from assay.core.parts import build
-from assay.core.ports import Found, Source
+from assay.core.parts import build_part
+from assay.core.ports import Source, SourceRow
 from assay.core.types import Drop
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
@@ -44,7 +44,7 @@ class Ingest(Stage):
         Raises:
             ConfigError: a setting that a source refuses.
         """
-        return [(config, build("source", config.part, config.settings)) for config in self.context.config.source]
+        return [(config, build_part("source", config.part, config.settings)) for config in self.context.config.source]
 
     def compute_key(self) -> StageKey:
         """One part per source, in the config's order."""
@@ -137,13 +137,15 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
-def checked(context: RunContext, found: Found, number: int) -> Found:
+def checked(context: RunContext, found: SourceRow, number: int) -> SourceRow:
     """What a source found, or a drop where its verifier refuses the label's shape by name."""
     if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
         return found
     problem, label = found
     fault = getattr(
-        _verifier(label.verifier, canonical(context.config.grade.settings.get(label.verifier, {}))), "label_fault", None
+        _verifier(label.verifier, canonical_json(context.config.grade.settings.get(label.verifier, {}))),
+        "label_fault",
+        None,
     )
     if fault is None or not (why := fault(label)):
         return found
@@ -154,10 +156,10 @@ def checked(context: RunContext, found: Found, number: int) -> Found:
 
 @lru_cache(maxsize=32)
 def _verifier(name: str, settings: str) -> Any:
-    return build("verifier", name, json.loads(settings))
+    return build_part("verifier", name, json.loads(settings))
 
 
-def _rows(chunk: list[Found], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
+def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": [], "notes": []}
     for number, each in enumerate(chunk, before + 1):
         if isinstance(each, Drop):

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.identity import content_id, stream_seed
-from assay.core.parts import build
+from assay.core.identity import content_id, derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.pool import scored_pool, stage_evidence
-from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.pool import column_evidence, queries_of, scored_pool
 
 
 class Order(Stage):
@@ -31,12 +30,17 @@ class Order(Stage):
     @cached_property
     def curriculum(self) -> Any:
         """The config's curriculum, built."""
-        return build("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
+        return build_part("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
 
     def compute_key(self) -> StageKey:
         """Hash of the selection and of the curriculum's settings; with the stages of columns that only it needs."""
         config = self.context.config.arrange
-        how = (config.curriculum, config.settings, config.seed, *stage_evidence(self.inputs, self.curriculum.needs))
+        how = (
+            config.curriculum,
+            config.settings,
+            config.seed,
+            *column_evidence(self.context, self.inputs, self.curriculum),
+        )
         return StageKey.of(content_id("arrange", self.inputs.rows_of("select"), *how))
 
     def remaining(self) -> Remaining:
@@ -46,14 +50,14 @@ class Order(Stage):
     def run(self) -> StageResult:
         """Order them; problems that lack what the curriculum needs come last, in id order."""
         began, context, config = time.monotonic(), self.context, self.context.config.arrange
-        scores, needs = current_scores(context, self.inputs.rows_of("score")), self.curriculum.needs
-        pool, lacking = scored_pool(context, self.inputs, scores, needs, self.kept)
+        needs = self.curriculum.needs
+        pool, lacking = scored_pool(context, self.inputs, needs, self.kept, queries_of(self.curriculum))
         if lacking:
             context.reporter.warn(
                 f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "
                 "they come last, in id order"
             )
-        rng = np.random.default_rng(stream_seed("arrange", config.seed))
+        rng = np.random.default_rng(derive_seed("arrange", config.seed))
         curriculum: Curriculum = self.curriculum.arrange(pool, rng)
         phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
         rows = _rows(self.key.rows, phases)

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Label, Problem
 from assay.core.types import Score as ProblemScore
 from assay.pipelines.context import remote_model
-from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
@@ -23,6 +23,12 @@ from assay.pipelines.sampling.filter_context import samplers
 from assay.pipelines.sampling.refusals import any_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
+SCORE_COLUMNS = PoolColumns(
+    "current_scores WHERE scoring = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no attempt told anything
+    {"mean": "value"}
+    | {name: name for name in ("post_a", "post_b", "low", "high", "correct", "wrong", "truncated", "error")},
+)
+
 
 class Score(Stage):
     """Score the train side; the rows are filed under the scoring, which pools share where no score depends on the pool."""
@@ -30,6 +36,7 @@ class Score(Stage):
     name = "score"
     pays = True
     rows_query = "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id"
+    columns = SCORE_COLUMNS
 
     @cached_property
     def ids(self) -> list[str]:
@@ -99,13 +106,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build("scorer", context.config.score.scorer, settings(context))
+    return build_part("scorer", context.config.score.scorer, settings(context))
 
 
 def settings(context: RunContext) -> dict[str, Any]:
     """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
     given, select = context.config.score.settings, context.config.select
-    needed = getattr(build("scorer", context.config.score.scorer, given), "sized_by_plan", ())
+    needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     return {**given, **{name: known[name] for name in needed}}
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, stream_seed
+from assay.core.identity import content_id, derive_seed
 from assay.core.types import Pool, Selection
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import selector
-from assay.pipelines.data.pool import further_evidence, scored_pool
+from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
-from assay.pipelines.data.scores import current_scores, disputed_ids
+from assay.pipelines.data.scores import disputed_ids, score_ids
 
 
 class Select(Stage):
@@ -39,13 +39,13 @@ class Select(Stage):
     @cached_property
     def score_ids(self) -> list[str]:
         """The ids of the current scores."""
-        return [row["id"] for row in current_scores(self.context, self.scoring, "id")]
+        return score_ids(self.context, self.scoring)
 
     def compute_key(self) -> StageKey:
         """Hash of the scores and of everything else that the selector sees, of its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
         fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
-        further = further_evidence(self.context, inputs, self.selector.needs)
+        further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
         return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
@@ -58,10 +58,9 @@ class Select(Stage):
         """Choose; every problem of the train side is kept, or dropped with a reason."""
         began, context, config = time.monotonic(), self.context, self.context.config.select
         _warn_of_another_trainer(context, self.selector)
-        scores = current_scores(context, self.scoring)
-        disputed = never_hard(context, scores)
+        disputed = never_hard(context, self.scoring)
         ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
-        pool, unscored = scored_pool(context, self.inputs, scores, self.selector.needs, ids)
+        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries_of(self.selector))
         selection = chosen_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
         dropped = {
             **selection.dropped,
@@ -94,9 +93,9 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
     ]
 
 
-def never_hard(context: RunContext, scores: list[dict[str, Any]]) -> set[str]:
+def never_hard(context: RunContext, scoring: str) -> set[str]:
     """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
-    return disputed_ids(scores) if context.mode == "strict" else set()
+    return disputed_ids(context, scoring) if context.mode == "strict" else set()
 
 
 def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:
@@ -106,7 +105,7 @@ def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
         ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
-        made: Selection = part.select(pool, budget, np.random.default_rng(stream_seed("select", seed)))
+        made: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
     except (ValueError, LookupError) as error:
         raise ConfigError(f"selector {name!r}: {error}") from error
     _conserved(name, pool, made.ids, made.dropped)

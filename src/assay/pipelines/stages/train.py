@@ -9,17 +9,16 @@ from pathlib import Path
 
 from assay.core.config import TrainConfig, teacher_settings
 from assay.core.errors import ConfigError
-from assay.core.identity import canonical, content_id
-from assay.core.parts import build
+from assay.core.identity import canonical_json, content_id
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Rollout, Verdict
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
-from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
@@ -90,7 +89,7 @@ def teacher(context: RunContext) -> Teacher | None:
     config = context.config.train.teacher
     if not config.engine:
         return None
-    return Teacher(build("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
+    return Teacher(build_part("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
 
 
 def held_out(context: RunContext, inputs: StageResults) -> HeldOutSet:
@@ -119,11 +118,10 @@ def settings_of(config: TrainConfig) -> TrainingSettings:
 
 def course(context: RunContext, inputs: StageResults, curriculum: Curriculum) -> OnlineCurriculum | None:
     """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
-    part = build("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    scores = current_scores(context, inputs.rows_of("score"))
-    pool, lacking = scored_pool(context, inputs, scores, part.needs, sorted(set(curriculum.order)))
+    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"
@@ -224,7 +222,9 @@ def _train(
     if not curriculum.order:
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
-    context.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=context.run)
+    context.lake.append(
+        {"samplers": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
+    )
     problems, labels = cleaned(context, inputs)
     sink = LakeSink(context, key.rows)
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import LakeError, nearest
+from assay.core.errors import LakeError, suggest_names
 from assay.stores.commits import manifest
 from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
@@ -95,7 +95,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     if value not in names and not lake.rows(
         "SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]
     ):
-        raise LakeError(f"no {by} here is called {value!r}; {nearest(value, names)}")
+        raise LakeError(f"no {by} here is called {value!r}; {suggest_names(value, names)}")
 
 
 def erase(
@@ -126,12 +126,14 @@ def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]
     """SQL of the ledger lines that claim rows which are gone.
 
     Where every table of a stage that lost rows holds the stage's key, only those keys' lines: doing another training again would cost hours.
+    Lines under a key that a removed row holds go whatever their stage, since a stage from outside is in no schema.
     """
+    keyed = [name for name in removed if name in gone and ledger_keys(name)]
+    claims = [f"key IN (SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]})" for name in keyed]
     tables: dict[str, list[str]] = {}
     for name in removed:
         for stage in restored_by(name):
             tables.setdefault(stage, []).append(name)
-    claims = []
     for stage, names in sorted(tables.items()):
         claim = f"stage = {quoted(stage)}"
         if all(name in gone and ledger_keys(name) for name in names):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.manifest import Entry, File
 from assay.stores.lake import Lake, mark_of, nowhere, read_mark
@@ -246,7 +246,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
     root.stale(file.path)
     path = root.local(file.path)
     try:
-        digest = file_sha256(path)
+        digest = hash_file(path)
     except OSError as error:
         raise unreadable(path, error) from error
     rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import SAW_NOTHING
 from assay.stores.commits.manifest import CorruptEntry, Entry, File
@@ -172,7 +172,7 @@ def _measured(storage: Storage, inside: str) -> File | None:
         return None
     footer, table = pq.read_metadata(path), present_name(PurePosixPath(inside).parent.name)
     names = generation_of(table, footer.schema.to_arrow_schema().names)
-    return File(table, inside, footer.num_rows, path.stat().st_size, file_sha256(path), names)
+    return File(table, inside, footer.num_rows, path.stat().st_size, hash_file(path), names)
 
 
 def sound(path: Path) -> bool:

@@ -43,6 +43,7 @@ _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
 
+_LAKHS = re.compile(r"-?[1-9]\d?(?:,\d{2})+,\d{3}")  # 12,34,567: thousands as in India
 
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
@@ -136,6 +137,8 @@ class _Comparison(RelationComparison):
         opinion = self.meanings(meaning(gold), meaning(answer))
         if not opinion.lenient and (short := without_condition(answer)) != answer and short:
             opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
+        if not opinion.lenient and _LAKHS.fullmatch(answer):
+            opinion = Opinion(False, self.meanings(meaning(gold), meaning(answer.replace(",", ""))).lenient)
         if not opinion.lenient and _DECIMAL_COMMA.fullmatch(gold):
             point = self.meanings(
                 QuantityValue(gold.replace(",", ".")),

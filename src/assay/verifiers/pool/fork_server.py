@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Verifier
 from assay.verifiers.isolation.cpu_meter import CpuUsage, find_overrun, read_cpu_usage
 from assay.verifiers.isolation.worker_rights import worker_confinement
@@ -85,7 +85,7 @@ def is_confined(verifier: str, part: Any) -> bool:
 
 def _load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
     try:
-        part = wrap_plugin(verifier, build("verifier", verifier, settings))
+        part = wrap_plugin(verifier, build_part("verifier", verifier, settings))
         getattr(part, "warm", lambda: None)()
         if "sympy" in sys.modules and not verifier.startswith("python:"):
             restrict_sympy()

@@ -12,7 +12,7 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.golds import readings
 from assay.verifiers.answers.verdicts import read
@@ -258,7 +258,7 @@ class Grader:
 
     def _build_part(self, verifier: str) -> Any:
         if verifier not in self._parts:
-            part = build("verifier", verifier, self.settings.get(verifier))
+            part = build_part("verifier", verifier, self.settings.get(verifier))
             if getattr(part, "dangerous", False) and not self.allow_code:
                 raise ConfigError(
                     f"verifier {verifier!r} runs programs that a model wrote; "
