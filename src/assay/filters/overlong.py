@@ -12,10 +12,8 @@ from assay.core.types import Drop, Label, Problem
 class Overlong:
     """Drop a problem whose prompt has more than `tokens` tokens for the policy.
 
-    The policy's template, few-shot turns and tokenizer count.
-
-    So a problem may stay for one policy and leave for another. Media count only as far as the engine's tokenizer counts
-    them.
+    The policy's template, few-shot turns and tokenizer count, so a problem may stay for one policy and leave for
+    another. Media count only as far as the engine's tokenizer counts them.
     """
 
     tokens: int = 1024  # maximum; fewer drops more

@@ -25,7 +25,7 @@ class Grade(NamedTuple):
 def settle(case: GradingCase, grade: Callable[[GradingCase], Grade], *, verifier: str, version: str) -> Verdict:
     """The verdict of one case: a right answer counts even where the text was cut, other cut texts are truncated.
 
-    A gold answer that stands for several, or whose text is more than the answer (`maths.golds.readings`), is judged by each of its readings, of
+    A gold answer that stands for several, or whose text is more than the answer (`maths.text.golds.readings`), is judged by each of its readings, of
     which the best counts. An engine's error is not graded. An answer that cannot be read is `unparsable` only where the model stopped by itself.
     """
     if case.rollout.finish == "error":
