@@ -1,4 +1,4 @@
-"""The three typer apps, one file a command."""
+"""Define the three typer apps from the commands, one file per command."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ curate_app = typer.Typer(
 train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)
 assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
 
-for name, command in stages.commands().items():
+for name, command in stages.build_commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
