@@ -9,8 +9,8 @@ import signal
 import sys
 from importlib import import_module
 
-# OpenMP threads that spin while they wait take shared cores from each other: on two busy cores llama.cpp ran 5 to 9 times
-# and torch 2.4 to 5.7 times faster with this limit. A library reads it when it is loaded, so it is set first.
+# OpenMP threads that spin while they wait take shared cores from each other: on two busy cores llama.cpp ran 5 to 9
+# times and torch 2.4 to 5.7 times faster with this limit. A library reads it when it is loaded, so it is set first.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' own bars; ours are the reporter's
 

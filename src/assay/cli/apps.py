@@ -1,5 +1,6 @@
 """Define the three typer apps from the commands, one file per command."""
 
+import inspect
 from typing import Any
 
 import typer
@@ -82,3 +83,16 @@ assay_app.command("doctor")(doctor.doctor)
 @train_app.callback()
 def _train() -> None:
     """GRPO on a curriculum, in its order; the rollouts flow back into the lake."""
+
+
+def _unwrap_help(app: typer.Typer) -> None:
+    """Join the lines of each paragraph of the commands' docstrings, which typer would print as they are broken."""
+    for command in app.registered_commands:
+        text = inspect.cleandoc(command.help or command.callback.__doc__ or "")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(assay_app)

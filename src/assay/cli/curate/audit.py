@@ -72,7 +72,8 @@ def _audit(
     if sheet is not None:
         counts = stage.write_sheet(context, sheet, sample, seed)
         reporter.say(
-            f"{sheet}: {counts['accepted']} accepted and {counts['rejected']} rejected answers; mark them, then --marked {sheet}"
+            f"{sheet}: {counts['accepted']} accepted and {counts['rejected']} rejected answers; mark them, then "
+            f"--marked {sheet}"
         )
         return DONE
     assert marked is not None

@@ -23,10 +23,11 @@ def check(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a selection, given its key.
+    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a
+    selection, given its key.
 
-    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one gold answer of
-    each source; no model is asked.
+    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one
+    gold answer of each source; no model is asked.
     """
     if is_selection_key(path):
         recheck_selection(path, lake, sets, as_json, kept, dropped)

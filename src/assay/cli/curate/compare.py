@@ -19,8 +19,10 @@ Names = Annotated[
 ]
 
 LEGEND = (
-    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains `drift` logits",
-    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for each kept problem",
+    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains "
+    "`drift` logits",
+    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for "
+    "each kept problem",
 )
 
 

@@ -15,7 +15,10 @@ CELL = 60  # characters shown of a text
 
 
 def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped, place, training."""
+    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped,
+    place,
+    training.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.pipelines.analysis.show import explain as collect_story

@@ -41,5 +41,6 @@ def export(
             print_json(result)
             return
         reporter.say(
-            f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; it is read so:\n{result['snippet']}"
+            f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; it is read "
+            f"so:\n{result['snippet']}"
         )

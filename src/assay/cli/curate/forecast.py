@@ -20,7 +20,8 @@ Names = Annotated[
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs a curriculum.")]
 HEAD = ("curriculum", "signal", "±", "first quarter", "last quarter", "groups paid", "groups trained", "tokens a step")
 LEGEND = (
-    "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over simulated runs",
+    "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over "
+    "simulated runs",
     "the policy stands still: what it learns on the way is not foreseen",
 )
 
@@ -33,7 +34,10 @@ def forecast(
     as_json: AsJson = False,
     repeats: Repeats = 16,
 ) -> None:
-    """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step costs. Writes nothing."""
+    """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step
+    costs.
+    Writes nothing.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -48,7 +48,9 @@ def rollouts(
     lake: AnyLake = ".assay/lake",
     as_json: AsJson = False,
 ) -> None:
-    """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its reason."""
+    """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
+    reason.
+    """
 
     def work(opened: Any, module: Any) -> Any:
         return module.import_rollouts(opened, tool, folder, policy=policy, policy_last=policy_last, right=right)

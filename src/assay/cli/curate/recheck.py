@@ -37,7 +37,10 @@ def recheck(
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's curse in one number."""
+    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's
+    curse
+    in one number.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = (

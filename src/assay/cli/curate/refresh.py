@@ -22,7 +22,9 @@ from assay.cli.tables import build_table
 
 
 def refresh(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's rollouts and as few new ones."""
+    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's
+    rollouts and as few new ones.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -20,7 +20,9 @@ Out = Annotated[
 
 
 def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions, lineage; it does no stage."""
+    """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
+    lineage; it does no stage.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -37,7 +37,9 @@ def serve(
     timezone: Timezone = "",
     name: Name = "",
 ) -> None:
-    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra flows."""
+    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
+    flows.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes

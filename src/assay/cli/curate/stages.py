@@ -55,7 +55,9 @@ def score(
     retry_refused: RetryRefused = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes."""
+    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many
+    processes.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)

@@ -94,7 +94,10 @@ def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
         (row["problem_id"], row["gold"], row["answer"], f"{row['n_correct_lenient']}/{row['n']}", row["reason"])
         for row in disputed["examples"]
     ]
-    title = f"\n{disputed['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not hard; look at their golds)"
+    title = (
+        f"\n{disputed['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not "
+        f"hard; look at their golds)"
+    )
     console.print(build_table(title, ("problem", "gold", "an answer", "leniently right", "how it was judged"), rows))
 
 
@@ -138,8 +141,10 @@ def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
 
 
 QUERIES = (
-    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id GROUP BY source",
-    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE outcome <> 'correct' LIMIT 5",
+    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id "
+    "GROUP BY source",
+    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE "
+    "outcome <> 'correct' LIMIT 5",
 )
 
 
@@ -178,7 +183,8 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
     console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
     if estimate["disk"]["short"]:
         reporter.warn(
-            f"the disk is short: {_format_size(estimate['disk']['bytes'])} are expected, {_format_size(estimate['disk']['free'])} are free"
+            f"the disk is short: {_format_size(estimate['disk']['bytes'])} are expected, "
+            f"{_format_size(estimate['disk']['free'])} are free"
         )
 
 

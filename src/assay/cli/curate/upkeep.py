@@ -17,7 +17,8 @@ Drop = Annotated[
     bool,
     typer.Option(
         "--drop",
-        help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts are lost.",
+        help="Also take out of the views the rows of missing files, of many broken ones, and attempts whose texts "
+        "are lost.",
     ),
 ]
 Keep = Annotated[
@@ -30,7 +31,9 @@ OfSource = Annotated[str, typer.Option("--source", help="A source's name, as in 
 
 
 def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = False, as_json: AsJson = False) -> None:
-    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if anything was broken."""
+    """Verify every file against the manifest; set aside what fails, and name the stage that restores it. Exit code 1 if
+    anything was broken.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         from assay.stores.maintenance.fsck import fsck as verify
@@ -55,7 +58,9 @@ def fsck(lake: AnyLake = ".assay/lake", check_only: Look = False, drop: Drop = F
 
 
 def compact(lake: AnyLake = ".assay/lake", keep_hours: Keep = 24.0, as_json: AsJson = False) -> None:
-    """Merge small files and fold rows that two writers added at once; readers see the lake before or after, never between."""
+    """Merge small files and fold rows that two writers added at once; readers see the lake before or after, never
+    between.
+    """
     _maintain(lake, as_json, lambda upkeep, opened: upkeep.compact(opened, run="compact", keep_s=keep_hours * 3600))
 
 
@@ -93,6 +98,6 @@ def _maintain(lake: str, as_json: bool, work: Any) -> None:
         return
     removed = ", ".join(f"{count} {name}" for name, count in result.removed.items())
     reporter.say(
-        f"{lake}: {result.before} files, now {result.after}; {removed or 'no rows'} removed; {result.swept} replaced files deleted"
-        + (f"; {result.rests} rests of killed writes deleted" if result.rests else "")
+        f"{lake}: {result.before} files, now {result.after}; {removed or 'no rows'} removed; {result.swept} "
+        f"replaced files deleted" + (f"; {result.rests} rests of killed writes deleted" if result.rests else "")
     )

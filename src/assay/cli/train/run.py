@@ -22,8 +22,11 @@ from assay.cli.tables import build_table
 
 SHOWN = 20  # steps
 LOG = """
-SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
-FROM train_log WHERE training = ? AND name IN ('reward', 'loss', 'seconds') AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
+SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss,
+    max(value) FILTER (name = 'seconds') AS seconds
+FROM train_log
+WHERE training = ? AND name IN ('reward', 'loss', 'seconds')
+    AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
 GROUP BY step ORDER BY step
 """
 
