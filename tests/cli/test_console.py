@@ -72,9 +72,9 @@ def test_no_error_line_and_no_traceback_holds_one(kind, text, capsys):
 def test_a_line_that_says_how_far_a_stage_is_knows_no_time_left_before_anything_is_done():
     def speak(voice):
         lines = _Lines(voice, "attempts", 96)
-        lines.told -= 60
+        lines.printed_s -= 60
         lines.advance(0, note="0 tokens")
-        lines.told -= 60
+        lines.printed_s -= 60
         lines.advance(48)
 
     first, second = spoken(speak, terminal=False).splitlines()
