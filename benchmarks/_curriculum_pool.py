@@ -111,13 +111,13 @@ def shared(work: Path, held_out: int) -> dict[str, Any]:
 def prepared(config: Config) -> dict[str, Any]:
     """The pool is in the plan's lake, cleaned and split, once for all runs; how many problems came, left, and stand on each side, by source."""
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command="curriculum study") as context:
-        outcomes = run_stages(context, "split")
+        results = run_stages(context, "split")
         sides = {
-            name: sorted(problem.source for problem in side(context, name)[0].values())
+            name: sorted(problem.source for problem in side(context, results, name)[0].values())
             for name in ("train", "held_out")
         }
         counts = {name: {source: found.count(source) for source in sorted(set(found))} for name, found in sides.items()}
-        return {"read": sum(each.rows_out for each in outcomes[:1]), "cleaned": outcomes[1].rows_out, **counts}
+        return {"read": results.of("ingest").rows_out, "cleaned": results.of("clean").rows_out, **counts}
 
 
 def examined(held_out: Side, wanted: int) -> Side:

@@ -17,13 +17,13 @@ import numpy as np
 from assay.api import NullReporter
 from assay.core.config import Config
 from assay.core.errors import Stopped
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, GradingCase, Phase, Pool, Problem, Request, Rollout, Verdict
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.problems import side
-from assay.pipelines.data.scores import current_scores
+from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.select import chosen_from
 from assay.stores.lake import Lake
@@ -211,8 +211,8 @@ def run(arm: Arm, seed: int, config: Config, setup: Setup) -> dict[str, Any]:
         shutil.copytree(cost.lake or config.lake, Path(folder) / "lake")
         own = config.model_copy(update={"seed": seed, "lake": str(Path(folder) / "lake")})
         with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
-            run_stages(context, "split")
-            problems, labels = examined(side(context, "held_out"), setup.held_out)
+            inputs = run_stages(context, "split")
+            problems, labels = examined(side(context, inputs, "held_out"), setup.held_out)
             book = Book(
                 setup,
                 {id_: problem.source for id_, problem in problems.items()},
@@ -257,8 +257,7 @@ def scored(config: Config, seed: int, setup: Setup) -> Cost:
             shutil.copytree(config.lake, made / "lake")
             own = config.model_copy(update={"seed": seed, "lake": str(made / "lake")})
             with Lake(own.lake) as lake, RunContext(own, lake, NullReporter(), command="curriculum study") as context:
-                run_stages(context, "split")
-                warm(context)
+                warm(context, run_stages(context, "split"))
                 began = CLOCKS[setup.clock]()
                 run_stages(context, "score")
                 told = (CLOCKS[setup.clock]() - began, context.meter.samples, context.meter.tokens)
@@ -268,9 +267,9 @@ def scored(config: Config, seed: int, setup: Setup) -> Cost:
     return Cost(*json.loads((place / "cost.json").read_text()), lake=str(place / "lake"))
 
 
-def warm(context: RunContext) -> None:
+def warm(context: RunContext, inputs: StageResults) -> None:
     """The engine and the verifier are loaded, which is not accounted; nothing of it is stored."""
-    problems, labels = side(context, "train")
+    problems, labels = side(context, inputs, "train")
     sampler, problem = context.config.policy.sampler, Problem.of("1+1=")
     request = Request(problem.id, sampler.render(problem), sampler, (0,), context.config.seed)
     made = [rollout for rollouts in context.engine.generate([request]) for rollout in rollouts]
@@ -285,16 +284,14 @@ def chosen(
 ) -> tuple[Curriculum, OnlineCurriculum | None, dict[str, Any]]:
     """What training will walk; embedding, selecting and arranging are accounted on top of the scoring."""
     book.go()
-    if arm.scored:
-        run_stages(context, "embed" if arm.embedded else "score")
-    scores = current_scores(context, context.key_of("score", "select").partition("+")[2]) if arm.scored else []
-    selector = build("selector", arm.selector)
-    pool, _ = scored_pool(context, scores, selector.needs, sorted(side(context, "train")[0]))
+    inputs = run_stages(context, "split" if not arm.scored else "embed" if arm.embedded else "score")
+    selector = build_part("selector", arm.selector)
+    pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
     kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
-    part = build(
+    part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )
-    pool, _ = scored_pool(context, scores, ("length",) if arm.by_length else part.needs, sorted(kept))
+    pool, _ = scored_pool(context, inputs, ("length",) if arm.by_length else part.needs, sorted(kept))
     if arm.by_length:
         pool = Pool(pool.ids, {"mean": 1.0 / pool.column("length")})
     course = part.begin(pool, seed=seed) if isinstance(part, AdaptiveCurriculum) else None
@@ -329,7 +326,7 @@ def trained(
         save_every=0,
         eval_every=1,
     )
-    problems, labels = side(context, "train")
+    problems, labels = side(context, run_stages(context, "split", only=True), "train")
     try:
         train(
             curriculum,

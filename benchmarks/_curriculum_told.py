@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.maths.rl.evaluation import detectable, mean_interval
+from assay.maths.rl.evaluation import detectable_difference, mean_interval
 
 Runs = Sequence[dict[str, Any]]
 CONTRASTS = (  # (arm, what it is compared with) beside every arm with the first
@@ -33,7 +33,7 @@ def difference(runs: Runs, arm: str, base: str, mark: str, *, level: float = 0.9
     seeds = sorted(set(first) & set(second))
     before, after = ([at(each[seed], mark)["accuracy"] for seed in seeds] for each in (first, second))
     mean, low, high = mean_interval(np.subtract(after, before), level=level, bounds=None)
-    least = detectable([b - a for a, b in zip(before, after, strict=True)])
+    least = detectable_difference([b - a for a, b in zip(before, after, strict=True)])
     return {"mean": mean, "low": low, "high": high, "detectable": least, "seeds": len(seeds)}
 
 

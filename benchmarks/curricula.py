@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Counts, GroupResult, Pool
 from benchmarks.claims import Claim, publish
 
@@ -63,7 +63,7 @@ def naive_ms(right: np.ndarray, rng: np.random.Generator) -> float:
 def measured(name: str, pool: Pool, rate: np.ndarray, *, steps: int) -> tuple[float, float]:
     """Median milliseconds of a step, and megabytes of state after the last."""
     began = time.perf_counter()
-    course: Any = build("curriculum", name).begin(pool, seed=0)
+    course: Any = build_part("curriculum", name).begin(pool, seed=0)
     print(f"{name}: tables built once in {time.perf_counter() - began:.2f} s")
     rng, told = np.random.default_rng(1), []
     for _ in range(steps):

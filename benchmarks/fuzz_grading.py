@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.verifiers.answers.extraction import final_answer, last_number
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import RESULTS, Claim, publish
@@ -116,7 +116,7 @@ def wrong_with(pair: Pair, extracted: str) -> str:
         final_answer(pair.text)
         last_number(pair.text)
         for name in BOUNDED:
-            verdict = build("verifier", name).judge(as_case(pair))
+            verdict = build_part("verifier", name).judge(as_case(pair))
             (verdict.extracted + verdict.reason).encode("utf-8")
     except Exception as error:  # noqa: BLE001  # finding it is the purpose
         return f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ from scipy import stats
 from assay.embedding.encode import load_encoder
 from assay.embedding.hidden import HiddenStates
 from assay.engines.models import registry
-from assay.maths.allocation.embedding_prior import predicted
+from assay.maths.allocation.embedding_prior import fit_embedding_prior
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from benchmarks import scoring_study as study
 from benchmarks.claims import Claim, publish
@@ -71,7 +71,7 @@ def compared(name: str, drawn: list[study.Drawn]) -> Iterator[Claim]:
     rows = vectors(name)
 
     def believe(evidence: Any, chosen: np.ndarray) -> ZeroInflatedBeta:
-        return predicted(evidence.correct, evidence.wrong, rows[chosen])
+        return fit_embedding_prior(evidence.correct, evidence.wrong, rows[chosen])
 
     for share in BUDGETS:
         pairs = [tuple(run(each, share, fit) for fit in (study.fit, believe)) for each in drawn]

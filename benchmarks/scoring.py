@@ -59,8 +59,8 @@ def measure() -> tuple[int, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         config = read_config(PLAN, [*REPLAY, f"lake='{folder}/lake'"])
         with Lake(config.lake) as lake, closing(RunContext(config, lake, NullReporter())) as context:
-            run_stages(context, "split")
-            problems, sampler = cleaned(context)[0], config.policy.sampler
+            inputs = run_stages(context, "split")
+            problems, sampler = cleaned(context, inputs)[0], config.policy.sampler
             requests = [
                 Request(id_, sampler.render(each), sampler, tuple(range(64)), config.seed)
                 for id_, each in problems.items()
@@ -69,9 +69,10 @@ def measure() -> tuple[int, float, float]:
             began = time.perf_counter()
             samples = sum(len(rollouts) for rollouts in context.engine.generate(requests))
             alone = time.perf_counter() - began
-            work, _ = plan_stage(context, "score")
+            stage, _ = plan_stage(context, "score", inputs)
+            stage.remaining()  # looks up what is stored
             began = time.perf_counter()
-            work.do()
+            stage.run()
             return samples, time.perf_counter() - began, alone
 
 

@@ -71,8 +71,8 @@ def measure_cell(name: str, share: float, pools: list[Drawn]) -> dict[str, Any]:
         for design, (tokens, reached) in plain(drawn, budget, GROUP, value).items():
             designs.setdefault(design, []).append((tokens / scale, reached / full))
         evidence, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, GROUP), asker(drawn), fit)
-        kept = best(evidence.correct, evidence.tried, budget, GROUP, prior)
-        told = float(prior.after(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
+        kept = best(evidence.correct, evidence.attempts, budget, GROUP, prior)
+        told = float(prior.posterior(evidence.correct, evidence.wrong).signal(GROUP)[kept].sum())
         true = float(value[kept].sum())
         wave = float(drawn.tokens[:, DESIGN.first].sum())  # everybody's first attempts
         adaptive.append((evidence.tokens.sum() / scale, true / full, told / true, wave / scale))

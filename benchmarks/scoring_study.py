@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 from assay.maths.rl.group_signal import group_signal, observed_signal
 from assay.scorers._designs import Allocation, Fit, Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
@@ -60,7 +60,7 @@ class Drawn:
         if name == "jeffreys":
             return JEFFREYS
         if n not in self.priors:
-            self.priors[n] = fitted(self.right[:, n], n - self.right[:, n])
+            self.priors[n] = fit_zero_inflated_beta(self.right[:, n], n - self.right[:, n])
         return self.priors[n]
 
     def value(self, group_size: int) -> np.ndarray:
@@ -119,7 +119,7 @@ def summed(each: np.ndarray) -> np.ndarray:
 
 def best(right: np.ndarray, tried: np.ndarray, budget: int, group_size: int, prior: ZeroInflatedBeta) -> np.ndarray:
     """The rows that are selected on this evidence."""
-    signal = prior.after(right, tried - right).signal(group_size)
+    signal = prior.posterior(right, tried - right).signal(group_size)
     return np.argsort(-np.round(signal, 12), kind="stable")[:budget]
 
 
@@ -167,7 +167,7 @@ def asker(drawn: Drawn, hear: Callable[[np.ndarray], None] = lambda tried: None)
 
 
 def fit(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
-    return fitted(evidence.correct, evidence.wrong)
+    return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
 
 
 def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: Fit = fit) -> dict[str, Any]:
@@ -184,8 +184,8 @@ def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of
             curve.append((float(drawn.tokens[everyone, tried].sum()), float(value[kept].sum())))
 
     seen, prior, _ = run_allocation(len(value), DESIGN, Goal(budget, group_size), asker(drawn, hear), fit_kept)
-    kept = best(seen.correct, seen.tried, budget, group_size, prior)
-    stopped = float(seen.tokens.sum()), float(value[kept].sum()), float(seen.tried.sum())
+    kept = best(seen.correct, seen.attempts, budget, group_size, prior)
+    stopped = float(seen.tokens.sum()), float(value[kept].sum()), float(seen.attempts.sum())
     return {
         "stopped": stopped,
         "curve": [*curve, stopped[:2]],
@@ -299,16 +299,16 @@ def band(name: str, low: float, high: float, drawn_by_seed: list[Drawn]) -> dict
     for drawn in drawn_by_seed:
         truth = (drawn.rate >= low) & (drawn.rate <= high)
         seen, prior, _ = run_allocation(len(truth), DESIGN, Goal(0, 8, low, high), asker(drawn), fit)
-        mine = (prior.after(seen.correct, seen.wrong).inside(low, high) > 0.5) != truth
+        mine = (prior.posterior(seen.correct, seen.wrong).inside(low, high) > 0.5) != truth
         right = drawn.right[:, -1]
         theirs = min(
-            ((b.after(right, MOST - right).inside(low, high) > 0.5) != truth).mean()
-            for b in (fitted(right, MOST - right), ZeroInflatedBeta.of(0.5, 0.5))
+            ((b.posterior(right, MOST - right).inside(low, high) > 0.5) != truth).mean()
+            for b in (fit_zero_inflated_beta(right, MOST - right), ZeroInflatedBeta.of(0.5, 0.5))
         )
         (
             extra.append(100 * (mine.mean() - theirs)),
             full.append(100 * theirs),
-            used.append(seen.tried.sum() / (MOST * len(truth))),
+            used.append(seen.attempts.sum() / (MOST * len(truth))),
         )
     half = stats.t.ppf(0.975, len(extra) - 1) * np.std(extra, ddof=1) / len(extra) ** 0.5
     return {
@@ -334,8 +334,8 @@ def coverage(name: str, how: str, drawn_by_seed: list[Drawn]) -> dict[str, Any]:
             named, n = how.split()
             right = drawn.right[:, int(n)]
             wrong = int(n) - right
-            prior = ZeroInflatedBeta.of(0.5, 0.5) if named == "jeffreys" else fitted(right, wrong)
-        low, high = prior.after(right, wrong).interval(right, wrong)
+            prior = ZeroInflatedBeta.of(0.5, 0.5) if named == "jeffreys" else fit_zero_inflated_beta(right, wrong)
+        low, high = prior.posterior(right, wrong).interval(right, wrong)
         inside.append((low <= drawn.rate) & (drawn.rate <= high)), true.append(drawn.rate)
     covered, rate = np.concatenate(inside), np.concatenate(true)
     edges = (0.0, 1e-9, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)

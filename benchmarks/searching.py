@@ -31,9 +31,9 @@ from scipy import stats
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import Stopped
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.core.tree_search import SearchConfig
-from assay.core.types import Outcome, Problem, Request, Rollout, SamplingConfig
+from assay.core.types import Label, Outcome, Problem, Request, Rollout, SamplingConfig
 from assay.engines.transformers import Transformers
 from assay.maths.search.tree import Complete, Expand, NodeJudge, TreeReply, TreeRequest, search
 from assay.pipelines.context.run import RunContext
@@ -127,8 +127,13 @@ def opened(policy: dict[str, Any], problems: Sums | None, *, seconds: float | No
             yield context
 
 
+def _train_side(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
+    """The problems and labels of a context that `opened` gave."""
+    return side(context, run_stages(context, "split", only=True), "train")
+
+
 def _warm(context: RunContext) -> None:
-    problems, labels = side(context, "train")
+    problems, labels = _train_side(context)
     first = next(iter(problems))
     request = Request(
         "warm", context.config.policy.sampler.render(problems[first]), context.config.policy.sampler, (0,), 0
@@ -145,7 +150,7 @@ def pace(
 ) -> tuple[float, int]:
     """Generated tokens a second of the whole scorer, judged and stored, from `skip` seconds after its start; and tokens."""
     with opened(policy, problems, seconds=skip + seconds) as context:
-        golds, labels = side(context, "train")
+        golds, labels = _train_side(context)
         window = Window(skip)
         ended = context.stop
         context.stop = lambda: window.look(context.meter.tokens) or ended()
@@ -232,7 +237,7 @@ class Alone:
         return tokens / (time.monotonic() - began)
 
     def _search(self, problem: Problem, answer: str) -> Iterator[int]:
-        grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
+        grow = search(self.rules, np.random.default_rng(derive_seed("search", problem.id, 0)))
         ask, told = next(grow), None
         while True:
             if isinstance(ask, NodeJudge):
@@ -390,7 +395,7 @@ class Independent:
         return rate
 
     async def _search(self, line: httpx.AsyncClient, problem: Problem, answer: str) -> None:
-        grow = search(self.rules, np.random.default_rng(stream_seed("search", problem.id, 0)))
+        grow = search(self.rules, np.random.default_rng(derive_seed("search", problem.id, 0)))
         ask: TreeRequest = next(grow)
         while True:
             told: TreeReply = (
@@ -439,7 +444,7 @@ def worth(iterations: int) -> list[Claim]:
     """(c): scores against the recorded pass rate; the plain rate has the whole search's tokens, spread evenly."""
     rules = SearchConfig(steps=8, step_tokens=1, delimiter="", iterations=iterations, temperature=1.0, top_p=1.0)
     with opened(TINY, None) as context:
-        problems, labels = side(context, "train")
+        problems, labels = _train_side(context)
         ids = sorted(problems)
         truth = _recorded(context, ids)
         found = Searches(context, problems, labels, rules, scoring="benchmark").run(ids)
@@ -480,14 +485,14 @@ def _recorded(context: RunContext, ids: list[str]) -> Any:
     policy = {key: value for key, value in TINY.items() if key not in ("engine", "model", "batch_size")}
     replay = {**policy, "engine": "replay", "path": "package:recordings/tiny.parquet"}
     with opened(replay, None) as other:
-        problems, labels = side(other, "train")
+        problems, labels = _train_side(other)
         counts = StoredRollouts(other, problems, labels).draw(dict.fromkeys(ids, 64))
     return np.array([counts[id_].correct / counts[id_].total for id_ in ids])
 
 
 def _plain(context: RunContext, ids: list[str], tokens: int) -> tuple[Any, int]:
     """Shares right of n fresh attempts a problem, n the largest whose tokens do not exceed the search's; and tokens spent."""
-    problems, labels = side(context, "train")
+    problems, labels = _train_side(context)
     fresh = StoredRollouts(context, problems, labels)
     n, spent, counts = 0, 0, {}
     while True:

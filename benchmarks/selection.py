@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.core.types import Pool
 from assay.maths.geometry.coverage import coverage
 from assay.maths.geometry.facility import cover_by_similarity
@@ -175,7 +175,7 @@ def pool_of(n: int, needs: tuple[str, ...]) -> Pool:
 
 def measured(name: str, n: int, budget: int, more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Seconds and peak memory of one selector on one pool, in this process; then what it chose is weighed."""
-    part = build("selector", name)
+    part = build_part("selector", name)
     pool = pool_of(n, (*part.needs, *more))
     before = peak()
     began = time.perf_counter()
@@ -223,7 +223,7 @@ def million() -> list[Claim]:
 def flat() -> list[Claim]:
     """Peak memory a problem, at one and at two million, of selectors that read no vectors: columns grow with the pool, nothing may grow faster."""
     claims = []
-    for name in (name for name in names("selector") if "vectors" not in build("selector", name).needs):
+    for name in (name for name in list_parts("selector") if "vectors" not in build_part("selector", name).needs):
         one, two = (apart(name, n, 50_000, ("source",)) for n in (1_000_000, 2_000_000))
         each = [row["peak_mib"] * 2**20 / row["n"] for row in (two, one)]
         told = f"{name}: peak bytes a problem at 2,000,000 (ours) and 1,000,000 (peer)"
@@ -233,7 +233,7 @@ def flat() -> list[Claim]:
 
 def table(sizes: list[int]) -> None:
     """Every selector with its default settings: printed, and written to results/selectors.json."""
-    rows = [apart(name, n, TABLE_BUDGET) for n in sizes for name in names("selector")]
+    rows = [apart(name, n, TABLE_BUDGET) for n in sizes for name in list_parts("selector")]
     head = ("selector", "n", "kept", "seconds", "pool_mib", "peak_mib", "radius", "signal")
     print(
         f"\n{date.today()}, {hardware()}; {TABLE_BUDGET:,} problems wanted\n\n| "

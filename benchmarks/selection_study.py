@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.core.types import Pool
 from assay.embedding.cluster import cluster
 from assay.embedding.encode import load_encoder
@@ -96,7 +96,7 @@ def main() -> None:
 
 def studied() -> list[str]:
     """Every selector; mcts counts failures before the first success among the attempts, foreign reads the human level."""
-    return sorted([*names("selector"), *VARIANTS], key=lambda name: (name not in ("uniform", "informative"), name))
+    return sorted([*list_parts("selector"), *VARIANTS], key=lambda name: (name not in ("uniform", "informative"), name))
 
 
 def bundled() -> list[dict[str, Any]]:
@@ -196,7 +196,7 @@ def study(
     seeds: int,
 ) -> dict[str, Any]:
     """What one selector chose, over all seeds."""
-    part = build("selector", name.split()[0], VARIANTS.get(name))
+    part = build_part("selector", name.split()[0], VARIANTS.get(name))
     level = np.array([row["level"] for row in rows])
     told, chosen = [], []
     for seed in range(seeds):

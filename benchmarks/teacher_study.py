@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from assay.api import NullReporter
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.core.types import (
     Curriculum,
     GradingCase,
@@ -131,7 +131,7 @@ class Checker:
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
         for request in requests:
             question = request.messages[-1].content.split("\n")[1]
-            rng = np.random.default_rng(stream_seed("checker", self.seed, request.problem_id))
+            rng = np.random.default_rng(derive_seed("checker", self.seed, request.problem_id))
             steps = chain(questions(rng, 1)[0] if self.shuffled else question)
             if rng.random() >= RIGHT:
                 steps[-1] = (steps[-1] + int(rng.integers(1, 10))) % 10

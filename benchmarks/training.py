@@ -27,7 +27,7 @@ from scipy import stats
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Label, Phase, Policy, Pool, Problem, Request, Rollout, SamplingConfig
 from assay.engines.models import registry
 from assay.pipelines.context.run import RunContext
@@ -106,7 +106,7 @@ def taught(folder: Path, steps: int) -> list[Claim]:
     guidance = TeacherSettings(schedule="constant", share=1 / SIZE, off_after=None)
     ids = sorted(problems()[0])
     one = np.ones(len(ids)) / 2
-    course = build("curriculum", "posterior").begin(
+    course = build_part("curriculum", "posterior").begin(
         Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0
     )
     more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
@@ -249,7 +249,7 @@ class timed:  # noqa: N801  # a context manager that reads like a word
     def __enter__(self) -> None:
         if self.clock is None:
             return
-        from assay.curricula._course import CurriculumState
+        from assay.curricula.online.state import CurriculumState
         from assay.training.objectives.dr_grpo import DrGrpo
         from assay.training.teacher.hook import TeacherHook
         from assay.training.trainer.callbacks import StateSaver, StepLog

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from assay.core.config import Config, read_config
-from assay.core.parts import load
+from assay.core.parts import load_part
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 REFERENCE = CONFIGS / "reference.toml"
@@ -73,13 +73,13 @@ def test_the_reference_shows_the_defaults(table: str, model: type[BaseModel]) ->
 @pytest.mark.parametrize(("kind", "table"), PARTS)
 def test_the_reference_shows_every_setting_of_its_parts(kind: str, table: str) -> None:
     here = shown(table)
-    for each in fields(load(kind, here[kind])):
+    for each in fields(load_part(kind, here[kind])):
         left_out = each.default is None and each.name in without_value(table)
         assert left_out or here[each.name] == each.default, f"[{table}] {each.name}"
 
 
 def test_the_reference_shows_every_setting_of_its_first_source() -> None:
     here = shown("source")
-    settings = {each.name for each in fields(load("source", here["part"]))}
+    settings = {each.name for each in fields(load_part("source", here["part"]))}
     assert settings - set(here) == without_value("source")
     assert set(here) - settings == {"part"}

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.parts import HOUSE, ROOMS, class_name, load, names
+from assay.core.parts import PACKAGE, ROOMS, class_name, list_parts, load_part
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = sorted(HOUSE.rglob("*.py"))
-PARTS = [(kind, name) for kind in ROOMS for name in names(kind)]
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+PARTS = [(kind, name) for kind in ROOMS for name in list_parts(kind)]
 
-LONGEST_FILE, LONGEST_FUNCTION = 470, 80  # lines
+LONGEST_FILE, LONGEST_FUNCTION = 440, 77  # lines, without docstrings, which are as long as a caller needs
 MAY_IMPORT = {  # library: the rooms in which its name may be imported, in whatever way
     "prefect": {"flows"},
     "prefect_ray": {"flows"},
@@ -59,7 +59,7 @@ UNFINISHED = re.compile(r"\b(?:raise NotImplementedError|TODO|FIXME|XXX)\b")
 
 def room(path: Path) -> str:
     """The first folder under src/assay; the file's own name for what lies there directly."""
-    return path.relative_to(HOUSE).parts[0]
+    return path.relative_to(PACKAGE).parts[0]
 
 
 def tree(path: Path) -> ast.Module:
@@ -68,7 +68,7 @@ def tree(path: Path) -> ast.Module:
 
 def imported(path: Path) -> Iterator[tuple[str, int]]:
     """Every module that a file names in an import, in `require("...")` or in `import_module("...")`, with its line; functions included."""
-    package = ["assay", *path.relative_to(HOUSE).parent.parts]
+    package = ["assay", *path.relative_to(PACKAGE).parent.parts]
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from ((each.name, node.lineno) for each in node.names)
@@ -151,8 +151,8 @@ def test_parquet_is_written_only_in_stores() -> None:
 def test_parts_of_one_room_never_import_each_other() -> None:
     """Files starting with `_` are no parts: a room's parts may share them, and they import no part."""
     strays = []
-    for folder in {HOUSE / each for each in ROOMS.values()}:
-        inside = "assay." + ".".join(folder.relative_to(HOUSE).parts) + "."
+    for folder in {PACKAGE / each for each in ROOMS.values()}:
+        inside = "assay." + ".".join(folder.relative_to(PACKAGE).parts) + "."
         parts = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
         for path in folder.glob("*.py"):
             for module, line in imported(path):
@@ -164,11 +164,11 @@ def test_parts_of_one_room_never_import_each_other() -> None:
 
 def test_no_room_imports_the_package_itself() -> None:
     """`from assay import score` would reach the top floor by a door that the contract leaves open."""
-    rooms = {path.stem for path in HOUSE.iterdir()}
+    rooms = {path.stem for path in PACKAGE.iterdir()}
     strays = [
         spot(path, node.lineno)
         for path in SOURCES
-        if path.parent != HOUSE
+        if path.parent != PACKAGE
         for node in ast.walk(tree(path))
         if (
             isinstance(node, ast.ImportFrom)
@@ -202,7 +202,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_importing_every_part_loads_no_heavy_library() -> None:
-    code = f"from assay.core.parts import load\nfor kind, name in {[each for each in PARTS if each[0] != 'table']!r}: load(kind, name)"
+    code = f"from assay.core.parts import load_part\nfor kind, name in {[each for each in PARTS if each[0] != 'table']!r}: load_part(kind, name)"
     assert run_python(code) & HEAVY == set()
 
 
@@ -211,7 +211,7 @@ def test_importing_every_part_loads_no_heavy_library() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [each for each in PARTS if each[0] != "table"])
 def test_a_part_is_named_after_its_file_and_frozen(kind: str, name: str) -> None:
-    part = load(kind, name)
+    part = load_part(kind, name)
     assert part.__name__ == class_name(name)
     assert part.__dataclass_params__.frozen
     assert part.__doc__
@@ -228,35 +228,44 @@ def test_a_part_has_a_twin_test(kind: str, name: str) -> None:
 def test_a_part_has_a_row_in_methods(kind: str, name: str) -> None:
     """Tables are documented column by column in `docs/store.md` instead."""
     page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
-    file = Path(inspect.getfile(load(kind, name))).relative_to(HOUSE)
+    file = Path(inspect.getfile(load_part(kind, name))).relative_to(PACKAGE)
     rows = [line for line in page.splitlines() if line.startswith("|") and f"`{file}`" in line]
     assert len(rows) == 1, f"{len(rows)} rows of docs/methods.md name `{file}`"
     told = (
         rows[0]
         .split(" | ")[2]
-        .replace("the fields of files", " ".join(each.name for each in fields(load("source", "files"))))
+        .replace("the fields of files", " ".join(each.name for each in fields(load_part("source", "files"))))
     )
-    untold = [each.name for each in fields(load(kind, name)) if each.init and each.name not in told]
+    untold = [each.name for each in fields(load_part(kind, name)) if each.init and each.name not in told]
     assert untold == [], f"settings of {name} that its row leaves out"
 
 
 # Size and words
 
 
+def doc_lines(node: ast.AST) -> int:
+    """Lines of the docstrings in a file, class or function."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = [inner.body[0] for inner in ast.walk(node) if isinstance(inner, documented) and ast.get_docstring(inner)]
+    return sum((doc.end_lineno or doc.lineno) - doc.lineno + 1 for doc in docs)
+
+
 def test_a_file_holds_one_idea() -> None:
-    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) - doc_lines(tree(path))
+        for path in SOURCES
+    }
     assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
 
 
 def test_a_function_fits_on_a_screen() -> None:
-    long = [
-        f"{spot(path, node.lineno)} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+    lines = {
+        f"{spot(path, node.lineno)} {node.name}": (node.end_lineno or 0) - node.lineno + 1 - doc_lines(node)
         for path in SOURCES
         for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
-    ]
-    assert long == []
+    }
+    assert {name: count for name, count in lines.items() if count > LONGEST_FUNCTION} == {}
 
 
 def test_every_file_says_what_it_is() -> None:
@@ -301,11 +310,13 @@ def test_every_file_that_a_page_names_exists() -> None:
         for name in re.findall(r"`([\w./-]+\.(?:py|md|toml))`", page.read_text(encoding="utf-8"))
     ]
     real = [(page, name) for page, name in named if "NAME" not in name]
-    lost = [f"{page.name}: {name}" for page, name in real if not any((base / name).exists() for base in (HOUSE, ROOT))]
+    lost = [
+        f"{page.name}: {name}" for page, name in real if not any((base / name).exists() for base in (PACKAGE, ROOT))
+    ]
     assert lost == []
 
 
 def test_the_house_page_names_every_room() -> None:
     page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
-    rooms = {path.name for path in HOUSE.iterdir() if path.is_dir() and not path.name.startswith("_")}
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert {name for name in rooms if f"{name}/" not in page} == set()

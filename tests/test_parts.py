@@ -13,22 +13,24 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build, load, names
+from assay.core.parts import build_part, list_parts, load_part
 from assay.core.ports import Arranger, Filter, Scorer, Selector
 from assay.core.types import Pool, Selection
 from assay.testing import check_curriculum, check_filter, check_scorer, check_selector
 
 KINDS = {"filter": Filter, "scorer": Scorer, "selector": Selector, "curriculum": Arranger}
-PARTS = [(kind, name) for kind in KINDS for name in names(kind)]
+PARTS = [(kind, name) for kind in KINDS for name in list_parts(kind)]
 SETTINGS: dict[tuple[str, str], dict[str, object]] = {}  # for parts that cannot do without
-ONLINE = [name for name in names("curriculum") if hasattr(load("curriculum", name), "begin")]
+ONLINE = [name for name in list_parts("curriculum") if hasattr(load_part("curriculum", name), "begin")]
 REPEATED = [
-    name for name in names("curriculum") if "passes" in {field.name for field in fields(load("curriculum", name))}
+    name
+    for name in list_parts("curriculum")
+    if "passes" in {field.name for field in fields(load_part("curriculum", name))}
 ]
 
 
 def made(kind: str, name: str):
-    return build(kind, name, SETTINGS.get((kind, name)))
+    return build_part(kind, name, SETTINGS.get((kind, name)))
 
 
 # Every part ------------------------------------------------------------------------------------------------------------------
@@ -39,35 +41,35 @@ def test_a_part_is_a_frozen_dataclass_that_meets_its_port_and_says_what_it_does(
     part = made(kind, name)
     assert isinstance(part, KINDS[kind])
     assert type(part).__dataclass_params__.frozen
-    assert load(kind, name).__doc__
-    assert not load(kind, name).__doc__.startswith(
-        f"{load(kind, name).__name__}("
+    assert load_part(kind, name).__doc__
+    assert not load_part(kind, name).__doc__.startswith(
+        f"{load_part(kind, name).__name__}("
     )  # the one that dataclass writes by itself
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_an_unknown_setting_is_refused_with_its_neighbours(kind, name):
     with pytest.raises(ConfigError, match=r"has no setting 'zzz_unheard'.*(nearest|known)"):
-        build(kind, name, {"zzz_unheard": 1})
+        build_part(kind, name, {"zzz_unheard": 1})
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_an_unknown_name_is_refused_with_its_neighbours(kind, name):
     wrong = f"{name}x"
-    if wrong not in names(kind):
+    if wrong not in list_parts(kind):
         with pytest.raises(ConfigError, match=f"unknown {kind} '{wrong}'.*'{name}'"):
-            build(kind, wrong)
+            build_part(kind, wrong)
 
 
 @pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_every_setting_checks_its_type(kind, name):
-    for field in dataclasses.fields(load(kind, name)):
+    for field in dataclasses.fields(load_part(kind, name)):
         with pytest.raises(ConfigError, match=field.name):
-            build(kind, name, {**SETTINGS.get((kind, name), {}), field.name: object()})
+            build_part(kind, name, {**SETTINGS.get((kind, name), {}), field.name: object()})
 
 
 def test_listing_parts_imports_none_of_them():
-    listing = "import sys; from assay.core.parts import ROOMS, names; found = [names(kind) for kind in ROOMS]"
+    listing = "import sys; from assay.core.parts import ROOMS, list_parts; found = [list_parts(kind) for kind in ROOMS]"
     rooms = "('filters', 'scorers', 'selectors', 'curricula', 'engines', 'sources', 'verifiers')"
     code = f"{listing}; print([m for m in sys.modules if m.startswith(tuple(f'assay.{{r}}' for r in {rooms}))])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -77,35 +79,35 @@ def test_listing_parts_imports_none_of_them():
 # The laws --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", names("filter"))
+@pytest.mark.parametrize("name", list_parts("filter"))
 def test_a_filter_keeps_the_laws(name):
     check_filter(made("filter", name))
 
 
-@pytest.mark.parametrize("name", names("scorer"))
+@pytest.mark.parametrize("name", list_parts("scorer"))
 def test_a_scorer_keeps_the_laws(name):
     check_scorer(made("scorer", name), name)
 
 
-@pytest.mark.parametrize("name", names("selector"))
+@pytest.mark.parametrize("name", list_parts("selector"))
 def test_a_selector_keeps_the_laws(name):
     check_selector(made("selector", name))
 
 
-@pytest.mark.parametrize("name", names("curriculum"))
+@pytest.mark.parametrize("name", list_parts("curriculum"))
 def test_a_curriculum_keeps_the_laws(name):
     check_curriculum(made("curriculum", name), epochs=1 if name in (*ONLINE, *REPEATED) else None)
 
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_curriculum_of_three_epochs_keeps_the_laws(name):
-    check_curriculum(build("curriculum", name, {"passes": 3}), epochs=3)
+    check_curriculum(build_part("curriculum", name, {"passes": 3}), epochs=3)
 
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_curriculum_refuses_no_pass(name):
     with pytest.raises(ConfigError, match="passes"):
-        build("curriculum", name, {"passes": 0})
+        build_part("curriculum", name, {"passes": 0})
 
 
 # Parts that break them -------------------------------------------------------------------------------------------------------

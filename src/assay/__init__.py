@@ -14,7 +14,7 @@ __all__ = ["Lake", "Config", "grade", "read_config", *_STAGES]
 
 def __getattr__(name: str) -> Any:
     """Imports what is named, when it is named: `import assay` alone loads nothing."""
-    if name not in __all__:
+    if name not in __all__ and name not in _added():
         raise AttributeError(f"module 'assay' has no attribute {name!r}")
     if name == "grade":  # which needs no lake
         from assay.pipelines.analysis.grade import grade
@@ -27,4 +27,11 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """What there is to be named, for completion."""
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *_added(), "__version__"})
+
+
+def _added() -> tuple[str, ...]:
+    """The stages of the list that every command follows, those included that were added to it."""
+    from assay.pipelines.stages import stage_names
+
+    return stage_names()

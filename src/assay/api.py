@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from assay.core.config import Config, parse_config, read_config
 from assay.pipelines.analysis.grade import grade
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageResult
 from assay.pipelines.runner import stages
 from assay.pipelines.runner.open_run import run_context
+from assay.pipelines.stages import load_stage, stage_entries, stage_names
 from assay.stores.lake import Lake
 
 __all__ = [
@@ -29,17 +30,6 @@ __all__ = [
     "split",
     "train",
 ]
-
-ROWS = {
-    "ingest": "SELECT * FROM problems WHERE id IN (SELECT problem_id FROM members WHERE list_contains(string_split(?, '+'), pool)) ORDER BY id",
-    "clean": "SELECT * FROM drops WHERE key = ? ORDER BY reason, problem_id",
-    "split": "SELECT * FROM splits WHERE split = string_split(?, '+')[2] ORDER BY problem_id",
-    "score": "SELECT * FROM scores WHERE scoring = string_split(?, '+')[2] ORDER BY problem_id",
-    "embed": "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id",
-    "select": "SELECT * FROM selections WHERE selection = ? ORDER BY problem_id",
-    "arrange": "SELECT * FROM lessons WHERE curriculum = ? ORDER BY lesson, position",
-    "train": "SELECT * FROM train_log WHERE training = ? ORDER BY step, name",
-}
 
 
 class NullReporter:
@@ -70,10 +60,10 @@ def _stage(name: str, does: str) -> Callable[..., pa.Table]:
         if lake:
             made = made.model_copy(update={"lake": str(lake)})
         with run_context(made, NullReporter(), command=f"assay.{name}", upto=name) as context:
-            key = stages.run_training(context).key if name == "train" else stages.run_stages(context, name)[-1].key
-            for result in context.partial:
-                warnings.warn(_partly(result, context.limit_reached()), stacklevel=2)
-            return context.lake.query(ROWS[name], [key])
+            result = stages.run_training(context) if name == "train" else stages.run_stages(context, name)[-1]
+            for partial in context.partial:
+                warnings.warn(_partly(partial, context.limit_reached()), stacklevel=2)
+            return load_stage(name).read_rows(context.lake, result.key)
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"""{does}
@@ -87,6 +77,13 @@ def _stage(name: str, does: str) -> Callable[..., pa.Table]:
         EngineError: the policy cannot be asked; what was paid for is kept.
     """
     return run
+
+
+def __getattr__(name: str) -> Any:
+    """The function of a stage that was added to the list `pipelines.stages.STAGES`."""
+    if name not in stage_names():
+        raise AttributeError(f"module 'assay.api' has no attribute {name!r}")
+    return _stage(name, stage_entries(name)[-1].purpose)
 
 
 def _partly(result: StageResult, why: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.display import inert, visible
+from assay.core.display import escape_controls, escape_markdown
 
 HOSTILE = {
     "clipboard": "\x1b]52;c;cm0gLXJmIC8=\x07",
@@ -27,19 +27,19 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_what_a_terminal_would_obey_is_written_out(text):
-    shown = visible(f"before {text} after")
+    shown = escape_controls(f"before {text} after")
     assert shown.isprintable()
     assert shown.startswith("before ")
     assert shown.endswith(" after")
     assert "\\" in shown
-    assert visible(shown) == shown
+    assert escape_controls(shown) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["", "plain", "two\nlines\tand a tab", "café 日本語 العربية 👩‍💻 x²", r"\frac{1}{2} \[x\]"]
 )
 def test_what_people_write_stays_as_it_is(text):
-    assert visible(text) == text
+    assert escape_controls(text) == text
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_people_write_stays_as_it_is(text):
     ],
 )
 def test_markdown_begins_nothing_in_a_given_text(text):
-    shown = inert(text)
+    shown = escape_markdown(text)
     assert "\n" not in shown
     for place, letter in enumerate(shown):
         if letter in "`![]<>#*|&(":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import assay
 from assay.core import hooks
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.core.ports import CardExport, Export
 
 MACHINERY = ("pipelines", "flows", "verifiers/pool")
@@ -42,5 +42,5 @@ def test_every_hook_that_the_machinery_asks_for_is_declared():
 
 
 def test_every_export_meets_its_port():
-    for name in names("export"):
-        assert isinstance(build("export", name), Export)
+    for name in list_parts("export"):
+        assert isinstance(build_part("export", name), Export)

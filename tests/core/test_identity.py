@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 
 
 def test_an_id_is_known_in_advance() -> None:
@@ -23,7 +23,7 @@ def test_parts_do_not_run_together() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_json_cannot_hold_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical(value)
+        canonical_json(value)
 
 
 def test_a_lone_surrogate_has_no_id() -> None:
@@ -33,4 +33,4 @@ def test_a_lone_surrogate_has_no_id() -> None:
 
 @pytest.mark.parametrize("parts", [("a", 'q"\\\n\x00\x7f', "é²\u2028", ""), ("a", 1, None, ("b",)), ((),), ()])
 def test_an_id_is_the_hash_of_canonical_json_whichever_way_it_was_written(parts: tuple[object, ...]) -> None:
-    assert content_id(*parts) == hashlib.sha256(canonical(parts).encode()).hexdigest()[:24]
+    assert content_id(*parts) == hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:24]

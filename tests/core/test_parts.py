@@ -6,25 +6,28 @@ from pathlib import Path
 import pytest
 
 from assay.core.errors import ConfigError, require
-from assay.core.parts import build, load, names
+from assay.core.parts import build_part, list_parts, load_part
 
 
 def test_an_unknown_part_answers_with_its_neighbours() -> None:
     with pytest.raises(ConfigError, match="unknown selector 'unifrom'; nearest: 'uniform'"):
-        load("selector", "unifrom")
+        load_part("selector", "unifrom")
 
 
 def test_private_files_are_no_parts() -> None:
     assert not [
-        name for kind in ("engine", "verifier", "selector", "source") for name in names(kind) if name.startswith("_")
+        name
+        for kind in ("engine", "verifier", "selector", "source")
+        for name in list_parts(kind)
+        if name.startswith("_")
     ]
 
 
 def test_settings_are_checked_for_name_type_and_range() -> None:
-    assert build("selector", "frontier", {"group_size": 4}).group_size == 4
+    assert build_part("selector", "frontier", {"group_size": 4}).group_size == 4
     for settings in ({"group": 4}, {"group_size": "many"}, {"group_size": 1}):
         with pytest.raises(ConfigError, match="selector 'frontier'"):
-            build("selector", "frontier", settings)
+            build_part("selector", "frontier", settings)
 
 
 def test_a_part_from_outside_is_named_by_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,11 +35,11 @@ def test_a_part_from_outside_is_named_by_module(tmp_path: Path, monkeypatch: pyt
         "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Mine:\n    k: int = 3\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert build("selector", "python:lab_parts:Mine", {"k": 5}).k == 5
+    assert build_part("selector", "python:lab_parts:Mine", {"k": 5}).k == 5
     with pytest.raises(ConfigError, match="python:lab_parts:Yours"):
-        build("selector", "python:lab_parts:Yours")
+        build_part("selector", "python:lab_parts:Yours")
     with pytest.raises(ConfigError, match="not of the form"):
-        build("selector", "python:lab_parts")
+        build_part("selector", "python:lab_parts")
     sys.modules.pop("lab_parts")
 
 

@@ -80,7 +80,7 @@ def test_a_lesson_is_walked_as_often_as_it_says() -> None:
 
 def test_a_verdict_counts_with_its_lenient_outcome_and_that_outcomes_reward_under_the_lenient_mode_alone() -> None:
     verdict = Verdict("v", "r", "l", "math", "1", "wrong", 0.25, lenient="correct")
-    assert verdict.under("strict") is verdict
-    assert (verdict.under("lenient").outcome, verdict.under("lenient").reward) == ("correct", 1.0)
+    assert verdict.in_mode("strict") is verdict
+    assert (verdict.in_mode("lenient").outcome, verdict.in_mode("lenient").reward) == ("correct", 1.0)
     alike = Verdict("v", "r", "l", "code", "1", "wrong", 0.25)
-    assert alike.under("lenient") is alike
+    assert alike.in_mode("lenient") is alike

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.types import Pool
-from assay.curricula._order import grouped, interleave
+from assay.curricula._order import group_rows, interleave
 
 
 def parts_of(sizes):
@@ -15,8 +15,8 @@ def parts_of(sizes):
 
 
 def letters(sizes):
-    own = np.repeat(np.arange(len(sizes)), sizes)
-    return "".join("ABCDEF"[own[row]] for row in interleave(parts_of(sizes)))
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    return "".join("ABCDEF"[codes[row]] for row in interleave(parts_of(sizes)))
 
 
 def test_equal_groups_are_a_round_robin():
@@ -36,7 +36,7 @@ def test_neighbours_differ_whenever_that_is_possible(sizes):
     order = letters(sizes)
     assert sorted(order) == sorted("".join("ABCDEF"[n] * size for n, size in enumerate(sizes)))
     if 2 * max(sizes) <= sum(sizes) + 1:
-        assert all(one != other for one, other in pairwise(order))
+        assert all(left != right for left, right in pairwise(order))
 
 
 def test_each_group_keeps_its_own_order():
@@ -47,6 +47,6 @@ def test_each_group_keeps_its_own_order():
 def test_a_group_is_known_by_its_lowest_id_and_not_by_its_name():
     pool = Pool(("a", "b", "c"), {"source": np.array(["z", "y", "z"])}, cluster=np.array([5, 9, 5]))
     for by in ("source", "cluster"):
-        assert [rows.tolist() for rows in grouped(pool, by, np.array([2, 1, 0]))] == [[2, 0], [1]]
+        assert [rows.tolist() for rows in group_rows(pool, by, np.array([2, 1, 0]))] == [[2, 0], [1]]
     with pytest.raises(LookupError, match="clusters"):
-        grouped(Pool(("a",)), "cluster", np.array([0]))
+        group_rows(Pool(("a",)), "cluster", np.array([0]))

@@ -6,22 +6,22 @@ from assay.maths.rl.group_signal import group_signal
 
 
 def test_mixed_groups_are_kept_and_equal_ones_are_not():
-    course = Dynamic(refills=3).begin(Pool(("a",)), seed=0)
-    assert course.max_resamples == 3
-    assert course.admits(GroupResult("a", Counts(1, 7), advantage=0.6))
-    assert not course.admits(GroupResult("a", Counts(8, 0), advantage=0.0))
+    online = Dynamic(refills=3).begin(Pool(("a",)), seed=0)
+    assert online.max_resamples == 3
+    assert online.admits(GroupResult("a", Counts(1, 7), advantage=0.6))
+    assert not online.admits(GroupResult("a", Counts(8, 0), advantage=0.0))
 
 
 def test_every_problem_comes_once_a_round():
-    course = Dynamic().begin(Pool(tuple("abcdef")), seed=0)
-    assert sorted(course.sample(4) + course.sample(2)) == list("abcdef")
+    online = Dynamic().begin(Pool(tuple("abcdef")), seed=0)
+    assert sorted(online.sample(4) + online.sample(2)) == list("abcdef")
 
 
 def test_what_is_kept_is_the_share_of_the_formula():
     rng = np.random.default_rng(0)
     for rate, share in ((0.02, 0.149), (0.1, 0.57), (0.5, 0.992)):
-        course = Dynamic().begin(Pool(("a",)), seed=0)
+        online = Dynamic().begin(Pool(("a",)), seed=0)
         right = rng.binomial(8, rate, size=4000)
-        course.observe([GroupResult("a", Counts(int(k), 8 - int(k)), advantage=float(0 < k < 8)) for k in right])
+        online.observe([GroupResult("a", Counts(int(k), 8 - int(k)), advantage=float(0 < k < 8)) for k in right])
         assert round(float(group_signal(rate, 8)), 3) == share
-        assert abs(course.kept / course.seen - share) < 0.025
+        assert abs(online.kept / online.seen - share) < 0.025

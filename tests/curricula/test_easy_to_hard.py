@@ -15,8 +15,8 @@ def test_two_passes_walk_the_same_order_twice(pool_of, rng):
     assert EasyToHard(passes=2).arrange(pool_of([0.2, 0.9]), rng).order == ("p1", "p0", "p1", "p0")
 
 
-def test_nothing_selected_is_no_lesson(pool_of, rng):
-    assert EasyToHard().arrange(pool_of([]), rng).lessons == ()
+def test_nothing_selected_is_no_phase(pool_of, rng):
+    assert EasyToHard().arrange(pool_of([]), rng).phases == ()
 
 
 def test_a_problem_without_a_mean_is_named(pool_of, rng):

@@ -11,30 +11,30 @@ def pool(right, wrong) -> Pool:
 
 
 def test_the_problem_near_one_half_is_nearly_always_drawn_before_the_sure_ones():
-    course = Posterior(half_life=0).begin(pool([50, 100, 0], [50, 0, 100]), seed=0)
-    assert [course.sample(1) for _ in range(50)].count(("p00000",)) == 50
+    online = Posterior(half_life=0).begin(pool([50, 100, 0], [50, 0, 100]), seed=0)
+    assert [online.sample(1) for _ in range(50)].count(("p00000",)) == 50
 
 
 def test_what_is_observed_moves_the_choice_away():
-    course = Posterior(half_life=0).begin(pool([4, 4], [4, 4]), seed=0)
+    online = Posterior(half_life=0).begin(pool([4, 4], [4, 4]), seed=0)
     for _ in range(4):
-        course.observe([GroupResult("p00000", Counts(correct=32))])
-    assert [course.sample(1) for _ in range(40)].count(("p00001",)) > 35
+        online.observe([GroupResult("p00000", Counts(correct=32))])
+    assert [online.sample(1) for _ in range(40)].count(("p00001",)) > 35
 
 
 def test_cut_rollouts_are_failures_or_nothing_as_the_plan_says():
     for truncated, wrong in (("wrong", 8.0), ("masked", 0.0)):
-        course = Posterior(half_life=0, truncated=truncated).begin(pool([0], [0]), seed=0)
-        course.observe([GroupResult("p00000", Counts(truncated=8))])
-        assert course.wrong[course.kind[0]] == wrong
+        online = Posterior(half_life=0, truncated=truncated).begin(pool([0], [0]), seed=0)
+        online.observe([GroupResult("p00000", Counts(truncated=8))])
+        assert online.wrong[online.kind[0]] == wrong
 
 
 def test_old_evidence_halves_in_a_half_life_and_never_with_zero():
     fading, lasting = (Posterior(half_life=half).begin(pool([8, 0], [0, 8]), seed=0) for half in (10, 0))
-    for course in (fading, lasting):
+    for online in (fading, lasting):
         for _ in range(10):
-            course.observe([])
-        course.observe([GroupResult("p00000", Counts(correct=1))])
+            online.observe([])
+        online.observe([GroupResult("p00000", Counts(correct=1))])
     assert fading.right[fading.kind[0]] == 5.0  # 8 / 2 + 1
     assert lasting.right[lasting.kind[0]] == 9.0
 
@@ -42,27 +42,27 @@ def test_old_evidence_halves_in_a_half_life_and_never_with_zero():
 def test_pick_frequencies_agree_with_naive_draws_within_noise():
     rng = np.random.default_rng(0)
     right = rng.binomial(8, rng.beta(0.6, 0.9, size=10_000))
-    course = Posterior(half_life=0).begin(pool(right, 8 - right), seed=5)
+    online = Posterior(half_life=0).begin(pool(right, 8 - right), seed=5)
     rounds, k = 60, 256
     ours = np.zeros(9)
     for _ in range(rounds):
-        ours += np.bincount(right[[int(id_[1:]) for id_ in course.sample(k)]], minlength=9)
+        ours += np.bincount(right[[int(id_[1:]) for id_ in online.sample(k)]], minlength=9)
     naive = np.zeros(9)
     for _ in range(rounds):
-        drawn = np.abs(rng.beta(right + 0.5, 8.5 - right) - 0.5)
-        naive += np.bincount(right[np.argpartition(drawn, k)[:k]], minlength=9)
+        distances = np.abs(rng.beta(right + 0.5, 8.5 - right) - 0.5)
+        naive += np.bincount(right[np.argpartition(distances, k)[:k]], minlength=9)
     apart = (ours - naive) ** 2 / np.maximum(ours + naive, 1)
     assert apart.sum() < 26.1  # chi-square of 8 degrees: .001
 
 
 def test_the_tables_forget_kinds_that_no_problem_has_and_change_no_choice():
-    course = Posterior(half_life=5).begin(pool([4] * 50, [4] * 50), seed=1)
+    online = Posterior(half_life=5).begin(pool([4] * 50, [4] * 50), seed=1)
     rng = np.random.default_rng(0)
     for _ in range(600):
-        ids = course.sample(20)
-        course.observe([GroupResult(id_, Counts(int(right := rng.integers(9)), 8 - int(right))) for id_ in ids])
-    assert len(course.right) < 6000
-    assert (course.kind < len(course.right)).all()
+        ids = online.sample(20)
+        online.observe([GroupResult(id_, Counts(int(right := rng.integers(9)), 8 - int(right))) for id_ in ids])
+    assert len(online.right) < 6000
+    assert (online.kind < len(online.right)).all()
 
 
 def test_a_posterior_that_is_missing_names_the_problem():

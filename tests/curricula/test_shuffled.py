@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.curricula.shuffled import Shuffled
 
 
 def test_each_pass_holds_every_problem_once_in_an_order_of_its_own(pool_of, rng):
-    made = Shuffled(passes=2).arrange(pool_of([0.5] * 9), rng)
-    first, second = made.lessons
+    curriculum = Shuffled(passes=2).arrange(pool_of([0.5] * 9), rng)
+    first, second = curriculum.phases
     assert sorted(first.ids) == sorted(second.ids) == [f"p{row}" for row in range(9)]
     assert first.ids != second.ids
-    assert len(made.order) == 18
+    assert len(curriculum.order) == 18
 
 
 def test_every_order_of_three_comes_up(pool_of):
@@ -19,10 +19,10 @@ def test_every_order_of_three_comes_up(pool_of):
     assert len(orders) == 6
 
 
-def test_nothing_selected_is_no_lesson(pool_of, rng):
-    assert Shuffled().arrange(pool_of([]), rng).lessons == ()
+def test_nothing_selected_is_no_phase(pool_of, rng):
+    assert Shuffled().arrange(pool_of([]), rng).phases == ()
 
 
 def test_no_pass_is_refused():
     with pytest.raises(ConfigError, match="passes"):
-        build("curriculum", "shuffled", {"passes": 0})
+        build_part("curriculum", "shuffled", {"passes": 0})

@@ -8,13 +8,13 @@ RIGHT, WRONG = Counts(correct=8), Counts(wrong=8)
 
 
 def test_the_gate_opens_when_the_lower_bound_passes_and_not_when_the_rate_does(pool_of):
-    course = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
-    course.observe([GroupResult("p0", Counts(correct=3, wrong=1))] * 4)  # .75, bound .25
-    assert course.lesson == 0
-    assert set(course.sample(4)) == {"p0", "p1"}
-    course.observe([GroupResult("p1", RIGHT)] * 8)  # .92 of twelve, bound .72
-    assert course.lesson == 1
-    assert set(course.sample(4)) == {"p2", "p3"}
+    online = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.8, 0.2, 0.1]), seed=0)
+    online.observe([GroupResult("p0", Counts(correct=3, wrong=1))] * 4)  # .75, bound .25
+    assert online.lesson == 0
+    assert set(online.sample(4)) == {"p0", "p1"}
+    online.observe([GroupResult("p1", RIGHT)] * 8)  # .92 of twelve, bound .72
+    assert online.lesson == 1
+    assert set(online.sample(4)) == {"p2", "p3"}
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ def test_the_gate_opens_when_the_lower_bound_passes_and_not_when_the_rate_does(p
 def test_rollouts_of_one_group_are_no_independent_evidence_and_looking_often_opens_no_gate(pool_of, rate, opens):
     rng, opened = np.random.default_rng(0), 0
     for _ in range(20):
-        course = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.1]), seed=0)
+        online = Staged(bins=2, threshold=0.7).begin(pool_of([0.9, 0.1]), seed=0)
         for _ in range(100):
             right = rng.binomial(8, rng.beta(*rate, 16))
-            course.observe([GroupResult("p0", Counts(correct=int(k), wrong=8 - int(k))) for k in right])
-            if course.lesson:
+            online.observe([GroupResult("p0", Counts(correct=int(k), wrong=8 - int(k))) for k in right])
+            if online.lesson:
                 break
-        opened += course.lesson
+        opened += online.lesson
     assert opened == (20 if opens else 0)
 
 
-def test_a_gate_that_never_opens_keeps_the_lesson_and_patience_passes_it(pool_of):
+def test_a_gate_that_never_opens_keeps_the_phase_and_patience_passes_it(pool_of):
     waiting, tired = (Staged(bins=2, patience=patience).begin(pool_of([0.9, 0.1]), seed=0) for patience in (0, 5))
-    for course in (waiting, tired):
+    for online in (waiting, tired):
         for _ in range(6):
-            course.observe([GroupResult("p0", WRONG)])
+            online.observe([GroupResult("p0", WRONG)])
     assert (waiting.lesson, tired.lesson) == (0, 1)
 
 
@@ -48,13 +48,13 @@ def test_a_threshold_of_zero_opens_after_one_group_and_of_one_never(pool_of):
     assert (open_.lesson, shut.lesson) == (1, 0)
 
 
-def test_the_last_lesson_has_no_gate_and_old_groups_leave_the_window(pool_of):
-    course = Staged(bins=1, window=2).begin(pool_of([0.9, 0.1]), seed=0)
-    course.observe([GroupResult("p0", WRONG), GroupResult("p1", RIGHT), GroupResult("p1", RIGHT)])
-    assert course.lesson == 0
-    assert course.right.tolist() == [8, 8]
+def test_the_last_phase_has_no_gate_and_old_groups_leave_the_window(pool_of):
+    online = Staged(bins=1, window=2).begin(pool_of([0.9, 0.1]), seed=0)
+    online.observe([GroupResult("p0", WRONG), GroupResult("p1", RIGHT), GroupResult("p1", RIGHT)])
+    assert online.lesson == 0
+    assert online.right.tolist() == [8, 8]
 
 
-def test_the_offline_order_walks_lesson_after_lesson(pool_of, rng):
-    lessons = Staged(bins=2).arrange(pool_of([0.1, 0.9, 0.2, 0.8]), rng).lessons
-    assert [set(lesson.ids) for lesson in lessons] == [{"p1", "p3"}, {"p0", "p2"}]
+def test_the_offline_order_has_phase_after_phase(pool_of, rng):
+    phases = Staged(bins=2).arrange(pool_of([0.1, 0.9, 0.2, 0.8]), rng).phases
+    assert [set(phase.ids) for phase in phases] == [{"p1", "p3"}, {"p0", "p2"}]

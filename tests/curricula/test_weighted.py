@@ -9,12 +9,12 @@ MEANS = [1.0, 0.5, 0.0, 0.5]
 
 
 def test_weights_begin_at_the_ease_and_end_at_one(pool_of):
-    course = Weighted(steps=4).begin(pool_of(MEANS), seed=0)
-    told = []
+    online = Weighted(steps=4).begin(pool_of(MEANS), seed=0)
+    weights = []
     for _ in range(6):
-        told.append(course.weights(["p0", "p1", "p2"]).tolist())
-        course.observe([])
-    assert told == [[1, 0.5, 0], [1, 0.625, 0.25], [1, 0.75, 0.5], [1, 0.875, 0.75], [1, 1, 1], [1, 1, 1]]
+        weights.append(online.weights(["p0", "p1", "p2"]).tolist())
+        online.observe([])
+    assert weights == [[1, 0.5, 0], [1, 0.625, 0.25], [1, 0.75, 0.5], [1, 0.875, 0.75], [1, 1, 1], [1, 1, 1]]
 
 
 def test_the_anti_curriculum_turns_ease_around(pool_of):
@@ -33,17 +33,17 @@ def test_problems_that_are_all_alike_count_fully(pool_of):
 
 def test_weights_lie_between_the_ease_and_one_and_never_fall(pool_of):
     pool = pool_of(np.linspace(0, 1, 11))
-    course = Weighted(steps=7).begin(pool, seed=0)
-    last = course.weights(pool.ids)
+    online = Weighted(steps=7).begin(pool, seed=0)
+    last = online.weights(pool.ids)
     for _ in range(9):
-        course.observe([])
-        now = course.weights(pool.ids)
+        online.observe([])
+        now = online.weights(pool.ids)
         assert (now >= last).all()
         assert (now <= 1).all()
         last = now
 
 
-def learnt(rule, seed):
+def train_accuracy(rule, seed):
     """Accuracy of a logistic regression after 20 steps on 200 points, of which the hard half has every other label or so turned around."""
     rng = np.random.default_rng(seed)
     truth, x = rng.normal(size=10), rng.normal(size=(200, 10))
@@ -53,16 +53,18 @@ def learnt(rule, seed):
         tuple(f"p{row:03d}" for row in range(200)),
         {"mean": np.where(hard, rng.uniform(0, 0.2, 200), rng.uniform(0.8, 1, 200))},
     )
-    course, found = Weighted(ease="range", steps=20, anti=rule == "anti").begin(pool, seed=0), np.zeros(10)
+    online, coefficients = Weighted(ease="range", steps=20, anti=rule == "anti").begin(pool, seed=0), np.zeros(10)
     for _ in range(20):
-        weights = np.ones(200) if rule == "uniform" else course.weights(pool.ids)
-        found -= x.T @ (weights * (1 / (1 + np.exp(-x @ found)) - y)) / 200
-        course.observe([])
+        weights = np.ones(200) if rule == "uniform" else online.weights(pool.ids)
+        coefficients -= x.T @ (weights * (1 / (1 + np.exp(-x @ coefficients)) - y)) / 200
+        online.observe([])
     fresh = rng.normal(size=(2000, 10))
-    return float(((fresh @ found > 0) == (fresh @ truth > 0)).mean())
+    return float(((fresh @ coefficients > 0) == (fresh @ truth > 0)).mean())
 
 
 def test_where_hard_points_are_noisy_the_curriculum_beats_uniform_weights_and_these_the_anti_curriculum():
-    found = {rule: np.array([learnt(rule, seed) for seed in range(20)]) for rule in ("curriculum", "uniform", "anti")}
-    assert mean_interval(found["curriculum"] - found["uniform"], bounds=None)[1] > 0
-    assert mean_interval(found["uniform"] - found["anti"], bounds=None)[1] > 0
+    accuracies = {
+        rule: np.array([train_accuracy(rule, seed) for seed in range(20)]) for rule in ("curriculum", "uniform", "anti")
+    }
+    assert mean_interval(accuracies["curriculum"] - accuracies["uniform"], bounds=None)[1] > 0
+    assert mean_interval(accuracies["uniform"] - accuracies["anti"], bounds=None)[1] > 0

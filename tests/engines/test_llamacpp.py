@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.engines.llamacpp import Llamacpp, drop_doubled_bos, split_into_runs
 from assay.engines.models import registry
 
@@ -41,9 +41,9 @@ def test_only_a_doubled_opening_is_removed():
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match="slots 0"):
-        build("engine", "llamacpp", {"slots": 0})
+        build_part("engine", "llamacpp", {"slots": 0})
     with pytest.raises(ConfigError, match="device 'tpu'"):
-        build("engine", "llamacpp", {"device": "tpu"})
+        build_part("engine", "llamacpp", {"device": "tpu"})
 
 
 def test_the_policy_is_known_before_anything_is_loaded():

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import ServedEngine, StreamingEngine
 from assay.engines.openai import endpoints
 from assay.engines.openai.engine import PROBES, Openai
@@ -63,7 +63,7 @@ def test_settings_that_cannot_work_are_one_line():
         ({"concurrency": -1}, "concurrency -1"),
     ):
         with pytest.raises(ConfigError, match=words) as caught:
-            build("engine", "openai", settings)
+            build_part("engine", "openai", settings)
         assert "secret" not in str(caught.value)
 
 
@@ -75,24 +75,6 @@ def test_a_key_that_is_not_set_is_named_by_its_variable(monkeypatch, ask):
 
 def test_a_vouched_revision_asks_nobody():
     assert Openai("m", urls=("http://127.0.0.1:9/v1",), revision="mine").policy.revision == "mine"
-
-
-def test_the_body_says_what_servers_have_defaults_for_and_sends_no_seed(ask):
-    body = Openai("m", revision="r")._build_body(ask(temperature=0.7), 0)
-    assert (body["top_k"], body["min_p"], body["repetition_penalty"], body["top_p"], body["temperature"]) == (
-        -1,
-        0.0,
-        1.0,
-        1.0,
-        0.7,
-    )
-    assert "seed" not in body
-    assert "n" not in body
-    assert Openai("m", revision="r", send_seed=True)._build_body(ask(), 3)["seed"] == ask().seed_of(3)
-    plain = Openai("m", revision="r", extended=False)
-    assert not {"top_k", "min_p"} & set(plain._build_body(ask(), 0))
-    with pytest.raises(ConfigError, match="top_k 5 needs `extended`"):
-        plain._build_body(ask(top_k=5), 0)
 
 
 @SERVICE

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.errors import ConfigError, EngineError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.engines.scripted import Scripted, add_terms
 
 
@@ -59,7 +59,7 @@ def test_another_script_is_another_policy():
 
 def test_a_listed_problem_without_texts_is_refused():
     with pytest.raises(ConfigError, match="no texts for 'x'"):
-        build("engine", "scripted", {"answers": {"x": ()}})
+        build_part("engine", "scripted", {"answers": {"x": ()}})
 
 
 @given(st.lists(st.integers(-99, 99), min_size=2, max_size=5))

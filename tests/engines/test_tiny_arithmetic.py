@@ -121,7 +121,7 @@ def test_a_search_by_single_tokens_goes_on_where_the_last_ended():
 @pytest.mark.model
 def test_a_text_is_cut_by_its_own_tokenizer_and_a_shorter_one_is_left_alone():
     engine = Transformers(model=NAME)
-    assert "3 + 45 = 48".startswith(engine.cut("3 + 45 = 48", 4))
-    assert 0 < len(engine.cut("3 + 45 = 48", 4)) < len("3 + 45 = 48")
-    assert engine.cut("3 + 45 = 48", 400) == "3 + 45 = 48"
+    assert "3 + 45 = 48".startswith(engine.truncate("3 + 45 = 48", 4))
+    assert 0 < len(engine.truncate("3 + 45 = 48", 4)) < len("3 + 45 = 48")
+    assert engine.truncate("3 + 45 = 48", 400) == "3 + 45 = 48"
     assert isinstance(engine, TruncatingEngine)

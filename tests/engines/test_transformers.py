@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Message, Request
 from assay.engines.llamacpp import Llamacpp
 from assay.engines.transformers import Transformers
@@ -21,9 +21,9 @@ def engine(packaged):
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match="batch_size 0 is below 1"):
-        build("engine", "transformers", {"batch_size": 0})
+        build_part("engine", "transformers", {"batch_size": 0})
     with pytest.raises(ConfigError, match="dtype 'int3'"):
-        build("engine", "transformers", {"dtype": "int3"})
+        build_part("engine", "transformers", {"dtype": "int3"})
 
 
 def test_importing_it_imports_no_torch():

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Engine, StreamingEngine
 from assay.engines.transformers import Transformers
 from assay.engines.vllm import Vllm
@@ -11,9 +11,9 @@ from assay.engines.vllm import Vllm
 
 def test_settings_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match=r"memory 1\.5"):
-        build("engine", "vllm", {"memory": 1.5})
+        build_part("engine", "vllm", {"memory": 1.5})
     with pytest.raises(ConfigError, match="tensor_parallel_size 0"):
-        build("engine", "vllm", {"tensor_parallel_size": 0})
+        build_part("engine", "vllm", {"tensor_parallel_size": 0})
 
 
 def test_it_is_a_streaming_engine_whose_policy_loads_nothing():

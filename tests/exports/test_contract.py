@@ -9,7 +9,7 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
-from assay.core.parts import names
+from assay.core.parts import list_parts
 from assay.pipelines.analysis.export import export
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
@@ -60,7 +60,7 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
     return list(load_dataset(kind, data_files=str(file), split="train", cache_dir=str(folder / "cache")))
 
 
-@pytest.mark.parametrize("to", names("export"))
+@pytest.mark.parametrize("to", list_parts("export"))
 def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: RunContext, tmp_path: Path, to: str) -> None:
     result = export(finished, to, tmp_path / "out", filtered=True)
     assert (result["rows"], result["filtered"]) == (8, 12)
@@ -71,7 +71,7 @@ def test_datasets_reads_it_back_in_the_curriculum_s_order(finished: RunContext, 
     assert "train." in result["snippet"] or to == "hub"
 
 
-@pytest.mark.parametrize("to", names("export"))
+@pytest.mark.parametrize("to", list_parts("export"))
 def test_without_the_filtered_rows_there_is_no_file_of_them(finished: RunContext, tmp_path: Path, to: str) -> None:
     export(finished, to, tmp_path / "out")
     assert list((tmp_path / "out").rglob("filtered.*")) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.core.ports import Filter
 from assay.core.types import Drop, Label, Problem
 
@@ -24,7 +24,7 @@ PROMPTS = [
     "5 apples at 3?",
 ]
 POOLS = st.lists(st.tuples(st.sampled_from(PROMPTS), st.sampled_from(["2", "2.0", "3", "", "x"])), max_size=12)
-KNOWN = names("filter")
+KNOWN = list_parts("filter")
 
 
 def pool(pairs):
@@ -47,7 +47,7 @@ def sifted(scripted):
 @settings(max_examples=40, deadline=None)
 @given(pairs=POOLS)
 def test_drops_are_of_the_pool_once_each_with_a_reason_whatever_the_order(sifted, name, pairs):
-    part = build("filter", name)
+    part = build_part("filter", name)
     problems, labels = pool(pairs)
     drops = sifted(part, problems, labels)
     ids = [drop.problem_id for drop in drops]
@@ -62,7 +62,7 @@ def test_drops_are_of_the_pool_once_each_with_a_reason_whatever_the_order(sifted
 @settings(max_examples=40, deadline=None)
 @given(pairs=POOLS)
 def test_a_filter_that_is_not_joint_says_the_same_alone(sifted, name, pairs):
-    part = build("filter", name)
+    part = build_part("filter", name)
     problems, labels = pool(pairs)
     if part.joint:
         return
@@ -72,7 +72,7 @@ def test_a_filter_that_is_not_joint_says_the_same_alone(sifted, name, pairs):
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_what_is_left_is_left_alone_and_none_is_none(sifted, name):
-    part = build("filter", name)
+    part = build_part("filter", name)
     problems, labels = pool([(prompt, "2") for prompt in PROMPTS] + [("1 + 1?", "3")])
     gone = {drop.problem_id for drop in sifted(part, problems, labels)}
     left = [problem for problem in problems if problem.id not in gone]
@@ -98,7 +98,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_megabyte_and_any_script_are_sifted_and_each_row_is_kept_or_dropped_once(sifted, name):
     problems, labels = pool([(prompt, "2") for prompt in HOSTILE])
-    ids = [drop.problem_id for drop in sifted(build("filter", name), problems, labels)]
+    ids = [drop.problem_id for drop in sifted(build_part("filter", name), problems, labels)]
     assert len(set(ids)) == len(ids)
     assert set(ids) <= {problem.id for problem in problems}
 
@@ -106,4 +106,4 @@ def test_a_megabyte_and_any_script_are_sifted_and_each_row_is_kept_or_dropped_on
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_pool_of_one_problem_is_no_duplicate_of_itself(sifted, name):
     problems, labels = pool([("How many apples are in 3 boxes of 4 apples each?", "12")])
-    assert sifted(build("filter", name), problems, labels) == []
+    assert sifted(build_part("filter", name), problems, labels) == []

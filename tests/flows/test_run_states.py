@@ -9,7 +9,7 @@ from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.flows import run_states, server
 from assay.flows.run_context import FlowCall, FlowRun
 from assay.pipelines.analysis.empty_result import Shortfall
-from assay.pipelines.context.run import StageResult
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
 
 pytest.importorskip("prefect", reason="the extra flows is not installed")
 
@@ -18,34 +18,34 @@ def run(**changes: Any) -> FlowRun:
     return FlowRun(SimpleNamespace(reporter=SimpleNamespace(warn=pytest.fail)), FlowCall("plan.toml"), **changes)  # type: ignore[arg-type]
 
 
-def stage(name: str, out: int, *, partly: bool = False) -> dict[str, StageResult]:
-    return {name: StageResult(name, "key", out, out, partly=partly)}
+def stage(name: str, out: int, *, partly: bool = False) -> StageResults:
+    return StageResults((StageResult(name, StageKey.of("key"), out, out, partly=partly),))
 
 
 @pytest.mark.parametrize(
     ("made", "state", "name", "message"),
     [
-        (run(outcomes=stage("score", 8)), "COMPLETED", "Completed", "rows out: score 8"),
+        (run(results=stage("score", 8)), "COMPLETED", "Completed", "rows out: score 8"),
         (
-            run(outcomes=stage("score", 4, partly=True)),
+            run(results=stage("score", 4, partly=True)),
             "COMPLETED",
             "Partly",
             "rows out: score 4; score is partly done: a limit of the plan was reached; run it again to go on",
         ),
         (
-            run(outcomes=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),
+            run(results=stage("score", 4, partly=True), missing=["1 of 2 shards of score failed, the first: gone"]),
             "FAILED",
             "Partly",
             "rows out: score 4; 1 of 2 shards of score failed, the first: gone; run it again to go on",
         ),
         (
-            run(outcomes=stage("arrange", 0), lacks=Shortfall("nothing to train on: the sources hold no row")),
+            run(results=stage("arrange", 0), lacks=Shortfall("nothing to train on: the sources hold no row")),
             "FAILED",
             "Failed",
             "rows out: arrange 0; nothing to train on: the sources hold no row",
         ),
         (
-            run(outcomes=stage("arrange", 4), lacks=Shortfall(sources=("of source 'a' no row is left of 9",))),
+            run(results=stage("arrange", 4), lacks=Shortfall(sources=("of source 'a' no row is left of 9",))),
             "FAILED",
             "Partly",
             "rows out: arrange 4; of source 'a' no row is left of 9",

@@ -12,7 +12,7 @@ import pytest
 
 from assay import api
 from assay.core.config import read_config
-from assay.core.parts import load
+from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner import stages
 from assay.stores.lake import Lake
@@ -183,7 +183,7 @@ def test_every_stage_of_a_plan_is_found_under_the_key_that_it_had(v1: Path, conf
     with Lake(made.lake) as lake, RunContext(made, lake, api.NullReporter()) as context:
         outcomes = stages.run_stages(context)
         assert (context.meter.tokens, context.meter.samples) == (0, 0)
-    assert {each.stage: each.key for each in outcomes} == KEYS[config]
+    assert {each.stage: str(each.key) for each in outcomes} == KEYS[config]
     assert [each.stage for each in outcomes if not each.reused] == []
     assert fresh(before, ids(v1 / "lake")) == {}
 
@@ -195,7 +195,7 @@ def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none
     assert set(fresh(before, after)) & set(PAID) == set()
     assert len(judged_then) == 84
     assert (
-        judged(v1 / "lake", *(f"{name}@{load('verifier', name).version}" for name in ("math", "numeric", "exact")))
+        judged(v1 / "lake", *(f"{name}@{load_part('verifier', name).version}" for name in ("math", "numeric", "exact")))
         == judged_then
     )
     assert spent(v1 / "lake") == [(0, 0)]
@@ -206,7 +206,7 @@ def test_where_a_verifiers_version_rose_stored_rollouts_are_judged_anew_and_none
 def test_at_the_versions_of_then_its_stages_are_found_too(v1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for (kind, name), attributes in THEN.items():
         for attribute, value in attributes.items():
-            monkeypatch.setattr(load(kind, name), attribute, value)
+            monkeypatch.setattr(load_part(kind, name), attribute, value)
     before = ids(v1 / "lake")
     api.arrange("built_in.toml")
     assert set(fresh(before, ids(v1 / "lake"))) == {"runs"}

@@ -18,7 +18,7 @@ class Spoken:
     ) -> None:
         self.found, self.others, self.asked = found, others or {}, list[Any]()
 
-    def said(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.asked.append((dict(wanted), dict(changes), policy))

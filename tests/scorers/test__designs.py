@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.maths.beta.zero_inflated_beta import fitted
+from assay.maths.beta.zero_inflated_beta import fit_zero_inflated_beta
 from assay.maths.rl.group_signal import group_signal
 from assay.scorers._designs import Allocation, Goal, expected_attempts, run_allocation
 
@@ -33,7 +33,7 @@ class Pool:
 
 
 def fit(seen, rows):
-    return fitted(seen.correct, seen.wrong)
+    return fit_zero_inflated_beta(seen.correct, seen.wrong)
 
 
 def played(pool, aim=None, **settings):
@@ -44,7 +44,7 @@ def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
     pool = Pool(200, 0)
     seen, _, rows = played(pool, most=16)
     assert rows.tolist() == list(range(200))
-    assert 2 <= seen.tried.min() < seen.tried.max() == 16
+    assert 2 <= seen.attempts.min() < seen.attempts.max() == 16
     assert pool.waves[0] == (list(range(200)), [2] * 200)
 
 
@@ -54,10 +54,12 @@ def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_the
         pool = Pool(400, seed)
         seen, prior, _ = played(pool, share=1 / 8)
         value, whole = group_signal(pool.rate, 8), pool.won.sum(axis=1)
-        mine = np.argsort(-prior.after(seen.correct, seen.wrong).signal(8), kind="stable")[:40]
-        full = np.argsort(-fitted(whole, 64 - whole).after(whole, 64 - whole).signal(8), kind="stable")[:40]
+        mine = np.argsort(-prior.posterior(seen.correct, seen.wrong).signal(8), kind="stable")[:40]
+        full = np.argsort(
+            -fit_zero_inflated_beta(whole, 64 - whole).posterior(whole, 64 - whole).signal(8), kind="stable"
+        )[:40]
         ratios.append(value[mine].sum() / value[full].sum())
-        shares.append(seen.tried.mean() / 64)
+        shares.append(seen.attempts.mean() / 64)
     assert np.mean(ratios) > 0.985
     assert max(shares) < 0.2
 
@@ -76,21 +78,21 @@ def test_a_problem_whose_wave_stays_incomplete_keeps_what_it_had_and_is_asked_no
     target = asked[1][0][0]
     broken = Pool(120, 4, broken=[target])
     seen, _, rows = played(broken, first=4, step=4)
-    assert seen.tried[rows == target].tolist() == [4]
+    assert seen.attempts[rows == target].tolist() == [4]
     assert sum(target in wave for wave, _ in broken.waves) == 2
 
 
 def test_where_nothing_comes_nothing_is_known():
     seen, _, rows = run_allocation(5, Allocation(), Goal(2, 8), lambda rows, wanted: (np.empty(0, np.int64),) * 5, fit)
-    assert len(rows) == len(seen.tried) == 0
+    assert len(rows) == len(seen.attempts) == 0
 
 
 def test_two_stages_are_two_waves_the_second_to_the_most():
     pool = Pool(120, 5)
     seen, _, _ = played(pool, kind="two_stage", first=4, near=0.1, most=32)
     assert len(pool.waves) == 2
-    assert sorted(set(seen.tried.tolist())) == [4, 32]
-    assert (seen.tried == 32).sum() <= 12
+    assert sorted(set(seen.attempts.tolist())) == [4, 32]
+    assert (seen.attempts == 32).sum() <= 12
 
 
 def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_than_half():
@@ -99,10 +101,10 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
         pool = Pool(500, seed)
         truth, whole = (pool.rate >= 0.2) & (pool.rate <= 0.8), pool.won.sum(axis=1)
         seen, prior, _ = played(pool, Goal(0, 8))
-        mine = (prior.after(seen.correct, seen.wrong).inside(0.2, 0.8) > 0.5) != truth
-        full = (fitted(whole, 64 - whole).after(whole, 64 - whole).inside(0.2, 0.8) > 0.5) != truth
+        mine = (prior.posterior(seen.correct, seen.wrong).inside(0.2, 0.8) > 0.5) != truth
+        full = (fit_zero_inflated_beta(whole, 64 - whole).posterior(whole, 64 - whole).inside(0.2, 0.8) > 0.5) != truth
         extra.append(mine.mean() - full.mean())
-        shares.append(seen.tried.mean() / 64)
+        shares.append(seen.attempts.mean() / 64)
     assert np.mean(extra) < 0.01
     assert max(shares) < 0.55
 
@@ -119,8 +121,8 @@ def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_
             right, wrong = seen.correct, seen.wrong
         else:
             right = pool.won[:, :8].sum(axis=1)
-            wrong, prior = 8 - right, fitted(right, 8 - right)
-        low, high = prior.after(right, wrong).interval(right, wrong)
+            wrong, prior = 8 - right, fit_zero_inflated_beta(right, 8 - right)
+        low, high = prior.posterior(right, wrong).interval(right, wrong)
         covered.append(((low <= pool.rate) & (pool.rate <= high)).mean())
     assert 0.94 <= np.mean(covered) <= 0.98
 
@@ -130,7 +132,7 @@ def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_
     for seed in range(4):
         pool = Pool(500, seed)
         seen, prior, _ = played(pool, share=1 / 6)
-        gap.append(prior.after(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
+        gap.append(prior.posterior(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
     assert abs(np.mean(gap)) < 0.01
 
 
@@ -138,4 +140,4 @@ def test_a_forecast_is_near_what_such_a_pool_takes():
     pool = Pool(300, 7)
     seen, prior, _ = played(pool, Goal(30, 8), share=1 / 6)
     told = expected_attempts(300, Allocation(share=1 / 6), Goal(30, 8), prior)
-    assert told == pytest.approx(seen.tried.mean(), rel=0.35)
+    assert told == pytest.approx(seen.attempts.mean(), rel=0.35)

@@ -16,7 +16,7 @@ class Heated:
     def __init__(self, slope: float = 0.4, silent_at: float | None = None, *, told: bool = True) -> None:
         self.slope, self.silent_at, self.told, self.asked = slope, silent_at, told, list[Any]()
 
-    def said(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         self.asked.append(dict(changes))

@@ -20,7 +20,7 @@ class Matrix:
         self.drawn = dict(wanted)
         return {id_: Counts() for id_ in wanted}
 
-    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+    def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         return self.found
 
 

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Counts
 from assay.scorers.pass_rate import PassRate
 
@@ -81,4 +81,4 @@ def test_a_score_is_the_same_alone_and_in_company():
 )
 def test_a_setting_out_of_range_is_refused(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
-        build("scorer", "pass_rate", settings)
+        build_part("scorer", "pass_rate", settings)

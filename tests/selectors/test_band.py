@@ -1,7 +1,7 @@
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Pool
 from assay.selectors.band import Band
 
@@ -47,4 +47,4 @@ def test_an_empty_pool_is_an_empty_selection(pool_of, rng):
 )
 def test_a_band_that_cannot_be_is_refused(settings):
     with pytest.raises(ConfigError, match=next(iter(settings))):
-        build("selector", "band", settings)
+        build_part("selector", "band", settings)

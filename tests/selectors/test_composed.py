@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.selectors.composed import Composed, SelectorStep
 
 
@@ -38,7 +38,7 @@ def test_weights_are_multiplied(pool_of, rng):
 
 
 def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
-    part = build(
+    part = build_part(
         "selector", "composed", {"steps": [{"selector": "band", "settings": {"low": 0.3}}, {"selector": "k_center"}]}
     )
     assert part.needs == ("post_a", "post_b", "vectors")
@@ -50,4 +50,4 @@ def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
         ([{"selector": "uniform", "times": 0.5}, {"selector": "uniform"}], "greater than or equal to 1"),
     ):
         with pytest.raises(ConfigError, match=complaint):
-            build("selector", "composed", {"steps": steps})
+            build_part("selector", "composed", {"steps": steps})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.selectors.foreign import Foreign
 
 
@@ -28,4 +28,4 @@ def test_texts_are_read_as_numbers_and_one_that_is_none_is_named(pool_of, rng):
 
 def test_an_empty_band_is_refused():
     with pytest.raises(ConfigError, match=r"\[0.8, 0.2\] is empty"):
-        build("selector", "foreign", {"low": 0.8, "high": 0.2})
+        build_part("selector", "foreign", {"low": 0.8, "high": 0.2})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Pool
 from assay.maths.rl.group_signal import expected_signal
 from assay.selectors.frontier import Frontier
@@ -88,6 +88,6 @@ def test_a_policy_that_will_get_better_is_given_harder_problems(pool_of, rng):
 
 def test_a_fitted_drift_is_no_number_yet_and_nan_is_none_at_all(pool_of, rng):
     with pytest.raises(ValueError, match="becomes a number"):
-        build("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
+        build_part("selector", "frontier", {"spread": "none", "drift": "fitted"}).select(pool_of([1, 4]), 1, rng)
     with pytest.raises(ConfigError, match="drift"):
-        build("selector", "frontier", {"drift": float("nan")})
+        build_part("selector", "frontier", {"drift": float("nan")})

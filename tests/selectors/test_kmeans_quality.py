@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.selectors.kmeans_quality import KmeansQuality
 
 
@@ -55,4 +55,4 @@ def test_a_negative_quality_and_no_temperature_are_refused(pool_of, rng):
     with pytest.raises(ValueError, match=r"'p001' has quality = -2.0"):
         KmeansQuality().select(pool_of([1, 2], cluster=[0, 0], quality=[1.0, -2.0]), 1, rng)
     with pytest.raises(ConfigError, match="temperature"):
-        build("selector", "kmeans_quality", {"temperature": 0})
+        build_part("selector", "kmeans_quality", {"temperature": 0})

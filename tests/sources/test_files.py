@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Source
 from assay.core.types import Drop
 from assay.sources.files import Files
@@ -61,7 +61,7 @@ def test_a_problem_in_two_fields_with_a_number_as_answer_is_one_mapping(tmp_path
     row = {"Body": "There are 290 bananas in 2 groups", "Question": " How big is each group?", "Answer": 145.0}
     path = write(tmp_path / "svamp.json", [row, {**row, "Body": "There are 290 bananas. "}])
     fields = {"prompt": ["Body", "Question"], "full_stops": True, "answer": "Answer", "answer_numbers": True}
-    items = list(build("source", "files", {"paths": str(path), **fields}).read())
+    items = list(build_part("source", "files", {"paths": str(path), **fields}).read())
     assert [(problem.text, label.answer) for problem, label in items] == [
         ("There are 290 bananas in 2 groups. How big is each group?", "145"),
         ("There are 290 bananas. How big is each group?", "145"),
@@ -168,7 +168,7 @@ def test_settings_out_of_range_are_refused_with_their_values():
         ({"promt": "q"}, "nearest: 'prompt'"),
     ]:
         with pytest.raises(ConfigError, match=message):
-            build("source", "files", {"paths": "a.jsonl", **settings})
+            build_part("source", "files", {"paths": "a.jsonl", **settings})
 
 
 def test_the_fingerprint_follows_the_bytes(tmp_path):

@@ -1,9 +1,16 @@
 """Rows to fill lakes with, small enough to count by hand."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
 import pytest
+
+from assay.stores import renames, tables
+from assay.stores.sql import definitions, views
+from assay.stores.tables import schemas
 
 Row = dict[str, Any]
 
@@ -44,3 +51,23 @@ def labels() -> Callable[..., Row]:
 @pytest.fixture
 def attempted() -> Callable[..., dict[str, list[Row]]]:
     return attempts
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Adds a table as one more file in `stores/tables` would; `instead` names one whose file goes."""
+    caches = (schemas, definitions.definitions, views.everything, renames._tables, renames._columns)
+
+    def add(name: str, schema: pa.Schema, *, instead: str = "") -> None:
+        module = ModuleType(f"assay.stores.tables.{name}")
+        module.SCHEMA = schema  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        files = sorted({*schemas(), name} - {instead})
+        monkeypatch.setattr(tables, "names", lambda _kind: files)
+        for cache in caches:
+            cache.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    for cache in caches:
+        cache.cache_clear()

@@ -1,43 +1,20 @@
 """Every table's schema says what each column means, what it refers to, who makes its rows and what `forget` does with them."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from assay.stores import references, tables
+from assay.stores import references
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import forget, must_know
 from assay.stores.maintenance.fsck import fsck
 from assay.stores.schema import RUNS, TEXT, column, sql_type, table
-from assay.stores.sql import definitions, views
 from assay.stores.tables import schemas
 
 AddTable = Callable[[str, pa.Schema], None]
-
-
-@pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[AddTable]:
-    """Adds a table as one more file in `stores/tables` would."""
-    caches = (schemas, definitions.definitions, views.everything)
-
-    def add(name: str, schema: pa.Schema) -> None:
-        module = ModuleType(f"assay.stores.tables.{name}")
-        module.SCHEMA = schema  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        files = sorted([*schemas(), name])
-        monkeypatch.setattr(tables, "names", lambda _kind: files)
-        for cache in caches:
-            cache.cache_clear()
-
-    yield add
-    monkeypatch.undo()
-    for cache in caches:
-        cache.cache_clear()
 
 
 def test_every_table_starts_with_its_id_and_ends_with_its_run() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError
-from assay.verifiers.code.runner import lines
+from assay.verifiers.code.runner import split_lines
 from assay.verifiers.code.verifier import Code
 from assay.verifiers.jail.launcher import _launchers
 from assay.verifiers.pool.grader import Grader
@@ -60,14 +60,14 @@ def test_leaving_before_the_asserts_passes_none_of_them(case):
 
 def test_tests_by_reference_are_read_by_their_hash(case, tmp_path):
     (tmp_path / "sums.json").write_text(SUMS)
-    named = f"sums.json@sha256:{sha256(SUMS.encode()).hexdigest()}"
-    assert judge(case, RIGHT, named, tests=str(tmp_path)).outcome == "correct"
-    assert Code(tests=str(tmp_path)).reads(case(named, "").label)
+    reference = f"sums.json@sha256:{sha256(SUMS.encode()).hexdigest()}"
+    assert judge(case, RIGHT, reference, tests=str(tmp_path)).outcome == "correct"
+    assert Code(tests=str(tmp_path)).reads(case(reference, "").label)
     (tmp_path / "sums.json").write_text("[]")
-    changed = judge(case, RIGHT, named, tests=str(tmp_path))
+    changed = judge(case, RIGHT, reference, tests=str(tmp_path))
     assert (changed.outcome, "has the hash" in changed.reason) == ("verifier_error", True)
-    assert not Code(tests=str(tmp_path)).reads(case(named, "").label)
-    assert judge(case, RIGHT, named, tests=str(tmp_path / "none")).outcome == "verifier_error"
+    assert not Code(tests=str(tmp_path)).reads(case(reference, "").label)
+    assert judge(case, RIGHT, reference, tests=str(tmp_path / "none")).outcome == "verifier_error"
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "../sums.json", "tests/../../sums.json", "."])
@@ -131,7 +131,7 @@ def test_nothing_outside_its_folder_is_written(case, tmp_path):
     judge(case, f"open({str(tmp_path / 'new')!r}, 'w').write('x')")
     judge(case, f"import os; os.remove({str(victim)!r})")
     judge(case, f"open({str(victim)!r}, 'w')")
-    assert [each.name for each in tmp_path.iterdir()] == ["victim"]
+    assert [path.name for path in tmp_path.iterdir()] == ["victim"]
     assert victim.read_text() == "here"
     assert (
         judge(case, "open('note', 'w').write('x'); print(open('note').read())", '[{"output": "x"}]').outcome
@@ -152,8 +152,8 @@ def test_the_wall_limit_is_an_error_and_not_a_wrong_answer(case):
 
 
 def test_white_space_at_line_ends_does_not_count_and_lines_do():
-    assert lines("1 \n2\n\n") == lines("1\n2") != lines("1 2")
-    assert lines(" \n") == []
+    assert split_lines("1 \n2\n\n") == split_lines("1\n2") != split_lines("1 2")
+    assert split_lines(" \n") == []
 
 
 def test_it_is_refused_unless_it_is_allowed(case):
@@ -196,11 +196,11 @@ class Fusion(http.server.BaseHTTPRequestHandler):
     reply: dict = {}
 
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         body = json.dumps(
             self.reply
             | (
-                {"run_result": {**self.reply["run_result"], "stdout": asked["stdin"]}}
+                {"run_result": {**self.reply["run_result"], "stdout": request["stdin"]}}
                 if "run_result" in self.reply
                 else {}
             )
@@ -237,16 +237,16 @@ def test_an_http_sandbox_does_the_same_and_its_failures_are_errors(case, reply, 
 
 SANDBOX = """
 import http.server, json, time
-from assay.verifiers.jail.launcher import Limits, start
+from assay.verifiers.jail.launcher import Limits, start_program
 class Fusion(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if "BREAK" in asked["code"]:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "BREAK" in request["code"]:
             return self.send_error(500)
-        if "HANG UP" in asked["code"]:
+        if "HANG UP" in request["code"]:
             return self.connection.close()
-        limits = Limits(1, asked["run_timeout"], asked["memory_limit_MB"] << 20, 1 << 20, 1 << 20, 8)
-        with start(asked["code"], limits, stdin=asked["stdin"]) as jailed:
+        limits = Limits(1, request["run_timeout"], request["memory_limit_MB"] << 20, 1 << 20, 1 << 20, 8)
+        with start_program(request["code"], limits, stdin=request["stdin"]) as jailed:
             ending = jailed.wait(time.monotonic() + limits.wall_s, limits.wall_s)
             result = {"status": "TimeLimitExceeded" if ending.late else "Finished", "return_code": None if ending.late else int(bool(ending.reason)),
                       "stdout": jailed.output(1 << 20), "stderr": ending.reason}
@@ -311,12 +311,12 @@ def test_asserts_hold_in_a_sandbox_server_only_where_they_were_reached(case, san
 def running(within_s=5.0):
     """Whether a program that a test started is still alive after some seconds: the kernel ends a namespace in its own time."""
     end = time.monotonic() + within_s
-    while found() and time.monotonic() < end:
+    while has_running_program() and time.monotonic() < end:
         time.sleep(0.05)
-    return found()
+    return has_running_program()
 
 
-def found():
+def has_running_program():
     """Whether a launcher of this process has a child that has not ended."""
     launchers = {str(launcher.process.pid) for launcher in _launchers.values()}
     assert launchers
@@ -382,8 +382,8 @@ def test_the_share_of_tests_is_the_reward_and_correct_begins_at_the_threshold(ca
     doubles = "n = int(input())\nprint(n * 2 if n < 3 else 0)"
     label = json.dumps({"inputs": ["1", "2", "3", "4"], "outputs": ["2", "4", "6", "8"]})
     assert judge(case, doubles, label).reward == 0.0
-    told = judge(case, doubles, label, reward="share")
-    assert (told.outcome, told.reward, told.reason) == (
+    verdict = judge(case, doubles, label, reward="share")
+    assert (verdict.outcome, verdict.reward, verdict.reason) == (
         "wrong",
         0.5,
         "2 of 4 hidden tests, 2 of 4 in all; test 3: another output",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.core.ports import Verifier
 from assay.testing import check_verifier
 
@@ -20,7 +20,7 @@ EXAMPLES = {  # verifier: (gold, a right text, a wrong text, a text that holds n
 }
 
 
-@pytest.fixture(params=names("verifier"))
+@pytest.fixture(params=list_parts("verifier"))
 def name(request):
     if request.param == "reasoning_gym":
         pytest.importorskip("reasoning_gym")
@@ -28,28 +28,28 @@ def name(request):
 
 
 def judge(case, name, text, **changes):
-    return build("verifier", name).judge(case(EXAMPLES[name][0], text, verifier=name, metadata=GYM, **changes))
+    return build_part("verifier", name).judge(case(EXAMPLES[name][0], text, verifier=name, metadata=GYM, **changes))
 
 
 def test_every_verifier_has_its_examples_here():
-    assert set(names("verifier")) == set(EXAMPLES)
+    assert set(list_parts("verifier")) == set(EXAMPLES)
 
 
 def test_it_keeps_the_laws(name):
     gold, right, wrong, unparsable = EXAMPLES[name]
     examples = {"gold": gold, "right": right, "wrong": wrong, "unparsable": unparsable or "", "metadata": GYM}
-    check_verifier(build("verifier", name), name=name, **examples)
+    check_verifier(build_part("verifier", name), name=name, **examples)
 
 
 def test_examples_that_are_swapped_break_the_laws():
     with pytest.raises(AssertionError, match="expected correct"):
         check_verifier(
-            build("verifier", "exact"), name="exact", gold="north", right="The answer is south.", wrong="north"
+            build_part("verifier", "exact"), name="exact", gold="north", right="The answer is south.", wrong="north"
         )
 
 
 def test_it_is_a_verifier_with_a_version(name):
-    part = build("verifier", name)
+    part = build_part("verifier", name)
     assert isinstance(part, Verifier)
     assert part.version
 
@@ -95,16 +95,16 @@ def test_an_engine_error_is_an_error_and_not_a_wrong_answer(case, name):
 
 
 def test_a_blank_gold_is_not_readable_and_an_example_is(case, name):
-    part = build("verifier", name)
+    part = build_part("verifier", name)
     assert part.reads(case(EXAMPLES[name][0], "", verifier=name).label)
     assert not part.reads(case(" ", "", verifier=name).label)
 
 
 def test_the_verdict_points_at_its_rollout_label_and_version(case, name):
-    one = case(EXAMPLES[name][0], "4", verifier=name, metadata=GYM)
-    verdict = build("verifier", name).judge(one)
-    assert (verdict.rollout_id, verdict.label_id) == (one.rollout.id, one.label.id)
-    assert (verdict.verifier, verdict.version) == (name, build("verifier", name).version)
+    grading_case = case(EXAMPLES[name][0], "4", verifier=name, metadata=GYM)
+    verdict = build_part("verifier", name).judge(grading_case)
+    assert (verdict.rollout_id, verdict.label_id) == (grading_case.rollout.id, grading_case.label.id)
+    assert (verdict.verifier, verdict.version) == (name, build_part("verifier", name).version)
 
 
 JUNK = st.one_of(

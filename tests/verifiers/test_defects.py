@@ -67,16 +67,16 @@ def test_verdicts_stay_with_their_rollouts_when_some_cannot_be_read(grader, case
         for number, text in enumerate(("\\boxed{4}", "no idea", HANG, "\\boxed{5}", "4", TOWER, "\\boxed{4}"))
     ]
     verdicts = grader.judge(cases)
-    assert [verdict.rollout_id for verdict in verdicts] == [each.rollout.id for each in cases]
+    assert [verdict.rollout_id for verdict in verdicts] == [verdict.rollout.id for verdict in cases]
     assert [v.outcome for v in verdicts] == ["correct", "unparsable", "wrong", "wrong", "correct", "wrong", "correct"]
 
 
 def test_any_thread_may_judge_what_hangs(grader, case):
-    found = []
-    thread = threading.Thread(target=lambda: found.extend(grader.judge([case("7", HANG), case("z+1", "$1+z$")])))
+    verdicts = []
+    thread = threading.Thread(target=lambda: verdicts.extend(grader.judge([case("7", HANG), case("z+1", "$1+z$")])))
     thread.start()
     thread.join(60)
-    assert [verdict.outcome for verdict in found] == ["wrong", "correct"]
+    assert [verdict.outcome for verdict in verdicts] == ["wrong", "correct"]
 
 
 @pytest.mark.parametrize(

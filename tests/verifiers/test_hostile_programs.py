@@ -12,11 +12,11 @@ import pytest
 
 from assay.verifiers.code.runner import run_tests
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest
-from assay.verifiers.jail.launcher import ROOT, Limits, _launchers, refusal, start
+from assay.verifiers.jail.launcher import ROOT, Limits, _launchers, explain_refusal, start_program
 
 LIMITS = Limits(cpu_s=1, wall_s=4, memory=256 << 20, file=1 << 20, disk=4 << 20, processes=6)
-ISOLATED = not refusal(LIMITS)
-pytestmark = pytest.mark.skipif(not ISOLATED, reason=f"no isolation here: {refusal(LIMITS)}")
+ISOLATED = not explain_refusal(LIMITS)
+pytestmark = pytest.mark.skipif(not ISOLATED, reason=f"no isolation here: {explain_refusal(LIMITS)}")
 
 CHECK = "def check(candidate):\n    for a, b, c in [(1, 2, 3), (5, 7, 12)]:\n        assert candidate(a, b) == c\ncheck(add)"
 TESTS = {
@@ -100,7 +100,7 @@ WIN = {  # kind: programs that know no addition and want to pass
         "import os\nos.closerange(3, 64)\ndef add(*_): return 3\n",
         "import os\nfor n in range(3, 64):\n    try: os.dup2(1, n)\n    except OSError: pass\ndef add(*_): return 4\n",
         'import json\njson.dumps = lambda *_, **k: \'["t","passed",""]\'\ndef add(*_): return None\n',
-        "import sys\nfor n, m in list(sys.modules.items()):\n    if n.startswith('assay'):\n        for a in ('dump', 'load', 'same_value', '_text', 'judge'): setattr(m, a, lambda *_, **k: b'[\"t\",\"passed\",\"\"]')\ndef add(*_): return None\n",
+        "import sys\nfor n, m in list(sys.modules.items()):\n    if n.startswith('assay'):\n        for a in ('dump', 'load', 'equals_expected', '_error_text', 'run_test'): setattr(m, a, lambda *_, **k: b'[\"t\",\"passed\",\"\"]')\ndef add(*_): return None\n",
         "class P:\n    def __reduce__(self): return (print, (3,))\ndef add(*_): return P()\n",
     ],
     "from elsewhere": [
@@ -204,13 +204,13 @@ def outside(tmp_path):
     yield names
     assert victim.read_text() == "expected: 3"
     assert victim.stat().st_mode & 0o777 == 0o644
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["door", "victim"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["door", "victim"]
     unix.close()
     inet.close()
 
 
 def output_of(program, limits=LIMITS):
-    with start(program, limits, stdin="1 2\n") as jailed:
+    with start_program(program, limits, stdin="1 2\n") as jailed:
         ending = jailed.wait(time.monotonic() + limits.wall_s, limits.wall_s)
         return ending, jailed.output(1 << 20)
 
@@ -324,12 +324,12 @@ def test_programs_beside_each_other_know_nothing_of_each_other():
 
 
 def test_what_programs_are_started_with_holds_no_test():
-    seen = []
+    command_lines = []
     for launcher in list(_launchers.values()):
         with open(f"/proc/{launcher.process.pid}/cmdline", "rb") as file:
-            seen.append(file.read())
-    assert seen
-    assert not any(word in text for text in seen for word in (b"assert", b"stdin", json.dumps("3\n").encode()))
+            command_lines.append(file.read())
+    assert command_lines
+    assert not any(word in text for text in command_lines for word in (b"assert", b"stdin", json.dumps("3\n").encode()))
 
 
 def left_over(within_s=5.0):

@@ -3,7 +3,7 @@
 import pytest
 
 from assay.verifiers.choice import Choice
-from assay.verifiers.code.programs import last_program
+from assay.verifiers.code.programs import find_program
 from assay.verifiers.code.verifier import Code
 from assay.verifiers.math.verifier import Math
 
@@ -24,6 +24,40 @@ BOXED = {
         ("\\mathbb{R}", "\\text{all real numbers}", SURE),
         ("(0,\\infty)", "\\mathbb{R}", NEITHER),
         ("(-\\infty,-1)\\cup(1,\\infty)", "(-\\infty,-1),(1,\\infty)", LENIENT),
+    ],
+    "fractions without braces": [
+        ("\\frac{\\sqrt6}2", "\\frac{\\sqrt{6}}{2}", SURE),
+        ("\\frac{\\sqrt6}2", "\\sqrt6/3", NEITHER),
+        ("\\frac1b", "1/b", SURE),
+        ("\\frac1b", "b", NEITHER),
+        ("2007 + \\frac\\pi 2", "2007+\\pi/2", SURE),
+        ("2007 + \\frac\\pi 2", "2007+2\\pi", NEITHER),
+        ("\\frac{270}7\\text{ degrees}", "\\frac{270}{7}", SURE),
+        ("\\frac\\sqrt{3}2", "\\frac{\\sqrt3}{2}", SURE),
+        ("\\frac{1}{23}", "\\frac{1}23", NEITHER),
+    ],
+    "a factor in brackets, which is no unit": [
+        ("\\frac{bx}{h}(h-x)", "\\frac{bx(h-x)}{h}", SURE),
+        ("\\frac{bx}{h}(h-x)", "\\frac{bx(h+x)}{h}", NEITHER),
+    ],
+    "thousands as in India": [
+        ("1234567", "12,34,567", LENIENT),
+        ("12,34,567", "12,34,567", SURE),
+        ("1234567", "12,34,576", NEITHER),
+    ],
+    "a day of a month": [
+        ("\\text{October 30}", "October 30", SURE),
+        ("\\text{October 30}", "\\text{the 30th of October}", SURE),
+        ("\\text{October 30}", "Oct. 30th", SURE),
+        ("\\text{October 30}", "October 31", NEITHER),
+        ("\\text{October 30}", "November 30", NEITHER),
+        ("\\text{October 30}", "30", NEITHER),
+        ("30", "October 30", LENIENT),
+        ("31", "October 30", NEITHER),
+    ],
+    "a letter beyond the usual options": [
+        ("\\text{(P)}", "P", SURE),
+        ("\\text{(P)}", "\\text{(Q)}", NEITHER),
     ],
     "a system": [
         ("x=1,y=2", "\\begin{cases}x=1\\\\y=2\\end{cases}", SURE),
@@ -157,6 +191,46 @@ FREE = {
         ("42", "12 + 30 = \\boxed{42}", SURE),
         ("1,2", "$x_1 = \\boxed{1},\\ x_2 = \\boxed{2}$", SURE),
     ],
+    "a box that words set against another, or take back": [
+        *(
+            ("5", text, SURE)
+            for text in (
+                "$\\boxed{5}$ (and not $\\boxed{6}$)",
+                "$\\boxed{5}$ (not $\\boxed{6}$)",
+                "$\\boxed{5}$ and never $\\boxed{6}$",
+                "\\boxed{5} unlike \\boxed{6}",
+                "\\boxed{5}，而不是\\boxed{6}",
+                "\\boxed{5} \\neq \\boxed{6}",
+            )
+        ),
+        *(
+            ("6", text, NEITHER)
+            for text in (
+                "$\\boxed{5}$ (and not $\\boxed{6}$)",
+                "\\boxed{5}，而不是\\boxed{6}",
+                "It cannot be $\\boxed{6}$",
+                "$x$ is not equal to $\\boxed{6}$.",
+                "The wrong answer is \\boxed{6}",
+                "$\\boxed{5}$. A common mistake is $\\boxed{6}$.",
+                "One might say \\boxed{6}, which is wrong.",
+                "答案不是\\boxed{6}",
+            )
+        ),
+        ("6", "It must be \\boxed{6}", SURE),
+        ("6", "$x$ is equal to $\\boxed{6}$.", SURE),
+    ],
+    "a box that is never closed": [
+        ("\\frac{1}{2}", "So \\boxed{\\frac{1}{2}", LENIENT),
+        ("1", "So \\boxed{\\frac{1}{2}", NEITHER),
+        ("12", "So $\\boxed{12$.", LENIENT),
+    ],
+    "not one but the other": [
+        ("8", "The answer is not 7, but 8.", LENIENT),
+        ("7", "The answer is not 7, but 8.", NEITHER),
+        ("8", "Die Antwort ist nicht 7, sondern 8.", LENIENT),
+        ("8", "答案不是7，而是8", SURE),
+        ("7", "答案不是7，而是8", NEITHER),
+    ],
     "several values in many languages": [
         ("42", "Antwort: 42 oder 7", NEITHER),
         ("42", "Ответ: 42 или 7", NEITHER),
@@ -193,6 +267,17 @@ FREE = {
         ("\\text{(C)}", "We work it out.\n\nSo the result is **$\\text{(C)}$**.", LENIENT),
         ("C", "We work it out.\n\nSo the result is **B**.", NEITHER),
         ("C", "We work it out.\n\nSo it is not **C**.", NEITHER),
+        ("C", "We work it out.\n\nSo the result is **C. $1-i$**.", LENIENT),
+        ("C. $1-i$", "We work it out.\n\nSo the result is **C. $1-i$**.", LENIENT),
+        ("C", "We work it out.\n\nSo the result is **A. $C$**.", NEITHER),
+        ("C", "We work it out.\n\nSo it is **C. $1-i$** or **D. $i$**.", NEITHER),
+    ],
+    "a bold phrase that no form is read from": [
+        ("第一象限", "所以点在**第一象限**。", LENIENT),
+        ("第一象限", "所以点在**第二象限**。", NEITHER),
+        ("充要条件", "所以不是**充要条件**。", NEITHER),
+        ("介于 200 kg 至 300kg 之间", "So the result is **介于 200 kg 至 300kg 之间**.", LENIENT),
+        ("介于 200 kg 至 300kg 之间", "So the result is **介于 200 kg 至 400kg 之间**.", NEITHER),
     ],
     "turns behind an answer": [
         ("42", "42\n\nQ: There are 5.\nA: 6", SURE),
@@ -266,7 +351,7 @@ def test_a_program_inside_a_thought_of_any_tags_is_none(case, marks):
 
 
 def test_a_program_between_tags_needs_no_fence():
-    assert last_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
+    assert find_program("It is:\n<answer>\nprint(1)\n</answer>\nDone.", finished=True) == "print(1)\n"
 
 
 def test_equal_answers_of_which_one_is_taken_back_are_worked_out_apart(case):

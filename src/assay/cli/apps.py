@@ -32,6 +32,7 @@ from assay.cli.curate import (
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
 from assay.cli.train import run as train_run
+from assay.pipelines.stages import stage_sentence
 
 SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
 
@@ -43,6 +44,7 @@ assay_app = typer.Typer(help="Which training problems are worth your GPU hours."
 
 for name, command in stages.commands().items():
     curate_app.command(name, help=command.__doc__)(command)
+run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
 curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)

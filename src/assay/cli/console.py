@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.segment import Segment
 
 from assay.cli.tables import table
-from assay.core.display import visible
+from assay.core.display import escape_controls
 
 LINE_EVERY_S = 10.0  # plain lines
 WIDTH = 120  # columns of a page where its stream is no terminal
@@ -86,7 +86,7 @@ class SafeConsole(Console):
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         return super()._render_buffer(
-            part if part.control else part._replace(text=visible(part.text)) for part in buffer
+            part if part.control else part._replace(text=escape_controls(part.text)) for part in buffer
         )
 
 

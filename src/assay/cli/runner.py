@@ -14,7 +14,7 @@ import typer
 
 from assay.cli.console import ConsoleReporter
 from assay.core.config import Config, read_config
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.core.errors import ConfigError, EngineError, EvidenceError, LakeError, Stopped, TrainingError
 
 DONE, FAILED, USAGE, PARTLY, NOTHING = 0, 1, 2, 3, 4
@@ -119,7 +119,7 @@ def exits(voice: ConsoleReporter) -> Iterator[None]:
         )
         raise typer.Exit(PARTLY) from error
     except Exception as error:
-        sys.stderr.write(visible(traceback.format_exc()))
+        sys.stderr.write(escape_controls(traceback.format_exc()))
         raise typer.Exit(FAILED) from error
 
 

@@ -1,37 +1,34 @@
-"""One gold answer's text for several answers, of which any one is right."""
+"""Write several gold answers, any one of which is right, as one gold answer's text, and read them back."""
 
 import json
 from collections.abc import Sequence
 
-from assay.core.identity import canonical
+from assay.core.identity import canonical_json
 
-ANY_OF = '{"any_of":'  # begins the text
+ANY_OF = '{"any_of":'  # the text begins with it
 
 
-def any_of(answers: Sequence[str]) -> str:
-    """One gold answer's text that stands for several, of which any one is right.
+def join_answers(answers: Sequence[str]) -> str:
+    """Return one gold answer's text that stands for several answers, any one of which is right.
 
-    >>> any_of(["2", "two"])
+    >>> join_answers(["2", "two"])
     '{"any_of":["2","two"]}'
     """
-    return canonical({"any_of": list(answers)})
+    return canonical_json({"any_of": list(answers)})
 
 
-def alternatives(answer: str) -> tuple[str, ...]:
-    """The answers that a gold answer's text stands for.
+def split_answers(answer: str) -> tuple[str, ...]:
+    """Return the answers for which a gold answer's text stands.
 
-    >>> alternatives(any_of(["2", "two"])), alternatives("[1, 2]")
+    >>> split_answers(join_answers(["2", "two"])), split_answers("[1, 2]")
     (('2', 'two'), ('[1, 2]',))
     """
     if not answer.startswith(ANY_OF):
         return (answer,)
     try:
-        read = json.loads(answer)
+        value = json.loads(answer)
     except (ValueError, RecursionError):
         return (answer,)
-    found = (
-        tuple(each for each in read["any_of"] if isinstance(each, str))
-        if isinstance(read.get("any_of"), list) and len(read) == 1
-        else ()
-    )
-    return found or (answer,)
+    if len(value) != 1 or not isinstance(value.get("any_of"), list):
+        return (answer,)
+    return tuple(text for text in value["any_of"] if isinstance(text, str)) or (answer,)

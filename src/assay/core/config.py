@@ -1,4 +1,7 @@
-"""The plan: one TOML file that every command takes, checked before anything is written."""
+"""Read the config: one TOML file that every command takes, checked before anything is written.
+
+Each class is one table; its fields are the table's keys.
+"""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -7,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import canonical
-from assay.core.parts import build, complaint, load
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import canonical_json
+from assay.core.parts import build_part, describe_error, load_part
 from assay.core.types import SamplingConfig
 
 
@@ -34,7 +37,7 @@ class SourceConfig(_Part):
 
 
 class CleanConfig(_Strict):
-    """`[clean]`: filters in their order; `[clean.settings.NAME]` holds a filter's settings."""
+    """`[clean]`: filters in their order; `[clean.settings.NAME]` holds the settings of one filter."""
 
     filters: tuple[str, ...] = ("empty", "conflicting_labels", "exact", "unparsable", "unverifiable")
     settings: dict[str, dict[str, Any]] = {}
@@ -48,14 +51,14 @@ class SplitConfig(_Strict):
 
 
 class FewShotTurn(_Strict):
-    """One solved example, given to the model as two chat turns."""
+    """One solved example, shown to the model as two chat turns."""
 
     user: str
     assistant: str
 
 
 class PolicyConfig(_Part):
-    """`[policy]`: the model and how it is asked; scoring, training and export all read this one table."""
+    """`[policy]`: the model and its sampling settings; scoring, training and export all read this one table."""
 
     model: str = "smollm2-135m-instruct"
     engine: str = "llamacpp"
@@ -72,14 +75,14 @@ class PolicyConfig(_Part):
 
     @field_validator("template")
     @classmethod
-    def _holds_prompt(cls, value: str) -> str:
+    def _check_template(cls, value: str) -> str:
         if "{prompt}" not in value:
             raise ValueError("the template lacks {prompt}")
         return value
 
     @property
     def sampler(self) -> SamplingConfig:
-        """How the policy is asked, as one hashable value."""
+        """Return how the policy is sampled, as one hashable value."""
         return SamplingConfig(
             temperature=self.temperature,
             top_p=self.top_p,
@@ -89,35 +92,33 @@ class PolicyConfig(_Part):
             system=self.system,
             template=self.template,
             shots=tuple((shot.user, shot.assistant) for shot in self.shots),
-            chat_template_args=canonical(self.chat_template_args),
+            chat_template_args=canonical_json(self.chat_template_args),
         )
 
 
 class GradeConfig(_Strict):
-    """`[grade]`: the killable workers that judge."""
+    """`[grade]`: the worker processes that judge, and can be killed."""
 
     workers: int = Field(default=2, ge=1)
-    limit_s: float = Field(default=5.0, gt=0)
+    limit_s: float = Field(default=5.0, gt=0)  # per case
     allow_code: bool = False  # True: the verifier `code` may run what a model wrote
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
-    env: tuple[
-        str, ...
-    ] = ()  # names of environment variables that workers see beside PATH, HOME, LANG and the like: a judge's key
+    env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
 
 
 class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
-    wave: int = Field(default=4, ge=1)  # problems a commit; at most a wave is lost when a process is killed
-    stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or not to be judged
-    stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are looked at
-    stop_early_share: float = Field(default=0.95, gt=0, le=1)  # of them that are no evidence, from which on a run ends
+    wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
+    stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
+    stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
+    stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
 
 
 class EmbedConfig(_Strict):
-    """`[embed]`: text to unit vectors to clusters."""
+    """`[embed]`: texts to unit vectors to clusters."""
 
     encoder: str = "minilm"
     clusters: Annotated[int, Field(ge=1)] | Literal["auto"] = 8  # auto = by silhouette on a sample
@@ -126,7 +127,7 @@ class EmbedConfig(_Strict):
 
 
 class SelectConfig(_Part):
-    """`[select]`: which problems stay."""
+    """`[select]`: which problems are kept."""
 
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
@@ -134,23 +135,23 @@ class SelectConfig(_Part):
 
 
 class OrderConfig(_Part):
-    """`[arrange]`: in which order."""
+    """`[arrange]`: the order of the selected problems."""
 
     curriculum: str = "easy_to_hard"
     seed: int = 0
 
 
 class TeacherConfig(_Part):
-    """`[train.teacher]`: who helps, how often and with what; further keys are the engine's settings."""
+    """`[train.teacher]`: who helps, how often and with what; further keys are the settings of the teacher's engine."""
 
     engine: str = ""  # "" = no teacher
     model: str = ""  # "" = the policy's own model, frozen
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    share: float = Field(default=0.1, ge=0, le=1)  # of the finished rollouts of a group that need it, at the first step
-    share_last: float = Field(default=0.01, ge=0, le=1)
+    share: float = Field(default=0.1, ge=0, le=1)  # at the first step, of a group's finished rollouts that need help
+    share_last: float = Field(default=0.01, ge=0, le=1)  # the share after `length` steps
     length: int = Field(default=16, ge=0)  # steps over which the share changes
     off_after: Annotated[int, Field(ge=0)] | None = 8  # no help from this step on
-    need: Literal["any", "wrong", "failed"] = "any"
+    need: Literal["any", "wrong", "failed"] = "any"  # any rollout, wrong ones, or those of groups without a right one
     mask: Literal["whole", "teacher"] = "whole"  # which tokens the objective treats as guided
     go_on: bool = False  # True: the student continues after the feedback
     gold: bool = False  # True: a demonstration where a group is still all wrong
@@ -159,35 +160,32 @@ class TeacherConfig(_Part):
 
 
 class TrainConfig(_Strict):
-    """`[train]`: GRPO on the curriculum in its order. Keys that repeat `[policy]`'s deviate from it, with a warning."""
+    """`[train]`: GRPO on the curriculum in its order. Keys that repeat those of `[policy]` deviate from it, with a
+    warning.
+    """
 
     objective: str = "grpo"
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
-    groups: int = Field(default=1, ge=1)  # problems an optimiser step
+    groups: int = Field(default=1, ge=1)  # problems per optimiser step
     learning_rate: float = Field(default=1e-6, gt=0)
     warmup: int = Field(default=0, ge=0)  # steps
     learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
     beta: float = Field(default=0.0, ge=0)  # KL weight
     beta_rule: Literal["constant", "rising"] = "constant"
-    beta_least: float = Field(default=0.0, ge=0)  # of "rising"
+    beta_least: float = Field(default=0.0, ge=0)  # lowest value of "rising"
     seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rollouts a forward pass; None = a group
-    mask_truncated: bool = False  # True: rollouts cut by the cap are evidence but not trained on
-    allow_truncated: bool = False  # True: go on though nearly all rollouts of the first step are cut
+    micro_batch: int | None = Field(default=None, ge=1)  # rollouts per forward pass; None = a group
+    mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
+    allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
-    relift: int = Field(
-        default=0, ge=0
-    )  # problems whose whole group failed that make one supervised pass; 0 = none is made
+    relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
-    demonstrations: tuple[Literal["stored", "gold"], ...] = (
-        "stored",
-        "gold",
-    )  # for relift and teacher.gold, in this order
+    demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
     demonstration: str = "{answer}"  # a gold answer as a text; may name the source's kept fields
     eval_every: int = Field(default=0, ge=0)  # steps between attempts at held-out problems; 0 = none
-    eval_samples: int = Field(default=4, ge=1)  # attempts a problem
+    eval_samples: int = Field(default=4, ge=1)  # attempts per problem
     eval_problems: int = Field(default=200, ge=1)  # at most
     average: float = Field(default=0.0, ge=0, le=1)  # alpha of the running average of the last 6 states; 0 = none
     lora_rank: int = Field(default=0, ge=0)  # 0 = all weights are trained
@@ -195,40 +193,35 @@ class TrainConfig(_Strict):
     vllm: Literal["", "server", "colocate"] = ""
     vllm_url: str = ""
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
-    save_every: int = Field(default=25, ge=0)  # steps between the states that a killed run goes on from; 0 = none
-    output: str = ""  # folder of the checkpoint; "" = beside the lake's tables
+    save_every: int = Field(default=25, ge=0)  # steps between the states from which a killed run resumes; 0 = none
+    output: str = ""  # folder of the checkpoint; "" = next to the lake's tables
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
 class LoopConfig(_Strict):
-    """`[loop]`: curate, train, refresh, again; and what a refresh takes from training's rollouts and what it attempts."""
+    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts, and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
-    window: int = Field(
-        default=50, ge=0
-    )  # last steps of a training whose rollouts tell of its checkpoint; 0 = none, all is attempted
-    discount: float = Field(
-        default=0.98, ge=0, le=1
-    )  # weight of a rollout for each step that it is older; 1 = all alike
-    width: float = Field(
-        default=0.65, ge=0, le=1
-    )  # widest interval that counts as decided; 0 = all is attempted, 1 = all that was met is decided
+    window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
+    discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
+    # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
+    width: float = Field(default=0.65, ge=0, le=1)
     share: float = Field(default=0.1, ge=0, le=1)  # of the dropped problems, in each stratum of their last pass rate
     share_unsolved: float = Field(default=0.25, ge=0, le=1)  # of the dropped problems that were never solved
-    low: float = Field(default=0.1, ge=0, le=1)  # of the band whose drift is told, pass rates
+    low: float = Field(default=0.1, ge=0, le=1)  # pass rates of the band whose drift is reported
     high: float = Field(default=0.9, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _holds_something(self) -> "LoopConfig":
+    def _check_band(self) -> "LoopConfig":
         if self.low >= self.high:
             raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
         return self
 
 
 class LimitConfig(_Strict):
-    """`[limit]`: stop cleanly, with the best selection so far."""
+    """`[limit]`: where to stop cleanly, with the best selection so far."""
 
     tokens: int | None = Field(default=None, ge=0)
     hours: float | None = Field(default=None, ge=0)
@@ -240,24 +233,18 @@ class FlowConfig(_Strict):
     enabled: bool = False
     runner: Literal["threads", "processes", "ray"] = "threads"
     workers: int = Field(default=1, ge=1)  # shards at a time; each worker opens an engine of its own
-    shard: int = Field(default=64, ge=1)  # problems a task
+    shard: int = Field(default=64, ge=1)  # problems per task
     lease_s: float = Field(default=900.0, gt=0)  # of a shard
     retries: int = Field(default=2, ge=0)  # of a task whose engine failed
     backoff_s: float = Field(default=10.0, ge=0)  # before the first retry; each further pause doubles
     ray_address: str = ""  # "" = a cluster on this machine while the run lasts
     if_no_server: Literal["stop", "go_on"] = "stop"
-    overlap: Literal["wait", "refuse"] = (
-        "wait"  # a scheduled run that comes due while the deployment's last one is at work
-    )
-    dead_after_s: float = Field(
-        default=60.0, gt=0
-    )  # a scheduled run unheard of for so long is dead, and the next one goes ahead
-    reports_url: str = (
-        ""  # where the lake's folder `reports` is served, for the link to a run's page; "" = the file itself
-    )
+    overlap: Literal["wait", "refuse"] = "wait"  # a scheduled run that comes due while the last one still runs
+    dead_after_s: float = Field(default=60.0, gt=0)  # without a heartbeat a scheduled run is dead, and the next starts
+    reports_url: str = ""  # where the lake's folder `reports` is served, for links to runs; "" = the file itself
 
     @model_validator(mode="after")
-    def _of_ray(self) -> "FlowConfig":
+    def _check_ray(self) -> "FlowConfig":
         if self.ray_address and self.runner != "ray":
             raise ValueError(
                 f"ray_address = {self.ray_address!r} names a cluster, and runner = {self.runner!r} uses none"
@@ -266,7 +253,7 @@ class FlowConfig(_Strict):
 
 
 class Config(_Strict):
-    """All tables of a plan."""
+    """All tables of a config."""
 
     name: str = "assay"
     seed: int = 0
@@ -287,7 +274,7 @@ class Config(_Strict):
 
     @property
     def train_sampler(self) -> SamplingConfig:
-        """The policy's sampler with training's deviations applied."""
+        """Return the policy's sampling config with training's deviations."""
         changes = {key: getattr(self.train, key) for key in ("max_tokens", "temperature", "top_p")}
         return self.policy.model_copy(
             update={key: value for key, value in changes.items() if value is not None}
@@ -295,7 +282,7 @@ class Config(_Strict):
 
 
 def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
-    """The plan in a TOML file after `key=value` overrides.
+    """Read a TOML file, apply `key=value` overrides and check the result.
 
     Raises:
         ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
@@ -307,64 +294,68 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _override(tree, override)
+        _apply_override(tree, override)
     return parse_config(tree)
 
 
 def parse_config(tree: Mapping[str, Any]) -> Config:
-    """The plan of a nested mapping, with every part's settings checked too.
+    """Check the config in a nested mapping, with every part's settings.
 
     Raises:
-        ConfigError: as `read_plan`.
+        ConfigError: as `read_config`.
     """
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_one_line(error)) from error
+        raise ConfigError(_describe_error(error)) from error
     _check_parts(config)
     return config
 
 
 def _check_parts(config: Config) -> None:
     for source in config.source:
-        build("source", source.part, source.settings, beside=SourceConfig.model_fields)
+        build_part("source", source.part, source.settings, other_keys=SourceConfig.model_fields)
     for name in config.clean.filters:
-        build("filter", name, config.clean.settings.get(name))
+        build_part("filter", name, config.clean.settings.get(name))
     for name in config.clean.settings:
         if name not in config.clean.filters:
-            raise ConfigError(f"clean.settings.{name}: not among clean.filters; {nearest(name, config.clean.filters)}")
-    build("scorer", config.score.scorer, config.score.settings, beside=ScoreConfig.model_fields)
-    build("selector", config.select.selector, config.select.settings, beside=SelectConfig.model_fields)
-    build("curriculum", config.arrange.curriculum, config.arrange.settings, beside=OrderConfig.model_fields)
-    build("objective", config.train.objective, config.train.settings)
+            raise ConfigError(
+                f"clean.settings.{name}: not among clean.filters; {suggest_names(name, config.clean.filters)}"
+            )
+    build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
+    build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
+    build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    build_part("objective", config.train.objective, config.train.settings)
     if config.train.teacher.engine:
-        build("engine", config.train.teacher.engine, teacher_settings(config), beside=TeacherConfig.model_fields)
+        build_part(
+            "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
+        )
     _check_verifiers(config)
 
 
 def teacher_settings(config: Config) -> dict[str, Any]:
-    """Settings of the teacher's engine: the policy's own model where no other is named."""
+    """Return the settings of the teacher's engine: the policy's own model where no other is named."""
     teacher = config.train.teacher
-    named = {} if teacher.engine in ("scripted", "replay") else {"model": teacher.model or config.policy.model}
-    return named | teacher.settings
+    model = {} if teacher.engine in ("scripted", "replay") else {"model": teacher.model or config.policy.model}
+    return model | teacher.settings
 
 
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
-        build("verifier", name, settings)
+        build_part("verifier", name, settings)
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
             and not name.startswith("python:")
-            and getattr(load("verifier", name), "dangerous", False)
+            and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
 
 
-def _override(tree: dict[str, Any], override: str) -> None:
+def _apply_override(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     steps = key.strip().split(".")
     if not equals or not all(steps):
@@ -380,31 +371,29 @@ def _override(tree: dict[str, Any], override: str) -> None:
     tree[steps[-1]] = value
 
 
-def _one_line(error: ValidationError) -> str:
-    found = error.errors()
-    first = next(
-        (each for each in found if each["type"] == "extra_forbidden"), found[0]
-    )  # a misspelt key is also missing under its name
+def _describe_error(error: ValidationError) -> str:
+    errors = error.errors()
+    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
+    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
     if first["type"] == "extra_forbidden":
         *path, key = [str(step) for step in first["loc"]]
-        where = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{where} {key!r}; {nearest(key, _known(path))}"
+        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
+        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
     if first["type"] == "missing":
         return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
     if (first["type"], first["loc"]) == ("too_short", ("source",)):
         return "the plan lacks 'source': there is nothing to read"
-    return complaint(error)
+    return describe_error(error)
 
 
-def _known(path: list[str]) -> list[str]:
+def _list_keys(path: list[str]) -> list[str]:
     model: Any = Config
     for step in path:
         if step.isdigit():
             continue
         annotation = model.model_fields[step].annotation
-        model = next(
-            (each for each in (annotation, *getattr(annotation, "__args__", ())) if isinstance(each, type)), None
-        )
+        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
+        model = types[0] if types else None
         if model is None or not issubclass(model, BaseModel):
             return []
     return list(model.model_fields)

@@ -1,4 +1,4 @@
-"""What a caller can act on: each error is one line that names the thing and its remedy."""
+"""Errors on which a caller can act: each is one line that names the thing that is wrong and its remedy."""
 
 import difflib
 import importlib
@@ -9,50 +9,54 @@ DISTRIBUTION = "assay-curation"
 
 
 class ConfigError(ValueError):
-    """The plan, or a flag, asks for something that does not exist or does not fit; nothing was written."""
+    """The config, or a flag, asks for something that does not exist or does not fit; nothing was written."""
 
 
 class LakeError(RuntimeError):
-    """The store cannot be opened, read or written as asked."""
+    """The lake cannot be opened, read or written as requested."""
 
 
 class EngineError(RuntimeError):
-    """A backend failed in a way that a retry by the caller may cure."""
+    """An engine failed in a way that a retry by the caller may cure."""
 
 
 class TrainingError(RuntimeError):
-    """Training met something that it must not learn from; no checkpoint was written."""
+    """Training met something from which it must not learn; no checkpoint was written."""
 
 
 class EvidenceError(RuntimeError):
-    """The first attempts of a run are no evidence of anything; what was paid for is kept, and going on would pay for more of it."""
+    """The first attempts of a run are no evidence; they are kept, and continuing would pay for more of the same."""
 
 
 class Stopped(RuntimeError):
-    """The run was asked to stop; what had arrived is committed and the run can be resumed."""
+    """The run was asked to stop; what had arrived is committed, and the run can be resumed."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The neighbours of an unknown name, as the end of a sentence.
+def suggest_names(name: str, candidates: Iterable[str]) -> str:
+    """Return the closest names to an unknown one, as the end of a sentence; all names where none is close.
 
-    >>> nearest("fronteir", ["uniform", "frontier"])
+    >>> suggest_names("fronteir", ["uniform", "frontier"])
     "nearest: 'frontier'"
-    >>> nearest("zzz", ["uniform", "frontier"])
+    >>> suggest_names("zzz", ["uniform", "frontier"])
     "known: 'frontier', 'uniform'"
-    >>> nearest("zzz", [])
+    >>> suggest_names("zzz", [])
     'known: none'
     """
-    names = sorted(known)
+    names = sorted(candidates)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    listed = ", ".join(repr(each) for each in (close or names))
-    return f"{'nearest' if close else 'known'}: {listed or 'none'}"
+    listing = ", ".join(repr(candidate) for candidate in (close or names))
+    return f"{'nearest' if close else 'known'}: {listing or 'none'}"
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """The imported module, or an error that names the extra which brings it.
+    """Import an optional module.
+
+    Args:
+        module: its full name.
+        extra: the extra of this distribution that installs it.
 
     Raises:
-        ConfigError: the module is not installed; the message holds the command for this distribution.
+        ConfigError: the module is not installed; the message holds the command that installs it.
     """
     try:
         return importlib.import_module(module)

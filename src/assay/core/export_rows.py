@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 
 class ChatTurn(TypedDict):
-    """One chat turn, as datasets hold it."""
+    """One chat turn in the form that data sets use."""
 
     role: str
     content: str
@@ -17,14 +17,14 @@ class ExportRow:
     """One place of the curriculum, or one problem that was filtered out."""
 
     assay_id: str  # problems.id
-    prompt: tuple[ChatTurn, ...]  # as the policy was asked: system, few-shot turns, template
+    prompt: tuple[ChatTurn, ...]  # as the policy saw it: system, few-shot turns, template
     question: str  # the last user turn alone, templated
     answer: str
     verifier: str
     source: str
     place: int  # from 0, over all phases and epochs; -1 = filtered out
     lesson: int  # from 0; -1 = filtered out
-    weight: float  # 1 = as it is
+    weight: float  # of its loss, 1 = unchanged
     correct: int
     wrong: int
     truncated: int
@@ -35,19 +35,19 @@ class ExportRow:
 
     @property
     def graded(self) -> int:
-        """Attempts that count for a pass rate."""
+        """Return the attempts that count for a pass rate."""
         return self.correct + self.wrong
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """What a dataset's card says about the whole dataset."""
+    """What a data set's card says about the whole data set."""
 
     name: str
     policy: str
     revision: str
     verifiers: tuple[str, ...]
-    histogram: Mapping[str, int]  # problems by share solved
+    histogram: Mapping[str, int]  # problems per range of pass rates
     drops: Sequence[tuple[str, str, int]]  # (stage, reason, rows)
     licences: Mapping[str, str]  # source -> licence, "" = unknown
 

@@ -1,11 +1,13 @@
-"""Folders on this machine that are no part of any lake."""
+"""Folders on this machine that belong to no lake."""
 
 import os
 from pathlib import Path
 
 
-def cache() -> Path:
-    """The folder of everything that can be made again: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay."""
+def cache_folder() -> Path:
+    """Return the folder of everything that can be made again: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else
+    ~/.cache/assay.
+    """
     if own := os.environ.get("ASSAY_CACHE"):
         return Path(own)
     shared = os.environ.get("XDG_CACHE_HOME")

@@ -1,7 +1,8 @@
-"""The optional hooks of parts: what the machinery asks of a part beyond its port (`core.ports`), and what it assumes without an answer.
+"""Optional hooks of parts: what the machinery asks of a part beyond its port, and the default where a part lacks one.
 
-A part need not inherit from these classes: a hook is looked up by its name, and one that a part lacks has the default given here. Inherit
-to have the names checked. `tests/core/test_hooks.py` holds that the machinery asks for no hook that is missing here.
+The ports are in `core.ports`. A part need not inherit from these classes: a hook is looked up by its name, and a
+missing one has the default given here. Inherit to have the names checked. `tests/core/test_hooks.py` checks that the
+machinery asks for no hook that is missing here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ class SourceHooks:
     """Hooks of a source."""
 
     def check(self) -> None:
-        """Refuse wrong settings before anything is read; asked where the lake has not read the source yet.
+        """Refuse settings that cannot work, before anything is read; called where the lake has not read the source yet.
 
         Raises:
             ConfigError: a setting that cannot work, such as a missing split.
@@ -22,16 +23,13 @@ class SourceHooks:
 
 
 class VerifierHooks:
-    """Hooks of a verifier, for speed and for safety; the grader (`verifiers.pool.grader`) asks for them."""
+    """Hooks of a verifier, for speed and safety; the grader (`verifiers.pool.grader`) asks for them."""
 
-    bounded: ClassVar[bool] = (
-        False  # True: `judge` and `reads` always return soon, so they run without a worker process
-    )
+    bounded: ClassVar[bool] = False  # True: `judge` and `reads` always return soon and need no worker process
     retries: ClassVar[bool] = False  # True: a case that reached its time limit is tried once more, alone
     dangerous: ClassVar[bool] = False  # True: runs programs that a model wrote; needs `grade.allow_code = true`
-    evaluates_text: ClassVar[bool] = (
-        False  # True: text that is not inert gets a process of its own; default of outside parts: True
-    )
+    # True: text that is not inert gets a process of its own; True is the default of parts from outside
+    evaluates_text: ClassVar[bool] = False
     # limit_s: float = `grade.limit_s`      seconds per case, where a verifier has a limit of its own
 
     def warm(self) -> None:
@@ -42,19 +40,21 @@ class VerifierHooks:
         return ""
 
     def label_fault(self, label: Label) -> str:
-        """Return what is wrong with the format of a label, found while sources are read; "" where nothing is."""
+        """Return what is wrong with the format of a label, while sources are read; "" where nothing is."""
         return ""
 
     def glance(self, case: GradingCase) -> Verdict | None:
-        """Return the verdict on a case that is decided in bounded time, in the grader's process; None sends it to a worker."""
+        """Return the verdict on a case that is decided in bounded time in the grader's process; None sends it to a
+        worker.
+        """
         return None
 
     def glance_label(self, label: Label) -> bool | None:
-        """Return what `reads` would, where that is decided in bounded time; None sends the label to a worker."""
+        """Return what `reads` would return, where that is decided in bounded time; None sends the label to a worker."""
         return None
 
     def essence(self, case: GradingCase) -> str | None:
-        """Return the part of the text on which the verdict depends, by which verdicts are cached; None = all of it."""
+        """Return the part of the text on which the verdict depends; verdicts are cached by it; None = all of it."""
         return None
 
     def suspect(self, row: GradingCase | Label) -> bool:
@@ -62,7 +62,7 @@ class VerifierHooks:
         return False
 
     def evaluated(self, case: GradingCase) -> str:
-        """Return the text that may be evaluated; the whole completion by default."""
+        """Return the text that may be evaluated; by default the whole completion."""
         return case.rollout.text
 
 
@@ -71,7 +71,7 @@ class FilterHooks:
 
     version: ClassVar[str] = "1"  # another value makes the stage run again
     against: Sequence[Mapping[str, Any]] = ()  # tables of `[[source]]`; needed where `needs` holds "benchmarks"
-    # changes: Mapping[str, Any]             fields of the policy's sampling that this filter changes when it asks the policy
+    # changes: Mapping[str, Any]             fields of the sampling config that this filter changes for its attempts
 
 
 class ScorerHooks:
@@ -80,12 +80,12 @@ class ScorerHooks:
     needs: tuple[str, ...] = ()  # methods of `core.ports.EvidenceProvider` besides `draw`
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
-    against: str = ""  # the policy whose stored attempts are read besides the plan's
+    against: str = ""  # a second policy, whose stored attempts are read too
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
 
     def attempts(self) -> tuple[int, int]:
-        """Return the attempts per problem, at least and at most."""
+        """Return the fewest and the most attempts per problem."""
         return self.n, self.n
 
     def expected(self, pilot: Sequence[Counts], problems: int) -> float:
@@ -97,6 +97,4 @@ class SelectorHooks:
     """Hooks of a selector: settings that the pipeline compares with those of training, or fills in."""
 
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes
-    drift: float | str | None = (
-        None  # "fitted": the pipeline puts the value fitted to stored training rollouts in its place
-    )
+    drift: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts

@@ -1,4 +1,4 @@
-"""What is noticed of a problem without taking it out of the pool."""
+"""Record what is noticed about a problem that stays in the pool."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,7 +7,7 @@ from assay.core.identity import content_id
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was noticed of a problem that stays in the pool."""
+    """What was noticed about a problem that stays in the pool."""
 
     stage: str  # ingest, clean
     reason: str  # one word: same_template, gold_has_unit, ...
@@ -17,5 +17,5 @@ class Note:
 
     @property
     def id(self) -> str:
-        """Content hash of the whole row."""
+        """Return the content hash of the whole row."""
         return content_id("note", *asdict(self).values())

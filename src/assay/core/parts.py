@@ -1,7 +1,8 @@
-"""Parts are found by their file names and imported only when named.
+"""Find parts by their file names, and import them only when a config names them.
 
-`selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`; `python:package.module:Name` is a part
-that lives outside the package. A part is a frozen dataclass; its fields are its whole configuration.
+`selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
+`python:package.module:Name` is a part that lies outside the package. A part is a frozen dataclass; its fields are its
+whole configuration.
 """
 
 import importlib
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 
 ROOMS = {
     "source": "sources",
@@ -28,7 +29,7 @@ ROOMS = {
     "table": "stores/tables",
     "export": "exports",
 }
-HOUSE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent.parent
 SHAPES = {
     "tuple_type": "should be a list",
     "list_type": "should be a list",
@@ -39,39 +40,43 @@ BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
 
-def names(kind: str) -> list[str]:
-    """The parts of one kind, ascending; nothing is imported.
+def list_parts(kind: str) -> list[str]:
+    """Return the names of the parts of one kind, ascending; nothing is imported.
 
-    >>> "frontier" in names("selector")
+    >>> "frontier" in list_parts("selector")
     True
     """
-    room = HOUSE / ROOMS[kind]
+    room = PACKAGE / ROOMS[kind]
     files = {path.stem for path in room.glob("*.py") if not path.stem.startswith("_")}
     return sorted(files | {path.parent.name for path in room.glob("*/__init__.py") if _exports_part(path)})
 
 
 @cache
 def _exports_part(init: Path) -> bool:
-    """Whether a folder is a part: its `__init__.py` exports the class of its name. Folders that export none hold machinery."""
+    """Return whether a folder is a part: its `__init__.py` exports the class of its name. Other folders hold machinery."""
     return f'__all__ = ["{class_name(init.parent.name)}"]' in init.read_text(encoding="utf-8")
 
 
-def load(kind: str, name: str) -> Any:
-    """The class of a part.
+def load_part(kind: str, name: str) -> Any:
+    """Import the class of a part.
+
+    Args:
+        kind: selector, engine and so on, a key of ROOMS.
+        name: of the part, or `python:package.module:Name`.
 
     Raises:
-        ConfigError: unknown name; the message holds its neighbours.
+        ConfigError: unknown name; the message holds the closest ones.
     """
     if name.startswith("python:"):
         return _load_outside(kind, name)
-    if name not in names(kind):
-        raise ConfigError(f"unknown {kind} {name!r}; {nearest(name, names(kind))}")
+    if name not in list_parts(kind):
+        raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
     module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
     return getattr(module, class_name(name))
 
 
 def class_name(name: str) -> str:
-    """The class that a part's file holds.
+    """Return the name of the class that a part's file holds.
 
     >>> class_name("kmeans_quality")
     'KmeansQuality'
@@ -79,46 +84,58 @@ def class_name(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def build(kind: str, name: str, settings: Mapping[str, Any] | None = None, *, beside: Iterable[str] = ()) -> Any:
-    """A configured part; every setting is checked for its name and type. `beside` are other keys that its table in a plan may hold.
+def build_part(
+    kind: str, name: str, settings: Mapping[str, Any] | None = None, *, other_keys: Iterable[str] = ()
+) -> Any:
+    """Build a part from its settings; every setting is checked for its name and type.
+
+    Args:
+        kind: selector, engine and so on, a key of ROOMS.
+        name: of the part, or `python:package.module:Name`.
+        settings: by name; a missing one has its default.
+        other_keys: further keys that its table in the config may hold; they are suggested for misspelt ones.
 
     Raises:
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
-    part, given = load(kind, name), dict(settings or {})
-    known = [each.name for each in fields(part) if each.init] if is_dataclass(part) else []
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"{kind} {name!r} has no setting {key!r}; {nearest(key, [*known, *beside])}")
+    part, values = load_part(kind, name), dict(settings or {})
+    setting_names = [setting.name for setting in fields(part) if setting.init] if is_dataclass(part) else []
+    for key in values:
+        if key not in setting_names:
+            raise ConfigError(
+                f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
+            )
     if not is_dataclass(part):
         return part  # a plain function or object from outside
     try:
-        return _checked(part).validate_python(given)  # type: ignore[arg-type]
+        return _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ConfigError(f"{kind} {name!r}: {complaint(error)}") from error
+        raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
 
 
-@lru_cache(maxsize=256)  # building one takes 3 ms, and a plan names some ten parts
-def _checked(part: Any) -> TypeAdapter[Any]:
+@lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts
+def _type_adapter(part: Any) -> TypeAdapter[Any]:
     return TypeAdapter(part)
 
 
-def complaint(error: ValidationError) -> str:
-    """The first complaint of a validation error in a plan's own words, in one line with the key and what was found."""
+def describe_error(error: ValidationError) -> str:
+    """Return the first complaint of a validation error in one line, in the config's words, with the key and its value."""
     first = error.errors()[0]
     key = ".".join(
-        str(step) for step in first["loc"] if isinstance(step, int) or (step.isidentifier() and step not in BRANCHES)
+        str(key_part)
+        for key_part in first["loc"]
+        if isinstance(key_part, int) or (key_part.isidentifier() and key_part not in BRANCHES)
     )
     if first["type"] == "missing":
         return f"{key} is missing"
-    said = SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    said = f"{key}: {said[0].lower()}{said[1:]}" if key else said
-    if isinstance(first.get("input"), Mapping):  # of a whole table: the message names what is wrong in it
-        return said
-    found = CREDENTIALS.sub("//***@", repr(first.get("input")))
-    return f"{said}, found {found if len(found) < 80 else found[:77] + '...'}"
+    message = SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    message = f"{key}: {message[0].lower()}{message[1:]}" if key else message
+    if isinstance(first.get("input"), Mapping):  # a whole table: the message names what is wrong in it
+        return message
+    value = CREDENTIALS.sub("//***@", repr(first.get("input")))
+    return f"{message}, found {value if len(value) < 80 else value[:77] + '...'}"
 
 
 def _load_outside(kind: str, name: str) -> Any:
@@ -130,7 +147,7 @@ def _load_outside(kind: str, name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
-    except Exception as error:  # whatever a module of the user's does when it is imported
+    except Exception as error:  # a user's module may raise anything when it is imported
         raise ConfigError(
             f"{kind} {name!r}: importing {module!r} raises {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error

@@ -1,4 +1,7 @@
-"""What one room asks of another: structural types, met without inheritance."""
+"""Protocols: what one room asks of another. A part matches one by its methods, without inheritance.
+
+The optional hooks of parts are in `core.hooks`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -30,50 +33,62 @@ from assay.core.types import (
     Verdict,
 )
 
-Found = tuple[Problem, Label] | Drop
+SourceRow = tuple[Problem, Label] | Drop  # one row of a source
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Anything that yields problems; a row that cannot become one is a Drop with its place."""
+    """Anything that yields problems."""
 
-    def read(self) -> Iterator[Found]: ...
+    def read(self) -> Iterator[SourceRow]:
+        """Yield each row as a problem with its label, or as a drop with its place where it cannot become one."""
 
     def fingerprint(self) -> str:
-        """Hash of what the settings do not determine: the bytes of the files, the generator's version; computed without reading rows.
+        """Return a hash of what the settings do not determine: the bytes of the files, the generator's version.
 
-        A mistake in the settings that this does not notice is for the optional hook `check` (`core.hooks.SourceHooks`).
+        It is computed without reading rows. Settings that cannot work are for the hook `check` (`core.hooks.SourceHooks`).
         """
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Lets a policy attempt problems: one tuple of rollouts a request, in the order of the requests, each yielded when it is complete."""
+    """Let a policy attempt problems."""
 
     @property
-    def policy(self) -> Policy: ...
+    def policy(self) -> Policy:
+        """Return the model's name and the revision of its weights."""
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]: ...
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Rollout, ...]]:
+        """Yield one tuple of rollouts per request, in the order of the requests, each when it is complete.
+
+        Raises:
+            EngineError: the engine failed; what was yielded before is valid.
+        """
 
     def count_tokens(self, request: Request) -> int:
-        """Prompt tokens of one request, chat template applied once."""
+        """Count the prompt tokens of one request, with the chat template applied once."""
 
     def show(self, request: Request) -> str:
-        """The prompt exactly as the model reads it."""
+        """Return the prompt exactly as the model reads it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the model; the next call loads it again."""
 
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """An engine whose samples need not wait for each other: a long answer holds up nobody's commit."""
+    """An engine whose samples need not wait for each other, so that a long answer delays no commit."""
 
     def stream(self, requests: Iterable[Request | None]) -> Iterator[tuple[Rollout, ...]]:
-        """Every sample once, in tuples of what has arrived since the last; an empty one comes about every second, so that the caller is heard.
+        """Yield every sample once, in tuples of what has arrived since the last.
 
-        Requests are taken as there is room for them; None among them means "none yet", and they are asked again after what has arrived.
-        When they end, those in flight are finished: cutting them off would keep the short answers, which are more often right, and so bias
-        every rate. Only closing the iterator abandons them.
+        An empty tuple comes about every second, so that the caller can stop. When the requests end, those in flight are
+        finished: cutting them off would keep the short answers, which are more often right, and so bias every rate.
+        Only closing the iterator abandons them.
+
+        Args:
+            requests: taken as there is room for them; None means "none yet", and they are read again after the next
+                samples.
         """
 
 
@@ -81,8 +96,8 @@ class StreamingEngine(Protocol):
 class TruncatingEngine(Protocol):
     """An engine that has its policy's tokenizer at hand."""
 
-    def cut(self, text: str, tokens: int) -> str:
-        """The text's first `tokens` tokens as text."""
+    def truncate(self, text: str, tokens: int) -> str:
+        """Return the first `tokens` tokens of a text as text."""
 
 
 @runtime_checkable
@@ -91,41 +106,51 @@ class ServedEngine(Protocol):
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What is served there now: the model's root and its greedy answers to fixed prompts."""
+        """Return what is served there now: the model's root and its greedy answers to fixed prompts."""
 
 
 @runtime_checkable
 class Verifier(Protocol):
-    """(problem, label, rollout) -> Verdict; may hang or explode, so it runs in workers that can be killed.
+    """Judge one rollout against one label.
 
-    What else the grader asks of a verifier, each with a default, is in `core.hooks.VerifierHooks`.
+    It may hang or explode, and so runs in workers that can be killed. What else the grader asks of a verifier, each with a
+    default, is in `core.hooks.VerifierHooks`.
     """
 
     version: ClassVar[str]
 
-    def judge(self, case: GradingCase) -> Verdict: ...
+    def judge(self, case: GradingCase) -> Verdict:
+        """Return the verdict on a case; it never raises because of what a model wrote."""
 
     def reads(self, label: Label) -> bool:
-        """Whether the gold answer can be parsed at all."""
+        """Return whether the gold answer can be parsed at all."""
 
 
 class Judge(Protocol):
-    """Verifiers behind killable workers, chosen by each label's verifier; what stops a case is its answer's fault, its gold's or the machine's."""
+    """Verifiers behind workers that can be killed, chosen by each label's verifier.
 
-    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]: ...
+    What stops a case is the fault of its answer, of its gold answer, or of the machine.
+    """
 
-    def reads(self, labels: Sequence[Label]) -> list[bool]: ...
+    def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
+        """Return one verdict per case, in order."""
 
-    def version(self, verifier: str) -> str: ...
+    def reads(self, labels: Sequence[Label]) -> list[bool]:
+        """Return per label whether its gold answer can be parsed."""
+
+    def version(self, verifier: str) -> str:
+        """Return the version that a verifier's verdicts carry."""
 
 
 class Encoder(Protocol):
-    """Texts -> unit vectors."""
+    """Encode texts as unit vectors."""
 
     @property
-    def revision(self) -> str: ...
+    def revision(self) -> str:
+        """Return what identifies the encoder's weights and settings."""
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...  # (n, d), rows of norm 1
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one row of norm 1 per text, (n, d)."""
 
 
 class Neighbours(Protocol):
@@ -134,14 +159,14 @@ class Neighbours(Protocol):
     def above(
         self, queries: NDArray[np.float32], rows: NDArray[np.float32], threshold: float
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """For each query, in order: the rows of cosine at least `threshold`, ascending, and their cosines."""
+        """Yield per query, in order, the rows of cosine at least `threshold`, ascending, and their cosines."""
 
 
 class Tokenizer(Protocol):
-    """How long problems are for the policy."""
+    """Count how long problems are for the policy."""
 
     def count(self, problems: Sequence[Problem]) -> list[int]:
-        """Prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
+        """Return the prompt tokens of each problem under the policy's sampling config, template and tokenizer."""
 
 
 class PolicyGrader(Protocol):
@@ -150,65 +175,83 @@ class PolicyGrader(Protocol):
     def ask(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, Any]
     ) -> Mapping[str, Sequence[Verdict]]:
-        """n verdicts a problem that has a label, under the policy's sampler with these fields changed."""
+        """Return n verdicts per problem that has a label, by problem id.
+
+        Args:
+            problems: to attempt.
+            labels: by problem id.
+            n: attempts per problem.
+            changes: fields of the policy's sampling config that differ.
+        """
 
 
 class RolloutProvider(Protocol):
-    """A scorer's way to evidence: stored attempts first, new ones only for what is missing."""
+    """A scorer's source of evidence: stored attempts first, new ones only for what is missing."""
 
-    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
-        """Counts per problem id once each has `wanted` attempts (fewer where a limit stopped the run)."""
+    def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
+        """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped the run."""
 
 
 class EvidenceProvider(RolloutProvider, Protocol):
-    """What else a scorer may ask for; one that needs no more than `draw` takes Attempts."""
+    """What else a scorer may ask for; one that needs no more than `draw` takes a `RolloutProvider`."""
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
-        """A tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
+        """Return a tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
 
-    def said(
-        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+    def draw_attempts(
+        self, n_attempts: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
-        """The first `wanted` attempts of each problem with their answers, by sample, under the policy's sampler with these fields changed.
+        """Return the first attempts of each problem with their answers, by problem id and sample.
 
-        Of another policy, by its name or revision, what is stored is given, and nothing is drawn.
+        Args:
+            n_attempts: attempts by problem id; missing ones are drawn.
+            changes: fields of the policy's sampling config that differ.
+            policy: name or revision of another policy, of which only stored attempts are returned; "" = the policy itself.
         """
 
-    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
-        """Graded attempts of every respondent in the store, a policy under a sampler: counts by respondent and problem."""
+    def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+        """Return counts by respondent and problem, of all graded attempts in the lake.
+
+        A respondent is a policy under one sampling config.
+        """
 
 
 class WaveProvider(RolloutProvider, Protocol):
-    """Evidence wave by wave: what a scorer that decides by outcomes needs, so that a run that is killed decides the same again."""
+    """Evidence wave by wave, for a scorer that decides by outcomes: a run that was killed decides the same again."""
 
-    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> Mapping[str, AttemptStats]:
-        """The first `wanted` attempts of each problem by sample index, missing ones drawn; a problem that lacks some is absent.
+    def draw_first(self, n_attempts: Mapping[str, int], *, at_length: int | None = None) -> Mapping[str, AttemptStats]:
+        """Return the statistics of each problem's first attempts by sample index; a problem that lacks some is absent.
 
-        However many are stored, the others have no say. `at_length` tells what they would have been under that shorter cap.
+        Args:
+            n_attempts: attempts by problem id; missing ones are drawn, and stored ones beyond this number do not count.
+            at_length: a shorter token cap, under which the attempts are judged.
         """
 
-    def cut(self, wanted: Mapping[str, int], at_length: int) -> Mapping[str, Counts]:
-        """As `draw`, under a shorter cap: answers longer than `at_length` tokens are cut there and judged again, free of tokens."""
+    def draw_truncated(self, n_attempts: Mapping[str, int], at_length: int) -> Mapping[str, Counts]:
+        """Return counts as `draw` does, under a shorter token cap.
 
-    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows of the problems' texts by the plan's encoder, (n, d)."""
+        Answers longer than `at_length` tokens are cut there and judged again, which costs no tokens.
+        """
+
+    def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit row per problem's text by the config's encoder, (n, d)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What filters may borrow from other rooms; a filter lists what it `needs`."""
+    """What filters may use from other rooms; a filter lists what it `needs`."""
 
     judge: Judge | None = None
     encoder: Encoder | None = None
     neighbours: Neighbours | None = None
     tokenizer: Tokenizer | None = None
     policy: PolicyGrader | None = None
-    benchmarks: Mapping[str, Sequence[Problem]] | None = None  # by name: what a filter's `against` names
+    benchmarks: Mapping[str, Sequence[Problem]] | None = None  # by name: those in a filter's `against`
 
 
 @runtime_checkable
 class Filter(Protocol):
-    """Problems -> drops with reasons, labels that take the place of a kept problem's old ones, and notes; what is not dropped is kept.
+    """Decide which problems to drop, and correct the labels of others.
 
     What else the pipeline asks of a filter (`version`, `changes`, `against`) is in `core.hooks.FilterHooks`.
     """
@@ -217,52 +260,64 @@ class Filter(Protocol):
     needs: ClassVar[tuple[str, ...]]  # fields of FilterContext
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
-    ) -> Sequence[Drop | Label] | Sequence[Drop | Note]: ...
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
+    ) -> Sequence[Drop | Label] | Sequence[Drop | Note]:
+        """Return a drop per problem that leaves, with its reason; a problem without one is kept.
+
+        Args:
+            problems: to judge.
+            labels: by problem id.
+            context: what `needs` names, borrowed from other rooms.
+
+        Returns:
+            Drops, and labels that replace those of a kept problem, or notes about kept problems.
+        """
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Problems + attempts -> Scores; what else the pipeline asks of a scorer is in `core.hooks.ScorerHooks`."""
+    """Measure how hard problems are; what else the pipeline asks of a scorer is in `core.hooks.ScorerHooks`."""
 
-    joint: ClassVar[bool]
+    joint: ClassVar[bool]  # True: the score of one problem depends on the others
 
-    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]: ...
+    def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
+        """Return one score per attempted problem, by id."""
 
 
 @runtime_checkable
 class Selector(Protocol):
-    """Pool + budget + rng -> Selection of exactly min(budget, rows that have what it needs)."""
+    """Choose problems from a pool."""
 
     needs: ClassVar[tuple[str, ...]]  # columns, or "cluster", "vectors"
 
-    def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection: ...
+    def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
+        """Return a selection of exactly min(budget, rows that have what it needs) problems."""
 
 
 @runtime_checkable
 class Arranger(Protocol):
-    """Selected rows of a pool -> Curriculum."""
+    """Put the selected problems in the order of training."""
 
-    needs: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]]  # columns, or "cluster", "vectors"
 
-    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
+        """Return every problem of the pool in phases."""
 
 
 class OnlineCurriculum(Protocol):
     """The state of an adaptive curriculum during one training run.
 
-    The same pool, seed and group results give the same choices, and so does a state that was saved and loaded in between.
+    The same pool, seed and group results give the same choices, and so does a state that was saved and loaded in
+    between.
     """
 
-    max_resamples: (
-        int  # how often a step may sample again for groups that were not admitted; 0 = every group is trained on
-    )
+    max_resamples: int  # how often a step may sample again for groups that were not admitted; 0 = all are trained on
 
     def sample(self, groups: int) -> tuple[str, ...]:
         """Choose the problems of the next groups.
 
         Args:
-            groups: How many groups the step wants.
+            groups: of the step.
 
         Returns:
             Problem ids, one per group; fewer where there are no more, which ends training.
@@ -290,20 +345,22 @@ class OnlineCurriculum(Protocol):
 
 @runtime_checkable
 class AdaptiveCurriculum(Protocol):
-    """An Arranger whose order answers to training; its `arrange` is the order that it would have without."""
+    """A curriculum whose order follows the results of training."""
 
-    needs: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]]  # columns, or "cluster", "vectors"
 
-    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum: ...
+    def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
+        """Return the order that it would have without training's results."""
 
-    def begin(self, pool: Pool, *, seed: int) -> OnlineCurriculum: ...
+    def begin(self, pool: Pool, *, seed: int) -> OnlineCurriculum:
+        """Return its state at the start of a training run."""
 
 
 @runtime_checkable
 class Export(Protocol):
-    """The curriculum in the form that another trainer reads; one that writes a dataset card is a `CardExport`, too."""
+    """Write the curriculum in the form that another trainer reads; one that writes a card is a `CardExport` too."""
 
-    def rows(self, chosen: Sequence[ExportRow]) -> Sequence[Row]:
+    def rows(self, places: Sequence[ExportRow]) -> Sequence[Row]:
         """Return one row per place of the curriculum, in its order; Parquet or JSON must hold the values."""
 
     def snippet(self, file: str) -> str:
@@ -312,43 +369,55 @@ class Export(Protocol):
 
 @runtime_checkable
 class CardExport(Protocol):
-    """An export that describes its dataset in a README.md beside the data."""
+    """An export that describes its data set in a README.md next to the data."""
 
-    def card(self, chosen: Sequence[ExportRow], gone: Sequence[ExportRow], told: DatasetSummary) -> str:
-        """Return the card: of the rows kept, the rows filtered out (none where they are not written) and the summary of the whole."""
+    def card(self, kept: Sequence[ExportRow], dropped: Sequence[ExportRow], summary: DatasetSummary) -> str:
+        """Return the card of a data set.
+
+        Args:
+            kept: one row per place of the curriculum.
+            dropped: one row per problem that was filtered out; none where these are not written.
+            summary: of the whole data set.
+        """
 
 
 class RolloutSink(Protocol):
-    """Where training hands the rollouts that it made."""
+    """Where training sends the rollouts that it made."""
 
-    def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None: ...
+    def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
+        """Take in rollouts with their verdicts."""
 
     def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
-        """One step's measurements; `policy` is the revision that sampled the step."""
+        """Take in one step's measurements; `policy` is the revision that sampled the step."""
 
     def flush(self) -> None:
-        """What was handed over before is kept, whatever happens from now on."""
+        """Store what was taken in before, so that it is kept whatever happens afterwards."""
 
     def stored(self, policies: Sequence[str]) -> set[str]:
-        """Those of the revisions of which rollouts are kept: an earlier attempt at a step was here."""
+        """Return the revisions of which rollouts are stored, left by an earlier attempt at the step."""
 
     def supersede(self, policies: Sequence[str]) -> None:
-        """Marks all rollouts of these revisions as those of an attempt that another replaces: they stay, and count no more."""
+        """Mark all rollouts of these revisions as replaced by another attempt: they stay, and count no more."""
 
 
 class Progress(Protocol):
-    """A bar, or a plain line every so often."""
+    """A progress bar, or a plain line every so often."""
 
-    def advance(self, amount: int = 1, *, note: str = "") -> None: ...
+    def advance(self, amount: int = 1, *, note: str = "") -> None:
+        """Count further items as done."""
 
 
 class Reporter(Protocol):
-    """Says what happens, on stderr."""
+    """Report what happens, on stderr."""
 
-    def say(self, text: str) -> None: ...
+    def say(self, text: str) -> None:
+        """Report one line."""
 
-    def warn(self, text: str) -> None: ...
+    def warn(self, text: str) -> None:
+        """Report one line as a warning."""
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None: ...
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Report a table."""
 
-    def track(self, title: str, total: int) -> AbstractContextManager[Progress]: ...
+    def track(self, title: str, total: int) -> AbstractContextManager[Progress]:
+        """Report the progress of a number of items within a block."""

@@ -1,4 +1,4 @@
-"""The nouns. Frozen, slotted, and each number says its unit and which way it turns."""
+"""The types that all rooms share: frozen, slotted dataclasses, each number with its unit and its direction."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -8,13 +8,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.alternatives import alternatives
-from assay.core.identity import canonical, content_id, stream_seed
+from assay.core.alternatives import split_answers
+from assay.core.identity import canonical_json, content_id, derive_seed
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
 Mode = Literal["strict", "lenient"]  # which reading of a verdict counts: beyond doubt, or what a person would accept
-OPEN = "any answer that the generator's scorer accepts"  # stands where a generator has a scorer but no oracle; it is no gold answer
+OPEN = "any answer that the generator's scorer accepts"  # in place of a gold answer where a generator has only a scorer
 
 
 class Message(NamedTuple):
@@ -32,7 +32,7 @@ class Problem:
     messages: tuple[Message, ...]
     media: tuple[str, ...] = ()  # SHA-256 of each attached file's bytes
     source: str = ""
-    metadata: str = "{}"  # canonical JSON: kept fields, a generator's entry
+    metadata: str = "{}"  # canonical JSON: fields that the source keeps, or a generator's entry
 
     @classmethod
     def of(
@@ -43,19 +43,28 @@ class Problem:
         media: tuple[str, ...] = (),
         metadata: Mapping[str, Any] | None = None,
     ) -> "Problem":
-        """The problem of one user turn, or of a whole chat."""
+        """Build the problem of one user turn, or of a whole chat, with its content hash.
+
+        Args:
+            prompt: the text of a user turn, or the turns of a chat.
+            source: name of its `[[source]]`.
+            media: SHA-256 of each attached file's bytes.
+            metadata: further fields; they are not part of the id.
+        """
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
-        return cls(content_id("problem", messages, media), messages, media, source, canonical(dict(metadata or {})))
+        return cls(
+            content_id("problem", messages, media), messages, media, source, canonical_json(dict(metadata or {}))
+        )
 
     @property
     def text(self) -> str:
-        """All turns' contents, one a line."""
+        """Return the contents of all turns, one per line."""
         return "\n".join(message.content for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A gold answer and who verifies it; a corrected answer is another label, never an edit."""
+    """A gold answer and the verifier that reads it; a corrected answer is another label, never an edit."""
 
     id: str
     problem_id: str
@@ -65,13 +74,13 @@ class Label:
 
     @classmethod
     def of(cls, problem_id: str, answer: str, *, verifier: str, origin: str = "gold") -> "Label":
-        """The label with its content hash."""
+        """Build a label with its content hash."""
         return cls(content_id("label", problem_id, answer, verifier, origin), problem_id, answer, verifier, origin)
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The answers of which any one is right: as a rule one."""
-        return alternatives(self.answer)
+        """Return the answers, any one of which is right; usually there is one."""
+        return split_answers(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Drop:
 
     @property
     def id(self) -> str:
-        """Content hash of the whole row."""
+        """Return the content hash of the whole row."""
         return content_id("drop", *asdict(self).values())
 
 
@@ -102,7 +111,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
-    """How a policy is asked: template, few-shot turns, temperature, cap. Another sampler is another quantity."""
+    """How a policy is sampled: template, few-shot turns, temperature, cap. Rates under two configs are two quantities."""
 
     temperature: float = 1.0  # 0 = greedy
     top_p: float = 1.0  # (0, 1], 1 = off
@@ -116,11 +125,13 @@ class SamplingConfig:
 
     @property
     def id(self) -> str:
-        """Content hash of every field: what changes what a rollout means changes the key."""
+        """Return the content hash of every field: whatever changes the meaning of a rollout changes the id."""
         return _sampler_id(self)
 
     def render(self, problem: Problem) -> tuple[Message, ...]:
-        """The chat that the policy sees: system, few-shot turns, and the problem with its last user turn templated."""
+        """Return the chat that the policy sees: system, few-shot turns, and the problem with its last user turn in the
+        template.
+        """
         head = (Message("system", self.system),) if self.system else ()
         shots = tuple(
             turn
@@ -140,7 +151,7 @@ class SamplingConfig:
 
 @lru_cache(maxsize=1024)
 def _sampler_id(sampler: SamplingConfig) -> str:
-    """Kept, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
+    """Cached, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
     return content_id("sampler", *asdict(sampler).values())
 
 
@@ -149,21 +160,22 @@ class Request:
     """One problem to attempt, and which of its samples are still missing."""
 
     problem_id: str
-    messages: tuple[Message, ...]  # already rendered by the sampler
+    messages: tuple[Message, ...]  # already rendered by the sampling config
     sampler: SamplingConfig
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
-    prefix: str = (
-        ""  # a begun answer: the policy goes on right behind it, and the rollout's text holds only what is new
-    )
+    prefix: str = ""  # a begun answer, which the policy continues; the rollout's text holds only what is new
 
     def seed_of(self, sample: int) -> int:
-        """hash(problem id, begun answer, run seed) + sample index, the rule by which llama.cpp seeds the i-th of n choices."""
-        begun = (self.prefix,) if self.prefix else ()
-        return stream_seed("rollout", self.problem_id, *begun, self.seed) + sample
+        """Return the seed of a sample: hash(problem id, begun answer, run seed) + sample index.
+
+        llama.cpp seeds the i-th of n choices by the same rule.
+        """
+        prefix = (self.prefix,) if self.prefix else ()
+        return derive_seed("rollout", self.problem_id, *prefix, self.seed) + sample
 
     def key(self, policy: str, sample: int) -> str:
-        """The id of one of its rollouts."""
+        """Return the id of the rollout of a sample, under a policy's revision."""
         return rollout_id(self.problem_id, policy, self.sampler.id, sample, self.prefix)
 
 
@@ -183,20 +195,14 @@ class Rollout:
     finish: Finish
     prompt_tokens: int = 0
     engine: str = ""
-    logprobs: tuple[float, ...] | None = None  # one a generated token, natural log
+    logprobs: tuple[float, ...] | None = None  # one per generated token, natural logarithm
     step: int | None = None  # optimiser step that sampled it; None = not from training
     group: str | None = None  # GRPO group
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
-    fault: str = (
-        ""  # why there is no answer, where another try may bring one: such a rollout is reported and never stored
-    )
-    stopped: str | None = (
-        None  # the stop string that ended it, "" = the model itself did, None = the backend does not say; not stored
-    )
-    refused: str = (
-        ""  # a server's words where it will not answer this request: no attempt was made, and nothing is stored
-    )
+    fault: str = ""  # why there is no answer, where another try may bring one; reported, never stored
+    stopped: str | None = None  # the stop string that ended it, "" = the model did, None = not known; not stored
+    refused: str = ""  # a server's words where it will not answer this request; no attempt was made, nothing is stored
 
     @classmethod
     def of(
@@ -216,10 +222,28 @@ class Rollout:
         stopped: str | None = None,
         refused: str = "",
     ) -> "Rollout":
-        """The rollout of one sample of a request, keyed by problem, policy revision, sampler, sample index and begun answer."""
+        """Build the rollout of one sample, with the hash of problem, policy revision, sampler, sample and begun answer
+        as
+        id.
+
+        Args:
+            request: that asked for it.
+            sample: its index.
+            policy: that wrote it.
+            engine: name of the engine.
+            text: without the begun answer.
+            tokens: that were generated.
+            finish: why it ended.
+            prompt_tokens: of the request.
+            seed: None = the request's own for this sample.
+            logprobs: one per generated token.
+            fault: as in `Rollout`.
+            stopped: as in `Rollout`.
+            refused: as in `Rollout`.
+        """
         sampler = request.sampler.id
         key = request.key(policy.revision, sample)
-        used = request.seed_of(sample) if seed is None else seed
+        seed_used = request.seed_of(sample) if seed is None else seed
         return cls(
             key,
             request.problem_id,
@@ -227,7 +251,7 @@ class Rollout:
             policy.name,
             sampler,
             sample,
-            used,
+            seed_used,
             text,
             tokens,
             finish,
@@ -241,7 +265,7 @@ class Rollout:
 
 
 def rollout_id(problem_id: str, policy: str, sampler: str, sample: int, prefix: str = "") -> str:
-    """The key under which a rollout is paid for once; what goes on behind a begun answer has keys of its own."""
+    """Return the id under which a rollout is paid for once; what continues a begun answer has ids of its own."""
     return content_id("rollout", problem_id, policy, sampler, sample, *((prefix,) if prefix else ()))
 
 
@@ -256,7 +280,7 @@ class GradingCase:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One judgement of one rollout against one label; regrading adds, never edits."""
+    """One judgement of one rollout against one label; regrading adds verdicts and never edits them."""
 
     id: str
     rollout_id: str
@@ -267,9 +291,7 @@ class Verdict:
     reward: float  # 1 = right in the binary case
     extracted: str = ""  # the final answer that was read
     reason: str = ""
-    lenient: Outcome | None = (
-        None  # what a person would say, where that differs from the strict `outcome`; None = the same
-    )
+    lenient: Outcome | None = None  # what a person would accept, where that differs from `outcome`; None = the same
 
     @classmethod
     def of(
@@ -290,8 +312,8 @@ class Verdict:
         differs = lenient if lenient != outcome else None
         return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason, differs)
 
-    def under(self, mode: Mode) -> "Verdict":
-        """Return the verdict as it counts in a mode: itself if strict, else with the lenient outcome and the reward of that outcome."""
+    def in_mode(self, mode: Mode) -> "Verdict":
+        """Return the verdict as it counts in a mode: itself if strict, else with the lenient outcome and its reward."""
         if mode == "strict" or self.lenient is None:
             return self
         return replace(self, outcome=self.lenient, reward=float(self.lenient == "correct"))
@@ -308,11 +330,11 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """Attempts of every outcome."""
+        """Return the attempts of every outcome."""
         return self.correct + self.wrong + self.truncated + self.error
 
     def plus(self, outcome: Outcome, times: int = 1) -> "Counts":
-        """The counts after one more outcome, or as many as `times` says."""
+        """Return the counts after one more outcome, or after as many as `times` says."""
         name = {"unparsable": "wrong", "verifier_error": "error"}.get(outcome, outcome)
         return replace(self, **{name: getattr(self, name) + times})
 
@@ -331,7 +353,7 @@ class StoredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class GroupResult:
-    """What came of one problem's rollouts in one optimiser step."""
+    """The result of one problem's rollouts in one optimiser step."""
 
     problem_id: str
     counts: Counts
@@ -347,7 +369,7 @@ class AttemptStats(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How hard one problem is for one policy, with its doubt."""
+    """How hard one problem is for one policy, with its uncertainty."""
 
     problem_id: str
     scorer: str
@@ -359,12 +381,12 @@ class Score:
     post_b: float | None = None
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
-    direction: str = ""  # easier or harder: what more value means; "" = easier
+    direction: str = ""  # easier or harder: what a higher value means; "" = easier
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What selectors see: row i is ids[i], ids ascending; columns only as declared in `needs`."""
+    """What selectors see: row i is ids[i], ids ascending; only the columns that a selector declares in `needs`."""
 
     ids: tuple[str, ...]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # {name: (n,)}
@@ -386,7 +408,7 @@ class Pool:
         return len(self.ids)
 
     def column(self, name: str) -> NDArray[Any]:
-        """One column, (n,).
+        """Return one column, (n,).
 
         Raises:
             LookupError: the pool has no such column.
@@ -398,7 +420,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Kept ids with weights, and every other id of the pool under its reason, once each."""
+    """Kept ids with weights, and every other id of the pool once, under the reason why it was dropped."""
 
     ids: tuple[str, ...]
     weights: tuple[float, ...]
@@ -415,11 +437,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """Lessons in their order."""
+    """Phases in their order."""
 
-    lessons: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Every id as often as training will meet it, first to last."""
-        return tuple(id_ for lesson in self.lessons for _ in range(lesson.epochs) for id_ in lesson.ids)
+        """Return every id as often as training will meet it, first to last."""
+        return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)

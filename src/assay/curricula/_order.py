@@ -1,4 +1,4 @@
-"""What orders share: rows by difficulty, groups of rows, and a cycle through groups."""
+"""What orders share: rows sorted by a number, groups of rows, and turns between groups."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,39 @@ from assay.core.types import Curriculum, Phase, Pool
 Ints = NDArray[np.int64]
 
 
-def one_lesson(pool: Pool, rows: Sequence[int] | Ints, epochs: int) -> Curriculum:
-    """The rows in this order, walked `epochs` times; no row, no lesson."""
+def single_phase(pool: Pool, rows: Sequence[int] | Ints, epochs: int) -> Curriculum:
+    """Return a curriculum of one phase with these rows in this order; no phase where there are no rows."""
     return Curriculum((Phase(tuple(pool.ids[row] for row in rows), epochs),) if len(rows) else ())
 
 
-def easiest_first(pool: Pool) -> Ints:
-    """Row numbers by posterior mean, highest first, equal ones by id.
+def sort_easiest_first(pool: Pool) -> Ints:
+    """Return the row numbers by posterior mean, highest first, equal ones by id.
 
     Raises:
         ValueError: a mean is not finite.
     """
-    return np.argsort(-np.round(finite(pool, "mean"), 12), kind="stable")
+    return np.argsort(-np.round(finite_column(pool, "mean"), 12), kind="stable")
 
 
-def grouped(pool: Pool, by: str, rows: Ints) -> list[Ints]:
-    """These rows by cluster or by a column, each group in the order given, the group of the lowest id first.
+def sort_ascending(pool: Pool, by: str) -> Ints:
+    """Return the row numbers by a numeric column, lowest first, equal ones by id.
+
+    Raises:
+        ValueError: a value is no finite number.
+    """
+    return np.argsort(np.round(finite_column(pool, by), 12), kind="stable")
+
+
+def group_rows(pool: Pool, by: str, rows: Ints) -> list[Ints]:
+    """Group rows by cluster or by the values of a column.
+
+    Args:
+        pool: Has the clusters or the column.
+        by: "cluster", or a column's name.
+        rows: Row numbers; each group keeps their order.
+
+    Returns:
+        The groups, that of the lowest id first.
 
     Raises:
         LookupError: the pool has no clusters, or no such column.
@@ -33,33 +50,55 @@ def grouped(pool: Pool, by: str, rows: Ints) -> list[Ints]:
     if by == "cluster" and pool.cluster is None:
         raise LookupError(f"the pool of {len(pool)} has no clusters; embed it first")
     labels = pool.cluster if by == "cluster" and pool.cluster is not None else pool.column(by)
-    _, own = np.unique(labels, return_inverse=True)
-    parts = [rows[own[rows] == name] for name in np.unique(own[rows])]
-    return sorted(parts, key=lambda part: int(part.min()))
+    _, codes = np.unique(labels, return_inverse=True)
+    groups = [rows[codes[rows] == code] for code in np.unique(codes[rows])]
+    return sorted(groups, key=lambda group: int(group.min()))
 
 
-def interleave(parts: Sequence[Ints]) -> list[int]:
-    """The groups in turn, each in its own order, so that neighbours differ in group whenever that is possible at all.
+def split_rows(pool: Pool, by: str, bins: int) -> list[Ints]:
+    """Split the pool's rows by a number or by the values of a column; no part is empty.
 
-    A plain round robin runs out of small groups and ends in a block of the largest. Here a group that holds more than half
-    of what is left goes first, unless it has just been; otherwise the next group in the cycle.
+    Args:
+        pool: Has the column.
+        by: "mean" (easiest first), another column (lowest first), or "cluster".
+        bins: Parts of equal size; 0 = one part per value.
+
+    Returns:
+        The parts, each with ascending row numbers.
+
+    Raises:
+        LookupError: the pool has no clusters, or no such column.
+        ValueError: bins > 0 and a value is no finite number.
+    """
+    if not bins:
+        return group_rows(pool, by, np.arange(len(pool)))
+    ranked = sort_easiest_first(pool) if by == "mean" else sort_ascending(pool, by)
+    return [np.sort(part) for part in np.array_split(ranked, bins) if len(part)]
+
+
+def interleave(groups: Sequence[Ints]) -> list[int]:
+    """Return the rows of all groups in turns, so that neighbours differ in group whenever that is possible at all.
+
+    A plain round robin runs out of small groups and ends in a block of the largest. Here a group that holds more than
+    half of what is left goes first, unless it has just been; otherwise the next group in the cycle. Each group keeps
+    its order.
 
     >>> interleave([np.array([0, 1, 2]), np.array([3]), np.array([4])])
     [0, 3, 1, 4, 2]
     """
-    queues = [iter(part.tolist()) for part in parts]
-    left = [len(part) for part in parts]
+    queues = [iter(group.tolist()) for group in groups]
+    left = [len(group) for group in groups]
     order: list[int] = []
     last = -1
     for total in range(sum(left), 0, -1):
-        last = _turn(left, last, total)
+        last = _next_group(left, last, total)
         left[last] -= 1
         order.append(next(queues[last]))
     return order
 
 
-def _turn(left: list[int], last: int, total: int) -> int:
-    """Whose turn it is: (k,) rows left by group, the group that has just been (-1: none), and the rows left in all."""
+def _next_group(left: list[int], last: int, total: int) -> int:
+    """Return whose turn it is, from the rows left per group, the last group (-1: none), and the rows left in all."""
     most = max(left)
     if 2 * most > total and left.index(most) != last:
         return left.index(most)
@@ -67,29 +106,8 @@ def _turn(left: list[int], last: int, total: int) -> int:
     return next((group for group in cycle if left[group]), last)
 
 
-def arms(pool: Pool, by: str, bins: int) -> list[Ints]:
-    """The pool's rows in `bins` parts of equal size by a number, easiest or least first, or with bins = 0 grouped by value; no part is empty.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
-    if not bins:
-        return grouped(pool, by, np.arange(len(pool)))
-    ranked = easiest_first(pool) if by == "mean" else ascending(pool, by)
-    return [np.sort(part) for part in np.array_split(ranked, bins) if len(part)]
-
-
-def ascending(pool: Pool, by: str) -> Ints:
-    """Row numbers by a numeric column, lowest first, equal ones by id.
-
-    Raises:
-        ValueError: a value is no finite number.
-    """
-    return np.argsort(np.round(finite(pool, by), 12), kind="stable")
-
-
-def finite(pool: Pool, by: str) -> NDArray[np.float64]:
-    """A numeric column, (n,).
+def finite_column(pool: Pool, by: str) -> NDArray[np.float64]:
+    """Return a numeric column, (n,).
 
     Raises:
         ValueError: a value is no finite number; names the problem.

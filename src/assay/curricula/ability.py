@@ -1,4 +1,4 @@
-"""Problems no harder than the policy is able, as it becomes more able."""
+"""Problems no harder than the policy is able to solve, while it becomes more able."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,99 +9,97 @@ from pydantic import Field
 from scipy import special
 
 from assay.core.types import Curriculum, GroupResult, Pool
-from assay.curricula._course import CurriculumState, Floats, Ints
-from assay.curricula._order import easiest_first, finite, one_lesson
+from assay.curricula._order import finite_column, single_phase, sort_ascending, sort_easiest_first
+from assay.curricula.online.state import CurriculumState, Floats, Ints
 from assay.maths.rl.ability import ability
 
 
 @dataclass(frozen=True)
 class Ability:
-    """A step's problems are drawn evenly from those with b <= theta + margin, the `least` easiest at least; theta follows what training observes.
+    """Draw a step's problems evenly from those of difficulty b <= theta + margin, where theta is the policy's ability.
 
-    b is a problem's difficulty: minus the logit of its posterior mean (by = "mean"), on which scale the scored policy has theta = 0; or a
-    column, such as one that the scorer `irt` left. Every `every` steps theta is estimated from the last `window` groups by maximum posterior under
-    N(0, `deviation`^2); when the estimate has not risen above the best so far and something in the window was solved, theta rises by `nudge`
-    instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a chance of success p; 0 is one half.
+    There are always the `least` easiest problems to draw from. b is minus the logit of a problem's posterior mean (by =
+    "mean"), on which scale the scored policy has theta = 0; or a column, such as one that the scorer `irt` left. Every
+    `every` steps theta is estimated from the last `window` groups by maximum posterior under N(0, `deviation`^2). When
+    the estimate has not risen above the best so far and something in the window was solved, theta rises by `nudge`
+    instead, so that the curriculum cannot stand still. margin = ln(1 / p - 1) admits problems down to a success rate of
+    p; 0 is one half.
 
-    A problem within reach may come again before others have come. Where nothing is solvable theta falls to what the prior holds it at, and
-    the `least` easiest are walked.
+    A problem within reach may come again before others have come. Where nothing is solvable theta falls to where the
+    prior holds it, and the `least` easiest problems are drawn.
 
-    Source: PUDF's DDS-MAE, arXiv:2408.05326, and its code: b <= theta, 100 easiest at least, +.1 after one stagnant estimate (its README
-    says two). It measures ability on labelled development problems before each epoch; ours is read from the groups that training has anyway, which
-    the model allows, since theta's estimate does not depend on which difficulties were asked.
+    Source: PUDF's DDS-MAE, arXiv:2408.05326, and its code: b <= theta, 100 easiest at least, +.1 after one stagnant
+    estimate (its README says two). It measures ability on labelled development problems before each epoch; ours is
+    estimated from the groups that training samples anyway, which the model allows, since theta's estimate does not
+    depend on which difficulties were drawn.
     """
 
     by: str = "mean"
     margin: Annotated[float, Field(allow_inf_nan=False)] = 0.0  # logits; above 0 admits harder problems
-    least: Annotated[int, Field(ge=1)] = 100
+    least: Annotated[int, Field(ge=1)] = 100  # problems
     every: Annotated[int, Field(ge=1)] = 10  # steps between estimates
     window: Annotated[int, Field(ge=1)] = 1000  # groups
     nudge: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1  # logits
-    deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
-        3.0  # of the prior, logits: PUDF's 1 would hold an able policy back
-    )
+    # Prior standard deviation of theta, logits; PUDF's 1 would hold an able policy back.
+    deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Difficulty."""
+        """The column of difficulty."""
         return (self.by,)
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """From easy to hard, as a policy that gets steadily better would meet them."""
-        order = (
-            easiest_first(pool) if self.by == "mean" else np.argsort(np.round(finite(pool, self.by), 12), kind="stable")
-        )
-        return one_lesson(pool, order, 1)
+        """Return the problems from easy to hard, as a policy that steadily improves would meet them."""
+        order = sort_easiest_first(pool) if self.by == "mean" else sort_ascending(pool, self.by)
+        return single_phase(pool, order, 1)
 
-    def begin(self, pool: Pool, *, seed: int) -> "Reach":
-        """theta = 0."""
-        return Reach(self, pool, seed)
+    def begin(self, pool: Pool, *, seed: int) -> "AbilityState":
+        """Return the state at theta = 0."""
+        return AbilityState(self, pool, seed)
 
 
-class Reach(CurriculumState):
+class AbilityState(CurriculumState):
     """Rows by difficulty, theta, and the last groups."""
 
-    held = ("theta", "best", "step", "asked", "right", "tried")
+    state_fields = ("theta", "best", "step", "asked", "right", "tried")
 
     def __init__(self, settings: Ability, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings = settings
-        told = finite(pool, settings.by)
-        self.difficulty: Floats = (
-            -special.logit(np.clip(told, 1e-6, 1 - 1e-6)) if settings.by == "mean" else told
-        )  # (n,)
+        values = finite_column(pool, settings.by)
+        # (n,) in logits
+        self.difficulty: Floats = -special.logit(np.clip(values, 1e-6, 1 - 1e-6)) if settings.by == "mean" else values
         self.easiest = np.argsort(np.round(self.difficulty, 12), kind="stable")  # (n,)
         self.sorted = self.difficulty[self.easiest]  # (n,) ascending
         self.theta, self.best, self.step = 0.0, -np.inf, 0
-        self.asked = self.right = self.tried = np.empty(0, dtype=np.int64)  # the window: rows and counts
+        self.asked = self.right = self.tried = np.empty(0, dtype=np.int64)  # the window: rows and counts per group
 
     @property
     def within(self) -> int:
         """How many problems are within reach."""
-        found = int(np.searchsorted(self.sorted, self.theta + self.settings.margin, side="right"))
-        return min(max(found, self.settings.least), len(self.ids))
+        reach = int(np.searchsorted(self.sorted, self.theta + self.settings.margin, side="right"))
+        return min(max(reach, self.settings.least), len(self.ids))
 
     def choose(self, groups: int, rng: np.random.Generator) -> Ints:
-        """Different problems as long as there are enough."""
+        """Return rows within reach, different ones as long as there are enough."""
         reach = self.within
         places = rng.choice(reach, size=groups, replace=False) if groups <= reach else rng.integers(reach, size=groups)
         return np.asarray(self.easiest[places])
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
-        """Keeps the last groups, and every so many steps estimates anew."""
+        """Add the groups to the window, and every `every` steps estimate theta again."""
         right = [group.counts.correct for group in groups]
         tried = [group.counts.correct + group.counts.wrong + group.counts.truncated for group in groups]
-        for name, new in (("asked", rows), ("right", right), ("tried", tried)):
-            setattr(
-                self,
-                name,
-                np.concatenate([getattr(self, name), np.array(new, dtype=np.int64)])[-self.settings.window :],
-            )
+        self.asked, self.right, self.tried = (
+            np.concatenate([window, np.array(values, dtype=np.int64)])[-self.settings.window :]
+            for window, values in ((self.asked, rows), (self.right, right), (self.tried, tried))
+        )
         self.step += 1
         if self.step % self.settings.every == 0:
-            found, _ = ability(self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.deviation)
-            stagnant = (
-                found <= self.best and self.right.any()
-            )  # where nothing is solved, what lies further off is no help
-            self.theta = self.theta + self.settings.nudge if stagnant else found
-            self.best = max(self.best, found)
+            estimate, _ = ability(
+                self.right, self.tried, self.difficulty[self.asked], deviation=self.settings.deviation
+            )
+            # Where nothing is solved, harder problems are no help.
+            stagnant = estimate <= self.best and self.right.any()
+            self.theta = self.theta + self.settings.nudge if stagnant else estimate
+            self.best = max(self.best, estimate)

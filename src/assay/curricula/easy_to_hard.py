@@ -7,17 +7,17 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Pool
-from assay.curricula._order import easiest_first, one_lesson
+from assay.curricula._order import single_phase, sort_easiest_first
 
 
 @dataclass(frozen=True)
 class EasyToHard:
-    """Problems come by falling posterior mean of the pass rate; equal means come by id.
+    """Order problems by falling posterior mean of the pass rate; equal means come by id.
 
-    Easy is meant for the policy that was scored, not for people. One lesson, walked `passes` times; an empty pool has none.
+    Easy is meant for the policy that was scored, not for people. One phase of `passes` epochs; an empty pool has none.
 
-    Source: Bengio et al. (2009), Curriculum Learning, sec. 3; the order "curriculum" of arXiv:2408.07888, whose null result (no
-    order wins across models and data) is the expectation to test against.
+    Source: Bengio et al. (2009), Curriculum Learning, sec. 3; the order "curriculum" of arXiv:2408.07888, whose null
+    result (no order wins across models and data) is the expectation to test against.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("mean",)
@@ -25,5 +25,5 @@ class EasyToHard:
     passes: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """One lesson; chance plays no part."""
-        return one_lesson(pool, easiest_first(pool), self.passes)
+        """Return one phase; nothing is random."""
+        return single_phase(pool, sort_easiest_first(pool), self.passes)

@@ -7,14 +7,15 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Pool
-from assay.curricula._order import easiest_first, one_lesson
+from assay.curricula._order import single_phase, sort_easiest_first
 
 
 @dataclass(frozen=True)
 class HardToEasy:
-    """Problems come by rising posterior mean of the pass rate: the exact reverse of `easy_to_hard`, equal means included.
+    """Order problems by rising posterior mean of the pass rate, the exact reverse of `easy_to_hard`.
 
-    If an order helps, this one should hurt; where both help, what helped was not the order. One lesson, walked `passes` times.
+    If an order helps, this one should hurt; where both help, what helped was not the order. One phase of `passes`
+    epochs.
 
     Source: the anti-curriculum of Wu, Dyer and Neyshabur (2020), When Do Curricula Work?, arXiv:2012.03107, sec. 3.
     """
@@ -24,5 +25,5 @@ class HardToEasy:
     passes: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """One lesson; chance plays no part."""
-        return one_lesson(pool, easiest_first(pool)[::-1], self.passes)
+        """Return one phase; nothing is random."""
+        return single_phase(pool, sort_easiest_first(pool)[::-1], self.passes)

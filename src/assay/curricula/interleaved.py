@@ -7,14 +7,15 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Pool
-from assay.curricula._order import grouped, interleave, one_lesson
+from assay.curricula._order import group_rows, interleave, single_phase
 
 
 @dataclass(frozen=True)
 class Interleaved:
-    """Groups take turns and neighbours differ in group whenever that is possible; inside a group the order is random.
+    """Let groups take turns, so that neighbours differ in group whenever that is possible.
 
-    A plain round robin ends in a block of the largest group; here it is spread over the whole order. One group is `shuffled`.
+    Inside a group the order is random. A plain round robin ends in a block of the largest group; here it is spread over
+    the whole order. A pool of one group is ordered as by `shuffled`.
 
     Source: interleaved learning, arXiv:2408.07888, sec. 3.
     """
@@ -24,9 +25,9 @@ class Interleaved:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What names the groups."""
+        """What defines the groups."""
         return (self.by,)
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """One lesson, the groups in turn."""
-        return one_lesson(pool, interleave(grouped(pool, self.by, rng.permutation(len(pool)))), self.passes)
+        """Return one phase, the groups in turn."""
+        return single_phase(pool, interleave(group_rows(pool, self.by, rng.permutation(len(pool)))), self.passes)

@@ -7,16 +7,17 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, Pool
-from assay.curricula._order import easiest_first, grouped, interleave, one_lesson
+from assay.curricula._order import group_rows, interleave, single_phase, sort_easiest_first
 
 
 @dataclass(frozen=True)
 class InterleavedEasyToHard:
-    """The pool is cut into levels of equal size from easy to hard, and inside each level groups take turns, easiest first.
+    """Cut the pool into levels of equal size from easy to hard, and let groups take turns inside each level.
 
-    One level is the interleaved curriculum of arXiv:2408.07888, sec. 3 (turns, each group from easy to hard); as many levels as
-    problems is `easy_to_hard`. In between it is CORGI's order (arXiv:2310.09518, sec. 3), whose levels are Bloom's and come as labels;
-    ours come from the posterior mean. Its gain cannot be told from that of easy to hard alone: run both.
+    Inside a level, each group goes from easy to hard. One level is the interleaved curriculum of arXiv:2408.07888, sec.
+    3 (turns, each group from easy to hard); as many levels as problems is `easy_to_hard`. In between it is CORGI's
+    order (arXiv:2310.09518, sec. 3), whose levels are Bloom's and come as labels; ours come from the posterior mean.
+    Its gain cannot be told from that of easy to hard alone: run both.
     """
 
     by: str = "cluster"  # or a column, such as "source"
@@ -25,12 +26,11 @@ class InterleavedEasyToHard:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What names the groups, and difficulty."""
+        """What defines the groups, and the mean."""
         return (self.by, "mean")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """One lesson; chance plays no part."""
-        levels = np.array_split(easiest_first(pool), min(self.levels, max(len(pool), 1)))
-        return one_lesson(
-            pool, [row for level in levels for row in interleave(grouped(pool, self.by, level))], self.passes
-        )
+        """Return one phase; nothing is random."""
+        levels = np.array_split(sort_easiest_first(pool), min(self.levels, max(len(pool), 1)))
+        order = [row for level in levels for row in interleave(group_rows(pool, self.by, level))]
+        return single_phase(pool, order, self.passes)

@@ -11,9 +11,9 @@ from assay.core.types import Curriculum, Phase, Pool
 
 @dataclass(frozen=True)
 class Shuffled:
-    """Every order is equally likely; each pass is shuffled anew and is a lesson of its own.
+    """Shuffle the pool, every order equally likely; each pass is shuffled anew and is a phase of its own.
 
-    An empty pool has no lessons.
+    An empty pool has no phases.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -21,6 +21,6 @@ class Shuffled:
     passes: Annotated[int, Field(ge=1)] = 1
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """`passes` lessons, each a permutation of the pool."""
+        """Return `passes` phases, each a permutation of the pool."""
         orders = [rng.permutation(len(pool)) for _ in range(self.passes if len(pool) else 0)]
         return Curriculum(tuple(Phase(tuple(pool.ids[row] for row in order)) for order in orders))

@@ -8,19 +8,21 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Curriculum, GroupResult, Pool
-from assay.curricula._course import Dealt, Floats, Ints
-from assay.curricula._order import finite, one_lesson
+from assay.curricula._order import finite_column, single_phase
+from assay.curricula.online.deck import DeckState
+from assay.curricula.online.state import Floats, Ints
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """In step e a problem's loss counts w = D + (e / steps) (1 - D), and from step `steps` on 1; D in [0, 1] is its ease.
+    """Weigh a problem's loss in step e by w = D + (e / steps) (1 - D), and from step `steps` on by 1.
 
-    D comes from a number of the pool ("mean": the higher, the easier): its place among all ("rank", ties share theirs) or its place between the
-    least and the most ("range"). anti = true favours what is hard. Where all problems are alike D is 1. Problems are walked in shuffled order.
+    D in [0, 1] is its ease. D comes from a number of the pool ("mean": the higher, the easier): its rank among all
+    ("rank", ties share theirs) or its place between the least and the most ("range"). anti = true favours what is hard.
+    Where all problems are alike D is 1. Problems come in shuffled order.
 
-    Source: MacAvaney et al. (2020), Training Curricula for Open Domain Answer Re-Ranking, arXiv:2004.14269, sec. 3. Its code weighs a batch's mean
-    loss by its mean weight; here each problem has its own, which is the formula.
+    Source: MacAvaney et al. (2020), Training Curricula for Open Domain Answer Re-Ranking, arXiv:2004.14269, sec. 3. Its
+    code weighs a batch's mean loss by its mean weight; here each problem has its own, which is the formula.
     """
 
     by: str = "mean"
@@ -31,43 +33,43 @@ class Weighted:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What tells easy from hard."""
+        """The column that tells easy from hard."""
         return (self.by,)
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
-        """All problems, shuffled."""
-        finite(pool, self.by)
-        return one_lesson(pool, rng.permutation(len(pool)), self.passes)
+        """Return all problems, shuffled."""
+        finite_column(pool, self.by)
+        return single_phase(pool, rng.permutation(len(pool)), self.passes)
 
-    def begin(self, pool: Pool, *, seed: int) -> "Weighing":
-        """Step 0: every weight is the problem's ease."""
-        return Weighing(self, pool, seed)
+    def begin(self, pool: Pool, *, seed: int) -> "WeightedState":
+        """Return the state at step 0, where every weight is the problem's ease."""
+        return WeightedState(self, pool, seed)
 
     def eases(self, pool: Pool) -> Floats:
-        """D of each problem, (n,)."""
-        values = np.round(finite(pool, self.by), 12)
+        """Return D of each problem, (n,)."""
+        values = np.round(finite_column(pool, self.by), 12)
         if not len(values) or np.ptp(values) == 0:
             return np.ones(len(values))
         if self.ease == "rank":
             values = np.unique(values, return_inverse=True)[1].astype(np.float64)
-        share = (values - values.min()) / np.ptp(values)
-        return np.asarray(1 - share if self.anti else share)
+        place = (values - values.min()) / np.ptp(values)
+        return np.asarray(1 - place if self.anti else place)
 
 
-class Weighing(Dealt):
+class WeightedState(DeckState):
     """One deck, and the step."""
 
-    held: ClassVar[tuple[str, ...]] = (*Dealt.held, "step")
+    state_fields: ClassVar[tuple[str, ...]] = (*DeckState.state_fields, "step")
 
     def __init__(self, settings: Weighted, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.steps, self.ease, self.step = settings.steps, settings.eases(pool), 0
 
     def learn(self, rows: Ints, groups: Sequence[GroupResult]) -> None:
-        """One step more."""
+        """Advance by one step."""
         self.step += 1
 
     def weights(self, ids: Sequence[str]) -> Floats:
-        """w of each of these problems in this step."""
+        """Return w of each of these problems in this step, (n,)."""
         ease = self.ease[[self._row(id_) for id_ in ids]]
         return np.asarray(ease + min(1.0, self.step / self.steps) * (1 - ease))

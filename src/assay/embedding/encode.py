@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, require
-from assay.core.identity import content_id, file_sha256
+from assay.core.identity import content_id, hash_file
 from assay.core.ports import Encoder
 from assay.embedding.stored import StoredVectors
 from assay.embedding.tfidf import Tfidf
@@ -81,7 +81,7 @@ def _hash_folder(folder: Path) -> str:
     )
     if not files:
         raise ConfigError(f"encoder folder {str(folder)!r} holds no files")
-    return content_id("encoder", [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files])
+    return content_id("encoder", [(path.relative_to(folder).as_posix(), hash_file(path)) for path in files])
 
 
 def _fetch_from_hub(name: str) -> Path:

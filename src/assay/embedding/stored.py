@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, file_sha256
+from assay.core.identity import content_id, hash_file
 from assay.core.types import Problem
 from assay.embedding.unit import normalize_rows
 
@@ -28,7 +28,7 @@ class StoredVectors:
     @cached_property
     def revision(self) -> str:
         """Hash of the file's bytes."""
-        return content_id("stored", file_sha256(self.path))
+        return content_id("stored", hash_file(self.path))
 
     @cached_property
     def _rows_and_vectors(self) -> tuple[dict[str, int], Vectors]:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, EngineError, nearest
+from assay.core.errors import ConfigError, EngineError, suggest_names
 from assay.core.types import Policy, Request, Rollout
 
 NEEDED = ("problem_id", "sample", "text", "tokens", "finish", "policy", "policy_name")
@@ -46,7 +46,7 @@ class Replay:
             policy for policy in policies if self.model in ("", policy.name) and self.revision in ("", policy.revision)
         ]
         if len(matches) != 1:
-            neighbours = nearest(self.model, [f"{policy.name} {policy.revision}" for policy in policies])
+            neighbours = suggest_names(self.model, [f"{policy.name} {policy.revision}" for policy in policies])
             raise ConfigError(
                 f"recording {self.path!r}: {len(matches)} policies fit model {self.model!r}, "
                 f"revision {self.revision!r}; {neighbours}"

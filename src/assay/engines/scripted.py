@@ -9,7 +9,7 @@ from itertools import count
 from typing import Literal
 
 from assay.core.errors import EngineError
-from assay.core.identity import content_id, stream_seed
+from assay.core.identity import content_id, derive_seed
 from assay.core.types import Finish, Policy, Request, Rollout
 from assay.engines.requests.stop_strings import cut_at_stop
 
@@ -115,7 +115,7 @@ class Scripted:
 
     def _apply_rule(self, request: Request, sample: int, seed: int) -> str:
         question = self._last_question(request)
-        is_right = stream_seed("luck", request.problem_id, seed) < stream_seed("ease", request.problem_id)
+        is_right = derive_seed("luck", request.problem_id, seed) < derive_seed("ease", request.problem_id)
         if self.rule == "sum" and (sums := SUM.findall(question)):
             return f"The answer is {add_terms(sums[-1]) + (not is_right)}"
         texts = (
@@ -124,7 +124,7 @@ class Scripted:
             or self.answers.get(question)
         )
         if not texts:
-            return f"The answer is {stream_seed('guess', request.problem_id, seed) % 10}"
+            return f"The answer is {derive_seed('guess', request.problem_id, seed) % 10}"
         if self.rule != "spread":
             return texts[sample % len(texts)]
         others = texts[1:] or ("I do not know",)

@@ -94,7 +94,7 @@ class Vllm:
             )
         )
 
-    def cut(self, text: str, tokens: int) -> str:
+    def truncate(self, text: str, tokens: int) -> str:
         """Return the first `tokens` tokens of a text as text; only the tokenizer is loaded."""
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return (

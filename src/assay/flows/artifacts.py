@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.core.display import inert
+from assay.core.display import escape_markdown
 from assay.core.errors import ConfigError
 from assay.flows.prefect_adapter import server_errors
-from assay.pipelines.analysis.report import collected, difficulty_chart, write
+from assay.pipelines.analysis.report import NOTHING, collected, difficulty_chart, write
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
 
@@ -26,12 +27,17 @@ def key(config: str, name: str) -> str:
     return "-".join(re.findall("[a-z0-9]+", f"{config} {name}".lower()))
 
 
-def show(context: RunContext) -> None:
-    """Makes the artifacts of a run that has walked its stages; a stage that is not done has none."""
+def show(context: RunContext, results: StageResults = NOTHING) -> None:
+    """Make the artifacts of a run; a stage that is not done has none.
+
+    Args:
+        context: the run.
+        results: what its stages have come to, those included that a limit left partly done.
+    """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    told, name = collected(context), context.config.name
-    shown = inert(name)
+    told, name = collected(context, results), context.config.name
+    shown = escape_markdown(name)
     with untaken(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
             cells(kept_and_dropped(told)),
@@ -40,12 +46,12 @@ def show(context: RunContext) -> None:
         )
     if told["histogram"]:
         with untaken(context.reporter.warn, "the difficulty histogram"):
-            said = f"Problems of {shown} by the share of attempts that {inert(str(told['policy']))} solved"
+            said = f"Problems of {shown} by the share of attempts that {escape_markdown(str(told['policy']))} solved"
             # under an image artifact the UI prints its address, which is the image
             picture = f"![difficulty]({encode_data_uri(difficulty_chart(told))})"
             create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
     try:
-        _link(context, write(context), context.config.flow.reports_url)
+        _link(context, write(context, results=results), context.config.flow.reports_url)
     except ConfigError as error:
         context.reporter.warn(f"no report: {error}")
 
@@ -72,7 +78,7 @@ def show_rounds(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> No
             }
         )
     with untaken(context.reporter.warn, "the rounds"):
-        said = f"Held-out pass@1 of {inert(context.config.name)}, before and after each round"
+        said = f"Held-out pass@1 of {escape_markdown(context.config.name)}, before and after each round"
         create_table_artifact(cells(rows), key=key(context.config.name, "rounds"), description=said)
 
 
@@ -96,7 +102,10 @@ def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows whose texts the UI shows as they are: it renders the cells of a table as Markdown."""
-    return [{name: inert(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    return [
+        {name: escape_markdown(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _link(context: RunContext, page: Path, reports_url: str) -> None:
@@ -104,7 +113,7 @@ def _link(context: RunContext, page: Path, reports_url: str) -> None:
 
     name = context.config.name
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
-    said = f"Report of {inert(name)}, written to {inert(str(page))}"
+    said = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
         said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
     with untaken(context.reporter.warn, "the link to the report"):

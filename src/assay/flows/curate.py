@@ -11,19 +11,19 @@ from assay.flows.entrypoints import define_flow
 from assay.flows.prefect_adapter import as_task
 from assay.flows.run_context import FlowCall, FlowRun, at_work, present
 from assay.pipelines.analysis.empty_result import shortfall
-from assay.pipelines.context.run import StageResult
-from assay.pipelines.runner.stages import STAGES, run_next_stage
+from assay.pipelines.runner.stages import run_next_stage
+from assay.pipelines.stages import stage_names, stage_sentence
 
 
 def _walk(call: FlowCall) -> Any:
     with at_work(call, "curate run") as run:
-        for name in STAGES:
-            run.outcomes[name] = shards.score(run) if name == "score" else stage(run, name)
+        for name in stage_names():
+            shards.score(run) if name == "score" else stage(run, name)
             if run.context.stop():
                 raise Stopped("asked to stop; the stages so far are in the lake")
-        run.told = [run.outcomes[name] for name in STAGES]
-        run.lacks = shortfall(run.context, run.told)
-        artifacts.show(run.context)
+        run.told = run.results
+        run.lacks = shortfall(run.context, run.results)
+        artifacts.show(run.context, run.results)
         return run_states.of(run)
 
 
@@ -31,18 +31,18 @@ __getattr__ = define_flow(
     __name__,
     "curate",
     _walk,
-    "Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold.",
+    f"{stage_sentence()}, doing only what the lake does not hold.",
     override="select.budget=50",
 )
 
 
-def stage(run: FlowRun, name: str) -> StageResult:
+def stage(run: FlowRun, name: str) -> None:
     """One stage as one task in the flow's own process."""
-    as_task(_walked, name, run.context.config.flow)(name)
-    return run.outcomes[name]
+    as_task(_run_stage, name, run.context.config.flow)(name)
 
 
-def _walked(name: str) -> str:
+def _run_stage(name: str) -> str:
     run = present()
-    run.outcomes[name] = run_next_stage(run.context, name)
-    return run.outcomes[name].key  # the stage's name in the lake
+    result = run_next_stage(run.context, name, run.results)
+    run.results = run.results.plus(result)
+    return str(result.key)  # the result's name in the lake

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from assay.core.display import inert
+from assay.core.display import escape_markdown
 from assay.flows.artifacts import key, untaken
 
 LONG_S, EVERY_S = 5.0, 5.0  # what is done sooner shows no progress; between two updates
@@ -39,11 +39,13 @@ class ProgressArtifact:
         if FlowRunContext.get() is None and TaskRunContext.get() is None:
             return  # of no run, and so on no page
         percent = min(100.0, 100.0 * self.done / max(self.total, 1))
-        said = f"{inert(self.title)} of {inert(self.config)}: {self.done} of {self.total}{', ' if self.note else ''}{inert(self.note)}"
+        note = f", {escape_markdown(self.note)}" if self.note else ""
+        title = f"{escape_markdown(self.title)} of {escape_markdown(self.config)}"
+        text = f"{title}: {self.done} of {self.total}{note}"
         with untaken(self.warn, f"the progress of {self.title}"):
             if self.id is None:
                 self.id = create_progress_artifact(
-                    percent, key=key(self.config, f"{self.title}-progress"), description=said
+                    percent, key=key(self.config, f"{self.title}-progress"), description=text
                 )
             else:
-                update_progress_artifact(self.id, percent, description=said)
+                update_progress_artifact(self.id, percent, description=text)

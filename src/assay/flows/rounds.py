@@ -14,7 +14,7 @@ def _work(call: FlowCall) -> Any:
         task = as_task(_round, "round {number}", run.context.config.flow)
         told = [task(number) for number in range(1, run.context.config.loop.rounds + 1)]
         run.told, nothing = run.rounds, all(outcome.reused for one in run.rounds for outcome in one.outcomes)
-        artifacts.show(run.context)
+        artifacts.show(run.context, run.rounds[0].results)
         artifacts.show_rounds(run.context, [one.outcomes[-1].detail for one in run.rounds])
         return run_states.completed(("nothing to do: " if nothing else "") + "; ".join(told))
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from assay.core.config import Config, read_config
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.core.ports import Progress, Reporter
 from assay.flows.prefect_adapter import flush
 from assay.flows.progress import ProgressArtifact
 from assay.pipelines.analysis.empty_result import Shortfall
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.open_run import run_context
 
 
@@ -47,7 +48,7 @@ class FlowRun:
 
     context: RunContext
     call: FlowCall
-    outcomes: dict[str, StageResult] = field(default_factory=dict)  # by stage, in the order of the walk
+    results: StageResults = field(default_factory=StageResults)  # of the stages that it has come to, in their order
     missing: list[str] = field(default_factory=list)  # what is not done, a sentence each
     lacks: Shortfall = field(default_factory=Shortfall)  # what a run that went through brought nothing of
     board: Any = None  # of the shards under way
@@ -92,7 +93,7 @@ def present() -> FlowRun:
 
 
 @contextmanager
-def at_work(call: FlowCall, command: str, *, upto: str = "arrange") -> Iterator[FlowRun]:
+def at_work(call: FlowCall, command: str, *, upto: str = "") -> Iterator[FlowRun]:
     """The run that was handed over; otherwise a new one, whose start and end are rows in `runs`. What is raised inside is kept in it, too.
 
     Raises:
@@ -141,20 +142,20 @@ class PrefectReporter:
 
     def say(self, text: str) -> None:
         """One thing that happened."""
-        _logger().info("%s", visible(text))
+        _logger().info("%s", escape_controls(text))
         if self.beside:
             self.beside.say(text)
 
     def warn(self, text: str) -> None:
         """One thing that the user should know."""
-        _logger().warning("%s", visible(text))
+        _logger().warning("%s", escape_controls(text))
         if self.beside:
             self.beside.warn(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A small table."""
         lines = [" | ".join(map(str, row)) for row in (columns, *rows)]
-        _logger().info("%s", visible("\n".join([title, *lines])))
+        _logger().info("%s", escape_controls("\n".join([title, *lines])))
         if self.beside:
             self.beside.table(title, columns, rows)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.flows.run_context import FlowRun
 
 
@@ -35,7 +35,7 @@ def of(run: FlowRun) -> Any:
     told = message(run)
     if run.missing:
         return partly(told)
-    if any(outcome.partly for outcome in run.outcomes.values()):
+    if any(outcome.partly for outcome in run.results):
         return Completed(name="Partly", message=told)
     if run.lacks:
         return failed(told) if run.lacks.empty else partly(told)
@@ -45,10 +45,10 @@ def of(run: FlowRun) -> Any:
 def message(run: FlowRun) -> str:
     """One line: rows that came out of each stage, then what is missing."""
     done = ", ".join(
-        f"{name} {outcome.rows_out}" for name, outcome in run.outcomes.items() if name != "ingest" or outcome.rows_out
+        f"{result.stage} {result.rows_out}" for result in run.results if result.stage != "ingest" or result.rows_out
     )
-    partly = [name for name, outcome in run.outcomes.items() if outcome.partly]
+    partly = [result.stage for result in run.results if result.partly]
     missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
     again = ["run it again to go on"] if missing else []
     lacks = [run.lacks.sentence] if run.lacks else []
-    return visible("; ".join([f"rows out: {done}", *missing, *again, *lacks]))
+    return escape_controls("; ".join([f"rows out: {done}", *missing, *again, *lacks]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.flows.prefect_adapter import untracked
 
 TAGS = ["assay"]
@@ -99,7 +99,7 @@ def deploy(offer: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None
         pools = {each.name: each.type for each in client.read_work_pools(limit=200)}
     if pool not in pools:
         raise ConfigError(
-            f"no work pool {pool!r}; {nearest(pool, pools)}; `prefect work-pool create {pool} --type process` makes it"
+            f"no work pool {pool!r}; {suggest_names(pool, pools)}; `prefect work-pool create {pool} --type process` makes it"
         )
     if pools[pool] != "process":
         raise ConfigError(

@@ -35,10 +35,10 @@ class ShardWorker:
             stop=lambda: _asked(),
         )
         self.context.run = run
-        run_stages(self.context, "split", only=True)
-        self.chunks = ShardQueue(
-            self.context, plan_stage(self.context, "score")[0].key, ShardConfig(config.flow.shard, config.flow.lease_s)
-        )
+        inputs = run_stages(self.context, "split", only=True)
+        key = plan_stage(self.context, "score", inputs)[0].key
+        terms = ShardConfig(config.flow.shard, config.flow.lease_s)
+        self.chunks = ShardQueue(self.context, inputs, key, terms)
 
     def score(self, name: str) -> dict[str, Any]:
         """Scores one shard, or waits until another has; what that cost, in numbers.

@@ -17,9 +17,8 @@ from assay.flows import shard_worker
 from assay.flows.prefect_adapter import as_flow, as_task
 from assay.flows.run_context import FlowCall, FlowRun, heeding, present
 from assay.flows.runners import WorkerPool, check
-from assay.pipelines.context.run import StageResult
 from assay.pipelines.runner.score_workers import ShardQueue, finish
-from assay.pipelines.runner.stages import plan_stage, regrade_first, run_next_stage
+from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
 from assay.pipelines.stages.score import scorer
 
@@ -29,35 +28,34 @@ LOSSES = 3  # of workers, before a shard is given up
 __all__ = ["check", "score"]
 
 
-def score(run: FlowRun) -> StageResult:
+def score(run: FlowRun) -> None:
     """The scores of all problems, once every shard is done; of those that have evidence, where shards are missing."""
     context = run.context
-    regrade_first(context, "score")
-    work, done = plan_stage(context, "score")
+    stage, done = plan_stage(context, "score", run.results, prepare=True)
     if done:
-        context.keys["score"] = done.key
-        return done
+        run.results = run.results.plus(done)
+        return
     terms = ShardConfig(context.config.flow.shard, context.config.flow.lease_s)
     if not getattr(part := scorer(context), "apart", not part.joint):
         context.reporter.say(
             f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"
         )
         as_task(_at_once, "score", context.config.flow)("score")
-        return run.outcomes["score"]
-    board = ShardBoard(run, ShardQueue(context, work.key, terms))
+        return
+    board = ShardBoard(run, ShardQueue(context, run.results, stage.key, terms))
     board.clear()
     halted = bool(context.limit_reached())  # a halted run whose meter counts samples would draw one problem more
     context.meter.samples += 0 if halted else board.samples
-    outcome = finish(context, work.key, terms)
+    result = finish(context, stage.key, terms)
     context.meter.samples += board.samples if halted else 0
-    context.keys["score"] = outcome.key
-    return outcome
+    run.results = run.results.plus(result)
 
 
-def _at_once(stage: str) -> str:
+def _at_once(name: str) -> str:
     run = present()
-    run.outcomes[stage] = run_next_stage(run.context, stage)
-    return run.outcomes[stage].key
+    result = run_next_stage(run.context, name, run.results)
+    run.results = run.results.plus(result)
+    return str(result.key)
 
 
 def score_shard(config: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:

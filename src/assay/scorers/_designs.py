@@ -88,7 +88,7 @@ def expected_attempts(n: int, design: Allocation, aim: Goal, prior: ZeroInflated
 
     target = replace(aim, budget=max(1, round(aim.budget * few / n))) if aim.budget else aim
     seen, _, _ = run_allocation(few, design, target, ask, lambda evidence, rows: prior)
-    return float(seen.tried.mean())
+    return float(seen.attempts.mean())
 
 
 @dataclass(slots=True)
@@ -114,9 +114,9 @@ def _next(
     evidence: PoolEvidence, prior: ZeroInflatedBeta, design: Allocation, aim: Goal, open_: NDArray[np.bool_]
 ) -> Ints:
     tried = np.where(
-        open_, evidence.tried, design.most
+        open_, evidence.attempts, design.most
     )  # nothing more to come of a row that is not open; its tokens an attempt stay as they are
-    tokens = np.where(open_, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.tried, 1))
+    tokens = np.where(open_, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
     frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
     if design.kind == "two_stage" and aim.budget:
         return contenders(

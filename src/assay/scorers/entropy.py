@@ -10,7 +10,7 @@ from pydantic import Field
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
-from assay.maths.rl.temperature import crossing, entropy
+from assay.maths.rl.temperature import entropy, temperature_of_entropy
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Entropy:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("said",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 2  # attempts a problem and temperature
     temperatures: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2)  # ascending
@@ -53,7 +53,10 @@ class Entropy:
             ConfigError: the engine gives no log-probabilities.
         """
         wanted = dict.fromkeys(sorted(ids), self.n)
-        found = [attempts.said(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0}) for heat in self.temperatures]
+        found = [
+            attempts.draw_attempts(wanted, {"temperature": heat, "top_p": 1.0, "top_k": 0})
+            for heat in self.temperatures
+        ]
         by_id = {id_: [each[id_] for each in found] for id_ in sorted(ids)}
         return [
             self._score(id_, said)
@@ -63,7 +66,7 @@ class Entropy:
 
     def _score(self, id_: str, said: Sequence[Sequence[StoredAttempt]]) -> Score:
         levels = [entropy([_logprobs(id_, each) for each in some]) for some in said]
-        value, low, high, outside = crossing(self.temperatures, levels, self.wanted)
+        value, low, high, outside = temperature_of_entropy(self.temperatures, levels, self.wanted)
         counts = Counts()
         for each in (one for some in said for one in some):
             counts = counts.plus(each.outcome)

@@ -11,7 +11,7 @@ from scipy import special
 from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score
-from assay.maths.beta.irt import LEAST_FOR_2PL, Floats, fit_1pl, fit_2pl
+from assay.maths.beta.irt import MIN_RESPONDENTS_2PL, Floats, fit_1pl, fit_2pl
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Irt:
     """
 
     joint: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[tuple[str, ...]] = ("count_responses",)
 
     n: Annotated[int, Field(ge=0)] = 8  # attempts of the plan's policy a problem
     model: Literal["1pl", "2pl"] = "1pl"
@@ -53,7 +53,7 @@ class Irt:
             return []
         if self.n:
             attempts.draw(dict.fromkeys(sorted(ids), self.n))
-        found = attempts.responses(sorted(ids))
+        found = attempts.count_responses(sorted(ids))
         met = sorted({id_ for each in found.values() for id_, counts in each.items() if counts.total} & set(ids))
         self._check(len(found))
         right, trials = self._matrix(found, met)
@@ -72,9 +72,9 @@ class Irt:
             raise ConfigError(
                 f"scorer 'irt' found {respondents} respondents in the store and needs 2: score the pool with another policy first"
             )
-        if self.model == "2pl" and respondents < LEAST_FOR_2PL:
+        if self.model == "2pl" and respondents < MIN_RESPONDENTS_2PL:
             raise ConfigError(
-                f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {LEAST_FOR_2PL}; use '1pl'"
+                f"scorer 'irt': {respondents} respondents are too few for model = '2pl', which needs {MIN_RESPONDENTS_2PL}; use '1pl'"
             )
 
     def _matrix(self, found: Mapping[str, Mapping[str, Counts]], ids: Sequence[str]) -> tuple[Floats, Floats]:

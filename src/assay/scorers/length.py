@@ -23,7 +23,7 @@ class Length:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("said",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 8  # attempts a problem
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -34,7 +34,7 @@ class Length:
 
     def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
         """One score for each problem that has an attempt, ids ascending."""
-        found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})
+        found = attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {})
         return [self._score(id_, found[id_]) for id_ in sorted(ids) if found[id_]]
 
     def _score(self, id_: str, said: Sequence[StoredAttempt]) -> Score:

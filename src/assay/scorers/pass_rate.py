@@ -11,9 +11,9 @@ from pydantic import Field
 from assay.core.ports import RolloutProvider, WaveProvider
 from assay.core.types import Counts, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
-from assay.maths.allocation.embedding_prior import predicted
+from assay.maths.allocation.embedding_prior import fit_embedding_prior
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 from assay.scorers._designs import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -98,7 +98,7 @@ class PassRate:
         """Attempts a problem that the design is expected to make in a pool of so many, after a pilot's counts at some of them."""
         if self.design == "fixed" or not problems:
             return float(self.n)
-        prior = fitted([each.correct for each in counts], [self._wrong(each) for each in counts])
+        prior = fit_zero_inflated_beta([each.correct for each in counts], [self._wrong(each) for each in counts])
         return expected_attempts(problems, self._design(), self.target(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -126,7 +126,7 @@ class PassRate:
         found = (
             attempts.draw(wanted)
             if self.at_length is None
-            else cast(WaveProvider, attempts).cut(wanted, self.at_length)
+            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
         )
         return {id_: found[id_] for id_ in ids}
 
@@ -134,7 +134,7 @@ class PassRate:
         heard: dict[str, Counts] = {}
 
         def ask(rows: Ints, wanted: Ints) -> WaveCounts:
-            told = attempts.first(
+            told = attempts.draw_first(
                 {ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}, at_length=self.at_length
             )
             heard.update((id_, tally.counts) for id_, tally in told.items())
@@ -181,11 +181,11 @@ class PassRate:
         if self.prior in PRIORS:
             return ZeroInflatedBeta.of(*PRIORS[self.prior])
         if self.prior == "fitted" or len(ids) < 2:
-            return fitted(evidence.correct, evidence.wrong)
-        return predicted(evidence.correct, evidence.wrong, self._vectors(ids, attempts))
+            return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+        return fit_embedding_prior(evidence.correct, evidence.wrong, self._vectors(ids, attempts))
 
     def _vectors(self, ids: Sequence[str], attempts: RolloutProvider) -> NDArray[np.float32]:
-        return cast(WaveProvider, attempts).vectors(ids)
+        return cast(WaveProvider, attempts).embed(ids)
 
     def _score(self, id_: str, counts: Counts) -> Score:
         wrong = self._wrong(counts)
@@ -197,13 +197,13 @@ class PassRate:
         if not ids:
             return []
         right, wrong = np.array([each.correct for each in counts]), np.array([self._wrong(each) for each in counts])
-        belief = prior.after(right, wrong)
+        belief = prior.posterior(right, wrong)
         low, high = belief.interval(right, wrong, level=self.level)
-        a, b = belief.matched()
+        a, b = belief.matching_beta()
         names = (
             [self.prior] * len(ids)
             if self.prior in PRIORS
-            else [f"{self.prior} {words}" for words in prior.words(len(ids))]
+            else [f"{self.prior} {parameters}" for parameters in prior.describe(len(ids))]
         )
         rows = zip(
             ids, names, counts, belief.mean().tolist(), low.tolist(), high.tolist(), a.tolist(), b.tolist(), strict=True

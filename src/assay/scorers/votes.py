@@ -31,7 +31,7 @@ class Votes:
     """
 
     joint: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("said",)
+    needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
     n: Annotated[int, Field(ge=1)] = 10  # attempts a problem
     weigh: Literal["count", "likelihood"] = "count"
@@ -49,8 +49,12 @@ class Votes:
         Raises:
             ConfigError: likelihoods are asked for, and the engine gave none.
         """
-        found = attempts.said(dict.fromkeys(sorted(ids), self.n), {})
-        other = attempts.said(dict.fromkeys(sorted(ids), self.n), {}, policy=self.against) if self.against else None
+        found = attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {})
+        other = (
+            attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {}, policy=self.against)
+            if self.against
+            else None
+        )
         met = [id_ for id_ in sorted(ids) if found[id_] and (other is None or other[id_])]
         return [self._score(id_, found[id_], None if other is None else other[id_]) for id_ in met]
 

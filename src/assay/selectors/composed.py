@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Selector
 from assay.core.types import Pool, Selection
 from assay.maths.allocation.quotas import quotas
@@ -30,7 +30,7 @@ class SelectorStep:
     @property
     def part(self) -> Selector:
         """The selector, built from its settings."""
-        selector: Selector = build("selector", self.selector, self.settings)
+        selector: Selector = build_part("selector", self.selector, self.settings)
         return selector
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.allocation.response_targets import inclusion_chances, response_targets
+from assay.maths.allocation.response_targets import inclusion_probabilities, response_targets
 from assay.selectors._pool_rows import build_selection, clip_budget, numeric_column
 
 
@@ -41,7 +41,9 @@ class Dart:
         targets[graded] = response_targets(1 - correct[graded] / attempts[graded], rule=self.rule, most=self.most)
         keys = np.log(targets) + rng.gumbel(size=len(pool))  # the largest keys are a weighted draw without replacement
         chosen = graded[np.argsort(-keys[graded], kind="stable")][: clip_budget(budget, len(graded))]
-        weights = targets[chosen] / inclusion_chances(targets[graded], len(chosen))[np.searchsorted(graded, chosen)]
+        weights = (
+            targets[chosen] / inclusion_probabilities(targets[graded], len(chosen))[np.searchsorted(graded, chosen)]
+        )
         if len(chosen):
             weights = weights / weights.mean()
         return build_selection(pool, chosen, reasons=np.where(attempts > 0, "not_chosen", "ungraded"), weights=weights)

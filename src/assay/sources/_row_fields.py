@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from assay.core.errors import nearest
+from assay.core.errors import suggest_names
 from assay.sources._bad_row import BadRow, escape_surrogates
 
 ABSENT = object()  # not None, which a field may hold
@@ -25,7 +25,9 @@ def read_field(row: Mapping[str, Any], name: str) -> Any:
         if value is not ABSENT and (value is not None or path == name):
             return value
     remedy = "" if "|" in name else f"; {name + '|OTHER'!r} reads OTHER where a row lacks it"
-    raise BadRow("missing_field", escape_surrogates(f"no field {name!r}; {nearest(name, map(str, row))[:300]}{remedy}"))
+    raise BadRow(
+        "missing_field", escape_surrogates(f"no field {name!r}; {suggest_names(name, map(str, row))[:300]}{remedy}")
+    )
 
 
 def find_column(path: str, columns: list[str]) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import canonical
-from assay.core.parts import names
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import canonical_json
+from assay.core.parts import list_parts
+from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
     FREE_TEXT,
@@ -98,8 +98,10 @@ class Fields:
             )
         if not self.prompt or not self.answer:
             raise ValueError("prompt and answer each name a field")
-        if not self.verifier.startswith("python:") and self.verifier not in names("verifier"):
-            raise ValueError(f"unknown verifier {self.verifier!r}; {nearest(self.verifier, names('verifier'))}")
+        if not self.verifier.startswith("python:") and self.verifier not in list_parts("verifier"):
+            raise ValueError(
+                f"unknown verifier {self.verifier!r}; {suggest_names(self.verifier, list_parts('verifier'))}"
+            )
 
     @property
     def required_fields(self) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class Fields:
         columns = list(schema)
         for name in self.required_fields:
             if not any(find_column(path, columns) for path in name.split("|")):
-                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(nearest(name, columns))}")
+                raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(suggest_names(name, columns))}")
         extra = TEST_COLUMNS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
         beside = [
             column for column in columns if column in extra or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
@@ -132,7 +134,7 @@ class Fields:
         paths = (path for name in self.required_fields for path in name.split("|"))
         return list(dict.fromkeys([*(column for path in paths if (column := find_column(path, columns))), *beside]))
 
-    def convert_rows(self, rows: Iterable[Row]) -> Iterator[Found]:
+    def convert_rows(self, rows: Iterable[Row]) -> Iterator[SourceRow]:
         """Yield one problem with its label, or one drop, for each row after `skip`, up to `limit`."""
         stop = None if self.limit is None else self.skip + self.limit
         for row in islice(rows, self.skip, stop):
@@ -311,7 +313,7 @@ class Fields:
         for name in self.keep:
             try:
                 value = read_field(row, name)
-                canonical(value).encode()
+                canonical_json(value).encode()
             except (BadRow, ValueError, TypeError, RecursionError):
                 continue  # optional per row; a file with a schema was checked before
             kept[name] = value

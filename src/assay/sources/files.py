@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import content_id, file_sha256
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id, hash_file
+from assay.core.ports import SourceRow
 from assay.sources._bad_row import escape_surrogates, shorten
 from assay.sources._rows import Fields, Row
 from assay.sources._tables import READERS, file_kind, read_column_names, read_rows
@@ -32,7 +32,7 @@ class Files(Fields):
 
     paths: str | tuple[str, ...]
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Yield problems with labels, and drops, in the order of the files.
 
         Memory does not grow with the files' length, except for .json.
@@ -42,7 +42,7 @@ class Files(Fields):
 
     def fingerprint(self) -> str:
         """Return a hash of every file's name and bytes."""
-        return content_id("files", [(name, file_sha256(path)) for name, path in self._places()])
+        return content_id("files", [(name, hash_file(path)) for name, path in self._places()])
 
     def _rows(self, places: list[tuple[str, Path, list[str] | None]]) -> Iterator[Row]:
         for name, path, columns in places:
@@ -66,7 +66,7 @@ class Files(Fields):
         for name, path in places.items():
             if file_kind(path) not in READERS:
                 raise ConfigError(
-                    f"{name} is of an unknown kind {file_kind(path)!r}; {nearest(file_kind(path), READERS)}"
+                    f"{name} is of an unknown kind {file_kind(path)!r}; {suggest_names(file_kind(path), READERS)}"
                 )
         return list(places.items())
 
@@ -95,7 +95,7 @@ def _suggest_paths(path: Path) -> str:
             return "nothing matches"
         return f"there is no folder {escape_surrogates(str(folder))!r}"
     names = sorted(escape_surrogates(file.name) for file in folder.iterdir() if file_kind(file) in READERS)
-    return nearest(path.name, names[:200])
+    return suggest_names(path.name, names[:200])
 
 
 def _bundled_folder() -> Path:

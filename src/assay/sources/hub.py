@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import content_id, file_sha256
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id, hash_file
+from assay.core.ports import SourceRow
 from assay.sources._bad_row import BadRow, shorten
 from assay.sources._rows import Fields, Row
 
@@ -33,7 +33,7 @@ class Hub(Fields):
     split: str = "train"
     revision: str = ""  # of a hub id: branch, tag or commit
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Yield problems with labels, and drops, in the split's order."""
         dataset = self._load()
         schema = dataset.column_names
@@ -47,7 +47,7 @@ class Hub(Fields):
         if folder is None:
             return content_id("hub", self.path, self.split, str(self._load()._fingerprint))
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return content_id("hub", [(str(path.relative_to(folder)), file_sha256(path)) for path in files])
+        return content_id("hub", [(str(path.relative_to(folder)), hash_file(path)) for path in files])
 
     def _rows(self, dataset: Any) -> Iterator[Row]:
         from datasets.exceptions import DatasetsError
@@ -95,5 +95,5 @@ class Hub(Fields):
         if not hasattr(dataset, "keys"):
             return dataset  # a folder of a single split, which has no name
         if self.split not in dataset:
-            raise ConfigError(f"{self.path} has no split {self.split!r}; {nearest(self.split, dataset.keys())}")
+            raise ConfigError(f"{self.path} has no split {self.split!r}; {suggest_names(self.split, dataset.keys())}")
         return dataset[self.split]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest, require
-from assay.core.identity import canonical, content_id
-from assay.core.ports import Found
+from assay.core.errors import ConfigError, require, suggest_names
+from assay.core.identity import canonical_json, content_id
+from assay.core.ports import SourceRow
 from assay.core.types import OPEN, Drop, Label, Problem
 from assay.sources._bad_row import shorten
 
@@ -61,7 +61,7 @@ class ReasoningGym:
         if self.size < 1:
             raise ValueError(f"size {self.size} must be at least 1")
 
-    def read(self) -> Iterator[Found]:
+    def read(self) -> Iterator[SourceRow]:
         """Yield problems with labels in the generator's order; an unusable item is a drop with its number."""
         dataset = self._create_dataset()
         return (self._convert_item(dataset, index) for index in range(self.size))
@@ -77,7 +77,7 @@ class ReasoningGym:
         """Raise unless the generator accepts the settings."""
         self._create_dataset()
 
-    def _convert_item(self, dataset: Any, index: int) -> Found:
+    def _convert_item(self, dataset: Any, index: int) -> SourceRow:
         source = self.name or f"reasoning_gym/{self.generator}"
         try:
             entry = dataset[index]
@@ -96,14 +96,14 @@ class ReasoningGym:
         require("reasoning_gym", extra="gym")  # its import registers the generators
         if self.generator not in factory.DATASETS:
             raise ConfigError(
-                f"unknown reasoning_gym generator {self.generator!r}; {nearest(self.generator, factory.DATASETS)}"
+                f"unknown reasoning_gym generator {self.generator!r}; {suggest_names(self.generator, factory.DATASETS)}"
             )
         settings = factory.DATASETS[self.generator][1]
         keys = [setting.name for setting in fields(settings) if setting.name not in ("size", "seed")]
         for key in self.config:
             if key not in keys:
                 raise ConfigError(
-                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {nearest(key, keys)}"
+                    f"reasoning_gym generator {self.generator!r} has no config {key!r}; {suggest_names(key, keys)}"
                 )
         try:
             return factory.create_dataset(self.generator, size=self.size, seed=self.seed, **self._library_config())
@@ -154,7 +154,7 @@ def _check_entry(dataset: Any, entry: dict[str, Any], generator: str) -> tuple[s
 def _find_example(dataset: Any, plain: dict[str, Any]) -> str:
     for key in EXAMPLE_KEYS:
         example = plain["metadata"].get(key)
-        text = example if isinstance(example, str) else canonical(example)
+        text = example if isinstance(example, str) else canonical_json(example)
         if example is not None and _score_answer(dataset, text, plain) >= 1:
             return text
     return OPEN

@@ -21,7 +21,7 @@ from assay.core.errors import DISTRIBUTION, LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import seal
 from assay.stores.commits.sealing import Damaged, sealed, unsealed
-from assay.stores.commits.snapshot import Snapshot
+from assay.stores.commits.snapshot import Snapshot, group_files
 from assay.stores.sql import intervals, landlock, views
 from assay.stores.sql.select_guard import require_select
 from assay.stores.sql.session import Session
@@ -185,15 +185,12 @@ class Lake:
         wanted = pa.table({"id": pa.array(ids, pa.string())})
         source = f'"{table}"'
         if among is not None and not among - {entry.name for entry in self._snapshot.live()}:  # none was compacted away
-            paths = [
-                str(self.root / file.path)
-                for name in sorted(among)
-                for file in self._snapshot.entries[name].files
-                if file.table == table
+            files = [
+                file for name in sorted(among) for file in self._snapshot.entries[name].files if file.table == table
             ]
-            if not paths:
+            if not files:
                 return set()
-            source = f"({views.table_query(schema(table), [views.FileGroup(tuple(paths))])})"
+            source = f"({views.table_query(schema(table), group_files(self.root, files)[table])})"
         sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
         connection = self._views(sql)
         connection.register("wanted_ids", wanted)

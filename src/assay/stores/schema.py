@@ -15,7 +15,9 @@ RUNS = (
 )  # `made_by` of bookkeeping: whatever runs writes it, no stage makes it again, and `lineage` leaves it out
 
 
-def column(name: str, kind: pa.DataType, meaning: str, *, refers: str = "", optional: bool = False) -> pa.Field:
+def column(
+    name: str, kind: pa.DataType, meaning: str, *, refers: str = "", optional: bool = False, was: str = ""
+) -> pa.Field:
     """Describe one column.
 
     Args:
@@ -24,8 +26,9 @@ def column(name: str, kind: pa.DataType, meaning: str, *, refers: str = "", opti
         meaning: what a value says, with its unit and direction; printed in docs/store.md.
         refers: `table.column` whose values this column holds; several are joined by " or ".
         optional: null where the row refers to nothing, so that the row stands without what it refers to.
+        was: the name under which older files hold it.
     """
-    metadata = {"meaning": meaning, "refers": refers, "optional": "yes" if optional else ""}
+    metadata = {"meaning": meaning, "refers": refers, "optional": "yes" if optional else "", "was": was}
     return pa.field(name, kind, metadata={key: value for key, value in metadata.items() if value})
 
 
@@ -36,6 +39,7 @@ def table(
     id_refers: str = "",
     restored: bool = True,
     redrawn: bool = False,
+    was: str = "",
 ) -> pa.Schema:
     """Write a table's schema: `id` first, `run` last.
 
@@ -47,12 +51,18 @@ def table(
         id_refers: `table.id` of which each row is a part, under the same id.
         restored: whether the stages write rows again that were lost.
         redrawn: whether a row that is made again has the same id and another content, so that what refers to a lost row must go too.
+        was: the name under which older entries hold its files.
     """
     first = column("id", TEXT, "content hash of the row's key", refers=id_refers)
     last = column("run", TEXT, "the run that wrote the row; lineage, never part of a key")
-    metadata = {"made_by": json.dumps(made_by), "forget": forget}
+    metadata = {"made_by": json.dumps(made_by), "forget": forget} | ({"was": was} if was else {})
     metadata |= {name: "yes" for name, value in (("lost", not restored), ("redrawn", redrawn)) if value}
     return pa.schema([first, *columns, last], metadata=metadata)
+
+
+def was(described: pa.Schema | pa.Field) -> str:
+    """Return the earlier name of a table or column, by its schema or field; "" = it had none."""
+    return str((described.metadata or {}).get(b"was", b""), "utf-8")
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -70,12 +70,12 @@ class RecordedEvidence:
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         return {id_: self._searched(id_, rules) for id_ in ids if self._counts(id_, 8).total}
 
-    def said(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         return {id_: self._said(id_, n) for id_, n in wanted.items()}
 
-    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+    def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         found = {
             who: {id_: self._counts(f"{who}{id_}", 8) for id_ in ids if self._counts(id_, 8).total}
             for who in ("", "weak", "strong")

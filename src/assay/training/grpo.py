@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from assay.core.errors import ConfigError, Stopped, require
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
 from assay.training.checkpoints.ema import KEPT_STATES, average_checkpoints
@@ -109,16 +109,14 @@ def train(
         settings: Everything else that decides the run.
         output: Holds the checkpoint, and while the run goes on its resume states.
         reporter: Gets one line per step.
-        run: Part of every rollout's policy revision; "" = the hash of all that decides the run, so that the same run
-            makes the same ids.
+        run: Part of every rollout's policy revision; "" = `run_id`, so that the same run makes the same ids.
         stop: Asked after each step; True ends the run with a resume state.
         teacher: Asked as `settings.guidance` says; both or neither must be given.
         demonstrations: Texts that may solve a problem, of which only one that the verifier accepts is shown.
         held_out: Attempted every `settings.eval_every` steps.
         online: Chooses each step's problems; the curriculum is then its pool.
         mode: Which reading of a verdict rewards use.
-        on_saved: Called once the checkpoint is complete and before the resume states are deleted; its result is
-            returned.
+        on_saved: Called once the checkpoint is complete, before the resume states are deleted.
 
     Returns:
         What `on_saved` returns; by default the TrainingResult.
@@ -141,11 +139,7 @@ def train(
         trainer, saver, use_cache = _prepare(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop
         )
-        seconds = _run_steps(trainer, states)
-        if saver.stopped:
-            raise Stopped(
-                f"asked to stop after step {trainer.state.global_step} of {settings.steps}; its state is kept"
-            )
+        seconds = _run_steps(trainer, saver, states)
         target = _save(trainer, recorder, settings, output, states, use_cache=use_cache)
     result = on_saved(TrainingResult(target, run, settings.steps, recorder.tokens, seconds, tuple(recorder.rewards)))
     if rank == 0:
@@ -218,7 +212,7 @@ def _check(
     check_average(settings.average, save_every=settings.save_every, lora_rank=settings.lora_rank)
     for library in ("torch", "transformers", "trl"):
         require(library, extra="train")
-    objective: Objective = build("objective", settings.objective, settings.settings)
+    objective: Objective = build_part("objective", settings.objective, settings.settings)
     _check_teacher(settings, teacher)
     return objective
 
@@ -331,7 +325,7 @@ def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attemp
     return sampling + [evaluation_policy(recorder.run, recorder.base, step, attempt).revision for step in evaluated]
 
 
-def _run_steps(trainer: Any, states: Path) -> float:
+def _run_steps(trainer: Any, saver: Any, states: Path) -> float:
     """Run the steps after the last resume state; return the seconds. However it ends, what was generated is stored."""
     began = time.perf_counter()
     folder, _ = latest_state(states)
@@ -340,6 +334,9 @@ def _run_steps(trainer: Any, states: Path) -> float:
     finally:
         trainer.recorder.sink.flush()
         _remove_empty(states)
+    if saver.stopped:
+        progress = f"step {trainer.state.global_step} of {trainer.args.max_steps}"
+        raise Stopped(f"asked to stop after {progress}; its state is kept")
     return time.perf_counter() - began
 
 

@@ -1,4 +1,4 @@
-"""`numeric`: a number within a tolerance of the gold number."""
+"""`numeric`: a number within a relative tolerance of the gold number."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,11 +12,11 @@ from assay.verifiers.answers.numbers import Number, close, number
 from assay.verifiers.answers.phrase_values import value_at_end, value_of_phrase
 from assay.verifiers.answers.verdicts import Grade, settle
 
-LONGEST = 400  # characters of a number with what stands around it
+MAX_CHARS = 400  # of a number with its unit and marks
 
 
 class MarkedNumber(NamedTuple):
-    """A number, how it was written, and whether it had a percent sign."""
+    """A number, and whether it was written with a percent sign."""
 
     number: Number
     percent: bool
@@ -24,16 +24,17 @@ class MarkedNumber(NamedTuple):
 
 @dataclass(frozen=True)
 class Numeric:
-    """Correct where the final number differs from the gold number by at most `tolerance` of the larger one.
+    """Judge a number: correct where it differs from the gold number by at most `tolerance` of the larger of the two.
 
-    0 is close to 0 alone. A percent sign never rescales: 20% is 20, strictly where the gold has the sign, leniently without. A phrase that
-    names several numbers, or says what the answer is not, is none. Without a marked answer the last number of a finished text is read.
+    Only 0 is close to 0. A percent sign never rescales: 20% is 20, strictly correct where the gold answer has the sign
+    too, leniently otherwise. A phrase that names several numbers, or that says what the answer is not, gives no number.
+    Where no answer is marked, the last number of a finished text is read.
 
     Raises:
-        ValueError: a negative tolerance.
+        ValueError: The tolerance lies outside [0, 1).
     """
 
-    tolerance: float = 1e-6  # relative; 0 = equal rationals, larger = more answers are correct
+    tolerance: float = 1e-6  # relative; 0 = equal as rationals, larger = more answers are correct
 
     version: ClassVar[str] = "2"
     bounded: ClassVar[bool] = True
@@ -43,19 +44,19 @@ class Numeric:
             raise ValueError(f"tolerance is {self.tolerance}, must lie in [0, 1)")
 
     def judge(self, case: GradingCase) -> Verdict:
-        """The verdict of one case; linear in the text."""
+        """Judge one case, in time linear in the text."""
         return settle(case, self._grade, verifier="numeric", version=self.version)
 
     def reads(self, label: Label) -> bool:
-        """Whether the gold answer is one number."""
-        return _read(label.answer) is not None
+        """Return whether the gold answer is one number."""
+        return _parse_number(label.answer) is not None
 
     def _grade(self, case: GradingCase) -> Grade:
-        gold = _read(case.label.answer)
+        gold = _parse_number(case.label.answer)
         if gold is None:
             return Grade(None, reason="the gold answer is no number", failed=True)
-        text, certain = _final(case)
-        answer = _read(text)
+        text, certain = _find_final_number(case)
+        answer = _parse_number(text)
         if answer is None:
             return Grade(False if any(char.isdigit() for char in text) else None, text[-80:], "no number found")
         left, right = gold.number.value, answer.number.value
@@ -64,39 +65,39 @@ class Numeric:
         return Grade(strict, text, "numeric", lenient=None if strict == equal else equal)
 
 
-def _final(case: GradingCase) -> tuple[str, bool]:
-    """The final number as written, and whether nothing else claims to be it; a cut text must have marked it."""
-    found = final_answer(case.rollout.text)
-    if found is not None and _read(found.text) is not None:
-        return found.text, not found.doubt
+def _find_final_number(case: GradingCase) -> tuple[str, bool]:
+    """Return the final number as written, and whether it is certain; a truncated text must have marked it."""
+    answer = final_answer(case.rollout.text)
+    if answer is not None and _parse_number(answer.text) is not None:
+        return answer.text, not answer.doubt
     value = (
-        value_of_phrase(found.text)
-        if found
+        value_of_phrase(answer.text)
+        if answer
         else value_at_end(case.rollout.text)
         if case.rollout.finish == "stop"
         else None
     )
     return (
-        (_last_side(value.text), value.certain and not (found and found.doubt))
+        (_take_last_side(value.text), value.certain and not (answer and answer.doubt))
         if value
-        else (found.text if found else "", False)
+        else (answer.text if answer else "", False)
     )
 
 
-def _last_side(text: str) -> str:
+def _take_last_side(text: str) -> str:
     return text.rpartition("=")[2].strip() or text
 
 
 @lru_cache(maxsize=1 << 14)
-def _read(text: str) -> MarkedNumber | None:
-    """A plain number, a percentage, powers of ten, a number with a unit; None for anything else."""
-    if len(text) > LONGEST:
+def _parse_number(text: str) -> MarkedNumber | None:
+    """Parse a plain number, a percentage, powers of ten, or a number with a unit; None for anything else."""
+    if len(text) > MAX_CHARS:
         return None
-    plain = number(text)
-    if plain is not None:
-        return MarkedNumber(plain, False)
+    bare_number = number(text)
+    if bare_number is not None:
+        return MarkedNumber(bare_number, False)
     meaning = read(text)
-    value = number(meaning.latex) if isinstance(meaning, QuantityValue) else None
-    if value is None or not isinstance(meaning, QuantityValue):
+    number_of_unit = number(meaning.latex) if isinstance(meaning, QuantityValue) else None
+    if number_of_unit is None or not isinstance(meaning, QuantityValue):
         return None
-    return MarkedNumber(value, meaning.unit is not None and meaning.unit.factors == (("percent", 1),))
+    return MarkedNumber(number_of_unit, meaning.unit is not None and meaning.unit.factors == (("percent", 1),))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from assay.maths.allocation.adaptive_allocation import PoolEvidence, band_wave, contenders, top_wave
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 
 JEFFREYS = ZeroInflatedBeta.of(0.5, 0.5)
 
@@ -45,39 +45,39 @@ def test_of_two_problems_of_equal_counts_the_longer_is_not_put_off():
 def test_a_problem_whose_attempts_are_all_cut_has_a_price_that_rises_and_little_left():
     evidence = PoolEvidence.of([2, 0], [2, 0], [4, 16], [40, 160])
     assert evidence.price().tolist() == pytest.approx([10, 170])
-    assert evidence.left(64).tolist() == [60, 2]
+    assert evidence.remaining(64).tolist() == [60, 2]
 
 
 def test_the_gain_knob_stops_at_once_when_high_and_goes_on_when_zero():
     evidence = PoolEvidence.of([2, 1, 3, 0, 4, 2], [2, 3, 1, 4, 0, 2])
-    told = {
+    gains = {
         gain: len(top_wave(evidence, JEFFREYS, budget=3, group_size=8, gain=gain, share=1).rows) for gain in (0.0, 10.0)
     }
-    assert told[0.0] > 0
-    assert told[10.0] == 0
+    assert gains[0.0] > 0
+    assert gains[10.0] == 0
 
 
 def test_the_expected_gain_of_completing_everybody_is_what_comes_true_on_average():
     rng = np.random.default_rng(2)
-    told, came = [], []
+    expected, observed = [], []
     for _ in range(20):
         rate = rng.beta(0.8, 0.4, 600)
         won = rng.random((600, 64)) < rate[:, None]
         right, prior = won[:, :6].sum(axis=1), ZeroInflatedBeta.of(0.8, 0.4)
         wave = top_wave(PoolEvidence.of(right, 6 - right), prior, budget=60, group_size=8)
         whole = won.sum(axis=1)
-        told.append(wave.gain)
-        came.append(np.sort(prior.after(whole, 64 - whole).signal(8))[::-1][:60].sum() - wave.value)
-    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.08)
+        expected.append(wave.gain)
+        observed.append(np.sort(prior.posterior(whole, 64 - whole).signal(8))[::-1][:60].sum() - wave.value)
+    assert np.mean(expected) == pytest.approx(np.mean(observed), rel=0.08)
 
 
 def test_one_prior_for_all_and_the_same_prior_written_out_for_each_decide_alike():
     rng = np.random.default_rng(0)
     right = rng.binomial(6, rng.beta(0.8, 0.4, 200))
-    each = ZeroInflatedBeta.of(np.full(200, 0.8), np.full(200, 0.4), 0.05)
+    own_priors = ZeroInflatedBeta.of(np.full(200, 0.8), np.full(200, 0.4), 0.05)
     waves = [
         top_wave(PoolEvidence.of(right, 6 - right), prior, budget=20, group_size=8)
-        for prior in (ZeroInflatedBeta.of(0.8, 0.4, 0.05), each)
+        for prior in (ZeroInflatedBeta.of(0.8, 0.4, 0.05), own_priors)
     ]
     assert waves[0].rows.tolist() == waves[1].rows.tolist()
     assert waves[0].gain == pytest.approx(waves[1].gain)
@@ -97,17 +97,17 @@ def test_a_band_is_settled_by_evidence_on_either_side():
 
 def test_a_problem_at_the_edge_is_left_when_its_last_attempts_would_not_tell():
     edge, early = PoolEvidence.of([12], [48]), PoolEvidence.of([1], [4])
-    assert min(JEFFREYS.after(12, 48).inside(0.2, 0.8)[0], 1 - JEFFREYS.after(12, 48).inside(0.2, 0.8)[0]) > 0.4
+    assert min(JEFFREYS.posterior(12, 48).inside(0.2, 0.8)[0], 1 - JEFFREYS.posterior(12, 48).inside(0.2, 0.8)[0]) > 0.4
     assert band_wave(edge, JEFFREYS, low=0.2, high=0.8, delta=0.08).rows.tolist() == []
     assert band_wave(early, JEFFREYS, low=0.2, high=0.8, delta=0.08).rows.tolist() == [0]
 
 
 def test_one_prior_for_all_and_the_same_prior_written_out_for_each_settle_a_band_alike():
     right = np.random.default_rng(0).binomial(6, 0.4, 50)
-    each = ZeroInflatedBeta.of(np.full(50, 0.8), np.full(50, 0.4), 0.05)
+    own_priors = ZeroInflatedBeta.of(np.full(50, 0.8), np.full(50, 0.4), 0.05)
     waves = [
         band_wave(PoolEvidence.of(right, 6 - right), prior, low=0.2, high=0.8)
-        for prior in (ZeroInflatedBeta.of(0.8, 0.4, 0.05), each)
+        for prior in (ZeroInflatedBeta.of(0.8, 0.4, 0.05), own_priors)
     ]
     assert waves[0].rows.tolist() == waves[1].rows.tolist() != []
     assert (waves[0].value, waves[0].gain) == pytest.approx((waves[1].value, waves[1].gain))
@@ -128,10 +128,10 @@ def test_a_band_that_stops_early_errs_by_what_it_says_and_hardly_more_than_all_a
         tried[rows] += 2
     right, truth = won[everyone, tried], (rate >= 0.2) & (rate <= 0.8)
     inside, whole = (
-        prior.after(right, tried - right).inside(0.2, 0.8),
-        prior.after(won[:, 64], 64 - won[:, 64]).inside(0.2, 0.8),
+        prior.posterior(right, tried - right).inside(0.2, 0.8),
+        prior.posterior(won[:, 64], 64 - won[:, 64]).inside(0.2, 0.8),
     )
-    errors, least = ((each > 0.5) != truth for each in (inside, whole))
+    errors, least = ((chance > 0.5) != truth for chance in (inside, whole))
     assert errors.mean() == pytest.approx(np.minimum(inside, 1 - inside).mean(), abs=0.004)
     assert 0.002 < errors.mean() - least.mean() < delta
     assert tried.mean() < 0.36 * 64
@@ -139,5 +139,7 @@ def test_a_band_that_stops_early_errs_by_what_it_says_and_hardly_more_than_all_a
 
 def test_the_second_stage_takes_those_that_may_cross_the_cut():
     evidence = PoolEvidence.of([4, 3, 1, 0, 4], [4, 1, 3, 16, 4])
-    rows = contenders(evidence, fitted(evidence.correct, evidence.wrong), budget=3, group_size=8, share=0.4, most=32)
+    rows = contenders(
+        evidence, fit_zero_inflated_beta(evidence.correct, evidence.wrong), budget=3, group_size=8, share=0.4, most=32
+    )
     assert rows.tolist() == [1, 2]

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from assay.maths.beta.audit import audit, corrected, corrected_rate
+from assay.maths.beta.audit import audit, corrected_rate, rogan_gladen
 
 
 def test_rates_follow_from_the_marked_fractions_and_the_share_accepted():
-    made = audit((45, 5), (10, 40), 0.2)  # of 100: 18 right and 2 wrong accepted, 16 right and 64 wrong rejected
-    assert made.completeness.value == pytest.approx(18 / 34)
-    assert made.soundness.value == pytest.approx(64 / 66)
-    for estimate in made:
+    estimates = audit((45, 5), (10, 40), 0.2)  # of 100: 18 right and 2 wrong accepted, 16 right and 64 wrong rejected
+    assert estimates.completeness.value == pytest.approx(18 / 34)
+    assert estimates.soundness.value == pytest.approx(64 / 66)
+    for estimate in estimates:
         assert estimate.low < estimate.value < estimate.high
 
 
@@ -20,19 +20,19 @@ def test_more_marks_make_the_interval_narrower():
 
 
 def test_a_faultless_verifier_leaves_a_rate_as_it_is():
-    np.testing.assert_allclose(corrected([0, 0.3, 1], 1.0, 1.0), [0, 0.3, 1])
+    np.testing.assert_allclose(rogan_gladen([0, 0.3, 1], 1.0, 1.0), [0, 0.3, 1])
 
 
 def test_a_correction_undoes_the_verifier_and_is_clamped():
     true, sound, complete = 0.4, 0.9, 0.8
     seen = true * complete + (1 - true) * (1 - sound)
-    assert corrected(seen, sound, complete) == pytest.approx(true)
-    assert corrected([0.01, 0.99], sound, complete).tolist() == [0.0, 1.0]
+    assert rogan_gladen(seen, sound, complete) == pytest.approx(true)
+    assert rogan_gladen([0.01, 0.99], sound, complete).tolist() == [0.0, 1.0]
 
 
 def test_a_verifier_that_says_nothing_corrects_nothing():
     with pytest.raises(ValueError, match="says nothing"):
-        corrected(0.5, 0.5, 0.5)
+        rogan_gladen(0.5, 0.5, 0.5)
 
 
 def test_the_interval_holds_the_doubt_of_the_attempts_and_of_the_audit():
@@ -53,8 +53,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         seen = true * complete + (1 - true) * (1 - sound)
         a, b = true * complete / seen, true * (1 - complete) / (1 - seen)
         right, missed, correct = rng.binomial(60, a), rng.binomial(60, b), rng.binomial(100, seen)
-        found = corrected_rate(correct, 100 - correct, (right, 60 - right), (missed, 60 - missed), seen, level=0.9)
-        held += found.low <= true <= found.high
+        interval = corrected_rate(correct, 100 - correct, (right, 60 - right), (missed, 60 - missed), seen, level=0.9)
+        held += interval.low <= true <= interval.high
     assert 0.84 <= held / runs <= 0.98
 
 
@@ -67,6 +67,6 @@ def test_what_makes_no_sense_is_refused(share):
 
 
 def test_a_verifier_of_which_no_error_was_seen_may_be_perfect() -> None:
-    made = audit((50, 0), (0, 50), 0.5)
-    assert (made.soundness.high, made.completeness.high) == (1, 1)
+    estimates = audit((50, 0), (0, 50), 0.5)
+    assert (estimates.soundness.high, estimates.completeness.high) == (1, 1)
     assert audit((49, 1), (1, 49), 0.5).soundness.high < 1

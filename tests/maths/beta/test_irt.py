@@ -100,8 +100,8 @@ def test_ability_of_a_model_from_a_probe_set_is_recovered_and_covered():
     hits = 0
     for theta in np.linspace(-1.5, 1.5, 31):
         right = rng.random(200) < special.expit(theta - b)
-        found, error = ability(right, np.ones(200), b)
-        hits += abs(found - theta) < 1.96 * error
+        estimate, error = ability(right, np.ones(200), b)
+        hits += abs(estimate - theta) < 1.96 * error
     assert hits >= 27
 
 

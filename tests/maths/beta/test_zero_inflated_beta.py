@@ -3,15 +3,15 @@ import pytest
 from scipy import stats
 
 from assay.maths.beta.posterior import interval, posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fitted, log_marginal
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta, log_marginal
 
 
 def test_without_a_point_mass_it_is_the_ordinary_beta_posterior():
-    belief = ZeroInflatedBeta.of(0.5, 0.5).after([3, 0], [1, 4])
+    belief = ZeroInflatedBeta.of(0.5, 0.5).posterior([3, 0], [1, 4])
     a, b = posterior([3, 0], [1, 4])
     assert belief.a.tolist() == a.tolist()
     assert belief.b.tolist() == b.tolist()
-    assert belief.matched()[0].tolist() == a.tolist()
+    assert belief.matching_beta()[0].tolist() == a.tolist()
     assert [end.tolist() for end in belief.interval([3, 0], [1, 4])] == [
         end.tolist() for end in interval([3, 0], [1, 4])
     ]
@@ -19,15 +19,15 @@ def test_without_a_point_mass_it_is_the_ordinary_beta_posterior():
 
 def test_a_failure_makes_unsolvable_likelier_by_bayes_and_one_success_rules_it_out():
     prior = ZeroInflatedBeta.of(1, 1, 0.5)  # uniform, or never
-    assert prior.after(0, 1).zero[0] == pytest.approx(2 / 3)  # 1 x .5 against .5 x .5
-    assert prior.after(1, 9).zero[0] == 0
+    assert prior.posterior(0, 1).zero[0] == pytest.approx(2 / 3)  # 1 x .5 against .5 x .5
+    assert prior.posterior(1, 9).zero[0] == 0
 
 
 def test_mean_variance_and_signal_of_a_mixture_by_hand():
     half = ZeroInflatedBeta.of(1, 1, 0.5)
     assert half.mean()[0] == pytest.approx(0.25)
     assert half.signal(2)[0] == pytest.approx(0.5 * (1 - 2 / 3))  # E[p^2] = E[(1 - p)^2] = 1/3 under the uniform
-    a, b = half.matched()
+    a, b = half.matching_beta()
     assert float((a / (a + b))[0]) == pytest.approx(0.25)
     assert stats.beta(a[0], b[0]).var() == pytest.approx(0.5 / 3 - 1 / 16)
 
@@ -42,7 +42,7 @@ def test_mass_inside_a_band_and_quantiles_count_the_point_mass():
 
 def test_ends_are_set_where_nothing_was_solved_or_nothing_failed_and_no_problem_is_written_off():
     prior = ZeroInflatedBeta.of(0.8, 0.4, 0.3)
-    low, high = prior.after([0, 64, 0], [64, 0, 0]).interval([0, 64, 0], [64, 0, 0])
+    low, high = prior.posterior([0, 64, 0], [64, 0, 0]).interval([0, 64, 0], [64, 0, 0])
     assert low[0] == low[2] == 0
     assert high[1] == high[2] == 1
     assert 0.01 < high[0] < 0.05
@@ -52,17 +52,17 @@ def test_a_pools_prior_is_found_again():
     rng = np.random.default_rng(0)
     rate = np.where(rng.random(4000) < 0.1, 0.0, rng.beta(0.82, 0.39, 4000))
     right = rng.binomial(16, rate)
-    found = fitted(right, 16 - right)
-    assert found.zero[0] == pytest.approx(0.1, abs=0.03)
-    assert found.a[0] == pytest.approx(0.82, abs=0.12)
-    assert found.b[0] == pytest.approx(0.39, abs=0.05)
+    fit = fit_zero_inflated_beta(right, 16 - right)
+    assert fit.zero[0] == pytest.approx(0.1, abs=0.03)
+    assert fit.a[0] == pytest.approx(0.82, abs=0.12)
+    assert fit.b[0] == pytest.approx(0.39, abs=0.05)
 
 
 def test_a_fit_to_nothing_to_one_problem_or_to_extremes_stays_finite():
     for right, wrong in (([], []), ([1], [0]), ([8] * 50, [0] * 50), ([0] * 50, [8] * 50)):
-        found = fitted(right, wrong)
-        assert np.isfinite([found.a[0], found.b[0]]).all()
-        assert 0 < found.zero[0] < 1
+        fit = fit_zero_inflated_beta(right, wrong)
+        assert np.isfinite([fit.a[0], fit.b[0]]).all()
+        assert 0 < fit.zero[0] < 1
 
 
 def test_looking_after_every_attempt_and_stopping_as_it_pleases_leaves_the_fit_unbiased():
@@ -73,9 +73,9 @@ def test_looking_after_every_attempt_and_stopping_as_it_pleases_leaves_the_fit_u
         go = (right == 0) | (wrong == 0)  # stop at the first mixed evidence
         won = rng.random(6000) < rate
         right, wrong = right + (go & won), wrong + (go & ~won)
-    found = fitted(right, wrong)
-    assert found.mean()[0] == pytest.approx(0.5, abs=0.015)
-    assert found.signal(8)[0] == pytest.approx(1 - 2 / 9, abs=0.02)
+    fit = fit_zero_inflated_beta(right, wrong)
+    assert fit.mean()[0] == pytest.approx(0.5, abs=0.015)
+    assert fit.signal(8)[0] == pytest.approx(1 - 2 / 9, abs=0.02)
 
 
 def test_the_log_marginal_of_a_row_of_failures_holds_both_ways_to_fail():
@@ -88,12 +88,12 @@ def test_what_is_no_belief_is_refused():
     with pytest.raises(ValueError, match="no belief"):
         ZeroInflatedBeta.of(1, 1, 1.0)
     with pytest.raises(ValueError, match=r"\(2,\).*\(1,\)"):
-        fitted([1, 2], [1])
+        fit_zero_inflated_beta([1, 2], [1])
 
 
 def test_a_success_makes_always_solved_likelier_and_one_failure_rules_it_out():
     prior = ZeroInflatedBeta.of(1, 1, 0.25, 0.5)  # uniform with chance .25
-    after = prior.after([1, 0, 1], [0, 1, 1])
+    after = prior.posterior([1, 0, 1], [0, 1, 1])
     assert after.one[0] == pytest.approx(0.5 / (0.5 + 0.25 * 0.5))
     assert after.zero[0] == 0
     assert after.one[1] == 0
@@ -106,7 +106,7 @@ def test_masses_at_both_ends_enter_mean_quantiles_band_and_matched_moments():
     assert belief.inside(0.5, 1.0)[0] == pytest.approx(0.25 + 0.3)
     assert (belief.quantile(0.1)[0], belief.quantile(0.8)[0]) == (0, 1)
     assert belief.quantile(0.45)[0] == pytest.approx(0.5)
-    a, b = belief.matched()
+    a, b = belief.matching_beta()
     assert float((a / (a + b))[0]) == pytest.approx(0.55)
     assert stats.beta(a[0], b[0]).var() == pytest.approx(0.5 / 3 + 0.3 - 0.55**2)
 
@@ -115,10 +115,10 @@ def test_a_pool_of_mostly_hopeless_problems_is_fitted_at_its_highest_top():
     right = np.r_[
         np.zeros(2700), np.repeat(np.arange(17), 18)
     ]  # a share of .898 never solved, and a uniform of the rest
-    found = fitted(right, 16 - right)
+    fit = fit_zero_inflated_beta(right, 16 - right)
     uniform = ZeroInflatedBeta.of(1, 1, 0.898, 0.001)
-    assert log_marginal(found, right, 16 - right).sum() > log_marginal(uniform, right, 16 - right).sum() - 2
-    assert found.after([1], [15]).signal(8)[0] == pytest.approx(uniform.after([1], [15]).signal(8)[0], abs=0.02)
+    assert log_marginal(fit, right, 16 - right).sum() > log_marginal(uniform, right, 16 - right).sum() - 2
+    assert fit.posterior([1], [15]).signal(8)[0] == pytest.approx(uniform.posterior([1], [15]).signal(8)[0], abs=0.02)
 
 
 @pytest.mark.parametrize("never", [0.7, 0.85, 0.95])
@@ -126,7 +126,7 @@ def test_a_pool_of_mostly_hopeless_problems_is_fitted_at_its_highest_top():
 def test_no_other_start_finds_a_higher_top(never, n):
     rng = np.random.default_rng(int(100 * never) + n)
     right = rng.binomial(n, np.where(rng.random(400) < never, 0.0, rng.random(400)))
-    reached = log_marginal(fitted(right, n - right), right, n - right).sum()
+    reached = log_marginal(fit_zero_inflated_beta(right, n - right), right, n - right).sum()
     others = [
         ZeroInflatedBeta.of(a, b, zero, 0.001) for a in (0.3, 1, 3) for b in (0.3, 1, 3) for zero in (0.01, never, 0.97)
     ]
@@ -139,6 +139,6 @@ def test_always_solved_problems_are_told_from_a_beta_of_the_rest():
     rng = np.random.default_rng(2)
     rate = np.where(rng.random(1000) < 0.9, 1.0, rng.random(1000))
     right = rng.binomial(16, rate)
-    found = fitted(right, 16 - right)
-    assert found.one[0] == pytest.approx(0.9, abs=0.03)
-    assert found.signal(8)[0] == pytest.approx(0.1 * 7 / 9, abs=0.015)
+    fit = fit_zero_inflated_beta(right, 16 - right)
+    assert fit.one[0] == pytest.approx(0.9, abs=0.03)
+    assert fit.signal(8)[0] == pytest.approx(0.1 * 7 / 9, abs=0.015)

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.maths.rl.evaluation import detectable, lower_bound, mean_interval, moved, paired_difference, pass_at
+from assay.maths.rl.evaluation import (
+    count_moves,
+    detectable_difference,
+    lower_bound,
+    mean_interval,
+    paired_difference,
+    pass_at,
+)
 
 
 @given(n=st.integers(1, 8), data=st.data())
@@ -50,19 +57,27 @@ def test_one_problem_has_no_interval_and_none_has_no_mean() -> None:
 
 
 def test_a_policy_that_did_not_change_moves_nothing() -> None:
-    assert moved([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {"before": 2, "stayed": 2, "above": 0, "below": 0, "entered": 0}
+    assert count_moves([0.5, 0.1], [0.5, 0.1], 0.1, 0.9) == {
+        "before": 2,
+        "stayed": 2,
+        "above": 0,
+        "below": 0,
+        "entered": 0,
+    }
 
 
 def test_the_detectable_difference_is_shown_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    least = detectable(np.repeat([-1.0, 1.0], 5) * np.sqrt(0.9))  # 10 differences whose standard deviation is 1
+    least = detectable_difference(
+        np.repeat([-1.0, 1.0], 5) * np.sqrt(0.9)
+    )  # 10 differences whose standard deviation is 1
     shown = [mean_interval(rng.normal(least, 1, 10), bounds=None)[1] > 0 for _ in range(2000)]
     assert np.mean(shown) == pytest.approx(0.8, abs=0.03)
 
 
 def test_one_difference_and_equal_ones_tell_nothing_of_what_could_be_detected() -> None:
-    assert math.isnan(detectable([0.2]))
-    assert math.isnan(detectable([0.0, 0.0, 0.0]))
+    assert math.isnan(detectable_difference([0.2]))
+    assert math.isnan(detectable_difference([0.0, 0.0, 0.0]))
 
 
 def test_pools_that_were_all_or_never_solved_have_an_interval_inside_0_and_1() -> None:

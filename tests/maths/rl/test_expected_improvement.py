@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.maths.rl.expected_improvement import beta_nodes, fitted_drift, run_signal
+from assay.maths.rl.expected_improvement import beta_nodes, fit_drift, run_signal
 from assay.maths.rl.group_signal import expected_signal
 
 
@@ -40,11 +40,11 @@ def test_a_drift_that_was_planted_is_found_again():
     rng = np.random.default_rng(1)
     logit, when = rng.normal(size=20_000), rng.random(20_000)
     right = rng.random(20_000) < 1 / (1 + np.exp(-(logit + 1.5 * when)))
-    assert fitted_drift(logit, when, right) == pytest.approx(1.5, abs=0.1)
+    assert fit_drift(logit, when, right) == pytest.approx(1.5, abs=0.1)
 
 
 def test_nothing_is_learnt_from_no_attempt_or_from_one_outcome():
-    assert fitted_drift([], [], []) == 0
-    assert fitted_drift([0.0, 0.0], [0.5, 1.0], [1, 1]) == 0
+    assert fit_drift([], [], []) == 0
+    assert fit_drift([0.0, 0.0], [0.5, 1.0], [1, 1]) == 0
     with pytest.raises(ValueError, match="nan"):
         run_signal(1, 1, 8, drift=float("nan"))

@@ -1,14 +1,14 @@
 import numpy as np
 from scipy import stats
 
-from assay.maths.rl.thompson import nearest_half, within
+from assay.maths.rl.thompson import chance_near_half, nearest_half
 
 
 def test_the_chance_of_lying_within_a_distance_is_the_beta_mass():
     a, b = np.array([0.5, 3.0]), np.array([0.5, 9.0])
-    assert np.allclose(within(0.2, a, b), stats.beta.cdf(0.7, a, b) - stats.beta.cdf(0.3, a, b))
-    assert within(0.5, a, b).tolist() == [1, 1]
-    assert within(0.0, a, b).tolist() == [0, 0]
+    assert np.allclose(chance_near_half(0.2, a, b), stats.beta.cdf(0.7, a, b) - stats.beta.cdf(0.3, a, b))
+    assert chance_near_half(0.5, a, b).tolist() == [1, 1]
+    assert chance_near_half(0.0, a, b).tolist() == [0, 0]
 
 
 def test_exactly_k_rows_are_taken_ascending_and_all_where_there_are_no_more():
@@ -24,10 +24,10 @@ def test_exactly_k_rows_are_taken_ascending_and_all_where_there_are_no_more():
 def test_where_the_search_begins_changes_nothing():
     kind = np.arange(1000) % 4
     a, b = np.array([1.0, 2.0, 8.0, 0.5]), np.array([1.0, 9.0, 2.0, 0.5])
-    found = [
+    draws = [
         nearest_half(kind, a, b, 25, np.random.default_rng(7), guess=guess)[0].tolist() for guess in (1e-6, 0.05, 0.5)
     ]
-    assert found[0] == found[1] == found[2]
+    assert draws[0] == draws[1] == draws[2]
 
 
 def test_kinds_far_from_one_half_are_still_taken_when_there_is_nothing_else():

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.alternatives import any_of
+from assay.core.alternatives import join_answers
 from assay.core.types import Label, Message, Problem
 from assay.maths.text.golds import (
     answers_of,
@@ -121,9 +121,9 @@ def test_a_last_line_that_begins_with_a_ends_a_solution():
 def test_only_golds_of_mathematics_are_odd_and_a_turn_that_holds_the_gold_is_told():
     problem = Problem.of("q")
     assert list(oddities(problem, Label.of(problem.id, "9 (apples)", verifier="exact"))) == []
-    assert [name for name, _ in oddities(problem, Label.of(problem.id, any_of(["4", "5 cm"]), verifier="math"))] == [
-        "gold_has_unit"
-    ]
+    assert [
+        name for name, _ in oddities(problem, Label.of(problem.id, join_answers(["4", "5 cm"]), verifier="math"))
+    ] == ["gold_has_unit"]
     turns = (Message("user", "2 + 2?"), Message("assistant", "So \\boxed{4}."), Message("user", "Sure?"))
     chat = Problem.of(turns)
     assert [name for name, _ in oddities(chat, Label.of(chat.id, "4", verifier="math"))] == ["gold_in_assistant_turn"]
@@ -139,7 +139,7 @@ def test_only_golds_of_mathematics_are_odd_and_a_turn_that_holds_the_gold_is_tol
         ("First \\boxed{3}, then \\boxed{\\frac{1}{2}}.", ("\\frac{1}{2}",)),
         ('["4", "four"]', ("4", "four")),
         ('{"answer": ["4"]}', ("4",)),
-        (any_of(["9 (apples)", "9"]), ("9",)),
+        (join_answers(["9 (apples)", "9"]), ("9",)),
         ("x \neq 0, \x0crac{1}{2}", ("x \\neq 0, \\frac{1}{2}",)),
         ("5 \times \theta", ("5 \\times \\theta",)),
         ("2 (x)", ("2 (x)",)),
@@ -155,7 +155,7 @@ def test_a_gold_is_read_as_what_it_stands_for(gold, answers):
 def test_other_verifiers_read_alternatives_and_no_more():
     for verifier in ("exact", "choice", "code", "python:lab.rewards:close"):
         assert readings('{"answer": "4"}', verifier) == ('{"answer": "4"}',)
-        assert readings(any_of(["a", "b"]), verifier) == ("a", "b")
+        assert readings(join_answers(["a", "b"]), verifier) == ("a", "b")
 
 
 def test_whole_and_broken_texts_are_what_they_are():

@@ -8,8 +8,8 @@ import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.types import Counts, GroupResult, Pool
-from assay.curricula._course import FixedOrder
 from assay.curricula.dynamic import Dynamic
+from assay.curricula.online.state import FixedOrder
 from assay.maths.rl.group_signal import group_signal
 from assay.pipelines.analysis.curriculum_simulation import forecast, step
 from assay.pipelines.context.run import RunContext

@@ -13,7 +13,7 @@ from assay.pipelines.analysis.report import collected, rendered
 from assay.pipelines.analysis.show import explain
 from assay.pipelines.analysis.summary import summary
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.problems import side
+from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import StoredRollouts, commit
 
@@ -30,8 +30,7 @@ def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
 
     def make(**changes: Any) -> RunContext:
         made = context(**changes)
-        run_stages(made, "split")
-        problems, labels = side(made, "train")
+        problems, labels = side(made, run_stages(made, "split"), "train")
         attempts = StoredRollouts(made, problems, labels)
         for place, id_ in enumerate(sorted(problems)) if not attempts.stored else ():
             (rollouts,) = made.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
@@ -49,12 +48,12 @@ def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
 
 
 def ids(context: RunContext) -> list[str]:
-    return sorted(side(context, "train")[0])
+    return side_ids(context, run_stages(context, "split"), "train")
 
 
 def test_a_problem_that_is_right_only_leniently_is_flagged_and_dropped_as_disputed(judged) -> None:
     made = judged(select={"budget": 32, "selector": "uniform"})
-    run_stages(made)
+    results = run_stages(made)
     first, second = ids(made)[:2]
     assert [row["problem_id"] for row in made.lake.rows("SELECT problem_id FROM scores WHERE disputed")] == [first]
     dropped = {
@@ -63,7 +62,7 @@ def test_a_problem_that_is_right_only_leniently_is_flagged_and_dropped_as_disput
     }
     assert dropped == {first: "disputed"}
     assert second not in dropped
-    assert {"stage": "select", "reason": "disputed", "rows": 1, "example": first} in summary(made)["dropped"]
+    assert {"stage": "select", "reason": "disputed", "rows": 1, "example": first} in summary(made, results)["dropped"]
 
 
 @pytest.mark.parametrize("selector", ["hardest", "frontier", "informative"])
@@ -76,22 +75,20 @@ def test_no_selector_takes_a_disputed_problem_for_a_hard_one(judged, selector: s
 
 
 def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> None:
-    strict = judged()
-    run_stages(strict)
-    lenient = judged(grade={"mode": "lenient"})
-    run_stages(lenient)
+    strict, lenient = judged(), judged(grade={"mode": "lenient"})
+    strictly, leniently = run_stages(strict), run_stages(lenient)
     assert (lenient.meter.tokens, lenient.meter.samples) == (0, 0)
     first, second = ids(strict)[:2]
-    for made, right in ((strict, (0, 1)), (lenient, (3, 2))):
-        scoring = made.keys["score"].partition("+")[2]
+    for made, results, right in ((strict, strictly, (0, 1)), (lenient, leniently, (3, 2))):
+        scoring = results.rows_of("score")
         rows = {
             row["problem_id"]: row["correct"]
             for row in made.lake.rows("SELECT problem_id, correct FROM scores WHERE scoring = ?", [scoring])
         }
         assert (rows[first], rows[second]) == right
-    assert strict.keys["score"] != lenient.keys["score"]
+    assert strictly.of("score").key != leniently.of("score").key
     dropped = lenient.lake.rows(
-        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [lenient.keys["select"], first]
+        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [leniently.rows_of("select"), first]
     )
     assert [row["reason"] for row in dropped] != ["disputed"]
     again = judged()
@@ -100,12 +97,12 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
 
 def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged) -> None:
     made = judged()
-    run_stages(made)
-    found = summary(made)["disputed"]
+    results = run_stages(made)
+    found = summary(made, results)["disputed"]
     assert found["problems"] == 1
     assert (found["examples"][0]["n_correct_lenient"], found["examples"][0]["n"]) == (3, 4)
     assert "Disputed" in rendered(collected(made))
-    (row,) = summary(made)["difficulty"]
+    (row,) = summary(made, results)["difficulty"]
     assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
     assert sum(collected(made)["histogram"]["problems"]) == 31
     assert disputed.sentence(found).startswith("1 problems are disputed")

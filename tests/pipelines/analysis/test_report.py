@@ -11,6 +11,7 @@ from assay.pipelines.analysis.report import collected, difficulty_chart, rendere
 from assay.pipelines.analysis.summary import BINS
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.stages.train import Train
 
 Made = Callable[..., RunContext]
 
@@ -79,9 +80,7 @@ def test_the_difficulty_chart_holds_one_bar_a_bin_that_is_not_empty(walked: Made
 def test_training_is_a_curve_of_this_plans_own(walked: Made, context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     walked()
     made = context()
-    run_stages(made, only=True)
-    from assay.pipelines.stages.train import work
-
+    training_key = Train(made, run_stages(made, only=True)).key.rows
     rows: list[dict[str, Any]] = [
         {
             "id": f"{training}-{step}",
@@ -91,7 +90,7 @@ def test_training_is_a_curve_of_this_plans_own(walked: Made, context: Made, monk
             "value": step / 4,
             "policy": "p",
         }
-        for training in (work(made).key, "another")
+        for training in (training_key, "another")
         for step in range(3)
     ]
     made.lake.append({"train_log": rows}, run="r")

@@ -55,8 +55,7 @@ def test_a_selection_s_key_or_its_beginning_stands_for_the_plan_that_made_it(con
     for budget in (4, 6):
         one = context(select={"budget": budget})
         one.log_run("start")
-        run_stages(one)
-        made[one.keys["select"]] = one
+        made[run_stages(one).rows_of("select")] = one
     for key, one in made.items():
         assert plan_of(one.lake, key) == plan_of(one.lake, key[:16]) == one.config
     lake = next(iter(made.values())).lake

@@ -8,7 +8,7 @@ import pytest
 
 from assay.pipelines.analysis.staleness import selections
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.runner.stages import run_stages, survey
 from assay.verifiers.math.verifier import Math
 
 Made = Callable[..., RunContext]
@@ -20,16 +20,26 @@ def logged(context: RunContext) -> RunContext:
     return context
 
 
+def told(context: RunContext) -> list[dict[str, Any]]:
+    return selections(context, survey(context).results)
+
+
 def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: Made) -> None:
     made = logged(context())
-    (row,) = selections(made)
-    assert row == {"selection": made.keys["select"], "kept": 10, "plan": True, "stale": False, "why": ""}
+    (row,) = told(made)
+    assert row == {
+        "selection": survey(made).results.rows_of("select"),
+        "kept": 10,
+        "plan": True,
+        "stale": False,
+        "why": "",
+    }
 
 
 def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -> None:
     logged(context())
     more = logged(context(score={"n": 6}))
-    first, second = selections(more)
+    first, second = told(more)
     assert (first["stale"], first["plan"], first["why"]) == (
         True,
         False,
@@ -40,7 +50,7 @@ def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -
 
 def test_attempts_under_another_temperature_leave_it_fresh(context: Made) -> None:
     logged(context())
-    first, _ = selections(logged(context(policy={"temperature": 0.5})))
+    first, _ = told(logged(context(policy={"temperature": 0.5})))
     assert not first["stale"]
 
 
@@ -48,14 +58,14 @@ def test_a_changed_verifier_names_both_versions(context: Made, monkeypatch: pyte
     made = logged(context())
     old = made.judge.version("math")
     monkeypatch.setattr(Math, "version", "next")
-    (row,) = selections(context())
+    (row,) = told(context())
     assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
 
 
 def test_another_policy_in_the_plan_is_named(context: Made) -> None:
     old = logged(context()).engine.policy.revision
     other = context(policy={"revision": "other"})
-    (row,) = selections(other)
+    (row,) = told(other)
     assert row["why"] == f"made for policy {old}, and the plan's is other"
 
 
@@ -65,7 +75,7 @@ def test_training_since_then_has_moved_the_policy(context: Made) -> None:
     trained: dict[str, Any] = {**one, "id": "trained", "policy": "step-1", "step": 1}
     start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}
     made.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
-    (row,) = selections(made)
+    (row,) = told(made)
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
 
 
@@ -86,5 +96,5 @@ def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_
             ]
         }
     )
-    (row,) = selections(made)
+    (row,) = told(made)
     assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

@@ -19,13 +19,13 @@ def test_a_question_of_two_sources_is_told_where_the_count_falls(context: Made, 
         + json.dumps({"prompt": "What is 1 + 1?", "answer": "2"})
     )
     made = context(source=[{"part": "files", "paths": str(sums)}, {"part": "files", "paths": str(more)}])
-    ingest, clean, *_ = run_stages(made, "clean")
+    results = run_stages(made, "clean")
+    ingest, clean = results
     assert (ingest.rows_out, clean.rows_in) == (44, 41)
-    told: list[dict[str, Any]] = dropped(made)
+    told: list[dict[str, Any]] = dropped(made, results)
     assert [(row["stage"], row["reason"], row["rows"]) for row in told] == [("ingest", "same_question", 3)]
 
 
 def test_a_pool_without_a_question_twice_tells_none(context: Made) -> None:
     made = context()
-    run_stages(made, "clean")
-    assert dropped(made) == []
+    assert dropped(made, run_stages(made, "clean")) == []

@@ -50,24 +50,24 @@ def test_a_training_run_is_a_round_of_diversify_and_conquer(context: Made) -> No
 
 def test_a_planted_drift_comes_back_and_none_is_zero(context: Made) -> None:
     made = context()
-    run_stages(made)
-    assert measured(made) == (0.0, 0)
+    results = run_stages(made)
+    assert measured(made, results) == (0.0, 0)
     trained(made, 1.5)
-    drift, attempts = measured(made)
+    drift, attempts = measured(made, results)
     assert attempts == 2000
     assert drift == pytest.approx(1.5, abs=0.3)
 
 
 def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than_without(context: Made) -> None:
     first = context(select={"drift": "fitted"})
-    run_stages(first)
-    before = first.keys["select"]
+    before = run_stages(first).rows_of("select")
     trained(first, 4.0)
     again = context(select={"drift": "fitted"})
-    assert not run_stages(again)[-2].reused
-    assert again.keys["select"] != before
-    number = context(select={"drift": measured(again)[0]})
-    run_stages(number)
+    fitted = run_stages(again)
+    assert not fitted.of("select").reused
+    assert fitted.rows_of("select") != before
+    number = context(select={"drift": measured(again, fitted)[0]})
+    by_number = run_stages(number).rows_of("select")
     query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
-    assert number.lake.rows(query, [number.keys["select"]]) == again.lake.rows(query, [again.keys["select"]])
+    assert number.lake.rows(query, [by_number]) == again.lake.rows(query, [fitted.rows_of("select")])
     assert all(each.reused for each in run_stages(context(select={"drift": "fitted"})))

@@ -31,20 +31,21 @@ def test_ids_texts_and_verifiers_of_a_side_are_those_of_its_problems_and_labels(
     path.write_text(path.read_text() + "".join(json.dumps(row) + "\n" for row in (*odd, chat)))
     cut = {"filters": ("empty", "conflicting_labels", "exact", "clear")}
     made = context(clean=cut, policy={"rule": "cycle", "answers": {"Add 20 + 20?": ["The answer is 40"]}})
-    run_stages(made, "split")
-    problems, labels = side(made, name)
-    assert side_ids(made, name) == list(problems)
-    assert side_texts(made, name) == [problem.text for problem in problems.values()]
-    assert side_verifiers(made, name) == sorted({label.verifier for label in labels.values()})
+    inputs = run_stages(made, "split")
+    problems, labels = side(made, inputs, name)
+    assert side_ids(made, inputs, name) == list(problems)
+    assert side_texts(made, inputs, name) == [problem.text for problem in problems.values()]
+    assert side_verifiers(made, inputs, name) == sorted({label.verifier for label in labels.values()})
 
 
 def test_a_corrected_label_s_verifier_counts_and_the_old_one_s_does_not(context: Made, tables: dict[str, Any]) -> None:
     Path(tables["source"][0]["paths"]).write_text('{"prompt": "Add 20 + 20?", "answer": "41"}\n')
     made = context(split={"held_out": 0})
-    run_stages(made, "split")
-    assert side_verifiers(made, "train") == ["math"]
+    inputs = run_stages(made, "split")
+    assert side_verifiers(made, inputs, "train") == ["math"]
     (old,) = made.lake.rows("SELECT problem_id FROM labels")
     label = {"id": "z", "problem_id": old["problem_id"], "answer": "40", "verifier": "exact", "origin": "corrected"}
-    member = {"id": "m", "pool": made.keys["clean"], "problem_id": old["problem_id"], "label_id": "z"}
+    member = {"id": "m", "pool": inputs.rows_of("clean"), "problem_id": old["problem_id"], "label_id": "z"}
     made.lake.append({"labels": [label], "members": [member]})
-    assert side_verifiers(made, "train") == ["exact"] == [each.verifier for each in side(made, "train")[1].values()]
+    assert side_verifiers(made, inputs, "train") == ["exact"]
+    assert [label.verifier for label in side(made, inputs, "train")[1].values()] == ["exact"]

@@ -9,10 +9,11 @@ from assay.core.errors import Stopped
 from assay.core.types import Counts
 from assay.maths.allocation.strata import SOLVED, UNSCORED, UNSOLVED
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
-from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fresh, work
+from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fresh, rescoring
 from assay.pipelines.runner.stages import run_planned, run_stages
 
 Made = Callable[..., RunContext]
@@ -77,14 +78,18 @@ def test_cut_attempts_are_failures_where_the_scorer_says_so(context: Made) -> No
         assert set(made.again) == {stratum}
 
 
+def refreshing(context: RunContext, before: EarlierScore) -> Stage:
+    return rescoring(context, run_stages(context, "split"), before)
+
+
 @pytest.fixture
 def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
     """A job on the next policy after a training of hand-made rollouts: {id: (step, right of 4)} in the order of ids, over 10 selected problems."""
 
     def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
         old = context()
-        run_stages(old, "select")
-        before = EarlierScore(old.keys["score"].partition("+")[2], old.keys["select"], "training")
+        results = run_stages(old, "select")
+        before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
         selected = sorted(refresh.kept(old, before.selection))
         rollouts: list[dict[str, Any]] = []
         like = old.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
@@ -134,7 +139,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
 
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
     new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "window": 3})
-    seen = fresh(new, "training", side(new, "train")[1])
+    seen = fresh(new, "training", side(new, run_stages(new, "split"), "train")[1])
     assert sorted((each.right, each.wrong, each.counts.correct) for each in seen.values()) == [
         (1.0, 0.0, 4),
         (4.0, 0.0, 4),
@@ -145,21 +150,21 @@ def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(traine
 def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
     for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"window": 0}}):
         new, _ = trained([(9, 4)], **changes)
-        assert fresh(new, "training", side(new, "train")[1]) == {}
+        assert fresh(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
 
 
 def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:
     new, before = trained([(9, 2), (9, 3)], loop={"width": 0.9})
-    made = work(new, before)
-    outcome = run_planned(new, made)
+    stage = refreshing(new, before)
+    outcome = run_planned(stage)
     detail = outcome.detail
     assert (detail["decided"], detail["decided"] + detail["attempted"] + detail["carried"] + detail["unscored"]) == (
         2,
         32,
     )
-    assert new.meter.samples == detail["samples"] == made.remaining.attempts_max
-    rows = current_scores(new, outcome.key.partition("+")[2])
-    assert [row["problem_id"] for row in rows] == side_ids(new, "train")
+    assert new.meter.samples == detail["samples"] == stage.remaining().attempts_max
+    rows = current_scores(new, outcome.key.rows)
+    assert [row["problem_id"] for row in rows] == side_ids(new, run_stages(new, "split"), "train")
     policies = [row["policy"] for row in rows]
     assert policies.count("next") == detail["decided"] + detail["attempted"]
     told = sorted(
@@ -169,22 +174,20 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     )
     assert (2, 2, 2.5, 2.5) in told
     assert (3, 1, 3.5, 1.5) in told
-    again = work(new, before)
-    assert new.finished("refresh", again.key) is not None
-    assert again.remaining.by_unit == {}
+    assert refreshing(new, before).finished() is not None
 
 
 def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_is_missing(trained: Any) -> None:
     new, before = trained([(9, 2)], limit={"tokens": 10})
     with pytest.raises(Stopped, match=r"limit\.tokens = 10 reached.*no rate was told"):
-        run_planned(new, work(new, before))
+        run_planned(refreshing(new, before))
     assert new.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'refresh'") == [{"n": 0}]
     drawn = new.meter.samples
     free, _ = trained([])
-    outcome = run_planned(free, work(free, before))
+    outcome = run_planned(refreshing(free, before))
     assert free.meter.samples == outcome.detail["samples"] - drawn
 
 
 def test_scores_that_are_no_pass_rates_are_measured_anew(trained: Any) -> None:
     new, before = trained([(9, 2)], score={"at_length": 8})
-    assert work(new, before).stage == "score"
+    assert refreshing(new, before).name == "score"

@@ -19,7 +19,7 @@ from assay.pipelines.runner.score_workers import work_off as work
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import stage_key
+from assay.pipelines.stages.score import Score
 from assay.stores.commits.lease import renew, take
 from assay.stores.lake import Lake
 
@@ -124,18 +124,20 @@ def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_anot
     monkeypatch.setattr(shards, "LOOK_S", 0.05)
     tables["score"] = RACE
     made = ready(context)
-    key, ids = stage_key(made)
-    config = f"plan-{content_id('plan', key)}"
+    inputs = run_stages(made, "split")
+    stage = Score(made, inputs)
+    key, ids = stage.key, stage.ids
+    config = f"plan-{content_id('plan', str(key))}"
     token = take(made.lake.root, config, limit_s=600)
     assert token
-    WaveQueue(made, key, ShardConfig(chunk=16)).post(dict.fromkeys(ids, 2))
+    WaveQueue(made, inputs, key, ShardConfig(chunk=16)).post(dict.fromkeys(ids, 2))
     waiting = ready(context)
     waiting.stop = lambda: waiting.meter.samples >= 2 * len(ids)
     with pytest.raises(Stopped):
-        work_off(waiting, key, len(ids), ShardConfig(chunk=16))
+        work_off(waiting, inputs, key, len(ids), ShardConfig(chunk=16))
     assert waiting.meter.samples == 2 * len(ids)
     assert renew(made.lake.root, config, token, limit_s=0.01)
-    assert not work_off(ready(context), key, len(ids), ShardConfig(chunk=16)).partly
+    assert not work_off(ready(context), inputs, key, len(ids), ShardConfig(chunk=16)).partly
 
 
 def test_two_planners_at_once_decide_the_same(
@@ -144,7 +146,7 @@ def test_two_planners_at_once_decide_the_same(
     tables["score"] = RACE
     plain = alone(context, tmp_path, "score")
     made, heard, other = ready(context), list[str](), list[str | None]()
-    config = f"plan-{content_id('plan', stage_key(made)[0])}"
+    config = f"plan-{content_id('plan', str(Score(made, run_stages(made, 'split')).key))}"
     post = WaveQueue.post
 
     def slow(board: WaveQueue, wanted: dict[str, int]) -> None:

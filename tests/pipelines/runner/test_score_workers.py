@@ -19,7 +19,7 @@ from assay.pipelines.runner.score_workers import work_off
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import stage_key
+from assay.pipelines.stages.score import Score
 from assay.stores.commits.lease import take
 from assay.stores.lake import Lake
 
@@ -77,7 +77,8 @@ def test_a_limit_ends_a_worker_and_the_next_one_goes_on(context: Made) -> None:
 def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.05)
     made = ready(context)
-    (only,) = score_workers.ShardQueue(made, stage_key(made)[0], ShardConfig(chunk=100)).ids
+    inputs = run_stages(made, "split")
+    (only,) = score_workers.ShardQueue(made, inputs, Score(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=0.6)
     began = time.monotonic()
     assert not work_off(context(), ShardConfig(chunk=100)).partly
@@ -87,7 +88,8 @@ def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, mo
 def test_a_worker_that_only_waits_stops_when_it_is_asked(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LOOK_S", 0.01)
     made = ready(context)
-    (only,) = score_workers.ShardQueue(made, stage_key(made)[0], ShardConfig(chunk=100)).ids
+    inputs = run_stages(made, "split")
+    (only,) = score_workers.ShardQueue(made, inputs, Score(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=60)
     waiting = context()
     waiting.stop = lambda: True

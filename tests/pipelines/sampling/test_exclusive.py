@@ -13,7 +13,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import exclusive
-from assay.pipelines.stages.score import work
+from assay.pipelines.stages.score import Score
 from assay.stores.commits.lease import give_back, take
 from assay.stores.lake import Lake
 
@@ -22,9 +22,8 @@ Made = Callable[..., RunContext]
 
 def held(context: RunContext) -> tuple[str, str]:
     """Takes the lease as another run would: its name and token."""
-    name = content_id(
-        "alone", context.engine.policy.revision, context.config.policy.sampler.id, side_ids(context, "train")
-    )
+    ids = side_ids(context, run_stages(context, "split"), "train")
+    name = content_id("alone", context.engine.policy.revision, context.config.policy.sampler.id, ids)
     token = take(context.lake.root, name, limit_s=60)
     assert token
     return name, token
@@ -51,10 +50,10 @@ def test_who_waited_finds_what_the_other_has_paid_for(
 
 def test_who_comes_after_the_other_has_ended_finds_its_attempts_too(context: Made) -> None:
     first, second = context(), context()
-    run_stages(second, "split")
-    late = work(second)  # knows what is stored before the other begins
+    late = Score(second, run_stages(second, "split"))
+    assert late.remaining().attempts_max == 32 * 4  # knows what is stored before the other begins
     run_stages(first, "score")
-    outcome = late.do()
+    outcome = late.run()
     assert (outcome.rows_out, second.meter.samples) == (32, 0)
 
 

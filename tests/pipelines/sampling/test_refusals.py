@@ -30,8 +30,7 @@ def test_attempts_at_a_refused_problem_are_not_missing_unless_the_run_asks_again
     context: Callable[..., RunContext],
 ) -> None:
     made: Any = context()
-    run_stages(made, "split")
-    problems, labels = side(made, "train")
+    problems, labels = side(made, run_stages(made, "split"), "train")
     first, *rest = sorted(problems)
     keep_refusals(made, made.engine.policy, made.config.policy.sampler, {first: "status 400: too long"})
     attempts = StoredRollouts(made, problems, labels, keep_refused=True)

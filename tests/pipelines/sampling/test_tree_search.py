@@ -102,9 +102,8 @@ def test_nodes_hold_the_whole_tree(context):
 
 def test_the_work_left_is_told_before_it_starts(context):
     made = context()
-    run_stages(made, "split")
-    work, _ = plan_stage(made, "score")
-    assert work.remaining.by_unit == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
+    stage, _ = plan_stage(made, "score", run_stages(made, "split"))
+    assert stage.remaining().by_unit == {"problems": 3, "iterations at most": 36, "tokens at most": 36 * (3 * 16 + 16)}
     told = forecast(made, 0)["disk"]
     assert told["bytes"] == 36 * 4 * OVERHEAD + 36 * (3 * 16 + 16) * BYTES_A_TOKEN, "three children and one end each"
 
@@ -141,9 +140,9 @@ def test_a_limit_stops_the_searches_and_the_next_run_ends_as_an_uninterrupted_on
     spent, runs = 0, 0
     while True:
         part = context(limit={"tokens": 20})
-        run_stages(part, "score")
+        result = run_stages(part, "score")[-1]
         spent, runs = spent + part.meter.tokens, runs + 1
-        if part.finished("score", part.keys["score"]):
+        if part.finished("score", result.key):
             break
     assert runs > 2
     assert spent == whole.meter.tokens
@@ -232,9 +231,9 @@ def test_a_failed_answer_puts_its_search_off_to_the_next_run_and_is_not_stored(c
     whole, made = context(lake=str(tmp_path / "whole")), context()
     run_stages(whole)
     made.__dict__["engine"] = Failing(model="scripted", answers=ANSWERS)
-    run_stages(made, "score")
+    result = run_stages(made, "score")[-1]
     assert len(searched(made)) < 3
-    assert not made.finished("score", made.keys["score"])
+    assert not made.finished("score", result.key)
     again = context()
     run_stages(again)
     assert nodes(again) == nodes(whole)
@@ -256,8 +255,7 @@ def test_searches_run_on_a_server(context, tables, tmp_path):
 
 def test_the_baseline_is_drawn_under_the_same_prompt_and_temperature_and_told(context):
     made = context(score={"baseline": 2})
-    run_stages(made)
-    detail = made.finished("score", made.keys["score"]).detail
+    detail = made.finished("score", run_stages(made).of("score").key).detail
     assert {name: detail[name] for name in ("hard_by_search", "hard_by_attempts", "hard_by_both")} == {
         "hard_by_search": 2,
         "hard_by_attempts": 3,

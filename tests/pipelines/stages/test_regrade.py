@@ -75,7 +75,7 @@ def test_a_run_regrades_what_another_version_judged_and_says_what_moved(context)
     version = made.judge.version("numeric")
     judged = Verdict("old", trained.id, label, "numeric", f"9{version}", "wrong", 0.0, lenient="correct")
     commit(made, [trained], [judged])
-    run_stages(made)
+    results = run_stages(made)
     assert (made.meter.tokens, made.meter.samples) == (0, 0)
     assert made.lake.rows("SELECT count(*) AS n FROM verdicts WHERE version = ?", [version]) == [{"n": 32 * 4 + 1}]
     assert made.moved.strict.total() == made.moved.lenient.total() == 32 * 4 + 1
@@ -83,7 +83,9 @@ def test_a_run_regrades_what_another_version_judged_and_says_what_moved(context)
     moved = made.lake.rows(pairs + "AND b.outcome = 'correct'", [version, version])[0]["n"]
     assert made.moved.strict["wrong", "correct"] == moved > 1
     assert made.moved.lenient["wrong", "correct"] == moved - 1
-    assert {"reading": "strict", "before": "wrong", "now": "correct", "rollouts": moved} in summary(made)["regraded"]
+    assert {"reading": "strict", "before": "wrong", "now": "correct", "rollouts": moved} in summary(made, results)[
+        "regraded"
+    ]
     again = risen_plan(context, 0.99)
     assert all(outcome.reused for outcome in run_stages(again))
     assert not again.moved.changes

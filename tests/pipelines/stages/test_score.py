@@ -54,7 +54,7 @@ def pool(tmp_path: Path) -> Iterator[Any]:
 
 def scored(context: RunContext) -> list[dict[str, Any]]:
     outcomes = run_stages(context, "score")
-    return current_scores(context, outcomes[-1].key.partition("+")[2])
+    return current_scores(context, outcomes[-1].key.rows)
 
 
 def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -86,8 +86,7 @@ def test_an_adaptive_run_spends_less_on_some_than_on_others_and_is_done_once(poo
     assert 2 <= min(tried) < max(tried) <= 64
     assert sum(tried) == context.meter.samples < 24 * 64 * 0.8
     again = pool()
-    run_stages(again, "split")
-    _, done = plan_stage(again, "score")
+    _, done = plan_stage(again, "score", run_stages(again, "split"))
     assert done is not None
     assert scored(again) == rows
     assert again.meter.samples == 0
@@ -109,7 +108,7 @@ def test_a_limit_leaves_only_complete_waves_in_the_scores(pool):
     context = pool(limit={"tokens": 500})
     outcome = run_stages(context, "score")[-1]
     assert outcome.partly
-    rows = current_scores(context, outcome.key.partition("+")[2])
+    rows = current_scores(context, outcome.key.rows)
     assert rows
     assert all((row["correct"] + row["wrong"] + row["truncated"]) % 2 == 0 for row in rows)
 
@@ -131,8 +130,7 @@ def test_budget_and_group_size_come_from_the_plan_and_are_part_of_the_scoring_on
 
 def test_what_is_left_is_said_at_least_and_at_most(pool):
     context = pool()
-    run_stages(context, "split")
-    left = plan_stage(context, "score")[0].remaining
+    left = plan_stage(context, "score", run_stages(context, "split"))[0].remaining()
     assert (left.attempts_min, left.attempts_max) == (48, 1536)
     assert list(left.by_unit) == ["problems", "samples at least", "samples at most", "tokens at most"]
 
@@ -201,13 +199,12 @@ def test_pass_at_k_is_refused_where_outcomes_decided_who_was_attempted_and_beyon
 
 def test_the_first_attempts_are_the_same_however_many_are_stored(pool):
     context = pool(score={"n": 16})
-    run_stages(context, "score")
-    problems, labels = side(context, "train")
+    problems, labels = side(context, run_stages(context, "score"), "train")
     attempts = StoredRollouts(context, problems, labels)
-    told = attempts.first(dict.fromkeys(problems, 4))
+    told = attempts.draw_first(dict.fromkeys(problems, 4))
     assert {tally.counts.total for tally in told.values()} == {4}
     assert all(tally.tokens > 0 for tally in told.values())
-    assert attempts.first({next(iter(problems)): 16})[next(iter(problems))].counts != Counts()
+    assert attempts.draw_first({next(iter(problems)): 16})[next(iter(problems))].counts != Counts()
 
 
 def test_a_pilot_forecasts_what_an_adaptive_run_then_spends(pool):

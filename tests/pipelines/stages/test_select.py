@@ -12,7 +12,7 @@ from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.types import Counts, Score
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.stages import run_stages
+from assay.pipelines.runner.stages import run_stages, survey
 
 Made = Callable[..., RunContext]
 
@@ -38,7 +38,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def kept(context: RunContext) -> int:
     return int(
         context.lake.rows(
-            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept", [context.keys["select"]]
+            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept",
+            [survey(context).results.rows_of("select")],
         )[0]["n"]
     )
 

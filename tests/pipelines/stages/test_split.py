@@ -36,8 +36,8 @@ def draw(folder: Path, name: str, first: int, last: int) -> dict[str, str]:
         }
     )
     with Lake(config.lake) as lake, RunContext(config, lake, NullReporter(), command="curate split") as context:
-        run_stages(context, upto="split")
-        return dict.fromkeys(split.cleaned(context)[0], name)
+        inputs = run_stages(context, upto="split")
+        return dict.fromkeys(split.cleaned(context, inputs)[0], name)
 
 
 def held(lake: Lake, ids: dict[str, str]) -> int:

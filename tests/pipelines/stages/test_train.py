@@ -105,7 +105,7 @@ def test_without_stored_attempts_base_and_checkpoint_are_attempted_once(tiny: Ma
 
 def test_demonstrations_are_stored_right_answers_and_then_the_gold_one(tiny: Made) -> None:
     context = tiny(demonstration="{how} make {answer}")
-    problems, labels = cleaned(context)
+    problems, labels = cleaned(context, run_stages(context, "clean"))
     id_ = next(id_ for id_, problem in problems.items() if problem.text == "2+3=")
     assert Demonstrations(context, problems, labels)(id_)[-1] == "2 and 3 make 5"
 

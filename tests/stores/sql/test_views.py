@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.core.errors import LakeError
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.maths.beta.posterior import interval
 from assay.maths.rl.group_signal import expected_signal
 from assay.stores.lake import Lake
@@ -183,7 +183,7 @@ def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_forma
         if file["table"] == "rollouts":
             path = tmp_path / "lake" / file["path"]
             pq.write_table(pq.read_table(path).drop_columns(["policy_last"]), path)
-            file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            file |= {"bytes": path.stat().st_size, "sha256": hash_file(path)}
     entry.write_text(json.dumps({**tree, "format": 1}))
     (tmp_path / "lake" / "lake.json").write_text('{"format": 1}')
     with Lake(tmp_path / "lake") as lake:
@@ -291,3 +291,15 @@ def test_present_verdicts_are_those_of_the_labels_and_versions_that_are_named(tm
             "correct"
         ] * 2
         assert lake.rows(query, ["strict", "rev", "s", ["another"], ["math@1"]]) == []
+
+
+def test_what_training_sampled_is_told_by_step_and_not_among_the_pass_rates(tmp_path: Path, attempted: Rows) -> None:
+    with Lake(tmp_path / "lake") as lake:
+        lake.append(attempted("p", "cw"))
+        for step, outcomes in enumerate(("www", "ccw")):
+            rows = attempted("p", outcomes, policy=f"step {step}")
+            log = {"id": f"log {step}", "training": "t", "step": step, "name": "reward", "policy": f"step {step}"}
+            lake.append({**rows, "rollouts": [{**row, "step": step} for row in rows["rollouts"]], "train_log": [log]})
+        assert [row["policy"] for row in lake.rows("SELECT policy FROM pass_rates")] == ["rev"]
+        told = lake.rows("SELECT training, step, n, n_correct, mean FROM training_pass_rates ORDER BY step")
+    assert [tuple(row.values()) for row in told] == [("t", 0, 3, 0, 0.5 / 4), ("t", 1, 3, 2, 2.5 / 4)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import tensor
 
-from assay.core.parts import build, names
+from assay.core.parts import build_part, list_parts
 from assay.training.trainer.loss import TokenBatch, clipped_surrogate, dual_clipped_surrogate, kl_divergence
 
 
@@ -32,9 +32,9 @@ def test_kl_is_zero_where_policies_agree_and_positive_elsewhere() -> None:
     assert kl_divergence(tensor([-2.0]), tensor([-1.0])).item() == pytest.approx(1 / math.e)
 
 
-@pytest.mark.parametrize("name", names("objective"))
+@pytest.mark.parametrize("name", list_parts("objective"))
 def test_every_objectives_gradient_is_its_finite_difference_on_two_by_three_tokens(name: str) -> None:
-    part = build("objective", name)
+    part = build_part("objective", name)
     old = torch.full((2, 3), 0.5, dtype=torch.float64).log()
     logp = (
         old + tensor([[1.0, 1.1, 0.6], [0.9, 1.5, 1.0]], dtype=torch.float64).log()
@@ -52,7 +52,7 @@ def test_every_objectives_gradient_is_its_finite_difference_on_two_by_three_toke
 @pytest.mark.parametrize("name", ["grpo", "dapo", "dr_grpo", "aas"])
 def test_on_policy_every_policy_gradient_is_reinforce_with_a_baseline(name: str) -> None:
     """The gradient on log p is -A times a weight that is positive and the same for all tokens of a rollout."""
-    part = build("objective", name)
+    part = build_part("objective", name)
     logp = torch.full((2, 3), -1.0, dtype=torch.float64).requires_grad_()
     batch = TokenBatch(logp, logp.detach(), tensor([[1.5], [-0.5]], dtype=torch.float64), torch.ones(2, 3), 2, 6.0, 3)
     (gradient,) = torch.autograd.grad(part.mean(part.per_token(batch), batch), logp)

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.core.alternatives import any_of
+from assay.core.alternatives import join_answers
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
 from assay.verifiers.answers.verdicts import SHOWN, Grade, settle, storable
 
@@ -54,7 +54,7 @@ def test_what_is_stored_is_short_and_can_be_encoded(case):
 
 def test_a_gold_that_stands_for_several_is_judged_by_each_and_the_best_counts():
     problem = Problem.of("q")
-    label = Label.of(problem.id, any_of(["2", "two"]), verifier="exact")
+    label = Label.of(problem.id, join_answers(["2", "two"]), verifier="exact")
     asked = Request(problem.id, (), SamplingConfig(), (0,), 0)
     rollout = Rollout.of(asked, 0, policy=Policy("p", "p"), engine="e", text="two", tokens=1, finish="stop")
     case, seen = GradingCase(problem, label, rollout), []

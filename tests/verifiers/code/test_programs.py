@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.code.programs import bound, last_program
+from assay.verifiers.code.programs import bind_methods, find_program
 from assay.verifiers.code.tests import AssertTest, CallTest
 
 PAGE = (
@@ -23,7 +23,7 @@ def test_the_page_has_its_table() -> None:
 
 @pytest.mark.parametrize(("answer", "program"), SHOWN)
 def test_an_answer_of_the_page_is_read_as_the_page_says(answer: str, program: str) -> None:
-    assert last_program(answer.replace("\\n", "\n"), finished=True).strip() == (
+    assert find_program(answer.replace("\\n", "\n"), finished=True).strip() == (
         "" if program == "none" else program.strip("`")
     )
 
@@ -41,7 +41,7 @@ def test_an_answer_of_the_page_is_read_as_the_page_says(answer: str, program: st
     ],
 )
 def test_a_block_that_a_cut_left_open_is_none(text: str, finished: bool, program: str) -> None:
-    assert last_program(text, finished=finished) == program
+    assert find_program(text, finished=finished) == program
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_block_that_a_cut_left_open_is_none(text: str, finished: bool, program
     ],
 )
 def test_what_is_printed_or_of_another_language_is_no_program(after: str) -> None:
-    assert last_program(f"```python\nprint(1)\n```\nSo it is.\n{after}\n", finished=True) == "print(1)\n"
+    assert find_program(f"```python\nprint(1)\n```\nSo it is.\n{after}\n", finished=True) == "print(1)\n"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_is_printed_or_of_another_language_is_no_program(after: str) -> Non
     ["python", "Python", "py", "python3", "python 3", "python3.11", "{.python}", "python title=main", "main.py", ""],
 )
 def test_python_has_many_names(info: str) -> None:
-    assert last_program(f"```{info}\nprint(1)\n```", finished=True) == "print(1)\n"
+    assert find_program(f"```{info}\nprint(1)\n```", finished=True) == "print(1)\n"
 
 
 @pytest.mark.parametrize(
@@ -94,31 +94,31 @@ def test_python_has_many_names(info: str) -> None:
     ],
 )
 def test_indentation_lists_quotations_and_thoughts_are_taken_off(text: str) -> None:
-    assert last_program(text, finished=True) == "def f():\n    return 1\n"
+    assert find_program(text, finished=True) == "def f():\n    return 1\n"
 
 
 def test_a_fence_in_a_docstring_closes_nothing_when_it_is_indented() -> None:
     program = 'def f():\n    """\n    ```\n    f()\n    ```\n    """\n    return 1\n'
-    assert last_program(f"```python\n{program}```\n", finished=True) == program
+    assert find_program(f"```python\n{program}```\n", finished=True) == program
 
 
 def test_a_longer_fence_may_hold_shorter_ones() -> None:
     program = 'TEXT = """\n```\n3\n```\n"""\n'
-    assert last_program(f"````python\n{program}````\n", finished=True) == program
+    assert find_program(f"````python\n{program}````\n", finished=True) == program
 
 
 def test_a_program_inside_an_unfinished_thought_does_not_count() -> None:
-    assert last_program("<think>\n```python\nprint(1)\n```\nhm", finished=False) == ""
+    assert find_program("<think>\n```python\nprint(1)\n```\nhm", finished=False) == ""
 
 
 def test_a_marked_program_with_a_mistake_is_still_the_program() -> None:
-    assert last_program("```python\nprint(1)\n```\n```python\nprint(2\n```", finished=True) == "print(2\n"
+    assert find_program("```python\nprint(1)\n```\n```python\nprint(2\n```", finished=True) == "print(2\n"
 
 
 def test_many_fences_and_a_long_open_one_are_read_in_linear_time() -> None:
     began = time.perf_counter()
-    assert last_program("```python\nprint(1)\n```\n" + "```text\n```\n" * 5_000, finished=True) == "print(1)\n"
-    assert last_program("```python\n" + "x = 1\n" * 20_000, finished=False) == ""
+    assert find_program("```python\nprint(1)\n```\n" + "```text\n```\n" * 5_000, finished=True) == "print(1)\n"
+    assert find_program("```python\n" + "x = 1\n" * 20_000, finished=False) == ""
     assert time.perf_counter() - began < 5
 
 
@@ -137,23 +137,23 @@ def test_many_fences_and_a_long_open_one_are_read_in_linear_time() -> None:
     ],
 )
 def test_a_call_reaches_a_method_where_no_function_has_the_name(program: str, function: str) -> None:
-    assert bound([CallTest("add", (1, 2), 3)], program) == [CallTest(function, (1, 2), 3)]
+    assert bind_methods([CallTest("add", (1, 2), 3)], program) == [CallTest(function, (1, 2), 3)]
     others = [CallTest("Solution.add", (), 1), AssertTest("assert add")]
-    assert bound(others, program) == others
+    assert bind_methods(others, program) == others
 
 
 def test_what_defines_something_is_a_program_whatever_stands_before_it() -> None:
-    assert last_program("Final result:\n```\ndef f():\n    return 1\n```", finished=True) == "def f():\n    return 1\n"
+    assert find_program("Final result:\n```\ndef f():\n    return 1\n```", finished=True) == "def f():\n    return 1\n"
 
 
 def test_an_example_of_use_is_no_program_and_a_second_program_is() -> None:
     program = "from math import gcd\n\ndef f(a, b):\n    return gcd(a, b)\n"
     for use in ("print(f(2, 4))\n", "x = f(2, 4)\nassert x == 2\n", "for n in range(3):\n    print(f(n, 2))\n"):
-        assert last_program(f"```python\n{program}```\nFor example:\n```python\n{use}```", finished=True) == program
+        assert find_program(f"```python\n{program}```\nFor example:\n```python\n{use}```", finished=True) == program
     other = "def g(a):\n    return a\n\nprint(g(1))\n"
-    assert last_program(f"```python\n{program}```\nBetter:\n```python\n{other}```", finished=True) == other
+    assert find_program(f"```python\n{program}```\nBetter:\n```python\n{other}```", finished=True) == other
     whole = "def f(a, b):\n    return 1\nprint(f(1, 2))\n"
-    assert last_program(f"```python\n{program}```\nBetter:\n```python\n{whole}```", finished=True) == whole
+    assert find_program(f"```python\n{program}```\nBetter:\n```python\n{whole}```", finished=True) == whole
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,5 @@ def test_an_example_of_use_is_no_program_and_a_second_program_is() -> None:
 )
 def test_no_answer_takes_more_than_time_in_proportion(text: str) -> None:
     began = time.process_time()
-    last_program(text, finished=True)
+    find_program(text, finished=True)
     assert time.process_time() - began < 1

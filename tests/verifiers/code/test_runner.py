@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.code.runner import UnitResult, lines, run_tests, too_late
+from assay.verifiers.code.runner import UnitResult, classify_timeout, run_tests, split_lines
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest
-from assay.verifiers.isolation.idleness import Spending
-from assay.verifiers.jail.launcher import CPU_OUT, Ending, Limits, refusal
+from assay.verifiers.isolation.idleness import RecentUsage
+from assay.verifiers.jail.launcher import CPU_LIMIT_REASON, Ending, Limits, explain_refusal
 
 LIMITS = Limits(cpu_s=2, wall_s=20, memory=256 << 20, file=1 << 20, disk=4 << 20, processes=6)
-pytestmark = pytest.mark.skipif(bool(refusal(LIMITS)), reason="no isolation here")
+pytestmark = pytest.mark.skipif(bool(explain_refusal(LIMITS)), reason="no isolation here")
 CLASSES = """
 class Point:
     def __init__(self, x): self.x = x
@@ -174,8 +174,8 @@ def test_large_values_pass_both_ways():
 
 
 def test_white_space_at_line_ends_does_not_count_and_lines_do():
-    assert lines("1 \n2\n\n") == lines("1\n2") != lines("1 2")
-    assert lines(" \n") == []
+    assert split_lines("1 \n2\n\n") == split_lines("1\n2") != split_lines("1 2")
+    assert split_lines(" \n") == []
 
 
 FORGED = """
@@ -260,47 +260,53 @@ def test_a_function_under_test_may_have_a_name_of_the_library():
     )
 
 
-def late(idle_s, computed_s=0.0, seen_s=20.0):
-    return Ending("time limit 20 s", late=True, spending=Spending(idle_s, computed_s, seen_s))
+def late(idle_s, computed_s=0.0, observed_s=20.0):
+    return Ending("time limit 20 s", late=True, recent_usage=RecentUsage(idle_s, computed_s, observed_s))
 
 
 def test_a_wait_is_the_programs_own_where_it_was_idle_for_half_of_it_and_the_machines_otherwise():
     own, machines = UnitResult("late", "time limit 20 s"), UnitResult("late", "time limit 20 s on a busy machine")
-    assert too_late(LIMITS, 20, late(19.0)) == too_late(LIMITS, 20, late(10.0, 1.9)) == own
-    assert too_late(LIMITS, 20, late(9.0)) == too_late(LIMITS, 20, late(0.0)) == machines
+    assert classify_timeout(LIMITS, 20, late(19.0)) == classify_timeout(LIMITS, 20, late(10.0, 1.9)) == own
+    assert classify_timeout(LIMITS, 20, late(9.0)) == classify_timeout(LIMITS, 20, late(0.0)) == machines
 
 
 def test_of_a_last_test_that_had_little_time_left_only_that_time_counts():
     own, machines = UnitResult("late", "time limit 60 s"), UnitResult("late", "time limit 60 s on a busy machine")
-    assert too_late(LIMITS, 60, late(0.35, seen_s=0.4)) == too_late(LIMITS, 60, late(9.9, 3.0, 19.0)) == own
-    assert too_late(LIMITS, 60, late(0.1, seen_s=0.4)) == too_late(LIMITS, 60, late(0.0, seen_s=0.0)) == machines
-    assert too_late(LIMITS, 20, late(0.35, seen_s=0.4)).reason.endswith("on a busy machine"), "it started late"
+    assert classify_timeout(LIMITS, 60, late(0.35, observed_s=0.4)) == own
+    assert classify_timeout(LIMITS, 60, late(9.9, 3.0, 19.0)) == own
+    assert classify_timeout(LIMITS, 60, late(0.1, observed_s=0.4)) == machines
+    assert classify_timeout(LIMITS, 60, late(0.0, observed_s=0.0)) == machines
+    reason = classify_timeout(LIMITS, 20, late(0.35, observed_s=0.4)).reason
+    assert reason.endswith("on a busy machine"), "it started late"
 
 
 def test_what_a_program_computes_or_has_its_tests_compute_is_not_the_machines_doing():
     """Without end asked and answered by turns, as by an iterator that never ends, each side computes for much of the time."""
     sides = late(18.1, 1.9), late(9.0, 11.0)
-    assert too_late(LIMITS, 20, *sides, served_s=9.0).reason == "time limit 20 s"
+    assert classify_timeout(LIMITS, 20, *sides, served_s=9.0).reason == "time limit 20 s"
     assert (
-        too_late(LIMITS, 20, *sides).reason == "time limit 20 s on a busy machine"
+        classify_timeout(LIMITS, 20, *sides).reason == "time limit 20 s on a busy machine"
     )  # tests that compute much by themselves
-    assert too_late(LIMITS, 20, late(8.5, 1.9)).reason == "time limit 20 s"
-    assert too_late(LIMITS, 20, late(1.0, 1.9), late(20.0), served_s=0.1).reason == "time limit 20 s on a busy machine"
+    assert classify_timeout(LIMITS, 20, late(8.5, 1.9)).reason == "time limit 20 s"
+    assert (
+        classify_timeout(LIMITS, 20, late(1.0, 1.9), late(20.0), served_s=0.1).reason
+        == "time limit 20 s on a busy machine"
+    )
 
 
 def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():
-    assert too_late(LIMITS, 20, late(20.0), late(20.0)).reason == "time limit 20 s"
-    assert too_late(LIMITS, 20, late(20.0), late(2.0)).reason == "time limit 20 s on a busy machine"
+    assert classify_timeout(LIMITS, 20, late(20.0), late(20.0)).reason == "time limit 20 s"
+    assert classify_timeout(LIMITS, 20, late(20.0), late(2.0)).reason == "time limit 20 s on a busy machine"
 
 
 def test_one_that_computed_for_longer_than_it_may_is_wrong_at_once_and_so_is_one_that_has_gone():
-    assert too_late(LIMITS, 20, late(0.0, 2.0)) == UnitResult("failed", CPU_OUT)
+    assert classify_timeout(LIMITS, 20, late(0.0, 2.0)) == UnitResult("failed", CPU_LIMIT_REASON)
     assert (
-        too_late(LIMITS, 7, late(7.0, 2.0)).status == "late"
+        classify_timeout(LIMITS, 7, late(7.0, 2.0)).status == "late"
     )  # the rest of a case's time: earlier tests computed as well
-    assert too_late(LIMITS, 20, Ending("MemoryError"), late(20.0)) == UnitResult("failed", "MemoryError")
-    assert too_late(LIMITS, 20, Ending("")) == UnitResult("failed", "the program has ended")
-    assert too_late(LIMITS, 20, Ending("jail: no", failed=True)).status == "fault"
+    assert classify_timeout(LIMITS, 20, Ending("MemoryError"), late(20.0)) == UnitResult("failed", "MemoryError")
+    assert classify_timeout(LIMITS, 20, Ending("")) == UnitResult("failed", "the program has ended")
+    assert classify_timeout(LIMITS, 20, Ending("jail: no", failed=True)).status == "fault"
 
 
 SLEEPS = [
@@ -332,7 +338,7 @@ BURNS = "import resource, time\nresource.setrlimit(resource.RLIMIT_CPU, (resourc
 def test_cpu_time_saved_for_a_later_test_is_not_a_time_limit():
     """With many tests the limit of the whole process lies far off, and the limit of one test can be moved by the program itself."""
     results = run_tests(BURNS, [CallTest("f", (), 3)] * 40, replace(LIMITS, cpu_s=0.3, wall_s=6))
-    assert results == [UnitResult("failed", CPU_OUT)]
+    assert results == [UnitResult("failed", CPU_LIMIT_REASON)]
 
 
 @pytest.mark.service

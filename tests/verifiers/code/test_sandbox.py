@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from assay.verifiers.code.sandbox import QUEUE_S, _read, ask_sandbox
+from assay.verifiers.code.sandbox import QUEUE_S, _read_result, ask_sandbox
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest
 from assay.verifiers.jail.launcher import Limits
 from assay.verifiers.jail.wire_format import load
@@ -114,7 +114,7 @@ def test_code_of_a_test_has_held_only_where_its_mark_was_reached(sandbox):
     ],
 )
 def test_how_a_run_ended_is_read_from_what_the_sandbox_says(result, reason, late, failed):
-    ending, _ = _read(result, LIMITS)
+    ending, _ = _read_result(result, LIMITS)
     assert (ending.reason, ending.late, ending.failed) == (reason, late, failed)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest, parse_tests, shown_tests
+from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest, parse_public_tests, parse_tests
 
 PAGE = (
     (Path(__file__).parents[3] / "docs/grading.md")
@@ -74,8 +74,8 @@ def test_kinds_may_differ_within_one_list() -> None:
 
 
 def test_public_and_private_tests_of_one_object_are_joined() -> None:
-    one, two = ([{"input": name, "output": name, "testtype": "stdin"}] for name in "ab")
-    label = json.dumps({"public_test_cases": json.dumps(one), "private_test_cases": two})
+    test, two = ([{"input": name, "output": name, "testtype": "stdin"}] for name in "ab")
+    label = json.dumps({"public_test_cases": json.dumps(test), "private_test_cases": two})
     assert parse_tests(label) == [StdinTest("a", "a"), StdinTest("b", "b")]
 
 
@@ -108,9 +108,9 @@ def test_the_public_tests_of_a_label_are_those_that_it_calls_so() -> None:
     public, private = ([{"input": name, "output": name}] for name in "ab")
     inner = {"public_test_cases": json.dumps(public), "private_test_cases": private}
     for label in (inner, {"tests": inner}, {"tests": json.dumps(inner), "language": "python"}):
-        assert shown_tests(json.dumps(label)) == [StdinTest("a", "a")]
+        assert parse_public_tests(json.dumps(label)) == [StdinTest("a", "a")]
         assert parse_tests(json.dumps(label)) == [StdinTest("a", "a"), StdinTest("b", "b")]
-    assert shown_tests(json.dumps(private)) == shown_tests("assert f(1)") == []
+    assert parse_public_tests(json.dumps(private)) == parse_public_tests("assert f(1)") == []
 
 
 def test_keys_of_an_expected_python_literal_are_those_of_json() -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from assay.verifiers.code.value_equality import same_value
+from assay.verifiers.code.value_equality import equals_expected
 
 SAME = [
     (1, 1), (1, 1.0), (1.0, 1), (10**30, 10**30), (True, True), (None, None), ("a", "a"), (math.nan, math.nan), (0.0, -0.0),
@@ -19,9 +19,9 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("value", "expected"), SAME, ids=repr)
 def test_these_are_the_same(value, expected):
-    assert same_value(value, expected)
+    assert equals_expected(value, expected)
 
 
 @pytest.mark.parametrize(("value", "expected"), DIFFERENT, ids=repr)
 def test_these_are_not(value, expected):
-    assert not same_value(value, expected)
+    assert not equals_expected(value, expected)

@@ -14,19 +14,19 @@ import time
 
 import pytest
 
-from assay.verifiers.isolation import confinement
+from assay.verifiers.isolation import call_filter, confinement
 from assay.verifiers.isolation.confinement import (
     Isolation,
     close_files,
     confine,
     enter_namespaces,
     landlock_version,
-    limit,
+    set_limits,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
 filtered = pytest.mark.skipif(
-    os.uname().machine not in confinement.MACHINES, reason="no numbers of system calls for this machine"
+    os.uname().machine not in call_filter.MACHINES, reason="no numbers of system calls for this machine"
 )
 landlocked = pytest.mark.skipif(not landlock_version(), reason="a kernel without Landlock")
 
@@ -61,7 +61,7 @@ def syscall(number, *arguments):
 
 def test_a_report_says_what_is_in_force():
     granted = in_child(confine)
-    assert granted == Isolation(False, False, landlock_version(), os.uname().machine in confinement.MACHINES)
+    assert granted == Isolation(False, False, landlock_version(), os.uname().machine in call_filter.MACHINES)
 
 
 @filtered
@@ -115,11 +115,11 @@ def test_other_programs_are_refused_where_they_are_not_allowed():
 )
 def test_calls_that_no_answer_needs_are_refused_whatever_is_allowed(name):
     tables = (
-        confinement.OTHERS,
-        confinement.MOUNTS,
-        confinement.KERNEL,
-        confinement.SHARED_MEMORY,
-        confinement.SCHEDULING,
+        call_filter.OTHER_PROCESSES,
+        call_filter.MOUNTS,
+        call_filter.KERNEL,
+        call_filter.SHARED_MEMORY,
+        call_filter.SCHEDULING,
     )
     number = next(table[name][0] for table in tables if name in table)
     assert (
@@ -131,7 +131,7 @@ def test_calls_that_no_answer_needs_are_refused_whatever_is_allowed(name):
 @filtered
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of x86_64")
 def test_namespaces_by_clone_and_limits_of_other_processes_are_refused():
-    assert confined(lambda: syscall(56, confinement.NEW_USER | 17, 0, 0, 0, 0)) == "Operation not permitted"
+    assert confined(lambda: syscall(56, call_filter.NEW_USER | 17, 0, 0, 0, 0)) == "Operation not permitted"
     assert confined(lambda: syscall(0x40000000 | 39)) == "Operation not permitted"  # x32
     assert confined(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)) == "PermissionError"
     assert confined(lambda: resource.prlimit(0, resource.RLIMIT_NOFILE)[0] > 0)
@@ -198,7 +198,7 @@ def test_only_named_folders_are_written_and_only_named_ones_are_read(tmp_path):
     assert confined((outside / "file").read_text, readable=[str(inside)]) == "PermissionError"
     assert confined((inside / "file").read_text, readable=[str(inside / "file")]) == "in"
     assert confined(lambda: (inside / "file").write_text("x"), readable=[str(inside)]) == "PermissionError"
-    assert sorted(each.name for each in outside.iterdir()) == ["file"]
+    assert sorted(path.name for path in outside.iterdir()) == ["file"]
 
 
 @landlocked
@@ -214,7 +214,7 @@ def test_landlock_alone_keeps_signals_in():
     def act():
         version = landlock_version()
         confinement.Confinement(
-            version, confinement._ruleset(version, readable=None, writable=[], network=False, signals=False), ()
+            version, confinement._make_ruleset(version, readable=None, writable=[], network=False, signals=False), ()
         ).apply()
         os.kill(os.getppid(), 0)
 
@@ -224,13 +224,13 @@ def test_landlock_alone_keeps_signals_in():
 def test_without_any_means_nothing_is_claimed(monkeypatch):
     monkeypatch.setattr(confinement.sys, "platform", "darwin")
     assert confine() == Isolation()
-    assert enter_namespaces(confinement.NEW_USER) == "darwin has no namespaces"
+    assert enter_namespaces(call_filter.NEW_USER) == "darwin has no namespaces"
 
 
 def test_limits_can_be_lowered_and_not_raised_again():
     def act():
-        limit({resource.RLIMIT_NOFILE: 20})
-        limit({resource.RLIMIT_NOFILE: 30})
+        set_limits({resource.RLIMIT_NOFILE: 20})
+        set_limits({resource.RLIMIT_NOFILE: 30})
         return resource.getrlimit(resource.RLIMIT_NOFILE)
 
     assert in_child(act) == (20, 20)
@@ -238,9 +238,9 @@ def test_limits_can_be_lowered_and_not_raised_again():
 
 def test_files_are_closed_but_those_named():
     def act():
-        kept, other = os.open("/dev/null", os.O_RDONLY), os.open("/dev/null", os.O_RDONLY)
-        close_files([kept])
-        os.fstat(kept)
+        open_file, other = os.open("/dev/null", os.O_RDONLY), os.open("/dev/null", os.O_RDONLY)
+        close_files([open_file])
+        os.fstat(open_file)
         try:
             os.fstat(other)
         except OSError:
@@ -253,10 +253,10 @@ def test_files_are_closed_but_those_named():
 
 
 def test_refused_namespaces_are_reported_in_words():
-    granted = in_child(lambda: enter_namespaces(confinement.NEW_USER | confinement.NEW_NETWORK))
+    granted = in_child(lambda: enter_namespaces(call_filter.NEW_USER | call_filter.NEW_NETWORK))
     assert granted == "" or granted.startswith(("unshare: ", "/proc/self/"))
     began = time.monotonic()
-    assert confined(lambda: enter_namespaces(confinement.NEW_USER)).startswith(
+    assert confined(lambda: enter_namespaces(call_filter.NEW_USER)).startswith(
         ("unshare: Operation not permitted", "linux has no")
     )
     assert time.monotonic() - began < 5

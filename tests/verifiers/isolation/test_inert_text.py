@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from assay.verifiers.isolation.inert_text import inert
+from assay.verifiers.isolation.inert_text import is_inert
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from assay.verifiers.isolation.inert_text import inert
     ],
 )
 def test_words_numbers_and_grids_are_inert(text):
-    assert inert(text)
+    assert is_inert(text)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_words_numbers_and_grids_are_inert(text):
     ],
 )
 def test_what_could_act_is_not(text):
-    assert not inert(text)
+    assert not is_inert(text)
 
 
 def test_a_long_text_takes_linear_time():
     began = time.perf_counter()
-    assert not inert("a b" * 200_000 + "(")
+    assert not is_inert("a b" * 200_000 + "(")
     assert time.perf_counter() - began < 2

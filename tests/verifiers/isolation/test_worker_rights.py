@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assay.verifiers.isolation.confinement import landlock_version
-from assay.verifiers.isolation.worker_rights import installed, shut_in
+from assay.verifiers.isolation.worker_rights import confine_worker, list_import_paths
 
 pytestmark = pytest.mark.skipif(not landlock_version(), reason="a kernel without Landlock")
 
@@ -19,7 +19,7 @@ def in_shut_child(act):
     child = os.fork()
     if not child:
         try:
-            shut_in([start])
+            confine_worker([start])
             answer = str(act())
         except BaseException as error:  # noqa: BLE001  # its name is the answer
             answer = type(error).__name__
@@ -62,4 +62,4 @@ def test_what_is_installed_can_still_be_imported():
 
 def test_the_folder_that_the_caller_works_in_is_not_among_what_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert not any(str(tmp_path).startswith(path) for path in installed())
+    assert not any(str(tmp_path).startswith(path) for path in list_import_paths())

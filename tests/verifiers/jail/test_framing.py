@@ -51,7 +51,7 @@ def test_half_a_message_is_none(ends):
 def test_a_message_that_is_too_large_is_not_read(ends):
     os.write(ends[1].fileno(), HEAD.pack(1 << 31))
     with pytest.raises(ValueError, match="2147483648 bytes, more than 100"):
-        Channel(ends[0].fileno(), most=100).receive(soon(5))
+        Channel(ends[0].fileno(), max_bytes=100).receive(soon(5))
 
 
 def test_a_closed_end_is_told_from_a_slow_one(ends):

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from assay.verifiers.isolation import confinement
+from assay.verifiers.isolation import call_filter, confinement
 from assay.verifiers.jail import jail
-from assay.verifiers.jail.jail import OWN, remove
+from assay.verifiers.jail.jail import remove_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are run on Linux only")
 
@@ -32,7 +32,7 @@ def test_a_folder_is_removed_however_deep_locked_and_linked(tmp_path):
     (folder / "locked").mkdir()
     (folder / "locked/file").write_text("x")
     (folder / "locked").chmod(0)
-    remove(str(folder))
+    remove_folder(str(folder))
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (tmp_path / "kept/file").read_text() == "here"
 
@@ -41,21 +41,21 @@ def test_a_link_is_not_taken_for_the_folder(tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
     with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
-        remove(str(tmp_path / "link"))
+        remove_folder(str(tmp_path / "link"))
     assert (tmp_path / "kept").is_dir()
 
 
 def test_namespaces_are_tried_in_a_process_that_ends_and_a_refusal_is_told(monkeypatch):
     processes = os.open("/proc", os.O_RDONLY)
     before = os.readlink("/proc/self/ns/user")
-    refused = jail._rehearse(processes)
+    refused = jail._try_namespaces(processes)
     assert os.readlink("/proc/self/ns/user") == before
     assert refused == "" or "\n" not in refused
     monkeypatch.setattr(jail, "enter_namespaces", lambda kinds, *, processes: f"unshare: no {kinds}")
-    assert jail._rehearse(processes) == f"unshare: no {OWN}"
+    assert jail._try_namespaces(processes) == f"unshare: no {jail.OWN_NAMESPACES}"
     os.close(processes)
-    assert OWN & confinement.NEW_USER
-    assert OWN & confinement.NEW_NETWORK
+    assert jail.OWN_NAMESPACES & call_filter.NEW_USER
+    assert jail.OWN_NAMESPACES & call_filter.NEW_NETWORK
 
 
 def test_a_process_takes_the_map_of_its_users_from_an_open_proc():
@@ -64,7 +64,7 @@ def test_a_process_takes_the_map_of_its_users_from_an_open_proc():
     ear, mouth = os.pipe()
     child = os.fork()
     if not child:
-        refusal = confinement.enter_namespaces(confinement.NEW_USER, processes=processes)
+        refusal = confinement.enter_namespaces(call_filter.NEW_USER, processes=processes)
         os.write(mouth, f"{refusal or os.getuid()}".encode())
         os._exit(0)
     os.close(mouth)
@@ -82,7 +82,7 @@ def test_without_isolation_a_program_has_a_folder_of_its_own(tmp_path, monkeypat
     ear, mouth = os.pipe()
     child = os.fork()
     if not child:
-        os.write(mouth, jail._place({}, -1, isolated=False).encode())
+        os.write(mouth, jail._make_place({}, -1, isolated=False).encode())
         os._exit(0)
     os.close(mouth)
     with os.fdopen(ear) as file:

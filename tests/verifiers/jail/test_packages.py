@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from assay.verifiers.jail.packages import installed, package_paths
+from assay.verifiers.jail.packages import find_distribution, package_paths
 
 
 def test_a_distribution_comes_with_its_files_and_without_those_of_others():
@@ -21,7 +21,7 @@ def test_what_it_requires_comes_along_and_extras_do_not():
 
 
 def test_a_name_that_is_not_installed_is_told():
-    assert installed("no-such-thing") is None
+    assert find_distribution("no-such-thing") is None
     with pytest.raises(ValueError, match="packages: 'no-such-thing' is not installed here"):
         package_paths(["pluggy", "no-such-thing"])
     assert package_paths([]) == {}

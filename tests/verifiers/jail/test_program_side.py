@@ -8,7 +8,7 @@ import pytest
 
 from assay.verifiers.isolation.confinement import close_files
 from assay.verifiers.jail.framing import Channel
-from assay.verifiers.jail.program_side import ProgramServer, state
+from assay.verifiers.jail.program_side import ProgramServer, describe_state
 from assay.verifiers.jail.wire_format import dump, load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are run on Linux only")
@@ -157,5 +157,5 @@ def test_a_state_is_the_class_and_all_attributes():
 
     value = Text()
     value.b, value.name = 2, "n"
-    assert state(value) == (Text.__qualname__, {"a": 1, "b": 2, "name": "n"})
-    assert state(3) == ("int", {})
+    assert describe_state(value) == (Text.__qualname__, {"a": 1, "b": 2, "name": "n"})
+    assert describe_state(3) == ("int", {})

@@ -4,7 +4,7 @@ import os
 import sys
 
 from assay.verifiers.jail import root
-from assay.verifiers.jail.root import _followed, _outermost, interpreter_paths
+from assay.verifiers.jail.root import _drop_nested, _resolve_links, interpreter_paths
 
 
 def test_the_interpreter_and_its_library_are_shown_and_nothing_of_a_user():
@@ -15,7 +15,7 @@ def test_the_interpreter_and_its_library_are_shown_and_nothing_of_a_user():
 
 
 def test_a_folder_inside_another_is_shown_once():
-    assert _outermost(["/usr/lib/x", "/usr/lib", "/usr/lib64", "/usr/lib/"]) == ["/usr/lib", "/usr/lib64"]
+    assert _drop_nested(["/usr/lib/x", "/usr/lib", "/usr/lib64", "/usr/lib/"]) == ["/usr/lib", "/usr/lib64"]
 
 
 def test_links_are_followed_within_the_old_root(tmp_path, monkeypatch):
@@ -25,5 +25,5 @@ def test_links_are_followed_within_the_old_root(tmp_path, monkeypatch):
     (old / "usr/lib/absolute").symlink_to("/usr/lib/file")
     (old / "usr/lib/up").symlink_to("../../../../../usr/lib")
     monkeypatch.setattr(root, "OLD", str(old))
-    assert _followed("/lib/absolute") == f"{old}/usr/lib/file"
-    assert _followed("/lib/up/file") == f"{old}/usr/lib/file"
+    assert _resolve_links("/lib/absolute") == f"{old}/usr/lib/file"
+    assert _resolve_links("/lib/up/file") == f"{old}/usr/lib/file"

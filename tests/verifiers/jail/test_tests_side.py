@@ -11,7 +11,15 @@ from assay.verifiers.isolation.confinement import close_files
 from assay.verifiers.jail import tests_side
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.program_side import ProgramServer
-from assay.verifiers.jail.tests_side import Names, Program, ProgramBroken, ProgramLost, judge, serve, words
+from assay.verifiers.jail.tests_side import (
+    Namespace,
+    ProgramBroken,
+    ProgramLost,
+    RemoteProgram,
+    describe_error,
+    run_test,
+    serve,
+)
 from assay.verifiers.jail.wire_format import dump, load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are run on Linux only")
@@ -45,7 +53,7 @@ def beside():
             ProgramServer(Channel(theirs.fileno()), 9.0, 1 << 20).run(program)
         theirs.close()
         children.append((child, mine))
-        return Program(Channel(mine.fileno()))
+        return RemoteProgram(Channel(mine.fileno()))
 
     yield start
     for child, mine in children:
@@ -57,7 +65,7 @@ def beside():
 def names(beside):
     program = beside()
     program.start()
-    return Names(program)
+    return Namespace(program)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,7 @@ def names(beside):
     ],
 )
 def test_a_test_that_holds_has_passed(names, code):
-    assert judge(code, names) == ("passed", "")
+    assert run_test(code, names) == ("passed", "")
 
 
 @pytest.mark.parametrize(
@@ -95,19 +103,19 @@ def test_a_test_that_holds_has_passed(names, code):
     ],
 )
 def test_a_test_that_does_not_hold_has_failed_with_its_words(names, code, reason):
-    assert judge(code, names) == ("failed", reason)
+    assert run_test(code, names) == ("failed", reason)
 
 
 @pytest.mark.parametrize("code", ["assert (", "add(object(), 1)", "import no_such_module", "x = 1\0"])
 def test_a_test_that_no_program_could_meet_is_its_own_fault(names, code):
-    assert judge(code, names)[0] == "fault"
+    assert run_test(code, names)[0] == "fault"
 
 
 def test_a_program_that_leaves_is_lost_whatever_the_test_catches(names):
     with pytest.raises(ProgramLost, match="the program has ended"):
-        judge("try: leave()\nexcept BaseException: pass", names)
+        run_test("try: leave()\nexcept BaseException: pass", names)
     with pytest.raises(ProgramLost):
-        judge("add(1, 2)", names)
+        run_test("add(1, 2)", names)
 
 
 def test_a_program_whose_top_level_raises_is_broken(beside):
@@ -131,7 +139,7 @@ def test_a_program_whose_top_level_raises_is_broken(beside):
 )
 def test_an_answer_of_another_shape_loses_the_program(message):
     mine, theirs = socket.socketpair()
-    program, far = Program(Channel(mine.fileno())), Channel(theirs.fileno())
+    program, far = RemoteProgram(Channel(mine.fileno())), Channel(theirs.fileno())
     far.send(message)
     with pytest.raises(ProgramLost, match="a malformed answer"):
         program.ask("name", "add")
@@ -144,14 +152,14 @@ def test_what_serving_a_program_costs_is_told_from_what_tests_compute(names, mon
     notes = []
     monkeypatch.setattr(tests_side, "NOTE_S", 0.0)
     names.program.note = notes.append
-    assert judge("for _ in range(200): add(1, 2)", names)[0] == "passed"
+    assert run_test("for _ in range(200): add(1, 2)", names)[0] == "passed"
     assert len(notes) >= 200
     assert notes == sorted(notes)
     served_s = names.program.served_s
     assert 0 < served_s == notes[-1]
-    assert judge("number = 0\nwhile number < 300_000: number += 1", names)[0] == "passed"
+    assert run_test("number = 0\nwhile number < 300_000: number += 1", names)[0] == "passed"
     assert names.program.served_s == served_s
-    assert judge("apply(lambda x: [number for number in range(300_000)][0], 1)", names)[0] == "passed"
+    assert run_test("apply(lambda x: [number for number in range(300_000)][0], 1)", names)[0] == "passed"
     assert names.program.served_s > served_s, "a function that the program calls back is in its service"
     assert names.program.began is None
 
@@ -185,5 +193,5 @@ def test_tests_are_run_in_their_order_until_nobody_asks(beside):
 
 
 def test_words_are_one_line():
-    assert words(ValueError("a\nb")) == "ValueError: a"
-    assert words(ValueError()) == "ValueError"
+    assert describe_error(ValueError("a\nb")) == "ValueError: a"
+    assert describe_error(ValueError()) == "ValueError"

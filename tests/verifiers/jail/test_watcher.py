@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from assay.verifiers.jail.watcher import Bounds, excess, kill_all, usage, watch
+from assay.verifiers.jail.watcher import ProcessTreeLimits, find_excess, kill_all, measure_usage, watch_child
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the folder /proc is Linux's")
-WIDE = Bounds(processes=100, memory=1 << 40, cpu_s=1000.0)
+WIDE = ProcessTreeLimits(processes=100, memory=1 << 40, cpu_s=1000.0)
 FAMILY = "import os, time\nx = bytearray(os.urandom(1 << 20) * 30)\nos.fork()\ntime.sleep(60)"
 
 
@@ -42,16 +42,17 @@ def watching(program, act):
 def settled(processes, count):
     end = time.monotonic() + 20
     while (
-        len(usage(os.getpid(), processes).pids) < count or usage(os.getpid(), processes).memory < 60 << 20
+        len(measure_usage(os.getpid(), processes).pids) < count
+        or measure_usage(os.getpid(), processes).memory < 60 << 20
     ) and time.monotonic() < end:
         time.sleep(0.02)
-    return usage(os.getpid(), processes)
+    return measure_usage(os.getpid(), processes)
 
 
 def test_descendants_are_counted_with_what_they_use(processes):
     def act(_):
-        used = settled(processes, 2)
-        return len(used.pids), 60 << 20 < used.memory < 200 << 20, 0 < used.cpu_s < 30
+        usage = settled(processes, 2)
+        return len(usage.pids), 60 << 20 < usage.memory < 200 << 20, 0 < usage.cpu_s < 30
 
     assert watching(FAMILY, act) == "(2, True, True)"
 
@@ -60,23 +61,25 @@ def test_each_sum_has_its_word_and_shared_memory_counts_once(processes):
     def act(child):
         settled(processes, 2)
         tight = [
-            Bounds(1, 1 << 40, 1e3),
-            Bounds(9, 1 << 20, 1e3),
-            Bounds(9, 1 << 40, 0.0),
-            Bounds(9, 60 << 20, 1e3),
+            ProcessTreeLimits(1, 1 << 40, 1e3),
+            ProcessTreeLimits(9, 1 << 20, 1e3),
+            ProcessTreeLimits(9, 1 << 40, 0.0),
+            ProcessTreeLimits(9, 60 << 20, 1e3),
             WIDE,
         ]
-        return [excess(child, bounds, processes, {}) for bounds in tight]
+        return [find_excess(child, limits, processes, {}) for limits in tight]
 
     assert watching(FAMILY, act) == str(["processes", "memory", "CPU time", "", ""])
 
 
 def test_it_waits_for_the_end_and_kills_when_nobody_waits_any_more(processes):
     mine, theirs = socket.socketpair()
-    assert watching("pass", lambda child: watch(child, theirs.fileno(), WIDE, processes=processes)) == "''"
+    assert watching("pass", lambda child: watch_child(child, theirs.fileno(), WIDE, processes=processes)) == "''"
     mine.close()
     assert (
-        watching("import time; time.sleep(60)", lambda child: watch(child, theirs.fileno(), WIDE, processes=processes))
+        watching(
+            "import time; time.sleep(60)", lambda child: watch_child(child, theirs.fileno(), WIDE, processes=processes)
+        )
         == "'stopped'"
     )
     theirs.close()
@@ -86,7 +89,7 @@ def test_none_is_left_after_all_were_killed(processes):
     def act(_):
         settled(processes, 2)
         kill_all(processes)
-        return usage(os.getpid(), processes).pids
+        return measure_usage(os.getpid(), processes).pids
 
     assert watching(FAMILY, act) == "()"
 
@@ -114,15 +117,21 @@ while True:
 
 def test_a_process_whose_first_thread_has_ended_counts_with_the_memory_of_the_others(processes):
     def act(child):
-        used = settled(processes, 1)
-        return used.pids == (child,), used.memory >= 60 << 20, excess(child, Bounds(9, 50 << 20, 1e3), processes, {})
+        usage = settled(processes, 1)
+        return (
+            usage.pids == (child,),
+            usage.memory >= 60 << 20,
+            find_excess(child, ProcessTreeLimits(9, 50 << 20, 1e3), processes, {}),
+        )
 
     assert watching(LEADERLESS, act) == "(True, True, 'memory')"
 
 
 def test_cpu_time_of_children_that_nobody_waits_for_is_not_forgotten(processes):
     mine, theirs = socket.socketpair()
-    bounds = Bounds(processes=100, memory=1 << 40, cpu_s=0.7)
-    assert watching(BURIED, lambda child: watch(child, theirs.fileno(), bounds, processes=processes)) == "'CPU time'"
+    limits = ProcessTreeLimits(processes=100, memory=1 << 40, cpu_s=0.7)
+    assert (
+        watching(BURIED, lambda child: watch_child(child, theirs.fileno(), limits, processes=processes)) == "'CPU time'"
+    )
     mine.close()
     theirs.close()

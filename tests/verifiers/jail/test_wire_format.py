@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 
-from assay.verifiers.jail.wire_format import DEPTH, dump, load, load_json
+from assay.verifiers.jail.wire_format import MAX_DEPTH, dump, load, load_json
 
 VALUES = [
     None, True, 1, 1.0, -0.0, 1e300, math.inf, "a\ud800\n", b"\x00\xff", 10**5000, -(2**64), 2j, range(1, 9, 2), [], (), set(), frozenset({1}), {},
@@ -65,7 +65,7 @@ def test_other_values_are_refused_or_travel_as_references(value):
 
 def test_depth_has_an_end_on_both_sides():
     deep, cyclic = [], []
-    for _ in range(DEPTH + 1):
+    for _ in range(MAX_DEPTH + 1):
         deep = [deep]
     cyclic.append(cyclic)
     for value in (deep, cyclic):

@@ -112,23 +112,23 @@ def test_an_answer_is_worked_out_once_for_equal_pairs(grader, case):
 
 
 def test_an_answer_is_worked_out_once_whatever_led_to_it(grader, case, monkeypatch):
-    asked = []
+    sent_rows = []
     monkeypatch.setattr(
-        WorkerBatch, "take", lambda desk, key, row, take=WorkerBatch.take: (asked.append(row), take(desk, key, row))
+        WorkerBatch, "add", lambda batch, key, row, add=WorkerBatch.add: (sent_rows.append(row), add(batch, key, row))
     )
     texts = [f"{work} \\boxed{{{HANG[1:-1]}}}" for work in ("First.", "Then.", "Thus.", "So.", "Hence.", "Now.")]
     verdicts = grader.judge([case("\\pi", text) for text in texts])
-    assert len({row.rollout.text for row in asked if hasattr(row, "rollout")}) == 1
+    assert len({row.rollout.text for row in sent_rows if hasattr(row, "rollout")}) == 1
     assert [v.outcome for v in verdicts] == ["wrong"] * 6
     assert {v.reason for v in verdicts} == {"time limit 1 s, all of it CPU time"}
 
 
 def test_settings_reach_every_verifier_and_are_part_of_its_version(case):
     with Grader(settings={"numeric": {"tolerance": 0.5}}) as loose, Grader() as strict:
-        one = case("4", "#### 5", verifier="numeric")
-        assert [each.judge([one])[0].outcome for each in (strict, loose)] == ["wrong", "correct"]
-        assert loose.judge([one])[0].version == loose.version("numeric") != strict.version("numeric")
-        assert loose.judge([one])[0].id != strict.judge([one])[0].id
+        almost_right = case("4", "#### 5", verifier="numeric")
+        assert [grader.judge([almost_right])[0].outcome for grader in (strict, loose)] == ["wrong", "correct"]
+        assert loose.judge([almost_right])[0].version == loose.version("numeric") != strict.version("numeric")
+        assert loose.judge([almost_right])[0].id != strict.judge([almost_right])[0].id
 
 
 def test_bounded_cases_never_cross_a_process_border(case):
@@ -139,10 +139,10 @@ def test_bounded_cases_never_cross_a_process_border(case):
 
 
 def test_it_works_from_any_thread_and_from_two_at_once(grader, case):
-    found = {}
+    outcomes = {}
 
     def work(number):
-        found[number] = [
+        outcomes[number] = [
             v.outcome for v in grader.judge([case(f"z+{number}", f"${number}+z$"), case(f"z+{number}", "$z$")])
         ]
 
@@ -151,7 +151,7 @@ def test_it_works_from_any_thread_and_from_two_at_once(grader, case):
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {1: ["correct", "wrong"], 2: ["correct", "wrong"]}
+    assert outcomes == {1: ["correct", "wrong"], 2: ["correct", "wrong"]}
     assert grader.judge([case("w+1", "$1+w$")])[0].outcome == "correct"  # the threads that came before have ended
 
 

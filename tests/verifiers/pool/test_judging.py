@@ -4,7 +4,7 @@ import pytest
 
 from assay.core.types import Verdict
 from assay.verifiers.pool.judging import answer_line
-from assay.verifiers.pool.replies import TRACED
+from assay.verifiers.pool.replies import MAX_TRACEBACK
 
 
 def raises(error):
@@ -32,10 +32,10 @@ def test_what_a_verifier_returns_is_the_answer(case):
     ],
 )
 def test_what_it_raises_is_a_stop(case, error, kind, reason):
-    told = json.loads(answer_line(raises(error), case("4", "4")))
-    assert told[:3] == ["stop", kind, reason]
-    assert all(__file__ in trace and len(trace) <= TRACED for trace in told[3:])
-    assert len(told) == (4 if kind == "raised" else 3)
+    line = json.loads(answer_line(raises(error), case("4", "4")))
+    assert line[:3] == ["stop", kind, reason]
+    assert all(__file__ in trace and len(trace) <= MAX_TRACEBACK for trace in line[3:])
+    assert len(line) == (4 if kind == "raised" else 3)
 
 
 def test_what_is_no_verdict_is_an_error_of_the_verifier(case):

@@ -3,7 +3,7 @@
 import pytest
 
 from assay.core.errors import ConfigError
-from assay.verifiers.pool.plugins import source_version, wrap
+from assay.verifiers.pool.plugins import source_version, wrap_plugin
 
 NAME = "python:somewhere:reward"
 
@@ -24,7 +24,7 @@ def reward_of(value):
 
 def judge(case, monkeypatch, value):
     monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
-    return wrap(NAME, reward_of(value)).judge(case("4", "4", verifier=NAME))
+    return wrap_plugin(NAME, reward_of(value)).judge(case("4", "4", verifier=NAME))
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ def test_what_does_not_exist_or_does_not_judge_is_refused():
     with pytest.raises(ConfigError, match="no_such_module"):
         source_version("python:no_such_module:reward")
     with pytest.raises(ConfigError, match="int"):
-        wrap(NAME, 3)
+        wrap_plugin(NAME, 3)
 
 
 def test_the_arguments_are_those_that_verl_gives(case, monkeypatch):
     monkeypatch.setattr("assay.verifiers.pool.plugins.source_version", lambda name: "v")
-    seen = []
+    calls = []
 
     def reward(data_source, solution_str, ground_truth, extra_info=None, **more):
-        seen.append((data_source, solution_str, ground_truth, extra_info, more))
+        calls.append((data_source, solution_str, ground_truth, extra_info, more))
         return 1.0
 
     own = {"data_source": "openai/gsm8k", "extra_info": {"index": 3, "split": "train"}}
     for metadata in (own, {"level": 2}, None):
-        wrap(NAME, reward).judge(case("4", "so 4", verifier=NAME, metadata=metadata))
-    assert seen == [
+        wrap_plugin(NAME, reward).judge(case("4", "so 4", verifier=NAME, metadata=metadata))
+    assert calls == [
         ("openai/gsm8k", "so 4", "4", {"index": 3, "split": "train"}, {}),
         ("", "so 4", "4", {"level": 2}, {}),
         ("", "so 4", "4", {}, {}),
@@ -88,5 +88,5 @@ def test_a_coroutine_is_awaited(case, monkeypatch):
     async def reward(data_source, solution_str, ground_truth, extra_info):
         return {"score": 1.0, "pred": "4"}
 
-    verdict = wrap(NAME, reward).judge(case("4", "4", verifier=NAME))
+    verdict = wrap_plugin(NAME, reward).judge(case("4", "4", verifier=NAME))
     assert (verdict.outcome, verdict.extracted) == ("correct", "4")

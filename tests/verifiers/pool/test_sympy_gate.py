@@ -10,7 +10,7 @@ parser = pytest.importorskip("sympy.parsing.sympy_parser")
 
 @pytest.fixture(autouse=True)
 def gate(monkeypatch):
-    monkeypatch.setattr(parser, "stringify_expr", sympy_gate._gated(parser.stringify_expr))
+    monkeypatch.setattr(parser, "stringify_expr", sympy_gate._restrict(parser.stringify_expr))
 
 
 @pytest.mark.parametrize("text", ["12 + 25", "(1/2)*-3", "2**10", "1e5", "1.5", "x", "alpha2"])
@@ -58,5 +58,5 @@ def test_every_way_in_comes_through_the_gate():
 
 def test_closing_twice_is_closing_once(monkeypatch):
     before = parser.stringify_expr
-    sympy_gate.close_sympy()
+    sympy_gate.restrict_sympy()
     assert parser.stringify_expr is before

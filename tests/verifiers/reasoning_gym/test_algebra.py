@@ -1,7 +1,7 @@
 import pytest
 
-from assay.verifiers.reasoning_gym.algebra import antiderivative, same_form
-from assay.verifiers.reasoning_gym.expressions import NoExpression
+from assay.verifiers.reasoning_gym.algebra import is_antiderivative, is_same_polynomial
+from assay.verifiers.reasoning_gym.expressions import ExpressionError
 
 pytest.importorskip("sympy")
 
@@ -35,12 +35,12 @@ pytest.importorskip("sympy")
     ],
 )
 def test_an_antiderivative_is_one_by_its_derivative(answer, integrand, right):
-    assert antiderivative(answer, integrand, "x") is right
+    assert is_antiderivative(answer, integrand, "x") is right
 
 
 def test_an_integrand_that_cannot_be_read_is_no_fault_of_the_answer():
-    with pytest.raises(NoExpression):
-        antiderivative("x", "__import__('os')", "x")
+    with pytest.raises(ExpressionError):
+        is_antiderivative("x", "__import__('os')", "x")
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_an_integrand_that_cannot_be_read_is_no_fault_of_the_answer():
     ],
 )
 def test_a_product_of_polynomials_is_multiplied_out(answer, right):
-    assert same_form(answer, "2*x**2 - 3*x + 1") is right
+    assert is_same_polynomial(answer, "2*x**2 - 3*x + 1") is right

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from assay.verifiers.reasoning_gym.answers import gym_answers
+from assay.verifiers.reasoning_gym.answers import extract_answers
 
 GRID = "1 2 3\n4 5 6\n7 8 9"
 
@@ -28,7 +28,7 @@ GRID = "1 2 3\n4 5 6\n7 8 9"
     ],
 )
 def test_a_grid_is_read_whole(case, text):
-    assert GRID in [answer.text for answer in gym_answers(case(GRID, text))]
+    assert GRID in [answer.text for answer in extract_answers(case(GRID, text))]
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_grid_is_read_whole(case, text):
     ],
 )
 def test_other_answers_are_what_stands_there(case, gold, text, answer):
-    assert answer in [each.text for each in gym_answers(case(gold, text))]
+    assert answer in [each.text for each in extract_answers(case(gold, text))]
 
 
 @pytest.mark.parametrize("text", ["<think>it is <answer>5</answer>", "so <answer>5", "5 and 6"])
 def test_a_cut_text_must_have_finished_its_answer(case, text):
-    assert all(answer.doubt for answer in gym_answers(case("5", text, finish="length")))
+    assert all(answer.doubt for answer in extract_answers(case("5", text, finish="length")))
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_a_cut_text_must_have_finished_its_answer(case, text):
 )
 def test_a_hostile_text_is_read_in_linear_time(case, text):
     began = time.process_time()
-    gym_answers(case("x", text))
+    extract_answers(case("x", text))
     assert time.process_time() - began < 2

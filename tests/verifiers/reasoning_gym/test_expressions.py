@@ -5,12 +5,12 @@ from random import Random
 import pytest
 
 from assay.verifiers.reasoning_gym.expressions import (
-    DEEPEST,
-    NoExpression,
-    arithmetic,
-    integers,
+    MAX_DEPTH,
+    ExpressionError,
+    evaluate_arithmetic,
+    list_integers,
     read_expression,
-    sides,
+    split_equation,
 )
 
 
@@ -30,7 +30,7 @@ from assay.verifiers.reasoning_gym.expressions import (
     ],
 )
 def test_arithmetic_as_people_write_it(text, value):
-    assert arithmetic(read_expression(text)) == value
+    assert evaluate_arithmetic(read_expression(text)) == value
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_arithmetic_as_people_write_it(text, value):
         "__import__('os')",
         "2\\frac{1}{2}",
         "(" * 200 + "1" + ")" * 200,
-        "-" * 10 + "(" * (DEEPEST + 2) + "1" + ")" * (DEEPEST + 2),
+        "-" * 10 + "(" * (MAX_DEPTH + 2) + "1" + ")" * (MAX_DEPTH + 2),
         "1" * 100,
         "1+" * 3_000 + "1",
         "x^" * 500 + "2",
@@ -67,30 +67,30 @@ def test_arithmetic_as_people_write_it(text, value):
     ],
 )
 def test_what_is_no_expression_is_refused(text):
-    with pytest.raises(NoExpression):
+    with pytest.raises(ExpressionError):
         read_expression(text)
 
 
 @pytest.mark.parametrize("text", ["x + 1", "sin(1)", "2**3", "2^3", "1/0", "1/(2 - 2)"])
 def test_what_has_no_value_as_arithmetic_is_refused(text):
-    with pytest.raises(NoExpression):
-        arithmetic(read_expression(text))
+    with pytest.raises(ExpressionError):
+        evaluate_arithmetic(read_expression(text))
 
 
 def test_every_number_is_counted_and_only_integers_are():
-    assert integers(read_expression("40*(94 - 90) + 83 - 40")) == [40, 94, 90, 83, 40]
-    with pytest.raises(NoExpression):
-        integers(read_expression("1.5*2"))
+    assert list_integers(read_expression("40*(94 - 90) + 83 - 40")) == [40, 94, 90, 83, 40]
+    with pytest.raises(ExpressionError):
+        list_integers(read_expression("1.5*2"))
 
 
 def test_an_equation_has_two_sides():
-    assert sides("1 + 1 = 2") == ("1 + 1 ", " 2")
-    assert sides("1 + 1") == ("1 + 1", "")
+    assert split_equation("1 + 1 = 2") == ("1 + 1 ", " 2")
+    assert split_equation("1 + 1") == ("1 + 1", "")
 
 
 def test_ten_thousand_random_texts_end_in_a_tree_or_a_refusal():
     rng, alphabet = Random(5), "0123456789xyz+-*/^()[]{}. =\\frac sin,'\"_%"
     for _ in range(10_000):
         text = "".join(rng.choice(alphabet) for _ in range(rng.randint(0, 40)))
-        with suppress(NoExpression):
+        with suppress(ExpressionError):
             read_expression(text)

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.verifiers.reasoning_gym.literals import NoLiteral, read_literal
+from assay.verifiers.reasoning_gym.literals import LiteralError, read_literal
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_lists_as_python_and_json_write_them(text, value):
     ],
 )
 def test_everything_else_is_refused(text):
-    with pytest.raises(NoLiteral):
+    with pytest.raises(LiteralError):
         read_literal(text)

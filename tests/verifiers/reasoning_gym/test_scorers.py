@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.reasoning_gym.scorers import SCORERS, LabelUnread, library_scorer, score
+from assay.verifiers.reasoning_gym.scorers import SCORERS, LabelError, load_library_scorer, score_answer
 
 gym = pytest.importorskip("reasoning_gym")
 
@@ -60,19 +60,21 @@ def test_the_library_imports_nothing_that_unpickles_starts_programs_or_speaks():
 
 @cache
 def entry(generator, seed=3):
-    made = gym.create_dataset(generator, size=1, seed=seed)[0]
-    return json.loads(json.dumps({key: made[key] for key in ("question", "answer", "metadata")}, default=str))
+    entry_data = gym.create_dataset(generator, size=1, seed=seed)[0]
+    return json.loads(json.dumps({key: entry_data[key] for key in ("question", "answer", "metadata")}, default=str))
 
 
 @pytest.mark.parametrize("generator", sorted(set(SCORERS) - {"game_of_life_halting"}))
 def test_a_generators_own_answers_score_as_they_did(generator):
     for seed in range(8):
-        made = entry(generator, seed)
-        if "Integral(" in made["answer"]:  # the question, which solves nothing
-            assert score(generator, made["answer"], made) == 0
+        entry_data = entry(generator, seed)
+        if "Integral(" in entry_data["answer"]:  # the question, which solves nothing
+            assert score_answer(generator, entry_data["answer"], entry_data) == 0
             continue
         assert (
-            score(generator, made["answer"], made) == 1 == library_scorer(generator)(answer=made["answer"], entry=made)
+            score_answer(generator, entry_data["answer"], entry_data)
+            == 1
+            == load_library_scorer(generator)(answer=entry_data["answer"], entry=entry_data)
         )
 
 
@@ -82,25 +84,25 @@ def test_a_generators_own_answers_score_as_they_did(generator):
     ["", "[]", "0", "no", "(", "[[1,2],[3,4]]", "9**9**9**9", "()" * 500, "[" * 5_000, "1 if 1 else 2", "print(1)"],
 )
 def test_other_texts_score_less_than_one_and_never_raise(generator, text):
-    assert score(generator, text, entry(generator)) < 1
+    assert score_answer(generator, text, entry(generator)) < 1
 
 
 @pytest.mark.parametrize("generator", sorted(SCORERS))
 def test_no_given_text_is_evaluated(generator, monkeypatch, tmp_path):
     mark = tmp_path / "mark"
     code = f"__import__('pathlib').Path({str(mark)!r}).touch()"
-    made = entry(generator)
+    entry_data = entry(generator)
     scores = [
-        score(generator, text, made)
+        score_answer(generator, text, entry_data)
         for text in (code, f"[{code}]", f"sum([{code} or 1])", f"exp({code})", f"f'{{{code}}}'")
     ]
     hostile = {
-        **made,
+        **entry_data,
         "answer": code,
-        "metadata": {**made["metadata"], "integrand": code, "problem": code, "valid_answers": [code + " "]},
+        "metadata": {**entry_data["metadata"], "integrand": code, "problem": code, "valid_answers": [code + " "]},
     }
-    with suppress(LabelUnread):
-        score(generator, "[1]", hostile)
+    with suppress(LabelError):
+        score_answer(generator, "[1]", hostile)
     assert not mark.exists()
     assert max(scores) < 1
 
@@ -126,7 +128,7 @@ def test_no_given_text_is_evaluated(generator, monkeypatch, tmp_path):
     ],
 )
 def test_games_of_numbers_are_played_with_their_numbers(generator, metadata, answer, reward):
-    assert score(generator, answer, {"answer": "", "metadata": metadata}) == reward
+    assert score_answer(generator, answer, {"answer": "", "metadata": metadata}) == reward
 
 
 @pytest.mark.parametrize(
@@ -139,23 +141,28 @@ def test_games_of_numbers_are_played_with_their_numbers(generator, metadata, ans
     ],
 )
 def test_a_list_where_a_text_was_asked_for_keeps_its_part_of_the_reward(generator, answer, reward):
-    assert score(generator, answer, {"answer": "1 2 3", "metadata": {}}) == reward
+    assert score_answer(generator, answer, {"answer": "1 2 3", "metadata": {}}) == reward
 
 
 def test_a_board_as_a_list_keeps_its_part_of_the_reward():
-    made = {"answer": "_ Q\nQ _", "metadata": {"valid_answers": ["_ Q\nQ _"]}}
+    entry_data = {"answer": "_ Q\nQ _", "metadata": {"valid_answers": ["_ Q\nQ _"]}}
     assert [
-        score("n_queens", text, made) for text in ("_ Q\nQ _", "[['_', 'Q'], ['Q', '_']]", "[['Q', 'Q'], ['Q', '_']]")
+        score_answer("n_queens", text, entry_data)
+        for text in ("_ Q\nQ _", "[['_', 'Q'], ['Q', '_']]", "[['Q', 'Q'], ['Q', '_']]")
     ] == [1.0, 0.5, 0.0]
 
 
 def test_halting_is_not_rewarded_for_any_word():
     assert [
-        score("game_of_life_halting", text, {"answer": "True", "metadata": {}})
+        score_answer("game_of_life_halting", text, {"answer": "True", "metadata": {}})
         for text in ("True", "true.", "False", "x")
     ] == [1, 1, 0, 0]
 
 
 def test_a_negative_gold_answer_does_not_turn_every_number_right():
-    made = {"answer": "-5", "metadata": {"task": "count_days"}}
-    assert [score("calendar_arithmetic", text, made) >= 1 for text in ("-5", "7", "-20")] == [True, False, False]
+    entry_data = {"answer": "-5", "metadata": {"task": "count_days"}}
+    assert [score_answer("calendar_arithmetic", text, entry_data) >= 1 for text in ("-5", "7", "-20")] == [
+        True,
+        False,
+        False,
+    ]

@@ -39,7 +39,7 @@ def check(
 
         config_check.check_parts(made)
         with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
-            preflight(context, "arrange")
+            preflight(context, "")
             looks = list(config_check.look_at_sources(context))
             golds = [config_check.try_gold(context, look) for look in looks]
             warnings = _warnings(context, looks, golds)

@@ -19,8 +19,7 @@ def _show(context: Any, as_json: bool) -> int:
     from assay.pipelines.analysis.clusters import told
     from assay.pipelines.runner.stages import run_stages
 
-    run_stages(context, "embed", only=True)
-    found = told(context)
+    found = told(context, run_stages(context, "embed", only=True))
     if as_json:
         emit(found)
         return DONE

@@ -12,7 +12,7 @@ from assay.cli.console import ConsoleReporter
 from assay.cli.runner import Sets, exits
 from assay.core.config import read_config
 from assay.core.errors import ConfigError
-from assay.core.parts import build
+from assay.core.parts import build_part
 
 CLOSING_S = 10.0  # for the engine to come to rest: an interpreter that ends inside of torch is aborted
 Where = Annotated[
@@ -93,4 +93,4 @@ def _named(engine: str, model: str, sets: list[str]) -> Any:
         }
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"--set: {error}") from error
-    return build("engine", engine, {**({"model": model} if model else {}), **settings})
+    return build_part("engine", engine, {**({"model": model} if model else {}), **settings})

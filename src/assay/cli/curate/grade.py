@@ -110,7 +110,7 @@ def _object(text: str) -> dict[str, Any]:
 def _shown(verdict: Any, gold: str) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome,
-        "lenient": verdict.under("lenient").outcome,
+        "lenient": verdict.in_mode("lenient").outcome,
         "reward": verdict.reward,
         "extracted": verdict.extracted,
         "gold": gold,

@@ -1,4 +1,4 @@
-"""`curate run`: all stages, ingest to arrange, and a report of what came out."""
+"""`curate run`: all stages in their order, and a report of what came out."""
 
 import shlex
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def run(
     flow: Flow = False,
     retry_refused: RetryRefused = False,
 ) -> None:
-    """Ingest, clean, split, score, embed, select and arrange, doing only what the lake does not hold."""
+    """Do all stages, as far as the lake does not hold them; its help names them (`cli.apps`)."""
     voice = ConsoleReporter()
     with exits(voice):
         made = load(config, lake, sets)
@@ -65,7 +65,7 @@ def run(
         )
     if dry_run:
         with_context(
-            made, "curate run --dry-run", lambda context: _pilot(context, pilot, voice, as_json), voice, upto="arrange"
+            made, "curate run --dry-run", lambda context: _pilot(context, pilot, voice, as_json), voice, upto=""
         )
         return
     with_context(
@@ -75,7 +75,7 @@ def run(
             retrying(context, retry_refused), walk, as_json, voice, _as_given(str(config), lake, sets)
         ),
         voice,
-        upto="arrange",
+        upto="",
     )
 
 

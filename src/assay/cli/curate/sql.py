@@ -9,7 +9,7 @@ import typer
 from assay.cli.console import ConsoleReporter, page
 from assay.cli.runner import AnyLake, emit, exits
 from assay.cli.tables import table
-from assay.core.display import visible
+from assay.core.display import escape_controls
 from assay.core.errors import LakeError
 
 
@@ -51,7 +51,7 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
             data = query_results.csv(answer) if shape is Format.CSV else query_results.parquet(answer)
             on_screen = shape is Format.CSV and sys.stdout.isatty()
             sys.stdout.buffer.write(
-                visible(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data
+                escape_controls(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data
             )
 
 

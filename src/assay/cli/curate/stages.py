@@ -1,4 +1,4 @@
-"""The seven stages as commands of one shape: each does its own stage and needs the earlier ones done. `score` may be one of many workers."""
+"""The stages as commands of one shape: each does its own stage and needs the earlier ones done. `score` may be one of many workers."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from assay.cli.runner import (
     retrying,
     with_context,
 )
+from assay.pipelines.stages import stage_entries
 
 AsWorker = Annotated[
     bool,
@@ -35,20 +36,10 @@ LeaseS = Annotated[
     ),
 ]
 
-MEANING = {
-    "ingest": "Read the plan's sources into problems and labels; malformed rows become drops.",
-    "clean": "Drop empty, duplicate, contradictory and unverifiable problems, each with its reason.",
-    "split": "Hold problems out for evaluation, before any score exists.",
-    "score": "Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes.",
-    "embed": "Turn problems into unit vectors, and vectors into clusters.",
-    "select": "Choose the subset to train on.",
-    "arrange": "Put the selection into its order.",
-}
-
 
 def commands() -> dict[str, Callable[..., None]]:
-    """One command a stage, in the order of the walk."""
-    return {**{stage: _command(stage, meaning) for stage, meaning in MEANING.items()}, "score": score}
+    """One command per stage, in their order; each of the list `pipelines.stages.STAGES` has one."""
+    return {**{entry.name: _command(entry.name, entry.purpose) for entry in stage_entries()}, "score": score}
 
 
 def score(

@@ -16,19 +16,21 @@ def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
     with exits(voice):
         made = load(config, lake, sets)
         from assay.pipelines.analysis import disputed
-        from assay.pipelines.analysis.cost_estimate import stages
+        from assay.pipelines.analysis.cost_estimate import stage_states, stages
         from assay.pipelines.analysis.staleness import selections
         from assay.pipelines.analysis.summary import PAID
         from assay.pipelines.context.run import RunContext
+        from assay.pipelines.runner.stages import survey
         from assay.stores.lake import Lake
 
         with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
-            rows, made_before = stages(context), selections(context)
+            found = survey(context)
+            rows, made_before = stages(stage_states(found)), selections(context, found.results)
             runs = opened.rows(
                 "SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time"
             )
             costs = opened.rows(PAID)
-            unsure = disputed.told(context) if "score" in context.keys else disputed.NONE
+            unsure = disputed.told(context, found.results) if "score" in found.results else disputed.NONE
         if as_json:
             emit(
                 {

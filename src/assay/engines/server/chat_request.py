@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from assay.core.identity import canonical
+from assay.core.identity import canonical_json
 from assay.core.types import Message, SamplingConfig
 from assay.engines.server.batcher import PendingRequest
 
@@ -115,7 +115,7 @@ def _read_template_variables(variables: Any) -> str:
             f"chat_template_kwargs: {', '.join(reserved)} is the server's own; "
             "only variables of the model's template may stand there"
         )
-    text = _check_text(canonical(variables), "chat_template_kwargs")
+    text = _check_text(canonical_json(variables), "chat_template_kwargs")
     if _measure_depth(variables) > MAX_DEPTH:
         raise InvalidRequest(f"chat_template_kwargs: nested more than {MAX_DEPTH} deep")
     if len(text) > MAX_VARIABLES_CHARS:

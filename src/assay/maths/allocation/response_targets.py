@@ -10,14 +10,15 @@ Rule = Literal["uniform", "prop2diff"]
 
 
 def response_targets(fail_rate: ArrayLike, *, rule: Rule, most: int) -> NDArray[np.int64]:
-    """Uniform wants `most` of every problem; Prop2Diff wants most x fail rate of each, rounded up, and never fewer than one.
+    """Uniform wants `most` answers of every problem; Prop2Diff wants most x fail rate, rounded up, and at least one.
 
     The lower bound is the paper's Cover: without it, problems that are always solved would vanish. Shapes: S -> S.
 
     Raises:
         ValueError: a fail rate outside [0, 1], or `most` below 1.
 
-    Source: arXiv:2407.13690, sec. 3; k_u = 40 and k_p = 192 there. The hardest problem's normaliser is taken as a fail rate of 1.
+    Source: arXiv:2407.13690, sec. 3; k_u = 40 and k_p = 192 there. The hardest problem's normaliser is taken as a fail
+    rate of 1.
 
     >>> response_targets([0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99], rule="prop2diff", most=192).tolist()
     [1, 2, 20, 48, 96, 144, 173, 191]
@@ -25,25 +26,26 @@ def response_targets(fail_rate: ArrayLike, *, rule: Rule, most: int) -> NDArray[
     fail = np.asarray(fail_rate, dtype=np.float64)
     if most < 1:
         raise ValueError(f"{most} answers of a problem are below 1")
-    if wrong := fail[~((fail >= 0) & (fail <= 1))].tolist():
-        raise ValueError(f"a fail rate of {wrong[0]} is outside [0, 1]")
+    if invalid := fail[~((fail >= 0) & (fail <= 1))].tolist():
+        raise ValueError(f"a fail rate of {invalid[0]} is outside [0, 1]")
     if rule == "uniform":
         return np.full(fail.shape, most, dtype=np.int64)
     return np.maximum(1, np.ceil(np.round(most * fail, 9))).astype(np.int64)
 
 
-def inclusion_chances(targets: ArrayLike, count: int) -> NDArray[np.float64]:
-    """The chance that each is among `count` drawn one after the other without replacement, each draw in proportion to the targets.
+def inclusion_probabilities(targets: ArrayLike, count: int) -> NDArray[np.float64]:
+    """The chance of each to be among `count` drawn successively without replacement, in proportion to the targets.
 
-    1 - exp(-t x) with the x at which the chances sum to `count`: each waits for its first event of a process of rate t, and the draw ends at
-    about one time for all. Exact in the limit of many; 1 for all where all are drawn. Shapes: (n,) -> (n,).
+    It is 1 - exp(-t x), with the x at which the chances sum to `count`: each waits for its first event of a process of
+    rate t, and the draw ends at nearly the same time for all. Exact in the limit of many; 1 if all are drawn. Shapes:
+    (n,) -> (n,).
 
     Raises:
         ValueError: `count` outside [0, n], or a target that is not above 0.
 
     Source: Rosen (1972), Asymptotic Theory for Successive Sampling with Varying Probabilities Without Replacement.
 
-    >>> inclusion_chances([1, 1, 1, 1], 2).round(3).tolist()
+    >>> inclusion_probabilities([1, 1, 1, 1], 2).round(3).tolist()
     [0.5, 0.5, 0.5, 0.5]
     """
     target = np.asarray(targets, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Which of many problems are looked at again: a share of every stratum of what was last measured of them."""
+"""Which problems to attempt again: a share of every stratum, by what was last measured of them."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -10,7 +10,7 @@ QUARTERS = ("below 1/4", "1/4 to 1/2", "1/2 to 3/4", "above 3/4")
 
 
 def stratum(correct: int, wrong: int, rate: float) -> str:
-    """The stratum of a problem: never solved, always solved, else the quarter of its pass rate; without a graded attempt, unscored.
+    """The stratum is never solved, always solved, else the quarter of the pass rate; without a graded attempt unscored.
 
     >>> stratum(0, 8, 0.06), stratum(8, 0, 0.94), stratum(2, 6, 0.28), stratum(0, 0, 0.5)
     ('never solved', 'always solved', '1/4 to 1/2', 'unscored')
@@ -22,11 +22,13 @@ def stratum(correct: int, wrong: int, rate: float) -> str:
     return QUARTERS[min(int(rate * 4), 3)]
 
 
-def shared(strata: Mapping[str, str], shares: Mapping[str, float], share: float, *seed: Hashable) -> tuple[str, ...]:
-    """Of each stratum ceil(its share x its size) ids, drawn by hash order of the seed, ids ascending: 0 draws none, 1 draws all.
+def sample_strata(
+    strata: Mapping[str, str], shares: Mapping[str, float], share: float, *seed: Hashable
+) -> tuple[str, ...]:
+    """ceil(share x size) ids of each stratum, drawn by hash order of the seed, ids ascending; a share of 1 draws all.
 
-    `strata` is {id: stratum}; a stratum that `shares` does not name gets `share`. A share above 0 draws at least one of every stratum, so no
-    stratum goes unseen. What is drawn of a stratum depends on nothing outside it.
+    `strata` is {id: stratum}; a stratum that `shares` does not name gets `share`. A share of 0 draws none, one above 0
+    at least one id of every stratum, so none goes unseen. What is drawn of a stratum depends on nothing outside it.
     """
     groups: dict[str, list[str]] = {}
     for id_, name in strata.items():

@@ -1,1 +1,4 @@
-"""Beta posteriors of pass rates: one problem's, a pool's prior with masses at 0 and 1, and what more attempts would tell."""
+"""Beta posteriors of pass rates: of one problem, of a pool with masses at 0 and 1, and after further attempts.
+
+To add a function, put it in the file of its subject with a doctest, or in a new file with a twin test.
+"""

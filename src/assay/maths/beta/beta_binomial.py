@@ -1,4 +1,4 @@
-"""What further attempts can be expected to tell: posteriors after m more attempts, and the worth of making them.
+"""What further attempts are expected to tell: posteriors after m more attempts, and the worth of making them.
 
 Shapes: n problems; after m more attempts each has m + 1 futures, one for every number of successes.
 """
@@ -17,106 +17,114 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Futures:
-    """The beta-binomial futures of n problems, up to `reach` further attempts each."""
+    """The beta-binomial futures of n problems, up to `horizon` further attempts each."""
 
     belief: ZeroInflatedBeta  # (n,)
-    right: Floats  # log-gamma of a + j, (n, reach + G + 1)
-    wrong: Floats  # log-gamma of b + j
-    both: Floats  # log-gamma of a + b + j
+    log_gamma_a: Floats  # log-gamma of a + j, (n, horizon + G + 1)
+    log_gamma_b: Floats  # log-gamma of b + j
+    log_gamma_sum: Floats  # log-gamma of a + b + j
     group_size: int
 
     @classmethod
-    def of(cls, belief: ZeroInflatedBeta, reach: int, group_size: int) -> "Futures":
-        """The tables from which every future up to `reach` attempts ahead is read."""
-        steps = np.arange(reach + group_size + 1)
+    def of(cls, belief: ZeroInflatedBeta, horizon: int, group_size: int) -> "Futures":
+        """The tables from which every future up to `horizon` attempts ahead is read."""
+        steps = np.arange(horizon + group_size + 1)
         a, b = belief.a[:, None], belief.b[:, None]
-        right, wrong, both = (np.asarray(special.gammaln(each + steps)) for each in (a, b, a + b))
-        return cls(belief, right, wrong, both, group_size)
+        of_a, of_b, of_sum = (np.asarray(special.gammaln(parameter + steps)) for parameter in (a, b, a + b))
+        return cls(belief, of_a, of_b, of_sum, group_size)
 
     def chance(self, more: int) -> Floats:
         """The chance of k = 0..more successes in `more` further attempts, (n, more + 1), rows of sum 1."""
         k = np.arange(more + 1)
-        ways = special.gammaln(more + 1) - special.gammaln(k + 1) - special.gammaln(more - k + 1)
-        log = ways + self.right[:, k] + self.wrong[:, more - k] - self.both[:, [more]]
-        found = self.belief.between[:, None] * np.exp(log - self.right[:, [0]] - self.wrong[:, [0]] + self.both[:, [0]])
-        found[:, 0] += self.belief.zero
-        found[:, more] += self.belief.one
-        return np.asarray(found)
+        log_ways = special.gammaln(more + 1) - special.gammaln(k + 1) - special.gammaln(more - k + 1)
+        log_later = log_ways + self.log_gamma_a[:, k] + self.log_gamma_b[:, more - k] - self.log_gamma_sum[:, [more]]
+        log_chance = log_later - self.log_gamma_a[:, [0]] - self.log_gamma_b[:, [0]] + self.log_gamma_sum[:, [0]]
+        chance = self.belief.between[:, None] * np.exp(log_chance)
+        chance[:, 0] += self.belief.zero
+        chance[:, more] += self.belief.one
+        return np.asarray(chance)
 
     def signal(self, more: int) -> Floats:
-        """The expected group signal that each of these futures would leave, (n, more + 1)."""
+        """The expected group signal in each of these futures, (n, more + 1)."""
         k, size = np.arange(more + 1), self.group_size
-        longer = self.both[:, [more]] - self.both[:, [more + size]]
-        alike = np.exp(self.right[:, k + size] - self.right[:, k] + longer) + np.exp(
-            self.wrong[:, more - k + size] - self.wrong[:, more - k] + longer
-        )
-        never, always = self._masses(more)
-        return np.asarray(np.clip(1 - alike, 0.0, 1.0) * (1 - never - always))
+        log_sum = self.log_gamma_sum[:, [more]] - self.log_gamma_sum[:, [more + size]]
+        all_right = np.exp(self.log_gamma_a[:, k + size] - self.log_gamma_a[:, k] + log_sum)
+        all_wrong = np.exp(self.log_gamma_b[:, more - k + size] - self.log_gamma_b[:, more - k] + log_sum)
+        zero, one = self._masses(more)
+        return np.asarray(np.clip(1 - (all_right + all_wrong), 0.0, 1.0) * (1 - zero - one))
 
     def inside(self, more: int, low: float, high: float) -> Floats:
         """The chance that the rate lies in [low, high] in each of these futures, (n, more + 1)."""
         k = np.arange(more + 1)
         a, b = self.belief.a[:, None] + k, self.belief.b[:, None] + more - k
-        found = special.betainc(a, b, high) - special.betainc(a, b, low)
-        never, always = self._masses(more)
-        return np.asarray((1 - never - always) * found + never * (low <= 0) + always * (high >= 1))
+        beta_inside = special.betainc(a, b, high) - special.betainc(a, b, low)
+        zero, one = self._masses(more)
+        return np.asarray((1 - zero - one) * beta_inside + zero * (low <= 0) + one * (high >= 1))
 
     def _masses(self, more: int) -> tuple[Floats, Floats]:
-        """The point masses at 0 and at 1 in each of these futures, (n, more + 1) each: only failures leave the first, only successes the second."""
-        zero, one, between = self.belief.zero, self.belief.one, self.belief.between
-        failing = np.exp(self.wrong[:, more] - self.wrong[:, 0] - self.both[:, more] + self.both[:, 0])
-        solving = np.exp(self.right[:, more] - self.right[:, 0] - self.both[:, more] + self.both[:, 0])
-        never, always = np.zeros((2, len(zero), more + 1))
+        """The point masses at 0 and at 1 in each of these futures, (n, more + 1) each.
+
+        Only failures leave the first, only successes the second.
+        """
+        log_a, log_b, log_sum = self.log_gamma_a, self.log_gamma_b, self.log_gamma_sum
+        between = self.belief.between
+        all_fail = np.exp(log_b[:, more] - log_b[:, 0] - log_sum[:, more] + log_sum[:, 0])
+        all_succeed = np.exp(log_a[:, more] - log_a[:, 0] - log_sum[:, more] + log_sum[:, 0])
+        zero, one = np.zeros((2, len(between), more + 1))
         if not more:
-            never[:, 0], always[:, 0] = zero, one
+            zero[:, 0], one[:, 0] = self.belief.zero, self.belief.one
         else:
-            never[:, 0] = zero / (zero + between * failing)
-            always[:, more] = one / (one + between * solving)
-        return never, always
+            zero[:, 0] = self.belief.zero / (self.belief.zero + between * all_fail)
+            one[:, more] = self.belief.one / (self.belief.one + between * all_succeed)
+        return zero, one
 
 
 def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Floats:
-    """What `more` attempts at one problem are worth against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
+    """The worth of `more` attempts against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
 
-    A problem far below the bar that cannot reach it, or far above it that cannot fall, gains nothing. The one-problem knowledge gradient, Frazier,
-    Powell and Dayanik (2008); several attempts at once are looked ahead, because one alone often crosses nothing.
+    A problem far below the bar that cannot reach it, or far above it that cannot fall, gains nothing.
+
+    Source: the one-problem knowledge gradient, Frazier, Powell and Dayanik (2008); several attempts ahead, because one
+    alone often crosses nothing.
     """
-    return gain_of(futures.chance(more), futures.signal(more), bar, now)
+    return gain_over_bar(futures.chance(more), futures.signal(more), bar, now)
 
 
-def gain_of(chance: Floats, later: Floats, bar: float, now: Floats) -> Floats:
-    """The same from futures that are known: their chances and signals, (n, m + 1) each."""
+def gain_over_bar(chance: Floats, later: Floats, bar: float, now: Floats) -> Floats:
+    """As `crossing_gain`, from the chances and signals of the futures, (n, m + 1) each."""
     expected = (chance * np.maximum(later, bar)).sum(axis=1)
     return np.asarray(np.maximum(expected - np.maximum(now, bar), 0.0))
 
 
 def settling_gain(futures: Futures, more: int, low: float, high: float) -> Floats:
-    """How much `more` attempts can be expected to lower the chance of taking a problem for the wrong side of [low, high], (n,), >= 0.
+    """How much `more` attempts are expected to lower the chance of the wrong side of [low, high], (n,), >= 0.
 
-    The side is the likelier one, now and later; what no attempt would turn over gains nothing. Raiffa and Schlaifer (1961), Applied
-    Statistical Decision Theory: the expected value of sample information, with a loss of 1 for the wrong side.
+    The side is the likelier one, now and later; what no attempt would turn over gains nothing.
+
+    Source: Raiffa and Schlaifer (1961), Applied Statistical Decision Theory: the expected value of sample information,
+    with a loss of 1 for the wrong side.
     """
     inside = futures.inside(more, low, high)
     later = (futures.chance(more) * np.minimum(inside, 1 - inside)).sum(axis=1)
-    return np.asarray(np.maximum(unsure(futures.belief, low, high) - later, 0.0))
+    return np.asarray(np.maximum(side_uncertainty(futures.belief, low, high) - later, 0.0))
 
 
-def unsure(belief: ZeroInflatedBeta, low: float, high: float) -> Floats:
+def side_uncertainty(belief: ZeroInflatedBeta, low: float, high: float) -> Floats:
     """The chance that a problem is not on the likelier side of [low, high], (n,).  # [0, .5]"""
     inside = belief.inside(low, high)
     return np.asarray(np.minimum(inside, 1 - inside))
 
 
-def top_value(signal: Floats, chance: Floats, places: float) -> float:
-    """The expected sum of the best `places` among many problems whose later signals are known only in chance.
+def expected_top_sum(signal: Floats, chance: Floats, places: float) -> float:
+    """The expected sum of the best `places` among many problems of which only the chances of later signals are known.
 
-    In the limit of many problems, where the bar that is drawn through all futures is certain. Shapes: signal and chance of one shape,
-    chances of one problem of sum 1, or of its multiplicity.
+    It holds in the limit of many problems, in which the bar across all futures is certain. Shapes: signal and chance of
+    one shape; the chances of one problem sum to 1, or to its multiplicity.
 
-    >>> top_value(np.array([[0.0, 1.0], [0.4, 0.6]]), np.array([[0.5, 0.5], [0.5, 0.5]]), 1)
+    >>> expected_top_sum(np.array([[0.0, 1.0], [0.4, 0.6]]), np.array([[0.5, 0.5], [0.5, 0.5]]), 1)
     0.8
     """
     order = np.argsort(-signal, axis=None, kind="stable")
-    mass, worth = chance.ravel()[order], signal.ravel()[order]
+    mass, value = chance.ravel()[order], signal.ravel()[order]
     before = np.cumsum(mass) - mass
-    return float((worth * np.clip(places - before, 0.0, mass)).sum())
+    return float((value * np.clip(places - before, 0.0, mass)).sum())

@@ -1,10 +1,10 @@
-"""Item response theory: difficulties of problems and abilities of respondents on one scale, from who solved what, holes allowed.
+"""Item response theory: difficulties of problems and abilities of respondents on one scale, from who solved what.
 
-P(respondent i solves problem j) = sigma(a_j (theta_i - b_j)); a = 1 in the one-parameter model (1PL, Rasch). Estimates are the mode of
-the posterior (MAP) under theta ~ N(0, 1), b ~ N(0, spread^2) and, for 2PL, log a ~ N(0, .5^2). The priors fix the scale, and keep a
-problem that all or none solved finite.
+P(respondent i solves problem j) = sigma(a_j (theta_i - b_j)); a = 1 in the one-parameter model (1PL, Rasch). Estimates
+are the mode of the posterior (MAP) under theta ~ N(0, 1), b ~ N(0, spread^2) and, for 2PL, log a ~ N(0, .5^2). The
+priors fix the scale, and keep a problem that all or none solved finite.
 
-Shapes: `right`, `trials` (m, n) counts of m respondents on n problems; trials = 0 is a hole.
+Shapes: `right`, `trials` (m, n) counts of m respondents on n problems; trials = 0 is a missing pair.
 """
 
 from dataclasses import dataclass
@@ -13,41 +13,43 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from assay.maths.beta.lbfgs import minimum
+from assay.maths.beta.lbfgs import minimize_lbfgs
 
 Floats = NDArray[np.float64]
 
-LEAST_FOR_2PL = 20  # respondents; with fewer a problem's discrimination is little but its prior
+MIN_RESPONDENTS_2PL = 20  # with fewer a problem's discrimination is little more than its prior
 SLOPE_SD = 0.5  # of log a
-MOST_STEPS, CLOSE = 100, 1e-9
+MAX_STEPS, TOLERANCE = 100, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class IrtFit:
     """A fitted model; `b` and `theta` are in logits, more b = harder, more theta = abler."""
 
     b: Floats  # (n,)
-    b_se: Floats  # (n,) standard errors, their prior's spread where nothing was observed
+    b_se: Floats  # (n,) standard errors; the prior's spread for problems without attempts
     theta: Floats  # (m,)
     theta_se: Floats  # (m,)
     a: Floats  # (n,) discrimination; 1 in 1PL
 
 
-def fit_1pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
-    """The MAP of the Rasch model by Newton's method, whose posterior is concave: one mode, and the same from everywhere.
+def fit_1pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> IrtFit:
+    """The MAP of the Rasch model by Newton's method; the log posterior is concave and has one mode.
 
-    The Hessian is two diagonals and one m x n block, so a step costs O(m^2 n) and no (m + n)^2 matrix is made. Standard errors are the
-    square roots of the inverse Hessian's diagonal, theta's doubt included in b's. Without any attempt b is 0 and its error the spread.
+    The Hessian is two diagonals and one m x n block, so a step costs O(m^2 n) and no (m + n)^2 matrix is built.
+    Standard errors are the square roots of the inverse Hessian's diagonal, so those of b include theta's uncertainty.
+    Without any attempt b is 0 and its error the spread.
 
     Raises:
         ValueError: shapes differ, a count is outside [0, trials], or spread is not above 0.
 
-    Source: PUDF's artificial crowd (IRT-AC), arXiv:2408.05326, which fits 1PL by variational inference; the mode and its curvature are ours.
+    Source: PUDF's artificial crowd (IRT-AC), arXiv:2408.05326, which fits 1PL by variational inference; the mode and
+    its curvature are ours.
     """
     k, t = _counts(right, trials, spread)
     theta, b = np.zeros(len(k)), np.zeros(k.shape[1])
     value = _log_posterior(theta, b, k, t, spread)
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         p = special.expit(theta[:, None] - b)  # (m, n)
         miss = k - t * p
         up_theta, up_b = miss.sum(axis=1) - theta, -miss.sum(axis=0) - b / spread**2
@@ -55,34 +57,35 @@ def fit_1pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
         step_theta = np.linalg.solve(schur, up_theta + weight @ (up_b / across))
         step_b = (up_b + weight.T @ step_theta) / across
         share = 1.0
-        while (
-            new := _log_posterior(theta + share * step_theta, b + share * step_b, k, t, spread)
-        ) < value - 1e-9 and share > 1e-6:
+        next_value = _log_posterior(theta + step_theta, b + step_b, k, t, spread)
+        while next_value < value - 1e-9 and share > 1e-6:  # halve the step until it does not fall
             share /= 2
-        theta, b, value = theta + share * step_theta, b + share * step_b, new
-        if max(np.abs(step_theta).max(initial=0), np.abs(step_b).max(initial=0)) < CLOSE:
+            next_value = _log_posterior(theta + share * step_theta, b + share * step_b, k, t, spread)
+        theta, b, value = theta + share * step_theta, b + share * step_b, next_value
+        if max(np.abs(step_theta).max(initial=0), np.abs(step_b).max(initial=0)) < TOLERANCE:
             break
     weight, across, schur = _curvature(special.expit(theta[:, None] - b), t, spread)
     inverse = np.linalg.inv(schur)  # (m, m)
     pull = weight / across  # (m, n)
     b_var = 1 / across + np.einsum("in,ij,jn->n", pull, inverse, pull)
-    return Fit(b, np.sqrt(b_var), theta, np.sqrt(np.diag(inverse)), np.ones_like(b))
+    return IrtFit(b, np.sqrt(b_var), theta, np.sqrt(np.diag(inverse)), np.ones_like(b))
 
 
-def fit_2pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
-    """The MAP of the two-parameter model by L-BFGS from the 1PL's, for its order: errors are those given the abilities, and so too small.
+def fit_2pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> IrtFit:
+    """The MAP of the two-parameter model by L-BFGS from the 1PL's. Use the order of b: its errors are too small.
 
-    Abilities estimated with their problems shrink towards 0 and discriminations grow; of 150 simulated respondents on 60 problems 70% of
-    the 95% intervals of b held the truth.
+    Errors hold for given abilities. Abilities that are estimated with their problems shrink towards 0, and
+    discriminations grow: with 150 simulated respondents on 60 problems, 70% of the 95% intervals of b held the truth.
 
     Raises:
         ValueError: as `fit_1pl`, or fewer than 20 respondents.
     """
     k, t = _counts(right, trials, spread)
     m, n = k.shape
-    if m < LEAST_FOR_2PL:
+    if m < MIN_RESPONDENTS_2PL:
         raise ValueError(
-            f"{m} respondents are too few for 2PL, which needs {LEAST_FOR_2PL}: a discrimination would be its prior; use 1pl"
+            f"{m} respondents are too few for 2PL, which needs {MIN_RESPONDENTS_2PL}: "
+            "a discrimination would be its prior; use 1pl"
         )
     start = fit_1pl(k, t, spread=spread)
 
@@ -98,40 +101,43 @@ def fit_2pl(right: ArrayLike, trials: ArrayLike, *, spread: float = 2.0) -> Fit:
         down_slope = -(miss * z).sum(axis=0) + x[m + n :] / SLOPE_SD**2
         return float(value), np.concatenate([down_theta, down_b, down_slope])
 
-    found = minimum(loss, np.concatenate([start.theta, start.b, np.zeros(n)]), jac=True, options={"maxiter": 2000})
-    theta, b, slope = found[:m], found[m : m + n], np.exp(found[m + n :])
+    mode = minimize_lbfgs(
+        loss, np.concatenate([start.theta, start.b, np.zeros(n)]), jac=True, options={"maxiter": 2000}
+    )
+    theta, b, slope = mode[:m], mode[m : m + n], np.exp(mode[m + n :])
     p = special.expit(slope * (theta[:, None] - b))
     information = (t * p * (1 - p)).T  # (n, m)
     gap = theta - b[:, None]  # (n, m)
-    of_b = slope**2 * information.sum(axis=1) + 1 / spread**2
-    of_slope = slope**2 * (information * gap**2).sum(axis=1) + 1 / SLOPE_SD**2
-    both = -(slope**2) * (information * gap).sum(axis=1)
-    b_se = np.sqrt(of_slope / (of_b * of_slope - both**2))
+    curvature_b = slope**2 * information.sum(axis=1) + 1 / spread**2
+    curvature_slope = slope**2 * (information * gap**2).sum(axis=1) + 1 / SLOPE_SD**2
+    cross = -(slope**2) * (information * gap).sum(axis=1)
+    b_se = np.sqrt(curvature_slope / (curvature_b * curvature_slope - cross**2))
     theta_se = 1 / np.sqrt((slope**2 * information.T).sum(axis=1) + 1)
-    return Fit(b, b_se, theta, theta_se, slope)
+    return IrtFit(b, b_se, theta, theta_se, slope)
 
 
 def ability(right: ArrayLike, trials: ArrayLike, b: ArrayLike) -> tuple[float, float]:
-    """One respondent's ability on problems of known difficulty, and its standard error: the MAP under theta ~ N(0, 1).
+    """The ability of one respondent on problems of known difficulty, and its error: the MAP under theta ~ N(0, 1).
 
     right, trials, b: (n,). With no attempt (0, 1), the prior.
 
-    Source: PUDF's model ability estimation (DDS-MAE), arXiv:2408.05326, whose README calls this estimate a maximum of the likelihood.
+    Source: PUDF's model ability estimation (DDS-MAE), arXiv:2408.05326, whose README calls this estimate a maximum of
+    the likelihood.
 
     >>> theta, error = ability([1, 0], [1, 1], [-1.0, 1.0])
     >>> round(theta, 6), round(error, 3)
     (0.0, 0.847)
     """
-    k, t, hard = (np.asarray(each, dtype=np.float64) for each in (right, trials, b))
-    if not k.shape == t.shape == hard.shape:
-        raise ValueError(f"shapes {k.shape} of right, {t.shape} of trials and {hard.shape} of b differ")
+    k, t, difficulty = (np.asarray(values, dtype=np.float64) for values in (right, trials, b))
+    if not k.shape == t.shape == difficulty.shape:
+        raise ValueError(f"shapes {k.shape} of right, {t.shape} of trials and {difficulty.shape} of b differ")
 
     def slope(theta: float) -> float:
-        return float((k - t * special.expit(theta - hard)).sum() - theta)
+        return float((k - t * special.expit(theta - difficulty)).sum() - theta)
 
-    reach = float(t.sum()) + 1.0  # the prior's pull outweighs all attempts there
+    reach = float(t.sum()) + 1.0  # beyond it the prior outweighs all attempts
     theta = float(optimize.brentq(slope, -reach, reach))
-    p = special.expit(theta - hard)
+    p = special.expit(theta - difficulty)
     return theta, float(1 / np.sqrt((t * p * (1 - p)).sum() + 1))
 
 

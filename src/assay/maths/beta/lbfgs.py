@@ -1,4 +1,7 @@
-"""L-BFGS-B on one BLAS thread: its steps solve triangles of 20 x 20, and BLAS's threads wait for one another far longer than those take."""
+"""L-BFGS-B on one BLAS thread.
+
+Its steps solve triangles of 20 x 20, for which BLAS's threads wait for each other far longer than the work takes.
+"""
 
 import threading
 from collections.abc import Callable
@@ -8,23 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_alone = threading.Lock()  # two that set and restore the number of threads at once could leave it at one for good
+# Two callers that set and restore the number of threads at once could leave it at one for good.
+_thread_limit_lock = threading.Lock()
 
 
-def minimum(
-    loss: Callable[[NDArray[np.float64]], Any], start: NDArray[np.float64], **given: Any
+def minimize_lbfgs(
+    loss: Callable[[NDArray[np.float64]], Any], start: NDArray[np.float64], **options: Any
 ) -> NDArray[np.float64]:
-    """Where the loss is least, as near as `scipy.optimize.minimize` finds it with these arguments."""
+    """A minimum of the loss, as `scipy.optimize.minimize` finds it with these options."""
     from scipy.optimize import minimize
 
-    with _alone, _pools().limit(limits=1, user_api="blas"):
-        return np.asarray(minimize(loss, start, method="L-BFGS-B", **given).x)
+    with _thread_limit_lock, _thread_pools().limit(limits=1, user_api="blas"):
+        return np.asarray(minimize(loss, start, method="L-BFGS-B", **options).x)
 
 
 @cache
-def _pools() -> Any:
+def _thread_pools() -> Any:
     from threadpoolctl import ThreadpoolController
 
-    return (
-        ThreadpoolController()
-    )  # looking for the loaded libraries takes milliseconds; setting their threads takes none
+    return ThreadpoolController()  # finding the loaded libraries takes milliseconds, setting their threads nothing

@@ -1,4 +1,4 @@
-"""Beta posteriors of a pass rate: what c solved of c + w graded attempts say, and how surely.
+"""Beta posteriors of a pass rate: what c correct of c + w graded attempts say, and how certain it is.
 
 Shapes: `correct`, `wrong`, `a`, `b` are integers or arrays of any one shape S; every result has that shape.
 """
@@ -27,11 +27,11 @@ def posterior(correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys") 
     """
     if prior not in PRIORS:
         raise LookupError(f"unknown prior {prior!r}; known: {sorted(PRIORS)}")
-    right, failed = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
-    if (least := min(right.min(initial=0), failed.min(initial=0))) < 0:
-        raise ValueError(f"a count of {least:g} attempts is negative")
+    n_correct, n_wrong = np.asarray(correct, dtype=np.float64), np.asarray(wrong, dtype=np.float64)
+    if (lowest := min(n_correct.min(initial=0), n_wrong.min(initial=0))) < 0:
+        raise ValueError(f"a count of {lowest:g} attempts is negative")
     a0, b0 = PRIORS[prior]
-    return np.asarray(right + a0), np.asarray(failed + b0)
+    return np.asarray(n_correct + a0), np.asarray(n_wrong + b0)
 
 
 def mean(a: ArrayLike, b: ArrayLike) -> Floats:
@@ -47,15 +47,17 @@ def mean(a: ArrayLike, b: ArrayLike) -> Floats:
 def interval(
     correct: ArrayLike, wrong: ArrayLike, *, prior: str = "jeffreys", level: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """The interval cuts (1 - level) / 2 of posterior mass off each side; low is 0 where nothing was solved, high 1 where nothing failed.
+    """The interval cuts (1 - level) / 2 of posterior mass off each side; low is 0 without
+    a success, high 1 without a failure.
 
-    The two ends are set by hand because a quantile never reaches them: without that, a problem that nobody can solve
-    (p = 0) would lie outside every interval drawn for it. With no graded attempt both rules apply: [0, 1].
+    The two ends are set explicitly because a quantile never reaches them: otherwise a problem that cannot be solved (p
+    = 0) would lie outside every interval computed for it. With no graded attempt both rules apply: [0, 1].
 
     Raises:
         LookupError, ValueError: as `posterior`, or a level outside (0, 1).
 
-    Source: Brown, Cai and DasGupta (2001), Interval Estimation for a Binomial Proportion, sec. 3 (the Jeffreys interval, ends set likewise).
+    Source: Brown, Cai and DasGupta (2001), Interval Estimation for a Binomial Proportion, sec. 3 (the Jeffreys
+    interval, with its ends set likewise).
     """
     if not 0 < level < 1:
         raise ValueError(f"a level of {level} is not inside (0, 1)")

@@ -1,4 +1,4 @@
-"""How able a policy is on the scale of its problems' difficulties, under the one-parameter logistic model."""
+"""The ability of a policy on the scale of its problems' difficulties, under the one-parameter logistic model."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,9 +10,10 @@ STEPS = 100
 def ability(
     right: ArrayLike, tried: ArrayLike, difficulty: ArrayLike, *, mean: float = 0.0, deviation: float = 1.0
 ) -> tuple[float, float]:
-    """The most probable theta under p = sigma(theta - b) and theta ~ N(mean, deviation^2), with its standard error; without attempts the prior's.
+    """The most probable theta under p = sigma(theta - b) and theta ~ N(mean, deviation^2), and its standard error.
 
-    Newton's method on a concave log posterior; all right and all wrong stay finite because of the prior. Shapes: (m,) each.
+    Newton's method on a concave log posterior; the prior keeps all right and all wrong finite, and is the result
+    without attempts. Shapes: (m,) each.
 
     Raises:
         ValueError: lengths differ, or a difficulty is not finite.
@@ -22,10 +23,11 @@ def ability(
     >>> ability([1], [2], [0.0])[0]
     0.0
     """
-    k, n, b = (np.asarray(each, dtype=np.float64) for each in (right, tried, difficulty))
+    k, n, b = (np.asarray(values, dtype=np.float64) for values in (right, tried, difficulty))
     if not (k.shape == n.shape == b.shape) or not np.isfinite(b).all():
         raise ValueError(
-            f"{k.size} successes, {n.size} attempts and {b.size} difficulties, {int((~np.isfinite(b)).sum())} of them not finite"
+            f"{k.size} successes, {n.size} attempts and {b.size} difficulties, "
+            f"{int((~np.isfinite(b)).sum())} of them not finite"
         )
     theta, curvature = mean, deviation**-2
     for _ in range(STEPS):
@@ -33,7 +35,7 @@ def ability(
         slope = float((k - n * p).sum()) - (theta - mean) / deviation**2
         curvature = float((n * p * (1 - p)).sum()) + deviation**-2
         step = slope / curvature
-        theta += float(np.clip(step, -1.0, 1.0))  # far from the top the curvature is flat and Newton would overshoot
+        theta += float(np.clip(step, -1.0, 1.0))  # the curvature is flat far from the maximum: no overshooting
         if abs(step) < 1e-10:
             break
     return theta, curvature**-0.5

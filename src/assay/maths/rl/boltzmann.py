@@ -1,13 +1,13 @@
-"""Chances that grow with value."""
+"""Chances that grow with value: the Boltzmann (softmax) distribution."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def boltzmann(values: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Chances proportional to exp(value / temperature), which sum to 1; the largest value is subtracted first, so none overflows.
+    """Chances proportional to exp(value / temperature), which sum to 1; no value overflows.
 
-    A temperature of 0 shares all among the largest. Shapes: (k,) -> (k,), k >= 1.
+    A temperature of 0 divides all among the largest values. Shapes: (k,) -> (k,), k >= 1.
 
     Raises:
         ValueError: a negative temperature, or a value that is not finite.

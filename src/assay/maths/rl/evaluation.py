@@ -1,4 +1,4 @@
-"""How good a policy is on held-out problems, how sure that is, and whether it got better: every interval is over problems."""
+"""A policy on held-out problems: pass@k, intervals over problems, paired differences, and moves across the frontier."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,9 +9,10 @@ Interval = tuple[float, float, float]  # mean, low, high
 
 
 def pass_at(k: int, correct: ArrayLike, attempts: ArrayLike) -> Floats:
-    """The chance that at least one of k attempts is right: 1 - C(n - c, k) / C(n, k), unbiased for any n >= k.  # [0, 1]
+    """The chance that at least one of k attempts is right: 1 - C(n - c, k) / C(n, k), unbiased for n >= k.  # [0, 1]
 
-    NaN where there are fewer than k attempts. Shapes: correct S, attempts S -> S. Source: Codex, arXiv:2107.03374, sec. 2.1.
+    NaN if there are fewer than k attempts. Shapes: correct S, attempts S -> S. Source: Codex, arXiv:2107.03374, sec.
+    2.1.
 
     Raises:
         ValueError: k is below 1.
@@ -31,19 +32,20 @@ def pass_at(k: int, correct: ArrayLike, attempts: ArrayLike) -> Floats:
         - special.gammaln(whole + 1)
         + special.gammaln(whole - k + 1)
     )
-    none = np.where(enough, np.exp(log), 0.0)
-    return np.asarray(np.where(n >= k, np.clip(1 - none, 0, 1), np.nan).round(12))
+    none_right = np.where(enough, np.exp(log), 0.0)
+    return np.asarray(np.where(n >= k, np.clip(1 - none_right, 0, 1), np.nan).round(12))
 
 
 def mean_interval(
     values: ArrayLike, *, level: float = 0.95, bounds: tuple[float, float] | None = (0.0, 1.0), pseudo: float = 0.5
 ) -> Interval:
-    """The mean over problems with its Student interval; problems are the sample, so attempts at one do not count as many.
+    """The mean over problems with its Student interval; the sample are problems, however many attempts each has.
 
-    Values that lie within `bounds` are joined, for the interval alone, by `pseudo` problems at either bound, and its ends stay within them. So
-    problems that were all solved, or none, have an interval too, and pools of which 90% are never solved are covered as often as they should be
-    (.95 to 1.00 at n = 10, 30 and 100, where Student's own covers .57, .83 and .91); from 30 problems of middling rates on it is Student's within
-    3% of its width. `bounds` None = Student's own. One problem has no interval: its ends are NaN. No problem: all three are NaN.
+    For the interval alone, `pseudo` problems at either of the `bounds` are added to the values, and its ends stay
+    within the bounds. So problems that were all solved, or none, have an interval too, and pools of which 90% are never
+    solved are covered as often as they should be (.95 to 1.00 at n = 10, 30 and 100, where Student's own covers .57,
+    .83 and .91); from 30 problems of middling rates on its width is within 3% of Student's. `bounds` None = Student's
+    own. The ends are NaN for one problem; without problems all three are NaN.
 
     Source: the pseudo-observations of Agresti and Coull (1998), for means of bounded values.
 
@@ -76,9 +78,9 @@ def _padded(x: Floats, bounds: tuple[float, float], pseudo: float) -> tuple[floa
 
 
 def lower_bound(values: ArrayLike, *, error: float) -> float:
-    """The bound that the mean of such values in [0, 1] lies under with chance `error` at most, from `mean_interval`'s padded values.
+    """The bound below which the mean of values in [0, 1] lies with a chance of at most `error`; 0 for under two values.
 
-    0 for fewer than two values.
+    It uses the padded values of `mean_interval`.
 
     >>> round(lower_bound([1.0] * 32, error=0.05), 3)
     0.948
@@ -91,13 +93,13 @@ def lower_bound(values: ArrayLike, *, error: float) -> float:
 
 
 def paired_difference(before: ArrayLike, after: ArrayLike, *, level: float = 0.95) -> Interval:
-    """after - before on the same problems, with its interval: what both share, such as a hard problem, cancels.
+    """The mean of after - before over the same problems, with its interval: what they share cancels.
 
-    A tenth of a problem that fell from 1 to 0 and a tenth of one that rose join them, so that problems which nothing moved have an interval too.
-    Shapes: (n,), (n,), values in [0, 1].
+    A tenth of a problem that fell from 1 to 0 and a tenth of one that rose are added, so that the interval has a width
+    even if no problem changed. Shapes: (n,), (n,), values in [0, 1].
 
     Raises:
-        ValueError: the two are not of one length.
+        ValueError: lengths differ.
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if first.shape != second.shape:
@@ -105,14 +107,16 @@ def paired_difference(before: ArrayLike, after: ArrayLike, *, level: float = 0.9
     return mean_interval(second - first, level=level, bounds=(-1.0, 1.0), pseudo=0.1)
 
 
-def detectable(differences: ArrayLike, *, level: float = 0.95, power: float = 0.8) -> float:
-    """The least true difference that a test at this level would have shown with this power, from the spread of n paired differences.
+def detectable_difference(differences: ArrayLike, *, level: float = 0.95, power: float = 0.8) -> float:
+    """The minimum detectable effect: the least true difference that a test at this level shows with this power.
 
-    (t(1 - alpha / 2) + t(power)) sd / sqrt(n), both with n - 1 degrees of freedom. What lies below it was not ruled out by an interval that
-    holds 0. Fewer than two differences, or equal ones, which tell nothing of their spread: NaN. Unit: of the differences. Source: Bloom (1995),
-    Minimum Detectable Effects, Evaluation Review 19(5).
+    It is (t(1 - alpha / 2) + t(power)) sd / sqrt(n), both with n - 1 degrees of freedom, over n paired differences and
+    in their unit. An interval that holds 0 does not rule out smaller differences. NaN for fewer than two differences,
+    or equal ones, which have no spread.
 
-    >>> round(detectable([0.0, 0.1, 0.2]), 3)
+    Source: Bloom (1995), Minimum Detectable Effects, Evaluation Review 19(5).
+
+    >>> round(detectable_difference([0.0, 0.1, 0.2]), 3)
     0.31
     """
     x = np.asarray(differences, dtype=np.float64)
@@ -122,16 +126,16 @@ def detectable(differences: ArrayLike, *, level: float = 0.95, power: float = 0.
     return float((stats.t.ppf((1 + level) / 2, n - 1) + stats.t.ppf(power, n - 1)) * x.std(ddof=1) / np.sqrt(n))
 
 
-def moved(before: ArrayLike, after: ArrayLike, low: float, high: float) -> dict[str, int]:
-    """How many of the problems that were within [low, high] are still there, above it, and below it, and how many came in: the frontier's drift.
+def count_moves(before: ArrayLike, after: ArrayLike, low: float, high: float) -> dict[str, int]:
+    """Counts of problems that were within [low, high] before, that stayed, went above or below, and that entered.
 
-    >>> moved([0.5, 0.5, 0.2, 0.95], [0.6, 1.0, 0.0, 0.5], 0.1, 0.9)
+    >>> count_moves([0.5, 0.5, 0.2, 0.95], [0.6, 1.0, 0.0, 0.5], 0.1, 0.9)
     {'before': 3, 'stayed': 1, 'above': 1, 'below': 1, 'entered': 1}
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     inside = (first >= low) & (first <= high)
-    now = second[inside]
-    above, below = int((now > high).sum()), int((now < low).sum())
+    moved = second[inside]
+    above, below = int((moved > high).sum()), int((moved < low).sum())
     entered = int((~inside & (second >= low) & (second <= high)).sum())
     return {
         "before": int(inside.sum()),

@@ -1,7 +1,7 @@
-"""How often a GRPO group teaches anything: the chance that G attempts are neither all right nor all wrong.
+"""The signal of a GRPO group: the chance that its G attempts are neither all right nor all wrong.
 
-A group whose rewards are all alike has advantages of 0 and so no gradient (GRPO, arXiv:2402.03300, sec. 4.1; the share of
-groups that dynamic sampling keeps, DAPO, arXiv:2503.14476, sec. 3.2).
+A group whose rewards are all equal has advantages of 0 and so no gradient (GRPO, arXiv:2402.03300, sec. 4.1; the share
+of groups that dynamic sampling keeps, DAPO, arXiv:2503.14476, sec. 3.2).
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 def group_signal(rate: ArrayLike, group_size: int) -> Floats:
     """The signal at a known pass rate p is 1 - p^G - (1 - p)^G.  # [0, 1], 0 at p = 0 and 1, most at .5
 
-    One attempt has no group to differ from, so G = 1 gives 0 everywhere. Shapes: rate S -> S.
+    A single attempt cannot differ from others, so G = 1 gives 0 everywhere. Shapes: rate S -> S.
 
     Raises:
         ValueError: G is below 1.
@@ -23,7 +23,7 @@ def group_signal(rate: ArrayLike, group_size: int) -> Floats:
     [0.0, 0.57, 0.992]
     """
     p = np.asarray(rate, dtype=np.float64)
-    if _lone(group_size):
+    if _is_single(group_size):
         return np.zeros_like(p)
     return np.asarray(1 - p**group_size - (1 - p) ** group_size)
 
@@ -31,8 +31,10 @@ def group_signal(rate: ArrayLike, group_size: int) -> Floats:
 def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     """The signal expected under p ~ Beta(a, b) is 1 - E[p^G] - E[(1 - p)^G], in closed form.  # [0, 1]
 
-    E[p^G] = B(a + G, b) / B(a, b), taken through log-gamma so that large counts do not overflow; from counts of 1e9 on it is off by up to .005.
-    It is at most the signal at the posterior mean, because the signal is concave in p: doubt costs. Shapes: a S, b S -> S.
+    E[p^G] = B(a + G, b) / B(a, b), computed with log-gamma so that large counts do not overflow; from counts of 1e9 on
+    it is off by up to .005. It is at most the signal at the posterior mean, because the signal is concave in p:
+    uncertainty costs.
+    Shapes: a S, b S -> S.
 
     Raises:
         ValueError: G is below 1.
@@ -41,16 +43,16 @@ def expected_signal(a: ArrayLike, b: ArrayLike, group_size: int) -> Floats:
     True
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if _lone(group_size):
+    if _is_single(group_size):
         return np.zeros(np.broadcast_shapes(first.shape, second.shape))
-    alike = np.exp(_log_moment(first, second, group_size)) + np.exp(_log_moment(second, first, group_size))
-    return np.asarray(np.clip(1 - alike, 0.0, 1.0))
+    all_equal = np.exp(_log_moment(first, second, group_size)) + np.exp(_log_moment(second, first, group_size))
+    return np.asarray(np.clip(1 - all_equal, 0.0, 1.0))
 
 
 def observed_signal(correct: ArrayLike, attempts: ArrayLike, group_size: int) -> Floats:
-    """The share of all groups of G among these attempts that are mixed: 1 - C(c, G) / C(m, G) - C(m - c, G) / C(m, G), unbiased for any m >= G.
+    """The share of mixed groups of G among m attempts is 1 - C(c, G) / C(m, G) - C(m - c, G) / C(m, G).
 
-    NaN where there are fewer than G attempts. Shapes: correct S, attempts S -> S.
+    Unbiased for m >= G. NaN if there are fewer than G attempts. Shapes: correct S, attempts S -> S.
 
     Raises:
         ValueError: G is below 1.
@@ -58,34 +60,34 @@ def observed_signal(correct: ArrayLike, attempts: ArrayLike, group_size: int) ->
     >>> observed_signal([4, 0, 7], [8, 8, 7], 8).tolist()
     [1.0, 0.0, nan]
     """
-    right, tried = np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64)
-    return reward_signal(np.stack(np.broadcast_arrays(right, tried - right), axis=-1), group_size)
+    n_correct, n = np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64)
+    return reward_signal(np.stack(np.broadcast_arrays(n_correct, n - n_correct), axis=-1), group_size)
 
 
 def reward_signal(tally: ArrayLike, group_size: int) -> Floats:
-    """The share of all groups of G whose rewards are not all equal: 1 - sum over rewards of C(n_r, G) / C(n, G), unbiased for any n >= G.
+    """The share of groups of G whose rewards are not all equal is 1 - sum_r C(n_r, G) / C(n, G), unbiased for n >= G.
 
-    The last axis counts the attempts that got each of V different rewards; with the two of right and wrong this is `observed_signal`. NaN
-    where there are fewer than G attempts. Shapes: tally S x V -> S.
+    The last axis counts the attempts with each of V different rewards; with right and wrong alone this is
+    `observed_signal`. NaN if there are fewer than G attempts. Shapes: tally S x V -> S.
 
     Raises:
         ValueError: G is below 1.
 
-    >>> reward_signal([[2, 1, 1], [4, 0, 0]], 2).round(3).tolist()  # of 6 pairs one is alike; all are
+    >>> reward_signal([[2, 1, 1], [4, 0, 0]], 2).round(3).tolist()  # one of 6 pairs is equal; all are
     [0.833, 0.0]
     """
     counts = np.asarray(tally, dtype=np.float64)
-    tried = counts.sum(axis=-1)
-    if _lone(group_size):
-        return np.where(tried >= 1, 0.0, np.nan)
-    alike = _share_alike(counts, tried[..., None], group_size).sum(axis=-1)
-    return np.where(tried >= group_size, np.clip(1 - alike, 0.0, 1.0), np.nan)
+    n = counts.sum(axis=-1)
+    if _is_single(group_size):
+        return np.where(n >= 1, 0.0, np.nan)
+    all_equal = _share_within(counts, n[..., None], group_size).sum(axis=-1)
+    return np.where(n >= group_size, np.clip(1 - all_equal, 0.0, 1.0), np.nan)
 
 
-def _share_alike(of: Floats, tried: Floats, size: int) -> Floats:
-    """C(of, size) / C(tried, size), 0 where `of` is smaller than `size`."""
-    enough = of >= size
-    part, whole = np.where(enough, of, size), np.maximum(tried, size)
+def _share_within(k: Floats, n: Floats, size: int) -> Floats:
+    """C(k, size) / C(n, size), 0 where k is smaller than `size`."""
+    enough = k >= size
+    part, whole = np.where(enough, k, size), np.maximum(n, size)
     log = (
         special.gammaln(part + 1)
         - special.gammaln(part - size + 1)
@@ -103,7 +105,7 @@ def _log_moment(a: Floats, b: Floats, power: int) -> Floats:
     )
 
 
-def _lone(group_size: int) -> bool:
+def _is_single(group_size: int) -> bool:
     if group_size < 1:
         raise ValueError(f"a group of {group_size} attempts is below 1")
     return group_size == 1

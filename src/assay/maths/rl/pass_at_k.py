@@ -1,7 +1,8 @@
-"""Chances over several attempts at one problem, unbiased from a fixed number of them: pass@k, pass^k and majority@k.
+"""Chances over several attempts at a problem, unbiased from a fixed number of them: pass@k, pass^k and majority@k.
 
-They hold for a fixed design only. Where the number of attempts was decided by their outcomes (a problem stopped early because it looked easy),
-c / n and everything built on it is biased, and a posterior is what remains. Shapes: `correct` and `attempts` any one shape S -> S.
+They hold for a fixed design only. If outcomes decided the number of attempts (a problem stopped early because it looked
+easy), c / n and everything built on it is biased; use a posterior instead. Shapes: `correct` and `attempts` any one
+shape S -> S.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 
+MAX_GROUPS = 20_000  # above so many, groups are sampled
+
 
 def pass_at_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
-    """The share of all groups of k among these attempts with at least one right: 1 - C(n - c, k) / C(n, k), NaN where n < k.
+    """The share of groups of k among n attempts with at least one right is 1 - C(n - c, k) / C(n, k); NaN if n < k.
 
     Unbiased for 1 - (1 - p)^k, where 1 - (1 - c/n)^k and a bootstrap with replacement are too low.
 
@@ -26,12 +29,12 @@ def pass_at_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
     >>> pass_at_k([1, 0, 3], [4, 4, 3], 4).tolist()
     [1.0, 0.0, nan]
     """
-    right, tried = _checked(correct, attempts, k)
-    return 1 - _share(tried - right, tried, k)
+    n_correct, n = _check_counts(correct, attempts, k)
+    return 1 - _share(n - n_correct, n, k)
 
 
 def pass_all_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
-    """The share of all groups of k among these attempts in which every one is right: pass^k = C(c, k) / C(n, k), NaN where n < k.
+    """The share of groups of k among n attempts that are all right is pass^k = C(c, k) / C(n, k); NaN if n < k.
 
     Unbiased for p^k.
 
@@ -43,15 +46,16 @@ def pass_all_k(correct: ArrayLike, attempts: ArrayLike, k: int) -> Floats:
     >>> pass_all_k([3, 1], [4, 4], 2).round(6).tolist()
     [0.5, 0.0]
     """
-    right, tried = _checked(correct, attempts, k)
-    return _share(right, tried, k)
+    n_correct, n = _check_counts(correct, attempts, k)
+    return _share(n_correct, n, k)
 
 
 def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:
-    """The share of all groups of k among these answers whose most frequent answer is `right`; ties for the first place count as a fair draw.
+    """The share of groups of k among these answers whose most frequent answer is `right`; ties count as a fair draw.
 
-    Exact over the groups where they are at most 20,000, else over 20,000 drawn evenly by a fixed rule (a standard error of .0035 at most).
-    "" is no answer: it votes for nothing, and a group without an answer is not right. NaN where there are fewer than k answers.
+    Exact if there are at most 20,000 groups, else over 20,000 random groups from a fixed seed (a standard error of at
+    most .0035). "" is no answer: it does not vote, and a group without an answer is not right. NaN for fewer than k
+    answers.
 
     Raises:
         ValueError: k is below 1.
@@ -74,42 +78,40 @@ def majority_at_k(answers: Sequence[str], right: str, k: int) -> float:
     votes = np.stack(
         [np.bincount(codes[group], minlength=len(names) + 1)[:-1] for group in _subsets(len(codes), k)]
     )  # (groups, names)
-    most = votes.max(axis=1)
-    won = (votes[:, names.index(right)] == most) & (most > 0)
-    return float((won / np.maximum((votes == most[:, None]).sum(axis=1), 1)).mean())
-
-
-GROUPS = 20_000
+    top = votes.max(axis=1)
+    wins = (votes[:, names.index(right)] == top) & (top > 0)
+    return float((wins / np.maximum((votes == top[:, None]).sum(axis=1), 1)).mean())
 
 
 def _subsets(n: int, k: int) -> Sequence[NDArray[np.int64]]:
     from itertools import combinations
     from math import comb
 
-    if comb(n, k) <= GROUPS:
-        return [np.array(each) for each in combinations(range(n), k)]
+    if comb(n, k) <= MAX_GROUPS:
+        return [np.array(group) for group in combinations(range(n), k)]
     rng = np.random.default_rng(n * 1_000_003 + k)
-    return [rng.permutation(n)[:k] for _ in range(GROUPS)]
+    return [rng.permutation(n)[:k] for _ in range(MAX_GROUPS)]
 
 
-def _checked(correct: ArrayLike, attempts: ArrayLike, k: int) -> tuple[Floats, Floats]:
-    right, tried = np.broadcast_arrays(np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64))
+def _check_counts(correct: ArrayLike, attempts: ArrayLike, k: int) -> tuple[Floats, Floats]:
+    n_correct, n = np.broadcast_arrays(np.asarray(correct, dtype=np.float64), np.asarray(attempts, dtype=np.float64))
     if k < 1:
         raise ValueError(f"pass over {k} attempts; k is at least 1")
-    if ((right < 0) | (right > tried)).any():
-        worst = int(np.argmax((right < 0) | (right > tried)))
-        raise ValueError(f"{right.ravel()[worst]:g} right of {tried.ravel()[worst]:g} attempts")
-    return right, tried
+    is_invalid = (n_correct < 0) | (n_correct > n)
+    if is_invalid.any():
+        first = int(np.argmax(is_invalid))
+        raise ValueError(f"{n_correct.ravel()[first]:g} right of {n.ravel()[first]:g} attempts")
+    return n_correct, n
 
 
-def _share(of: Floats, tried: Floats, k: int) -> Floats:
-    """C(of, k) / C(tried, k), NaN where tried < k."""
-    enough = (of >= k) & (tried >= k)
-    part, whole = np.where(enough, of, k), np.maximum(tried, k)
+def _share(m: Floats, n: Floats, k: int) -> Floats:
+    """C(m, k) / C(n, k), NaN where n < k."""
+    enough = (m >= k) & (n >= k)
+    part, whole = np.where(enough, m, k), np.maximum(n, k)
     log = (
         special.gammaln(part + 1)
         - special.gammaln(part - k + 1)
         - special.gammaln(whole + 1)
         + special.gammaln(whole - k + 1)
     )
-    return np.asarray(np.where(tried >= k, np.where(enough, np.exp(log), 0.0), np.nan))
+    return np.asarray(np.where(n >= k, np.where(enough, np.exp(log), 0.0), np.nan))

@@ -1,1 +1,4 @@
-"""Tree search over begun answers: selection, expansion, and when a tree is finished."""
+"""Tree search over partial answers: selection, expansion, and when a search is finished.
+
+To add a rule of selection, extend `tree.child_score` and `core.tree_search.SearchConfig`.
+"""

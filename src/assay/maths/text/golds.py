@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from assay.core.alternatives import alternatives, any_of
+from assay.core.alternatives import join_answers, split_answers
 from assay.core.types import Label, Problem
 from assay.maths.text.latex import formulas
 from assay.maths.text.options import are_shown, listed_options
@@ -138,8 +138,8 @@ def readings(answer: str, verifier: str, *, united: bool = False) -> tuple[str, 
     (('9',), ('9 (apples)',), ('4',))
     """
     if verifier not in FREE_TEXT:
-        return alternatives(answer)
-    whole = [repaired(each) for each in alternatives(answer)]
+        return split_answers(answer)
+    whole = [repaired(each) for each in split_answers(answer)]
     return tuple(dict.fromkeys(_read(part, united=united) for each in whole for part in read_json(each) or [each])) or (
         answer,
     )
@@ -349,7 +349,7 @@ def joined(answers: list[str], *, every: bool = False) -> str:
     ('2', '1, 2', '2')
     """
     bare = list(dict.fromkeys(each.strip() for each in answers if each.strip()))
-    return ", ".join(bare) if every or len(bare) < 2 else any_of(bare)
+    return ", ".join(bare) if every or len(bare) < 2 else join_answers(bare)
 
 
 def _last(text: str) -> str:

@@ -99,8 +99,7 @@ def _behind(correct: int, n: int, made: dict[str, Any]) -> dict[str, float | Non
 
 
 def _judged(context: RunContext) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-    run_stages(context, "clean", only=True)
-    problems, labels = cleaned(context)
+    problems, labels = cleaned(context, run_stages(context, "clean", only=True))
     found = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
     if not found:
         raise ConfigError(

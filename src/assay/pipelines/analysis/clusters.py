@@ -3,6 +3,7 @@
 from typing import Any
 
 from assay.maths.text.keywords import keywords
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
@@ -10,7 +11,7 @@ from assay.pipelines.data.scores import current_scores
 TYPICAL = 2  # problems shown a cluster
 
 
-def told(context: RunContext, typical: int = TYPICAL) -> list[dict[str, Any]]:
+def told(context: RunContext, inputs: StageResults, typical: int = TYPICAL) -> list[dict[str, Any]]:
     """One row a cluster, the largest first; difficulty is the mean of the posterior means, None where nothing is scored.  # [0, 1], 1 = always solved
 
     Typical problems are those nearest the cluster's centre, equal ones by id.
@@ -18,14 +19,11 @@ def told(context: RunContext, typical: int = TYPICAL) -> list[dict[str, Any]]:
     Raises:
         ConfigError: the pool is not scored or not embedded.
     """
-    problems, _ = side(context, "train")
-    means = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "clusters").partition("+")[2])
-    }
+    problems, _ = side(context, inputs, "train")
+    means = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows(
         "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering = ? ORDER BY cluster, similarity DESC, problem_id",
-        [context.key_of("embed", "clusters")],
+        [inputs.rows_of("embed")],
     )
     groups: dict[int, list[str]] = {}
     for row in rows:

@@ -14,12 +14,13 @@ from assay.core.types import Pool
 from assay.maths.geometry.coverage import coverage
 from assay.maths.rl.expected_improvement import run_signal
 from assay.pipelines.analysis.summary import histogram
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.problems import side
-from assay.pipelines.data.scores import current_scores
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.data.problems import side_ids
+from assay.pipelines.runner.stages import done_stages
+from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.select import chosen_from, never_hard
 
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
@@ -38,11 +39,10 @@ def compare(context: RunContext, asked: Sequence[str] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: a stage before select is not done, or a name, a setting or a value of the pool is wrong.
     """
-    if (lacking := survey(context, lambda *_: None, "embed")) is not None:
-        raise ConfigError(f"compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    inputs = done_stages(context, stage_names()[stage_names().index("select") - 1], "compare")
     plans = _plans(context.config.select, asked)
-    parts = {name: selector(context, config) for name, config in plans.items()}
-    pool, unscored = _pool(context, [name for part in parts.values() for name in part.needs])
+    parts = {name: selector(context, inputs, config) for name, config in plans.items()}
+    pool, unscored = _pool(context, inputs, [name for part in parts.values() for name in part.needs])
     kept = {}
     for name, part in parts.items():
         made = chosen_from(
@@ -115,15 +115,9 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
     return both / (len(first) + len(second) - both) if len(first) or len(second) else 1.0
 
 
-def _pool(context: RunContext, needs: Sequence[str]) -> tuple[Pool, tuple[str, ...]]:
-    problems, _ = side(context, "train")
-    scores = current_scores(context, context.key_of("score", "compare").partition("+")[2])
-    return scored_pool(
-        context,
-        scores,
-        tuple(dict.fromkeys([*MEASURED, *needs])),
-        sorted(problems.keys() - never_hard(context, scores)),
-    )
+def _pool(context: RunContext, inputs: StageResults, needs: Sequence[str]) -> tuple[Pool, tuple[str, ...]]:
+    ids = sorted(set(side_ids(context, inputs, "train")) - never_hard(context, inputs.rows_of("score")))
+    return scored_pool(context, inputs, tuple(dict.fromkeys([*MEASURED, *needs])), ids)
 
 
 def _seen(pool: Pool, needs: Sequence[str]) -> Pool:

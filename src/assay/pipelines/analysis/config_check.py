@@ -59,13 +59,13 @@ def check_parts(config: Config) -> None:
         ConfigError: a module, function or package is missing, or raises when it is imported.
     """
     from assay.training.trainer.checks import check_reports
-    from assay.verifiers.pool.plugins import wrap
+    from assay.verifiers.pool.plugins import wrap_plugin
 
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
-        part = parts.build("verifier", name, config.grade.settings.get(name))
+        part = parts.build_part("verifier", name, config.grade.settings.get(name))
         if name.startswith("python:"):
-            wrap(name, part)
+            wrap_plugin(name, part)
     check_reports(config.train.report_to)
 
 
@@ -82,7 +82,7 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
 
 
 def _look(context: RunContext, source: SourceConfig) -> SourceLook:
-    part, ends = parts.build("source", source.part, source.settings), time.monotonic() + MOST_S
+    part, ends = parts.build_part("source", source.part, source.settings), time.monotonic() + MOST_S
     getattr(part, "check", bool)()
     look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
     rows, whole = 0, True

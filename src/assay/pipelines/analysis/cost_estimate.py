@@ -3,6 +3,7 @@
 import math
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from scipy import stats
 from assay.core.identity import content_id
 from assay.core.types import Policy
 from assay.pipelines.context.first_attempts import KIND_OF, example_of, shares
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageResults
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side, side_verifiers
-from assay.pipelines.runner.stages import STAGES, plan_stage, run_stages, survey
+from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
+from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.score import scorer
 from assay.stores.references import written_with
 
@@ -41,22 +44,16 @@ GROUP BY outcome ORDER BY n DESC, outcome
 """
 
 
-def stages(context: RunContext) -> list[dict[str, Any]]:
-    """Each stage with its state: done, next, or later (what is left there depends on the one before)."""
-    return [
-        {"stage": name, "state": state, "left": remaining.by_unit}
-        for name, (state, remaining) in survey_stages(context).items()
-    ]
+def stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
+    """One row per stage: its state, and what is left of it by unit."""
+    return [{"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()]
 
 
-def survey_stages(context: RunContext) -> dict[str, tuple[str, Remaining]]:
-    """Find each stage's state (done, next or later) and what remains of it; a later one's depends on the stages before it, so it is empty."""
-    states = {name: ("later", Remaining()) for name in STAGES}
-
-    def record(work: StagePlan, done: StageResult | None) -> None:
-        states[work.stage] = ("done", Remaining()) if done else ("next", work.remaining)
-
-    survey(context, record)
+def stage_states(found: Survey) -> dict[str, tuple[str, Remaining]]:
+    """Each stage's state (done, next or later) and what remains of it; a later one's depends on the stages before it, so it is empty."""
+    states = {name: ("done" if name in found.results else "later", Remaining()) for name in stage_names()}
+    if found.following is not None:
+        states[found.following.name] = ("next", found.following.remaining())
     return states
 
 
@@ -67,14 +64,10 @@ def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
     """
     tokens = seconds = outcomes = None
     if pilot:
-        run_stages(context, "split")
-        tokens, seconds, outcomes = _measured(context, pilot)
-        context.keys.clear()
-    states = survey_stages(context)
+        tokens, seconds, outcomes = _measured(context, run_stages(context, "split"), pilot)
+    states = stage_states(survey(context))
     return {
-        "stages": [
-            {"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()
-        ],
+        "stages": stages(states),
         "pilot": pilot,
         "tokens": tokens,
         "seconds": seconds,
@@ -121,14 +114,12 @@ def _there(path: Path) -> Path:
     return path if path.exists() else _there(path.parent)
 
 
-def _measured(context: RunContext, pilot: int) -> Measured:
-    problems, labels = side(context, "train")
+def _measured(context: RunContext, inputs: StageResults, pilot: int) -> Measured:
+    problems, labels = side(context, inputs, "train")
     if "search" in getattr(part := scorer(context), "needs", ()):
         return _searched(
             context,
-            Searches(
-                context, problems, labels, part.rules, scoring=plan_stage(context, "score")[0].key.partition("+")[2]
-            ),
+            Searches(context, problems, labels, part.rules, scoring=plan_stage(context, "score", inputs)[0].key.rows),
             pilot,
         )
     attempts = StoredRollouts(context, problems, labels)
@@ -142,7 +133,7 @@ def _measured(context: RunContext, pilot: int) -> Measured:
         scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
     low, high = total_interval(_spent(context, attempts.policy, chosen), scale)
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace), _outcomes(context, chosen)
+    return (low, high), (low * pace, high * pace), _outcomes(context, inputs, chosen)
 
 
 def _searched(context: RunContext, searches: Searches, pilot: int) -> Measured:
@@ -156,9 +147,9 @@ def _searched(context: RunContext, searches: Searches, pilot: int) -> Measured:
     return (low, high), (low * pace, high * pace), None
 
 
-def _outcomes(context: RunContext, ids: list[str]) -> dict[str, Any]:
+def _outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
     """Shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
-    versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, "train")]
+    versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, inputs, "train")]
     rows = context.lake.rows(
         OUTCOMES, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, versions, ids]
     )

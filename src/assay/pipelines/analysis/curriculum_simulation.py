@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from assay.core.config import OrderConfig
 from assay.core.errors import ConfigError
-from assay.core.identity import stream_seed
-from assay.core.parts import build
+from assay.core.identity import derive_seed
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Pool
-from assay.curricula._course import FixedOrder
+from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.scores import current_scores
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
 ALWAYS = ("shuffled",)  # the baseline
@@ -37,13 +36,11 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     Raises:
         ConfigError: a stage before arrange is not done, or a name or setting is wrong.
     """
-    if (lacking := survey(context, lambda *_: None, "select")) is not None:
-        raise ConfigError(f"a forecast needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    inputs = done_stages(context, "select", "a forecast")
     plans = _plans(context.config.arrange, asked)
-    parts = {name: build("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
+    parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    scores = current_scores(context, context.key_of("score", "forecast").partition("+")[2])
-    pool, unscored = scored_pool(context, scores, needs, selected(context, context.key_of("select", "forecast")))
+    pool, unscored = scored_pool(context, inputs, needs, selected(context, inputs.rows_of("select")))
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"
@@ -98,10 +95,10 @@ def _foreseen(
 def _run(
     context: RunContext, part: Any, seen: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
 ) -> tuple[float, ...]:
-    config, rng = context.config.train, np.random.default_rng(stream_seed("forecast", seed, repeat))
+    config, rng = context.config.train, np.random.default_rng(derive_seed("forecast", seed, repeat))
     rate = rng.beta(pool.column("post_a"), pool.column("post_b"))  # (n,)
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
-    course = course_of(part, seen, seed if repeat == 0 else stream_seed("course", seed, repeat))
+    course = course_of(part, seen, seed if repeat == 0 else derive_seed("course", seed, repeat))
 
     def attempt(ids: Sequence[str]) -> list[GroupResult]:
         right = rng.binomial(config.group_size, [rate[rows[id_]] for id_ in ids])
@@ -123,7 +120,7 @@ def course_of(part: Any, pool: Pool, seed: int) -> OnlineCurriculum:
     """An online curriculum under way, or an offline one's order."""
     if isinstance(part, AdaptiveCurriculum):
         return part.begin(pool, seed=seed)
-    return FixedOrder(part.arrange(pool, np.random.default_rng(stream_seed("arrange", seed))).order)
+    return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
 
 
 def step(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.sql.views import LENIENT
 
@@ -19,13 +20,17 @@ GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
 
-def told(context: RunContext) -> dict[str, Any]:
+def told(context: RunContext, results: StageResults) -> dict[str, Any]:
     """Count the disputed problems of the run's scoring, and show some.
+
+    Args:
+        context: the run.
+        results: with `score`.
 
     Returns:
         {problems: how many; examples: at most 5 rows with problem_id, gold, answer, reason, n_correct_lenient, n}.
     """
-    scoring = context.keys["score"].partition("+")[2]
+    scoring = results.rows_of("score")
     ids = [row["problem_id"] for row in context.lake.rows(FLAGGED, [scoring])]
     if not ids:
         return NONE
@@ -38,15 +43,9 @@ def told(context: RunContext) -> dict[str, Any]:
 def stored(context: RunContext) -> dict[str, Any]:
     """Say what `told` does of a plan that was not walked; nothing is done, and nothing is disputed before it is scored."""
     from assay.pipelines.runner.stages import survey
-    from assay.pipelines.stages.score import stage_key
 
-    if survey(context, lambda *_: None, "split") is not None:
-        return NONE
-    key = stage_key(context)[0]
-    if context.finished("score", key) is None:
-        return NONE
-    context.keys["score"] = key
-    return told(context)
+    results = survey(context, "score").results
+    return told(context, results) if "score" in results else NONE
 
 
 def sentence(found: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
 
 DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose like is in the pool
 REASONS_SHOWN = 3
@@ -33,17 +34,15 @@ class Shortfall:
         return "; ".join([self.empty, *self.sources] if self.empty else self.sources)
 
 
-def shortfall(context: RunContext, outcomes: Sequence[StageResult]) -> Shortfall:
+def shortfall(context: RunContext, results: StageResults) -> Shortfall:
     """Say what a run that went through all stages has not brought."""
-    return Shortfall(_why_empty({each.stage: each for each in outcomes}), tuple(_lost_sources(context, outcomes)))
+    return Shortfall(_why_empty(results), tuple(_lost_sources(context, results)))
 
 
-def _why_empty(stages: Mapping[str, StageResult]) -> str:
-    if "arrange" not in stages or stages["arrange"].rows_out:
+def _why_empty(results: StageResults) -> str:
+    if "arrange" not in results or results.of("arrange").rows_out:
         return ""
-    first = next(
-        each for each in stages.values() if not each.rows_out or (each.stage == "split" and not _trained_on(each))
-    )
+    first = next(each for each in results if not each.rows_out or (each.stage == "split" and not _trained_on(each)))
     return f"nothing to train on: {_told(first)}"
 
 
@@ -75,14 +74,14 @@ def _reasons(dropped: Mapping[str, int]) -> str:
     return f" ({', '.join(f'{reason} {count}' for reason, count in most)})" if most else ""
 
 
-def _lost_sources(context: RunContext, outcomes: Sequence[StageResult]) -> list[str]:
-    keys = next((each.key for each in outcomes if each.stage == "ingest"), "").split("+")
+def _lost_sources(context: RunContext, results: StageResults) -> list[str]:
+    keys = results.of("ingest").key.parts if "ingest" in results else ()
     if len(keys) != len(context.config.source):
         return []
     told = []
-    cleaned = _after_cleaning(context, keys, next((each for each in outcomes if each.stage == "clean"), None))
+    cleaned = _after_cleaning(context, keys, results.get("clean"))
     for key, source in zip(keys, context.config.source, strict=True):
-        read = context.finished("ingest", key)
+        read = context.finished("ingest", StageKey.of(key))
         if read is None:
             continue
         dropped = Counter(read.detail.get("dropped", {})) + Counter(
@@ -101,6 +100,6 @@ def _after_cleaning(context: RunContext, keys: Sequence[str], clean: StageResult
     if clean is None or clean.rows_in == clean.rows_out:
         return {}
     counts: dict[str, dict[str, Any]] = {key: {} for key in keys}
-    for row in context.lake.rows(COUNTED, [clean.key, list(keys)]):
+    for row in context.lake.rows(COUNTED, [clean.key.rows, list(keys)]):
         counts[row["pool"]][row["reason"]] = row["n"]
     return counts

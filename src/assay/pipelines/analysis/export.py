@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import Label, Problem
 from assay.pipelines.analysis.summary import difficulty, dropped
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
@@ -30,11 +31,11 @@ def export(
     Raises:
         ConfigError: an unknown export, a stage that is not done, or a folder that holds other files.
     """
-    part = build("export", to, settings)
+    part = build_part("export", to, settings)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
-    run_stages(context, "arrange", only=True)
-    chosen, gone = _chosen(context)
+    results = run_stages(context, "arrange", only=True)
+    chosen, gone = _chosen(context, results)
     suffix = "jsonl" if to == "jsonl" else "parquet"
     inner = folder / "data" if to == "hub" else folder
     inner.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ def export(
         _write(inner / f"filtered.{suffix}", part.rows(gone))
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
-            part.card(chosen, gone if filtered else [], _told(context)) + "\n", encoding="utf-8"
+            part.card(chosen, gone if filtered else [], _told(context, results)) + "\n", encoding="utf-8"
         )
     snippet = part.snippet(str(inner / f"train.{suffix}"))
     return {
@@ -55,19 +56,17 @@ def export(
     }
 
 
-def _chosen(context: RunContext) -> tuple[list[ExportRow], list[ExportRow]]:
+def _chosen(context: RunContext, results: StageResults) -> tuple[list[ExportRow], list[ExportRow]]:
     """The curriculum's places in their order, and the problems that the selection dropped, ids ascending."""
-    problems, labels = side(context, "train")
-    scores = {row["problem_id"]: row for row in current_scores(context, context.keys["score"].partition("+")[2])}
+    problems, labels = side(context, results, "train")
+    scores = {row["problem_id"]: row for row in current_scores(context, results.rows_of("score"))}
     decided = context.lake.rows(
         "SELECT problem_id, kept, weight, reason FROM selections WHERE selection = ? ORDER BY problem_id",
-        [context.keys["select"]],
+        [results.rows_of("select")],
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
-    curriculum = stored_curriculum(context, context.keys["arrange"])
-    walked = [
-        (n, id_) for n, lesson in enumerate(curriculum.lessons) for _ in range(lesson.epochs) for id_ in lesson.ids
-    ]
+    curriculum = stored_curriculum(context, results.rows_of("arrange"))
+    walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
     def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
         return _one(
@@ -107,9 +106,9 @@ def _one(
     )
 
 
-def _told(context: RunContext) -> DatasetSummary:
+def _told(context: RunContext, results: StageResults) -> DatasetSummary:
     histogram: dict[str, int] = {}
-    for source in difficulty(context):
+    for source in difficulty(context, results):
         for share, count in source["histogram"].items():
             histogram[share] = histogram.get(share, 0) + count
     sources = context.lake.rows(
@@ -117,7 +116,7 @@ def _told(context: RunContext) -> DatasetSummary:
     )
     judges = context.lake.rows(
         "SELECT DISTINCT verifier FROM scores WHERE scoring = ? ORDER BY verifier",
-        [context.keys["score"].partition("+")[2]],
+        [results.rows_of("score")],
     )
     return DatasetSummary(
         context.config.name,
@@ -125,7 +124,7 @@ def _told(context: RunContext) -> DatasetSummary:
         context.engine.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
-        [(row["stage"], row["reason"], row["rows"]) for row in dropped(context)],
+        [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],
         {row["source"]: row["licence"] or "" for row in sources},
     )
 

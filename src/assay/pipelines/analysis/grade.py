@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from assay.core.errors import ConfigError
-from assay.core.identity import canonical
+from assay.core.identity import canonical_json
 from assay.core.types import Finish, GradingCase, Label, Problem, Rollout, Verdict
 from assay.verifiers.pool.grader import Grader
 
@@ -70,7 +70,7 @@ def grade_all(
         ConfigError: as `grade`.
     """
     chosen = {name: dict(given) for name, given in (settings or {}).items() if given}
-    return _kept(canonical(chosen), allow_code, os.getpid()).judge(cases)
+    return _kept(canonical_json(chosen), allow_code, os.getpid()).judge(cases)
 
 
 def case_of(

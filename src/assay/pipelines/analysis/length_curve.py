@@ -26,8 +26,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: no stored attempt, or a cap above the plan's.
     """
-    run_stages(context, "split", only=True)
-    problems, labels = side(context, "train")
+    problems, labels = side(context, run_stages(context, "split", only=True), "train")
     attempts = StoredRollouts(context, problems, labels)
     if not attempts.stored:
         raise ConfigError(
@@ -35,7 +34,7 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
         )
     whole = context.config.policy.max_tokens
     chosen = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
-    found = {cap: attempts.cut(dict.fromkeys(problems, 0), cap) for cap in chosen}
+    found = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen}
     made = [_row(cap, list(counts.values()), context.config.train.group_size) for cap, counts in found.items()]
     return {
         "by": attempts.cut_by,

@@ -7,6 +7,7 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.maths.rl.pass_at_k import majority_at_k, pass_all_k, pass_at_k
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.runner.stages import run_stages
@@ -34,8 +35,7 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
         )
     if wrong := [k for k in ks if not 1 <= k <= n]:
         raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
-    run_stages(context, "split", only=True)
-    outcomes = _outcomes(context, n)
+    outcomes = _outcomes(context, run_stages(context, "split", only=True), n)
     rows = [_row(id_, told, ks) for id_, told in outcomes.items() if len(told) == n]
     if lacking := len(outcomes) - len(rows):
         context.reporter.warn(
@@ -47,8 +47,8 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     return {"n": n, "problems": len(rows), "too_few": lacking, "means": means, "rows": rows}
 
 
-def _outcomes(context: RunContext, n: int) -> Mapping[str, list[tuple[str, str]]]:
-    problems, labels = side(context, "train")
+def _outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
+    problems, labels = side(context, inputs, "train")
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
     found: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())

@@ -10,13 +10,17 @@ from assay.core.errors import ConfigError
 from assay.maths.text.keywords import keywords
 from assay.pipelines.analysis import disputed
 from assay.pipelines.analysis.summary import BINS, PAID, SUMS, difficulty, dropped, histogram, lessons
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult, versions
+from assay.pipelines.context.results import StageResult, StageResults
+from assay.pipelines.context.run import RunContext, versions
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side_verifiers
-from assay.pipelines.runner.stages import STAGES, survey
+from assay.pipelines.runner.stages import survey
+from assay.pipelines.stages import load_stage, stage_names
 from assay.reports import plots
 from assay.reports.html import render_page
 from assay.stores.references import made_by
 
+NOTHING = StageResults()
 SHOWN, HEAD, READ, POINTS = (
     24,
     20,
@@ -54,8 +58,13 @@ WHERE s.key IN (SELECT unnest(?::VARCHAR[])) GROUP BY s.run ORDER BY any_value(b
 """
 
 
-def write(context: RunContext, out: Path | None = None) -> Path:
-    """The page of this plan, written whole or not at all; without a place `reports/NAME.html` in the lake's folder.
+def write(context: RunContext, out: Path | None = None, results: StageResults = NOTHING) -> Path:
+    """Write the page of this config, whole or not at all.
+
+    Args:
+        context: the run.
+        out: where; None = `reports/NAME.html` in the lake's folder.
+        results: as of `collected`.
 
     Raises:
         ConfigError: the lake is a bucket and no place is given, or the place cannot be written.
@@ -63,7 +72,7 @@ def write(context: RunContext, out: Path | None = None) -> Path:
     if out is None and context.lake.storage.remote:
         raise ConfigError(f"{context.lake.place} is a bucket, whose folder holds no pages: name a file with --out")
     place = out or context.lake.root / "reports" / f"{context.config.name.replace('/', '-')}.html"
-    text = rendered(collected(context))
+    text = rendered(collected(context, results))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         aside = place.with_name(f".{place.name}.tmp")
@@ -92,11 +101,21 @@ def difficulty_chart(told: Mapping[str, Any]) -> str:
     return plots.draw_difficulty(told["bins"], told["histogram"]["problems"], told["histogram"]["kept"], told["policy"])
 
 
-def collected(context: RunContext) -> dict[str, Any]:
-    """Everything that the page tells, as plain values. Stages that the run has not walked are looked up, and none is done."""
-    stages = _stages(context)
-    keys = context.keys
-    scored = [keys["score"].partition("+")[2], keys.get("select", "")] if "score" in keys else []
+def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
+    """Collect everything that the page tells, as plain values; what the lake holds is looked up, and nothing is done.
+
+    Args:
+        context: the run.
+        results: what the run's stages have come to, those included that a limit left partly done.
+    """
+    found = survey(context)
+    results = results.plus(*found.results)
+    stages = [_stage(name, found.results.get(name), found.following) for name in stage_names()]
+    scored = (
+        [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
+        if "score" in results
+        else []
+    )
     told: dict[str, Any] = {
         "config": context.config.name,
         "lake": context.lake.place,
@@ -110,52 +129,42 @@ def collected(context: RunContext) -> dict[str, Any]:
         },
         "stages": stages,
         "bins": BINS,
-        "difficulty": difficulty(context) if scored else [],
+        "difficulty": difficulty(context, results) if scored else [],
         "histogram": _histogram(context, scored) if scored else {},
         "widths": _widths(context, scored) if scored else {},
-        "clusters": _clusters(context, scored) if scored and "embed" in keys else {"rows": []},
-        "dropped": dropped(context),
+        "clusters": _clusters(context, scored, results.rows_of("embed"))
+        if scored and "embed" in results
+        else {"rows": []},
+        "dropped": dropped(context, results),
         "grading": context.mode,
-        "disputed": disputed.told(context) if scored else disputed.NONE,
-        "curriculum": _curriculum(context),
+        "disputed": disputed.told(context, results) if scored else disputed.NONE,
+        "curriculum": _curriculum(context, results),
         "costs": context.lake.rows(PAID),
         "tables": _tables(context),
         "verifiers": [
-            {"verifier": name, "version": context.judge.version(name)} for name in side_verifiers(context, "train")
+            {"verifier": name, "version": context.judge.version(name)}
+            for name in side_verifiers(context, results, "train")
         ]
-        if "split" in keys
+        if "split" in results
         else [],
         "versions": versions(),
-        **_training(context),
+        **_training(context, results),
     }
-    told["runs"] = _runs(context, told.pop("trained"))
+    told["runs"] = _runs(context, [*results.ledger_lines, told.pop("trained")])
     return {**told, "tiles": _tiles(told)}
 
 
-def _stages(context: RunContext) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-
-    def tell(work: StagePlan, done: StageResult | None) -> None:
-        state = (
-            "done"
-            if done
-            else "next: " + ", ".join(f"{count} {unit}" for unit, count in work.remaining.by_unit.items())
-        )
-        found[work.stage] = _stage(work.stage, state, work.key, done.rows_in if done else work.rows_in, done)
-
-    survey(context, tell)
-    return [found.get(name) or _stage(name, "later", "", None, None) for name in STAGES]
-
-
-def _stage(name: str, state: str, key: str, rows_in: int | None, done: StageResult | None) -> dict[str, Any]:
-    told = {
-        "stage": name,
-        "state": state,
-        "in": rows_in,
-        "out": done.rows_out if done else None,
-        "seconds": done.seconds if done else None,
-    }
-    return told | {"key": key.partition("+")[0]}
+def _stage(name: str, done: StageResult | None, following: Stage | None) -> dict[str, Any]:
+    """One stage in words: done, next (with what is left), or later."""
+    row: dict[str, Any] = {"stage": name, "state": "later", "in": None, "out": None, "seconds": None, "key": ""}
+    if done is not None:
+        counts = {"in": done.rows_in, "out": done.rows_out, "seconds": done.seconds}
+        return row | {"state": "done", **counts, "key": done.key.ledger}
+    if following is None or following.name != name:
+        return row
+    left = following.remaining()
+    state = "next: " + ", ".join(f"{count} {unit}" for unit, count in left.by_unit.items())
+    return row | {"state": state, "in": left.rows_in, "key": following.key.ledger}
 
 
 def _histogram(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
@@ -175,11 +184,11 @@ def _widths(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
     }
 
 
-def _clusters(context: RunContext, scored: list[str]) -> dict[str, Any]:
-    rows = context.lake.rows(CLUSTERS, [*scored, context.keys["embed"]])
+def _clusters(context: RunContext, scored: list[str], clustering: str) -> dict[str, Any]:
+    rows = context.lake.rows(CLUSTERS, [*scored, clustering])
     shown = rows[:SHOWN]
     near: dict[int, list[str]] = {row["cluster"]: [] for row in shown}
-    for row in context.lake.rows(NEAREST, [context.keys["embed"], list(near), READ]):
+    for row in context.lake.rows(NEAREST, [clustering, list(near), READ]):
         near[row["cluster"]].append(row["text"])
     words = keywords(near)
     total, reached = sum(row["size"] for row in rows), [row for row in rows if row["kept"]]
@@ -194,23 +203,22 @@ def _clusters(context: RunContext, scored: list[str]) -> dict[str, Any]:
     }
 
 
-def _curriculum(context: RunContext) -> dict[str, Any]:
-    found = lessons(context) if "arrange" in context.keys else []
+def _curriculum(context: RunContext, results: StageResults) -> dict[str, Any]:
+    found = lessons(context, results) if "arrange" in results else []
     return {"rows": found[:HEAD], "lessons": len(found)}
 
 
-def _training(context: RunContext) -> dict[str, Any]:
+def _training(context: RunContext, results: StageResults) -> dict[str, Any]:
     """The curves of this plan's training, thinned to POINTS each, and a line on it."""
-    if "arrange" not in context.keys or not context.lake.rows("SELECT 1 FROM train_log LIMIT 1"):
+    if "arrange" not in results or not context.lake.rows("SELECT 1 FROM train_log LIMIT 1"):
         return {"curves": {}, "training": "", "trained": ""}
-    from assay.pipelines.stages.train import work
-
-    key = work(context).key
+    training = load_stage("train")(context, results)
+    key = training.key.rows
     curves = {
         name: _thinned([(row["step"], row["value"]) for row in context.lake.rows(CURVE, [key, each])])
         for each, name in CURVES.items()
     }
-    done = context.finished("train", key)
+    done = training.finished()
     told = (
         f"{context.config.train.objective}, {context.config.train.steps} steps, {done.seconds:.0f} s"
         if done
@@ -242,9 +250,9 @@ def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return points[::step]
 
 
-def _runs(context: RunContext, trained: str) -> list[dict[str, Any]]:
-    keys = [part for name, key in context.keys.items() for part in (key.split("+") if name == "ingest" else [key])]
-    return context.lake.rows(RUNS, [[*keys, trained]])
+def _runs(context: RunContext, lines: list[str]) -> list[dict[str, Any]]:
+    """The runs that wrote these lines of the ledger."""
+    return context.lake.rows(RUNS, [lines])
 
 
 def _tiles(told: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -8,15 +8,16 @@ import numpy as np
 
 from assay.core.config import Config, parse_config
 from assay.core.errors import ConfigError
-from assay.core.identity import stream_seed
-from assay.core.parts import build
+from assay.core.identity import derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Counts
 from assay.maths.rl.expected_improvement import run_signal
 from assay.maths.rl.group_signal import observed_signal
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.stores.lake import Lake
 
@@ -40,21 +41,18 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
         ConfigError: the plan's selection is not in the lake.
         Stopped: the run was asked to stop; what arrived is committed.
     """
-    if (lacking := survey(context, lambda *_: None, "select")) is not None:
-        raise ConfigError(f"recheck needs {lacking.stage}, which is not done: `curate run PLAN` first")
+    inputs = done_stages(context, "select", "recheck")
     scores = {
-        row["problem_id"]: row
-        for row in current_scores(context, context.keys["score"].partition("+")[2])
-        if row["post_a"] is not None
+        row["problem_id"]: row for row in current_scores(context, inputs.rows_of("score")) if row["post_a"] is not None
     }
     rows = context.lake.rows(
-        "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [context.keys["select"]]
+        "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [inputs.rows_of("select")]
     )
-    rng = np.random.default_rng(stream_seed("recheck", context.config.seed))
+    rng = np.random.default_rng(derive_seed("recheck", context.config.seed))
     sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}
     group = _group_size(context)
     seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
-    found = _attempted(context, {id_: counts.total + group for id_, counts in seen.items()})
+    found = _attempted(context, inputs, {id_: counts.total + group for id_, counts in seen.items()})
     made = {name: _told(context, ids, scores, seen, found, group) for name, ids in sides.items()}
     return {"group_size": group, **made, "tokens": context.meter.tokens, "samples": context.meter.samples}
 
@@ -82,12 +80,12 @@ def _drawn(
 
 
 def _group_size(context: RunContext) -> int:
-    part = build("selector", context.config.select.selector, context.config.select.settings)
+    part = build_part("selector", context.config.select.selector, context.config.select.settings)
     return int(getattr(part, "group_size", context.config.train.group_size))
 
 
-def _attempted(context: RunContext, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
-    problems, labels = side(context, "train")
+def _attempted(context: RunContext, inputs: StageResults, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+    problems, labels = side(context, inputs, "train")
     attempts = StoredRollouts(context, {id_: problems[id_] for id_ in wanted}, {id_: labels[id_] for id_ in wanted})
     return attempts.draw(wanted)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from assay.core.errors import ConfigError
+from assay.pipelines.context.results import StageKey, StageResults
 from assay.pipelines.context.run import RunContext
 
 # Attempts behind the scores that each selection read, beside the attempts of the same problems, policy, sampler and verifier version now.
@@ -14,8 +15,8 @@ WITH made AS (
     SELECT scoring, problem_id, policy, sampler, verifier, max(correct + wrong + truncated + error) AS n
     FROM scores WHERE scoring IN (SELECT scoring FROM made) GROUP BY ALL
 ), refreshed AS (
-    SELECT split_part(key, '+', 2) AS scoring, any_value(json_extract_string(detail, '$.policy')) AS policy
-    FROM stages WHERE stage = 'refresh' GROUP BY ALL
+    SELECT scoring, any_value(policy) AS policy
+    FROM (SELECT unnest(?::VARCHAR[]) AS scoring, unnest(?::VARCHAR[]) AS policy) GROUP BY ALL
 ), held AS (
     SELECT problem_id, policy, sampler, verifier || '@' || version AS verifier, max(n) AS n FROM pass_rates GROUP BY ALL
 ), grown AS (
@@ -31,23 +32,31 @@ MOVED = """
 SELECT r.policy, count(*) AS n FROM rollouts r JOIN (SELECT run, time FROM runs WHERE event = 'start') USING (run)
 WHERE step IS NOT NULL AND time > ? AND r.policy <> ? GROUP BY r.policy ORDER BY max(time) DESC, max(step) DESC
 """
+REFRESHES = "SELECT key, json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage = 'refresh'"
 REFRESHED = """
 SELECT json_extract_string(detail, '$.policy') AS policy FROM stages WHERE stage = 'refresh' AND json_extract_string(detail, '$.selection') = ?
 """
 
 
-def selections(context: RunContext) -> list[dict[str, Any]]:
+def selections(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """Every selection of the lake, oldest first: how many it kept, whether it is stale (None = unknown), and why; `plan` marks the run's own."""
+    own = results.rows_of("select") if "select" in results else None
     return [
         {
             "selection": row["selection"],
             "kept": row["kept"],
-            "plan": row["selection"] == context.keys.get("select"),
+            "plan": row["selection"] == own,
             "stale": None if row["policy"] is None else bool(_reasons(context, row)),
             "why": "; ".join(_reasons(context, row)),
         }
-        for row in context.lake.rows(EVIDENCE)
+        for row in context.lake.rows(EVIDENCE, _refreshed(context))
     ]
+
+
+def _refreshed(context: RunContext) -> list[list[str]]:
+    """The scorings that refreshes of this lake have written, and the policy of each."""
+    rows = context.lake.rows(REFRESHES)
+    return [[StageKey.parse(row["key"]).rows for row in rows], [row["policy"] for row in rows]]
 
 
 def _reasons(context: RunContext, row: dict[str, Any]) -> list[str]:

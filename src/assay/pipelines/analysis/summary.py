@@ -3,6 +3,7 @@
 from typing import Any
 
 from assay.pipelines.analysis import disputed
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 
 SUMS = ("correct", "wrong", "truncated", "error")
@@ -20,27 +21,44 @@ PAID = """
 SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
 FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
 """  # whatever the sampler was
+DROPS = """
+SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY stage, reason ORDER BY rows DESC, reason
+"""
+NOTES = """
+SELECT stage, reason, count(*) AS problems, min(detail) AS example FROM notes WHERE key IN (SELECT unnest(?::VARCHAR[]))
+GROUP BY stage, reason ORDER BY problems DESC, reason
+"""
+NOT_KEPT = """
+SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections
+WHERE selection = ? AND NOT kept GROUP BY reason ORDER BY rows DESC, reason
+"""
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 
-def summary(context: RunContext) -> dict[str, Any]:
-    """Everything that the end of a run prints; `--json` prints it as it is."""
+def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
+    """Everything that the end of a run prints; `--json` prints it as it is.
+
+    Args:
+        context: the run.
+        results: what its stages have come to.
+    """
     made: dict[str, Any] = {
         "lake": context.lake.place,
         "run": context.run,
         "policy": context.engine.policy.name,
         "revision": context.engine.policy.revision,
     }
-    if "score" in context.keys:
-        made["difficulty"] = difficulty(context)
+    if "score" in results:
+        made["difficulty"] = difficulty(context, results)
         made["grading"] = context.mode
-        made["disputed"] = disputed.told(context)
-    made["dropped"] = dropped(context)
+        made["disputed"] = disputed.told(context, results)
+    made["dropped"] = dropped(context, results)
     if context.moved.changes:
         made["regraded"] = context.moved.changes
-    made["noticed"] = noticed(context)
-    if "arrange" in context.keys:
-        made["curriculum"] = lessons(context)
+    made["noticed"] = noticed(context, results)
+    if "arrange" in results:
+        made["curriculum"] = lessons(context, results)
     made["spent"] = {
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
@@ -49,9 +67,11 @@ def summary(context: RunContext) -> dict[str, Any]:
     return made
 
 
-def difficulty(context: RunContext) -> list[dict[str, Any]]:
+def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
-    rows = context.lake.rows(DIFFICULTY, [context.keys["score"].partition("+")[2], context.keys.get("select", "")])
+    rows = context.lake.rows(
+        DIFFICULTY, [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
+    )
     sources: dict[str, dict[str, Any]] = {}
     for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
         n, told = (
@@ -88,53 +108,43 @@ def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
     return bins
 
 
-def dropped(context: RunContext) -> list[dict[str, Any]]:
+def dropped(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """Every reason for which a row left, stage by stage, with one example."""
-    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
-    rows = context.lake.rows(
-        "SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[])) "
-        "GROUP BY stage, reason ORDER BY stage DESC, rows DESC, reason",
-        [keys],
-    )
-    place = sum(row["stage"] == "ingest" for row in rows)  # ingest comes first, by its name
-    rows[place:place] = _again(context)
-    if "split" in context.keys:
-        split = context.finished("split", context.keys["split"])
-        rows.append(
-            {
-                "stage": "split",
-                "reason": "held_out",
-                "rows": split.detail["held_out"] if split else 0,
-                "example": "kept for evaluation",
-            }
-        )
-    if "select" in context.keys:
-        rows += context.lake.rows(
-            "SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections WHERE selection = ? AND NOT kept "
-            "GROUP BY reason ORDER BY rows DESC, reason",
-            [context.keys["select"]],
-        )
+    found = context.lake.rows(DROPS, [_filed_under(results)])
+    rows = []
+    for result in results:
+        rows += [row for row in found if row["stage"] == result.stage]
+        match result.stage:
+            case "ingest":
+                rows += _again(results)
+            case "split":
+                held_out = {
+                    "reason": "held_out",
+                    "rows": result.detail.get("held_out", 0),
+                    "example": "kept for evaluation",
+                }
+                rows.append({"stage": "split", **held_out})
+            case "select":
+                rows += context.lake.rows(NOT_KEPT, [result.key.rows])
     return rows
 
 
-def noticed(context: RunContext) -> list[dict[str, Any]]:
+def _filed_under(results: StageResults) -> list[str]:
+    """The keys under which stages file drops and notes: the ids that their rows carry, and a line per source of ingest."""
+    return [part for result in results for part in result.key.parts]
+
+
+def noticed(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """What was noticed of problems that stay, by stage and reason, with one example."""
-    keys = [key for name in ("ingest", "clean") if name in context.keys for key in context.keys[name].split("+")]
-    return context.lake.rows(
-        "SELECT stage, reason, count(*) AS problems, min(detail) AS example FROM notes WHERE key IN (SELECT unnest(?::VARCHAR[])) "
-        "GROUP BY stage, reason ORDER BY stage DESC, problems DESC, reason",
-        [keys],
-    )
+    rows = context.lake.rows(NOTES, [_filed_under(results)])
+    return [row for result in results for row in rows if row["stage"] == result.stage]
 
 
-def _again(context: RunContext) -> list[dict[str, Any]]:
+def _again(results: StageResults) -> list[dict[str, Any]]:
     """Questions that ingest read more than once, from several sources or with several labels: each is one problem, so that clean meets fewer."""
-    clean = context.finished("clean", context.keys["clean"]) if "clean" in context.keys else None
-    if clean is None:
+    if (clean := results.get("clean")) is None:
         return []
-    read = sum(
-        found.rows_out for key in context.keys["ingest"].split("+") if (found := context.finished("ingest", key))
-    )
+    read = results.of("ingest").rows_out
     told = {
         "stage": "ingest",
         "reason": "same_question",
@@ -144,12 +154,12 @@ def _again(context: RunContext) -> list[dict[str, Any]]:
     return [told] if read > clean.rows_in else []
 
 
-def lessons(context: RunContext) -> list[dict[str, Any]]:
+def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """The curriculum, first to last, with what was measured of each problem."""
     return context.lake.rows(
         "SELECT l.lesson, l.position, l.problem_id, p.source, s.correct, s.wrong, s.truncated, s.value AS mean, s.low, s.high, "
         "p.messages[-1].content AS prompt FROM lessons l JOIN problems p ON p.id = l.problem_id "
         "LEFT JOIN (SELECT * FROM current_scores WHERE scoring = ?) s USING (problem_id) "
         "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
-        [context.keys["score"].partition("+")[2], context.keys["arrange"]],
+        [results.rows_of("score"), results.rows_of("arrange")],
     )

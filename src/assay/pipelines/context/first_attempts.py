@@ -33,7 +33,7 @@ class FirstAttempts:
     def judged(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], mode: Mode) -> None:
         """Count attempts that were judged."""
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
-            kind = KIND_OF[verdict.under(mode).outcome]
+            kind = KIND_OF[verdict.in_mode(mode).outcome]
             text = verdict.reason if kind == "error" else f"cut at {rollout.tokens} tokens" if kind == "cut" else ""
             self._count(kind, example_of(kind, rollout.text, verdict.extracted, verdict.reason), text)
 

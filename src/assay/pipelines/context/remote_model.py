@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from assay.core.errors import ConfigError
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.pipelines.context.run import RunContext, parse
 
 
@@ -20,7 +20,7 @@ def row(context: RunContext) -> list[dict[str, str]]:
         return []
     policy = context.engine.policy
     key = content_id("policy", policy.revision, policy.name)
-    return [{"id": key, "policy": policy.revision, "name": policy.name, "identity": canonical(dict(found))}]
+    return [{"id": key, "policy": policy.revision, "name": policy.name, "identity": canonical_json(dict(found))}]
 
 
 def same_as_stored(context: RunContext) -> None:

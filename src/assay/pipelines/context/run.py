@@ -14,11 +14,12 @@ from typing import Any
 
 from assay.core import parts
 from assay.core.config import Config, PolicyConfig
-from assay.core.errors import ConfigError, Stopped
-from assay.core.identity import canonical, content_id
+from assay.core.errors import Stopped
+from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
 from assay.core.types import Mode
 from assay.pipelines.context.first_attempts import FirstAttempts
+from assay.pipelines.context.results import StageKey, StageResult
 from assay.stores.lake import Lake, Rows
 from assay.verifiers.pool.grader import Grader
 
@@ -33,65 +34,6 @@ WATCHED = (
     "duckdb",
     "pyarrow",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """What one stage did."""
-
-    stage: str
-    key: str
-    rows_in: int
-    rows_out: int
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    reused: bool = False  # it was in the ledger: nothing was done
-    partly: bool = False  # a limit stopped it: not in the ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Remaining:
-    """What a stage still has to do, before it starts; None = it does not count in this unit."""
-
-    sources: int | None = None
-    problems: int | None = None
-    texts: int | None = None  # to embed
-    steps: int | None = None  # of training
-    rollouts: int | None = None  # of training
-    attempts_min: int | None = None  # completions of the policy, where scoring stops early
-    attempts_max: int | None = None  # completions of the policy, at most
-    iterations_max: int | None = None  # of tree searches, each of several completions
-    tokens_max: int | None = None  # generated tokens, at most
-
-    @property
-    def by_unit(self) -> dict[str, int]:
-        """Counts under the unit that people read, in the order in which they are printed."""
-        exact = self.attempts_min == self.attempts_max
-        attempts = None if self.iterations_max is not None else self.attempts_max
-        counts = {
-            "sources": self.sources,
-            "problems": self.problems,
-            "texts": self.texts,
-            "steps": self.steps,
-            "rollouts": self.rollouts,
-            "samples": attempts if exact else None,
-            "samples at least": None if exact else self.attempts_min,
-            "samples at most": None if exact else attempts,
-            "iterations at most": self.iterations_max,
-            "tokens at most": self.tokens_max,
-        }
-        return {unit: count for unit, count in counts.items() if count is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """One stage before it starts: its key, what is left, and how to do it."""
-
-    stage: str
-    key: str
-    rows_in: int
-    remaining: Remaining
-    do: Callable[[], StageResult]
 
 
 @dataclass(slots=True)
@@ -141,7 +83,6 @@ class RunContext:
     ) -> None:
         self.config, self.lake, self.reporter, self.command, self.stop = config, lake, reporter, command, stop
         self.meter = Usage()
-        self.keys: dict[str, str] = {}  # of the stages walked so far
         self.warned: set[str] = set()
         self.first_attempts = FirstAttempts(config.score)
         self.moved = VerdictChanges()  # verdicts that a new version of a verifier changed
@@ -205,15 +146,9 @@ class RunContext:
             raise Stopped("asked to stop; what is committed is kept")
 
     def beside(self, config: Config) -> "RunContext":
-        """Another plan within the same run: lake, reporter, stop, meter and what was warned of are shared, and the stages walked so far."""
+        """Another config within the same run: lake, reporter, stop, meter and what was warned of are shared."""
         other = RunContext(config, self.lake, self.reporter, command=self.command, stop=self.stop)
-        other.run, other.keys, other.meter, other.warned, other.moved = (
-            self.run,
-            dict(self.keys),
-            self.meter,
-            self.warned,
-            self.moved,
-        )
+        other.run, other.meter, other.warned, other.moved = self.run, self.meter, self.warned, self.moved
         other.retry_refused, other.partial = self.retry_refused, self.partial
         return other
 
@@ -228,9 +163,9 @@ class RunContext:
             return f"limit.hours = {limit.hours} reached"
         return ""
 
-    def finished(self, stage: str, key: str) -> StageResult | None:
+    def finished(self, stage: str, key: StageKey) -> StageResult | None:
         """The stage's result from the ledger, if it was ever finished for this key."""
-        found = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, key])
+        found = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, str(key)])
         if not found:
             return None
         row = found[0]
@@ -241,30 +176,18 @@ class RunContext:
     def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
         """Commits a stage's rows and its ledger entry at once; a partly done stage gets rows and no entry."""
         entry = {
-            "id": content_id("stage", outcome.stage, outcome.key),
+            "id": content_id("stage", outcome.stage, str(outcome.key)),
             "stage": outcome.stage,
-            "key": outcome.key,
+            "key": str(outcome.key),
             "rows_in": outcome.rows_in,
             "rows_out": outcome.rows_out,
-            "detail": canonical(dict(outcome.detail)),
+            "detail": canonical_json(dict(outcome.detail)),
             "seconds": outcome.seconds,
         }
         self.append({**(rows or {}), "stages": [] if outcome.partly else [entry]})
         if outcome.partly:
             self.partial.append(outcome)
         return outcome
-
-    def key_of(self, stage: str, needed_by: str) -> str:
-        """The key of an earlier stage.
-
-        Raises:
-            ConfigError: it has not been walked.
-        """
-        if stage not in self.keys:
-            raise ConfigError(
-                f"{needed_by} needs {stage}, which is not done: `curate {stage} PLAN` first, or `curate run PLAN`"
-            )
-        return self.keys[stage]
 
     def log_run(self, event: str, outcome: str | None = None) -> None:
         """Writes the run's start or end; of several processes of one run, the first does."""
@@ -275,8 +198,8 @@ class RunContext:
             "id": content_id("run-event", self.run, event),
             "event": event,
             "command": self.command,
-            "plan": canonical(self.config.model_dump(mode="json")),
-            "versions": canonical(versions()),
+            "plan": canonical_json(self.config.model_dump(mode="json")),
+            "versions": canonical_json(versions()),
             "outcome": outcome,
             "tokens": meter.tokens,
             "samples": meter.samples,
@@ -310,7 +233,7 @@ def engine_of(policy: PolicyConfig) -> Engine:
     )
     if policy.revision:
         settings["revision"] = policy.revision
-    return parts.build("engine", policy.engine, settings, beside=type(policy).model_fields)  # type: ignore[no-any-return]
+    return parts.build_part("engine", policy.engine, settings, other_keys=type(policy).model_fields)  # type: ignore[no-any-return]
 
 
 def versions() -> dict[str, str]:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from assay.core.config import SelectConfig
-from assay.core.parts import build
-from assay.maths.rl.expected_improvement import fitted_drift
+from assay.core.parts import build_part
+from assay.maths.rl.expected_improvement import fit_drift
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
 
@@ -19,32 +20,29 @@ WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FRO
 """
 
 
-def selector(context: RunContext, config: SelectConfig) -> Any:
+def selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
     """The plan's selector, built; where its drift is "fitted", the number that the lake's training rollouts tell takes its place.
 
     Raises:
         ConfigError: an unknown selector or setting.
     """
-    part = build("selector", config.selector, config.settings)
+    part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
-    drift, attempts = measured(context)
+    drift, attempts = measured(context, inputs)
     if "drift" not in context.warned:
         context.warned.add("drift")
         context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
     return replace(part, drift=drift)
 
 
-def measured(context: RunContext) -> tuple[float, int]:
+def measured(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
 
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
     """
-    scores = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "drift").partition("+")[2])
-    }
+    scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]
     rate = np.array([scores[row["problem_id"]] for row in rows])
-    drift = fitted_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
+    drift = fit_drift(np.log(rate / (1 - rate)), [row["progress"] for row in rows], [row["won"] for row in rows])
     return round(drift, 2), len(rows)

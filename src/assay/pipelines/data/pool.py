@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.core.types import Pool
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import stored_vectors
 
-SCORE_COLUMNS = ("post_a", "post_b", "mean", "low", "high", "correct", "wrong", "truncated", "error")
-SEARCH_COLUMNS = ("K", "censored")  # of the scorer `mcts`
-PROBLEM_COLUMNS = ("source", "length")
+SEARCH_COLUMNS = {"K": "value - 1", "censored": "censored"}  # of the scorer `mcts`; K: iterations before the right one
+PROBLEM_COLUMNS = {"source": "source", "length": "characters"}
 SEARCHED = (
     "SELECT * FROM scores WHERE scorer = 'mcts' AND policy = ? QUALIFY row_number() OVER "
     "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id"
@@ -27,74 +29,111 @@ JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHER
       AND run IN (SELECT run FROM rollouts WHERE step IS NOT NULL)) s USING (run)
 GROUP BY t.problem_id ORDER BY t.problem_id
 """
-Values = dict[str, Any]  # by problem id; an id that is not there lacks the value
+Values = list[Any]  # one per id that was asked for, in their order; None = the problem lacks it
 
 
 def scored_pool(
-    context: RunContext, scores: list[dict[str, Any]], needs: Sequence[str], ids: list[str]
+    context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str]
 ) -> tuple[Pool, tuple[str, ...]]:
-    """The pool with exactly the columns that a part needs, and the ids that lack one of them.
+    """Make the pool with exactly the columns that a part needs.
+
+    Args:
+        context: the run.
+        inputs: the stages that know them.
+        needs: names of columns, or "cluster" and "vectors".
+        ids: of the problems, ascending.
+
+    Returns:
+        The pool, and the ids of the problems that lack one of these.
 
     Raises:
         ConfigError: no stage makes such a column and no source kept such a field.
     """
-    found = {name: _values(context, name, ids, scores) for name in needs if name not in ("cluster", "vectors")}
-    clusters = _clusters(context) if "cluster" in needs else {}
-    have = [
-        id_
-        for id_ in ids
-        if all(id_ in values for values in found.values()) and ("cluster" not in needs or id_ in clusters)
-    ]
+    values = _columns(context, inputs, [name for name in needs if name != "vectors"], ids)
+    rows = [row for row in range(len(ids)) if all(column[row] is not None for column in values.values())]
     vectors = None
     if "vectors" in needs:
-        have, vectors = stored_vectors(context, have, _revision(context))
-    columns = {name: np.array([values[id_] for id_ in have]) for name, values in found.items()}
-    cluster = np.array([clusters[id_] for id_ in have], dtype=np.int64) if "cluster" in needs else None
-    return Pool(tuple(have), columns, vectors, cluster), tuple(sorted(set(ids) - set(have)))
+        encoder = str(inputs.of("embed").detail.get("encoder", ""))
+        having, vectors = stored_vectors(context, [ids[row] for row in rows], encoder)
+        encoded = set(having)
+        rows = [row for row in rows if ids[row] in encoded]
+    columns = {name: np.array([column[row] for row in rows]) for name, column in values.items() if name != "cluster"}
+    cluster = np.array([values["cluster"][row] for row in rows], dtype=np.int64) if "cluster" in needs else None
+    pool = Pool(tuple(ids[row] for row in rows), columns, vectors, cluster)
+    return pool, tuple(sorted(set(ids) - set(pool.ids)))
 
 
-def further_evidence(context: RunContext, needs: Sequence[str]) -> list[str]:
-    """What a part reads beside the plan's own scoring: ids of a search's scores, problems with their training round."""
+def further_evidence(context: RunContext, inputs: StageResults, needs: Sequence[str]) -> list[str]:
+    """What a part reads beside the config's own scoring and clusters: a search's scores, training rounds, further stages."""
     searched = [row["id"] for row in _searched(context)] if set(needs) & set(SEARCH_COLUMNS) else []
-    return searched + (
-        [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
-    )
+    trained = [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
+    return [*searched, *trained, *stage_evidence(inputs, needs)]
 
 
-def _values(context: RunContext, name: str, ids: list[str], scores: list[dict[str, Any]]) -> Values:
-    """One column by problem id, only for problems that have it."""
-    if name in SCORE_COLUMNS:
-        told = (row for row in scores if (row["low"], row["high"]) != (0.0, 1.0))  # [0, 1]: no attempt told anything
-        column = "value" if name == "mean" else name
-        return {row["problem_id"]: row[column] for row in told if row[column] is not None}
-    if name in SEARCH_COLUMNS:
-        own = [row for row in scores if row["scorer"] == "mcts"] or _searched(
-            context
-        )  # K: iterations before the right one; value counts it
-        return {row["problem_id"]: row["value"] - 1 if name == "K" else row["censored"] for row in own}
-    if name == "round":  # the first training run that met the problem, counted from 1; 0 = none
-        return dict.fromkeys(ids, 0) | {row["problem_id"]: row["round"] for row in context.lake.rows(TRAINED)}
-    if name in PROBLEM_COLUMNS:
-        column = {"source": "source", "length": "characters"}[name]
-        rows = context.lake.rows(
-            f"SELECT id, {column} AS v FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids]
-        )
-        return {row["id"]: row["v"] for row in rows}
-    return _kept(context, name, ids)
+def stage_evidence(inputs: StageResults, needs: Sequence[str]) -> list[str]:
+    """The keys of further stages whose columns a part needs; what it sees of `score` and `embed` is in its key already."""
+    return [
+        f"{result.stage} {result.key}"
+        for result in inputs
+        if result.stage not in ("score", "embed") and not set(needs).isdisjoint(result.columns.expressions)
+    ]
 
 
-def _kept(context: RunContext, name: str, ids: list[str]) -> Values:
+def _columns(context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str]) -> dict[str, Values]:
+    """Each column by its name, one value per id."""
+    if "cluster" in needs:
+        inputs.of("embed")
+    found: dict[str, Values] = {}
+    for result in inputs:
+        if own := {
+            name: sql for name, sql in result.columns.expressions.items() if name in needs and name not in found
+        }:
+            found |= _selected(context, own, f"FROM {result.columns.source}", [result.key.rows], ids)
+    if searched := {name: sql for name, sql in SEARCH_COLUMNS.items() if name in needs and name not in found}:
+        found |= _of_searches(context, inputs, searched, ids)
+    if plain := {name: sql for name, sql in PROBLEM_COLUMNS.items() if name in needs and name not in found}:
+        source = "FROM (SELECT *, id AS problem_id FROM problems) WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+        found |= _selected(context, plain, source, [list(ids)], ids)
+    if "round" in needs and "round" not in found:  # the first training run that met it, counted from 1; 0 = none
+        rounds = _selected(context, {"round": "round"}, f"FROM ({TRAINED})", [], ids)["round"]
+        found["round"] = [number or 0 for number in rounds]
+    return {name: found[name] if name in found else _kept(context, inputs, name, ids) for name in needs}
+
+
+def _selected(
+    context: RunContext, expressions: Mapping[str, str], source: str, parameters: list[Any], ids: Sequence[str]
+) -> dict[str, Values]:
+    """Columns of one query, aligned to the ids."""
+    chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in expressions.items())
+    table = context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters)
+    place = pc.index_in(pa.array(ids, pa.string()), value_set=table["problem_id"].combine_chunks())
+    return {name: table[name].take(place).to_pylist() for name in expressions}
+
+
+def _of_searches(
+    context: RunContext, inputs: StageResults, expressions: Mapping[str, str], ids: Sequence[str]
+) -> dict[str, Values]:
+    """What searches found: of the run's own scoring where it searches, else of any search of this policy."""
+    own = "FROM current_scores WHERE scoring = ? AND scorer = 'mcts'"
+    scoring = [inputs.rows_of("score")] if "score" in inputs else [""]
+    if context.lake.query(f"SELECT 1 {own} LIMIT 1", scoring).num_rows:
+        return _selected(context, expressions, own, scoring, ids)
+    return _selected(context, expressions, f"FROM ({SEARCHED})", [context.engine.policy.revision], ids)
+
+
+def _kept(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
     """A field that the source kept; numbers stay numbers where all of them are, else all become texts."""
-    rows = context.lake.rows("SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids])
-    fields = {row["id"]: json.loads(row["metadata"]) for row in rows}
-    values = {id_: given[name] for id_, given in fields.items() if _plain(given.get(name))}
+    query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+    fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.each(query, [list(ids)])}
+    values = {id_: kept[name] for id_, kept in fields.items() if _plain(kept.get(name))}
     if ids and not values:
-        made = (*SCORE_COLUMNS, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round")
-        kept = sorted({key for given in fields.values() for key, value in given.items() if _plain(value)})
-        told = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
-        raise ConfigError(f"{told} (`keep` of a source); {nearest(name, [*made, *kept])}")
+        by_stages = [column for result in inputs for column in result.columns.expressions]
+        known = {key for kept in fields.values() for key, value in kept.items() if _plain(value)}
+        names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
+        problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
+        raise ConfigError(f"{problem} (`keep` of a source); {suggest_names(name, names)}")
     numeric = all(isinstance(value, int | float) for value in values.values())
-    return {id_: value if numeric else str(value) for id_, value in values.items()}
+    return [(values[id_] if numeric else str(values[id_])) if id_ in values else None for id_ in ids]
 
 
 def _plain(value: object) -> bool:
@@ -103,16 +142,3 @@ def _plain(value: object) -> bool:
 
 def _searched(context: RunContext) -> list[dict[str, Any]]:
     return context.lake.rows(SEARCHED, [context.engine.policy.revision])
-
-
-def _clusters(context: RunContext) -> Mapping[str, int]:
-    found = context.lake.rows(
-        "SELECT problem_id, cluster FROM clusters WHERE clustering = ?", [context.key_of("embed", "select")]
-    )
-    return {row["problem_id"]: row["cluster"] for row in found}
-
-
-def _revision(context: RunContext) -> str:
-    """The encoder of the clustering; filters may have stored vectors of others."""
-    embed = context.finished("embed", context.key_of("embed", "select"))
-    return str(embed.detail.get("encoder", "")) if embed else ""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.core.types import Label, Message, Problem
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 
 MEMBERS = "SELECT DISTINCT {what} FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
@@ -26,9 +27,9 @@ TEXTS = SIDE + (
 )
 
 
-def members(context: RunContext) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
+def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Every problem that ingest found for this plan, ids ascending, and its labels."""
-    pools = context.key_of("ingest", "clean").split("+")
+    pools = list(inputs.of("ingest").key.parts)
     found = context.lake.each(
         f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id",
         [pools],
@@ -44,10 +45,10 @@ def members(context: RunContext) -> tuple[dict[str, Problem], dict[str, list[Lab
     return problems, labels
 
 
-def cleaned(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
+def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, Label]]:
     """The problems that clean kept, ids ascending, each with its one label: the one that clean corrected it to, where it did."""
-    problems, labels = members(context)
-    key = context.key_of("clean", "split")
+    problems, labels = members(context, inputs)
+    key = inputs.rows_of("clean")
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
     kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
     corrected = context.lake.rows(
@@ -58,10 +59,10 @@ def cleaned(context: RunContext) -> tuple[dict[str, Problem], dict[str, Label]]:
     }
 
 
-def side(context: RunContext, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
+def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
     """The cleaned problems on one side of the split: "train" or "held_out"."""
-    problems, labels = cleaned(context)
-    split = context.key_of("split", "score").partition("+")[2]
+    problems, labels = cleaned(context, inputs)
+    split = inputs.rows_of("split")
     on_side = {
         row["problem_id"]
         for row in context.lake.rows("SELECT problem_id FROM splits WHERE split = ? AND side = ?", [split, name])
@@ -70,40 +71,39 @@ def side(context: RunContext, name: str) -> tuple[dict[str, Problem], dict[str, 
     return chosen, {id_: labels[id_] for id_ in chosen}
 
 
-def side_ids(context: RunContext, name: str) -> list[str]:
+def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """The ids of `side`, ascending, without reading a question: a finished stage is looked up by these alone."""
-    return _of_side(context, IDS, name)
+    return _of_side(context, inputs, IDS, name)
 
 
-def side_verifiers(context: RunContext, name: str) -> list[str]:
+def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """The verifiers of the labels of `side`, ascending."""
-    return _of_side(context, VERIFIERS, name)
+    return _of_side(context, inputs, VERIFIERS, name)
 
 
-def side_texts(context: RunContext, name: str) -> list[str]:
+def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
     """The texts of the problems of `side`, in the order of their ids."""
-    return _of_side(context, TEXTS, name)
+    return _of_side(context, inputs, TEXTS, name)
 
 
-def some_of_side(context: RunContext, name: str, ids: Sequence[str]) -> tuple[dict[str, Problem], dict[str, Label]]:
+def some_of_side(
+    context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]
+) -> tuple[dict[str, Problem], dict[str, Label]]:
     """These problems of `side` and their labels, ids ascending: what a worker holds of a pool that it need not hold whole."""
     problems = problems_by_id(context, ids)
-    labels = {
-        row["problem_id"]: to_label(row) for row in context.lake.rows(LABELS, [*_which(context, name), list(ids)])
-    }
+    labels = {row["problem_id"]: to_label(row) for row in context.lake.rows(LABELS, [*_which(inputs, name), list(ids)])}
     known = sorted(problems.keys() & labels.keys())
     return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
 
 
-def _of_side(context: RunContext, query: str, name: str) -> list[str]:
-    return list(context.lake.query(query, _which(context, name)).column(0).to_pylist())
+def _of_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
+    return list(context.lake.query(query, _which(inputs, name)).column(0).to_pylist())
 
 
-def _which(context: RunContext, name: str) -> list[Any]:
+def _which(inputs: StageResults, name: str) -> list[Any]:
     """The parameters of SIDE."""
-    clean = context.key_of("clean", "split")
-    split = context.key_of("split", "score").partition("+")[2]
-    return [context.key_of("ingest", "clean").split("+"), clean, clean, split, name]
+    clean = inputs.rows_of("clean")
+    return [list(inputs.of("ingest").key.parts), clean, clean, inputs.rows_of("split"), name]
 
 
 def problems_by_id(context: RunContext, ids: Sequence[str]) -> dict[str, Problem]:

@@ -3,7 +3,7 @@
 A problem is disputed when no attempt solves it strictly and at least one solves it leniently.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Label
@@ -16,9 +16,9 @@ GROUP BY problem_id HAVING count(*) FILTER (outcome = 'correct') = 0 AND count(*
 """
 
 
-def current_scores(context: RunContext, scoring: str, columns: str = "*") -> list[dict[str, Any]]:
+def current_scores(context: RunContext, scoring: str) -> list[dict[str, Any]]:
     """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
-    return context.lake.rows(f"SELECT {columns} FROM current_scores WHERE scoring = ? ORDER BY problem_id", [scoring])
+    return context.lake.rows("SELECT * FROM current_scores WHERE scoring = ? ORDER BY problem_id", [scoring])
 
 
 def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:
@@ -38,6 +38,13 @@ def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str,
     return {row["problem_id"] for row in context.lake.rows(DISPUTED, parameters)}
 
 
-def disputed_ids(scores: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The ids of the scores that are marked as disputed."""
-    return {row["problem_id"] for row in scores if row["disputed"]}
+def disputed_ids(context: RunContext, scoring: str) -> set[str]:
+    """The problems whose current score under a scoring is marked as disputed."""
+    query = "SELECT problem_id FROM current_scores WHERE scoring = ? AND disputed"
+    return set(context.lake.query(query, [scoring])["problem_id"].to_pylist())
+
+
+def score_ids(context: RunContext, scoring: str) -> list[str]:
+    """The ids of the current scores under a scoring, in the order of their problems."""
+    query = "SELECT id FROM current_scores WHERE scoring = ? ORDER BY problem_id"
+    return list(context.lake.query(query, [scoring])["id"].to_pylist())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from assay.core.config import PolicyConfig
 from assay.core.errors import ConfigError
-from assay.core.parts import load
+from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import output_folder
 
@@ -46,7 +46,7 @@ def reader(policy: PolicyConfig) -> str:
 
 def on(policy: PolicyConfig, model: str, engine: str) -> PolicyConfig:
     """The same sampler on another model and engine; settings that this engine has not are left out, and so is a revision of another model."""
-    known = {each.name for each in fields(load("engine", engine))}
+    known = {each.name for each in fields(load_part("engine", engine))}
     extras = {name: value for name, value in policy.settings.items() if name in known}
     asked = policy.model_dump(include=set(PolicyConfig.model_fields))
     revision = policy.revision if model == policy.model else ""

@@ -8,14 +8,15 @@ import numpy as np
 
 from assay.core.errors import ConfigError
 from assay.core.types import Counts
-from assay.maths.rl.evaluation import mean_interval, moved, paired_difference, pass_at
+from assay.maths.rl.evaluation import count_moves, mean_interval, paired_difference, pass_at
+from assay.pipelines.context.results import StageKey, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop.checkpoints import checkpoint, on
-from assay.pipelines.runner.stages import survey
+from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.stages.train import work
+from assay.pipelines.stages.train import Train
 
 Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}
 
@@ -40,26 +41,29 @@ def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float]
         ConfigError: nothing is held out, or the training is not done.
         Stopped: the run was asked to stop; what arrived is committed.
     """
-    if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
-        raise ConfigError(f"train eval needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    key = work(context).key
-    found = points(counted(context, key, samples))
-    return {"training": key, "points": found, "frontier": frontier(context, key, band), "tokens": context.meter.tokens}
+    inputs = done_stages(context, "", "train eval")
+    key = Train(context, inputs).key.rows
+    return {
+        "training": key,
+        "points": points(counted(context, inputs, key, samples)),
+        "frontier": frontier(context, inputs, key, band),
+        "tokens": context.meter.tokens,
+    }
 
 
-def counted(context: RunContext, key: str, samples: int) -> list[tuple[str, Counted]]:
+def counted(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
     """Held-out outcomes of one training, policy by policy: what `train.eval_every` stored, else base and checkpoint attempted `samples` times.
 
     Raises:
         ConfigError, Stopped: as `evaluate`.
     """
-    stored = _stored(context, key)
+    stored = _stored(context, inputs, key)
     if stored and context.config.train.average:
         return [
             *stored,
-            ("average", _now(context, key, samples)[-1][1]),
+            ("average", _now(context, inputs, key, samples)[-1][1]),
         ]  # in training the weights are attempted as they are
-    return stored or _now(context, key, samples)
+    return stored or _now(context, inputs, key, samples)
 
 
 def points(told: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
@@ -90,16 +94,13 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
     return paired_difference(_rates(first, 1), _rates(second, 1))
 
 
-def frontier(context: RunContext, key: str, band: tuple[float, float]) -> dict[str, int]:
+def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[float, float]) -> dict[str, int]:
     """Of the trained problems that were within the band when they were scored: how many still are, by the last steps' attempts."""
-    scores = {
-        row["problem_id"]: row["value"]
-        for row in current_scores(context, context.key_of("score", "train eval").partition("+")[2])
-    }
+    scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows("SELECT problem_id, mean FROM fresh_rates WHERE training = ? ORDER BY problem_id", [key])
     both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
     before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
-    return moved(before, after, *band)
+    return count_moves(before, after, *band)
 
 
 def last_counts(context: RunContext, samples: int) -> Counted:
@@ -108,9 +109,8 @@ def last_counts(context: RunContext, samples: int) -> Counted:
     Raises:
         ConfigError: as `evaluate`.
     """
-    if (lacking := survey(context, lambda *_: None, "arrange")) is not None:
-        raise ConfigError(f"train compare needs {lacking.stage}, which is not done: `curate run PLAN` first")
-    return counted(context, work(context).key, samples)[-1][1]
+    inputs = done_stages(context, "", "train compare")
+    return counted(context, inputs, Train(context, inputs).key.rows, samples)[-1][1]
 
 
 def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
@@ -118,8 +118,8 @@ def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
     return pass_at(k, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def _stored(context: RunContext, key: str) -> list[tuple[str, Counted]]:
-    labels = sorted(label.id for label in side(context, "held_out")[1].values())
+def _stored(context: RunContext, inputs: StageResults, key: str) -> list[tuple[str, Counted]]:
+    labels = sorted(label.id for label in side(context, inputs, "held_out")[1].values())
     found = context.lake.rows(EVALUATED, [key])
     return [
         (f"step {row['step']}", _counts(context.lake.rows(OUTCOMES, [context.mode, row["policy"], labels])))
@@ -131,22 +131,22 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
     return {row["problem_id"]: (row["correct"], row["attempts"]) for row in rows if row["attempts"]}
 
 
-def _now(context: RunContext, key: str, samples: int) -> list[tuple[str, Counted]]:
-    done = context.finished("train", key)
+def _now(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
+    done = context.finished("train", StageKey.of(key))
     if done is None:
         raise ConfigError("train eval needs a finished training: `train run PLAN` first")
     last = checkpoint(context, key)
     return [
-        (name, _attempted(context, model, samples))
+        (name, _attempted(context, inputs, model, samples))
         for name, model in (("before", context.config.policy.model), ("after", str(last)))
     ]
 
 
-def _attempted(context: RunContext, model: str, samples: int) -> Counted:
+def _attempted(context: RunContext, inputs: StageResults, model: str, samples: int) -> Counted:
     """Outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
     policy = on(context.config.policy, model, "transformers")
     with closing(context.beside(context.config.model_copy(update={"policy": policy}))) as other:
-        problems, labels = side(other, "held_out")
+        problems, labels = side(other, inputs, "held_out")
         ids = sorted(problems)[: context.config.train.eval_problems]
         if not ids:
             raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")

@@ -9,14 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from assay.core.errors import Stopped
 from assay.core.identity import content_id
-from assay.core.types import Counts, Label
-from assay.maths.allocation.strata import UNSCORED, UNSOLVED, shared, stratum
+from assay.core.types import Counts, Label, Problem
+from assay.maths.allocation.strata import UNSCORED, UNSOLVED, sample_strata, stratum
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores, find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -61,31 +64,75 @@ class ResampleChoice:
     ]  # of the dropped, by stratum: how many there are, and how many of them are attempted
 
 
-def work(context: RunContext, before: EarlierScore) -> StagePlan:
-    """The refresh of a run whose policy is the checkpoint. The key is `<ledger key>+<scoring>`, as of `score`, which stands in where
-    scores are no pass rates: nothing that training stores tells a search's iterations.
+class Refresh(Stage):
+    """Score the pool for a checkpoint, from what its training stored and from new attempts. It stands in the place of `score`."""
+
+    name = "refresh"
+    rows_query = score.Score.rows_query
+    columns = score.Score.columns
+
+    def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
+        super().__init__(context, inputs)
+        self.before = before
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The problems of the pool, ascending."""
+        return side_ids(self.context, self.inputs, "train")
+
+    @cached_property
+    def train_side(self) -> tuple[dict[str, Problem], dict[str, Label]]:
+        """These problems and their labels, read once."""
+        return side(self.context, self.inputs, "train")
+
+    @cached_property
+    def seen(self) -> dict[str, SeenAttempts]:
+        """What training's last steps tell of each problem that they met."""
+        return fresh(self.context, self.before.training, self.train_side[1])
+
+    @cached_property
+    def earlier(self) -> dict[str, dict[str, Any]]:
+        """The scores before, by problem."""
+        return old(self.context, self.before.scoring)
+
+    @cached_property
+    def choice(self) -> ResampleChoice:
+        """Where each problem's score comes from."""
+        selected = kept(self.context, self.before.selection)
+        return choose(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
+
+    def compute_key(self) -> StageKey:
+        """The pool with the scoring, and the scoring, as of `score`."""
+        context, before = self.context, self.before
+        loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
+        anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids)
+        earlier = (before.scoring, before.selection, before.training)
+        scoring = content_id("refreshed", anew, *earlier, loop, context.config.seed)
+        return StageKey.of(content_id("refresh", scoring, self.ids), scoring)
+
+    def remaining(self) -> Remaining:
+        """Count the problems that are attempted anew, and their attempts."""
+        samples = sum(self.choice.wanted.values())
+        return Remaining(
+            problems=len(self.choice.wanted),
+            attempts_min=0,  # what training stored meanwhile may spare them
+            attempts_max=samples,
+            tokens_max=samples * self.context.config.policy.max_tokens,
+            rows_in=len(self.ids),
+        )
+
+    def run(self) -> StageResult:
+        """Attempt, and write a score per problem that has one."""
+        return _refresh(self)
+
+
+def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
+    """The stage that scores a checkpoint's pool: `refresh`, and `score` itself where scores are no pass rates, since nothing that
+    training stores tells a search's iterations.
     """
-    part = score.scorer(context)
-    if context.config.score.scorer != "pass_rate" or part.at_length is not None:
-        return score.work(context)
-    ids, verifiers = side_ids(context, "train"), side_verifiers(context, "train")
-    loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
-    was = (before.scoring, before.selection, before.training)
-    scoring = content_id("refreshed", score.scoring_key(context, verifiers, ids), *was, loop, context.config.seed)
-    key = f"{content_id('refresh', scoring, ids)}+{scoring}"
-    if context.finished("refresh", key):
-        return StagePlan("refresh", key, len(ids), Remaining(), lambda: _nothing())
-    labels = side(context, "train")[1]
-    seen, told = fresh(context, before.training, labels), old(context, before.scoring)
-    made = choose(context, sorted(labels), kept(context, before.selection), seen, told)
-    samples = sum(made.wanted.values())
-    left = Remaining(
-        problems=len(made.wanted),
-        attempts_min=0,  # what training stored meanwhile may spare them
-        attempts_max=samples,
-        tokens_max=samples * context.config.policy.max_tokens,
-    )
-    return StagePlan("refresh", key, len(ids), left, lambda: _refresh(context, key, before, made, seen, told))
+    if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
+        return score.Score(context, inputs)
+    return Refresh(context, inputs, before)
 
 
 def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
@@ -142,7 +189,7 @@ def choose(
     }
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _stratum(part, told.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
-    drawn = shared(
+    drawn = sample_strata(
         dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
     )
     wanted |= dict.fromkeys(drawn, part.n)
@@ -174,18 +221,13 @@ def _prior(part: Any) -> str:
     )  # a fitted prior rests on the whole pool's attempts under one policy
 
 
-def _refresh(
-    context: RunContext,
-    key: str,
-    before: EarlierScore,
-    made: ResampleChoice,
-    seen: Mapping[str, SeenAttempts],
-    told: Mapping[str, Mapping[str, Any]],
-) -> StageResult:
-    began, scoring, part = time.monotonic(), key.partition("+")[2], score.scorer(context)
-    problems, labels = side(context, "train")
+def _refresh(stage: Refresh) -> StageResult:
+    context, key, before, made = stage.context, stage.key, stage.before, stage.choice
+    seen, told = stage.seen, stage.earlier
+    began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
+    problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.first(made.wanted)
+    found = attempts.draw_first(made.wanted)
     if len(found) < len(made.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
         raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")
@@ -267,7 +309,3 @@ def _carried(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
     left_out = ("id", "run") if row["disputed"] else ("id", "run", "disputed")  # null stays out of the id
     content = {name: value for name, value in row.items() if name not in left_out} | {"scoring": scoring}
     return {"id": content_id("score", content), **content}
-
-
-def _nothing() -> StageResult:
-    raise AssertionError("a finished stage is read from the ledger")

@@ -14,18 +14,18 @@ import numpy as np
 from assay.core.config import Config
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
-from assay.maths.rl.evaluation import moved
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.maths.rl.evaluation import count_moves
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint, on, reader
-from assay.pipelines.runner.stages import run_next_stage, run_planned, run_regrade, run_stages
+from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
+from assay.pipelines.stages import stage_names
 from assay.pipelines.stages import train as training
 
-POOL = ("ingest", "clean", "split")  # done once: all rounds share the pool and its held-out problems
-TABLES = ("score", "embed", "select", "arrange", "train", "loop")  # of a plan, that decide a round
 DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds"}}
 SAMPLED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
@@ -49,27 +49,24 @@ class Round:
 
     number: int  # from 1
     context: RunContext
+    results: StageResults  # of the stages that it has come to; a refresh stands under `score`
     before: refreshing.EarlierScore | None = None
     outcomes: list[StageResult] = field(default_factory=list)
 
-    def key(self, what: str) -> str:
+    def key(self, what: str) -> StageKey:
         """Hash of all that decides the round, where this part of it is looked up in the ledger."""
         context, config = self.context, self.context.config
         tables = {
-            name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name)) for name in TABLES
+            name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name))
+            for name in (*curating_stages(), "train", "loop")
+            if name in type(config).model_fields
         }
-        versions = sorted((name, context.judge.version(name)) for name in side_verifiers(context, "train"))
-        pool = [context.keys[name] for name in POOL]
-        return content_id(
-            what,
-            self.number,
-            pool,
-            versions,
-            context.engine.policy.revision,
-            config.policy.sampler.id,
-            config.seed,
-            tables,
+        versions = sorted(
+            (name, context.judge.version(name)) for name in side_verifiers(context, self.results, "train")
         )
+        pool = [str(self.results.of(name).key) for name in pool_stages()]
+        how = (context.engine.policy.revision, config.policy.sampler.id, config.seed, tables)
+        return StageKey.of(content_id(what, self.number, pool, versions, *how))
 
     @cached_property
     def following(self) -> "Round":
@@ -78,14 +75,19 @@ class Round:
         Raises:
             ConfigError: the checkpoint is not there.
         """
-        keys = {name: self.context.key_of(name, "the next round") for name in (*POOL, "score", "select", "train")}
-        context = self.context.beside(_on_checkpoint(self.context, self.number + 1))
-        context.keys = {name: keys[name] for name in POOL}
-        return Round(
-            self.number + 1,
-            context,
-            refreshing.EarlierScore(keys["score"].partition("+")[2], keys["select"], keys["train"]),
-        )
+        before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
+        context = self.context.beside(_on_checkpoint(self.context, before.training, self.number + 1))
+        return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
+
+
+def pool_stages() -> tuple[str, ...]:
+    """The stages that are done once: all rounds share the pool and its held-out problems."""
+    return stage_names()[: stage_names().index("score")]
+
+
+def curating_stages() -> tuple[str, ...]:
+    """The stages that every round does on its own policy."""
+    return stage_names()[stage_names().index("score") :]
 
 
 def loop(context: RunContext) -> list[Round]:
@@ -128,53 +130,55 @@ def check(config: Config) -> None:
 
 def first(context: RunContext) -> Round:
     """The first round, on the plan's own policy; the pool is ingested, cleaned and split."""
-    run_stages(context, "split")
-    return Round(1, context)
+    return Round(1, context, run_stages(context, pool_stages()[-1]))
 
 
 def curate(one: Round) -> StageResult:
     """Scores, clusters, selection and curriculum of a round, whose keys the ledger keeps: what later rounds add to the lake changes none of them."""
     context, key = one.context, one.key("curate")
     if done := context.finished("curate", key):
-        context.keys |= done.detail["keys"]
+        keys = {name: StageKey.parse(text) for name, text in done.detail["keys"].items()}
+        one.results = one.results.plus(*(restored(context, name, key) for name, key in keys.items()))
         return done
     _say(one, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
     with closing(context):  # the engine's model makes room for the one that is trained
         scored = _score(one)
-        for name in ("embed", "select", "arrange"):
-            last = run_next_stage(context, name)
-        keys = {name: context.keys[name] for name in ("score", "embed", "select", "arrange")}
-        return context.finish(
-            StageResult("curate", key, scored.rows_in, last.rows_out, {"round": one.number, "keys": keys})
-        )
+        for name in curating_stages()[1:]:
+            one.results = one.results.plus(run_next_stage(context, name, one.results))
+        detail = {
+            "round": one.number,
+            "keys": {name: str(one.results.of(name).key) for name in curating_stages()},
+        }
+        return context.finish(StageResult("curate", key, scored.rows_in, one.results[-1].rows_out, detail))
 
 
 def train(one: Round) -> StageResult:
     """The round's training; one that was stopped or killed goes on."""
-    work = training.work(one.context)
-    done = one.context.finished("train", work.key)
+    stage = training.Train(one.context, one.results)
+    done = stage.finished()
     with closing(one.context):
-        outcome = done or run_planned(one.context, work)
-    one.context.keys["train"] = outcome.key
+        outcome = done or run_planned(stage)
+    one.results = one.results.plus(outcome)
     return outcome
 
 
 def refresh(one: Round) -> StageResult:
     """The pass rates of the round's checkpoint, with which the next round is curated."""
-    assert one.following.before is not None
-    context = one.following.context
-    if told := one.context.finished(
-        "round", one.key("round")
-    ):  # what the lake holds by now may be more than the round read
-        context.keys["score"] = told.detail["scores"]
-        return replace(told, stage="refresh", key=told.detail["scores"], detail=told.detail["refresh"])
-    with closing(context):
-        work = refreshing.work(context, one.following.before)
-        if (done := context.finished(work.stage, work.key)) is None:
-            _say(one, f"refreshes: pass rates of {context.config.policy.model} by {context.config.policy.engine}")
-        outcome = done or run_planned(context, work)
+    ahead, before = one.following, one.following.before
+    assert before is not None
+    # what the lake holds by now may be more than the round read
+    if reported := one.context.finished("round", one.key("round")):
+        key = StageKey.parse(reported.detail["scores"])
+        ahead.results = ahead.results.plus(restored(ahead.context, "score", key))
+        return replace(reported, stage="refresh", key=key, detail=reported.detail["refresh"])
+    with closing(ahead.context):
+        stage = refreshing.rescoring(ahead.context, ahead.results, before)
+        if (done := stage.finished()) is None:
+            policy = ahead.context.config.policy
+            _say(one, f"refreshes: pass rates of {policy.model} by {policy.engine}")
+        outcome = done or run_planned(stage)
     _whole(outcome)
-    context.keys["score"] = outcome.key
+    ahead.results = ahead.results.plus(replace(outcome, stage="score"))
     return outcome
 
 
@@ -183,16 +187,18 @@ def report(one: Round) -> StageResult:
     context, key = one.context, one.key("round")
     if done := context.finished("round", key):
         return done
-    held = evaluate.points(evaluate.counted(context, context.keys["train"], context.config.train.eval_samples))
+    held = evaluate.points(
+        evaluate.counted(context, one.results, one.results.rows_of("train"), context.config.train.eval_samples)
+    )
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
         "round": one.number,
         "policy": context.engine.policy.revision,
         "checkpoint": one.following.context.config.policy.model,
-        "training": context.keys["train"],
-        "selection": context.keys["select"],
-        "scores": one.following.context.keys["score"],
+        "training": one.results.rows_of("train"),
+        "selection": one.results.rows_of("select"),
+        "scores": str(one.following.results.of("score").key),
         "held_out": {
             "problems": held[-1]["problems"],
             "before": _finite(held[0]["pass_at_1"]),
@@ -224,10 +230,10 @@ def renew(context: RunContext) -> dict[str, Any]:
     """
     judged = run_regrade(context)
     one = first(context)
-    if not context.lake.rows(SCORED, [context.engine.policy.revision, side_ids(context, "train")])[0]["n"]:
+    if not context.lake.rows(SCORED, [context.engine.policy.revision, side_ids(context, one.results, "train")])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
     told = [curate(one)]
-    while context.finished("train", training.work(one.context).key):
+    while training.Train(one.context, one.results).finished():
         reader(context.config.policy)
         told += [train(one), refresh(one)]
         ahead = one.following
@@ -251,12 +257,12 @@ def _score(one: Round) -> StageResult:
     """The round's scores: measured in the first, refreshed before every other began."""
     context = one.context
     if one.before is None:
-        outcome = run_next_stage(context, "score")
+        outcome = run_next_stage(context, "score", one.results)
     else:
-        work = refreshing.work(context, one.before)
-        outcome = context.finished(work.stage, work.key) or run_planned(context, work)
-        context.keys["score"] = outcome.key
+        stage = refreshing.rescoring(context, one.results, one.before)
+        outcome = stage.finished() or run_planned(stage)
     _whole(outcome)
+    one.results = one.results.plus(replace(outcome, stage="score"))
     return outcome
 
 
@@ -267,10 +273,10 @@ def _whole(outcome: StageResult) -> None:
         )
 
 
-def _on_checkpoint(context: RunContext, number: int) -> Config:
+def _on_checkpoint(context: RunContext, training: str, number: int) -> Config:
     """The plan on the checkpoint of the run's training; where the plan names a folder for checkpoints, each round gets one within."""
     config = context.config
-    folder = str(checkpoint(context, context.keys["train"]))
+    folder = str(checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     teacher = config.train.teacher.model_copy(
         update={"model": config.train.teacher.model or config.policy.model}
@@ -284,24 +290,25 @@ def _on_checkpoint(context: RunContext, number: int) -> Config:
 
 def _refreshed(one: Round) -> dict[str, Any]:
     """What the refresh decided from stored rollouts and what it attempted; {} where the scorer measured everybody anew."""
-    context = one.following.context
-    done = context.finished("refresh", context.key_of("score", "a round's report"))
+    ahead = one.following
+    done = ahead.context.finished("refresh", ahead.results.of("score").key)
     return dict(done.detail) if done else {}
 
 
 def _drift(one: Round) -> dict[str, int]:
     """How many problems left the band and entered it, of those that were measured both before the round and anew after it."""
-    ahead, loop = one.following.context, one.context.config.loop
-    before, after = _rates(one.context), _rates(ahead, ahead.engine.policy.revision)
+    loop = one.context.config.loop
+    before = _rates(one)
+    after = _rates(one.following, one.following.context.engine.policy.revision)
     shared = sorted(before.keys() & after.keys())
-    return moved(
+    return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
     )
 
 
-def _rates(context: RunContext, policy: str = "") -> dict[str, float]:
+def _rates(one: Round, policy: str = "") -> dict[str, float]:
     """A run's scores by problem; with a policy, only those that were measured for it."""
-    rows = current_scores(context, context.key_of("score", "a round's report").partition("+")[2])
+    rows = current_scores(one.context, one.results.rows_of("score"))
     told = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
     return {row["problem_id"]: row["value"] for row in told if policy in ("", row["policy"])}
 
@@ -313,8 +320,8 @@ def _spent(one: Round) -> dict[str, dict[str, int]]:
         one.context.engine.policy.revision,
         one.following.context.engine.policy.revision,
     )
-    key = one.context.keys["train"]
-    pool, held = side_ids(one.context, "train"), side_ids(one.context, "held_out")
+    key = one.results.rows_of("train")
+    pool, held = (side_ids(one.context, one.results, name) for name in ("train", "held_out"))
     both = [own, ahead] if one.before is None else [ahead]
     return {
         "sampling": lake.rows(SAMPLED, [both, pool])[0],

@@ -38,7 +38,7 @@ def run_context(
         config: what is run.
         reporter: who is told of progress.
         command: what `runs` calls the run.
-        upto: the last stage that will run, whose needs are checked too.
+        upto: the last stage that will run, whose needs are checked too; "" = the last of curation.
         stop: asked now and then whether the run shall end.
         on_open: called with the context before anything is checked.
 

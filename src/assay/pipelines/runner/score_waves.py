@@ -9,9 +9,10 @@ again over what is stored, and the outcome is that of a single process.
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.core.types import Counts, Label, Problem
-from assay.pipelines.context.run import RunContext, StageResult, parse
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext, parse
 from assay.pipelines.data.problems import side
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
@@ -28,13 +29,15 @@ class Unanswered(Exception):
     """What is open cannot be answered here: a limit of the plan is reached, or attempts failed."""
 
 
-def work_off(context: RunContext, key: str, problems: int, terms: ShardConfig) -> StageResult:
+def work_off(
+    context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig
+) -> StageResult:
     """Answers what is posted, and plans where nobody does, until every problem is scored; partly where a limit or failed attempts leave some.
 
     Raises:
         Stopped: the run was asked to stop; what had arrived is committed and every lease given back.
     """
-    board, config = WaveQueue(context, key, terms), f"plan-{content_id('plan', key)}"
+    board, config = WaveQueue(context, inputs, key, terms), f"plan-{content_id('plan', str(key))}"
     while not (done := context.finished("score", key)):
         try:
             if board.answer(board.open()):
@@ -45,6 +48,7 @@ def work_off(context: RunContext, key: str, problems: int, terms: ShardConfig) -
             try:
                 return _plan(
                     context,
+                    inputs,
                     key,
                     board,
                     lambda token=token: renew(context.lake.root, config, token, limit_s=terms.lease_s),  # type: ignore[misc]
@@ -59,8 +63,9 @@ def work_off(context: RunContext, key: str, problems: int, terms: ShardConfig) -
 class WaveQueue:
     """The waves of one scoring as lines of the ledger: `asked` when they are posted, `score` under the same key when they are answered."""
 
-    def __init__(self, context: RunContext, key: str, terms: ShardConfig) -> None:
-        self.context, self.terms, self.name, self.given_up = context, terms, content_id("round", key), set[str]()
+    def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
+        self.context, self.inputs, self.terms = context, inputs, terms
+        self.name, self.given_up = content_id("round", str(key)), set[str]()
 
     def open(self) -> list[str]:
         """The chunks that nobody has answered, in an order of this process's own, so that two seldom reach for the same one."""
@@ -78,7 +83,7 @@ class WaveQueue:
                 "stage": "asked",
                 "key": key,
                 "rows_in": len(ids),
-                "detail": canonical(asked),
+                "detail": canonical_json(asked),
             }
             lines.append({**line, "rows_out": 0, "seconds": 0.0})
         self.context.lake.append({"stages": lines}, run=self.context.run)
@@ -102,13 +107,15 @@ class WaveQueue:
         return False
 
     def _answer(self, name: str, wanted: dict[str, int]) -> None:
-        began, attempts = time.monotonic(), attempts_at(self.context, list(wanted))
-        whole = attempts.first(wanted)
+        began, attempts = time.monotonic(), attempts_at(self.context, self.inputs, list(wanted))
+        whole = attempts.draw_first(wanted)
         if attempts.unfinished:
             self.given_up.add(name)
             return
         seconds = time.monotonic() - began
-        self.context.finish(StageResult("score", name, len(wanted), len(whole), {"chunk": len(wanted)}, seconds))
+        self.context.finish(
+            StageResult("score", StageKey.of(name), len(wanted), len(whole), {"chunk": len(wanted)}, seconds)
+        )
         warn_if_late(self.context, seconds, self.terms)
 
 
@@ -153,7 +160,9 @@ class Shared(StoredRollouts):
         self.look_again(list(wanted))
 
 
-def _plan(context: RunContext, key: str, board: WaveQueue, renewed: Callable[[], bool]) -> StageResult:
+def _plan(
+    context: RunContext, inputs: StageResults, key: StageKey, board: WaveQueue, renewed: Callable[[], bool]
+) -> StageResult:
     """Plays the scorer's design to its end. Where planning outlives its lease another may plan too: both decide the same, and it costs time alone."""
     last = time.monotonic()
 
@@ -168,5 +177,5 @@ def _plan(context: RunContext, key: str, board: WaveQueue, renewed: Callable[[],
                 )
 
     return context.finished("score", key) or measure(
-        context, Shared(context, *side(context, "train"), board, hold), key
+        context, Shared(context, *side(context, inputs, "train"), board, hold), key
     )

@@ -8,13 +8,14 @@ import time
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.pipelines.context.run import RunContext, StageResult
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.evidence import evidence
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
-from assay.pipelines.stages.score import scorer, stage_key
+from assay.pipelines.stages.score import Score, scorer
 from assay.stores.commits.lease import lease
 
 SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
@@ -29,9 +30,9 @@ def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
         ConfigError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
-    run_stages(context, "split", only=True)
-    part = scorer(context)
-    key, ids = stage_key(context)
+    inputs = run_stages(context, "split", only=True)
+    stage, part = Score(context, inputs), scorer(context)
+    key, problems = stage.key, len(stage.ids)
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
         raise ConfigError(
@@ -39,11 +40,13 @@ def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
         )
     if done := context.finished("score", key):
         return done
-    return _chunks(context, key, len(ids), terms) if apart else score_waves.work_off(context, key, len(ids), terms)
+    if apart:
+        return _chunks(context, inputs, key, problems, terms)
+    return score_waves.work_off(context, inputs, key, problems, terms)
 
 
-def _chunks(context: RunContext, key: str, problems: int, terms: ShardConfig) -> StageResult:
-    chunks, given_up = ShardQueue(context, key, terms), set[str]()
+def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
+    chunks, given_up = ShardQueue(context, inputs, key, terms), set[str]()
     while left := chunks.left():
         if not set(left) - given_up or context.limit_reached():
             return StageResult("score", key, problems, 0, {"chunks_left": len(left)}, partly=True)
@@ -58,10 +61,11 @@ def _chunks(context: RunContext, key: str, problems: int, terms: ShardConfig) ->
 class ShardQueue:
     """The train side in chunks, by the key under which the ledger knows each one that is scored."""
 
-    def __init__(self, context: RunContext, key: str, terms: ShardConfig) -> None:
-        self.context, self.terms, self.scored, self.scoring = context, terms, set[str](), key.partition("+")[2]
-        whole = cut(context, side_ids(context, "train"), terms.chunk)
-        self.ids = {content_id("chunk", key, ids): ids for ids in whole}
+    def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
+        self.context, self.inputs, self.terms, self.scoring = context, inputs, terms, key.rows
+        self.scored = set[str]()
+        whole = cut(context, side_ids(context, inputs, "train"), terms.chunk)
+        self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
         """The chunks that nobody has scored, in an order of this worker's own, so that two workers seldom reach for the same one."""
@@ -80,20 +84,22 @@ class ShardQueue:
 
     def _score(self, name: str) -> None:
         began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
-        attempts = attempts_at(self.context, ids)
+        attempts = attempts_at(self.context, self.inputs, ids)
         scored = part.score(ids, evidence(self.context, attempts, part, self.scoring))
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began
-        self.context.finish(StageResult("score", name, len(ids), len(scored), {"chunk": len(ids)}, seconds))
+        self.context.finish(
+            StageResult("score", StageKey.of(name), len(ids), len(scored), {"chunk": len(ids)}, seconds)
+        )
         self.scored.add(name)
         warn_if_late(self.context, seconds, self.terms)
 
 
-def finish(context: RunContext, key: str, terms: ShardConfig) -> StageResult:
+def finish(context: RunContext, key: StageKey, terms: ShardConfig) -> StageResult:
     """All scores, from evidence that is all there: written by one worker, awaited by the others."""
     while True:
-        with lease(context.lake.root, f"score-{content_id('finish', key)}", limit_s=terms.lease_s) as ours:
+        with lease(context.lake.root, f"score-{content_id('finish', str(key))}", limit_s=terms.lease_s) as ours:
             if ours or context.finished("score", key):
                 return run_stages(context, "score", only=True)[-1]
         pause(context, "another worker writes the scores")

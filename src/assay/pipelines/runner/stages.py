@@ -1,131 +1,149 @@
-"""Walks the stages in their order; what the ledger knows is not done again."""
+"""Run the stages in their order (`pipelines.stages.STAGES`); what the ledger knows is not done again.
 
-from collections.abc import Callable, Sequence
-from types import ModuleType
+`run_stages` does them up to one of them, `survey` says what is done and what comes next without doing anything, and
+`run_training` trains on what they have left.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.core.errors import ConfigError
-from assay.pipelines.context import remote_model
-from assay.pipelines.context.run import RunContext, StagePlan, StageResult
-from assay.pipelines.stages import clean, embed, ingest, order, regrade, score, select, split
-
-STAGES: dict[str, ModuleType] = {
-    "ingest": ingest,
-    "clean": clean,
-    "split": split,
-    "score": score,
-    "embed": embed,
-    "select": select,
-    "arrange": order,
-}
-
-PAYING = ("score", "train")
+from assay.pipelines.context.results import StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
+from assay.pipelines.stages import STAGES, load_stage, regrade, stage_entries
 
 
-def run_stages(context: RunContext, upto: str = "arrange", *, only: bool = False) -> list[StageResult]:
-    """Does every stage up to and with `upto`; with `only`, earlier ones must be in the ledger already.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the lake holds of a config."""
+
+    results: StageResults  # of the stages that are done
+    following: Stage | None  # the first that is not, beyond which nothing can be known; None = all are
+
+
+def run_stages(context: RunContext, upto: str = "", *, only: bool = False) -> StageResults:
+    """Do every stage up to and with `upto`.
+
+    Args:
+        context: the run.
+        upto: a stage's name; "" = the last.
+        only: earlier stages must be in the ledger already.
+
+    Returns:
+        The results of all these stages.
 
     Raises:
         ConfigError: with `only`, an earlier stage is not done.
         Stopped: the run was asked to stop.
     """
-    outcomes = []
-    for name in _until(upto):
-        regrade_first(context, name, only=only and name != upto)
-        work, done = plan_stage(context, name)
-        if done is None and only and name != upto:
+    results, upto = StageResults(), upto or STAGES[-1].name
+    for entry in stage_entries(upto):
+        earlier = only and entry.name != upto
+        stage, result = plan_stage(context, entry.name, results, prepare=not earlier)
+        if result is None and earlier:
             raise ConfigError(
-                f"{upto} needs {name}, which is not done: `curate {name} PLAN` first, or `curate run PLAN`"
+                f"{upto} needs {entry.name}, which is not done: `curate {entry.name} PLAN` first, or `curate run PLAN`"
             )
-        outcome = done or run_planned(context, work)
-        context.keys[name] = outcome.key
-        outcomes.append(outcome)
-    return outcomes
+        results = results.plus(result or run_planned(stage))
+    return results
 
 
-def plan_stage(context: RunContext, stage: str) -> tuple[StagePlan, StageResult | None]:
-    """One stage before it starts, and its outcome if the ledger holds it."""
+def plan_stage(
+    context: RunContext, name: str, inputs: StageResults, *, prepare: bool = False
+) -> tuple[Stage, StageResult | None]:
+    """One stage before it starts, and its result if the ledger holds it.
+
+    Args:
+        context: the run.
+        name: of the stage.
+        inputs: the results of the stages before it.
+        prepare: bring up to date first what the stage reads, such as verdicts of a verifier that has a new version.
+    """
     context.heed()
+    kind = load_stage(name)
+    stage = kind(context, inputs)
+    if prepare and stage.prepare():
+        stage = kind(context, inputs)
     with context.cuttable():
-        work: StagePlan = STAGES[stage].work(context)
-    if stage == "ingest":  # one ledger row a source
-        return work, None if work.remaining.sources else work.do()
-    return work, None if stage == "score" and score.must_continue(context) else context.finished(stage, work.key)
+        result = stage.finished()
+    return stage, result and replace(result, columns=kind.columns)
 
 
-def run_next_stage(context: RunContext, stage: str) -> StageResult:
-    """One stage whose earlier ones are done; its key is the run's from now on.
+def run_next_stage(context: RunContext, name: str, inputs: StageResults) -> StageResult:
+    """One stage whose earlier ones are done.
 
     Raises:
         ConfigError: an earlier one is not done.
         Stopped: the run was asked to stop.
     """
-    regrade_first(context, stage)
-    work, done = plan_stage(context, stage)
-    outcome = done or run_planned(context, work)
-    context.keys[stage] = outcome.key
-    return outcome
+    stage, result = plan_stage(context, name, inputs, prepare=True)
+    return result or run_planned(stage)
 
 
-def regrade_first(context: RunContext, stage: str, *, only: bool = False) -> None:
-    """Before scores are counted anew, judges again what an earlier version of a verifier has judged."""
-    if stage == "score" and not only and context.finished("score", score.stage_key(context)[0]) is None:
-        regrade.judge_outdated(context)
+def run_planned(stage: Stage) -> StageResult:
+    """Do a stage, and say so before. A stop may cut into any but those that pay for answers, which stop where nothing is lost."""
+    context = stage.context
+    context.heed()
+    with context.cuttable():
+        left = stage.remaining().by_unit
+    context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in left.items())}")
+    if stage.pays:
+        result = stage.run()
+    else:
+        with context.cuttable():
+            result = stage.run()
+    return replace(result, columns=stage.columns)
 
 
-def survey(
-    context: RunContext, tell: Callable[[StagePlan, StageResult | None], None], upto: str = "arrange"
-) -> StagePlan | None:
-    """Tells of each stage without doing any; returns the first that is not done, beyond which nothing can be known."""
-    for name in _until(upto):
-        work, done = plan_stage(context, name)
-        tell(work, done)
-        if done is None:
-            return work
-        context.keys[name] = done.key
-    return None
+def restored(context: RunContext, name: str, key: StageKey) -> StageResult:
+    """The result of a stage by a key that was kept; where the ledger has no line of it, the key alone."""
+    result = context.finished(name, key) or StageResult(name, key, 0, 0, reused=True)
+    return replace(result, columns=load_stage(name).columns)
+
+
+def survey(context: RunContext, upto: str = "") -> Survey:
+    """Look up the stages in their order without doing any, as far as they are done.
+
+    Args:
+        context: the run.
+        upto: the last stage that is looked up; "" = the last of all.
+    """
+    results = StageResults()
+    for entry in stage_entries(upto):
+        stage, result = plan_stage(context, entry.name, results)
+        if result is None:
+            return Survey(results, stage)
+        results = results.plus(result)
+    return Survey(results, None)
+
+
+def done_stages(context: RunContext, upto: str, needed_by: str) -> StageResults:
+    """The results of the stages up to and with `upto`, all of which the lake must hold.
+
+    Raises:
+        ConfigError: one is not done.
+    """
+    found = survey(context, upto)
+    if found.following is not None:
+        raise ConfigError(f"{needed_by} needs {found.following.name}, which is not done: `curate run PLAN` first")
+    return found.results
 
 
 def preflight(context: RunContext, upto: str) -> None:
-    """Finds what can be wrong with files, model and settings before anything is written.
+    """Find what can be wrong with files, model and settings before anything is written.
+
+    Args:
+        context: the run.
+        upto: the last stage that will run; "" = the last of curation, "train" includes training.
 
     Raises:
-        ConfigError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it was, no place for a checkpoint.
+        ConfigError: a missing file, an unknown part or key, a model that is not there or that is no longer the one it
+            was, no place for a checkpoint.
     """
-    if upto == "train":
-        from assay.pipelines.stages.train import output_folder
-
-        output_folder(context, "KEY")
     with context.cuttable():
-        _preflight(context, upto)
-
-
-def _preflight(context: RunContext, upto: str) -> None:
-    ingest.work(context)
-    if upto != "ingest":
-        clean.preflight(context)
-    if upto not in ("ingest", "clean", "split"):
-        _ = context.engine.policy
-        remote_model.same_as_stored(context)
-    if upto not in ("ingest", "clean", "split", "score"):
-        embed.preflight(context)
-
-
-def run_planned(context: RunContext, work: StagePlan) -> StageResult:
-    """Does a stage, and says so before. A stop may cut into any but those that pay for answers, which stop where nothing is lost."""
-    context.heed()
-    context.reporter.say(
-        f"{work.stage}: {', '.join(f'{count} {unit}' for unit, count in work.remaining.by_unit.items())}"
-    )
-    if work.stage in PAYING:
-        return work.do()
-    with context.cuttable():
-        return work.do()
-
-
-def _until(upto: str) -> Sequence[str]:
-    names = list(STAGES)
-    return names[: names.index(upto) + 1]
+        for entry in stage_entries(upto):
+            entry.load().preflight(context)
 
 
 def run_regrade(context: RunContext) -> dict[str, Any]:
@@ -134,23 +152,26 @@ def run_regrade(context: RunContext) -> dict[str, Any]:
     Returns:
         As `stages.regrade.judge_unjudged`.
     """
-    run_stages(context, "clean")
-    return regrade.judge_unjudged(context)
+    return regrade.judge_unjudged(context, run_stages(context, "clean"))
 
 
 def run_training(context: RunContext, *, resume: bool = False) -> StageResult:
-    """Stage 8, on a curriculum that the lake already holds; a killed training goes on. With `resume`, only if there is one to go on with.
+    """Train on a curriculum that the lake already holds; a killed training goes on.
+
+    Args:
+        context: the run.
+        resume: only go on with a training that has kept a state.
 
     Raises:
         ConfigError: the curriculum is not there, or nothing to resume.
     """
-    from assay.pipelines.stages import train as stage
+    from assay.pipelines.stages.train import Train, unfinished
 
-    run_stages(context, "arrange", only=True)
-    if context.finished("arrange", context.keys["arrange"]) is None:
+    inputs = run_stages(context, only=True)
+    if context.finished("arrange", inputs.of("arrange").key) is None:
         raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
-    work = stage.work(context)
-    done = context.finished("train", work.key)
-    if resume and done is None and not stage.unfinished(context, work.key):
+    stage = Train(context, inputs)
+    result = stage.finished()
+    if resume and result is None and not unfinished(context, stage.key.rows):
         raise ConfigError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
-    return done or run_planned(context, work)
+    return result or run_planned(stage)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.core.errors import ConfigError, EngineError, EvidenceError, Stopped
-from assay.core.identity import canonical, content_id
+from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.types import (
     AttemptStats,
@@ -119,7 +119,7 @@ class StoredRollouts:
             self._generate(missing)
         return {id_: self._tally(id_).counts for id_ in wanted}
 
-    def first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, AttemptStats]:
+    def draw_first(self, wanted: Mapping[str, int], *, at_length: int | None = None) -> dict[str, AttemptStats]:
         """Tallies of the first `wanted` attempts by sample index; a problem that still lacks some of them is absent.
 
         Raises:
@@ -131,17 +131,17 @@ class StoredRollouts:
         cut = self._cut_outcomes(whole, at_length) if at_length else {}
         return {id_: self._tally(id_, n, cut) for id_, n in whole.items()}
 
-    def cut(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
+    def draw_truncated(self, wanted: Mapping[str, int], at_length: int) -> dict[str, Counts]:
         """As `draw`, had the cap been `at_length` tokens.
 
         Raises:
-            Stopped, ConfigError: as `first`.
+            Stopped, ConfigError: as `draw_first`.
         """
         self.draw(wanted)
         cut = self._cut_outcomes(dict.fromkeys(wanted), at_length)
         return {id_: self._tally(id_, None, cut).counts for id_ in wanted}
 
-    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows of the problems' texts, (n, d); the encoder runs for what the lake lacks."""
         behind = coder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
@@ -326,7 +326,10 @@ class StoredRollouts:
         verdicts = self.context.judge.judge(cases)
         show_tracebacks(self.context)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
-            self._samples[rollout.problem_id][rollout.sample] = verdict.under(self.context.mode).outcome, rollout.tokens
+            self._samples[rollout.problem_id][rollout.sample] = (
+                verdict.in_mode(self.context.mode).outcome,
+                rollout.tokens,
+            )
         return verdicts
 
     def _tally(
@@ -399,7 +402,7 @@ def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verd
     for verdict in verdicts:
         strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
         context.moved.strict[strict, verdict.outcome] += 1
-        context.moved.lenient[lenient, verdict.under("lenient").outcome] += 1
+        context.moved.lenient[lenient, verdict.in_mode("lenient").outcome] += 1
 
 
 def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
@@ -422,7 +425,7 @@ def storable(text: str) -> str:
 
 def settings_of(sampler: SamplingConfig) -> str:
     """A sampler as JSON, for people."""
-    return canonical(asdict(sampler))
+    return canonical_json(asdict(sampler))
 
 
 def _free(taken: Samples, count: int) -> tuple[int, ...]:

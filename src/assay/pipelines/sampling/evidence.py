@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, Label, Score, StoredAttempt
-from assay.pipelines.context.run import Remaining, RunContext
+from assay.pipelines.context.results import Remaining
+from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
 from assay.pipelines.sampling.tree_search import samplers as search_samplers
@@ -52,7 +53,7 @@ class StoredEvidence:
         self.attempts.failed += searches.failed
         return found
 
-    def said(
+    def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
         """The first `wanted` attempts of each problem, by sample, under the plan's sampler with these fields changed.
@@ -82,11 +83,11 @@ class StoredEvidence:
         if not found:
             known = self.context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
             raise ConfigError(
-                f"no attempts of policy {policy!r} are stored; {nearest(policy, {name for row in known for name in row.values()})}"
+                f"no attempts of policy {policy!r} are stored; {suggest_names(policy, {name for row in known for name in row.values()})}"
             )
         return [found[0]["policy"], found[0]["sampler"]]
 
-    def responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
+    def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Counts by respondent, a policy under a sampler, and problem; rollouts of training are left out."""
         found: dict[str, dict[str, Counts]] = {}
         for row in self.context.lake.rows(
@@ -113,7 +114,7 @@ def depends(context: RunContext, labels: Mapping[str, Label], part: Any) -> list
             [against, against],
         )
         return [stored[0]["n"], stored[0]["last"]]
-    if "responses" not in getattr(part, "needs", ()):
+    if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *_present(context, labels)])
     own = (context.engine.policy.revision, context.config.policy.sampler.id)

@@ -22,7 +22,7 @@ FROM present_verdicts('strict', ?, ?, ?, ?) QUALIFY row_number() OVER (PARTITION
 
 def filters(config: Config) -> list[tuple[str, Filter]]:
     """The plan's filters in their order, by name."""
-    return [(name, parts.build("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
+    return [(name, parts.build_part("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
 
 
 def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Problem]) -> FilterContext:
@@ -94,7 +94,7 @@ def benchmarks(part: Filter) -> dict[str, Source]:
         )
         if name in found:
             raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")
-        found[name] = parts.build("source", config.part, config.settings)
+        found[name] = parts.build_part("source", config.part, config.settings)
     return found
 
 
@@ -144,7 +144,7 @@ class StoredPolicyGrader:
         for row in self.context.lake.rows(VERDICTS, [self.context.engine.policy.revision, sampler.id, ids, versions]):
             id_ = row.pop("problem_id")
             if id_ in found and row.pop("sample") < n:
-                found[id_].append(Verdict(**row).under(self.context.mode))
+                found[id_].append(Verdict(**row).in_mode(self.context.mode))
         return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from assay.core.errors import ConfigError, Stopped
 from assay.core.identity import content_id
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import some_of_side
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -31,13 +32,13 @@ def cut(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]
     return [sorted(order[start : start + size]) for start in range(0, len(order), size)]
 
 
-def attempts_at(context: RunContext, ids: Sequence[str]) -> StoredRollouts:
+def attempts_at(context: RunContext, inputs: StageResults, ids: Sequence[str]) -> StoredRollouts:
     """A chunk's way to evidence, with all that is stored of it by now; of the pool nothing else is held.
 
     The chunk's lease must be the caller's: nobody else adds to it from here on, or the lease's end has passed and commits are checked.
     """
     context.lake.caught_up()
-    return StoredRollouts(context, *some_of_side(context, "train", ids))
+    return StoredRollouts(context, *some_of_side(context, inputs, "train", ids))
 
 
 def pause(context: RunContext, why: str = "") -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.core.errors import ConfigError, EngineError, Stopped
-from assay.core.identity import canonical, content_id, stream_seed
+from assay.core.identity import canonical_json, content_id, derive_seed
 from assay.core.ports import Progress, StreamingEngine
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import Counts, GradingCase, Label, Problem, Request, Rollout, SamplingConfig
@@ -28,7 +28,7 @@ from assay.maths.search.tree import (
     TreeReply,
     TreeRequest,
     search,
-    trimmed,
+    trim_steps,
 )
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.run import RunContext
@@ -131,7 +131,7 @@ class Searches:
             self.policy.revision,
             self.step.id,
             self.rest.id,
-            canonical(asdict(self.rules)),
+            canonical_json(asdict(self.rules)),
             self.context.config.seed,
             *self.context.read_otherwise,
         )
@@ -145,7 +145,7 @@ class Searches:
         )
 
     def _begin(self, id_: str) -> Running:
-        rng = np.random.default_rng(stream_seed("search", id_, self.context.config.seed))
+        rng = np.random.default_rng(derive_seed("search", id_, self.context.config.seed))
         grow = search(self.rules, rng)
         return Running(self.key(id_), self.problems[id_], self.labels[id_], grow, next(grow))
 
@@ -210,7 +210,7 @@ class Searches:
     def _verdicts(self, asking: Sequence[Running]) -> list[Any]:
         return (
             [
-                verdict.under(self.context.mode).outcome
+                verdict.in_mode(self.context.mode).outcome
                 for verdict in self.context.judge.judge([self._case(each) for each in asking])
             ]
             if asking
@@ -309,7 +309,7 @@ class Searches:
             "problem_id": each.problem.id,
             "policy": self.policy.revision,
             "sampler": self.step.id,
-            "settings": canonical(asdict(self.rules)),
+            "settings": canonical_json(asdict(self.rules)),
             "seed": self.context.config.seed,
             "iterations": tree.iterations,
             "solved_at": tree.solved_at,
@@ -357,7 +357,7 @@ def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchSt
         return SearchStep("", rollout.tokens, "cut")
     said = storable(rollout.text)  # what a later run will read
     if isinstance(ask, Complete):
-        text, trim = trimmed(said, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
+        text, trim = trim_steps(said, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
         marked = bool(rules.mark) and rules.mark in text
         return SearchStep(
             text, rollout.tokens, "closed" if marked or (rollout.finish == "stop" and not trim) else "cut"

@@ -48,13 +48,13 @@ class Cutter:
             verdicts = self.context.judge.judge(
                 [GradingCase(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in cut]
             )
-            known |= {each.rollout_id: each.under(self.context.mode).outcome for each in verdicts}
+            known |= {each.rollout_id: each.in_mode(self.context.mode).outcome for each in verdicts}
         return {id_: known[id_] for id_ in ids}
 
     def _cut(self, row: Mapping[str, Any], length: int) -> Rollout:
         engine, whole = self.context.engine, Rollout(**row)
         text = (
-            engine.cut(whole.text, length)
+            engine.truncate(whole.text, length)
             if isinstance(engine, TruncatingEngine)
             else whole.text[: len(whole.text) * length // max(whole.tokens, 1)]
         )

@@ -3,14 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.notes import Note
 from assay.core.types import Drop, Label, Problem
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import depends, filter_context, filters
@@ -20,86 +23,106 @@ COUNT = "SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELE
 VERIFIERS = "SELECT DISTINCT l.verifier FROM labels l JOIN members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"
 
 
-def work(context: RunContext) -> StagePlan:
-    """The plan's filters over the members of its pool. The key hashes all that their results depend on: policy, encoder, benchmarks, verifiers."""
-    pool, config = context.key_of("ingest", "clean"), context.config.clean
-    versions = [
-        (row["verifier"], context.judge.version(row["verifier"]))
-        for row in context.lake.rows(VERIFIERS, [pool.split("+")])
-    ]
-    parts = filters(context.config)
-    fitted = context.config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
-    problems = members(context)[0] if fitted else {}
-    borrowed = [depends(context, part, problems) for _, part in parts]
-    key = content_id("clean", pool, config.filters, config.settings, versions, borrowed)
-    count = context.lake.rows(COUNT, [pool.split("+")])
-    return StagePlan("clean", key, count[0]["n"], Remaining(problems=count[0]["n"]), lambda: _sift_all(context, key))
+class Clean(Stage):
+    """Apply the config's filters to the members of its pool."""
 
+    name = "clean"
+    rows_query = "SELECT * FROM drops WHERE key = ? ORDER BY reason, problem_id"
 
-def preflight(context: RunContext) -> None:
-    """Finds a filter's missing model, encoder or benchmark before anything is written.
+    def compute_key(self) -> StageKey:
+        """Hash all that the filters' results depend on: pool, settings, policy, encoder, benchmarks, verifiers."""
+        context, pool, config = self.context, self.inputs.of("ingest").key, self.context.config
+        versions = [
+            (row["verifier"], context.judge.version(row["verifier"]))
+            for row in context.lake.rows(VERIFIERS, [list(pool.parts)])
+        ]
+        parts = filters(config)
+        fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
+        problems = self.members[0] if fitted else {}
+        borrowed = [depends(context, part, problems) for _, part in parts]
+        how = (config.clean.filters, config.clean.settings, versions, borrowed)
+        return StageKey.of(content_id("clean", str(pool), *how))
 
-    Raises:
-        ConfigError: one is not there.
-    """
-    for _, part in filters(context.config):
-        depends(context, part, None)
+    @cached_property
+    def members(self) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
+        """The pool's problems and their labels, read once."""
+        return members(self.context, self.inputs)
 
+    def remaining(self) -> Remaining:
+        """Count the pool's problems."""
+        rows = self.context.lake.rows(COUNT, [list(self.inputs.of("ingest").key.parts)])
+        return Remaining(problems=rows[0]["n"], rows_in=rows[0]["n"])
 
-def _sift_all(context: RunContext, key: str) -> StageResult:
-    began = time.monotonic()
-    problems, labels = members(context)
-    left, golds, drops, made = dict(problems), dict[str, list[Label]](labels), list[Drop](), dict[str, Label]()
-    notes = list[Note]()
-    for name, part in filters(context.config):
-        context.heed()
-        for each in part.sift(
-            list(left.values()), {id_: golds[id_] for id_ in left}, filter_context(context, part, problems)
-        ):
-            _check(name, each, left)
-            if isinstance(each, Drop):
-                left.pop(each.problem_id)
-                drops.append(each)
-            elif isinstance(each, Note):
-                notes.append(each)
-            else:
-                golds[each.problem_id] = [each]
-                made[each.problem_id] = each
-    corrected = [label for id_, label in sorted(made.items()) if id_ in left]
-    detail: dict[str, Any] = {
-        "dropped": dict(Counter(drop.reason for drop in drops)),
-        **({"corrected": len(corrected)} if corrected else {}),
-    }
-    notes = [note for note in notes if note.problem_id in left]
-    if notes:
-        detail["noticed"] = noticed(notes)
-        context.reporter.say(
-            f"clean: noticed {', '.join(f'{reason} {count}' for reason, count in detail['noticed'].items())} of problems that stay"
+    def run(self) -> StageResult:
+        """Apply them one after the other; each sees what the one before kept."""
+        began, context, key = time.monotonic(), self.context, self.key.rows
+        problems, labels = self.members
+        kept = _Kept(dict(problems), dict(labels))
+        for name, part in filters(context.config):
+            context.heed()
+            golds = {id_: kept.labels[id_] for id_ in kept.problems}
+            borrowed = filter_context(context, part, problems)
+            for finding in part.sift(list(kept.problems.values()), golds, borrowed):
+                _check(name, finding, kept.problems)
+                kept.take(finding)
+        corrected = [label for id_, label in sorted(kept.corrected.items()) if id_ in kept.problems]
+        notes = [note for note in kept.notes if note.problem_id in kept.problems]
+        detail: dict[str, Any] = {
+            "dropped": dict(Counter(drop.reason for drop in kept.drops)),
+            **({"corrected": len(corrected)} if corrected else {}),
+        }
+        if notes:
+            detail["noticed"] = noticed(notes)
+            reasons = ", ".join(f"{reason} {count}" for reason, count in detail["noticed"].items())
+            context.reporter.say(f"clean: noticed {reasons} of problems that stay")
+        rows = {
+            "labels": [asdict(label) for label in corrected],
+            "members": [_member(key, label) for label in corrected],
+            "drops": [drop_row(drop, key) for drop in kept.drops],
+            "notes": [note_row(note, key) for note in notes],
+        }
+        seconds = time.monotonic() - began
+        return context.finish(
+            StageResult(self.name, self.key, len(problems), len(kept.problems), detail, seconds), rows
         )
-    outcome = StageResult("clean", key, len(problems), len(left), detail, time.monotonic() - began)
-    rows = [
-        {
-            "id": content_id("member", key, each.problem_id, each.id),
-            "pool": key,
-            "problem_id": each.problem_id,
-            "label_id": each.id,
-        }
-        for each in corrected
-    ]
-    return context.finish(
-        outcome,
-        {
-            "labels": [asdict(each) for each in corrected],
-            "members": rows,
-            "drops": [drop_row(drop, key) for drop in drops],
-        }
-        | {"notes": [note_row(note, key) for note in notes]},
-    )
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find a filter's missing model, encoder or benchmark before anything is written."""
+        for _, part in filters(context.config):
+            depends(context, part, None)
 
 
-def _check(name: str, each: Drop | Label | Note, left: Mapping[str, Problem]) -> None:
-    if each.problem_id not in left:
-        did = {Drop: "dropped", Note: "noted"}.get(type(each), "relabelled")
+@dataclass(slots=True)
+class _Kept:
+    """What is left of a pool while filters go over it, and what they found."""
+
+    problems: dict[str, Problem]
+    labels: dict[str, list[Label]]
+    drops: list[Drop] = field(default_factory=list)
+    corrected: dict[str, Label] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    def take(self, finding: Drop | Label | Note) -> None:
+        """Enter one finding of a filter."""
+        if isinstance(finding, Drop):
+            self.problems.pop(finding.problem_id)
+            self.drops.append(finding)
+        elif isinstance(finding, Note):
+            self.notes.append(finding)
+        else:
+            self.labels[finding.problem_id] = [finding]
+            self.corrected[finding.problem_id] = finding
+
+
+def _member(key: str, label: Label) -> dict[str, str]:
+    id_ = content_id("member", key, label.problem_id, label.id)
+    return {"id": id_, "pool": key, "problem_id": label.problem_id, "label_id": label.id}
+
+
+def _check(name: str, finding: Drop | Label | Note, left: Mapping[str, Problem]) -> None:
+    if finding.problem_id not in left:
+        did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
         raise ConfigError(
-            f"filter {name!r} {did} {each.problem_id!r}, which is not among the {len(left)} problems that it was given"
+            f"filter {name!r} {did} {finding.problem_id!r}, which is not among the {len(left)} problems that it was given"
         )

@@ -1,59 +1,89 @@
 """Stage 5: unit vectors of the training problems, each made once, and their clusters."""
 
 import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.types import Problem
+from assay.core.ports import Encoder
 from assay.embedding.choose import choose_k
-from assay.embedding.cluster import cluster, find_device
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.embedding.cluster import Clustering, cluster, find_device
+from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
-from assay.pipelines.data.problems import side, side_ids, side_texts
+from assay.pipelines.data.problems import side_ids, side_texts
 
 
-def preflight(context: RunContext) -> None:
-    """Finds a missing encoder or GPU before anything is paid for.
+class Embed(Stage):
+    """Encode what this encoder has not encoded yet of the train side, and cluster it once."""
 
-    Raises:
-        ConfigError: one is not there.
-    """
-    find_device(context.config.embed.device)
-    if context.config.embed.encoder != "policy":  # its checkpoint is the engine's
-        coder(context, tuple)
+    name = "embed"
+    rows_query = "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id"
+    columns = PoolColumns("clusters WHERE clustering = ?", {"cluster": "cluster"})
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The problems that are embedded, ascending."""
+        return side_ids(self.context, self.inputs, "train")
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Their texts, read once."""
+        return side_texts(self.context, self.inputs, "train")
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The config's encoder; one that is fitted is fitted to these texts."""
+        return coder(self.context, lambda: self.texts)
+
+    def compute_key(self) -> StageKey:
+        """Hash of encoder, clustering and ids."""
+        config = self.context.config.embed
+        return StageKey.of(content_id("embed", self.encoder.revision, config.clusters, config.seed, self.ids))
+
+    def remaining(self) -> Remaining:
+        """Count the texts without a vector of this encoder."""
+        stored = self.context.lake.ids("vectors", [vector_id(id_, self.encoder.revision) for id_ in self.ids])
+        return Remaining(texts=len(self.ids) - len(stored), rows_in=len(self.ids))
+
+    def run(self) -> StageResult:
+        """Encode, and cluster all."""
+        began, context, config = time.monotonic(), self.context, self.context.config.embed
+        encoded = remember(context, self.encoder, dict(zip(self.ids, self.texts, strict=True)))
+        ids, vectors = stored_vectors(context, self.ids, self.encoder.revision)
+        if not ids:
+            return context.finish(StageResult(self.name, self.key, 0, 0, {"clusters": 0}, time.monotonic() - began))
+        k = config.clusters
+        if k == "auto":
+            k = choose_k(vectors, seed=config.seed, device=config.device)[0]
+        clusters = cluster(vectors, k, seed=config.seed, device=config.device)
+        detail = {
+            "clusters": len(clusters.centroids),
+            "device": clusters.device,
+            "encoded": encoded,
+            "encoder": self.encoder.revision,
+        }
+        result = StageResult(self.name, self.key, len(self.ids), len(ids), detail, time.monotonic() - began)
+        return context.finish(result, {"clusters": _rows(self.key.rows, ids, clusters)})
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find a missing encoder or GPU before anything is paid for."""
+        find_device(context.config.embed.device)
+        if context.config.embed.encoder != "policy":  # its checkpoint is the engine's
+            coder(context, tuple)
 
 
-def work(context: RunContext) -> StagePlan:
-    """Vectors for the train side that this encoder has not made yet, and one clustering."""
-    ids, config = side_ids(context, "train"), context.config.embed
-    revision = coder(context, lambda: side_texts(context, "train")).revision
-    key = content_id("embed", revision, config.clusters, config.seed, ids)
-    if context.finished("embed", key):
-        return StagePlan("embed", key, len(ids), Remaining(), lambda: _embed(context, side(context, "train")[0], key))
-    problems, _ = side(context, "train")
-    left = len(problems) - len(context.lake.ids("vectors", [vector_id(id_, revision) for id_ in problems]))
-    return StagePlan("embed", key, len(problems), Remaining(texts=left), lambda: _embed(context, problems, key))
-
-
-def _embed(context: RunContext, problems: dict[str, Problem], key: str) -> StageResult:
-    began, config = time.monotonic(), context.config.embed
-    by = coder(context, lambda: [problem.text for problem in problems.values()])
-    encoded = remember(context, by, {id_: problem.text for id_, problem in problems.items()})
-    ids, vectors = stored_vectors(context, sorted(problems), by.revision)
-    if not ids:
-        return context.finish(StageResult("embed", key, 0, 0, {"clusters": 0}, time.monotonic() - began))
-    k = choose_k(vectors, seed=config.seed, device=config.device)[0] if config.clusters == "auto" else config.clusters
-    found = cluster(vectors, k, seed=config.seed, device=config.device)
-    rows = [
+def _rows(clustering: str, ids: Sequence[str], clusters: Clustering) -> list[dict[str, Any]]:
+    return [
         {
-            "id": content_id("cluster", key, id_),
-            "clustering": key,
+            "id": content_id("cluster", clustering, id_),
+            "clustering": clustering,
             "problem_id": id_,
             "cluster": int(own),
-            "similarity": float(near),
+            "similarity": float(similarity),
         }
-        for id_, own, near in zip(ids, found.assignment, found.similarity, strict=True)
+        for id_, own, similarity in zip(ids, clusters.assignment, clusters.similarity, strict=True)
     ]
-    detail = {"clusters": len(found.centroids), "device": found.device, "encoded": encoded, "encoder": by.revision}
-    return context.finish(
-        StageResult("embed", key, len(problems), len(ids), detail, time.monotonic() - began), {"clusters": rows}
-    )

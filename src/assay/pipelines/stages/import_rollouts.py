@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import ConfigError, nearest
-from assay.core.identity import canonical, content_id
+from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
@@ -87,9 +87,9 @@ def import_rollouts(
         ConfigError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
     """
     if tool not in NAMES:
-        raise ConfigError(f"unknown tool {tool!r}; {nearest(tool, NAMES)}")
+        raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
     run, done = content_id("import", time.time_ns(), tool, str(folder)), Imported()
-    settings = canonical({"tool": tool, **(sampler or {})})
+    settings = canonical_json({"tool": tool, **(sampler or {})})
     given = {
         "policy": policy,
         "policy_last": policy_last,

@@ -1,60 +1,86 @@
 """Stage 7: the selection in the order in which training will meet it."""
 
 import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from assay.core.identity import content_id, stream_seed
-from assay.core.parts import build
+from assay.core.identity import content_id, derive_seed
+from assay.core.parts import build_part
 from assay.core.types import Curriculum, Phase
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
-from assay.pipelines.data.pool import scored_pool
-from assay.pipelines.data.scores import current_scores
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.pool import scored_pool, stage_evidence
 
 
-def work(context: RunContext) -> StagePlan:
-    """The plan's curriculum over the selection."""
-    selection, config = context.key_of("select", "arrange"), context.config.arrange
-    key = content_id("arrange", selection, config.curriculum, config.settings, config.seed)
-    kept = selected(context, selection)
-    return StagePlan("arrange", key, len(kept), Remaining(problems=len(kept)), lambda: _arrange(context, key, kept))
+class Order(Stage):
+    """Put the selection into the order of the config's curriculum."""
+
+    name = "arrange"
+    rows_query = "SELECT * FROM lessons WHERE curriculum = ? ORDER BY lesson, position"
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """The selected problems, ascending."""
+        return selected(self.context, self.inputs.rows_of("select"))
+
+    @cached_property
+    def curriculum(self) -> Any:
+        """The config's curriculum, built."""
+        return build_part("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
+
+    def compute_key(self) -> StageKey:
+        """Hash of the selection and of the curriculum's settings; with the stages of columns that only it needs."""
+        config = self.context.config.arrange
+        how = (config.curriculum, config.settings, config.seed, *stage_evidence(self.inputs, self.curriculum.needs))
+        return StageKey.of(content_id("arrange", self.inputs.rows_of("select"), *how))
+
+    def remaining(self) -> Remaining:
+        """Count the selected problems."""
+        return Remaining(problems=len(self.kept), rows_in=len(self.kept))
+
+    def run(self) -> StageResult:
+        """Order them; problems that lack what the curriculum needs come last, in id order."""
+        began, context, config = time.monotonic(), self.context, self.context.config.arrange
+        needs = self.curriculum.needs
+        pool, lacking = scored_pool(context, self.inputs, needs, self.kept)
+        if lacking:
+            context.reporter.warn(
+                f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "
+                "they come last, in id order"
+            )
+        rng = np.random.default_rng(derive_seed("arrange", config.seed))
+        curriculum: Curriculum = self.curriculum.arrange(pool, rng)
+        phases = [*curriculum.phases, *([Phase(lacking)] if lacking else [])]
+        rows = _rows(self.key.rows, phases)
+        detail, seconds = {"lessons": len(phases)}, time.monotonic() - began
+        return context.finish(
+            StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"lessons": rows}
+        )
 
 
 def selected(context: RunContext, selection: str) -> list[str]:
     """The ids that a selection kept, ascending."""
-    found = context.lake.rows(
-        "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id", [selection]
-    )
-    return [row["problem_id"] for row in found]
+    query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
+    return list(context.lake.query(query, [selection])["problem_id"].to_pylist())
 
 
-def _arrange(context: RunContext, key: str, kept: list[str]) -> StageResult:
-    began, config = time.monotonic(), context.config.arrange
-    part = build("curriculum", config.curriculum, config.settings)
-    scores = current_scores(context, context.key_of("score", "arrange").partition("+")[2])
-    pool, lacking = scored_pool(context, scores, part.needs, kept)
-    if lacking:
-        context.reporter.warn(
-            f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(part.needs)}); they come last, in id order"
-        )
-    curriculum: Curriculum = part.arrange(pool, np.random.default_rng(stream_seed("arrange", config.seed)))
-    lessons = [*curriculum.lessons, *([Phase(lacking)] if lacking else [])]
-    rows = [
+def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
+    return [
         {
             "id": content_id("lesson", key, n, place),
             "curriculum": key,
             "lesson": n,
             "position": place,
-            "passes": lesson.epochs,
+            "passes": phase.epochs,
             "problem_id": id_,
         }
-        for n, lesson in enumerate(lessons)
-        for place, id_ in enumerate(lesson.ids)
+        for n, phase in enumerate(phases)
+        for place, id_ in enumerate(phase.ids)
     ]
-    return context.finish(
-        StageResult("arrange", key, len(kept), len(rows), {"lessons": len(lessons)}, time.monotonic() - began),
-        {"lessons": rows},
-    )
 
 
 def stored_curriculum(context: RunContext, key: str) -> Curriculum:
@@ -62,7 +88,7 @@ def stored_curriculum(context: RunContext, key: str) -> Curriculum:
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM lessons WHERE curriculum = ? ORDER BY lesson, position", [key]
     )
-    lessons: dict[int, tuple[int, list[str]]] = {}
+    phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:
-        lessons.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
-    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in lessons.values()))
+        phases.setdefault(row["lesson"], (row["passes"], []))[1].append(row["problem_id"])
+    return Curriculum(tuple(Phase(tuple(ids), passes) for passes, ids in phases.values()))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from assay.core.types import GradingCase, Label, Verdict
+from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, VerdictChanges
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts, verdict_table
@@ -24,28 +25,30 @@ OUTDATED = UNJUDGED.replace(
 )
 
 
-def judge_unjudged(context: RunContext) -> dict[str, Any]:
+def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
     """Judge every stored rollout of the config's problems, training's included, that lacks a verdict of its present label and verifier version.
 
     Args:
-        context: a run whose `clean` is done. A corrected answer is a label of its own by then; earlier verdicts stay.
+        context: the run.
+        inputs: with `clean`; a corrected answer is a label of its own by then, and earlier verdicts stay.
 
     Returns:
         Counts, and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
     """
-    return _judge_anew(context, UNJUDGED)
+    return _judge_anew(context, inputs, UNJUDGED)
 
 
-def judge_outdated(context: RunContext) -> dict[str, Any]:
+def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:
     """Judge again the stored rollouts whose verifier has a new version, before they are counted; generates no token.
 
     Args:
-        context: a run whose `clean` is done.
+        context: the run.
+        inputs: with `clean`.
 
     Returns:
         As `judge_unjudged`.
     """
-    counts = _judge_anew(context, OUTDATED)
+    counts = _judge_anew(context, inputs, OUTDATED)
     if counts["judged"]:
         say_moved(context)
     return counts
@@ -63,9 +66,9 @@ def say_moved(context: RunContext) -> None:
         context.reporter.say(title)
 
 
-def _judge_anew(context: RunContext, query: str) -> dict[str, Any]:
+def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[str, Any]:
     """Judges chunk by chunk what the query names."""
-    problems, labels = cleaned(context)
+    problems, labels = cleaned(context, inputs)
     found = context.lake.rows(query, present(context, labels.values()))
     before_all = VerdictChanges(context.moved.strict.copy(), context.moved.lenient.copy())
     judged = 0

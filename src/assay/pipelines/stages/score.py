@@ -2,13 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cached_property
 from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.parts import build
-from assay.core.types import Label, Score
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.core.parts import build_part
+from assay.core.types import Label, Problem
+from assay.core.types import Score as ProblemScore
+from assay.pipelines.context import remote_model
+from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -16,39 +21,83 @@ from assay.pipelines.sampling.evidence import beside, depends, evidence, remaini
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import samplers
 from assay.pipelines.sampling.refusals import any_refused
+from assay.pipelines.stages.regrade import judge_outdated
+
+SCORE_COLUMNS = PoolColumns(
+    "current_scores WHERE scoring = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no attempt told anything
+    {"mean": "value"}
+    | {name: name for name in ("post_a", "post_b", "low", "high", "correct", "wrong", "truncated", "error")},
+)
 
 
-def work(context: RunContext) -> StagePlan:
-    """The plan's scorer over the train side. The key is `<ledger key>+<scoring>`."""
-    part = scorer(context)
-    key, ids = stage_key(context)
-    if context.finished("score", key) and not must_continue(context):
-        return StagePlan("score", key, len(ids), Remaining(), lambda: _nothing())
-    problems, labels = side(context, "train")
-    known = context.lake.files().get("rollouts")
-    attempts = StoredRollouts(context, problems, labels, keep_refused=True)
-    if searches := remaining_searches(context, attempts, part):
-        return StagePlan("score", key, len(problems), searches, lambda: _paid_once(context, attempts, key, known))
-    return StagePlan(
-        "score",
-        key,
-        len(problems),
-        remaining_attempts(context, attempts),
-        lambda: _paid_once(context, attempts, key, known),
-    )
+class Score(Stage):
+    """Score the train side; the rows are filed under the scoring, which pools share where no score depends on the pool."""
 
+    name = "score"
+    pays = True
+    rows_query = "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id"
+    columns = SCORE_COLUMNS
 
-def must_continue(context: RunContext) -> bool:
-    """Whether a finished stage is done once more, for the sake of what a server refused."""
-    return context.retry_refused and any_refused(context, context.engine.policy, context.config.policy.sampler)
+    @cached_property
+    def ids(self) -> list[str]:
+        """The problems that are scored, ascending; no question is read."""
+        return side_ids(self.context, self.inputs, "train")
 
+    @cached_property
+    def train_side(self) -> tuple[dict[str, Problem], dict[str, Label]]:
+        """These problems and their labels, read once."""
+        return side(self.context, self.inputs, "train")
 
-def stage_key(context: RunContext) -> tuple[str, list[str]]:
-    """The stage's key, and the ids of the problems that it scores, ascending; no question is read."""
-    part = scorer(context)
-    ids, labels = side_ids(context, "train"), side(context, "train")[1] if getattr(part, "needs", ()) else {}
-    scoring = scoring_key(context, side_verifiers(context, "train"), ids, *depends(context, labels, part))
-    return f"{content_id('score', scoring, ids)}+{scoring}", ids
+    @cached_property
+    def _stored(self) -> tuple[list[str] | None, StoredRollouts]:
+        """The files of rollouts that were there, and the attempts in them."""
+        files = self.context.lake.files().get("rollouts")
+        return files, StoredRollouts(self.context, *self.train_side, keep_refused=True)
+
+    def compute_key(self) -> StageKey:
+        """The pool with the scoring, and the scoring."""
+        context, part = self.context, scorer(self.context)
+        labels = self.train_side[1] if getattr(part, "needs", ()) else {}
+        verifiers = side_verifiers(context, self.inputs, "train")
+        scoring = scoring_key(context, verifiers, self.ids, *depends(context, labels, part))
+        return StageKey.of(content_id("score", scoring, self.ids), scoring)
+
+    def prepare(self) -> bool:
+        """Judge again what an earlier version of a verifier has judged, before scores are counted anew."""
+        if self.context.finished(self.name, self.key) is not None:
+            return False
+        judge_outdated(self.context, self.inputs)
+        return True
+
+    def finished(self) -> StageResult | None:
+        """As for every stage, but done once more for the sake of what a server refused, where the run is to ask again."""
+        context = self.context
+        asks_again = context.retry_refused and any_refused(
+            context, context.engine.policy, context.config.policy.sampler
+        )
+        return None if asks_again else super().finished()
+
+    def remaining(self) -> Remaining:
+        """Count problems, attempts or iterations, and tokens that scoring may still cost."""
+        attempts = self._stored[1]
+        searches = remaining_searches(self.context, attempts, scorer(self.context))
+        return replace(searches or remaining_attempts(self.context, attempts), rows_in=len(self.ids))
+
+    def run(self) -> StageResult:
+        """Score, one plain run at a time; where others have stored attempts since those that are known, look again."""
+        files, attempts = self._stored
+        with exclusive_sampling(self.context, self.ids):
+            if self.context.lake.files().get("rollouts") == files:
+                return measure(self.context, attempts, self.key)
+            self.context.lake.caught_up()
+            attempts = StoredRollouts(self.context, *self.train_side, keep_refused=True)
+            return self.finished() or measure(self.context, attempts, self.key)
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find a missing model, and a server that serves another one than it did."""
+        _ = context.engine.policy
+        remote_model.same_as_stored(context)
 
 
 def scorer(context: RunContext) -> Any:
@@ -57,13 +106,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build("scorer", context.config.score.scorer, settings(context))
+    return build_part("scorer", context.config.score.scorer, settings(context))
 
 
 def settings(context: RunContext) -> dict[str, Any]:
     """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
     given, select = context.config.score.settings, context.config.select
-    needed = getattr(build("scorer", context.config.score.scorer, given), "sized_by_plan", ())
+    needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
     return {**given, **{name: known[name] for name in needed}}
 
@@ -99,27 +148,17 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     )
 
 
-def _paid_once(context: RunContext, attempts: StoredRollouts, key: str, known: list[str] | None) -> StageResult:
-    """The stage, done by one plain run at a time; where others have stored attempts since those that are known, it looks again."""
-    with exclusive_sampling(context, attempts.problems):
-        if context.lake.files().get("rollouts") == known:
-            return measure(context, attempts, key)
-        context.lake.caught_up()
-        done = None if must_continue(context) else context.finished("score", key)
-        return done or measure(context, StoredRollouts(context, *side(context, "train"), keep_refused=True), key)
-
-
-def measure(context: RunContext, attempts: StoredRollouts, key: str) -> StageResult:
+def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> StageResult:
     """The scores of all problems of the attempts, written with the stage's line; without the line where evidence is missing."""
-    began, scoring = time.monotonic(), key.partition("+")[2]
+    began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)
-    scores: list[Score] = part.score(sorted(attempts.problems), evidence(context, attempts, part, scoring))
+    scores: list[ProblemScore] = part.score(sorted(attempts.problems), evidence(context, attempts, part, scoring))
     if (
         attempts.unfinished and part.joint
     ):  # what a part of the waves says of everybody must not stand beside what all of them say
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
-        key = f"{key.partition('+')[0]}+{scoring}"
+        key = StageKey.of(key.ledger, scoring)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     rows = [
         _row(
@@ -146,7 +185,9 @@ def measure(context: RunContext, attempts: StoredRollouts, key: str) -> StageRes
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
+def _row(
+    context: RunContext, score: ProblemScore, label: Label, scoring: str, policy: str, unsure: bool
+) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -176,7 +217,3 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler ({others[0]['sampler']}): "
             f"a pass rate under another prompt or temperature is another quantity, so all samples are drawn afresh"
         )
-
-
-def _nothing() -> StageResult:
-    raise AssertionError("a finished stage is read from the ledger")

@@ -2,59 +2,85 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from assay.core.errors import ConfigError
-from assay.core.identity import content_id, stream_seed
+from assay.core.identity import content_id, derive_seed
 from assay.core.types import Pool, Selection
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import selector
 from assay.pipelines.data.pool import further_evidence, scored_pool
 from assay.pipelines.data.problems import side_ids
-from assay.pipelines.data.scores import current_scores, disputed_ids
+from assay.pipelines.data.scores import disputed_ids, score_ids
 
 
-def work(context: RunContext) -> StagePlan:
-    """The plan's selector over the scored train side."""
-    scoring, config = context.key_of("score", "select").partition("+")[2], context.config.select
-    scores = current_scores(context, scoring, "id")
-    clustering = context.key_of("embed", "select")
-    part = selector(context, config)
-    fitted = [part.drift] if config.settings.get("drift") == "fitted" else []
-    evidence = content_id("evidence", [row["id"] for row in scores], *further_evidence(context, part.needs), *fitted)
-    split = context.key_of("split", "select")
-    key = content_id(
-        "select", evidence, clustering, split, config.selector, config.settings, config.budget, config.seed
-    )
-    return StagePlan(
-        "select",
-        key,
-        len(scores),
-        Remaining(problems=len(scores)),
-        lambda: _select(context, key, current_scores(context, scoring)),
-    )
+class Select(Stage):
+    """Choose from the scored train side by the config's selector."""
+
+    name = "select"
+    rows_query = "SELECT * FROM selections WHERE selection = ? ORDER BY problem_id"
+
+    @cached_property
+    def scoring(self) -> str:
+        """The scoring that is read."""
+        return self.inputs.rows_of("score")
+
+    @cached_property
+    def selector(self) -> Any:
+        """The config's selector, built."""
+        return selector(self.context, self.inputs, self.context.config.select)
+
+    @cached_property
+    def score_ids(self) -> list[str]:
+        """The ids of the current scores."""
+        return score_ids(self.context, self.scoring)
+
+    def compute_key(self) -> StageKey:
+        """Hash of the scores and of everything else that the selector sees, of its settings, budget and seed."""
+        config, inputs = self.context.config.select, self.inputs
+        fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
+        further = further_evidence(self.context, inputs, self.selector.needs)
+        evidence = content_id("evidence", self.score_ids, *further, *fitted)
+        seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
+        return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
+
+    def remaining(self) -> Remaining:
+        """Count the scored problems."""
+        return Remaining(problems=len(self.score_ids), rows_in=len(self.score_ids))
+
+    def run(self) -> StageResult:
+        """Choose; every problem of the train side is kept, or dropped with a reason."""
+        began, context, config = time.monotonic(), self.context, self.context.config.select
+        _warn_of_another_trainer(context, self.selector)
+        disputed = never_hard(context, self.scoring)
+        ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
+        pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids)
+        selection = chosen_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
+        dropped = {
+            **selection.dropped,
+            **({"unscored": unscored} if unscored else {}),
+            **({"disputed": tuple(sorted(disputed))} if disputed else {}),
+        }
+        _warn_of_budget(context, pool, len(unscored), len(selection.ids))
+        rows = _rows(self.key.rows, selection, dropped)
+        reasons = {reason: len(ids) for reason, ids in dropped.items() if ids}
+        detail = {"dropped": reasons, "scoring": self.scoring}
+        seconds = time.monotonic() - began
+        return context.finish(
+            StageResult(self.name, self.key, len(rows), len(selection.ids), detail, seconds), {"selections": rows}
+        )
 
 
-def _select(context: RunContext, key: str, scores: list[dict[str, Any]]) -> StageResult:
-    began, config = time.monotonic(), context.config.select
-    part = selector(context, config)
-    _warn_of_another_trainer(context, part)
-    unsure = never_hard(context, scores)
-    pool, unscored = scored_pool(
-        context, scores, part.needs, [id_ for id_ in side_ids(context, "train") if id_ not in unsure]
-    )
-    chosen = chosen_from(pool, part, config.selector, budget=config.budget, seed=config.seed)
-    dropped = {
-        **chosen.dropped,
-        **({"unscored": unscored} if unscored else {}),
-        **({"disputed": tuple(sorted(unsure))} if unsure else {}),
-    }
-    _warn_of_budget(context, pool, len(unscored), len(chosen.ids))
-    kept = [(id_, True, weight, "") for id_, weight in zip(chosen.ids, chosen.weights, strict=True)]
+def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    kept = [(id_, True, weight, "") for id_, weight in zip(selection.ids, selection.weights, strict=True)]
     gone = [(id_, False, 0.0, reason) for reason, ids in dropped.items() for id_ in ids]
-    rows = [
+    return [
         {
             "id": content_id("selection", key, id_),
             "selection": key,
@@ -65,16 +91,11 @@ def _select(context: RunContext, key: str, scores: list[dict[str, Any]]) -> Stag
         }
         for id_, keep, weight, reason in sorted(kept + gone)
     ]
-    scoring = context.key_of("score", "select").partition("+")[2]
-    detail = {"dropped": {reason: len(ids) for reason, ids in dropped.items() if ids}, "scoring": scoring}
-    return context.finish(
-        StageResult("select", key, len(rows), len(kept), detail, time.monotonic() - began), {"selections": rows}
-    )
 
 
-def never_hard(context: RunContext, scores: list[dict[str, Any]]) -> set[str]:
+def never_hard(context: RunContext, scoring: str) -> set[str]:
     """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
-    return disputed_ids(scores) if context.mode == "strict" else set()
+    return disputed_ids(context, scoring) if context.mode == "strict" else set()
 
 
 def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:
@@ -84,7 +105,7 @@ def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
         ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
-        made: Selection = part.select(pool, budget, np.random.default_rng(stream_seed("select", seed)))
+        made: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
     except (ValueError, LookupError) as error:
         raise ConfigError(f"selector {name!r}: {error}") from error
     _conserved(name, pool, made.ids, made.dropped)

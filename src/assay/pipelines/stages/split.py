@@ -13,7 +13,9 @@ from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.maths.text.words import normal_key
 from assay.pipelines.context.locks import renewed
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -21,19 +23,27 @@ from assay.stores.commits.lease import take
 DEAD_AFTER_S = 30.0
 
 
-def work(context: RunContext) -> StagePlan:
-    """Sides for the cleaned problems that have none yet. The key is `<ledger key>+<split id>`."""
-    clean, config = context.key_of("clean", "split"), context.config.split
-    split = content_id("split", config.seed, config.held_out)
-    rows = context.finished("clean", clean)
-    count = rows.rows_out if rows else 0
-    return StagePlan(
-        "split",
-        f"{content_id('split', clean, split)}+{split}",
-        count,
-        Remaining(problems=count),
-        lambda: _assign(context, split),
-    )
+class Split(Stage):
+    """Draw a side for each cleaned problem that has none yet; the rows are filed under the draw, which pools share."""
+
+    name = "split"
+    rows_query = "SELECT * FROM splits WHERE split = ? ORDER BY problem_id"
+
+    def compute_key(self) -> StageKey:
+        """The pool with the draw, and the draw."""
+        config = self.context.config.split
+        draw = content_id("split", config.seed, config.held_out)
+        return StageKey.of(content_id("split", str(self.inputs.of("clean").key), draw), draw)
+
+    def remaining(self) -> Remaining:
+        """Count the cleaned problems."""
+        count = self.inputs.of("clean").rows_out
+        return Remaining(problems=count, rows_in=count)
+
+    def run(self) -> StageResult:
+        """Draw, while nobody else draws for the same settings."""
+        with _drawing(self.context, self.key.rows):
+            return _draw(self.context, self.inputs, self.key)
 
 
 @contextmanager
@@ -46,14 +56,9 @@ def _drawing(context: RunContext, split: str) -> Iterator[None]:
         yield
 
 
-def _assign(context: RunContext, split: str) -> StageResult:
-    with _drawing(context, split):
-        return _draw(context, split)
-
-
-def _draw(context: RunContext, split: str) -> StageResult:
-    began = time.monotonic()
-    problems, _ = cleaned(context)
+def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResult:
+    began, split = time.monotonic(), key.rows
+    problems, _ = cleaned(context, inputs)
     stored = {row["problem_id"]: row for row in context.lake.rows("SELECT * FROM splits WHERE split = ?", [split])}
     groups = grouped(problems)
     sides = {row["duplicates"]: row["side"] for row in stored.values()}
@@ -79,7 +84,6 @@ def _draw(context: RunContext, split: str) -> StageResult:
         context.reporter.warn(
             f"split.held_out = {context.config.split.held_out}, but only {held} of {len(problems)} cleaned problems could be held out"
         )
-    key = f"{content_id('split', context.key_of('clean', 'split'), split)}+{split}"
     return context.finish(
         StageResult("split", key, len(problems), len(problems) - held, {"held_out": held}, time.monotonic() - began),
         {"splits": rows},

@@ -4,19 +4,21 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from assay.core.config import TrainConfig, teacher_settings
 from assay.core.errors import ConfigError
-from assay.core.identity import canonical, content_id
-from assay.core.parts import build
+from assay.core.identity import canonical_json, content_id
+from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Curriculum, Rollout, Verdict
-from assay.pipelines.context.run import Remaining, RunContext, StagePlan, StageResult
+from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.data.scores import current_scores
 from assay.pipelines.sampling.attempts import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
@@ -37,23 +39,45 @@ FLUSH_S = 5.0  # the longest that a step's rollouts wait for their commit, unles
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
-def work(context: RunContext) -> StagePlan:
-    """The plan's training on its curriculum."""
-    arranged, config = context.key_of("arrange", "train"), context.config.train
-    settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
-    helper = teacher(context)
-    key = content_id(
-        "train",
-        arranged,
-        settings,
-        context.config.train_sampler.id,
-        context.engine.policy.revision,
-        helper and helper.id,
-        *context.read_otherwise,
-    )
-    curriculum = stored_curriculum(context, arranged)
-    left = Remaining(steps=config.steps, rollouts=config.steps * config.groups * config.group_size)
-    return StagePlan("train", key, len(curriculum.order), left, lambda: _train(context, key, curriculum, helper))
+class Train(Stage):
+    """Train the policy on the curriculum in its order; a killed training goes on from its last kept state."""
+
+    name = "train"
+    pays = True
+    rows_query = "SELECT * FROM train_log WHERE training = ? ORDER BY step, name"
+
+    @cached_property
+    def curriculum(self) -> Curriculum:
+        """The curriculum that the lake holds."""
+        return stored_curriculum(self.context, self.inputs.rows_of("arrange"))
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """The config's teacher, built; None where it names none."""
+        return teacher(self.context)
+
+    def compute_key(self) -> StageKey:
+        """Hash of the curriculum, the policy, the sampler, the teacher, and every setting that decides what is learnt."""
+        context, config = self.context, self.context.config.train
+        settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
+        how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
+        helper = self.teacher and self.teacher.id
+        return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
+
+    def remaining(self) -> Remaining:
+        """Count steps and rollouts."""
+        config = self.context.config.train
+        rollouts = config.steps * config.groups * config.group_size
+        return Remaining(steps=config.steps, rollouts=rollouts, rows_in=len(self.curriculum.order))
+
+    def run(self) -> StageResult:
+        """Train."""
+        return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher)
+
+    @classmethod
+    def preflight(cls, context: RunContext) -> None:
+        """Find that there is no place for a checkpoint."""
+        output_folder(context, "KEY")
 
 
 def teacher(context: RunContext) -> Teacher | None:
@@ -65,16 +89,16 @@ def teacher(context: RunContext) -> Teacher | None:
     config = context.config.train.teacher
     if not config.engine:
         return None
-    return Teacher(build("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
+    return Teacher(build_part("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
 
 
-def held_out(context: RunContext) -> HeldOutSet:
+def held_out(context: RunContext, inputs: StageResults) -> HeldOutSet:
     """The held-out problems that are attempted.
 
     Raises:
         ConfigError: none is held out.
     """
-    problems, labels = side(context, "held_out")
+    problems, labels = side(context, inputs, "held_out")
     ids = sorted(problems)[: context.config.train.eval_problems]
     if not ids:
         raise ConfigError("nothing is held out to evaluate on: split.held_out is 0")
@@ -92,13 +116,12 @@ def settings_of(config: TrainConfig) -> TrainingSettings:
     return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
 
 
-def course(context: RunContext, curriculum: Curriculum) -> OnlineCurriculum | None:
+def course(context: RunContext, inputs: StageResults, curriculum: Curriculum) -> OnlineCurriculum | None:
     """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
-    part = build("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
+    part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
-    scores = current_scores(context, context.key_of("score", "train").partition("+")[2])
-    pool, lacking = scored_pool(context, scores, part.needs, sorted(set(curriculum.order)))
+    pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)))
     if lacking:
         context.reporter.warn(
             f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"
@@ -189,7 +212,9 @@ def warn_of_deviation(context: RunContext) -> None:
             )
 
 
-def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teacher | None) -> StageResult:
+def _train(
+    context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
+) -> StageResult:
     from assay.engines.models import registry
     from assay.training.grpo import TrainingResult, rank_and_world_size, train
 
@@ -197,9 +222,11 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
     if not curriculum.order:
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
-    context.lake.append({"samplers": [{"id": sampler.id, "settings": canonical(asdict(sampler))}]}, run=context.run)
-    problems, labels = cleaned(context)
-    sink = LakeSink(context, key)
+    context.lake.append(
+        {"samplers": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
+    )
+    problems, labels = cleaned(context, inputs)
+    sink = LakeSink(context, key.rows)
 
     def finish(trained: TrainingResult) -> StageResult:
         detail = {
@@ -223,12 +250,12 @@ def _train(context: RunContext, key: str, curriculum: Curriculum, helper: Teache
             judge=context.judge,
             sink=sink,
             settings=settings_of(config),
-            output=output_folder(context, key),
+            output=output_folder(context, key.rows),
             reporter=context.reporter,
-            held_out=held_out(context) if config.eval_every else None,
+            held_out=held_out(context, inputs) if config.eval_every else None,
             teacher=helper,
             demonstrations=Demonstrations(context, problems, labels),
-            online=course(context, curriculum),
+            online=course(context, inputs, curriculum),
             mode=context.mode,
             stop=lambda: context.stop() or bool(context.limit_reached()),
             on_saved=finish,

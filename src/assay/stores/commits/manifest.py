@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
 from assay.stores.commits.sealing import Damaged, sealed, unsealed
+from assay.stores.renames import NAMES, RETIRED, present_name
 from assay.stores.storage.backend import Place, at
 from assay.stores.storage.local import NoFile
-from assay.stores.tables import schemas
 
 FORMAT = 3  # of what is written; a newer one is refused, an older one is read as it is and never rewritten
 
@@ -40,6 +40,7 @@ class File:
     rows: int
     bytes: int
     sha256: str
+    names: int = NAMES  # generation of the names of its columns; entries that do not say are of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +148,9 @@ def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> E
     """The entry that the tree describes, as far as it can be believed; `whole` = its hash holds."""
     if tree["format"] >= 3 and not whole:
         raise Damaged("its SHA-256 is gone")
-    tables = schemas()
     if tree["name"] != name:
         raise Damaged(f"it calls itself {tree['name']!r}")
-    files = tuple(
-        [File(file["table"], file["path"], file["rows"], file["bytes"], file["sha256"]) for file in tree["files"]]
-    )
-    for file in files:
-        if file.table not in tables:
-            if whole:
-                raise LakeError(
-                    f"manifest entry {name} holds rows of a table {file.table!r}, which this version does not know: upgrade assay-curation"
-                )
-            raise Damaged(f"there is no table {file.table!r}")
-        if not whole:
-            _plausible(file)
+    files = tuple([_file(file, name, whole=whole) for file in tree["files"] if file["table"] not in RETIRED])
     parents = tuple(map(tuple, tree.get("parents", ())))
     replaces, mended = tuple(map(str, tree.get("replaces", ()))), bool(tree.get("mended", False))
     return Entry(
@@ -176,6 +165,20 @@ def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> E
         mended,
         digest,
     )
+
+
+def _file(tree: Mapping[str, Any], name: str, *, whole: bool) -> File:
+    """One file as an entry describes it, under its table's present name."""
+    file = File(tree["table"], tree["path"], tree["rows"], tree["bytes"], tree["sha256"], tree.get("names", 1))
+    if not (table := present_name(file.table)):
+        if whole:
+            raise LakeError(
+                f"manifest entry {name} holds rows of a table {file.table!r}, which this version does not know: upgrade assay-curation"
+            )
+        raise Damaged(f"there is no table {file.table!r}")
+    if not whole:
+        _plausible(file)
+    return replace(file, table=table)
 
 
 def _plausible(file: File) -> None:

@@ -1,7 +1,7 @@
 """What a reader sees: the entries that nothing replaces, and which of their files must be folded by id."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from assay.core.errors import LakeError
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import contested, seal, standing
 from assay.stores.commits.manifest import Entry, File
+from assay.stores.renames import Pairs, renamed_columns
 from assay.stores.sql.views import FileGroup
 from assay.stores.storage.backend import Storage
 
@@ -112,7 +113,11 @@ class Snapshot:
 
     def files(self) -> dict[str, list[str]]:
         """Absolute paths of every table's files, oldest first."""
-        return {table: list(group.paths) for table, group in _grouped(self.storage.root, self.live()).items()}
+        files: dict[str, list[str]] = {}
+        for entry in self.live():
+            for file in entry.files:
+                files.setdefault(file.table, []).append(f"{self.storage.root}/{file.path}")
+        return files
 
     def groups(self) -> dict[str, list[FileGroup]]:
         """The files by table, apart where their columns differ and where a row may lie in two of them."""
@@ -121,24 +126,43 @@ class Snapshot:
         sure = [entry for entry in live if entry.name not in doubtful]
         groups: dict[str, list[FileGroup]] = {}
         for form in sorted({entry.format for entry in sure}):
-            for table, group in _grouped(self.storage.root, (entry for entry in sure if entry.format == form)).items():
-                groups.setdefault(table, []).append(group)
-        for table, group in _grouped(self.storage.root, (entry for entry in live if entry.name in doubtful)).items():
-            groups.setdefault(table, []).append(replace(group, doubled=len(group.paths) > 1))
+            files = [file for entry in sure if entry.format == form for file in entry.files]
+            for table, alike in group_files(self.storage.root, files).items():
+                groups.setdefault(table, []).extend(alike)
+        files = [file for entry in live if entry.name in doubtful for file in entry.files]
+        for table, alike in group_files(self.storage.root, files).items():
+            groups.setdefault(table, []).append(fold(alike))
         return groups
 
 
-def _grouped(root: Path, entries: Iterable[Entry]) -> dict[str, FileGroup]:
-    """All files of these entries by table, oldest first."""
-    files: dict[str, list[File]] = {}
-    for entry in entries:
-        for file in entry.files:
-            files.setdefault(file.table, []).append(file)
+def group_files(root: Path, files: Iterable[File]) -> dict[str, list[FileGroup]]:
+    """Return the files by table in their order, apart where their columns bear other names."""
+    alike: dict[str, dict[Pairs, list[File]]] = {}
+    for file in files:
+        renamed = renamed_columns(file.table, file.names)
+        alike.setdefault(file.table, {}).setdefault(renamed, []).append(file)
     return {
-        table: FileGroup(
-            tuple(f"{root}/{file.path}" for file in of),
-            bytes=sum(file.bytes for file in of),
-            sums=tuple((file.bytes, file.sha256) for file in of),
-        )
-        for table, of in files.items()
+        table: [
+            FileGroup(
+                tuple(f"{root}/{file.path}" for file in of),
+                bytes=sum(file.bytes for file in of),
+                sums=tuple((file.bytes, file.sha256) for file in of),
+                renamed=renamed,
+            )
+            for renamed, of in groups.items()
+        ]
+        for table, groups in alike.items()
     }
+
+
+def fold(groups: Sequence[FileGroup]) -> FileGroup:
+    """Return one group of which each id counts once."""
+    if len(groups) == 1:
+        return replace(groups[0], doubled=len(groups[0].paths) > 1)
+    return FileGroup(
+        tuple(path for group in groups for path in group.paths),
+        doubled=True,
+        bytes=sum(group.bytes for group in groups),
+        sums=tuple(total for group in groups for total in group.sums),
+        parts=tuple(groups),
+    )

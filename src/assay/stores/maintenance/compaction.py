@@ -13,16 +13,17 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.errors import LakeError, nearest
+from assay.core.errors import LakeError, suggest_names
 from assay.stores.commits import manifest
 from assay.stores.commits.lease import lease
 from assay.stores.commits.manifest import File
 from assay.stores.lake import Lake
 from assay.stores.references import SUBJECTS, ledger_keys, names_of, restored_by, rows_of
+from assay.stores.renames import present_name
 from assay.stores.schema import quoted
 from assay.stores.sql.session import unlike
 from assay.stores.sql.views import table_query
-from assay.stores.tables import schema, schemas
+from assay.stores.tables import schema
 
 SMALL = 32 << 20  # bytes; a file above it is left as it is
 BIN = 128 << 20  # bytes of small files that are merged into one
@@ -94,7 +95,7 @@ def must_know(lake: Lake, by: str, value: str) -> None:
     if value not in names and not lake.rows(
         "SELECT id FROM tombstones WHERE what = ? AND value = ? LIMIT 1", [by, value]
     ):
-        raise LakeError(f"no {by} here is called {value!r}; {nearest(value, names)}")
+        raise LakeError(f"no {by} here is called {value!r}; {suggest_names(value, names)}")
 
 
 def erase(
@@ -125,12 +126,14 @@ def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]
     """SQL of the ledger lines that claim rows which are gone.
 
     Where every table of a stage that lost rows holds the stage's key, only those keys' lines: doing another training again would cost hours.
+    Lines under a key that a removed row holds go whatever their stage, since a stage from outside is in no schema.
     """
+    keyed = [name for name in removed if name in gone and ledger_keys(name)]
+    claims = [f"key IN (SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]})" for name in keyed]
     tables: dict[str, list[str]] = {}
     for name in removed:
         for stage in restored_by(name):
             tables.setdefault(stage, []).append(name)
-    claims = []
     for stage, names in sorted(tables.items()):
         claim = f"stage = {quoted(stage)}"
         if all(name in gone and ledger_keys(name) for name in names):
@@ -211,7 +214,7 @@ def sweep_rests(lake: Lake) -> int:
 def _rest(path: str, alone: bool) -> bool:
     """Whether a file that no commit names is what a killed write has left."""
     found = REST.fullmatch(PurePosixPath(path).name)
-    if found is None or PurePosixPath(path).parent.name not in schemas():
+    if found is None or not present_name(PurePosixPath(path).parent.name):
         return False
     return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
 
@@ -239,14 +242,13 @@ def _kept(
     """Files that stay as they are, and the rest's rows as new content."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
-        whole = replace(group, paths=tuple(path for path in group.paths if path not in lost))
+        whole = group.without(lost)
         for piece in [whole] if whole.doubled else [replace(whole, paths=(path,)) for path in whole.paths]:
             if not piece.paths:
                 continue
             file, form = records[piece.paths[0]]
-            same = (
-                not piece.doubled and form == manifest.FORMAT
-            )  # an older file may lack columns, and files of one entry have equal ones
+            # an older file may lack columns or call them otherwise, and files of one entry have equal ones
+            same = not piece.doubled and not piece.renamed and form == manifest.FORMAT
             if same and gone == "false":
                 carried.append(file)
                 continue

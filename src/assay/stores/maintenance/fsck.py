@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.core.errors import LakeError
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.manifest import Entry, File
 from assay.stores.lake import Lake, mark_of, nowhere, read_mark
 from assay.stores.maintenance import compaction, reentry
 from assay.stores.maintenance.reentry import NAME, set_aside
 from assay.stores.references import part_of, redrawn, restore_command, rows_that_need
-from assay.stores.schema import quoted
+from assay.stores.renames import names_of_table, present_name
 from assay.stores.sql import intervals
-from assay.stores.sql.views import catalogue_fault
+from assay.stores.sql.views import catalogue_fault, table_query
 from assay.stores.storage.backend import Place, Storage, at
 from assay.stores.storage.local import UnreadableFile, unreadable
 from assay.stores.storage.mirror import MARK
@@ -178,8 +178,8 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
     """Attempts whose texts an earlier fsck had to set aside."""
     for part in filter(part_of, schemas()):
         whole = part_of(part)
-        lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" = ? LIMIT 1"
-        if not lake.rows(lost, [part]):
+        lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
+        if not lake.rows(lost, [names_of_table(part)]):
             continue
         left = f"SELECT id FROM {part}"
         try:
@@ -246,7 +246,7 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
     root.stale(file.path)
     path = root.local(file.path)
     try:
-        digest = file_sha256(path)
+        digest = hash_file(path)
     except OSError as error:
         raise unreadable(path, error) from error
     rows = file.rows if digest == file.sha256 and entry.format >= 3 else _rows(path)
@@ -296,8 +296,8 @@ def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
 
 def _ids_left(lake: Lake, table: str, lost: Sequence[str]) -> str:
     """A SELECT of the ids that a table still has without its lost files."""
-    whole = [path for path in lake.files().get(table, []) if path not in lost]
-    return f"SELECT id FROM read_parquet([{', '.join(map(quoted, whole))}])" if whole else "SELECT '' AS id WHERE false"
+    groups = [group.without(lost) for group in lake.groups().get(table, ())]
+    return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
 def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
@@ -319,7 +319,7 @@ def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Findi
             yield Finding("left_over", inside, "a write that never finished; nobody reads it")
         elif inside.startswith("manifest") and manifest.ENTRY.fullmatch(path.name):
             continue
-        elif NAME.fullmatch(path.name) and path.parent.name in schemas():
+        elif NAME.fullmatch(path.name) and present_name(path.parent.name):
             if inside not in named and entries is not None:
                 yield Finding(
                     "left_over",

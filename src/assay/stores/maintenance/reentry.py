@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.concurrency import SAW_NOTHING
 from assay.stores.commits.manifest import CorruptEntry, Entry, File
 from assay.stores.commits.snapshot import Snapshot
+from assay.stores.renames import generation_of, present_name
 from assay.stores.storage.backend import Storage
-from assay.stores.tables import schemas
 
 NAME = re.compile(r"(\d{20}-[0-9a-f]{8}(?:-c)?)(?:-\d+)?\.parquet")
 BACK = "; what it replaced may be back: run `curate forget` again for what was forgotten"
@@ -29,7 +29,7 @@ def files_by_commit(storage: Storage) -> dict[str, list[str]]:
     commits: dict[str, list[str]] = {}
     for path in sorted(storage.files("tables")):
         inside = PurePosixPath(path)
-        if (match := NAME.fullmatch(inside.name)) and inside.parent.name in schemas():
+        if (match := NAME.fullmatch(inside.name)) and present_name(inside.parent.name):
             commits.setdefault(match[1], []).append(path)
     return commits
 
@@ -170,7 +170,9 @@ def _measured(storage: Storage, inside: str) -> File | None:
     if not sound(path):
         set_aside(storage, inside)
         return None
-    return File(path.parent.name, inside, pq.read_metadata(path).num_rows, path.stat().st_size, file_sha256(path))
+    footer, table = pq.read_metadata(path), present_name(PurePosixPath(inside).parent.name)
+    names = generation_of(table, footer.schema.to_arrow_schema().names)
+    return File(table, inside, footer.num_rows, path.stat().st_size, hash_file(path), names)
 
 
 def sound(path: Path) -> bool:

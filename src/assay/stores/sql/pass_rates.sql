@@ -1,5 +1,6 @@
--- How often a policy solves a problem: one row a problem, policy, sampler, label and verifier version. Guided rollouts
--- are left out. Counts are strict; `rates('lenient')` is the same table under lenient counts.
+-- How often a policy solves a problem, as it was curated: one row per problem, policy, sampler, label and verifier
+-- version. What training sampled is in `training_pass_rates`; guided rollouts are in neither. Counts are strict;
+-- `rates('lenient')` is the same table under lenient counts.
 --
 -- problem_id: problems.id
 -- policy: rollouts.policy

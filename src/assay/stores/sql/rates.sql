@@ -1,7 +1,7 @@
 -- `pass_rates` under a mode, 'strict' or 'lenient'. The posterior is Jeffreys', Beta(correct + 1/2, wrong + 1/2);
--- truncated and failed attempts are neither. Guided rollouts say nothing about the policy, and those of a superseded
--- attempt at a training step would count it twice. One rollout has one verdict per label and verifier version, so a
--- regraded lake shows one row per version.
+-- truncated and failed attempts are neither. Guided rollouts say nothing about the policy, and what training sampled
+-- is another policy at each step (`training_pass_rates`). One rollout has one verdict per label and verifier version,
+-- so a regraded lake shows one row per version.
 CREATE MACRO rates(mode) AS TABLE
 WITH counts AS (
     SELECT r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version, any_value(r.policy_name) AS policy_name,
@@ -13,7 +13,7 @@ WITH counts AS (
            count(*) FILTER (counted(v.outcome, v.lenient, 'lenient') = 'correct') AS n_correct_lenient,
            count(*) FILTER (v.outcome = 'correct') = 0 AND n_correct_lenient > 0 AS disputed
     FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-    WHERE NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
+    WHERE NOT r.guided AND r.step IS NULL AND r.policy NOT IN (SELECT policy FROM superseded)
     GROUP BY r.problem_id, r.policy, r.sampler, v.label_id, v.verifier, v.version
 )
 SELECT c.problem_id, c.policy, c.policy_name, c.sampler, c.label_id, c.verifier, c.version,

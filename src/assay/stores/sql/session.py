@@ -3,12 +3,12 @@
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
-from assay.core.identity import file_sha256
+from assay.core.identity import hash_file
 from assay.stores.sql import intervals, views
 from assay.stores.sql.definitions import definitions
 from assay.stores.storage.backend import Storage
@@ -120,7 +120,7 @@ def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views
     *same, last = files
     if len(before) != len(files) or before[:-1] != same or last.paths[: len(before[-1].paths)] != before[-1].paths:
         return None
-    return views.FileGroup(last.paths[len(before[-1].paths) :])
+    return replace(last, paths=last.paths[len(before[-1].paths) :])
 
 
 def unlike(path: str, size: int, digest: str) -> str:
@@ -131,7 +131,7 @@ def unlike(path: str, size: int, digest: str) -> str:
             return f"{path} is no regular file"
         if there.st_size != size:
             return f"{path} has {there.st_size} bytes on disk, {size} in the manifest"
-        if digest and file_sha256(Path(path)) != digest:
+        if digest and hash_file(Path(path)) != digest:
             return f"{path} is not what its commit wrote"
     except OSError as error:
         return f"{path}: {os.strerror(error.errno or 0)}"

@@ -3,9 +3,9 @@
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from assay.core.errors import LakeError
+from assay.stores.renames import Pairs, old_name_hint
 from assay.stores.schema import quoted, sql_type
 from assay.stores.sql.database import trunk
 from assay.stores.sql.definitions import WORD, definitions
@@ -30,6 +31,15 @@ class FileGroup:
     doubled: bool = False  # a row may lie in two of them
     bytes: int = 0  # of all of them
     sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = nobody compares
+    renamed: Pairs = ()  # (name in the files, present name) of columns
+    parts: tuple[
+        "FileGroup", ...
+    ] = ()  # of a doubled group: the groups of equal names; () = all its files have the present ones
+
+    def without(self, lost: Collection[str]) -> "FileGroup":
+        """Return the group without some of its files."""
+        paths = tuple(path for path in self.paths if path not in lost)
+        return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
 STRICT, LENIENT = (
@@ -148,12 +158,22 @@ def group_query(group: FileGroup, paths: str = "") -> str:
     """The rows of one group, each id once; `paths` is SQL for its paths, "" = they are written out."""
     paths = paths or f"[{', '.join(map(quoted, group.paths))}]"
     if not group.doubled:
-        return f"SELECT * FROM read_parquet({paths})"
+        return f"SELECT {_columns(group)} FROM read_parquet({paths})"
     # two writers may have added one row at one moment: the earlier commit's stays, in every table the same commit's
     return (
         "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
-        f"FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)) WHERE place = 1"
+        f"FROM ({' UNION ALL BY NAME '.join(_with_paths(part) for part in group.parts or (group,) if part.paths)})) WHERE place = 1"
     )
+
+
+def _columns(group: FileGroup) -> str:
+    pairs = ", ".join(f'"{old}" AS "{new}"' for old, new in group.renamed)
+    return f"* RENAME ({pairs})" if pairs else "*"
+
+
+def _with_paths(group: FileGroup) -> str:
+    paths = f"[{', '.join(map(quoted, group.paths))}]"
+    return f"SELECT {_columns(group)} FROM read_parquet({paths}, filename = 'commit_path', union_by_name = true)"
 
 
 def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
@@ -221,7 +241,9 @@ def _refusals() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
-        raise kind(" ".join(str(error).split("\n\n")[0].split()) + _remedy(error)) from error
+        told = " ".join(str(error).split("\n\n")[0].split())
+        hint = old_name_hint(told) if kind is Unnamed else ""
+        raise kind(told + hint + _remedy(error)) from error
 
 
 def _remedy(error: duckdb.Error) -> str:

@@ -96,7 +96,7 @@ class Bucket:
             self._client: Any = session.get_session().create_client("s3", config=settings)
         self._service = urlsplit(self._client.meta.endpoint_url)
         key = hashlib.sha256(f"{self._service.netloc} {self.place}".encode()).hexdigest()[:12]
-        self._mirror = Local(folders.cache() / "lakes" / f"{self.name}-{key}")
+        self._mirror = Local(folders.cache_folder() / "lakes" / f"{self.name}-{key}")
         self._mirror.put(MIRROR, self.place.encode())
 
     @property

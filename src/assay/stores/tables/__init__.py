@@ -9,7 +9,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from assay.core.parts import names
+from assay.core.parts import list_parts
 
 
 def schema(name: str) -> pa.Schema:
@@ -20,4 +20,4 @@ def schema(name: str) -> pa.Schema:
 @cache
 def schemas() -> dict[str, pa.Schema]:
     """Return every table's schema, names ascending."""
-    return {name: schema(name) for name in names("table")}
+    return {name: schema(name) for name in list_parts("table")}

@@ -6,7 +6,7 @@ SCHEMA = table(
     column(
         "stage",
         TEXT,
-        "ingest, clean, split, score (also of a worker's chunk), embed, select, arrange, train; "
+        "the stage's name, as of its command (`score` also of a worker's chunk); "
         "asked = a chunk that a planner has posted; of a loop: curate, refresh, round",
     ),
     column("key", TEXT, "hash of everything that the result depends on"),

@@ -58,7 +58,7 @@ class HeldOutSet:
         recorder.sink.write(rollouts, verdicts)
         right, judged = (
             table.reshape(-1, self.samples).sum(1)
-            for table in _outcome_tables([verdict.under(recorder.mode) for verdict in verdicts])
+            for table in _outcome_tables([verdict.in_mode(recorder.mode) for verdict in verdicts])
         )
         metrics: dict[str, float] = {"eval_problems": float(len(self.problems)), "eval_samples": float(self.samples)}
         for name, k in (("eval_pass_at_1", 1), ("eval_pass_at_k", self.samples)):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 
@@ -40,7 +40,7 @@ class HeldOutEvaluation(TrainerCallback):  # type: ignore[misc]
         self.trainer.model.train(was_training)
 
     def _sample(self, ids: Sequence[str], step: int) -> list[list[int]]:
-        torch.manual_seed(stream_seed("evaluation", self.recorder.run, step))
+        torch.manual_seed(derive_seed("evaluation", self.recorder.run, step))
         prompts = [self._prompt(id_) for id_ in ids]
         completions: list[list[int]] = []
         for first in range(0, len(prompts), ROWS):

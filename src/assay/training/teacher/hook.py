@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.core.errors import EngineError
-from assay.core.identity import stream_seed
+from assay.core.identity import derive_seed
 from assay.core.ports import Reporter
 from assay.core.types import Finish, Rollout, Verdict
 from assay.training.teacher.settings import TeacherSettings
@@ -81,7 +81,7 @@ class TeacherHook:
         """
         names = ("guided", "teacher_malformed", "teacher_too_long", "teacher_tokens", "teacher_seconds")
         self.metrics = dict.fromkeys(names, 0.0)
-        rng = np.random.default_rng(stream_seed("teacher", run, step))
+        rng = np.random.default_rng(derive_seed("teacher", run, step))
         places = choose_rollouts(rollouts, verdicts, self.settings.need, self.settings.share_at(step), rng)
         if not places:
             return []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from assay.core.errors import ConfigError, nearest
+from assay.core.errors import ConfigError, suggest_names
 from assay.training.trainer.schedules import SHARE_CURVES, guided_share
 
 NEEDS = ("any", "wrong", "failed")
@@ -36,7 +36,7 @@ class TeacherSettings:
             ("if_gone", self.if_gone, ("stop", "go_on")),
         ):
             if value not in choices:
-                raise ConfigError(f"teacher.{name} is {value!r}; {nearest(value, choices)}")
+                raise ConfigError(f"teacher.{name} is {value!r}; {suggest_names(value, choices)}")
         if not (0 <= self.share_last <= 1 and 0 <= self.share <= 1):
             raise ConfigError(f"teacher.share goes from {self.share} to {self.share_last}, and shares lie in [0, 1]")
 

@@ -169,7 +169,7 @@ class RolloutRecorder:
         accepted = (
             rollout.text
             for rollout, verdict in zip(rollouts, verdicts, strict=True)
-            if verdict.under(self.mode).outcome == "correct"
+            if verdict.in_mode(self.mode).outcome == "correct"
         )
         return next(accepted, None)
 
@@ -242,7 +242,7 @@ class RolloutRecorder:
             first = self.rollouts[places[0]]
             counts = Counts()
             for rollout, verdict in own_pairs:
-                counts = counts.plus(verdict.under(self.mode).outcome) if rollout.group == first.group else counts
+                counts = counts.plus(verdict.in_mode(self.mode).outcome) if rollout.group == first.group else counts
             size = sum(abs(self.rollouts[place].advantage or 0.0) for place in places) / len(places)
             results[str(first.group)] = GroupResult(first.problem_id, counts, size)
         return list(results.values())
@@ -254,7 +254,7 @@ class RolloutRecorder:
     @property
     def verdicts_in_mode(self) -> list[Verdict]:
         """The latest step's verdicts as they count in the run's mode."""
-        return [verdict.under(self.mode) for verdict in self.verdicts]
+        return [verdict.in_mode(self.mode) for verdict in self.verdicts]
 
     @property
     def policy(self) -> Policy:

@@ -17,7 +17,9 @@ _TEXT = re.compile(
 _DELIMITER = re.compile(r"\\[\[\]()]|[$&*`]")
 _NAME = r"[A-Za-z\\][\w{}\\']{0,12}(?:\([\w,]{0,8}\))?\s{0,2}(?:=|\\in|:|≈)"  # `x =` before the next box
 _JOINT = re.compile(
-    r"\s{0,9}(?:(?P<not>,?\s{0,3}(?:(?:and |but )?not|rather than|instead of)\b)"
+    r"\s{0,9}(?:(?P<not>[,，]?\s{0,3}\(?(?:(?:and |but )?(?:not|never)|rather than|instead of|unlike|as opposed to|\\neq?"
+    r"|(?:und )?nicht|y no|et non|e não|а не)\b"
+    r"|[,，]?\s{0,3}(?:而|并)?(?:不是|并非|非))"
     r"|(?P<word>[,;、，；]?\s{0,3}(?:and(?:\s(?:also|finally))?|or|und|oder|et|ou|y|o|e|и|или|和|或|および|و|или|또는|और|&|or\s{1,3}else|as\s{1,2}well\s{1,2}as)(?![A-Za-z])[,:]?)"
     r"|(?P<mark>[,;、，；/])|(?P<side>))\s{0,9}"
     rf"(?:for\s[\w ()]{{1,20}}|part\s\(?\w\)?:?)?\s{{0,3}}(?P<name>{_NAME})?\s{{0,9}}"
@@ -29,15 +31,37 @@ _INSIDE = re.compile(
     r"(?:(?:^|[$=(\[{,:]|\s)[-−]|(?:[\d)}]|(?<![A-Za-z])[A-Za-z]) ?[-−+] ?|\\(?:times|cdot|pm|frac\{|sqrt\{)\s?|[\d^/]|[\d)}] ?\* ?)$"
 )  # -\boxed{3}, 2\boxed{3}, a + \boxed{3}
 _SIGNS = frozenset("-−+*/^)}{")  # what a formula before a box may end with
-_ENDINGS = ("or", "oder", "ou", "или", "not", "n't", "n’t", "times", "cdot", "pm")
+_ENDINGS = (
+    "or",
+    "oder",
+    "ou",
+    "или",
+    "not",
+    "n't",
+    "n’t",
+    "times",
+    "cdot",
+    "pm",
+    "be",
+    "is",
+    "was",
+    "equal",
+    "equal to",
+    "不是",
+)
 _GOES_ON = re.compile(
     r"\s?(?:\^(?!\s?\{?\s?\\(?:circ|prime))|[*/]\s?[\d({\\]|\\(?:pm|times|cdot|div)(?![a-z])|[±×÷·]|[-+−](?=\s?[\d(\\a-z](?![a-z]))|\d|!(?=\s*\$))"
 )
 _VALUE = r"\s{0,3}[$(]{0,2}\s?[-−]?\d[\d.,/]*\s?\$?(?:[.)]|\s*$|\n)"
 _RIVAL = re.compile(rf"[\s$\\\])]{{0,6}},?\s{{0,3}}\(?(?:or|oder|ou|或者?|или)\s{_VALUE}")
 _RIVAL_BEFORE = re.compile(r"(?<![\w.])[-−]?\d[\d.,/]*\$?\s(?:or|oder|ou|или)\s\$?$")
-_DENIED = re.compile(r"(?:is|are|was)(?:\snot|n['’]t)\s\$?$")
-_TAKEN_BACK = re.compile(r"[\s$]{0,3}(?:is|was)(?:\snot|n['’]t|\s(?:wrong|incorrect|impossible))(?![a-z])(?!\sonly)")
+_DENIED = re.compile(
+    r"(?:(?:is|are|was|were)(?:\snot|n['’]t)|(?:not|n['’]t|never|cannot)\s(?:be|equal(?:\sto)?)|不是"
+    r"|(?:wrong|incorrect|false)\s(?:answer|value|result|option)\s(?:is|was|would\sbe)|mistake\s(?:is|was|would\sbe))\s?\$?$"
+)
+_TAKEN_BACK = re.compile(
+    r"[\s$]{0,3}(?:,\s(?:which|but\s(?:this|that|it))\s)?(?:is|was)(?:\snot|n['’]t|\s(?:wrong|incorrect|impossible))(?![a-z])(?!\sonly)"
+)
 
 
 class Box(NamedTuple):
@@ -112,6 +136,18 @@ def _boxes(text: str) -> list[Box]:
         if end >= 0 and (content := content.strip()):
             boxes.append(Box(match.start(), end, content))
     return boxes or [Box(*match.span(), match[1]) for match in list(_BARE.finditer(text))[-1:]]
+
+
+def open_box(text: str) -> str:
+    r"""What stands in a box that a text ends without closing, on one line; "" where there is none.
+
+    >>> open_box("So \\boxed{\\frac{1}{2}")
+    '\\frac{1}{2}'
+    """
+    starts = _starts(text)
+    content = text[starts[-1].end() :].strip().removesuffix(".").strip(" $") if starts else ""
+    fits = 0 < len(content) <= 100 and "\n" not in content
+    return content if fits and content.count("{") == content.count("}") else ""
 
 
 def _starts(text: str) -> list[re.Match[str]]:

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from assay.verifiers.answers.boxes import boxed
+from assay.verifiers.answers.boxes import boxed, open_box
 from assay.verifiers.answers.excerpts import bare, western
 from assay.verifiers.answers.markers import marked
 from assay.verifiers.answers.thinking import spoken
@@ -191,6 +191,8 @@ def _short(plain: str) -> bool:
 
 def _unmarked(text: str) -> ExtractedAnswer | None:
     """The one bold phrase of the last line, or a last line that is an answer by itself."""
+    if content := open_box(text):
+        return ExtractedAnswer(western(content), "last", "an open box")
     if formula := _last_formula(text.rstrip().removesuffix(".")[-LINE:]):
         return ExtractedAnswer(formula, "last", "not marked")
     before, _, line = text.rstrip()[-LINE:].rpartition("\n")

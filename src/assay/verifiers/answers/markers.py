@@ -41,7 +41,11 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
     ("cevap|yanıt", "(?!)", True),
     ("đáp án|đáp số|câu trả lời", r"(?:\s(?:đúng|cuối cùng|chính xác))?\s(?:là|bằng)(?!\w)", False),
     ("jawaban|jawabannya|jibu", r"\s(?:adalah|ialah|ni)\b", False),
-    ("答案", r"\s?(?:应该是|應該是|应为|应是|就是|便是|等于|等於|選擇|选择|是|为|為|选|選)", True),
+    (
+        "答案",
+        r"\s?(?:不是[^，。,\n]{1,30}[，,]?\s?而是|应该是|應該是|应为|应是|就是|便是|等于|等於|選擇|选择|是|为|為|选|選)",
+        True,
+    ),
     ("答え", r"\s?[はが]", True),
     ("答", "(?!)", False),
     ("解答|回答|正解", r"\s?[は是为為]", False),
@@ -78,6 +82,10 @@ _NONE = re.compile(  # what follows 'the answer is' without being one
     r"self-explanatory|as\s|given|derived|calculated|computed|determined|written|expressed|presented|provided|shown)(?!\w{0,3}\$)",
     re.IGNORECASE,
 )
+_CORRECTED = re.compile(
+    r"(?:not|nicht|no es|non è|não)\s[^\n.]{1,60}?,?\s(?:but(?:\srather)?|sondern|sino|ma|mas)\s(?P<rest>.+)",
+    re.IGNORECASE,
+)  # 'not 7, but 8'
 _NOT = re.compile(r"(?:not|nicht|pas|no es|non è|não|n't|不是|不|не)(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -178,6 +186,8 @@ def _at(mark: Mark, text: str, at: int) -> Phrase | None:
     here = phrase(text, match.end())
     if here is None or (match["verb"] and _NONE.match(here.text)):
         return None
+    if corrected := _CORRECTED.fullmatch(here.text):
+        return here._replace(text=corrected["rest"], doubt="behind a denial")
     return here._replace(doubt="a denial") if _NOT.match(here.text) else here
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from assay.verifiers.answers.brackets import closing, split_outside
+from assay.verifiers.answers.dates import DayOfYear, day_of_year
 from assay.verifiers.answers.numbers import number
 from assay.verifiers.answers.plain_text import END, TEXT, restored, spell
 from assay.verifiers.answers.units import NAMES, SCALES, Unit, read_unit
@@ -118,6 +119,7 @@ Meaning = (
     QuantityValue
     | CompoundQuantity
     | ClockTime
+    | DayOfYear
     | ProportionValue
     | BasedNumber
     | OptionLetter
@@ -151,6 +153,7 @@ _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|
 _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
 )
+_NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter beyond the usual options is one only in \\text{}
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
 _ANY_COMMA = re.compile(r"\s*[,;]\s*")
@@ -233,7 +236,7 @@ def clean(raw: str) -> str:
     bare = re.sub(r"\s+", " ", spell(bare)).strip()
     bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
     bare = re.sub(
-        rf"(?<=[\d}}%])\s*\(\s*(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
+        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
         rf" {TEXT}\1{END}",
         bare,
     )
@@ -279,6 +282,10 @@ def _simple(bare: str, plain: str) -> Meaning | None:
             else plain[match.start(3) :]
         )
         return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+    if TEXT in bare and (match := _NAMED_POINT.fullmatch(plain)):
+        return OptionLetter(match[1])
+    if date := day_of_year(plain):
+        return date
     if match := _ORDINAL.fullmatch(plain):
         return QuantityValue(match[1], Unit((("th", 1),), False))
     if _REALS.fullmatch(plain):

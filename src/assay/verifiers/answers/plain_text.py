@@ -96,7 +96,9 @@ _SPACES = re.compile(
     r"(\\\\)|\\(?:[,;: ]|quad\b|qquad\b|enspace\b|thinspace\b|hspace\{[^{}]*\})|~|\\(?:displaystyle|textstyle|limits|nolimits)\b"
 )
 _SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|middle)(?![A-Za-z])\s*\.?(?=[^A-Za-z]|$)")
-_SHORT_FRAC = re.compile(r"\\[dtc]?frac\s*(?:(\d)\s*(\d|(?=\{))|(?=\{))")
+_FRAC = re.compile(r"\\[dtc]?frac(?![A-Za-z])\s*")
+_BRACE = re.compile(r"\s*\{")
+_ARGUMENT = re.compile(r"\s*(\d|[A-Za-z]|\\[A-Za-z]+)")  # one that stands without braces
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])(?![A-Za-z])")
 _POWER = re.compile(r"\^\s*(-?\d+(?:\.\d+)?(?!\d)|-[A-Za-z](?![A-Za-z]))")
 _CALL = re.compile(
@@ -198,13 +200,40 @@ def _formula(text: str) -> str:
     bare = text
     for pattern, latex in (*_OPERATORS, *_MORE_OPERATORS):
         bare = pattern.sub(latex, bare)
-    bare = _SHORT_FRAC.sub(lambda match: r"\frac" + "".join(f"{{{digit}}}" for digit in match.groups() if digit), bare)
-    bare = _SHORT_ROOT.sub(r"\\sqrt{\1}", bare)
+    bare = _fractions(_SHORT_ROOT.sub(r"\\sqrt{\1}", bare))
     bare = _CHOOSE.sub(
         lambda match: rf"\binom{{{match[1] or match[3]}}}{{{match[2] or match[4]}}}", _LOG_BASE.sub(r"log_{\1}(", bare)
     )
     bare = _grouped_powers(_called(_NAMES.sub(r"\\\1 ", bare)))
     return _STAR.sub(r" \\cdot ", _POWER.sub(r"^{\1}", bare))
+
+
+def _fractions(text: str) -> str:
+    """Every fraction as \\frac with braces around what stands over and under the line, where both can be told."""
+    bare, at = text, 0
+    while match := _FRAC.search(bare, at):
+        top, after_top = _argument(bare, match.end())
+        bottom, after = _argument(bare, after_top)
+        at = match.start() + len(r"\frac")
+        if top and bottom:
+            bare = rf"{bare[: match.start()]}\frac{{{top}}}{{{bottom}}}{bare[after:]}"
+        else:
+            bare = rf"{bare[: match.start()]}\frac{bare[match.end() :]}"
+    return bare
+
+
+def _argument(text: str, at: int) -> tuple[str, int]:
+    """What a command takes from a place on, without its braces, and where that ends; ("", at) for nothing."""
+    if braced := _BRACE.match(text, at):
+        end = closing(text, braced.end() - 1)
+        return (text[braced.end() : end - 1], end) if end > 0 else ("", at)
+    bare = _ARGUMENT.match(text, at)
+    if bare is None:
+        return "", at
+    end = bare.end()
+    if bare[1] == r"\sqrt" and (root := _BRACE.match(text, end)):
+        end = max(closing(text, root.end() - 1), end)
+    return text[bare.start(1) : end], end
 
 
 def _grouped_powers(text: str) -> str:

@@ -1,6 +1,7 @@
-"""`code`: a program that passes its unit tests. `verifier` is the part; `tests` reads published formats, `runner` runs them.
+"""`code`: a program that passes its unit tests, run in a jail (`verifiers/jail`) or in an HTTP sandbox.
 
-To read another published format of tests, add its reader to `tests.py`. Programs run in `verifiers/jail`.
+`verifier` is the part, `tests` reads the published formats of tests, `programs` finds the program in an answer,
+`runner` runs it. To read another format, add its reader to `tests.py`.
 """
 
 from assay.verifiers.code.verifier import Code

@@ -1,8 +1,8 @@
-"""Run a program against unit tests: it runs alone, and what it answers is compared where it cannot reach.
+"""Run a program against unit tests: it runs alone in a jail, and its answers are compared outside of it.
 
-A test of standard input has a process of its own. Tests that call a function share one process: it sees calls, one after the other, and
-never what they should return. Tests that are code run in a second jailed process that asks the first. A process that dies is replaced
-for the next test.
+Each test of standard input has its own process. Tests that call a function share one process: it receives the calls one
+after the other, and never what they should return. Tests that are code run in a second jailed process that calls the
+first. A process that dies is replaced for the next test.
 """
 
 import socket
@@ -14,32 +14,45 @@ from typing import Any, Literal, NamedTuple
 
 from assay.verifiers.code.sandbox import ask_sandbox
 from assay.verifiers.code.tests import AssertTest, CallTest, StdinTest, UnitTest
-from assay.verifiers.code.value_equality import same_value
+from assay.verifiers.code.value_equality import equals_expected
 from assay.verifiers.jail.framing import Channel
-from assay.verifiers.jail.launcher import CPU_OUT, MESSAGE, SHOWN, Ending, Jailed, Limits, NoIsolation, start
+from assay.verifiers.jail.launcher import (
+    CPU_LIMIT_REASON,
+    MAX_MESSAGE_BYTES,
+    SHOWN_CHARS,
+    Ending,
+    IsolationUnavailable,
+    JailedProgram,
+    Limits,
+    start_program,
+)
 from assay.verifiers.jail.wire_format import dump, load, load_json
 from assay.verifiers.pool.replies import BUSY_MACHINE
 
 Status = Literal["passed", "failed", "late", "fault"]
-ENDING_S = 2.0  # a process that has closed its socket is about to end
+EXIT_WAIT_S = 2.0  # for the end of a process that has closed its socket
 
 
 class UnitResult(NamedTuple):
-    """What one test says: `late` is a time limit, which load can bring about; `fault` is the jail's or the test's, not the program's."""
+    """The result of one test.
+
+    `late` is a wall time limit, which a busy machine can cause; `fault` is an error of the jail or of the test, not of
+    the program.
+    """
 
     status: Status
     reason: str = ""
 
 
 PASSED = UnitResult("passed")
-MALFORMED = (
+MALFORMED_ERRORS = (
     ValueError,
     TypeError,
     LookupError,
     ArithmeticError,
     AttributeError,
     RecursionError,
-)  # what reading an answer of another shape raises
+)  # raised by reading an answer of an unexpected shape
 
 
 def run_tests(
@@ -54,21 +67,21 @@ def run_tests(
     """Run a program against tests, in their order.
 
     Args:
-        program: its text.
-        tests: what it must do.
-        limits: of one test.
-        limit_s: wall seconds of all tests together.
-        sandbox_url: an HTTP sandbox in the place of jails here.
-        stop: whether the first test that is not passed is the last one run.
+        program: The program's text.
+        tests: What it must do.
+        limits: The limits of one test.
+        limit_s: Wall seconds for all tests together.
+        sandbox_url: An HTTP sandbox to use in place of local jails; "" for jails.
+        stop: Whether to stop at the first test that does not pass.
 
     Returns:
         One result per test that was run.
     """
-    end = time.monotonic() + limit_s
+    deadline = time.monotonic() + limit_s
     results: list[UnitResult] = []
     with ProgramRun(program, limits, len(tests), sandbox_url) as run:
         for test in tests:
-            results.append(run.run(test, end, limit_s))
+            results.append(run.run(test, deadline, limit_s))
             if stop and results[-1].status != "passed":
                 break
     return results
@@ -81,36 +94,42 @@ class ProgramRun(ExitStack):
         super().__init__()
         self.program, self.limits, self.count, self.sandbox_url = program, limits, count, sandbox_url
         self.sessions: dict[type, CallSession | AssertSession] = {}
-        self.broken = ""  # what the program's top level raises
+        self.broken = ""  # the exception that the program's top level raised
 
-    def run(self, test: UnitTest, end: float, limit_s: float) -> UnitResult:
-        """The result of one test, by a moment of `time.monotonic` at the latest."""
+    def run(self, test: UnitTest, deadline: float, limit_s: float) -> UnitResult:
+        """Run one test.
+
+        Args:
+            test: What the program must do.
+            deadline: Moment of `time.monotonic` at which all tests must have ended.
+            limit_s: The wall seconds that all tests have, for the message.
+        """
         now = time.monotonic()
         until, wall_s = (
-            min(now + self.limits.wall_s, end),
-            self.limits.wall_s if now + self.limits.wall_s <= end else limit_s,
+            min(now + self.limits.wall_s, deadline),
+            self.limits.wall_s if now + self.limits.wall_s <= deadline else limit_s,
         )
-        if now >= end:
+        if now >= deadline:
             return UnitResult("late", f"time limit {limit_s:g} s")
         try:
             if self.sandbox_url:
-                return _sent(self.sandbox_url, self.program, test, self.limits)
+                return _run_in_sandbox(self.sandbox_url, self.program, test, self.limits)
             if isinstance(test, StdinTest):
-                return self._stdin(test, until, wall_s)
-            return self._session(test, until, wall_s)
-        except (NoIsolation, OSError, ValueError) as error:
+                return self._run_stdin(test, until, wall_s)
+            return self._run_in_session(test, until, wall_s)
+        except (IsolationUnavailable, OSError, ValueError) as error:
             return UnitResult("fault", str(error))
 
-    def _stdin(self, test: StdinTest, until: float, wall_s: float) -> UnitResult:
-        with start(self.program, self.limits, stdin=test.stdin) as jailed:
+    def _run_stdin(self, test: StdinTest, until: float, wall_s: float) -> UnitResult:
+        with start_program(self.program, self.limits, stdin=test.stdin) as jailed:
             ending = jailed.wait(until, wall_s)
             if ending.late:
-                return too_late(self.limits, wall_s, ending)
+                return classify_timeout(self.limits, wall_s, ending)
             if ending.reason:
-                return _of_ending(ending)
-            return judged(lines(jailed.output(self.limits.file)) == lines(test.stdout))
+                return _result_of_ending(ending)
+            return pass_or_fail(split_lines(jailed.output(self.limits.file)) == split_lines(test.stdout))
 
-    def _session(self, test: CallTest | AssertTest, until: float, wall_s: float) -> UnitResult:
+    def _run_in_session(self, test: CallTest | AssertTest, until: float, wall_s: float) -> UnitResult:
         if self.broken:
             return UnitResult("failed", self.broken)
         if type(test) not in self.sessions:
@@ -118,7 +137,7 @@ class ProgramRun(ExitStack):
             self.sessions[type(test)] = kind(self.program, self.limits, self.count)
             self.enter_context(self.sessions[type(test)])
         session = self.sessions[type(test)]
-        result = session.run(test, until, wall_s)  # type: ignore[arg-type]  # the session of its kind
+        result = session.run(test, until, wall_s)  # type: ignore[arg-type]  # the session for this kind of test
         self.broken = session.broken
         if session.over:
             del self.sessions[type(test)]
@@ -126,97 +145,99 @@ class ProgramRun(ExitStack):
 
 
 class JailSession(ExitStack):
-    """Jailed processes that serve several tests; `over` once no further test can be served."""
+    """Jailed processes that serve several tests; `over` is True once they can serve no further test."""
 
     def __init__(self) -> None:
         super().__init__()
         self.over, self.broken = False, ""
 
-    def opened(
+    def open_jail(
         self, program: str, limits: Limits, mode: str, *, cpu_s: float, channels: Sequence[socket.socket]
-    ) -> Jailed:
-        """A jailed process that is given sockets, which are closed here."""
+    ) -> JailedProgram:
+        """Start a jailed process and give it sockets, which are then closed in this process."""
         with ExitStack() as stack:
-            files = [stack.enter_context(channel).fileno() for channel in channels]
-            jailed = start(program, limits, mode=mode, cpu_s=cpu_s, channels=files)
+            file_numbers = [stack.enter_context(channel).fileno() for channel in channels]
+            jailed = start_program(program, limits, mode=mode, cpu_s=cpu_s, channels=file_numbers)
         return self.enter_context(jailed)
 
-    def ended(self, jailed: Jailed, fallback: str) -> UnitResult:
-        """The result of a test during which a process has ended, or has stopped to make sense."""
+    def conclude_end(self, jailed: JailedProgram, fallback: str) -> UnitResult:
+        """Return the result of a test during which a process ended, or stopped making sense."""
         self.over = True
-        ending = jailed.wait(time.monotonic() + ENDING_S, ENDING_S)
-        return UnitResult("failed", fallback) if ending.late or not ending.reason else _of_ending(ending)
+        ending = jailed.wait(time.monotonic() + EXIT_WAIT_S, EXIT_WAIT_S)
+        return UnitResult("failed", fallback) if ending.late or not ending.reason else _result_of_ending(ending)
 
-    def stopped(self, limits: Limits, wall_s: float, *jails: Jailed, served_s: float = 0.0) -> UnitResult:
-        """The result of a test that has run out of wall time; the program's jail comes first."""
+    def conclude_timeout(
+        self, limits: Limits, wall_s: float, *jails: JailedProgram, served_s: float = 0.0
+    ) -> UnitResult:
+        """Return the result of a test that ran out of wall time; the program's jail comes first in `jails`."""
         self.over = True
         endings = [jailed.wait(time.monotonic(), wall_s) for jailed in jails]
-        return too_late(limits, wall_s, *endings, served_s=served_s)
+        return classify_timeout(limits, wall_s, *endings, served_s=served_s)
 
-    def pair(self) -> tuple[socket.socket, socket.socket]:
-        """Two ends of a new socket."""
+    def open_pair(self) -> tuple[socket.socket, socket.socket]:
+        """Return the two ends of a new socket."""
         return socket.socketpair()
 
 
 class CallSession(JailSession):
-    """A program whose functions are called from here."""
+    """A program whose functions are called from this process."""
 
     def __init__(self, program: str, limits: Limits, count: int) -> None:
         super().__init__()
-        mine, theirs = self.pair()
-        self.jailed = self.opened(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[theirs])
-        self.channel = Channel(self.enter_context(mine).fileno(), most=limits.file)
+        own_end, far_end = self.open_pair()
+        self.jailed = self.open_jail(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[far_end])
+        self.channel = Channel(self.enter_context(own_end).fileno(), max_bytes=limits.file)
         self.limits, self.loaded = limits, False
 
     def run(self, test: CallTest, until: float, wall_s: float) -> UnitResult:
         """Call a function, and compare what it returns."""
         try:
-            if not self.loaded and (self._answer(until)[0]) == "raised":
+            if not self.loaded and (self._receive_answer(until)[0]) == "raised":
                 return UnitResult("failed", self.broken)
             self.loaded = True
             self.channel.send(dump(("call", test.function, tuple(test.arguments), {})), until)
-            kind, value = self._answer(until)
+            kind, answer = self._receive_answer(until)
         except TimeoutError:
-            return self.stopped(self.limits, wall_s, self.jailed)
+            return self.conclude_timeout(self.limits, wall_s, self.jailed)
         except EOFError:
-            return self.ended(self.jailed, "the program has ended")
-        except MALFORMED as error:
+            return self.conclude_end(self.jailed, "the program has ended")
+        except MALFORMED_ERRORS as error:
             self.over = True
             return UnitResult("failed", f"a malformed answer: {type(error).__name__}")
         if kind == "raised":
-            return UnitResult("failed", value)
-        return judged(
-            as_expected(value, test),
-            f"another value: {type(value).__name__}" if type(value) is Opaque else "another value",
+            return UnitResult("failed", answer)
+        return pass_or_fail(
+            matches_expected(answer, test),
+            f"another value: {type(answer).__name__}" if type(answer) is Opaque else "another value",
         )
 
-    def _answer(self, until: float) -> tuple[str, Any]:
-        """(value, it) or (raised, its words)."""
+    def _receive_answer(self, until: float) -> tuple[str, Any]:
+        """Return ("value", the value) or ("raised", the exception in one line)."""
         kind, *rest = load_json(self.channel.receive(until), Opaque)
         if kind == "value":
             return "value", rest[0][0] if self.loaded else None
-        (name, *_), words = rest
-        if kind != "raised" or not isinstance(name, str) or not isinstance(words, str):
+        (name, *_), message = rest
+        if kind != "raised" or not isinstance(name, str) or not isinstance(message, str):
             raise ValueError(kind)
-        text = f"{name}: {words}".removesuffix(": ").split("\n")[0][:SHOWN]
+        text = f"{name}: {message}".removesuffix(": ").split("\n")[0][:SHOWN_CHARS]
         self.broken = "" if self.loaded else text
         return "raised", text
 
 
 class AssertSession(JailSession):
-    """A program in one process, and tests of it in another."""
+    """A program in one jailed process, and the tests of it in another."""
 
     def __init__(self, program: str, limits: Limits, count: int) -> None:
         super().__init__()
         self.limits = limits
-        (asking, asked), (mine, theirs) = self.pair(), self.pair()
-        self.program = self.opened(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked])
-        self.tests = self.opened("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[theirs, asking])
-        self.channel = Channel(self.enter_context(mine).fileno(), most=MESSAGE)
-        self.served_s = 0.0  # CPU seconds that the tests have spent on serving the program
+        (asking_end, asked_end), (own_end, far_end) = self.open_pair(), self.open_pair()
+        self.program = self.open_jail(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked_end])
+        self.tests = self.open_jail("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[far_end, asking_end])
+        self.channel = Channel(self.enter_context(own_end).fileno(), max_bytes=MAX_MESSAGE_BYTES)
+        self.served_s = 0.0  # CPU seconds that the tests' process has spent on serving the program
 
     def run(self, test: AssertTest, until: float, wall_s: float) -> UnitResult:
-        """Run a test's code."""
+        """Run the code of one test."""
         before_s = self.served_s
         try:
             self.channel.send(dump(test.code), until)
@@ -225,12 +246,12 @@ class AssertSession(JailSession):
             status, reason = answer
         except TimeoutError:
             served_s = self.served_s - before_s
-            return self.stopped(self.limits, wall_s, self.program, self.tests, served_s=served_s)
+            return self.conclude_timeout(self.limits, wall_s, self.program, self.tests, served_s=served_s)
         except EOFError:
-            result = self.ended(self.tests, "the tests have ended")
+            result = self.conclude_end(self.tests, "the tests have ended")
             return result._replace(reason=f"tests: {result.reason}")
         if status == "lost":
-            return self.ended(self.program, reason)
+            return self.conclude_end(self.program, reason)
         if status == "broken":
             self.broken, self.over = reason, True
         return UnitResult(
@@ -240,72 +261,76 @@ class AssertSession(JailSession):
 
 @dataclass(frozen=True)
 class Opaque:
-    """A returned object that is no plain data; it equals nothing that a label can hold."""
+    """A returned object that is not plain data; it equals nothing that a label can hold."""
 
     reference: Any
 
 
-def as_expected(value: Any, test: CallTest) -> bool:
-    """Whether a call has returned what its test expects: the value, or the only item of the list in which its label wraps every value."""
-    return same_value(value, test.expected) or (test.wrapped and same_value(value, test.expected[0]))
+def matches_expected(value: Any, test: CallTest) -> bool:
+    """Return whether a call returned what its test expects.
+
+    That is the expected value, or the only item of the list in which its label wraps every value.
+    """
+    return equals_expected(value, test.expected) or (test.wrapped and equals_expected(value, test.expected[0]))
 
 
-def too_late(limits: Limits, wall_s: float, *endings: Ending, served_s: float = 0.0) -> UnitResult:
-    """What a test that has run out of wall time amounts to.
+def classify_timeout(limits: Limits, wall_s: float, *endings: Ending, served_s: float = 0.0) -> UnitResult:
+    """Return the result of a test that ran out of wall time.
 
     Args:
-        limits: of one test.
-        wall_s: the time that it had.
-        endings: of the program's process, and of the tests' where they have one.
-        served_s: CPU seconds that the tests' process spent on serving the program.
+        limits: The limits of one test.
+        wall_s: The wall time that the test had.
+        endings: How the program's process ended, and the tests' process where there is one.
+        served_s: The CPU seconds that the tests' process spent on serving the program.
 
     Returns:
-        A failure where the program computed for longer than it may, or had ended meanwhile; else `late`, whose reason names the machine where
-        less than half of the time was an idle wait of all of them, or computing of the program's own and for it. What is left to the last test
-        of a case is often short: there the time counts in which its processes were looked at.
+        A failure where the program computed for longer than it may, or had ended in the meantime; else `late`. Its
+        reason blames the machine where idle waits of all processes, what the program computed and what serving it took
+        are together less than half of the time. The last
+        test of a case often has little time left: there only the time counts in which its processes were sampled.
     """
-    if gone := next((ending for ending in endings if not ending.late), None):
-        return _of_ending(gone) if gone.reason else UnitResult("failed", "the program has ended")
-    whole = wall_s == limits.wall_s
-    if whole and endings[0].spending.computed_s >= limits.cpu_s:
-        return UnitResult("failed", CPU_OUT)
-    seen_s = wall_s if whole else max(ending.spending.seen_s for ending in endings)
-    own_s = (endings[0].spending.computed_s, served_s)
+    if ended := next((ending for ending in endings if not ending.late), None):
+        return _result_of_ending(ended) if ended.reason else UnitResult("failed", "the program has ended")
+    had_full_time = wall_s == limits.wall_s
+    if had_full_time and endings[0].recent_usage.computed_s >= limits.cpu_s:
+        return UnitResult("failed", CPU_LIMIT_REASON)
+    observed_s = wall_s if had_full_time else max(ending.recent_usage.observed_s for ending in endings)
+    own_s = (endings[0].recent_usage.computed_s, served_s)
     others_s = sum(
-        max(0.0, seen_s - ending.spending.idle_s - computed_s)
+        max(0.0, observed_s - ending.recent_usage.idle_s - computed_s)
         for ending, computed_s in zip(endings, own_s, strict=False)
     )
-    own = seen_s > 0 and 2 * others_s <= seen_s
-    return UnitResult("late", f"time limit {wall_s:g} s" + ("" if own else f" {BUSY_MACHINE}"))
+    is_own = observed_s > 0 and 2 * others_s <= observed_s
+    return UnitResult("late", f"time limit {wall_s:g} s" + ("" if is_own else f" {BUSY_MACHINE}"))
 
 
-def judged(passed: bool, reason: str = "another output") -> UnitResult:
-    """Passed, or failed for a reason."""
+def pass_or_fail(passed: bool, reason: str = "another output") -> UnitResult:
+    """Return a passed result, or a failed one with its reason."""
     return PASSED if passed else UnitResult("failed", reason)
 
 
-def lines(text: str) -> list[str]:
-    """Lines without white space at their ends and without empty ones at the end of the text."""
+def split_lines(text: str) -> list[str]:
+    """Split a text into lines, without white space at their ends and without empty lines at the end of the text."""
     return [line.rstrip() for line in text.rstrip().split("\n")] if text.strip() else []
 
 
-def _of_ending(ending: Ending) -> UnitResult:
+def _result_of_ending(ending: Ending) -> UnitResult:
     return UnitResult("fault" if ending.failed else "late" if ending.late else "failed", ending.reason)
 
 
-def _sent(url: str, program: str, test: UnitTest, limits: Limits) -> UnitResult:
-    """The result of one test in an HTTP sandbox."""
-    ending, answer = ask_sandbox(url, program, test, limits)
+def _run_in_sandbox(url: str, program: str, test: UnitTest, limits: Limits) -> UnitResult:
+    """Run one test in an HTTP sandbox."""
+    ending, output = ask_sandbox(url, program, test, limits)
     if ending.reason:
-        return _of_ending(ending)
+        return _result_of_ending(ending)
     if isinstance(test, StdinTest):
-        return judged(lines(answer) == lines(test.stdout))
+        return pass_or_fail(split_lines(output) == split_lines(test.stdout))
     if isinstance(test, AssertTest):
-        return judged(answer == "passed")
+        return pass_or_fail(output == "passed")
     try:
-        kind, content = load_json(answer.encode(), Opaque)
-        return judged(
-            kind == "value" and as_expected(content, test), "another value" if kind == "value" else str(content)
+        kind, content = load_json(output.encode(), Opaque)
+        return pass_or_fail(
+            kind == "value" and matches_expected(content, test), "another value" if kind == "value" else str(content)
         )
-    except MALFORMED as error:
+    except MALFORMED_ERRORS as error:
         return UnitResult("failed", f"a malformed answer: {type(error).__name__}")

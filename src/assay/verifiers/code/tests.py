@@ -1,6 +1,7 @@
-"""The unit tests of a code problem: the kinds that a label can hold, and how the published formats are read from its answer.
+"""The unit tests of a code problem: the kinds that a label can hold, and readers of the published formats.
 
-A format is known by its keys and never by trial: what is not known is refused with its shape, and nothing is unpickled.
+A format is recognised by its keys and never by trial. An unknown one is refused with its shape, and nothing is
+unpickled.
 """
 
 import ast
@@ -21,24 +22,24 @@ class StdinTest(NamedTuple):
 class CallTest(NamedTuple):
     """A call of one function of the program, and the value that it must return, both as plain JSON data."""
 
-    function: str  # its name, or "Solution.name" for a method of a class that takes no arguments
+    function: str  # its name, or "Solution.name" for a method of a class whose constructor takes no arguments
     arguments: tuple[Any, ...]
     expected: Any
     wrapped: bool = (
-        False  # True: every expected value of the label is a list of one value, and that value itself is right too
+        False  # True: every expected value of the label is a list of one item, and that item alone is correct too
     )
 
 
 class AssertTest(NamedTuple):
-    """Statements that must hold beside the program, such as `assert add(1, 2) == 3`."""
+    """Statements that must hold of the program, such as `assert add(1, 2) == 3`."""
 
     code: str
 
 
 UnitTest = StdinTest | CallTest | AssertTest
 
-DEPTH = 6  # objects within objects, and JSON within JSON
-HOLDERS = (  # keys under which published rows keep their tests; of those that are there, public and private lists are joined
+MAX_DEPTH = 6  # of objects within objects, and of JSON within JSON
+TEST_KEYS = (  # under which published rows keep their tests; all that are present are joined
     *(
         "verification_info",
         "reward_model",
@@ -52,37 +53,38 @@ HOLDERS = (  # keys under which published rows keep their tests; of those that a
     *("public_test_cases", "private_test_cases", "public_tests", "private_tests", "generated_tests"),
     *("test_list", "challenge_test_list", "asserts", "test"),
 )
-PUBLIC = ("public_test_cases", "public_tests")
-INPUTS, OUTPUTS = ("input", "stdin"), ("output", "expected_output", "expected", "stdout")
-NAMES = ("fn_name", "func_name", "function_name", "entry_point")
-OF_STDIN = ("stdin", "stdin_stdout", "standard_input", "")
-LINES_OF_JSON, LIST_OF_ARGUMENTS = ("functional", "call_based"), ("function_call",)
-LONGEST = 16 << 20  # characters of all tests that are code
+PUBLIC_KEYS = ("public_test_cases", "public_tests")
+INPUT_KEYS, OUTPUT_KEYS = ("input", "stdin"), ("output", "expected_output", "expected", "stdout")
+FUNCTION_KEYS = ("fn_name", "func_name", "function_name", "entry_point")
+STDIN_TYPES = ("stdin", "stdin_stdout", "standard_input", "")
+ARGUMENT_PER_LINE_TYPES, ARGUMENT_LIST_TYPES = ("functional", "call_based"), ("function_call",)
+MAX_CHARS = 16 << 20  # characters of all tests that are code
 BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}(?:={1,2}\s*)?")
 
 
-class Beside(NamedTuple):
-    """What stands beside the tests, in their own object or in the row."""
+class ParseContext(NamedTuple):
+    """What is known about tests from the keys beside them, in their own object or in the row around it."""
 
     function: str = ""
-    setup: str = ""  # statements in front of each assertion
+    setup: str = ""  # statements to put before each assertion
     is_method: bool = False  # of a class Solution
 
 
 def parse_tests(answer: str) -> list[UnitTest]:
-    """Read the tests that a label's answer holds.
+    """Parse the tests that a label's answer holds.
 
     Args:
-        answer: JSON or a Python literal of one of the shapes that docs/grading.md lists, or Python assertions as text.
+        answer: JSON or a Python literal of one of the shapes that docs/grading.md lists, or Python assertions as
+            text.
 
     Returns:
         One entry per test, in the order of the label; never empty.
 
     Raises:
-        ValueError: a shape that is not known, which the message names, or no test at all.
+        ValueError: The shape is not known (the message names it), or there is no test.
     """
     try:
-        tests = _read(answer, Beside(), DEPTH)
+        tests = _parse(answer, ParseContext(), MAX_DEPTH)
     except RecursionError:
         raise ValueError("nested too deep to be read") from None
     if not tests:
@@ -90,221 +92,237 @@ def parse_tests(answer: str) -> list[UnitTest]:
     return tests
 
 
-def shown_tests(answer: str) -> list[UnitTest]:
-    """Read the tests of a label that its problem shows to whoever solves it: what stands under a key such as `public_test_cases`.
+def parse_public_tests(answer: str) -> list[UnitTest]:
+    """Parse those tests of a label that the problem shows to its solver, under a key such as `public_test_cases`.
 
     Args:
-        answer: as of `parse_tests`, which has accepted it.
+        answer: As for `parse_tests`, which has accepted it.
 
     Returns:
-        The public tests; [] where the label names none so.
+        The public tests; [] where the label has no such key.
     """
-    data, beside = _literal(answer), Beside()
-    for _ in range(DEPTH):
-        data = _literal(data) if isinstance(data, str) else data
+    data, context = _parse_literal(answer), ParseContext()
+    for _ in range(MAX_DEPTH):
+        data = _parse_literal(data) if isinstance(data, str) else data
         if not isinstance(data, Mapping):
             return []
-        beside = _known_beside(data, beside)
-        if public := [data[name] for name in PUBLIC if data.get(name)]:
-            return [test for value in public for test in _read(value, beside, DEPTH)]
-        data = next((data[name] for name in HOLDERS if data.get(name)), None)
+        context = _read_context(data, context)
+        if public := [data[name] for name in PUBLIC_KEYS if data.get(name)]:
+            return [test for value in public for test in _parse(value, context, MAX_DEPTH)]
+        data = next((data[name] for name in TEST_KEYS if data.get(name)), None)
     return []
 
 
-def _read(data: Any, beside: Beside, depth: int) -> list[UnitTest]:
-    """The tests in a value of any known shape."""
+def _parse(data: Any, context: ParseContext, depth: int) -> list[UnitTest]:
+    """Parse tests of any known shape."""
     if depth < 0:
-        raise ValueError(f"tests lie more than {DEPTH} objects deep")
+        raise ValueError(f"tests lie more than {MAX_DEPTH} objects deep")
     if isinstance(data, str):
-        return _of_text(data, beside, depth)
+        return _parse_text(data, context, depth)
     if isinstance(data, Mapping):
-        return _of_object(data, _known_beside(data, beside), depth)
+        return _parse_object(data, _read_context(data, context), depth)
     if isinstance(data, list):
-        return _of_list(data, beside)
-    raise ValueError(f"tests are an object, a list or a text, found {_shown(data)}")
+        return _parse_list(data, context)
+    raise ValueError(f"tests are an object, a list or a text, found {_shorten(data)}")
 
 
-def _of_text(text: str, beside: Beside, depth: int) -> list[UnitTest]:
-    """Tests as JSON, as a Python literal, or as Python statements."""
-    value = _literal(text)
+def _parse_text(text: str, context: ParseContext, depth: int) -> list[UnitTest]:
+    """Parse tests given as JSON, as a Python literal, or as Python statements."""
+    value = _parse_literal(text)
     if value is not None and not isinstance(value, str | int | float):
-        return _read(value, beside, depth - 1)
+        return _parse(value, context, depth - 1)
     if isinstance(value, str):
-        return _read(value, beside, depth - 1)
+        return _parse(value, context, depth - 1)
     if not text.strip():
         return []
     if BASE64.fullmatch(text) and "assert" not in text:
         raise ValueError(
             "compressed private tests are not unpickled, since a pickle can run code: decode them beforehand"
         )
-    return _of_statements(text, beside)
+    return _parse_statements(text, context)
 
 
-def _of_object(data: Mapping[str, Any], beside: Beside, depth: int) -> list[UnitTest]:
-    """Tests as an object: parallel lists, one test, or another object or list under a known key."""
+def _parse_object(data: Mapping[str, Any], context: ParseContext, depth: int) -> list[UnitTest]:
+    """Parse tests given as an object: parallel lists, one test, or another object or list under a known key."""
     language = str(data.get("language") or "python").lower()
     if not language.startswith("py"):
         raise ValueError(f"tests of language {language!r}; only Python programs are run")
     if all(isinstance(data.get(name), str | int | float) for name in ("inputs", "outputs")):  # one test
-        return _parallel(
-            [data["inputs"]], [data["outputs"]], beside, str(data.get("type") or data.get("testtype") or "")
+        return _pair_lists(
+            [data["inputs"]], [data["outputs"]], context, str(data.get("type") or data.get("testtype") or "")
         )
     if isinstance(data.get("inputs"), list) and isinstance(data.get("outputs"), list):
-        return _parallel(data["inputs"], data["outputs"], beside, str(data.get("type") or data.get("testtype") or ""))
-    if (given := _first(data, INPUTS)) is not None and (expected := _first(data, OUTPUTS)) is not None:
-        if isinstance(given, list) and isinstance(
+        return _pair_lists(
+            data["inputs"], data["outputs"], context, str(data.get("type") or data.get("testtype") or "")
+        )
+    if (test_input := _first_value(data, INPUT_KEYS)) is not None and (
+        expected := _first_value(data, OUTPUT_KEYS)
+    ) is not None:
+        if isinstance(test_input, list) and isinstance(
             expected, list
-        ):  # lists of many tests, or one test's lines or arguments: each is published
-            if beside.function:
+        ):  # many tests, or the lines or arguments of one: published rows have both
+            if context.function:
                 raise ValueError(
-                    f"an object of {_keys(data)} may be one call or many: use inputs and outputs, or a list of objects"
+                    f"an object of {_list_keys(data)} may be one call or many: "
+                    "use inputs and outputs, or a list of objects"
                 )
-            return _parallel(given, expected, beside, str(data.get("type") or data.get("testtype") or ""))
-        return _of_list([data], beside)
-    held = [data[name] for name in HOLDERS if data.get(name) not in (None, "", [], {})]
-    if not held and any(name in data for name in (*HOLDERS, "inputs", "outputs")):
+            return _pair_lists(test_input, expected, context, str(data.get("type") or data.get("testtype") or ""))
+        return _parse_list([data], context)
+    held_tests = [data[name] for name in TEST_KEYS if data.get(name) not in (None, "", [], {})]
+    if not held_tests and any(name in data for name in (*TEST_KEYS, "inputs", "outputs")):
         return []
-    if not held:
-        raise ValueError(f"an object of {_keys(data)} is no known shape of tests")
-    return [test for value in held for test in _read(value, beside, depth - 1)]
+    if not held_tests:
+        raise ValueError(f"an object of {_list_keys(data)} is no known shape of tests")
+    return [test for value in held_tests for test in _parse(value, context, depth - 1)]
 
 
-def _of_list(rows: Sequence[Any], beside: Beside) -> list[UnitTest]:
-    """Tests as a list: of objects with input and output, or of assertions as texts."""
+def _parse_list(rows: Sequence[Any], context: ParseContext) -> list[UnitTest]:
+    """Parse tests given as a list of objects with input and output, or of assertions as text."""
     if all(isinstance(row, str) for row in rows):
-        values = [_literal(row) for row in rows]
+        values = [_parse_literal(row) for row in rows]
         if not rows or not all(isinstance(value, dict) for value in values):
-            return [test for row in rows for test in _of_statements(row, beside, whole=True)]
-        rows = values  # objects, each as a text of its own
+            return [test for row in rows for test in _parse_statements(row, context, one_test=True)]
+        rows = values  # objects, each written as a text
     tests: list[UnitTest] = []
     for row in rows:
         if not isinstance(row, Mapping):
-            raise ValueError(f"a list of tests holds objects or assertions as text, found {_shown(row)}")
-        given, expected = _first(row, INPUTS), _first(row, OUTPUTS)
+            raise ValueError(f"a list of tests holds objects or assertions as text, found {_shorten(row)}")
+        test_input, expected = _first_value(row, INPUT_KEYS), _first_value(row, OUTPUT_KEYS)
         if expected is None:
-            raise ValueError(f"a test of {_keys(row)} has no output")
+            raise ValueError(f"a test of {_list_keys(row)} has no output")
         kind = str(row.get("testtype") or row.get("type") or "")
-        tests.append(_one(given if given is not None else "", expected, _known_beside(row, beside), kind))
-    return _marked(tests)
+        tests.append(
+            _make_test(test_input if test_input is not None else "", expected, _read_context(row, context), kind)
+        )
+    return _mark_wrapped(tests)
 
 
-def _parallel(inputs: list[Any], outputs: list[Any], beside: Beside, kind: str) -> list[UnitTest]:
-    """Tests as one list of inputs and one of outputs: of a function where one is named, of standard input otherwise."""
+def _pair_lists(inputs: list[Any], outputs: list[Any], context: ParseContext, kind: str) -> list[UnitTest]:
+    """Make tests of parallel lists: calls where a function is named, else tests of standard input."""
     if len(inputs) != len(outputs):
         raise ValueError(f"{len(inputs)} inputs for {len(outputs)} outputs")
-    return _marked([_one(given, expected, beside, kind) for given, expected in zip(inputs, outputs)])
+    return _mark_wrapped(
+        [_make_test(test_input, expected, context, kind) for test_input, expected in zip(inputs, outputs)]
+    )
 
 
-def _one(given: Any, expected: Any, beside: Beside, kind: str) -> UnitTest:
-    """One pair as a test of its kind."""
-    if kind in OF_STDIN and not (kind == "" and beside.function):
-        return StdinTest(_lines(given), _lines(expected))
-    if kind and kind not in (*LINES_OF_JSON, *LIST_OF_ARGUMENTS):
+def _make_test(test_input: Any, expected: Any, context: ParseContext, kind: str) -> UnitTest:
+    """Make one test of an input and an output, of the kind that its type or context says."""
+    if kind in STDIN_TYPES and not (kind == "" and context.function):
+        return StdinTest(_as_text(test_input), _as_text(expected))
+    if kind and kind not in (*ARGUMENT_PER_LINE_TYPES, *ARGUMENT_LIST_TYPES):
         raise ValueError(f"a test of type {kind!r}; known are stdin, stdin_stdout, functional and function_call")
-    if not beside.function:
+    if not context.function:
         raise ValueError(f"a test of type {kind!r} names no function (fn_name, or func_name in its metadata)")
-    name = f"Solution.{beside.function}" if beside.is_method else beside.function
-    if isinstance(given, str):  # text: each line is one argument, but where it is said to be the list of all of them
+    name = f"Solution.{context.function}" if context.is_method else context.function
+    if isinstance(test_input, str):  # each line is one argument, unless the type says that the text lists all of them
         arguments = (
-            _value(given)
-            if kind in LIST_OF_ARGUMENTS
-            else [_value(line) for line in given.strip("\n").split("\n") if line.strip()]
+            _parse_value(test_input)
+            if kind in ARGUMENT_LIST_TYPES
+            else [_parse_value(line) for line in test_input.strip("\n").split("\n") if line.strip()]
         )
         if not isinstance(arguments, list):
-            raise ValueError(f"the input of a function_call is a list of arguments, found {_shown(given)}")
-        return CallTest(name, tuple(arguments), _keyed(_value(expected) if isinstance(expected, str) else expected))
-    if isinstance(given, Mapping):
-        raise ValueError(f"arguments by name, {_keys(given)}: a call is a list of arguments")
-    return CallTest(name, tuple(given) if isinstance(given, list) else (given,), _keyed(expected))
+            raise ValueError(f"the input of a function_call is a list of arguments, found {_shorten(test_input)}")
+        return CallTest(
+            name, tuple(arguments), _as_json_data(_parse_value(expected) if isinstance(expected, str) else expected)
+        )
+    if isinstance(test_input, Mapping):
+        raise ValueError(f"arguments by name, {_list_keys(test_input)}: a call is a list of arguments")
+    return CallTest(name, tuple(test_input) if isinstance(test_input, list) else (test_input,), _as_json_data(expected))
 
 
-def _marked(tests: list[UnitTest]) -> list[UnitTest]:
-    """Calls whose expected values are all lists of one, as APPS and TACO write them, are marked so."""
+def _mark_wrapped(tests: list[UnitTest]) -> list[UnitTest]:
+    """Mark calls whose expected values are all lists of one item, as APPS and TACO write them."""
     calls = [test for test in tests if isinstance(test, CallTest)]
     if not calls or not all(isinstance(test.expected, list) and len(test.expected) == 1 for test in calls):
         return tests
     return [test._replace(wrapped=True) if isinstance(test, CallTest) else test for test in tests]
 
 
-def _of_statements(text: str, beside: Beside, *, whole: bool = False) -> list[UnitTest]:
-    """Assertions as Python: each with the statements before it, or all in one test where they check by a function.
+def _parse_statements(text: str, context: ParseContext, *, one_test: bool = False) -> list[UnitTest]:
+    """Parse assertions in Python: each with the statements before it, or all in one test.
 
-    `whole` keeps the assertions of one text in one test, as the lists of MBPP have them.
+    They form one test where a function `check` holds them, or where `one_test` says so, as in the lists of MBPP.
     """
     text = textwrap.dedent(text)
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, MemoryError):
-        raise ValueError(f"neither JSON, nor a Python literal, nor Python assertions: {_shown(text)}") from None
+        raise ValueError(f"neither JSON, nor a Python literal, nor Python assertions: {_shorten(text)}") from None
     if any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
-        return [AssertTest(_joined(beside.setup, text, _check(body, beside)))]
+        return [AssertTest(_join(context.setup, text, _missing_check_call(body, context)))]
     asserts = [node for node in body if isinstance(node, ast.Assert)]
     if not asserts:
-        raise ValueError(f"no assertion and no function `check`: {_shown(text)}")
-    if whole:
-        return [AssertTest(_joined(beside.setup, text))]
-    before, tests, size = [beside.setup], list[UnitTest](), 0
-    for node, code in zip(body, _segments(text, body), strict=True):
+        raise ValueError(f"no assertion and no function `check`: {_shorten(text)}")
+    if one_test:
+        return [AssertTest(_join(context.setup, text))]
+    statements_before, tests, size = [context.setup], list[UnitTest](), 0
+    for node, code in zip(body, _iter_segments(text, body), strict=True):
         if not isinstance(node, ast.Assert):
-            before.append(code)
+            statements_before.append(code)
             continue
-        before = [_joined(*before)]
-        test = AssertTest(_joined(*before, code))
+        statements_before = [_join(*statements_before)]
+        test = AssertTest(_join(*statements_before, code))
         tests.append(test)
         size += len(test.code)
-        if size > LONGEST:
+        if size > MAX_CHARS:
             raise ValueError(
-                f"{len(asserts)} assertions, each with the statements before it, come to more than {LONGEST} characters"
+                f"{len(asserts)} assertions, each with the statements before it, "
+                f"come to more than {MAX_CHARS} characters"
             )
     return tests
 
 
-def _segments(text: str, body: Sequence[ast.stmt]) -> Iterator[str]:
-    """The text of each statement; `ast.get_source_segment` would split the whole text for each."""
+def _iter_segments(text: str, body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the text of each statement; `ast.get_source_segment` would split the whole text for each."""
     rows = text.encode().splitlines(keepends=True)  # columns count bytes
     for node in body:
-        part = rows[node.lineno - 1 : node.end_lineno]
-        part[-1] = part[-1][: node.end_col_offset]
-        part[0] = part[0][node.col_offset :]
-        yield b"".join(part).decode()
+        segment = rows[node.lineno - 1 : node.end_lineno]
+        segment[-1] = segment[-1][: node.end_col_offset]
+        segment[0] = segment[0][node.col_offset :]
+        yield b"".join(segment).decode()
 
 
-def _check(body: Sequence[ast.stmt], beside: Beside) -> str:
-    """The call of `check` that the text itself lacks."""
-    called = any(
+def _missing_check_call(body: Sequence[ast.stmt], context: ParseContext) -> str:
+    """Return the call of `check` that the text itself lacks; "" where it has one."""
+    is_called = any(
         isinstance(node, ast.Call) and getattr(node.func, "id", "") == "check"
         for statement in body
         for node in ast.walk(statement)
     )
-    if called:
+    if is_called:
         return ""
-    if not beside.function:
+    if not context.function:
         raise ValueError("a function `check` is called by nobody: the row names no entry_point")
-    return f"check({'Solution().' if beside.is_method else ''}{beside.function})"
+    return f"check({'Solution().' if context.is_method else ''}{context.function})"
 
 
-def _known_beside(data: Mapping[str, Any], outer: Beside) -> Beside:
-    """What an object says of its tests, else what the objects around it said."""
+def _read_context(data: Mapping[str, Any], outer: ParseContext) -> ParseContext:
+    """Return what an object says about its tests, else what the objects around it say."""
     metadata = data.get("metadata")
-    told = _literal(metadata) if isinstance(metadata, str) else metadata
-    name = _first(data, NAMES) or (_first(told, NAMES) if isinstance(told, Mapping) else None) or outer.function
+    metadata_values = _parse_literal(metadata) if isinstance(metadata, str) else metadata
+    name = (
+        _first_value(data, FUNCTION_KEYS)
+        or (_first_value(metadata_values, FUNCTION_KEYS) if isinstance(metadata_values, Mapping) else None)
+        or outer.function
+    )
     imports = data.get("test_imports") or ()
     parts = [*([imports] if isinstance(imports, str) else imports), data.get("test_setup_code") or ""]
-    setup = _joined(*(str(part) for part in parts)) or outer.setup
+    setup = _join(*(str(part) for part in parts)) or outer.setup
     is_method = "class Solution" in str(data.get("starter_code") or "") or outer.is_method
     if isinstance(name, str) and name.startswith("Solution()."):
         name, is_method = name.removeprefix("Solution()."), True
     if name and not all(part.isidentifier() for part in str(name).split(".")):
-        raise ValueError(f"{_shown(name)} is no function's name")
-    return Beside(str(name or ""), setup, is_method)
+        raise ValueError(f"{_shorten(name)} is no function's name")
+    return ParseContext(str(name or ""), setup, is_method)
 
 
-def _first(data: Mapping[str, Any], names: Sequence[str]) -> Any:
+def _first_value(data: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((data[name] for name in names if data.get(name) is not None), None)
 
 
-def _lines(value: Any) -> str:
-    """A text of standard input or output: as it is, a number as it is printed, a list line by line."""
+def _as_text(value: Any) -> str:
+    """Return a text of standard input or output: as it is, a number as it is printed, a list line by line."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
@@ -312,54 +330,54 @@ def _lines(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(line, str | int | float) for line in value):
         return "\n".join(str(line) for line in value)
     raise ValueError(
-        f"a text of standard input or output is a text, a number or a list of lines, found {_shown(value)}"
+        f"a text of standard input or output is a text, a number or a list of lines, found {_shorten(value)}"
     )
 
 
-def _value(text: str) -> Any:
-    """One argument or result that is written as JSON or as a Python literal."""
+def _parse_value(text: str) -> Any:
+    """Parse one argument or result that is written as JSON or as a Python literal."""
     try:
         return json.loads(text)
     except ValueError:
-        value = _literal(text)
+        value = _parse_literal(text)
     if value is None and text.strip() != "None":
-        raise ValueError(f"{_shown(text)} is neither JSON nor a Python literal")
+        raise ValueError(f"{_shorten(text)} is neither JSON nor a Python literal")
     return value
 
 
-def _literal(text: str) -> Any:
-    """The value of JSON or of a Python literal, tuples as lists; None where the text is neither."""
-    for read in (json.loads, ast.literal_eval):
+def _parse_literal(text: str) -> Any:
+    """Parse JSON or a Python literal, with tuples as lists; None where the text is neither."""
+    for parse in (json.loads, ast.literal_eval):
         try:
-            return _plain(read(text.strip()))
+            return _convert_tuples(parse(text.strip()))
         except (ValueError, SyntaxError, MemoryError, TypeError):
             continue
     return None
 
 
-def _plain(value: Any) -> Any:
+def _convert_tuples(value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return [_convert_tuples(item) for item in value]
+    return {key: _convert_tuples(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _keyed(value: Any) -> Any:
-    """A value as JSON would hold it: the keys of a Python literal become texts."""
+def _as_json_data(value: Any) -> Any:
+    """Return a value as JSON would hold it: the keys of a Python literal become texts."""
     try:
         return json.loads(json.dumps(value))
     except TypeError:
-        raise ValueError(f"a result that is no JSON data: {_shown(value)}") from None
+        raise ValueError(f"a result that is no JSON data: {_shorten(value)}") from None
 
 
-def _joined(*parts: str) -> str:
+def _join(*parts: str) -> str:
     return "\n".join(part.strip("\n") for part in parts if part.strip())
 
 
-def _keys(data: Mapping[str, Any]) -> str:
+def _list_keys(data: Mapping[str, Any]) -> str:
     names = ", ".join(str(name)[:40] for name in list(data)[:8])
     return f"{{{names}{', ...' if len(data) > 8 else ''}}}"
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = ascii(value) if not isinstance(value, str | bytes) else ascii(value[:80])
     return text if len(text) <= 80 else f"{text[:77]}..."

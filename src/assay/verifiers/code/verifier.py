@@ -1,4 +1,4 @@
-"""`code`: a program that passes all of its unit tests, run in a jail here or in an HTTP sandbox."""
+"""`code`: a program that passes its unit tests, run in a jail here or in an HTTP sandbox."""
 
 import hashlib
 import re
@@ -8,56 +8,57 @@ from typing import ClassVar, Literal
 
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, settle
-from assay.verifiers.code.programs import bound, last_program
+from assay.verifiers.code.programs import bind_methods, find_program
 from assay.verifiers.code.runner import UnitResult, run_tests
-from assay.verifiers.code.tests import UnitTest, parse_tests, shown_tests
-from assay.verifiers.jail.launcher import Limits, refusal
+from assay.verifiers.code.tests import UnitTest, parse_public_tests, parse_tests
+from assay.verifiers.jail.launcher import Limits, explain_refusal
 
 _FILE = re.compile(r"(\S.*)@sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Code:
-    """Correct where the last fenced program passes every test of the label; off unless the plan says `grade.allow_code = true`.
+    """Judge a program by its unit tests: correct where the last fenced program passes every test of the label.
 
-    The label's answer holds the tests in one of the formats that docs/grading.md lists; or it names a file of them by its hash,
-    `two_sum.json@sha256:...`, below `tests`. With `reward = "share"` all tests are run and the reward is the share of the hidden ones that
-    pass: those that the label does not call public, or all where it calls none so. Correct is then what passes every public test and at
-    least the share `threshold` of the hidden ones.
+    It is off unless the config says `grade.allow_code = true`. The label's answer holds the tests in one of the formats
+    that docs/grading.md lists, or names a file of them below `tests` by its hash: `two_sum.json@sha256:...`. With
+    `reward = "share"` all tests are run, and the reward is the share of the hidden tests that pass. Hidden are the
+    tests that the label does not call public, or all where it calls none public. Correct is then a program that passes
+    every public test and at least the share `threshold` of the hidden ones.
 
-    The program runs alone, in a jail with a root of its own, and what it answers is compared outside. Standard output compares as text.
-    The value of a call compares with JSON by value and type: 1 is 1.0, True is neither, a tuple is a list. Tests that are code run
-    in a second jail: what the program returns reaches them as plain data of builtin types, which compare as Python compares them (1, 1.0 and
-    True are equal, a list and a tuple are not); an object of the program's own equals nothing but its like. CPU time used up is wrong; a wall
-    limit, which load can bring about, is an error that the Grader retries once alone. `docs/grading.md` has the rules, SECURITY.md the limits.
+    The program runs alone, in a jail with its own root, and its answers are compared outside of it. Standard output is
+    compared as text. The value of a call is compared with JSON by value and type: 1 equals 1.0, True equals neither, a
+    tuple equals a list. Tests that are code run in a second jail: what the program returns reaches them as plain data
+    of builtin types, which compare as in Python (1, 1.0 and True are equal, a list and a tuple are not); an object of
+    the program's own class equals only objects like it. Using up the CPU time is wrong; reaching a wall time limit,
+    which a busy machine can cause, is an error that the Grader retries once, alone. `docs/grading.md` has the rules,
+    SECURITY.md the limits.
 
     Raises:
-        ValueError: a limit that is not positive, or a threshold outside (0, 1].
+        ValueError: A limit is not positive, or the threshold lies outside (0, 1].
     """
 
-    tests: str = ""  # folder of tests files
+    tests: str = ""  # folder of files of tests
     reward: Literal["all", "share"] = (
-        "all"  # all = 1 where every test passes, else 0; share = the share of hidden tests that pass
+        "all"  # all: 1 where every test passes, else 0; share: the share of hidden tests that pass
     )
-    threshold: float = 1.0  # of "share": hidden tests that a correct program passes, (0, 1]
-    cpu_s: float = 4.0  # of one test, whole seconds
-    wall_s: float = 10.0  # of one test
-    limit_s: float = 60.0  # of one case, all tests
-    memory_mb: int = 1024  # of one process, and of all of a program's together
-    file_mb: int = 8  # of one file, standard output included
-    disk_mb: int = 64  # of all files
+    threshold: float = 1.0  # for "share": share of hidden tests that a correct program passes, (0, 1]
+    cpu_s: float = 4.0  # CPU time per test, whole seconds
+    wall_s: float = 10.0  # wall time per test
+    limit_s: float = 60.0  # wall time per case, all tests
+    memory_mb: int = 1024  # per process, and for all processes of a program together
+    file_mb: int = 8  # per file, standard output included
+    disk_mb: int = 64  # for all files together
     processes: int = 16
-    packages: tuple[
-        str, ...
-    ] = ()  # distributions that programs may import, such as numpy; what they require comes along
-    sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = jails here
+    packages: tuple[str, ...] = ()  # distributions that programs may import, such as numpy, and what these require
+    sandbox_url: str = ""  # such as http://127.0.0.1:8080/run_code; "" = local jails
     disposable_machine: bool = (
-        False  # True: where programs cannot be isolated they run without, since this machine may be lost
+        False  # True: this machine may be lost, so programs run even where they cannot be isolated
     )
 
     version: ClassVar[str] = "2"
-    dangerous: ClassVar[bool] = True  # runs what a model wrote: a Grader refuses it unless it is told otherwise
-    retries: ClassVar[bool] = True  # a time limit is tried once more, alone
+    dangerous: ClassVar[bool] = True  # runs programs that a model wrote: a Grader refuses it unless `allow_code` is set
+    retries: ClassVar[bool] = True  # a case that reached its time limit is tried once more, alone
 
     def __post_init__(self) -> None:
         if min(self.cpu_s, self.wall_s, self.limit_s, self.memory_mb, self.file_mb, self.disk_mb, self.processes) <= 0:
@@ -66,20 +67,20 @@ class Code:
             raise ValueError(f"threshold = {self.threshold:g} must lie in (0, 1]")
 
     def judge(self, case: GradingCase) -> Verdict:
-        """The verdict of one case; takes as long as the tests, at most `wall_s` each and `limit_s` together."""
+        """Judge one case; takes as long as its tests, at most `wall_s` per test and `limit_s` for all."""
         return settle(case, self._grade, verifier="code", version=self.version)
 
     def reads(self, label: Label) -> bool:
-        """Whether there is at least one test; nothing is run."""
+        """Return whether the label has at least one test; nothing is run."""
         try:
-            return bool(self._tests(label.answer))
+            return bool(self._parse_tests(label.answer))
         except (ValueError, OSError):
             return False
 
     def label_fault(self, label: Label) -> str:
-        """Say why a label's tests are of no known shape; "" where they are read, or lie in a file that is not there yet."""
+        """Return why a label's tests have no known shape; "" where they are read, or their file does not exist yet."""
         try:
-            self._tests(label.answer)
+            self._parse_tests(label.answer)
         except ValueError as error:
             return str(error)
         except OSError:
@@ -87,48 +88,52 @@ class Code:
         return ""
 
     def refusal(self) -> str:
-        """Why this machine may not run programs, in one line with the way out; "" where it may."""
-        return "" if self.sandbox_url else refusal(self._limits())
+        """Return why this machine cannot run programs, in one line with the remedy; "" where it can."""
+        return "" if self.sandbox_url else explain_refusal(self._limits())
 
     def warm(self) -> None:
-        """Start what programs are started from, in a process that has seen none."""
+        """Start the launcher from which programs are started, before this process has seen any."""
         self.refusal()
 
     def _grade(self, case: GradingCase) -> Grade:
-        program = last_program(case.rollout.text, finished=case.rollout.finish == "stop")
+        program = find_program(case.rollout.text, finished=case.rollout.finish == "stop")
         if not program.strip():
             return Grade(None, reason="no program found")
         try:
-            tests = bound(self._tests(case.label.answer), program)
+            tests = bind_methods(self._parse_tests(case.label.answer), program)
         except (ValueError, OSError) as error:
             return Grade(None, program, f"tests: {error}", failed=True)
-        limit_s = max(0.9 * self.limit_s, self.limit_s - 2)  # before the Grader ends this process
+        limit_s = max(0.9 * self.limit_s, self.limit_s - 2)  # before the Grader kills this process
         results = run_tests(
             program, tests, self._limits(), limit_s=limit_s, sandbox_url=self.sandbox_url, stop=self.reward == "all"
         )
         if self.reward == "share":
-            return self._share(case.label.answer, program, tests, results)
+            return self._grade_share(case.label.answer, program, tests, results)
         status, reason = results[-1]
         if status == "passed":
             return Grade(True, program, f"{len(tests)} tests")
-        where = f"test {len(results)} of {len(tests)}"
+        position = f"test {len(results)} of {len(tests)}"
         if status == "failed":
-            return Grade(False, program, f"{where}: {reason}")
-        return Grade(None, program, f"{reason} ({where})", failed=True)
+            return Grade(False, program, f"{position}: {reason}")
+        return Grade(None, program, f"{reason} ({position})", failed=True)
 
-    def _share(self, answer: str, program: str, tests: list[UnitTest], results: list[UnitResult]) -> Grade:
-        """The grade where every test has its say; one that could not be run makes the whole an error."""
+    def _grade_share(self, answer: str, program: str, tests: list[UnitTest], results: list[UnitResult]) -> Grade:
+        """Grade by the share of tests passed; one test that could not be run makes the whole an error."""
         for number, (status, reason) in enumerate(results, 1):
             if status not in ("passed", "failed"):
                 return Grade(None, program, f"{reason} (test {number} of {len(tests)})", failed=True)
-        shown = bound(shown_tests(self._text(answer)), program)
-        passed = [result.status == "passed" for result in results]
-        hidden = [won for won, test in zip(passed, tests, strict=True) if test not in shown] or passed
-        share = sum(hidden) / len(hidden)
-        right = share >= self.threshold and all(
-            won for won, test in zip(passed, tests, strict=True) if test in shown and hidden is not passed
+        public_tests = bind_methods(parse_public_tests(self._read_tests_text(answer)), program)
+        passes = [result.status == "passed" for result in results]
+        hidden_passes = [
+            success for success, test in zip(passes, tests, strict=True) if test not in public_tests
+        ] or passes
+        share = sum(hidden_passes) / len(hidden_passes)
+        correct = share >= self.threshold and all(
+            success
+            for success, test in zip(passes, tests, strict=True)
+            if test in public_tests and hidden_passes is not passes
         )
-        first = next(
+        first_failure = next(
             (
                 f"; test {number}: {result.reason}"
                 for number, result in enumerate(results, 1)
@@ -136,12 +141,9 @@ class Code:
             ),
             "",
         )
-        return Grade(
-            right,
-            program,
-            f"{sum(hidden)} of {len(hidden)} hidden tests, {sum(passed)} of {len(passed)} in all{first}",
-            reward=share,
-        )
+        hidden = f"{sum(hidden_passes)} of {len(hidden_passes)} hidden tests"
+        reason = f"{hidden}, {sum(passes)} of {len(passes)} in all{first_failure}"
+        return Grade(correct, program, reason, reward=share)
 
     def _limits(self) -> Limits:
         return Limits(
@@ -155,24 +157,24 @@ class Code:
             disposable_machine=self.disposable_machine,
         )
 
-    def _tests(self, answer: str) -> list[UnitTest]:
-        """The tests that a label's answer holds or names.
+    def _parse_tests(self, answer: str) -> list[UnitTest]:
+        """Parse the tests that a label's answer holds or names.
 
         Raises:
-            ValueError: no known shape, or a file that has changed.
-            OSError: a file that is not there.
+            ValueError: The shape is not known, or the named file has changed.
+            OSError: The named file does not exist.
         """
-        return parse_tests(self._text(answer))
+        return parse_tests(self._read_tests_text(answer))
 
-    def _text(self, answer: str) -> str:
-        """The tests' text: the answer itself, or the file that it names."""
-        named = _FILE.fullmatch(answer.strip())
-        if named is None:
+    def _read_tests_text(self, answer: str) -> str:
+        """Return the text of the tests: the answer itself, or the content of the file that it names."""
+        reference = _FILE.fullmatch(answer.strip())
+        if reference is None:
             return answer
-        name, path = Path(named[1]), Path(self.tests, named[1])
+        name, path = Path(reference[1]), Path(self.tests, reference[1])
         if name.is_absolute() or ".." in name.parts or (path.exists() and not path.is_file()):
-            raise ValueError(f"{named[1]} is no file below tests = {self.tests!r}")
+            raise ValueError(f"{reference[1]} is no file below tests = {self.tests!r}")
         data = path.read_bytes()
-        if (found := hashlib.sha256(data).hexdigest()) != named[2]:
-            raise ValueError(f"{named[1]} has the hash {found[:12]}, the label says {named[2][:12]}")
+        if (digest := hashlib.sha256(data).hexdigest()) != reference[2]:
+            raise ValueError(f"{reference[1]} has the hash {digest[:12]}, the label says {reference[2][:12]}")
         return data.decode("utf-8")

@@ -1,10 +1,10 @@
-"""The environment of a worker: a list of names, not what the caller happens to hold; keys and tokens stay outside."""
+"""The environment variables of a worker: a fixed list of names, so that keys and tokens of the caller stay outside."""
 
 import os
 import sys
 from collections.abc import Iterable, Mapping
 
-KEPT = (
+KEPT_NAMES = (
     "PATH",
     "HOME",
     "LANG",
@@ -18,18 +18,26 @@ KEPT = (
     "PYTHONUTF8",
 )
 KEPT_PREFIX = "LC_"
-SINGLE = dict.fromkeys(
+ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)  # as many processes as cores: one thread in each
+)  # one thread per process, since there may be a process per core
 
 
-def worker_environment(names: Iterable[str] = (), *, caller: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The kept names and `names` of the caller's environment, the import path, one thread, no accelerator.
+def build_worker_environment(names: Iterable[str] = (), *, caller: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a worker's environment: the kept and the named variables, the import path, one thread, no accelerator.
 
-    >>> sorted(worker_environment(["MINE"], caller={"MINE": "1", "API_KEY": "2", "PATH": "/bin"}))[:4]
+    Args:
+        names: Further names to keep.
+        caller: The caller's environment; that of this process by default.
+
+    >>> sorted(build_worker_environment(["MINE"], caller={"MINE": "1", "API_KEY": "2", "PATH": "/bin"}))[:4]
     ['CUDA_VISIBLE_DEVICES', 'MINE', 'MKL_NUM_THREADS', 'OMP_NUM_THREADS']
     """
-    held = os.environ if caller is None else caller
-    kept = {name: value for name, value in held.items() if name in (*KEPT, *names) or name.startswith(KEPT_PREFIX)}
+    variables = os.environ if caller is None else caller
+    allowed = {
+        name: value
+        for name, value in variables.items()
+        if name in (*KEPT_NAMES, *names) or name.startswith(KEPT_PREFIX)
+    }
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    return {**kept, **SINGLE, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""}
+    return {**allowed, **ONE_THREAD, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""}

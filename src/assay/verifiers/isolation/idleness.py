@@ -1,8 +1,8 @@
-"""Whether a program that has run out of time waited for the machine or for itself. Standard library only.
+"""Tell whether a program that ran out of time waited for the machine or for itself. Standard library only.
 
-The kernel says of each thread how long it computed and how long it could have computed while others did. What is left of the time is an idle
-wait, which is the program's own choice. The busiest thread counts, so that threads that hold each other up are not taken for a busy
-machine: together they may compute no longer than the limit of CPU time.
+The kernel reports for each thread how long it computed, and how long it was ready to while others computed. The rest of
+the time is an idle wait, which is the program's own choice. Only the busiest thread counts, so that threads that hold
+each other up are not taken for a busy machine: together they may compute no longer than the limit of CPU time.
 """
 
 import contextlib
@@ -12,69 +12,81 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-LOOK_S = 0.25  # between two looks
+SAMPLE_INTERVAL_S = 0.25
 
 
-class Spending(NamedTuple):
-    """What a program did in the last seconds before its end."""
+class RecentUsage(NamedTuple):
+    """What a program did in its last seconds."""
 
-    idle_s: float  # none of its threads computed, or waited for a core; 0 where the kernel does not tell
-    computed_s: float  # CPU seconds of all that it started
-    seen_s: float = 0.0  # how long it was looked at
-
-
-NOTHING = Spending(0.0, 0.0)
+    idle_s: float  # in which no thread computed or waited for a core; 0 where the kernel does not report it
+    computed_s: float  # CPU time of all its processes
+    observed_s: float = 0.0  # how long it was sampled
 
 
-class Idleness:
-    """Looks at the threads of a program now and then, and remembers the last seconds."""
+NO_USAGE = RecentUsage(0.0, 0.0)
+
+
+class IdleTracker:
+    """Samples the threads of a program now and then, and keeps the last seconds.
+
+    Args:
+        window_s: How many seconds to keep.
+    """
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
-        self.looks: deque[tuple[float, float, dict[str, float]]] = deque([(time.monotonic(), 0.0, {})])
+        self.samples: deque[tuple[float, float, dict[str, float]]] = deque([(time.monotonic(), 0.0, {})])
 
     @property
     def due(self) -> bool:
-        """Whether the last look is old enough for another."""
-        return time.monotonic() - self.looks[-1][0] >= LOOK_S
+        """Return whether the last sample is old enough for another."""
+        return time.monotonic() - self.samples[-1][0] >= SAMPLE_INTERVAL_S
 
-    def look(self, pids: Iterable[int], computed_s: float, processes: int) -> None:
-        """Note what the program has used.
+    def sample(self, pids: Iterable[int], computed_s: float, processes: int) -> None:
+        """Record what the program has used by now.
 
         Args:
-            pids: its processes.
-            computed_s: CPU seconds of all of them, those included that have ended.
-            processes: an open folder: /proc.
+            pids: Its processes.
+            computed_s: CPU seconds of all of them, including those that have ended.
+            processes: The file number of the open folder /proc.
         """
         now = time.monotonic()
-        self.looks.append((now, computed_s, busy_s(pids, processes)))
-        while len(self.looks) > 2 and self.looks[1][0] <= now - self.window_s:
-            self.looks.popleft()
+        self.samples.append((now, computed_s, read_busy_s(pids, processes)))
+        while len(self.samples) > 2 and self.samples[1][0] <= now - self.window_s:
+            self.samples.popleft()
 
-    def spending(self) -> Spending:
-        """What it did from the beginning of the window to the last look."""
-        (began, before_s, then), (ended, after_s, now) = self.looks[0], self.looks[-1]
-        if not now:
-            return Spending(0.0, after_s - before_s, ended - began)
-        busiest = max(busy - then.get(thread, 0.0) for thread, busy in now.items())
-        return Spending(max(0.0, ended - began - busiest), after_s - before_s, ended - began)
+    def recent_usage(self) -> RecentUsage:
+        """Return what the program did from the beginning of the window to the last sample."""
+        (start_s, computed_before_s, busy_before), (end_s, computed_after_s, busy_now) = (
+            self.samples[0],
+            self.samples[-1],
+        )
+        if not busy_now:
+            return RecentUsage(0.0, computed_after_s - computed_before_s, end_s - start_s)
+        busiest = max(busy - busy_before.get(thread, 0.0) for thread, busy in busy_now.items())
+        return RecentUsage(max(0.0, end_s - start_s - busiest), computed_after_s - computed_before_s, end_s - start_s)
 
 
-def busy_s(pids: Iterable[int], processes: int) -> dict[str, float]:
-    """By thread: seconds in which it computed or waited for a core; {} where the kernel does not tell."""
-    found: dict[str, float] = {}
+def read_busy_s(pids: Iterable[int], processes: int) -> dict[str, float]:
+    """Read for each thread the seconds in which it computed or was ready to; {} where the kernel does not report them.
+
+    Args:
+        pids: The processes.
+        processes: The file number of the open folder /proc.
+    """
+    busy: dict[str, float] = {}
     for pid in pids:
         with contextlib.suppress(OSError):
             folder = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=processes)
             try:
                 for thread in os.listdir(folder):
-                    found.update(_busy(f"{pid}/{thread}", f"{thread}/schedstat", folder))
+                    busy.update(_read_thread_busy_s(f"{pid}/{thread}", f"{thread}/schedstat", folder))
             finally:
                 os.close(folder)
-    return found
+    return busy
 
 
-def _busy(name: str, path: str, folder: int) -> dict[str, float]:
+def _read_thread_busy_s(name: str, path: str, folder: int) -> dict[str, float]:
     with contextlib.suppress(OSError, ValueError):
         file = os.open(path, os.O_RDONLY, dir_fd=folder)
         try:

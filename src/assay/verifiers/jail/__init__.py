@@ -1,4 +1,6 @@
-"""Run programs that nobody trusts: a root of their own, bounded memory, processes and time, answers as plain data.
+"""Run programs that nobody trusts: with a root of their own, and bounded memory, processes and time.
 
-Everything on the jail's side uses the standard library only, and nothing else of the package but `verifiers/isolation`.
+`launcher` starts a jail and is what other code uses; `jail`, `root`, `watcher`, `program_side` and `tests_side` run
+inside it; `framing` and `wire_format` carry plain data between both sides. Everything inside the jail uses the standard
+library only, and nothing else of this package but `verifiers/isolation`.
 """

@@ -1,4 +1,7 @@
-"""Messages with a length in front, over a socket between two processes that do not trust each other. Standard library only."""
+"""Send messages, each preceded by its length, over a socket between two processes that do not trust each other.
+
+Standard library only.
+"""
 
 import contextlib
 import math
@@ -11,29 +14,32 @@ HEAD = struct.Struct(">I")
 
 
 class Channel:
-    """One end of a socket; never waits beyond a moment that the caller names, and never reads more than `most` bytes at once."""
+    """One end of a socket.
 
-    def __init__(self, file: int, *, most: int = 8 << 20) -> None:
-        self.file, self.most = file, most
+    It never waits beyond a moment that the caller names, and never reads more than `max_bytes` bytes at once.
+    """
+
+    def __init__(self, file: int, *, max_bytes: int = 8 << 20) -> None:
+        self.file, self.max_bytes = file, max_bytes
         os.set_blocking(file, False)
 
     def send(self, data: bytes, until: float = math.inf) -> None:
         """Send one message.
 
         Args:
-            data: its bytes.
-            until: moment of `time.monotonic` at which to give up.
+            data: The message.
+            until: Moment of `time.monotonic` at which to give up.
 
         Raises:
-            TimeoutError: the other end did not read in time.
-            EOFError: there is no other end.
+            TimeoutError: The other end did not read in time.
+            EOFError: The other end is gone.
         """
-        rest = memoryview(HEAD.pack(len(data)) + data)
-        while rest:
+        unsent = memoryview(HEAD.pack(len(data)) + data)
+        while unsent:
             self._wait(select.POLLOUT, until)
             try:
                 with contextlib.suppress(BlockingIOError):
-                    rest = rest[os.write(self.file, rest) :]
+                    unsent = unsent[os.write(self.file, unsent) :]
             except OSError:
                 raise EOFError from None
 
@@ -41,22 +47,22 @@ class Channel:
         """Receive one message.
 
         Args:
-            until: moment of `time.monotonic` at which to give up.
+            until: Moment of `time.monotonic` at which to give up.
 
         Returns:
-            Its bytes.
+            The message.
 
         Raises:
-            TimeoutError: it did not arrive in time.
-            EOFError: the other end was closed.
-            ValueError: it is larger than allowed.
+            TimeoutError: It did not arrive in time.
+            EOFError: The other end was closed.
+            ValueError: It is larger than allowed.
         """
-        (length,) = HEAD.unpack(self._exactly(HEAD.size, until))
-        if length > self.most:
-            raise ValueError(f"a message of {length} bytes, more than {self.most}")
-        return self._exactly(length, until)
+        (length,) = HEAD.unpack(self._read_exactly(HEAD.size, until))
+        if length > self.max_bytes:
+            raise ValueError(f"a message of {length} bytes, more than {self.max_bytes}")
+        return self._read_exactly(length, until)
 
-    def _exactly(self, count: int, until: float) -> bytes:
+    def _read_exactly(self, count: int, until: float) -> bytes:
         data = bytearray()
         while len(data) < count:
             self._wait(select.POLLIN, until)
@@ -74,6 +80,8 @@ class Channel:
     def _wait(self, event: int, until: float) -> None:
         poll = select.poll()
         poll.register(self.file, event)
-        left = until - time.monotonic()
-        if left <= 0 or not poll.poll(None if left == math.inf else max(1, math.ceil(left * 1000))):
+        remaining_s = until - time.monotonic()
+        if remaining_s <= 0 or not poll.poll(
+            None if remaining_s == math.inf else max(1, math.ceil(remaining_s * 1000))
+        ):
             raise TimeoutError

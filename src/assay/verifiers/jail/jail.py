@@ -1,12 +1,13 @@
-"""The jail: a process that has seen no program starts others that each run one behind limits. Standard library only.
+"""Inside the jail: a process that has seen no program starts others, each of which runs one program behind limits.
 
     launcher --fork--> guard --fork--> init --fork--> program
                         |               first process of its namespaces: all that the program starts ends with it
-                        bounds the sum of what runs, and says how it ended
+                        bounds the sum of what runs, and reports how it ended
 
-The launcher lives as long as its grader. With isolation it stands in the root of its own (`_root`) from its start; without, on a machine
-that may be lost, a program runs in a folder of the temporary folder, and Landlock and the filter of calls are what remains. Settings and
-files arrive over a socket, so that no command line holds them; the program's text is read by its own process alone.
+The launcher lives as long as its grader. With isolation it has a root of its own (`root`) from its start. Without, on a
+machine that may be lost, a program runs in a folder of the temporary folder, and only Landlock and the filter of system
+calls protect the rest. Settings and files arrive over a socket, so that they appear in no command line; only the
+program's own process reads its text. Standard library only.
 """
 
 import contextlib
@@ -25,13 +26,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
 
+from assay.verifiers.isolation.call_filter import NEW_IPC, NEW_MOUNTS, NEW_NAMES, NEW_NETWORK, NEW_PROCESSES, NEW_USER
 from assay.verifiers.isolation.confinement import (
-    NEW_IPC,
-    NEW_MOUNTS,
-    NEW_NAMES,
-    NEW_NETWORK,
-    NEW_PROCESSES,
-    NEW_USER,
     Isolation,
     can_filter_calls,
     close_files,
@@ -39,53 +35,53 @@ from assay.verifiers.isolation.confinement import (
     drop_capabilities,
     enter_namespaces,
     landlock_version,
-    limit,
+    set_limits,
 )
-from assay.verifiers.isolation.idleness import Idleness
+from assay.verifiers.isolation.idleness import IdleTracker
 from assay.verifiers.jail import program_side, tests_side
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.root import PACKAGES, WORK, enter_root, mount_folder
-from assay.verifiers.jail.watcher import Bounds, kill_all, watch
+from assay.verifiers.jail.watcher import ProcessTreeLimits, kill_all, watch_child
 
 DIE_WITH_PARENT, REAPER = 1, 36  # prctl
-FILES = 10_000  # and folders that a program may make
-SIGNALS = 256  # that wait to be taken, and timers: what waits counts for the user outside, too
-STARTED = "started"
-OWN = (
+MAX_FILES = 10_000  # and folders, that a program may make
+MAX_SIGNALS = 256  # pending signals and timers, which count for the user outside too
+STARTED_LINE = "started"
+OWN_NAMESPACES = (
     NEW_USER | NEW_PROCESSES | NEW_NETWORK | NEW_IPC | NEW_MOUNTS | NEW_NAMES
-)  # namespaces of each program: its user's counts are its own, too
+)  # of each program: with a user of its own, the kernel counts its processes apart from those of others
 
 
 def main() -> None:
-    """Serve requests that arrive on standard input; returns only in the process of a program, when that has ended."""
-    control = socket.socket(fileno=os.dup(0))
+    """Serve requests that arrive on standard input; returns only in the process of a program, once that has ended."""
+    control_socket = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    setup = json.loads(control.recv(1 << 20))
+    setup = json.loads(control_socket.recv(1 << 20))
     processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    refusal = "" if setup["open"] else enter_root(setup["packages"]) or _rehearse(processes)
+    refusal = "" if setup["open"] else enter_root(setup["packages"]) or _try_namespaces(processes)
     isolated = not setup["open"]
     granted = Isolation(isolated, isolated, landlock_version(), can_filter_calls())
-    control.send(json.dumps({"refusal": refusal, **asdict(granted)}).encode())
+    control_socket.send(json.dumps({"refusal": refusal, **asdict(granted)}).encode())
     if refusal:
         return
-    site.setquit()  # exit() and quit(), which programs call
+    site.setquit()  # defines exit() and quit(), which programs call
     sys.path += [PACKAGES] if setup["packages"] and isolated else list(setup["packages"].values())
     gc.collect()
     gc.freeze()  # a collection in a program's process would copy every page of what was imported
-    request = _serve(control, processes, isolated)
+    request = _serve_requests(control_socket, processes, isolated)
     if request is not None:
-        _execute(request)
+        _run_program(request)
 
 
-def _serve(control: socket.socket, processes: int, isolated: bool) -> dict[str, Any] | None:
-    """Fork a guard for each request; returns in a program's process, and with None when nobody asks any more."""
+def _serve_requests(control_socket: socket.socket, processes: int, isolated: bool) -> dict[str, Any] | None:
+    """Fork a guard for each request; returns in a program's process, and with None once nobody can ask any more."""
     while True:
-        message, files, _, _ = socket.recv_fds(control, 1 << 16, 8)
+        message, files, _, _ = socket.recv_fds(control_socket, 1 << 16, 8)
         if not message:
             return None
         if os.fork() == 0:
             request = json.loads(message)
-            _guard(request, files, processes, isolated)
+            _run_guard(request, files, processes, isolated)
             return request  # type: ignore[no-any-return]
         for file in files:
             os.close(file)
@@ -94,94 +90,99 @@ def _serve(control: socket.socket, processes: int, isolated: bool) -> dict[str, 
                 pass
 
 
-def _rehearse(processes: int) -> str:
-    """Why no program can have namespaces of its own, "" where it can."""
-    ear, mouth = os.pipe()
+def _try_namespaces(processes: int) -> str:
+    """Return why no program can have namespaces of its own; "" where it can."""
+    reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(mouth, enter_namespaces(OWN, processes=processes).encode())
+        os.write(writer, enter_namespaces(OWN_NAMESPACES, processes=processes).encode())
         os._exit(0)
-    os.close(mouth)
+    os.close(writer)
     os.wait()
-    with os.fdopen(ear, encoding="utf-8") as file:
+    with os.fdopen(reader, encoding="utf-8") as file:
         return file.read()
 
 
-def _guard(request: dict[str, Any], files: list[int], processes: int, isolated: bool) -> None:
-    """Make a place for the program, start it, and report how it ended; returns in the program's process alone."""
-    report, *given = files
-    close_files([0, 1, 2, report, processes, *given])
+def _run_guard(request: dict[str, Any], files: list[int], processes: int, isolated: bool) -> None:
+    """Make a place for a program, start it, and report how it ended; returns in the program's process only."""
+    report, *program_files = files
+    close_files([0, 1, 2, report, processes, *program_files])
     folder = ""
     try:
-        folder = request["folder"] = _place(request, processes, isolated)
-        ear, mouth = os.pipe()
+        folder = request["folder"] = _make_place(request, processes, isolated)
+        result_reader, result_writer = os.pipe()
         child = os.fork()
     except OSError as error:
-        _finish(report, {"setup": f"{error.filename2 or error.filename or 'jail'}: {error.strerror}"}, folder, isolated)
+        _report_and_exit(
+            report, {"setup": f"{error.filename2 or error.filename or 'jail'}: {error.strerror}"}, folder, isolated
+        )
     if child == 0:
-        _init(request, given, mouth, isolated)
+        _run_init(request, program_files, result_writer, isolated)
         return
-    close_files([0, 1, 2, report, processes, ear])
-    bounds = Bounds(request["processes"] + 1, request["memory"], request["total_cpu_s"])
-    idleness = Idleness(request["wall_s"])
-    stopped = watch(child, report, bounds, processes=processes, idleness=idleness)
+    close_files([0, 1, 2, report, processes, result_reader])
+    limits = ProcessTreeLimits(request["processes"] + 1, request["memory"], request["total_cpu_s"])
+    idle_tracker = IdleTracker(request["wall_s"])
+    stopped = watch_child(child, report, limits, processes=processes, idle_tracker=idle_tracker)
     os.waitpid(child, 0)
     if not isolated:
         kill_all(processes)
-    with os.fdopen(ear, encoding="utf-8", errors="replace") as file:
-        first, _, code = file.read().partition("\n")
+    with os.fdopen(result_reader, encoding="utf-8", errors="replace") as file:
+        first_line, _, code = file.read().partition("\n")
     outcome = {
-        "setup": "" if first == STARTED else first or "it did not start",
+        "setup": "" if first_line == STARTED_LINE else first_line or "it did not start",
         "code": int(code or -signal.SIGKILL),
         "stopped": stopped,
     }
-    outcome["spending"] = idleness.spending()
-    _finish(report, outcome, folder, isolated)
+    outcome["recent_usage"] = idle_tracker.recent_usage()
+    _report_and_exit(report, outcome, folder, isolated)
 
 
-def _place(request: dict[str, Any], processes: int, isolated: bool) -> str:
+def _make_place(request: dict[str, Any], processes: int, isolated: bool) -> str:
     if isolated:
-        if refusal := enter_namespaces(OWN, processes=processes):
+        if refusal := enter_namespaces(OWN_NAMESPACES, processes=processes):
             raise OSError(0, refusal)
         socket.sethostname("program")
-        mount_folder(WORK, size=request["disk"], files=FILES)
+        mount_folder(WORK, size=request["disk"], files=MAX_FILES)
         return WORK
     ctypes.CDLL(None).prctl(REAPER, 1, 0, 0, 0)
     return tempfile.mkdtemp(prefix="assay-code-")
 
 
-def _init(request: dict[str, Any], given: Sequence[int], mouth: int, isolated: bool) -> None:
-    """The first process of the namespaces: it waits for the program and says how that ended; returns in the program's process alone."""
+def _run_init(request: dict[str, Any], program_files: Sequence[int], result_writer: int, isolated: bool) -> None:
+    """Be the first process of the namespaces: wait for the program, and report how it ended.
+
+    Returns in the program's process only.
+    """
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-    close_files([0, 1, 2, mouth, *given])
+    close_files([0, 1, 2, result_writer, *program_files])
     os.setsid()
-    os.nice(1)  # the one who watches comes first, whatever the program starts
+    os.nice(1)  # the watching process comes first, whatever the program starts
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         try:
-            _close_in(request, given, isolated)
+            _confine_program(request, program_files, isolated)
         except OSError as error:
-            os.write(mouth, f"{error.filename2 or error.filename or 'jail'}: {error.strerror}".encode())
+            os.write(result_writer, f"{error.filename2 or error.filename or 'jail'}: {error.strerror}".encode())
             os._exit(1)
-        os.write(mouth, f"{STARTED}\n".encode())
-        os.close(mouth)
+        os.write(result_writer, f"{STARTED_LINE}\n".encode())
+        os.close(result_writer)
         return
-    close_files([mouth])
+    close_files([result_writer])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ended = 0
-    while ended != child:
-        ended, status, used = os.wait4(-1, 0)
-    code, half = os.waitstatus_to_exitcode(status), request["process_cpu_s"] / 2
-    spent = code in (-signal.SIGXCPU, -signal.SIGKILL) and used.ru_utime + used.ru_stime >= half
-    os.write(mouth, str(-signal.SIGXCPU if spent else code).encode())
+    ended_pid = 0
+    while ended_pid != child:
+        ended_pid, status, usage = os.wait4(-1, 0)
+    code, half_cpu_s = os.waitstatus_to_exitcode(status), request["process_cpu_s"] / 2
+    used_up = code in (-signal.SIGXCPU, -signal.SIGKILL) and usage.ru_utime + usage.ru_stime >= half_cpu_s
+    os.write(result_writer, str(-signal.SIGXCPU if used_up else code).encode())
     os._exit(0)
 
 
-def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> None:
-    """Everything that the program may not do is given up here."""
+def _confine_program(request: dict[str, Any], program_files: Sequence[int], isolated: bool) -> None:
+    """Give up everything that the program may not do."""
     folder = request["folder"]
-    text, stdin, stdout, stderr, *channels = given
-    with os.fdopen(text, encoding="utf-8", errors="replace") as file:
+    program_text, stdin, stdout, stderr, *channels = program_files
+    with os.fdopen(program_text, encoding="utf-8", errors="replace") as file:
         request["program"] = file.read()
     for number, file_number in enumerate((stdin, stdout, stderr)):
         os.dup2(file_number, number, inheritable=True)
@@ -196,75 +197,78 @@ def _close_in(request: dict[str, Any], given: Sequence[int], isolated: bool) -> 
         resource.RLIMIT_AS: request["memory"],
         resource.RLIMIT_FSIZE: request["file"],
         resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_CORE: 1,  # a byte: none in a file, and none through a pipe, for which 0 is no limit
+        resource.RLIMIT_CORE: 1,  # bytes: 0 does not limit a core dump that is piped to a program
     }
-    if isolated:  # else they count for all that the user runs
-        limits |= {resource.RLIMIT_NPROC: 2 * request["processes"] + 8, resource.RLIMIT_SIGPENDING: SIGNALS}
-    limit(limits)
+    if isolated:  # otherwise they would count all that the user runs
+        limits |= {resource.RLIMIT_NPROC: 2 * request["processes"] + 8, resource.RLIMIT_SIGPENDING: MAX_SIGNALS}
+    set_limits(limits)
     confine(writable=[folder, "/dev/null"], signals=isolated, metadata=isolated)
 
 
-def _execute(request: dict[str, Any]) -> None:
-    """Run the program, or serve calls of it, or the tests."""
+def _run_program(request: dict[str, Any]) -> None:
+    """Run the program, or serve calls of it, or run tests."""
     sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
     sys.path.insert(0, request["folder"])
     sys.argv = ["main.py"]
-    channels, most = [Channel(number, most=request["message"]) for number in request["channels"]], request["file"]
+    channels, max_answer_bytes = (
+        [Channel(number, max_bytes=request["message"]) for number in request["channels"]],
+        request["file"],
+    )
     if request["mode"] == "calls":
-        program_side.ProgramServer(channels[0], request["cpu_s"], most).run(request["program"])
+        program_side.ProgramServer(channels[0], request["cpu_s"], max_answer_bytes).run(request["program"])
     elif request["mode"] == "tests":
-        tests_side.serve(channels[0], tests_side.Program(channels[1]))
+        tests_side.serve(channels[0], tests_side.RemoteProgram(channels[1]))
     else:
         with open("main.py", "w", encoding="utf-8") as file:
             file.write(request.pop("program"))
         runpy.run_path("main.py", run_name="__main__")
 
 
-def _finish(report: int, outcome: dict[str, Any], folder: str, isolated: bool) -> NoReturn:
-    """Report, and remove what a program has left."""
+def _report_and_exit(report: int, outcome: dict[str, Any], folder: str, isolated: bool) -> NoReturn:
+    """Report how a program ended, and remove what it has left."""
     with contextlib.suppress(OSError):
         os.write(report, json.dumps(outcome).encode())
     os.close(report)
     if folder and not isolated:
         os.chmod(folder, 0o700)
-        remove(folder)
+        remove_folder(folder)
     os._exit(0)
 
 
-def remove(folder: str) -> None:
-    """Remove a folder and all that is in it, however deep, when nothing that runs can change it any more."""
-    here, path = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), list[str]()
-    waiting = [_emptied(here)]
-    while waiting:
-        if waiting[-1]:
-            path.append(waiting[-1].pop())
-            os.chmod(path[-1], 0o700, dir_fd=here)
-            here = _moved(here, path[-1])
-            waiting.append(_emptied(here))
+def remove_folder(folder: str) -> None:
+    """Remove a folder and all that is in it, however deep; nothing that runs may change it any more."""
+    open_folder, path = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), list[str]()
+    folders_left = [_remove_files(open_folder)]
+    while folders_left:
+        if folders_left[-1]:
+            path.append(folders_left[-1].pop())
+            os.chmod(path[-1], 0o700, dir_fd=open_folder)
+            open_folder = _enter_folder(open_folder, path[-1])
+            folders_left.append(_remove_files(open_folder))
             continue
-        waiting.pop()
+        folders_left.pop()
         if path:
-            here = _moved(here, "..")
-            os.rmdir(path.pop(), dir_fd=here)
-    os.close(here)
+            open_folder = _enter_folder(open_folder, "..")
+            os.rmdir(path.pop(), dir_fd=open_folder)
+    os.close(open_folder)
     os.rmdir(folder)
 
 
-def _emptied(here: int) -> list[str]:
-    """Remove the files of an open folder; the names of the folders in it."""
-    with os.scandir(here) as entries:
+def _remove_files(folder: int) -> list[str]:
+    """Remove the files of an open folder; return the names of the folders in it."""
+    with os.scandir(folder) as entries:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in names:
         if not is_folder:
-            os.unlink(name, dir_fd=here)
+            os.unlink(name, dir_fd=folder)
     return [name for name, is_folder in names if is_folder]
 
 
-def _moved(here: int, name: str) -> int:
-    """An open folder next to another, which is closed."""
-    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-    os.close(here)
-    return there
+def _enter_folder(folder: int, name: str) -> int:
+    """Open a folder relative to another one, which is closed."""
+    next_folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    os.close(folder)
+    return next_folder

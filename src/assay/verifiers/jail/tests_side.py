@@ -1,8 +1,8 @@
 """The tests' side of a call: tests that are code, run where the program is not. Standard library only.
 
-A name that the tests do not define stands for the program's object of that name, which is asked over a channel. What it returns is
-plain data of builtin types, or a `Remote`: an object whose attributes and items are asked for, and that no operator of the program's
-compares.
+A name that the tests do not define stands for the program's object of that name, which is requested over a channel.
+What it returns is plain data of builtin types, or a `Remote`: an object whose attributes and items are requested in
+turn, and which no operator of the program's own compares.
 """
 
 import ast
@@ -16,12 +16,12 @@ from typing import Any
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.wire_format import dump, load
 
-NOTE_S = 0.25  # CPU seconds in the program's service between two notes of them
-ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
-OTHERS = frozenset(
-    {*ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
-)  # modules by which a program must not judge itself
-LIBRARY = {  # names that a program often imports and tests use: taken from here, so that no program judges itself by them
+NOTE_S = 0.25  # CPU seconds of serving the program between two notes of them
+MODULE_ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
+OPTIONAL_MODULES = frozenset(
+    {*MODULE_ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
+)  # modules that must not come from the program
+LIBRARY_NAMES = {  # that programs often import and tests use; taken from here, not from the program
     **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"), "collections"),
     **dict.fromkeys(
         [
@@ -69,32 +69,32 @@ LIBRARY = {  # names that a program often imports and tests use: taken from here
     "datetime": "datetime",
     "timedelta": "datetime",
 }
-SHAPES: dict[Any, list[type]] = {
+MESSAGE_SHAPES: dict[Any, list[type]] = {
     "value": [],
     "raised": [list, str],
     "call back": [int, tuple],
-}  # the first items of a message
-HIDDEN = (
+}  # types of the first items of each kind of message
+LOOP_ENDING = (
     "StopIteration",
     "StopAsyncIteration",
     "GeneratorExit",
     "SystemExit",
     "KeyboardInterrupt",
-)  # that would end a loop of the tests', or them
+)  # exceptions that would end a loop of the tests, or the tests themselves
 
 
 class ProgramLost(BaseException):
-    """The program has ended, or says what nobody asked; no test can catch it by accident."""
+    """The program has ended, or answers what nobody asked; no test can catch this by accident."""
 
 
 class Remote:
-    """An object of the program's."""
+    """An object of the program."""
 
-    def __init__(self, program: "Program", number: int) -> None:
+    def __init__(self, program: "RemoteProgram", number: int) -> None:
         object.__setattr__(self, "_of", (program, number))
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return _of(self)[0].call(self, arguments, keywords)
+        return _unwrap(self)[0].call(self, arguments, keywords)
 
     def __getattr__(self, name: str) -> Any:
         if (
@@ -129,7 +129,7 @@ class Remote:
             yield item
 
     def __next__(self) -> Any:
-        return _of(self)[0].ask("next", self, ends=True)
+        return _unwrap(self)[0].ask("next", self, ends=True)
 
     def __str__(self) -> str:
         return str.__str__(self._ask("text"))
@@ -144,61 +144,64 @@ class Remote:
         return isinstance(value, Remote) and self._ask("is a", value, flipped=True) is True
 
     def __eq__(self, other: object) -> bool:
-        """By class and attributes, compared here; an object of the program's equals nothing else."""
+        """Compare by class and attributes, here; an object of the program equals nothing else."""
         if not isinstance(other, Remote):
             return False
-        return _of(self) == _of(other) or self._state() == other._state()
+        return _unwrap(self) == _unwrap(other) or self._state() == other._state()
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(_of(self)[1])
+        return hash(_unwrap(self)[1])
 
     def _state(self) -> Any:
-        return _of(self)[0].ask("state", self)
+        return _unwrap(self)[0].ask("state", self)
 
     def _ask(self, verb: str, *arguments: Any, flipped: bool = False) -> Any:
-        program = _of(self)[0]
+        program = _unwrap(self)[0]
         return program.ask(verb, *arguments, self) if flipped else program.ask(verb, self, *arguments)
 
 
-class Program:
-    """The program behind its channel; `note` is told now and then how many CPU seconds it took to serve it: to ask, to read, to be called back."""
+class RemoteProgram:
+    """The program at the other end of a channel.
+
+    `note` is given now and then the CPU seconds that it took to serve the program: to ask, to read, to be called back.
+    """
 
     def __init__(self, channel: Channel, note: Callable[[float], None] = lambda seconds: None) -> None:
         self.channel, self.note = channel, note
         self.served_s = self.noted_s = 0.0
-        self.began: float | None = None  # CPU time at which the question at work began
-        self.functions: list[Callable[..., Any]] = []  # of the tests', that the program may call
-        self.loss = ""  # why it is lost: a test that catches everything has not held either
+        self.began: float | None = None  # CPU time at which the request at work began
+        self.functions: list[Callable[..., Any]] = []  # of the tests, that the program may call
+        self.loss = ""  # why it is lost: even a test that catches everything then fails
 
     def call(self, target: Remote, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """What a call returns; arguments that it has changed are changed here too where it returns None."""
+        """Return what a call returns; arguments that it has changed are changed here too, where it returns None."""
         answer = self.ask("call", target, arguments, keywords)
         if type(answer) is not tuple or len(answer) != 2:
-            raise self._lost("a malformed answer")
+            raise self._report_loss("a malformed answer")
         value, changed = answer
         if value is None and isinstance(changed, tuple):
-            for mine, theirs in zip(arguments, changed):
-                _copy_back(mine, theirs)
+            for own, new in zip(arguments, changed):
+                _copy_back(own, new)
         return value
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
-        """The program's answer; an exception of its is raised here as the nearest builtin type."""
-        outermost = self.began is None
-        if outermost:
+        """Return the program's answer to a request; an exception of its is raised as the nearest builtin type."""
+        is_outermost = self.began is None
+        if is_outermost:
             self.began = time.process_time()
         try:
-            question = dump((verb, *arguments), self._referred)
+            question = dump((verb, *arguments), self._refer)
             self._send(question)
             return self._answer(ends=ends)
         finally:
-            if outermost:
-                self.served_s, self.began = self._served(), None
+            if is_outermost:
+                self.served_s, self.began = self._measure_service(), None
 
-    def _served(self) -> float:
-        """CPU seconds in the program's service so far; they are told where they have grown."""
+    def _measure_service(self) -> float:
+        """Return the CPU seconds of serving the program so far, and note them where they have grown."""
         served_s = self.served_s + (time.process_time() - self.began if self.began is not None else 0.0)
         if served_s >= self.noted_s + NOTE_S:
             self.noted_s = served_s
@@ -209,126 +212,128 @@ class Program:
         """Wait until the program's top level has run.
 
         Raises:
-            ProgramBroken: it raised something.
+            ProgramBroken: It raised something.
         """
         try:
             self._answer()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it was the program's
-            raise ProgramBroken(words(error)) from None
+        except Exception as error:  # noqa: BLE001  # whatever it is, the program raised it
+            raise ProgramBroken(describe_error(error)) from None
 
     def _answer(self, *, ends: bool = False) -> Any:
         while True:
-            kind, rest = self._received()
+            kind, rest = self._receive()
             if kind == "call back":
                 self._call_back(*rest)
-                self._served()
+                self._measure_service()
             elif kind == "value":
                 return rest[0]
             else:
-                raise _exception(rest[0], rest[1], ends=ends)
+                raise _builtin_exception(rest[0], rest[1], ends=ends)
 
-    def _received(self) -> tuple[str, list[Any]]:
-        """One message of the program's, of a known shape."""
+    def _receive(self) -> tuple[str, list[Any]]:
+        """Receive one message from the program, of a known shape."""
         try:
-            kind, *rest = load(self.channel.receive(), self._resolved)
+            kind, *rest = load(self.channel.receive(), self._resolve)
         except EOFError:
-            raise self._lost("the program has ended") from None
+            raise self._report_loss("the program has ended") from None
         except (ValueError, TypeError) as error:
-            raise self._lost(f"a malformed answer: {error}") from None
-        shape = SHAPES.get(kind) if isinstance(kind, str) else None
+            raise self._report_loss(f"a malformed answer: {error}") from None
+        shape = MESSAGE_SHAPES.get(kind) if isinstance(kind, str) else None
         if (
             shape is None
             or not rest
             or [type(item) for item in rest[: len(shape)]] != shape
             or (kind == "raised" and not rest[0])
         ):
-            raise self._lost("a malformed answer")
+            raise self._report_loss("a malformed answer")
         return kind, rest
 
     def _send(self, data: bytes) -> None:
         try:
             self.channel.send(data)
         except EOFError:
-            raise self._lost("the program has ended") from None
+            raise self._report_loss("the program has ended") from None
 
-    def _lost(self, reason: str) -> ProgramLost:
+    def _report_loss(self, reason: str) -> ProgramLost:
         self.loss = reason
         return ProgramLost(reason)
 
     def _call_back(self, number: int, arguments: tuple[Any, ...]) -> None:
         try:
-            answer = dump(("value", self.functions[number](*arguments)), self._referred)
-        except (Exception, TestFault) as error:  # noqa: BLE001  # it is the program's to meet
+            answer = dump(("value", self.functions[number](*arguments)), self._refer)
+        except (Exception, TestFault) as error:  # noqa: BLE001  # the program has to handle it
             answer = dump(("raised", [type(error).__name__]))
         self._send(answer)
 
-    def _referred(self, value: Any) -> list[Any]:
+    def _refer(self, value: Any) -> list[Any]:
         if isinstance(value, Remote):
-            return ["r", _of(value)[1]]
+            return ["r", _unwrap(value)[1]]
         if callable(value) and not isinstance(value, type):
             self.functions.append(value)
             return ["f", len(self.functions) - 1]
         raise TestFault(f"the test gives the program a {type(value).__name__}, which is no plain data")
 
-    def _resolved(self, data: list[Any]) -> Any:
+    def _resolve(self, data: list[Any]) -> Any:
         if data[0] == "r" and type(data[1]) is int:
             return Remote(self, data[1])
         raise ValueError("unknown tag")
 
 
 class TestFault(BaseException):
-    """A test that cannot be run on any program."""
+    """A test that cannot be run, whatever the program."""
 
-    __test__ = False  # no class of tests
+    __test__ = False  # pytest does not collect it
 
 
 class ProgramBroken(BaseException):
     """A program whose top level raises."""
 
 
-class Names(dict[str, Any]):
-    """The tests' own names, and behind them those of builtins, of modules and of the program."""
+class Namespace(dict[str, Any]):
+    """The tests' own names, and behind them those of builtins, modules and the program."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: RemoteProgram) -> None:
         super().__init__(__builtins__=builtins, __name__="__main__")
         self.program = program
-        self.modules: frozenset[str] = frozenset()  # names that the present test only takes attributes of
-        self.library: frozenset[str] = frozenset()  # names of the standard library's that are not the program's
-        self.theirs: frozenset[str] = frozenset()  # builtins' names that mean the program's functions
+        self.modules: frozenset[str] = frozenset()  # names of which the present test only takes attributes
+        self.library: frozenset[str] = frozenset()  # names that are taken from the standard library
+        self.shadowed_builtins: frozenset[str] = frozenset()  # names of builtins that stand for the program's functions
 
-    def read(self, code: str) -> Any:
-        """Compile a test, and settle whose its names are.
+    def compile_test(self, code: str) -> Any:
+        """Compile a test, and decide to whom its names belong.
 
         Raises:
-            SyntaxError: no Python.
+            SyntaxError: It is not Python.
         """
         tree = ast.parse(code)
-        self.modules = frozenset(_bases(tree) - _used(tree))
-        free = {
+        self.modules = frozenset(_attribute_bases(tree) - _plain_uses(tree))
+        free_names = {
             node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-        } - _bound(tree)
-        unknown = {
-            name for name in free if name not in self and not hasattr(builtins, name) and self._module(name) is None
+        } - _bound_names(tree)
+        unknown_names = {
+            name
+            for name in free_names
+            if name not in self and not hasattr(builtins, name) and self._module(name) is None
         }
-        foreign = unknown - LIBRARY.keys()
-        self.library = frozenset(unknown & LIBRARY.keys() if foreign else ())
-        called = {
+        program_names = unknown_names - LIBRARY_NAMES.keys()
+        self.library = frozenset(unknown_names & LIBRARY_NAMES.keys() if program_names else ())
+        called_names = {
             node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }
-        builtin = {name for name in called & free if hasattr(builtins, name) and name not in self}
-        alone = not unknown and not any(
-            name in self for name in free
-        )  # what earlier tests named may be the program's answer
-        self.theirs = frozenset(builtin if alone and len(builtin) == 1 else ())
+        builtin_names = {name for name in called_names & free_names if hasattr(builtins, name) and name not in self}
+        only_builtins = not unknown_names and not any(
+            name in self for name in free_names
+        )  # a name of an earlier test may hold the program's answer
+        self.shadowed_builtins = frozenset(builtin_names if only_builtins and len(builtin_names) == 1 else ())
         return compile(tree, "tests.py", "exec")
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name) and name not in self.theirs:
+        if hasattr(builtins, name) and name not in self.shadowed_builtins:
             raise KeyError(name)
         if (module := self._module(name)) is not None:
             return module
         if name in self.library:
-            return getattr(importlib.import_module(LIBRARY[name]), name)
+            return getattr(importlib.import_module(LIBRARY_NAMES[name]), name)
         if name in typing.__all__:
             return getattr(typing, name)
         try:
@@ -337,28 +342,28 @@ class Names(dict[str, Any]):
             raise NameError(f"name {name!r} is not defined") from None
 
     def _module(self, name: str) -> Any:
-        """A module that the program alone may have imported; it is taken from here and not from the program."""
-        whole = ALIASES.get(name, name)
+        """Return a module that only the program may have imported; it is taken from here, not from the program."""
+        module_name = MODULE_ALIASES.get(name, name)
         if name not in self.modules:
             return None
-        if importlib.util.find_spec(whole) is None:
-            if whole in OTHERS:
-                raise TestFault(f"the test uses {whole}; name it in `packages`")
+        if importlib.util.find_spec(module_name) is None:
+            if module_name in OPTIONAL_MODULES:
+                raise TestFault(f"the test uses {module_name}; name it in `packages`")
             return None
-        return importlib.import_module(whole)
+        return importlib.import_module(module_name)
 
 
-def serve(parent: Channel, program: Program) -> None:
-    """Run tests in their order, in one set of names, until the other end is closed; notes of the program's service come before an answer."""
+def serve(parent: Channel, program: RemoteProgram) -> None:
+    """Run tests in their order, in one namespace, until the other end is closed; notes of serving the program come first."""
     program.note = lambda seconds: parent.send(dump(("served", seconds)))
-    names, started = Names(program), False
+    names, is_started = Namespace(program), False
     while True:
         code = load(parent.receive())
         try:
-            if not started:
+            if not is_started:
                 program.start()
-                started = True
-            answer = judge(code, names)
+                is_started = True
+            answer = run_test(code, names)
         except ProgramBroken as error:
             answer = ("broken", str(error))
         except ProgramLost as error:
@@ -366,52 +371,55 @@ def serve(parent: Channel, program: Program) -> None:
         parent.send(dump(answer))
 
 
-def judge(code: str, names: Names) -> tuple[str, str]:
+def run_test(code: str, names: Namespace) -> tuple[str, str]:
     """Run one test.
 
     Returns:
-        (passed, failed or fault; why).
+        ("passed", "failed" or "fault"; the reason).
 
     Raises:
-        ProgramLost: the program ended meanwhile.
+        ProgramLost: The program ended meanwhile.
     """
     try:
-        compiled = names.read(code)
+        compiled = names.compile_test(code)
     except TestFault as error:
         return "fault", str(error)
     except (SyntaxError, ValueError, RecursionError) as error:
-        return "fault", words(error)
+        return "fault", describe_error(error)
     try:
-        exec(compiled, names)  # a label's test, in a jail
+        exec(compiled, names)  # the test of a label, in a jail
     except TestFault as error:
         return "fault", str(error)
     except ImportError as error:
-        return "failed" if "of_program" in error.__dict__ else "fault", words(error)
+        return "failed" if "of_program" in error.__dict__ else "fault", describe_error(error)
     except ProgramLost:
         raise
-    except BaseException as error:  # noqa: BLE001  # whatever else ends a test early, it has not held
-        return "failed", words(error)
+    except BaseException as error:  # noqa: BLE001  # a test that ends early in any other way has failed
+        return "failed", describe_error(error)
     if names.program.loss:
         raise ProgramLost(names.program.loss)
     return "passed", ""
 
 
-def words(error: BaseException) -> str:
-    """An exception in one line."""
+def describe_error(error: BaseException) -> str:
+    """Describe an exception in one line."""
     return f"{type(error).__name__}: {error}".removesuffix(": ").split("\n")[0]
 
 
-def _of(value: Remote) -> tuple[Program, int]:
-    pair: tuple[Program, int] = object.__getattribute__(value, "_of")
+def _unwrap(value: Remote) -> tuple[RemoteProgram, int]:
+    pair: tuple[RemoteProgram, int] = object.__getattribute__(value, "_of")
     return pair
 
 
-def _exception(kinds: list[str], text: str, *, ends: bool) -> Exception:
-    """The nearest builtin exception; one that would end a loop or the tests is a RuntimeError, unless an iterator's end was asked for."""
+def _builtin_exception(kinds: list[str], text: str, *, ends: bool) -> Exception:
+    """Make the nearest builtin exception of one that the program raised.
+
+    An exception that would end a loop or the tests becomes a RuntimeError, unless an iterator's end was asked for.
+    """
     kinds = [str(name) for name in kinds]
     if ends and kinds[:1] == ["StopIteration"]:
         return StopIteration()
-    near = next(
+    nearest = next(
         (
             kind
             for name in kinds
@@ -419,7 +427,9 @@ def _exception(kinds: list[str], text: str, *, ends: bool) -> Exception:
         ),
         RuntimeError,
     )
-    kind = RuntimeError if near is Exception or near.__name__ in HIDDEN or kinds[0] in HIDDEN else near
+    kind = (
+        RuntimeError if nearest is Exception or nearest.__name__ in LOOP_ENDING or kinds[0] in LOOP_ENDING else nearest
+    )
     if issubclass(kind, (UnicodeError, BaseExceptionGroup)):
         kind = ValueError
     error = kind(text if kinds[0] == kind.__name__ else f"{kinds[0]}: {text}")
@@ -427,29 +437,29 @@ def _exception(kinds: list[str], text: str, *, ends: bool) -> Exception:
     return error
 
 
-def _copy_back(mine: Any, theirs: Any) -> None:
-    if type(mine) is type(theirs) and isinstance(mine, list):
-        mine[:] = theirs
-    elif type(mine) is type(theirs) and isinstance(mine, (dict, set)):
-        mine.clear()
-        mine.update(theirs)
+def _copy_back(own: Any, changed: Any) -> None:
+    if type(own) is type(changed) and isinstance(own, list):
+        own[:] = changed
+    elif type(own) is type(changed) and isinstance(own, (dict, set)):
+        own.clear()
+        own.update(changed)
 
 
-def _bases(tree: ast.AST) -> set[str]:
-    """Names that an attribute is taken of."""
+def _attribute_bases(tree: ast.AST) -> set[str]:
+    """Return the names of which an attribute is taken."""
     return {
         node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
 
 
-def _used(tree: ast.AST) -> set[str]:
-    """Names that are used in another way."""
-    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inner}
+def _plain_uses(tree: ast.AST) -> set[str]:
+    """Return the names that are used in any other way."""
+    attribute_bases = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in attribute_bases}
 
 
-def _bound(tree: ast.AST) -> set[str]:
-    """Names that the test itself gives a meaning, anywhere in it."""
+def _bound_names(tree: ast.AST) -> set[str]:
+    """Return the names to which the test itself gives a meaning, anywhere in it."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -1,7 +1,7 @@
-"""What stands outside a program and bounds the sum of all that it starts: processes, memory and CPU time. Standard library only.
+"""Watch a program from outside, and bound the sum of all that it starts: processes, memory and CPU time.
 
-The processes counted are the descendants of the one that watches. A control group would do the same where one may be made; looking needs no
-such grant, and between two looks the limits of each process hold.
+Standard library only. The processes counted are the descendants of the watching one. A control group would do the same,
+but needs permission to create one; looking needs none, and between two checks the limits of each single process hold.
 """
 
 import contextlib
@@ -13,120 +13,139 @@ import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from assay.verifiers.isolation.idleness import Idleness
+from assay.verifiers.isolation.idleness import IdleTracker
 
-LOOK_S = 0.02  # between two looks, and at least ten times what a look takes
+CHECK_INTERVAL_S = 0.02  # between two checks, or ten times what a check takes where that is longer
 PAGE, TICK = resource.getpagesize(), os.sysconf("SC_CLK_TCK")
 
 
-class ProcessRow(NamedTuple):
-    """What the kernel says of one process."""
+class ProcessStat(NamedTuple):
+    """What the kernel reports of one process."""
 
     parent: int
-    began: int  # ticks since the machine's start: with the process id a name that no other process has
-    ended: bool
-    own_s: float  # CPU seconds of its threads
-    waited_s: float  # and of children that were waited for
+    began: int  # ticks since the machine's start: with the process id it identifies the process
+    ended: bool  # with all of its threads
+    own_s: float  # CPU time of its threads
+    waited_s: float  # CPU time of its children that were waited for
     memory: int  # resident bytes
-    living: int  # a thread that has not ended: the first one can have, while others run on
+    living: int  # a thread that has not ended; the first one may have
 
 
 @dataclass(frozen=True)
-class Usage:
+class ProcessTreeUsage:
     """What the descendants of a process use together."""
 
-    pids: tuple[int, ...] = ()  # without those that have ended
-    memory: int = 0  # bytes that are resident; what processes share counts once for each
-    cpu_s: float = 0.0  # with that of children that were waited for
-    own_s: dict[tuple[int, int], float] = field(default_factory=dict)  # CPU seconds of each, by process id and start
+    pids: tuple[int, ...] = ()  # without processes that have ended
+    memory: int = 0  # resident bytes; shared pages count once per process
+    cpu_s: float = 0.0  # including children that were waited for
+    own_s: dict[tuple[int, int], float] = field(default_factory=dict)  # CPU time by process id and start
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """What they may use together."""
+class ProcessTreeLimits:
+    """What the descendants of a process may use together."""
 
     processes: int
     memory: int
     cpu_s: float
 
 
-def watch(child: int, stop: int, bounds: Bounds, *, processes: int, idleness: Idleness | None = None) -> str:
-    """Wait until a child ends; kill it where it and its own have used too much, or when nobody waits for it any more.
+def watch_child(
+    child: int, stop: int, limits: ProcessTreeLimits, *, processes: int, idle_tracker: IdleTracker | None = None
+) -> str:
+    """Wait until a child ends; kill it when its process tree has used too much, or when nobody waits for it any more.
 
     Args:
-        child: its process id.
-        stop: a socket; the other end closes it, or its writing half, to have the child killed.
-        bounds: limits of the sum.
-        processes: an open folder: /proc.
-        idleness: is shown now and then, and at an ordered end, what they do.
+        child: Its process id.
+        stop: A socket; the other end closes it, or its writing half, to have the child killed.
+        limits: The limits of the sum.
+        processes: The file number of the open folder /proc.
+        idle_tracker: Samples what the processes do, now and then and when the end is ordered.
 
     Returns:
-        "" where it ended by itself, else what was used up: "processes", "memory", "CPU time", or "stopped".
+        "" where the child ended by itself, else what was used up ("processes", "memory", "CPU time"), or "stopped".
     """
-    ear, pause, spent = os.pidfd_open(child), LOOK_S, dict[tuple[int, int], float]()
+    child_pidfd, wait_s, cpu_by_process = os.pidfd_open(child), CHECK_INTERVAL_S, dict[tuple[int, int], float]()
     try:
         while True:
-            ready = select.select([ear, stop], [], [], pause)[0]
-            if ear in ready:
+            ready = select.select([child_pidfd, stop], [], [], wait_s)[0]
+            if child_pidfd in ready:
                 return ""
-            began = time.monotonic()
-            reason = "stopped" if ready else excess(child, bounds, processes, spent)
-            if idleness and (ready or idleness.due):
-                used = usage(os.getpid(), processes)
-                idleness.look(used.pids, max(used.cpu_s, sum((spent | used.own_s).values())), processes)
-            pause = max(LOOK_S, 10 * (time.monotonic() - began))
+            check_start = time.monotonic()
+            reason = "stopped" if ready else find_excess(child, limits, processes, cpu_by_process)
+            if idle_tracker and (ready or idle_tracker.due):
+                usage_now = measure_usage(os.getpid(), processes)
+                idle_tracker.sample(
+                    usage_now.pids, max(usage_now.cpu_s, sum((cpu_by_process | usage_now.own_s).values())), processes
+                )
+            wait_s = max(CHECK_INTERVAL_S, 10 * (time.monotonic() - check_start))
             if reason:
                 os.kill(child, signal.SIGKILL)
                 return reason
     finally:
-        os.close(ear)
+        os.close(child_pidfd)
 
 
-def excess(child: int, bounds: Bounds, processes: int, spent: dict[tuple[int, int], float]) -> str:
-    """What a child and its own use too much of, "" for nothing; arguments as `watch`.
+def find_excess(
+    child: int, limits: ProcessTreeLimits, processes: int, cpu_by_process: dict[tuple[int, int], float]
+) -> str:
+    """Return what the child's process tree uses too much of; "" for nothing. The arguments are those of `watch_child`.
 
-    `spent` keeps what every process had used when it was last seen: nobody is told of it once a parent has let the kernel bury its children.
+    `cpu_by_process` keeps the CPU time that each process had used when it was last seen: once a parent lets the kernel
+    reap its children, nobody else is told of it.
     """
-    used = usage(os.getpid(), processes)
-    spent.update(used.own_s)
-    if len(used.pids) > bounds.processes:
+    usage_now = measure_usage(os.getpid(), processes)
+    cpu_by_process.update(usage_now.own_s)
+    if len(usage_now.pids) > limits.processes:
         return "processes"
-    if max(used.cpu_s, sum(spent.values())) > bounds.cpu_s:
+    if max(usage_now.cpu_s, sum(cpu_by_process.values())) > limits.cpu_s:
         return "CPU time"
-    if used.memory > bounds.memory and sum(_share(pid, processes) for pid in used.pids) > bounds.memory:
+    if (
+        usage_now.memory > limits.memory
+        and sum(_read_shared_bytes(pid, processes) for pid in usage_now.pids) > limits.memory
+    ):
         return "memory"
     return ""
 
 
-def usage(root: int, processes: int) -> Usage:
-    """What the descendants of a process use now.
+def measure_usage(root: int, processes: int) -> ProcessTreeUsage:
+    """Measure what the descendants of a process use now.
 
     Args:
-        root: its process id; it does not count itself.
-        processes: an open folder: /proc.
+        root: Its process id; the process itself does not count.
+        processes: The file number of the open folder /proc.
     """
-    rows = {int(name): row for name in os.listdir(processes) if name.isdecimal() and (row := _row(name, processes))}
-    within = {root}
-    grown = True
-    while grown:
-        more = {pid for pid, row in rows.items() if row.parent in within} - within
-        within |= more
-        grown = bool(more)
-    mine = {pid: rows[pid] for pid in within - {root} if pid in rows}
-    alive = tuple(sorted(pid for pid, row in mine.items() if not row.ended))
-    cpu_s = sum(row.own_s + row.waited_s for row in mine.values())
-    return Usage(
+    stats = {
+        int(name): stat
+        for name in os.listdir(processes)
+        if name.isdecimal() and (stat := _read_process(name, processes))
+    }
+    tree = {root}
+    has_grown = True
+    while has_grown:
+        children = {pid for pid, stat in stats.items() if stat.parent in tree} - tree
+        tree |= children
+        has_grown = bool(children)
+    descendants = {pid: stats[pid] for pid in tree - {root} if pid in stats}
+    alive = tuple(sorted(pid for pid, stat in descendants.items() if not stat.ended))
+    cpu_s = sum(stat.own_s + stat.waited_s for stat in descendants.values())
+    return ProcessTreeUsage(
         alive,
-        sum(row.memory for row in mine.values()),
+        sum(stat.memory for stat in descendants.values()),
         cpu_s,
-        {(pid, row.began): row.own_s for pid, row in mine.items()},
+        {(pid, stat.began): stat.own_s for pid, stat in descendants.items()},
     )
 
 
 def kill_all(processes: int, *, within_s: float = 5.0) -> None:
-    """Kill every descendant of this process, again until none is left; it must be their reaper."""
+    """Kill every descendant of this process, repeatedly until none is left; this process must be their reaper.
+
+    Args:
+        processes: The file number of the open folder /proc.
+        within_s: Seconds after which to give up.
+    """
     end = time.monotonic() + within_s
-    while (pids := usage(os.getpid(), processes).pids) and time.monotonic() < end:
+    while (pids := measure_usage(os.getpid(), processes).pids) and time.monotonic() < end:
         for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -140,31 +159,37 @@ def _reap() -> None:
             pass
 
 
-def _row(name: str, processes: int) -> ProcessRow | None:
-    """What the kernel says of a process; None where it has gone."""
-    fields = _fields(name, processes)
+def _read_process(name: str, processes: int) -> ProcessStat | None:
+    """Read what the kernel reports of a process; None where it has gone."""
+    fields = _read_stat(name, processes)
     if not fields:
         return None
-    ended, living, resident = fields[0] in "ZX", int(name), fields[21]
-    if ended and int(fields[17]) > 1:  # its first thread has ended, and took the memory out of this sight
+    has_ended, living, resident = fields[0] in "ZX", int(name), fields[21]
+    if has_ended and int(fields[17]) > 1:  # its first thread has ended, and no longer reports the memory
         threads = [
             (int(thread), state)
-            for thread in _threads(name, processes)
-            if (state := _fields(f"{name}/task/{thread}", processes))
+            for thread in _list_threads(name, processes)
+            if (state := _read_stat(f"{name}/task/{thread}", processes))
         ]
         running = [(thread, state) for thread, state in threads if state[0] not in "ZX"]
-        ended, living, resident = not running, *((running[0][0], running[0][1][21]) if running else (living, resident))
+        has_ended, living, resident = (
+            not running,
+            *((running[0][0], running[0][1][21]) if running else (living, resident)),
+        )
     own_s, waited_s = sum(map(int, fields[11:13])) / TICK, sum(map(int, fields[13:15])) / TICK
-    return ProcessRow(int(fields[1]), int(fields[19]), ended, own_s, waited_s, int(resident) * PAGE, living)
+    return ProcessStat(int(fields[1]), int(fields[19]), has_ended, own_s, waited_s, int(resident) * PAGE, living)
 
 
-def _fields(path: str, processes: int) -> list[str]:
-    """Fields of a process or thread from the third on, since the second, a name, may hold anything; [] where it has gone."""
-    fields = _text(f"{path}/stat", processes).rpartition(")")[2].split()
+def _read_stat(path: str, processes: int) -> list[str]:
+    """Read the fields of a process or thread from the third on; [] where it has gone.
+
+    The second field, a name, may hold anything.
+    """
+    fields = _read_text(f"{path}/stat", processes).rpartition(")")[2].split()
     return fields if len(fields) >= 22 else []
 
 
-def _threads(name: str, processes: int) -> list[str]:
+def _list_threads(name: str, processes: int) -> list[str]:
     with contextlib.suppress(OSError):
         folder = os.open(f"{name}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=processes)
         try:
@@ -174,16 +199,16 @@ def _threads(name: str, processes: int) -> list[str]:
     return []
 
 
-def _share(pid: int, processes: int) -> int:
-    """Resident bytes of a process, each shared page divided among its owners."""
-    row = _row(str(pid), processes)
-    for line in _text(f"{row.living if row else pid}/smaps_rollup", processes).splitlines():
+def _read_shared_bytes(pid: int, processes: int) -> int:
+    """Read the resident bytes of a process, each shared page divided among its owners."""
+    stat = _read_process(str(pid), processes)
+    for line in _read_text(f"{stat.living if stat else pid}/smaps_rollup", processes).splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) << 10
-    return row.memory if row else 0
+    return stat.memory if stat else 0
 
 
-def _text(path: str, processes: int) -> str:
+def _read_text(path: str, processes: int) -> str:
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags, dir_fd=processes)
 

@@ -1,7 +1,8 @@
-"""Plain data as bytes, and back: what processes that do not trust each other exchange. Standard library only; nothing is evaluated.
+"""Encode plain data as bytes for processes that do not trust each other. Standard library only; nothing is evaluated.
 
-Null, booleans, strings, floats and small integers are themselves in JSON; all else is a list whose first item is a tag. A value of a
-subclass travels as its builtin base, so that no operator of the sender's is left in it. Anything else travels as a reference, if at all.
+Null, booleans, strings, floats and small integers are themselves in JSON; everything else is a list whose first item is
+a tag. A value of a subclass travels as its builtin base class, so that none of the sender's operators are left in it.
+Anything else travels as a reference, if at all.
 """
 
 import json
@@ -11,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-DEPTH = 200  # of nested values
+MAX_DEPTH = 200  # of nested values
 SMALL = 1 << 53  # integers below it are JSON's own; larger ones are hexadecimal, which has no limit of digits
 SEQUENCES: tuple[tuple[str, type], ...] = (("l", list), ("t", tuple), ("s", set), ("z", frozenset), ("q", deque))
 Refer = Callable[[Any], list[Any]]  # value -> a tagged reference
@@ -19,58 +20,59 @@ Resolve = Callable[[list[Any]], Any]  # and back
 
 
 def dump(value: Any, refer: Refer | None = None) -> bytes:
-    """Write a value.
+    """Encode a value.
 
     Args:
-        value: plain data: None, bool, int, float, complex, str, bytes, range, list, tuple, set, frozenset, deque, dict, Decimal, Fraction,
-            nested at most 200 deep.
-        refer: makes a tagged reference of what is no plain data.
+        value: Plain data: None, bool, int, float, complex, str, bytes, range, list, tuple, set, frozenset, deque,
+            dict, Decimal, Fraction, nested at most 200 deep.
+        refer: Makes a tagged reference of a value that is not plain data.
 
     Returns:
         ASCII bytes.
 
     Raises:
-        ValueError: no plain data, or nested too deep.
+        ValueError: The value is not plain data, or is nested too deep.
     """
-    return json.dumps(_packed(value, refer or _refuse, 0), separators=(",", ":")).encode("ascii")
+    return json.dumps(_pack(value, refer or _refuse, 0), separators=(",", ":")).encode("ascii")
 
 
 def load(data: bytes, resolve: Resolve | None = None) -> Any:
-    """Read what `dump` has written; data of any other kind is refused.
+    """Decode what `dump` has written; data of any other form is refused.
 
     Args:
-        data: bytes that nobody vouches for.
-        resolve: makes a value of a tagged reference.
+        data: Bytes that nobody vouches for.
+        resolve: Makes a value of a tagged reference.
 
     Returns:
-        The value, built of builtin types alone.
+        The value, built of builtin types only.
 
     Raises:
-        ValueError: not of the form that `dump` writes.
+        ValueError: The data are not of the form that `dump` writes.
     """
     try:
-        return _unpacked(json.loads(data), resolve or _unknown, 0)
+        return _unpack(json.loads(data), resolve or _refuse_tag, 0)
     except (RecursionError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
         raise ValueError(f"no plain data: {type(error).__name__}") from None
 
 
 def load_json(data: bytes, resolve: Resolve) -> Any:
-    """Read what `dump` has written as far as JSON could hold it: texts, numbers, lists (tuples are lists) and objects by the text of their keys.
+    """Decode what `dump` has written as far as JSON could hold it.
 
-    Takes time in proportion to the data, whoever wrote them: no number is reduced, and nothing but text is hashed.
+    That is texts, numbers, lists (tuples become lists), and objects by the text of their keys. Takes time in proportion
+    to the data, whoever wrote them: no number is reduced, and nothing but text is hashed.
 
     Args:
-        data: bytes that nobody vouches for.
-        resolve: makes a value of all else.
+        data: Bytes that nobody vouches for.
+        resolve: Makes a value of anything else, in its tagged form.
 
     Returns:
-        The value.
+        The value, as `json.loads` would give it.
 
     Raises:
-        ValueError: not of the form that `dump` writes.
+        ValueError: The data are not of the form that `dump` writes.
     """
     try:
-        return _json(json.loads(data), resolve, 0)
+        return _unpack_json(json.loads(data), resolve, 0)
     except (RecursionError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"no plain data: {type(error).__name__}") from None
 
@@ -89,29 +91,31 @@ def key_text(key: Any) -> Any:
     )
 
 
-def _json(data: Any, resolve: Resolve, depth: int) -> Any:
-    if depth > DEPTH:
-        raise ValueError(f"nested deeper than {DEPTH}")
+def _unpack_json(data: Any, resolve: Resolve, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if not isinstance(data, list):
         if isinstance(data, dict):
             raise ValueError("no plain data: an object")
         return data
     tag, items = data[0], data[1:]
     if tag in ("l", "t"):
-        return [_json(item, resolve, depth + 1) for item in items]
+        return [_unpack_json(item, resolve, depth + 1) for item in items]
     if tag == "i":
         return int(items[0], 16)
     if tag != "d":
         return resolve(data)
-    pairs = [(key_text(_json(key, resolve, depth + 1)), _json(item, resolve, depth + 1)) for key, item in items]
+    pairs = [
+        (key_text(_unpack_json(key, resolve, depth + 1)), _unpack_json(item, resolve, depth + 1)) for key, item in items
+    ]
     if not all(isinstance(key, str) for key, _ in pairs) or len({key for key, _ in pairs}) < len(pairs):
         return resolve(data)
     return dict(pairs)
 
 
-def _packed(value: Any, refer: Refer, depth: int) -> Any:
-    if depth > DEPTH:
-        raise ValueError(f"nested deeper than {DEPTH}")
+def _pack(value: Any, refer: Refer, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if value is None or value is True or value is False:
         return value
     for base, pack in SCALARS:
@@ -119,25 +123,26 @@ def _packed(value: Any, refer: Refer, depth: int) -> Any:
             return pack(value)
     for tag, base in SEQUENCES:
         if isinstance(value, base):
-            return [tag, *(_packed(item, refer, depth + 1) for item in base.__iter__(value))]  # type: ignore[attr-defined]
+            items = base.__iter__(value)  # type: ignore[attr-defined]  # not the sender's own iterator
+            return [tag, *(_pack(item, refer, depth + 1) for item in items)]
     if isinstance(value, dict):
         return [
             "d",
-            *([_packed(key, refer, depth + 1), _packed(item, refer, depth + 1)] for key, item in dict.items(value)),
+            *([_pack(key, refer, depth + 1), _pack(item, refer, depth + 1)] for key, item in dict.items(value)),
         ]
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return _packed(value.tolist(), refer, depth + 1)
+        return _pack(value.tolist(), refer, depth + 1)
     return refer(value)
 
 
-def _integer(value: int) -> Any:
+def _pack_integer(value: int) -> Any:
     exact = int.__int__(value)
     return exact if -SMALL < exact < SMALL else ["i", hex(exact)]
 
 
 SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
-    (int, _integer),
+    (int, _pack_integer),
     (float, float.__float__),
     (complex, lambda value: ["c", value.real, value.imag]),
     ((bytes, bytearray), lambda value: ["b", bytes(value).hex()]),
@@ -147,9 +152,9 @@ SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def _unpacked(data: Any, resolve: Resolve, depth: int) -> Any:
-    if depth > DEPTH:
-        raise ValueError(f"nested deeper than {DEPTH}")
+def _unpack(data: Any, resolve: Resolve, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if not isinstance(data, list):
         if isinstance(data, dict):
             raise ValueError("no plain data: an object")
@@ -157,9 +162,9 @@ def _unpacked(data: Any, resolve: Resolve, depth: int) -> Any:
     tag, items = data[0], data[1:]
     for name, base in SEQUENCES:
         if tag == name:
-            return base(_unpacked(item, resolve, depth + 1) for item in items)
+            return base(_unpack(item, resolve, depth + 1) for item in items)
     if tag == "d":
-        return {_unpacked(key, resolve, depth + 1): _unpacked(item, resolve, depth + 1) for key, item in items}
+        return {_unpack(key, resolve, depth + 1): _unpack(item, resolve, depth + 1) for key, item in items}
     return READERS[tag](*items) if tag in READERS else resolve(data)
 
 
@@ -177,5 +182,5 @@ def _refuse(value: Any) -> list[Any]:
     raise ValueError(f"{type(value).__name__} is no plain data")
 
 
-def _unknown(data: list[Any]) -> Any:
+def _refuse_tag(data: list[Any]) -> Any:
     raise ValueError(f"no plain data: tag {str(data[0])[:20]!r}")

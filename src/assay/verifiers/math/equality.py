@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from assay.verifiers.answers.brackets import closing
+from assay.verifiers.answers.dates import DayOfYear
 from assay.verifiers.answers.extraction import final_answer
 from assay.verifiers.answers.meaning import (
     BasedNumber,
@@ -42,6 +43,7 @@ _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
 
+_LAKHS = re.compile(r"-?[1-9]\d?(?:,\d{2})+,\d{3}")  # 12,34,567: thousands as in India
 
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
 
@@ -122,6 +124,8 @@ class _Comparison(RelationComparison):
 
     def cleaned(self, gold: str, answer: str) -> Opinion:
         """Two cleaned texts."""
+        if gold and gold == answer:
+            return YES
         if gold and grouped(gold) == grouped(answer) and not re.search("[A-Z]", gold + answer):
             if side_by_side(answer) == side_by_side(gold):
                 return YES
@@ -133,6 +137,8 @@ class _Comparison(RelationComparison):
         opinion = self.meanings(meaning(gold), meaning(answer))
         if not opinion.lenient and (short := without_condition(answer)) != answer and short:
             opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
+        if not opinion.lenient and _LAKHS.fullmatch(answer):
+            opinion = Opinion(False, self.meanings(meaning(gold), meaning(answer.replace(",", ""))).lenient)
         if not opinion.lenient and _DECIMAL_COMMA.fullmatch(gold):
             point = self.meanings(
                 QuantityValue(gold.replace(",", ".")),
@@ -156,6 +162,9 @@ class _Comparison(RelationComparison):
             return self.hour(gold, answer)
         if isinstance(answer, ClockTime) and isinstance(gold, QuantityValue):
             return self.hour(answer, gold)
+        if isinstance(gold, QuantityValue) and isinstance(answer, DayOfYear):
+            value = plain(gold.latex)
+            return MAYBE if gold.unit is None and value is not None and value.value == answer.day else NO
         if isinstance(gold, WordAnswer) and isinstance(answer, ValueList) and re.fullmatch("[A-J]{2,}", gold.text):
             letters = [item.letter for item in answer.items if isinstance(item, OptionLetter) and not item.rest]
             return Opinion(False, sorted(letters) == sorted(gold.text) and len(letters) == len(answer.items))
@@ -252,6 +261,10 @@ class _Comparison(RelationComparison):
             return MAYBE if inner or len(left) < 3 else YES
         variables = not (gold.marked or answer.marked) and set(left) | set(right) <= _LETTERS_OF_VARIABLES
         return YES if variables and sorted(left) == sorted(right) else NO
+
+    def days(self, gold: DayOfYear, answer: DayOfYear) -> Opinion:
+        """The same day, however it is written."""
+        return YES if gold == answer else NO
 
     def lettered(self, gold: Meaning, answer: Meaning) -> Opinion:
         """An option's letter beside a letter, or beside the text of the option."""
@@ -443,6 +456,7 @@ def _vector(side: Meaning) -> tuple[Meaning, ...]:
 _RULES: dict[tuple[type, type], Callable[..., Opinion]] = {
     (QuantityValue, QuantityValue): _Comparison.quantities,
     (ClockTime, ClockTime): _Comparison.times,
+    (DayOfYear, DayOfYear): _Comparison.days,
     (ProportionValue, ProportionValue): _Comparison.proportions,
     (BasedNumber, BasedNumber): _Comparison.based,
     (WordAnswer, WordAnswer): _Comparison.words,

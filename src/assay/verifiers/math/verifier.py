@@ -76,7 +76,7 @@ class Math:
 
     unevaluated: bool = False  # whether 12 + 25 is, strictly, an answer where the gold is 37
 
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = "6"
 
     def warm(self) -> None:
         """Import the algebra and compare one pair of each common kind, so that no case pays for that."""
@@ -290,17 +290,18 @@ def _unmarked(gold: str, case: GradingCase, rules: Rules, *, prove: bool) -> Gra
         letter = letter_at_end(text)
         if letter:
             return _graded(compare(gold, letter, rules), letter, "last letter")
-        bold = _BOLD_LETTER.search(line)
-        if bold and line.count("**") == 2 and compare(gold, bold[1], rules).lenient:
-            return Grade(False, bold[1], "letter, not marked", lenient=True)
+        letter = _bold_option(text, line)
+        if letter and compare(gold, letter, rules).lenient:
+            return Grade(False, letter, "letter, not marked", lenient=True)
         return Grade(None, reason="no final answer")
     value = value_at_end(text)
     grade = _valued_at_end(gold, value, rules, prove=prove) if value else None
     if grade and (grade.right or grade.lenient):
         return grade
     last = final_answer(text, finished=True)
-    said = _opinion(gold, last, rules, prove=prove)[0] if last else None
-    if last and said and said.lenient:
+    same_text = last is not None and tidy(last.text) == tidy(gold)
+    said = _opinion(gold, last, rules, prove=prove)[0] if last and not same_text else None
+    if last and (same_text or (said and said.lenient)):
         return Grade(
             False, last.text, "symbolic, not marked", lenient=True
         )  # the bold part of a last line, or a last line that is an answer
@@ -308,6 +309,15 @@ def _unmarked(gold: str, case: GradingCase, rules: Rules, *, prove: bool) -> Gra
         return grade or Grade(False, last.text if last else "", "symbolic")
     silent = not re.search(r"\d", text[-TAIL:])
     return Grade(None if silent else False, reason="no final answer" if silent else "no single value at the end")
+
+
+def _bold_option(text: str, line: str) -> str:
+    """The option in bold at the end of a text, as its letter or with what it says; "" where there is none."""
+    letter = _BOLD_LETTER.search(line)
+    if letter and line.count("**") == 2:
+        return letter[1]
+    bold = final_answer(text, finished=True)
+    return bold.text if bold and bold.how == "bold" and isinstance(read(bold.text), OptionLetter) else ""
 
 
 def _valued_at_end(gold: str, value: PhraseValue, rules: Rules, *, prove: bool) -> Grade:

@@ -1,4 +1,4 @@
-"""One batch at the workers of one verifier: rows are handed out as they come, answers collected as they arrive."""
+"""Run one batch through the workers of one verifier: hand rows out as they come, collect answers as they arrive."""
 
 from collections import deque
 from collections.abc import Callable, MutableMapping
@@ -6,80 +6,94 @@ from typing import Any
 
 from assay.core.types import Label
 from assay.verifiers.pool.replies import JudgingStop
-from assay.verifiers.pool.worker_process import Worker, answers
+from assay.verifiers.pool.worker_process import Worker, collect_answers
 
-CHUNK = 8  # cases a message, at most
-START = 32  # rows for which one more worker is started: a start costs a second of CPU
+CHUNK_ROWS = 8  # rows per message, at most
+ROWS_PER_WORKER = 32  # one more worker per so many rows: a start costs a second of CPU time
 
 
 class WorkerBatch:
-    """Rows in, each under its key; every answer lands in `answered` under the same key. Rows behind a failed one are sent again."""
+    """One batch of rows, each under its key; its answer is stored in `answers` under the same key.
+
+    Rows queued behind one that lost its process are sent again.
+
+    Args:
+        workers: The verifier's workers; missing ones are added to it, lost ones removed.
+        start_worker: Starts one more worker.
+        size: How many workers there may be.
+        method: What is asked of the verifier: "judge" or "reads".
+        answers: Where answers are stored.
+        suspect: Whether a row may take long; such rows go first.
+        needs_own_process: Whether a row needs a process in which no other row is judged; None where no row does.
+        fresh: Whether the first row needs a process that has judged nothing yet.
+    """
 
     def __init__(
         self,
-        crew: list[Worker],
-        hire: Callable[[], Worker],
+        workers: list[Worker],
+        start_worker: Callable[[], Worker],
         size: int,
-        verb: str,
-        answered: MutableMapping[bytes, Any],
+        method: str,
+        answers: MutableMapping[bytes, Any],
         suspect: Callable[[Any], bool] = lambda row: False,
         *,
-        alone: Callable[[Any], bool] | None = None,
-        anew: bool = False,
+        needs_own_process: Callable[[Any], bool] | None = None,
+        fresh: bool = False,
     ) -> None:
-        self.crew, self.hire, self.size, self.verb, self.answered = crew, hire, size, verb, answered
-        self.suspect = suspect  # whether a row may take long: those go first
-        self.chunk = (
-            CHUNK if alone is None else 1
-        )  # rows per message: what judges a row alone does not hold the next ones either
-        self.alone, self.anew = (
-            alone or (lambda row: False),
-            anew,
-        )  # whether a row needs a process of its own; whether the first one does
+        self.workers, self.start_worker, self.size = workers, start_worker, size
+        self.method, self.answers = method, answers
+        self.suspect = suspect
+        self.chunk_rows = (
+            CHUNK_ROWS if needs_own_process is None else 1
+        )  # a process that judges one row alone is not sent others
+        self.needs_own_process, self.fresh = needs_own_process or (lambda row: False), fresh
         self.rows: list[tuple[bytes, Any]] = []
         self.queue: deque[int] = deque()
-        self.slow: set[int] = set()
+        self.slow_rows: set[int] = set()
         self.failures = 0
 
-    def take(self, key: bytes, row: Any) -> None:
-        """Adds a row and gives it to a worker that is free; does not wait."""
+    def add(self, key: bytes, row: Any) -> None:
+        """Add a row, and give it to a free worker; does not wait."""
         self.queue.append(len(self.rows))
         self.rows.append((key, row))
-        self._hand_out(1)
-        if self.queue and self.crew:
+        self._dispatch(1)
+        if self.queue and self.workers:
             self._collect(0.0)
 
     def finish(self) -> None:
-        """Every row has its answer.
+        """Wait until every row has its answer.
 
         Raises:
-            ConfigError: the verifier cannot be loaded.
+            ConfigError: The verifier cannot be loaded.
         """
-        self.slow = {index for index in self.queue if self.suspect(self.rows[index][1])}
-        self.queue = deque(sorted(self.queue, key=lambda index: index not in self.slow))
-        while self.queue or any(worker.rows for worker in self.crew):
-            self._hand_out(len(self.queue) // (2 * self.size))
+        self.slow_rows = {index for index in self.queue if self.suspect(self.rows[index][1])}
+        self.queue = deque(sorted(self.queue, key=lambda index: index not in self.slow_rows))
+        while self.queue or any(worker.rows for worker in self.workers):
+            self._dispatch(len(self.queue) // (2 * self.size))
             self._collect()
 
-    def _hand_out(self, size: int) -> None:
-        """Gives chunks of at most 8 rows, at least one, to the workers that are free, suspects one by one; starts workers that are missing."""
-        wanted = (
-            self.size if self.failures else min(self.size, -(-len(self.rows) // START))
-        )  # hostile rows rarely come alone
-        while len(self.crew) < min(wanted, len(self.queue) + len(self.crew)):
-            self.crew.append(self.hire())
-        for worker in self.crew:
-            if self.queue and worker.free:
-                most = 1 if self.queue[0] in self.slow else max(1, min(self.chunk, size))
-                chunk = [self.queue.popleft() for _ in range(min(len(self.queue), most))]
-                worker.give(
-                    self.verb, [(index, self.rows[index][1]) for index in chunk], alone=self.alone, anew=self.anew
+    def _dispatch(self, size: int) -> None:
+        """Send chunks of 1 to 8 rows to free workers, suspects one by one; start workers that are missing."""
+        target_workers = (
+            self.size if self.failures else min(self.size, -(-len(self.rows) // ROWS_PER_WORKER))
+        )  # where one row fails, more are likely to
+        while len(self.workers) < min(target_workers, len(self.queue) + len(self.workers)):
+            self.workers.append(self.start_worker())
+        for worker in self.workers:
+            if self.queue and worker.is_free:
+                max_rows = 1 if self.queue[0] in self.slow_rows else max(1, min(self.chunk_rows, size))
+                chunk = [self.queue.popleft() for _ in range(min(len(self.queue), max_rows))]
+                worker.send_rows(
+                    self.method,
+                    [(index, self.rows[index][1]) for index in chunk],
+                    needs_own_process=self.needs_own_process,
+                    fresh=self.fresh,
                 )
 
-    def _collect(self, patience: float | None = None) -> None:
-        for index, answer in answers(self.crew, self.queue, patience):
+    def _collect(self, timeout_s: float | None = None) -> None:
+        for index, answer in collect_answers(self.workers, self.queue, timeout_s):
             key, row = self.rows[index]
             if isinstance(answer, JudgingStop):
                 self.failures += 1
                 answer = False if isinstance(row, Label) else answer
-            self.answered[key] = answer
+            self.answers[key] = answer

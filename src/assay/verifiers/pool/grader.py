@@ -1,4 +1,4 @@
-"""Verifiers behind worker processes that can be killed: a hang, a crash or a memory bomb costs one case and its time limit."""
+"""Judge with verifiers behind worker processes: a hang, a crash or a memory bomb costs one case and its time limit."""
 
 import contextlib
 import threading
@@ -12,33 +12,43 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import build
+from assay.core.parts import build_part
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.golds import readings
 from assay.verifiers.answers.verdicts import read
-from assay.verifiers.isolation.inert_text import inert
+from assay.verifiers.isolation.inert_text import is_inert
 from assay.verifiers.pool.batch import WorkerBatch
-from assay.verifiers.pool.fork_server import runs_text
+from assay.verifiers.pool.fork_server import may_evaluate_text
 from assay.verifiers.pool.plugins import source_version
-from assay.verifiers.pool.replies import Judged, JudgingStop
-from assay.verifiers.pool.stop_reasons import as_stop, settle_stops
-from assay.verifiers.pool.worker_process import Worker, answers
+from assay.verifiers.pool.replies import Judgement, JudgingStop
+from assay.verifiers.pool.stop_reasons import find_stop, settle_stops
+from assay.verifiers.pool.worker_process import Worker, collect_answers
 
-SHORT = 256  # characters of an answer that may be looked up among those of its batch
-CACHED = 200_000  # judgements kept
+SHORT_CHARS = 256  # answers up to this long are looked up among those of their batch
+CACHE_SIZE = 200_000  # judgements
 
 
 class Grader:
-    """Judges cases with the verifier that each label names, in the order given; implements `core.ports.Judge`.
+    """Judge cases with the verifier that each label names, in the order given; implements `core.ports.Judge`.
 
-    What a verifier decides in bounded time is decided in this process; the rest goes to at most `workers` processes a verifier, started
-    when first needed. A case that takes longer than `limit_s`, dies or eats its memory is killed; all others are unaffected. It is wrong where
-    it computed all that time, or where it stops again when it is tried alone; it is a `verifier_error` where its gold answer stops as well,
-    or where the machine was busy (`_stops`). Needs no signals and works from any thread (one batch at a time). Workers end with `close()`, and
-    when this process dies; of the caller's environment they see what `_environment` lists and, but for `reasoning_gym`, the names in `env`.
+    What a verifier decides in bounded time is decided in this process. The rest goes to at most `workers` processes per
+    verifier, started when first needed. A case that takes longer than `limit_s`, crashes or uses up its memory is
+    killed, without effect on the others. It is wrong where it computed all that time, or where it stops again when
+    tried alone; it is a `verifier_error` where its gold answer stops as well, or where the machine was busy
+    (`stop_reasons`). A Grader uses no signals and works from any thread, one batch at a time. Its workers end with
+    `close()`, and when this process dies.
+
+    Args:
+        limit_s: Seconds per case, where a verifier has no limit of its own.
+        workers: Worker processes per verifier, at most.
+        memory: Bytes that a judging process may map beyond what it has at its start.
+        allow_code: Whether verifiers that run programs written by a model may be used.
+        settings: The settings of verifiers by name; they are part of a verdict's version.
+        env: Names of the caller's environment variables that workers see besides the common ones
+            (`isolation.environment`); verifiers of this package that may evaluate text do not see them.
 
     Raises:
-        ValueError: no worker, or no time.
+        ValueError: There is no worker, or no time.
     """
 
     def __init__(
@@ -54,15 +64,15 @@ class Grader:
         if limit_s <= 0 or workers < 1:
             raise ValueError(f"{workers} workers with {limit_s} s a case; both must be positive")
         self.limit_s, self.size, self.memory = limit_s, workers, memory
-        self.allow_code = allow_code  # True: verifiers that run what a model wrote may be used
-        self.settings = settings or {}  # {verifier: its settings}; they are part of the version
-        self.env = tuple(env)  # names of the caller's environment that workers see too
+        self.allow_code = allow_code
+        self.settings = settings or {}
+        self.env = tuple(env)
         self._workers: dict[str, list[Worker]] = {}  # by verifier
         self._parts: dict[str, Any] = {}
-        self.tracebacks: dict[str, str] = {}  # by verifier that raised: its first
+        self.tracebacks: dict[str, str] = {}  # the first of each verifier that raised
         self._cache: OrderedDict[bytes, Any] = OrderedDict()
         self._lock = threading.RLock()
-        self._end = weakref.finalize(self, _stop_all, self._workers)
+        self._end = weakref.finalize(self, _close_workers, self._workers)
 
     def __enter__(self) -> "Grader":
         return self
@@ -73,141 +83,152 @@ class Grader:
         self.close()
 
     def close(self) -> None:
-        """No worker is left; the next batch would start new ones."""
+        """End all workers; the next batch would start new ones."""
         with self._lock:
-            _stop_all(self._workers)
+            _close_workers(self._workers)
 
     def warm(self, verifier: str) -> None:
-        """All workers of a verifier are started and have imported it (also done by the first batch that needs them).
-
-        Raises:
-            ConfigError: as `judge`.
-        """
+        """Start all workers of a verifier, and wait until they have loaded it; otherwise the first batch does."""
         with self._lock:
             self.version(verifier)
-            crew = self._workers.setdefault(verifier, [])
-            crew += [self._worker(verifier) for _ in range(self.size - len(crew))]
-            while not all(worker.free for worker in crew):
-                answers(crew, deque())
+            workers = self._workers.setdefault(verifier, [])
+            workers += [self._start_worker(verifier) for _ in range(self.size - len(workers))]
+            while not all(worker.is_free for worker in workers):
+                collect_answers(workers, deque())
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The process ids of all workers and of the children that judge for them."""
-        return tuple(pid for crew in self._workers.values() for worker in crew for pid in worker.pids)
+        """Return the process ids of all workers, and of the children that judge for them."""
+        return tuple(pid for workers in self._workers.values() for worker in workers for pid in worker.pids)
 
     def version(self, verifier: str) -> str:
-        """The version under which verdicts are stored: the part's own, or the hash of an outside part's source file.
+        """Return the version under which verdicts are stored.
+
+        It is the verifier's own, or a hash of the source file of one from outside, followed by a hash of its settings
+        where there are any.
 
         Raises:
-            ConfigError: no such verifier.
+            ConfigError: There is no such verifier.
         """
-        own = source_version(verifier) if verifier.startswith("python:") else str(self._part(verifier).version)
-        chosen = self.settings.get(verifier)
-        return f"{own}+{content_id(chosen)[:8]}" if chosen else own
+        part_version = (
+            source_version(verifier) if verifier.startswith("python:") else str(self._build_part(verifier).version)
+        )
+        settings = self.settings.get(verifier)
+        return f"{part_version}+{content_id(settings)[:8]}" if settings else part_version
 
     def judge(self, cases: Sequence[GradingCase]) -> list[Verdict]:
-        """One verdict a case, in the order of the cases.
+        """Judge cases: one verdict per case, in the same order.
 
         Raises:
-            ConfigError: a label names a verifier that does not exist or cannot be loaded.
+            ConfigError: A label names a verifier that does not exist or cannot be loaded.
         """
         with self._lock:
-            parts = [read(case) for case in cases]
-            flat = [part for each in parts for part in each]
-            told = iter(self._all(flat, [case.label.verifier for case in flat], "judge"))
-            return [self._best(case, each, [next(told) for _ in each]) for case, each in zip(cases, parts, strict=True)]
+            variants_by_case = [read(case) for case in cases]  # one per reading of the gold answer
+            variants = [variant for case_variants in variants_by_case for variant in case_variants]
+            verdicts = iter(self._judge_all(variants, [variant.label.verifier for variant in variants], "judge"))
+            return [
+                self._choose_best(case, case_variants, [next(verdicts) for _ in case_variants])
+                for case, case_variants in zip(cases, variants_by_case, strict=True)
+            ]
 
-    def _best(self, case: GradingCase, parts: Sequence[GradingCase], verdicts: Sequence[Verdict]) -> Verdict:
-        """The verdict on a case from those on the readings of its gold answer."""
-        if parts[0] is case:
+    def _choose_best(self, case: GradingCase, variants: Sequence[GradingCase], verdicts: Sequence[Verdict]) -> Verdict:
+        """Return the verdict on a case: the best of those on the readings of its gold answer."""
+        if variants[0] is case:
             return verdicts[0]
         best: Verdict = max(
             verdicts,
-            key=lambda told: (told.outcome == "correct", told.lenient == "correct", told.outcome != "verifier_error"),
+            key=lambda verdict: (
+                verdict.outcome == "correct",
+                verdict.lenient == "correct",
+                verdict.outcome != "verifier_error",
+            ),
         )
-        own: Verdict = _as_own(best, case, best.version)
-        return own
+        own_verdict: Verdict = _as_verdict(best, case, best.version)
+        return own_verdict
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
-        """Whether each gold answer can be parsed; False where trying hangs or crashes.
+        """Return whether each gold answer can be parsed; False where trying hangs or crashes.
 
         Raises:
-            ConfigError: as `judge`.
+            ConfigError: As for `judge`.
         """
         with self._lock:
-            parts = [
+            variants_by_label = [
                 [
-                    each if answer == each.answer else replace(each, answer=answer)
-                    for answer in readings(each.answer, each.verifier)
+                    label if answer == label.answer else replace(label, answer=answer)
+                    for answer in readings(label.answer, label.verifier)
                 ]
-                for each in labels
+                for label in labels
             ]
-            flat = [part for each in parts for part in each]
-            told = iter(self._all(flat, [label.verifier for label in flat], "reads"))
-            return [any(next(told) for _ in each) for each in parts]
+            variants = [variant for label_variants in variants_by_label for variant in label_variants]
+            readable = iter(self._judge_all(variants, [variant.verifier for variant in variants], "reads"))
+            return [any(next(readable) for _ in label_variants) for label_variants in variants_by_label]
 
-    def _all(self, rows: Sequence[Any], verifiers: Sequence[str], verb: str) -> list[Any]:
-        found: list[Any] = [None] * len(rows)
+    def _judge_all(self, rows: Sequence[Any], verifiers: Sequence[str], method: str) -> list[Any]:
+        results: list[Any] = [None] * len(rows)
         for verifier in dict.fromkeys(verifiers):
-            self._of_one(
-                verifier, verb, [index for index, each in enumerate(verifiers) if each == verifier], rows, found
-            )
-        while len(self._cache) > CACHED:
+            indices = [index for index, name in enumerate(verifiers) if name == verifier]
+            self._judge_with(verifier, method, indices, rows, results)
+        while len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)
-        return found
+        return results
 
-    def _of_one(self, verifier: str, verb: str, places: Sequence[int], rows: Sequence[Any], found: list[Any]) -> None:
-        """Fills in what one verifier says of its rows; workers begin while this process still looks at the rest."""
-        glance, version, essence = self._glance(verifier, verb), self.version(verifier), self._essence(verifier, verb)
-        waiting: dict[bytes, list[int]] = {}
-        alike: dict[
-            tuple[str, str, str] | None, Verdict
-        ] = {}  # short answers of this batch: the samples of one problem repeat each other
-        with self._desk(verifier, verb, self._cache) as desk:
-            for index in places:
-                short = _short(rows[index]) if verb == "judge" else None
-                if short in alike:
-                    found[index] = _as_own(alike[short], rows[index], version)
+    def _judge_with(
+        self, verifier: str, method: str, indices: Sequence[int], rows: Sequence[Any], results: list[Any]
+    ) -> None:
+        """Fill in one verifier's results for its rows; workers begin while this process still looks at the rest."""
+        glance, essence = self._get_glance(verifier, method), self._get_essence(verifier, method)
+        version = self.version(verifier)
+        waiting: dict[bytes, list[int]] = {}  # by cache key, the rows that a worker's answer is for
+        short_answers: dict[tuple[str, str, str] | None, Verdict] = {}  # rollouts of one problem repeat each other
+        with self._open_batch(verifier, method, self._cache) as batch:
+            for index in indices:
+                short_key = _short_answer_key(rows[index]) if method == "judge" else None
+                if short_key in short_answers:
+                    results[index] = _as_verdict(short_answers[short_key], rows[index], version)
                     continue
-                told = glance(rows[index])
-                if told is None:
-                    key = _key(verb, version, rows[index], essence)
+                result = glance(rows[index])
+                if result is None:
+                    key = _cache_key(method, version, rows[index], essence)
                     if key not in waiting and key not in self._cache:
-                        desk.take(key, _slim(rows[index]))
+                        batch.add(key, _strip_logprobs(rows[index]))
                     waiting.setdefault(key, []).append(index)
                     continue
-                found[index] = (
-                    told if verb != "judge" or told.version == version else _as_own(told, rows[index], version)
-                )
-                if short:
-                    alike[short] = found[index]
-            desk.finish()
-        if verb == "judge":
-            self._settle(verifier, {key: rows[indices[0]] for key, indices in waiting.items()})
-        for key, indices in waiting.items():
-            for index in indices:
-                found[index] = _as_own(self._cache[key], rows[index], version)
+                own_version = method != "judge" or result.version == version
+                results[index] = result if own_version else _as_verdict(result, rows[index], version)
+                if short_key:
+                    short_answers[short_key] = results[index]
+            batch.finish()
+        if method == "judge":
+            self._settle_stops(verifier, {key: rows[waiting_rows[0]] for key, waiting_rows in waiting.items()})
+        for key, waiting_rows in waiting.items():
+            for index in waiting_rows:
+                results[index] = _as_verdict(self._cache[key], rows[index], version)
 
-    def _glance(self, verifier: str, verb: str) -> Callable[[Any], Any]:
-        """What may be decided here: everything of a bounded verifier, what `glance` decides of another, nothing of an outside one."""
-        part = self._inside(verifier)
+    def _get_glance(self, verifier: str, method: str) -> Callable[[Any], Any]:
+        """Return what may be called in this process.
+
+        It decides everything for a bounded verifier, what the hook `glance` decides for another, and nothing for one
+        from outside.
+        """
+        part = self._local_part(verifier)
         if getattr(part, "bounded", False):
-            return getattr(part, verb)  # type: ignore[no-any-return]
-        glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[verb], None)
+            return getattr(part, method)  # type: ignore[no-any-return]
+        glance = getattr(part, {"judge": "glance", "reads": "glance_label"}[method], None)
         return glance or (lambda row: None)
 
-    def _essence(self, verifier: str, verb: str) -> Callable[[GradingCase], str | None]:
-        """The part of a case's text on which its verdict depends, where the verifier can tell."""
-        part = self._inside(verifier) if verb == "judge" else None
+    def _get_essence(self, verifier: str, method: str) -> Callable[[GradingCase], str | None]:
+        """Return the verifier's hook `essence`: the part of a case's text on which its verdict depends."""
+        part = self._local_part(verifier) if method == "judge" else None
         return getattr(part, "essence", None) or (lambda case: None)
 
-    def _settle(self, verifier: str, rows: Mapping[bytes, GradingCase]) -> None:
-        """Decides what stopped rows amount to; tries some again, one after the other, with nothing beside them."""
-        retries = getattr(self._inside(verifier), "retries", False)
+    def _settle_stops(self, verifier: str, rows: Mapping[bytes, GradingCase]) -> None:
+        """Decide what stopped rows amount to; try some again, one after the other, while nothing else runs."""
+        retries = getattr(self._local_part(verifier), "retries", False)
         stops = {}
         for key, row in rows.items():
             answer = self._cache[key]
-            if (stop := as_stop(answer, retries=retries)) is not None:
+            if (stop := find_stop(answer, retries=retries)) is not None:
                 stops[key] = (row, stop)
                 if stop.trace:
                     self.tracebacks.setdefault(verifier, stop.trace)
@@ -215,106 +236,112 @@ class Grader:
             self._cache.update(
                 settle_stops(
                     stops,
-                    lambda row: self._alone(verifier, row, retries),
-                    lambda label: self._readable(verifier, label),
+                    lambda row: self._retry_alone(verifier, row, retries),
+                    lambda label: self._is_readable(verifier, label),
                 )
             )
 
-    def _alone(self, verifier: str, row: GradingCase, retries: bool) -> Judged | JudgingStop:
-        """The answer of a new process to one row; what `glance` decides needs none."""
-        if (told := self._glance(verifier, "judge")(row)) is not None:
-            return Judged(told.outcome, told.reward, told.extracted, told.reason, told.lenient)
-        answered: dict[bytes, Any] = {}
-        with self._desk(verifier, "judge", answered, anew=True) as desk:
-            desk.take(b"", _slim(row))
-            desk.finish()
-        return as_stop(answered[b""], retries=retries) or answered[b""]
+    def _retry_alone(self, verifier: str, row: GradingCase, retries: bool) -> Judgement | JudgingStop:
+        """Judge one row in a new process; what `glance` decides needs none."""
+        if (verdict := self._get_glance(verifier, "judge")(row)) is not None:
+            return Judgement(verdict.outcome, verdict.reward, verdict.extracted, verdict.reason, verdict.lenient)
+        answers: dict[bytes, Any] = {}
+        with self._open_batch(verifier, "judge", answers, fresh=True) as batch:
+            batch.add(b"", _strip_logprobs(row))
+            batch.finish()
+        return find_stop(answers[b""], retries=retries) or answers[b""]
 
-    def _readable(self, verifier: str, label: Label) -> bool:
-        found: list[Any] = [None]
-        self._of_one(verifier, "reads", [0], [label], found)
-        return bool(found[0])
+    def _is_readable(self, verifier: str, label: Label) -> bool:
+        results: list[Any] = [None]
+        self._judge_with(verifier, "reads", [0], [label], results)
+        return bool(results[0])
 
-    def _part(self, verifier: str) -> Any:
+    def _build_part(self, verifier: str) -> Any:
         if verifier not in self._parts:
-            part = build("verifier", verifier, self.settings.get(verifier))
+            part = build_part("verifier", verifier, self.settings.get(verifier))
             if getattr(part, "dangerous", False) and not self.allow_code:
                 raise ConfigError(
-                    f"verifier {verifier!r} runs programs that a model wrote; `grade.allow_code = true` in the plan allows it"
+                    f"verifier {verifier!r} runs programs that a model wrote; "
+                    "`grade.allow_code = true` in the plan allows it"
                 )
             if refusal := getattr(part, "refusal", lambda: "")():
                 raise ConfigError(f"verifier {verifier!r}: {refusal}")
             self._parts[verifier] = part
         return self._parts[verifier]
 
-    def _inside(self, verifier: str) -> Any:
-        """The part, built here; None for an outside one, which is loaded in workers alone."""
-        return None if verifier.startswith("python:") else self._part(verifier)
+    def _local_part(self, verifier: str) -> Any:
+        """Return the verifier, built in this process; None for one from outside, which is loaded in workers only."""
+        return None if verifier.startswith("python:") else self._build_part(verifier)
 
-    def _worker(self, verifier: str) -> Worker:
-        part = self._inside(verifier)
-        names = () if getattr(part, "evaluates_text", False) else self.env
+    def _start_worker(self, verifier: str) -> Worker:
+        part = self._local_part(verifier)
+        env_names = () if getattr(part, "evaluates_text", False) else self.env
         return Worker(
-            verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}), names
+            verifier, getattr(part, "limit_s", self.limit_s), self.memory, self.settings.get(verifier, {}), env_names
         )
 
     @contextlib.contextmanager
-    def _desk(
-        self, verifier: str, verb: str, answered: MutableMapping[bytes, Any], *, anew: bool = False
+    def _open_batch(
+        self, verifier: str, method: str, answers: MutableMapping[bytes, Any], *, fresh: bool = False
     ) -> Iterator[WorkerBatch]:
-        """Rows for the workers of one verifier; on the way out of a failure they are stopped, for half a batch is in their pipes."""
-        crew = self._workers.setdefault(verifier, [])
+        """Open a batch for one verifier's workers; after a failure these are closed: half a batch is in their pipes."""
+        workers = self._workers.setdefault(verifier, [])
         try:
-            part = self._inside(verifier)
-            suspect, alone = (
-                getattr(part, "suspect", lambda row: False),
-                _needs_own(part) if runs_text(verifier, part) else None,
-            )
+            part = self._local_part(verifier)
+            suspect = getattr(part, "suspect", lambda row: False)
+            needs_own_process = _own_process_test(part) if may_evaluate_text(verifier, part) else None
             yield WorkerBatch(
-                crew, lambda: self._worker(verifier), self.size, verb, answered, suspect, alone=alone, anew=anew
+                workers,
+                lambda: self._start_worker(verifier),
+                self.size,
+                method,
+                answers,
+                suspect,
+                needs_own_process=needs_own_process,
+                fresh=fresh,
             )
         except BaseException:
-            _stop_all({verifier: crew})
+            _close_workers({verifier: workers})
             raise
 
 
-def _stop_all(workers: dict[str, list[Worker]]) -> None:
-    for crew in workers.values():
-        for worker in crew:
+def _close_workers(workers: dict[str, list[Worker]]) -> None:
+    for verifier_workers in workers.values():
+        for worker in verifier_workers:
             worker.close()
-        crew.clear()
+        verifier_workers.clear()
 
 
-def _needs_own(part: Any) -> Callable[[Any], bool]:
-    """Whether a row's text, or the part of it that its verifier reads, could act if it were evaluated."""
-    read = getattr(part, "evaluated", lambda case: case.rollout.text)
+def _own_process_test(part: Any) -> Callable[[Any], bool]:
+    """Return a test of whether a row's text, or the part that its verifier evaluates, could act when evaluated."""
+    evaluated_text = getattr(part, "evaluated", lambda case: case.rollout.text)
 
-    def needs_own(row: Any) -> bool:
+    def needs_own_process(row: Any) -> bool:
         label = row if isinstance(row, Label) else row.label
-        return not inert(label.answer) or (row is not label and not inert(read(row)))
+        return not is_inert(label.answer) or (row is not label and not is_inert(evaluated_text(row)))
 
-    return needs_own
+    return needs_own_process
 
 
-def _short(case: GradingCase) -> tuple[str, str, str] | None:
-    """What a verdict on a short answer depends on: its label, which names the problem too, and what was said; None for a long one."""
+def _short_answer_key(case: GradingCase) -> tuple[str, str, str] | None:
+    """Return all that the verdict on a short answer depends on; None for a long one. A label names its problem too."""
     rollout = case.rollout
-    return (case.label.id, rollout.finish, rollout.text) if len(rollout.text) <= SHORT else None
+    return (case.label.id, rollout.finish, rollout.text) if len(rollout.text) <= SHORT_CHARS else None
 
 
-def _slim(row: Any) -> Any:
-    """A row without log-probabilities, which no verifier reads."""
+def _strip_logprobs(row: Any) -> Any:
+    """Return the row without log-probabilities, which no verifier reads."""
     if isinstance(row, Label) or row.rollout.logprobs is None:
         return row
     return replace(row, rollout=replace(row.rollout, logprobs=None))
 
 
-def _key(verb: str, version: str, row: Any, essence: Callable[[GradingCase], str | None]) -> bytes:
-    """What an answer depends on, hashed: texts are long and may hold anything."""
+def _cache_key(method: str, version: str, row: Any, essence: Callable[[GradingCase], str | None]) -> bytes:
+    """Hash all that a result depends on; texts are long and may hold anything."""
     label = row if isinstance(row, Label) else row.label
-    parts = [verb, label.verifier, version, label.answer]
-    if not isinstance(row, Label) and (said := essence(row)) is not None:
-        parts += [said, row.rollout.finish]
+    parts = [method, label.verifier, version, label.answer]
+    if not isinstance(row, Label) and (essential_text := essence(row)) is not None:
+        parts += [essential_text, row.rollout.finish]
     elif not isinstance(row, Label):
         parts += [row.rollout.text, row.rollout.finish, row.problem.id, row.problem.metadata, row.problem.source]
     digest = blake2b(digest_size=16)
@@ -324,9 +351,9 @@ def _key(verb: str, version: str, row: Any, essence: Callable[[GradingCase], str
     return digest.digest()
 
 
-def _as_own(answer: Any, case: Any, version: str) -> Any:
-    """A cached judgement as the verdict of this case."""
-    if not isinstance(answer, Verdict | Judged):
+def _as_verdict(answer: Any, case: Any, version: str) -> Any:
+    """Return a cached judgement as the verdict on this case."""
+    if not isinstance(answer, Verdict | Judgement):
         return answer
     return Verdict.of(
         case,

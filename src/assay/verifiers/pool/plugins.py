@@ -1,4 +1,4 @@
-"""`python:package.module:name`: a lab's own reward function, or its own verifier, under this house's verdicts."""
+"""`python:package.module:name`: a reward function or a verifier from outside this package."""
 
 import asyncio
 import hashlib
@@ -18,17 +18,19 @@ from assay.verifiers.answers.verdicts import Grade, settle
 
 
 @dataclass(frozen=True)
-class Outside:
-    """A function with verl's signature (data_source, solution_str, ground_truth, extra_info) -> float or dict, as a verifier.
+class RewardFunction:
+    """A verifier made of a function with verl's signature.
 
-    A row of verl's own keeps its `data_source` and `extra_info` where the source's `keep` names them; else the problem's source and all of
-    its metadata take their places. A coroutine is awaited, of a list or tuple the first element counts, as in verl.
-    Correct where the dict says so (`acc`, a truth value) or else where the score is at least 1; the score is the reward. A score that is
-    no finite number is an error of the verifier.
+    The signature is (data_source, solution_str, ground_truth, extra_info) -> float or dict. A row from verl's own data
+    keeps its `data_source` and `extra_info` where the source's `keep` names them; otherwise the problem's source and
+    all of its metadata take their places. A coroutine is awaited, and of a list or tuple the first element counts, as
+    in verl. Correct is what the dict says (`acc`, a truth value), else a score of at least 1; the score is the reward.
+    A score that is not a finite number is an error of the verifier.
 
-    The function is trusted and runs with the rights of the caller, but text that it evaluates might change it: a case whose text is more than
-    words and numbers (`_inert`) is judged in a fork of a process that has imported its module and seen no text. What it loads at its first call is
-    then loaded for every case: load at import, or set `reward.evaluates_text = False`, and one process judges many cases.
+    The function is trusted and runs with the rights of the caller, but text that it evaluates might change it. A case
+    whose text is more than words and numbers (`isolation.inert_text`) is therefore judged in a fork of a process that
+    has imported the function's module and seen no text. What the function loads at its first call is then loaded for
+    every case: load it at import, or set `reward.evaluates_text = False`, and one process judges many cases.
     """
 
     name: str
@@ -37,43 +39,39 @@ class Outside:
 
     @property
     def evaluates_text(self) -> bool:
-        """Whether cases need processes of their own, which a function's attribute of this name may deny."""
+        """Return whether cases need processes of their own, which a function's attribute of this name may deny."""
         return bool(getattr(self.function, "evaluates_text", True))
 
     def judge(self, case: GradingCase) -> Verdict:
-        """The verdict of one case; whatever the function does, it does here."""
+        """Judge one case with the function, in this process."""
         return settle(case, self._grade, verifier=self.name, version=self.version)
 
     def reads(self, label: Label) -> bool:
-        """Whether there is a gold answer."""
+        """Return whether there is a gold answer."""
         return bool(label.answer.strip())
 
     def _grade(self, case: GradingCase) -> Grade:
-        kept = json.loads(case.problem.metadata)
-        found = self.function(
-            data_source=kept.get("data_source", case.problem.source),
+        metadata = json.loads(case.problem.metadata)
+        result = self.function(
+            data_source=metadata.get("data_source", case.problem.source),
             solution_str=case.rollout.text,
             ground_truth=case.label.answer,
-            extra_info=kept.get("extra_info", kept),
+            extra_info=metadata.get("extra_info", metadata),
         )
-        found = asyncio.run(found) if inspect.iscoroutine(found) else found
-        found = (
-            found[0] if isinstance(found, list | tuple) and found else found
-        )  # verl, too, takes the first of several
-        told = found if isinstance(found, Mapping) else {"score": found}
-        score: Any = told.get("score")
+        result = asyncio.run(result) if inspect.iscoroutine(result) else result
+        result = (
+            result[0] if isinstance(result, list | tuple) and result else result
+        )  # verl also takes the first of several
+        fields = result if isinstance(result, Mapping) else {"score": result}
+        score: Any = fields.get("score")
         if isinstance(score, str) or not hasattr(score, "__float__") or not math.isfinite(float(score)):
             return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
-        right = bool(told["acc"]) if "acc" in told else float(score) >= 1
-        return Grade(right, str(told.get("pred") or ""), "function", reward=float(score))
+        correct = bool(fields["acc"]) if "acc" in fields else float(score) >= 1
+        return Grade(correct, str(fields.get("pred") or ""), "function", reward=float(score))
 
 
 def source_version(verifier: str) -> str:
-    """The hash of the file that a `python:` verifier lives in; its package is found, the module itself is not run.
-
-    Raises:
-        ConfigError: no such module.
-    """
+    """Return a hash of the file in which a `python:` verifier lives; the module itself is not run."""
     try:
         _, module, _ = verifier.split(":")
         spec = importlib.util.find_spec(module)
@@ -84,18 +82,18 @@ def source_version(verifier: str) -> str:
     return "source-" + hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]
 
 
-def wrap(verifier: str, part: Any) -> Verifier:
-    """A built part as a verifier: itself where it judges, its wrapping where it is a function.
+def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
+    """Return a built part as a verifier: itself where it has `judge`, a wrapper where it is a function.
 
     Raises:
-        ConfigError: neither.
+        ConfigError: It is neither.
     """
-    if callable(getattr(part, "judge", None)) and not isinstance(part, type):
-        return part  # type: ignore[no-any-return]  # a part met structurally
-    if isinstance(part, type) and callable(getattr(part, "judge", None)):
-        return part()  # type: ignore[no-any-return]
-    if not callable(part):
-        raise ConfigError(f"verifier {verifier!r} is a {type(part).__name__}, neither a function nor a verifier")
+    if callable(getattr(plugin, "judge", None)) and not isinstance(plugin, type):
+        return plugin  # type: ignore[no-any-return]  # it has the methods of a Verifier
+    if isinstance(plugin, type) and callable(getattr(plugin, "judge", None)):
+        return plugin()  # type: ignore[no-any-return]
+    if not callable(plugin):
+        raise ConfigError(f"verifier {verifier!r} is a {type(plugin).__name__}, neither a function nor a verifier")
     return cast(
-        Verifier, Outside(verifier, source_version(verifier), part)
-    )  # its version belongs to the object, not to the class
+        Verifier, RewardFunction(verifier, source_version(verifier), plugin)
+    )  # its version is an attribute of the object, not of the class

@@ -1,7 +1,7 @@
-"""What a judging process says, as plain data: one line of JSON per row, checked field by field before anybody believes it.
+"""What a judging process replies: one line of JSON per row, checked field by field before it is believed.
 
-A process that has seen given text may be no longer what it was. Nothing that it sends is unpickled, and what is not of one of the forms below
-is a `Stop` of its row.
+A process that has seen a model's text may have been changed by it. Nothing that it sends is unpickled, and a line of
+any other form is a `JudgingStop` of its row.
 """
 
 import json
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple, get_args
 from assay.core.types import Outcome, Verdict
 from assay.verifiers.answers.verdicts import storable
 
-LONGEST = 16_384  # bytes of one line; a verdict's texts have 500 characters each, of at most 12 bytes
-TRACED = 2_000  # characters of a traceback
+MAX_LINE_BYTES = 16_384  # a verdict's texts have 500 characters each, of at most 12 bytes
+MAX_TRACEBACK = 2_000  # characters
 OUTCOMES = get_args(Outcome)
-BUSY_MACHINE, IN_SANDBOX = "on a busy machine", "in the sandbox"  # after a time limit: whose doing it is, or may be
-STOPS = ("cpu", "idle", "load", "memory", "deep", "died", "raised")
+BUSY_MACHINE, IN_SANDBOX = "on a busy machine", "in the sandbox"  # follows a time limit: what caused it
+STOP_KINDS = ("cpu", "idle", "load", "memory", "deep", "died", "raised")
 
 
-class Judged(NamedTuple):
-    """What a verdict says beside whose it is."""
+class Judgement(NamedTuple):
+    """The content of a verdict, without the ids of what was judged."""
 
     outcome: Outcome
     reward: float
@@ -29,17 +29,17 @@ class Judged(NamedTuple):
 
 
 class JudgingStop(NamedTuple):
-    """A row without an answer: what ended its judging."""
+    """Why a row has no answer: what ended its judging."""
 
-    kind: str  # cpu, idle, load, late (nobody knows why), memory, deep, died, garbled, raised
+    kind: str  # cpu, idle, load, late (cause unknown), memory, deep, died, garbled, raised
     reason: str
     extracted: str = ""
     trace: str = ""  # where the verifier raised
 
 
-def judged_line(verdict: Verdict) -> bytes:
-    """A verdict as one line."""
-    return _line(
+def encode_judgement(verdict: Verdict) -> bytes:
+    """Encode a verdict as one line."""
+    return _encode(
         [
             "judged",
             verdict.outcome,
@@ -51,29 +51,36 @@ def judged_line(verdict: Verdict) -> bytes:
     )
 
 
-def reads_line(readable: bool) -> bytes:
-    """Whether a gold answer can be read, as one line."""
-    return _line(["reads", bool(readable)])
+def encode_readable(readable: bool) -> bytes:
+    """Encode whether a gold answer can be read, as one line."""
+    return _encode(["reads", bool(readable)])
 
 
-def stop_line(kind: str, reason: str, trace: str = "") -> bytes:
-    """Why there is no answer, as one line, with the end of the verifier's traceback."""
-    plain = trace[-TRACED:].encode("ascii", "backslashreplace").decode()[-TRACED:]
-    return _line(["stop", kind, storable(reason), *([plain] if plain else [])])
+def encode_stop(kind: str, reason: str, trace: str = "") -> bytes:
+    """Encode why there is no answer, as one line, with the end of the verifier's traceback."""
+    ascii_trace = trace[-MAX_TRACEBACK:].encode("ascii", "backslashreplace").decode()[-MAX_TRACEBACK:]
+    return _encode(["stop", kind, storable(reason), *([ascii_trace] if ascii_trace else [])])
 
 
-def read_line(verb: str, line: str) -> Judged | JudgingStop | bool:
-    """The reply in a line of a process that is not trusted.
+def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool:
+    """Parse a line from a process that is not trusted.
 
-    >>> read_line("reads", '["reads", true]'), read_line("judge", '["judged", "correct", NaN, "", "", null]').kind
+    Args:
+        method: What was asked: "judge" or "reads".
+        line: The line, whatever it holds.
+
+    Returns:
+        The judgement, or whether a gold answer can be read; a `JudgingStop` where the line has another form.
+
+    >>> parse_reply("reads", '["reads", true]'), parse_reply("judge", '["judged", "correct", NaN, "", "", null]').kind
     (True, 'garbled')
     """
     try:
         fields: Any = json.loads(line)
-        if isinstance(fields, list) and fields[:1] == ["stop"] and verb == "judge":
-            return _stop(*fields[1:])
-        if isinstance(fields, list) and fields[:1] == [{"judge": "judged", "reads": "reads"}[verb]]:
-            return _judged(*fields[1:]) if verb == "judge" else _readable(*fields[1:])
+        if isinstance(fields, list) and fields[:1] == ["stop"] and method == "judge":
+            return _parse_stop(*fields[1:])
+        if isinstance(fields, list) and fields[:1] == [{"judge": "judged", "reads": "reads"}[method]]:
+            return _parse_judgement(*fields[1:]) if method == "judge" else _parse_readable(*fields[1:])
         if isinstance(fields, list) and fields[:1] == ["stop"]:
             return False
     except (ValueError, TypeError, RecursionError):
@@ -81,11 +88,11 @@ def read_line(verb: str, line: str) -> Judged | JudgingStop | bool:
     return JudgingStop("garbled", "the judging process sent no verdict")
 
 
-def _line(fields: list[Any]) -> bytes:
+def _encode(fields: list[Any]) -> bytes:
     return json.dumps(fields).encode("ascii") + b"\n"
 
 
-def _judged(outcome: Any, reward: Any, extracted: Any, reason: Any, lenient: Any) -> Judged:
+def _parse_judgement(outcome: Any, reward: Any, extracted: Any, reason: Any, lenient: Any) -> Judgement:
     if outcome not in OUTCOMES or (lenient is not None and lenient not in OUTCOMES) or isinstance(reward, bool):
         raise ValueError("outcome")
     if (
@@ -95,16 +102,16 @@ def _judged(outcome: Any, reward: Any, extracted: Any, reason: Any, lenient: Any
         or not isinstance(reason, str)
     ):
         raise ValueError("reward or text")
-    return Judged(outcome, float(reward), storable(extracted), storable(reason), lenient)
+    return Judgement(outcome, float(reward), storable(extracted), storable(reason), lenient)
 
 
-def _readable(readable: Any) -> bool:
+def _parse_readable(readable: Any) -> bool:
     if not isinstance(readable, bool):
         raise ValueError("readable")
     return readable
 
 
-def _stop(kind: Any, reason: Any, trace: Any = "") -> JudgingStop:
-    if kind not in STOPS or not isinstance(reason, str) or not isinstance(trace, str):
+def _parse_stop(kind: Any, reason: Any, trace: Any = "") -> JudgingStop:
+    if kind not in STOP_KINDS or not isinstance(reason, str) or not isinstance(trace, str):
         raise ValueError("stop")
-    return JudgingStop(kind, storable(reason), trace=trace[-TRACED:].replace("\0", "?"))
+    return JudgingStop(kind, storable(reason), trace=trace[-MAX_TRACEBACK:].replace("\0", "?"))

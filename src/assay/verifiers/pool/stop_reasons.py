@@ -1,4 +1,4 @@
-"""What a row without an answer amounts to: a wrong answer where the answer itself is the cause, an error of the verifier where anything else is."""
+"""Decide what a row without an answer amounts to: wrong where the answer caused it, else an error of the verifier."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -6,72 +6,83 @@ from typing import Any
 
 from assay.core.types import GradingCase, Label
 from assay.verifiers.answers.verdicts import Grade, outcome
-from assay.verifiers.pool.replies import BUSY_MACHINE, IN_SANDBOX, Judged, JudgingStop
+from assay.verifiers.pool.replies import BUSY_MACHINE, IN_SANDBOX, Judgement, JudgingStop
 
-CERTAIN = ("cpu", "deep")  # these come out alike however often they are tried
-RETRIED = 8  # rows of a batch that are tried again, at most: a batch of hostile answers must not take long
-ALIKE = 3  # retried rows that all stopped again: the machine is not the cause, and the rest is believed
+DETERMINISTIC = ("cpu", "deep")  # another try would end in the same way
+MAX_RETRIES = 8  # rows of a batch that are tried again, at most: hostile answers must not hold it up
+GIVE_UP_AFTER = 3  # retried rows that all stopped again: the machine is not the cause, so no more are tried
 
 
 def settle_stops(
     stops: Mapping[bytes, tuple[GradingCase, JudgingStop]],
-    alone: Callable[[GradingCase], Judged | JudgingStop],
-    readable: Callable[[Label], bool],
-) -> dict[bytes, Judged]:
-    """Judges every stopped row.
+    judge_alone: Callable[[GradingCase], Judgement | JudgingStop],
+    is_readable: Callable[[Label], bool],
+) -> dict[bytes, Judgement]:
+    """Give every stopped row a judgement.
 
     Args:
-        stops: Rows by key, and what stopped them.
-        alone: Judges a row again, in a new process and with nothing beside it.
-        readable: Whether reading a label's gold answer comes to an end.
+        stops: The rows by key, and what stopped each.
+        judge_alone: Judges a row again, in a new process, while nothing else runs.
+        is_readable: Whether reading a label's gold answer comes to an end.
 
     Returns:
-        By key: the answer of the second try; `wrong` (or truncated) where the row stopped again; `verifier_error` where its gold answer
-        stops as well, where the machine was busy in both tries, and where nobody tried twice, unless it is known to have waited for itself.
+        By key: the answer of the second try; `wrong` (or truncated) where the row stopped again; `verifier_error`
+        where its gold answer stops as well, where the machine was busy in both tries, and where a row was not tried
+        again, unless it is known to have waited idly.
     """
-    settled: dict[bytes, Judged] = {}
-    again = recovered = 0
+    settled: dict[bytes, Judgement] = {}
+    stopped_again = recovered = 0
     for key, (case, stop) in stops.items():
         if stop.kind == "raised":
-            settled[key] = Judged("verifier_error", 0.0, stop.extracted, stop.reason)
+            settled[key] = Judgement("verifier_error", 0.0, stop.extracted, stop.reason)
             continue
-        enough = again + recovered >= RETRIED
-        if stop.kind not in CERTAIN and not (again >= ALIKE and not recovered) and not (enough and stop.kind == "idle"):
-            if enough:
-                settled[key] = Judged("verifier_error", 0.0, stop.extracted, f"{stop.reason}; not tried again")
+        retries_used_up = stopped_again + recovered >= MAX_RETRIES
+        if (
+            stop.kind not in DETERMINISTIC
+            and not (stopped_again >= GIVE_UP_AFTER and not recovered)
+            and not (retries_used_up and stop.kind == "idle")
+        ):
+            if retries_used_up:
+                settled[key] = Judgement("verifier_error", 0.0, stop.extracted, f"{stop.reason}; not tried again")
                 continue
-            second = alone(case)
-            if isinstance(second, Judged):
+            second = judge_alone(case)
+            if isinstance(second, Judgement):
                 recovered += 1
                 settled[key] = second
                 continue
-            again += 1
+            stopped_again += 1
             stop = second
-        settled[key] = _blamed(case, stop, alone, readable)
+        settled[key] = _decide_blame(case, stop, judge_alone, is_readable)
     return settled
 
 
-def _blamed(
+def _decide_blame(
     case: GradingCase,
     stop: JudgingStop,
-    alone: Callable[[GradingCase], Judged | JudgingStop],
-    readable: Callable[[Label], bool],
-) -> Judged:
+    judge_alone: Callable[[GradingCase], Judgement | JudgingStop],
+    is_readable: Callable[[Label], bool],
+) -> Judgement:
+    """Judge a row that stopped for good: an error where the machine or the gold answer is the cause, else wrong."""
     if stop.kind in ("load", "raised"):
-        return Judged("verifier_error", 0.0, stop.extracted, stop.reason)
-    gold = replace(case, rollout=replace(case.rollout, text=case.label.answer, finish="stop"))
-    if not readable(case.label) or isinstance(alone(gold), JudgingStop):
-        return Judged("verifier_error", 0.0, stop.extracted, f"{stop.reason}; the gold answer stops as well")
-    return Judged(outcome(case, Grade(False)), 0.0, stop.extracted, stop.reason)
+        return Judgement("verifier_error", 0.0, stop.extracted, stop.reason)
+    gold_case = replace(case, rollout=replace(case.rollout, text=case.label.answer, finish="stop"))
+    if not is_readable(case.label) or isinstance(judge_alone(gold_case), JudgingStop):
+        return Judgement("verifier_error", 0.0, stop.extracted, f"{stop.reason}; the gold answer stops as well")
+    return Judgement(outcome(case, Grade(False)), 0.0, stop.extracted, stop.reason)
 
 
-def as_stop(answer: Any, *, retries: bool) -> JudgingStop | None:
-    """The stop that an answer is, or that a verifier with limits of its own (`retries`) reports as an error."""
+def find_stop(answer: Any, *, retries: bool) -> JudgingStop | None:
+    """Return the stop that an answer is, or that a verifier with time limits of its own reports as an error.
+
+    Args:
+        answer: A judgement or a stop.
+        retries: Whether the verifier has time limits of its own (hook `retries`).
+    """
     if isinstance(answer, JudgingStop):
         return answer
     if (
         retries
-        and isinstance(answer, Judged)
+        and isinstance(answer, Judgement)
         and answer.outcome == "verifier_error"
         and answer.reason.startswith("time limit")
     ):

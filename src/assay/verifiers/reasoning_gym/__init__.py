@@ -1,6 +1,7 @@
-"""`reasoning_gym`: the generators' own scorers, or ours where theirs evaluate a model's text. `verifier` is the part.
+"""`reasoning_gym`: answers to generated problems, scored by the library's scorers or by replacements for unsafe ones.
 
-To replace another of the library's scorers, add a function to `scorers.py`.
+`verifier` is the part, `answers` finds the answer, `scorers` scores it; `expressions`, `literals` and `algebra` read
+text without evaluating it. To replace another of the library's scorers, add a function to `scorers.py`.
 """
 
 from assay.verifiers.reasoning_gym.verifier import ReasoningGym

@@ -1,4 +1,4 @@
-"""Which part of a completion is the answer to a generated problem, by the rules that every verifier reads by (docs/grading.md)."""
+"""Find which part of a completion answers a generated problem, by the rules of all verifiers (docs/grading.md)."""
 
 import re
 from collections import deque
@@ -8,52 +8,55 @@ from assay.verifiers.answers.extraction import ExtractedAnswer, final_answer, la
 from assay.verifiers.answers.numbers import number
 from assay.verifiers.answers.thinking import spoken
 
-_MARK = re.compile(
+_ANNOUNCEMENT = re.compile(
     r"(?:^|\n)[ \t>#*_]{0,6}(?:(?:so|thus|hence|therefore),?[ ])?(?:the[ ]|my[ ])?(?:final[ ]|correct[ ])?"
     r"(?:answer|solution)(?:[ ]is)?[ \t]*[*_]{0,2}[ \t]*[:=]?[ \t]*[*_]{0,2}[ \t]*",
     re.IGNORECASE,
 )
-_TICKS = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})[^`\n]*")  # a whole line that opens a fence
-TAIL = 50_000  # characters at the end of a completion in which such a line is looked for
+_FENCE = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})[^`\n]*")  # a line that opens a fence
+TAIL_CHARS = 50_000  # at the end of a completion, in which an announcement is searched
 
 
-def gym_answers(case: GradingCase) -> tuple[ExtractedAnswer, ...]:
-    """The final answer of a completion, in the spellings in which it may be meant: as those rules read it, and whole with all its lines and its
-    full stop. Nothing where there is none. Linear in the text.
+def extract_answers(case: GradingCase) -> tuple[ExtractedAnswer, ...]:
+    """Return the final answer of a completion, in the spellings in which it may be meant; empty where there is none.
 
-    Where nothing marks one, a finished text is the answer as a whole, or its last number where the gold answer is a number.
+    The first spelling is the answer as the common rules read it, the second the whole block behind the line that
+    announces it, with all lines and the final full stop. Where nothing marks an answer, a finished text is the answer
+    as a whole, or its last number where the gold answer is a number. Takes time linear in the text.
     """
-    numeric, cut = number(case.label.answer) is not None, case.rollout.finish == "length"
-    text, inside = spoken(case.rollout.text)
+    is_numeric, truncated = number(case.label.answer) is not None, case.rollout.finish == "length"
+    text, in_thinking = spoken(case.rollout.text)
     answer = final_answer(case.rollout.text)
-    if cut and answer is not None and answer.how == "tagged" and case.rollout.text.rstrip().endswith(answer.text):
+    if truncated and answer is not None and answer.how == "tagged" and case.rollout.text.rstrip().endswith(answer.text):
         answer = answer._replace(doubt="cut inside its answer")
     block = (
         None
-        if cut or inside or (answer is not None and answer.how not in ("marked", "whole"))
-        else _announced(text[-TAIL:])
+        if truncated or in_thinking or (answer is not None and answer.how not in ("marked", "whole"))
+        else _find_announced(text[-TAIL_CHARS:])
     )
     if block is not None and (answer is None or answer.text.split("\n", 1)[0] in block.text):
         block = block._replace(doubt=answer.doubt if answer else "")
     else:
         block = None
-    if answer is None and block is None and not cut and not inside:
-        answer = ExtractedAnswer(last_number(text).lstrip("$") if numeric else text.strip(), "whole")
-    spelled = [
-        each._replace(text=_plain_number(_bare(each.text)) if numeric else _bare(each.text))
-        for each in (answer, block)
-        if each is not None
+    if answer is None and block is None and not truncated and not in_thinking:
+        answer = ExtractedAnswer(last_number(text).lstrip("$") if is_numeric else text.strip(), "whole")
+    spellings = [
+        spelling._replace(
+            text=_normalize_number(_strip_marks(spelling.text)) if is_numeric else _strip_marks(spelling.text)
+        )
+        for spelling in (answer, block)
+        if spelling is not None
     ]
-    return tuple(dict.fromkeys(each for each in spelled if each.text))
+    return tuple(dict.fromkeys(spelling for spelling in spellings if spelling.text))
 
 
-def _announced(text: str) -> ExtractedAnswer | None:
-    """The fence behind the last line that announces an answer, or the lines behind it up to an empty one."""
-    last = next(iter(deque(_MARK.finditer(text), maxlen=1)), None)
-    if last is None:
+def _find_announced(text: str) -> ExtractedAnswer | None:
+    """Return the fenced block after the last line that announces an answer, or the lines after it up to a blank one."""
+    announcement = next(iter(deque(_ANNOUNCEMENT.finditer(text), maxlen=1)), None)
+    if announcement is None:
         return None
-    lines = text[last.end() :].lstrip("\n").split("\n")
-    opening = _TICKS.fullmatch(lines[0].rstrip())
+    lines = text[announcement.end() :].lstrip("\n").split("\n")
+    opening = _FENCE.fullmatch(lines[0].rstrip())
     if opening is None:
         block = "\n".join(lines).split("\n\n", 1)[0]
         return ExtractedAnswer(block, "marked") if block.strip() else None
@@ -61,19 +64,19 @@ def _announced(text: str) -> ExtractedAnswer | None:
     return ExtractedAnswer("\n".join(lines[1 : ends[0]]), "marked") if ends else None
 
 
-def _bare(text: str) -> str:
-    """Without blanks around it, empty lines before and behind, and one pair of bold marks, back quotes or dollar signs."""
-    plain = text.strip("\n").rstrip() if "\n" in text.strip() else text.strip()
+def _strip_marks(text: str) -> str:
+    """Strip white space, empty lines, and one pair of bold marks, back quotes or dollar signs around the whole."""
+    bare = text.strip("\n").rstrip() if "\n" in text.strip() else text.strip()
     for mark in ("**", "`", "$$", "$"):
         if (
-            len(plain) > 2 * len(mark)
-            and plain.startswith(mark)
-            and plain.endswith(mark)
-            and mark not in plain[len(mark) : -len(mark)]
+            len(bare) > 2 * len(mark)
+            and bare.startswith(mark)
+            and bare.endswith(mark)
+            and mark not in bare[len(mark) : -len(mark)]
         ):
-            return plain[len(mark) : -len(mark)].strip()
-    return plain
+            return bare[len(mark) : -len(mark)].strip()
+    return bare
 
 
-def _plain_number(text: str) -> str:
+def _normalize_number(text: str) -> str:
     return text if number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")

@@ -1,64 +1,67 @@
-"""Lists as Python and JSON write them, read without evaluating: numbers and quoted texts, in brackets of any kind."""
+"""Parse lists as Python and JSON write them, without evaluating: numbers and quoted texts, in brackets of any kind."""
 
 import re
 from typing import Any
 
-LONGEST = 20_000  # characters
-DEEPEST = 6  # nested brackets
+MAX_CHARS = 20_000  # characters
+MAX_DEPTH = 6  # nested brackets
 _TOKEN = re.compile(r"""\s*(?:([-+]?[0-9]+(?:\.[0-9]+)?)|'([^'\\\n]*)'|"([^"\\\n]*)"|([\[\](),]))""", re.ASCII)
-_CLOSES = {"[": "]", "(": ")"}
+_CLOSING = {"[": "]", "(": ")"}
 
 
-class NoLiteral(ValueError):
-    """A text that is no list of numbers and texts."""
+class LiteralError(ValueError):
+    """A text that is not a list of numbers and texts."""
 
 
 def read_literal(text: str) -> Any:
-    """A list, tuple, number or quoted text; texts hold no backslash.
+    """Parse a list, tuple, number or quoted text; quoted texts hold no backslash.
+
+    Returns:
+        The value, with tuples as lists.
 
     Raises:
-        NoLiteral: it is none.
+        LiteralError: The text is none of these.
 
     >>> read_literal("[[1, 'a'], (2.5,)]")
     [[1, 'a'], [2.5]]
     """
-    if len(text) > LONGEST:
-        raise NoLiteral(f"{len(text)} characters, at most {LONGEST} are read")
-    value, at = _value(text.rstrip(), 0, 0)
-    if at != len(text.rstrip()):
-        raise NoLiteral("something stands behind the list")
+    if len(text) > MAX_CHARS:
+        raise LiteralError(f"{len(text)} characters, at most {MAX_CHARS} are read")
+    value, position = _parse_value(text.rstrip(), 0, 0)
+    if position != len(text.rstrip()):
+        raise LiteralError("something stands behind the list")
     return value
 
 
-def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    match = _TOKEN.match(text, at)
-    if match is None or depth > DEEPEST:
-        raise NoLiteral(f"{text[at : at + 10]!r} is neither a number, a text nor a list")
+def _parse_value(text: str, position: int, depth: int) -> tuple[Any, int]:
+    match = _TOKEN.match(text, position)
+    if match is None or depth > MAX_DEPTH:
+        raise LiteralError(f"{text[position : position + 10]!r} is neither a number, a text nor a list")
     number, single, double, mark = match.groups()
     if number is not None:
-        return _number(number), match.end()
+        return _parse_number(number), match.end()
     if mark is None:
         return single if single is not None else double, match.end()
-    if mark not in _CLOSES:
-        raise NoLiteral(f"{mark!r} where a value should stand")
-    return _items(text, match.end(), _CLOSES[mark], depth + 1)
+    if mark not in _CLOSING:
+        raise LiteralError(f"{mark!r} where a value should stand")
+    return _parse_items(text, match.end(), _CLOSING[mark], depth + 1)
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     if len(text) > 300:
-        raise NoLiteral(f"a number of {len(text)} characters")
+        raise LiteralError(f"a number of {len(text)} characters")
     return float(text) if "." in text else int(text)
 
 
-def _items(text: str, at: int, closing: str, depth: int) -> tuple[list[Any], int]:
+def _parse_items(text: str, position: int, closing: str, depth: int) -> tuple[list[Any], int]:
     items: list[Any] = []
     while True:
-        match = _TOKEN.match(text, at)
+        match = _TOKEN.match(text, position)
         if match is not None and match[4] == closing:
             return items, match.end()
-        value, at = _value(text, at, depth)
+        value, position = _parse_value(text, position, depth)
         items.append(value)
-        match = _TOKEN.match(text, at)
+        match = _TOKEN.match(text, position)
         if match is None or match[4] not in (",", closing):
-            raise NoLiteral("values without a comma between them")
-        at = match.end() if match[4] == "," else at
+            raise LiteralError("values without a comma between them")
+        position = match.end() if match[4] == "," else position

@@ -2,12 +2,14 @@
 
     PYTHONPATH=src python make_lakes.py FOLDER        # of the tree that writes the format
 
-Two problems of two sources, six attempts in two commits, a ledger line; from format 2 on a compaction stands for the first two commits.
+Two problems of two sources, six attempts in two commits, a ledger line; from format 2 on a compaction stands for the first two commits. In format 3
+the last commit holds rows of every table and column whose name has changed since (`format3.zip`: the tree of 2d77bce).
 """
 
 import sys
 from pathlib import Path
 
+from assay.stores.commits.manifest import FORMAT
 from assay.stores.lake import Lake
 
 OUTCOMES = {"c": "correct", "w": "wrong", "t": "truncated"}
@@ -51,6 +53,23 @@ def attempts(problem: str, outcomes: str) -> dict:
     return {"rollouts": rollouts, "texts": texts, "verdicts": verdicts}
 
 
+def renamed() -> dict:
+    """One row of each table that had another name, or columns of other names, under the names of then."""
+    score = {"scoring": "s", "problem_id": "a", "scorer": "pass_rate", "policy": "rev", "sampler": "s", "value": 0.6}
+    counts = {"correct": 1, "wrong": 2, "truncated": 3, "error": 4}
+    return {
+        "samplers": [{"id": "s", "settings": "{}"}],
+        "members": [{"id": "m", "pool": "p", "problem_id": "a", "label_id": "l-a"}],
+        "lessons": [{"id": "c", "curriculum": "k", "lesson": 0, "position": 0, "passes": 1, "problem_id": "a"}],
+        "train_log": [{"id": "t", "training": "k", "step": 0, "name": "reward", "value": 0.5, "policy": "rev"}],
+        "scores": [{"id": "1", **score, **counts, "post_a": 1.5, "post_b": 2.5, "censored": False}],
+        "searches": [{"id": "2", "scoring": "s", "problem_id": "a", "policy": "rev", "sampler": "s"}],
+        "selections": [{"id": "3", "selection": "k", "problem_id": "a", "kept": True, "weight": 1.0, "reason": ""}],
+        "clusters": [{"id": "4", "clustering": "k", "problem_id": "a", "cluster": 0, "similarity": 1.0}],
+        "curriculum_state": [{"id": "5", "training": "k", "step": 0, "arm": "easy"}],
+    }
+
+
 def main(folder: Path) -> None:
     """The lake."""
     with Lake(folder) as lake:
@@ -68,6 +87,8 @@ def main(folder: Path) -> None:
         except ImportError:  # format 1 had no compaction
             pass
         lake.append({**attempts("b", "ccw"), "stages": [{"id": "k", "stage": "score", "key": "k"}]}, run="r3")
+        if FORMAT == 3:
+            lake.append(renamed(), run="r4")
 
 
 if __name__ == "__main__":

@@ -1,33 +1,21 @@
-import numpy as np
 import pytest
 
 from assay.core.errors import ConfigError
 from assay.core.types import GroupResult, Pool
-from assay.curricula._course import Deck
 from assay.curricula.bandit import Bandit
 from assay.curricula.dynamic import Dynamic
-
-
-def test_a_deck_deals_each_row_once_a_round_and_another_order_the_next():
-    deck = Deck(np.arange(20), 3)
-    rounds = [[deck.deal() for _ in range(20)] for _ in range(2)]
-    assert sorted(rounds[0]) == sorted(rounds[1]) == list(range(20))
-    assert rounds[0] != rounds[1]
-
-
-def test_a_deck_goes_on_where_another_stood():
-    first, second = Deck(np.arange(5), 1), Deck(np.arange(5), 1)
-    dealt = [first.deal() for _ in range(12)]
-    second.dealt = 7
-    assert [second.deal() for _ in range(5)] == dealt[7:]
 
 
 def test_the_state_of_another_pool_or_setting_or_seed_is_refused():
     pool, other = Pool(("a", "b")), Pool(("a", "c"))
     state = Dynamic().begin(pool, seed=0).state_dict()
-    for made in (Dynamic().begin(other, seed=0), Dynamic(refills=1).begin(pool, seed=0), Dynamic().begin(pool, seed=1)):
+    for online in (
+        Dynamic().begin(other, seed=0),
+        Dynamic(refills=1).begin(pool, seed=0),
+        Dynamic().begin(pool, seed=1),
+    ):
         with pytest.raises(ConfigError, match="another pool"):
-            made.load_state_dict(state)
+            online.load_state_dict(state)
 
 
 def test_the_state_of_another_models_scores_is_refused(pool_of):

@@ -106,9 +106,9 @@ def test_a_forged_line_that_was_written_before_a_row_came_is_not_taken_for_it(ca
 
 def test_a_secret_of_the_caller_is_seen_by_no_worker_unless_the_plan_names_it(case, lab, monkeypatch):
     monkeypatch.setenv("LAB_SECRET", "sesame-5719")
-    with Grader(workers=1) as scrubbed, Grader(workers=1, env=["LAB_SECRET"]) as named:
+    with Grader(workers=1) as scrubbed, Grader(workers=1, env=["LAB_SECRET"]) as permitted:
         assert outcomes(scrubbed, case, lab + "environment", ["x"], gold="sesame-5719") == ["wrong"]
-        assert outcomes(named, case, lab + "environment", ["x"], gold="sesame-5719") == ["correct"]
+        assert outcomes(permitted, case, lab + "environment", ["x"], gold="sesame-5719") == ["correct"]
 
 
 GENERATORS = (
@@ -132,7 +132,7 @@ def gym():
 
 
 def gym_case(case, generator, text, gold="12", metadata=None):
-    made = {
+    entry_metadata = {
         "numbers": [1, 2],
         "target": 12,
         "integrand": "x",
@@ -140,7 +140,9 @@ def gym_case(case, generator, text, gold="12", metadata=None):
         "valid_answers": ["Q"],
         **(metadata or {}),
     }
-    stored = {"reasoning_gym": {"dataset": generator, "entry": {"question": "", "answer": gold, "metadata": made}}}
+    stored = {
+        "reasoning_gym": {"dataset": generator, "entry": {"question": "", "answer": gold, "metadata": entry_metadata}}
+    }
     return case(gold, text, verifier="reasoning_gym", metadata=stored)
 
 
