@@ -29,7 +29,7 @@ from typing import Any
 from assay.core.ports import FilterContext
 from assay.core.types import Problem
 from assay.filters.near import Near
-from assay.maths.text.invariant_tokens import PUBLISHED, plain, protected
+from assay.maths.text.invariant_tokens import PUBLISHED, comparison_form, protected_tokens
 from assay.maths.text.shingles import jaccard, shingles
 from assay.sources.files import Files
 from benchmarks._pieces import LATER, Numbers, measured, name, resident_mib
@@ -190,8 +190,8 @@ def reworded(text: str, words: int, rng: random.Random) -> str:
 
 def is_near(one: str, other: str) -> bool:
     """The definition, on two texts."""
-    one, other = plain(one), plain(other)
-    return protected(one) == protected(other) and jaccard(shingles(one), shingles(other)) >= 0.7
+    one, other = comparison_form(one), comparison_form(other)
+    return protected_tokens(one) == protected_tokens(other) and jaccard(shingles(one), shingles(other)) >= 0.7
 
 
 def checked(planted: Planted) -> tuple[Planted, int]:
@@ -220,11 +220,11 @@ def checked(planted: Planted) -> tuple[Planted, int]:
 def joined(texts: Sequence[str]) -> set[frozenset[int]]:
     """Every pair of rows that the definition calls near-duplicates: all pairs within each sequence of protected tokens, no index, no signature."""
     groups: dict[tuple[str, ...], list[int]] = {}
-    for row, text in enumerate(map(plain, texts)):
-        groups.setdefault(protected(text), []).append(row)
+    for row, text in enumerate(map(comparison_form, texts)):
+        groups.setdefault(protected_tokens(text), []).append(row)
     found = set()
     for rows in groups.values():
-        held = {row: shingles(plain(texts[row])) for row in rows} if len(rows) > 1 else {}
+        held = {row: shingles(comparison_form(texts[row])) for row in rows} if len(rows) > 1 else {}
         found |= {
             frozenset(pair) for pair in itertools.combinations(rows, 2) if jaccard(held[pair[0]], held[pair[1]]) >= 0.7
         }
@@ -247,8 +247,8 @@ def datasketch(texts: Sequence[str]) -> set[int]:
         dict[int, tuple[tuple[str, ...], frozenset[tuple[str, ...]]]](),
         set[int](),
     )
-    for row, text in enumerate(map(plain, texts)):
-        sequence, own = protected(text), shingles(text)
+    for row, text in enumerate(map(comparison_form, texts)):
+        sequence, own = protected_tokens(text), shingles(text)
         sketch = MinHash(num_perm=128)
         sketch.update_batch([" ".join(shingle).encode() for shingle in own])
         if any(kept[other][0] == sequence and jaccard(own, kept[other][1]) >= 0.7 for other in index.query(sketch)):

@@ -25,8 +25,8 @@ from assay.core.ports import FilterContext
 from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.filters.contaminated import Contaminated
-from assay.maths.text.invariant_tokens import plain, protected
-from assay.maths.text.reordering import turned
+from assay.maths.text.invariant_tokens import comparison_form, protected_tokens
+from assay.maths.text.reordering import is_reordering
 from assay.maths.text.shingles import shingles
 from benchmarks.claims import Claim, publish
 from benchmarks.clean import prose, reworded
@@ -197,8 +197,14 @@ def measured(
     sifted = Contaminated().sift(pool, {}, bench)
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     began, cpu_began = time.perf_counter(), time.process_time()
-    grams = {gram for texts in tests.values() for text in texts for gram in shingles(plain(text), 8) if len(gram) == 8}
-    theirs = {problem.text for problem in pool if not shingles(plain(problem.text), 8).isdisjoint(grams)}
+    grams = {
+        gram
+        for texts in tests.values()
+        for text in texts
+        for gram in shingles(comparison_form(text), 8)
+        if len(gram) == 8
+    }
+    theirs = {problem.text for problem in pool if not shingles(comparison_form(problem.text), 8).isdisjoint(grams)}
     peer_s, peer_cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     drops = [each for each in sifted if isinstance(each, Drop)]
     by_id = {problem.id: problem.text for problem in pool}
@@ -349,9 +355,9 @@ def typeset(tests: dict[str, list[str]], n: int) -> list[Claim]:
 def pairwise(tests: dict[str, list[str]], n: int) -> list[Claim]:
     """All pairs of numbers exchanged in 600 problems: the share that the rule on the order of numbers calls turned around."""
     texts = next(iter(tests.values()))[:600]
-    made = [(plain(text), plain(other)) for text in texts for other in all_exchanged(text)]
-    pairs = [(one, other) for one, other in made if protected(one) != protected(other)]
-    share = sum(turned(one, other) for one, other in pairs) / len(pairs)
+    made = [(comparison_form(text), comparison_form(other)) for text in texts for other in all_exchanged(text)]
+    pairs = [(one, other) for one, other in made if protected_tokens(one) != protected_tokens(other)]
+    share = sum(is_reordering(one, other) for one, other in pairs) / len(pairs)
     return [
         Claim(
             f"all pairs of numbers exchanged, called turned around ({len(pairs)})",

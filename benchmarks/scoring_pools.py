@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.scorers._designs import Goal, run_allocation
+from assay.scorers.pass_rate.allocation import Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 from benchmarks.scoring_study import DESIGN, MOST, PROBLEMS, QUICK, SEEDS, Drawn, asker, best, fit, plain, rates, summed
 

@@ -28,7 +28,7 @@ from scipy import stats
 
 from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
 from assay.maths.rl.group_signal import group_signal, observed_signal
-from assay.scorers._designs import Allocation, Fit, Goal, run_allocation
+from assay.scorers.pass_rate.allocation import Allocation, FitPrior, Goal, run_allocation
 from benchmarks.claims import RESULTS, Claim, hardware, publish
 
 MOST, PROBLEMS, FIRST, SEEDS, QUICK = 64, 1000, 100, 20, 5
@@ -170,7 +170,7 @@ def fit(evidence: Any, rows: np.ndarray) -> ZeroInflatedBeta:
     return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
 
 
-def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: Fit = fit) -> dict[str, Any]:
+def ours(drawn: Drawn, budget: int, group_size: int, value: np.ndarray, prior_of: FitPrior = fit) -> dict[str, Any]:
     """Tokens, value and rollouts where it stops by itself, and tokens and value after each wave before."""
     everyone, curve, priors = np.arange(len(value)), list[tuple[float, float]](), list[ZeroInflatedBeta]()
 

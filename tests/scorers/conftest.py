@@ -8,32 +8,32 @@ import pytest
 from assay.core.types import Outcome, StoredAttempt
 
 
-class Spoken:
-    """Answers by problem id; of others by policy and problem id."""
+class AttemptStore:
+    """Attempts by problem id; those of other policies by policy and problem id."""
 
     def __init__(
         self,
-        found: Mapping[str, Sequence[StoredAttempt]],
+        attempts: Mapping[str, Sequence[StoredAttempt]],
         others: Mapping[str, Mapping[str, Sequence[StoredAttempt]]] | None = None,
     ) -> None:
-        self.found, self.others, self.asked = found, others or {}, list[Any]()
+        self.attempts, self.others, self.requests = attempts, others or {}, list[Any]()
 
     def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
-        self.asked.append((dict(wanted), dict(changes), policy))
-        source = self.others[policy] if policy else self.found
+        self.requests.append((dict(wanted), dict(changes), policy))
+        source = self.others[policy] if policy else self.attempts
         return {id_: list(source.get(id_, ()))[:n] for id_, n in wanted.items()}
 
 
 @pytest.fixture
-def spoken() -> type[Spoken]:
-    return Spoken
+def store_of() -> type[AttemptStore]:
+    return AttemptStore
 
 
 @pytest.fixture
-def say():
-    """One attempt: `say("4")`, `say("5", "wrong", tokens=9)`."""
+def attempt():
+    """One attempt: `attempt("4")`, `attempt("5", "wrong", tokens=9)`."""
 
     def build(
         answer: str = "", outcome: Outcome = "correct", *, tokens: int = 5, logprobs: tuple[float, ...] | None = None

@@ -9,7 +9,7 @@ from assay.maths.rl.pass_at_k import pass_at_k
 from assay.scorers.pass_rate import PassRate
 
 
-class Told:
+class CountStore:
     """Attempts whose counts are known beforehand."""
 
     def __init__(self, **counts: Counts) -> None:
@@ -20,7 +20,7 @@ class Told:
 
 
 def score(counts: Counts, **settings):
-    return PassRate(**settings).score(["p"], Told(p=counts))
+    return PassRate(**settings).score(["p"], CountStore(p=counts))
 
 
 def test_a_timeout_or_a_missing_result_is_no_failure_and_an_unscored_problem_is_not_impossible():
@@ -45,7 +45,7 @@ def test_pass_at_k_is_unbiased_where_a_bootstrap_with_replacement_is_low():
     assert float((chance * bootstrap).sum()) < truth - 0.03
 
 
-def test_all_evidence_counts_and_doubt_is_told():
+def test_all_evidence_counts_and_uncertainty_is_reported():
     """prime-rl's difficulty pool is the mean of the latest group alone."""
     few, many = score(Counts(4, 4))[0], score(Counts(32, 32))[0]
     assert few.value == many.value == 0.5
@@ -62,8 +62,8 @@ def test_more_is_easier_and_counts_are_of_what_their_names_say():
 def test_cut_attempts_are_kept_apart_whatever_the_rule_makes_of_them():
     """open-r1 and open-instruct drop the finish reason."""
     for rule in ("masked", "wrong"):
-        [told] = score(Counts(correct=1, wrong=1, truncated=6), truncated=rule)
-        assert told.counts.truncated == 6
+        [truncated] = score(Counts(correct=1, wrong=1, truncated=6), truncated=rule)
+        assert truncated.counts.truncated == 6
 
 
 @pytest.mark.parametrize("lengths", ["alike", "wrong ones run longer"])

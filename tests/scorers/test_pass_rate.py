@@ -8,20 +8,20 @@ from assay.core.types import Counts
 from assay.scorers.pass_rate import PassRate
 
 
-class Recorded:
+class CountStore:
     """Attempts whose counts are known beforehand."""
 
     def __init__(self, counts: dict[str, Counts]) -> None:
         self.counts = counts
-        self.asked: Mapping[str, int] = {}
+        self.wanted: Mapping[str, int] = {}
 
     def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
-        self.asked = dict(wanted)
+        self.wanted = dict(wanted)
         return {id_: self.counts[id_] for id_ in wanted}
 
 
 def score_of(counts: Counts, **settings):
-    return PassRate(**settings).score(["p"], Recorded({"p": counts}))
+    return PassRate(**settings).score(["p"], CountStore({"p": counts}))
 
 
 def test_six_of_eight_solved_has_the_mean_of_beta_six_and_a_half_two_and_a_half():
@@ -39,9 +39,9 @@ def test_never_solved_starts_at_zero_and_always_solved_ends_at_one():
 
 
 def test_every_problem_is_asked_for_n_attempts():
-    attempts = Recorded({"a": Counts(1), "b": Counts(1)})
+    attempts = CountStore({"a": Counts(1), "b": Counts(1)})
     PassRate(n=5).score(["b", "a"], attempts)
-    assert attempts.asked == {"a": 5, "b": 5}
+    assert attempts.wanted == {"a": 5, "b": 5}
 
 
 def test_truncated_attempts_are_left_out_or_are_failures_as_the_plan_says():
@@ -71,8 +71,8 @@ def test_a_problem_whose_attempts_were_all_cut_knows_nothing_but_has_its_counts(
 
 def test_a_score_is_the_same_alone_and_in_company():
     counts = {"a": Counts(3, 5), "b": Counts(8, 0), "c": Counts(0, 8)}
-    together = PassRate().score(list(counts), Recorded(counts))
-    alone = [PassRate().score([id_], Recorded(counts))[0] for id_ in counts]
+    together = PassRate().score(list(counts), CountStore(counts))
+    alone = [PassRate().score([id_], CountStore(counts))[0] for id_ in counts]
     assert together == alone
 
 

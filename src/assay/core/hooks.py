@@ -93,7 +93,15 @@ class ScorerHooks:
         return float(self.n)
 
 
-class SelectorHooks:
+class PoolHooks:
+    """Hooks of what reads a pool: a selector, and a curriculum."""
+
+    # SELECT of `problem_id` and `value`, one row per problem, by the name of a column that it needs and no stage makes;
+    # it may hold $policy, $sampler and $scoring. The values are part of the stage's key.
+    queries: ClassVar[Mapping[str, str]] = {}
+
+
+class SelectorHooks(PoolHooks):
     """Hooks of a selector: settings that the pipeline compares with those of training, or fills in."""
 
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from assay.core.ports import FilterContext
 from assay.core.types import Drop, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
-from assay.maths.text.golds import FREE_TEXT, usual
+from assay.maths.text.golds import FREE_TEXT, usual_form
 from assay.maths.text.latex import formula_form
 from assay.maths.text.normal_form import same_key
 from assay.maths.text.words import answer_value
@@ -59,7 +59,7 @@ def golds_key(gold: tuple[Problem, Label]) -> tuple[object, ...]:
 def _value(answer: str, verifier: str) -> object:
     if verifier not in FREE_TEXT:
         return answer_value(answer)
-    bare = usual(answer).strip("$ ")
+    bare = usual_form(answer).strip("$ ")
     value, form = answer_value(bare), formula_form(bare)
     return (
         value
@@ -104,7 +104,7 @@ def _accepted(sets: Sequence[list[tuple[Problem, Label]]], bench: FilterContext)
 
 
 def _said(label: Label, other: Label) -> Rollout:
-    text = f"\\boxed{{{usual(other.answer).strip('$ ')}}}"
+    text = f"\\boxed{{{usual_form(other.answer).strip('$ ')}}}"
     return Rollout.of(
         Request(label.problem_id, (), SAYS, (0,), 0),
         0,

@@ -8,9 +8,15 @@ from typing import Any, ClassVar, Literal
 from assay.core.notes import Note
 from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.text.invariant_tokens import masked, plain, protected, protected_all, unnumbered
+from assay.maths.text.invariant_tokens import (
+    comparison_form,
+    mask_numbers,
+    protected_tokens,
+    protected_tokens_of_all,
+    replace_numbers,
+)
 from assay.maths.text.normal_form import bare_text
-from assay.maths.text.reordering import turned
+from assay.maths.text.reordering import is_reordering
 from assay.maths.text.shingles import Shingles, jaccard, shingles, terms, words
 
 SLACK = 1e-9
@@ -75,8 +81,8 @@ class Contaminated:
         if not problems:
             return []
         sets = _Benchmarks(bench.benchmarks, self.words)
-        texts = [plain(bare_text(problem)) for problem in problems]
-        sequences = protected_all(texts)
+        texts = [comparison_form(bare_text(problem)) for problem in problems]
+        sequences = protected_tokens_of_all(texts)
         found = self._ngrams(problems, texts, sequences, sets)
         for row, match in self._nears(problems, texts, sequences, sets).items():
             found.setdefault(row, match)
@@ -100,8 +106,10 @@ class Contaminated:
         """What is said of problems that are a benchmark problem with other numbers."""
         made = list[Drop | Note]()
         for row in rows if self.same_template != "off" else ():
-            for other in sets.by_template.get((problems[row].media, masked(sequences[row])), ()):
-                similarity = jaccard(shingles(unnumbered(texts[row])), shingles(unnumbered(sets.texts[other])))
+            for other in sets.by_template.get((problems[row].media, mask_numbers(sequences[row])), ()):
+                similarity = jaccard(
+                    shingles(replace_numbers(texts[row])), shingles(replace_numbers(sets.texts[other]))
+                )
                 if similarity >= self.near - SLACK and len(words(texts[row])) >= self.words:
                     kind = Drop if self.same_template == "drop" else Note
                     told = f"{similarity:.2f} of {sets.names[other]} {sets.problems[other].id} but for its numbers"
@@ -173,7 +181,7 @@ class Contaminated:
     def _same(self, problem: Problem, text: str, sequence: tuple[str, ...], other: int, sets: "_Benchmarks") -> bool:
         if problem.media != sets.problems[other].media or sorted(sequence) != sorted(sets.sequences[other]):
             return False
-        if sequence != sets.sequences[other] and not turned(text, sets.texts[other]):
+        if sequence != sets.sequences[other] and not is_reordering(text, sets.texts[other]):
             return False
         return jaccard(frozenset(words(text)), frozenset(words(sets.texts[other]))) >= 0.1
 
@@ -184,8 +192,8 @@ class _Benchmarks:
     def __init__(self, benchmarks: Mapping[str, Sequence[Problem]], size: int) -> None:
         held = sorted({(name, problem.id): problem for name, found in benchmarks.items() for problem in found}.items())
         self.names, self.problems, self.size = [name for (name, _), _ in held], [problem for _, problem in held], size
-        self.texts = [plain(bare_text(problem)) for problem in self.problems]
-        self.sequences = [protected(text) for text in self.texts]
+        self.texts = [comparison_form(bare_text(problem)) for problem in self.problems]
+        self.sequences = [protected_tokens(text) for text in self.texts]
         self.shingles: list[Shingles] = [shingles(text) for text in self.texts]
         self.by_sequence: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
         for row, (problem, sequence) in enumerate(zip(self.problems, self.sequences, strict=True)):
@@ -196,7 +204,7 @@ class _Benchmarks:
         """The problems of each sequence of tokens with its numbers masked; those without a number have no template."""
         found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
         for row, (problem, sequence) in enumerate(zip(self.problems, self.sequences, strict=True)):
-            if (template := masked(sequence)) != sequence:
+            if (template := mask_numbers(sequence)) != sequence:
                 found.setdefault((problem.media, template), []).append(row)
         return found
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.text.language import UNKNOWN, language
+from assay.maths.text.language import UNKNOWN, detect_language
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Language:
         """One drop a problem, in the order given; the detail names the language that was found."""
         drops = []
         for problem in problems:
-            found = language(problem.text)
+            found = detect_language(problem.text)
             if found not in self.keep and not (found == UNKNOWN and self.unknown):
                 drops.append(
                     Drop("clean", "language", problem.id, f"{found}, not {' or '.join(self.keep)}", problem.source)

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from assay.core.ports import FilterContext
 from assay.core.types import Drop, Label, Problem
-from assay.maths.text.invariant_tokens import plain, protected_all
+from assay.maths.text.invariant_tokens import comparison_form, protected_tokens_of_all
 from assay.maths.text.normal_form import bare_turns
-from assay.maths.text.shingles import leaders, shingles
+from assay.maths.text.shingles import first_similar, shingles
 from assay.maths.text.words import answer_value
 
 Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answers
@@ -45,7 +45,7 @@ class Near:
         return sorted(drops, key=lambda drop: drop.problem_id)
 
     def _copies(self, group: list[tuple[Problem, str]]) -> list[Drop]:
-        found = leaders([shingles(text, self.words) for _, text in group], self.threshold)
+        found = first_similar([shingles(text, self.words) for _, text in group], self.threshold)
         return [
             Drop(
                 "clean",
@@ -63,9 +63,9 @@ class Near:
     ) -> list[list[tuple[Problem, str]]]:
         ordered = sorted(problems, key=lambda each: each.id)
         turns = [bare_turns(problem) for problem in ordered]
-        texts = [plain("\n".join(text for _, text in each)) for each in turns]
+        texts = [comparison_form("\n".join(text for _, text in each)) for each in turns]
         groups: dict[Key, list[tuple[Problem, str]]] = {}
-        for problem, spoken, text, sequence in zip(ordered, turns, texts, protected_all(texts), strict=True):
+        for problem, spoken, text, sequence in zip(ordered, turns, texts, protected_tokens_of_all(texts), strict=True):
             golds = (
                 sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())})
                 if self.same_answer

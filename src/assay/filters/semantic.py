@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from assay.core.ports import FilterContext, Neighbours
 from assay.core.types import Drop, Label, Problem
-from assay.maths.text.invariant_tokens import amounts, plain, protected_all
-from assay.maths.text.normal_form import bare_text, roles
-from assay.maths.text.reordering import turned
+from assay.maths.text.invariant_tokens import amount_tokens, comparison_form, protected_tokens_of_all
+from assay.maths.text.normal_form import bare_text, turn_roles
+from assay.maths.text.reordering import is_reordering
 from assay.maths.text.shingles import jaccard, words
 from assay.maths.text.words import answer_value
 
@@ -66,9 +66,9 @@ class Semantic:
         return sorted(drops, key=lambda drop: drop.problem_id)
 
     def _copies(self, group: Sequence[Problem], vectors: NDArray[np.float32], neighbours: Neighbours) -> list[Drop]:
-        texts = [plain(bare_text(problem)) for problem in group]
+        texts = [comparison_form(bare_text(problem)) for problem in group]
         sequences, bags = (
-            [self._respected(each) for each in protected_all(texts)],
+            [self._respected(each) for each in protected_tokens_of_all(texts)],
             [frozenset(words(text)) for text in texts],
         )
         kept, drops = set[int](), list[Drop]()
@@ -78,7 +78,7 @@ class Semantic:
             ]
             first = None
             for other, cosine in near:
-                alike = sequences[row] == sequences[other] or turned(texts[row], texts[other])
+                alike = sequences[row] == sequences[other] or is_reordering(texts[row], texts[other])
                 if alike and jaccard(bags[row], bags[other]) >= self.overlap:
                     first = (other, cosine)
                     break
@@ -92,15 +92,17 @@ class Semantic:
     def _groups(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[list[Problem]]:
         ordered = sorted(problems, key=lambda each: each.id)
         groups: dict[Key, list[Problem]] = {}
-        for problem, sequence in zip(ordered, protected_all([plain(bare_text(each)) for each in ordered]), strict=True):
+        for problem, sequence in zip(
+            ordered, protected_tokens_of_all([comparison_form(bare_text(each)) for each in ordered]), strict=True
+        ):
             golds = (
                 sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())})
                 if self.same_answer
                 else ()
             )
-            key = (roles(problem), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
+            key = (turn_roles(problem), problem.media, tuple(sorted(self._respected(sequence))), tuple(golds))
             groups.setdefault(key, []).append(problem)
         return list(groups.values())
 
     def _respected(self, sequence: tuple[str, ...]) -> tuple[str, ...]:
-        return {"tokens": sequence, "numbers": amounts(sequence), "none": ()}[self.respect]
+        return {"tokens": sequence, "numbers": amount_tokens(sequence), "none": ()}[self.respect]

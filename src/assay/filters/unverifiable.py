@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from assay.core.ports import FilterContext, Judge
 from assay.core.types import OPEN, Drop, GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
-from assay.maths.text.golds import FREE_TEXT, usual
+from assay.maths.text.golds import FREE_TEXT, usual_form
 
 GOLD = Policy("gold", "gold")
 FORMS = ("\\boxed{{answer}}", "The answer is {answer}.")  # as models end: a box, then a sentence
@@ -87,7 +87,7 @@ def _judged(cases: Sequence[tuple[Problem, Label]], form: str, judge: Judge) -> 
 
 
 def _attempt(label: Label, form: str) -> Rollout:
-    answer = usual(label.answer) if label.verifier in FREE_TEXT else label.answers[0]
+    answer = usual_form(label.answer) if label.verifier in FREE_TEXT else label.answers[0]
     said = answer if "$" in answer or "\\" not in answer or "box" in form or form in AS_IT_IS else f"${answer}$"
     request = Request(label.problem_id, (), _SAMPLERS[form], (0,), 0)
     return Rollout.of(

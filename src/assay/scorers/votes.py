@@ -11,65 +11,67 @@ from assay.core.errors import ConfigError
 from assay.core.ports import EvidenceProvider
 from assay.core.types import Counts, Score, StoredAttempt
 from assay.maths.beta.posterior import interval
-from assay.maths.text.votes import agree, clusters
+from assay.maths.text.votes import answer_clusters, answers_agree
 
 
 @dataclass(frozen=True)
 class Votes:
-    """A problem's score is the share of n attempts that gave the leading answer; 0 where no attempt gave any.
+    """Score a problem by the share of n attempts that gave the leading answer; 0 where no attempt gave any.
 
-    weigh = "count": the leading answer is the commonest. weigh = "likelihood": the one whose attempts are likeliest in all, each
-    weighing the geometric mean of its tokens' probabilities, among the `top` commonest; the share is then a share of weight.
-    `against` names another policy of the store, weak or strong: where its own commonest answer differs the score is 0, and where it
-    gave none there is no score. Weak-to-strong reasoning keeps problems from .6 and is sure from .8.
+    weigh = "count": the leading answer is the commonest. weigh = "likelihood": the one whose attempts are likeliest in
+    all, each weighing the geometric mean of its tokens' probabilities, among the `top` commonest; the share is then a
+    share of weight. `against` names another policy of the lake, weak or strong: where its own commonest answer differs
+    the score is 0, and where it gave none there is no score. Weak-to-strong reasoning keeps problems from .6 and is
+    sure from .8.
 
-    Gold answers decide nothing here: only the answer that the verifier read counts. Agreement is not correctness: voters that share an
-    error agree on it. The interval is Jeffreys' for the share of attempts, and knows nothing of the leader's being chosen as the largest.
+    Gold answers decide nothing here: only the answer that the verifier extracted counts. Agreement is not correctness:
+    voters that share an error agree on it. The interval is Jeffreys' for the share of attempts, and does not know that
+    the leader was chosen as the largest.
 
     Source: majority share and its thresholds: weak-to-strong reasoning, arXiv:2407.13647; weighted clusters:
-    solution-cluster re-ranking, arXiv:2310.10047 (64 samples, top 8). Differs: likelihood in place of a trained verifier's score.
+    solution-cluster re-ranking, arXiv:2310.10047 (64 samples, top 8). Differs: likelihood in place of a trained
+    verifier's score.
     """
 
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("draw_attempts",)
 
-    n: Annotated[int, Field(ge=1)] = 10  # attempts a problem
+    n: Annotated[int, Field(ge=1)] = 10  # attempts per problem
     weigh: Literal["count", "likelihood"] = "count"
     top: Annotated[int, Field(ge=0)] = 8  # clusters, by size; 0 = all
     against: str = ""  # a policy's name or revision
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
     def attempts(self) -> tuple[int, int]:
-        """Attempts a problem, at least and at most."""
+        """Return the attempts per problem, at least and at most."""
         return self.n, self.n
 
     def score(self, ids: Sequence[str], attempts: EvidenceProvider) -> list[Score]:
-        """One score for each problem that has an attempt, ids ascending.
+        """Return one score per problem that has an attempt, ids ascending.
 
         Raises:
-            ConfigError: likelihoods are asked for, and the engine gave none.
+            ConfigError: likelihoods are needed, and the engine gave none.
         """
-        found = attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {})
-        other = (
-            attempts.draw_attempts(dict.fromkeys(sorted(ids), self.n), {}, policy=self.against)
-            if self.against
-            else None
-        )
-        met = [id_ for id_ in sorted(ids) if found[id_] and (other is None or other[id_])]
-        return [self._score(id_, found[id_], None if other is None else other[id_]) for id_ in met]
+        wanted = dict.fromkeys(sorted(ids), self.n)
+        own = attempts.draw_attempts(wanted, {})
+        other = attempts.draw_attempts(wanted, {}, policy=self.against) if self.against else None
+        problems = [id_ for id_ in sorted(ids) if own[id_] and (other is None or other[id_])]
+        return [self._score(id_, own[id_], None if other is None else other[id_]) for id_ in problems]
 
-    def _score(self, id_: str, said: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
-        told = [each for each in said if each.outcome != "verifier_error"]
-        weights = [1.0 if self.weigh == "count" else likelihood(id_, each) for each in told]
-        ranked = clusters([each.extracted for each in told], weights, top=self.top)
+    def _score(self, id_: str, own: Sequence[StoredAttempt], other: Sequence[StoredAttempt] | None) -> Score:
+        judged = [attempt for attempt in own if attempt.outcome != "verifier_error"]
+        weights = [1.0 if self.weigh == "count" else likelihood(id_, attempt) for attempt in judged]
+        ranked = answer_clusters([attempt.extracted for attempt in judged], weights, top=self.top)
         votes = ranked[0].votes if ranked else 0
-        if ranked and other is not None and not _same(ranked[0].answer, other):
+        if ranked and other is not None and not _leads(ranked[0].answer, other):
             votes = 0
-        low, high = interval(votes, len(told) - votes, level=self.level)
-        share = (ranked[0].weight / sum(weights) if self.weigh == "likelihood" else votes / len(told)) if votes else 0.0
+        low, high = interval(votes, len(judged) - votes, level=self.level)
+        share = 0.0
+        if votes:
+            share = ranked[0].weight / sum(weights) if self.weigh == "likelihood" else votes / len(judged)
         counts = Counts()
-        for each in said:
-            counts = counts.plus(each.outcome)
+        for attempt in own:
+            counts = counts.plus(attempt.outcome)
         return Score(
             problem_id=id_,
             scorer="votes",
@@ -80,19 +82,21 @@ class Votes:
         )
 
 
-def likelihood(id_: str, said: StoredAttempt) -> float:
-    """The geometric mean of an attempt's token probabilities; 0 for no token.
+def likelihood(id_: str, attempt: StoredAttempt) -> float:
+    """Return the geometric mean of an attempt's token probabilities; 0 without tokens.
 
     Raises:
-        ConfigError: the engine gave none.
+        ConfigError: the engine gave none; names the problem, by this id.
     """
-    if said.logprobs is None:
+    if attempt.logprobs is None:
         raise ConfigError(
-            f"scorer 'votes': sample {said.sample} of problem {id_} has no log-probabilities; policy.logprobs = true, or weigh = 'count'"
+            f"scorer 'votes': sample {attempt.sample} of problem {id_} has no log-probabilities; "
+            "policy.logprobs = true, or weigh = 'count'"
         )
-    return math.exp(sum(said.logprobs) / len(said.logprobs)) if said.logprobs else 0.0
+    return math.exp(sum(attempt.logprobs) / len(attempt.logprobs)) if attempt.logprobs else 0.0
 
 
-def _same(answer: str, other: Sequence[StoredAttempt]) -> bool:
-    ranked = clusters([each.extracted for each in other])
-    return bool(ranked) and agree(answer, ranked[0].answer)
+def _leads(answer: str, attempts: Sequence[StoredAttempt]) -> bool:
+    """Return whether an answer agrees with the commonest of these attempts."""
+    ranked = answer_clusters([attempt.extracted for attempt in attempts])
+    return bool(ranked) and answers_agree(answer, ranked[0].answer)

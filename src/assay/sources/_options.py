@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.core.types import Message
-from assay.maths.text.options import LETTERS, are_shown, listed_options, parsed_options
+from assay.maths.text.options import LETTERS, listed_options, options_are_shown, parsed_options
 
 
 def format_options(options: Mapping[str, str], template: str) -> str:
@@ -29,7 +29,7 @@ def append_options(turns: tuple[Message, ...], options: Mapping[str, str], templ
 
 def shows_options(turns: tuple[Message, ...], options: Mapping[str, str]) -> bool:
     """Tell whether the turns hold every option's text, in the order of the options."""
-    return are_shown(" ".join(turn.content for turn in turns), options)
+    return options_are_shown(" ".join(turn.content for turn in turns), options)
 
 
 def find_hidden_options(row: Mapping[str, Any], turns: tuple[Message, ...], answer: str, *, is_choice: bool) -> str:

@@ -15,16 +15,16 @@ from assay.core.ports import SourceRow
 from assay.core.types import Drop, Label, Message, Problem
 from assay.maths.text.golds import (
     FREE_TEXT,
-    answers_of,
     decimal_text,
-    eaten,
-    final_of,
+    find_lost_escape,
     is_number,
-    joined,
-    number_of,
-    read_json,
+    join_gold_answers,
+    json_answers,
+    leading_number,
+    list_answers,
+    solution_answer,
 )
-from assay.maths.text.options import FIELDS, listed_options, parsed_options
+from assay.maths.text.options import OPTION_FIELDS, listed_options, parsed_options
 from assay.sources._bad_row import BadRow, escape_surrogates, shorten
 from assay.sources._chats import MEDIA, MEDIA_COLUMN, parse_chat_text, read_chat
 from assay.sources._code_tests import TEST_COLUMNS, pack_tests
@@ -127,7 +127,7 @@ class Fields:
         for name in self.required_fields:
             if not any(find_column(path, columns) for path in name.split("|")):
                 raise ConfigError(f"{where} has no field {name!r}; {escape_surrogates(suggest_names(name, columns))}")
-        extra = TEST_COLUMNS if self.verifier == "code" else FIELDS if self.verifier == "choice" else ()
+        extra = TEST_COLUMNS if self.verifier == "code" else OPTION_FIELDS if self.verifier == "choice" else ()
         beside = [
             column for column in columns if column in extra or (self.media == "drop" and MEDIA_COLUMN.fullmatch(column))
         ]
@@ -224,7 +224,7 @@ class Fields:
             value = decimal_text(value)
         if (answers := self._split_answers(value)) is not None:
             rule = self.answer_list or ("all" if self.verifier == "choice" else "any")
-            value = joined(answers, every=rule == "all")
+            value = join_gold_answers(answers, every=rule == "all")
         if not isinstance(value, str):
             remedy = "; answer_numbers = true accepts numbers" if number else ""
             raise BadRow("answer_not_text", f"{self.answer!r} holds {type(value).__name__} {shorten(value)}{remedy}")
@@ -233,9 +233,9 @@ class Fields:
             raise BadRow("marker_absent", f"{self.answer!r} lacks {self.answer_after!r}: {shorten(value)}")
         answer = value.rpartition(self.answer_after)[2].strip() if self.answer_after else value.strip()
         if self.answer_form == "solution":
-            answer = final_of(answer)
+            answer = solution_answer(answer)
         elif self.answer_form == "number":
-            answer = number_of(answer)
+            answer = leading_number(answer)
         if not answer:
             raise BadRow("answer_empty", f"{self.answer!r} holds {shorten(value)}")
         return answer
@@ -248,8 +248,8 @@ class Fields:
         if self.verifier in PROGRAMS or self.verifier.startswith("python:"):
             return None
         if isinstance(value, str):
-            return read_json(value) if self.verifier in FREE_TEXT else None
-        return answers_of(value, numbers=self.answer_numbers)
+            return json_answers(value) if self.verifier in FREE_TEXT else None
+        return list_answers(value, numbers=self.answer_numbers)
 
     def _end_with_question(self, turns: tuple[Message, ...]) -> tuple[Message, ...]:
         """Apply `assistant_end` to a chat whose last turn is the assistant's.
@@ -298,7 +298,7 @@ class Fields:
             return
         is_gold = what == "answer"
         for text in texts:
-            if lost := eaten(text, gold=is_gold and self._is_single_line(text)):
+            if lost := find_lost_escape(text, gold=is_gold and self._is_single_line(text)):
                 raise BadRow(
                     f"{'gold' if is_gold else 'prompt'}_control_character",
                     f"the {what} holds {lost}: its backslashes were not escaped where it was written",

@@ -5,18 +5,18 @@ import pytest
 from assay.core.alternatives import join_answers
 from assay.core.types import Label, Message, Problem
 from assay.maths.text.golds import (
-    answers_of,
-    eaten,
-    final_of,
+    find_lost_escape,
+    find_oddities,
+    find_oddity,
     is_solution,
-    joined,
-    number_of,
-    oddities,
-    oddity,
-    read_json,
+    join_gold_answers,
+    json_answers,
+    leading_number,
+    list_answers,
     readings,
-    repaired,
-    usual,
+    repair_escapes,
+    solution_answer,
+    usual_form,
 )
 
 WORKING = "She sold 48/2 = <<48/2=24>>24 clips in May.\nSo she sold 48 + 24 = 72 clips altogether."
@@ -46,7 +46,7 @@ WORKING = "She sold 48/2 = <<48/2=24>>24 clips in May.\nSo she sold 48 + 24 = 72
     ],
 )
 def test_an_odd_gold_answer_has_a_name_and_a_remedy(gold, name):
-    kind, told = oddity(gold)
+    kind, told = find_oddity(gold)
     assert kind == name
     assert gold[:20] in told or repr(gold)[1:20] in told
 
@@ -84,7 +84,7 @@ def test_an_odd_gold_answer_has_a_name_and_a_remedy(gold, name):
     ],
 )
 def test_a_plain_answer_has_none(gold):
-    assert oddity(gold) is None
+    assert find_oddity(gold) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_plain_answer_has_none(gold):
 )
 def test_a_letter_that_the_problem_uses_as_a_variable_is_no_unit(question, gold, noted):
     problem = Problem.of(question)
-    assert [name for name, _ in oddities(problem, Label.of(problem.id, gold, verifier="math"))] == [
+    assert [name for name, _ in find_oddities(problem, Label.of(problem.id, gold, verifier="math"))] == [
         "gold_is_ambiguous"
     ] * noted
 
@@ -108,26 +108,28 @@ def test_a_letter_that_the_problem_uses_as_a_variable_is_no_unit(question, gold,
 def test_options_beside_a_problem_that_does_not_show_them_are_told():
     for question, names in (("Pick one.", ["options_not_shown"]), ("Pick one: 3, 4 or 5.", [])):
         problem = Problem.of(question, metadata={"choices": ["3", "4", "5"]})
-        assert [name for name, _ in oddities(problem, Label.of(problem.id, "4", verifier="math"))] == names
+        assert [name for name, _ in find_oddities(problem, Label.of(problem.id, "4", verifier="math"))] == names
 
 
 def test_a_last_line_that_begins_with_a_ends_a_solution():
-    assert final_of("She sold 3 * 6 = 18.\nA: 18") == "18"
-    assert final_of("The answer is 4?\n**A:** 5 cm") == "5 cm"
+    assert solution_answer("She sold 3 * 6 = 18.\nA: 18") == "18"
+    assert solution_answer("The answer is 4?\n**A:** 5 cm") == "5 cm"
     assert readings("6 * 3 = 18\nA: 18", "math") == ("18",)
-    assert final_of("Vitamin A: 5") == "Vitamin A: 5"
+    assert solution_answer("Vitamin A: 5") == "Vitamin A: 5"
 
 
 def test_only_golds_of_mathematics_are_odd_and_a_turn_that_holds_the_gold_is_told():
     problem = Problem.of("q")
-    assert list(oddities(problem, Label.of(problem.id, "9 (apples)", verifier="exact"))) == []
+    assert list(find_oddities(problem, Label.of(problem.id, "9 (apples)", verifier="exact"))) == []
     assert [
-        name for name, _ in oddities(problem, Label.of(problem.id, join_answers(["4", "5 cm"]), verifier="math"))
+        name for name, _ in find_oddities(problem, Label.of(problem.id, join_answers(["4", "5 cm"]), verifier="math"))
     ] == ["gold_has_unit"]
     turns = (Message("user", "2 + 2?"), Message("assistant", "So \\boxed{4}."), Message("user", "Sure?"))
     chat = Problem.of(turns)
-    assert [name for name, _ in oddities(chat, Label.of(chat.id, "4", verifier="math"))] == ["gold_in_assistant_turn"]
-    assert list(oddities(chat, Label.of(chat.id, "5", verifier="math"))) == []
+    assert [name for name, _ in find_oddities(chat, Label.of(chat.id, "4", verifier="math"))] == [
+        "gold_in_assistant_turn"
+    ]
+    assert list(find_oddities(chat, Label.of(chat.id, "5", verifier="math"))) == []
 
 
 @pytest.mark.parametrize(
@@ -160,21 +162,21 @@ def test_other_verifiers_read_alternatives_and_no_more():
 
 def test_whole_and_broken_texts_are_what_they_are():
     assert [is_solution(text) for text in ("4", "the set of all primes", WORKING)] == [False, False, True]
-    assert final_of("no mark here") == "no mark here"
-    assert final_of("The answer is **12**.") == "12"
-    assert final_of("\\boxed{") == "\\boxed{"
-    assert number_of("about 5 cm") == "about 5 cm"
-    assert [number_of(text) for text in ("350 (g)", "8\\text{ cm}", "\\frac{3}{7}\\text{ days}.")] == [
+    assert solution_answer("no mark here") == "no mark here"
+    assert solution_answer("The answer is **12**.") == "12"
+    assert solution_answer("\\boxed{") == "\\boxed{"
+    assert leading_number("about 5 cm") == "about 5 cm"
+    assert [leading_number(text) for text in ("350 (g)", "8\\text{ cm}", "\\frac{3}{7}\\text{ days}.")] == [
         "350",
         "8",
         "\\frac{3}{7}",
     ]
-    assert [read_json(text) for text in ("[", "{'a': 1}", '[{"a": "b"}]', "[1, 2]", '"4"')] == [None] * 5
-    assert answers_of([True]) is None
-    assert joined([]) == ""
-    assert [eaten(text, gold=True) for text in ("a b", "x\ty", "two\nlines")] == [""] * 3
-    assert repaired("plain") == "plain"
-    assert usual("The answer is 12.") == "12"
+    assert [json_answers(text) for text in ("[", "{'a': 1}", '[{"a": "b"}]', "[1, 2]", '"4"')] == [None] * 5
+    assert list_answers([True]) is None
+    assert join_gold_answers([]) == ""
+    assert [find_lost_escape(text, gold=True) for text in ("a b", "x\ty", "two\nlines")] == [""] * 3
+    assert repair_escapes("plain") == "plain"
+    assert usual_form("The answer is 12.") == "12"
 
 
 def test_hostile_texts_are_read_in_a_moment():
@@ -187,7 +189,7 @@ def test_hostile_texts_are_read_in_a_moment():
         '{"any_of":' + "[" * 50_000,
     ):
         readings(text, "math")
-        oddity(text)
+        find_oddity(text)
 
 
 PAGE = Path(__file__).parents[3] / "docs" / "grading.md"
@@ -211,4 +213,4 @@ def test_the_page_of_grading_says_how_golds_are_read(gold, read):
     ("name", "gold"), [row[:2] for row in ROWS if row[0].startswith("`gold_is") or row[0].startswith("`gold_has")]
 )
 def test_the_page_of_grading_names_the_notes(name, gold):
-    assert oddity(gold.strip("`").replace(" ####", "\n####"))[0] == name.strip("`")
+    assert find_oddity(gold.strip("`").replace(" ####", "\n####"))[0] == name.strip("`")

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.maths.text.instruction_wrappers import only_instructions, without_instructions
+from assay.maths.text.instruction_wrappers import only_instructions, strip_instructions
 
 ASKED = "Mia read 12 pages on Monday, and twice as many on Tuesday. How many pages did she read?"
 FORMULA = "Compute $\\sqrt{242}$."
@@ -27,7 +27,7 @@ WRAPPERS = [
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_an_instruction_around_a_problem_comes_off(wrapper, asked):
     text = wrapper.replace("@", asked)
-    assert without_instructions(text) == asked
+    assert strip_instructions(text) == asked
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_instruction_around_a_problem_comes_off(wrapper, asked):
     ],
 )
 def test_what_belongs_to_the_problem_stays(text):
-    assert without_instructions(text) == text
+    assert strip_instructions(text) == text
 
 
 def test_a_system_turn_of_instructions_alone_is_known():
@@ -56,7 +56,7 @@ def test_a_system_turn_of_instructions_alone_is_known():
 
 
 def test_a_megabyte_of_sentences_takes_no_time():
-    assert without_instructions("Think step by step. " * 50_000 + ASKED) in (
+    assert strip_instructions("Think step by step. " * 50_000 + ASKED) in (
         ASKED,
         "Think step by step. " * 50_000 + ASKED,
     )

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.maths.text.invariant_tokens import plain, protected, protected_all
+from assay.maths.text.invariant_tokens import comparison_form, protected_tokens, protected_tokens_of_all
 
 
 def tokens(text):
-    return protected(plain(text))
+    return protected_tokens(comparison_form(text))
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_two_problems_that_differ_in_one_of_them_differ(one, other):
 
 @given(st.lists(st.text(max_size=40), max_size=4))
 def test_many_at_once_are_as_one_by_one(texts):
-    assert protected_all(texts) == [protected(text) for text in texts]
+    assert protected_tokens_of_all(texts) == [protected_tokens(text) for text in texts]
 
 
 @given(st.text(alphabet="0123456789abc+-*/=<>()$. ", max_size=60))
 def test_no_digit_and_no_sign_is_lost(text):
     held = "".join(tokens(text))
-    wanted = [character for character in plain(text) if character.isdigit() or character in "+*/=<>()"]
+    wanted = [character for character in comparison_form(text) if character.isdigit() or character in "+*/=<>()"]
     assert [character for character in held if character.isdigit() or character in "+*/=<>()"] == wanted
 
 
 def test_a_million_bytes_of_open_delimiters_or_quotes_take_no_time():
     began = time.process_time()
     for text in ("$a" * 50_000, "\\(" * 50_000, "\\begin{a}" * 10_000, "'" * 100_000, "a'" * 50_000):
-        protected(text)
+        protected_tokens(text)
     assert time.process_time() - began < 3

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.maths.text.options import labelled, listed_options, options_of, parsed_options, plain
+from assay.maths.text.options import labelled_options, listed_options, parsed_options, plain_option, question_options
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,17 @@ def test_a_row_keeps_them_under_any_usual_name(row):
 
 
 def test_metadata_goes_before_the_question():
-    assert options_of("(A) u (B) v", {"choices": ["x", "y"]}) == {"A": "x", "B": "y"}
-    assert options_of("(A) u (B) v", {}) == {"A": "u", "B": "v"}
-    assert options_of("(A) u (B) v", ["no mapping"]) == {"A": "u", "B": "v"}
+    assert question_options("(A) u (B) v", {"choices": ["x", "y"]}) == {"A": "x", "B": "y"}
+    assert question_options("(A) u (B) v", {}) == {"A": "u", "B": "v"}
+    assert question_options("(A) u (B) v", ["no mapping"]) == {"A": "u", "B": "v"}
 
 
 def test_the_last_complete_list_of_a_text_counts():
-    assert labelled("As in (A) and (B).\nA. 1\nB. 2\nC. 3") == {"A": "1", "B": "2", "C": "3"}
-    assert labelled("$\\textbf{(A)}\\ 1 \\qquad\\textbf{(B)}\\ 2$") == {"A": "\\ 1", "B": "\\ 2$"}
+    assert labelled_options("As in (A) and (B).\nA. 1\nB. 2\nC. 3") == {"A": "1", "B": "2", "C": "3"}
+    assert labelled_options("$\\textbf{(A)}\\ 1 \\qquad\\textbf{(B)}\\ 2$") == {"A": "\\ 1", "B": "\\ 2$"}
 
 
 def test_options_are_compared_without_dress():
-    assert plain("$\\text{Paris}$.") == plain(" paris ") == plain("**Paris**")
-    assert plain("ＡＢ") == "ab"
-    assert plain("3.5") != plain("35")
+    assert plain_option("$\\text{Paris}$.") == plain_option(" paris ") == plain_option("**Paris**")
+    assert plain_option("ＡＢ") == "ab"
+    assert plain_option("3.5") != plain_option("35")

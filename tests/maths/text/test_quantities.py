@@ -1,6 +1,6 @@
 import pytest
 
-from assay.maths.text.quantities import quantities
+from assay.maths.text.quantities import normalize_quantities
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from assay.maths.text.quantities import quantities
     ],
 )
 def test_amounts_are_numbers_with_a_word(text, amounts):
-    assert quantities(text) == amounts
+    assert normalize_quantities(text) == amounts

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.maths.text.reordering import bonds, turned
+from assay.maths.text.reordering import bonds, is_reordering
 
 STORKS = "2 birds and 6 storks were sitting on the fence. 3 more birds came to join them."
 
@@ -14,7 +14,7 @@ STORKS = "2 birds and 6 storks were sitting on the fence. 3 more birds came to j
     ],
 )
 def test_sentences_and_parts_of_them_may_change_places(text):
-    assert turned(STORKS, text)
+    assert is_reordering(STORKS, text)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_sentences_and_parts_of_them_may_change_places(text):
     ],
 )
 def test_exchanged_numbers_make_another_problem(one, other):
-    assert not turned(one, other)
+    assert not is_reordering(one, other)
 
 
 def test_a_word_of_another_sentence_is_no_neighbour():
@@ -55,7 +55,7 @@ def test_a_word_of_another_sentence_is_no_neighbour():
 
 
 def test_texts_without_amounts_are_turned():
-    assert turned("Who sings?", "What flies?")
+    assert is_reordering("Who sings?", "What flies?")
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_texts_without_amounts_are_turned():
     ],
 )
 def test_amounts_before_one_word_may_turn_around_with_what_tells_them_apart(one, other):
-    assert turned(one, other)
+    assert is_reordering(one, other)

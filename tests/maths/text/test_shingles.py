@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.maths.text.shingles import jaccard, leaders, shingles
+from assay.maths.text.shingles import first_similar, jaccard, shingles
 
 SETS = st.lists(st.frozensets(st.tuples(st.integers(0, 9)), min_size=1, max_size=8), max_size=14)
 
@@ -41,20 +41,20 @@ def test_prefix_filtering_finds_what_comparing_all_pairs_finds(threshold, sets):
         slow.append(row if near is None else near)
         if near is None:
             kept.append(row)
-    assert [row for row, _ in leaders(sets, threshold)] == slow
+    assert [row for row, _ in first_similar(sets, threshold)] == slow
 
 
 def test_no_two_that_stay_are_near_and_a_similarity_of_exactly_the_threshold_counts():
     a, b = frozenset((n,) for n in range(10)), frozenset((n,) for n in range(7))
-    assert leaders([a, b], 0.7) == [(0, 1.0), (0, 0.7)]
-    assert leaders([a, b], 0.71) == [(0, 1.0), (1, 1.0)]
+    assert first_similar([a, b], 0.7) == [(0, 1.0), (0, 0.7)]
+    assert first_similar([a, b], 0.71) == [(0, 1.0), (1, 1.0)]
 
 
 def test_random_near_copies_are_all_found():
     rng = random.Random(0)
     base = [frozenset((rng.randrange(10**6),) for _ in range(50)) for _ in range(40)]
     copies = [frozenset(sorted(each)[: rng.randrange(36, 50)]) for each in base]  # at least .72 similar
-    found = leaders([*base, *copies], 0.7)
+    found = first_similar([*base, *copies], 0.7)
     assert [row for row, _ in found] == [*range(40), *range(40)]
     assert max(jaccard(one, other) for one, other in combinations(base, 2)) < 0.1
 
@@ -62,4 +62,4 @@ def test_random_near_copies_are_all_found():
 @pytest.mark.parametrize("threshold", [0, -1, 1.1])
 def test_a_threshold_outside_its_range_is_named(threshold):
     with pytest.raises(ValueError, match=str(threshold)):
-        leaders([], threshold)
+        first_similar([], threshold)

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from assay.verifiers.isolation import call_filter, confinement
+from assay.verifiers.isolation import confinement
 from assay.verifiers.jail import jail
-from assay.verifiers.jail.jail import remove_folder
+from assay.verifiers.jail.jail import OWN_NAMESPACES, remove_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are run on Linux only")
 
@@ -52,10 +52,10 @@ def test_namespaces_are_tried_in_a_process_that_ends_and_a_refusal_is_told(monke
     assert os.readlink("/proc/self/ns/user") == before
     assert refused == "" or "\n" not in refused
     monkeypatch.setattr(jail, "enter_namespaces", lambda kinds, *, processes: f"unshare: no {kinds}")
-    assert jail._try_namespaces(processes) == f"unshare: no {jail.OWN_NAMESPACES}"
+    assert jail._try_namespaces(processes) == f"unshare: no {OWN_NAMESPACES}"
     os.close(processes)
-    assert jail.OWN_NAMESPACES & call_filter.NEW_USER
-    assert jail.OWN_NAMESPACES & call_filter.NEW_NETWORK
+    assert OWN_NAMESPACES & confinement.NEW_USER
+    assert OWN_NAMESPACES & confinement.NEW_NETWORK
 
 
 def test_a_process_takes_the_map_of_its_users_from_an_open_proc():
@@ -64,7 +64,7 @@ def test_a_process_takes_the_map_of_its_users_from_an_open_proc():
     ear, mouth = os.pipe()
     child = os.fork()
     if not child:
-        refusal = confinement.enter_namespaces(call_filter.NEW_USER, processes=processes)
+        refusal = confinement.enter_namespaces(confinement.NEW_USER, processes=processes)
         os.write(mouth, f"{refusal or os.getuid()}".encode())
         os._exit(0)
     os.close(mouth)

@@ -1,4 +1,4 @@
-"""One normal form of mathematics: what is typeset otherwise and means the same is one text, for comparing problems and answers."""
+"""One normal form of mathematics: what is typeset differently but means the same becomes one text, for comparisons."""
 
 import re
 import unicodedata
@@ -8,8 +8,11 @@ from functools import lru_cache
 from assay.maths.text.words import normal_form
 
 _OPEN = re.compile(r"\$\$?|\\\(|\\\[|\\begin\{(?:equation|align|aligned|gather|array|cases|[pbvBV]?matrix)\*?\}")
-_DISPLAY = re.compile(r"\\begin\{(?:equation|align|gather)\*?\}")  # these say where mathematics stands and no more
-_FONTS = r"text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox|emph|textup"
+_DISPLAY = re.compile(r"\\begin\{(?:equation|align|gather)\*?\}")  # these mark mathematics and nothing else
+_FONTS = (
+    r"text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)|boldsymbol|bm|pmb|operatorname\*?|mbox|hbox"
+    r"|emph|textup"
+)
 _FONT = re.compile(rf"\\(?:{_FONTS})\s*\{{([^{{}}]*)\}}")
 _GAP = re.compile(r"(?<=\d)(?:\\[,!;: ]|\{,\}|~)+(?=\d{3}(?!\d))")  # between thousands
 _SIZE = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*(?:\.(?!\d))?")
@@ -28,19 +31,21 @@ _TAIL = re.compile(r"[\s.,;:?]+$")
 _PIECE = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)?|\.\d+|[^\s]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NAMED = re.compile(r"\\(begin|end)\s*\{([A-Za-z]+)\*?\}")
-_SAME = {  # one spelling of what is spelt in several ways
-    "dfrac": "\\frac", "tfrac": "\\frac", "cfrac": "\\frac", "dbinom": "\\binom", "tbinom": "\\binom",
-    "le": "≤", "leq": "≤", "leqslant": "≤", "leqq": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "geqq": "≥", "ne": "≠", "neq": "≠",
-    "lt": "<", "gt": ">", "times": "×", "cdot": "·", "div": "÷", "pm": "±", "mp": "∓", "ast": "*", "circ": "∘", "degree": "°",
-    "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lVert": "‖", "rVert": "‖", "Vert": "‖", "|": "‖", "parallel": "∥",
-    "ldots": "…", "cdots": "…", "dots": "…", "dotsc": "…", "dotsb": "…", "to": "→", "rightarrow": "→", "longrightarrow": "→",
-    "Rightarrow": "⇒", "implies": "⇒", "Longrightarrow": "⇒", "iff": "⇔", "Leftrightarrow": "⇔", "lbrace": "⦃", "rbrace": "⦄", "{": "⦃", "}": "⦄",
-    "infty": "∞", "pi": "π", "emptyset": "∅", "varnothing": "∅", "in": "∈", "cup": "∪", "cap": "∩", "prime": "′", "colon": ":",
-    "land": "∧", "wedge": "∧", "lor": "∨", "vee": "∨", "approx": "≈", "equiv": "≡", "sim": "∼", "perp": "⊥", "triangle": "△", "angle": "∠",
-    "alpha": "α", "beta": "β", "gamma": "γ", "theta": "θ", "bar": "\\overline", "widehat": "\\hat", "%": "%", "#": "#", "&": "&", "_": "_",
-    "[": "[", "]": "]", "(": "(", ")": ")", "\\": "¶", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")", "sum": "∑", "sqrt": "\\sqrt",
+_SYNONYMS = {  # one spelling of commands and signs with the same meaning
+    "dfrac": "\\frac", "tfrac": "\\frac", "cfrac": "\\frac", "dbinom": "\\binom", "tbinom": "\\binom", "le": "≤",
+    "leq": "≤", "leqslant": "≤", "leqq": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "geqq": "≥", "ne": "≠",
+    "neq": "≠", "lt": "<", "gt": ">", "times": "×", "cdot": "·", "div": "÷", "pm": "±", "mp": "∓", "ast": "*",
+    "circ": "∘", "degree": "°", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lVert": "‖", "rVert": "‖",
+    "Vert": "‖", "|": "‖", "parallel": "∥", "ldots": "…", "cdots": "…", "dots": "…", "dotsc": "…", "dotsb": "…",
+    "to": "→", "rightarrow": "→", "longrightarrow": "→", "Rightarrow": "⇒", "implies": "⇒", "Longrightarrow": "⇒",
+    "iff": "⇔", "Leftrightarrow": "⇔", "lbrace": "⦃", "rbrace": "⦄", "{": "⦃", "}": "⦄", "infty": "∞", "pi": "π",
+    "emptyset": "∅", "varnothing": "∅", "in": "∈", "cup": "∪", "cap": "∩", "prime": "′", "colon": ":", "land": "∧",
+    "wedge": "∧", "lor": "∨", "vee": "∨", "approx": "≈", "equiv": "≡", "sim": "∼", "perp": "⊥", "triangle": "△",
+    "angle": "∠", "alpha": "α", "beta": "β", "gamma": "γ", "theta": "θ", "bar": "\\overline", "widehat": "\\hat",
+    "%": "%", "#": "#", "&": "&", "_": "_", "[": "[", "]": "]", "(": "(", ")": ")", "\\": "¶", "lbrack": "[",
+    "rbrack": "]", "lparen": "(", "rparen": ")", "sum": "∑", "sqrt": "\\sqrt",
 }  # fmt: skip
-_NONE = frozenset(
+_IGNORED = frozenset(
     [
         "displaystyle",
         "textstyle",
@@ -98,12 +103,13 @@ _HALVES = re.compile(r"(\d?)([¼½¾⅐-⅞])")
 _LEVEL = str.maketrans(_SUPER + _SUB, "0123456789+-n" * 2)
 
 
-@lru_cache(1 << 16)  # two default filters ask for the same texts, one after the other
+@lru_cache(1 << 16)  # two default filters need the same texts
 def latex_form(text: str) -> str:
-    """The text with every formula in one spelling, between dollar signs, and its white space, dashes, quotes and bold marks evened out.
+    """The text with one spelling of every formula, between dollar signs, and of white space, dashes, quotes and bold.
 
-    Delimiters, `\\dfrac` and `\\frac12`, braces around one sign, `\\left` and `\\right`, spacing, fonts, synonyms of signs (also as Unicode),
-    dashes as minus signs, and punctuation at a formula's end are spellings; no number, letter, sign or operator is lost. Not for showing.
+    Delimiters, `\\dfrac` and `\\frac12`, braces around one sign, `\\left` and `\\right`, spacing, fonts, synonyms of
+    signs (also in Unicode), dashes as minus signs, and punctuation at a formula's end are treated as spellings; no
+    number, letter, sign or operator is lost. The result is for comparing, not for display.
 
     >>> latex_form("Find \\\\[x^{2}+\\\\dfrac{1}{2}.\\\\]") == latex_form("Find $x^2 + \\\\frac12$.")
     True
@@ -114,39 +120,41 @@ def latex_form(text: str) -> str:
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The normal form as prose and formulas, left to right; of a formula without its delimiters, and with its tokens one blank apart.
+    """The normal form as (text, is a formula) pieces, left to right; formulas without delimiters.
+
+    The tokens of a formula are one blank apart.
 
     >>> list(pieces("If $x=2$, find \\\\(x\\\\)."))
     [('If ', False), ('x = 2', True), (', find ', False), ('x', True), ('.', False)]
     """
-    plain = normal_form(text)
-    if not plain.isascii():
-        plain = _HALVES.sub(_fraction, _RAISED.sub(_index, plain.translate(_SIGNS)))
-    at, held = 0, ""
-    for before, start, end, after in formulas(plain):
+    normal = normal_form(text)
+    if not normal.isascii():
+        normal = _HALVES.sub(_expand_fraction, _RAISED.sub(_expand_index, normal.translate(_SIGNS)))
+    position, pending = 0, ""
+    for before, start, end, after in formulas(normal):
         inside = (
-            plain[start:end]
-            if plain[before] in "$\\"
-            and (plain[before] == "$" or plain[before + 1] in "([" or _DISPLAY.match(plain, before))
+            normal[start:end]
+            if normal[before] in "$\\"
+            and (normal[before] == "$" or normal[before + 1] in "([" or _DISPLAY.match(normal, before))
             else ""
         )
-        formula = formula_form(inside or plain[before:after])
+        formula = formula_form(inside or normal[before:after])
         bare = _TAIL.sub("", formula)
-        if held + plain[at:before]:
-            yield prose_form(held + plain[at:before]), False
+        if pending + normal[position:before]:
+            yield prose_form(pending + normal[position:before]), False
         if bare:
             yield bare, True
-        held, at = formula[len(bare) :].replace(" ", ""), after
-        if held and plain[at : at + 1].isalnum():
-            held += " "
-        elif not held and plain[at : at + 1].isdigit():
-            held = " "  # a closing dollar sign before a digit would be none
-    if held + plain[at:]:
-        yield prose_form(held + plain[at:]), False
+        pending, position = formula[len(bare) :].replace(" ", ""), after
+        if pending and normal[position : position + 1].isalnum():
+            pending += " "
+        elif not pending and normal[position : position + 1].isdigit():
+            pending = " "  # a dollar sign before a digit would not close the formula
+    if pending + normal[position:]:
+        yield prose_form(pending + normal[position:]), False
 
 
 def prose_form(text: str) -> str:
-    """Prose without bold marks and font commands; a command of mathematics outside of any delimiter has its one spelling too.
+    """Prose without bold marks and font commands, and with one spelling of math commands outside of delimiters.
 
     >>> prose_form("The **largest** \\\\textbf{sum} \\\\leq 5")
     'The largest sum ≤ 5'
@@ -155,102 +163,102 @@ def prose_form(text: str) -> str:
         text = _BOLD.sub(r"\1", text)
     if "\\" not in text:
         return text
-    return _BLANKS.sub(" ", _COMMAND.sub(_signs, _SIZE.sub("", _FONT.sub(r"\1", text))))
+    return _BLANKS.sub(" ", _COMMAND.sub(_replace_command, _SIZE.sub("", _FONT.sub(r"\1", text))))
 
 
-@lru_cache(1 << 16)  # most formulas are short and come again
+@lru_cache(1 << 16)  # most formulas are short and occur again
 def formula_form(formula: str) -> str:
-    """One spelling of a formula without its delimiters: its tokens, one blank apart.
+    """A formula without its delimiters in one spelling: its tokens, one blank apart.
 
     >>> formula_form(r"\\left(\\tfrac{1}{2}\\right)^{n}\\leq 60^{\\circ}")
     '( 1 / 2 ) ^ n ≤ 60 °'
     """
     if formula.isalpha():
         return " ".join(formula)
-    made = formula.replace("$", " ") if "\\$" not in formula else formula.replace("\\$", "\\dollar ").replace("$", " ")
-    if "{,}" in made or "\\" in made or "~" in made:
-        made = _GAP.sub("", made)
-        if "\\" in made:
-            made = _NAMED.sub(r"\\\1\2 ", _SPACE.sub("", _SIZE.sub(" ", _FONT.sub(r" \1 ", made))))
-            made = _COMMAND.sub(_signs, made)
-    if "^" in made or "_" in made or "\\" in made:
-        made = _SHORT.sub(_spelt_out, _SHORT.sub(_spelt_out, made))
-    if "{" in made:
-        while (bare := _ATOM.sub(r" \1 ", made)) != made:
-            made = bare
-    if "\\frac" in made:
-        made = _RATIO.sub(lambda found: f"{found[1] or found[2]} / {found[3] or found[4]} ", made)
-    if "∘" in made:
-        made = _DEGREE.sub(" ° ", made)
-    if "′" in made or "'" in made:
-        made = _PRIME.sub(lambda found: "'" * len((found[1] or found[2]).replace(" ", "")), made).replace("′", "'")
-    if "," in made:
-        made = _THOUSANDS.sub("", made)
-    return " ".join(_PIECE.findall(made)).replace("{ } ", "")
+    form = formula.replace("$", " ") if "\\$" not in formula else formula.replace("\\$", "\\dollar ").replace("$", " ")
+    if "{,}" in form or "\\" in form or "~" in form:
+        form = _GAP.sub("", form)
+        if "\\" in form:
+            form = _NAMED.sub(r"\\\1\2 ", _SPACE.sub("", _SIZE.sub(" ", _FONT.sub(r" \1 ", form))))
+            form = _COMMAND.sub(_replace_command, form)
+    if "^" in form or "_" in form or "\\" in form:
+        form = _SHORT.sub(_spell_out, _SHORT.sub(_spell_out, form))
+    if "{" in form:
+        while (bare := _ATOM.sub(r" \1 ", form)) != form:
+            form = bare
+    if "\\frac" in form:
+        form = _RATIO.sub(lambda match: f"{match[1] or match[2]} / {match[3] or match[4]} ", form)
+    if "∘" in form:
+        form = _DEGREE.sub(" ° ", form)
+    if "′" in form or "'" in form:
+        form = _PRIME.sub(lambda match: "'" * len((match[1] or match[2]).replace(" ", "")), form).replace("′", "'")
+    if "," in form:
+        form = _THOUSANDS.sub("", form)
+    return " ".join(_PIECE.findall(form)).replace("{ } ", "")
 
 
 def formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
-    """Where mathematics stands, with its delimiters and without: (before, start, end, after), left to right.
+    """The positions of formulas, with delimiters and without: (before, start, end, after), left to right.
 
-    A $ opens mathematics where no blank follows it, and closes it where no blank stands before it and no digit after it, so that "$5 and $6" are
-    prices. Linear in the text, however many delimiters are never closed.
+    A $ opens mathematics if no blank follows it, and closes it if no blank stands before it and no digit after it, so
+    "$5 and $6" are prices. Linear in the text, however many delimiters are never closed.
     """
     if "$" not in text and "\\" not in text:
         return
-    at, never = 0, set[str]()
-    while found := _OPEN.search(text, at):
-        at, mark = found.end(), found[0]
-        if _escaped(text, found.start()) and len(mark) < 3:  # \$ is a price, and \\( begins a line
-            at = found.start() + 1
+    position, unclosed = 0, set[str]()
+    while match := _OPEN.search(text, position):
+        position, mark = match.end(), match[0]
+        if _is_escaped(text, match.start()) and len(mark) < 3:  # \$ is a price, and \\( begins a line
+            position = match.start() + 1
             continue
         close = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}.get(mark) or mark.replace("begin", "end")
-        if close in never:
+        if close in unclosed:
             continue
-        end = _closed(text, close, at)
+        end = _find_close(text, close, position)
         if end < 0:
-            never.add(close)
+            unclosed.add(close)
         elif mark != "$" or (
-            end > at
-            and not text[at].isspace()
+            end > position
+            and not text[position].isspace()
             and not text[end - 1].isspace()
             and not text[end + 1 : end + 2].isdigit()
         ):
-            yield found.start(), at, end, end + len(close)
-            at = end + len(close)
+            yield match.start(), position, end, end + len(close)
+            position = end + len(close)
 
 
-def _closed(text: str, close: str, at: int) -> int:
-    """Where the mark stands that closes what was opened before `at`, an escaped dollar sign not counting; -1 = nowhere."""
-    end = text.find(close, at)
-    while end > at and _escaped(text, end):
+def _find_close(text: str, close: str, position: int) -> int:
+    """The position of the closing delimiter after a position, escaped dollar signs not counting; -1 = none."""
+    end = text.find(close, position)
+    while end > position and _is_escaped(text, end):
         end = text.find(close, end + 1)
     return end
 
 
-def _escaped(text: str, at: int) -> bool:
-    return at > 0 and text[at - 1] == "\\" and text[at - 2 : at - 1] != "\\"
+def _is_escaped(text: str, position: int) -> bool:
+    return position > 0 and text[position - 1] == "\\" and text[position - 2 : position - 1] != "\\"
 
 
-def _index(found: re.Match[str]) -> str:
-    """Raised and lowered characters as LaTeX writes them."""
-    inner = found[0].translate(_LEVEL)
-    return ("^" if found[0][0] in _SUPER else "_") + (inner if len(inner) == 1 else f"{{{inner}}}")
+def _expand_index(match: re.Match[str]) -> str:
+    """Raised and lowered characters in LaTeX's notation."""
+    inner = match[0].translate(_LEVEL)
+    return ("^" if match[0][0] in _SUPER else "_") + (inner if len(inner) == 1 else f"{{{inner}}}")
 
 
-def _fraction(found: re.Match[str]) -> str:
-    top, _, bottom = unicodedata.normalize("NFKC", found[2]).partition("⁄")
-    return f"{found[1]} {top}/{bottom}" if found[1] else f"{top}/{bottom}"
+def _expand_fraction(match: re.Match[str]) -> str:
+    top, _, bottom = unicodedata.normalize("NFKC", match[2]).partition("⁄")
+    return f"{match[1]} {top}/{bottom}" if match[1] else f"{top}/{bottom}"
 
 
-def _signs(found: re.Match[str]) -> str:
-    name = found[0][1:]
-    if found[0] == "~" or name in _NONE:
+def _replace_command(match: re.Match[str]) -> str:
+    name = match[0][1:]
+    if match[0] == "~" or name in _IGNORED:
         return " "
-    same = _SAME.get(name)
-    if same is None:
-        return found[0]
-    return same if same[0] == "\\" else f" {same} " if len(name) > 1 else same
+    synonym = _SYNONYMS.get(name)
+    if synonym is None:
+        return match[0]
+    return synonym if synonym[0] == "\\" else f" {synonym} " if len(name) > 1 else synonym
 
 
-def _spelt_out(found: re.Match[str]) -> str:
-    return " ".join(part for part in found.groups() if part) + " "
+def _spell_out(match: re.Match[str]) -> str:
+    return " ".join(part for part in match.groups() if part) + " "

@@ -1,4 +1,4 @@
-"""The options of a question: from metadata of any usual shape, or from the question itself."""
+"""The options of a question, from metadata of any usual shape or from the question itself."""
 
 import ast
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LETTERS = "ABCDEFGHIJ"
-FIELDS = (
+OPTION_FIELDS = (
     "choices",
     "options",
     "answer_choices",
@@ -37,16 +37,16 @@ _DRESSED = re.compile(
 _SPACES = re.compile(r"\\[,;:! ]|\\q?quad|~|\$|\*\*")
 
 
-def options_of(text: str, metadata: Any, letters: str = LETTERS) -> dict[str, str]:
+def question_options(text: str, metadata: Any, letters: str = LETTERS) -> dict[str, str]:
     """The options of a question as plain texts by letter; metadata first, then the question's own lines.
 
-    >>> options_of("", {"options": ["A)21", "B)32"]})
+    >>> question_options("", {"options": ["A)21", "B)32"]})
     {'A': '21', 'B': '32'}
-    >>> options_of("How many? (A) 1 (B) 2", {})
+    >>> question_options("How many? (A) 1 (B) 2", {})
     {'A': '1', 'B': '2'}
     """
     stored = listed_options(metadata, letters) if isinstance(metadata, Mapping) else {}
-    return {letter: plain(option) for letter, option in (stored or labelled(text, letters)).items()}
+    return {letter: plain_option(option) for letter, option in (stored or labelled_options(text, letters)).items()}
 
 
 def listed_options(row: Mapping[str, Any], letters: str = LETTERS) -> dict[str, str]:
@@ -55,7 +55,7 @@ def listed_options(row: Mapping[str, Any], letters: str = LETTERS) -> dict[str, 
     >>> listed_options({"choices": {"label": ["A", "B"], "text": ["x", "y"]}})
     {'A': 'x', 'B': 'y'}
     """
-    for name in FIELDS:
+    for name in OPTION_FIELDS:
         if row.get(name) is not None and (options := parsed_options(row[name], letters)):
             return options
     for first, second in _ONE_FIELD:
@@ -74,30 +74,30 @@ def listed_options(row: Mapping[str, Any], letters: str = LETTERS) -> dict[str, 
 
 
 def parsed_options(value: Any, letters: str = LETTERS) -> dict[str, str]:
-    """Options by letter from a list, a mapping, a list of mappings, a text that holds one of these, or a text `A) ... B) ...`.
+    """Options by letter from a list, a mapping, a list of mappings, or a text with one of these or `A) ... B) ...`.
 
     >>> parsed_options("a ) 38 , b ) 27.675 , c ) 30")
     {'A': '38', 'B': '27.675', 'C': '30'}
     """
     if isinstance(value, str):
-        structured = _structured(value)
-        return labelled(value, letters) if structured is None else parsed_options(structured, letters)
+        structured = _parse_structure(value)
+        return labelled_options(value, letters) if structured is None else parsed_options(structured, letters)
     if isinstance(value, Mapping):
-        return _mapped(value, letters)
+        return _options_of_mapping(value, letters)
     if isinstance(value, Sequence):
-        return _listed(value, letters)
+        return _options_of_list(value, letters)
     return {}
 
 
-def labelled(text: str, letters: str = LETTERS) -> dict[str, str]:
-    """Options that stand in a text after their letters, each on a line or one behind the other; the last complete list of them."""
+def labelled_options(text: str, letters: str = LETTERS) -> dict[str, str]:
+    """The options that stand after their letters in a text, on lines or in a row; of several lists the last."""
     text = _DRESSED.sub(lambda match: f" {match[1] or ''} ", text)
     for kind in (letters, letters.lower()):
         pattern = re.compile(r"(?:^|(?<=[\s,;$(}?？。：:]))" + _LABEL.format(letters=re.escape(kind)), re.MULTILINE)
         runs = _runs(list(pattern.finditer(text)), kind)
         if runs:
             run = runs[-1]
-            ends = [match.start() for match in run[1:]] + [_end(text, run[-1].end())]
+            ends = [match.start() for match in run[1:]] + [_line_end(text, run[-1].end())]
             return {
                 letters[index]: text[match.end() : end].strip(" \t\n,;")
                 for index, (match, end) in enumerate(zip(run, ends, strict=True))
@@ -105,36 +105,36 @@ def labelled(text: str, letters: str = LETTERS) -> dict[str, str]:
     return {}
 
 
-def are_shown(text: str, options: Mapping[str, str]) -> bool:
-    """Whether every option's text stands in a text, in the order of the options.
+def options_are_shown(text: str, options: Mapping[str, str]) -> bool:
+    """Whether a text holds every option's text, in the order of the options.
 
-    >>> are_shown("Pick: x or y?", {"A": "x", "B": "y"}), are_shown("Pick one.", {"A": "x", "B": "y"})
+    >>> options_are_shown("Pick: x or y?", {"A": "x", "B": "y"}), options_are_shown("Pick one.", {"A": "x", "B": "y"})
     (True, False)
     """
-    asked, at = plain(text), 0
-    for option in map(plain, options.values()):
-        at = asked.find(option, at) + len(option)
-        if at < len(option):
+    shown, position = plain_option(text), 0
+    for option in map(plain_option, options.values()):
+        position = shown.find(option, position) + len(option)
+        if position < len(option):
             return False
     return True
 
 
-def plain(text: str) -> str:
+def plain_option(text: str) -> str:
     """An option's text for comparison: NFKC, lower case, single spaces, no dollar signs, bold or final full stop.
 
-    >>> plain("$\\\\text{Paris}$."), plain("  NEW   York ")
+    >>> plain_option("$\\\\text{Paris}$."), plain_option("  NEW   York ")
     ('paris', 'new york')
     """
-    bare = unwrapped(text)
+    bare = unwrap_latex(text)
     if not bare.isascii():
         bare = unicodedata.normalize("NFKC", bare)
     return " ".join(bare.casefold().strip(" .*\"'“”").split())
 
 
-def unwrapped(text: str) -> str:
-    r"""A text without `\text{}` and its like, dollar signs, spaces of mathematics and bold.
+def unwrap_latex(text: str) -> str:
+    r"""A text without `\text{}` and similar commands, dollar signs, math spaces and bold marks.
 
-    >>> unwrapped("$\\textbf{(D)}\\ 12$")
+    >>> unwrap_latex("$\\textbf{(D)}\\ 12$")
     '(D) 12'
     """
     if "\\" not in text and "$" not in text and "*" not in text and "~" not in text:
@@ -142,8 +142,8 @@ def unwrapped(text: str) -> str:
     return " ".join(_SPACES.sub(" ", _WRAP.sub(r"\1", _WRAP.sub(r"\1", text))).split())
 
 
-def _structured(text: str) -> Any:
-    """The list or mapping that a text spells as JSON or as a Python literal, None where it spells none."""
+def _parse_structure(text: str) -> Any:
+    """The list or mapping that a text holds as JSON or as a Python literal; None if it holds none."""
     if text.strip()[:1] not in ("[", "{"):
         return None
     for read in (json.loads, ast.literal_eval):
@@ -156,7 +156,7 @@ def _structured(text: str) -> Any:
     return None
 
 
-def _mapped(value: Mapping[Any, Any], letters: str) -> dict[str, str]:
+def _options_of_mapping(value: Mapping[Any, Any], letters: str) -> dict[str, str]:
     texts = next(
         (
             value[name]
@@ -166,17 +166,17 @@ def _mapped(value: Mapping[Any, Any], letters: str) -> dict[str, str]:
         None,
     )
     if texts is not None:  # {"label": [...], "text": [...]}
-        return _listed(texts, letters)
+        return _options_of_list(texts, letters)
     keys = [str(key).strip("().: ").upper() for key in value]
     if all(len(key) == 1 and key in letters for key in keys):
         return dict(sorted(zip(keys, map(str, value.values()), strict=True)))
-    return _listed(list(value.values()), letters)  # {"0": ..., "1": ...}
+    return _options_of_list(list(value.values()), letters)  # {"0": ..., "1": ...}
 
 
-def _listed(value: Sequence[Any], letters: str) -> dict[str, str]:
+def _options_of_list(value: Sequence[Any], letters: str) -> dict[str, str]:
     if not 1 < len(value) <= len(letters):
         return {}
-    texts = [str(_text_of(item)).strip() for item in value]
+    texts = [str(_option_text(item)).strip() for item in value]
     label = re.compile(r"[(\[]?\s?([A-Za-z])\s?[)\].:]\s*")
     matches = [label.match(text) for text in texts]
     if all(match and match[1].upper() == letters[index] for index, match in enumerate(matches)):
@@ -184,11 +184,11 @@ def _listed(value: Sequence[Any], letters: str) -> dict[str, str]:
     return dict(zip(letters, texts))
 
 
-def _text_of(item: Any) -> Any:
+def _option_text(item: Any) -> Any:
     if isinstance(item, Mapping):
         return next(
             (item[name] for name in _TEXTS if name in item),
-            next((each for key, each in item.items() if key not in _NAMES), ""),
+            next((content for key, content in item.items() if key not in _NAMES), ""),
         )
     return item
 
@@ -204,7 +204,7 @@ def _runs(matches: list[re.Match[str]], letters: str) -> list[list[re.Match[str]
     return [run for run in runs if len(run) > 1]
 
 
-def _end(text: str, start: int) -> int:
-    """Where the last option ends: at its line's end."""
+def _line_end(text: str, start: int) -> int:
+    """The end of the line, where the last option ends."""
     end = text.find("\n", start)
     return len(text) if end < 0 else end

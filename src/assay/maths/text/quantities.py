@@ -1,4 +1,4 @@
-"""Amounts in prose as numbers and one word for their unit: eighteen is 18, $700 is 700 dollars, ft is foot."""
+"""Amounts in prose as numbers with one word for their unit: eighteen is 18, $700 is 700 dollars, ft is foot."""
 
 import re
 from fractions import Fraction
@@ -67,79 +67,81 @@ _BESIDE = re.compile(
 _METRE = re.compile(r"(\d) (m|g|l|L|s|h)\b(?! ?[=<>+*/^])")
 _LETTERS = {"m": "meters", "g": "grams", "l": "liters", "L": "liters", "s": "seconds", "h": "hours"}
 
-_GROUPS = """foot feet ft|inch inches|yard yards yd yds|mile miles mi|millimeter millimeters millimetre millimetres mm|centimeter centimeters
-centimetre centimetres cm|decimeter decimeters dm|meter meters metre metres|kilometer kilometers kilometre kilometres km kms|milligram milligrams mg|
-gram grams gm|kilogram kilograms kg kgs|ton tons|tonne tonnes|ounce ounces oz|pound pounds lb lbs|milliliter milliliters millilitre millilitres ml|
-liter liters litre litres|cup cups|pint pints|quart quarts|gallon gallons gal|second seconds sec secs|minute minutes min mins|hour hours hr hrs|
-day days|week weeks|month months|year years yr yrs|cent cents|dollar dollars|euro euros|penny pennies|percent percentage|degree degrees deg|
-radian radians|square sq|cubic cu|acre acres|hectare hectares|decade decades|fahrenheit|celsius|1st first|3rd third|4th fourth|5th fifth|6th sixth|
-7th seventh|8th eighth|9th ninth|10th tenth"""
-UNIT = {word: group.split()[0] for group in _GROUPS.replace("\n", " ").split("|") for word in group.split()}
+_UNIT_GROUPS = """
+foot feet ft|inch inches|yard yards yd yds|mile miles mi|millimeter millimeters millimetre millimetres
+mm|centimeter centimeters centimetre centimetres cm|decimeter decimeters dm|meter meters metre metres|kilometer
+kilometers kilometre kilometres km kms|milligram milligrams mg| gram grams gm|kilogram kilograms kg kgs|ton
+tons|tonne tonnes|ounce ounces oz|pound pounds lb lbs|milliliter milliliters millilitre millilitres ml| liter
+liters litre litres|cup cups|pint pints|quart quarts|gallon gallons gal|second seconds sec secs|minute minutes
+min mins|hour hours hr hrs| day days|week weeks|month months|year years yr yrs|cent cents|dollar dollars|euro
+euros|penny pennies|percent percentage|degree degrees deg| radian radians|square sq|cubic cu|acre acres|hectare
+hectares|decade decades|fahrenheit|celsius|1st first|3rd third|4th fourth|5th fifth|6th sixth| 7th seventh|8th
+eighth|9th ninth|10th tenth
+"""
+UNIT = {word: group.split()[0] for group in _UNIT_GROUPS.split("|") for word in group.split()}
 
 
-def quantities(text: str) -> str:
-    """Prose whose number words are digits, whose prices and percentages are numbers with a word, and whose units stand apart from their number.
+def normalize_quantities(text: str) -> str:
+    """Prose with number words as digits, prices and percentages as numbers with a word, and units set apart.
 
-    Whole numbers in words up to trillions, also with digits before them ("3 million"), and simple fractions ("two thirds"). What stands for no
-    amount stays: ordinals, dozens, half.
+    It reads whole numbers in words up to trillions, also with digits before them ("3 million"), and simple fractions
+    ("two thirds"). Words that are not amounts by themselves stay: ordinals, dozens, half.
 
-    >>> quantities("Twenty-five ducks cost $700, half of it in two hundred and six coins; 5kg at 30%.")
+    >>> normalize_quantities("Twenty-five ducks cost $700, half of it in two hundred and six coins; 5kg at 30%.")
     '25 ducks cost 700 dollars, half of it in 206 coins; 5 kg at 30 percent.'
-    >>> quantities("3 million people, two thirds of them")
+    >>> normalize_quantities("3 million people, two thirds of them")
     '3000000 people, 2/3 of them'
     """
-    made = _in_digits(text)
-    if not _DIGIT.search(made):
-        return made
-    if not _MARKS.isdisjoint(made) or "\\dollar" in made:
-        money = _MONEY if "\\" in made else _BARE_MONEY
-        made = money.sub(lambda found: f"{found[2]} {_COINS[found[1] or '$']}", made.replace("US$", "$"))
-    if not _BESIDE.search(made):
-        return made
-    made = _CODES.sub(
-        lambda found: (
-            f"{found[1]} {_COINS.get(found[2]) or ('degrees' + _scale(found[2]) if found[2][0] == '°' else 'percent')}"
-        ),
-        made,
-    )
-    return _METRE.sub(
-        lambda found: f"{found[1]} {_LETTERS[found[2]]}", _GLUED.sub(r"\1 ", made) if _TOUCHING.search(made) else made
-    )
+    result = _words_to_digits(text)
+    if not _DIGIT.search(result):
+        return result
+    if not _MARKS.isdisjoint(result) or "\\dollar" in result:
+        money = _MONEY if "\\" in result else _BARE_MONEY
+        result = money.sub(lambda match: f"{match[2]} {_COINS[match[1] or '$']}", result.replace("US$", "$"))
+    if not _BESIDE.search(result):
+        return result
+    result = _CODES.sub(lambda match: f"{match[1]} {_unit_word(match[2])}", result)
+    if _TOUCHING.search(result):
+        result = _GLUED.sub(r"\1 ", result)
+    return _METRE.sub(lambda match: f"{match[1]} {_LETTERS[match[2]]}", result)
 
 
-def _scale(found: str) -> str:
-    return {"C": " celsius", "F": " fahrenheit"}.get(found[-1], "")
+def _unit_word(code: str) -> str:
+    """The word for a currency code, degrees with their scale, or a percent sign."""
+    if code[0] == "°":
+        return "degrees" + {"C": " celsius", "F": " fahrenheit"}.get(code[-1], "")
+    return _COINS.get(code) or "percent"
 
 
-def _in_digits(text: str) -> str:
-    """The text with its number words as digits; only what stands from the first of them on is taken apart, unless digits before it are its."""
-    first = next((found for found in _ALPHA.finditer(text) if found[0] in _CASES), None)
+def _words_to_digits(text: str) -> str:
+    """The text with its number words as digits; only the part from the first of them on is split."""
+    first = next((match for match in _ALPHA.finditer(text) if match[0] in _CASES), None)
     if first is None:
         return text
-    at = first.start()
-    glued = at > 0 and (text[at - 1].isalnum() or text[at - 1] == "_")
-    start = 0 if glued or first[0] in _SCALE_CASES else at
+    start_of_word = first.start()
+    glued = start_of_word > 0 and (text[start_of_word - 1].isalnum() or text[start_of_word - 1] == "_")
+    start = 0 if glued or first[0] in _SCALE_CASES else start_of_word
     return text[:start] + _digits(_SPLIT.split(text[start:]))
 
 
 def _digits(parts: list[str]) -> str:
-    """Words and what stands between them, turn about, as one text with its number words as digits."""
-    made, at, scaled = list[str](), 0, not _SCALE_CASES.isdisjoint(parts)
+    """One text from words and separators in turn, with its number words as digits."""
+    pieces, position, scaled = list[str](), 0, not _SCALE_CASES.isdisjoint(parts)
     for start in [i for i in range(0, len(parts), 2) if parts[i] in _CASES or (scaled and parts[i][:1].isdigit())]:
-        if start < at:
+        if start < position:
             continue
         value, after = _number(parts, start)
         if value:
-            made += [*parts[at:start], value]
-            at = after + 1
-    return "".join([*made, *parts[at:]])
+            pieces += [*parts[position:start], value]
+            position = after + 1
+    return "".join([*pieces, *parts[position:]])
 
 
-def _number(parts: list[str], at: int) -> tuple[str, int]:
-    """The number that begins at a word, as digits, and where its last word stands; ("", at) for none."""
-    total, group, last, least, after = 0, 0, "", 10**18, at
-    if parts[at][0].isdigit():
-        return _scaled(parts, at)
+def _number(parts: list[str], position: int) -> tuple[str, int]:
+    """The number that begins at a word, as digits, and the index of its last word; ("", position) if there is none."""
+    total, group, last, least, after = 0, 0, "", 10**18, position
+    if parts[position][0].isdigit():
+        return _scaled_number(parts, position)
     while after < len(parts):
         word = parts[after].casefold()
         if word in _SMALL and (
@@ -165,7 +167,7 @@ def _number(parts: list[str], at: int) -> tuple[str, int]:
             break
         after = skip
     if not last:
-        return "", at
+        return "", position
     below = (
         _PARTS.get(parts[end + 2].casefold(), 0)
         if end + 2 < len(parts) and parts[end + 1] in (" ", "-") and last not in _SCALE
@@ -176,19 +178,19 @@ def _number(parts: list[str], at: int) -> tuple[str, int]:
     return str(total + group), end
 
 
-def _scaled(parts: list[str], at: int) -> tuple[str, int]:
+def _scaled_number(parts: list[str], position: int) -> tuple[str, int]:
     """Digits before a scale: 3 million, 2.5 thousand."""
-    whole, end = parts[at], at
-    if at + 2 < len(parts) and parts[at + 1] == "." and parts[at + 2].isdigit():
-        whole, end = f"{whole}.{parts[at + 2]}", at + 2
+    whole, end = parts[position], position
+    if position + 2 < len(parts) and parts[position + 1] == "." and parts[position + 2].isdigit():
+        whole, end = f"{whole}.{parts[position + 2]}", position + 2
     if (
         end + 2 >= len(parts)
         or parts[end + 1] not in (" ", "-")
         or (scale := _SCALE.get(parts[end + 2].casefold())) is None
     ):
-        return "", at
+        return "", position
     try:
         value = Fraction(whole) * scale
     except ValueError:
-        return "", at
-    return (str(value), end + 2) if value.denominator == 1 and len(whole) < 16 else ("", at)
+        return "", position
+    return (str(value), end + 2) if value.denominator == 1 and len(whole) < 16 else ("", position)

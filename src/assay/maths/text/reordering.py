@@ -1,4 +1,4 @@
-"""Whether two texts that hold the same numbers in another order are one problem turned around, or two problems with their numbers exchanged."""
+"""Whether two texts with the same numbers in another order are reorderings, or have their numbers exchanged."""
 
 import re
 from collections import Counter
@@ -9,48 +9,49 @@ from assay.maths.text.latex import formulas
 from assay.maths.text.quantities import UNIT
 from assay.maths.text.shingles import jaccard
 
-SHARED = 0.7  # of the bonds, at least
-LOOKAHEAD = 3  # words behind the one that follows
+MIN_SHARED = 0.7  # of the bonds
+LOOKAHEAD = 3  # words after the key
 _AMOUNTS = frozenset(SPELLED.split()) | frozenset(["not", "no", "never", "neither", "nor", "without", "except"])
 _TOKEN = re.compile(r"\d+(?:[.:/]\d+)*|\w+(?:['’]\w+)*|[.?!;,:](?=\s|$)")
 _END = frozenset(".?!;")
 _BREAK = frozenset(["and", "or", "but", "while", "whereas", "then", "than", ",", ":"])
 
 
-class Place(NamedTuple):
-    """Where an amount stands."""
+class AmountPlace(NamedTuple):
+    """An amount with the words around it."""
 
     amount: str
-    key: str  # what follows it in its sentence, or else "<" and what stands before it
+    key: str  # the word after it in its sentence, else "<" and the word before it
     clause: tuple[str, ...]  # the other words of its clause
-    sentence: tuple[str, ...]  # and of its sentence
-    rest: tuple[str, ...]  # what follows the key in its clause
+    sentence: tuple[str, ...]  # the other words of its sentence
+    rest: tuple[str, ...]  # the words after the key in its clause
 
 
-def turned(one: str, other: str) -> bool:
-    """True where the amounts of two `plain` texts belong to the same words: at least .7 of all bonds are shared, and of the rest no word has
-    gone over to another amount. No bonds on both sides are all shared.
+def is_reordering(text: str, other: str) -> bool:
+    """True if the amounts of two texts in `comparison_form` belong to the same words.
 
-    "6 storks and 2 birds" turns "2 birds and 6 storks" around; "2 storks and 6 birds" is another problem.
+    At least .7 of all bonds are shared, and of the rest no word has moved to another amount. Two texts without bonds
+    share all. "6 storks and 2 birds" is a reordering of "2 birds and 6 storks"; "2 storks and 6 birds" is another
+    problem.
 
-    >>> turned("2 birds and 6 storks sat down.", "6 storks and 2 birds sat down.")
+    >>> is_reordering("2 birds and 6 storks sat down.", "6 storks and 2 birds sat down.")
     True
-    >>> turned("2 birds and 6 storks sat down.", "6 birds and 2 storks sat down.")
+    >>> is_reordering("2 birds and 6 storks sat down.", "6 birds and 2 storks sat down.")
     False
-    >>> turned("12 dollars for adults and 10 dollars for children.", "10 dollars for adults and 12 dollars for children.")
+    >>> is_reordering("12 dollars for adults and 10 for children.", "10 dollars for adults and 12 for children.")
     False
     """
-    mine, theirs = bonds(one), bonds(other)
+    mine, theirs = bonds(text), bonds(other)
     moved = {word for _, word in mine - theirs} & {word for _, word in theirs - mine}
-    return not moved and jaccard(mine, theirs) >= SHARED
+    return not moved and jaccard(mine, theirs) >= MIN_SHARED
 
 
 def bonds(text: str) -> frozenset[tuple[str, str]]:
-    """Each amount with what follows it in its sentence, or else stands before it; amounts are numbers, number words, negations, whole formulas.
+    """Each amount paired with the word after it in its sentence, else the word before it.
 
-    Where the same word follows several amounts it tells none of them apart. Each is then bound to the first word behind it that does ("6 more
-    storks and 2 more birds"); or to the words that its clause (else its sentence) holds and those of the others do not; and where there are
-    none, to its rank among them.
+    Amounts are numbers, number words, negations and whole formulas. If the same word follows several amounts, it does
+    not distinguish them. Then each is bound to the first later word that does ("6 more storks and 2 more birds"); or to
+    the words that only its clause (else its sentence) holds; and if there are none, to its rank among them.
 
     >>> sorted(bonds("Add $x + 1$ to 5 apples, not 6."))
     [('5', 'apples'), ('6', '<not'), ('not', '6'), ('x+1', 'to')]
@@ -58,21 +59,21 @@ def bonds(text: str) -> frozenset[tuple[str, str]]:
     [('5', 'apples ann'), ('6', 'apples bob')]
     """
     found = _places(text)
-    rivals: dict[str, list[Place]] = {}
+    rivals: dict[str, list[AmountPlace]] = {}
     for place in found:
         rivals.setdefault(place.key, []).append(place)
-    made = set[tuple[str, str]]()
-    for key, places in rivals.items():
-        if len({place.amount for place in places}) == 1:
-            made.add((places[0].amount, key))
+    bound_words = set[tuple[str, str]]()
+    for key, group in rivals.items():
+        if len({place.amount for place in group}) == 1:
+            bound_words.add((group[0].amount, key))
         else:
-            made |= _told_apart(places)
-    return frozenset(made)
+            bound_words |= _distinguish(group)
+    return frozenset(bound_words)
 
 
-def _told_apart(places: list[Place]) -> set[tuple[str, str]]:
-    """Bonds of amounts that the same word follows."""
-    made, key = set[tuple[str, str]](), places[0].key
+def _distinguish(places: list[AmountPlace]) -> set[tuple[str, str]]:
+    """Bonds of amounts that are followed by the same word."""
+    bonds, key = set[tuple[str, str]](), places[0].key
     for far in range(LOOKAHEAD):
         if all(len(place.rest) > far for place in places) and len({place.rest[far] for place in places}) > 1:
             owners = {(place.rest[far], place.amount) for place in places}
@@ -82,67 +83,68 @@ def _told_apart(places: list[Place]) -> set[tuple[str, str]]:
     left = rivals = list(dict.fromkeys(place.amount for place in places))
     for level in ("clause", "sentence"):
         words = {amount: _words_of(amount, places, level) - set(rivals) for amount in rivals}
-        held = Counter(word for each in words.values() for word in each)
-        made |= {(amount, f"~{key} {word}") for amount in left for word in words[amount] if held[word] == 1}
-        bound = {amount for amount, _ in made}
+        held = Counter(word for set_of_words in words.values() for word in set_of_words)
+        bonds |= {(amount, f"~{key} {word}") for amount in left for word in words[amount] if held[word] == 1}
+        bound = {amount for amount, _ in bonds}
         left = [amount for amount in left if amount not in bound]
-    return made | {(amount, f"#{rank} {key}") for rank, amount in enumerate(left) if len(left) > 1}
+    return bonds | {(amount, f"#{rank} {key}") for rank, amount in enumerate(left) if len(left) > 1}
 
 
-def _words_of(amount: str, places: list[Place], level: str) -> set[str]:
+def _words_of(amount: str, places: list[AmountPlace], level: str) -> set[str]:
     return {word for place in places if place.amount == amount for word in getattr(place, level)}
 
 
-def _places(text: str) -> list[Place]:
+def _places(text: str) -> list[AmountPlace]:
     tokens = _tokens(text)
     ends = [-1, *(i for i, (token, _) in enumerate(tokens) if token in _END), len(tokens)]
     breaks = [-1, *(i for i, (token, _) in enumerate(tokens) if token in _END or token in _BREAK), len(tokens)]
-    found, sentence, clause = list[Place](), 0, 0
-    for at, (token, is_amount) in enumerate(tokens):
-        while ends[sentence + 1] < at:
+    places, sentence, clause = list[AmountPlace](), 0, 0
+    for position, (token, is_amount) in enumerate(tokens):
+        while ends[sentence + 1] < position:
             sentence += 1
-        while breaks[clause + 1] < at:
+        while breaks[clause + 1] < position:
             clause += 1
         if is_amount:
             before, after = (
                 tokens[i][0] if 0 <= i < len(tokens) and tokens[i][0] not in _END else ""
-                for i in (_left(tokens, at), _right(tokens, at))
+                for i in (_left(tokens, position), _right(tokens, position))
             )
             near, wide = (
-                _others(tokens, bounds[i], bounds[i + 1], at) for bounds, i in ((breaks, clause), (ends, sentence))
+                _others(tokens, bounds[i], bounds[i + 1], position)
+                for bounds, i in ((breaks, clause), (ends, sentence))
             )
-            right = _right(tokens, at)
+            right = _right(tokens, position)
             rest = (
                 tuple(word for word, _ in tokens[right + 1 : min(right + 1 + LOOKAHEAD, breaks[clause + 1])])
                 if after
                 else ()
             )
-            found.append(Place(token, after or f"<{before}", near, wide, rest))
-    return found
+            places.append(AmountPlace(token, after or f"<{before}", near, wide, rest))
+    return places
 
 
-def _others(tokens: list[tuple[str, bool]], start: int, end: int, at: int) -> tuple[str, ...]:
+def _others(tokens: list[tuple[str, bool]], start: int, end: int, position: int) -> tuple[str, ...]:
     return tuple(
-        word for i, (word, _) in enumerate(tokens[start + 1 : end], start + 1) if i != at and word not in _BREAK
+        word for i, (word, _) in enumerate(tokens[start + 1 : end], start + 1) if i != position and word not in _BREAK
     )
 
 
-def _left(tokens: list[tuple[str, bool]], at: int) -> int:
-    return at - 2 if at > 0 and tokens[at - 1][0] in ",:" else at - 1
+def _left(tokens: list[tuple[str, bool]], position: int) -> int:
+    return position - 2 if position > 0 and tokens[position - 1][0] in ",:" else position - 1
 
 
-def _right(tokens: list[tuple[str, bool]], at: int) -> int:
-    return at + 2 if at + 1 < len(tokens) and tokens[at + 1][0] in ",:" else at + 1
+def _right(tokens: list[tuple[str, bool]], position: int) -> int:
+    return position + 2 if position + 1 < len(tokens) and tokens[position + 1][0] in ",:" else position + 1
 
 
 def _tokens(text: str) -> list[tuple[str, bool]]:
     """Tokens left to right, and whether each is an amount."""
-    tokens, at = list[tuple[str, bool]](), 0
+    tokens, position = list[tuple[str, bool]](), 0
     for before, start, end, after in formulas(text):
-        tokens += _words(text[at:before])
+        tokens += _words(text[position:before])
         tokens.append(("".join(text[start:end].split()), True))
-        at = after
-    return tokens + _words(text[at:])
+        position = after
+    return tokens + _words(text[position:])
 
 
 def _words(text: str) -> list[tuple[str, bool]]:

@@ -19,7 +19,7 @@ from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.online.state import FixedOrder
 from assay.pipelines.analysis.compare_selectors import TOKENS, worded
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.pool import scored_pool
+from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
@@ -40,7 +40,9 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     plans = _plans(context.config.arrange, asked)
     parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
-    pool, unscored = scored_pool(context, inputs, needs, selected(context, inputs.rows_of("select")))
+    pool, unscored = scored_pool(
+        context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
+    )
     if not len(pool):
         raise ConfigError(
             f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"

@@ -76,6 +76,9 @@ class PoolColumns:
     expressions: Mapping[str, str] = field(default_factory=dict)
 
 
+COLUMNS: dict[str, PoolColumns] = {}  # of the stages whose classes are loaded, by name; `Stage` enters them
+
+
 @dataclass(frozen=True, slots=True)
 class StageResult:
     """What one stage did."""
@@ -88,7 +91,11 @@ class StageResult:
     seconds: float = 0.0
     reused: bool = False  # it was in the ledger: nothing was done
     partly: bool = False  # a limit stopped it: not in the ledger
-    columns: PoolColumns = PoolColumns()  # what the stage knows of each problem
+
+    @property
+    def columns(self) -> PoolColumns:
+        """What the stage knows of each problem."""
+        return COLUMNS.get(self.stage, PoolColumns())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult, StageResults
+from assay.pipelines.context.results import COLUMNS, PoolColumns, Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.stores.lake import Lake
 
@@ -32,6 +32,9 @@ class Stage(ABC):
     pays: ClassVar[bool] = False
     rows_query: ClassVar[str]
     columns: ClassVar[PoolColumns] = PoolColumns()
+
+    def __init_subclass__(cls) -> None:
+        COLUMNS[cls.name] = cls.columns
 
     def __init__(self, context: RunContext, inputs: StageResults) -> None:
         self.context, self.inputs = context, inputs

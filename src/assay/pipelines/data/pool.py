@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.identity import content_id
 from assay.core.types import Pool
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
@@ -29,11 +30,16 @@ JOIN (SELECT run, dense_rank() OVER (ORDER BY time, run) AS place FROM runs WHER
       AND run IN (SELECT run FROM rollouts WHERE step IS NOT NULL)) s USING (run)
 GROUP BY t.problem_id ORDER BY t.problem_id
 """
+NO_QUERIES: Mapping[str, str] = {}
 Values = list[Any]  # one per id that was asked for, in their order; None = the problem lacks it
 
 
 def scored_pool(
-    context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str]
+    context: RunContext,
+    inputs: StageResults,
+    needs: Sequence[str],
+    ids: Sequence[str],
+    queries: Mapping[str, str] = NO_QUERIES,
 ) -> tuple[Pool, tuple[str, ...]]:
     """Make the pool with exactly the columns that a part needs.
 
@@ -42,6 +48,7 @@ def scored_pool(
         inputs: the stages that know them.
         needs: names of columns, or "cluster" and "vectors".
         ids: of the problems, ascending.
+        queries: of the columns that parts bring themselves (`queries_of`).
 
     Returns:
         The pool, and the ids of the problems that lack one of these.
@@ -49,7 +56,7 @@ def scored_pool(
     Raises:
         ConfigError: no stage makes such a column and no source kept such a field.
     """
-    values = _columns(context, inputs, [name for name in needs if name != "vectors"], ids)
+    values = _columns(context, inputs, [name for name in needs if name != "vectors"], ids, queries)
     rows = [row for row in range(len(ids)) if all(column[row] is not None for column in values.values())]
     vectors = None
     if "vectors" in needs:
@@ -63,27 +70,43 @@ def scored_pool(
     return pool, tuple(sorted(set(ids) - set(pool.ids)))
 
 
-def further_evidence(context: RunContext, inputs: StageResults, needs: Sequence[str]) -> list[str]:
-    """What a part reads beside the config's own scoring and clusters: a search's scores, training rounds, further stages."""
+def queries_of(*parts: Any) -> dict[str, str]:
+    """The queries of columns that selectors or curricula bring themselves (`core.hooks.PoolHooks`)."""
+    return {name: query for part in parts for name, query in getattr(part, "queries", {}).items()}
+
+
+def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
+    """What a selector reads beside the config's own scoring and clusters: a search's scores, training rounds, further columns."""
+    needs = part.needs
     searched = [row["id"] for row in _searched(context)] if set(needs) & set(SEARCH_COLUMNS) else []
     trained = [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
-    return [*searched, *trained, *stage_evidence(inputs, needs)]
+    return [*searched, *trained, *column_evidence(context, inputs, part)]
 
 
-def stage_evidence(inputs: StageResults, needs: Sequence[str]) -> list[str]:
-    """The keys of further stages whose columns a part needs; what it sees of `score` and `embed` is in its key already."""
-    return [
+def column_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
+    """What stands behind the further columns that a part needs: keys of the stages that know them, and the values of its own queries.
+
+    What it sees of `score` and `embed` is in its key already.
+    """
+    stages = [
         f"{result.stage} {result.key}"
         for result in inputs
-        if result.stage not in ("score", "embed") and not set(needs).isdisjoint(result.columns.expressions)
+        if result.stage not in ("score", "embed") and not set(part.needs).isdisjoint(result.columns.expressions)
     ]
+    queries = {name: query for name, query in sorted(queries_of(part).items()) if name in part.needs}
+    asked = {name: _asked(context, inputs, query).sort_by("problem_id").to_pydict() for name, query in queries.items()}
+    return [*stages, *(content_id(name, rows["problem_id"], rows["value"]) for name, rows in asked.items())]
 
 
-def _columns(context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str]) -> dict[str, Values]:
+def _columns(
+    context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str], queries: Mapping[str, str]
+) -> dict[str, Values]:
     """Each column by its name, one value per id."""
     if "cluster" in needs:
         inputs.of("embed")
-    found: dict[str, Values] = {}
+    found = {
+        name: _aligned(_asked(context, inputs, query), ids)["value"] for name, query in queries.items() if name in needs
+    }
     for result in inputs:
         if own := {
             name: sql for name, sql in result.columns.expressions.items() if name in needs and name not in found
@@ -105,9 +128,34 @@ def _selected(
 ) -> dict[str, Values]:
     """Columns of one query, aligned to the ids."""
     chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in expressions.items())
-    table = context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters)
+    return _aligned(context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters), ids)
+
+
+def _asked(context: RunContext, inputs: StageResults, query: str) -> pa.Table:
+    """The answer of a part's own query: `problem_id` and `value`.
+
+    Raises:
+        ConfigError: it gives a problem twice, or other columns.
+    """
+    known = {
+        "policy": context.engine.policy.revision,
+        "sampler": context.config.policy.sampler.id,
+        "scoring": inputs.rows_of("score") if "score" in inputs else "",
+    }
+    table = context.lake.query(query, {name: value for name, value in known.items() if f"${name}" in query} or None)
+    if set(table.column_names) != {"problem_id", "value"}:
+        raise ConfigError(f"a pool's column has problem_id and value, not {table.column_names}: {query}")
+    if pc.count_distinct(table["problem_id"]).as_py() != table.num_rows:
+        raise ConfigError(f"a pool's column has one row per problem, and this gives {table.num_rows} rows: {query}")
+    if pa.types.is_decimal(table["value"].type):  # a sum of whole numbers
+        return table.set_column(table.column_names.index("value"), "value", table["value"].cast(pa.float64()))
+    return table
+
+
+def _aligned(table: pa.Table, ids: Sequence[str]) -> dict[str, Values]:
+    """A table's columns in the order of the ids, None for an id that it lacks."""
     place = pc.index_in(pa.array(ids, pa.string()), value_set=table["problem_id"].combine_chunks())
-    return {name: table[name].take(place).to_pylist() for name in expressions}
+    return {name: table[name].take(place).to_pylist() for name in table.column_names if name != "problem_id"}
 
 
 def _of_searches(

@@ -4,7 +4,7 @@
 `run_training` trains on what they have left.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from assay.core.errors import ConfigError
@@ -67,7 +67,7 @@ def plan_stage(
         stage = kind(context, inputs)
     with context.cuttable():
         result = stage.finished()
-    return stage, result and replace(result, columns=kind.columns)
+    return stage, result
 
 
 def run_next_stage(context: RunContext, name: str, inputs: StageResults) -> StageResult:
@@ -89,17 +89,15 @@ def run_planned(stage: Stage) -> StageResult:
         left = stage.remaining().by_unit
     context.reporter.say(f"{stage.name}: {', '.join(f'{count} {unit}' for unit, count in left.items())}")
     if stage.pays:
-        result = stage.run()
-    else:
-        with context.cuttable():
-            result = stage.run()
-    return replace(result, columns=stage.columns)
+        return stage.run()
+    with context.cuttable():
+        return stage.run()
 
 
 def restored(context: RunContext, name: str, key: StageKey) -> StageResult:
     """The result of a stage by a key that was kept; where the ledger has no line of it, the key alone."""
-    result = context.finished(name, key) or StageResult(name, key, 0, 0, reused=True)
-    return replace(result, columns=load_stage(name).columns)
+    load_stage(name)  # so that what it knows of each problem is known
+    return context.finished(name, key) or StageResult(name, key, 0, 0, reused=True)
 
 
 def survey(context: RunContext, upto: str = "") -> Survey:

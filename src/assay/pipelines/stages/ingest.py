@@ -17,7 +17,7 @@ from assay.core.notes import Note
 from assay.core.parts import build_part
 from assay.core.ports import Source, SourceRow
 from assay.core.types import Drop
-from assay.maths.text.golds import oddities
+from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -121,7 +121,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     examples: dict[str, str] = {}
     while chunk := list(islice(found, CHUNK)):
         rows = _rows(
-            [checked(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
+            [check_label(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
         )
         rows_in += len(chunk)
         rows_out += len(rows["members"])
@@ -137,7 +137,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
-def checked(context: RunContext, found: SourceRow, number: int) -> SourceRow:
+def check_label(context: RunContext, found: SourceRow, number: int) -> SourceRow:
     """What a source found, or a drop where its verifier refuses the label's shape by name."""
     if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
         return found
@@ -184,7 +184,7 @@ def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict
         rows["labels"].append(asdict(label))
         rows["notes"] += [
             note_row(Note("ingest", reason, problem.id, told, problem.source), key)
-            for reason, told in oddities(problem, label)
+            for reason, told in find_oddities(problem, label)
         ]
         rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows

@@ -13,7 +13,7 @@ from assay.core.types import Curriculum, Phase
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.pool import scored_pool, stage_evidence
+from assay.pipelines.data.pool import column_evidence, queries_of, scored_pool
 
 
 class Order(Stage):
@@ -35,7 +35,12 @@ class Order(Stage):
     def compute_key(self) -> StageKey:
         """Hash of the selection and of the curriculum's settings; with the stages of columns that only it needs."""
         config = self.context.config.arrange
-        how = (config.curriculum, config.settings, config.seed, *stage_evidence(self.inputs, self.curriculum.needs))
+        how = (
+            config.curriculum,
+            config.settings,
+            config.seed,
+            *column_evidence(self.context, self.inputs, self.curriculum),
+        )
         return StageKey.of(content_id("arrange", self.inputs.rows_of("select"), *how))
 
     def remaining(self) -> Remaining:
@@ -46,7 +51,7 @@ class Order(Stage):
         """Order them; problems that lack what the curriculum needs come last, in id order."""
         began, context, config = time.monotonic(), self.context, self.context.config.arrange
         needs = self.curriculum.needs
-        pool, lacking = scored_pool(context, self.inputs, needs, self.kept)
+        pool, lacking = scored_pool(context, self.inputs, needs, self.kept, queries_of(self.curriculum))
         if lacking:
             context.reporter.warn(
                 f"{len(lacking)} selected problems lack what {config.curriculum!r} needs ({', '.join(needs)}); "

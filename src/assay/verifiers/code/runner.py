@@ -234,7 +234,7 @@ class AssertSession(JailSession):
         self.program = self.open_jail(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked_end])
         self.tests = self.open_jail("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[far_end, asking_end])
         self.channel = Channel(self.enter_context(own_end).fileno(), max_bytes=MAX_MESSAGE_BYTES)
-        self.served_s = 0.0  # CPU seconds that the tests' process has spent on serving the program
+        self.served_s = 0.0  # CPU seconds that the tests have spent on serving the program
 
     def run(self, test: AssertTest, until: float, wall_s: float) -> UnitResult:
         """Run the code of one test."""
@@ -281,13 +281,13 @@ def classify_timeout(limits: Limits, wall_s: float, *endings: Ending, served_s: 
         limits: The limits of one test.
         wall_s: The wall time that the test had.
         endings: How the program's process ended, and the tests' process where there is one.
-        served_s: The CPU seconds that the tests' process spent on serving the program.
+        served_s: CPU seconds that the tests' process spent on serving the program.
 
     Returns:
         A failure where the program computed for longer than it may, or had ended in the meantime; else `late`. Its
-        reason blames the machine where idle waits of all processes, what the program computed and what serving it took
-        are together less than half of the time. The last
-        test of a case often has little time left: there only the time counts in which its processes were sampled.
+        reason blames the machine where others' computing filled more than half of the time: neither the program nor what
+        served it computed, nor did they wait idly. The last test of a case often has little time left: there only the
+        time counts in which its processes were sampled.
     """
     if ended := next((ending for ending in endings if not ending.late), None):
         return _result_of_ending(ended) if ended.reason else UnitResult("failed", "the program has ended")
@@ -300,8 +300,8 @@ def classify_timeout(limits: Limits, wall_s: float, *endings: Ending, served_s: 
         max(0.0, observed_s - ending.recent_usage.idle_s - computed_s)
         for ending, computed_s in zip(endings, own_s, strict=False)
     )
-    is_own = observed_s > 0 and 2 * others_s <= observed_s
-    return UnitResult("late", f"time limit {wall_s:g} s" + ("" if is_own else f" {BUSY_MACHINE}"))
+    waited_itself = observed_s > 0 and 2 * others_s <= observed_s
+    return UnitResult("late", f"time limit {wall_s:g} s" + ("" if waited_itself else f" {BUSY_MACHINE}"))
 
 
 def pass_or_fail(passed: bool, reason: str = "another output") -> UnitResult:

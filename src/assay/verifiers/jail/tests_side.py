@@ -16,7 +16,7 @@ from typing import Any
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.wire_format import dump, load
 
-NOTE_S = 0.25  # CPU seconds of serving the program between two notes of them
+NOTE_S = 0.25  # CPU seconds in the program's service between two notes of them
 MODULE_ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
 OPTIONAL_MODULES = frozenset(
     {*MODULE_ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
@@ -166,13 +166,16 @@ class Remote:
 class RemoteProgram:
     """The program at the other end of a channel.
 
-    `note` is given now and then the CPU seconds that it took to serve the program: to ask, to read, to be called back.
+    Args:
+        channel: to the program's process.
+        note: is called now and then with the CPU seconds that it took to serve the program: to ask, to read, to be
+            called back.
     """
 
     def __init__(self, channel: Channel, note: Callable[[float], None] = lambda seconds: None) -> None:
         self.channel, self.note = channel, note
         self.served_s = self.noted_s = 0.0
-        self.began: float | None = None  # CPU time at which the request at work began
+        self.began: float | None = None  # CPU time at which the question at work began
         self.functions: list[Callable[..., Any]] = []  # of the tests, that the program may call
         self.loss = ""  # why it is lost: even a test that catches everything then fails
 
@@ -189,19 +192,19 @@ class RemoteProgram:
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
         """Return the program's answer to a request; an exception of its is raised as the nearest builtin type."""
-        is_outermost = self.began is None
-        if is_outermost:
+        outermost = self.began is None
+        if outermost:
             self.began = time.process_time()
         try:
             question = dump((verb, *arguments), self._refer)
             self._send(question)
             return self._answer(ends=ends)
         finally:
-            if is_outermost:
-                self.served_s, self.began = self._measure_service(), None
+            if outermost:
+                self.served_s, self.began = self._served(), None
 
-    def _measure_service(self) -> float:
-        """Return the CPU seconds of serving the program so far, and note them where they have grown."""
+    def _served(self) -> float:
+        """CPU seconds in the program's service so far; they are told where they have grown."""
         served_s = self.served_s + (time.process_time() - self.began if self.began is not None else 0.0)
         if served_s >= self.noted_s + NOTE_S:
             self.noted_s = served_s
@@ -224,7 +227,7 @@ class RemoteProgram:
             kind, rest = self._receive()
             if kind == "call back":
                 self._call_back(*rest)
-                self._measure_service()
+                self._served()
             elif kind == "value":
                 return rest[0]
             else:
@@ -354,7 +357,7 @@ class Namespace(dict[str, Any]):
 
 
 def serve(parent: Channel, program: RemoteProgram) -> None:
-    """Run tests in their order, in one namespace, until the other end is closed; notes of serving the program come first."""
+    """Run tests in their order, in one namespace, until the other end is closed; notes of the program's service come before an answer."""
     program.note = lambda seconds: parent.send(dump(("served", seconds)))
     names, is_started = Namespace(program), False
     while True:

@@ -1,11 +1,11 @@
-"""What the designs claim: bars on value, errors and coverage, on small pools with fixed seeds."""
+"""What allocations claim: bars on value, errors and coverage, on small pools with fixed seeds."""
 
 import numpy as np
 import pytest
 
 from assay.maths.beta.zero_inflated_beta import fit_zero_inflated_beta
 from assay.maths.rl.group_signal import group_signal
-from assay.scorers._designs import Allocation, Goal, expected_attempts, run_allocation
+from assay.scorers.pass_rate.allocation import Allocation, Goal, expected_attempts, run_allocation
 
 
 def rates(n, seed):
@@ -22,7 +22,7 @@ class Pool:
         self.broken = set(broken)  # rows whose second wave never comes whole
         self.waves = []
 
-    def ask(self, rows, wanted):
+    def sample(self, rows, wanted):
         self.waves.append((rows.tolist(), wanted.tolist()))
         whole = np.array(
             [row for row, n in zip(rows, wanted, strict=True) if row not in self.broken or n <= 4], dtype=np.int64
@@ -36,13 +36,13 @@ def fit(seen, rows):
     return fit_zero_inflated_beta(seen.correct, seen.wrong)
 
 
-def played(pool, aim=None, **settings):
-    return run_allocation(len(pool.rate), Allocation(**settings), aim or Goal(40, 8), pool.ask, fit)
+def allocate(pool, goal=None, **settings):
+    return run_allocation(len(pool.rate), Allocation(**settings), goal or Goal(40, 8), pool.sample, fit)
 
 
 def test_everybody_gets_the_first_attempts_and_nobody_more_than_the_most():
     pool = Pool(200, 0)
-    seen, _, rows = played(pool, most=16)
+    seen, _, rows = allocate(pool, most=16)
     assert rows.tolist() == list(range(200))
     assert 2 <= seen.attempts.min() < seen.attempts.max() == 16
     assert pool.waves[0] == (list(range(200)), [2] * 200)
@@ -52,7 +52,7 @@ def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_the
     ratios, shares = [], []
     for seed in range(4):
         pool = Pool(400, seed)
-        seen, prior, _ = played(pool, share=1 / 8)
+        seen, prior, _ = allocate(pool, share=1 / 8)
         value, whole = group_signal(pool.rate, 8), pool.won.sum(axis=1)
         mine = np.argsort(-prior.posterior(seen.correct, seen.wrong).signal(8), kind="stable")[:40]
         full = np.argsort(
@@ -64,20 +64,20 @@ def test_adaptive_selects_nearly_what_64_attempts_each_select_for_a_fifth_of_the
     assert max(shares) < 0.2
 
 
-def test_decisions_are_a_function_of_complete_waves_so_a_second_play_decides_the_same():
-    one, two = Pool(120, 3), Pool(120, 3)
-    played(one)
-    played(two)
-    assert one.waves == two.waves
+def test_decisions_are_a_function_of_complete_waves_so_a_second_run_decides_the_same():
+    first, second = Pool(120, 3), Pool(120, 3)
+    allocate(first)
+    allocate(second)
+    assert first.waves == second.waves
 
 
 def test_a_problem_whose_wave_stays_incomplete_keeps_what_it_had_and_is_asked_no_more():
     pool = Pool(120, 4)
-    asked = pool.waves
-    played(pool, first=4, step=4)
-    target = asked[1][0][0]
+    waves = pool.waves
+    allocate(pool, first=4, step=4)
+    target = waves[1][0][0]
     broken = Pool(120, 4, broken=[target])
-    seen, _, rows = played(broken, first=4, step=4)
+    seen, _, rows = allocate(broken, first=4, step=4)
     assert seen.attempts[rows == target].tolist() == [4]
     assert sum(target in wave for wave, _ in broken.waves) == 2
 
@@ -89,7 +89,7 @@ def test_where_nothing_comes_nothing_is_known():
 
 def test_two_stages_are_two_waves_the_second_to_the_most():
     pool = Pool(120, 5)
-    seen, _, _ = played(pool, kind="two_stage", first=4, near=0.1, most=32)
+    seen, _, _ = allocate(pool, kind="two_stage", first=4, near=0.1, most=32)
     assert len(pool.waves) == 2
     assert sorted(set(seen.attempts.tolist())) == [4, 32]
     assert (seen.attempts == 32).sum() <= 12
@@ -100,7 +100,7 @@ def test_a_band_is_decided_about_as_well_as_by_64_attempts_each_for_little_more_
     for seed in range(4):
         pool = Pool(500, seed)
         truth, whole = (pool.rate >= 0.2) & (pool.rate <= 0.8), pool.won.sum(axis=1)
-        seen, prior, _ = played(pool, Goal(0, 8))
+        seen, prior, _ = allocate(pool, Goal(0, 8))
         mine = (prior.posterior(seen.correct, seen.wrong).inside(0.2, 0.8) > 0.5) != truth
         full = (fit_zero_inflated_beta(whole, 64 - whole).posterior(whole, 64 - whole).inside(0.2, 0.8) > 0.5) != truth
         extra.append(mine.mean() - full.mean())
@@ -117,7 +117,7 @@ def test_intervals_cover_95_percent_of_a_pool_fixed_and_stopped_with_unsolvable_
     for seed in range(4):
         pool = Pool(500, seed)
         if stopped:
-            seen, prior, _ = played(pool, share=1 / 6)
+            seen, prior, _ = allocate(pool, share=1 / 6)
             right, wrong = seen.correct, seen.wrong
         else:
             right = pool.won[:, :8].sum(axis=1)
@@ -131,13 +131,13 @@ def test_the_posterior_mean_of_a_stopped_pool_is_unbiased_where_its_c_over_n_is_
     gap = []
     for seed in range(4):
         pool = Pool(500, seed)
-        seen, prior, _ = played(pool, share=1 / 6)
+        seen, prior, _ = allocate(pool, share=1 / 6)
         gap.append(prior.posterior(seen.correct, seen.wrong).mean().mean() - pool.rate.mean())
     assert abs(np.mean(gap)) < 0.01
 
 
 def test_a_forecast_is_near_what_such_a_pool_takes():
     pool = Pool(300, 7)
-    seen, prior, _ = played(pool, Goal(30, 8), share=1 / 6)
-    told = expected_attempts(300, Allocation(share=1 / 6), Goal(30, 8), prior)
-    assert told == pytest.approx(seen.attempts.mean(), rel=0.35)
+    seen, prior, _ = allocate(pool, Goal(30, 8), share=1 / 6)
+    expected = expected_attempts(300, Allocation(share=1 / 6), Goal(30, 8), prior)
+    assert expected == pytest.approx(seen.attempts.mean(), rel=0.35)

@@ -1,0 +1,162 @@
+"""Decide which problem gets how many attempts, in two stages or adaptively.
+
+Attempts come in waves, from a lake or from a simulation alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_wave, contenders, top_wave
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+
+Ints = NDArray[np.int64]
+# Rows whose wave is complete; their right and wrong attempts, all attempts and tokens so far.
+WaveCounts = tuple[Ints, Ints, Ints, Ints, Ints]
+SampleWave = Callable[[Ints, Ints], WaveCounts]  # rows, and the attempts that each shall have in all
+FitPrior = Callable[[PoolEvidence, Ints], ZeroInflatedBeta]  # from the evidence on these rows
+
+SIMULATED_PROBLEMS = 500  # at most, for an estimate of the attempts
+REFIT_FACTOR = 1.1  # the prior is fitted again each time the attempts have grown by this factor
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the attempts are for: selecting the best problems, or deciding which problems lie in a band."""
+
+    budget: int = 0  # problems that will be selected; 0 = the goal is a band
+    group_size: int = 8
+    low: float = 0.2  # of the band of pass rates
+    high: float = 0.8
+    delta: float = 0.004  # error level of the band, beyond that of `most` attempts
+    gain: float = 0.007  # stop once completing all problems adds at most this fraction of the value
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """How attempts are spread."""
+
+    kind: Literal["two_stage", "adaptive"] = "adaptive"
+    first: int = 2  # attempts that every problem gets
+    most: int = 64  # attempts that one problem may get
+    step: int = 2  # attempts between two decisions
+    share: float = 1 / 16  # fraction of the pool in one wave
+    near: float = 0.25  # fraction of the pool that the second stage tops up
+
+
+def run_allocation(
+    n: int, allocation: Allocation, goal: Goal, sample: SampleWave, fit: FitPrior
+) -> tuple[PoolEvidence, ZeroInflatedBeta, Ints]:
+    """Sample wave after wave until the goal is reached.
+
+    A row whose wave stays incomplete (a limit, a failed sample) keeps what it had and is sampled no more. Decisions are
+    functions of complete waves alone, so a run that begins again over stored attempts decides the same.
+
+    Args:
+        n: Problems.
+        allocation: How attempts are spread.
+        goal: What they are for.
+        sample: Brings rows to a number of attempts.
+        fit: Fits a prior.
+
+    Returns:
+        The evidence of complete waves, the prior fitted to all of it, and the rows that have any.
+    """
+    state = _AllocationState(np.zeros((4, n), np.int64), np.ones(n, dtype=bool))
+    everyone = np.arange(n)
+    if not n or not _sample(state, everyone, np.full(n, min(allocation.first, allocation.most)), sample):
+        nothing = state.evidence(everyone[:0])
+        return nothing, fit(nothing, everyone[:0]), everyone[:0]
+    rows = np.flatnonzero(state.table[2] > 0)
+    prior, fitted_at = fit(state.evidence(rows), rows), state.table[2].sum()
+    step = allocation.step if allocation.kind == "adaptive" else allocation.most
+    while True:
+        rows = np.flatnonzero(state.table[2] > 0)
+        if state.table[2].sum() > fitted_at * REFIT_FACTOR:
+            prior, fitted_at = fit(state.evidence(rows), rows), state.table[2].sum()
+        wave = rows[_next_wave(state.evidence(rows), prior, allocation, goal, state.open[rows])]
+        wave = wave[state.open[wave]]
+        wanted = np.minimum(state.table[2, wave] + step, allocation.most)
+        if not len(wave) or not _sample(state, wave, wanted, sample) or allocation.kind == "two_stage":
+            return state.evidence(rows), fit(state.evidence(rows), rows), rows
+
+
+def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInflatedBeta) -> float:
+    """Return the attempts per problem that an allocation would make in a pool drawn from a prior, by one simulation.
+
+    Args:
+        n: Problems of the pool; at most 500 of them are simulated.
+        allocation: How attempts are spread.
+        goal: What they are for.
+        prior: Of the pool's pass rates.
+    """
+    size = min(n, SIMULATED_PROBLEMS)
+    rng = np.random.default_rng(0)
+    place, between = rng.random(size), rng.beta(prior.a[0], prior.b[0], size)
+    rate = np.where(place < prior.zero[0], 0.0, np.where(place > 1 - prior.one[0], 1.0, between))
+    successes = np.cumsum(rng.random((size, allocation.most)) < rate[:, None], axis=1, dtype=np.int64)
+
+    def sample(rows: Ints, wanted: Ints) -> WaveCounts:
+        right: Ints = successes[rows, wanted - 1]
+        return rows, right, wanted - right, wanted, wanted
+
+    scaled = replace(goal, budget=max(1, round(goal.budget * size / n))) if goal.budget else goal
+    evidence, _, _ = run_allocation(size, allocation, scaled, sample, lambda evidence, rows: prior)
+    return float(evidence.attempts.mean())
+
+
+def adaptive_wave(evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal) -> Wave:
+    """Return the next wave of an adaptive allocation."""
+    if not goal.budget:
+        return band_wave(evidence, prior, low=goal.low, high=goal.high, delta=goal.delta, most=allocation.most)
+    return top_wave(
+        evidence,
+        prior,
+        budget=goal.budget,
+        group_size=goal.group_size,
+        most=allocation.most,
+        step=allocation.step,
+        share=allocation.share,
+        gain=goal.gain,
+    )
+
+
+@dataclass(slots=True)
+class _AllocationState:
+    table: Ints  # (4, n): right, wrong, tried, tokens
+    open: NDArray[np.bool_]  # (n,), False: a wave of it stayed incomplete
+
+    def evidence(self, rows: Ints) -> PoolEvidence:
+        right, wrong, tried, tokens = self.table[:, rows]
+        return PoolEvidence(right, wrong, tried, tokens)
+
+
+def _sample(state: _AllocationState, rows: Ints, wanted: Ints, sample: SampleWave) -> int:
+    """Sample a wave and enter its complete rows; return how many these are."""
+    complete, *columns = sample(rows, wanted)
+    state.open[rows] = False
+    state.open[complete] = True
+    state.table[:, complete] = np.stack(columns) if len(complete) else np.zeros((4, 0), np.int64)
+    return len(complete)
+
+
+def _next_wave(
+    evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal, is_open: NDArray[np.bool_]
+) -> Ints:
+    # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
+    tried = np.where(is_open, evidence.attempts, allocation.most)
+    tokens = np.where(is_open, evidence.tokens, evidence.tokens * tried // np.maximum(evidence.attempts, 1))
+    frozen = PoolEvidence(evidence.correct, evidence.wrong, tried, tokens)
+    if allocation.kind == "two_stage" and goal.budget:
+        return contenders(
+            frozen,
+            prior,
+            budget=goal.budget,
+            group_size=goal.group_size,
+            share=allocation.near,
+            most=allocation.most,
+        )
+    return adaptive_wave(frozen, prior, allocation, goal).rows

@@ -1,0 +1,225 @@
+"""The share of attempts that a policy gets right, as integer counts and a posterior; never a bare rate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from assay.core.ports import RolloutProvider, WaveProvider
+from assay.core.types import Counts, Score
+from assay.maths.allocation.adaptive_allocation import PoolEvidence
+from assay.maths.allocation.embedding_prior import fit_embedding_prior
+from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
+from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class PassRate:
+    """Score a problem by the mean of its Beta posterior over graded attempts, with the equal-tailed interval.
+
+    `design` controls how attempts are spent. `fixed`: `n` per problem. `two_stage`: `first` per problem, then up to
+    `most` for the `near` fraction of problems where more attempts help most. `adaptive`: waves of `step` for the
+    problems whose next attempts are worth most per token. The goal of both is the best `budget` problems by expected
+    signal of groups of `group_size`, and `adaptive` stops when completing all problems would add at most `gain` of the
+    value. With `aim = "band"` the goal is to know which problems lie in [low, high], and sampling stops when no
+    problem's chance of being put on the wrong side would fall by more than `delta` with all the attempts that are left.
+    Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
+    only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
+
+    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from
+    each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `post_a`
+    and `post_b` match the posterior's mean and variance.
+
+    Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
+    too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
+    treat them. The counts keep the four outcomes apart in either case. With `at_length`, answers longer than that many
+    tokens are cut there and judged again.
+
+    A problem without any attempt has no score. One whose attempts were all truncated (masked) or failed has the score
+    of the prior, over [0, 1].
+
+    Differs from the pass rates of Big-Math, Open-R1 and open-instruct: those store c / n, which loses the uncertainty
+    and counts a truncated or unjudged attempt as a wrong one.
+    """
+
+    n: Count = 8  # attempts per problem, of the fixed design
+    prior: Literal["jeffreys", "uniform", "fitted", "predicted"] = "jeffreys"
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # posterior mass inside [low, high]
+    truncated: Literal["masked", "wrong"] = "masked"
+    at_length: Count | None = None  # tokens; None = the sampling configuration's own limit
+    design: Literal["fixed", "two_stage", "adaptive"] = "fixed"
+    aim: Literal["select", "band"] = "select"
+    # Problems, or below 1 a share of the pool; None = `select.budget`.
+    budget: Annotated[float, Field(ge=0)] | None = None
+    group_size: Annotated[int, Field(ge=2)] | None = None  # G; None = `train.group_size`
+    low: Share = 0.2  # of the band, pass rates
+    high: Share = 0.8
+    # Share of wrong sides beyond those of `most` attempts per problem; .5 = decide at once.
+    delta: Annotated[float, Field(ge=0, le=0.5)] = 0.004
+    gain: Annotated[float, Field(ge=0)] = 0.007  # share of the value; more stops earlier
+    first: Count = 2  # attempts that every problem gets before anything is decided
+    most: Count = 64  # attempts that one problem may get
+    step: Count = 2  # attempts between two decisions about a problem
+    at_once: Annotated[float, Field(gt=0, le=1)] = 1 / 16  # share of the pool in one wave; less decides more often
+    near: Share = 0.25  # share of the pool that the second of two stages tops up
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError(f"the band [low, high] = [{self.low}, {self.high}] is empty")
+        if self.first > self.most:
+            raise ValueError(f"first = {self.first} attempts are above most = {self.most}")
+
+    @property
+    def joint(self) -> bool:
+        """Whether a problem's score depends on the others: the pool decides its attempts or its prior."""
+        return self.design != "fixed" or self.prior in ("fitted", "predicted")
+
+    @property
+    def apart(self) -> bool:
+        """Whether a problem's attempts are decided by its own alone, so that many workers can score one pool."""
+        return (self.design == "fixed" or self.aim == "band") and self.prior in ("jeffreys", "uniform")
+
+    @property
+    def sized_by_plan(self) -> tuple[str, ...]:
+        """Settings that other tables of the configuration fill where they are not given."""
+        needed = self.design != "fixed" and self.aim == "select"
+        return tuple(name for name in ("budget", "group_size") if needed and getattr(self, name) is None)
+
+    def attempts(self) -> tuple[int, int]:
+        """Return the least and the most attempts that one problem may get."""
+        return (self.n, self.n) if self.design == "fixed" else (self.first, self.most)
+
+    def expected(self, counts: Sequence[Counts], problems: int) -> float:
+        """Return the expected attempts per problem.
+
+        Args:
+            counts: Of a pilot on some problems of the pool.
+            problems: Size of the pool.
+        """
+        if self.design == "fixed" or not problems:
+            return float(self.n)
+        prior = fit_zero_inflated_beta([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
+
+    def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
+        """Return one score per problem that has an attempt, ids ascending.
+
+        Args:
+            ids: The pool.
+            attempts: Gives stored attempts and samples missing ones; a `WaveProvider` where the design or the prior
+                needs it.
+
+        Raises:
+            ValueError: a design that selects has no budget or no group size.
+        """
+        pool = sorted(ids)
+        counts_by_id = (
+            self._sample_fixed(pool, attempts)
+            if self.design == "fixed"
+            else self._sample_waves(pool, cast(WaveProvider, attempts))
+        )
+        tried = {id_: counts for id_, counts in counts_by_id.items() if counts.total}
+        if not self.joint:
+            return [self._score(id_, counts) for id_, counts in tried.items()]
+        right, wrong = [counts.correct for counts in tried.values()], [self._wrong(c) for c in tried.values()]
+        prior = self._fit_prior(PoolEvidence.of(right, wrong), list(tried), attempts)
+        return self._score_jointly(list(tried), list(tried.values()), prior)
+
+    def _sample_fixed(self, ids: list[str], attempts: RolloutProvider) -> dict[str, Counts]:
+        wanted = dict.fromkeys(ids, self.n)
+        counts_by_id = (
+            attempts.draw(wanted)
+            if self.at_length is None
+            else cast(WaveProvider, attempts).draw_truncated(wanted, self.at_length)
+        )
+        return {id_: counts_by_id[id_] for id_ in ids}
+
+    def _sample_waves(self, ids: list[str], attempts: WaveProvider) -> dict[str, Counts]:
+        counts_by_id: dict[str, Counts] = {}
+
+        def sample(rows: Ints, wanted: Ints) -> WaveCounts:
+            targets = {ids[row]: int(n) for row, n in zip(rows, wanted, strict=True)}
+            stats_by_id = attempts.draw_first(targets, at_length=self.at_length)
+            counts_by_id.update((id_, stats.counts) for id_, stats in stats_by_id.items())
+            complete = np.array([row for row in rows if ids[row] in stats_by_id], dtype=np.int64)
+            table = [
+                (stats.counts.correct, self._wrong(stats.counts), stats.counts.total, stats.tokens)
+                for stats in (stats_by_id[ids[row]] for row in complete)
+            ]
+            right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
+            return complete, right, wrong, tried, tokens
+
+        def fit(evidence: PoolEvidence, rows: Ints) -> ZeroInflatedBeta:
+            return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
+
+        run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit)
+        return {id_: counts_by_id[id_] for id_ in ids if id_ in counts_by_id}
+
+    def _goal(self, problems: int) -> Goal:
+        if self.aim == "band":
+            return Goal(0, 8, self.low, self.high, self.delta)
+        if self.budget is None or self.group_size is None:
+            raise ValueError(
+                f"design {self.design!r} selects, so it needs budget and group_size; the plan's [select] has them"
+            )
+        budget = round(self.budget * problems) if self.budget < 1 else round(self.budget)
+        return Goal(max(1, min(budget, problems)), self.group_size, gain=self.gain)
+
+    def _allocation(self) -> Allocation:
+        kind = "two_stage" if self.design == "two_stage" else "adaptive"
+        return Allocation(kind, self.first, self.most, self.step, self.at_once, self.near)  # type: ignore[arg-type]
+
+    def _wrong(self, counts: Counts) -> int:
+        return counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)
+
+    def _fit_prior(self, evidence: PoolEvidence, ids: Sequence[str], attempts: RolloutProvider) -> ZeroInflatedBeta:
+        if self.prior in PRIORS:
+            return ZeroInflatedBeta.of(*PRIORS[self.prior])
+        if self.prior == "fitted" or len(ids) < 2:
+            return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+        vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
+        return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
+
+    def _score(self, id_: str, counts: Counts) -> Score:
+        wrong = self._wrong(counts)
+        a, b = posterior(counts.correct, wrong, prior=self.prior)
+        low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)
+        return _build_score(id_, self.prior, counts, float(mean(a, b)), float(low), float(high), float(a), float(b))
+
+    def _score_jointly(self, ids: list[str], counts: list[Counts], prior: ZeroInflatedBeta) -> list[Score]:
+        if not ids:
+            return []
+        right, wrong = np.array([c.correct for c in counts]), np.array([self._wrong(c) for c in counts])
+        belief = prior.posterior(right, wrong)
+        low, high = belief.interval(right, wrong, level=self.level)
+        a, b = belief.matching_beta()
+        names = (
+            [self.prior] * len(ids)
+            if self.prior in PRIORS
+            else [f"{self.prior} {parameters}" for parameters in prior.describe(len(ids))]
+        )
+        columns = (belief.mean().tolist(), low.tolist(), high.tolist(), a.tolist(), b.tolist())
+        return [_build_score(*row) for row in zip(ids, names, counts, *columns, strict=True)]
+
+
+def _build_score(
+    id_: str, prior: str, counts: Counts, value: float, low: float, high: float, a: float, b: float
+) -> Score:
+    return Score(
+        problem_id=id_,
+        scorer="pass_rate",
+        value=value,
+        low=min(low, value),  # a point mass may leave the mean outside the quantiles
+        high=max(high, value),
+        prior=prior,
+        post_a=a,
+        post_b=b,
+        counts=counts,
+    )

@@ -1,0 +1,93 @@
+"""A selector that needs a column which nothing makes yet: its own file brings it, and no file of pipelines changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.core.errors import ConfigError
+from assay.pipelines.analysis.compare_selectors import compare
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.runner.stages import run_stages
+
+Made = Callable[..., RunContext]
+FILE = '''
+"""The problems whose attempts took the fewest tokens, per attempt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from assay.core.types import Selection
+
+
+@dataclass(frozen=True)
+class Cheapest:
+    needs: ClassVar[tuple[str, ...]] = ("tokens",)
+    queries: ClassVar[Mapping[str, str]] = {
+        "tokens": "SELECT problem_id, VALUE AS value FROM rollouts WHERE policy = $policy AND sampler = $sampler GROUP BY ALL"
+    }
+
+    def select(self, pool, budget, rng):
+        order = np.argsort(pool.column("tokens"), kind="stable")
+        kept = sorted(pool.ids[row] for row in order[:budget])
+        rest = tuple(sorted(set(pool.ids) - set(kept)))
+        return Selection(tuple(kept), (1.0,) * len(kept), {"dear": rest} if rest else {})
+'''
+CHEAPEST = "python:our_cheapest:Cheapest"
+
+
+@pytest.fixture
+def cheapest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Writes the selector with this expression as the value of its column."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(value: str) -> None:
+        (tmp_path / "our_cheapest.py").write_text(FILE.replace("VALUE", value))
+        monkeypatch.delitem(__import__("sys").modules, "our_cheapest", raising=False)
+
+    return write
+
+
+def kept(context: RunContext, selection: str) -> list[str]:
+    query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
+    return [row["problem_id"] for row in context.lake.rows(query, [selection])]
+
+
+def test_a_selector_brings_the_query_of_its_column(context: Made, cheapest: Callable[[str], None]) -> None:
+    cheapest("sum(tokens + sample)")
+    made = context(select={"selector": CHEAPEST, "budget": 10})
+    results = run_stages(made)
+    fewest = made.lake.rows(
+        "SELECT problem_id FROM rollouts GROUP BY problem_id ORDER BY sum(tokens + sample), problem_id LIMIT 10"
+    )
+    assert kept(made, results.rows_of("select")) == sorted(row["problem_id"] for row in fewest)
+    assert all(result.reused for result in run_stages(context(select={"selector": CHEAPEST, "budget": 10})))
+    (row,) = [row for row in compare(made)["selections"] if row["selection"] == "plan"]
+    assert row["kept"] == 10
+
+
+def test_what_the_query_gives_is_part_of_the_selection_s_key(context: Made, cheapest: Callable[[str], None]) -> None:
+    cheapest("avg(tokens)")
+    before = run_stages(context(select={"selector": CHEAPEST}))
+    made = context(select={"selector": CHEAPEST})
+    attempt = made.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
+    more: dict[str, Any] = {**attempt, "id": "one-more", "sample": 99, "tokens": 500}
+    made.lake.append({"rollouts": [more]})
+    after = run_stages(made)
+    assert after.of("score").reused
+    assert after.of("select").key != before.of("select").key
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("tokens", "gives 128 rows"), ("avg(tokens) AS other, 1", "has problem_id and value, not")]
+)
+def test_a_query_that_is_no_column_is_refused(
+    context: Made, cheapest: Callable[[str], None], value: str, words: str
+) -> None:
+    cheapest(value if "AS" in value else f"{value} + sample * 0.5")
+    with pytest.raises(ConfigError, match=words):
+        run_stages(context(select={"selector": CHEAPEST}))
