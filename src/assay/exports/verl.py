@@ -41,6 +41,6 @@ class Verl:
         return (
             "python -m verl.trainer.main_ppo \\\n"
             f"  data.train_files={file} \\\n  data.shuffle=False \\\n  data.dataloader_num_workers=0\n"
-            "# verl's default_compute_score knows data_source names such as openai/gsm8k and math_dapo: set the export's\n"
-            "# data_source to one of them, or name a function of your own in custom_reward_function.path\n"
+            "# verl's default_compute_score knows data_source names such as openai/gsm8k and math_dapo; here it is the source's\n"
+            "# name, which a config may choose ([[source]] name). Or name a function of your own in custom_reward_function.path\n"
         )
