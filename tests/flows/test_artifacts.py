@@ -41,10 +41,10 @@ def test_the_link_leads_to_the_file_or_to_where_the_plan_says_that_pages_are_ser
     made: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr("prefect.artifacts.create_link_artifact", lambda link, **said: made.append((link, said)))
     page, config = tmp_path / "reports" / "sums.html", SimpleNamespace(name="sums", flow=FlowConfig(reports_url=url))
-    monkeypatch.setattr(artifacts, "write", lambda _job: page)
-    monkeypatch.setattr(artifacts, "collected", lambda _job: {"stages": [], "dropped": [], "histogram": {}})
+    monkeypatch.setattr(artifacts, "write", lambda *_, **__: page)
+    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: {"stages": [], "dropped": [], "histogram": {}})
     monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda *_rows, **_said: None)
-    artifacts.show(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     ((link, said),) = made
     assert link == said["link_text"] == ("http://127.0.0.1:8080/sums.html" if url else page.as_uri())
     assert said["key"] == "sums-report"
@@ -65,12 +65,12 @@ def test_no_name_and_no_given_text_begins_a_picture_in_what_the_ui_renders(
             lambda data, **said: shown.extend([json.dumps(data), *said.values()]),
         )
     config = SimpleNamespace(name=HOSTILE, flow=FlowConfig(reports_url=""))
-    monkeypatch.setattr(artifacts, "write", lambda _job: tmp_path / "page.html")
+    monkeypatch.setattr(artifacts, "write", lambda *_, **__: tmp_path / "page.html")
     dropped = [{"stage": "clean", "reason": "exact", "rows": 1, "example": HOSTILE}]
     told = {"stages": [stage("clean", 1)], "dropped": dropped, "histogram": [1], "policy": HOSTILE}
-    monkeypatch.setattr(artifacts, "collected", lambda _job: told)
-    monkeypatch.setattr(artifacts, "difficulty_chart", lambda _told: "<svg></svg>")
-    artifacts.show(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
+    monkeypatch.setattr(artifacts, "collected", lambda *_, **__: told)
+    monkeypatch.setattr(artifacts, "difficulty_chart", lambda _summary: "<svg></svg>")
+    artifacts.make_artifacts(SimpleNamespace(config=config, reporter=SimpleNamespace(warn=pytest.fail)))  # type: ignore[arg-type]
     assert len(shown) > 6
     for text in shown:
         given = text.removeprefix('"![difficulty](data:image/svg+xml;base64,')

@@ -44,10 +44,10 @@ class Scripted(ShardBoard):
         context.stop, context.limit_reached = bool, str
         super().__init__(SimpleNamespace(context=context, missing=[]), SimpleNamespace(left=lambda: list(ends)))  # type: ignore[arg-type]
 
-    def _round(self) -> None:
+    def _run_pool(self) -> None:
         while self.left:
             shard = self.left.popleft()
-            self._settled(shard, Ended(next(self.ends[shard])))
+            self._settle(shard, Ended(next(self.ends[shard])))
 
 
 class _Tracked:

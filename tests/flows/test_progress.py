@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from assay.flows import progress
-from assay.flows.artifacts import key
+from assay.flows.artifacts import artifact_key
 from assay.flows.progress import ProgressArtifact
 
 
@@ -43,4 +43,4 @@ def test_a_server_that_is_gone_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_keys_hold_what_prefect_takes() -> None:
-    assert key("GSM8K (nightly)", "shards-progress") == "gsm8k-nightly-shards-progress"
+    assert artifact_key("GSM8K (nightly)", "shards-progress") == "gsm8k-nightly-shards-progress"

@@ -54,13 +54,13 @@ def stage(name: str, out: int, *, partly: bool = False) -> StageResults:
     ids=["whole", "a limit", "a failed shard", "nothing", "a source"],
 )
 def test_the_last_state_says_what_is_missing(made: FlowRun, state: str, name: str, message: str) -> None:
-    told = run_states.of(made)
+    told = run_states.final_state(made)
     assert (told.type.value, told.name, told.message) == (state, name, message)
 
 
 def test_a_server_that_went_away_before_the_end_stops_the_run_which_goes_on_later() -> None:
     with pytest.raises(Stopped, match=r"the Prefect server went away \(refused\); what was done is in the lake"):  # noqa: SIM117
-        with server.losing(run()):
+        with server.raise_own_error(run()):
             raise refused()
 
 
@@ -68,24 +68,30 @@ def test_a_server_that_went_away_after_the_work_was_done_is_a_warning(monkeypatc
     heard: list[str] = []
     made = run(told=[])
     monkeypatch.setattr(made.context.reporter, "warn", heard.append)
-    with server.losing(made):
+    with server.raise_own_error(made):
         raise refused()
     assert heard == ["the Prefect server went away before it could be told of the run's end (refused); all is done"]
 
 
 def test_what_ended_the_work_is_raised_as_itself_whatever_prefect_made_of_it() -> None:
-    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+    with (
+        pytest.raises(EngineError, match="out of memory"),
+        server.raise_own_error(run(error=EngineError("out of memory"))),
+    ):
         raise RuntimeError("the flow failed")
-    with pytest.raises(EngineError, match="out of memory"), server.losing(run(error=EngineError("out of memory"))):
+    with (
+        pytest.raises(EngineError, match="out of memory"),
+        server.raise_own_error(run(error=EngineError("out of memory"))),
+    ):
         pass  # Prefect keeps it in the state
 
 
 def test_what_went_wrong_before_the_work_began_is_raised_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from prefect.states import Failed
 
-    monkeypatch.setattr(server, "started", lambda _narrator: None)
+    monkeypatch.setattr(server, "start_server", lambda _narrator: None)
     with pytest.raises(ConfigError, match="the plan is gone"):
-        server.through(lambda **_: Failed(data=ConfigError("the plan is gone")), run().context, FlowCall("plan.toml"))
+        server.run_flow(lambda **_: Failed(data=ConfigError("the plan is gone")), run().context, FlowCall("plan.toml"))
 
 
 def refused() -> Exception:

@@ -38,7 +38,7 @@ def test_a_missing_extra_is_refused_with_its_command(
     pytest.importorskip("prefect", reason="the extra flows is not installed")
     monkeypatch.setitem(sys.modules, module, None)  # as where it is not installed
     with pytest.raises(ConfigError, match=rf"{module} is not installed: pip install 'assay-curation\[{extra}\]'"):
-        runners.check(FlowConfig(runner=runner))
+        runners.check_extras(FlowConfig(runner=runner))
 
 
 REFUSED = {

@@ -163,11 +163,11 @@ def find_flow(
     from assay.flows import runners, server
     from assay.flows.run_context import FlowCall
 
-    runners.check(config.flow)
-    if not server.answers(config.flow, reporter):
+    runners.check_extras(config.flow)
+    if not server.check_server(config.flow, reporter):
         return None
     call = FlowCall(str(path), lake or None, tuple(sets))
-    return lambda context: server.through(getattr(import_module(f"assay.flows.{name}"), name), context, call)
+    return lambda context: server.run_flow(getattr(import_module(f"assay.flows.{name}"), name), context, call)
 
 
 def run_with_context(

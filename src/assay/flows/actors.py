@@ -1,4 +1,7 @@
-"""Engine workers on Ray: actors that open the plan's engine once and stay until the run ends; `prefect-ray` holds the cluster and the futures."""
+"""Score shards in actors of a Ray cluster, each of which opens the config's engine once and stays until the run ends.
+
+`prefect-ray` holds the cluster and the futures.
+"""
 
 import os
 from contextvars import copy_context
@@ -10,39 +13,39 @@ from assay.core.errors import EngineError
 from assay.flows import shard_worker
 from assay.flows.prefect_adapter import QUIET, connect, settings
 
-STARTS = 3  # of a cluster; on a busy machine its processes may need longer than Ray gives them
-RETRIES = 2  # of a shard whose actor was lost at it; Ray starts the actor anew
+STARTS = 3  # tries to start a cluster; on a busy machine its processes may need longer than Ray allows
+RETRIES = 2  # of a shard whose actor was lost; Ray restarts the actor
 
 
 class EngineWorker:
-    """One actor: it runs tasks one after another, and hears of a stop meanwhile."""
+    """One actor: it runs tasks one after another, and can be asked to stop meanwhile."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
-        self.asked, self.connected = False, copy_context()
-        self.connected.run(connect, given)
-        shard_worker.listen(lambda: self.asked)
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.stop_requested, self.connected = False, copy_context()
+        self.connected.run(connect, arguments)
+        shard_worker.listen(lambda: self.stop_requested)
 
     def process(self) -> int:
-        """Where it runs, so that a test may kill it."""
+        """Return the id of its process, so that a test may kill it."""
         return os.getpid()
 
     def run(self, arguments: dict[str, Any]) -> Any:
-        """The final state of one task run."""
+        """Run one task and return the final state of its run."""
         from prefect.task_engine import run_task_sync
 
         return self.connected.run(run_task_sync, **arguments, return_type="state")
 
     def stop(self) -> None:
-        """From here on the task at work is asked to stop."""
-        self.asked = True
+        """Ask the current task to stop."""
+        self.stop_requested = True
 
     def close(self) -> None:
-        """Ends engine, judge and lake."""
+        """Close engine, judge and lake."""
         shard_worker.close_all()
 
 
-def keep_home(config: FlowConfig) -> None:
-    """A cluster of this machine listens on loopback only; Ray reads that when it is imported for the first time, and never again."""
+def listen_on_loopback(config: FlowConfig) -> None:
+    """Make a cluster of this machine listen on loopback only; Ray reads the variable once, when it is first imported."""
     if not config.ray_address:
         os.environ.setdefault(
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"
@@ -50,15 +53,21 @@ def keep_home(config: FlowConfig) -> None:
 
 
 def actor_runner(config: FlowConfig) -> Any:
-    """A task runner (`prefect_ray.RayTaskRunner`) whose tasks go to `plan.workers` actors; a cluster of this machine ends with it."""
-    keep_home(config)
+    """Return a task runner (`prefect_ray.RayTaskRunner`) whose tasks go to `config.workers` actors.
+
+    A cluster of this machine ends with it.
+
+    Raises:
+        EngineError: Ray cannot be reached or started; raised when the runner is entered.
+    """
+    listen_on_loopback(config)
     import ray
     from prefect.context import serialize_context
     from prefect.task_runners import ThreadPoolTaskRunner
     from prefect_ray.task_runners import PrefectRayFuture, RayTaskRunner
 
     class ActorTaskRunner(RayTaskRunner[Any]):  # type: ignore[misc]
-        crew: list[
+        actors: list[
             Any
         ] = []  # made at the first task: an actor enters the runner too, and must not make actors of its own
         busy: list[list[Any]] = []  # each actor's calls that have not come back
@@ -76,37 +85,37 @@ def actor_runner(config: FlowConfig) -> Any:
                         ) from error
             return None
 
-        def _recruit(self) -> None:
+        def _start_actors(self) -> None:
             groups = {"tasks": 1, "orders": 1}
             again = {
                 "max_restarts": -1,
                 "max_task_retries": RETRIES,
             }  # what waited for a lost actor waits for its successor
-            made = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
-            self.crew = [made.remote(settings()) for _ in range(config.workers)]
-            self.busy = [[] for _ in self.crew]
+            actor_class = ray.remote(num_cpus=1, concurrency_groups=groups, **again)(EngineWorker)
+            self.actors = [actor_class.remote(settings()) for _ in range(config.workers)]
+            self.busy = [[] for _ in self.actors]
 
         def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
-            if not self.crew:
-                self._recruit()
+            if not self.actors:
+                self._start_actors()
             for place, calls in enumerate(self.busy):
                 self.busy[place] = ray.wait(calls, num_returns=len(calls), timeout=0)[1] if calls else []
-            place = min(range(len(self.crew)), key=lambda each: len(self.busy[each]))
+            place = min(range(len(self.actors)), key=lambda i: len(self.busy[i]))
             run = uuid4()
             context = {**serialize_context(), "settings_context": {}}  # the actor has them
-            given = {
+            arguments = {
                 "task": task,
                 "task_run_id": run,
                 "parameters": parameters,
                 "wait_for": wait_for,
                 "dependencies": dependencies,
             }
-            call = self.crew[place].run.options(concurrency_group="tasks").remote({**given, "context": context})
+            call = self.actors[place].run.options(concurrency_group="tasks").remote({**arguments, "context": context})
             self.busy[place].append(call)
             return PrefectRayFuture(task_run_id=run, wrapped_future=call)
 
         def ask_to_stop(self) -> None:
-            for actor in self.crew:
+            for actor in self.actors:
                 actor.stop.options(concurrency_group="orders").remote()
 
         def duplicate(self) -> Any:
@@ -117,20 +126,23 @@ def actor_runner(config: FlowConfig) -> Any:
         ) -> Any:  # with the flow, into an actor, which enters it for each task and needs no cluster of its own
             return ThreadPoolTaskRunner, (1,)
 
-        def __exit__(self, *why: Any) -> None:
-            closing = [actor.close.options(concurrency_group="orders").remote() for actor in self.crew]
+        def __exit__(self, *error: Any) -> None:
+            closing = [actor.close.options(concurrency_group="orders").remote() for actor in self.actors]
             if closing:
                 ray.wait(closing, num_returns=len(closing), timeout=5)
-            for actor in self.crew:
+            for actor in self.actors:
                 ray.kill(actor)
-            self.crew, self.busy = [], []
-            super().__exit__(*why)
+            self.actors, self.busy = [], []
+            super().__exit__(*error)
 
     return ActorTaskRunner(address=config.ray_address or None, init_kwargs=_cluster(config))
 
 
 def _cluster(config: FlowConfig) -> dict[str, Any]:
-    """How the cluster is joined, without a word of its own; one of this machine counts workers, not cores, and has our environment anyway."""
+    """Return how the cluster is joined, without output of its own.
+
+    A cluster of this machine counts workers, not cores, and inherits our environment.
+    """
     silent = {"log_to_driver": False, "logging_level": "ERROR"}
     if not config.ray_address:
         return {**silent, "num_cpus": config.workers, "include_dashboard": False}

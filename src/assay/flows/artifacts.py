@@ -1,6 +1,8 @@
-"""What Prefect's UI shows of a run beside its log: who was kept and dropped and why, how hard the problems are, a link to the report.
+"""Make what Prefect's UI shows of a run besides its log: what was kept and dropped and why, difficulty, the report's
+link.
 
-An artifact that the server does not take is a warning: the rows are in the lake, and nothing is done again for the sake of a picture.
+An artifact that the server does not take is a warning: the rows are in the lake, and nothing is repeated for a
+picture.
 """
 
 import re
@@ -18,16 +20,18 @@ from assay.pipelines.context.run import RunContext
 from assay.reports.plots import encode_data_uri
 
 
-def key(config: str, name: str) -> str:
-    """An artifact's key: the runs of one plan are one row of versions in the UI. Prefect takes small letters, digits and dashes.
+def artifact_key(config: str, name: str) -> str:
+    """Return an artifact's key, by which the runs of one config are one row of versions in the UI.
 
-    >>> key("GSM8K (nightly)", "difficulty")
+    Prefect takes small letters, digits and dashes.
+
+    >>> artifact_key("GSM8K (nightly)", "difficulty")
     'gsm8k-nightly-difficulty'
     """
     return "-".join(re.findall("[a-z0-9]+", f"{config} {name}".lower()))
 
 
-def show(context: RunContext, results: StageResults = NOTHING) -> None:
+def make_artifacts(context: RunContext, results: StageResults = NOTHING) -> None:
     """Make the artifacts of a run; a stage that is not done has none.
 
     Args:
@@ -36,33 +40,33 @@ def show(context: RunContext, results: StageResults = NOTHING) -> None:
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    told, name = collected(context, results), context.config.name
-    shown = escape_markdown(name)
-    with untaken(context.reporter.warn, "kept and dropped"):
+    summary, name = collected(context, results), context.config.name
+    config_name = escape_markdown(name)
+    with warn_if_refused(context.reporter.warn, "kept and dropped"):
         create_table_artifact(
-            cells(kept_and_dropped(told)),
-            key=key(name, "kept-and-dropped"),
-            description=f"Who left {shown}, stage by stage, and why",
+            escape_cells(kept_and_dropped(summary)),
+            key=artifact_key(name, "kept-and-dropped"),
+            description=f"Who left {config_name}, stage by stage, and why",
         )
-    if told["histogram"]:
-        with untaken(context.reporter.warn, "the difficulty histogram"):
-            said = f"Problems of {shown} by the share of attempts that {escape_markdown(str(told['policy']))} solved"
+    if summary["histogram"]:
+        with warn_if_refused(context.reporter.warn, "the difficulty histogram"):
+            description = f"Problems of {config_name} by the share of attempts that {escape_markdown(str(summary['policy']))} solved"
             # under an image artifact the UI prints its address, which is the image
-            picture = f"![difficulty]({encode_data_uri(difficulty_chart(told))})"
-            create_markdown_artifact(picture, key=key(name, "difficulty"), description=said)
+            picture = f"![difficulty]({encode_data_uri(difficulty_chart(summary))})"
+            create_markdown_artifact(picture, key=artifact_key(name, "difficulty"), description=description)
     try:
-        _link(context, write(context, results=results), context.config.flow.reports_url)
+        _make_link(context, write(context, results=results), context.config.flow.reports_url)
     except ConfigError as error:
         context.reporter.warn(f"no report: {error}")
 
 
-def show_rounds(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> None:
-    """What each round of a loop was worth, as a table; held-out pass@1."""
+def make_rounds_table(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> None:
+    """Make a table of what each round of a loop gained: held-out pass@1."""
     from prefect.artifacts import create_table_artifact
 
     rows = []
-    for told in reports:
-        held, band = told["held_out"], told["band"]
+    for report in reports:
+        held, band = report["held_out"], report["band"]
         rates = {
             "before": held["before"][0],
             "after": held["after"][0],
@@ -70,59 +74,64 @@ def show_rounds(context: RunContext, reports: Sequence[Mapping[str, Any]]) -> No
         }
         rows.append(
             {
-                "round": told["round"],
+                "round": report["round"],
                 "problems": held["problems"],
                 **rates,
                 "in band": band["before"],
                 "left": band["above"] + band["below"],
             }
         )
-    with untaken(context.reporter.warn, "the rounds"):
-        said = f"Held-out pass@1 of {escape_markdown(context.config.name)}, before and after each round"
-        create_table_artifact(cells(rows), key=key(context.config.name, "rounds"), description=said)
+    with warn_if_refused(context.reporter.warn, "the rounds"):
+        description = f"Held-out pass@1 of {escape_markdown(context.config.name)}, before and after each round"
+        create_table_artifact(
+            escape_cells(rows), key=artifact_key(context.config.name, "rounds"), description=description
+        )
 
 
-def kept_and_dropped(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a stage of what went on, and one a reason of what left; they add up to what came in, but for ingest, which counts sources in."""
+def kept_and_dropped(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row per stage for what it kept, and one row per reason for what it dropped.
+
+    The rows of a stage add up to what came into it, except those of ingest, which counts sources.
+    """
     rows = []
-    for stage in told["stages"]:
-        left = [each for each in told["dropped"] if each["stage"] == stage["stage"]]
-        if stage["out"] is not None and (left or stage["stage"] == "score"):
+    for stage in summary["stages"]:
+        drops = [drop for drop in summary["dropped"] if drop["stage"] == stage["stage"]]
+        if stage["out"] is not None and (drops or stage["stage"] == "score"):
             rows.append({"stage": stage["stage"], "what": "kept", "reason": "", "rows": stage["out"], "example": ""})
             rows += [
                 {
                     "stage": stage["stage"],
                     "what": "dropped",
-                    **{name: each[name] for name in ("reason", "rows", "example")},
+                    **{name: drop[name] for name in ("reason", "rows", "example")},
                 }
-                for each in left
+                for drop in drops
             ]
     return rows
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows whose texts the UI shows as they are: it renders the cells of a table as Markdown."""
+def escape_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose texts the UI shows as they are: it renders the cells of a table as Markdown."""
     return [
         {name: escape_markdown(value) if isinstance(value, str) else value for name, value in row.items()}
         for row in rows
     ]
 
 
-def _link(context: RunContext, page: Path, reports_url: str) -> None:
+def _make_link(context: RunContext, page: Path, reports_url: str) -> None:
     from prefect.artifacts import create_link_artifact
 
     name = context.config.name
     link = f"{reports_url.rstrip('/')}/{page.name}" if reports_url else page.absolute().as_uri()
-    said = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
+    description = f"Report of {escape_markdown(name)}, written to {escape_markdown(str(page))}"
     if not reports_url:
-        said += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
-    with untaken(context.reporter.warn, "the link to the report"):
-        create_link_artifact(link, link_text=link, key=key(name, "report"), description=said)
+        description += "; browsers open no file from a page of a server, so copy the address, or set `flow.reports_url` in the plan"
+    with warn_if_refused(context.reporter.warn, "the link to the report"):
+        create_link_artifact(link, link_text=link, key=artifact_key(name, "report"), description=description)
 
 
 @contextmanager
-def untaken(warn: Callable[[str], None], what: str) -> Iterator[None]:
-    """Turns a call that the server does not take, because it is gone, busy or too old, into a warning."""
+def warn_if_refused(warn: Callable[[str], None], what: str) -> Iterator[None]:
+    """Turn a call that the server does not take, because it is gone, busy or too old, into a warning."""
     try:
         yield
     except Exception as error:

@@ -1,6 +1,7 @@
-"""How a flow is defined: one factory for all, so that their parameters cannot come apart. Add a flow as a module with a `__getattr__` of it.
+"""Define flows by one factory, so that their parameters cannot differ.
 
-Each flow stays an attribute of its own module: `assay.flows.curate.curate` is what deployments and work pools name.
+To add a flow, write a module with a `__getattr__` of it. Each flow stays an attribute of its own module:
+`assay.flows.curate.curate` is what deployments and work pools name.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 from assay.flows.prefect_adapter import as_flow
 from assay.flows.run_context import FlowCall
-from assay.flows.schedule_lock import in_turn
+from assay.flows.schedule_lock import run_in_turn
 
 PARAMETERS = """
 
@@ -40,7 +41,7 @@ def define_flow(
     def build() -> Any:
         def body(config: str, lake: str | None = None, overrides: list[str] = []) -> Any:  # noqa: B006  # Prefect shows the default, nobody changes it
             call = FlowCall(config, lake, tuple(overrides))
-            return in_turn(call, lambda: work(call))
+            return run_in_turn(call, lambda: work(call))
 
         body.__module__, body.__doc__ = module, purpose + PARAMETERS.format(override=override)
         return as_flow(body, name)

@@ -1,4 +1,4 @@
-"""Prefect as the flows use it: loaded when a flow is asked for, without telemetry, its own lines kept out of ours."""
+"""Load Prefect as the flows use it: only when a flow is needed, without telemetry, with its output kept out of ours."""
 
 import atexit
 import os
@@ -15,7 +15,7 @@ from assay.core.config import FlowConfig
 from assay.core.errors import EngineError, require
 
 LOOPS = "prefect._internal.concurrency.threads"
-ENDING_S = 5.0  # for what a loop is still at
+ENDING_S = 5.0  # for a loop to finish
 UNTRACKED = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 QUIET = (
     UNTRACKED
@@ -31,7 +31,7 @@ EPHEMERAL: list[subprocess.Popen[Any]] = []  # the server that this process star
 
 
 def prefect() -> ModuleType:
-    """The library, with settings that send nothing anywhere; what the user's environment says goes first.
+    """Import Prefect with settings that send nothing anywhere; the user's environment takes precedence.
 
     Raises:
         ConfigError: the extra `flows` is not installed.
@@ -42,7 +42,9 @@ def prefect() -> ModuleType:
 
 
 def untracked(module: str = "prefect") -> ModuleType:
-    """Prefect or a module of it, which sends nothing anywhere and logs as its user set it up; it reads that wish when it is first imported.
+    """Import Prefect or a module of it without telemetry, with logging as the user set it up.
+
+    Prefect reads these settings when it is first imported.
 
     Raises:
         ConfigError: the extra `flows` is not installed.
@@ -55,12 +57,17 @@ def untracked(module: str = "prefect") -> ModuleType:
 
 @cache
 def _at_exit() -> None:
-    """Once, and where this comes before Prefect's own import after all that Prefect does at exit."""
+    """Register the end of Prefect's loops once; registered before Prefect's import, it runs after Prefect's own exit
+    handlers.
+    """
     atexit.register(_end_loops)
 
 
 def _end_loops() -> None:
-    """Ends Prefect's event loops, daemon threads that outlive the interpreter: what they hold keeps DuckDB's module, which then reports leaks."""
+    """End Prefect's event loops, daemon threads that outlive the interpreter.
+
+    They hold references to DuckDB's module, which would then report leaks.
+    """
     for name in ("_global_loop", "_run_sync_loop"):
         loop: Any = getattr(sys.modules.get(LOOPS), name, None)
         if loop is not None and loop.thread.is_alive():
@@ -69,13 +76,13 @@ def _end_loops() -> None:
 
 
 def as_flow(body: Callable[..., Any], name: str) -> Any:
-    """The function as a flow of this name that Prefect loads again by module and name."""
+    """Return the function as a flow of this name, which Prefect loads again by module and name."""
     body.__name__ = body.__qualname__ = name
-    return prefect().flow(body, name=name, flow_run_name=_named, persist_result=False)
+    return prefect().flow(body, name=name, flow_run_name=_name_run, persist_result=False)
 
 
 def as_task(body: Callable[..., Any], name: str, config: FlowConfig) -> Any:
-    """The function as a task that is tried again, after a pause that doubles, where its engine failed and only there."""
+    """Return the function as a task that is tried again, after a pause that doubles, only where its engine failed."""
     pauses = [config.backoff_s * 2**n for n in range(config.retries)]
     options = {
         "retries": config.retries,
@@ -87,7 +94,7 @@ def as_task(body: Callable[..., Any], name: str, config: FlowConfig) -> Any:
 
 
 def settings() -> dict[str, Any]:
-    """Prefect's settings as they are here, the server's address among them, for a worker's `connect`."""
+    """Return Prefect's current settings, with the server's address, for a worker's `connect`."""
     prefect()
     from prefect.context import serialize_context
 
@@ -95,7 +102,7 @@ def settings() -> dict[str, Any]:
 
 
 def server_errors() -> tuple[type[Exception], ...]:
-    """What Prefect's client raises where the server refuses or is gone."""
+    """Return the exceptions of Prefect's client where the server refuses or is gone."""
     import httpx
     from prefect.exceptions import PrefectException
 
@@ -105,7 +112,7 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def stop_retrying() -> None:
-    """Call when the server is gone for good: Prefect's clients then try nothing a second time, and their threads complain of nothing."""
+    """Make Prefect's clients try nothing a second time and complain of nothing; for when the server is gone for good."""
     prefect()
     import logging
 
@@ -121,10 +128,15 @@ def stop_retrying() -> None:
 
 
 def connect(settings: dict[str, Any]) -> Callable[[], None]:
-    """One client of the server for as long as the worker lives: otherwise each task makes two, and reads the certificates for both.
+    """Open one client of the server for the life of the worker; otherwise each task opens two, and reads certificates
+    for
+    both.
+
+    Args:
+        settings: of Prefect, from `settings()` in the parent.
 
     Returns:
-        What to call when the server is gone: nothing that this client sends is tried again.
+        A function to call when the server is gone: nothing that this client sends is tried again.
     """
     prefect()
     from prefect.context import SettingsContext, SyncClientContext
@@ -140,15 +152,15 @@ _connections: list[ExitStack] = []
 
 
 def flush() -> None:
-    """The log lines so far are with the server, or five seconds are over: who kills a run once its state says that it ended, loses none."""
+    """Wait until the log lines so far are with the server, or for five seconds, so that a killed run loses none."""
     prefect()
     from prefect.logging.handlers import APILogHandler
 
     APILogHandler().flush()
 
 
-def _named() -> str:
-    """The run's name in the server's lists: the plan's file and the time."""
+def _name_run() -> str:
+    """Return the run's name in the server's lists: the config's file and the time."""
     from prefect import runtime
 
     start = runtime.flow_run.get_scheduled_start_time()

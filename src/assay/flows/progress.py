@@ -1,38 +1,40 @@
-"""A count towards a total as a progress artifact: what Prefect's UI shows of a long stage while it is at work."""
+"""Show progress towards a total as an artifact, which Prefect's UI shows while a long stage runs."""
 
 import time
 from collections.abc import Callable
 from uuid import UUID
 
 from assay.core.display import escape_markdown
-from assay.flows.artifacts import key, untaken
+from assay.flows.artifacts import artifact_key, warn_if_refused
 
-LONG_S, EVERY_S = 5.0, 5.0  # what is done sooner shows no progress; between two updates
+LONG_S, EVERY_S = 5.0, 5.0  # shorter work shows no progress; time between two updates
 
 
 class ProgressArtifact:
-    """`core.ports.Ticker` whose artifact is made when it is worth one, and which never lets a busy server fail the stage."""
+    """A `core.ports.Progress` whose artifact is made once the work is long, and which never lets a busy server fail the
+    stage.
+    """
 
     def __init__(self, config: str, title: str, total: int, warn: Callable[[str], None]) -> None:
         self.config, self.title, self.total, self.warn = config, title, total, warn
         self.done, self.note = 0, ""
-        self.began = self.told = time.monotonic()
+        self.started_s = self.updated_s = time.monotonic()
         self.id: UUID | None = None
 
     def advance(self, amount: int = 1, *, note: str = "") -> None:
-        """Counts on; an update is sent every EVERY_S at most."""
+        """Count further items as done; an update is sent every EVERY_S at most."""
         self.done, self.note = self.done + amount, note
         now = time.monotonic()
-        if now - self.began >= LONG_S and now - self.told >= EVERY_S:
-            self.told = now
-            self._tell()
+        if now - self.started_s >= LONG_S and now - self.updated_s >= EVERY_S:
+            self.updated_s = now
+            self._update()
 
     def end(self) -> None:
-        """The last update, if there was a first."""
+        """Send the last update, if there was a first."""
         if self.id is not None:
-            self._tell()
+            self._update()
 
-    def _tell(self) -> None:
+    def _update(self) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
         from prefect.context import FlowRunContext, TaskRunContext
 
@@ -42,10 +44,10 @@ class ProgressArtifact:
         note = f", {escape_markdown(self.note)}" if self.note else ""
         title = f"{escape_markdown(self.title)} of {escape_markdown(self.config)}"
         text = f"{title}: {self.done} of {self.total}{note}"
-        with untaken(self.warn, f"the progress of {self.title}"):
+        with warn_if_refused(self.warn, f"the progress of {self.title}"):
             if self.id is None:
                 self.id = create_progress_artifact(
-                    percent, key=key(self.config, f"{self.title}-progress"), description=text
+                    percent, key=artifact_key(self.config, f"{self.title}-progress"), description=text
                 )
             else:
                 update_progress_artifact(self.id, percent, description=text)

@@ -1,20 +1,22 @@
-"""The flow `refresh`: scores that have gone stale are told anew, because the policy moved or a verifier changed; as one task."""
+"""The flow `refresh`: scores that have become stale, because the policy changed or a verifier did, are renewed in one
+task.
+"""
 
 from typing import Any
 
 from assay.flows import artifacts, run_states
 from assay.flows.entrypoints import define_flow
 from assay.flows.prefect_adapter import as_task
-from assay.flows.run_context import FlowCall, at_work, present
+from assay.flows.run_context import FlowCall, current_run, open_flow_run
 
 
 def _work(call: FlowCall) -> Any:
-    with at_work(call, "curate refresh", upto="score") as run:
-        told = as_task(_renewed, "refresh", run.context.config.flow)("refresh")
-        artifacts.show(run.context)
+    with open_flow_run(call, "curate refresh", upto="score") as run:
+        message = as_task(_renew, "refresh", run.context.config.flow)("refresh")
+        artifacts.make_artifacts(run.context)
         if run.missing:
-            return run_states.partly("; ".join([told, *run.missing, "run it again to go on"]))
-        return run_states.completed(told)
+            return run_states.partly("; ".join([message, *run.missing, "run it again to go on"]))
+        return run_states.completed(message)
 
 
 __getattr__ = define_flow(
@@ -26,14 +28,14 @@ __getattr__ = define_flow(
 )
 
 
-def _renewed(_stage: str) -> str:
+def _renew(_stage: str) -> str:
     from assay.pipelines.loop.rounds import refresh_stale
 
-    run = present()
-    told = run.told = refresh_stale(run.context)
-    if told["left"]:
-        run.missing.append(f"{told['left']} stored rollouts are not judged yet")
-    if told["nothing_to_do"]:
+    run = current_run()
+    result = run.told = refresh_stale(run.context)
+    if result["left"]:
+        run.missing.append(f"{result['left']} stored rollouts are not judged yet")
+    if result["nothing_to_do"]:
         return "nothing to do: nothing was stale"
-    refreshed = f"round {told['round']} refreshed" if told["refresh"] else "no training is done"
-    return f"{told['regraded']} stored rollouts judged anew, {refreshed}, {told['tokens']} tokens"
+    refreshed = f"round {result['round']} refreshed" if result["refresh"] else "no training is done"
+    return f"{result['regraded']} stored rollouts judged anew, {refreshed}, {result['tokens']} tokens"

@@ -1,4 +1,4 @@
-"""What a flow works on: a plan named by its path, its lake, and the run that the command line or the flow itself has opened."""
+"""What a flow works on: a config named by its path, its lake, and the run that the command line or the flow has opened."""
 
 import signal
 import threading
@@ -29,13 +29,13 @@ class FlowCall:
     overrides: tuple[str, ...] = ()
 
     def read(self) -> Config:
-        """The plan that they name.
+        """Read the config that they name.
 
         Raises:
-            ConfigError: as `read_plan`.
+            ConfigError: as `core.config.read_config`.
         """
-        made = read_config(Path(self.config), self.overrides)
-        return made.model_copy(update={"lake": self.lake}) if self.lake else made
+        config = read_config(Path(self.config), self.overrides)
+        return config.model_copy(update={"lake": self.lake}) if self.lake else config
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -62,20 +62,23 @@ _HANDED: ContextVar[list[FlowRun]] = ContextVar("handed")
 
 
 @contextmanager
-def handed(run: FlowRun) -> Iterator[FlowRun]:
-    """A flow that is called inside works on this run, instead of opening one."""
-    given = [run]
-    token = _HANDED.set(given)
+def hand_over(run: FlowRun) -> Iterator[FlowRun]:
+    """Let a flow that is called inside the block work on this run, instead of opening one."""
+    runs = [run]
+    token = _HANDED.set(runs)
     try:
         yield run
     finally:
-        given.clear()  # threads that Prefect keeps hold copies of the context, and must not hold the lake
+        runs.clear()  # threads that Prefect keeps hold copies of the context, and must not hold the lake
         _HANDED.reset(token)
 
 
 @contextmanager
-def heeding(run: FlowRun) -> Iterator[None]:
-    """SIGTERM is the command line's, which lets what has arrived be committed; Prefect's own handler raises wherever it finds the run."""
+def keep_sigterm(run: FlowRun) -> Iterator[None]:
+    """Leave SIGTERM to the command line's handler, which lets what has arrived be committed.
+
+    Prefect's own handler would raise at whatever place the run is.
+    """
     if not callable(run.at_sigterm) or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -86,28 +89,31 @@ def heeding(run: FlowRun) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def present() -> FlowRun:
-    """The run that the calling flow works on."""
+def current_run() -> FlowRun:
+    """Return the run that the calling flow works on."""
     (run,) = _HANDED.get()
     return run
 
 
 @contextmanager
-def at_work(call: FlowCall, command: str, *, upto: str = "") -> Iterator[FlowRun]:
-    """The run that was handed over; otherwise a new one, whose start and end are rows in `runs`. What is raised inside is kept in it, too.
+def open_flow_run(call: FlowCall, command: str, *, upto: str = "") -> Iterator[FlowRun]:
+    """Yield the run that was handed over, otherwise a new one, whose start and end are rows in `runs`.
+
+    An error inside is kept in the run too.
 
     Raises:
-        ConfigError, LakeError: the plan, its files, its model or its lake is not as it must be; nothing was written.
+        ConfigError: the config, its files or its model is wrong; nothing was written.
+        LakeError: the lake cannot be opened; nothing was written.
     """
-    if given := _HANDED.get([]):
-        with _keeping(given[0]), _logged(given[0].context), heeding(given[0]):
-            yield given[0]
+    if runs := _HANDED.get([]):
+        with _keeping(runs[0]), _logged(runs[0].context), keep_sigterm(runs[0]):
+            yield runs[0]
         return
     config = call.read()
     try:
         with run_context(config, PrefectReporter(config=config.name), command=command, upto=upto) as context:
             run = FlowRun(context, call)
-            with _keeping(run), handed(run):
+            with _keeping(run), hand_over(run):
                 yield run
             if run.missing or run.lacks:
                 context.outcome = "partly" if run.missing else "failed"
@@ -117,12 +123,12 @@ def at_work(call: FlowCall, command: str, *, upto: str = "") -> Iterator[FlowRun
 
 @contextmanager
 def _logged(context: RunContext) -> Iterator[None]:
-    """What the run says goes into the flow run's log, too."""
-    voice, context.reporter = context.reporter, PrefectReporter(context.reporter, context.config.name)
+    """Also send what the run reports to the flow run's log."""
+    reporter, context.reporter = context.reporter, PrefectReporter(context.reporter, context.config.name)
     try:
         yield
     finally:
-        context.reporter = voice
+        context.reporter = reporter
 
 
 @contextmanager
@@ -135,36 +141,36 @@ def _keeping(run: FlowRun) -> Iterator[None]:
 
 
 class PrefectReporter:
-    """A reporter (`core.ports.Reporter`) that speaks into the log of the flow run, and to another one, if there is one."""
+    """A reporter (`core.ports.Reporter`) that writes to the log of the flow run, and passes all on to another, if any."""
 
-    def __init__(self, beside: Reporter | None = None, config: str = "") -> None:
-        self.beside, self.config = beside, config
+    def __init__(self, other: Reporter | None = None, config: str = "") -> None:
+        self.other, self.config = other, config
 
     def say(self, text: str) -> None:
-        """One thing that happened."""
+        """Report one thing that happened."""
         _logger().info("%s", escape_controls(text))
-        if self.beside:
-            self.beside.say(text)
+        if self.other:
+            self.other.say(text)
 
     def warn(self, text: str) -> None:
-        """One thing that the user should know."""
+        """Report one thing that the user should know."""
         _logger().warning("%s", escape_controls(text))
-        if self.beside:
-            self.beside.warn(text)
+        if self.other:
+            self.other.warn(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A small table."""
+        """Report a small table."""
         lines = [" | ".join(map(str, row)) for row in (columns, *rows)]
         _logger().info("%s", escape_controls("\n".join([title, *lines])))
-        if self.beside:
-            self.beside.table(title, columns, rows)
+        if self.other:
+            self.other.table(title, columns, rows)
 
     @contextmanager
     def track(self, title: str, total: int) -> Iterator[Progress]:
-        """Counts towards a total, which the UI shows once it takes long."""
+        """Count towards a total, which the UI shows once it takes long."""
         progress = ProgressArtifact(self.config, title, total, self.warn)
-        if self.beside:
-            with self.beside.track(title, total) as ticker:
+        if self.other:
+            with self.other.track(title, total) as ticker:
                 yield _BothReporters(ticker, progress)
         else:
             yield progress
@@ -181,7 +187,7 @@ class _BothReporters:
 
 
 def _logger() -> Any:
-    """The log of the task or flow run at work; a plain logger where none is."""
+    """Return the log of the current task or flow run; a plain logger where there is none."""
     import logging
 
     from prefect.exceptions import MissingContextError

@@ -6,49 +6,52 @@ from assay.core.display import escape_controls
 from assay.flows.run_context import FlowRun
 
 
-def completed(told: str) -> Any:
-    """Done."""
+def completed(text: str) -> Any:
+    """Return the state of a run that is done."""
     from prefect.states import Completed
 
-    return Completed(message=told)
+    return Completed(message=text)
 
 
-def partly(told: str) -> Any:
-    """Failed, under the name "Partly": the same run goes on."""
+def partly(text: str) -> Any:
+    """Return the state Failed under the name "Partly": the same run continues where it is started again."""
     from prefect.states import Failed
 
-    return Failed(name="Partly", message=told)
+    return Failed(name="Partly", message=text)
 
 
-def failed(told: str) -> Any:
-    """Failed: running it again changes nothing."""
+def failed(text: str) -> Any:
+    """Return the state Failed: running it again changes nothing."""
     from prefect.states import Failed
 
-    return Failed(message=told)
+    return Failed(message=text)
 
 
-def of(run: FlowRun) -> Any:
-    """A walk's final state: Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not
-    work, or nothing is left of a source; Failed where nothing is left to train on."""
+def final_state(run: FlowRun) -> Any:
+    """Return a run's final state.
+
+    Completed; Completed as "Partly" where a limit stopped it; Failed as "Partly" where something did not work or
+    nothing is left of a source; Failed where nothing is left to train on.
+    """
     from prefect.states import Completed
 
-    told = message(run)
+    text = message(run)
     if run.missing:
-        return partly(told)
+        return partly(text)
     if any(outcome.partly for outcome in run.results):
-        return Completed(name="Partly", message=told)
+        return Completed(name="Partly", message=text)
     if run.lacks:
-        return failed(told) if run.lacks.empty else partly(told)
-    return completed(told)
+        return failed(text) if run.lacks.empty else partly(text)
+    return completed(text)
 
 
 def message(run: FlowRun) -> str:
-    """One line: rows that came out of each stage, then what is missing."""
-    done = ", ".join(
+    """Return one line: the rows that came out of each stage, then what is missing."""
+    rows_out = ", ".join(
         f"{result.stage} {result.rows_out}" for result in run.results if result.stage != "ingest" or result.rows_out
     )
     partly = [result.stage for result in run.results if result.partly]
     missing = run.missing or [f"{name} is partly done: a limit of the plan was reached" for name in partly]
     again = ["run it again to go on"] if missing else []
     lacks = [run.lacks.sentence] if run.lacks else []
-    return escape_controls("; ".join([f"rows out: {done}", *missing, *again, *lacks]))
+    return escape_controls("; ".join([f"rows out: {rows_out}", *missing, *again, *lacks]))

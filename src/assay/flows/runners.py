@@ -1,4 +1,4 @@
-"""Where the shards of a run are scored: threads, processes, or actors of a Ray cluster, as the plan's `[flow]` says."""
+"""Where the shards of a run are scored: threads, processes, or actors of a Ray cluster, as `[flow]` says."""
 
 import multiprocessing
 import os
@@ -16,29 +16,29 @@ from assay.flows import actors, shard_worker
 from assay.flows.prefect_adapter import connect, prefect, settings
 from assay.flows.server import ephemeral_pid
 
-LOOK_S = 1.0  # between two looks whether the parent still lives
+POLL_S = 1.0  # between two checks whether the parent is still alive
 
 
 class WorkerPool:
     """A task runner, and the way to ask its workers to stop."""
 
     def __init__(self, config: FlowConfig) -> None:
-        self.config, self.runner, self.stop = config, *MADE[config.runner](config)
+        self.config, self.runner, self.stop = config, *RUNNERS[config.runner](config)
 
     def close(self) -> None:
-        """Ends what workers of this process have opened; those of other processes end with these."""
+        """Close what workers of this process have opened; those of other processes end with these."""
         shard_worker.close_all()
 
 
-def check(config: FlowConfig) -> None:
-    """Finds missing extras before anything starts.
+def check_extras(config: FlowConfig) -> None:
+    """Check that the extras are installed before anything starts.
 
     Raises:
         ConfigError: the extra `flows` or `ray` is not installed.
     """
     prefect()
     if config.runner == "ray":
-        actors.keep_home(config)
+        actors.listen_on_loopback(config)
         require("ray", extra="ray")
         require("prefect_ray", extra="ray")
 
@@ -46,9 +46,9 @@ def check(config: FlowConfig) -> None:
 def _threads(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    asked = threading.Event()
-    shard_worker.listen(asked.is_set)
-    return ThreadPoolTaskRunner(max_workers=config.workers), asked.set
+    stop_requested = threading.Event()
+    shard_worker.listen(stop_requested.is_set)
+    return ThreadPoolTaskRunner(max_workers=config.workers), stop_requested.set
 
 
 def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
@@ -57,8 +57,8 @@ def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
     class Pool(ProcessPoolTaskRunner):  # type: ignore[misc]
         """Its workers have the settings from `connect`: read anew for each task they would cost it 60 ms."""
 
-        def submit(self, *given: Any, **named: Any) -> Any:
-            future = super().submit(*given, **named)
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            future = super().submit(*args, **kwargs)
             if context := getattr(self, "_cached_context", None):
                 context["settings_context"] = {}
             return future
@@ -69,7 +69,7 @@ def _processes(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
             return ThreadPoolTaskRunner, (1,)
 
     return Pool(
-        max_workers=config.workers, initializer=_enlisted, initargs=(os.getpid(), ephemeral_pid(), settings())
+        max_workers=config.workers, initializer=_start_worker, initargs=(os.getpid(), ephemeral_pid(), settings())
     ), _ask_children
 
 
@@ -79,26 +79,26 @@ def _ask_children() -> None:
             os.kill(child.pid or 0, signal.SIGUSR1)
 
 
-def _enlisted(parent: int, server: int | None, given: dict[str, Any]) -> None:
-    """A worker process answers to its parent, not to the terminal, and ends with it."""
-    asked = threading.Event()
+def _start_worker(parent: int, server: int | None, prefect_settings: dict[str, Any]) -> None:
+    """Set up a worker process: it answers to its parent, not to the terminal, and ends with it."""
+    stop_requested = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGUSR1, lambda *_: asked.set())
-    shard_worker.listen(asked.is_set)
+    signal.signal(signal.SIGUSR1, lambda *_: stop_requested.set())
+    shard_worker.listen(stop_requested.is_set)
     Finalize(None, shard_worker.close_all, exitpriority=100)
-    threading.Thread(target=_watch, args=(parent, server, connect(given)), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent, server, connect(prefect_settings)), daemon=True).start()
 
 
 def _watch(parent: int, server: int | None, give_up: Callable[[], None]) -> None:
-    """Ends this worker with its parent; once the parent's ephemeral server is gone, no call waits for it any more."""
+    """End this worker with its parent; once the parent's ephemeral server is gone, no call waits for it any more."""
     while os.getppid() == parent:
-        if server is not None and not _lives(server):
+        if server is not None and not _is_alive(server):
             give_up()
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     os._exit(1)  # what was committed stays, and nobody waits for the rest
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -107,11 +107,11 @@ def _lives(pid: int) -> bool:
 
 
 def _ray(config: FlowConfig) -> tuple[Any, Callable[[], None]]:
-    made = actors.actor_runner(config)
-    return made, made.ask_to_stop
+    runner = actors.actor_runner(config)
+    return runner, runner.ask_to_stop
 
 
-MADE: dict[str, Callable[[FlowConfig], tuple[Any, Callable[[], None]]]] = {
+RUNNERS: dict[str, Callable[[FlowConfig], tuple[Any, Callable[[], None]]]] = {
     "threads": _threads,
     "processes": _processes,
     "ray": _ray,

@@ -1,22 +1,25 @@
-"""A run that a schedule started waits for its turn, or gives way: never two of one deployment at work. Runs that a person started take none."""
+"""Let a run that a schedule started wait for its turn, or give way, so that no deployment has two runs at work.
+
+Runs that a person started are not limited.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from assay.core.config import Config
-from assay.flows.heartbeat import alive
+from assay.flows.heartbeat import heartbeat
 from assay.flows.run_context import FlowCall, PrefectReporter
 from assay.pipelines.context.locks import LockRefused, schedule_lock
 
 
-def in_turn(call: FlowCall, body: Callable[[], Any]) -> Any:
-    """What the body returns, or the state Cancelled, whose message names the run that is at work."""
+def run_in_turn(call: FlowCall, body: Callable[[], Any]) -> Any:
+    """Return what the body returns, or the state Cancelled, whose message names the run that is at work."""
     config, deployment, say = call.read(), _scheduled_by(), PrefectReporter().say
-    with alive(config, say):
-        return _in_turn(config, deployment, say, body) if deployment else body()
+    with heartbeat(config, say):
+        return _run_scheduled(config, deployment, say, body) if deployment else body()
 
 
-def _in_turn(config: Config, deployment: str, say: Callable[[str], None], body: Callable[[], Any]) -> Any:
+def _run_scheduled(config: Config, deployment: str, say: Callable[[str], None], body: Callable[[], Any]) -> Any:
     try:
         with schedule_lock(
             config.lake, deployment, overlap=config.flow.overlap, dead_after_s=config.flow.dead_after_s, say=say
@@ -29,7 +32,7 @@ def _in_turn(config: Config, deployment: str, say: Callable[[str], None], body: 
 
 
 def _scheduled_by() -> str:
-    """The deployment whose schedule started the flow run that is at work; "" for any other run."""
+    """Return the deployment whose schedule started the current flow run; "" for any other run."""
     from prefect import runtime
     from prefect.context import FlowRunContext
 

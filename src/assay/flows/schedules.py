@@ -1,4 +1,7 @@
-"""`curate serve` and `curate deploy`: the flow `curate` on a schedule. The scheduler is Prefect's; what runs is `curate run` and no more."""
+"""Run the flow `curate` on a schedule, for `curate serve` and `curate deploy`.
+
+The scheduler is Prefect's; what runs is `curate run` and no more.
+"""
 
 import asyncio
 import os
@@ -11,7 +14,7 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.flows.prefect_adapter import untracked
 
 TAGS = ["assay"]
-AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, and two for runs by hand and for those that are told no
+AT_ONCE = 4  # processes of one `curate serve`: one at work, one that waits, two for runs by hand and refused ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,15 @@ class ScheduleTimes:
 
     def __post_init__(self) -> None:
         if bool(self.cron) == (self.interval_s is not None):
-            given = "both --cron and --interval are" if self.cron else "neither --cron nor --interval is"
-            raise ConfigError(f"{given} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
+            flags = "both --cron and --interval are" if self.cron else "neither --cron nor --interval is"
+            raise ConfigError(f"{flags} given: --cron '0 2 * * *' is every night at 2, --interval 3600 every hour")
         if self.interval_s is not None and not 0 < self.interval_s < float("inf"):
             raise ConfigError(f"--interval {self.interval_s}: seconds between two starts, above 0")
         if self.timezone and not self.cron:
             raise ConfigError(f"--timezone {self.timezone!r} says when a --cron line is due; an --interval has none")
 
     def schedule(self) -> tuple[Any, str]:
-        """Prefect's schedule, and its next time as words.
+        """Return Prefect's schedule, and its next time in words.
 
         Raises:
             ConfigError: a cron line or a time zone that is none, or a line that never comes due, such as February 30.
@@ -47,23 +50,23 @@ class ScheduleTimes:
         from prefect.server.schemas.schedules import CronSchedule
 
         try:
-            due = asyncio.run(CronSchedule(cron=self.cron, timezone=self.timezone or "UTC").get_dates(n=1))
+            dates = asyncio.run(CronSchedule(cron=self.cron, timezone=self.timezone or "UTC").get_dates(n=1))
         except (ValueError, KeyError) as error:  # pydantic's and croniter's; zoneinfo's is a KeyError
             raise ConfigError(
                 f"--cron {self.cron!r} --timezone {self.timezone or 'UTC'!r}: {_reason(error)}"
             ) from error
-        if not due:
+        if not dates:
             raise ConfigError(f"--cron {self.cron!r} never comes due")
-        return schedules.Cron(self.cron, timezone=self.timezone or "UTC"), f"next at {due[0]:%Y-%m-%d %H:%M:%S %Z}"
+        return schedules.Cron(self.cron, timezone=self.timezone or "UTC"), f"next at {dates[0]:%Y-%m-%d %H:%M:%S %Z}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSpec:
-    """What a deployment runs, and when. Plan, lake and overrides are its parameters, which the UI can change for one run."""
+    """What a deployment runs, and when. Config, lake and overrides are its parameters, which the UI can change per run."""
 
     name: str
     config: Path
-    lake: str  # "" = the plan's
+    lake: str  # "" = the config's
     overrides: tuple[str, ...]
     when: ScheduleTimes
 
@@ -73,30 +76,30 @@ class DeploymentSpec:
         return {"config": str(self.config.absolute()), "lake": lake or None, "overrides": list(self.overrides)}
 
 
-def serve(offer: DeploymentSpec, say: Callable[[str], None]) -> None:
-    """Runs what comes due, in processes of this machine, until SIGINT or SIGTERM; then the schedule is paused.
+def serve(spec: DeploymentSpec, say: Callable[[str], None]) -> None:
+    """Run what comes due, in processes of this machine, until SIGINT or SIGTERM; then pause the schedule.
 
     Raises:
         ConfigError: a bad schedule or name, a missing extra, no server that answers.
     """
-    prefect, deployment, due = _deployment(offer)
+    prefect, deployment, next_time = _deployment(spec)
     with _client():
         pass  # it answers
     say(
-        f"serving {deployment.full_name}, {due}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
+        f"serving {deployment.full_name}, {next_time}; `prefect deployment run {deployment.full_name!r}` starts a run now, Ctrl-C ends serving"
     )
     prefect.serve(deployment, print_starting_message=False, limit=AT_ONCE)
 
 
-def deploy(offer: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
-    """Leaves the deployment with the server; a worker of the work pool runs it in this folder.
+def deploy(spec: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None:
+    """Register the deployment with the server; a worker of the work pool runs it in this folder.
 
     Raises:
         ConfigError: as `serve`; an unknown work pool, or one that is not of type process.
     """
-    _, deployment, due = _deployment(offer, job_variables={"working_dir": os.getcwd()})
+    _, deployment, next_time = _deployment(spec, job_variables={"working_dir": os.getcwd()})
     with _client() as client:
-        pools = {each.name: each.type for each in client.read_work_pools(limit=200)}
+        pools = {work_pool.name: work_pool.type for work_pool in client.read_work_pools(limit=200)}
     if pool not in pools:
         raise ConfigError(
             f"no work pool {pool!r}; {suggest_names(pool, pools)}; `prefect work-pool create {pool} --type process` makes it"
@@ -107,34 +110,34 @@ def deploy(offer: DeploymentSpec, pool: str, say: Callable[[str], None]) -> None
         )
     deployment.apply(work_pool_name=pool)
     say(
-        f"deployed {deployment.full_name}, {due}; `prefect worker start --pool {pool}` on the machine that shall run it"
+        f"deployed {deployment.full_name}, {next_time}; `prefect worker start --pool {pool}` on the machine that shall run it"
     )
 
 
-def _deployment(offer: DeploymentSpec, **further: Any) -> tuple[Any, Any, str]:
+def _deployment(spec: DeploymentSpec, **further: Any) -> tuple[Any, Any, str]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # the runs' log lines are what the UI shows
     prefect = untracked()
-    schedule, due = offer.when.schedule()
+    schedule, next_time = spec.when.schedule()
     from assay.flows.curate import curate
 
     modules = untracked("prefect.flows").EntrypointType.MODULE_PATH
     try:
-        made = curate.to_deployment(
-            name=offer.name,
+        deployment = curate.to_deployment(
+            name=spec.name,
             schedule=schedule,
-            parameters=offer.parameters,
+            parameters=spec.parameters,
             tags=TAGS,
             entrypoint_type=modules,
             paused=False,
             **further,
         )
     except ValueError as error:
-        raise ConfigError(f"deployment {offer.name!r}: {_reason(error)}") from error
-    return prefect, made, due
+        raise ConfigError(f"deployment {spec.name!r}: {_reason(error)}") from error
+    return prefect, deployment, next_time
 
 
 def _client() -> Any:
-    """A client of the server that PREFECT_API_URL or the Prefect profile names; it answered."""
+    """Return a client of the server that PREFECT_API_URL or the Prefect profile names, which has just answered."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -153,7 +156,7 @@ def _client() -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of an error; pydantic hides it behind a heading."""
+    """Return the first sentence of an error; pydantic puts a heading before it."""
     errors = getattr(error, "errors", None)
     return (
         str(errors()[0]["msg"]).removeprefix("Value error, ")

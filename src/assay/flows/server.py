@@ -1,4 +1,6 @@
-"""The Prefect server behind a flow run: a named one that must answer, or an ephemeral one that ends with this process."""
+"""Find or start the Prefect server behind a flow run: a named one that must answer, or an ephemeral one of this
+process.
+"""
 
 import signal
 import subprocess
@@ -12,19 +14,21 @@ from assay.core.config import FlowConfig
 from assay.core.errors import ConfigError, EngineError, Stopped
 from assay.core.ports import Reporter
 from assay.flows.prefect_adapter import EPHEMERAL, prefect, server_errors, stop_retrying
-from assay.flows.run_context import FlowCall, FlowRun, handed
+from assay.flows.run_context import FlowCall, FlowRun, hand_over
 from assay.pipelines.context.run import RunContext
 
-# Ends the server when this process is gone, however it went: its end of the pipe closes with it.
+# Ends the server when this process is gone for whatever reason: its end of the pipe closes then.
 GUARD = "import os, signal, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), signal.SIGTERM)"
 _guards: list[subprocess.Popen[bytes]] = []
 
 
-def answers(config: FlowConfig, reporter: Reporter) -> bool:
-    """Whether flows can run: a named server answers, or none is named and an ephemeral one will do; False where the plan goes on without.
+def check_server(config: FlowConfig, reporter: Reporter) -> bool:
+    """Return whether flows can run: a named server answers, or none is named and an ephemeral one will do.
+
+    False where the named one does not answer and the config continues without it.
 
     Raises:
-        ConfigError: the server that is named does not answer, and the plan says to stop; or the extra is not installed.
+        ConfigError: the named server does not answer and the config says to stop; or the extra is not installed.
     """
     address = _address()
     if not address:
@@ -36,17 +40,17 @@ def answers(config: FlowConfig, reporter: Reporter) -> bool:
         trouble = client.api_healthcheck()
     if trouble is None:
         return True
-    told = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
+    complaint = f"the Prefect server at {address} does not answer ({str(trouble) or type(trouble).__name__})"
     if config.if_no_server == "stop":
         raise ConfigError(
-            f'{told}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
+            f'{complaint}; `flow.if_no_server = "go_on"` runs without it, and without PREFECT_API_URL an ephemeral one is used'
         )
-    reporter.warn(f"{told}; going on without it")
+    reporter.warn(f"{complaint}; going on without it")
     return False
 
 
-def started(reporter: Reporter) -> None:
-    """A server is there; an ephemeral one is started where none is named.
+def start_server(reporter: Reporter) -> None:
+    """Make sure that a server is there; start an ephemeral one where none is named.
 
     Raises:
         EngineError: it did not come up.
@@ -67,32 +71,42 @@ def started(reporter: Reporter) -> None:
         raise EngineError(f"Prefect's ephemeral server did not come up: {error}") from error
     assert server.server_process is not None
     EPHEMERAL[:] = [server.server_process]
-    threading.Thread(target=_outlive, args=(server.server_process,), name="server", daemon=True).start()
+    threading.Thread(target=_watch_server, args=(server.server_process,), name="server", daemon=True).start()
     call = [sys.executable, "-S", "-c", GUARD, str(server.server_process.pid)]
     _guards.append(subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0))
 
 
-def _outlive(server: "subprocess.Popen[Any]") -> None:
-    """An ephemeral server that has died never answers again, and every call would wait a minute for it."""
+def _watch_server(server: "subprocess.Popen[Any]") -> None:
+    """Stop retries once an ephemeral server has died: it never answers again, and every call would wait a minute for
+    it.
+    """
     server.wait()
     stop_retrying()
 
 
 def ephemeral_pid() -> int | None:
-    """The process of the ephemeral server; None where a named one is used."""
+    """Return the process of the ephemeral server; None where a named one is used."""
     return EPHEMERAL[0].pid if EPHEMERAL else None
 
 
-def through(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
-    """What a flow told of its work on this run, as one flow run on the server that PREFECT_API_URL names, or on an ephemeral one that ends with
-    the process.
+def run_flow(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> Any:
+    """Run a flow on an open run, as one flow run on the named server, or on an ephemeral one that ends with the
+    process.
+
+    Args:
+        flow: a flow of this room.
+        context: the open run.
+        call: the flow's parameters.
+
+    Returns:
+        What the flow left for the command line.
 
     Raises:
         EngineError: Prefect's own server did not come up.
         Stopped: the run was asked to stop, or lost its server.
     """
-    started(context.reporter)
-    with handed(FlowRun(context, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, losing(run):
+    start_server(context.reporter)
+    with hand_over(FlowRun(context, call, at_sigterm=signal.getsignal(signal.SIGTERM))) as run, raise_own_error(run):
         state = flow(**call.parameters, return_state=True)
         if run.told is None and run.error is None:
             state.result()  # raises what went wrong before the work began
@@ -100,8 +114,8 @@ def through(flow: Callable[..., Any], context: RunContext, call: FlowCall) -> An
 
 
 @contextmanager
-def losing(run: FlowRun) -> Iterator[None]:
-    """What ended the flow early is raised as itself; a server that went away costs the run nothing that is done.
+def raise_own_error(run: FlowRun) -> Iterator[None]:
+    """Raise what ended the flow early as itself; a server that went away costs the run nothing that is done.
 
     Raises:
         Stopped: the server went away before the work was done.
@@ -109,22 +123,22 @@ def losing(run: FlowRun) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  # raised again, unless it is Prefect's client that failed
-        _lost(run, run.error or error)
+        _raise_error(run, run.error or error)
     else:
         if run.error is not None:
-            _lost(run, run.error)
+            _raise_error(run, run.error)
 
 
-def _lost(run: FlowRun, error: BaseException) -> None:
+def _raise_error(run: FlowRun, error: BaseException) -> None:
     if not isinstance(error, server_errors()):
         raise error
-    why = " ".join(str(error).split()) or type(error).__name__
+    reason = " ".join(str(error).split()) or type(error).__name__
     if run.told is not None:
         run.context.reporter.warn(
-            f"the Prefect server went away before it could be told of the run's end ({why}); all is done"
+            f"the Prefect server went away before it could be told of the run's end ({reason}); all is done"
         )
         return
-    raise Stopped(f"the Prefect server went away ({why}); what was done is in the lake") from error
+    raise Stopped(f"the Prefect server went away ({reason}); what was done is in the lake") from error
 
 
 def _address() -> Any:

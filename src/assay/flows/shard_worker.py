@@ -1,6 +1,7 @@
-"""What a worker keeps between shards: the plan's lake, its engine and its judge, opened once a thread, process or actor.
+"""What a worker keeps between shards: the config's lake, its engine and its judge, opened once per thread, process or
+actor.
 
-A model is therefore loaded once a worker, however many shards it scores.
+A model is therefore loaded once per worker, however many shards it scores.
 """
 
 import threading
@@ -18,11 +19,11 @@ from assay.stores.lake import Lake
 
 _here = threading.local()
 _open: list["ShardWorker"] = []
-_asked: Callable[[], bool] = bool  # whether this process was asked to stop; until it is told how to know, never
+_stop_requested: Callable[[], bool] = bool  # whether this process was asked to stop; never, until `listen` is called
 
 
 class ShardWorker:
-    """One plan opened for scoring, by one worker."""
+    """One config opened for scoring, by one worker."""
 
     def __init__(self, call: FlowCall, run: str) -> None:
         config = call.read()
@@ -32,7 +33,7 @@ class ShardWorker:
             Lake(config.lake, create=False),
             PrefectReporter(config=config.name),
             command="curate run",
-            stop=lambda: _asked(),
+            stop=lambda: _stop_requested(),
         )
         self.context.run = run
         inputs = run_stages(self.context, "split", only=True)
@@ -41,18 +42,18 @@ class ShardWorker:
         self.chunks = ShardQueue(self.context, inputs, key, terms)
 
     def score(self, name: str) -> dict[str, Any]:
-        """Scores one shard, or waits until another has; what that cost, in numbers.
+        """Score one shard, or wait until another worker has; return what that cost, in numbers.
 
         Raises:
             EngineError: some of its attempts failed; the rest are stored.
             Stopped: the worker was asked to stop; what had arrived is committed and the lease given back.
-            ConfigError: the plan no longer has such a shard.
+            ConfigError: the config no longer has such a shard.
         """
         if name not in self.chunks.ids:
             raise ConfigError(
                 f"{self.call.config}: the plan or its lake has changed since the run began; shard {name} is not of it"
             )
-        meter, began = self.context.meter, time.monotonic()
+        meter, started_s = self.context.meter, time.monotonic()
         tokens, samples = meter.tokens, meter.samples
         while not self.chunks.take(name) and name in self.chunks.left():  # another run holds it
             time.sleep(LOOK_S)
@@ -61,31 +62,31 @@ class ShardWorker:
         if name in self.chunks.left() and not self.context.limit_reached():
             raise EngineError(f"some attempts of shard {name} failed; the others are stored")
         spent = {"tokens": meter.tokens - tokens, "samples": meter.samples - samples}
-        return {"shard": name, "done": name in self.chunks.scored, **spent, "seconds": time.monotonic() - began}
+        return {"shard": name, "done": name in self.chunks.scored, **spent, "seconds": time.monotonic() - started_s}
 
     def close(self) -> None:
-        """Ends engine, judge and lake."""
+        """Close engine, judge and lake."""
         self.context.close()
         self.context.lake.close()
 
 
 def shard_worker(call: FlowCall, run: str) -> ShardWorker:
-    """This worker's own, opened at its first shard of a run."""
-    found: ShardWorker | None = getattr(_here, "place", None)
-    if found is None or (found.call, found.run) != (call, run):
-        found = _here.place = ShardWorker(call, run)
-        _open.append(found)
-    return found
+    """Return the worker of this thread, opened at its first shard of a run."""
+    worker: ShardWorker | None = getattr(_here, "place", None)
+    if worker is None or (worker.call, worker.run) != (call, run):
+        worker = _here.place = ShardWorker(call, run)
+        _open.append(worker)
+    return worker
 
 
-def listen(asked: Callable[[], bool]) -> None:
-    """How the workers of this process find out that they were asked to stop."""
-    global _asked
-    _asked = asked
+def listen(stop_requested: Callable[[], bool]) -> None:
+    """Set how the workers of this process find out that they were asked to stop."""
+    global _stop_requested
+    _stop_requested = stop_requested
 
 
 def close_all() -> None:
-    """Ends what the workers of this process have opened."""
+    """Close what the workers of this process have opened."""
     while _open:
         _open.pop().close()
     _here.__dict__.clear()

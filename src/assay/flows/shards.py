@@ -1,7 +1,7 @@
-"""Scoring as tasks, a shard each: the train side in chunks of content keys, leased through the lake, so that any of them may be done again.
+"""Score in tasks, one per shard: chunks of the training problems, leased through the lake, so that any may be repeated.
 
-A shard whose worker was lost goes to another; one whose engine failed is tried again after a pause; neither sinks the others. A scorer that
-decides over all problems at once is one task.
+A shard whose worker was lost goes to another; one whose engine failed is tried again after a pause; neither stops the
+others. A scorer that decides over all problems at once is one task.
 """
 
 import multiprocessing
@@ -15,32 +15,31 @@ from typing import Any
 from assay.core.errors import EngineError, Stopped
 from assay.flows import shard_worker
 from assay.flows.prefect_adapter import as_flow, as_task
-from assay.flows.run_context import FlowCall, FlowRun, heeding, present
-from assay.flows.runners import WorkerPool, check
+from assay.flows.run_context import FlowCall, FlowRun, current_run, keep_sigterm
+from assay.flows.runners import WorkerPool
 from assay.pipelines.runner.score_workers import ShardQueue, write_scores
 from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
 from assay.pipelines.stages.score import scorer
 
-LOOK_S = 0.5  # between two looks whether the run was asked to stop
+POLL_S = 0.5  # between two checks whether the run was asked to stop
 GRACE_S = 15.0  # from the request to stop until workers are ended
 LOSSES = 3  # of workers, before a shard is given up
-__all__ = ["check", "score"]
 
 
 def score(run: FlowRun) -> None:
-    """The scores of all problems, once every shard is done; of those that have evidence, where shards are missing."""
+    """Score all problems once every shard is done; where shards are missing, those that have evidence."""
     context = run.context
-    stage, done = plan_stage(context, "score", run.results, prepare=True)
-    if done:
-        run.results = run.results.plus(done)
+    stage, finished = plan_stage(context, "score", run.results, prepare=True)
+    if finished:
+        run.results = run.results.plus(finished)
         return
     terms = ShardConfig(context.config.flow.shard, context.config.flow.lease_s)
     if not getattr(part := scorer(context), "apart", not part.joint):
         context.reporter.say(
             f"score: {context.config.score.scorer!r} decides over all problems at once, so it is one task"
         )
-        as_task(_at_once, "score", context.config.flow)("score")
+        as_task(_score_at_once, "score", context.config.flow)("score")
         return
     board = ShardBoard(run, ShardQueue(context, run.results, stage.key, terms))
     board.clear()
@@ -51,15 +50,15 @@ def score(run: FlowRun) -> None:
     run.results = run.results.plus(result)
 
 
-def _at_once(name: str) -> str:
-    run = present()
+def _score_at_once(name: str) -> str:
+    run = current_run()
     result = run_next_stage(run.context, name, run.results)
     run.results = run.results.plus(result)
     return str(result.key)
 
 
 def score_shard(config: str, lake: str | None, overrides: list[str], run: str, shard: str) -> dict[str, Any]:
-    """One shard, by the worker that executes this; its rows are the run's."""
+    """Score one shard in the worker that executes this; its rows belong to the run."""
     return shard_worker.shard_worker(FlowCall(config, lake, tuple(overrides)), run).score(shard)
 
 
@@ -70,7 +69,7 @@ class ShardBoard:
         self.run, self.chunks, self.config = run, chunks, run.context.config.flow
         self.left = deque(chunks.left())
         self.total = len(self.left)
-        self.flying: dict[Any, str] = {}  # future -> shard
+        self.in_flight: dict[Any, str] = {}  # future -> shard
         self.lost = Counter[str]()  # times that a shard went down with its worker
         self.failed: dict[str, str] = {}  # shard -> why it is missing
         self.error: BaseException | None = None  # the first that no retry cures
@@ -78,7 +77,7 @@ class ShardBoard:
         self.asked_s = 0.0  # when the workers were asked to stop
 
     def clear(self) -> None:
-        """Every shard is done, or counted as missing.
+        """Run every shard until it is done, or counted as missing.
 
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
@@ -87,7 +86,7 @@ class ShardBoard:
         with context.reporter.track("shards", self.total) as bar:
             self.bar = bar
             while self.left:
-                self._round()
+                self._run_pool()
         if self.asked_s:
             raise Stopped("asked to stop; the shards so far and what had arrived of the others are in the lake")
         if self.error is not None:
@@ -97,70 +96,73 @@ class ShardBoard:
             context.halted = f"{len(self.failed)} of {self.total} shards of score failed"
             self.run.missing.append(f"{context.halted}, the first: {first}")
 
-    def _round(self) -> None:
-        """One pool of workers, until nothing is left or a lost worker has spoiled it."""
-        self.crew = WorkerPool(self.config)
+    def _run_pool(self) -> None:
+        """Run one pool of workers, until nothing is left or a lost worker has broken it."""
+        self.pool = WorkerPool(self.config)
         self.run.board = self
         try:
-            flow().with_options(task_runner=self.crew.runner)(**self.run.call.parameters)
+            flow().with_options(task_runner=self.pool.runner)(**self.run.call.parameters)
         finally:
-            self.crew.close()
-            self.left.extend(self.flying.values())
-            self.flying.clear()
+            self.pool.close()
+            self.left.extend(self.in_flight.values())
+            self.in_flight.clear()
 
     def work_off(self) -> None:
-        """Keeps every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
-        task, landed = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
-        while self.left or self.flying:
-            while self.left and len(self.flying) < 2 * self.config.workers:
+        """Keep every worker busy, with one shard waiting for each; called by the flow inside which tasks are submitted."""
+        task, finished = as_task(score_shard, "score {shard}", self.config), queue.SimpleQueue[Any]()
+        while self.left or self.in_flight:
+            while self.left and len(self.in_flight) < 2 * self.config.workers:
                 shard = self.left.popleft()
                 future = task.submit(**self.run.call.parameters, run=self.run.context.run, shard=shard)
-                self.flying[future] = shard
-                future.add_done_callback(landed.put)
+                self.in_flight[future] = shard
+                future.add_done_callback(finished.put)
             try:
-                future = landed.get(timeout=LOOK_S)
+                future = finished.get(timeout=POLL_S)
             except queue.Empty:
-                self._heed()
+                self._check_stop()
                 continue
-            if not self._settled(self.flying.pop(future), future):
+            if not self._settle(self.in_flight.pop(future), future):
                 return
-            self._heed()
+            self._check_stop()
 
-    def _settled(self, shard: str, future: Any) -> bool:
-        """What became of a shard; False where its pool can do no more."""
+    def _settle(self, shard: str, future: Any) -> bool:
+        """Record what became of a shard; return False where its pool can do no more."""
         try:
             future.wait()
             if future.state.is_crashed():
                 self._lose(shard, future.state.message)
                 return True
-            told = future.result()
+            result = future.result()
         except BrokenProcessPool as error:
             self._lose(shard, str(error))
             return False
         except Stopped:
-            self._heed()
+            self._check_stop()
         except EngineError as error:
             self.failed[shard] = str(error)
         except Exception as error:  # noqa: BLE001  # it is raised when the other shards are done
             self.error = self.error or error
         else:
-            self.samples += told["samples"]
-            self.run.context.meter.tokens += told["tokens"]
+            self.samples += result["samples"]
+            self.run.context.meter.tokens += result["tokens"]
             self.bar.advance(1, note=f"{self.run.context.meter.tokens} tokens")
         return True
 
-    def _lose(self, shard: str, why: str) -> None:
+    def _lose(self, shard: str, reason: str) -> None:
         self.lost[shard] += 1
         self.run.context.reporter.warn(
-            f"the worker of shard {shard} was lost ({why}); " + ("given up" if self.lost[shard] >= LOSSES else "again")
+            f"the worker of shard {shard} was lost ({reason}); "
+            + ("given up" if self.lost[shard] >= LOSSES else "again")
         )
         if self.lost[shard] < LOSSES:
             self.left.append(shard)
         else:
-            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost at it ({why})"
+            self.failed[shard] = f"shard {shard}: {LOSSES} workers were lost at it ({reason})"
 
-    def _heed(self) -> None:
-        """A stop or a limit leaves what has not begun; workers that do not come back from their engine in time are ended."""
+    def _check_stop(self) -> None:
+        """Leave what has not begun after a stop or a limit, and end workers that do not return from their engine in
+        time.
+        """
         context = self.run.context
         if context.stop() or self.error or context.limit_reached():
             self.left.clear()
@@ -168,7 +170,7 @@ class ShardBoard:
             return
         if not self.asked_s:
             self.asked_s = time.monotonic()
-            self.crew.stop()
+            self.pool.stop()
         elif time.monotonic() - self.asked_s > GRACE_S:
             for child in multiprocessing.active_children():
                 child.terminate()
@@ -176,10 +178,10 @@ class ShardBoard:
 
 @cache
 def flow() -> Any:
-    """The flow inside which shards are tasks; its task runner is the plan's."""
+    """Return the flow inside which shards are tasks; its task runner is the config's."""
     return as_flow(_work_off, "score")
 
 
 def _work_off(config: str, lake: str | None, overrides: list[str]) -> None:
-    with heeding(present()):
-        present().board.work_off()
+    with keep_sigterm(current_run()):
+        current_run().board.work_off()
