@@ -243,6 +243,18 @@ def test_a_part_has_a_row_in_methods(kind: str, name: str) -> None:
 # Size and words
 
 
+def test_the_walk_of_one_problem_names_files_and_names_that_exist() -> None:
+    walk = (ROOT / "docs/house.md").read_text(encoding="utf-8").partition("## The walk of one problem")[2]
+    calls = re.findall(r"^\| \w* ?\| `([\w/]+\.py): (\w+)` \|", walk.partition("\n## ")[0], re.MULTILINE)
+    assert len(calls) == int(re.search(r"^(\d+) calls in \1 files", walk, re.MULTILINE)[1])  # type: ignore[index]
+    missing = [
+        f"{path}: {name}"
+        for path, name in calls
+        if not re.search(rf"^(class|def) {name}\b", (PACKAGE / path).read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert missing == []
+
+
 def doc_lines(node: ast.AST) -> int:
     """Lines of the docstrings in a file, class or function."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
