@@ -25,7 +25,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import scored_pool
 from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.stages.select import chosen_from
+from assay.pipelines.stages.select import select_from
 from assay.stores.lake import Lake
 from assay.training.held_out.attempts import HeldOutSet, SampleCompletions
 from assay.training.trainer.rollout_recorder import RolloutRecorder
@@ -287,7 +287,7 @@ def chosen(
     inputs = run_stages(context, "split" if not arm.scored else "embed" if arm.embedded else "score")
     selector = build_part("selector", arm.selector)
     pool, _ = scored_pool(context, inputs, selector.needs, side_ids(context, inputs, "train"))
-    kept = chosen_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
+    kept = select_from(pool, selector, arm.selector, budget=arm.budget, seed=seed).ids
     part = build_part(
         "curriculum", arm.curriculum, {"passes": PASSES} if arm.curriculum in ("shuffled", "easy_to_hard") else {}
     )

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from assay.core.parts import build_part
-from assay.verifiers.answers.extraction import final_answer, last_number
+from assay.verifiers.answers.extraction import find_final_answer, find_last_number
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import RESULTS, Claim, publish
 from benchmarks.grading import Pair, as_case
@@ -113,8 +113,8 @@ def wrong_with(pair: Pair, extracted: str) -> str:
     began = time.monotonic()
     try:
         extracted.encode("utf-8")
-        final_answer(pair.text)
-        last_number(pair.text)
+        find_final_answer(pair.text)
+        find_last_number(pair.text)
         for name in BOUNDED:
             verdict = build_part("verifier", name).judge(as_case(pair))
             (verdict.extracted + verdict.reason).encode("utf-8")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
 from assay.maths.text.options import listed_options, parsed_options
-from assay.verifiers.answers.plain_text import restored
+from assay.verifiers.answers.plain_text import restore_escapes
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 
@@ -86,7 +86,7 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     rows, full = rows[:most], len(rows)
     if not rows:
         return []
-    plain = {gold for gold in rows if not reason_of(gold.gold)}
+    fitting = sum(not reason_of(gold.gold) for gold in rows)
     others = [
         next((row.answer for row in rows[index + 1 :] + rows[:index] if row.answer != gold.answer), "no other")
         for index, gold in enumerate(rows)
@@ -105,9 +105,11 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     )
     aside = {
         form: sum(
-            lenient(v) for (gold, each, _), v in zip(texts, verdicts, strict=True) if each == form and gold in plain
+            lenient(v)
+            for (gold, each, _), v in zip(texts, verdicts, strict=True)
+            if each == form and not reason_of(gold.gold)
         )
-        / max(sum(gold in plain for gold in rows), 1)
+        / max(fitting, 1)
         for form in FORMS
     }
     for label, pairs, results, odd in (
@@ -123,7 +125,7 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
     title = f"golds of {name}, {len(rows)} of {full}"
     return [
         Claim(
-            f"{title}: accepted in the worst of five forms; ratio: {len(rows) - len(plain)} golds of several lines or sentences aside",
+            f"{title}: accepted in the worst of five forms; ratio: {len(rows) - fitting} golds of several lines or sentences aside",
             least,
             strict,
             judged,
@@ -139,7 +141,9 @@ def of_set(grader: Grader, name: str, rows: list[Gold], most: int) -> list[Claim
 
 def reason_of(gold: str) -> str:
     """Why no model would write this gold as one answer; "" where it might."""
-    return next((reason for pattern, reason in REASONS.items() if re.search(pattern, restored(gold).strip())), "")
+    return next(
+        (reason for pattern, reason in REASONS.items() if re.search(pattern, restore_escapes(gold).strip())), ""
+    )
 
 
 def undressed(answer: str) -> str:
@@ -179,7 +183,7 @@ def golds(path: Path) -> Iterator[Gold]:
                 "choice",
             )
         elif gold:
-            yield Gold(gold, restored(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), (), "math")
+            yield Gold(gold, restore_escapes(re.sub(r"(?<=\d)\s*\([a-z][\w /.-]*\)$", "", gold)).strip(), (), "math")
 
 
 def gold_of(row: dict[str, Any]) -> str:

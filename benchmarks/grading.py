@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
-from assay.verifiers.answers.numbers import number, tidy
-from assay.verifiers.math.verifier import _WARM, Math
+from assay.verifiers.answers.numbers import parse_number, tidy
+from assay.verifiers.math.verifier import WARM_UP_PAIRS, Math
 from assay.verifiers.pool.grader import Grader
 from benchmarks.claims import Claim, publish
 from benchmarks.gold_forms import accuracy
@@ -167,7 +167,7 @@ def stratum(gold: str) -> str:
     bare = tidy(gold)
     if re.fullmatch(r"[-+]?[0-9,]+", bare):
         return "integer"
-    if number(gold) is not None:
+    if parse_number(gold) is not None:
         return "fraction"
     if "matrix" in bare:
         return "matrix"
@@ -188,7 +188,7 @@ def in_processes(judge: Callable[[Pair], bool], pairs: list[Pair]) -> tuple[list
 
 def warmed(judge: Callable[[Pair], bool], ready: Any) -> None:
     """The start of one of a peer's processes."""
-    for gold, answer in _WARM:
+    for gold, answer in WARM_UP_PAIRS:
         judge(Pair(gold, f"${answer}$", True))
     ready.wait()
 
@@ -239,7 +239,7 @@ def symbolic(quick: bool, attempts: int) -> Claim:
 def real_golds(path: Path, quick: bool) -> Claim:
     """The symbolic path alone on golds of MATH, one answer each: the gold plus 0, or another problem's gold."""
     rows = json.loads(path.read_text(encoding="utf-8"))
-    golds = sorted({gold for row in rows if number(gold := str(row["answer"])) is None and len(gold) < 80})
+    golds = sorted({gold for row in rows if parse_number(gold := str(row["answer"])) is None and len(gold) < 80})
     random.Random(3).shuffle(golds)
     golds = golds[: 200 if quick else 800]
     said = [f"{gold}+0" if index % 2 else golds[index - 1] for index, gold in enumerate(golds)]

@@ -105,7 +105,7 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
     from assay.core.config import read_config
     from assay.pipelines.analysis.report import write
     from assay.pipelines.context.run import RunContext
-    from assay.pipelines.runner.score_workers import work_off
+    from assay.pipelines.runner.score_workers import score_shards
     from assay.pipelines.runner.stages import run_stages
     from assay.pipelines.sampling.shards import ShardConfig
     from assay.stores.lake import Lake
@@ -118,7 +118,7 @@ def piece(folder: Path, stage: str) -> dict[str, float]:
         opened, began, cpu = resident_mib("VmRSS"), time.perf_counter(), _cpu()
         Path("/proc/self/clear_refs").write_text("5")  # VmHWM counts from here
         if stage == "score --worker":
-            work_off(context, ShardConfig(chunk=256))
+            score_shards(context, ShardConfig(chunk=256))
         elif stage == "report":
             write(context)
         else:

@@ -47,7 +47,7 @@ def test_values_of_a_column_can_be_the_arms(pool_of):
 
 
 def test_mass_moves_to_the_arm_near_one_half_and_follows_when_it_changes(pool_of):
-    """Three arms of known rates: easy, learnable, impossible; after 40 steps the learnable one becomes easy and the impossible one learnable."""
+    """Of an easy, a learnable and an impossible arm, the second becomes easy and the third learnable after 40 steps."""
     late = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_where_every_arm_is_unsolvable_the_draw_stays_even_and_goes_on(pool_of):
 
 
 def gathered(rule, seed):
-    """Signal of 60 steps of 8 groups over rising, easy, impossible and half-solved arms; what an arm teaches changes as it is met."""
+    """Mean signal of 60 steps of 8 groups over rising, easy, impossible and half-solved arms; training raises rates."""
     rng = np.random.default_rng(seed)
     skill = np.array([-2.0, 4.0, -9.0, 0.0])
     pool = Pool(tuple(f"p{row:02d}" for row in range(40)), {"mean": np.repeat([0.12, 0.98, 0.01, 0.5], 10)})

@@ -1,3 +1,7 @@
+import importlib.util
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -55,3 +59,18 @@ def test_minilm_gives_a_text_the_same_vector_in_any_company_and_any_length(minil
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert minilm.encode([]).shape == (0, 384)
     assert minilm.revision == load_encoder("minilm").revision
+
+
+@pytest.mark.model
+@pytest.mark.skipif(
+    importlib.util.find_spec("marimo") is None or importlib.util.find_spec("IPython") is not None,
+    reason="needs marimo (pip install 'assay-curation[dev]') and no IPython",
+)
+def test_texts_are_encoded_in_a_marimo_notebook_without_ipython(minilm):
+    code = (
+        "import marimo; from assay.embedding.encode import load_encoder; "
+        "print(load_encoder('minilm').encode(['a']).shape)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.strip() == "(1, 384)"

@@ -55,7 +55,7 @@ def test_another_policy_confirms_denies_or_is_silent(store_of, attempt):
 
 
 def test_higher_thresholds_keep_righter_labels_unless_the_voters_share_an_error(store_of, attempt):
-    """10 voters on 300 problems: independent ones are righter the more they agree; on problems with a common error agreement says nothing."""
+    """10 voters on 300 problems: agreement means correctness where they are independent, not where they share an error."""
     rng = np.random.default_rng(0)
     easy = rng.random(300)
     shared = rng.random(300) < 0.3  # all voters tend to the same wrong answer

@@ -1,4 +1,4 @@
-"""A random Llama of 8,000 weights with a character tokenizer and a chat template: real GRPO steps in fractions of a second."""
+"""A random Llama of 8,000 weights with a character tokenizer and a chat template: GRPO steps in fractions of a second."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ TEMPLATE = (
 
 @pytest.fixture(scope="session", autouse=True)
 def small_scale() -> Iterator[None]:
-    """Threads that wait for each other slow a tiny model down tenfold, and a full collection of all imports costs 0.3 s a run."""
+    """Use one thread (several slow a tiny model down tenfold), and keep imports out of garbage collection (0.3 s per run)."""
     import gc
 
     import torch

@@ -248,7 +248,8 @@ def test_what_two_processes_cannot_do_is_refused(
 
 
 def test_importing_the_room_is_light() -> None:
-    code = "import sys, assay.training.grpo; print(sorted({'torch', 'trl', 'transformers', 'datasets'} & set(sys.modules)))"
+    heavy = {"torch", "trl", "transformers", "datasets"}
+    code = f"import sys, assay.training.grpo; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,4 +1,4 @@
-"""An online curriculum names each step's problems, is told what came of them, and goes on from a state as if nothing had happened."""
+"""An online curriculum chooses each step's problems, observes the results, and resumes as if nothing had happened."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +130,7 @@ def test_refills_beside_what_reads_one_batch_a_step_are_refused(room: SimpleName
 
 
 def test_a_problem_of_no_weight_teaches_nothing(room: SimpleNamespace) -> None:
-    """At step 0 the least easy problem weighs 0 and the easiest 1, so with that one problem alone the weights stay as they were."""
+    """At step 0 the least easy problem weighs 0 and the easiest 1; training on the first alone changes no weight."""
     from safetensors.torch import load_file
 
     before = load_file(room.tiny / "model.safetensors")

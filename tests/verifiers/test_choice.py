@@ -1,6 +1,6 @@
 import pytest
 
-from assay.verifiers.answers.letters import head, named
+from assay.verifiers.answers.letters import read_letters, strip_explanation
 from assay.verifiers.choice import Choice
 
 OPTIONS = {"choices": ["12 apples", "13 apples", "none"]}
@@ -188,9 +188,9 @@ def test_which_letters_count_can_be_chosen(case):
     ],
 )
 def test_the_head_of_a_phrase_is_what_stands_before_its_clause(phrase, short):
-    assert head(phrase) == short
+    assert strip_explanation(phrase) == short
 
 
 def test_a_word_in_capitals_is_no_set_of_letters():
-    assert named("DAD", "ABCDEFGHIJ").letters == frozenset()
-    assert named("BIG", "ABCDEF").letters == frozenset()
+    assert read_letters("DAD", "ABCDEFGHIJ").letters == frozenset()
+    assert read_letters("BIG", "ABCDEF").letters == frozenset()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.verifiers.answers.extraction import final_answer
+from assay.verifiers.answers.extraction import find_final_answer
 from assay.verifiers.choice import Choice
 
 PAGE = (Path(__file__).parents[2] / "docs" / "grading.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def code(cell: str) -> str:
 
 @pytest.mark.parametrize(("text", "answer", "how"), rows("Where the answer is looked for", 3))
 def test_an_answer_is_found_as_the_page_says(text, answer, how):
-    found = final_answer(text, finished=True)
+    found = find_final_answer(text, finished=True)
     assert (found.text, found.how) == (answer, how) if found else (answer, how) == ("", "-")
 
 

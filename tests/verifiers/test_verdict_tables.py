@@ -307,6 +307,9 @@ CHOSEN = [
     ('["A", "C"]', "\\boxed{A, C}", None, SURE),
     ('["A", "C"]', "\\boxed{A}", OPTIONS, NEITHER),
     ("B", "La opción correcta es la A.", OPTIONS, NEITHER),
+    ("B", "I would choose A over B", OPTIONS, NEITHER),
+    ("B", "The answer is neither A nor B", OPTIONS, NEITHER),
+    ("B", "I would rather take B", OPTIONS, LENIENT),
 ]
 
 

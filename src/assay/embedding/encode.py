@@ -1,9 +1,11 @@
 """Load encoders by name: sentence-transformers models, and one that needs no weights. Every row has norm 1."""
 
+import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -63,8 +65,7 @@ class SentenceModel:
 
     @cached_property
     def _model(self) -> Any:
-        library = require("sentence_transformers", extra="embed")
-        return library.SentenceTransformer(str(self.folder), device=self.device)
+        return _load_library().SentenceTransformer(str(self.folder), device=self.device)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit rows, (n, d); no text gives (0, d)."""
@@ -72,6 +73,23 @@ class SentenceModel:
             return np.zeros((0, self._model.get_embedding_dimension()), np.float32)
         rows = self._model.encode(list(texts), batch_size=self.batch, show_progress_bar=False, convert_to_numpy=True)
         return normalize_rows(rows)
+
+
+def _load_library() -> ModuleType:
+    """Import sentence-transformers, in a marimo notebook without IPython too.
+
+    It imports transformers' trainer, and transformers takes a process that has imported marimo for a notebook and then
+    imports IPython for a progress table, which marimo does not bring and nothing here shows.
+    """
+    if importlib.util.find_spec("IPython") is not None or importlib.util.find_spec("transformers") is None:
+        return require("sentence_transformers", extra="embed")
+    utils: Any = require("transformers.utils", extra="embed")
+    is_in_notebook = utils.is_in_notebook
+    utils.is_in_notebook = lambda: False  # read once, while the trainer is imported
+    try:
+        return require("sentence_transformers", extra="embed")
+    finally:
+        utils.is_in_notebook = is_in_notebook
 
 
 @lru_cache(maxsize=16)

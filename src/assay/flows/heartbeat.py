@@ -10,7 +10,7 @@ from uuid import UUID
 from assay.core.config import Config
 from assay.core.errors import LakeError
 from assay.flows.artifacts import untaken
-from assay.pipelines.context.locks import renewed
+from assay.pipelines.context.locks import renewing
 from assay.stores.commits.lease import give_back, holder, take
 from assay.stores.storage.backend import Place, at
 
@@ -32,7 +32,7 @@ def alive(config: Config, say: Callable[[str], None]) -> Iterator[None]:
     if token is None:
         yield
         return
-    with renewed(place, name, token, dead_after_s, say):
+    with renewing(place, name, token, dead_after_s, say):
         yield
 
 

@@ -27,10 +27,10 @@ __getattr__ = define_flow(
 
 
 def _renewed(_stage: str) -> str:
-    from assay.pipelines.loop.rounds import renew
+    from assay.pipelines.loop.rounds import refresh_stale
 
     run = present()
-    told = run.told = renew(run.context)
+    told = run.told = refresh_stale(run.context)
     if told["left"]:
         run.missing.append(f"{told['left']} stored rollouts are not judged yet")
     if told["nothing_to_do"]:

@@ -30,10 +30,10 @@ __getattr__ = define_flow(
 
 def _round(number: int) -> str:
     """What one round was worth, in words."""
-    from assay.pipelines.loop.rounds import rounds
+    from assay.pipelines.loop.rounds import run_rounds
 
     run = present()
-    with closing(rounds(run.context)) as walked:  # type: ignore[type-var]  # it is a generator
+    with closing(run_rounds(run.context)) as walked:  # type: ignore[type-var]  # it is a generator
         one = next(each for each in walked if each.number == number)
     run.rounds.append(one)
     detail = one.outcomes[-1].detail

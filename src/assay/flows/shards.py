@@ -17,7 +17,7 @@ from assay.flows import shard_worker
 from assay.flows.prefect_adapter import as_flow, as_task
 from assay.flows.run_context import FlowCall, FlowRun, heeding, present
 from assay.flows.runners import WorkerPool, check
-from assay.pipelines.runner.score_workers import ShardQueue, finish
+from assay.pipelines.runner.score_workers import ShardQueue, write_scores
 from assay.pipelines.runner.stages import plan_stage, run_next_stage
 from assay.pipelines.sampling.shards import ShardConfig
 from assay.pipelines.stages.score import scorer
@@ -46,7 +46,7 @@ def score(run: FlowRun) -> None:
     board.clear()
     halted = bool(context.limit_reached())  # a halted run whose meter counts samples would draw one problem more
     context.meter.samples += 0 if halted else board.samples
-    result = finish(context, stage.key, terms)
+    result = write_scores(context, stage.key, terms)
     context.meter.samples += board.samples if halted else 0
     run.results = run.results.plus(result)
 

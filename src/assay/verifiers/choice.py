@@ -8,11 +8,17 @@ from typing import ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.options import plain_option, question_options
-from assay.verifiers.answers.extraction import final_answer
-from assay.verifiers.answers.letters import Named, by_text, head, in_prose, named
-from assay.verifiers.answers.numbers import number, same
-from assay.verifiers.answers.thinking import spoken
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.extraction import find_final_answer
+from assay.verifiers.answers.letters import (
+    OptionChoice,
+    match_option,
+    read_letters,
+    read_prose_choice,
+    strip_explanation,
+)
+from assay.verifiers.answers.numbers import is_same_number, parse_number
+from assay.verifiers.answers.thinking import strip_thinking
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 
 SHORT_CHARS = 200  # a text up to this long may be an option by itself
 
@@ -34,7 +40,7 @@ class Choice:
     letters: str = "ABCDEFGHIJ"  # the letters that can be answers
     index_from: int = 0  # 0 or 1: the index of the first option, for gold answers that are indices
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     bounded: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -45,7 +51,7 @@ class Choice:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case, in time linear in the text."""
-        return settle(case, self._grade, verifier="choice", version=self.version)
+        return settle_verdict(case, self._grade, verifier="choice", version=self.version)
 
     def reads(self, label: Label) -> bool:
         """Return whether the gold answer holds a letter or a digit."""
@@ -62,7 +68,7 @@ class Choice:
         if not choice.letters:
             return Grade(None, excerpt, "no choice found" if options else "no letter found")
         right = choice.letters == gold.letters
-        text_letters = by_text(choice.text, options) if choice.text else ""
+        text_letters = match_option(choice.text, options) if choice.text else ""
         contradicts = bool(text_letters) and frozenset(text_letters) != choice.letters
         strict = right and not doubt and not choice.doubt and not contradicts
         return Grade(
@@ -72,9 +78,9 @@ class Choice:
             lenient=right,
         )
 
-    def _extract_choice(self, case: GradingCase, options: dict[str, str]) -> tuple[Named, str, str]:
+    def _extract_choice(self, case: GradingCase, options: dict[str, str]) -> tuple[OptionChoice, str, str]:
         """Return what was chosen, the words that say so, and why that is in doubt ("" where it is not)."""
-        text, _ = spoken(case.rollout.text)
+        text, _ = strip_thinking(case.rollout.text)
         finished = case.rollout.finish == "stop"
         if (
             finished
@@ -82,24 +88,24 @@ class Choice:
             and "\n" not in text.strip()
             and _starts_with_option(text, self.letters)
         ):
-            return named(text, self.letters), text.strip(), ""  # A: the capital of France
-        answer = final_answer(case.rollout.text, finished=finished)
+            return read_letters(text, self.letters), text.strip(), ""  # A: the capital of France
+        answer = find_final_answer(case.rollout.text, finished=finished)
         if answer:
             return self._read_marked(answer.text, options), answer.text, answer.doubt if answer.how != "last" else ""
-        return self._read_unmarked(text, options) if finished else (Named(), "", "")
+        return self._read_unmarked(text, options) if finished else (OptionChoice(), "", "")
 
-    def _read_marked(self, answer: str, options: dict[str, str]) -> Named:
+    def _read_marked(self, answer: str, options: dict[str, str]) -> OptionChoice:
         """Return the choice in a marked answer: letters, an option's text, or the option that its words refer to."""
-        choice = named(answer, self.letters)
-        letter = by_text(answer, options) or by_text(head(answer), options)
+        choice = read_letters(answer, self.letters)
+        letter = match_option(answer, options) or match_option(strip_explanation(answer), options)
         if letter and (not choice.letters or choice.doubt):
-            return Named(frozenset(letter), answer)
+            return OptionChoice(frozenset(letter), answer)
         if choice.letters:
             return choice
-        prose = in_prose(answer, options, self.letters)
-        return prose if prose.letters else Named(text=answer)
+        prose = read_prose_choice(answer, options, self.letters)
+        return prose if prose.letters else OptionChoice(text=answer)
 
-    def _read_unmarked(self, text: str, options: dict[str, str]) -> tuple[Named, str, str]:
+    def _read_unmarked(self, text: str, options: dict[str, str]) -> tuple[OptionChoice, str, str]:
         """Return the choice of a finished text without a marked answer.
 
         It is a letter on a line of its own, a short text, or the last sentence.
@@ -108,19 +114,19 @@ class Choice:
         for match in re.finditer(rf"^\W{{0,3}}([{re.escape(self.letters)}])\W{{0,3}}$", text[-4000:], re.M):
             letter = match.group(1)
         if letter:
-            return Named(frozenset(letter)), letter, ""
+            return OptionChoice(frozenset(letter)), letter, ""
         if len(text) <= SHORT_CHARS and (choice := self._read_short(text, options)).letters:
             return choice, text.strip(), ""
-        prose = in_prose(text, options, self.letters)
+        prose = read_prose_choice(text, options, self.letters)
         return prose, text.strip()[-SHORT_CHARS:] if prose.letters or len(text) <= SHORT_CHARS else "", ""
 
-    def _read_short(self, text: str, options: dict[str, str]) -> Named:
-        letter = by_text(text, options)
-        choice = Named(frozenset(letter)) if letter else named(text, self.letters)
+    def _read_short(self, text: str, options: dict[str, str]) -> OptionChoice:
+        letter = match_option(text, options)
+        choice = OptionChoice(frozenset(letter)) if letter else read_letters(text, self.letters)
         return choice if letter or not choice.letters else choice._replace(doubt=choice.doubt or "not marked")
 
 
-def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: int) -> Named:
+def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: int) -> OptionChoice:
     """Read the letters of a gold answer; there are none where it is the value of a question without options.
 
     Args:
@@ -138,12 +144,12 @@ def gold_choice(gold: str, options: dict[str, str], letters: str, index_from: in
     if bare.startswith(('["', "['")):
         bare = bare.strip("[]").replace('"', "").replace("'", "")  # a list of letters, as JSON or Python
     if options and bare.isascii() and bare.isdecimal() and index_from <= int(bare[:9]) < len(options) + index_from:
-        return Named(frozenset(list(options)[int(bare) - index_from]))
-    choice = named(bare, letters)
+        return OptionChoice(frozenset(list(options)[int(bare) - index_from]))
+    choice = read_letters(bare, letters)
     if choice.letters and not choice.doubt and (not options or choice.letters <= set(options)):
         return choice
-    letter = by_text(bare, options)
-    return Named(frozenset(letter)) if letter else Named(text=bare)
+    letter = match_option(bare, options)
+    return OptionChoice(frozenset(letter)) if letter else OptionChoice(text=bare)
 
 
 @lru_cache(2048)  # a problem has many rollouts
@@ -162,11 +168,11 @@ def _starts_with_option(text: str, letters: str) -> bool:
     )
 
 
-def _grade_by_value(gold: str, choice: Named, excerpt: str, doubt: str) -> Grade:
+def _grade_by_value(gold: str, choice: OptionChoice, excerpt: str, doubt: str) -> Grade:
     """Grade a question without options: correct where the texts or the numbers are equal."""
     answer = excerpt if not choice.text else choice.text
     if not plain_option(answer):
         return Grade(None, excerpt, "no answer found")
-    left, right = number(gold), number(answer)
-    equal = plain_option(gold) == plain_option(answer) or bool(left and right and same(left, right))
+    left, right = parse_number(gold), parse_number(answer)
+    equal = plain_option(gold) == plain_option(answer) or bool(left and right and is_same_number(left, right))
     return Grade(equal and not doubt, excerpt, doubt or "text", lenient=equal)

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.options import plain_option, unwrap_latex
-from assay.verifiers.answers.extraction import final_answer
-from assay.verifiers.answers.letters import head
-from assay.verifiers.answers.thinking import spoken
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.extraction import find_final_answer
+from assay.verifiers.answers.letters import strip_explanation
+from assay.verifiers.answers.thinking import strip_thinking
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Exact:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case, in time linear in the text."""
-        return settle(case, self._grade, verifier="exact", version=self.version)
+        return settle_verdict(case, self._grade, verifier="exact", version=self.version)
 
     def reads(self, label: Label) -> bool:
         """Return whether the gold answer holds a character."""
         return bool(self._normalize(label.answer))
 
     def _grade(self, case: GradingCase) -> Grade:
-        text, finished = spoken(case.rollout.text)[0], case.rollout.finish == "stop"
+        text, finished = strip_thinking(case.rollout.text)[0], case.rollout.finish == "stop"
         gold, whole = self._normalize(case.label.answer), self._normalize(text)
         if not whole:
             return Grade(None, reason="empty text")
         if gold == whole:
             return Grade(True, whole, "exact")
-        answer = final_answer(case.rollout.text, finished=finished)
+        answer = find_final_answer(case.rollout.text, finished=finished)
         if answer is None:
             return Grade(False, whole, "exact", lenient=_normalize_loosely(gold) == _normalize_loosely(whole))
         strict = bool(gold) and gold in (
@@ -52,7 +52,8 @@ class Exact:
         )
         lenient = strict or (
             bool(_normalize_loosely(gold))
-            and _normalize_loosely(gold) in (_normalize_loosely(answer.text), _normalize_loosely(head(answer.text)))
+            and _normalize_loosely(gold)
+            in (_normalize_loosely(answer.text), _normalize_loosely(strip_explanation(answer.text)))
         )
         return Grade(strict and not answer.doubt, answer.text, answer.doubt or "exact", lenient=lenient)
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from assay.core.types import GradingCase, Label, Verdict
-from assay.verifiers.answers.extraction import final_answer
-from assay.verifiers.answers.meaning import QuantityValue, read
-from assay.verifiers.answers.numbers import Number, close, number
-from assay.verifiers.answers.phrase_values import value_at_end, value_of_phrase
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.extraction import find_final_answer
+from assay.verifiers.answers.meaning import QuantityValue, read_meaning
+from assay.verifiers.answers.numbers import Number, is_close, parse_number
+from assay.verifiers.answers.phrase_values import find_value_at_end, read_phrase_value
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 
 MAX_CHARS = 400  # of a number with its unit and marks
 
@@ -45,35 +45,35 @@ class Numeric:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case, in time linear in the text."""
-        return settle(case, self._grade, verifier="numeric", version=self.version)
+        return settle_verdict(case, self._grade, verifier="numeric", version=self.version)
 
     def reads(self, label: Label) -> bool:
         """Return whether the gold answer is one number."""
-        return _parse_number(label.answer) is not None
+        return _parse_marked_number(label.answer) is not None
 
     def _grade(self, case: GradingCase) -> Grade:
-        gold = _parse_number(case.label.answer)
+        gold = _parse_marked_number(case.label.answer)
         if gold is None:
             return Grade(None, reason="the gold answer is no number", failed=True)
         text, certain = _find_final_number(case)
-        answer = _parse_number(text)
+        answer = _parse_marked_number(text)
         if answer is None:
             return Grade(False if any(char.isdigit() for char in text) else None, text[-80:], "no number found")
         left, right = gold.number.value, answer.number.value
-        equal = left == right or close(left, right, Fraction(self.tolerance))
+        equal = left == right or is_close(left, right, Fraction(self.tolerance))
         strict = equal and certain and (gold.percent or not answer.percent)
         return Grade(strict, text, "numeric", lenient=None if strict == equal else equal)
 
 
 def _find_final_number(case: GradingCase) -> tuple[str, bool]:
     """Return the final number as written, and whether it is certain; a truncated text must have marked it."""
-    answer = final_answer(case.rollout.text)
-    if answer is not None and _parse_number(answer.text) is not None:
+    answer = find_final_answer(case.rollout.text)
+    if answer is not None and _parse_marked_number(answer.text) is not None:
         return answer.text, not answer.doubt
     value = (
-        value_of_phrase(answer.text)
+        read_phrase_value(answer.text)
         if answer
-        else value_at_end(case.rollout.text)
+        else find_value_at_end(case.rollout.text)
         if case.rollout.finish == "stop"
         else None
     )
@@ -89,15 +89,15 @@ def _take_last_side(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 14)
-def _parse_number(text: str) -> MarkedNumber | None:
+def _parse_marked_number(text: str) -> MarkedNumber | None:
     """Parse a plain number, a percentage, powers of ten, or a number with a unit; None for anything else."""
     if len(text) > MAX_CHARS:
         return None
-    bare_number = number(text)
+    bare_number = parse_number(text)
     if bare_number is not None:
         return MarkedNumber(bare_number, False)
-    meaning = read(text)
-    number_of_unit = number(meaning.latex) if isinstance(meaning, QuantityValue) else None
+    meaning = read_meaning(text)
+    number_of_unit = parse_number(meaning.latex) if isinstance(meaning, QuantityValue) else None
     if number_of_unit is None or not isinstance(meaning, QuantityValue):
         return None
     return MarkedNumber(number_of_unit, meaning.unit is not None and meaning.unit.factors == (("percent", 1),))

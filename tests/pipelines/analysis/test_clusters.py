@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from assay.pipelines.analysis.clusters import told
+from assay.pipelines.analysis.clusters import describe_clusters
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
@@ -12,7 +12,7 @@ from assay.pipelines.runner.stages import run_stages
 def test_each_cluster_has_its_size_difficulty_keywords_and_typical_problems(context: Callable[..., RunContext]) -> None:
     pytest.importorskip("faiss")
     made = context()
-    found = told(made, run_stages(made, "embed"))
+    found = describe_clusters(made, run_stages(made, "embed"))
     assert [each["cluster"] for each in found] == [0, 1, 2]
     assert sum(each["size"] for each in found) == 32
     assert [each["size"] for each in found] == sorted((each["size"] for each in found), reverse=True)

@@ -105,8 +105,8 @@ def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged)
     (row,) = summary(made, results)["difficulty"]
     assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
     assert sum(collected(made)["histogram"]["problems"]) == 31
-    assert disputed.sentence(found).startswith("1 problems are disputed")
-    assert disputed.stored(judged())["problems"] == 1
+    assert disputed.disputed_sentence(found).startswith("1 problems are disputed")
+    assert disputed.summarize_stored(judged())["problems"] == 1
 
 
 def test_pass_rates_count_strictly_and_show_the_lenient_count_beside_it(judged) -> None:

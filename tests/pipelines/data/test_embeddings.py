@@ -9,7 +9,7 @@ import pytest
 from assay.core.types import Message, Problem
 from assay.embedding.unit import normalize_rows
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.embeddings import CachedEncoder, remember, stored_vectors
+from assay.pipelines.data.embeddings import CachedEncoder, store_vectors, stored_vectors
 from assay.pipelines.runner.stages import run_stages
 
 pytest.importorskip("faiss")
@@ -44,15 +44,15 @@ def test_a_text_is_encoded_once_a_revision(context: Made) -> None:
 def test_a_chat_that_a_filter_encoded_is_there_for_the_embed_stage(context: Made) -> None:
     made, coder = context(), Coder()
     CachedEncoder(made, coder, {CHAT.id: CHAT}).encode([CHAT.text])
-    assert remember(made, coder, {CHAT.id: CHAT.text}) == 0
+    assert store_vectors(made, coder, {CHAT.id: CHAT.text}) == 0
     assert coder.asked == [CHAT.text]
     assert stored_vectors(made, [CHAT.id], "r")[0] == [CHAT.id]
 
 
 def test_problems_that_share_a_text_share_its_vector(context: Made) -> None:
     made, coder = context(), Coder()
-    assert remember(made, coder, {"one": "Find x.", "two": "Find x."}) == 1
-    assert remember(made, coder, {"one": "Find x.", "three": "Find x."}) == 0
+    assert store_vectors(made, coder, {"one": "Find x.", "two": "Find x."}) == 1
+    assert store_vectors(made, coder, {"one": "Find x.", "three": "Find x."}) == 0
     assert coder.asked == ["Find x."]
     assert stored_vectors(made, ["one", "three", "two"], "r")[0] == ["one", "three", "two"]
 
@@ -75,7 +75,7 @@ def test_a_vector_without_direction_names_its_problem_and_what_came_before_is_ke
     monkeypatch.setattr("assay.pipelines.data.embeddings.WAVE", 2)
     made = context()
     with pytest.raises(ValueError, match=r"encoder r on problem 'three': row 0 has norm"):
-        remember(made, Broken(), {"one": "a", "two": "b", "three": "c", "four": "d"})
+        store_vectors(made, Broken(), {"one": "a", "two": "b", "three": "c", "four": "d"})
     assert stored_vectors(made, ["one", "two", "three", "four"], "r")[0] == ["one", "two"]
 
 

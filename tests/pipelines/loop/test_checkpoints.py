@@ -2,7 +2,7 @@ import pytest
 
 from assay.core.config import PolicyConfig
 from assay.core.errors import ConfigError
-from assay.pipelines.loop.checkpoints import on, reader
+from assay.pipelines.loop.checkpoints import checkpoint_engine, policy_on_checkpoint
 
 
 def policy(**settings: object) -> PolicyConfig:
@@ -10,7 +10,7 @@ def policy(**settings: object) -> PolicyConfig:
 
 
 def test_llamacpp_gives_way_to_transformers_and_who_reads_folders_stays() -> None:
-    assert [reader(policy(engine=name)) for name in ("llamacpp", "transformers", "vllm")] == [
+    assert [checkpoint_engine(policy(engine=name)) for name in ("llamacpp", "transformers", "vllm")] == [
         "transformers",
         "transformers",
         "vllm",
@@ -20,7 +20,7 @@ def test_llamacpp_gives_way_to_transformers_and_who_reads_folders_stays() -> Non
 @pytest.mark.parametrize("engine", ["scripted", "replay", "openai"])
 def test_an_engine_of_one_fixed_policy_is_refused(engine: str) -> None:
     with pytest.raises(ConfigError, match=rf"'{engine}' cannot load a checkpoint.*llamacpp, transformers, vllm"):
-        reader(policy(engine=engine))
+        checkpoint_engine(policy(engine=engine))
 
 
 def test_the_sampler_stays_and_settings_that_the_other_engine_lacks_are_left_out() -> None:
@@ -32,7 +32,7 @@ def test_the_sampler_stays_and_settings_that_the_other_engine_lacks_are_left_out
         revision="abc",
         shots=[{"user": "1+1=", "assistant": "2"}],
     )
-    now = on(was, "/a/folder", "transformers")
+    now = policy_on_checkpoint(was, "/a/folder", "transformers")
     assert (now.model, now.engine, now.revision, now.settings) == ("/a/folder", "transformers", "", {"device": "cpu"})
     assert now.sampler.id == was.sampler.id
-    assert on(was, was.model, "transformers").revision == "abc"
+    assert policy_on_checkpoint(was, was.model, "transformers").revision == "abc"

@@ -13,7 +13,7 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
-from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fresh, rescoring
+from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose_resamples, read_training_attempts, rescoring
 from assay.pipelines.runner.stages import run_planned, run_stages
 
 Made = Callable[..., RunContext]
@@ -31,14 +31,14 @@ OLD = SeenAttempts(2, 2, Counts(correct=4, wrong=4))  # the same long ago
 def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is_attempted_in_full(
     context: Made,
 ) -> None:
-    made = choose(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
+    made = choose_resamples(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
     assert made.decided == ("p00",)
     assert made.wanted["p01"] == 4
     assert {made.wanted[id_] for id_ in IDS[2:10]} == {8}
 
 
 def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: Made) -> None:
-    made = choose(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, TOLD)
+    made = choose_resamples(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, TOLD)
     assert made.again == {UNSOLVED: (15, 6), SOLVED: (15, 2)}
     assert sorted([*made.decided, *made.wanted, *made.carried, *made.unscored]) == IDS
 
@@ -54,27 +54,29 @@ def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_acco
     ],
 )
 def test_both_ends_of_each_knob(context: Made, knobs: dict[str, float], attempted: int) -> None:
-    made = choose(context(loop=knobs), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
+    made = choose_resamples(context(loop=knobs), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
     assert len(made.wanted) == attempted
     assert len(made.decided) + len(made.wanted) + len(made.carried) == 40
 
 
 def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(context: Made) -> None:
     told = {id_: row for id_, row in TOLD.items() if id_ not in IDS[30:]}
-    made = choose(context(loop={"share": 0.1}), IDS, SELECTED, {}, told)
+    made = choose_resamples(context(loop={"share": 0.1}), IDS, SELECTED, {}, told)
     assert made.again[UNSCORED] == (10, 1)
     assert len(made.unscored) == 9
 
 
 def test_training_that_graded_nothing_decides_nothing(context: Made) -> None:
-    made = choose(context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, TOLD)
+    made = choose_resamples(
+        context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, TOLD
+    )
     assert made.wanted["p00"] == 4
 
 
 def test_cut_attempts_are_failures_where_the_scorer_says_so(context: Made) -> None:
     cut = {"correct": 0, "wrong": 0, "truncated": 4, "value": 0.1}
     for rule, stratum in (("wrong", UNSOLVED), ("masked", UNSCORED)):
-        made = choose(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
+        made = choose_resamples(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
         assert set(made.again) == {stratum}
 
 
@@ -90,7 +92,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
         old = context()
         results = run_stages(old, "select")
         before = EarlierScore(results.rows_of("score"), results.rows_of("select"), "training")
-        selected = sorted(refresh.kept(old, before.selection))
+        selected = sorted(refresh.selected_before(old, before.selection))
         rollouts: list[dict[str, Any]] = []
         like = old.lake.rows("SELECT * FROM rollouts ORDER BY id LIMIT 1")[0]
         judged = {
@@ -139,7 +141,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
 
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
     new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "window": 3})
-    seen = fresh(new, "training", side(new, run_stages(new, "split"), "train")[1])
+    seen = read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1])
     assert sorted((each.right, each.wrong, each.counts.correct) for each in seen.values()) == [
         (1.0, 0.0, 4),
         (4.0, 0.0, 4),
@@ -150,7 +152,7 @@ def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(traine
 def test_rollouts_under_another_sampler_tell_nothing_and_no_window_is_no_evidence(trained: Any) -> None:
     for changes in ({"policy": {"temperature": 0.5}}, {"loop": {"window": 0}}):
         new, _ = trained([(9, 4)], **changes)
-        assert fresh(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
+        assert read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1]) == {}
 
 
 def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(trained: Any) -> None:

@@ -12,7 +12,7 @@ from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError, Stopped
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.loop.rounds import check, loop, renew
+from assay.pipelines.loop.rounds import check_config, refresh_stale, run_loop
 from assay.pipelines.runner.stages import run_stages, run_training
 from assay.stores.lake import Lake
 
@@ -52,13 +52,13 @@ def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Ma
         list(lake.glob("checkpoints/*/step-3")) and list(lake.glob("checkpoints/*/.run-*/checkpoint-1"))
     )
     with pytest.raises(Stopped, match="of 3"):
-        loop(context)
+        run_loop(context)
     assert context.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'round'") == [{"n": 1}]
     resumed = tiny()
-    done = loop(resumed)
+    done = run_loop(resumed)
     assert [[outcome.reused for outcome in one.outcomes] for one in done] == [[True] * 4, [True, False, False, False]]
     again = tiny()
-    assert all(outcome.reused for one in loop(again) for outcome in one.outcomes)
+    assert all(outcome.reused for one in run_loop(again) for outcome in one.outcomes)
     assert again.meter.tokens == again.meter.samples == 0
     one, two = (each.outcomes[-1].detail for each in done)
     assert one["held_out"]["after"] == two["held_out"]["before"]  # the same checkpoint, the same attempts
@@ -67,34 +67,34 @@ def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Ma
     assert sum(kind["rollouts"] for told in (one, two) for kind in told["spent"].values()) == paid
     assert one["spent"]["held_out"]["rollouts"] == 2 * two["spent"]["held_out"]["rollouts"] == 16
     assert one["band"]["before"] == sum(one["band"][name] for name in ("stayed", "above", "below"))
-    assert renew(again)["nothing_to_do"]
-    more = loop(tiny(loop={"rounds": 3}))
+    assert refresh_stale(again)["nothing_to_do"]
+    more = run_loop(tiny(loop={"rounds": 3}))
     assert [all(outcome.reused for outcome in each.outcomes) for each in more] == [True, True, False]
     shutil.rmtree(one["checkpoint"])
     with pytest.raises(ConfigError, match=r"no checkpoint at.*moved or deleted"):
-        loop(tiny())
+        run_loop(tiny())
 
 
 def test_a_refresh_after_one_training_is_the_first_step_of_a_second_round(tiny: Made) -> None:
     context = tiny()
     with pytest.raises(ConfigError, match="never scored"):
-        renew(context)
+        refresh_stale(context)
     run_stages(context)
-    assert renew(context)["refresh"] is None
+    assert refresh_stale(context)["refresh"] is None
     run_training(context)
-    told = renew(context)
+    told = refresh_stale(context)
     assert (told["round"], told["nothing_to_do"], told["refresh"]["decided"] + told["refresh"]["attempted"] > 3) == (
         1,
         False,
         True,
     )
-    assert renew(context)["nothing_to_do"]
-    done = loop(tiny(loop={"rounds": 1}))
+    assert refresh_stale(context)["nothing_to_do"]
+    done = run_loop(tiny(loop={"rounds": 1}))
     assert [outcome.reused for outcome in done[0].outcomes] == [True, True, True, False]
 
 
 def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: Made, tmp_path: Path) -> None:
-    done = loop(tiny(train={"output": str(tmp_path / "out"), "steps": 1, "eval_samples": 1}))
+    done = run_loop(tiny(train={"output": str(tmp_path / "out"), "steps": 1, "eval_samples": 1}))
     assert [one.outcomes[-1].detail["checkpoint"] for one in done] == [
         str(tmp_path / "out/step-1"),
         str(tmp_path / "out/round-2/step-1"),
@@ -103,8 +103,8 @@ def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: Made,
 
 def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: Made) -> None:
     with pytest.raises(Stopped, match="could be scored"):
-        loop(tiny(limit={"tokens": 5}))
-    assert loop(tiny(loop={"rounds": 1}))[0].outcomes[0].reused is False
+        run_loop(tiny(limit={"tokens": 5}))
+    assert run_loop(tiny(loop={"rounds": 1}))[0].outcomes[0].reused is False
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_what_cannot_loop_is_refused_before_anything_is_paid_for(
 ) -> None:
     context = tiny(**changes)
     with pytest.raises(ConfigError, match=words):
-        check(context.config)
+        check_config(context.config)
     with pytest.raises(ConfigError, match=words):
-        loop(context)
+        run_loop(context)
     assert context.lake.rows("SELECT * FROM rollouts") == []
 
 

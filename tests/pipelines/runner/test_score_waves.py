@@ -14,8 +14,8 @@ import pytest
 from assay.core.errors import Stopped
 from assay.core.identity import content_id
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.runner.score_waves import WaveQueue, work_off
-from assay.pipelines.runner.score_workers import work_off as work
+from assay.pipelines.runner.score_waves import WaveQueue, score_in_waves
+from assay.pipelines.runner.score_workers import score_shards as work
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
@@ -134,10 +134,10 @@ def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_anot
     waiting = ready(context)
     waiting.stop = lambda: waiting.meter.samples >= 2 * len(ids)
     with pytest.raises(Stopped):
-        work_off(waiting, inputs, key, len(ids), ShardConfig(chunk=16))
+        score_in_waves(waiting, inputs, key, len(ids), ShardConfig(chunk=16))
     assert waiting.meter.samples == 2 * len(ids)
     assert renew(made.lake.root, config, token, limit_s=0.01)
-    assert not work_off(ready(context), inputs, key, len(ids), ShardConfig(chunk=16)).partly
+    assert not score_in_waves(ready(context), inputs, key, len(ids), ShardConfig(chunk=16)).partly
 
 
 def test_two_planners_at_once_decide_the_same(

@@ -15,7 +15,7 @@ from assay.cli.runner import StopSignal
 from assay.core.errors import ConfigError, Stopped
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner import score_workers
-from assay.pipelines.runner.score_workers import work_off
+from assay.pipelines.runner.score_workers import score_shards
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
@@ -47,11 +47,11 @@ def ready(context: Made, **changes: Any) -> RunContext:
 
 def test_a_worker_leaves_what_plain_scoring_leaves_and_then_finds_nothing_to_do(context: Made, tmp_path: Path) -> None:
     alone, made = plain(context, tmp_path), ready(context)
-    outcome = work_off(made, ShardConfig(chunk=5))
+    outcome = score_shards(made, ShardConfig(chunk=5))
     assert (outcome.rows_in, outcome.rows_out, outcome.partly) == (32, 32, False)
     assert {table: keys(made.lake, table) for table in TABLES} == {table: keys(alone.lake, table) for table in TABLES}
     again = context()
-    assert work_off(again, ShardConfig(chunk=5)).reused
+    assert score_shards(again, ShardConfig(chunk=5)).reused
     assert again.meter.samples == 0
     assert run_stages(context(), "score")[-1].reused
 
@@ -59,19 +59,19 @@ def test_a_worker_leaves_what_plain_scoring_leaves_and_then_finds_nothing_to_do(
 def test_failed_attempts_leave_their_chunk_to_the_next_run(context: Made) -> None:
     ready(context)
     with pytest.raises(Exception, match="the script fails after 6 requests"):
-        work_off(context(policy={"fail_after": 6}), ShardConfig(chunk=5))
+        score_shards(context(policy={"fail_after": 6}), ShardConfig(chunk=5))
     rest = context()
-    assert not work_off(rest, ShardConfig(chunk=5)).partly
+    assert not score_shards(rest, ShardConfig(chunk=5)).partly
     assert rest.meter.samples == (32 - 6) * 4
     assert not list((rest.lake.root / "leases").glob("*.json")), "a lease was not given back"
 
 
 def test_a_limit_ends_a_worker_and_the_next_one_goes_on(context: Made) -> None:
     ready(context)
-    outcome = work_off(context(limit={"tokens": 60}), ShardConfig(chunk=5))
+    outcome = score_shards(context(limit={"tokens": 60}), ShardConfig(chunk=5))
     assert outcome.partly
     assert outcome.detail["chunks_left"] >= 1
-    assert not work_off(context(), ShardConfig(chunk=5)).partly
+    assert not score_shards(context(), ShardConfig(chunk=5)).partly
 
 
 def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, mo
     (only,) = score_workers.ShardQueue(made, inputs, Score(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=0.6)
     began = time.monotonic()
-    assert not work_off(context(), ShardConfig(chunk=100)).partly
+    assert not score_shards(context(), ShardConfig(chunk=100)).partly
     assert time.monotonic() - began >= 0.5
 
 
@@ -94,21 +94,21 @@ def test_a_worker_that_only_waits_stops_when_it_is_asked(context: Made, monkeypa
     waiting = context()
     waiting.stop = lambda: True
     with pytest.raises(Stopped, match="while waiting"):
-        work_off(waiting, ShardConfig(chunk=100))
+        score_shards(waiting, ShardConfig(chunk=100))
 
 
 def test_a_chunk_that_outlives_its_lease_says_so(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     ready(context)
     made, heard = context(policy={"delay_s": 0.02}), list[str]()
     monkeypatch.setattr(made.reporter, "warn", heard.append)
-    work_off(made, ShardConfig(chunk=16, lease_s=0.1))
+    score_shards(made, ShardConfig(chunk=16, lease_s=0.1))
     assert sum("another worker may have paid for it too" in each for each in heard) == 2
 
 
 def test_a_scorer_whose_evidence_cannot_be_divided_is_refused(context: Made, tables: dict[str, Any]) -> None:
     tables["score"] = {"scorer": "irt", "n": 2}
     with pytest.raises(ConfigError, match="'irt' decides over all problems at once"):
-        work_off(ready(context), ShardConfig())
+        score_shards(ready(context), ShardConfig())
 
 
 BAND = {
@@ -129,7 +129,7 @@ def test_other_scorers_are_worked_off_too(
     tables["score"] = settings
     alone, made = context(lake=str(tmp_path / "plain")), ready(context)
     run_stages(alone, "score")
-    assert not work_off(made, ShardConfig(chunk=5)).partly
+    assert not score_shards(made, ShardConfig(chunk=5)).partly
     assert keys(made.lake, "rollouts") == keys(alone.lake, "rollouts")
     assert keys(made.lake, "scores") == keys(alone.lake, "scores")
 
@@ -145,7 +145,7 @@ def test_what_had_arrived_when_the_engine_was_cut_is_committed(context: Made) ->
     with stop.listening():
         signal.setitimer(signal.ITIMER_REAL, 1.5)  # in place of GRACE_S after a signal
         with pytest.raises(Stopped, match="is left, the rest is committed"):
-            work_off(made, ShardConfig())
+            score_shards(made, ShardConfig())
     (stored,) = made.lake.rows("SELECT count(*) AS n FROM rollouts")
     assert stored["n"] in (4, 8, 12), "the problems that were answered, whole, and not the one under way"
 

@@ -58,6 +58,21 @@ def test_verl_s_dump_is_matched_by_the_user_turn_of_its_decoded_prompt(lake: Lak
     assert lake.rows("SELECT DISTINCT step, policy_last FROM rollouts") == [{"step": 3, "policy_last": "rev-2"}]
 
 
+def test_prompts_of_every_model_s_template_and_of_trainers_are_matched(lake: Lake, tmp_path: Path) -> None:
+    question = "What is 2 + 2?"
+    prompts = [
+        f"user\n{question}\nmodel\n",
+        f"system\n\nCutting Knowledge Date: December 2023\n\nuser\n\n{question}assistant\n\n",
+        f"[INST] {question} [/INST]",
+        f"<｜User｜>{question}<｜Assistant｜><think>\n",
+        f'<|im_start|>user\n{question} Let\'s think step by step and output the final answer after "####".<|im_end|>\n<|im_start|>assistant\n',
+        f"[INST] {question[:-1]} + 1? [/INST]",
+    ]
+    rows = [{"input": prompt, "output": "The answer is 4", "gts": "4", "score": 1.0, "step": 1} for prompt in prompts]
+    done = import_rollouts(lake, "verl", write(tmp_path / "dump" / "1.jsonl", rows), policy="rev-1")
+    assert (done.rows, done.added, sum(done.dropped.values())) == (6, 5, 1)
+
+
 def test_an_import_done_again_adds_nothing(lake: Lake, tmp_path: Path) -> None:
     rows = [{"assay_id": SUM.id, "completion": "4", "reward": 1}] * 2
     folder = write(tmp_path / "theirs" / "a.jsonl", rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.pipelines.context.locks import where
+from assay.pipelines.context.locks import holder_text
 from assay.stores.commits.lease import _machine, expired, give_back, holder, lease, renew, take
 
 TAKEN = (
@@ -118,7 +118,7 @@ def test_a_damaged_lease_is_no_error_and_ends(tmp_path: Path, data: bytes) -> No
     path.parent.mkdir()
     path.write_bytes(data)
     assert take(tmp_path, "work", limit_s=900) is None
-    assert isinstance(where(tmp_path, "work"), str)
+    assert isinstance(holder_text(tmp_path, "work"), str)
     assert isinstance(holder(tmp_path, "work"), dict)
     give_back(tmp_path, "work", "a token")
     assert not renew(tmp_path, "work", "a token", limit_s=9)

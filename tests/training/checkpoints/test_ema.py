@@ -81,7 +81,7 @@ def test_an_average_needs_states_and_whole_weights(room: SimpleNamespace) -> Non
 
 
 def log_error(ascending: bool, end: float, average: bool, seed: int) -> float:
-    """Of a regression after one pass of single steps, whose data get better from noise 3 to .05 where they are in ascending order."""
+    """Log error of a regression after one pass of single steps; in ascending order the noise of the data falls."""
     rng = np.random.default_rng(seed)
     truth, x, noise = rng.normal(size=8), rng.normal(size=(600, 8)), np.linspace(3, 0.05, 600)
     y = x @ truth + noise * rng.normal(size=600)
@@ -96,7 +96,7 @@ def log_error(ascending: bool, end: float, average: bool, seed: int) -> float:
 def test_a_rate_that_decays_to_nothing_wastes_an_ascending_order_and_an_average_makes_up_for_some_of_the_noise() -> (
     None
 ):
-    """Order x decay x average over 24 seeds: what ascending order gains is larger under a moderate decay, with an average and without."""
+    """Over 24 seeds ascending order gains more under a moderate decay, with an average and without."""
 
     def errors(*arm: Any) -> Any:
         return np.array([log_error(*arm, seed) for seed in range(24)])

@@ -1,4 +1,4 @@
-"""Held-out problems are attempted beside training, which does not notice, and again after a kill only where it is needed."""
+"""Held-out problems are attempted without changing training, and again after a kill only where that is needed."""
 
 import math
 from collections.abc import Sequence

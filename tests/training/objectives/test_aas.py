@@ -1,4 +1,4 @@
-"""The weight table is ThinkTuning's intended law; the loss and its gradient are worked out by hand and by finite differences."""
+"""The weight table is ThinkTuning's intended law; loss and gradient are checked by hand and by finite differences."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A guided sequence takes a rollout's place in its group, is rewarded by its final answer, and says nothing about the student."""
+"""A guided sequence replaces a rollout in its group, is rewarded by its final answer, and is no evidence of the student."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -221,7 +221,8 @@ def test_supervision_without_a_teacher_is_refused(room: SimpleNamespace) -> None
 
 
 def test_a_student_that_would_run_out_of_its_window_is_not_asked_to_go_on(room: SimpleNamespace, tutor: Any) -> None:
-    tutor.text = f"<opinion>correct</opinion><reason>{'1' * 100}</reason><phrase>2</phrase>"  # fits, but not with 100 tokens more
+    # It fits, but not with 100 tokens more.
+    tutor.text = f"<opinion>correct</opinion><reason>{'1' * 100}</reason><phrase>2</phrase>"
     guided(room, tutor, go_on=True, sampler=SamplingConfig(max_tokens=120))
     logged = room.sink.logs[0][1]
     assert logged["teacher_too_long"] == len(tutor.seen) > 0

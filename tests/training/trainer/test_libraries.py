@@ -44,7 +44,7 @@ print(is_in_notebook(), "IPython" in sys.modules)
     reason="needs marimo (pip install 'assay-curation[dev]') and no IPython",
 )
 def test_the_trainer_is_imported_in_a_marimo_notebook_without_ipython() -> None:
-    """Without `load_trainer` the last import says that IPython is missing; afterwards transformers knows of the notebook as before."""
+    """Without `load_trainer` TRL's import fails for lack of IPython; afterwards transformers knows the notebook as before."""
     result = subprocess.run([sys.executable, "-c", IN_A_NOTEBOOK], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.split() == ["True", "False"]

@@ -1,4 +1,4 @@
-"""Contract with TRL: the seams that `training/trainer/trainer.py` takes are still where they were, and our losses are TRL's."""
+"""Contract with TRL: what `training/trainer/trainer.py` replaces is still where it was, and our losses are TRL's."""
 
 import inspect
 from types import SimpleNamespace
@@ -165,5 +165,6 @@ def test_a_step_without_signal_says_so() -> None:
         "frac_reward_zero_std": 1.0,
     }
     assert format_step(1, 2, values) == (
-        "step 1 of 2: reward 0.000, loss 0.0000, 32 tokens, 25% truncated, 1.5 s; all rewards equal in every group, nothing to learn"
+        "step 1 of 2: reward 0.000, loss 0.0000, 32 tokens, 25% truncated, 1.5 s; "
+        "all rewards equal in every group, nothing to learn"
     )

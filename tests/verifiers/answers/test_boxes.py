@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.verifiers.answers.boxes import LOOKS, boxed
+from assay.verifiers.answers.boxes import MAX_LOOKUPS, find_box
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ from assay.verifiers.answers.boxes import LOOKS, boxed
     ],
 )
 def test_the_last_box_and_those_joined_to_it_are_the_answer(text, content):
-    assert boxed(text).content == content
+    assert find_box(text).content == content
 
 
 @pytest.mark.parametrize("text", ["", "the box is red", "\\boxed{}", "\\boxed{7", "unboxed{7}"])
 def test_what_closes_nothing_or_holds_nothing_is_no_box(text):
-    assert boxed(text) is None
+    assert find_box(text) is None
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_what_closes_nothing_or_holds_nothing_is_no_box(text):
     ],
 )
 def test_a_box_that_goes_on_outside_or_is_taken_back_is_in_doubt(text, doubt):
-    assert boxed(text).doubt == doubt
+    assert find_box(text).doubt == doubt
 
 
 def test_a_box_says_where_it_stands():
-    box = boxed("so \\boxed{7}.")
+    box = find_box("so \\boxed{7}.")
     assert (box.start, box.end) == (3, 12)
 
 
 def test_a_box_far_before_many_words_that_say_box_is_not_searched_for():
-    assert boxed("\\boxed{7} " + "box " * (LOOKS - 10)).content == "7"
-    assert boxed("\\boxed{7} " + "box " * (LOOKS + 10)) is None
+    assert find_box("\\boxed{7} " + "box " * (MAX_LOOKUPS - 10)).content == "7"
+    assert find_box("\\boxed{7} " + "box " * (MAX_LOOKUPS + 10)) is None

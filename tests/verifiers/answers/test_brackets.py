@@ -2,13 +2,13 @@
 
 import re
 
-from assay.verifiers.answers.brackets import closing, split_outside
+from assay.verifiers.answers.brackets import find_closing, split_outside
 
 
 def test_a_bracket_is_closed_by_one_of_any_shape():
-    assert closing("[1,2) x", 0) == 5
-    assert closing("((1)", 0) == -1
-    assert closing("\\{1\\}", 0) == 5
+    assert find_closing("[1,2) x", 0) == 5
+    assert find_closing("((1)", 0) == -1
+    assert find_closing("\\{1\\}", 0) == 5
 
 
 def test_a_text_is_cut_outside_of_brackets_only():

@@ -1,10 +1,10 @@
 import pytest
 
-from assay.verifiers.answers.dates import DayOfYear, day_of_year
+from assay.verifiers.answers.dates import DayOfYear, read_day_of_year
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "day"),
     [
         ("October 30", (10, 30)),
         ("oct. 30th", (10, 30)),
@@ -22,5 +22,5 @@ from assay.verifiers.answers.dates import DayOfYear, day_of_year
         ("March 3, 2020", None),
     ],
 )
-def test_a_day_of_a_month_is_read_in_any_order(text, found):
-    assert day_of_year(text) == (DayOfYear(*found) if found else None)
+def test_a_day_of_a_month_is_read_in_any_order(text, day):
+    assert read_day_of_year(text) == (DayOfYear(*day) if day else None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.verifiers.answers.excerpts import bare, phrase, western
+from assay.verifiers.answers.excerpts import normalize_scripts, read_phrase, strip_decoration
 
 
 @pytest.mark.parametrize(
@@ -25,29 +25,29 @@ from assay.verifiers.answers.excerpts import bare, phrase, western
     ],
 )
 def test_a_phrase_ends_with_its_sentence_its_fence_its_formula_or_its_grid(text, said):
-    assert phrase(text, 0).text == said
+    assert read_phrase(text, 0).text == said
 
 
 @pytest.mark.parametrize("text", ["", " ...", "\n# Next", " ---"])
 def test_where_nothing_is_said_there_is_no_phrase(text):
-    assert phrase(text, 0) is None
+    assert read_phrase(text, 0) is None
 
 
 def test_a_question_is_no_answer():
-    assert phrase(" 7?", 0).doubt == "a question"
-    assert phrase(" 7!", 0).doubt == ""
+    assert read_phrase(" 7?", 0).doubt == "a question"
+    assert read_phrase(" 7!", 0).doubt == ""
 
 
 @pytest.mark.parametrize(("text", "value"), [("7", True), ("\\pi", True), ("a b c d", True), ("a b c d e", False)])
 def test_a_value_holds_a_digit_or_mathematics_or_is_short(text, value):
-    assert phrase(text, 0).is_value == value
+    assert read_phrase(text, 0).is_value == value
 
 
 @pytest.mark.parametrize(
     ("native", "plain"), [("٧٢", "72"), ("७२", "72"), ("７２％", "72%"), ("72", "72"), ("１，０００", "1,000")]
 )
 def test_digits_of_every_script_are_read(native, plain):
-    assert western(native) == plain
+    assert normalize_scripts(native) == plain
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_digits_of_every_script_are_read(native, plain):
     ],
 )
 def test_what_dresses_a_phrase_comes_off(line, plain):
-    assert bare(line) == plain
+    assert strip_decoration(line) == plain

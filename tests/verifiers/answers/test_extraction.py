@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from assay.verifiers.answers.extraction import ExtractedAnswer, depth, final_answer, first_number, last_number
+from assay.verifiers.answers.extraction import (
+    ExtractedAnswer,
+    find_final_answer,
+    find_first_number,
+    find_last_number,
+    measure_depth,
+)
 
 DRESS = [
     ("The answer is 73.", "73"),
@@ -201,37 +207,37 @@ LANGUAGES = [
 
 @pytest.mark.parametrize(("text", "answer"), DRESS)
 def test_an_announcement_is_read_in_any_dress(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), TAGS)
 def test_the_last_answer_tag_is_the_answer(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), THOUGHTS)
 def test_what_a_model_thinks_is_no_answer(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), BOXES)
 def test_boxes_and_later_announcements_are_told_apart(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), TURNS)
 def test_what_follows_the_answer_as_another_turn_is_cut_off(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), BLOCKS)
 def test_grids_lists_and_brackets_stay_whole(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(("text", "answer"), LANGUAGES)
 def test_answers_are_announced_in_many_languages(text, answer):
-    assert final_answer(text, finished=True).text == answer
+    assert find_final_answer(text, finished=True).text == answer
 
 
 @pytest.mark.parametrize(
@@ -248,7 +254,7 @@ def test_answers_are_announced_in_many_languages(text, answer):
     ],
 )
 def test_the_final_answer_is_what_was_marked_last(text, answer):
-    assert final_answer(text).text == answer
+    assert find_final_answer(text).text == answer
 
 
 @pytest.mark.parametrize(
@@ -266,7 +272,7 @@ def test_the_final_answer_is_what_was_marked_last(text, answer):
     ],
 )
 def test_where_nothing_is_marked_there_is_no_final_answer(text):
-    answer = final_answer(text)
+    answer = find_final_answer(text)
     assert answer is None or answer.how == "whole"
 
 
@@ -280,35 +286,35 @@ def test_where_nothing_is_marked_there_is_no_final_answer(text):
     ],
 )
 def test_an_announcement_of_nothing_is_passed_over(text):
-    assert final_answer(text).text == "5"
+    assert find_final_answer(text).text == "5"
 
 
 def test_an_unmarked_last_line_counts_in_finished_texts_only_and_not_beyond_doubt():
-    assert final_answer("We add.\n73") is None
-    assert final_answer("We add.\n73", finished=True) == ExtractedAnswer("73", "last", "not marked")
-    assert final_answer("We add.\nSo **73** it is", finished=True) == ExtractedAnswer("73", "bold", "not marked")
-    assert final_answer("We add.\n**Step 2:** and so on", finished=True) is None
-    assert final_answer("We add.\n70 + 3 = 73", finished=True) is None
-    assert final_answer("We add.\n\n**-150*y**", finished=True).text == "-150*y"
-    assert final_answer("We get\n\\[\n\\frac12\n\\]", finished=True).text == "\\[ \\frac12 \\]"
-    assert final_answer("We add.\n\n$5$ or $9$", finished=True).text == "$5$ or $9$"
-    assert final_answer("We add.\n\nThis was a long and winding way to it", finished=True) is None
-    assert final_answer("Answer: $\\log _{2} y_{1} > x_{1}$").text == "$\\log _{2} y_{1} > x_{1}$"
+    assert find_final_answer("We add.\n73") is None
+    assert find_final_answer("We add.\n73", finished=True) == ExtractedAnswer("73", "last", "not marked")
+    assert find_final_answer("We add.\nSo **73** it is", finished=True) == ExtractedAnswer("73", "bold", "not marked")
+    assert find_final_answer("We add.\n**Step 2:** and so on", finished=True) is None
+    assert find_final_answer("We add.\n70 + 3 = 73", finished=True) is None
+    assert find_final_answer("We add.\n\n**-150*y**", finished=True).text == "-150*y"
+    assert find_final_answer("We get\n\\[\n\\frac12\n\\]", finished=True).text == "\\[ \\frac12 \\]"
+    assert find_final_answer("We add.\n\n$5$ or $9$", finished=True).text == "$5$ or $9$"
+    assert find_final_answer("We add.\n\nThis was a long and winding way to it", finished=True) is None
+    assert find_final_answer("Answer: $\\log _{2} y_{1} > x_{1}$").text == "$\\log _{2} y_{1} > x_{1}$"
 
 
 def test_a_denial_or_a_question_is_in_doubt_and_never_the_value_behind_it():
-    assert final_answer("The answer is not 5.") == ExtractedAnswer("not 5", "marked", "a denial")
-    assert final_answer("The answer is 4? let me verify").doubt == "a question"
-    assert final_answer("The answer is 4? No. The answer is 6. Is it?").text == "6"
+    assert find_final_answer("The answer is not 5.") == ExtractedAnswer("not 5", "marked", "a denial")
+    assert find_final_answer("The answer is 4? let me verify").doubt == "a question"
+    assert find_final_answer("The answer is 4? No. The answer is 6. Is it?").text == "6"
 
 
 def test_an_answer_inside_an_open_thought_is_in_doubt():
-    assert final_answer("<think>The answer is 4.").doubt == "inside an open thought"
-    assert final_answer("The answer is 5. <think>or 4").text == "5"
+    assert find_final_answer("<think>The answer is 4.").doubt == "inside an open thought"
+    assert find_final_answer("The answer is 5. <think>or 4").text == "5"
 
 
 def test_numbers_inside_words_are_not_read():
-    assert last_number("7 cats, x2 and v1.5") == "7"
+    assert find_last_number("7 cats, x2 and v1.5") == "7"
 
 
 @pytest.mark.parametrize(
@@ -324,11 +330,11 @@ def test_numbers_inside_words_are_not_read():
     ],
 )
 def test_fractions_end_sentences_and_digits_may_touch_other_scripts(text, number):
-    assert last_number(text) == first_number(text) == number
+    assert find_last_number(text) == find_first_number(text) == number
 
 
 def test_depth_counts_open_brackets():
-    assert [depth(text) for text in ("", "{}", "{({})}", "}}}{")] == [0, 1, 3, 1]
+    assert [measure_depth(text) for text in ("", "{}", "{({})}", "}}}{")] == [0, 1, 3, 1]
 
 
 HOSTILE = [
@@ -363,5 +369,5 @@ HOSTILE += [
 def test_a_megabyte_made_to_hold_it_up_is_read_in_linear_time(piece):
     text = "Answer:\n" + piece * (1_000_000 // len(piece))
     began = time.process_time()
-    final_answer(text, finished=True)
+    find_final_answer(text, finished=True)
     assert time.process_time() - began < 2

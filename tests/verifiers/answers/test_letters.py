@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.verifiers.answers.letters import by_text, head, in_prose, named
+from assay.verifiers.answers.letters import match_option, read_letters, read_prose_choice, strip_explanation
 
 TEXTS = {"A": "paris", "B": "rome", "C": "oslo", "D": "125"}
 
@@ -41,7 +41,7 @@ TEXTS = {"A": "paris", "B": "rome", "C": "oslo", "D": "125"}
     ],
 )
 def test_the_letters_at_the_head_of_an_answer_are_named(answer, letters):
-    assert "".join(sorted(named(answer, "ABCD").letters)) == letters
+    assert "".join(sorted(read_letters(answer, "ABCD").letters)) == letters
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_the_letters_at_the_head_of_an_answer_are_named(answer, letters):
     ],
 )
 def test_what_takes_some_reading_says_so(answer, doubt):
-    assert named(answer, "ABCD").doubt == doubt
+    assert read_letters(answer, "ABCD").doubt == doubt
 
 
 def test_the_text_behind_a_letter_is_kept():
-    assert named("B) Rome", "ABCD").text == "rome"
+    assert read_letters("B) Rome", "ABCD").text == "rome"
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_the_text_behind_a_letter_is_kept():
     [("B, not A", "B"), ("rome because it is old", "rome"), ("rome", "rome"), ("7, weil 3 fehlen", "7")],
 )
 def test_a_clause_that_explains_comes_off(phrase, rest):
-    assert head(phrase) == rest
+    assert strip_explanation(phrase) == rest
 
 
 @pytest.mark.parametrize(
     ("answer", "letter"), [("Rome", "B"), ("$125.0$", "D"), ("Bern", ""), ("", ""), ("Rome or Oslo", "")]
 )
 def test_an_option_is_told_by_its_text_or_its_number(answer, letter):
-    assert by_text(answer, TEXTS) == letter
+    assert match_option(answer, TEXTS) == letter
 
 
 def test_a_text_that_two_options_share_names_neither():
-    assert by_text("rome", {"A": "rome", "B": "rome"}) == ""
+    assert match_option("rome", {"A": "rome", "B": "rome"}) == ""
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_a_text_that_two_options_share_names_neither():
     ],
 )
 def test_the_one_option_of_the_last_sentence_is_read_in_doubt(text, letters):
-    found = in_prose(text, TEXTS, "ABCD")
+    found = read_prose_choice(text, TEXTS, "ABCD")
     assert "".join(sorted(found.letters)) == letters
     assert bool(found.doubt) == bool(letters)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.verifiers.answers.markers import marked
+from assay.verifiers.answers.markers import find_announced
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from assay.verifiers.answers.markers import marked
     ],
 )
 def test_the_last_word_that_announces_an_answer_is_taken(text, phrase):
-    assert marked(text).text == phrase
+    assert find_announced(text).text == phrase
 
 
 @pytest.mark.parametrize(
@@ -55,21 +55,21 @@ def test_the_last_word_that_announces_an_answer_is_taken(text, phrase):
     ],
 )
 def test_a_word_that_announces_nothing_is_passed_over(text):
-    assert marked(text) is None
+    assert find_announced(text) is None
 
 
 def test_an_answer_that_is_denied_says_so():
-    assert marked("The answer is not 7.").doubt == "a denial"
-    assert marked("Is the answer 6? The answer is 7.").doubt == ""
+    assert find_announced("The answer is not 7.").doubt == "a denial"
+    assert find_announced("Is the answer 6? The answer is 7.").doubt == ""
 
 
 def test_what_stands_before_the_start_is_not_looked_at():
     text = "The answer is 7. And more."
-    assert marked(text, 16) is None
-    assert marked(text, 0).at == 13
+    assert find_announced(text, 16) is None
+    assert find_announced(text, 0).at == 13
 
 
 def test_behind_a_box_only_what_looks_like_a_value_counts():
     text = "The answer is what we all had hoped for since"
-    assert marked(text, value=True) is None
-    assert marked("The answer is 7 in the end, as we hoped", value=True).is_value
+    assert find_announced(text, value=True) is None
+    assert find_announced("The answer is 7 in the end, as we hoped", value=True).is_value

@@ -16,9 +16,9 @@ from assay.verifiers.answers.meaning import (
     UnreadAnswer,
     ValueList,
     WordAnswer,
-    clean,
-    read,
-    without_condition,
+    clean_answer,
+    read_meaning,
+    strip_condition,
 )
 
 
@@ -55,33 +55,33 @@ from assay.verifiers.answers.meaning import (
     ],
 )
 def test_a_form_is_told_from_its_characters(text, kind):
-    assert isinstance(read(text), kind)
+    assert isinstance(read_meaning(text), kind)
 
 
 def test_letters_beside_numbers_are_variables_and_words_behind_them_are_units():
-    assert read("2m") == QuantityValue("2m")
-    assert read("5 m").loose is not None
-    assert read("5 m").unit is None
-    assert read("5 \\text{ m}").unit.factors == (("meter", 1),)
-    assert read("2ab") == QuantityValue("2ab")
-    assert not read("4 apples").unit.known
+    assert read_meaning("2m") == QuantityValue("2m")
+    assert read_meaning("5 m").loose is not None
+    assert read_meaning("5 m").unit is None
+    assert read_meaning("5 \\text{ m}").unit.factors == (("meter", 1),)
+    assert read_meaning("2ab") == QuantityValue("2ab")
+    assert not read_meaning("4 apples").unit.known
 
 
 def test_a_time_has_60_minutes_and_a_ratio_has_not():
-    assert read("4:30") == ClockTime(270, "")
-    assert read("16:30") == ClockTime(990, "") == ClockTime(read("4:30 pm").minutes, "")
-    assert read("4:75") == ProportionValue(("4", "75"))
+    assert read_meaning("4:30") == ClockTime(270, "")
+    assert read_meaning("16:30") == ClockTime(990, "") == ClockTime(read_meaning("4:30 pm").minutes, "")
+    assert read_meaning("4:75") == ProportionValue(("4", "75"))
 
 
 def test_dress_comes_off():
-    assert clean("$\\boxed{5}$.") == clean("**5**") == clean("`5`") == clean("= 5") == "5"
-    assert clean("$18") == "\\$18"
+    assert clean_answer("$\\boxed{5}$.") == clean_answer("**5**") == clean_answer("`5`") == clean_answer("= 5") == "5"
+    assert clean_answer("$18") == "\\$18"
 
 
 def test_a_condition_behind_an_answer_comes_off():
-    assert without_condition(clean("2^{n-1} \\text{ for all } n \\geq 1")) == "2^{n-1}"
+    assert strip_condition(clean_answer("2^{n-1} \\text{ for all } n \\geq 1")) == "2^{n-1}"
 
 
 def test_reading_ends_on_whatever_stands_there():
     for text in ("(" * 19, ")" * 50, "{" * 19 + "}" * 19, ",;,;", "=<>=", "\\text{", "$", "\\", "_", "1" * 400):
-        read(text)
+        read_meaning(text)

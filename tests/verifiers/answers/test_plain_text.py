@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.verifiers.answers.plain_text import END, TEXT, restored, spell
+from assay.verifiers.answers.plain_text import END, TEXT, restore_escapes, spell_as_latex
 
 
 @pytest.mark.parametrize(
@@ -35,22 +35,22 @@ from assay.verifiers.answers.plain_text import END, TEXT, restored, spell
     ],
 )
 def test_an_expression_is_spelled_as_latex(text, latex):
-    assert spell(text) == latex
+    assert spell_as_latex(text) == latex
 
 
 def test_words_in_text_keep_their_letters_and_single_letters_of_another_face_are_letters():
-    assert spell("5 \\text{ pi}") == f"5 {TEXT} pi{END}"
-    assert spell("\\mathrm{e}") == "e"
-    assert spell("\\text{m}") == f"{TEXT}m{END}"
+    assert spell_as_latex("5 \\text{ pi}") == f"5 {TEXT} pi{END}"
+    assert spell_as_latex("\\mathrm{e}") == "e"
+    assert spell_as_latex("\\text{m}") == f"{TEXT}m{END}"
 
 
 def test_commands_that_lost_their_backslash_get_it_back():
-    assert restored("\frac{1}{2} \times 3") == "\\frac{1}{2} \\times 3"
-    assert restored("a\tb\nc") == "a\tb\nc"
+    assert restore_escapes("\frac{1}{2} \times 3") == "\\frac{1}{2} \\times 3"
+    assert restore_escapes("a\tb\nc") == "a\tb\nc"
 
 
 def test_spelling_evaluates_nothing_and_ends_on_unclosed_brackets():
-    assert spell("__import__('os')") == "__import__('os')"
-    assert spell("sqrt(" * 50)
-    assert spell("√(" * 50)
-    assert spell("\\text{" * 50)
+    assert spell_as_latex("__import__('os')") == "__import__('os')"
+    assert spell_as_latex("sqrt(" * 50)
+    assert spell_as_latex("√(" * 50)
+    assert spell_as_latex("\\text{" * 50)

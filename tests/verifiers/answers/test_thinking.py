@@ -1,6 +1,6 @@
 import pytest
 
-from assay.verifiers.answers.thinking import spoken, unclosed
+from assay.verifiers.answers.thinking import ends_in_thought, strip_thinking
 from assay.verifiers.choice import Choice
 from assay.verifiers.exact import Exact
 from assay.verifiers.math.verifier import Math
@@ -28,26 +28,26 @@ PAIRS = [
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_what_stands_behind_the_last_closed_thought_is_said(opening, closing):
-    assert spoken(f"{opening}4{closing} 5") == (" 5", False)
-    assert not unclosed(f"{opening}4{closing} 5")
+    assert strip_thinking(f"{opening}4{closing} 5") == (" 5", False)
+    assert not ends_in_thought(f"{opening}4{closing} 5")
 
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_a_thought_that_is_not_closed_is_seen(opening, closing):
-    assert unclosed(f"{opening}The answer is 4? let me verify")
-    assert unclosed(f"{opening}3{closing} {opening if opening[0] in '<[◁' else '<think>'}The answer is 4")
+    assert ends_in_thought(f"{opening}The answer is 4? let me verify")
+    assert ends_in_thought(f"{opening}3{closing} {opening if opening[0] in '<[◁' else '<think>'}The answer is 4")
 
 
 @pytest.mark.parametrize(
     "text", ["a < b and b > c", "I think so.", "[1, 2]", "<b>4</b>", "analysis of variance", "x <- 4 | y"]
 )
 def test_a_text_without_thoughts_is_said_as_a_whole(text):
-    assert spoken(text) == (text, False)
-    assert not unclosed(text)
+    assert strip_thinking(text) == (text, False)
+    assert not ends_in_thought(text)
 
 
 def test_a_closing_tag_alone_ends_a_thought_that_the_prompt_began():
-    assert spoken("It is 4.\n</think>\nIt is 5.") == ("\nIt is 5.", False)
+    assert strip_thinking("It is 4.\n</think>\nIt is 5.") == ("\nIt is 5.", False)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from assay.verifiers.answers.units import NAMES, Unit, conversion, named_in, read_unit
+from assay.verifiers.answers.units import NAMES, Unit, conversion_factor, find_units, read_unit
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         *(
             ("cm^2", "square centimeters"),
@@ -28,8 +28,8 @@ from assay.verifiers.answers.units import NAMES, Unit, conversion, named_in, rea
         ),
     ],
 )
-def test_two_spellings_of_one_unit_are_equal(one, other):
-    assert read_unit(one) == read_unit(other) is not None
+def test_two_spellings_of_one_unit_are_equal(spelling, other):
+    assert read_unit(spelling) == read_unit(other) is not None
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_two_spellings_of_one_unit_are_equal(one, other):
     ],
 )
 def test_units_of_one_kind_have_a_factor(source, target, factor):
-    assert conversion(read_unit(source), read_unit(target)) == pytest.approx(factor)
+    assert conversion_factor(read_unit(source), read_unit(target)) == pytest.approx(factor)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [("m", "kg"), ("cm^2", "cm"), ("dollars", "euros"), ("apples", "pears"), ("°C", "°F"), ("percent", "m")],
 )
-def test_units_of_two_kinds_have_none(one, other):
-    assert conversion(read_unit(one), read_unit(other)) is None
+def test_units_of_two_kinds_have_none(spelling, other):
+    assert conversion_factor(read_unit(spelling), read_unit(other)) is None
 
 
 def test_plain_words_are_no_units_whatever_a_prefix_would_make_of_them():
@@ -62,22 +62,22 @@ def test_plain_words_are_no_units_whatever_a_prefix_would_make_of_them():
 
 
 def test_a_question_names_units_but_not_by_a_letter_or_a_preposition():
-    assert named_in("How many meters is 5 ft in total?") == {"meter", "foot"}
-    assert named_in("Let m be in A.") == frozenset()
+    assert find_units("How many meters is 5 ft in total?") == {"meter", "foot"}
+    assert find_units("Let m be in A.") == frozenset()
 
 
 def test_every_listed_unit_is_known_to_pint_or_is_money_or_percent():
     meter = read_unit("meter")
     money = {"usd", "cent", "eur", "gbp", "jpy", "inr", "cny", "krw", "percent"}
     for name in set(NAMES.values()) - money:
-        conversion(Unit(((name, 1),), True), meter)
+        conversion_factor(Unit(((name, 1),), True), meter)
 
 
 def test_pint_is_imported_only_when_two_units_meet():
     code = (
-        "import sys; from assay.verifiers.math.verifier import Math; from assay.verifiers.math.equality import compare;"
+        "import sys; from assay.verifiers.math.verifier import Math; from assay.verifiers.math.equality import compare_answers;"
         "from assay.verifiers.math.comparison import Rules;"
-        "compare('5 cm', '5', Rules(), prove=False); assert 'pint' not in sys.modules;"
-        "compare('60 min', '1 hour', Rules(), prove=False); assert 'pint' in sys.modules"
+        "compare_answers('5 cm', '5', Rules(), prove=False); assert 'pint' not in sys.modules;"
+        "compare_answers('60 min', '1 hour', Rules(), prove=False); assert 'pint' in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=60).returncode == 0

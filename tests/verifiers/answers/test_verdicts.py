@@ -2,11 +2,11 @@ import pytest
 
 from assay.core.alternatives import join_answers
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
-from assay.verifiers.answers.verdicts import SHOWN, Grade, settle, storable
+from assay.verifiers.answers.verdicts import SHOWN_CHARS, Grade, make_storable, settle_verdict
 
 
 def settled(case, grade, finish="stop"):
-    return settle(case("4", "so 4", finish=finish), lambda _: grade, verifier="math", version="7")
+    return settle_verdict(case("4", "so 4", finish=finish), lambda _: grade, verifier="math", version="7")
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,10 @@ def test_the_finish_reason_has_its_say(case, grade, finish, outcome):
 
 
 def test_an_engines_error_is_not_even_graded(case):
-    told = settle(case("4", "", finish="error"), lambda _: pytest.fail("graded"), verifier="math", version="7")
-    assert told.reason == "the engine failed on this rollout"
+    verdict = settle_verdict(
+        case("4", "", finish="error"), lambda _: pytest.fail("graded"), verifier="math", version="7"
+    )
+    assert verdict.reason == "the engine failed on this rollout"
 
 
 @pytest.mark.parametrize(
@@ -47,27 +49,30 @@ def test_a_partial_reward_belongs_to_an_answer_that_was_judged(case, grade, fini
 
 
 def test_what_is_stored_is_short_and_can_be_encoded(case):
-    told = settled(case, Grade(False, "x" * 2000 + "\ud800", "a\x00\ud800b"))
-    assert (len(told.extracted), told.reason) == (SHOWN, "a??b")
-    storable("½" * SHOWN).encode()
+    verdict = settled(case, Grade(False, "x" * 2000 + "\ud800", "a\x00\ud800b"))
+    assert (len(verdict.extracted), verdict.reason) == (SHOWN_CHARS, "a??b")
+    make_storable("½" * SHOWN_CHARS).encode()
 
 
 def test_a_gold_that_stands_for_several_is_judged_by_each_and_the_best_counts():
     problem = Problem.of("q")
     label = Label.of(problem.id, join_answers(["2", "two"]), verifier="exact")
-    asked = Request(problem.id, (), SamplingConfig(), (0,), 0)
-    rollout = Rollout.of(asked, 0, policy=Policy("p", "p"), engine="e", text="two", tokens=1, finish="stop")
-    case, seen = GradingCase(problem, label, rollout), []
+    request = Request(problem.id, (), SamplingConfig(), (0,), 0)
+    rollout = Rollout.of(request, 0, policy=Policy("p", "p"), engine="e", text="two", tokens=1, finish="stop")
+    case, golds_seen = GradingCase(problem, label, rollout), []
 
-    def grade(each):
-        seen.append(each.label.answer)
-        return Grade(each.label.answer == "two", "two")
+    def grade(variant):
+        golds_seen.append(variant.label.answer)
+        return Grade(variant.label.answer == "two", "two")
 
-    told = settle(case, grade, verifier="exact", version="1")
-    assert (told.outcome, told.label_id, seen) == ("correct", label.id, ["2", "two"])
+    verdict = settle_verdict(case, grade, verifier="exact", version="1")
+    assert (verdict.outcome, verdict.label_id, golds_seen) == ("correct", label.id, ["2", "two"])
     assert (
-        settle(
-            case, lambda each: Grade(False, "x", lenient=each.label.answer == "two"), verifier="exact", version="1"
+        settle_verdict(
+            case,
+            lambda variant: Grade(False, "x", lenient=variant.label.answer == "two"),
+            verifier="exact",
+            version="1",
         ).lenient
         == "correct"
     )

@@ -18,7 +18,7 @@ SHOWN = re.findall(r'^\| "(.*)" \| (.*) \|$', PAGE.partition("\n## ")[0], re.MUL
 
 
 def test_the_page_has_its_table() -> None:
-    assert len(SHOWN) == 8
+    assert len(SHOWN) == 9
 
 
 @pytest.mark.parametrize(("answer", "program"), SHOWN)
@@ -173,3 +173,23 @@ def test_no_answer_takes_more_than_time_in_proportion(text: str) -> None:
     began = time.process_time()
     find_program(text, finished=True)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("<answer>```python\nprint(1)\n```</answer>", "print(1)\n"),
+        ("<code> ~~~\nprint(1)\n~~~</code>", "print(1)\n"),
+        ("n = int(input())\nprint(n + 1)\n", "n = int(input())\nprint(n + 1)\n"),
+        ("for line in open(0):\n    print(line)\n", "for line in open(0):\n    print(line)\n"),
+        ("The answer is f(1) = 2.", ""),
+        ("n = int(input()\nprint(n)", ""),
+        ("42", ""),
+    ],
+)
+def test_a_fence_beside_a_tag_and_a_bare_program_are_read(text, program):
+    assert find_program(text, finished=True) == program
+
+
+def test_a_bare_program_that_was_cut_is_none():
+    assert find_program("n = int(input())\nprint(n + 1)\n", finished=False) == ""

@@ -280,6 +280,20 @@ def test_of_a_last_test_that_had_little_time_left_only_that_time_counts():
     assert reason.endswith("on a busy machine"), "it started late"
 
 
+def test_what_a_program_computes_or_has_its_tests_compute_is_not_the_machines_doing():
+    """Without end asked and answered by turns, as by an iterator that never ends, each side computes for much of the time."""
+    sides = late(18.1, 1.9), late(9.0, 11.0)
+    assert classify_timeout(LIMITS, 20, *sides, served_s=9.0).reason == "time limit 20 s"
+    assert (
+        classify_timeout(LIMITS, 20, *sides).reason == "time limit 20 s on a busy machine"
+    )  # tests that compute much by themselves
+    assert classify_timeout(LIMITS, 20, late(8.5, 1.9)).reason == "time limit 20 s"
+    assert (
+        classify_timeout(LIMITS, 20, late(1.0, 1.9), late(20.0), served_s=0.1).reason
+        == "time limit 20 s on a busy machine"
+    )
+
+
 def test_a_program_that_waits_for_its_tests_is_not_idle_by_choice():
     assert classify_timeout(LIMITS, 20, late(20.0), late(20.0)).reason == "time limit 20 s"
     assert classify_timeout(LIMITS, 20, late(20.0), late(2.0)).reason == "time limit 20 s on a busy machine"

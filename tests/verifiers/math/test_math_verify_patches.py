@@ -24,20 +24,22 @@ def read_with(imports, show=SHOW):
 
 @pytest.mark.service
 def test_a_text_is_read_as_math_verify_alone_reads_it():
-    ours = read_with("from assay.verifiers.math.math_verify_patches import math_verify; parse = math_verify().parse")
+    ours = read_with(
+        "from assay.verifiers.math.math_verify_patches import load_math_verify; parse = load_math_verify().parse"
+    )
     assert ours == read_with("from math_verify import parse")
 
 
 def test_the_choices_of_one_text_serve_every_text_of_its_shape():
-    parse = math_verify_patches.math_verify().parse
+    parse = math_verify_patches.load_math_verify().parse
     assert str(parse("$z^2+11z+12$", parsing_timeout=None)[0]) == "z**2 + 11*z + 12"
-    known = len(math_verify_patches._CHOICES)
+    n_known = len(math_verify_patches._CHOICES)
     assert str(parse("$w^3+21w+22$", parsing_timeout=None)[0]) == "w**3 + 21*w + 22"
-    assert len(math_verify_patches._CHOICES) == known
+    assert len(math_verify_patches._CHOICES) == n_known
 
 
 def test_a_shape_that_is_no_sentence_stays_none():
-    parse = math_verify_patches.math_verify().parse
+    parse = math_verify_patches.load_math_verify().parse
     first, again = (parse(f"$\\frac{{{number}}}{{\\frac$", parsing_timeout=None) for number in (31, 41))
     assert None in math_verify_patches._CHOICES.values()
-    assert [str(each).replace("41", "31") for each in again] == [str(each) for each in first]
+    assert [str(text).replace("41", "31") for text in again] == [str(text) for text in first]

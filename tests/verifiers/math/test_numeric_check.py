@@ -2,7 +2,7 @@ import pytest
 import sympy
 from sympy import FiniteSet, Float, Interval, Matrix, Rational, Symbol, Tuple, UnevaluatedExpr, oo, pi, sqrt
 
-from assay.verifiers.math.numeric_check import agree, evaluate, is_percent, values
+from assay.verifiers.math.numeric_check import evaluate_at_point, evaluate_difference, is_percent, values_agree
 
 x, y = Symbol("x"), Symbol("y")
 SMALL = (Rational(1, 2**99), Rational(1, 2**98))  # Math-Verify: their difference is none
@@ -27,34 +27,34 @@ SMALL = (Rational(1, 2**99), Rational(1, 2**98))  # Math-Verify: their differenc
     ],
 )
 def test_small_differences_count_by_their_size_and_what_cannot_be_told_passes(gold, answer, told):
-    assert agree(gold, answer) == agree(answer, gold) == told
+    assert values_agree(gold, answer) == values_agree(answer, gold) == told
 
 
 def test_a_percentage_is_left_to_math_verify():
     percent = sympy.Mul(9, UnevaluatedExpr(Rational(1, 100)), evaluate=False)
     assert is_percent(percent)
     assert not is_percent(Rational(9, 100))
-    assert agree(percent, sympy.Integer(9))
+    assert values_agree(percent, sympy.Integer(9))
 
 
 def test_values_are_those_at_one_point_of_all_symbols_together():
-    both = values(x + y, y + x)
+    both = evaluate_at_point(x + y, y + x)
     assert both is not None
     assert both[0] == both[1]
-    one = values(x, y)
+    one = evaluate_at_point(x, y)
     assert one is not None
     assert one[0] != one[1]
-    assert [float(each) for each in values(sqrt(2) * pi) or ()] == pytest.approx([4.442882938158366])
+    assert [float(each) for each in evaluate_at_point(sqrt(2) * pi) or ()] == pytest.approx([4.442882938158366])
 
 
 @pytest.mark.parametrize(
     "expressions", [(oo, x), (sympy.Eq(x, 1), x), (sympy.zoo,), (sympy.Function("f")(x),), tuple(sympy.symbols("a:k"))]
 )
 def test_what_has_no_finite_value_has_none(expressions):
-    assert values(*expressions) is None
+    assert evaluate_at_point(*expressions) is None
 
 
 def test_evaluating_is_refused_where_it_would_explode_and_silent_where_there_is_nothing_to_evaluate():
     with pytest.raises(OverflowError, match="million digits"):
-        evaluate(sympy.Pow(9, sympy.Pow(9, 9, evaluate=False), evaluate=False), sympy.Integer(1))
-    evaluate(Interval(0, 1), x)
+        evaluate_difference(sympy.Pow(9, sympy.Pow(9, 9, evaluate=False), evaluate=False), sympy.Integer(1))
+    evaluate_difference(Interval(0, 1), x)

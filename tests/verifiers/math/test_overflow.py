@@ -11,14 +11,14 @@ def power(base, exponent):
 
 
 def tower(*levels):
-    found = Integer(levels[-1])
+    result = Integer(levels[-1])
     for level in reversed(levels[:-1]):
-        found = power(Integer(level), found)
-    return found
+        result = power(Integer(level), result)
+    return result
 
 
 @pytest.mark.parametrize(
-    "each",
+    "expression",
     [
         tower(2, 2, 2, 99),
         power(tower(4, 10, 12), Integer(1) / 4),
@@ -30,12 +30,12 @@ def tower(*levels):
         binomial(Integer(10) ** 17, Integer(10) ** 17 - 10**9, evaluate=False),
     ],
 )
-def test_powers_and_factorials_of_millions_of_digits_explode(each):
-    assert explodes(each)
+def test_powers_and_factorials_of_millions_of_digits_explode(expression):
+    assert explodes(expression)
 
 
 @pytest.mark.parametrize(
-    "each",
+    "expression",
     [
         tower(2, 2, 2, 2, 2),  # 19,729 digits
         power(factorial(2004, evaluate=False), Integer(-1)),  # 5,752 digits
@@ -51,5 +51,5 @@ def test_powers_and_factorials_of_millions_of_digits_explode(each):
         Integer(10) ** 300,
     ],
 )
-def test_what_can_be_worked_out_does_not(each):
-    assert not explodes(each)
+def test_what_can_be_worked_out_does_not(expression):
+    assert not explodes(expression)

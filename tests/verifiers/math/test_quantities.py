@@ -3,7 +3,7 @@
 import pytest
 
 from assay.verifiers.math.comparison import MAYBE, NO, YES, QuestionFacts, Rules
-from assay.verifiers.math.equality import compare
+from assay.verifiers.math.equality import compare_answers
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ from assay.verifiers.math.equality import compare
     ],
 )
 def test_a_value_is_right_in_its_unit(gold, answer, question, opinion):
-    assert compare(gold, answer, Rules(QuestionFacts.of(question)), prove=False) == opinion
+    assert compare_answers(gold, answer, Rules(QuestionFacts.from_text(question)), prove=False) == opinion
 
 
 def test_a_division_left_to_do_is_strictly_an_answer_where_the_setting_says_so():
-    assert compare("12", "84/7", Rules(), prove=False) == MAYBE
-    assert compare("12", "84/7", Rules(unevaluated=True), prove=False) == YES
+    assert compare_answers("12", "84/7", Rules(), prove=False) == MAYBE
+    assert compare_answers("12", "84/7", Rules(unevaluated=True), prove=False) == YES

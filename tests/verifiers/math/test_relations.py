@@ -2,24 +2,24 @@
 
 import pytest
 
-from assay.verifiers.answers.meaning import read
+from assay.verifiers.answers.meaning import read_meaning
 from assay.verifiers.math.comparison import MAYBE, NO, YES, Rules
-from assay.verifiers.math.equality import compare
-from assay.verifiers.math.relations import assigned_value, interval_of
+from assay.verifiers.math.equality import compare_answers
+from assay.verifiers.math.relations import read_assignment, read_interval
 
 
 def test_one_name_alone_is_given_a_value():
-    assert assigned_value(read("x = 5")) == ("x", "5")
-    assert assigned_value(read("x+y=5")) is None
-    assert assigned_value(read("f(x)=0")) is None
+    assert read_assignment(read_meaning("x = 5")) == ("x", "5")
+    assert read_assignment(read_meaning("x+y=5")) is None
+    assert read_assignment(read_meaning("f(x)=0")) is None
 
 
 def test_an_inequality_of_one_name_is_an_interval_either_way_round():
     for text, ends in (("1<x\\leq 2", "(]"), ("2 \\geq x > 1", "(]"), ("x<2", "()"), ("3 \\leq x", "[)")):
-        name, interval = interval_of(read(text))
+        name, interval = read_interval(read_meaning(text))
         assert (name, interval.left + interval.right) == ("x", ends)
-    assert interval_of(read("x<y")) is None
-    assert interval_of(read("1<x>0")) is None
+    assert read_interval(read_meaning("x<y")) is None
+    assert read_interval(read_meaning("1<x>0")) is None
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_an_inequality_of_one_name_is_an_interval_either_way_round():
     ],
 )
 def test_working_counts_if_every_step_holds(gold, answer, opinion):
-    assert compare(gold, answer, Rules()) == opinion
+    assert compare_answers(gold, answer, Rules()) == opinion

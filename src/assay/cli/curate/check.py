@@ -69,8 +69,8 @@ def _answering(as_json: bool) -> Iterator[None]:
 def _warnings(context: Any, looks: list[Any], golds: list[Any]) -> list[str]:
     from assay.pipelines.analysis import config_check, disputed
 
-    told = disputed.stored(context)
-    lines = [line] if told and (line := disputed.sentence(told)) else []
+    told = disputed.summarize_stored(context)
+    lines = [line] if told and (line := disputed.disputed_sentence(told)) else []
     for look in looks:
         if counts := look.dropped + look.noticed:
             lines.append(

@@ -16,10 +16,10 @@ def clusters(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: A
 
 
 def _show(context: Any, as_json: bool) -> int:
-    from assay.pipelines.analysis.clusters import told
+    from assay.pipelines.analysis.clusters import describe_clusters
     from assay.pipelines.runner.stages import run_stages
 
-    found = told(context, run_stages(context, "embed", only=True))
+    found = describe_clusters(context, run_stages(context, "embed", only=True))
     if as_json:
         emit(found)
         return DONE

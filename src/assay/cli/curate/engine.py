@@ -79,9 +79,9 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _of_plan(config: Path, sets: list[str]) -> Any:
-    from assay.pipelines.context.run import engine_of
+    from assay.pipelines.context.run import build_engine
 
-    return engine_of(read_config(config, sets).policy)
+    return build_engine(read_config(config, sets).policy)
 
 
 def _named(engine: str, model: str, sets: list[str]) -> Any:

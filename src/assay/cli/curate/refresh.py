@@ -33,9 +33,9 @@ def refresh(
 
 
 def _refresh(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
-    from assay.pipelines.loop.rounds import renew
+    from assay.pipelines.loop.rounds import refresh_stale
 
-    told = (flow or renew)(context)
+    told = (flow or refresh_stale)(context)
     if as_json:
         emit(told)
         return PARTLY if told["left"] else DONE

@@ -60,10 +60,10 @@ def score(
     def body(context: Any) -> int:
         if not worker:
             return _walk(retrying(context, retry_refused), "score", as_json, voice)
-        from assay.pipelines.runner.score_workers import work_off
+        from assay.pipelines.runner.score_workers import score_shards
         from assay.pipelines.sampling.shards import ShardConfig
 
-        return _tell("score", work_off(context, ShardConfig(chunk, lease_s)), as_json, voice)
+        return _tell("score", score_shards(context, ShardConfig(chunk, lease_s)), as_json, voice)
 
     with_context(made, "curate score --worker" if worker else "curate score", body, voice, upto="score")
 

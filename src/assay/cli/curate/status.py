@@ -30,7 +30,7 @@ def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
                 "SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time"
             )
             costs = opened.rows(PAID)
-            unsure = disputed.told(context, found.results) if "score" in found.results else disputed.NONE
+            unsure = disputed.summarize_disputed(context, found.results) if "score" in found.results else disputed.NONE
         if as_json:
             emit(
                 {
@@ -49,7 +49,7 @@ def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
             for each in rows
         ]
         console.print(table("stages", ("stage", "state", "left"), left))
-        if said := disputed.sentence(unsure):
+        if said := disputed.disputed_sentence(unsure):
             console.print(f"\n{said}", markup=False, soft_wrap=True)
         if made_before:
             told = [

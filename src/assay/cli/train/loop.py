@@ -27,15 +27,15 @@ def loop(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJso
     voice = ConsoleReporter()
     with exits(voice):
         made = load(config, lake, sets)
-        from assay.pipelines.loop.rounds import check
+        from assay.pipelines.loop.rounds import check_config
 
-        check(made)
+        check_config(made)
         walked = flowing("rounds", made, config, lake, sets, voice) if flow or made.flow.enabled else None
     with_context(made, "train loop", lambda context: _loop(context, walked, as_json), voice, upto="train")
 
 
 def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
-    from assay.pipelines.loop.rounds import loop as walked
+    from assay.pipelines.loop.rounds import run_loop as walked
 
     done = (flow or walked)(context)
     reports = [one.outcomes[-1].detail for one in done]

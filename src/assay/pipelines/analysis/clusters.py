@@ -11,7 +11,7 @@ from assay.pipelines.data.scores import current_scores
 TYPICAL = 2  # problems shown a cluster
 
 
-def told(context: RunContext, inputs: StageResults, typical: int = TYPICAL) -> list[dict[str, Any]]:
+def describe_clusters(context: RunContext, inputs: StageResults, typical: int = TYPICAL) -> list[dict[str, Any]]:
     """One row a cluster, the largest first; difficulty is the mean of the posterior means, None where nothing is scored.  # [0, 1], 1 = always solved
 
     Typical problems are those nearest the cluster's centre, equal ones by id.

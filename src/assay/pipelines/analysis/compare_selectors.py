@@ -16,12 +16,12 @@ from assay.maths.rl.expected_improvement import run_signal
 from assay.pipelines.analysis.summary import histogram
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.expected_improvement import selector
+from assay.pipelines.data.expected_improvement import build_selector
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages import stage_names
-from assay.pipelines.stages.select import chosen_from, never_hard
+from assay.pipelines.stages.select import select_from, set_aside_as_disputed
 
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
 MEASURED = ("post_a", "post_b", "correct", "wrong", "truncated", "cluster", "vectors")
@@ -41,11 +41,11 @@ def compare(context: RunContext, asked: Sequence[str] = ()) -> dict[str, Any]:
     """
     inputs = done_stages(context, stage_names()[stage_names().index("select") - 1], "compare")
     plans = _plans(context.config.select, asked)
-    parts = {name: selector(context, inputs, config) for name, config in plans.items()}
+    parts = {name: build_selector(context, inputs, config) for name, config in plans.items()}
     pool, unscored = _pool(context, inputs, list(parts.values()))
     kept = {}
     for name, part in parts.items():
-        made = chosen_from(
+        made = select_from(
             _seen(pool, part.needs), part, plans[name].selector, budget=plans[name].budget, seed=plans[name].seed
         )
         kept[name] = (
@@ -117,7 +117,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 def _pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:
     needs = tuple(dict.fromkeys([*MEASURED, *(name for part in parts for name in part.needs)]))
-    ids = sorted(set(side_ids(context, inputs, "train")) - never_hard(context, inputs.rows_of("score")))
+    ids = sorted(set(side_ids(context, inputs, "train")) - set_aside_as_disputed(context, inputs.rows_of("score")))
     return scored_pool(context, inputs, needs, ids, queries_of(*parts))
 
 

@@ -15,7 +15,7 @@ from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
 from assay.filters.unverifiable import gold_rollouts
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.stages.ingest import checked
+from assay.pipelines.stages.ingest import check_label
 
 ROWS = 20  # of a source, that are read in any case
 MOST_ROWS, MOST_S = 1_000, 2.0  # and so many, or for so long, where time allows
@@ -87,7 +87,7 @@ def _look(context: RunContext, source: SourceConfig) -> SourceLook:
     look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
     rows, whole = 0, True
     for rows, found in enumerate(islice(part.read(), MOST_ROWS), 1):
-        row = checked(context, found, rows)
+        row = check_label(context, found, rows)
         if isinstance(row, Drop):
             look.dropped[row.reason] += 1
             look.examples.setdefault(row.reason, f"{row.file}:{row.line}: {row.detail}" if row.file else row.detail)

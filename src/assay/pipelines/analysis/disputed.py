@@ -20,7 +20,7 @@ GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
 
-def told(context: RunContext, results: StageResults) -> dict[str, Any]:
+def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, Any]:
     """Count the disputed problems of the run's scoring, and show some.
 
     Args:
@@ -40,15 +40,15 @@ def told(context: RunContext, results: StageResults) -> dict[str, Any]:
     return {"problems": len(ids), "examples": rows}
 
 
-def stored(context: RunContext) -> dict[str, Any]:
+def summarize_stored(context: RunContext) -> dict[str, Any]:
     """Say what `told` does of a plan that was not walked; nothing is done, and nothing is disputed before it is scored."""
     from assay.pipelines.runner.stages import survey
 
     results = survey(context, "score").results
-    return told(context, results) if "score" in results else NONE
+    return summarize_disputed(context, results) if "score" in results else NONE
 
 
-def sentence(found: Mapping[str, Any]) -> str:
+def disputed_sentence(found: Mapping[str, Any]) -> str:
     """Say in one line how many problems are disputed, with the first example; "" where none is."""
     if not found["problems"]:
         return ""

@@ -52,7 +52,7 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     if "score" in results:
         made["difficulty"] = difficulty(context, results)
         made["grading"] = context.mode
-        made["disputed"] = disputed.told(context, results)
+        made["disputed"] = disputed.summarize_disputed(context, results)
     made["dropped"] = dropped(context, results)
     if context.moved.changes:
         made["regraded"] = context.moved.changes

@@ -37,7 +37,7 @@ def schedule_lock(
         token = _unless_alive(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is at work")
     else:
         token = take(root, mine, limit_s=dead_after_s) or _queue(root, deployment, dead_after_s, say)
-    with renewed(root, mine, token, dead_after_s, say):
+    with renewing(root, mine, token, dead_after_s, say):
         yield
 
 
@@ -46,8 +46,10 @@ def _queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str
     place = _unless_alive(
         root, queue, dead_after_s, f"a scheduled run of {deployment!r} is at work and another one waits"
     )
-    with renewed(root, queue, place, dead_after_s, say):
-        say(f"another scheduled run of {deployment!r} is at work{where(root, mine)}: this one waits until it ends")
+    with renewing(root, queue, place, dead_after_s, say):
+        say(
+            f"another scheduled run of {deployment!r} is at work{holder_text(root, mine)}: this one waits until it ends"
+        )
         while (token := take(root, mine, limit_s=dead_after_s)) is None:
             time.sleep(min(1.0, dead_after_s / LOOKS))
     return token
@@ -59,20 +61,20 @@ def _unless_alive(root: Place, name: str, dead_after_s: float, why: str) -> str:
     while (token := take(root, name, limit_s=dead_after_s)) is None:
         until = holder(root, name).get("until")
         if seen is not None and until is not None and until != seen:
-            raise LockRefused(f"{why}{where(root, name)}")
+            raise LockRefused(f"{why}{holder_text(root, name)}")
         seen = until or seen
         time.sleep(dead_after_s / LOOKS)
     return token
 
 
-def where(root: Place, name: str) -> str:
+def holder_text(root: Place, name: str) -> str:
     """The holder of a lease, in brackets; "" where nobody is told."""
     told = holder(root, name)
     return f" (process {told['process']} on {told.get('host', 'an unknown machine')})" if "process" in told else ""
 
 
 @contextmanager
-def renewed(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
+def renewing(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
     """Renews a lease that is ours for as long as it lasts, and gives it back."""
     ended = threading.Event()
 

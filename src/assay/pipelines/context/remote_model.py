@@ -4,36 +4,36 @@ from collections.abc import Mapping
 
 from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
-from assay.pipelines.context.run import RunContext, parse
+from assay.pipelines.context.run import RunContext, parse_json
 
 
-def identity(context: RunContext) -> Mapping[str, str] | None:
+def served_identity(context: RunContext) -> Mapping[str, str] | None:
     """What is served now (`core.ports.Served`); None for weights on this machine, and where the plan's revision vouches for them."""
     if context.config.policy.revision or not hasattr(type(context.engine), "identity"):
         return None
     return context.engine.identity  # type: ignore[attr-defined,no-any-return]
 
 
-def row(context: RunContext) -> list[dict[str, str]]:
+def policy_rows(context: RunContext) -> list[dict[str, str]]:
     """The policy's row in `policies`, or none."""
-    if (found := identity(context)) is None:
+    if (found := served_identity(context)) is None:
         return []
     policy = context.engine.policy
     key = content_id("policy", policy.revision, policy.name)
     return [{"id": key, "policy": policy.revision, "name": policy.name, "identity": canonical_json(dict(found))}]
 
 
-def same_as_stored(context: RunContext) -> None:
+def require_stored_policy(context: RunContext) -> None:
     """Passes where the lake holds no attempts of a served policy of this name, or those of this very one.
 
     Raises:
         ConfigError: the server was restarted with another checkpoint.
     """
-    if (found := identity(context)) is None:
+    if (found := served_identity(context)) is None:
         return
     policy = context.engine.policy
     stored = {
-        row["policy"]: parse(row["identity"])
+        row["policy"]: parse_json(row["identity"])
         for row in context.lake.rows("SELECT * FROM policies WHERE name = ? ORDER BY id", [policy.name])
     }
     if not stored or policy.revision in stored:

@@ -95,7 +95,7 @@ class RunContext:
     @cached_property
     def engine(self) -> Engine:
         """The policy's engine; building it loads no model."""
-        return engine_of(self.config.policy)
+        return build_engine(self.config.policy)
 
     @property
     def mode(self) -> Mode:
@@ -170,7 +170,7 @@ class RunContext:
             return None
         row = found[0]
         return StageResult(
-            stage, key, row["rows_in"], row["rows_out"], parse(row["detail"]), row["seconds"], reused=True
+            stage, key, row["rows_in"], row["rows_out"], parse_json(row["detail"]), row["seconds"], reused=True
         )
 
     def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
@@ -222,7 +222,7 @@ class RunContext:
         self.close()
 
 
-def engine_of(policy: PolicyConfig) -> Engine:
+def build_engine(policy: PolicyConfig) -> Engine:
     """The engine that a plan's `[policy]` names; building it loads no model.
 
     Raises:
@@ -252,6 +252,6 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def parse(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """JSON back to a value."""
     return json.loads(text)

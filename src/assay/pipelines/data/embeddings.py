@@ -21,7 +21,7 @@ from assay.pipelines.context.run import RunContext
 WAVE = 2048  # texts encoded between commits
 
 
-def coder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
+def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
     """The plan's encoder; "policy" is the policy's own hidden states. `texts` are read only by one that is fitted to them.
 
     Raises:
@@ -66,7 +66,7 @@ class CachedEncoder:
         if not texts:
             return self.coder.encode([])
         owner = {text: self.owners.get(text) or Problem.of(text).id for text in dict.fromkeys(texts)}
-        remember(self.context, self.coder, {id_: text for text, id_ in owner.items()})
+        store_vectors(self.context, self.coder, {id_: text for text, id_ in owner.items()})
         ids, vectors = stored_vectors(self.context, sorted(owner.values()), self.coder.revision)
         row = {id_: at for at, id_ in enumerate(ids)}
         return vectors[[row[owner[text]] for text in texts]]
@@ -77,7 +77,7 @@ def vector_id(problem_id: str, revision: str) -> str:
     return content_id("vector", problem_id, revision)
 
 
-def remember(context: RunContext, by: Encoder, texts: Mapping[str, str]) -> int:
+def store_vectors(context: RunContext, by: Encoder, texts: Mapping[str, str]) -> int:
     """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded, each once however many problems share it.
 
     Raises:

@@ -20,7 +20,7 @@ WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FRO
 """
 
 
-def selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
+def build_selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
     """The plan's selector, built; where its drift is "fitted", the number that the lake's training rollouts tell takes its place.
 
     Raises:
@@ -29,14 +29,14 @@ def selector(context: RunContext, inputs: StageResults, config: SelectConfig) ->
     part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
-    drift, attempts = measured(context, inputs)
+    drift, attempts = measure_drift(context, inputs)
     if "drift" not in context.warned:
         context.warned.add("drift")
         context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
     return replace(part, drift=drift)
 
 
-def measured(context: RunContext, inputs: StageResults) -> tuple[float, int]:
+def measure_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
 
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.

@@ -16,7 +16,7 @@ READ_BY = {
 }  # a plan's engine -> the one that reads its checkpoints
 
 
-def checkpoint(context: RunContext, training: str) -> Path:
+def find_checkpoint(context: RunContext, training: str) -> Path:
     """The folder of a finished training's last weights.
 
     Raises:
@@ -30,7 +30,7 @@ def checkpoint(context: RunContext, training: str) -> Path:
     return last
 
 
-def reader(policy: PolicyConfig) -> str:
+def checkpoint_engine(policy: PolicyConfig) -> str:
     """The engine that samples checkpoints of a plan's policy: its own where it reads folders, transformers in the place of llamacpp.
 
     Raises:
@@ -44,7 +44,7 @@ def reader(policy: PolicyConfig) -> str:
     return READ_BY[policy.engine]
 
 
-def on(policy: PolicyConfig, model: str, engine: str) -> PolicyConfig:
+def policy_on_checkpoint(policy: PolicyConfig, model: str, engine: str) -> PolicyConfig:
     """The same sampler on another model and engine; settings that this engine has not are left out, and so is a revision of another model."""
     known = {each.name for each in fields(load_part("engine", engine))}
     extras = {name: value for name, value in policy.settings.items() if name in known}

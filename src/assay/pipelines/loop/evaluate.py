@@ -13,7 +13,7 @@ from assay.pipelines.context.results import StageKey, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
-from assay.pipelines.loop.checkpoints import checkpoint, on
+from assay.pipelines.loop.checkpoints import find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages.train import Train
@@ -135,7 +135,7 @@ def _now(context: RunContext, inputs: StageResults, key: str, samples: int) -> l
     done = context.finished("train", StageKey.of(key))
     if done is None:
         raise ConfigError("train eval needs a finished training: `train run PLAN` first")
-    last = checkpoint(context, key)
+    last = find_checkpoint(context, key)
     return [
         (name, _attempted(context, inputs, model, samples))
         for name, model in (("before", context.config.policy.model), ("after", str(last)))
@@ -144,7 +144,7 @@ def _now(context: RunContext, inputs: StageResults, key: str, samples: int) -> l
 
 def _attempted(context: RunContext, inputs: StageResults, model: str, samples: int) -> Counted:
     """Outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
-    policy = on(context.config.policy, model, "transformers")
+    policy = policy_on_checkpoint(context.config.policy, model, "transformers")
     with closing(context.beside(context.config.model_copy(update={"policy": policy}))) as other:
         problems, labels = side(other, inputs, "held_out")
         ids = sorted(problems)[: context.config.train.eval_problems]

@@ -88,18 +88,18 @@ class Refresh(Stage):
     @cached_property
     def seen(self) -> dict[str, SeenAttempts]:
         """What training's last steps tell of each problem that they met."""
-        return fresh(self.context, self.before.training, self.train_side[1])
+        return read_training_attempts(self.context, self.before.training, self.train_side[1])
 
     @cached_property
     def earlier(self) -> dict[str, dict[str, Any]]:
         """The scores before, by problem."""
-        return old(self.context, self.before.scoring)
+        return earlier_scores(self.context, self.before.scoring)
 
     @cached_property
     def choice(self) -> ResampleChoice:
         """Where each problem's score comes from."""
-        selected = kept(self.context, self.before.selection)
-        return choose(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
+        selected = selected_before(self.context, self.before.selection)
+        return choose_resamples(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
 
     def compute_key(self) -> StageKey:
         """The pool with the scoring, and the scoring, as of `score`."""
@@ -135,7 +135,7 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     return Refresh(context, inputs, before)
 
 
-def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
+def read_training_attempts(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
     """What a training's last steps tell of each problem that they met, as the plan's scorer counts cut attempts."""
     loop, part = context.config.loop, score.scorer(context)
     if context.config.train_sampler.id != context.config.policy.sampler.id:
@@ -160,17 +160,17 @@ def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> di
     return found
 
 
-def old(context: RunContext, scoring: str) -> dict[str, dict[str, Any]]:
+def earlier_scores(context: RunContext, scoring: str) -> dict[str, dict[str, Any]]:
     """The scores before, by problem."""
     return {row["problem_id"]: row for row in current_scores(context, scoring)}
 
 
-def kept(context: RunContext, selection: str) -> set[str]:
+def selected_before(context: RunContext, selection: str) -> set[str]:
     """What the round before selected."""
     return {row["problem_id"] for row in context.lake.rows(KEPT, [selection])}
 
 
-def choose(
+def choose_resamples(
     context: RunContext,
     ids: Sequence[str],
     selected: set[str],

@@ -21,7 +21,7 @@ from assay.pipelines.data.problems import side_ids, side_verifiers
 from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
-from assay.pipelines.loop.checkpoints import checkpoint, on, reader
+from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
 from assay.pipelines.stages import stage_names
 from assay.pipelines.stages import train as training
@@ -90,24 +90,24 @@ def curating_stages() -> tuple[str, ...]:
     return stage_names()[stage_names().index("score") :]
 
 
-def loop(context: RunContext) -> list[Round]:
+def run_loop(context: RunContext) -> list[Round]:
     """All rounds of the plan, each curated, trained, refreshed and reported; what the ledger knows is not done again.
 
     Raises:
         ConfigError: nothing is held out, an engine that cannot load a checkpoint, or a checkpoint that is gone.
         Stopped: a stop or a limit; the same call goes on from there.
     """
-    return list(rounds(context))
+    return list(run_rounds(context))
 
 
-def rounds(context: RunContext) -> Iterator[Round]:
+def run_rounds(context: RunContext) -> Iterator[Round]:
     """The same, round by round: each is yielded when it is done.
 
     Raises:
         ConfigError, Stopped: as `loop`.
     """
-    check(context.config)
-    one = first(context)
+    check_config(context.config)
+    one = first_round(context)
     while True:
         for stage in STAGES.values():
             one.outcomes.append(stage(one))
@@ -117,18 +117,18 @@ def rounds(context: RunContext) -> Iterator[Round]:
         one = one.following
 
 
-def check(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Passes where rounds can follow one another and be compared.
 
     Raises:
         ConfigError: nothing is held out, or an engine that cannot load a checkpoint.
     """
-    reader(config.policy)
+    checkpoint_engine(config.policy)
     if not config.split.held_out:
         raise ConfigError("rounds are compared on held-out problems, and nothing is held out: split.held_out is 0")
 
 
-def first(context: RunContext) -> Round:
+def first_round(context: RunContext) -> Round:
     """The first round, on the plan's own policy; the pool is ingested, cleaned and split."""
     return Round(1, context, run_stages(context, pool_stages()[-1]))
 
@@ -220,7 +220,7 @@ STAGES: dict[str, Callable[[Round], StageResult]] = {
 }
 
 
-def renew(context: RunContext) -> dict[str, Any]:
+def refresh_stale(context: RunContext) -> dict[str, Any]:
     """Scores again what has gone stale, for `curate refresh`: rollouts under a new verifier or label are judged anew, and after a training the pass
     rates of its checkpoint are told; of several rounds, of the last one that was trained.
 
@@ -229,12 +229,12 @@ def renew(context: RunContext) -> dict[str, Any]:
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
     judged = run_regrade(context)
-    one = first(context)
+    one = first_round(context)
     if not context.lake.rows(SCORED, [context.engine.policy.revision, side_ids(context, one.results, "train")])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
     told = [curate(one)]
     while training.Train(one.context, one.results).finished():
-        reader(context.config.policy)
+        checkpoint_engine(context.config.policy)
         told += [train(one), refresh(one)]
         ahead = one.following
         if ahead.context.finished("curate", ahead.key("curate")) is None:
@@ -276,13 +276,13 @@ def _whole(outcome: StageResult) -> None:
 def _on_checkpoint(context: RunContext, training: str, number: int) -> Config:
     """The plan on the checkpoint of the run's training; where the plan names a folder for checkpoints, each round gets one within."""
     config = context.config
-    folder = str(checkpoint(context, training))
+    folder = str(find_checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     teacher = config.train.teacher.model_copy(
         update={"model": config.train.teacher.model or config.policy.model}
     )  # of all rounds: it stays frozen
     changed = {
-        "policy": on(config.policy, folder, reader(config.policy)),
+        "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
         "train": config.train.model_copy(update={"output": output, "teacher": teacher}),
     }
     return config.model_copy(update=changed)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from assay.core.identity import canonical_json, content_id
 from assay.core.types import Counts, Label, Problem
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
-from assay.pipelines.context.run import RunContext, parse
+from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.data.problems import side
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
@@ -29,7 +29,7 @@ class Unanswered(Exception):
     """What is open cannot be answered here: a limit of the plan is reached, or attempts failed."""
 
 
-def work_off(
+def score_in_waves(
     context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig
 ) -> StageResult:
     """Answers what is posted, and plans where nobody does, until every problem is scored; partly where a limit or failed attempts leave some.
@@ -102,7 +102,7 @@ class WaveQueue:
             with lease(self.context.lake.root, f"score-{name.replace('/', '-')}", limit_s=self.terms.lease_s) as ours:
                 # it may have been answered between our look and our lease
                 if ours and (line := self.context.lake.rows(OPEN.format(what="detail"), [name])):
-                    self._answer(name, parse(line[0]["detail"]))
+                    self._answer(name, parse_json(line[0]["detail"]))
                     return True
         return False
 
@@ -119,7 +119,7 @@ class WaveQueue:
         warn_if_late(self.context, seconds, self.terms)
 
 
-class Shared(StoredRollouts):
+class SharedRollouts(StoredRollouts):
     """Evidence of the whole pool, whose missing attempts are posted, answered by whoever is there, and read."""
 
     def __init__(
@@ -177,5 +177,5 @@ def _plan(
                 )
 
     return context.finished("score", key) or measure(
-        context, Shared(context, *side(context, inputs, "train"), board, hold), key
+        context, SharedRollouts(context, *side(context, inputs, "train"), board, hold), key
     )

@@ -13,7 +13,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.sampling.evidence import evidence
+from assay.pipelines.sampling.evidence import evidence_for
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
 from assay.pipelines.stages.score import Score, scorer
 from assay.stores.commits.lease import lease
@@ -21,7 +21,7 @@ from assay.stores.commits.lease import lease
 SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
 
 
-def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
+def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
     """Scores chunk after chunk until every problem of the plan is scored, by whomever; partly where a limit or failed attempts leave some.
 
     Where the pool decides who is attempted next, this is done in rounds (`pipelines/runner/score_waves.py`).
@@ -42,7 +42,7 @@ def work_off(context: RunContext, terms: ShardConfig) -> StageResult:
         return done
     if apart:
         return _chunks(context, inputs, key, problems, terms)
-    return score_waves.work_off(context, inputs, key, problems, terms)
+    return score_waves.score_in_waves(context, inputs, key, problems, terms)
 
 
 def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig) -> StageResult:
@@ -55,7 +55,7 @@ def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: 
             pause(context, f"{len(left)} chunks are with other workers")
         elif taken not in chunks.scored:
             given_up.add(taken)
-    return finish(context, key, terms)
+    return write_scores(context, key, terms)
 
 
 class ShardQueue:
@@ -85,7 +85,7 @@ class ShardQueue:
     def _score(self, name: str) -> None:
         began, part, ids = time.monotonic(), scorer(self.context), self.ids[name]
         attempts = attempts_at(self.context, self.inputs, ids)
-        scored = part.score(ids, evidence(self.context, attempts, part, self.scoring))
+        scored = part.score(ids, evidence_for(self.context, attempts, part, self.scoring))
         if attempts.unfinished:
             return
         seconds = time.monotonic() - began
@@ -96,7 +96,7 @@ class ShardQueue:
         warn_if_late(self.context, seconds, self.terms)
 
 
-def finish(context: RunContext, key: StageKey, terms: ShardConfig) -> StageResult:
+def write_scores(context: RunContext, key: StageKey, terms: ShardConfig) -> StageResult:
     """All scores, from evidence that is all there: written by one worker, awaited by the others."""
     while True:
         with lease(context.lake.root, f"score-{content_id('finish', str(key))}", limit_s=terms.lease_s) as ours:

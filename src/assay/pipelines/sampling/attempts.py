@@ -37,7 +37,7 @@ from assay.core.types import (
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.embeddings import CachedEncoder, coder
+from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
@@ -143,7 +143,7 @@ class StoredRollouts:
 
     def embed(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows of the problems' texts, (n, d); the encoder runs for what the lake lacks."""
-        behind = coder(self.context, lambda: [problem.text for problem in self.problems.values()])
+        behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
     def lacking(self, n: int) -> tuple[int, int]:
@@ -213,7 +213,8 @@ class StoredRollouts:
             )
         if not self._introduced:
             self.context.lake.append(
-                {"samplers": [self._settings()], "policies": remote_model.row(self.context)}, run=self.context.run
+                {"samplers": [self._settings()], "policies": remote_model.policy_rows(self.context)},
+                run=self.context.run,
             )
             self._introduced = True
         requests = [self.request(id_, samples) for id_, samples in missing.items()]

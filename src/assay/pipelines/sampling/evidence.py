@@ -66,7 +66,7 @@ class StoredEvidence:
         if policy:
             who = self._stored(policy)
         else:
-            drawn = under(self.attempts, changes)
+            drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
             who = [drawn.policy.revision, drawn.sampler.id]
@@ -101,12 +101,12 @@ class StoredEvidence:
         return found
 
 
-def evidence(context: RunContext, attempts: StoredRollouts, part: Any, scoring: str) -> Drawing:
+def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scoring: str) -> Drawing:
     """What a scorer is given: attempts alone, or all evidence where it `needs` more."""
     return StoredEvidence(context, attempts, scoring) if getattr(part, "needs", ()) else attempts
 
 
-def depends(context: RunContext, labels: Mapping[str, Label], part: Any) -> list[object]:
+def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part: Any) -> list[object]:
     """What a scorer's result depends on beyond its settings, the pool and the plan's policy: other respondents' evidence."""
     if against := getattr(part, "against", ""):
         stored = context.lake.rows(
@@ -146,7 +146,7 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
     )
 
 
-def under(attempts: StoredRollouts, changes: Mapping[str, Any]) -> StoredRollouts:
+def with_sampling(attempts: StoredRollouts, changes: Mapping[str, Any]) -> StoredRollouts:
     """Attempts at the same problems under the sampler with these fields changed; itself where nothing is."""
     sampler = replace(attempts.sampler, **changes)
     if sampler.id == attempts.sampler.id:
@@ -154,7 +154,9 @@ def under(attempts: StoredRollouts, changes: Mapping[str, Any]) -> StoredRollout
     return StoredRollouts(attempts.context, attempts.problems, attempts.labels, sampler=sampler)
 
 
-def beside(context: RunContext, attempts: StoredRollouts, part: Any, scores: Sequence[Score]) -> dict[str, Any]:
+def compare_with_attempts(
+    context: RunContext, attempts: StoredRollouts, part: Any, scores: Sequence[Score]
+) -> dict[str, Any]:
     """The fair baseline of a search, {} for other scorers: who fails all of n plain attempts under the same prompt, temperature and judge.
 
     Told: how many are hard by the search (solved after more than n iterations, or never), by the attempts (none of n right), by both;
@@ -164,7 +166,7 @@ def beside(context: RunContext, attempts: StoredRollouts, part: Any, scores: Seq
     if not n or not scores:
         return {}
     rules: SearchConfig = part.rules
-    plain = under(attempts, {"temperature": rules.temperature, "top_p": rules.top_p})
+    plain = with_sampling(attempts, {"temperature": rules.temperature, "top_p": rules.top_p})
     counts = plain.draw(dict.fromkeys((score.problem_id for score in scores), n))
     by_search = {score.problem_id for score in scores if score.censored or score.value > n}
     by_attempts = {id_ for id_, each in counts.items() if each.total >= n and not each.correct}

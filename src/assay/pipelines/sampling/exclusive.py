@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from assay.core.identity import content_id
-from assay.pipelines.context.locks import renewed, where
+from assay.pipelines.context.locks import holder_text, renewing
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.shards import pause
 from assay.stores.commits.lease import take
@@ -31,11 +31,11 @@ def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[No
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         if not waited:
             context.reporter.say(
-                f"another run attempts these problems for {context.engine.policy.name}{where(context.lake.root, name)}: "
+                f"another run attempts these problems for {context.engine.policy.name}{holder_text(context.lake.root, name)}: "
                 "this one waits until it ends, "
                 "since both would pay for the same; `curate score --worker` shares them"
             )
         waited = True
         pause(context)
-    with renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
+    with renewing(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
         yield

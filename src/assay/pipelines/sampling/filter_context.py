@@ -11,7 +11,7 @@ from assay.core.ports import Encoder, Filter, FilterContext, Source
 from assay.core.types import Drop, Label, Problem, Request, SamplingConfig, Verdict
 from assay.embedding.neighbours import FaissNeighbours
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.embeddings import CachedEncoder, coder
+from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.attempts import StoredRollouts
 
 VERDICTS = """
@@ -20,7 +20,7 @@ FROM present_verdicts('strict', ?, ?, ?, ?) QUALIFY row_number() OVER (PARTITION
 """
 
 
-def filters(config: Config) -> list[tuple[str, Filter]]:
+def build_filters(config: Config) -> list[tuple[str, Filter]]:
     """The plan's filters in their order, by name."""
     return [(name, parts.build_part("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
 
@@ -40,7 +40,7 @@ def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Pro
     )
 
 
-def depends(context: RunContext, part: Filter, problems: Mapping[str, Problem] | None) -> list[object]:
+def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str, Problem] | None) -> list[object]:
     """Beyond its settings and the pool, what this filter's result depends on; without `problems`, only what can be known before they are read.
 
     Raises:
@@ -63,10 +63,12 @@ def depends(context: RunContext, part: Filter, problems: Mapping[str, Problem] |
     return found
 
 
-def samplers(config: Config) -> list[str]:
+def filter_samplings(config: Config) -> list[str]:
     """The ids of the samplers under which the plan's filters ask the policy."""
     return [
-        replace(config.policy.sampler, **part.changes).id for _, part in filters(config) if hasattr(part, "changes")
+        replace(config.policy.sampler, **part.changes).id
+        for _, part in build_filters(config)
+        if hasattr(part, "changes")
     ]
 
 
@@ -153,7 +155,7 @@ def _encoder(context: RunContext, problems: Mapping[str, Problem]) -> CachedEnco
 
 
 def _coder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
-    return coder(context, lambda: [problem.text for problem in problems.values()])
+    return build_encoder(context, lambda: [problem.text for problem in problems.values()])
 
 
 def _read(context: RunContext, name: str, source: Source) -> list[Problem]:

@@ -141,7 +141,7 @@ class Searches:
         self._paid = {row["id"]: SearchStep(row["text"], row["tokens"], row["ended"]) for row in rows}
         settings = [{"id": each.id, "settings": settings_of(each)} for each in (self.step, self.rest)]
         self.context.lake.append(
-            {"samplers": settings, "policies": remote_model.row(self.context)}, run=self.context.run
+            {"samplers": settings, "policies": remote_model.policy_rows(self.context)}, run=self.context.run
         )
 
     def _begin(self, id_: str) -> Running:

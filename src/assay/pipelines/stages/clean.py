@@ -16,7 +16,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import members
-from assay.pipelines.sampling.filter_context import depends, filter_context, filters
+from assay.pipelines.sampling.filter_context import build_filters, filter_context, filter_dependencies
 from assay.pipelines.stages.ingest import noticed
 
 COUNT = "SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
@@ -36,10 +36,10 @@ class Clean(Stage):
             (row["verifier"], context.judge.version(row["verifier"]))
             for row in context.lake.rows(VERIFIERS, [list(pool.parts)])
         ]
-        parts = filters(config)
+        parts = build_filters(config)
         fitted = config.embed.encoder == "tfidf" and any("encoder" in part.needs for _, part in parts)
         problems = self.members[0] if fitted else {}
-        borrowed = [depends(context, part, problems) for _, part in parts]
+        borrowed = [filter_dependencies(context, part, problems) for _, part in parts]
         how = (config.clean.filters, config.clean.settings, versions, borrowed)
         return StageKey.of(content_id("clean", str(pool), *how))
 
@@ -58,7 +58,7 @@ class Clean(Stage):
         began, context, key = time.monotonic(), self.context, self.key.rows
         problems, labels = self.members
         kept = _Kept(dict(problems), dict(labels))
-        for name, part in filters(context.config):
+        for name, part in build_filters(context.config):
             context.heed()
             golds = {id_: kept.labels[id_] for id_ in kept.problems}
             borrowed = filter_context(context, part, problems)
@@ -89,8 +89,8 @@ class Clean(Stage):
     @classmethod
     def preflight(cls, context: RunContext) -> None:
         """Find a filter's missing model, encoder or benchmark before anything is written."""
-        for _, part in filters(context.config):
-            depends(context, part, None)
+        for _, part in build_filters(context.config):
+            filter_dependencies(context, part, None)
 
 
 @dataclass(slots=True)

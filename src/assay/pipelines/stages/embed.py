@@ -12,7 +12,7 @@ from assay.embedding.cluster import Clustering, cluster, find_device
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.embeddings import coder, remember, stored_vectors, vector_id
+from assay.pipelines.data.embeddings import build_encoder, store_vectors, stored_vectors, vector_id
 from assay.pipelines.data.problems import side_ids, side_texts
 
 
@@ -36,7 +36,7 @@ class Embed(Stage):
     @cached_property
     def encoder(self) -> Encoder:
         """The config's encoder; one that is fitted is fitted to these texts."""
-        return coder(self.context, lambda: self.texts)
+        return build_encoder(self.context, lambda: self.texts)
 
     def compute_key(self) -> StageKey:
         """Hash of encoder, clustering and ids."""
@@ -51,7 +51,7 @@ class Embed(Stage):
     def run(self) -> StageResult:
         """Encode, and cluster all."""
         began, context, config = time.monotonic(), self.context, self.context.config.embed
-        encoded = remember(context, self.encoder, dict(zip(self.ids, self.texts, strict=True)))
+        encoded = store_vectors(context, self.encoder, dict(zip(self.ids, self.texts, strict=True)))
         ids, vectors = stored_vectors(context, self.ids, self.encoder.revision)
         if not ids:
             return context.finish(StageResult(self.name, self.key, 0, 0, {"clusters": 0}, time.monotonic() - began))
@@ -73,7 +73,7 @@ class Embed(Stage):
         """Find a missing encoder or GPU before anything is paid for."""
         find_device(context.config.embed.device)
         if context.config.embed.encoder != "policy":  # its checkpoint is the engine's
-            coder(context, tuple)
+            build_encoder(context, tuple)
 
 
 def _rows(clustering: str, ids: Sequence[str], clusters: Clustering) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
+from assay.maths.text.instruction_wrappers import strip_instructions
+from assay.maths.text.rendered_prompts import rendered_questions
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
 from assay.pipelines.sampling.attempts import storable
@@ -53,9 +55,6 @@ COLUMNS = {  # foreign difficulty column: (what more of it means, divisor); "k/n
     "passrate": ("easier", 1.0),  # open-instruct; its counts are read where they are there
     "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
 }
-LAST_USER = re.compile(
-    r"(?:^|\n|<\|im_start\|>)user\n(.*?)(?:<\|im_end\|>)?\s*(?:\n|<\|im_start\|>)assistant\b", re.DOTALL
-)
 COUNTED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
 WAVE = 2_000  # rows a commit
 
@@ -198,10 +197,10 @@ class _Matcher:
             else [prompt]
         )
         for text in (each for each in texts if isinstance(each, str)):
-            said = LAST_USER.findall(text)
-            for candidate in (text, *said[-1:]):
-                if found := self._prompts.get(normal_form(candidate)):
-                    return found
+            for candidate in (text, *rendered_questions(text)):
+                for question in (candidate, strip_instructions(candidate)):
+                    if found := self._prompts.get(normal_form(question)):
+                        return found
         return None
 
     def label(self, problem: str) -> str:

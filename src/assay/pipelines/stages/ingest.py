@@ -121,7 +121,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     examples: dict[str, str] = {}
     while chunk := list(islice(found, CHUNK)):
         rows = _rows(
-            [checked(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
+            [check_label(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
         )
         rows_in += len(chunk)
         rows_out += len(rows["members"])
@@ -137,7 +137,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
-def checked(context: RunContext, found: SourceRow, number: int) -> SourceRow:
+def check_label(context: RunContext, found: SourceRow, number: int) -> SourceRow:
     """What a source found, or a drop where its verifier refuses the label's shape by name."""
     if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
         return found

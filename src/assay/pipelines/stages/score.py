@@ -17,9 +17,14 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed
 from assay.pipelines.sampling.attempts import StoredRollouts
-from assay.pipelines.sampling.evidence import beside, depends, evidence, remaining_searches
+from assay.pipelines.sampling.evidence import (
+    compare_with_attempts,
+    evidence_for,
+    remaining_searches,
+    respondents_evidence,
+)
 from assay.pipelines.sampling.exclusive import exclusive_sampling
-from assay.pipelines.sampling.filter_context import samplers
+from assay.pipelines.sampling.filter_context import filter_samplings
 from assay.pipelines.sampling.refusals import any_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
@@ -59,7 +64,7 @@ class Score(Stage):
         context, part = self.context, scorer(self.context)
         labels = self.train_side[1] if getattr(part, "needs", ()) else {}
         verifiers = side_verifiers(context, self.inputs, "train")
-        scoring = scoring_key(context, verifiers, self.ids, *depends(context, labels, part))
+        scoring = scoring_key(context, verifiers, self.ids, *respondents_evidence(context, labels, part))
         return StageKey.of(content_id("score", scoring, self.ids), scoring)
 
     def prepare(self) -> bool:
@@ -97,7 +102,7 @@ class Score(Stage):
     def preflight(cls, context: RunContext) -> None:
         """Find a missing model, and a server that serves another one than it did."""
         _ = context.engine.policy
-        remote_model.same_as_stored(context)
+        remote_model.require_stored_policy(context)
 
 
 def scorer(context: RunContext) -> Any:
@@ -153,7 +158,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)
-    scores: list[ProblemScore] = part.score(sorted(attempts.problems), evidence(context, attempts, part, scoring))
+    scores: list[ProblemScore] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
     if (
         attempts.unfinished and part.joint
     ):  # what a part of the waves says of everybody must not stand beside what all of them say
@@ -176,7 +181,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         "scored": scored,
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
-        **beside(context, attempts, part, scores),
+        **compare_with_attempts(context, attempts, part, scores),
     }
     detail |= {"disputed": len(unsure)} if unsure else {}
     outcome = StageResult(
@@ -210,7 +215,7 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
     others = context.lake.rows(
         "SELECT sampler, count(*) AS n FROM rollouts WHERE policy = ? AND sampler NOT IN (SELECT unnest(?::VARCHAR[])) "
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
-        [attempts.policy.revision, [attempts.sampler.id, *samplers(context.config)]],
+        [attempts.policy.revision, [attempts.sampler.id, *filter_samplings(context.config)]],
     )
     if others and not attempts.stored:
         context.reporter.warn(

@@ -14,7 +14,7 @@ from assay.core.types import Pool, Selection
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.data.expected_improvement import selector
+from assay.pipelines.data.expected_improvement import build_selector
 from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
@@ -34,7 +34,7 @@ class Select(Stage):
     @cached_property
     def selector(self) -> Any:
         """The config's selector, built."""
-        return selector(self.context, self.inputs, self.context.config.select)
+        return build_selector(self.context, self.inputs, self.context.config.select)
 
     @cached_property
     def score_ids(self) -> list[str]:
@@ -58,10 +58,10 @@ class Select(Stage):
         """Choose; every problem of the train side is kept, or dropped with a reason."""
         began, context, config = time.monotonic(), self.context, self.context.config.select
         _warn_of_another_trainer(context, self.selector)
-        disputed = never_hard(context, self.scoring)
+        disputed = set_aside_as_disputed(context, self.scoring)
         ids = [id_ for id_ in side_ids(context, self.inputs, "train") if id_ not in disputed]
         pool, unscored = scored_pool(context, self.inputs, self.selector.needs, ids, queries_of(self.selector))
-        selection = chosen_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
+        selection = select_from(pool, self.selector, config.selector, budget=config.budget, seed=config.seed)
         dropped = {
             **selection.dropped,
             **({"unscored": unscored} if unscored else {}),
@@ -93,12 +93,12 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
     ]
 
 
-def never_hard(context: RunContext, scoring: str) -> set[str]:
+def set_aside_as_disputed(context: RunContext, scoring: str) -> set[str]:
     """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
     return disputed_ids(context, scoring) if context.mode == "strict" else set()
 
 
-def chosen_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:
+def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:
     """What a selector keeps of a pool, every problem accounted for.
 
     Raises:

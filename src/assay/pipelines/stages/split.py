@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from assay.core.identity import content_id
 from assay.core.types import Problem
 from assay.maths.text.words import normal_key
-from assay.pipelines.context.locks import renewed
+from assay.pipelines.context.locks import renewing
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -52,7 +52,7 @@ def _drawing(context: RunContext, split: str) -> Iterator[None]:
     name = content_id("drawing", split)
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         pause(context, "another run draws held-out problems for the same [split]")
-    with renewed(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
+    with renewing(context.lake.root, name, token, DEAD_AFTER_S, context.reporter.warn):
         yield
 
 

@@ -54,7 +54,7 @@ class Train(Stage):
     @cached_property
     def teacher(self) -> Teacher | None:
         """The config's teacher, built; None where it names none."""
-        return teacher(self.context)
+        return build_teacher(self.context)
 
     def compute_key(self) -> StageKey:
         """Hash of the curriculum, the policy, the sampler, the teacher, and every setting that decides what is learnt."""
@@ -80,7 +80,7 @@ class Train(Stage):
         output_folder(context, "KEY")
 
 
-def teacher(context: RunContext) -> Teacher | None:
+def build_teacher(context: RunContext) -> Teacher | None:
     """The plan's teacher; building it loads no model.
 
     Raises:
@@ -92,7 +92,7 @@ def teacher(context: RunContext) -> Teacher | None:
     return Teacher(build_part("engine", config.engine, teacher_settings(context.config)), config.max_tokens)
 
 
-def held_out(context: RunContext, inputs: StageResults) -> HeldOutSet:
+def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
     """The held-out problems that are attempted.
 
     Raises:
@@ -107,7 +107,7 @@ def held_out(context: RunContext, inputs: StageResults) -> HeldOutSet:
     )
 
 
-def settings_of(config: TrainConfig) -> TrainingSettings:
+def training_settings(config: TrainConfig) -> TrainingSettings:
     """A plan's `[train]` as training reads it."""
     fields = config.model_dump(
         exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
@@ -116,7 +116,9 @@ def settings_of(config: TrainConfig) -> TrainingSettings:
     return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
 
 
-def course(context: RunContext, inputs: StageResults, curriculum: Curriculum) -> OnlineCurriculum | None:
+def begin_online_curriculum(
+    context: RunContext, inputs: StageResults, curriculum: Curriculum
+) -> OnlineCurriculum | None:
     """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
     part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
@@ -249,13 +251,13 @@ def _train(
             sampler=sampler,
             judge=context.judge,
             sink=sink,
-            settings=settings_of(config),
+            settings=training_settings(config),
             output=output_folder(context, key.rows),
             reporter=context.reporter,
-            held_out=held_out(context, inputs) if config.eval_every else None,
+            held_out=held_out_set(context, inputs) if config.eval_every else None,
             teacher=helper,
             demonstrations=Demonstrations(context, problems, labels),
-            online=course(context, inputs, curriculum),
+            online=begin_online_curriculum(context, inputs, curriculum),
             mode=context.mode,
             stop=lambda: context.stop() or bool(context.limit_reached()),
             on_saved=finish,

@@ -1,4 +1,5 @@
-"""Where an answer stands in a completion and what it says, as every verifier reads it; how a grade becomes a verdict.
+"""Find the final answer in a completion and read what it says, for every verifier; turn a grade into a verdict.
 
-`docs/grading.md` holds the order of the rules. To add a marker of another language, add it to `markers.py`.
+`extraction` finds the answer, `meaning` and `numbers` read it, `verdicts` decides the outcome; `docs/grading.md` holds
+the rules. To add a marker in another language, add it to `markers.py`.
 """

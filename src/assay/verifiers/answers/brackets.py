@@ -1,4 +1,4 @@
-"""Brackets of a formula: where one closes, and cutting at what stands outside all of them."""
+"""Find where a bracket of a formula closes, and split a formula outside of all brackets."""
 
 import re
 
@@ -6,10 +6,12 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _STEP = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 
 
-def closing(text: str, start: int) -> int:
-    """The index behind the bracket that closes the one at `start`, of whatever shape (`[1,2)` is an interval); -1 where none does.
+def find_closing(text: str, start: int) -> int:
+    """Return the index after the bracket that closes the one at `start`; -1 where none does.
 
-    >>> closing("f(x(y))z", 1)
+    Any closing bracket counts, since `[1,2)` is an interval.
+
+    >>> find_closing("f(x(y))z", 1)
     7
     """
     level = 0
@@ -22,22 +24,22 @@ def closing(text: str, start: int) -> int:
 
 
 def split_outside(text: str, separator: re.Pattern[str]) -> list[str]:
-    """The parts of a text between the matches of `separator` that stand in no bracket.
+    """Split a text at the matches of `separator` that lie outside of all brackets.
 
     >>> split_outside("(1,2), 3", re.compile(","))
     ['(1,2)', ' 3']
     """
     if separator.search(text) is None:
         return [text]
-    parts, begin, at, level = [], 0, 0, 0
-    while at < len(text):
-        if level == 0 and (match := separator.match(text, at)) and match.end() > at:
-            parts.append(text[begin:at])
-            begin = at = match.end()
+    parts, begin, position, level = [], 0, 0, 0
+    while position < len(text):
+        if level == 0 and (match := separator.match(text, position)) and match.end() > position:
+            parts.append(text[begin:position])
+            begin = position = match.end()
             continue
-        step = _STEP.match(text, at)
-        mark = step.group() if step else text[at]
+        step = _STEP.match(text, position)
+        mark = step.group() if step else text[position]
         mark = mark.removeprefix("\\") if mark in (r"\{", r"\}") else mark
         level = max(0, level + (mark in _PAIRS) - (mark in _PAIRS.values()))
-        at = step.end() if step else at + 1
+        position = step.end() if step else position + 1
     return [*parts, text[begin:]]

@@ -1,4 +1,4 @@
-"""Days of a month, in words and digits."""
+"""Read a day of a month, in words and digits."""
 
 import re
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class DayOfYear:
     day: int
 
 
-def day_of_year(text: str) -> DayOfYear | None:
-    """The day that a text names, None where it is no date.
+def read_day_of_year(text: str) -> DayOfYear | None:
+    """Read the day that a text names; None where it is not a date.
 
-    >>> day_of_year("October 30"), day_of_year("the 4th of July"), day_of_year("May")
+    >>> read_day_of_year("October 30"), read_day_of_year("the 4th of July"), read_day_of_year("May")
     (DayOfYear(month=10, day=30), DayOfYear(month=7, day=4), None)
     """
     match = _DATE.fullmatch(text)
     if match is None:
         return None
     name = (match[1] or match[4])[:3].lower()
-    month = next(at for at, month in enumerate(_MONTHS, 1) if month.startswith(name))
+    month = next(number for number, month in enumerate(_MONTHS, 1) if month.startswith(name))
     return DayOfYear(month, int(match[2] or match[3]))

@@ -1,26 +1,27 @@
-"""The phrase that an announcement announces: to the end of its sentence, of its fence, of its formula, or of its grid."""
+"""Cut out the phrase that follows an announcement: to the end of its sentence, code fence, formula or grid."""
 
 import json
 import re
 from typing import NamedTuple
 
-LONGEST = 4_000  # characters behind a marker that are looked at
+MAX_CHARS = 4_000  # after a marker, that are read
 _DIGITS = {code: str(int(chr(code))) for code in range(0x660, 0x1FBFA) if chr(code).isdecimal()}
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WESTERN = {**_DIGITS, **_WIDE, 0x66B: ".", 0x66C: ",", 0x3000: " ", 0x3001: ", ", 0x2010: "-", 0x2011: "-"}
-_INTEGER = re.compile(r"[ \t]{0,9}(-?[0-9]+)\.?[ \t]{0,9}(?:\n(?![-+ ]?\d)|$)")  # and no grid below it
+_INTEGER = re.compile(r"[ \t]{0,9}(-?[0-9]+)\.?[ \t]{0,9}(?:\n(?![-+ ]?\d)|$)")  # without a grid below it
 _STOP = re.compile(
     r"(?<=[^\W\d_]|[\d)}$%*\]'\"”°`])[.!](?=\s+(?:[A-Z*]|[^\W\d_a-zA-Z])|\s*$)|[。！｡।॥۔？؟](?!\d)|．(?!\d)|\?(?=\s|$)"
 )
 _VALUE = re.compile(r"[\d\\$]")
-_SAYS = re.compile(r"[^\W_]|[∅∞]")
+_HAS_CONTENT = re.compile(r"[^\W_]|[∅∞]")
 _SHORT = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|approx|ca|No)|\b[A-Za-z]\.[A-Za-z])$")
 _TOKEN = re.compile(
-    r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>",
+    r"<\|[^|<>\n]{1,30}\|>|</?s>|<end_of_turn>|<｜[^｜\n]{1,30}｜>|</?(?:b|strong|i|em|u|p|div|span|br|code"
+    r"|center|h\d|answer|final_answer|mark)\b[^<>]{0,60}>",
     re.I,
 )
 _FENCE = re.compile(r"\s{0,9}(?:```|~~~)[\w+-]{0,20}[ \t]*\n?(.*?)(?:```|~~~|$)", re.DOTALL)
-_LONG = re.compile(r"[^\W\d_]{3,}|[=$\\]")  # words and formulas stand in no grid
+_LONG = re.compile(r"[^\W\d_]{3,}|[=$\\]")  # a grid has no words and no formulas
 _BULLET = re.compile(r"\s{0,6}(?:[-*•]\s|\(?[a-z0-9]{1,2}[.)]\s|\([ivx]{1,4}\))")
 _BOLD = re.compile(r"(?<!\S)(\*\*|__|`{1,3}|\*)(?=[^\s{])([^\n]{1,300}?)(?<=\S)\1(?![\w*])")
 _COPULA = re.compile(
@@ -30,7 +31,7 @@ _COPULA = re.compile(
 
 
 class Phrase(NamedTuple):
-    """What an announcement announces, where it stands in the text, and why it is no answer, "" where it may be one."""
+    """The phrase that an announcement introduces, where it stands, and why it is in doubt ("" for no doubt)."""
 
     at: int
     text: str
@@ -38,88 +39,93 @@ class Phrase(NamedTuple):
 
     @property
     def is_value(self) -> bool:
-        """Whether it holds a digit or mathematics, or at most four words."""
+        """Return whether it holds a digit or mathematics, or at most four words."""
         return bool(_VALUE.search(self.text)) or len(self.text.split()) <= 4
 
 
-def phrase(text: str, at: int) -> Phrase | None:
-    """The phrase that begins at an index, or in the lines below where nothing stands there; None where there is none.
+def read_phrase(text: str, start: int) -> Phrase | None:
+    """Read the phrase that begins at an index, or on the lines below where nothing stands there.
 
-    >>> phrase("x: 3.5 metres. He left.", 2).text
+    Returns:
+        The phrase; None where there is none.
+
+    >>> read_phrase("x: 3.5 metres. He left.", 2).text
     '3.5 metres'
-    >>> phrase("Answer:\\n1 2\\n3 4\\n\\nDone.", 7).text
+    >>> read_phrase("Answer:\\n1 2\\n3 4\\n\\nDone.", 7).text
     '1 2\\n3 4'
     """
-    if match := _INTEGER.match(text, at):
-        return Phrase(at, match[1])  # the most common answer, at once
-    rest = text[at : at + LONGEST]
-    line, _, below = rest.partition("\n")
+    if match := _INTEGER.match(text, start):
+        return Phrase(start, match[1])  # the most common answer, found fast
+    excerpt = text[start : start + MAX_CHARS]
+    line, _, below = excerpt.partition("\n")
     if not line.strip(" \t*_`:") and not line.strip().startswith("```"):
-        line, whole = _block(below)
+        line, is_complete = _read_block(below)
     elif line.strip().startswith("```"):
-        line, whole = _fenced(rest), True
-    elif _row(line) and below and _same(line, below.partition("\n")[0]):
-        line, whole = _together(rest.partition("\n\n")[0].split("\n")), True
+        line, is_complete = _read_fence(excerpt), True
+    elif _is_row(line) and below and _same_grid(line, below.partition("\n")[0]):
+        line, is_complete = _join_lines(excerpt.partition("\n\n")[0].split("\n")), True
     else:
-        line, whole = _formula(line, below), False
+        line, is_complete = _complete_formula(line, below), False
     if line.lstrip().startswith("#"):
-        return None  # the next heading
-    asked = False
-    if not whole:
-        line, asked = _sentence(line)
-    plain = western(bare(line))
-    if not _SAYS.search(plain):
-        return None if not plain.startswith("\\") else Phrase(at, plain)
-    return Phrase(at, plain, "a question" if asked else "")
+        return None  # it is the next heading
+    is_question = False
+    if not is_complete:
+        line, is_question = _cut_sentence(line)
+    content = normalize_scripts(strip_decoration(line))
+    if not _HAS_CONTENT.search(content):
+        return None if not content.startswith("\\") else Phrase(start, content)
+    return Phrase(start, content, "a question" if is_question else "")
 
 
-def western(text: str) -> str:
-    """Digits of every script as 0 to 9, full-width signs as the usual ones.
+def normalize_scripts(text: str) -> str:
+    """Write the digits of every script as 0 to 9, and full-width signs as the usual ones.
 
-    >>> western("٧٢"), western("７２％"), western("७२")
+    >>> normalize_scripts("٧٢"), normalize_scripts("７２％"), normalize_scripts("७२")
     ('72', '72%', '72')
     """
     return text if text.isascii() else text.translate(_WESTERN)
 
 
-def bare(line: str) -> str:
-    """A phrase without bold, quotes, tags, special tokens, the verb behind it, or the full stop at its end.
+def strip_decoration(line: str) -> str:
+    """Strip bold, quotes, tags, special tokens, a verb at the end, and the final full stop from a phrase.
 
-    >>> bare("**73** dollars."), bare("72입니다"), bare("10:45 p.m.")
+    >>> strip_decoration("**73** dollars."), strip_decoration("72입니다"), strip_decoration("10:45 p.m.")
     ('73 dollars', '72', '10:45 p.m.')
     """
     if "<" in line:
         line = _TOKEN.sub(" ", line)
-    plain = line.strip()
-    if plain[:1] == '"' and (quoted := re.match(r'"(?:[^"\\]|\\.){0,2000}"', plain)):
+    content = line.strip()
+    if content[:1] == '"' and (quoted := re.match(r'"(?:[^"\\]|\\.){0,2000}"', content)):
         try:
-            plain = str(json.loads(quoted[0])) if re.match(r"\s*[,}.]|\s*$", plain[quoted.end() :]) else plain
+            content = str(json.loads(quoted[0])) if re.match(r"\s*[,}.]|\s*$", content[quoted.end() :]) else content
         except ValueError:
-            plain = quoted[0][1:-1]
-    if plain[-1:] in "\"”'" and plain.count(plain[-1:]) % 2:
-        plain = plain[:-1].rstrip()
-    if "*" in plain or "_" in plain or "`" in plain:
-        plain = _BOLD.sub(r"\2", plain).strip()
-    if plain.count("**") % 2:
-        plain = re.sub(r"(?<=\S)\*\*(?=\s|$)", "", plain)
-    plain = plain.strip("`").strip()
-    plain = re.sub(r"\s*(?<!\*)\*{1,3}$|^\*{1,3}\s*", "", plain) if plain[:1] == "*" or plain[-1:] == "*" else plain
-    if plain[-1:] == "$" and plain.count("$") % 2:
-        plain = plain[:-1].rstrip()
-    if not _SHORT.search(plain[:-1][-8:]) or plain[-2:-1].isspace():
-        plain = plain.removesuffix(".")
+            content = quoted[0][1:-1]
+    if content[-1:] in "\"”'" and content.count(content[-1:]) % 2:
+        content = content[:-1].rstrip()
+    if "*" in content or "_" in content or "`" in content:
+        content = _BOLD.sub(r"\2", content).strip()
+    if content.count("**") % 2:
+        content = re.sub(r"(?<=\S)\*\*(?=\s|$)", "", content)
+    content = content.strip("`").strip()
+    content = (
+        re.sub(r"\s*(?<!\*)\*{1,3}$|^\*{1,3}\s*", "", content) if content[:1] == "*" or content[-1:] == "*" else content
+    )
+    if content[-1:] == "$" and content.count("$") % 2:
+        content = content[:-1].rstrip()
+    if not _SHORT.search(content[:-1][-8:]) or content[-2:-1].isspace():
+        content = content.removesuffix(".")
     for opening, closing in ("{}", "()", "[]"):
         if (
-            plain.endswith(closing)
-            and plain.count(closing) == plain.count(opening) + 1
-            and not (closing in ")]" and plain[:1] in "[(")
+            content.endswith(closing)
+            and content.count(closing) == content.count(opening) + 1
+            and not (closing in ")]" and content[:1] in "[(")
         ):
-            plain = plain[:-1].rstrip()
-    return _COPULA.sub("", plain) if not plain.isascii() else plain
+            content = content[:-1].rstrip()
+    return _COPULA.sub("", content) if not content.isascii() else content
 
 
-def _sentence(line: str) -> tuple[str, bool]:
-    """(the line to the end of its first sentence, whether that asks)."""
+def _cut_sentence(line: str) -> tuple[str, bool]:
+    """Return the line up to the end of its first sentence, and whether that is a question."""
     if line.isdecimal():
         return line, False
     for match in _STOP.finditer(line):
@@ -129,70 +135,72 @@ def _sentence(line: str) -> tuple[str, bool]:
                 and line[match.start() - 2 : match.start() - 1] == "."
                 and line[match.end() :].lstrip()[:1].isupper()
             ):
-                return line[: match.end()], False  # p.m. ends the sentence, too
+                return line[: match.end()], False  # p.m. also ends the sentence
             continue
         return line[: match.start()], match[0] in "?？؟"
     return line, False
 
 
-def _block(below: str) -> tuple[str, bool]:
-    """(the lines that stand for an answer below its announcement, whether they are to be kept as they are)."""
+def _read_block(below: str) -> tuple[str, bool]:
+    """Return the lines below an announcement that are its answer, and whether they must be kept as they are."""
     below = below.lstrip("\n\r\t *_")
     if below.startswith(("```", "~~~")):
-        return _fenced(below), True
+        return _read_fence(below), True
     line, _, rest = below.partition("\n")
     if line.strip().startswith(("$$", "\\[", "\\(", "\\begin", "$")):
-        return _formula(line, rest), False
+        return _complete_formula(line, rest), False
     lines = below.partition("\n\n")[0].split("\n")
-    if len(lines) > 1 and (_same(*lines[:2]) or _opens(line) or all(map(_BULLET.match, lines[:2]))):
-        return _together(lines), True
+    if len(lines) > 1 and (_same_grid(*lines[:2]) or _has_open_bracket(line) or all(map(_BULLET.match, lines[:2]))):
+        return _join_lines(lines), True
     return line, False
 
 
-def _together(lines: list[str]) -> str:
-    """The first lines that look like the first one; all of them up to where its brackets close."""
-    listed = all(map(_BULLET.match, lines[:2]))
-    kept = lines[:1]
+def _join_lines(lines: list[str]) -> str:
+    """Join the first lines that look like the first one, or all lines until its brackets close."""
+    is_list = all(map(_BULLET.match, lines[:2]))
+    lines_kept = lines[:1]
     for line in lines[1:]:
-        if not (_opens("\n".join(kept)) or (_BULLET.match(line) if listed else _same(lines[0], line))):
+        if not (
+            _has_open_bracket("\n".join(lines_kept)) or (_BULLET.match(line) if is_list else _same_grid(lines[0], line))
+        ):
             break
-        kept.append(line.rstrip())
-    return "\n".join(kept).strip()
+        lines_kept.append(line.rstrip())
+    return "\n".join(lines_kept).strip()
 
 
-def _same(line: str, other: str) -> bool:
-    """Whether two lines are rows of one grid."""
-    return _grid(line) and _grid(other) and len(line.split()) == len(other.split())
+def _same_grid(line: str, other: str) -> bool:
+    """Return whether two lines are rows of one grid."""
+    return _is_grid_line(line) and _is_grid_line(other) and len(line.split()) == len(other.split())
 
 
-def _row(line: str) -> bool:
-    return len(line) <= 400 and len(line.split()) > 1 and _grid(line)
+def _is_row(line: str) -> bool:
+    return len(line) <= 400 and len(line.split()) > 1 and _is_grid_line(line)
 
 
-def _grid(line: str) -> bool:
-    """Whether a line is a row of numbers, letters or signs rather than prose."""
+def _is_grid_line(line: str) -> bool:
+    """Return whether a line is a row of numbers, letters or signs rather than prose."""
     return len(line.strip()) > 0 and len(line) <= 400 and not _LONG.search(line)
 
 
-def _opens(line: str) -> bool:
+def _has_open_bracket(line: str) -> bool:
     return line.lstrip()[:1] in ("[", "{", "(") and sum(map(line.count, "[{(")) > sum(map(line.count, "]})"))
 
 
-def _fenced(block: str) -> str:
+def _read_fence(block: str) -> str:
     match = _FENCE.match(block)
     return match[1].strip("\n") if match else ""
 
 
-def _formula(line: str, below: str) -> str:
-    """The line, and those below it that its formula goes on in."""
-    last = (
+def _complete_formula(line: str, below: str) -> str:
+    """Return the line, with those below it into which its formula continues."""
+    open_formula = (
         line[line.rfind("$") :] if line.count("$") % 2 else ""
-    )  # a lone $ is a currency unless a formula begins there
-    display = (
+    )  # an unpaired $ is a currency unless a formula begins there
+    is_display = (
         line.strip() in ("$$", "\\[", "\\(", "$")
         or line.count("\\[") > line.count("\\]")
         or line.count("\\(") > line.count("\\)")
     )
-    if not display and "\\begin" not in last and line.count("\\begin{") <= line.count("\\end{"):
+    if not is_display and "\\begin" not in open_formula and line.count("\\begin{") <= line.count("\\end{"):
         return line
     return f"{line}\n{below}".partition("\n\n")[0].replace("\n", " ")

@@ -1,18 +1,18 @@
-"""Where an answer stands in a completion; docs/grading.md holds the order of the rules, with an example each."""
+"""Find where the final answer stands in a completion; docs/grading.md has the order of the rules, with examples."""
 
 import re
 from typing import NamedTuple
 
-from assay.verifiers.answers.boxes import boxed, open_box
-from assay.verifiers.answers.excerpts import bare, western
-from assay.verifiers.answers.markers import marked
-from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.boxes import find_box, find_open_box
+from assay.verifiers.answers.excerpts import normalize_scripts, strip_decoration
+from assay.verifiers.answers.markers import find_announced
+from assay.verifiers.answers.thinking import strip_thinking
 
 _NUMBER = re.compile(
-    r"(?<![^\W぀-ヿ㐀-鿿가-힯฀-๿])(?<![.^])[-+−–]?[$€£¥₹]?"  # no digit, letter or power before it; Chinese, Japanese, Korean and Thai write no blanks
+    r"(?<![^\W぀-ヿ㐀-鿿가-힯฀-๿])(?<![.^])[-+−–]?[$€£¥₹]?"  # CJK and Thai write no blanks
     r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?:\.[0-9]+|(?<=[0-9]))(?:/[0-9]+(?!\.?\d))?"
 )
-_WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # LaTeX commands are none
+_WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")  # but no LaTeX command
 _TEXT = re.compile(r"\\[a-z]*(?:text|rm|name)\w*\s*\{[^{}]*\}")
 _OPENING = re.compile(r"<(?:[Aa]nswer|ANSWER|final_answer|ans)\b[^<>\n]{0,40}>")
 _EMPTY = re.compile(r"[\s.…]{0,20}(?:</|$)")
@@ -20,81 +20,87 @@ _CLOSING = re.compile(r"</(?:[Aa]nswer|ANSWER|final_answer|ans)>")
 _TURN = re.compile(  # where another turn begins
     r"\n[ \t>*#]{0,6}(?:Q|Question|Problem|User|Human|USER|Instruction|问题|问|問題|質問"
     r"|题目|질문|Вопрос|Pregunta|Frage|Pergunta|Domanda|سؤال|प्रश्न)"
-    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b|\n(?:Problem|Question|Exercise)\s#?\d{1,3}\.\s"
+    r"(?:\s?#?\d{1,3})?\*{0,2}\s?[:：]|\n#{1,6}\s?(?:Instruction|Question|Problem|User|Human|Input)\b"
+    r"|\n(?:Problem|Question|Exercise)\s#?\d{1,3}\.\s"
 )
 _TOKEN = re.compile(
-    r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
+    r"<\|(?:im_end|im_start|endoftext|eot_id|end|user|return|end_of_text|start_header_id|EOT|eom_id)\|>"
+    r"|</s>|<eos>|<end_of_turn>|<start_of_turn>|\[INST\]"
     r"|<｜(?:User|end▁of▁sentence)｜>"
 )
 _FORMULA = re.compile(r"\$[^$]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]")
 _BOLD = re.compile(r"\*\*(?=[^\s*])([^\n]{1,200}?)(?<=[^\s*])\*\*")
 _RIVAL = re.compile(
     r"(?<!\w)(?:or|nor|not|oder|ou|o|или|或)\s\S*\0|\0\S*\s(?:or|nor|oder|ou|o|или|或)(?!\w)|不是\0|n['’]t\s\0"
-)  # beside the bold phrase \0
-WHOLE = 200  # a text of at most this many characters and no words, or one word alone, may be an answer
-LINE = 600  # characters of a last line that are looked at
-TURNS = 50  # turns that are looked at
-BEFORE = 2_000  # characters before a turn in which its answer is looked for
+)  # next to the bold phrase \0
+MAX_WHOLE_CHARS = 200  # a text up to this long without words, or of one word, may be an answer by itself
+MAX_LINE_CHARS = 600  # of a last line, that are read
+MAX_TURNS = 50  # that are examined
+TURN_WINDOW_CHARS = 2_000  # before a turn, in which its answer is searched
 
 
 class ExtractedAnswer(NamedTuple):
-    """An answer as written, how it was found, and why it is not beyond doubt."""
+    """An answer as written, how it was found, and why it may not be the final one."""
 
     text: str
-    how: str  # tagged, boxed, marked, whole; of finished texts bold and last, too
-    doubt: str = ""  # "" = none: an answer in doubt is right leniently at most
+    how: str  # tagged, boxed, marked or whole; for finished texts also bold and last
+    doubt: str = ""  # "" = no doubt; an answer in doubt is at most leniently correct
 
 
-class _Place(NamedTuple):
+class _Location(NamedTuple):
     at: int
     answer: ExtractedAnswer
 
 
-def final_answer(text: str, *, finished: bool = False) -> ExtractedAnswer | None:
-    """Find the final answer of a completion by the rules of docs/grading.md; linear in the text.
+def find_final_answer(text: str, *, finished: bool = False) -> ExtractedAnswer | None:
+    """Find the final answer of a completion by the rules of docs/grading.md, in time linear in the text.
 
     Args:
-        text: the completion as generated.
-        finished: whether the model stopped by itself, so that an unmarked last line may be its answer.
+        text: The completion as generated.
+        finished: Whether the model stopped by itself, so that an unmarked last line may be its answer.
 
     Returns:
         The answer, or None where nothing says which part of the text it is.
 
-    >>> final_answer("thus \\\\boxed{\\\\frac{1}{2}}.").text
+    >>> find_final_answer("thus \\\\boxed{\\\\frac{1}{2}}.").text
     '\\\\frac{1}{2}'
-    >>> final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
+    >>> find_final_answer("<think>\\\\boxed{4}?</think> The answer is **73**.")
     ExtractedAnswer(text='73', how='marked', doubt='')
     """
-    said, inside = spoken(text)
-    place = _before_turns(said) or _located(said)
-    answer = place.answer if place else _whole(said) or (_unmarked(said) if finished else None)
-    return answer._replace(doubt=answer.doubt or "inside an open thought") if inside and answer else answer
+    visible_text, in_thought = strip_thinking(text)
+    location = _find_before_turns(visible_text) or _locate(visible_text)
+    answer = (
+        location.answer
+        if location
+        else _read_whole(visible_text) or (_find_unmarked(visible_text) if finished else None)
+    )
+    return answer._replace(doubt=answer.doubt or "inside an open thought") if in_thought and answer else answer
 
 
-def last_number(text: str) -> str:
-    """The last number that stands by itself in a text, "" where there is none.
+def find_last_number(text: str) -> str:
+    """Return the last number that stands by itself in a text; "" where there is none.
 
-    >>> last_number("She pays $1,234.50 for x2 of them."), last_number("So it is 2/3.")
+    >>> find_last_number("She pays $1,234.50 for x2 of them."), find_last_number("So it is 2/3.")
     ('$1,234.50', '2/3')
     """
     last = ""
-    for match in _NUMBER.finditer(western(text)):
+    for match in _NUMBER.finditer(normalize_scripts(text)):
         last = match.group()
     return last
 
 
-def first_number(text: str) -> str:
-    """The first number after the last equals sign of a phrase, "" where there is none.
+def find_first_number(text: str) -> str:
+    """Return the first number after the last equals sign of a phrase; "" where there is none.
 
-    >>> first_number("9 * 2 = 18 dollars for 3 days")
+    >>> find_first_number("9 * 2 = 18 dollars for 3 days")
     '18'
     """
-    match = _NUMBER.search(western(text[text.rfind("=") + 1 :]))
+    match = _NUMBER.search(normalize_scripts(text[text.rfind("=") + 1 :]))
     return match.group() if match else ""
 
 
-def depth(text: str) -> int:
-    """How deep braces and brackets nest; linear in the text."""
+def measure_depth(text: str) -> int:
+    """Return how deep braces and brackets nest, in time linear in the text."""
     deepest = level = 0
     for char in text:
         if char in "{([":
@@ -105,27 +111,29 @@ def depth(text: str) -> int:
     return deepest
 
 
-def balanced(text: str) -> bool:
-    """Whether every brace closes, escaped ones aside."""
-    plain = text.replace("\\{", "").replace("\\}", "")
-    return plain.count("{") == plain.count("}")
+def is_balanced(text: str) -> bool:
+    """Return whether there are as many closing as opening braces, not counting escaped ones."""
+    unescaped = text.replace("\\{", "").replace("\\}", "")
+    return unescaped.count("{") == unescaped.count("}")
 
 
-def _before_turns(text: str) -> _Place | None:
-    """The answer before the first turn that follows one, None where there is no such turn."""
-    turns = [match.start() for match in _TURN.finditer(text)] if _speaks(text) else []
+def _find_before_turns(text: str) -> _Location | None:
+    """Find the answer before the first further turn that follows one; None where there is no such turn."""
+    turns = [match.start() for match in _TURN.finditer(text)] if _may_have_turns(text) else []
     if (">" in text and ("|>" in text or "s>" in text or "_turn>" in text or "｜>" in text)) or "[INST]" in text:
         turns = sorted([*turns, *(match.start() for match in _TOKEN.finditer(text))])
-    for at in turns[:TURNS]:
-        if (place := _located(text[max(0, at - BEFORE) : at])) and not place.answer.doubt:
-            return _located(text[:at])
-        if place is None and at <= WHOLE and (whole := _whole(text[:at])):
-            return _Place(0, whole)
+    for turn_start in turns[:MAX_TURNS]:
+        if (
+            location := _locate(text[max(0, turn_start - TURN_WINDOW_CHARS) : turn_start])
+        ) and not location.answer.doubt:
+            return _locate(text[:turn_start])
+        if location is None and turn_start <= MAX_WHOLE_CHARS and (whole_answer := _read_whole(text[:turn_start])):
+            return _Location(0, whole_answer)
     return None
 
 
-def _speaks(text: str) -> bool:
-    """Whether a turn may begin somewhere; a look that spares nearly every text the search."""
+def _may_have_turns(text: str) -> bool:
+    """Return whether a further turn may begin somewhere; a cheap test that spares most texts the search."""
     if not text.isascii() or "Q" in text:
         return True
     if "U" in text and ("User" in text or "USER" in text):  # a letter is found in no time
@@ -137,20 +145,20 @@ def _speaks(text: str) -> bool:
     )
 
 
-def _located(text: str) -> _Place | None:
-    """The last of a tag, a box, and an announcement."""
-    tag, box = _tagged(text), boxed(text)
-    place = tag
+def _locate(text: str) -> _Location | None:
+    """Find the last of a tag, a box, and an announcement."""
+    tag, box = _find_tag(text), find_box(text)
+    location = tag
     if box and (tag is None or box.start >= tag.at):
-        place = _Place(box.start, ExtractedAnswer(western(box.content), "boxed", box.doubt))
-    found = marked(text, place.at, value=True) if place else marked(text)
-    if found is None:
-        return place
-    return _Place(found.at, ExtractedAnswer(found.text, "marked", found.doubt))
+        location = _Location(box.start, ExtractedAnswer(normalize_scripts(box.content), "boxed", box.doubt))
+    announced = find_announced(text, location.at, value=True) if location else find_announced(text)
+    if announced is None:
+        return location
+    return _Location(announced.at, ExtractedAnswer(announced.text, "marked", announced.doubt))
 
 
-def _tagged(text: str) -> _Place | None:
-    """What the last `<answer>` holds, to the end of the text where it does not close."""
+def _find_tag(text: str) -> _Location | None:
+    """Find what the last `<answer>` holds, up to the end of the text where it does not close."""
     if "<" not in text or not ("<a" in text or "<A" in text or "<final_answer" in text):
         return None
     opening = None
@@ -163,39 +171,39 @@ def _tagged(text: str) -> _Place | None:
     if content.startswith("```"):
         content = re.sub(r"^```\w*\n?|\n?```$", "", content).strip("\n")
     elif "\n" not in content:
-        content = western(re.sub(r"^(\*\*|`)(.*)\1$", r"\2", content))
-    return _Place(opening.end(), ExtractedAnswer(content, "tagged")) if content else None
+        content = normalize_scripts(re.sub(r"^(\*\*|`)(.*)\1$", r"\2", content))
+    return _Location(opening.end(), ExtractedAnswer(content, "tagged")) if content else None
 
 
-def _whole(text: str) -> ExtractedAnswer | None:
-    plain = _fence_alone(text.strip())
-    if not _short(plain) or "\n" in plain:
+def _read_whole(text: str) -> ExtractedAnswer | None:
+    content = _unwrap_fence(text.strip())
+    if not _is_short(content) or "\n" in content:
         return None
     return ExtractedAnswer(
-        western(plain.lstrip("#> ").strip("*`").strip().removesuffix(".").removesuffix("。")), "whole"
+        normalize_scripts(content.lstrip("#> ").strip("*`").strip().removesuffix(".").removesuffix("。")), "whole"
     )
 
 
-def _fence_alone(plain: str) -> str:
-    match = re.fullmatch(r"```\w{0,20}\n([^\n`]{1,200})\n```", plain) if plain.startswith("```") else None
-    return match[1].strip() if match else plain
+def _unwrap_fence(text: str) -> str:
+    match = re.fullmatch(r"```\w{0,20}\n([^\n`]{1,200})\n```", text) if text.startswith("```") else None
+    return match[1].strip() if match else text
 
 
-def _short(plain: str) -> bool:
-    """Whether a line may be an answer by itself: no prose, and no equation, which is working."""
-    if not plain or len(plain) > WHOLE or "=" in plain:
+def _is_short(text: str) -> bool:
+    """Return whether a line may be an answer by itself: neither prose nor an equation, which is working."""
+    if not text or len(text) > MAX_WHOLE_CHARS or "=" in text:
         return False
-    words = _WORD.findall(_TEXT.sub("", plain))
-    return not words or words == [plain.strip("*.`。 ")]
+    words = _WORD.findall(_TEXT.sub("", text))
+    return not words or words == [text.strip("*.`。 ")]
 
 
-def _unmarked(text: str) -> ExtractedAnswer | None:
-    """The one bold phrase of the last line, or a last line that is an answer by itself."""
-    if content := open_box(text):
-        return ExtractedAnswer(western(content), "last", "an open box")
-    if formula := _last_formula(text.rstrip().removesuffix(".")[-LINE:]):
+def _find_unmarked(text: str) -> ExtractedAnswer | None:
+    """Find the one bold phrase of the last line, or a last line that is an answer by itself."""
+    if content := find_open_box(text):
+        return ExtractedAnswer(normalize_scripts(content), "last", "an open box")
+    if formula := _find_last_formula(text.rstrip().removesuffix(".")[-MAX_LINE_CHARS:]):
         return ExtractedAnswer(formula, "last", "not marked")
-    before, _, line = text.rstrip()[-LINE:].rpartition("\n")
+    before, _, line = text.rstrip()[-MAX_LINE_CHARS:].rpartition("\n")
     line = line.strip()
     bold = _BOLD.findall(line)
     if (
@@ -203,16 +211,16 @@ def _unmarked(text: str) -> ExtractedAnswer | None:
         and not bold[0].rstrip().endswith((":", "："))
         and not _RIVAL.search(line.replace(f"**{bold[0]}**", "\0"))
     ):
-        return ExtractedAnswer(western(bare(bold[0])), "bold", "not marked")
-    paragraph = before.rstrip(" ").endswith("\n") and _brief(line)
-    alone = _short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")
-    if not (paragraph or alone):
+        return ExtractedAnswer(normalize_scripts(strip_decoration(bold[0])), "bold", "not marked")
+    is_answer_paragraph = before.rstrip(" ").endswith("\n") and _is_brief(line)
+    is_answer_line = _is_short(line) and any(char.isalnum() for char in line) and line not in ("\\]", "\\)", "```")
+    if not (is_answer_paragraph or is_answer_line):
         return None
-    return ExtractedAnswer(western(bare(line)), "last", "not marked")
+    return ExtractedAnswer(normalize_scripts(strip_decoration(line)), "last", "not marked")
 
 
-def _last_formula(end: str) -> str:
-    """A formula of several lines that a text ends with, on one line; "" where there is none."""
+def _find_last_formula(end: str) -> str:
+    """Return a formula of several lines at the end of a text, on one line; "" where there is none."""
     for opening, closing in (("$$", "$$"), ("\\[", "\\]"), ("$", "$")):
         if end.endswith(closing):
             start = end.rfind(opening, 0, -len(closing))
@@ -225,9 +233,13 @@ def _last_formula(end: str) -> str:
     return ""
 
 
-def _brief(line: str) -> bool:
-    """Whether a paragraph of one line may be an answer: formulas, and at most four words beside them."""
-    if len(line) > WHOLE or line.startswith(("#", "`", "-", "*", "|")) or line.endswith((":", "?", "：", "？")):
+def _is_brief(line: str) -> bool:
+    """Return whether a paragraph of one line may be an answer: formulas with at most four words besides."""
+    if (
+        len(line) > MAX_WHOLE_CHARS
+        or line.startswith(("#", "`", "-", "*", "|"))
+        or line.endswith((":", "?", "：", "？"))
+    ):
         return False
     words = _WORD.findall(_FORMULA.sub(" ", line))
     return len(words) <= 4 and any(char.isalnum() for char in line)

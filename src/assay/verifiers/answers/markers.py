@@ -1,28 +1,30 @@
-"""The words that announce an answer, in the languages that models answer in: 'the answer is', `Answer:`, `####`, 答案, Ответ, ..."""
+"""The words that announce an answer, in many languages: 'the answer is', `Answer:`, `####`, 答案, Ответ, ..."""
 
 import re
 from typing import NamedTuple
 
-from assay.verifiers.answers.excerpts import Phrase, phrase
+from assay.verifiers.answers.excerpts import Phrase, read_phrase
 
-LOOKS = 5_000  # times that one word is looked at
-_CLOSE = r"(?:[*_`\"'”»)\]}]|</?[a-z]\w{0,9}\s?/?>){0,8}"  # what closes a marker's dress: bold, quotes, a tag, \textbf{Answer}
+MAX_LOOKUPS = 5_000  # occurrences of one word that are examined
+_CLOSE = r"(?:[*_`\"'”»)\]}]|</?[a-z]\w{0,9}\s?/?>){0,8}"  # ends a marker's bold, quotes, tag or \textbf{}
 _MIDDLE = (
     r"(?:\s{1,2}\([^()\n]{1,60}\)|,?\s(?:to|for|of|in|on|at|from|with|that|we)\s[^\n.:!?=]{1,80}?|,\s[^\n.:!?=]{1,40}?,"
     r"|\s(?:finale?|definitiva|definitivo|correcta|correta|corretta|correcte|exacta|esatta|cuối cùng|akhir)(?=\W))?"
 )
 _COLON = r"\s{0,3}(?:[:：﹕]|=(?!=)|→|⇒|->|—|–|-(?=\s))"
 _FILLER = (
-    r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly|exactly|given by|found to be|equal to|also)"
+    r"(?:\s{1,3}(?:as follows|given below|below|therefore|thus|then|hence|simply|just|now|indeed|clearly"
+    r"|exactly|given by|found to be|equal to|also)"
     r"(?![A-Za-z])[:,]?){0,2}"
 )
 _IS = (
-    r"\s{1,3}(?:(?:should|would|must|will)\s)?(?:is|are|be|equals?|becomes|(?:comes?|works?|turns?)\sout\s(?:to\sbe|to|as|at)|comes\sto|IS|ARE)"
+    r"\s{1,3}(?:(?:should|would|must|will)\s)?(?:is|are|be|equals?|becomes|(?:comes?|works?"
+    r"|turns?)\sout\s(?:to\sbe|to|as|at)|comes\sto|IS|ARE)"
     r"(?![A-Za-z])" + _FILLER + r"|['’]s(?=\s)" + _FILLER
 )
 _VALUE = r"(?=\s{0,3}[-+−]?[\d$\\(（\[]|\s{0,3}[A-JＡ-Ｊ](?![A-Za-z]))"  # \d: the digits of every script
 _ADJECTIVE = r"(?:\s(?!(?:não|non?)\s)\w{2,14}){0,2}?"  # réponse finale, respuesta correcta
-_WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whether a value may follow at once
+_WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whether a value may follow directly
     ("answer", _IS, False),
     ("antwort|ergebnis|lösung", r"\s(?:ist|sind|lautet|lauten|beträgt|wäre)\b(?:\s(?:also|somit|daher|damit))?", False),
     ("réponse|reponse|résultat", _ADJECTIVE + r"\s(?:est|sont|vaut|sera)\b(?:\s(?:donc|alors))?", False),
@@ -64,169 +66,189 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (  # nouns in lower case, verbs, whe
 )
 _OPTION = (
     r"\s(?:is|would be|should be|must be)(?![A-Za-z])" + _FILLER
-)  # 'the correct option is'; what makes it an answer stands before
+)  # 'the correct option is'; the adjective before it is checked separately
 _CHECKS = re.compile(  # 'to check the answer: 2 + 3 = 5' announces no answer
-    r"(?:check|verif|confirm|valid|test|simplif|round|express|writ|giv|stat|box|put|plac|enter|provid|format|present|report|submit|explain|wrong|incorrect|"
+    r"(?:check|verif|confirm|valid|test|simplif|round|express|writ|giv|stat|box|put|plac|enter|provid"
+    r"|format|present|report|submit|explain|wrong|incorrect|"
     r"possible|whose)\w{0,6}\s(?:(?:the|this|that|our|my|your|final|an?|numerical|correct)\s){0,3}$",
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    r"(?:[#*_`>\s]|<[a-z]\w{0,9}>|\\(?:textbf|text|section\*?|subsection\*?)\{|[✅🔹✔️]|\d{1,2}\.|the|my|our|your|final|correct|short|numerical)*",
+    r"(?:[#*_`>\s]|<[a-z]\w{0,9}>|\\(?:textbf|text|section\*?|subsection\*?)\{|[✅🔹✔️]|\d{1,2}\.|the|my"
+    r"|our|your|final|correct|short|numerical)*",
     re.IGNORECASE,
 )
 _CORRECT = re.compile(r"(?:correct|right|best|final|true)\s(?:multiple[- ])?$", re.IGNORECASE)
-_NONE = re.compile(  # what follows 'the answer is' without being one
-    r"(?:correct|right|wrong|incorrect|valid|reasonable|consistent|in\s(?:the|simplest|fact|terms|its|units)|obtained|found\b|based\son|unique|clear|close|too\s|"
-    r"confirmed|verified|supported|obvious|plausible|unknown|required|expected|independent|indeed|likely|wrapped|enclosed|boxed|supposed|asked|"
-    r"already|already|still|always|never|rounded|simplified|positive|negative|an?\s(?:integer|whole|number|positive|fraction)|what|that\s|"
-    r"self-explanatory|as\s|given|derived|calculated|computed|determined|written|expressed|presented|provided|shown)(?!\w{0,3}\$)",
+_NO_VALUE = re.compile(  # words after 'the answer is' that are not an answer
+    r"(?:correct|right|wrong|incorrect|valid|reasonable|consistent|in\s(?:the|simplest|fact|terms|its"
+    r"|units)|obtained|found\b|based\son|unique|clear|close|too\s|"
+    r"confirmed|verified|supported|obvious|plausible|unknown|required|expected|independent|indeed|likely"
+    r"|wrapped|enclosed|boxed|supposed|asked|"
+    r"already|already|still|always|never|rounded|simplified|positive|negative|an?\s(?:integer|whole"
+    r"|number|positive|fraction)|what|that\s|"
+    r"self-explanatory|as\s|given|derived|calculated|computed|determined|written|expressed|presented"
+    r"|provided|shown)(?!\w{0,3}\$)",
     re.IGNORECASE,
 )
 _CORRECTED = re.compile(
     r"(?:not|nicht|no es|non è|não)\s[^\n.]{1,60}?,?\s(?:but(?:\srather)?|sondern|sino|ma|mas)\s(?P<rest>.+)",
     re.IGNORECASE,
 )  # 'not 7, but 8'
-_NOT = re.compile(r"(?:not|nicht|pas|no es|non è|não|n't|不是|不|не)(?![A-Za-z])", re.IGNORECASE)
+_DENIAL = re.compile(r"(?:not|nicht|pas|no es|non è|não|n't|不是|不|не)(?![A-Za-z])", re.IGNORECASE)
 
 
-class Mark(NamedTuple):
-    """A word and what must stand behind it."""
+class Marker(NamedTuple):
+    """A word that announces an answer, and what must follow it."""
 
     key: str
     tail: re.Pattern[str]
 
 
-def _tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
+def _compile_tail(verbs: str, *, loose: bool) -> re.Pattern[str]:
     plural = "s?" if verbs is _IS else ""
-    none = f"|(?P<loose>\\s{{0,3}}{_VALUE})" if loose else ""
-    alone = rf"|(?P<alone>{_CLOSE}[ \t]*(?=\n))"
+    loose_value = f"|(?P<loose>\\s{{0,3}}{_VALUE})" if loose else ""
+    end_of_line = rf"|(?P<alone>{_CLOSE}[ \t]*(?=\n))"
     return re.compile(
-        rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})|(?P<verb>{verbs})(?:\s{{0,3}}[:：])?{alone}{none}){_CLOSE}(?:\s\}})?"
+        rf"{plural}{_CLOSE}{_MIDDLE}{_CLOSE}(?:(?P<colon>{_COLON})"
+        rf"|(?P<verb>{verbs})(?:\s{{0,3}}[:：])?{end_of_line}{loose_value}){_CLOSE}(?:\s\}})?"
     )
 
 
-MARKS = tuple(
-    Mark(key, tail)
+MARKERS = tuple(
+    Marker(key, tail)
     for nouns, verbs, loose in _WORDS
-    for tail in [_tail(verbs, loose=loose)]
+    for tail in [_compile_tail(verbs, loose=loose)]
     for key in nouns.split("|")
 )
-ENGLISH, PLAIN = (
-    MARKS[0],
-    tuple(mark for mark in MARKS[1:] if mark.key.isascii()),
-)  # PLAIN: all that a text of ASCII can hold beside English
-OPTIONS = tuple(
-    Mark(key, re.compile(_CLOSE + f"(?P<verb>{_OPTION})\\s{{0,3}}:?|{_CLOSE}(?P<colon>:){_CLOSE}"))
+ENGLISH_MARKER, ASCII_MARKERS = (
+    MARKERS[0],
+    tuple(mark for mark in MARKERS[1:] if mark.key.isascii()),
+)  # besides the English one, those that an ASCII text can hold
+OPTION_MARKERS = tuple(
+    Marker(key, re.compile(_CLOSE + f"(?P<verb>{_OPTION})\\s{{0,3}}:?|{_CLOSE}(?P<colon>:){_CLOSE}"))
     for key in ("option", "choice")
 )
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t:=*]{0,8}")
 _LETTER_A = re.compile(r"(?<![^\n])\*{0,2}A\*{0,2}:\*{0,2}")
 
 
-def marked(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
-    """What follows the last word that announces an answer; linear in the text.
+def find_announced(text: str, start: int = 0, *, value: bool = False) -> Phrase | None:
+    """Find what follows the last word that announces an answer, in time linear in the text.
 
     Args:
-        start: where to begin; what stands before it is not looked at.
-        value: take only what looks like a value (a digit, mathematics, a few words), since a box or a tag stands before it.
+        text: The completion.
+        start: Where to begin; the text before it is not examined.
+        value: Whether to take only what looks like a value (a digit, mathematics, a few words), since a box or a
+            tag precedes it.
 
-    >>> marked("The answer is 3. So the final answer is: $7$.").text
+    Returns:
+        The phrase, or one that denies an answer; None where no word announces one.
+
+    >>> find_announced("The answer is 3. So the final answer is: $7$.").text
     '$7$'
     """
-    plain = text.isascii()
-    low = text[:start] + text[start:].lower() if plain else text.lower()
-    low = low if len(low) == len(text) else text  # a few capitals become two letters
-    best, rejected = _last(ENGLISH, text, low, start, value=value) if low.find("answer", start) >= 0 else (None, None)
-    others = [_letter_a(text, start)] if text.find("A", start) >= 0 else []
+    is_ascii = text.isascii()
+    lowered = text[:start] + text[start:].lower() if is_ascii else text.lower()
+    lowered = lowered if len(lowered) == len(text) else text  # lowering turns a few capitals into two letters
+    best, rejected = (
+        _find_last(ENGLISH_MARKER, text, lowered, start, value=value)
+        if lowered.find("answer", start) >= 0
+        else (None, None)
+    )
+    candidates = [_find_letter_a(text, start)] if text.find("A", start) >= 0 else []
     if "#" in text and text.find("####", start) >= 0:
-        others.append(_hashes(text, start))
-    if low.find("option", start) >= 0 or low.find("choice", start) >= 0:
-        others += _options(text, low, start)
-    for here in others:
-        if here and not (value and not here.is_value):
-            best = _later(best, here)
-    if best and plain:
+        candidates.append(_find_hashes(text, start))
+    if lowered.find("option", start) >= 0 or lowered.find("choice", start) >= 0:
+        candidates += _find_option_phrases(text, lowered, start)
+    for candidate in candidates:
+        if candidate and not (value and not candidate.is_value):
+            best = _choose_later(best, candidate)
+    if best and is_ascii:
         return best
-    rest = low[start:]
-    for mark in [mark for mark in (PLAIN if plain else MARKS[1:]) if mark.key in rest]:
-        here, denied = _last(mark, text, low, start, value=value)
-        best, rejected = _later(best, here), _later(rejected, denied)
+    lowered_rest = lowered[start:]
+    for mark in [mark for mark in (ASCII_MARKERS if is_ascii else MARKERS[1:]) if mark.key in lowered_rest]:
+        candidate, rejected_here = _find_last(mark, text, lowered, start, value=value)
+        best, rejected = _choose_later(best, candidate), _choose_later(rejected, rejected_here)
     return best or (None if value else rejected)
 
 
-def _later(one: Phrase | None, other: Phrase | None) -> Phrase | None:
-    return other if one is None or (other is not None and other.at > one.at) else one
+def _choose_later(phrase: Phrase | None, other: Phrase | None) -> Phrase | None:
+    return other if phrase is None or (other is not None and other.at > phrase.at) else phrase
 
 
-def _last(mark: Mark, text: str, low: str, start: int, *, value: bool) -> tuple[Phrase | None, Phrase | None]:
-    """(the phrase behind the last use of a word, or else the last one that denies or asks)."""
-    at, looks, rejected = low.rfind(mark.key, start), 0, None
-    while at >= 0 and (looks := looks + 1) < LOOKS:
-        here = _at(mark, text, at)
-        if here and here.doubt:
-            rejected, looks = rejected or here, looks + LOOKS // 200
-        elif here and (here.is_value or not value):
-            return here, rejected
-        at = low.rfind(mark.key, start, at)
+def _find_last(
+    mark: Marker, text: str, lowered: str, start: int, *, value: bool
+) -> tuple[Phrase | None, Phrase | None]:
+    """Return the phrase after the last use of a marker, and the last one that denies an answer or asks for one."""
+    position, lookups, rejected = lowered.rfind(mark.key, start), 0, None
+    while position >= 0 and (lookups := lookups + 1) < MAX_LOOKUPS:
+        candidate = _match_at(mark, text, position)
+        if candidate and candidate.doubt:
+            rejected, lookups = rejected or candidate, lookups + MAX_LOOKUPS // 200
+        elif candidate and (candidate.is_value or not value):
+            return candidate, rejected
+        position = lowered.rfind(mark.key, start, position)
     return None, rejected
 
 
-def _at(mark: Mark, text: str, at: int) -> Phrase | None:
-    """The phrase behind one use of a word, None where it announces nothing."""
-    if at and _cased(text[at - 1]) and _cased(mark.key[0]):
+def _match_at(mark: Marker, text: str, position: int) -> Phrase | None:
+    """Return the phrase after one use of a marker; None where it announces nothing."""
+    if position and _has_case(text[position - 1]) and _has_case(mark.key[0]):
         return None
-    match = mark.tail.match(text, at + len(mark.key))
+    match = mark.tail.match(text, position + len(mark.key))
     if not match:
         return None
     if match.lastgroup == "alone" or match["alone"] is not None:
-        if not _ALONE.fullmatch(text[max(text.rfind("\n", 0, at) + 1, at - 60) : at]):
+        if not _ALONE.fullmatch(text[max(text.rfind("\n", 0, position) + 1, position - 60) : position]):
             return None
-    elif match["colon"] and _CHECKS.search(text[max(0, at - 50) : at]):
+    elif match["colon"] and _CHECKS.search(text[max(0, position - 50) : position]):
         return None
-    here = phrase(text, match.end())
-    if here is None or (match["verb"] and _NONE.match(here.text)):
+    candidate = read_phrase(text, match.end())
+    if candidate is None or (match["verb"] and _NO_VALUE.match(candidate.text)):
         return None
-    if corrected := _CORRECTED.fullmatch(here.text):
-        return here._replace(text=corrected["rest"], doubt="behind a denial")
-    return here._replace(doubt="a denial") if _NOT.match(here.text) else here
+    if corrected := _CORRECTED.fullmatch(candidate.text):
+        return candidate._replace(text=corrected["rest"], doubt="behind a denial")
+    return candidate._replace(doubt="a denial") if _DENIAL.match(candidate.text) else candidate
 
 
-def _cased(char: str) -> bool:
+def _has_case(char: str) -> bool:
     return char.lower() != char.upper()
 
 
-def _hashes(text: str, start: int) -> Phrase | None:
-    """What follows the last `####`; a heading in words counts only where nothing stands below it."""
-    at, looks = text.rfind("####", start), 0
-    while at >= 0 and (looks := looks + 1) < LOOKS:
-        match = _HASHES.match(text, at)
-        here = phrase(text, match.end()) if match else None
-        if here and (not re.match(r"\**[^\W\d_]{2,}", here.text) or not text[at:].partition("\n")[2].strip()):
-            return here
-        at = text.rfind("####", start, at)
+def _find_hashes(text: str, start: int) -> Phrase | None:
+    """Find what follows the last `####`; a heading in words counts only where nothing stands below it."""
+    position, lookups = text.rfind("####", start), 0
+    while position >= 0 and (lookups := lookups + 1) < MAX_LOOKUPS:
+        match = _HASHES.match(text, position)
+        candidate = read_phrase(text, match.end()) if match else None
+        if candidate and (
+            not re.match(r"\**[^\W\d_]{2,}", candidate.text) or not text[position:].partition("\n")[2].strip()
+        ):
+            return candidate
+        position = text.rfind("####", start, position)
     return None
 
 
-def _letter_a(text: str, start: int) -> Phrase | None:
-    """What follows the last `A:` at the start of a line."""
-    at = text.rfind("\nA:", start) + 1
-    if at == 0 and "**A" in text:
-        at = max(text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
-    if at == 0 and (start > 0 or text[:1] not in "A*"):
+def _find_letter_a(text: str, start: int) -> Phrase | None:
+    """Find what follows the last `A:` at the beginning of a line."""
+    position = text.rfind("\nA:", start) + 1
+    if position == 0 and "**A" in text:
+        position = max(text.rfind("\n**A:", start), text.rfind("\n**A**:", start)) + 1
+    if position == 0 and (start > 0 or text[:1] not in "A*"):
         return None
-    match = _LETTER_A.match(text, at)
-    return phrase(text, match.end()) if match else None
+    match = _LETTER_A.match(text, position)
+    return read_phrase(text, match.end()) if match else None
 
 
-def _options(text: str, low: str, start: int) -> list[Phrase | None]:
-    """What follows 'the correct option is'."""
+def _find_option_phrases(text: str, lowered: str, start: int) -> list[Phrase | None]:
+    """Find what follows 'the correct option is'."""
     phrases: list[Phrase | None] = []
-    for mark in OPTIONS:
-        at = low.rfind(mark.key, start)
+    for mark in OPTION_MARKERS:
+        position = lowered.rfind(mark.key, start)
         if (
-            at >= 0
-            and (match := mark.tail.match(text, at + len(mark.key)))
-            and _CORRECT.search(text[max(0, at - 20) : at])
+            position >= 0
+            and (match := mark.tail.match(text, position + len(mark.key)))
+            and _CORRECT.search(text[max(0, position - 20) : position])
         ):
-            phrases.append(phrase(text, match.end()))
+            phrases.append(read_phrase(text, match.end()))
     return phrases

@@ -1,19 +1,26 @@
-"""What a short answer says, told from its form: a quantity, a time, a list, an interval. Nothing here evaluates or compares."""
+"""Read what a short answer says from its form: a quantity, a time, a list, an interval, ...
+
+Nothing here evaluates or compares. To read another form, add a class to `Meaning` and parse it in `_parse_simple` or
+`_parse_composite`.
+"""
 
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from assay.verifiers.answers.brackets import closing, split_outside
-from assay.verifiers.answers.dates import DayOfYear, day_of_year
-from assay.verifiers.answers.numbers import number
-from assay.verifiers.answers.plain_text import END, TEXT, restored, spell
+from assay.verifiers.answers.brackets import find_closing, split_outside
+from assay.verifiers.answers.dates import DayOfYear, read_day_of_year
+from assay.verifiers.answers.numbers import parse_number
+from assay.verifiers.answers.plain_text import EDGE, END, TEXT, clean_answer
 from assay.verifiers.answers.units import NAMES, SCALES, Unit, read_unit
 
 
 @dataclass(frozen=True)
 class QuantityValue:
-    """An expression, and the unit or the counted words behind it; `loose` = a letter behind a blank that may be a unit or a variable."""
+    """An expression, and the unit or the counted words after it.
+
+    `loose` is a letter after a blank that may be a unit or a variable.
+    """
 
     latex: str
     unit: Unit | None = None
@@ -22,14 +29,14 @@ class QuantityValue:
 
 @dataclass(frozen=True)
 class CompoundQuantity:
-    """Hours and minutes, feet and inches."""
+    """Quantities that are one together: hours and minutes, feet and inches."""
 
     parts: tuple[QuantityValue, ...]
 
 
 @dataclass(frozen=True)
 class ClockTime:
-    """A time of day; `half` is a, p, or "" where nothing says."""
+    """A time of day in minutes; `half` is "a", "p", or "" where it is not said."""
 
     minutes: int
     half: str
@@ -37,23 +44,23 @@ class ClockTime:
 
 @dataclass(frozen=True)
 class ProportionValue:
-    """a : b : c."""
+    """A proportion a : b : c."""
 
     parts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class BasedNumber:
-    """Digits with the base that they are written in."""
+    """Digits, and the base in which they are written."""
 
     digits: str
     base: int
-    prefixed: bool = field(default=False, compare=False)  # whether the base is told by 0x, 0o or 0b
+    prefixed: bool = field(default=False, compare=False)  # whether 0x, 0o or 0b says the base
 
 
 @dataclass(frozen=True)
 class OptionLetter:
-    """A letter of a multiple choice, and the text behind it."""
+    """The letter of an option, and the text after it."""
 
     letter: str
     rest: str = ""
@@ -61,15 +68,15 @@ class OptionLetter:
 
 @dataclass(frozen=True)
 class WordAnswer:
-    """Words, or letters side by side that may be words."""
+    """Words, or adjacent letters that may be a word."""
 
     text: str
-    marked: bool  # whether it stood in \\text{}
+    marked: bool  # whether it was in \\text{}
 
 
 @dataclass(frozen=True)
 class BracketedValues:
-    """A tuple or an interval, a set, a vector."""
+    """A tuple or interval, a set, or a vector."""
 
     left: str
     items: tuple["Meaning", ...]
@@ -78,7 +85,7 @@ class BracketedValues:
 
 @dataclass(frozen=True)
 class ValueList:
-    """Several values; `linked` by "or" or "and" where words say so."""
+    """Several values; `linked` is "or" or "and" where a word says so."""
 
     items: tuple["Meaning", ...]
     linked: str = ""
@@ -110,7 +117,7 @@ class MatrixValue:
 
 @dataclass(frozen=True)
 class UnreadAnswer:
-    """A form that is none of the others."""
+    """An answer of none of the other forms."""
 
     text: str
 
@@ -148,21 +155,23 @@ _NOON = re.compile(r"(?:12(?::00)?\s*(?:o['’]clock\s*)?)?(noon|midday|midnight
 _PRIME, _PRIMES = r"(?:['’′]|\^\s*\{?\s*\\prime\s*\}?)", r"(?:[\"”″]|['’′]{2}|\^\s*\{?\s*(?:\\prime\s*){2}\}?)"
 _FEET = re.compile(
     rf"(\d+)\s*{_PRIME}\s*(\d+(?:\.\d+)?)\s*{_PRIMES}?"
-)  # 5'10": the last mark may have come off as a quote
+)  # 5'10": the last mark may have been stripped as a quote
 _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|选项?)\s*)?(?:\(([A-Ja-j])\)|([A-J])|([A-Ja-j])\))")
 _OPTION = re.compile(
     r"(?:option|choice)?\s*(?:\(([A-J])\)|([A-J])[.):])\s*(?=\S)(?![-+=*/^_])(.*)", re.IGNORECASE | re.DOTALL
 )
-_NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter beyond the usual options is one only in \\text{}
+_NAMED_POINT = re.compile(r"\(([K-Z])\)")  # a letter after the usual options counts only in \\text{}
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'.\- ]*[A-Za-z][.]?")
 _COMMA = re.compile(r"\s*(?:(?<!\d),|,(?!\d{3}(?!\d)))\s*|\s*;\s*")
 _ANY_COMMA = re.compile(r"\s*[,;]\s*")
 _SEMICOLON = re.compile(r"\s*;\s*")
 _LINK = re.compile(
-    rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![a-z])|[或和])\s*"
+    rf"\s*(?:{TEXT}\s*,?\s*(and|or)\s*{END}"
+    rf"|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(?:lor|land|vee|wedge)(?![a-z])|[或和])\s*"
 )
 _SIGN = re.compile(
-    r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*"
+    r"\s*(\\leq|\\geq|\\neq|\\approx|\\simeq|\\sim|\\equiv|\\in|\\notin|\\to|\\rightarrow"
+    r"|\\mapsto)(?![A-Za-z])\s*|\s*([<>=])\s*"
 )
 _UNION = re.compile(r"\s*\\cup(?![A-Za-z])\s*")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]+\})?((?:(?!\\begin).)*)\\end\{\1\}", re.DOTALL)
@@ -189,16 +198,18 @@ _TAIL = re.compile(
 )
 _BARE_RATE = re.compile(
     r"(?P<value>[\d.,]+(?:\s*\\(?:times|cdot)\s*10\s*\^\s*\{?-?\d+\}?)?)\s+"
-    r"(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)"
+    r"(?P<unit>[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?\s*(?:/\s*[A-Za-z]{1,3}(?:\s*\^\s*\{?-?\d\}?)?)+|(?:cm"
+    r"|mm|km|ft|in|yd)\s*\^\s*\{?[23]\}?)"
 )
 _LOOSE = re.compile(
     r"(?P<value>-?(?:[\d.,]+|\\frac\{\d+\}\{\d+\}))\s+(?P<unit>[msghLlNJWKVA])(?P<power>\s*\^\s*\{?[23]\}?)?"
 )
-_FOREIGN = re.compile(r"(?![μΩ元원])[^\W\d_A-Za-z]")  # a letter of another script is a word
+_FOREIGN = re.compile(r"(?![μΩ元원])[^\W\d_A-Za-z]")  # a letter of another script is part of a word
 _MONEY_SIGN = re.compile(r"(-?)\s*(\\\$|[€£¥₹])\s*(-?[\d.].*)", re.DOTALL)
 _MONEY_NAMES = {r"\$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _PIECE = re.compile(
-    rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,|(?:{TEXT}\s*)?and\s*{END}?)?\s*"
+    rf"(-?\d[\d.,]*(?:\s\d+/\d+)?)\s*(?:{TEXT}\s*)?([A-Za-z]+)\.?\s*(?:,|and)?\s*{END}?\s*(?:,"
+    rf"|(?:{TEXT}\s*)?and\s*{END}?)?\s*"
 )
 _ONES = [
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -206,60 +217,32 @@ _ONES = [
 ]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPOKEN = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
-_FILLER = re.compile(r"^(?:=|\\approx|\\text\{\}|:)\s*")
-_EDGE = " \t\n.,;:*"
 
 
 @lru_cache(8192)
-def read(raw: str) -> Meaning:
-    """What an answer says.
+def read_meaning(raw: str) -> Meaning:
+    """Read what an answer says.
 
-    >>> read("5 \\\\text{ cm}").unit.factors, read("4:30 p.m."), read("(1, 2]").right
+    >>> read_meaning("5 \\\\text{ cm}").unit.factors, read_meaning("4:30 p.m."), read_meaning("(1, 2]").right
     ((('centimeter', 1),), ClockTime(minutes=990, half='p'), ']')
     """
-    return meaning(clean(raw))
+    return parse_meaning(clean_answer(raw))
 
 
-def clean(raw: str) -> str:
-    """An answer spelled as LaTeX, without what dresses it: dollar signs, bold, a box, spaces, a full stop."""
-    bare = restored(raw).strip().replace('\\"', '"').strip('`"“”„«»').strip()
-    for _ in range(3):
-        core = bare.strip("$. ")
-        if core.startswith((r"\boxed{", r"\fbox{")) and closing(core, core.index("{")) == len(core):
-            bare = core[core.index("{") + 1 : -1]
-    bare = re.sub(r"\*\*(?=\S)([^*]+)\*\*", r"\1", bare)
-    bare = bare.replace("$$", "$")
-    if len(re.findall(r"(?<!\\)\$", bare)) % 2:
-        bare = re.sub(r"(?<!\\)\$(?=\s*-?[\d.])", r"\\$", bare, count=1)
-    bare = re.sub(r"(?<!\\)\$|\\[()]|(?<!\\)\\\[|(?<!\\)\\\](?!\s*$)|\\\]\s*$", " ", bare)
-    bare = re.sub(r"\\[lr]vert(?![A-Za-z])\s*", "|", bare)
-    bare = re.sub(r"\s+", " ", spell(bare)).strip()
-    bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
-    bare = re.sub(
-        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
-        rf" {TEXT}\1{END}",
-        bare,
-    )
-    bare = re.sub(r"^(-?[\d.,]+)\s+\(([msghLlNJWKVA])\)$", r"\1 \2", bare)  # 10 (m): perhaps a unit
-    while bare and bare[-1] in _EDGE and not bare.endswith(("\\,", "..", "\\.", ". m.")):
-        bare = bare[:-1].rstrip()
-    return _FILLER.sub("", bare).strip()
-
-
-def meaning(bare: str) -> Meaning:
-    """What a cleaned answer says."""
-    plain = re.sub(r"\s+", " ", bare.replace(TEXT, " ").replace(END, " ")).strip().rstrip(".")
-    if not plain:
+def parse_meaning(bare: str) -> Meaning:
+    """Read what a cleaned answer says."""
+    plain_text = re.sub(r"\s+", " ", bare.replace(TEXT, " ").replace(END, " ")).strip().rstrip(".")
+    if not plain_text:
         return UnreadAnswer(bare)
-    return _simple(bare, plain) or _joined(bare) or _quantity(bare) or UnreadAnswer(bare)
+    return _parse_simple(bare, plain_text) or _parse_composite(bare) or _parse_quantity(bare) or UnreadAnswer(bare)
 
 
-def _simple(bare: str, plain: str) -> Meaning | None:
-    """Forms that are told at once from their first characters to their last."""
-    if number(bare) is not None and not re.search(r"[$€£¥₹]", bare):
+def _parse_simple(bare: str, plain: str) -> Meaning | None:
+    """Parse forms that one pattern decides for the whole text."""
+    if parse_number(bare) is not None and not re.search(r"[$€£¥₹]", bare):
         return QuantityValue(bare)
     if match := _CLOCK.fullmatch(plain):
-        return _clock(match)
+        return _parse_clock(match)
     if match := _NOON.fullmatch(plain):
         return ClockTime(0 if match[1].lower() == "midnight" else 720, "a" if match[1].lower() == "midnight" else "p")
     if match := _FEET.fullmatch(plain):
@@ -281,10 +264,10 @@ def _simple(bare: str, plain: str) -> Meaning | None:
             if TEXT not in bare
             else plain[match.start(3) :]
         )
-        return OptionLetter((match[1] or match[2]), rest.strip(f"{_EDGE}{TEXT}{END}"))
+        return OptionLetter((match[1] or match[2]), rest.strip(f"{EDGE}{TEXT}{END}"))
     if TEXT in bare and (match := _NAMED_POINT.fullmatch(plain)):
         return OptionLetter(match[1])
-    if date := day_of_year(plain):
+    if date := read_day_of_year(plain):
         return date
     if match := _ORDINAL.fullmatch(plain):
         return QuantityValue(match[1], Unit((("th", 1),), False))
@@ -292,10 +275,10 @@ def _simple(bare: str, plain: str) -> Meaning | None:
         return BracketedValues("(", (QuantityValue(r"-\infty"), QuantityValue(r"\infty")), ")")
     if re.fullmatch(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+", plain):
         return ProportionValue(tuple(part.strip() for part in plain.split(":")))
-    return _words(bare, plain)
+    return _parse_words(bare, plain)
 
 
-def _clock(match: re.Match[str]) -> Meaning:
+def _parse_clock(match: re.Match[str]) -> Meaning:
     hours, minutes = int(match[1] or match[4]), int(match[2] or 0)
     half = (match[3] or match[5] or "").lower()
     if hours > 24 or minutes > 59 or (half and not 1 <= hours <= 12):
@@ -303,19 +286,19 @@ def _clock(match: re.Match[str]) -> Meaning:
     return ClockTime((hours % 12 + 12 * (half == "p") if half else hours) * 60 + minutes, half)
 
 
-def _words(bare: str, plain: str) -> Meaning | None:
+def _parse_words(bare: str, plain: str) -> Meaning | None:
     if not _WORDS.fullmatch(plain) or re.search(r"(?<![A-Za-z])(?:and|or)(?![A-Za-z])", plain) or "," in plain:
         return None
-    spoken = re.split(r"[\s-]+", plain.lower())
-    if all(word in _SPOKEN for word in spoken) and len(spoken) <= 2:
-        values = [_SPOKEN[word] for word in spoken]
+    words = re.split(r"[\s-]+", plain.lower())
+    if all(word in _SPOKEN for word in words) and len(words) <= 2:
+        values = [_SPOKEN[word] for word in words]
         if len(values) == 1 or (values[0] >= 20 and 0 < values[1] < 10):
             return QuantityValue(str(sum(values)))
     return WordAnswer(plain, TEXT in bare)
 
 
-def _joined(bare: str) -> Meaning | None:
-    """Forms that are made of others: matrices, brackets, lists, unions, relations."""
+def _parse_composite(bare: str) -> Meaning | None:
+    """Parse forms made of others: matrices, brackets, lists, unions, relations."""
     if match := _MATRIX.fullmatch(bare):
         rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
         return MatrixValue(
@@ -323,74 +306,76 @@ def _joined(bare: str) -> Meaning | None:
             match[1] in ("vmatrix", "Vmatrix"),
             bare,
         )
-    if (match := _SYSTEM.fullmatch(bare)) and (system := _system(match[2])):
+    if (match := _SYSTEM.fullmatch(bare)) and (system := _parse_system(match[2])):
         return system
-    if (match := _SET_BUILDER.fullmatch(bare)) and isinstance(held := meaning(match[1].strip()), RelationChain):
-        return held
+    if (match := _SET_BUILDER.fullmatch(bare)) and isinstance(
+        condition := parse_meaning(match[1].strip()), RelationChain
+    ):
+        return condition
     if r"\begin{" in bare:
-        inner = bare[1:-1].strip() if bare[0] in "([" and closing(bare, 0) == len(bare) else ""
-        return _joined(inner) if _MATRIX.fullmatch(inner) else UnreadAnswer(bare)
+        inner = bare[1:-1].strip() if bare[0] in "([" and find_closing(bare, 0) == len(bare) else ""
+        return _parse_composite(inner) if _MATRIX.fullmatch(inner) else UnreadAnswer(bare)
     if bare.startswith(r"\langle") and bare.endswith(r"\rangle"):
-        return _bracketed(bare)
-    if bare[0] == "]" and bare[-1] in "[]" and "," in bare and (open_ended := _bracketed(bare)):
+        return _parse_brackets(bare)
+    if bare[0] == "]" and bare[-1] in "[]" and "," in bare and (open_ended := _parse_brackets(bare)):
         return open_ended
-    if compound := _compound(bare):
+    if compound := _parse_compound(bare):
         return compound
     groups = [part for part in split_outside(bare, _SEMICOLON) if part.strip()]
     if len(groups) > 1 and all("," in group for group in groups):
-        return ValueList(tuple(meaning(group.strip()) for group in groups))
+        return ValueList(tuple(parse_meaning(group.strip()) for group in groups))
     for pattern in (_COMMA, _LINK):
         parts = split_outside(bare, pattern)
         if len(parts) > 1:
-            return _listed(bare, [part for part in parts if part.strip()])
+            return _parse_list(bare, [part for part in parts if part.strip()])
     if len(sides := split_outside(bare, _SIGN)) > 1:
         return RelationChain(
             tuple(side.strip() for side in sides),
-            tuple(match[1] or match[2] for match in _SIGN.finditer(_outside(bare))),
+            tuple(match[1] or match[2] for match in _SIGN.finditer(_blank_brackets(bare))),
         )
     if len(parts := split_outside(bare, _UNION)) > 1:
-        return UnionOfSets(tuple(meaning(part) for part in parts))
-    return _bracketed(bare)
+        return UnionOfSets(tuple(parse_meaning(part) for part in parts))
+    return _parse_brackets(bare)
 
 
-def _system(body: str) -> Meaning | None:
-    """The equations of a system, one per row; None where a row is none."""
+def _parse_system(body: str) -> Meaning | None:
+    """Parse the equations of a system, one per row; None where a row is not one."""
     rows = [
-        meaning(row.replace("&", "").strip(f" {_EDGE}"))
+        parse_meaning(row.replace("&", "").strip(f" {EDGE}"))
         for row in re.split(r"\\\\(?:\[[^\]]*\])?", body)
         if row.strip()
     ]
     return ValueList(tuple(rows)) if rows and all(isinstance(row, RelationChain) for row in rows) else None
 
 
-def _listed(bare: str, parts: list[str]) -> Meaning:
+def _parse_list(bare: str, parts: list[str]) -> Meaning:
     link = _LINK.search(bare)
-    flat: list[Meaning] = []
+    items: list[Meaning] = []
     for part in parts:
-        item = meaning(part.strip(f" {_EDGE}"))
-        flat.extend(item.items if isinstance(item, ValueList) else (item,))
-    if not flat:
+        item = parse_meaning(part.strip(f" {EDGE}"))
+        items.extend(item.items if isinstance(item, ValueList) else (item,))
+    if not items:
         return UnreadAnswer(bare)
-    return ValueList(tuple(flat), (link[1] or link[2] or "or") if link else "")
+    return ValueList(tuple(items), (link[1] or link[2] or "or") if link else "")
 
 
-def _outside(bare: str) -> str:
-    """A formula with what stands in brackets blotted out, so that only outer signs are found."""
-    out, at = [], 0
-    while at < len(bare):
-        end = closing(bare, at) if bare[at] in "([{" or bare.startswith(r"\{", at) else -1
-        out.append("#" if end > 0 else bare[at])
-        at = end if end > 0 else at + 1
-    return "".join(out)
+def _blank_brackets(bare: str) -> str:
+    """Blank out what stands in brackets, so that only outer signs are found."""
+    blanked, position = [], 0
+    while position < len(bare):
+        end = find_closing(bare, position) if bare[position] in "([{" or bare.startswith(r"\{", position) else -1
+        blanked.append("#" if end > 0 else bare[position])
+        position = end if end > 0 else position + 1
+    return "".join(blanked)
 
 
-def _bracketed(bare: str) -> Meaning | None:
+def _parse_brackets(bare: str) -> Meaning | None:
     inner, left, right = "", "", ""
-    if bare.startswith(r"\{") and bare.endswith(r"\}") and closing(bare, 0) == len(bare):
+    if bare.startswith(r"\{") and bare.endswith(r"\}") and find_closing(bare, 0) == len(bare):
         inner, left, right = bare[2:-2], "{", "}"
     elif bare.startswith(r"\langle") and bare.endswith(r"\rangle"):
         inner, left, right = bare[7:-7], "<", ">"
-    elif bare[0] in "([{" and bare[-1] in ")]}" and closing(bare, 0) == len(bare):
+    elif bare[0] in "([{" and bare[-1] in ")]}" and find_closing(bare, 0) == len(bare):
         inner, left, right = bare[1:-1], bare[0], bare[-1]
     elif bare[0] == "]" and bare[-1] in "[]" and "," in bare:
         inner, left, right = bare[1:-1], "(", ")" if bare[-1] == "[" else "]"
@@ -398,32 +383,34 @@ def _bracketed(bare: str) -> Meaning | None:
         return None
     items = [
         part for part in split_outside(inner, _COMMA if re.search(r",\s", inner) else _ANY_COMMA) if part.strip()
-    ]  # (20,100) is a pair
+    ]  # (20,100) is a pair, no thousands
     if left == "{" and bare[0] == "{":
-        return ValueList(tuple(meaning(item) for item in items)) if len(items) > 1 else meaning(inner.strip())
+        return (
+            ValueList(tuple(parse_meaning(item) for item in items)) if len(items) > 1 else parse_meaning(inner.strip())
+        )
     if len(items) == 1 and left in "([":
-        return meaning(inner.strip()) if inner.strip() else None
-    return BracketedValues(left, tuple(meaning(item.strip()) for item in items), right)
+        return parse_meaning(inner.strip()) if inner.strip() else None
+    return BracketedValues(left, tuple(parse_meaning(item.strip()) for item in items), right)
 
 
-def _compound(bare: str) -> Meaning | None:
-    """Two or more quantities that are one: 3 hours 20 minutes."""
-    pieces, at = [], 0
-    while match := _PIECE.match(bare, at):
+def _parse_compound(bare: str) -> Meaning | None:
+    """Parse two or more quantities that are one: 3 hours 20 minutes."""
+    pieces, position = [], 0
+    while match := _PIECE.match(bare, position):
         unit = read_unit(match[2])
         if unit is None or not unit.known:
             return None
         pieces.append(QuantityValue(match[1].rstrip(","), unit))
-        at = match.end()
-    return CompoundQuantity(tuple(pieces)) if len(pieces) > 1 and at == len(bare) else None
+        position = match.end()
+    return CompoundQuantity(tuple(pieces)) if len(pieces) > 1 and position == len(bare) else None
 
 
-def _quantity(bare: str) -> Meaning | None:
-    """An expression with or without a unit; None where words stand in its midst."""
+def _parse_quantity(bare: str) -> Meaning | None:
+    """Parse an expression with or without a unit; None where words stand within it."""
     if _FOREIGN.search(re.sub(f"{TEXT}[^{END}]*{END}", "", bare)):
         return None
     if match := _MONEY_SIGN.fullmatch(bare):
-        inner = _quantity(match[3])
+        inner = _parse_quantity(match[3])
         currency = Unit(((_MONEY_NAMES[match[2]], 1),), True)
         if isinstance(inner, QuantityValue) and inner.unit in (None, currency):
             return QuantityValue(match[1] + inner.latex, currency)
@@ -434,33 +421,33 @@ def _quantity(bare: str) -> Meaning | None:
     if (match := _LOOSE.fullmatch(bare)) and (unit := read_unit(match["unit"] + (match["power"] or ""))):
         return QuantityValue(bare, None, unit)
     match = _TAIL.fullmatch(bare)
-    measured = _measured(match["value"], match["unit"]) if match else None
-    if measured is not None:
-        return measured
+    measure = _parse_measure(match["value"], match["unit"]) if match else None
+    if measure is not None:
+        return measure
     return None if TEXT in bare or re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}", bare) else QuantityValue(bare)
 
 
-def _measured(value: str, tail: str) -> Meaning | None:
+def _parse_measure(value: str, tail: str) -> Meaning | None:
     words = re.sub(rf"[{TEXT}{END}()]", " ", tail).strip()
     value = value.strip()
     bare_word = TEXT not in tail and re.match(r"[A-Za-z]", words)
-    head = re.match(r"[A-Za-zμ]+", words)
-    word = head.group() if bare_word and head else ""
-    if word and word not in NAMES and word.lower() not in SCALES and (len(word) < 3 or number(value) is None):
+    first_letters = re.match(r"[A-Za-zμ]+", words)
+    word = first_letters.group() if bare_word and first_letters else ""
+    if word and word not in NAMES and word.lower() not in SCALES and (len(word) < 3 or parse_number(value) is None):
         return None  # letters beside an expression are variables
     if not words or (re.search(r"\\(?:sin|cos|tan|cot|sec|csc)", value) and "circ" in tail):
         return None
     scale, _, rest = words.partition(" ")
-    factor, scaled = SCALES.get(scale.lower().rstrip("s")), number(value)
+    factor, scaled = SCALES.get(scale.lower().rstrip("s")), parse_number(value)
     if factor and scaled is not None:
         return QuantityValue(str(scaled.value * factor), read_unit(rest) if rest.strip() else None)
     unit = read_unit(words)
     if unit is None or TEXT in value:
         return None
-    inner = meaning(value)
+    inner = parse_meaning(value)
     return QuantityValue(inner.latex, unit) if isinstance(inner, QuantityValue) and inner.unit is None else None
 
 
-def without_condition(bare: str) -> str:
-    """An answer without the "for all n" behind it."""
+def strip_condition(bare: str) -> str:
+    """Strip a condition such as "for all n" from the end of an answer."""
     return _CONDITION.sub("", bare).strip()

@@ -1,12 +1,12 @@
-"""Numbers as people and models write them, read exactly and compared without a floating-point unit."""
+"""Parse numbers as people and models write them, exactly, and compare them without floating-point arithmetic."""
 
 import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-_DIGITS = 300  # more digits than this are no number here: reading them is quadratic
-_INTEGER = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+"  # 0,111 is a decimal comma
+_MAX_CHARS = 300  # a longer text is not read as a number: that takes quadratic time
+_INTEGER = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+"  # 0,111 has a decimal comma
 _SCALAR = re.compile(rf"([-+]?)(?:({_INTEGER})(\.[0-9]*)?|(\.[0-9]+))")
 _RATIO = re.compile(rf"([-+]?)\(?({_INTEGER})\)?/\(?({_INTEGER})\)?")
 _FRAC = re.compile(r"([-+]?)([0-9]+(?=\\frac\{[0-9]))?\\frac(?:\{([-+]?[0-9]+)\}|([0-9]))(?:\{([-+]?[0-9]+)\}|([0-9]))")
@@ -14,32 +14,33 @@ _SIGN = re.compile(r"^([-+]?)\s*(?:\\?\$|[€£¥₹])\s*([-+]?)")
 _SPACE = re.compile(r"(\\\\)|\\!|\\[,;: ]|~")  # a row of a matrix may end before a space
 _GAP = re.compile(
     r"(\\[A-Za-z]+(?=\s+[A-Za-z])|\\approx)\s+|(?<![0-9])\s+|\s+(?![0-9])"
-)  # "1 2" and "\sin h" stay two things
-_ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these is tidy
+)  # "1 2" and "\sin h" stay apart
+_ODD = re.compile(r"[^A-Za-z0-9+\-/,=^]")  # a text without these needs no tidying
 _PLAIN = re.compile(r"-?[0-9]+")
 _LISTED = re.compile(r"[0-9],(?!\\!)(?:\s|\\[,;: ])+[0-9]")  # "32, 349" is two numbers
 _BLANKS = re.compile(r"([-+]?)([1-9][0-9]{0,2}(?:(?:\x1f[0-9]{3})+|(?:['’][0-9]{3})+))(\.[0-9]+)?")
 
 _MIXED = re.compile(r"([-+]?)([0-9]+)\x1f([0-9]+)/([0-9]+)")
 _SCIENTIFIC = re.compile(
-    r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))"
+    r"(?P<head>.+?)(?:[eE](?P<e>[-+]?[0-9]{1,3})|(?:\\times|\\cdot|[*×·]"
+    r"|x)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3})))"
 )
 _TEN = re.compile(r"(?P<sign>[-+]?)10\^(?:\{(?P<b>[-+]?[0-9]{1,3})\}|(?P<p>[-+]?[0-9]{1,3}))")
 _REPEATING = re.compile(r"([-+]?)([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot)(?:\{([0-9]+)\}|([0-9]))|\(([0-9]+)\))")
 _DOTS = re.compile(r"([-+]?)([0-9]*)\.([0-9]*?)([0-9])\4\4+(?:\.{1,3}|…|\\l?dots|\\cdots)")
-PLACES = 6  # decimals agree when they agree to 6 places, as in Math-Verify 0.9 ...
-RELATIVE = Fraction(1, 10**5)  # ... and to 5 significant digits, which it does not ask
+PLACES = 6  # decimals are equal when they agree to 6 places, as in Math-Verify 0.9 ...
+RELATIVE = Fraction(1, 10**5)  # ... and to 5 significant digits, which it does not require
 
 
 class Number(NamedTuple):
-    """A rational and whether it was written as a decimal, hence perhaps rounded."""
+    """A rational number, and whether it was written as a decimal and so may be rounded."""
 
     value: Fraction
     decimal: bool
 
 
 def tidy(text: str) -> str:
-    """An answer without dollar signs around it, LaTeX spacing, a full stop, or spellings that mean the same.
+    """Strip dollar signs, LaTeX spacing and a full stop from an answer, and unify equivalent spellings.
 
     >>> tidy("$\\\\dfrac{1}{2}$.")
     '\\\\frac{1}{2}'
@@ -63,82 +64,86 @@ def tidy(text: str) -> str:
     return _GAP.sub(lambda match: f"{match[1]} " if match[1] else "", bare).removesuffix(".")
 
 
-def number(text: str) -> Number | None:
-    """The number that a text is as a whole: integer, decimal, a/b, \\frac{a}{b}, 1\\frac{a}{b}, 1 a/b, 1.2e3, 1.2 \\times 10^{3},
-    0.\\overline{3}; None otherwise.
+def parse_number(text: str) -> Number | None:
+    """Parse a text that is one number as a whole; None for anything else.
 
-    Thousands may be set apart by commas or blanks, and one currency sign is allowed.
+    Read are integers, decimals, a/b, \\frac{a}{b}, 1\\frac{a}{b}, 1 a/b, 1.2e3, 1.2 \\times 10^{3} and 0.\\overline{3}.
+    Commas or blanks may separate thousands, and one currency sign is allowed.
 
-    >>> number("$1,234.50"), number("x")
+    >>> parse_number("$1,234.50"), parse_number("x")
     (Number(value=Fraction(2469, 2), decimal=True), None)
     """
-    return None if len(text) > _DIGITS else _number(text)
+    return None if len(text) > _MAX_CHARS else _parse(text)
 
 
-@lru_cache(8192)  # golds and answers repeat each other
-def _number(text: str) -> Number | None:
+@lru_cache(8192)  # gold answers and answers repeat
+def _parse(text: str) -> Number | None:
     if _PLAIN.fullmatch(text):
         return Number(Fraction(int(text)), False)
     if _LISTED.search(text):
         return None
-    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "\x1f")  # a mark that no spelling holds
-    return _scalar(bare) or _ratio(bare) or _rarer(bare)
+    bare = _SIGN.sub(r"\1\2", tidy(text)).replace(" ", "\x1f")  # a character that occurs in no spelling
+    return _parse_scalar(bare) or _parse_ratio(bare) or _parse_rare(bare)
 
 
-def same(gold: Number, answer: Number) -> bool:
-    """Whether two numbers are equal; where one is a decimal, equal when rounded to 6 places and within 1e-5 of each other, relatively.
+def is_same_number(gold: Number, answer: Number) -> bool:
+    """Return whether two numbers are equal.
 
-    >>> same(Number(Fraction(1, 3), False), Number(Fraction(333333, 10**6), True))
+    Where one is a decimal, they are equal when they agree after rounding to 6 places and within a relative difference
+    of 1e-5.
+
+    >>> is_same_number(Number(Fraction(1, 3), False), Number(Fraction(333333, 10**6), True))
     True
-    >>> same(Number(Fraction(1, 10**7), True), Number(Fraction(2, 10**7), True))
+    >>> is_same_number(Number(Fraction(1, 10**7), True), Number(Fraction(2, 10**7), True))
     False
     """
     (left, _), (right, _) = gold, answer
     equal = (
         left.numerator == right.numerator and left.denominator == right.denominator
-    )  # three times as fast as Fraction's own
+    )  # three times as fast as Fraction's comparison
     if equal or not (gold.decimal or answer.decimal):
         return equal
-    return round(gold.value, PLACES) == round(answer.value, PLACES) and close(gold.value, answer.value, RELATIVE)
+    return round(gold.value, PLACES) == round(answer.value, PLACES) and is_close(gold.value, answer.value, RELATIVE)
 
 
-def close(gold: Fraction, answer: Fraction, tolerance: Fraction) -> bool:
-    """Whether two rationals differ by at most `tolerance` of the larger one; 0 is close to 0 alone."""
+def is_close(gold: Fraction, answer: Fraction, tolerance: Fraction) -> bool:
+    """Return whether two rationals differ by at most `tolerance` of the larger one; only 0 is close to 0."""
     return abs(gold - answer) <= tolerance * max(abs(gold), abs(answer))
 
 
-def _scalar(bare: str) -> Number | None:
+def _parse_scalar(bare: str) -> Number | None:
     match = _SCALAR.fullmatch(bare)
     if match is None:
         return None
-    sign, whole, tail, only = match.groups()
-    digits = (whole or "0").replace(",", "") + (only or tail or "")
+    sign, whole, fraction, bare_fraction = match.groups()
+    digits = (whole or "0").replace(",", "") + (bare_fraction or fraction or "")
     return Number(
-        Fraction(("-" if sign == "-" else "") + digits.removesuffix(".")), bool((only or tail or "").strip("."))
+        Fraction(("-" if sign == "-" else "") + digits.removesuffix(".")),
+        bool((bare_fraction or fraction or "").strip(".")),
     )
 
 
-def _rarer(bare: str) -> Number | None:
-    """Thousands set apart by blanks, mixed numbers, powers of ten, repeating decimals."""
+def _parse_rare(bare: str) -> Number | None:
+    """Parse thousands separated by blanks, mixed numbers, powers of ten, and repeating decimals."""
     if match := _BLANKS.fullmatch(bare):
-        return _scalar(match[1] + re.sub("[\x1f'’]", "", match[2]) + (match[3] or ""))
+        return _parse_scalar(match[1] + re.sub("[\x1f'’]", "", match[2]) + (match[3] or ""))
     if (match := _MIXED.fullmatch(bare)) and int(match[3]) < int(match[4]):
-        return _signed(match[1], int(match[2]) + Fraction(int(match[3]), int(match[4])))
-    return _repeating(bare) or _scientific(bare)
+        return _apply_sign(match[1], int(match[2]) + Fraction(int(match[3]), int(match[4])))
+    return _parse_repeating(bare) or _parse_scientific(bare)
 
 
-def _scientific(bare: str) -> Number | None:
+def _parse_scientific(bare: str) -> Number | None:
     if match := _TEN.fullmatch(bare):
-        return _signed(match["sign"], Fraction(10) ** int(match["b"] or match["p"]))
+        return _apply_sign(match["sign"], Fraction(10) ** int(match["b"] or match["p"]))
     match = _SCIENTIFIC.fullmatch(bare)
-    head = _scalar(match["head"]) if match else None
+    head = _parse_scalar(match["head"]) if match else None
     if match is None or head is None:
         return None
     value = head.value * Fraction(10) ** int(match["e"] or match["b"] or match["p"])
     return Number(value, head.decimal and value.denominator != 1)
 
 
-def _repeating(bare: str) -> Number | None:
+def _parse_repeating(bare: str) -> Number | None:
     if match := _REPEATING.fullmatch(bare):
         sign, whole, fixed, period = match[1], match[2], match[3], match[4] or match[5] or match[6]
     elif match := _DOTS.fullmatch(bare):
@@ -146,28 +151,28 @@ def _repeating(bare: str) -> Number | None:
     else:
         return None
     shift = 10 ** len(fixed)
-    return _signed(
+    return _apply_sign(
         sign,
         int(whole or "0") + Fraction(int(fixed or "0"), shift) + Fraction(int(period), shift * (10 ** len(period) - 1)),
     )
 
 
-def _signed(sign: str, value: Fraction) -> Number:
+def _apply_sign(sign: str, value: Fraction) -> Number:
     return Number(-value if sign == "-" else value, False)
 
 
-def _ratio(bare: str) -> Number | None:
+def _parse_ratio(bare: str) -> Number | None:
     match = _RATIO.fullmatch(bare)
-    parts = (match[1], "0", match[2], match[3]) if match else _frac(bare)
+    parts = (match[1], "0", match[2], match[3]) if match else _match_frac(bare)
     if parts is None:
         return None
-    sign, whole, top, bottom = (each.replace(",", "") for each in parts)
-    if int(bottom) == 0:
+    sign, whole, numerator, denominator = (part.replace(",", "") for part in parts)
+    if int(denominator) == 0:
         return None
-    return Number((int(whole) + Fraction(int(top), int(bottom))) * (-1 if sign == "-" else 1), False)
+    return Number((int(whole) + Fraction(int(numerator), int(denominator))) * (-1 if sign == "-" else 1), False)
 
 
-def _frac(bare: str) -> tuple[str, str, str, str] | None:
+def _match_frac(bare: str) -> tuple[str, str, str, str] | None:
     match = _FRAC.fullmatch(bare)
     if match is None:
         return None

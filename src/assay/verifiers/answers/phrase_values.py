@@ -1,4 +1,4 @@
-"""The one value that a phrase or the end of a text stands for; none where it names several, or says what the answer is not."""
+"""Read the one value that a phrase or the end of a text names; none where it names several, or rejects one."""
 
 import re
 from itertools import pairwise
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from assay.verifiers.answers.units import NAMES
 
-_NUMBER = r"[-+−–]?\s?(?:\\?\$|[€£¥₹])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+(?![A-Za-z\d]))?(?:\s?/\s?\d+(?!\.?\d))?"
+_NUMBER = (
+    r"[-+−–]?\s?(?:\\?\$|[€£¥₹])?(?:\d{1,3}(?:,\d{3})+(?!\d)"
+    r"|\d+)(?:\.\d+)?(?:[eE][-+]?\d+(?![A-Za-z\d]))?(?:\s?/\s?\d+(?!\.?\d))?"
+)
 _MIXED = r"(?:[-+−–]?\d+\s+\d+/\d+)"
 _GLUED = r"(?:(?:cm|mm|km|kg|mg|ml|mL|ft|in|lb|oz|min|hr|hrs|m(?=[²³^]))(?:[²³]|\^[23])?(?![A-Za-z]))"
 _VALUE = rf"(?:{_MIXED}|{_NUMBER}|\.\d+)(?:\s?(?:\\?%|°)|{_GLUED})?(?![A-Za-z0-9_^\\]|\s?[(\[{{]\d|:\d)"
@@ -21,29 +24,37 @@ _HEDGE = (
     r"not|no|never|cannot|isn't|isnt|aren't|at\s+least|at\s+most|more\s+than|less\s+than|fewer\s+than|greater\s+than"
 )
 _HEDGE += r"|either|neither|nor|a\s+(?:minimum|maximum)\s+of|instead\s+of|rather\s+than|unlike"
-_ABROAD = r"nicht|kein\w{0,2}|pas|n[’']est pas|no es|no son|non è|não é|não|не|ليس|ليست|नहीं|không phải"  # denials
+# "not" in other languages
+_ABROAD = r"nicht|kein\w{0,2}|pas|n[’']est pas|no es|no son|non è|não é|não|не|ليس|ليست|नहीं|không phải"
 _HEDGED = re.compile(
-    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?<!\w)(?:{_ABROAD})(?!\w)|不是|并非|並非|ไม่ใช่|아니|(?:over|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm|neq?)(?![a-z])",
+    rf"(?<![A-Za-z])(?:{_HEDGE}|or)(?![A-Za-z])|(?<!\w)(?:{_ABROAD})(?!\w)|不是|并非|並非|ไม่ใช่|아니|(?:over"
+    rf"|under|up\s+to|between|from|above|below|around)\W*$|between\s+\S*\d|n't|[±<>≤≥]|\\(?:leq?|geq?|pm"
+    rf"|neq?)(?![a-z])",
     re.IGNORECASE,
 )
 _ELSE = r"or|and|to|oder|und|bis|ou|et|o|y|e|или|и|أو|या|और|veya|hoặc|và|of|en"  # words between two answers
 _OTHERS = re.compile(
-    rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))"
+    rf"\s*(?:,|;|&|\+|-|–|~|\.\.|…|(?:{_ELSE})\b|或者?|和|か|または|及び|또는|이나|หรือ|या\s|\s)\s*(?:\$|\\[(\[]"
+    rf"|[-+−]?\d|\w{{1,2}}\s*=|[a-z](?![^\W\d_])|\((?![a-z]{{3}}))"
 )
 _LEAD = re.compile(
     r"(?:^|(?<!\d)[:=]|(?<![A-Za-z\\])(?:[^\W\d_]{2,}|[aAI])['’]?\w*[,:]?|[、。，：一-鿿가-힯ぁ-ヿ])[\s\"“‘(\[*`>]*$"
 )
 _MODIFIED = re.compile(
-    r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by|than)\s+(?:of\s+|the\s+)*$",
+    r"(?<![A-Za-z])(?:half|third|quarter|twice|double|triple|roots?|square|cube|log|ln|sin|cos|tan|sum"
+    r"|product|difference|quotient|multiple|power|factorial|times|plus|multiplied\s+by|divided\s+by"
+    r"|than)\s+(?:of\s+|the\s+)*$",
     re.IGNORECASE,
 )
 _OPERATED = re.compile(
-    r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied|or\s+more|or\s+less|doubled|halved|tripled|or\s+fewer|to\s+the|choose)(?![A-Za-z])",
+    r"\s*(?:squared|cubed|factorial|more\s+than|less\s+than|fewer|plus|times|minus|divided|multiplied"
+    r"|or\s+more|or\s+less|doubled|halved|tripled|or\s+fewer|to\s+the|choose)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"(?<![A-Za-z])(?:minus|negative)\s+$", re.IGNORECASE)
 _UNSURE = re.compile(
-    r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?",
+    r"(?<![A-Za-z])(?:maybe|perhaps|possibly|probably|might|could|guess|unsure|wrong|incorrect|false"
+    r"|otherwise|alternatively|unless)(?![A-Za-z])|可能|也许|\?",
     re.IGNORECASE,
 )
 _REJECTED = re.compile(
@@ -55,7 +66,8 @@ _SYSTEM = re.compile(r"=\s*[-−]?\d[\d.]*\$?\s*(?:,|;|and)\s*\$?\w{1,3}\s*=\s*\
 _WORDS_ONLY = re.compile(r"[^\d$\\^_=<>+*/{}\[\]()]*")
 _SINGLE = re.compile(r"(?<![\w'’])[b-hj-zB-HJ-Z](?![\w'’.])")
 _UNIT_WORDS = re.compile(
-    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[^\W\d_]+(?:\s*\^\s*[23]|[²³])?(?:\s*(?:/|per)\s*[^\W\d_]+)?(?:\s+per\s+[^\W\d_]+)?)"
+    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[^\W\d_]+(?:\s*\^\s*[23]|[²³])?(?:\s*(?:/"
+    r"|per)\s*[^\W\d_]+)?(?:\s+per\s+[^\W\d_]+)?)"
 )
 _SENTENCE = re.compile(r"(?<=[a-z\d$)%*])[.!?](?=\s)|\n")
 _LETTERED = re.compile(
@@ -101,23 +113,23 @@ _NO_UNITS = frozenset(
 _NO_UNITS |= frozenset(["times", "multiplied", "divided", "plus", "minus"])
 _LAST_MATH = re.compile(r"\$[^$\n]+\$(?=[^$\d\\]*$)")
 _COPULA = re.compile(r"(?<![A-Za-z])(?:is|are|equals|was)(?![A-Za-z])\s*:?")
-_SENTENCES = 12  # sentences from the end in which a value is looked for
-_LONG = 20_000  # characters of a text's end in which its last value is looked for
+_MAX_SENTENCES = 12  # from the end of a text, in which a value is searched
+_MAX_TAIL_CHARS = 20_000  # of the end of a text, in which its last value is searched
 
 
 class PhraseValue(NamedTuple):
-    """A value as written, with its unit, and whether nothing else in its phrase has a number."""
+    """A value as written, with its unit, and whether nothing else in its phrase is a number."""
 
     text: str
     certain: bool
 
 
-def value_of_phrase(phrase: str) -> PhraseValue | None:
-    """The value of a phrase that marks an answer: the first one, behind nothing but words.
+def read_phrase_value(phrase: str) -> PhraseValue | None:
+    """Read the value of a phrase that marks an answer: the first one, preceded by nothing but words.
 
-    >>> value_of_phrase("18 dollars in total"), value_of_phrase("18 dollars for 3 days")
+    >>> read_phrase_value("18 dollars in total"), read_phrase_value("18 dollars for 3 days")
     (PhraseValue(text='18 dollars', certain=True), PhraseValue(text='18 dollars', certain=False))
-    >>> [value_of_phrase(phrase) for phrase in ("not 5", "3 or 4", "at least 3", "2x + 5")]
+    >>> [read_phrase_value(phrase) for phrase in ("not 5", "3 or 4", "at least 3", "2x + 5")]
     [None, None, None, None]
     """
     match = _CHUNK.search(phrase)
@@ -128,48 +140,48 @@ def value_of_phrase(phrase: str) -> PhraseValue | None:
         and (verb := _COPULA.search(phrase, match.end()))
         and _WORDS_ONLY.fullmatch(phrase[match.end() : verb.start()])
     ):
-        return None if _HEDGED.search(phrase[: verb.start()]) else value_of_phrase(phrase[verb.end() :])
-    before, rest = phrase[: match.start()], phrase[match.end() :]
-    if not _WORDS_ONLY.fullmatch(before) or _HEDGED.search(before) or _SINGLE.search(before) or _OTHERS.match(rest):
+        return None if _HEDGED.search(phrase[: verb.start()]) else read_phrase_value(phrase[verb.end() :])
+    before, after = phrase[: match.start()], phrase[match.end() :]
+    if not _WORDS_ONLY.fullmatch(before) or _HEDGED.search(before) or _SINGLE.search(before) or _OTHERS.match(after):
         return None
-    return _valued(before, match.group(), rest)
+    return _read_value(before, match.group(), after)
 
 
-def value_at_end(text: str) -> PhraseValue | None:
-    """The last value of a text, with its unit.
+def find_value_at_end(text: str) -> PhraseValue | None:
+    """Find the last value of a text, with its unit.
 
-    >>> value_at_end("She walked 2 2/3 km."), value_at_end("It is not 7.")
+    >>> find_value_at_end("She walked 2 2/3 km."), find_value_at_end("It is not 7.")
     (PhraseValue(text='2 2/3 km', certain=True), None)
     """
-    tail = text[-_LONG:].replace("**", "").replace("⁄", "/").rstrip()
-    cuts = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
-    last, begin = None, 0
-    for begin, end in reversed(list(pairwise(cuts))[-_SENTENCES:]):
+    tail = text[-_MAX_TAIL_CHARS:].replace("**", "").replace("⁄", "/").rstrip()
+    sentence_ends = [0, *(cut.end() for cut in _SENTENCE.finditer(tail)), len(tail)]
+    last_match, begin = None, 0
+    for begin, end in reversed(list(pairwise(sentence_ends))[-_MAX_SENTENCES:]):
         for match in _CHUNK.finditer(tail, begin, end):
-            last = match
-        last = _LAST_MATH.search(tail, begin, end) or last
-        if last is not None:
+            last_match = match
+        last_match = _LAST_MATH.search(tail, begin, end) or last_match
+        if last_match is not None:
             break
-    if last is None:
+    if last_match is None:
         return None
-    before = tail[max(begin, last.start() - 400) : last.start()]
-    beside = re.search(
+    before = tail[max(begin, last_match.start() - 400) : last_match.start()]
+    rival = re.search(
         r"(?:[\d$)%]|\d\s[^\W\d_]+)\s*(?:,|;|and|or|&|to|plus|minus|times|或|和)\s*$", before
-    ) or _REJECTED.match(tail, last.end())
-    if _HEDGED.search(before[-40:]) or not _LEAD.search(before) or beside:
+    ) or _REJECTED.match(tail, last_match.end())
+    if _HEDGED.search(before[-40:]) or not _LEAD.search(before) or rival:
         return None
-    value = _valued(before, last.group(), _rest_of_sentence(tail[last.end() :]))
+    value = _read_value(before, last_match.group(), _take_sentence_rest(tail[last_match.end() :]))
     return value._replace(certain=False) if value and _SYSTEM.search(before) else value
 
 
-def _rest_of_sentence(rest: str) -> str:
-    """What follows a value in its sentence, with the mark that ends it where that asks."""
+def _take_sentence_rest(rest: str) -> str:
+    """Return the rest of a value's sentence, with its final mark where that is a question mark."""
     end = _SENTENCE.search(rest)
     return rest if end is None else rest[: end.end() if end[0] == "?" else end.start()]
 
 
-def last_side(chunk: str) -> str:
-    """What stands behind the last sign of equality of plain working, "" where there is none."""
+def take_last_side(chunk: str) -> str:
+    """Return the side after the last equals sign of plain working; "" where there is none."""
     return (
         chunk.rpartition("=")[2].strip()
         if "=" in chunk and re.fullmatch(rf"(?:{_CHAIN})(?:\s*[^\W\d_]+)*", chunk)
@@ -177,29 +189,32 @@ def last_side(chunk: str) -> str:
     )
 
 
-def letter_at_end(text: str) -> str:
-    """The letter of the last "option (D)" of a text, "" where there is none."""
-    letters = _LETTERED.findall(text[-_LONG:])
+def find_letter_at_end(text: str) -> str:
+    """Return the letter of the last "option (D)" of a text; "" where there is none."""
+    letters = _LETTERED.findall(text[-_MAX_TAIL_CHARS:])
     return letters[-1].upper() if letters else ""
 
 
-def _valued(before: str, chunk: str, rest: str) -> PhraseValue | None:
-    """A value with the unit behind it; uncertain where what follows holds another number, or takes it back; None where words change it."""
-    if _MODIFIED.search(before) or _OPERATED.match(rest):
+def _read_value(before: str, chunk: str, after: str) -> PhraseValue | None:
+    """Return a value with the unit after it; None where words change the value.
+
+    It is uncertain where what follows holds another number, or rejects it.
+    """
+    if _MODIFIED.search(before) or _OPERATED.match(after):
         return None
     value = chunk.strip("$").strip() if chunk.startswith("$") and chunk.endswith("$") else chunk
     value = re.sub(r"^\\[(\[]|\\[)\]]$", "", value).strip()
     if _NEGATIVE.search(before):
         value = f"-{value}"
-    unit = _UNIT_WORDS.match(rest)
+    unit = _UNIT_WORDS.match(after)
     words = (
         unit[1]
         if unit and (unit[1].isascii() or unit[1] in NAMES) and unit[1].split()[0].lower() not in _NO_UNITS
         else ""
     )
     certain = (
-        _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", rest)) is not None
-        and not _HEDGED.search(rest)
-        and not _UNSURE.search(before + rest)
+        _WORDS_ONLY.fullmatch(re.sub(r"\(([^\W\d_ ][^()\d]*)\)|[*.)\]]+", "", after)) is not None
+        and not _HEDGED.search(after)
+        and not _UNSURE.search(before + after)
     )
     return PhraseValue(f"{value} {words}".strip(), certain)

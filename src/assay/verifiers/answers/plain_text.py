@@ -1,11 +1,14 @@
-"""Plain-text and Unicode mathematics spelled as LaTeX, by substitution alone: nothing of an answer is evaluated."""
+"""Clean an answer, and spell its plain-text and Unicode mathematics as LaTeX, by substitution only.
+
+Nothing of an answer is evaluated.
+"""
 
 import re
 import unicodedata
 
-from assay.verifiers.answers.brackets import closing
+from assay.verifiers.answers.brackets import find_closing
 
-TEXT, END = "\x02", "\x03"  # around what stood in \\text{}: words, whatever letters they are made of
+TEXT, END = "\x02", "\x03"  # around the content of \\text{}: words, whatever their letters
 _CHARACTERS = {
     "−": "-",
     "–": "-",
@@ -89,16 +92,18 @@ _SUPER, _SUB = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ]+"), re.comp
 _VULGAR = re.compile(f"[{''.join(_FRACTIONS)}]")
 _ROOT = re.compile(r"[√∛]\s*")
 _WORDY = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|operatorname|mathbf|mathit|mathsf|boldsymbol|bm|emph|rm|bf)\b\*?\s*\{"
+    r"\\(?:text|textbf|textit|textrm|textnormal|mbox|mathrm|operatorname|mathbf|mathit|mathsf|boldsymbol"
+    r"|bm|emph|rm|bf)\b\*?\s*\{"
 )
 _SWITCH = re.compile(r"\{\\(?:rm|bf|it)\s+([^{}]*)\}|\\(?:rm|bf|it)\b")
 _SPACES = re.compile(
-    r"(\\\\)|\\(?:[,;: ]|quad\b|qquad\b|enspace\b|thinspace\b|hspace\{[^{}]*\})|~|\\(?:displaystyle|textstyle|limits|nolimits)\b"
+    r"(\\\\)|\\(?:[,;: ]|quad\b|qquad\b|enspace\b|thinspace\b|hspace\{[^{}]*\})|~|\\(?:displaystyle"
+    r"|textstyle|limits|nolimits)\b"
 )
 _SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|middle)(?![A-Za-z])\s*\.?(?=[^A-Za-z]|$)")
 _FRAC = re.compile(r"\\[dtc]?frac(?![A-Za-z])\s*")
 _BRACE = re.compile(r"\s*\{")
-_ARGUMENT = re.compile(r"\s*(\d|[A-Za-z]|\\[A-Za-z]+)")  # one that stands without braces
+_ARGUMENT = re.compile(r"\s*(\d|[A-Za-z]|\\[A-Za-z]+)")  # an argument without braces
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])(?![A-Za-z])")
 _POWER = re.compile(r"\^\s*(-?\d+(?:\.\d+)?(?!\d)|-[A-Za-z](?![A-Za-z]))")
 _CALL = re.compile(
@@ -128,66 +133,97 @@ _RATE = re.compile(
 _LOG_BASE = re.compile(r"(?<![A-Za-z\\])log(\d{1,3})\s*\(")
 _CHOOSE = re.compile(r"(?<!\w)(\d{1,6})\s?C\s?(\d{1,6})(?!\w)|(?<![A-Za-z])nCr\(\s*(\w+)\s*,\s*(\w+)\s*\)")
 _GROUPED = re.compile(r"\^\s*\(")
+_FILLER = re.compile(r"^(?:=|\\approx|\\text\{\}|:)\s*")
+EDGE = " \t\n.,;:*"  # what may stand around an answer
 
 
-def spell(text: str) -> str:
-    """The LaTeX of a short expression however it was typed, with what stood in \\text{} between the marks TEXT and END.
+def clean_answer(raw: str) -> str:
+    """Spell an answer as LaTeX, without its decoration: dollar signs, bold, a box, spaces, a full stop."""
+    bare = restore_escapes(raw).strip().replace('\\"', '"').strip('`"“”„«»').strip()
+    for _ in range(3):
+        inner = bare.strip("$. ")
+        if inner.startswith((r"\boxed{", r"\fbox{")) and find_closing(inner, inner.index("{")) == len(inner):
+            bare = inner[inner.index("{") + 1 : -1]
+    bare = re.sub(r"\*\*(?=\S)([^*]+)\*\*", r"\1", bare)
+    bare = bare.replace("$$", "$")
+    if len(re.findall(r"(?<!\\)\$", bare)) % 2:
+        bare = re.sub(r"(?<!\\)\$(?=\s*-?[\d.])", r"\\$", bare, count=1)
+    bare = re.sub(r"(?<!\\)\$|\\[()]|(?<!\\)\\\[|(?<!\\)\\\](?!\s*$)|\\\]\s*$", " ", bare)
+    bare = re.sub(r"\\[lr]vert(?![A-Za-z])\s*", "|", bare)
+    bare = re.sub(r"\s+", " ", spell_as_latex(bare)).strip()
+    bare = re.sub(r"(?<=[\d}]) ,|, (?=,)", ",", bare)
+    bare = re.sub(
+        rf"(?<=[\d}}%])\s*\(\s*(?!(?:[A-Za-z][ -]+)+[A-Za-z]\s*\))(?:{TEXT})?([A-Za-z](?:[A-Za-z -]"
+        rf"|\.(?=[ A-Za-z]))*[A-Za-z]\.?)(?:{END})?\s*\)$",
+        rf" {TEXT}\1{END}",
+        bare,
+    )
+    bare = re.sub(r"^(-?[\d.,]+)\s+\(([msghLlNJWKVA])\)$", r"\1 \2", bare)  # 10 (m): perhaps a unit
+    while bare and bare[-1] in EDGE and not bare.endswith(("\\,", "..", "\\.", ". m.")):
+        bare = bare[:-1].rstrip()
+    return _FILLER.sub("", bare).strip()
 
-    >>> spell("2√5"), spell("x**2 + sqrt(3)"), spell("½"), spell("exp(2x)")
+
+def spell_as_latex(text: str) -> str:
+    """Return the LaTeX of a short expression, however it was typed.
+
+    The content of \\text{} stands between the marks TEXT and END.
+
+    >>> spell_as_latex("2√5"), spell_as_latex("x**2 + sqrt(3)"), spell_as_latex("½"), spell_as_latex("exp(2x)")
     ('2\\\\sqrt{5}', 'x^{2} + \\\\sqrt{3}', '\\\\frac{1}{2}', 'e^{2x}')
     """
-    bare = text if text.isascii() else _ascii(text)
-    bare = _marked_words(_SPACES.sub(lambda match: match[1] or " ", re.sub(r"\\!\s*", "", bare)))
-    bare = _SIZES.sub("", bare).replace("{,}", ",").replace("{, }", ",")
-    bare = _RATE.sub(rf"{TEXT}\1/\2{END}", bare)
-    parts = re.split(f"({TEXT}[^{END}]*{END})", bare)
-    return "".join(part if part.startswith(TEXT) else _formula(part) for part in parts).strip()
+    latex = text if text.isascii() else _to_ascii(text)
+    latex = _mark_words(_SPACES.sub(lambda match: match[1] or " ", re.sub(r"\\!\s*", "", latex)))
+    latex = _SIZES.sub("", latex).replace("{,}", ",").replace("{, }", ",")
+    latex = _RATE.sub(rf"{TEXT}\1/\2{END}", latex)
+    parts = re.split(f"({TEXT}[^{END}]*{END})", latex)
+    return "".join(part if part.startswith(TEXT) else _spell_formula(part) for part in parts).strip()
 
 
-def restored(text: str) -> str:
-    """A text whose commands lost their backslash to an escape: form feed + "rac" is \\frac, tab + "imes" is \\times."""
+def restore_escapes(text: str) -> str:
+    """Restore commands whose backslash was read as an escape: form feed + "rac" is \\frac, tab + "imes" is \\times."""
     return _LOST.sub(lambda match: _ESCAPES[match[1]] + match[2], text) if _LOST.search(text) else text
 
 
-def _ascii(text: str) -> str:
+def _to_ascii(text: str) -> str:
     bare = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
-    bare = _VULGAR.sub(_vulgar, bare)
+    bare = _VULGAR.sub(_spell_unicode_fraction, bare)
     bare = _SUPER.sub(lambda match: f"^{{{match.group().translate(_RAISED)}}}", bare)
     bare = _SUB.sub(lambda match: f"_{{{match.group().translate(_LOWERED)}}}", bare)
     bare = bare.translate(_TABLE)
     while match := _ROOT.search(bare):
         name = r"\sqrt" if match.group().startswith("√") else r"\sqrt[3]"
-        bare = bare[: match.start()] + _root(name, bare[match.end() :])
+        bare = bare[: match.start()] + _spell_root(name, bare[match.end() :])
     return bare
 
 
-def _vulgar(match: re.Match[str]) -> str:
+def _spell_unicode_fraction(match: re.Match[str]) -> str:
     digits = _FRACTIONS[match.group()]
-    top, bottom = digits[0], digits[1]
-    return rf"\frac{{{top}}}{{{bottom if bottom != '.' else '10'}}}"
+    numerator, denominator = digits[0], digits[1]
+    return rf"\frac{{{numerator}}}{{{denominator if denominator != '.' else '10'}}}"
 
 
-def _root(name: str, rest: str) -> str:
-    if rest.startswith("(") and (end := closing(rest, 0)) > 0:
-        return f"{name}{{{rest[1 : end - 1]}}}{rest[end:]}"
-    match = re.match(r"\d+(?:\.\d+)?|[A-Za-z]|\{[^{}]*\}|\\[a-z]+ ?", rest)
+def _spell_root(name: str, after: str) -> str:
+    if after.startswith("(") and (end := find_closing(after, 0)) > 0:
+        return f"{name}{{{after[1 : end - 1]}}}{after[end:]}"
+    match = re.match(r"\d+(?:\.\d+)?|[A-Za-z]|\{[^{}]*\}|\\[a-z]+ ?", after)
     body = match.group() if match else ""
-    return f"{name}{{{body.strip('{}')}}}{rest[len(body) :]}"
+    return f"{name}{{{body.strip('{}')}}}{after[len(body) :]}"
 
 
-def _marked_words(text: str) -> str:
+def _mark_words(text: str) -> str:
     bare = _SWITCH.sub(lambda match: f"{TEXT}{match[1]}{END}" if match[1] else "", text)
     for _ in range(40):
         match = _WORDY.search(bare)
-        end = closing(bare, match.end() - 1) if match else -1
+        end = find_closing(bare, match.end() - 1) if match else -1
         if match is None or end < 0:
             break
         body = bare[match.end() : end - 1]
-        bare = bare[: match.start()] + _words(body, match.group()) + bare[end:]
+        bare = bare[: match.start()] + _spell_words(body, match.group()) + bare[end:]
     return bare
 
 
-def _words(body: str, command: str) -> str:
+def _spell_words(body: str, command: str) -> str:
     plain = _WORDY.sub("", body).replace(TEXT, "").replace(END, "")
     if not re.search("[A-Za-z]", plain) or (
         "text" not in command and "mbox" not in command and len(plain.strip()) == 1
@@ -196,57 +232,57 @@ def _words(body: str, command: str) -> str:
     return f"{TEXT}{plain.replace('{', '').replace('}', '').replace('$', '')}{END}"
 
 
-def _formula(text: str) -> str:
+def _spell_formula(text: str) -> str:
     bare = text
     for pattern, latex in (*_OPERATORS, *_MORE_OPERATORS):
         bare = pattern.sub(latex, bare)
-    bare = _fractions(_SHORT_ROOT.sub(r"\\sqrt{\1}", bare))
+    bare = _spell_fractions(_SHORT_ROOT.sub(r"\\sqrt{\1}", bare))
     bare = _CHOOSE.sub(
         lambda match: rf"\binom{{{match[1] or match[3]}}}{{{match[2] or match[4]}}}", _LOG_BASE.sub(r"log_{\1}(", bare)
     )
-    bare = _grouped_powers(_called(_NAMES.sub(r"\\\1 ", bare)))
+    bare = _brace_powers(_spell_calls(_NAMES.sub(r"\\\1 ", bare)))
     return _STAR.sub(r" \\cdot ", _POWER.sub(r"^{\1}", bare))
 
 
-def _fractions(text: str) -> str:
-    """Every fraction as \\frac with braces around what stands over and under the line, where both can be told."""
-    bare, at = text, 0
-    while match := _FRAC.search(bare, at):
-        top, after_top = _argument(bare, match.end())
-        bottom, after = _argument(bare, after_top)
-        at = match.start() + len(r"\frac")
-        if top and bottom:
-            bare = rf"{bare[: match.start()]}\frac{{{top}}}{{{bottom}}}{bare[after:]}"
+def _spell_fractions(text: str) -> str:
+    """Spell every fraction as \\frac with braces around numerator and denominator, where both can be told."""
+    bare, position = text, 0
+    while match := _FRAC.search(bare, position):
+        numerator, after_numerator = _read_argument(bare, match.end())
+        denominator, after = _read_argument(bare, after_numerator)
+        position = match.start() + len(r"\frac")
+        if numerator and denominator:
+            bare = rf"{bare[: match.start()]}\frac{{{numerator}}}{{{denominator}}}{bare[after:]}"
         else:
             bare = rf"{bare[: match.start()]}\frac{bare[match.end() :]}"
     return bare
 
 
-def _argument(text: str, at: int) -> tuple[str, int]:
-    """What a command takes from a place on, without its braces, and where that ends; ("", at) for nothing."""
-    if braced := _BRACE.match(text, at):
-        end = closing(text, braced.end() - 1)
-        return (text[braced.end() : end - 1], end) if end > 0 else ("", at)
-    bare = _ARGUMENT.match(text, at)
-    if bare is None:
-        return "", at
-    end = bare.end()
-    if bare[1] == r"\sqrt" and (root := _BRACE.match(text, end)):
-        end = max(closing(text, root.end() - 1), end)
-    return text[bare.start(1) : end], end
+def _read_argument(text: str, position: int) -> tuple[str, int]:
+    """Return a command's argument from a position on, without braces, and its end; ("", position) for none."""
+    if brace := _BRACE.match(text, position):
+        end = find_closing(text, brace.end() - 1)
+        return (text[brace.end() : end - 1], end) if end > 0 else ("", position)
+    argument = _ARGUMENT.match(text, position)
+    if argument is None:
+        return "", position
+    end = argument.end()
+    if argument[1] == r"\sqrt" and (root := _BRACE.match(text, end)):
+        end = max(find_closing(text, root.end() - 1), end)
+    return text[argument.start(1) : end], end
 
 
-def _grouped_powers(text: str) -> str:
+def _brace_powers(text: str) -> str:
     bare, at = text, 0
     while match := _GROUPED.search(bare, at):
-        end = closing(bare, match.end() - 1)
+        end = find_closing(bare, match.end() - 1)
         at = match.start() + 1
         if end > 0:
             bare = f"{bare[: match.start()]}^{{{bare[match.end() : end - 1]}}}{bare[end:]}"
     return bare
 
 
-def _called(text: str) -> str:
+def _spell_calls(text: str) -> str:
     bare, at = text, 0
     while match := _CALL.search(bare, at):
         name, start = match.group().lstrip("\\"), match.end()
@@ -257,20 +293,20 @@ def _called(text: str) -> str:
         elif name in ("infinity", "infty", "inf", "oo"):
             bare = f"{bare[: match.start()]}\\infty {bare[start:]}"
             at = match.start() + 7
-        elif (begin := re.compile(r"\s*[({]").match(bare, start)) and (end := closing(bare, begin.end() - 1)) > 0:
+        elif (begin := re.compile(r"\s*[({]").match(bare, start)) and (end := find_closing(bare, begin.end() - 1)) > 0:
             inside = bare[begin.end() : end - 1]
-            bare = bare[: match.start()] + _applied(name, inside, bare[match.start() : end]) + bare[end:]
+            bare = bare[: match.start()] + _spell_call(name, inside, bare[match.start() : end]) + bare[end:]
             at = match.start() + 1
     return bare
 
 
-def _applied(name: str, inside: str, whole: str) -> str:
+def _spell_call(name: str, inside: str, original: str) -> str:
     if name in ("C", "binom", "comb"):
         parts = inside.split(",")
         return (
             rf"\binom{{{parts[0].strip()}}}{{{parts[1].strip()}}}"
             if len(parts) == 2 and all(part.strip() for part in parts)
-            else whole
+            else original
         )
     return {
         "sqrt": rf"\sqrt{{{inside}}}",

@@ -1,7 +1,8 @@
-"""Units of measure as answers spell them, and whether two quantities are equal.
+"""Parse units of measure as answers spell them, and compare quantities in different units.
 
-The spellings are listed: a library that reads any prefix before any symbol takes "cats" for centi-technical-atmospheres. What two listed
-units have to do with each other is asked of pint, which is imported only when two different ones meet.
+The spellings are listed, since a library that reads any prefix before any symbol takes "cats" for
+centi-technical-atmospheres. The factor between two different listed units comes from pint, which is imported only when
+it is needed.
 """
 
 import importlib
@@ -119,53 +120,56 @@ NAMES: dict[str, str] = {
 }
 _MONEY = {"usd", "cent", "eur", "gbp", "jpy", "inr", "cny", "krw"}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
-_SAME = 1e-9  # relative difference of two quantities that are equal; factors between units are floats
+_TOLERANCE = 1e-9  # relative difference of equal quantities; factors between units are floats
 
 
 class Unit(NamedTuple):
     """A product of powers of listed units, or of words that name what is counted."""
 
     factors: tuple[tuple[str, int], ...]  # sorted
-    known: bool  # whether every factor is listed
+    known: bool  # whether every factor is a listed unit
 
     @property
     def symbol(self) -> str:
-        """How pint would read it."""
+        """Return the unit as pint reads it."""
         return " * ".join(f"({name}) ** {power}" for name, power in self.factors)
 
 
-def conversion(source: Unit, target: Unit) -> float | None:
-    """How many of `target` one of `source` is; None where they measure unlike things, or a zero point differs (temperatures)."""
+def conversion_factor(source: Unit, target: Unit) -> float | None:
+    """Return how many of `target` one of `source` is; None where that cannot be said.
+
+    It cannot where they measure unlike things, or where their zero points differ (temperatures).
+    """
     if source == target:
         return 1.0
     if not (source.known and target.known):
         return None
-    return _factor(source, target)
+    return _compute_factor(source, target)
 
 
-def kind(unit: Unit) -> str:
-    """What a listed unit measures, as text: equal for units that can be converted into each other."""
+def describe_dimension(unit: Unit) -> str:
+    """Return what a listed unit measures, as a text that is equal for units that can be converted into each other."""
     if any(name in _MONEY or name == "percent" for name, _ in unit.factors):
         return unit.symbol.replace("cent", "usd") if ("percent", 1) not in unit.factors else "percent"
-    return str(_pint().Unit(unit.symbol).dimensionality)
+    return str(_load_pint().Unit(unit.symbol).dimensionality)
 
 
 @lru_cache(4096)
-def _factor(source: Unit, target: Unit) -> float | None:
-    money, other = _money(source), _money(target)
-    if money is not None or other is not None:
-        return money[1] / other[1] if money and other and money[0] == other[0] else None
+def _compute_factor(source: Unit, target: Unit) -> float | None:
+    money, target_money = _as_money(source), _as_money(target)
+    if money is not None or target_money is not None:
+        return money[1] / target_money[1] if money and target_money and money[0] == target_money[0] else None
     if any(name == "percent" or name.startswith("degree_") for name, _ in (*source.factors, *target.factors)):
         return None
-    registry = _pint()
+    registry = _load_pint()
     left, right = registry.Unit(source.symbol), registry.Unit(target.symbol)
     return (
         float(registry.Quantity(1.0, left).to(right).magnitude) if left.dimensionality == right.dimensionality else None
     )
 
 
-def _money(unit: Unit) -> tuple[Unit, float] | None:
-    """A unit with cents as hundredths of dollars; None where it is no money."""
+def _as_money(unit: Unit) -> tuple[Unit, float] | None:
+    """Return a unit with cents as hundredths of dollars, and the factor; None where it is not money."""
     if not any(name in _MONEY for name, _ in unit.factors):
         return None
     factor = 1.0
@@ -174,13 +178,13 @@ def _money(unit: Unit) -> tuple[Unit, float] | None:
     return Unit(tuple(sorted(("usd" if name == "cent" else name, power) for name, power in unit.factors)), True), factor
 
 
-def close(one: float, other: float) -> bool:
-    """Whether two converted values are equal."""
-    return abs(one - other) <= _SAME * max(abs(one), abs(other))
+def is_close(value: float, other: float) -> bool:
+    """Return whether two converted values are equal."""
+    return abs(value - other) <= _TOLERANCE * max(abs(value), abs(other))
 
 
 @lru_cache(1)
-def _pint() -> Any:
+def _load_pint() -> Any:
     return importlib.import_module("pint").UnitRegistry(cache_folder=None)
 
 
@@ -203,23 +207,23 @@ _TAKES_BACK = frozenset(
     ]
 )
 _CHANGES = """
-not no is isn't half halves third thirds negative factorial doubled halved tripled least most pi approximately roughly divided mod modulo choose
-if ish
+not no is isn't half halves third thirds negative factorial doubled halved tripled least most pi approximately
+roughly divided mod modulo choose if ish
 zero one two three four five six seven eight nine ten eleven twelve
 """
-_NO_FIRST = frozenset(_CHANGES.split())  # words that change a value, or name another one, where they stand next to it
+_NO_FIRST = frozenset(_CHANGES.split())  # words that change a value next to them, or name another one
 _LINKS = {"of", "the", "a", "an", "in", "total", "each", "about"}
 
 
 @lru_cache(8192)
 def read_unit(text: str) -> Unit | None:
-    """The unit that a text spells ("km/h", "square meters", "m s^{-2}"), or the words that it counts ("red apples"); None for anything else.
+    """Parse a unit ("km/h", "m s^{-2}"), or the words that are counted ("red apples"); None for anything else.
 
     >>> read_unit("cm^2") == read_unit("square centimeters"), read_unit("m/s^2").factors, read_unit("12 apples")
     (True, (('meter', 1), ('second', -2)), None)
     """
     factors: list[tuple[str, int]] = []
-    at, sign, power, words = 0, 1, 1, []
+    position, sign, power, words = 0, 1, 1, []
     bare = re.sub(
         r"\bper\s*cent\b",
         "percent",
@@ -231,16 +235,16 @@ def read_unit(text: str) -> Unit | None:
         .replace("^°", "°"),
     )
     bare = re.sub(r"(?:°|deg(?:rees?)?\.?)\s*(C|F)(?:elsius|ahrenheit)?\b", r"deg\1", bare).strip()
-    while at < len(bare):
-        token = _TOKEN.match(bare, at)
+    while position < len(bare):
+        token = _TOKEN.match(bare, position)
         if token is None:
             return None
-        at = token.end()
+        position = token.end()
         if token[1]:
             if not factors:
                 return None
-            name, old = factors.pop()
-            factors.append((name, old * int(token[1])))
+            name, old_power = factors.pop()
+            factors.append((name, old_power * int(token[1])))
         elif token[4]:
             sign = -1
         elif token[2]:
@@ -264,26 +268,26 @@ def read_unit(text: str) -> Unit | None:
                     )
                 )
                 power = 1
-    return _joined(factors, words) if factors else None
+    return _combine_factors(factors, words) if factors else None
 
 
-def _joined(factors: list[tuple[str, int]], words: list[str]) -> Unit:
+def _combine_factors(factors: list[tuple[str, int]], words: list[str]) -> Unit:
     if any(name.startswith("?") for name, _ in factors):
-        listed = [name for name, _ in factors if not name.startswith("?")]
-        named = tuple(sorted((stem(word), 1) for word in words if word.lower() not in _LINKS))
-        if len(listed) == 1 and factors[0][0] == listed[0]:
+        listed_names = [name for name, _ in factors if not name.startswith("?")]
+        counted_words = tuple(sorted((stem_word(word), 1) for word in words if word.lower() not in _LINKS))
+        if len(listed_names) == 1 and factors[0][0] == listed_names[0]:
             return Unit((factors[0],), True)  # "5 dollars a head", "3 hours later"
-        return Unit(named, False)
-    total: dict[str, int] = {}
+        return Unit(counted_words, False)
+    powers: dict[str, int] = {}
     for name, power in factors:
-        total[name] = total.get(name, 0) + power
-    return Unit(tuple(sorted((name, power) for name, power in total.items() if power)), True)
+        powers[name] = powers.get(name, 0) + power
+    return Unit(tuple(sorted((name, power) for name, power in powers.items() if power)), True)
 
 
-def stem(word: str) -> str:
-    """A counted word without its plural.
+def stem_word(word: str) -> str:
+    """Return a counted word without its plural ending.
 
-    >>> stem("Apples"), stem("boxes"), stem("glass")
+    >>> stem_word("Apples"), stem_word("boxes"), stem_word("glass")
     ('apple', 'box', 'glass')
     """
     bare = word.lower()
@@ -298,8 +302,8 @@ _WORDS = re.compile(r"[A-Za-zμΩ]+|[%$€£₹°元]")
 
 
 @lru_cache(4096)
-def named_in(question: str) -> frozenset[str]:
-    """The listed units that a question names, single letters only behind a number ("5 m")."""
+def find_units(question: str) -> frozenset[str]:
+    """Find the listed units that a question names; single letters count only after a number ("5 m")."""
     names: set[str] = set()
     for match in _WORDS.finditer(question):
         word = match.group()

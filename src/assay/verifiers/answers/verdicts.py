@@ -1,4 +1,4 @@
-"""How a grade becomes a verdict: the same rule on errors, truncation and silence for every verifier."""
+"""Turn a grade into a verdict: one rule on errors, truncation and missing answers for every verifier."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,38 +6,46 @@ from typing import NamedTuple
 
 from assay.core.types import GradingCase, Label, Outcome, Verdict
 from assay.maths.text.golds import readings
-from assay.verifiers.answers.thinking import unclosed
+from assay.verifiers.answers.thinking import ends_in_thought
 
-SHOWN = 500  # characters of an answer or a reason that a verdict keeps
+SHOWN_CHARS = 500  # of an answer or a reason, that a verdict keeps
 
 
 class Grade(NamedTuple):
-    """What a verifier read, before the finish reason has its say."""
+    """What a verifier read, before the finish reason is taken into account."""
 
     right: bool | None  # None = no answer could be read
     extracted: str = ""
-    reason: str = ""  # the path taken: exact, numeric, symbolic, ...
-    reward: float | None = None  # None = 1 for right, 0 otherwise
+    reason: str = ""  # how it was decided: exact, numeric, symbolic, ...
+    reward: float | None = None  # None = 1 where it is right, else 0
     failed: bool = False  # the verifier could not do its work
     lenient: bool | None = None  # whether a person would accept it; None = as `right` says
 
 
-def settle(case: GradingCase, grade: Callable[[GradingCase], Grade], *, verifier: str, version: str) -> Verdict:
-    """The verdict of one case: a right answer counts even where the text was cut, other cut texts are truncated.
+def settle_verdict(case: GradingCase, grade: Callable[[GradingCase], Grade], *, verifier: str, version: str) -> Verdict:
+    """Return the verdict on one case.
 
-    A gold answer that stands for several, or whose text is more than the answer (`maths.text.golds.readings`), is judged by each of its readings, of
-    which the best counts. An engine's error is not graded. An answer that cannot be read is `unparsable` only where the model stopped by itself.
+    A correct answer counts even where the text was truncated; other truncated texts are `truncated`. A gold answer that
+    stands for several, or whose text is more than the answer (`maths.text.golds.readings`), is judged by each of its
+    readings, of which the best counts. An engine's error is not graded. An answer that cannot be read is `unparsable`
+    only where the model stopped by itself.
+
+    Args:
+        case: The problem, label and rollout.
+        grade: Grades the case under one reading of its gold answer.
+        verifier: The verifier's name.
+        version: The verifier's version.
     """
     if case.rollout.finish == "error":
-        return verdict(
+        return build_verdict(
             case, verifier, version, "verifier_error", Grade(None, reason="the engine failed on this rollout")
         )
-    found = max((grade(each) for each in read(case)), key=_merit)  # of equals the first
-    return verdict(case, verifier, version, outcome(case, found), found)
+    best = max((grade(variant) for variant in expand_readings(case)), key=_rank_grade)  # the first of equal ones
+    return build_verdict(case, verifier, version, decide_outcome(case, best), best)
 
 
-def read(case: GradingCase) -> list[GradingCase]:
-    """The case under each reading of its gold answer: as a rule the case itself alone."""
+def expand_readings(case: GradingCase) -> list[GradingCase]:
+    """Return the case under each reading of its gold answer; as a rule that is the case itself alone."""
     label = case.label
     answers = readings(label.answer, label.verifier, united=label.verifier == "math")
     if answers == (label.answer,):
@@ -48,44 +56,44 @@ def read(case: GradingCase) -> list[GradingCase]:
     ]
 
 
-def _merit(grade: Grade) -> tuple[bool, bool, bool]:
+def _rank_grade(grade: Grade) -> tuple[bool, bool, bool]:
     return bool(grade.right), bool(grade.lenient), grade.right is not None and not grade.failed
 
 
-def verdict(case: GradingCase, verifier: str, version: str, told: Outcome, grade: Grade) -> Verdict:
-    """A verdict whose texts can be stored: short, without lone surrogates."""
-    reward = grade.reward if told in ("correct", "wrong") else None
-    lenient = None if grade.lenient is None else outcome(case, grade._replace(right=grade.lenient))
+def build_verdict(case: GradingCase, verifier: str, version: str, outcome: Outcome, grade: Grade) -> Verdict:
+    """Build a verdict whose texts can be stored: short and without lone surrogates."""
+    reward = grade.reward if outcome in ("correct", "wrong") else None
+    lenient = None if grade.lenient is None else decide_outcome(case, grade._replace(right=grade.lenient))
     return Verdict.of(
         case,
         verifier=verifier,
         version=version,
-        outcome=told,
+        outcome=outcome,
         reward=reward,
-        extracted=storable(grade.extracted),
-        reason=storable(grade.reason),
+        extracted=make_storable(grade.extracted),
+        reason=make_storable(grade.reason),
         lenient=lenient,
     )
 
 
-def storable(text: str) -> str:
-    """At most 500 characters of a text, lone surrogates and NUL bytes replaced.
+def make_storable(text: str) -> str:
+    """Return at most 500 characters of a text, with lone surrogates and NUL characters replaced.
 
-    >>> storable("a\\ud800\\x00b")
+    >>> make_storable("a\\ud800\\x00b")
     'a??b'
     """
-    short = text[:SHOWN]
-    if short.isascii() and "\x00" not in short:
-        return short
-    return short.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+    excerpt = text[:SHOWN_CHARS]
+    if excerpt.isascii() and "\x00" not in excerpt:
+        return excerpt
+    return excerpt.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
 
 
-def outcome(case: GradingCase, grade: Grade) -> Outcome:
-    """What a grade amounts to once the finish reason has had its say."""
+def decide_outcome(case: GradingCase, grade: Grade) -> Outcome:
+    """Return the outcome of a grade, taking the finish reason into account."""
     if grade.failed:
         return "verifier_error"
-    if case.rollout.finish == "length" and unclosed(case.rollout.text):
-        return "truncated"  # a thought is no answer, whatever it mutters
+    if case.rollout.finish == "length" and ends_in_thought(case.rollout.text):
+        return "truncated"  # a thought is not an answer, whatever it says
     if grade.right:
         return "correct"
     if case.rollout.finish == "length":

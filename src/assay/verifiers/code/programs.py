@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.thinking import strip_thinking
 from assay.verifiers.code.tests import CallTest, UnitTest
 
 FENCE = re.compile(
@@ -22,6 +22,7 @@ OUTPUT_INTRO = re.compile(
 )
 PROGRAM_START = re.compile(r"\s*(?:import |from \w[\w.]* import |def |class |print\(|@\w|#!)")
 OTHER_LANGUAGE = re.compile(r"[;{]\s*$", re.MULTILINE)  # line ends of Java, C++ and JavaScript
+_BESIDE_TAG = re.compile(r"(<(?:answer|code|solution)>)[ \t]*(?=```|~~~)|(?<=```|~~~)(?=</(?:answer|code|solution)>)")
 _TAG = re.compile(r"<(answer|code|solution)>[ \t]*\n")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 REPL_PROMPT = re.compile(r"^[ \t]*>>> ", re.MULTILINE)
@@ -103,9 +104,10 @@ def find_program(text: str, *, finished: bool) -> str:
     >>> find_program("So:\\n```python\\nprint(1)\\n```\\nOutput:\\n```\\n1\\n```\\n", finished=True)
     'print(1)\\n'
     """
-    answer, inside = spoken(text.replace("\r\n", "\n"))
+    answer, inside = strip_thinking(text.replace("\r\n", "\n"))
     if inside:
         return ""
+    answer = _BESIDE_TAG.sub(lambda match: f"{match[1] or ''}\n", answer)
     blocks = list(iter_blocks(answer))
     if not blocks and finished and (tag := _TAG.search(answer)) and (end := answer.find(f"</{tag[1]}>", tag.end())) > 0:
         answer = answer[tag.end() : end]  # a program between tags, without a fence
@@ -119,7 +121,15 @@ def find_program(text: str, *, finished: bool) -> str:
         for block in blocks
         if PYTHON_INFO.match(block.info) and block.code.strip() and not REPL_PROMPT.search(block.code[:MAX_CHARS])
     ]
-    return marked[-1] if marked else answer if finished and not blocks and PROGRAM_START.match(answer) else ""
+    if marked:
+        return marked[-1]
+    return answer if finished and not blocks and (PROGRAM_START.match(answer) or _is_bare_program(answer)) else ""
+
+
+def _is_bare_program(text: str) -> bool:
+    """Return whether a text without a fence is Python from its first character to its last, and assigns or calls something."""
+    tree = _parse(text) if len(text) <= MAX_CHARS and ("=" in text or "(" in text) else None
+    return tree is not None and any(_has_effect(node) for node in tree.body)
 
 
 def _choose_self_contained(programs: Sequence[str]) -> str:

@@ -166,11 +166,13 @@ class JailSession(ExitStack):
         ending = jailed.wait(time.monotonic() + EXIT_WAIT_S, EXIT_WAIT_S)
         return UnitResult("failed", fallback) if ending.late or not ending.reason else _result_of_ending(ending)
 
-    def conclude_timeout(self, limits: Limits, wall_s: float, *jails: JailedProgram) -> UnitResult:
+    def conclude_timeout(
+        self, limits: Limits, wall_s: float, *jails: JailedProgram, served_s: float = 0.0
+    ) -> UnitResult:
         """Return the result of a test that ran out of wall time; the program's jail comes first in `jails`."""
         self.over = True
         endings = [jailed.wait(time.monotonic(), wall_s) for jailed in jails]
-        return classify_timeout(limits, wall_s, *endings)
+        return classify_timeout(limits, wall_s, *endings, served_s=served_s)
 
     def open_pair(self) -> tuple[socket.socket, socket.socket]:
         """Return the two ends of a new socket."""
@@ -232,14 +234,19 @@ class AssertSession(JailSession):
         self.program = self.open_jail(program, limits, "calls", cpu_s=limits.cpu_s * count, channels=[asked_end])
         self.tests = self.open_jail("", limits, "tests", cpu_s=limits.cpu_s * count, channels=[far_end, asking_end])
         self.channel = Channel(self.enter_context(own_end).fileno(), max_bytes=MAX_MESSAGE_BYTES)
+        self.served_s = 0.0  # CPU seconds that the tests have spent on serving the program
 
     def run(self, test: AssertTest, until: float, wall_s: float) -> UnitResult:
         """Run the code of one test."""
+        before_s = self.served_s
         try:
             self.channel.send(dump(test.code), until)
-            status, reason = load(self.channel.receive(until))
+            while (answer := load(self.channel.receive(until)))[0] == "served":
+                self.served_s = answer[1]
+            status, reason = answer
         except TimeoutError:
-            return self.conclude_timeout(self.limits, wall_s, self.program, self.tests)
+            served_s = self.served_s - before_s
+            return self.conclude_timeout(self.limits, wall_s, self.program, self.tests, served_s=served_s)
         except EOFError:
             result = self.conclude_end(self.tests, "the tests have ended")
             return result._replace(reason=f"tests: {result.reason}")
@@ -267,18 +274,20 @@ def matches_expected(value: Any, test: CallTest) -> bool:
     return equals_expected(value, test.expected) or (test.wrapped and equals_expected(value, test.expected[0]))
 
 
-def classify_timeout(limits: Limits, wall_s: float, *endings: Ending) -> UnitResult:
+def classify_timeout(limits: Limits, wall_s: float, *endings: Ending, served_s: float = 0.0) -> UnitResult:
     """Return the result of a test that ran out of wall time.
 
     Args:
         limits: The limits of one test.
         wall_s: The wall time that the test had.
         endings: How the program's process ended, and the tests' process where there is one.
+        served_s: CPU seconds that the tests' process spent on serving the program.
 
     Returns:
         A failure where the program computed for longer than it may, or had ended in the meantime; else `late`. Its
-        reason blames the machine where all processes together waited idly for less than half of the time. The last
-        test of a case often has little time left: there only the time counts in which its processes were sampled.
+        reason blames the machine where others' computing filled more than half of the time: neither the program nor what
+        served it computed, nor did they wait idly. The last test of a case often has little time left: there only the
+        time counts in which its processes were sampled.
     """
     if ended := next((ending for ending in endings if not ending.late), None):
         return _result_of_ending(ended) if ended.reason else UnitResult("failed", "the program has ended")
@@ -286,8 +295,12 @@ def classify_timeout(limits: Limits, wall_s: float, *endings: Ending) -> UnitRes
     if had_full_time and endings[0].recent_usage.computed_s >= limits.cpu_s:
         return UnitResult("failed", CPU_LIMIT_REASON)
     observed_s = wall_s if had_full_time else max(ending.recent_usage.observed_s for ending in endings)
-    idle_s = observed_s - sum(max(0.0, observed_s - ending.recent_usage.idle_s) for ending in endings)
-    waited_itself = 0 < observed_s <= 2 * idle_s
+    own_s = (endings[0].recent_usage.computed_s, served_s)
+    others_s = sum(
+        max(0.0, observed_s - ending.recent_usage.idle_s - computed_s)
+        for ending, computed_s in zip(endings, own_s, strict=False)
+    )
+    waited_itself = observed_s > 0 and 2 * others_s <= observed_s
     return UnitResult("late", f"time limit {wall_s:g} s" + ("" if waited_itself else f" {BUSY_MACHINE}"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from assay.core.types import GradingCase, Label, Verdict
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 from assay.verifiers.code.programs import bind_methods, find_program
 from assay.verifiers.code.runner import UnitResult, run_tests
 from assay.verifiers.code.tests import UnitTest, parse_public_tests, parse_tests
@@ -56,7 +56,7 @@ class Code:
         False  # True: this machine may be lost, so programs run even where they cannot be isolated
     )
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     dangerous: ClassVar[bool] = True  # runs programs that a model wrote: a Grader refuses it unless `allow_code` is set
     retries: ClassVar[bool] = True  # a case that reached its time limit is tried once more, alone
 
@@ -68,7 +68,7 @@ class Code:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case; takes as long as its tests, at most `wall_s` per test and `limit_s` for all."""
-        return settle(case, self._grade, verifier="code", version=self.version)
+        return settle_verdict(case, self._grade, verifier="code", version=self.version)
 
     def reads(self, label: Label) -> bool:
         """Return whether the label has at least one test; nothing is run."""

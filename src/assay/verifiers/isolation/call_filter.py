@@ -1,6 +1,6 @@
 """The filter of system calls (seccomp) by which a process gives up rights: which calls it refuses, and its program.
 
-To forbid another call, add its name and numbers to one of the tables. `confinement` puts the assembled program in force.
+To forbid another call, add its name and numbers to a table. `confinement` puts the assembled program in force.
 """
 
 import errno

@@ -104,12 +104,17 @@ class ProgramServer:
 def describe_state(value: Any) -> tuple[str, Any]:
     """Return what an object of one of the program's classes consists of: the class's name and the attributes."""
     slots = {
-        name: getattr(value, name)
-        for base in type(value).__mro__
-        for name in getattr(base, "__slots__", ())
-        if hasattr(value, name)
+        name: getattr(value, name) for base in type(value).__mro__ for name in _slots(base) if hasattr(value, name)
     }
     return type(value).__qualname__, getattr(value, "__dict__", {}) | slots
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    """Names of a class's own slots that hold attributes; one alone may stand there as a text."""
+    names = getattr(kind, "__slots__", ())
+    return tuple(
+        name for name in ((names,) if isinstance(names, str) else names) if name not in ("__dict__", "__weakref__")
+    )
 
 
 def _error_text(error: BaseException) -> str:

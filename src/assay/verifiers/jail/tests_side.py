@@ -8,6 +8,7 @@ turn, and which no operator of the program's own compares.
 import ast
 import builtins
 import importlib.util
+import time
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from assay.verifiers.jail.framing import Channel
 from assay.verifiers.jail.wire_format import dump, load
 
+NOTE_S = 0.25  # CPU seconds in the program's service between two notes of them
 MODULE_ALIASES = {"np": "numpy", "pd": "pandas", "sp": "scipy"}
 OPTIONAL_MODULES = frozenset(
     {*MODULE_ALIASES.values(), "sympy", "torch", "pytest", "unittest"}
@@ -162,10 +164,18 @@ class Remote:
 
 
 class RemoteProgram:
-    """The program at the other end of a channel."""
+    """The program at the other end of a channel.
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    Args:
+        channel: to the program's process.
+        note: is called now and then with the CPU seconds that it took to serve the program: to ask, to read, to be
+            called back.
+    """
+
+    def __init__(self, channel: Channel, note: Callable[[float], None] = lambda seconds: None) -> None:
+        self.channel, self.note = channel, note
+        self.served_s = self.noted_s = 0.0
+        self.began: float | None = None  # CPU time at which the question at work began
         self.functions: list[Callable[..., Any]] = []  # of the tests, that the program may call
         self.loss = ""  # why it is lost: even a test that catches everything then fails
 
@@ -182,9 +192,24 @@ class RemoteProgram:
 
     def ask(self, verb: str, *arguments: Any, ends: bool = False) -> Any:
         """Return the program's answer to a request; an exception of its is raised as the nearest builtin type."""
-        question = dump((verb, *arguments), self._refer)
-        self._send(question)
-        return self._answer(ends=ends)
+        outermost = self.began is None
+        if outermost:
+            self.began = time.process_time()
+        try:
+            question = dump((verb, *arguments), self._refer)
+            self._send(question)
+            return self._answer(ends=ends)
+        finally:
+            if outermost:
+                self.served_s, self.began = self._served(), None
+
+    def _served(self) -> float:
+        """CPU seconds in the program's service so far; they are told where they have grown."""
+        served_s = self.served_s + (time.process_time() - self.began if self.began is not None else 0.0)
+        if served_s >= self.noted_s + NOTE_S:
+            self.noted_s = served_s
+            self.note(served_s)
+        return served_s
 
     def start(self) -> None:
         """Wait until the program's top level has run.
@@ -202,6 +227,7 @@ class RemoteProgram:
             kind, rest = self._receive()
             if kind == "call back":
                 self._call_back(*rest)
+                self._served()
             elif kind == "value":
                 return rest[0]
             else:
@@ -331,7 +357,8 @@ class Namespace(dict[str, Any]):
 
 
 def serve(parent: Channel, program: RemoteProgram) -> None:
-    """Run tests in their order, in one namespace, until the other end is closed."""
+    """Run tests in their order, in one namespace, until the other end is closed; notes of the program's service come before an answer."""
+    program.note = lambda seconds: parent.send(dump(("served", seconds)))
     names, is_started = Namespace(program), False
     while True:
         code = load(parent.receive())

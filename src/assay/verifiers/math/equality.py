@@ -1,17 +1,14 @@
-"""Whether two answers say the same, strictly (beyond doubt) and leniently (what a person would accept).
+"""Compare two answers by form, strictly (beyond doubt) and leniently (as a person would); algebra decides the rest.
 
 `docs/grading.md` has the rules, one per row.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from assay.verifiers.answers.brackets import closing
+from assay.verifiers.answers.brackets import find_closing
 from assay.verifiers.answers.dates import DayOfYear
-from assay.verifiers.answers.extraction import final_answer
 from assay.verifiers.answers.meaning import (
     BasedNumber,
     BracketedValues,
@@ -27,90 +24,83 @@ from assay.verifiers.answers.meaning import (
     UnreadAnswer,
     ValueList,
     WordAnswer,
-    clean,
-    meaning,
-    without_condition,
+    parse_meaning,
+    strip_condition,
 )
-from assay.verifiers.answers.numbers import number, same
-from assay.verifiers.answers.plain_text import END, TEXT
-from assay.verifiers.math.comparison import MAYBE, NO, YES, NeedsProof, Opinion, Rules, all_of, flat, grouped, squeeze
-from assay.verifiers.math.quantities import plain, side_by_side
-from assay.verifiers.math.relations import RelationComparison, assigned_value, bare_name, interval_of
-from assay.verifiers.math.symbolic import readable, same_expression
+from assay.verifiers.answers.numbers import is_same_number, parse_number
+from assay.verifiers.answers.plain_text import END, TEXT, clean_answer
+from assay.verifiers.math.comparison import (
+    MAYBE,
+    NO,
+    YES,
+    Agreement,
+    NeedsProof,
+    Rules,
+    combine_all,
+    flatten_fractions,
+    squeeze,
+    squeeze_grouped,
+)
+from assay.verifiers.math.quantities import cached_number, has_adjacent_numbers
+from assay.verifiers.math.relations import RelationComparison, normalize_name, read_assignment, read_interval
+from assay.verifiers.math.symbolic import compare_latex, is_readable
 
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))")
-
-
 _SEPARATORS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?(?!\d)|-?\d+,\d+(?!\d)")
-
 _LAKHS = re.compile(r"-?[1-9]\d?(?:,\d{2})+,\d{3}")  # 12,34,567: thousands as in India
-
 _LETTERS_OF_VARIABLES = frozenset("xyzuvw")
-
-
 _LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])")
 _NUMBER_FACTOR = re.compile(r"\(\s*[-+]?[\d.]+\s*\)")
 _PRODUCT = re.compile(r"\)\s*(?:[(^]|\\cdot)|[\w}]\s*\((?=[^()]*[-+])")
 _UNDEFINED = re.compile(r"DNE|undefined|not defined|(?:the limit )?does not exist|nonexistent", re.IGNORECASE)
-_ALIKE = 40  # values of two lists that are matched in any order
+_MAX_UNORDERED = 40  # values of a list that is compared in any order
 
 
-@lru_cache(4096)
-def alternatives(gold: str) -> tuple[str, ...]:
-    """The answers that a gold allows: a JSON list of texts holds several, an object and a worked solution one.
+def compare_answers(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Agreement:
+    """Compare an answer with a gold answer, both as written.
 
-    >>> alternatives('["4", "four"]'), alternatives('{"answer": "4"}'), alternatives("so 8 * 9 = 72\\n#### 72"), alternatives("[1, 2]")
-    (('4', 'four'), ('4',), ('72',), ('[1, 2]',))
-    """
-    bare = gold.strip()
-    if bare.startswith(("[", "{")) and '"' in bare:
-        try:
-            held = json.loads(bare)
-        except (ValueError, RecursionError):
-            held = None
-        if isinstance(held, dict) and len(held) == 1:
-            held = list(held.values())
-        if isinstance(held, list) and held and all(isinstance(item, (str, int, float)) for item in held):
-            return tuple(str(item) for item in held)
-    if "####" in bare:
-        return (bare.rpartition("####")[2].strip(),)
-    if "boxed" in bare and (found := final_answer(bare)) and found.how == "boxed":
-        return (found.text,)
-    return (gold,)
-
-
-def compare(gold: str, answer: str, rules: Rules, *, prove: bool = True) -> Opinion:
-    """The opinion on an answer as written beside a gold as written.
+    Args:
+        gold: The gold answer.
+        answer: The answer.
+        rules: How to compare.
+        prove: Whether expressions may be compared by algebra.
 
     Raises:
         NeedsProof: `prove` is False and expressions must be compared.
-        OverflowError, MemoryError, RecursionError: comparing explodes.
+        OverflowError, MemoryError, RecursionError: Comparing them explodes.
     """
-    target, said = clean(gold), clean(answer)
-    comparison = _Comparison(rules, prove)
-    opinion = comparison.cleaned(target, said)
-    if rules.comma and not opinion.lenient and (turned := _SEPARATORS.match(said)):
-        point = turned.group().replace(".", "").replace(",", ".")
-        opinion = Opinion(False, comparison.cleaned(target, point + said[turned.end() :]).lenient)
-    if opinion.strict and (
-        _copied(target, said, rules) or (rules.facts.form and _unformed(target, said, rules.facts.form))
+    cleaned_gold, cleaned_answer = clean_answer(gold), clean_answer(answer)
+    comparison = AnswerComparison(rules, prove)
+    agreement = comparison.compare_texts(cleaned_gold, cleaned_answer)
+    if rules.comma and not agreement.lenient and (separated := _SEPARATORS.match(cleaned_answer)):
+        point = separated.group().replace(".", "").replace(",", ".")
+        agreement = Agreement(
+            False, comparison.compare_texts(cleaned_gold, point + cleaned_answer[separated.end() :]).lenient
+        )
+    if agreement.strict and (
+        _is_copied(cleaned_gold, cleaned_answer, rules)
+        or (rules.facts.form and _lacks_form(cleaned_gold, cleaned_answer, rules.facts.form))
     ):
         return MAYBE
-    return opinion
+    return agreement
 
 
-def _copied(gold: str, answer: str, rules: Rules) -> bool:
-    """Whether an answer with an operator in it stands in the question and the gold, written differently, does not."""
-    mine, target = squeeze(flat(answer)), squeeze(flat(gold))
-    if mine.startswith("(") and closing(mine, 0) == len(mine) and "," not in mine:
-        mine = mine[1:-1]
-    if mine == target or len(mine) < 3 or not rules.facts.squeezed or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", mine):
+def _is_copied(gold: str, answer: str, rules: Rules) -> bool:
+    """Return whether an answer with an operator is copied from the question, while the gold answer is not."""
+    text, target = squeeze(flatten_fractions(answer)), squeeze(flatten_fractions(gold))
+    if text.startswith("(") and find_closing(text, 0) == len(text) and "," not in text:
+        text = text[1:-1]
+    question = rules.facts.squeezed
+    if text == target or len(text) < 3 or not question or not re.search(r"(?!^)[-+/^=(]|frac|sqrt", text):
         return False
-    return mine in rules.facts.squeezed and not (target in rules.facts.squeezed and len(target) > 2)
+    return text in question and not (target in question and len(target) > 2)
 
 
-def _unformed(gold: str, answer: str, form: str) -> bool:
-    """Whether an expression of letters lacks the form that the question asks for and the gold has: factors, or no product of brackets."""
+def _lacks_form(gold: str, answer: str, form: str) -> bool:
+    """Return whether an expression of letters lacks the form that the question asks for and the gold answer has.
+
+    The form is a product of factors, or one without products of brackets.
+    """
     if squeeze(gold) == squeeze(answer) or not _LETTER.search(gold):
         return False
     if form == "factor":
@@ -119,87 +109,94 @@ def _unformed(gold: str, answer: str, form: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Comparison(RelationComparison):
-    """Rules for everything else, and which rule is asked."""
+class AnswerComparison(RelationComparison):
+    """Rules for everything else, and the choice of the rule."""
 
-    def cleaned(self, gold: str, answer: str) -> Opinion:
-        """Two cleaned texts."""
+    def compare_texts(self, gold: str, answer: str) -> Agreement:
+        """Compare two cleaned texts."""
         if gold and gold == answer:
             return YES
-        if gold and grouped(gold) == grouped(answer) and not re.search("[A-Z]", gold + answer):
-            if side_by_side(answer) == side_by_side(gold):
+        if gold and squeeze_grouped(gold) == squeeze_grouped(answer) and not re.search("[A-Z]", gold + answer):
+            if has_adjacent_numbers(answer) == has_adjacent_numbers(gold):
                 return YES
-            left, right = number(gold), number(answer)
+            left, right = parse_number(gold), parse_number(answer)
             if left and right:
-                equal = same(left, right)  # 12 345 is 12345, 2 1/3 is not 21/3
-                return Opinion(equal, equal)
-            return MAYBE if side_by_side(answer) and right is None else YES  # 1 2 is hardly 12
-        opinion = self.meanings(meaning(gold), meaning(answer))
-        if not opinion.lenient and (short := without_condition(answer)) != answer and short:
-            opinion = Opinion(False, self.meanings(meaning(without_condition(gold)), meaning(short)).lenient)
-        if not opinion.lenient and _LAKHS.fullmatch(answer):
-            opinion = Opinion(False, self.meanings(meaning(gold), meaning(answer.replace(",", ""))).lenient)
-        if not opinion.lenient and _DECIMAL_COMMA.fullmatch(gold):
-            point = self.meanings(
-                QuantityValue(gold.replace(",", ".")),
-                meaning(answer.replace(",", ".") if _DECIMAL_COMMA.fullmatch(answer) else answer),
+                equal = is_same_number(left, right)  # 12 345 is 12345, 2 1/3 is not 21/3
+                return Agreement(equal, equal)
+            return MAYBE if has_adjacent_numbers(answer) and right is None else YES  # 1 2 is hardly 12
+        agreement = self.compare_meanings(parse_meaning(gold), parse_meaning(answer))
+        if not agreement.lenient and (unconditional := strip_condition(answer)) != answer and unconditional:
+            agreement = Agreement(
+                False, self.compare_meanings(parse_meaning(strip_condition(gold)), parse_meaning(unconditional)).lenient
             )
-            opinion = point if gold.lstrip("-").startswith("0,") else Opinion(False, point.lenient)
-        return opinion
+        if not agreement.lenient and _LAKHS.fullmatch(answer):
+            without_commas = parse_meaning(answer.replace(",", ""))
+            agreement = Agreement(False, self.compare_meanings(parse_meaning(gold), without_commas).lenient)
+        if not agreement.lenient and _DECIMAL_COMMA.fullmatch(gold):
+            agreement_with_point = self.compare_meanings(
+                QuantityValue(gold.replace(",", ".")),
+                parse_meaning(answer.replace(",", ".") if _DECIMAL_COMMA.fullmatch(answer) else answer),
+            )
+            agreement = (
+                agreement_with_point
+                if gold.lstrip("-").startswith("0,")
+                else Agreement(False, agreement_with_point.lenient)
+            )
+        return agreement
 
-    def meanings(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """Two readings, of one form or of forms that may say the same."""
+    def compare_meanings(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare two meanings, of one form or of forms that may say the same."""
         rule = _RULES.get((type(gold), type(answer)))
         if rule is not None:
             return rule(self, gold, answer)
-        return self.across(gold, answer)
+        return self.compare_across(gold, answer)
 
-    def across(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """Readings of unlike form."""
-        if _says_none(gold) and _says_none(answer):
+    def compare_across(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare meanings of different forms."""
+        if _says_empty(gold) and _says_empty(answer):
             return MAYBE
         if isinstance(gold, ClockTime) and isinstance(answer, QuantityValue):
-            return self.hour(gold, answer)
+            return self.compare_hour(gold, answer)
         if isinstance(answer, ClockTime) and isinstance(gold, QuantityValue):
-            return self.hour(answer, gold)
+            return self.compare_hour(answer, gold)
         if isinstance(gold, QuantityValue) and isinstance(answer, DayOfYear):
-            value = plain(gold.latex)
+            value = cached_number(gold.latex)
             return MAYBE if gold.unit is None and value is not None and value.value == answer.day else NO
         if isinstance(gold, WordAnswer) and isinstance(answer, ValueList) and re.fullmatch("[A-J]{2,}", gold.text):
             letters = [item.letter for item in answer.items if isinstance(item, OptionLetter) and not item.rest]
-            return Opinion(False, sorted(letters) == sorted(gold.text) and len(letters) == len(answer.items))
+            return Agreement(False, sorted(letters) == sorted(gold.text) and len(letters) == len(answer.items))
         if isinstance(answer, WordAnswer) and isinstance(gold, ValueList) and re.fullmatch("[A-J]{2,}", answer.text):
-            return self.across(answer, gold)
+            return self.compare_across(answer, gold)
         if isinstance(gold, OptionLetter) or isinstance(answer, OptionLetter):
-            return self.lettered(gold, answer)
+            return self.compare_letters(gold, answer)
         if isinstance(gold, RelationChain) or isinstance(answer, RelationChain):
-            return self.related(gold, answer)
+            return self.compare_relation(gold, answer)
         if isinstance(gold, ValueList) and len(gold.items) == 1:
-            return self.meanings(gold.items[0], answer)
+            return self.compare_meanings(gold.items[0], answer)
         if isinstance(answer, ValueList) and len(answer.items) == 1:
-            return self.meanings(gold, answer.items[0])
+            return self.compare_meanings(gold, answer.items[0])
         if isinstance(gold, QuantityValue) and isinstance(answer, ValueList):
-            return self.signed_pair(gold, answer)
+            return self.compare_signed_pair(gold, answer)
         if isinstance(gold, ValueList) and isinstance(answer, QuantityValue):
-            return self.signed_pair(answer, gold)
+            return self.compare_signed_pair(answer, gold)
         if isinstance(gold, (ClockTime, ProportionValue, BasedNumber)) or isinstance(
             answer, (ClockTime, ProportionValue, BasedNumber)
         ):
-            return self.written(gold, answer)
+            return self.compare_coded(gold, answer)
         if isinstance(gold, (CompoundQuantity, QuantityValue)) and isinstance(
             answer, (CompoundQuantity, QuantityValue)
         ):
-            return self.compound(gold, answer)
+            return self.compare_compound(gold, answer)
         if isinstance(gold, WordAnswer) and isinstance(answer, QuantityValue) and not gold.marked:
-            return self.expressions(_letters(gold), answer.latex)
+            return self.compare_expressions(_spell_word(gold), answer.latex)
         if isinstance(answer, WordAnswer) and isinstance(gold, QuantityValue) and not answer.marked:
-            return self.expressions(gold.latex, _letters(answer))
-        return self.collections(gold, answer)
+            return self.compare_expressions(gold.latex, _spell_word(answer))
+        return self.compare_collections(gold, answer)
 
-    def hour(self, time: ClockTime, value: QuantityValue) -> Opinion:
-        """A full hour as a number alone."""
-        hours = plain(value.latex)
-        return Opinion(
+    def compare_hour(self, time: ClockTime, value: QuantityValue) -> Agreement:
+        """Compare a full hour with a number."""
+        hours = cached_number(value.latex)
+        return Agreement(
             False,
             value.unit is None
             and hours is not None
@@ -207,12 +204,12 @@ class _Comparison(RelationComparison):
             and hours.value == (time.minutes // 60 - 1) % 12 + 1,
         )
 
-    def written(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """A time, a ratio or a number of a base beside something else."""
+    def compare_coded(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare a time, a proportion or a number with a base with something else."""
         for coded, other in ((gold, answer), (answer, gold)):
             if isinstance(coded, BasedNumber) and coded.prefixed and isinstance(other, QuantityValue):
-                value = plain(other.latex)  # 0x1A is 26
-                return Opinion(
+                value = cached_number(other.latex)  # 0x1A is 26
+                return Agreement(
                     False, other.unit is None and value is not None and value.value == int(coded.digits, coded.base)
                 )
         if isinstance(gold, BasedNumber) and isinstance(answer, QuantityValue) and answer.unit is None:
@@ -222,10 +219,10 @@ class _Comparison(RelationComparison):
             and isinstance(gold, QuantityValue)
             and gold.latex.replace(",", "") == answer.digits
         ):
-            named = re.search(rf"base(?:-|\$|\\|\()*{answer.base}(?!\d)", self.rules.facts.squeezed)
+            base_in_question = re.search(rf"base(?:-|\$|\\|\()*{answer.base}(?!\d)", self.rules.facts.squeezed)
             return (
                 YES
-                if named
+                if base_in_question
                 else MAYBE
                 if gold.unit is None and (answer.base != 10 or "base" not in self.rules.facts.squeezed)
                 else NO
@@ -237,19 +234,19 @@ class _Comparison(RelationComparison):
                 and len(share.parts) == 2
                 and other.unit is None
             ):
-                value, parts = plain(other.latex), [number(part) for part in share.parts]
+                value, parts = cached_number(other.latex), [parse_number(part) for part in share.parts]
                 if value and parts[0] and parts[1] and parts[1].value:
-                    return Opinion(
+                    return Agreement(
                         False,
                         "frac" in other.latex + "frac" * ("/" in other.latex)
                         and value.value == parts[0].value / parts[1].value,
                     )
         return NO
 
-    def words(self, gold: WordAnswer, answer: WordAnswer) -> Opinion:
-        """The same words; letters that are variables may change places, letters of a word may not."""
+    def compare_words(self, gold: WordAnswer, answer: WordAnswer) -> Agreement:
+        """Compare words; letters that are variables may change places, letters of a word may not."""
         if gold.text != answer.text and (
-            (_says_none(gold) and _says_none(answer))
+            (_says_empty(gold) and _says_empty(answer))
             or (_UNDEFINED.fullmatch(gold.text) and _UNDEFINED.fullmatch(answer.text))
         ):
             return MAYBE
@@ -257,152 +254,167 @@ class _Comparison(RelationComparison):
         if left == right:
             return YES
         if left.casefold() == right.casefold():
-            inner = any(re.search(r"[a-z][A-Z]|[A-Z][A-Z]", side) for side in (left, right))
-            return MAYBE if inner or len(left) < 3 else YES
-        variables = not (gold.marked or answer.marked) and set(left) | set(right) <= _LETTERS_OF_VARIABLES
-        return YES if variables and sorted(left) == sorted(right) else NO
+            has_inner_capital = any(re.search(r"[a-z][A-Z]|[A-Z][A-Z]", side) for side in (left, right))
+            return MAYBE if has_inner_capital or len(left) < 3 else YES
+        are_variables = not (gold.marked or answer.marked) and set(left) | set(right) <= _LETTERS_OF_VARIABLES
+        return YES if are_variables and sorted(left) == sorted(right) else NO
 
-    def days(self, gold: DayOfYear, answer: DayOfYear) -> Opinion:
-        """The same day, however it is written."""
+    def compare_days(self, gold: DayOfYear, answer: DayOfYear) -> Agreement:
+        """Compare days of the year, however they are written."""
         return YES if gold == answer else NO
 
-    def lettered(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """An option's letter beside a letter, or beside the text of the option."""
+    def compare_letters(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare an option's letter with a letter, or with the text of the option."""
         if isinstance(gold, OptionLetter) and isinstance(answer, OptionLetter):
             if gold.letter != answer.letter:
                 return NO
             if not gold.rest or not answer.rest:
                 return YES
-            return self.cleaned(gold.rest, answer.rest)
+            return self.compare_texts(gold.rest, answer.rest)
         if isinstance(gold, OptionLetter):
             if isinstance(answer, RelationChain) and not gold.rest:
                 return NO
-            return self.meanings(meaning(gold.rest), answer) if gold.rest else self.letter_as_name(gold, answer)
+            if gold.rest:
+                return self.compare_meanings(parse_meaning(gold.rest), answer)
+            return self.compare_letter_name(gold, answer)
         if isinstance(answer, OptionLetter) and answer.rest:
-            return Opinion(False, self.meanings(gold, meaning(answer.rest)).lenient)
-        return self.letter_as_name(answer, gold) if isinstance(answer, OptionLetter) else NO
+            return Agreement(False, self.compare_meanings(gold, parse_meaning(answer.rest)).lenient)
+        return self.compare_letter_name(answer, gold) if isinstance(answer, OptionLetter) else NO
 
-    def letter_as_name(self, letter: OptionLetter, other: Meaning) -> Opinion:
-        """A letter that is a variable after all."""
+    def compare_letter_name(self, letter: OptionLetter, other: Meaning) -> Agreement:
+        """Compare a letter that may be a variable after all."""
         text = other.latex if isinstance(other, QuantityValue) else ""
         return YES if text == letter.letter else MAYBE if text.upper() == letter.letter else NO
 
-    def lists(self, gold: ValueList, answer: ValueList) -> Opinion:
-        """Values in any order, unless the question asks for one; a map of names where all are named."""
-        left, right = _named(gold), _named(answer)
+    def compare_lists(self, gold: ValueList, answer: ValueList) -> Agreement:
+        """Compare lists: in any order unless the question asks for one, by name where all values are named."""
+        left, right = _map_names(gold), _map_names(answer)
         if left and right:
             if left.keys() != right.keys():
                 return NO
-            return all_of([self.meanings(meaning(left[name]), meaning(right[name])) for name in left])
-        mine, others = _values(gold), _values(answer)
-        if left or right:
-            return Opinion(False, self.in_order(mine, others).lenient)
-        opinion = self.in_order(mine, others) if self.rules.facts.ordered else self.in_any_order(mine, others)
-        if not opinion.lenient and not self.rules.facts.ordered and len(mine) != len(others):
-            opinion = Opinion(
-                False, self.in_any_order(tuple(dict.fromkeys(mine)), tuple(dict.fromkeys(others))).lenient
+            return combine_all(
+                [self.compare_meanings(parse_meaning(left[name]), parse_meaning(right[name])) for name in left]
             )
-        return opinion
+        gold_values, answer_values = _list_values(gold), _list_values(answer)
+        if left or right:
+            return Agreement(False, self.compare_in_order(gold_values, answer_values).lenient)
+        agreement = (
+            self.compare_in_order(gold_values, answer_values)
+            if self.rules.facts.ordered
+            else self.compare_in_any_order(gold_values, answer_values)
+        )
+        if not agreement.lenient and not self.rules.facts.ordered and len(gold_values) != len(answer_values):
+            agreement = Agreement(
+                False,
+                self.compare_in_any_order(
+                    tuple(dict.fromkeys(gold_values)), tuple(dict.fromkeys(answer_values))
+                ).lenient,
+            )
+        return agreement
 
-    def in_order(self, gold: tuple[Meaning, ...], answer: tuple[Meaning, ...]) -> Opinion:
-        """Equal one by one."""
+    def compare_in_order(self, gold: tuple[Meaning, ...], answer: tuple[Meaning, ...]) -> Agreement:
+        """Compare values one by one."""
         if len(gold) != len(answer):
             return NO
-        opinion = YES
-        for one, other in zip(gold, answer):
-            opinion = opinion.also(self.meanings(one, other))
-            if not opinion.lenient:
+        agreement = YES
+        for gold_item, answer_item in zip(gold, answer):
+            agreement = agreement.also(self.compare_meanings(gold_item, answer_item))
+            if not agreement.lenient:
                 return NO
-        return opinion
+        return agreement
 
-    def in_any_order(self, gold: tuple[Meaning, ...], answer: tuple[Meaning, ...]) -> Opinion:
-        """Equal as sets."""
-        if len(gold) != len(answer) or len(gold) > _ALIKE:
+    def compare_in_any_order(self, gold: tuple[Meaning, ...], answer: tuple[Meaning, ...]) -> Agreement:
+        """Compare values as sets."""
+        if len(gold) != len(answer) or len(gold) > _MAX_UNORDERED:
             return NO
-        left, opinion = list(answer), YES
-        for one in gold:
-            opinions = [self.meanings(one, other) for other in left]
-            best = max(range(len(left)), key=lambda index: opinions[index])
-            if not opinions[best].lenient:
+        unmatched, agreement = list(answer), YES
+        for gold_item in gold:
+            agreements = [self.compare_meanings(gold_item, answer_item) for answer_item in unmatched]
+            best = max(range(len(unmatched)), key=lambda index: agreements[index])
+            if not agreements[best].lenient:
                 return NO
-            opinion = opinion.also(opinions[best])
-            left.pop(best)
-        return opinion
+            agreement = agreement.also(agreements[best])
+            unmatched.pop(best)
+        return agreement
 
-    def signed_pair(self, gold: QuantityValue, answer: ValueList) -> Opinion:
-        """\\pm written out; anything else of several values is not one value."""
+    def compare_signed_pair(self, gold: QuantityValue, answer: ValueList) -> Agreement:
+        """Compare \\pm with two values written out; no other list is one value."""
         if r"\pm" not in gold.latex or len(answer.items) != 2:
             return NO
         plus, minus = (gold.latex.replace(r"\pm", sign).removeprefix("+") for sign in "+-")
-        return self.in_any_order((meaning(plus), meaning(minus)), _values(answer))
+        return self.compare_in_any_order((parse_meaning(plus), parse_meaning(minus)), _list_values(answer))
 
-    def brackets(self, gold: BracketedValues, answer: BracketedValues) -> Opinion:
-        """Tuples, intervals and vectors in order with equal brackets; sets in any order."""
+    def compare_brackets(self, gold: BracketedValues, answer: BracketedValues) -> Agreement:
+        """Compare tuples, intervals and vectors in order with equal brackets, sets in any order."""
         if gold.left == "{" or answer.left == "{":
-            return self.in_any_order(gold.items, answer.items) if gold.left == answer.left else NO
-        opinion = self.in_order(gold.items, answer.items)
+            return self.compare_in_any_order(gold.items, answer.items) if gold.left == answer.left else NO
+        agreement = self.compare_in_order(gold.items, answer.items)
         if (gold.left, gold.right) == (answer.left, answer.right):
-            return opinion
-        infinite = [isinstance(item, QuantityValue) and "infty" in item.latex for item in gold.items]
-        if len(infinite) == 2 and all(
-            side or mine == other
-            for side, mine, other in zip(infinite, (gold.left, gold.right), (answer.left, answer.right))
+            return agreement
+        is_infinite = [isinstance(item, QuantityValue) and "infty" in item.latex for item in gold.items]
+        if len(is_infinite) == 2 and all(
+            open_end or gold_bracket == answer_bracket
+            for open_end, gold_bracket, answer_bracket in zip(
+                is_infinite, (gold.left, gold.right), (answer.left, answer.right)
+            )
         ):
-            return opinion
+            return agreement
         vectors = {gold.left, answer.left} <= {"(", "<", "["} and "<" in (gold.left, answer.left)
-        return Opinion(False, opinion.lenient and (vectors or len(gold.items) > 2))
+        return Agreement(False, agreement.lenient and (vectors or len(gold.items) > 2))
 
-    def unions(self, gold: UnionOfSets, answer: UnionOfSets) -> Opinion:
-        """The same parts in any order."""
-        return self.in_any_order(gold.parts, answer.parts)
+    def compare_unions(self, gold: UnionOfSets, answer: UnionOfSets) -> Agreement:
+        """Compare unions: the same parts in any order."""
+        return self.compare_in_any_order(gold.parts, answer.parts)
 
-    def matrices(self, gold: MatrixValue, answer: MatrixValue) -> Opinion:
-        """Entry by entry."""
+    def compare_matrices(self, gold: MatrixValue, answer: MatrixValue) -> Agreement:
+        """Compare matrices entry by entry."""
         if [len(row) for row in gold.rows] != [
             len(row) for row in answer.rows
         ] or gold.determinant != answer.determinant:
             return NO
-        return all_of(
+        return combine_all(
             [
-                self.cleaned(clean(one), clean(other))
-                for mine, others in zip(gold.rows, answer.rows)
-                for one, other in zip(mine, others)
+                self.compare_texts(clean_answer(gold_cell), clean_answer(answer_cell))
+                for gold_row, answer_row in zip(gold.rows, answer.rows)
+                for gold_cell, answer_cell in zip(gold_row, answer_row)
             ]
         )
 
-    def collections(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """A list beside a set or a tuple, a vector in one form beside another, a union beside inequalities."""
+    def compare_collections(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare a list with a set or a tuple, vectors of different forms, a union with inequalities."""
         if isinstance(gold, UnionOfSets) and isinstance(answer, ValueList):
             if all(isinstance(item, BracketedValues) for item in answer.items):
-                return Opinion(False, self.in_any_order(gold.parts, answer.items).lenient)
+                return Agreement(False, self.compare_in_any_order(gold.parts, answer.items).lenient)
             parts = tuple(
-                bounds[1] for item in answer.items if isinstance(item, RelationChain) and (bounds := interval_of(item))
+                interval[1]
+                for item in answer.items
+                if isinstance(item, RelationChain) and (interval := read_interval(item))
             )
-            return self.in_any_order(gold.parts, parts) if len(parts) == len(answer.items) else NO
+            return self.compare_in_any_order(gold.parts, parts) if len(parts) == len(answer.items) else NO
         if isinstance(answer, UnionOfSets) and isinstance(gold, ValueList):
-            return self.collections(answer, gold)
+            return self.compare_collections(answer, gold)
         if isinstance(gold, MatrixValue) and isinstance(answer, UnreadAnswer):
             if not self.prove:
                 raise NeedsProof
-            return Opinion(self.rules.unevaluated, True) if any(same_expression(gold.latex, answer.text)) else NO
+            return Agreement(self.rules.unevaluated, True) if any(compare_latex(gold.latex, answer.text)) else NO
         if isinstance(gold, MatrixValue) or isinstance(answer, MatrixValue):
-            left, right = _vector(gold), _vector(answer)
-            return Opinion(False, self.in_order(left, right).lenient) if left and right else NO
+            left, right = _list_entries(gold), _list_entries(answer)
+            return Agreement(False, self.compare_in_order(left, right).lenient) if left and right else NO
         pair = (gold, answer) if isinstance(gold, ValueList) else (answer, gold)
         if isinstance(pair[0], ValueList) and isinstance(pair[1], BracketedValues):
-            mine, others = _values(gold), _values(answer)
+            gold_values, answer_values = _list_values(gold), _list_values(answer)
             if pair[1].left == "{":
-                return self.in_any_order(mine, others)
-            return Opinion(False, pair[1].left != "[" and self.in_order(mine, others).lenient)
+                return self.compare_in_any_order(gold_values, answer_values)
+            return Agreement(False, pair[1].left != "[" and self.compare_in_order(gold_values, answer_values).lenient)
         if isinstance(gold, UnreadAnswer) and isinstance(answer, UnreadAnswer):
             if not self.prove:
                 raise NeedsProof
-            return Opinion(False, readable(gold.text) and any(same_expression(gold.text, answer.text)))
+            return Agreement(False, is_readable(gold.text) and any(compare_latex(gold.text, answer.text)))
         return NO
 
 
-def _says_none(side: Meaning) -> bool:
-    """Whether an answer is the empty set, in signs or in words."""
+def _says_empty(side: Meaning) -> bool:
+    """Return whether an answer is the empty set, in signs or in words."""
     text = (
         side.text
         if isinstance(side, (WordAnswer, UnreadAnswer))
@@ -412,7 +424,8 @@ def _says_none(side: Meaning) -> bool:
     )
     return (
         re.fullmatch(
-            r"\\(?:emptyset|varnothing)|\\\{\s*\\\}|(?:there (?:is|are) )?no (?:real )?solutions?(?: exist)?|none|(?:the )?empty set",
+            r"\\(?:emptyset|varnothing)|\\\{\s*\\\}|(?:there (?:is"
+            r"|are) )?no (?:real )?solutions?(?: exist)?|none|(?:the )?empty set",
             text.strip(),
             re.IGNORECASE,
         )
@@ -420,49 +433,51 @@ def _says_none(side: Meaning) -> bool:
     )
 
 
-def _letters(word: WordAnswer) -> str:
+def _spell_word(word: WordAnswer) -> str:
     return word.text if len(word.text) <= 3 else f"{TEXT}{word.text}{END}"
 
 
-def _named(values: ValueList) -> dict[str, str]:
-    """The values of several names; {} where not each item has a name of its own."""
-    pairs = [assigned_value(item) if isinstance(item, RelationChain) else None for item in values.items]
-    names = {bare_name(pair[0]): pair[1] for pair in pairs if pair}
+def _map_names(values: ValueList) -> dict[str, str]:
+    """Return the values by name; {} where not every item has its own name."""
+    pairs = [read_assignment(item) if isinstance(item, RelationChain) else None for item in values.items]
+    names = {normalize_name(pair[0]): pair[1] for pair in pairs if pair}
     return names if len(names) == len(values.items) and len(names) > 1 else {}
 
 
-def _values(values: Meaning) -> tuple[Meaning, ...]:
-    """The items of a list without their names, \\pm written out."""
+def _list_values(values: Meaning) -> tuple[Meaning, ...]:
+    """List the items without their names, with \\pm written out."""
     items: list[Meaning] = []
     for item in values.items if isinstance(values, (ValueList, BracketedValues)) else (values,):
-        assigned = assigned_value(item) if isinstance(item, RelationChain) else None
-        value = meaning(assigned[1]) if assigned else item
+        assignment = read_assignment(item) if isinstance(item, RelationChain) else None
+        value = parse_meaning(assignment[1]) if assignment else item
         if isinstance(value, QuantityValue) and value.latex.count(r"\pm") == 1:
-            items.extend(meaning(value.latex.replace(r"\pm", sign).strip().removeprefix("+").strip()) for sign in "+-")
+            items.extend(
+                parse_meaning(value.latex.replace(r"\pm", sign).strip().removeprefix("+").strip()) for sign in "+-"
+            )
         else:
             items.append(value)
     return tuple(items)
 
 
-def _vector(side: Meaning) -> tuple[Meaning, ...]:
-    """The entries of a column, a row, or a tuple; () of what is none."""
+def _list_entries(side: Meaning) -> tuple[Meaning, ...]:
+    """List the entries of a column, a row, or a tuple; () for anything else."""
     if isinstance(side, BracketedValues) and side.left in "(<[":
         return side.items
     if isinstance(side, MatrixValue) and (len(side.rows) == 1 or all(len(row) == 1 for row in side.rows)):
-        return tuple(meaning(clean(cell)) for row in side.rows for cell in row)
+        return tuple(parse_meaning(clean_answer(cell)) for row in side.rows for cell in row)
     return ()
 
 
-_RULES: dict[tuple[type, type], Callable[..., Opinion]] = {
-    (QuantityValue, QuantityValue): _Comparison.quantities,
-    (ClockTime, ClockTime): _Comparison.times,
-    (DayOfYear, DayOfYear): _Comparison.days,
-    (ProportionValue, ProportionValue): _Comparison.proportions,
-    (BasedNumber, BasedNumber): _Comparison.based,
-    (WordAnswer, WordAnswer): _Comparison.words,
-    (RelationChain, RelationChain): _Comparison.chains,
-    (ValueList, ValueList): _Comparison.lists,
-    (BracketedValues, BracketedValues): _Comparison.brackets,
-    (UnionOfSets, UnionOfSets): _Comparison.unions,
-    (MatrixValue, MatrixValue): _Comparison.matrices,
+_RULES: dict[tuple[type, type], Callable[..., Agreement]] = {
+    (QuantityValue, QuantityValue): AnswerComparison.compare_quantities,
+    (ClockTime, ClockTime): AnswerComparison.compare_times,
+    (DayOfYear, DayOfYear): AnswerComparison.compare_days,
+    (ProportionValue, ProportionValue): AnswerComparison.compare_proportions,
+    (BasedNumber, BasedNumber): AnswerComparison.compare_based,
+    (WordAnswer, WordAnswer): AnswerComparison.compare_words,
+    (RelationChain, RelationChain): AnswerComparison.compare_chains,
+    (ValueList, ValueList): AnswerComparison.compare_lists,
+    (BracketedValues, BracketedValues): AnswerComparison.compare_brackets,
+    (UnionOfSets, UnionOfSets): AnswerComparison.compare_unions,
+    (MatrixValue, MatrixValue): AnswerComparison.compare_matrices,
 }

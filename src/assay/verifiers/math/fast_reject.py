@@ -1,57 +1,59 @@
-"""What is plainly unequal, told by values before Math-Verify tries to prove that it is equal: a proof that fails is what comparing mostly costs.
+"""Reject what is plainly unequal by its values, before Math-Verify tries to prove it equal.
 
-An expression that equals another does so wherever its symbols are set; a set that equals another has its elements. So values that are far apart
-at one point settle both, and nothing here ever says "equal".
+Failed proofs are most of the cost of comparing. An expression that equals another does so wherever its symbols are set,
+and a set that equals another has its elements; so values that are far apart at one point decide. Nothing here ever says
+"equal".
 """
 
 import importlib
 from typing import Any
 
-from assay.verifiers.math.numeric_check import is_percent, values
+from assay.verifiers.math.numeric_check import evaluate_at_point, is_percent
 
-APART = 1e-6  # relative difference from which two values are unequal whatever simplifying would say
-ROUNDED = 4e-6  # the same of a set's elements, which Math-Verify rounds to six decimals
-
-
-def expressions(gold: Any, answer: Any) -> bool:
-    """Whether two sympy expressions have values far apart at one point of their symbols."""
-    found = values(gold, answer)
-    return found is not None and _far(found[0], found[1], APART)
+EXPRESSION_TOLERANCE = 1e-6  # relative difference beyond which two values are unequal in any form
+ELEMENT_TOLERANCE = 4e-6  # the same for elements of sets, which Math-Verify rounds to six decimals
 
 
-def sets(gold: Any, answer: Any) -> bool:
-    """Whether two sets cannot be equal: one alone is finite, or a value of one is far from all of the other. An expression is the set of itself.
+def expressions_differ(gold: Any, answer: Any) -> bool:
+    """Return whether two sympy expressions have values far apart at one point of their symbols."""
+    numbers = evaluate_at_point(gold, answer)
+    return numbers is not None and _is_far(numbers[0], numbers[1], EXPRESSION_TOLERANCE)
 
-    An open interval and two numbers may both be a pair, and percentages have two values: these are left alone.
+
+def sets_differ(gold: Any, answer: Any) -> bool:
+    """Return whether two sets cannot be equal; an expression counts as the set of itself.
+
+    They cannot where exactly one is finite, or where a value of one is far from all values of the other. An open
+    interval and two numbers may both be a pair, and percentages have two values: these are left to Math-Verify.
     """
     sympy: Any = importlib.import_module("sympy")
     if isinstance(gold, sympy.Tuple) or isinstance(answer, sympy.Tuple):
         return False
-    left, right = (each if isinstance(each, sympy.Set) else sympy.FiniteSet(each) for each in (gold, answer))
+    left, right = (side if isinstance(side, sympy.Set) else sympy.FiniteSet(side) for side in (gold, answer))
     if isinstance(left, sympy.FiniteSet) and isinstance(right, sympy.FiniteSet):
-        return _elements_far(left.args, right.args)
+        return _elements_differ(left.args, right.args)
     finite, other = (left, right) if isinstance(left, sympy.FiniteSet) else (right, left)
     pair = isinstance(other, sympy.Interval) and len(finite.args) == 2
     return isinstance(finite, sympy.FiniteSet) and other.is_finite_set is False and not pair
 
 
-def _elements_far(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+def _elements_differ(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
     sympy: Any = importlib.import_module("sympy")
     both = (*left, *right)
-    if any(not isinstance(each, sympy.Expr) or is_percent(each) for each in both):
+    if any(not isinstance(element, sympy.Expr) or is_percent(element) for element in both):
         return False
-    if len(left) == len(right) and any(each.free_symbols for each in both):
-        return False  # Math-Verify knows symbols that are as good as others
-    found = values(*both)
-    if found is None:
+    if len(left) == len(right) and any(element.free_symbols for element in both):
+        return False  # Math-Verify treats some symbols as interchangeable
+    numbers = evaluate_at_point(*both)
+    if numbers is None:
         return False
-    mine, others = found[: len(left)], found[len(left) :]
+    left_numbers, right_numbers = numbers[: len(left)], numbers[len(left) :]
     return any(
-        all(_far(one, other, ROUNDED) for other in there)
-        for here, there in ((mine, others), (others, mine))
-        for one in here
+        all(_is_far(number, other, ELEMENT_TOLERANCE) for other in other_side)
+        for side, other_side in ((left_numbers, right_numbers), (right_numbers, left_numbers))
+        for number in side
     )
 
 
-def _far(one: Any, other: Any, share: float) -> bool:
-    return bool(abs(one - other) > share * max(abs(one), abs(other), 1))
+def _is_far(left: Any, right: Any, tolerance: float) -> bool:
+    return bool(abs(left - right) > tolerance * max(abs(left), abs(right), 1))

@@ -1,4 +1,4 @@
-"""A second opinion on two expressions that Math-Verify holds for equal."""
+"""Check two expressions that Math-Verify takes for equal, by their values."""
 
 import importlib
 from itertools import islice
@@ -6,31 +6,33 @@ from typing import Any
 
 from assay.verifiers.math.overflow import explodes
 
-DIGITS = 30  # precision of the evaluation
+DIGITS = 30  # decimal digits of precision
 TIGHT = 1e-9  # relative difference of exact values
 LOOSE = 1e-5  # where one side was written as a decimal, hence perhaps rounded
-_POINTS = (7, 11, 13, 17, 19, 23, 29, 31)  # symbols are set to p/5: positive and in no special relation
+_POINTS = (7, 11, 13, 17, 19, 23, 29, 31)  # symbols are set to p/5: positive, without a special relation
 
 
-def agree(gold: Any, answer: Any) -> bool:
-    """Whether two sympy objects still look equal at 30 digits, relative to their size; True where that cannot be told.
+def values_agree(gold: Any, answer: Any) -> bool:
+    """Return whether two sympy objects still look equal at 30 digits; True where that cannot be told.
 
-    Math-Verify compares absolutely (a difference below 1e-15 is none), so small values are all equal to it. Sets, tuples, intervals
-    and matrices are compared element by element; expressions with symbols at one point.
+    Differences are relative to the values' size. Math-Verify compares absolutely (a difference below 1e-15 is none), so
+    that all small values are equal to it. Sets, tuples, intervals and matrices are compared element by element,
+    expressions with symbols at one point.
     """
     if gold == answer or is_percent(gold) or is_percent(answer):
         return True
-    pairs = _elements(gold, answer)
+    pairs = _pair_elements(gold, answer)
     if pairs is not None:
-        return all(agree(left, right) for left, right in pairs)
+        return all(values_agree(left, right) for left, right in pairs)
     return _scalars_agree(gold, answer)
 
 
-def evaluate(gold: Any, answer: Any) -> None:
-    """Evaluates the difference of two expressions, which Math-Verify tried before it called them unequal.
+def evaluate_difference(gold: Any, answer: Any) -> None:
+    """Evaluate the difference of two expressions, as Math-Verify does before it calls them unequal.
 
     Raises:
-        OverflowError, MemoryError, RecursionError: numbers too large for this machine; Math-Verify hides it behind "unequal".
+        OverflowError, MemoryError, RecursionError: A number is too large for this machine; Math-Verify hides that
+        behind "unequal".
     """
     if explodes(gold) or explodes(answer):
         raise OverflowError("a number of more than a million digits")
@@ -42,7 +44,7 @@ def evaluate(gold: Any, answer: Any) -> None:
         return
 
 
-def _elements(gold: Any, answer: Any) -> list[tuple[Any, Any]] | None:
+def _pair_elements(gold: Any, answer: Any) -> list[tuple[Any, Any]] | None:
     sympy: Any = importlib.import_module("sympy")
     if isinstance(gold, sympy.MatrixBase) and isinstance(answer, sympy.MatrixBase) and gold.shape == answer.shape:
         return list(zip(gold.flat(), answer.flat()))
@@ -51,15 +53,16 @@ def _elements(gold: Any, answer: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(gold, sympy.Tuple) and isinstance(answer, sympy.Tuple) and len(gold) == len(answer):
         return list(zip(gold.args, answer.args))
     if isinstance(gold, sympy.FiniteSet) and isinstance(answer, sympy.FiniteSet) and len(gold) == len(answer):
-        return _matched(gold, answer)
+        return _match_by_value(gold, answer)
     return None
 
 
-def _matched(gold: Any, answer: Any) -> list[tuple[Any, Any]]:
-    """Elements in the order of their values; no pairs where one has none."""
+def _match_by_value(gold: Any, answer: Any) -> list[tuple[Any, Any]]:
+    """Pair elements in the order of their values; no pairs where one has none."""
     sides = [
         sorted(
-            ((_value(each), index) for index, each in enumerate(side.args)), key=lambda pair: (pair[0] is None, pair)
+            ((_evaluate(element), index) for index, element in enumerate(side.args)),
+            key=lambda pair: (pair[0] is None, pair),
         )
         for side in (gold, answer)
     ]
@@ -68,51 +71,63 @@ def _matched(gold: Any, answer: Any) -> list[tuple[Any, Any]]:
     return [(gold.args[i], answer.args[j]) for (_, i), (_, j) in zip(*sides)]
 
 
-def _value(each: Any) -> float | None:
+def _evaluate(expression: Any) -> float | None:
     try:
-        return float(each.evalf(DIGITS))
+        return float(expression.evalf(DIGITS))
     except (TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
-def values(*expressions: Any, shift: int = 0) -> list[Any] | None:
-    """Expressions at 30 digits, their symbols together set to one point of positive numbers (`shift` gives another); None where any has no finite
-    value there."""
+def evaluate_at_point(*expressions: Any, shift: int = 0) -> list[Any] | None:
+    """Evaluate expressions at 30 digits, with their symbols set to one point of positive numbers.
+
+    Args:
+        expressions: Expressions whose symbols are set together.
+        shift: Selects another point.
+
+    Returns:
+        The values; None where one of them is not finite.
+    """
     sympy: Any = importlib.import_module("sympy")
-    if not all(isinstance(each, sympy.Expr) for each in expressions):
+    if not all(isinstance(expression, sympy.Expr) for expression in expressions):
         return None
-    symbols = sorted(set().union(*(each.free_symbols for each in expressions)), key=str)
+    symbols = sorted(set().union(*(expression.free_symbols for expression in expressions)), key=str)
     if len(symbols) > len(_POINTS):
         return None
-    point = {symbol: _fraction(prime + 3 * shift) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
+    point = {symbol: _make_fraction(prime + 3 * shift) for symbol, prime in zip(symbols, islice(_POINTS, len(symbols)))}
     try:
-        found = [each.subs(point).evalf(DIGITS) for each in expressions]
+        numbers = [expression.subs(point).evalf(DIGITS) for expression in expressions]
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return None
-    return found if all(each.is_number and each.is_finite for each in found) else None
+    return numbers if all(expression.is_number and expression.is_finite for expression in numbers) else None
 
 
 def _scalars_agree(gold: Any, answer: Any) -> bool:
     sympy: Any = importlib.import_module("sympy")
-    alike = isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr) and gold.free_symbols == answer.free_symbols
-    found = values(gold, answer) if alike else None
-    if found is None:
+    have_same_symbols = (
+        isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr) and gold.free_symbols == answer.free_symbols
+    )
+    numbers = evaluate_at_point(gold, answer) if have_same_symbols else None
+    if numbers is None:
         return True
-    size = max(abs(found[0]), abs(found[1]))
+    size = max(abs(numbers[0]), abs(numbers[1]))
     try:
-        if abs(found[0] - found[1]) <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size:
+        if (
+            abs(numbers[0] - numbers[1])
+            <= (LOOSE if gold.has(sympy.Float) or answer.has(sympy.Float) else TIGHT) * size
+        ):
             return True
         return bool(sympy.simplify(gold - answer).is_zero)
     except (TypeError, ValueError, AttributeError, NotImplementedError):
         return True
 
 
-def _fraction(prime: int) -> Any:
+def _make_fraction(prime: int) -> Any:
     return importlib.import_module("sympy").Rational(prime, 5)
 
 
 def is_percent(value: Any) -> bool:
-    """Whether Math-Verify read `9%`, which it lets equal 9 as well as 0.09."""
+    """Return whether Math-Verify read `9%`, which it lets equal both 9 and 0.09."""
     from math_verify.grader import get_pct_val
 
     return get_pct_val(value) is not None

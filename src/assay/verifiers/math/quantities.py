@@ -1,4 +1,4 @@
-"""Quantities, times and ratios: equal values in units that may stand together."""
+"""Compare quantities, times and ratios: equal values in units that agree."""
 
 import re
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from assay.verifiers.answers.meaning import (
     ProportionValue,
     QuantityValue,
 )
-from assay.verifiers.answers.numbers import Number, number, same
+from assay.verifiers.answers.numbers import Number, is_same_number, parse_number
 from assay.verifiers.answers.units import Unit
-from assay.verifiers.math.comparison import MAYBE, NO, YES, Comparison, NeedsProof, Opinion, all_of, squeeze
-from assay.verifiers.math.symbolic import same_expression
+from assay.verifiers.math.comparison import MAYBE, NO, YES, Agreement, Comparison, NeedsProof, combine_all, squeeze
+from assay.verifiers.math.symbolic import compare_latex
 
 _WORKING = re.compile(
     r"\\(?:sum|prod|i?int|lim|binom|gcd|operatorname|max|min)(?![A-Za-z])|!|\\frac\s*\{\s*d|\\[lr](?:floor|ceil)"
@@ -27,133 +27,150 @@ _WORKING = re.compile(
 class QuantityComparison(Comparison):
     """Rules for values."""
 
-    def quantities(self, gold: QuantityValue, answer: QuantityValue) -> Opinion:
-        """Equal values with units that may stand together."""
-        opinion = self.united(gold, answer)
-        for left, right in ((_loosened(gold), answer), (gold, _loosened(answer)), (_loosened(gold), _loosened(answer))):
-            if not opinion.lenient and (left, right) != (gold, answer):
-                loose = self.united(left, right)
-                opinion = Opinion(loose.strict and left.unit is not None and right.unit is not None, loose.lenient)
-        return opinion
+    def compare_quantities(self, gold: QuantityValue, answer: QuantityValue) -> Agreement:
+        """Compare quantities: equal values, with units that agree."""
+        agreement = self.compare_united(gold, answer)
+        for left, right in (
+            (_use_loose_unit(gold), answer),
+            (gold, _use_loose_unit(answer)),
+            (_use_loose_unit(gold), _use_loose_unit(answer)),
+        ):
+            if not agreement.lenient and (left, right) != (gold, answer):
+                loose_agreement = self.compare_united(left, right)
+                agreement = Agreement(
+                    loose_agreement.strict and left.unit is not None and right.unit is not None, loose_agreement.lenient
+                )
+        return agreement
 
-    def united(self, gold: QuantityValue, answer: QuantityValue) -> Opinion:
-        """Quantities whose units are certain."""
+    def compare_united(self, gold: QuantityValue, answer: QuantityValue) -> Agreement:
+        """Compare quantities whose units are certain."""
         if gold.unit == answer.unit:
-            return self.expressions(gold.latex, answer.latex)
+            return self.compare_expressions(gold.latex, answer.latex)
         if gold.unit is None or answer.unit is None:
-            fit = self.one_unit(gold.unit, answer.unit)
-            return fit.also(self.expressions(gold.latex, answer.latex)) if fit.lenient else NO
-        return self.converted(gold, answer)
+            unit_agreement = self.compare_one_unit(gold.unit, answer.unit)
+            return (
+                unit_agreement.also(self.compare_expressions(gold.latex, answer.latex))
+                if unit_agreement.lenient
+                else NO
+            )
+        return self.compare_converted(gold, answer)
 
-    def one_unit(self, gold: Unit | None, answer: Unit | None) -> Opinion:
-        """A unit on one side alone."""
+    def compare_one_unit(self, gold: Unit | None, answer: Unit | None) -> Agreement:
+        """Compare units where one side may have none."""
         if answer is None:
             return YES
-        named = self.rules.facts.units
+        units_in_question = self.rules.facts.units
         if not answer.known:
             return YES
-        if all(name in named for name, _ in answer.factors):
+        if all(name in units_in_question for name, _ in answer.factors):
             return YES
         rivals = (
-            [name for name in named if units_module.kind(Unit(((name, 1),), True)) == units_module.kind(answer)]
+            [
+                name
+                for name in units_in_question
+                if units_module.describe_dimension(Unit(((name, 1),), True)) == units_module.describe_dimension(answer)
+            ]
             if len(answer.factors) == 1
             else []
         )
         return NO if rivals else MAYBE
 
-    def converted(self, gold: QuantityValue, answer: QuantityValue) -> Opinion:
-        """Two units: convertible ones, or words that name the same thing."""
+    def compare_converted(self, gold: QuantityValue, answer: QuantityValue) -> Agreement:
+        """Compare quantities in two units: convertible ones, or words that name the same thing."""
         left, right = gold.unit, answer.unit
         if left is None or right is None:
             return NO
         if not (left.known and right.known):
             shared = {name for name, _ in left.factors} & {name for name, _ in right.factors}
             return (
-                MAYBE.also(self.expressions(gold.latex, answer.latex))
+                MAYBE.also(self.compare_expressions(gold.latex, answer.latex))
                 if shared and not (left.known or right.known)
                 else NO
             )
-        factor = units_module.conversion(right, left)
-        one, other = plain(gold.latex), plain(answer.latex)
+        factor = units_module.conversion_factor(right, left)
+        gold_number, answer_number = cached_number(gold.latex), cached_number(answer.latex)
         if factor is None:
             return NO
         if factor == 1.0:
-            return self.expressions(gold.latex, answer.latex)
-        if one is None or other is None:
+            return self.compare_expressions(gold.latex, answer.latex)
+        if gold_number is None or answer_number is None:
             return NO
-        equal = units_module.close(float(one.value), float(other.value) * factor)
-        return Opinion(equal, equal)
+        equal = units_module.is_close(float(gold_number.value), float(answer_number.value) * factor)
+        return Agreement(equal, equal)
 
-    def compound(self, gold: Meaning, answer: Meaning) -> Opinion:
-        """Sums of quantities, one side at least: equal parts, or equal totals."""
+    def compare_compound(self, gold: Meaning, answer: Meaning) -> Agreement:
+        """Compare sums of quantities, where at least one side is one: equal parts, or equal totals."""
         left, right = (side.parts if isinstance(side, CompoundQuantity) else (side,) for side in (gold, answer))
         if len(left) == len(right) and all(isinstance(part, QuantityValue) for part in (*left, *right)):
             parts = [
-                self.united(one, other)
-                for one, other in zip(left, right)
-                if isinstance(one, QuantityValue) and isinstance(other, QuantityValue)
+                self.compare_united(gold_part, answer_part)
+                for gold_part, answer_part in zip(left, right)
+                if isinstance(gold_part, QuantityValue) and isinstance(answer_part, QuantityValue)
             ]
             if all(part.lenient for part in parts):
-                return all_of(parts)
+                return combine_all(parts)
         base = left[0].unit if isinstance(left[0], QuantityValue) else None
-        totals = [_total(side, base) for side in (left, right)] if base else [None]
+        totals = [_sum_parts(side, base) for side in (left, right)] if base else [None]
         if None in totals:
             return NO
-        equal = units_module.close(float(totals[0] or 0), float(totals[1] or 0))
-        return Opinion(equal, equal)
+        equal = units_module.is_close(float(totals[0] or 0), float(totals[1] or 0))
+        return Agreement(equal, equal)
 
-    def expressions(self, gold: str, answer: str) -> Opinion:
-        """Numbers by value, other expressions by algebra; working is no answer where the gold is a number."""
-        target, value = plain(gold), plain(answer)
+    def compare_expressions(self, gold: str, answer: str) -> Agreement:
+        """Compare numbers by value and other expressions by algebra; working is not an answer to a number."""
+        target, value = cached_number(gold), cached_number(answer)
         if target and value:
-            equal = same(target, value)
-            return Opinion(equal and not self.undone(target, answer), equal)
+            equal = is_same_number(target, value)
+            return Agreement(equal and not self.is_unfinished_division(target, answer), equal)
         if squeeze(gold) == squeeze(answer) and gold.replace(" ", "") == answer.replace(" ", ""):
             return YES
-        if side_by_side(answer) and not side_by_side(gold):
+        if has_adjacent_numbers(answer) and not has_adjacent_numbers(gold):
             return NO
         if not self.prove:
             raise NeedsProof
-        strict, lenient = same_expression(gold, answer)
+        strict, lenient = compare_latex(gold, answer)
         if target is not None and strict:
-            return Opinion(self.rules.unevaluated, True)
+            return Agreement(self.rules.unevaluated, True)
         if strict and _WORKING.search(answer) and not _WORKING.search(gold):
-            return Opinion(self.rules.unevaluated, True)
-        return Opinion(strict, lenient or strict)
+            return Agreement(self.rules.unevaluated, True)
+        return Agreement(strict, lenient or strict)
 
-    def undone(self, target: Number, answer: str) -> bool:
-        """Whether a whole number is given as a division that is still to be done."""
-        divided = re.search(r"/|\\frac", answer) is not None
-        return divided and target.value.denominator == 1 and not self.rules.unevaluated
+    def is_unfinished_division(self, target: Number, answer: str) -> bool:
+        """Return whether a whole number is given as a division that is still to be done."""
+        is_division = re.search(r"/|\\frac", answer) is not None
+        return is_division and target.value.denominator == 1 and not self.rules.unevaluated
 
-    def times(self, gold: ClockTime, answer: ClockTime) -> Opinion:
-        """The same minute; a half of the day that one side leaves out is only leniently the same."""
+    def compare_times(self, gold: ClockTime, answer: ClockTime) -> Agreement:
+        """Compare times of day: the same minute; leniently only, where one side leaves out the half of the day."""
         if gold.half and answer.half:
             equal = gold.minutes == answer.minutes
-            return Opinion(equal, equal)
+            return Agreement(equal, equal)
         if gold.half == answer.half:
-            return Opinion(gold.minutes == answer.minutes, gold.minutes == answer.minutes)
+            return Agreement(gold.minutes == answer.minutes, gold.minutes == answer.minutes)
         if gold.minutes == answer.minutes and gold.minutes >= 13 * 60:
             return YES  # 16:30 is 4:30 p.m.
-        return Opinion(False, gold.minutes % 720 == answer.minutes % 720)
+        return Agreement(False, gold.minutes % 720 == answer.minutes % 720)
 
-    def proportions(self, gold: ProportionValue, answer: ProportionValue) -> Opinion:
-        """Equal parts, or parts in the same ratio."""
+    def compare_proportions(self, gold: ProportionValue, answer: ProportionValue) -> Agreement:
+        """Compare proportions: equal parts, or leniently parts in the same ratio."""
         if gold.parts == answer.parts:
             return YES
-        left, right = ([number(part) for part in side.parts] for side in (gold, answer))
+        left, right = ([parse_number(part) for part in side.parts] for side in (gold, answer))
         if len(left) != len(right) or None in left or None in right:
             return NO
-        ones, others = [part.value for part in left if part], [part.value for part in right if part]
-        cross = all(one * others[0] == other * ones[0] for one, other in zip(ones, others))
-        return Opinion(False, cross and any(ones) and any(others))
+        left_values, right_values = [part.value for part in left if part], [part.value for part in right if part]
+        is_proportional = all(
+            left_value * right_values[0] == right_value * left_values[0]
+            for left_value, right_value in zip(left_values, right_values)
+        )
+        return Agreement(False, is_proportional and any(left_values) and any(right_values))
 
-    def based(self, gold: BasedNumber, answer: BasedNumber) -> Opinion:
-        """The same digits in the same base."""
+    def compare_based(self, gold: BasedNumber, answer: BasedNumber) -> Agreement:
+        """Compare numbers with a base: the same digits in the same base."""
         return YES if gold == answer else NO
 
 
-def _loosened(value: QuantityValue) -> QuantityValue:
+def _use_loose_unit(value: QuantityValue) -> QuantityValue:
     return (
         QuantityValue(
             value.latex.rpartition(" ")[0] if "^" not in value.latex else value.latex.split(" ")[0], value.loose
@@ -164,21 +181,22 @@ def _loosened(value: QuantityValue) -> QuantityValue:
 
 
 @lru_cache(8192)
-def plain(latex: str) -> Number | None:
-    return number(latex)
+def cached_number(latex: str) -> Number | None:
+    """Parse a text that is one number; cached."""
+    return parse_number(latex)
 
 
-def side_by_side(latex: str) -> bool:
-    """Whether numbers stand beside each other with nothing between them."""
+def has_adjacent_numbers(latex: str) -> bool:
+    """Return whether numbers stand next to each other with nothing between them."""
     return re.search(r"(?<![_^\w])\d[\d.,]*\s+[\d.]|\}\s+\d", latex) is not None
 
 
-def _total(parts: tuple[Meaning, ...], base: Unit) -> float | None:
+def _sum_parts(parts: tuple[Meaning, ...], base: Unit) -> float | None:
     total = 0.0
     for part in parts:
         if not isinstance(part, QuantityValue) or part.unit is None:
             return None
-        factor, value = units_module.conversion(part.unit, base), number(part.latex)
+        factor, value = units_module.conversion_factor(part.unit, base), parse_number(part.latex)
         if factor is None or value is None:
             return None
         total += factor * float(value.value)

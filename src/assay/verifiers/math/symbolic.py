@@ -1,4 +1,8 @@
-"""Expressions of numbers and letters: read by latex2sympy's grammar as a whole, compared by Math-Verify and looked at a second time."""
+"""Compare expressions of numbers and letters by algebra.
+
+They are parsed as a whole by latex2sympy's grammar and compared by Math-Verify; what it finds equal is checked by
+value.
+"""
 
 import importlib
 import re
@@ -6,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from assay.verifiers.answers.plain_text import END, TEXT
-from assay.verifiers.math.math_verify_patches import math_verify
-from assay.verifiers.math.numeric_check import agree, evaluate, values
+from assay.verifiers.math.math_verify_patches import load_math_verify
+from assay.verifiers.math.numeric_check import evaluate_at_point, evaluate_difference, values_agree
 
 _COMPLEX = re.compile(r"(?<![A-Za-z\\])[ij](?![A-Za-z])")
 _LOG = re.compile(r"\\log(?![A-Za-z_])(?!\s*_)")
@@ -16,30 +20,34 @@ _DANGLING = re.compile(r"[-+*/^_=<>,]\s*$|\\(?:cdot|times|div)\s*$|'")
 _REAL_IMAGINARY = re.compile(r"\\i(?![A-Za-z])")
 
 
-def same_expression(gold: str, answer: str) -> tuple[bool, bool]:
-    """Whether two expressions are equal as written, and whether they are once letters' case and the base of \\log are left open.
+def compare_latex(gold: str, answer: str) -> tuple[bool, bool]:
+    """Return whether two expressions are equal as written, and whether they are leniently.
+
+    Lenient leaves open letters' case and the base of \\log.
 
     Raises:
-        OverflowError, MemoryError, RecursionError: comparing explodes.
+        OverflowError, MemoryError, RecursionError: Comparing them explodes.
     """
-    if _equal(gold, answer):
+    if _are_equal(gold, answer):
         return True, True
-    lenient = _equal_at_points(gold, answer) or (_unlike(gold, answer) and _equal(_loosely(gold), _loosely(answer)))
+    lenient = _equal_at_points(gold, answer) or (
+        _leaves_open(gold, answer) and _are_equal(_loosen(gold), _loosen(answer))
+    )
     return False, lenient
 
 
-def readable(latex: str) -> bool:
-    """Whether the grammar reads an expression to its end."""
-    return _read(latex) is not None
+def is_readable(latex: str) -> bool:
+    """Return whether the grammar reads an expression to its end."""
+    return _parse_latex(latex) is not None
 
 
-def numeric_value(latex: str) -> Any:
-    """An expression's value at 30 digits; None where it holds letters, or cannot be read."""
-    expression = _read(latex)
+def evaluate_number(latex: str) -> Any:
+    """Return an expression's value at 30 digits; None where it holds letters, or cannot be read."""
+    expression = _parse_latex(latex)
     sympy: Any = importlib.import_module("sympy")
     if not isinstance(expression, sympy.Expr) or expression.free_symbols:
         return None
-    evaluate(expression, sympy.Integer(0))
+    evaluate_difference(expression, sympy.Integer(0))
     try:
         value = expression.evalf(30)
     except (TypeError, ValueError, AttributeError, NotImplementedError):
@@ -47,14 +55,14 @@ def numeric_value(latex: str) -> Any:
     return value if value.is_number and value.is_finite else None
 
 
-def ratio(gold: tuple[str, str], answer: tuple[str, str]) -> float:
-    """The constant by which the difference of one relation's sides exceeds that of the other's; 0 where there is none."""
-    sides = [_read(side) for side in (*gold, *answer)]
+def relation_ratio(gold: tuple[str, str], answer: tuple[str, str]) -> float:
+    """Return the constant ratio of the differences of two relations' sides; 0 where there is none."""
+    sides = [_parse_latex(side) for side in (*gold, *answer)]
     sympy: Any = importlib.import_module("sympy")
     if not all(isinstance(side, sympy.Expr) for side in sides):
         return 0.0
     left, right = sides[0] - sides[1], sides[2] - sides[3]
-    evaluate(left, right)
+    evaluate_difference(left, right)
     if left.free_symbols != right.free_symbols or not left.free_symbols:
         return 0.0
     try:
@@ -65,27 +73,30 @@ def ratio(gold: tuple[str, str], answer: tuple[str, str]) -> float:
 
 
 def _equal_at_points(gold: str, answer: str) -> bool:
-    """Whether two expressions of the same letters have the same values wherever the letters are positive, as far as three points tell."""
-    left, right = _read(gold), _read(answer)
+    """Return whether two expressions of the same letters have the same values where the letters are positive.
+
+    Three points are tried.
+    """
+    left, right = _parse_latex(gold), _parse_latex(answer)
     sympy: Any = importlib.import_module("sympy")
     if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)) or left.free_symbols != right.free_symbols:
         return False
-    evaluate(left, right)
+    evaluate_difference(left, right)
     if (difference := (left - right).doit()).is_Rational:
         return bool(difference.is_zero)  # 2^100 + 2 and 2^100 - 2 have the first 30 digits in common
-    pairs = [values(left, right, shift=shift) for shift in (0, 1, 2)]
+    pairs = [evaluate_at_point(left, right, shift=shift) for shift in (0, 1, 2)]
     return all(pair is not None and abs(pair[0] - pair[1]) <= 1e-20 * max(abs(pair[0]), abs(pair[1])) for pair in pairs)
 
 
-def _unlike(gold: str, answer: str) -> bool:
-    """Whether leaving case and logarithms open changes anything."""
+def _leaves_open(gold: str, answer: str) -> bool:
+    """Return whether leaving case and logarithms open changes anything."""
     both = gold + answer
     return bool(_LOG.search(both)) or any(
         letter.swapcase() in both for letter in re.findall(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])", both)
     )
 
 
-def _loosely(latex: str) -> str:
+def _loosen(latex: str) -> str:
     bare = _LOG.sub(r"\\ln ", latex)
     return re.sub(
         r"\\[A-Za-z]+|[A-Z]",
@@ -94,21 +105,21 @@ def _loosely(latex: str) -> str:
     )
 
 
-def _equal(gold: str, answer: str) -> bool:
-    left, right = _read(gold), _read(answer)
+def _are_equal(gold: str, answer: str) -> bool:
+    left, right = _parse_latex(gold), _parse_latex(answer)
     if left is None or right is None:
         return False
     sympy: Any = importlib.import_module("sympy")
-    if isinstance(left, sympy.Expr) != isinstance(right, sympy.Expr) or not _same_symbols(left, right):
+    if isinstance(left, sympy.Expr) != isinstance(right, sympy.Expr) or not _have_same_symbols(left, right):
         return False
-    if math_verify().verify([left], [right], timeout_seconds=None):
-        return agree(left, right)
-    evaluate(left, right)
+    if load_math_verify().verify([left], [right], timeout_seconds=None):
+        return values_agree(left, right)
+    evaluate_difference(left, right)
     return any(isinstance(side, sympy.Symbol) for side in (left, right)) and bool(sympy.simplify(left - right).is_zero)
 
 
-def _same_symbols(left: Any, right: Any) -> bool:
-    """Whether both depend on the same letters; `x - x` depends on none once it is simplified, and is asked."""
+def _have_same_symbols(left: Any, right: Any) -> bool:
+    """Return whether both depend on the same letters, once they are simplified: `x - x` depends on none."""
     if left.free_symbols == right.free_symbols:
         return True
     if not left.free_symbols:
@@ -121,14 +132,14 @@ def _same_symbols(left: Any, right: Any) -> bool:
 
 
 @lru_cache(4096)
-def _read(latex: str) -> Any:
-    """A sympy object for a whole expression, None where the grammar does not read all of it."""
+def _parse_latex(latex: str) -> Any:
+    """Parse a whole expression into a sympy object; None where the grammar does not read all of it."""
     bare = latex
     if TEXT in latex or END in latex or _DANGLING.search(latex):
         return None
     bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
     bare = _DEGREE.sub("", _REAL_IMAGINARY.sub("i", bare)).replace(r"\$", "")
-    math_verify()  # patches the grammar
+    load_math_verify()  # it patches the grammar
     module: Any = importlib.import_module("latex2sympy2_extended.latex2sympy2")
     try:
         expression = module.latex2sympy(
@@ -142,5 +153,5 @@ def _read(latex: str) -> Any:
         return expression.doit().as_mutable() if isinstance(expression, matrix) else expression
     except (OverflowError, MemoryError, RecursionError):
         raise
-    except Exception:  # noqa: BLE001  # the grammar raises anything where a text is not in it
+    except Exception:  # noqa: BLE001  # the grammar raises anything for a text that is not in it
         return None

@@ -15,7 +15,7 @@ from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.types import GradingCase, Label, Verdict
 from assay.maths.text.golds import readings
-from assay.verifiers.answers.verdicts import read
+from assay.verifiers.answers.verdicts import expand_readings
 from assay.verifiers.isolation.inert_text import is_inert
 from assay.verifiers.pool.batch import WorkerBatch
 from assay.verifiers.pool.fork_server import may_evaluate_text
@@ -123,7 +123,7 @@ class Grader:
             ConfigError: A label names a verifier that does not exist or cannot be loaded.
         """
         with self._lock:
-            variants_by_case = [read(case) for case in cases]  # one per reading of the gold answer
+            variants_by_case = [expand_readings(case) for case in cases]  # one per reading of the gold answer
             variants = [variant for case_variants in variants_by_case for variant in case_variants]
             verdicts = iter(self._judge_all(variants, [variant.label.verifier for variant in variants], "judge"))
             return [

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 from assay.verifiers.isolation.worker_rights import confine_worker
 from assay.verifiers.pool.replies import encode_judgement, encode_readable, encode_stop
 
@@ -91,7 +91,7 @@ def warm_up_pages(times: int = 20) -> None:
     )
     for _ in range(times):
         answer_line(
-            lambda case: settle(case, lambda _: Grade(True, "2", "rehearsal"), verifier="math", version="0"),
+            lambda case: settle_verdict(case, lambda _: Grade(True, "2", "rehearsal"), verifier="math", version="0"),
             pickle.loads(body)[1],
         )
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from assay.core.errors import ConfigError
 from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Verdict
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class RewardFunction:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case with the function, in this process."""
-        return settle(case, self._grade, verifier=self.name, version=self.version)
+        return settle_verdict(case, self._grade, verifier=self.name, version=self.version)
 
     def reads(self, label: Label) -> bool:
         """Return whether there is a gold answer."""

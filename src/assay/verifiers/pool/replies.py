@@ -9,7 +9,7 @@ import math
 from typing import Any, NamedTuple, get_args
 
 from assay.core.types import Outcome, Verdict
-from assay.verifiers.answers.verdicts import storable
+from assay.verifiers.answers.verdicts import make_storable
 
 MAX_LINE_BYTES = 16_384  # a verdict's texts have 500 characters each, of at most 12 bytes
 MAX_TRACEBACK = 2_000  # characters
@@ -44,8 +44,8 @@ def encode_judgement(verdict: Verdict) -> bytes:
             "judged",
             verdict.outcome,
             float(verdict.reward),
-            storable(verdict.extracted),
-            storable(verdict.reason),
+            make_storable(verdict.extracted),
+            make_storable(verdict.reason),
             verdict.lenient,
         ]
     )
@@ -59,7 +59,7 @@ def encode_readable(readable: bool) -> bytes:
 def encode_stop(kind: str, reason: str, trace: str = "") -> bytes:
     """Encode why there is no answer, as one line, with the end of the verifier's traceback."""
     ascii_trace = trace[-MAX_TRACEBACK:].encode("ascii", "backslashreplace").decode()[-MAX_TRACEBACK:]
-    return _encode(["stop", kind, storable(reason), *([ascii_trace] if ascii_trace else [])])
+    return _encode(["stop", kind, make_storable(reason), *([ascii_trace] if ascii_trace else [])])
 
 
 def parse_reply(method: str, line: str) -> Judgement | JudgingStop | bool:
@@ -102,7 +102,7 @@ def _parse_judgement(outcome: Any, reward: Any, extracted: Any, reason: Any, len
         or not isinstance(reason, str)
     ):
         raise ValueError("reward or text")
-    return Judgement(outcome, float(reward), storable(extracted), storable(reason), lenient)
+    return Judgement(outcome, float(reward), make_storable(extracted), make_storable(reason), lenient)
 
 
 def _parse_readable(readable: Any) -> bool:
@@ -114,4 +114,4 @@ def _parse_readable(readable: Any) -> bool:
 def _parse_stop(kind: Any, reason: Any, trace: Any = "") -> JudgingStop:
     if kind not in STOP_KINDS or not isinstance(reason, str) or not isinstance(trace, str):
         raise ValueError("stop")
-    return JudgingStop(kind, storable(reason), trace=trace[-MAX_TRACEBACK:].replace("\0", "?"))
+    return JudgingStop(kind, make_storable(reason), trace=trace[-MAX_TRACEBACK:].replace("\0", "?"))

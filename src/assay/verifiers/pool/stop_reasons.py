@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from assay.core.types import GradingCase, Label
-from assay.verifiers.answers.verdicts import Grade, outcome
+from assay.verifiers.answers.verdicts import Grade, decide_outcome
 from assay.verifiers.pool.replies import BUSY_MACHINE, IN_SANDBOX, Judgement, JudgingStop
 
 DETERMINISTIC = ("cpu", "deep")  # another try would end in the same way
@@ -68,7 +68,7 @@ def _decide_blame(
     gold_case = replace(case, rollout=replace(case.rollout, text=case.label.answer, finish="stop"))
     if not is_readable(case.label) or isinstance(judge_alone(gold_case), JudgingStop):
         return Judgement("verifier_error", 0.0, stop.extracted, f"{stop.reason}; the gold answer stops as well")
-    return Judgement(outcome(case, Grade(False)), 0.0, stop.extracted, stop.reason)
+    return Judgement(decide_outcome(case, Grade(False)), 0.0, stop.extracted, stop.reason)
 
 
 def find_stop(answer: Any, *, retries: bool) -> JudgingStop | None:

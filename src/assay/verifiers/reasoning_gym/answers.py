@@ -4,9 +4,9 @@ import re
 from collections import deque
 
 from assay.core.types import GradingCase
-from assay.verifiers.answers.extraction import ExtractedAnswer, final_answer, last_number
-from assay.verifiers.answers.numbers import number
-from assay.verifiers.answers.thinking import spoken
+from assay.verifiers.answers.extraction import ExtractedAnswer, find_final_answer, find_last_number
+from assay.verifiers.answers.numbers import parse_number
+from assay.verifiers.answers.thinking import strip_thinking
 
 _ANNOUNCEMENT = re.compile(
     r"(?:^|\n)[ \t>#*_]{0,6}(?:(?:so|thus|hence|therefore),?[ ])?(?:the[ ]|my[ ])?(?:final[ ]|correct[ ])?"
@@ -24,9 +24,9 @@ def extract_answers(case: GradingCase) -> tuple[ExtractedAnswer, ...]:
     announces it, with all lines and the final full stop. Where nothing marks an answer, a finished text is the answer
     as a whole, or its last number where the gold answer is a number. Takes time linear in the text.
     """
-    is_numeric, truncated = number(case.label.answer) is not None, case.rollout.finish == "length"
-    text, in_thinking = spoken(case.rollout.text)
-    answer = final_answer(case.rollout.text)
+    is_numeric, truncated = parse_number(case.label.answer) is not None, case.rollout.finish == "length"
+    text, in_thinking = strip_thinking(case.rollout.text)
+    answer = find_final_answer(case.rollout.text)
     if truncated and answer is not None and answer.how == "tagged" and case.rollout.text.rstrip().endswith(answer.text):
         answer = answer._replace(doubt="cut inside its answer")
     block = (
@@ -39,7 +39,7 @@ def extract_answers(case: GradingCase) -> tuple[ExtractedAnswer, ...]:
     else:
         block = None
     if answer is None and block is None and not truncated and not in_thinking:
-        answer = ExtractedAnswer(last_number(text).lstrip("$") if is_numeric else text.strip(), "whole")
+        answer = ExtractedAnswer(find_last_number(text).lstrip("$") if is_numeric else text.strip(), "whole")
     spellings = [
         spelling._replace(
             text=_normalize_number(_strip_marks(spelling.text)) if is_numeric else _strip_marks(spelling.text)
@@ -79,4 +79,4 @@ def _strip_marks(text: str) -> str:
 
 
 def _normalize_number(text: str) -> str:
-    return text if number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")
+    return text if parse_number(text) is None else text.replace(",", "").replace("−", "-").removesuffix(".")

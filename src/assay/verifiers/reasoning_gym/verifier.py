@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from assay.core.types import GradingCase, Label, Verdict
-from assay.verifiers.answers.verdicts import Grade, settle
+from assay.verifiers.answers.verdicts import Grade, settle_verdict
 from assay.verifiers.reasoning_gym.answers import extract_answers
 from assay.verifiers.reasoning_gym.scorers import LabelError, score_answer, warm_scorers
 
@@ -35,12 +35,12 @@ class ReasoningGym:
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case; takes as long as the generator's scorer."""
-        return settle(case, _grade, verifier="reasoning_gym", version=self.version)
+        return settle_verdict(case, _grade, verifier="reasoning_gym", version=self.version)
 
     def glance(self, case: GradingCase) -> Verdict | None:
         """Return the verdict where there is no answer to score; None where the generator's scorer is needed."""
         if case.rollout.finish == "error" or not extract_answers(case):
-            return settle(
+            return settle_verdict(
                 case, lambda _: Grade(None, reason="no final answer"), verifier="reasoning_gym", version=self.version
             )
         return None
