@@ -206,8 +206,8 @@ def make_column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
     a, b = correct + 0.5, n - correct + 0.5
     rows = len(correct)
     columns = {
-        "post_a": a,
-        "post_b": b,
+        "beta_a": a,
+        "beta_b": b,
         "mean": a / (a + b),
         "low": a / (a + b + 4),
         "high": (a + 2) / (a + b + 2),
