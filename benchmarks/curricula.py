@@ -28,7 +28,7 @@ def main() -> None:
     right = rng.binomial(8, rate)
     pool = Pool(
         tuple(f"p{row:08d}" for row in range(n)),
-        {"post_a": right + 0.5, "post_b": 8.5 - right, "mean": (right + 0.5) / 9},
+        {"beta_a": right + 0.5, "beta_b": 8.5 - right, "mean": (right + 0.5) / 9},
     )
     naive = naive_ms(right, rng)
     claims = []

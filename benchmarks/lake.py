@@ -121,7 +121,9 @@ def waves(problems: int, per: int, rng: np.random.Generator, text: int = 0) -> d
         ),
     }
     if text:
-        tables["texts"] = filled("texts", n, {"id": pa.array(ids), "text": pa.array(prose(n, text)), "run": "r"})
+        tables["completions"] = filled(
+            "completions", n, {"id": pa.array(ids), "text": pa.array(prose(n, text)), "run": "r"}
+        )
     return tables
 
 
@@ -149,7 +151,11 @@ def rates(folder: Path, problems: int, *, text: int, limit_s: float = 240.0) -> 
     seconds, memory, rows = ask(root, "SELECT * FROM pass_rates")
     again, tenth = _count_jsonl(peer)
     n, scaled = f"{problems * PER:,} rollouts", again * rows / tenth
-    beside = sum(path.stat().st_size for path in (root / "tables" / "texts").glob("*.parquet")) / 2**30 if text else 0.0
+    beside = (
+        sum(path.stat().st_size for path in (root / "tables" / "completions").glob("*.parquet")) / 2**30
+        if text
+        else 0.0
+    )
     print(f"{rows:,} pass rates; {beside:.1f} GiB of texts beside them, {text} characters each")
     size = {"n": problems * PER, "full_n": FULL * PER}
     return [

@@ -151,8 +151,8 @@ def pool_of(n: int, needs: tuple[str, ...]) -> Pool:
     right = rng.binomial(8, rng.beta(0.6, 0.9, size=n))
     a, b = right + 0.5, 8.5 - right
     known = {
-        "post_a": a,
-        "post_b": b,
+        "beta_a": a,
+        "beta_b": b,
         "mean": a / 9,
         "correct": right,
         "wrong": 8 - right,
@@ -190,9 +190,9 @@ def measured(name: str, n: int, budget: int, more: tuple[str, ...] = ()) -> dict
     }
     if more:
         return row
-    full = pool_of(n, ("post_a", "post_b", "vectors"))
+    full = pool_of(n, ("beta_a", "beta_b", "vectors"))
     chosen = np.array([int(id_[1:]) for id_ in made.ids], dtype=np.int64)
-    signal = expected_signal(full.column("post_a")[chosen], full.column("post_b")[chosen], 8)
+    signal = expected_signal(full.column("beta_a")[chosen], full.column("beta_b")[chosen], 8)
     assert full.vectors is not None
     return {**row, "radius": coverage(full.vectors, chosen).radius, "signal": float(signal.mean())}
 

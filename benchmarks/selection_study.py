@@ -232,8 +232,8 @@ def pool_of(
     rng = np.random.default_rng(0)
     first = rng.geometric(np.clip(mean(a, b), 1e-6, 1)) - 1  # failures before the first success of a search
     known = {
-        "post_a": a,
-        "post_b": b,
+        "beta_a": a,
+        "beta_b": b,
         "mean": mean(a, b),
         "correct": shown.right,
         "wrong": shown.tried - shown.right,

@@ -107,7 +107,7 @@ def taught(folder: Path, steps: int) -> list[Claim]:
     ids = sorted(problems()[0])
     one = np.ones(len(ids)) / 2
     course = build_part("curriculum", "posterior").begin(
-        Pool(tuple(ids), {"post_a": one, "post_b": one, "mean": one}), seed=0
+        Pool(tuple(ids), {"beta_a": one, "beta_b": one, "mean": one}), seed=0
     )
     more = {"guidance": guidance, "teacher": Teacher(AtOnce()), "course": course}
     seconds = steps_of(str(folder / "taught"), "tiny-arithmetic", steps, clock=clock, **more)

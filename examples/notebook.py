@@ -41,7 +41,7 @@ def _(lake, mo):
     difficulty = lake.query(
         """
         SELECT source, policy_name, count(*) AS problems, sum(n_correct)::BIGINT AS correct, sum(n)::BIGINT AS attempts,
-               round(avg(mean), 3) AS mean, round(avg(signal_8), 3) AS signal_8
+               round(avg(mean), 3) AS mean, round(avg(p_mixed_8), 3) AS p_mixed_8
         FROM pass_rates JOIN problems p ON p.id = problem_id GROUP BY ALL ORDER BY source, policy_name
         """
     )
@@ -52,7 +52,8 @@ def _(lake, mo):
 @app.cell
 def _(lake, mo):
     shares = lake.query(
-        "SELECT least(9, floor(least * 10))::INT AS tenth, count(*) AS problems FROM pass_rates WHERE least IS NOT NULL GROUP BY tenth ORDER BY tenth"
+        "SELECT least(9, floor(rate_if_truncated_wrong * 10))::INT AS tenth, count(*) AS problems FROM pass_rates "
+        "WHERE rate_if_truncated_wrong IS NOT NULL GROUP BY tenth ORDER BY tenth"
     ).to_pylist()
     most = max((row["problems"] for row in shares), default=1)
     bars = "\n".join(

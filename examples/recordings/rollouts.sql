@@ -1,7 +1,7 @@
 SELECT r.problem_id, r.sample, t.text, r.tokens, r.finish, r.policy, r.policy_name, r.sampler, r.seed, r.prompt_tokens,
        v.outcome, p.messages, l.answer, p.source
 FROM rollouts r
-JOIN texts t USING (id)
+JOIN completions t USING (id)
 JOIN verdicts v ON v.rollout_id = r.id
 JOIN labels l ON l.id = v.label_id
 JOIN problems p ON p.id = r.problem_id

@@ -98,4 +98,4 @@ score = _stage("score", "Rows of `scores`: how hard each training problem is for
 embed = _stage("embed", "Rows of `clusters`.")
 select = _stage("select", "Rows of `selections`: kept or dropped, with the reason.")
 arrange = _stage("arrange", "Rows of `lessons`: the curriculum in its order.")
-train = _stage("train", "Rows of `train_log`, after training on the curriculum, which must be in the lake.")
+train = _stage("train", "Rows of `train_metrics`, after training on the curriculum, which must be in the lake.")

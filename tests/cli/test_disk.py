@@ -37,7 +37,7 @@ def keys(lake: Path) -> dict[str, list[dict[str, object]]]:
     with Lake(lake) as opened:
         return {
             table: opened.rows(f'SELECT id FROM "{table}" ORDER BY id')
-            for table in ("problems", "rollouts", "texts", "verdicts", "scores", "lessons")
+            for table in ("problems", "rollouts", "completions", "verdicts", "scores", "curriculum")
         }
 
 

@@ -77,7 +77,7 @@ def final(lake: Path) -> dict[str, set[Any]]:
     with Lake(lake, create=False) as opened:
         tables = {
             name: {row["id"] for row in opened.rows(f"SELECT id FROM {name}")}
-            for name in ("scores", "selections", "lessons", "splits")
+            for name in ("scores", "selections", "curriculum", "splits")
         }
         stages = {(row["stage"], row["key"]) for row in opened.rows("SELECT stage, key FROM stages")}
         counted = opened.rows(

@@ -110,7 +110,7 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(
     assert (mean, low) == (0.0, -high)
     assert 0 < high < 0.01, "200 equal pairs rule out nothing below a hundredth"
     with Lake(lake) as opened:
-        order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
+        order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM curriculum ORDER BY position")]
         met = opened.rows(
             'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN (SELECT policy FROM superseded) '
             'GROUP BY ALL ORDER BY step, min("group")'
@@ -161,8 +161,8 @@ def test_two_processes_train_one_run(assay: Run, config: Path, tmp_path: Path) -
         counted = opened.rows(
             "SELECT step, problem_id, count(*) AS n FROM rollouts WHERE step IS NOT NULL GROUP BY ALL ORDER BY step"
         )
-        order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
-        told = opened.rows("SELECT name, value FROM train_log WHERE step = 2")
+        order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM curriculum ORDER BY position")]
+        told = opened.rows("SELECT name, value FROM train_metrics WHERE step = 2")
         ended = opened.rows("SELECT count(*) AS n FROM runs WHERE command = 'train run'")
     assert {row["n"] for row in counted} == {8}
     assert {row["problem_id"] for row in counted if row["step"] == 2} == {order[place % 40] for place in range(32, 48)}

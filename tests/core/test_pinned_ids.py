@@ -87,8 +87,8 @@ def test_a_score_is_its_whole_row_under_the_names_of_version_1() -> None:
         0.25,
         0.75,
         prior="uniform",
-        post_a=2.0,
-        post_b=2.0,
+        beta_a=2.0,
+        beta_b=2.0,
         counts=Counts(1, 1),
         direction="easier",
     )

@@ -7,7 +7,7 @@ from assay.curricula.posterior import Posterior
 
 def pool(right, wrong) -> Pool:
     a, b = np.asarray(right) + 0.5, np.asarray(wrong) + 0.5
-    return Pool(tuple(f"p{row:05d}" for row in range(len(a))), {"post_a": a, "post_b": b})
+    return Pool(tuple(f"p{row:05d}" for row in range(len(a))), {"beta_a": a, "beta_b": b})
 
 
 def test_the_problem_near_one_half_is_nearly_always_drawn_before_the_sure_ones():
@@ -66,6 +66,6 @@ def test_the_tables_forget_kinds_that_no_problem_has_and_change_no_choice():
 
 
 def test_a_posterior_that_is_missing_names_the_problem():
-    broken = Pool(("a", "b"), {"post_a": np.array([0.5, np.nan]), "post_b": np.array([0.5, 0.5])})
+    broken = Pool(("a", "b"), {"beta_a": np.array([0.5, np.nan]), "beta_b": np.array([0.5, 0.5])})
     with pytest.raises(ValueError, match="'b'"):
         Posterior().begin(broken, seed=0)

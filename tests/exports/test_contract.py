@@ -45,7 +45,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def order(context: RunContext) -> list[str]:
-    return [row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM lessons ORDER BY lesson, position")]
+    return [
+        row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM curriculum ORDER BY lesson, position")
+    ]
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:

@@ -29,11 +29,11 @@ def count(lake: Path, table: str) -> int:
 def test_a_schedule_fires_and_the_lake_has_its_rows(server: Any, finished: Any) -> None:
     assert finished.run["state"]["type"] == "COMPLETED", server.log(finished.run["id"])
     assert finished.run["auto_scheduled"]
-    assert {table: count(finished.lake, table) for table in ("problems", "rollouts", "scores", "lessons")} == {
+    assert {table: count(finished.lake, table) for table in ("problems", "rollouts", "scores", "curriculum")} == {
         "problems": 8,
         "rollouts": 16,
         "scores": 8,
-        "lessons": 3,
+        "curriculum": 3,
     }
 
 
@@ -68,7 +68,7 @@ def test_a_run_is_refused_while_another_has_the_turn_and_a_started_one_is_not(se
             assert server.ended(started["id"])["state"]["type"] == "COMPLETED", server.log(started["id"])
         finally:
             server.end(serving)
-    assert count(lake, "lessons") == 2
+    assert count(lake, "curriculum") == 2
 
 
 @pytest.mark.service
@@ -94,7 +94,7 @@ def test_a_killed_run_does_not_block_the_next_which_waits_for_a_turn_that_is_tak
         assert server.ended(run)["state"]["type"] == "COMPLETED", server.log(run)
     finally:
         server.end(serving)
-    assert (count(lake, "rollouts"), count(lake, "lessons")) == (16, 3)
+    assert (count(lake, "rollouts"), count(lake, "curriculum")) == (16, 3)
     state = server.ended(dead)["state"]
     assert (state["type"], "is gone" in state["message"]) == ("CRASHED", True), (
         "nobody told the server of the killed run"
@@ -137,7 +137,7 @@ def test_a_worker_of_a_process_pool_runs_what_was_deployed_by_cron(server: Any, 
         assert server.ended(run)["state"]["type"] == "COMPLETED", server.log(run)
     finally:
         server.end(working)
-    assert count(lake, "lessons") == 3
+    assert count(lake, "curriculum") == 3
 
 
 SERVED = {

@@ -17,7 +17,7 @@ import pytest
 from assay.stores.lake import Lake
 
 PROBLEMS = 36  # of which 32 in 8 shards
-TABLES = ("problems", "rollouts", "texts", "verdicts", "scores", "clusters", "selections", "lessons")
+TABLES = ("problems", "rollouts", "completions", "verdicts", "scores", "clusters", "selections", "curriculum")
 pytestmark = pytest.mark.service
 
 
@@ -121,7 +121,7 @@ def test_processes_leave_what_a_plain_run_leaves_and_only_engine_faults_cost_a_s
     assert told["spent"]["samples"] == 128 - stored, "something was paid for twice"
     found = curating.keys("lake")
     assert {name: found[name] for name in TABLES[:4]} == {name: plain[name] for name in TABLES[:4]}
-    assert set(plain["lessons"]) <= set(found["lessons"])
+    assert set(plain["curriculum"]) <= set(found["curriculum"])
     with Lake(curating.folder / "lake") as lake:
         assert lake.rows("SELECT count(*) AS n FROM rollouts WHERE run NOT IN (SELECT run FROM runs)") == [{"n": 0}]
     again, _ = curating.run("lake", flow=False)

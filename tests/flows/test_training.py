@@ -112,7 +112,7 @@ def entered(ran: Callable[..., Ran], config: Path) -> Callable[[str], Ran]:
 
 def counts(config: Path) -> dict[str, int]:
     with Lake(config.parent / "lake") as lake:
-        tables = ("rollouts", "scores", "train_log", "stages")
+        tables = ("rollouts", "scores", "train_metrics", "stages")
         return {name: int(lake.rows(f'SELECT count(*) AS n FROM "{name}"')[0]["n"]) for name in tables}
 
 
@@ -130,7 +130,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     assert made["state"]["message"].startswith(f"checkpoint {config.parent}/lake/checkpoints/")
     assert (tasks, artifacts) == ({"train"}, shown)
     trained = counts(config)
-    assert trained["train_log"] > 0
+    assert trained["train_metrics"] > 0
     server.until(lambda: "checkpoint" in server.log(made["id"]))  # sent once a second
     assert entered("train")[0]["state"]["message"].startswith("nothing to do: checkpoint ")
 
@@ -150,7 +150,7 @@ def test_training_refreshing_and_rounds_are_flow_runs_and_find_nothing_to_do_the
     rows = json.loads(server.artifacts(made["id"])[f"{config.parent.name}-rounds"]["data"])
     assert [(row["round"], row["problems"]) for row in rows] == [(1, 4), (2, 4)]
     looped = counts(config)
-    assert looped["train_log"] > refreshed["train_log"]
+    assert looped["train_metrics"] > refreshed["train_metrics"]
     assert entered("rounds")[0]["state"]["message"].startswith("nothing to do: round 1: ")
     assert {**counts(config), "stages": 0} == {**looped, "stages": 0}
     assert not list((config.parent / "lake" / "leases").glob("*.json"))

@@ -17,16 +17,16 @@ MOMENTS = 12 if os.environ.get("ASSAY_SOAK", "") == "1" else 1
 TABLES = (
     "problems",
     "labels",
-    "members",
+    "pool_members",
     "splits",
-    "samplers",
+    "sampling_configs",
     "rollouts",
-    "texts",
+    "completions",
     "verdicts",
     "scores",
     "clusters",
     "selections",
-    "lessons",
+    "curriculum",
 )
 SUMS = """
 name = "sums"
@@ -97,7 +97,7 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_on
     with Lake(tmp_path / "recorded") as lake:
         from assay.stores import query_results
 
-        recorded = lake.ask("SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id)")
+        recorded = lake.ask("SELECT r.*, t.text FROM rollouts r JOIN completions t USING (id)")
         (tmp_path / "recording.parquet").write_bytes(query_results.parquet(recorded))
     replay = make_plan(
         tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02'
@@ -123,7 +123,7 @@ def test_with_the_real_model_an_interrupted_run_leaves_the_same_keys(tmp_path: P
     assert 0 < stored < 32
     assert finish(config, tmp_path / "killed")["samples"] == 32 - stored
     finish(config, tmp_path / "whole")
-    for table in ("problems", "labels", "splits", "samplers", "rollouts", "texts", "verdicts"):
+    for table in ("problems", "labels", "splits", "sampling_configs", "rollouts", "completions", "verdicts"):
         assert content(tmp_path / "killed", table, "id") == content(tmp_path / "whole", table, "id"), table
 
 
@@ -147,7 +147,7 @@ def test_curate_then_train_makes_real_steps_a_checkpoint_that_loads_and_rollouts
             "SELECT step, count(*) AS n, count(DISTINCT \"group\") AS groups FROM rollouts WHERE engine = 'trl' GROUP BY step ORDER BY step"
         )
         assert steps == [{"step": 0, "n": 4, "groups": 1}, {"step": 1, "n": 4, "groups": 1}]
-        first = lake.rows("SELECT problem_id FROM lessons ORDER BY lesson, position LIMIT 2")
+        first = lake.rows("SELECT problem_id FROM curriculum ORDER BY lesson, position LIMIT 2")
         met = lake.rows("SELECT DISTINCT step, problem_id FROM rollouts WHERE step IS NOT NULL ORDER BY step")
         assert [row["problem_id"] for row in met] == [row["problem_id"] for row in first], "the curriculum's order"
     loads = "import sys; from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1])"

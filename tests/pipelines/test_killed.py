@@ -52,14 +52,14 @@ for line in sys.stdin:
 CONTENT = {
     "problems": "id, source",
     "labels": "id, answer",
-    "members": "id",
+    "pool_members": "id",
     "splits": "id, side",
     "rollouts": "id, sample, tokens",
-    "texts": "id, text",
+    "completions": "id, text",
     "verdicts": "id, outcome",
     "scores": "id, correct, wrong",
     "selections": "id, kept, reason",
-    "lessons": "id, position",
+    "curriculum": "id, position",
     "stages": "id, key, rows_in, rows_out",
 }
 

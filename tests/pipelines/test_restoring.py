@@ -42,17 +42,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory, scripted: Callable[..., P
 TABLES = (
     "problems",
     "labels",
-    "members",
+    "pool_members",
     "splits",
-    "samplers",
+    "sampling_configs",
     "rollouts",
-    "texts",
+    "completions",
     "verdicts",
     "scores",
     "vectors",
     "clusters",
     "selections",
-    "lessons",
+    "curriculum",
 )
 
 

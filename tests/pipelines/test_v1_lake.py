@@ -16,20 +16,21 @@ from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner import stages
 from assay.stores.lake import Lake
+from assay.stores.renames import present_name
 
 Ids = dict[str, set[str]]
 PAID = (
     "problems",
     "labels",
-    "members",
+    "pool_members",
     "rollouts",
-    "texts",
+    "completions",
     "continuations",
     "searches",
     "search_nodes",
     "vectors",
     "splits",
-    "samplers",
+    "sampling_configs",
 )
 UNCHANGED = (
     "sums",
@@ -125,10 +126,12 @@ def v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ids(lake: Path) -> Ids:
-    """What a lake's files hold, read without the package: ids by table."""
+    """What a lake's files hold, read without the package: ids by the present name of their table."""
     found: Ids = {}
     for path in lake.glob("tables/*/*.parquet"):
-        found.setdefault(path.parent.name, set()).update(parquet.read_table(path, columns=["id"])["id"].to_pylist())
+        found.setdefault(present_name(path.parent.name), set()).update(
+            parquet.read_table(path, columns=["id"])["id"].to_pylist()
+        )
     return found
 
 

@@ -26,7 +26,7 @@ def score_of(counts: Counts, **settings):
 
 def test_six_of_eight_solved_has_the_mean_of_beta_six_and_a_half_two_and_a_half():
     [score] = score_of(Counts(correct=6, wrong=2))
-    assert (score.post_a, score.post_b, score.value) == (6.5, 2.5, pytest.approx(6.5 / 9))
+    assert (score.beta_a, score.beta_b, score.value) == (6.5, 2.5, pytest.approx(6.5 / 9))
     assert score.low < score.value < score.high
     assert (score.scorer, score.prior, score.counts) == ("pass_rate", "jeffreys", Counts(6, 2))
 
@@ -48,15 +48,15 @@ def test_truncated_attempts_are_left_out_or_are_failures_as_the_plan_says():
     counts = Counts(correct=2, wrong=2, truncated=4)
     [masked] = score_of(counts)
     [wrong] = score_of(counts, truncated="wrong")
-    assert (masked.post_a, masked.post_b) == (2.5, 2.5)
-    assert (wrong.post_a, wrong.post_b) == (2.5, 6.5)
+    assert (masked.beta_a, masked.beta_b) == (2.5, 2.5)
+    assert (wrong.beta_a, wrong.beta_b) == (2.5, 6.5)
     assert masked.counts == wrong.counts == counts
 
 
 def test_errors_are_evidence_of_nothing_under_either_rule():
     for rule in ("masked", "wrong"):
         [score] = score_of(Counts(correct=2, wrong=2, error=4), truncated=rule)
-        assert (score.post_a, score.post_b) == (2.5, 2.5)
+        assert (score.beta_a, score.beta_b) == (2.5, 2.5)
 
 
 def test_a_problem_without_any_attempt_has_no_score():

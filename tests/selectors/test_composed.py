@@ -20,7 +20,7 @@ def test_filter_then_rank_then_draw_and_each_says_whom_it_cut(pool_of, rng):
 def test_a_step_inside_clusters_gives_each_its_share(pool_of, rng):
     pool = pool_of([4, 4, 4, 4, 1, 2], cluster=[0, 0, 0, 0, 1, 1])
     part = Composed((SelectorStep("frontier", {"spread": "none"}, within="cluster"),))
-    assert part.needs == ("post_a", "post_b", "cluster")
+    assert part.needs == ("beta_a", "beta_b", "cluster")
     assert part.select(pool, 3, rng).ids == ("p000", "p001", "p005")
 
 
@@ -41,7 +41,7 @@ def test_a_plan_s_table_builds_it_and_names_what_is_wrong():
     part = build_part(
         "selector", "composed", {"steps": [{"selector": "band", "settings": {"low": 0.3}}, {"selector": "k_center"}]}
     )
-    assert part.needs == ("post_a", "post_b", "vectors")
+    assert part.needs == ("beta_a", "beta_b", "vectors")
     for steps, complaint in (
         ([{"selector": "bandd"}], "nearest: 'band'"),
         ([{"selector": "band", "settings": {"lowe": 1}}], "nearest: 'low'"),

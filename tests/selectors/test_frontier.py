@@ -20,7 +20,7 @@ def test_never_solved_is_ranked_and_not_thrown_away(pool_of, rng):
 
 
 def test_one_failure_of_one_is_nearer_the_frontier_than_eight_of_eight(rng):
-    pool = Pool(("a", "b"), {"post_a": np.array([0.5, 0.5]), "post_b": np.array([8.5, 1.5])})
+    pool = Pool(("a", "b"), {"beta_a": np.array([0.5, 0.5]), "beta_b": np.array([8.5, 1.5])})
     assert Frontier(spread="none").select(pool, 1, rng).ids == ("b",)
 
 
@@ -54,8 +54,8 @@ def test_the_frontier_is_shared_by_its_clusters_and_width_one_is_a_plain_ranking
 
 
 def test_a_larger_group_reaches_harder_problems(pool_of, rng):
-    pool = Pool(("easy", "hard"), {"post_a": np.array([85.5, 5.5]), "post_b": np.array([15.5, 95.5])})
-    gaps = [np.subtract(*expected_signal(pool.column("post_a"), pool.column("post_b"), size)) for size in (2, 64)]
+    pool = Pool(("easy", "hard"), {"beta_a": np.array([85.5, 5.5]), "beta_b": np.array([15.5, 95.5])})
+    gaps = [np.subtract(*expected_signal(pool.column("beta_a"), pool.column("beta_b"), size)) for size in (2, 64)]
     assert gaps[0] > gaps[1]
     assert Frontier(group_size=2, spread="none").select(pool, 1, rng).ids == ("easy",)
 
@@ -70,7 +70,7 @@ def test_without_budget_nothing_is_called_hard_or_easy(pool_of, rng):
 
 
 def test_a_problem_without_a_posterior_is_named_and_never_zero(rng):
-    pool = Pool(("a", "b"), {"post_a": np.array([0.5, np.nan]), "post_b": np.array([8.5, 1.5])})
+    pool = Pool(("a", "b"), {"beta_a": np.array([0.5, np.nan]), "beta_b": np.array([8.5, 1.5])})
     with pytest.raises(ValueError, match="'b'"):
         Frontier(spread="none").select(pool, 1, rng)
 

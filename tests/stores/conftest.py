@@ -40,7 +40,11 @@ def attempts(problem: str, outcomes: str, *, policy: str = "rev", sampler: str =
         {**verdict, "id": f"v-{id_}", "rollout_id": id_, "outcome": named[outcome], "reward": float(outcome == "c")}
         for id_, outcome in zip(ids, outcomes, strict=True)
     ]
-    return {"rollouts": rollouts, "texts": [{"id": id_, "text": f"text of {id_}"} for id_ in ids], "verdicts": verdicts}
+    return {
+        "rollouts": rollouts,
+        "completions": [{"id": id_, "text": f"text of {id_}"} for id_ in ids],
+        "verdicts": verdicts,
+    }
 
 
 @pytest.fixture

@@ -76,10 +76,12 @@ def test_a_file_that_no_entry_names_does_not_exist(tmp_path: Path) -> None:
 
 def test_a_commit_over_several_tables_is_one_entry(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
-        lake.append({"labels": [row("a")], "members": [{"id": "m", "pool": "p", "problem_id": "a", "label_id": "a"}]})
+        lake.append(
+            {"labels": [row("a")], "pool_members": [{"id": "m", "pool": "p", "problem_id": "a", "label_id": "a"}]}
+        )
     entries = list((tmp_path / "lake" / "manifest").glob("*.json"))
     assert [sorted(each["table"] for each in json.loads(entry.read_text())["files"]) for entry in entries] == [
-        ["labels", "members"]
+        ["labels", "pool_members"]
     ]
 
 
@@ -266,7 +268,7 @@ def test_a_writer_killed_at_any_instant_leaves_whole_commits(tmp_path: Path) -> 
 
 def test_rows_one_by_one_are_the_rows_at_once(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
-        lake.append({"samplers": [{"id": f"{n:05d}", "settings": "{}"} for n in range(20_000)]})
-        query = "SELECT id FROM samplers WHERE id < ? ORDER BY id"
+        lake.append({"sampling_configs": [{"id": f"{n:05d}", "settings": "{}"} for n in range(20_000)]})
+        query = "SELECT id FROM sampling_configs WHERE id < ? ORDER BY id"
         assert list(lake.each(query, ["09000"])) == lake.rows(query, ["09000"])
         assert list(lake.each(query, ["0"])) == []

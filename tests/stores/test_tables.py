@@ -36,9 +36,9 @@ def test_every_table_says_what_it_refers_to_who_makes_it_and_what_becomes_of_its
 def test_what_nothing_writes_again_has_no_command() -> None:
     assert references.restore_command("scores") == "curate score PLAN"
     assert references.restore_command("drops") == "curate ingest PLAN && curate clean PLAN"
-    assert references.restore_command("train_log") == "train run PLAN"
+    assert references.restore_command("train_metrics") == "train run PLAN"
     assert {name for name in schemas() if not references.restore_command(name)} == {
-        *("policies", "texts", "verifier_audits"),  # made while attempts are drawn, with them, and by hand
+        *("policies", "completions", "verifier_audits"),  # made while attempts are drawn, with them, and by hand
         *("pairs", "targets"),
         *("runs", "stages", "tombstones"),
     }

@@ -32,7 +32,7 @@ while left := [c for c in range(chunks) if len(lake.ids("rollouts", ids(c))) < p
                 rows = [{"id": id_, "sample": n, **base} for n, id_ in enumerate(ids(chunk))]
                 verdict = {"verifier": "math", "version": "1", "label_id": "l", "outcome": "correct", "reward": 1.0}
                 verdicts = [{"id": "v" + id_, "rollout_id": id_, **verdict} for id_ in ids(chunk)]
-                lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)], "verdicts": verdicts})
+                lake.append({"rollouts": rows, "completions": [{"id": id_, "text": "t"} for id_ in ids(chunk)], "verdicts": verdicts})
     time.sleep(0.05)
 """
 MANY, COMMITS = 64, 2
@@ -45,7 +45,7 @@ for me in range(many):
     if (child := os.fork()) == 0:
         with Lake(root) as lake, open(f"{notes}/{me}", "w") as note:
             for n in range(commits):
-                lake.append({"texts": [{"id": f"{me}-{n}", "text": "own"}, {"id": f"all-{n}", "text": "shared"}]})
+                lake.append({"completions": [{"id": f"{me}-{n}", "text": "own"}, {"id": f"all-{n}", "text": "shared"}]})
                 print(n, file=note, flush=True)
         os._exit(0)
     children.append(child)
@@ -60,7 +60,7 @@ WANTED = sorted(f"{chunk:03d}-{n}" for chunk in range(CHUNKS) for n in range(PER
 def test_sixteen_writers_of_which_eight_are_killed_leave_every_key_once(tmp_path: Path) -> None:
     root = tmp_path / "lake"
     with Lake(root) as lake:
-        lake.append({"samplers": [{"id": "s", "settings": "{}"}]})
+        lake.append({"sampling_configs": [{"id": "s", "settings": "{}"}]})
     call = [sys.executable, "-c", WRITER, str(root), str(CHUNKS), str(PER), "0.5"]
     writers = [
         subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -75,7 +75,7 @@ def test_sixteen_writers_of_which_eight_are_killed_leave_every_key_once(tmp_path
         writer.send_signal(signal.SIGKILL)
     assert [writer.wait(timeout=120) for writer in writers[1::2]] == [0] * 8
     with Lake(root) as lake:
-        for table, prefix in (("rollouts", ""), ("texts", ""), ("verdicts", "v")):
+        for table, prefix in (("rollouts", ""), ("completions", ""), ("verdicts", "v")):
             found = [row["id"] for row in lake.rows(f"SELECT id FROM {table} ORDER BY id")]
             assert found == sorted(prefix + id_ for id_ in WANTED), table
         assert lake.rows("SELECT sum(n)::BIGINT AS n FROM pass_rates") == [{"n": CHUNKS * PER}]
@@ -103,7 +103,7 @@ def test_of_sixty_four_writers_half_are_killed_and_what_was_committed_is_there_o
     told = {f"{note.name}-{n}" for note in notes.iterdir() for n in note.read_text().split()}
     survivors = {f"{me}-{n}" for me in range(1, MANY, 2) for n in range(COMMITS)}
     with Lake(root) as lake:
-        found = [row["id"] for row in lake.rows("SELECT id FROM texts")]
+        found = [row["id"] for row in lake.rows("SELECT id FROM completions")]
     assert len(found) == len(set(found))
     assert survivors | told | {f"all-{n}" for n in range(COMMITS)} <= set(found)
     assert (

@@ -377,8 +377,8 @@ class Score:
     low: float
     high: float
     prior: str = ""
-    post_a: float | None = None  # Beta posterior of the pass rate; None where the scorer has none
-    post_b: float | None = None
+    beta_a: float | None = None  # Beta posterior of the pass rate; None where the scorer has none
+    beta_b: float | None = None
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
     direction: str = ""  # easier or harder: what a higher value means; "" = easier

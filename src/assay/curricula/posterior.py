@@ -42,11 +42,11 @@ class Posterior:
     @property
     def needs(self) -> tuple[str, ...]:
         """The posterior at the start."""
-        return ("post_a", "post_b")
+        return ("beta_a", "beta_b")
 
     def arrange(self, pool: Pool, rng: np.random.Generator) -> Curriculum:
         """Return all problems by expected signal (groups of 8), highest first, equal ones by id."""
-        signal = expected_signal(finite_column(pool, "post_a"), finite_column(pool, "post_b"), 8)
+        signal = expected_signal(finite_column(pool, "beta_a"), finite_column(pool, "beta_b"), 8)
         return single_phase(pool, np.argsort(-np.round(signal, 12), kind="stable"), 1)
 
     def begin(self, pool: Pool, *, seed: int) -> "PosteriorState":
@@ -62,7 +62,7 @@ class PosteriorState(CurriculumState):
     def __init__(self, settings: Posterior, pool: Pool, seed: int) -> None:
         super().__init__(settings, pool, seed)
         self.settings = settings
-        evidence = np.stack([finite_column(pool, "post_a"), finite_column(pool, "post_b")], axis=1) - PRIOR  # (n, 2)
+        evidence = np.stack([finite_column(pool, "beta_a"), finite_column(pool, "beta_b")], axis=1) - PRIOR  # (n, 2)
         kinds, codes = np.unique(np.maximum(evidence, 0.0), axis=0, return_inverse=True)
         self.kind = codes.reshape(-1).astype(np.int32)  # (n,)
         self.right, self.wrong = kinds[:, 0].copy(), kinds[:, 1].copy()  # (m,) attempts, at the time `seen`

@@ -25,7 +25,7 @@ class Band:
     `not_chosen`.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("post_a", "post_b")
+    needs: ClassVar[tuple[str, ...]] = ("beta_a", "beta_b")
 
     low: Probability = 0.2  # pass rate; 0 = never solved
     high: Probability = 0.8  # pass rate; 1 = always solved
@@ -37,7 +37,7 @@ class Band:
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, problems inside the band) problems; `rng` is not used."""
-        a, b = numeric_column(pool, "post_a"), numeric_column(pool, "post_b")
+        a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
         inside = mass_between(a, b, self.low, self.high)  # (n,)
         below = mass_between(a, b, 0, self.low) if self.low else np.zeros(len(pool))
         mostly_below = below > (1 - inside) / 2

@@ -42,7 +42,7 @@ class Deita:
     @property
     def needs(self) -> tuple[str, ...]:
         """Vectors, and the columns of the score."""
-        return ("vectors", "post_a", "post_b") if self.by == "signal" else ("vectors", self.by)
+        return ("vectors", "beta_a", "beta_b") if self.by == "signal" else ("vectors", self.by)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, problems far enough apart) problems; `rng` is not used."""
@@ -56,7 +56,7 @@ class Deita:
     def _score(self, pool: Pool) -> Floats:
         if self.by != "signal":
             return numeric_column(pool, self.by)
-        return expected_signal(numeric_column(pool, "post_a"), numeric_column(pool, "post_b"), self.group_size)
+        return expected_signal(numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b"), self.group_size)
 
 
 def keep_distant(

@@ -43,7 +43,7 @@ class Facility:
         """Vectors, and the columns of the score if it is read."""
         if not (self.weighted or self.alpha):
             return ("vectors",)
-        return ("vectors", "post_a", "post_b") if self.by == "signal" else ("vectors", self.by)
+        return ("vectors", "beta_a", "beta_b") if self.by == "signal" else ("vectors", self.by)
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, n) problems; `rng` is used in pools above 8,192 only."""
@@ -59,7 +59,7 @@ class Facility:
         if not (self.weighted or self.alpha):
             return np.ones(len(pool))
         if self.by == "signal":
-            return expected_signal(numeric_column(pool, "post_a"), numeric_column(pool, "post_b"), self.group_size)
+            return expected_signal(numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b"), self.group_size)
         score = numeric_column(pool, self.by)
         if (negative := np.flatnonzero(score < 0)).size:
             raise ValueError(

@@ -56,7 +56,7 @@ class Frontier:
     @property
     def needs(self) -> tuple[str, ...]:
         """The posterior, and clusters unless spread = "none"."""
-        return ("post_a", "post_b") if self.spread == "none" else ("post_a", "post_b", "cluster")
+        return ("beta_a", "beta_b") if self.spread == "none" else ("beta_a", "beta_b", "cluster")
 
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, n) problems; `rng` is not used.
@@ -68,7 +68,7 @@ class Frontier:
             raise ValueError(
                 "drift = 'fitted' becomes a number where a lake's training rollouts are; a pool alone has none"
             )
-        a, b = numeric_column(pool, "post_a"), numeric_column(pool, "post_b")
+        a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
         signal = run_signal(a, b, self.group_size, drift=self.drift)  # (n,)
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]

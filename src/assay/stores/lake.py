@@ -70,7 +70,7 @@ class Lake:
         self._stale = True  # whether `_groups` are of an earlier snapshot
 
     def append(
-        self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "texts", "verdicts")
+        self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "completions", "verdicts")
     ) -> int:
         """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
 

@@ -117,7 +117,7 @@ def check_scorer(part: Scorer, name: str) -> None:
                 score.low <= score.value <= score.high, f"{score.value} lies outside of [{score.low}, {score.high}]"
             )
             require(score.counts.total > 0, "a score has the counts that it rests on")
-            require((score.post_a is None) == (score.post_b is None), "a posterior has both of its numbers or none")
+            require((score.beta_a is None) == (score.beta_b is None), "a posterior has both of its numbers or none")
         require(part.score([], evidence) == [], "a scorer of nothing says nothing")
         if not part.joint:
             alone = [score for id_ in sorted(IDS) for score in part.score([id_], evidence)]

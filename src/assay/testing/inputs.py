@@ -199,8 +199,8 @@ def column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
     a, b = correct + 0.5, n - correct + 0.5
     rows = len(correct)
     known = {
-        "post_a": a,
-        "post_b": b,
+        "beta_a": a,
+        "beta_b": b,
         "mean": a / (a + b),
         "low": a / (a + b + 4),
         "high": (a + 2) / (a + b + 2),

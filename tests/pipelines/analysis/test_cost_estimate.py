@@ -30,7 +30,7 @@ def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(co
         file.bytes
         for entry in made.lake.entries()
         for file in entry.files
-        if file.table in ("rollouts", "texts", "verdicts")
+        if file.table in ("rollouts", "completions", "verdicts")
     )
     assert forecast(context(), 0)["disk"]["bytes"] == 0
     more = forecast(context(score={"n": 8}), 0)["disk"]

@@ -82,13 +82,13 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
     for made, results, right in ((strict, strictly, (0, 1)), (lenient, leniently, (3, 2))):
         scoring = results.rows_of("score")
         rows = {
-            row["problem_id"]: row["correct"]
-            for row in made.lake.rows("SELECT problem_id, correct FROM scores WHERE scoring = ?", [scoring])
+            row["problem_id"]: row["n_correct"]
+            for row in made.lake.rows("SELECT problem_id, n_correct FROM scores WHERE scoring_id = ?", [scoring])
         }
         assert (rows[first], rows[second]) == right
     assert strictly.of("score").key != leniently.of("score").key
     dropped = lenient.lake.rows(
-        "SELECT reason FROM selections WHERE selection = ? AND problem_id = ?", [leniently.rows_of("select"), first]
+        "SELECT reason FROM selections WHERE selection_id = ? AND problem_id = ?", [leniently.rows_of("select"), first]
     )
     assert [row["reason"] for row in dropped] != ["disputed"]
     again = judged()

@@ -93,7 +93,7 @@ def test_training_is_a_curve_of_this_plans_own(walked: Made, context: Made, monk
         for training in (training_key, "another")
         for step in range(3)
     ]
-    made.lake.append({"train_log": rows}, run="r")
+    made.lake.append({"train_metrics": rows}, run="r")
     told = collected(made)
     assert told["curves"] == {"reward": [(0, 0.0), (1, 0.25), (2, 0.5)]}
     assert told["training"] == "not finished"

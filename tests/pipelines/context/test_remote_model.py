@@ -140,6 +140,6 @@ def test_rows_are_the_same_whoever_answers_first(
     tables["lake"] += "2"
     two = context(policy={"send_seed": True, "concurrency": 13})
     run_stages(two)
-    for table in ("rollouts", "texts", "verdicts", "scores", "selections", "lessons"):
+    for table in ("rollouts", "completions", "verdicts", "scores", "selections", "curriculum"):
         query = f'SELECT * EXCLUDE (run) FROM "{table}" ORDER BY id'
         assert one.lake.rows(query) == two.lake.rows(query), table

@@ -68,6 +68,6 @@ def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than
     assert fitted.rows_of("select") != before
     number = context(select={"drift": measured(again, fitted)[0]})
     by_number = run_stages(number).rows_of("select")
-    query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     assert number.lake.rows(query, [by_number]) == again.lake.rows(query, [fitted.rows_of("select")])
     assert all(each.reused for each in run_stages(context(select={"drift": "fitted"})))

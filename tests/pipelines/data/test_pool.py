@@ -53,7 +53,7 @@ def cheapest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 
 def kept(context: RunContext, selection: str) -> list[str]:
-    query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     return [row["problem_id"] for row in context.lake.rows(query, [selection])]
 
 

@@ -46,6 +46,6 @@ def test_a_corrected_label_s_verifier_counts_and_the_old_one_s_does_not(context:
     (old,) = made.lake.rows("SELECT problem_id FROM labels")
     label = {"id": "z", "problem_id": old["problem_id"], "answer": "40", "verifier": "exact", "origin": "corrected"}
     member = {"id": "m", "pool": inputs.rows_of("clean"), "problem_id": old["problem_id"], "label_id": "z"}
-    made.lake.append({"labels": [label], "members": [member]})
+    made.lake.append({"labels": [label], "pool_members": [member]})
     assert side_verifiers(made, inputs, "train") == ["exact"]
     assert [label.verifier for label in side(made, inputs, "train")[1].values()] == ["exact"]

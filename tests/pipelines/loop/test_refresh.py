@@ -17,8 +17,8 @@ from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose, fre
 from assay.pipelines.runner.stages import run_planned, run_stages
 
 Made = Callable[..., RunContext]
-NONE = {"correct": 0, "wrong": 8, "truncated": 0, "value": 0.06}
-ALL = {"correct": 8, "wrong": 0, "truncated": 0, "value": 0.94}
+NONE = {"n_correct": 0, "n_wrong": 8, "n_truncated": 0, "value": 0.06}
+ALL = {"n_correct": 8, "n_wrong": 0, "n_truncated": 0, "value": 0.94}
 IDS = [f"p{n:02d}" for n in range(40)]
 SELECTED = set(IDS[:10])
 TOLD = {
@@ -72,7 +72,7 @@ def test_training_that_graded_nothing_decides_nothing(context: Made) -> None:
 
 
 def test_cut_attempts_are_failures_where_the_scorer_says_so(context: Made) -> None:
-    cut = {"correct": 0, "wrong": 0, "truncated": 4, "value": 0.1}
+    cut = {"n_correct": 0, "n_wrong": 0, "n_truncated": 4, "value": 0.1}
     for rule, stratum in (("wrong", UNSOLVED), ("masked", UNSCORED)):
         made = choose(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
         assert set(made.again) == {stratum}
@@ -129,7 +129,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
                     "policy": f"step-{step}",
                 }
             )
-        old.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_log": logs})
+        old.lake.append({"rollouts": rollouts, "verdicts": verdicts, "train_metrics": logs})
         new = context(policy={"revision": "next", **changes.pop("policy", {})}, **changes)
         run_stages(new, "split")
         return new, before
@@ -168,9 +168,9 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     policies = [row["policy"] for row in rows]
     assert policies.count("next") == detail["decided"] + detail["attempted"]
     told = sorted(
-        (row["correct"], row["wrong"], row["post_a"], row["post_b"])
+        (row["n_correct"], row["n_wrong"], row["beta_a"], row["beta_b"])
         for row in rows
-        if row["policy"] == "next" and row["wrong"]
+        if row["policy"] == "next" and row["n_wrong"]
     )
     assert (2, 2, 2.5, 2.5) in told
     assert (3, 1, 3.5, 1.5) in told

@@ -26,7 +26,7 @@ from assay.stores.lake import Lake
 Made = Callable[..., RunContext]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
-TABLES = ("rollouts", "texts", "verdicts", "scores")
+TABLES = ("rollouts", "completions", "verdicts", "scores")
 RACE = {
     "scorer": "pass_rate",
     "truncated": "wrong",

@@ -26,7 +26,7 @@ from assay.stores.lake import Lake
 Made = Callable[..., RunContext]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
-TABLES = ("rollouts", "texts", "verdicts", "scores", "samplers")
+TABLES = ("rollouts", "completions", "verdicts", "scores", "sampling_configs")
 
 
 def keys(lake: Lake, table: str) -> list[str]:
@@ -194,7 +194,7 @@ def test_many_workers_of_which_most_are_ended_leave_the_keys_of_one_run(
     )  # one that had not begun to listen dies of it; one that was done is done
     assert set(codes[len(doomed) :]) == {0}, codes
     assert assay("curate", "run", config, "--lake", tmp_path / "one").returncode == 0
-    for table in ("rollouts", "texts", "verdicts", "scores"):
+    for table in ("rollouts", "completions", "verdicts", "scores"):
         with Lake(lake) as many, Lake(tmp_path / "one") as one:
             assert keys(many, table) == keys(one, table), table
 
@@ -207,7 +207,7 @@ def test_a_slow_engine_is_cut_within_twenty_seconds_and_the_lease_is_given_back(
     for stage in ("ingest", "clean", "split"):
         assert assay("curate", stage, config).returncode == 0
     process = started("curate", "score", config, "--worker", "--set", "policy.delay_s=60")
-    while not rows_of(lake, "samplers"):  # written before the first question
+    while not rows_of(lake, "sampling_configs"):  # written before the first question
         time.sleep(0.05)
     began = time.monotonic()
     process.send_signal(signal.SIGUSR1)

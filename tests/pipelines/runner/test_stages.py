@@ -28,7 +28,7 @@ def test_rows_in_are_rows_out_and_rows_dropped(context: Made) -> None:
         (32, 10),
         (10, 10),
     ]
-    assert count(made, "rollouts") == count(made, "texts") == count(made, "verdicts") == 32 * 4
+    assert count(made, "rollouts") == count(made, "completions") == count(made, "verdicts") == 32 * 4
     kept = made.lake.rows("SELECT kept, count(*) AS n FROM selections GROUP BY kept ORDER BY kept")
     assert kept == [{"kept": False, "n": 22}, {"kept": True, "n": 10}]
 
@@ -78,7 +78,7 @@ def test_held_out_problems_are_never_attempted_nor_selected_and_stay_the_same(co
     run_stages(first)
     held = {row["problem_id"] for row in first.lake.rows("SELECT problem_id FROM splits WHERE side = 'held_out'")}
     assert len(held) == 8
-    for table in ("rollouts", "selections", "scores", "lessons"):
+    for table in ("rollouts", "selections", "scores", "curriculum"):
         assert not held & {row["problem_id"] for row in first.lake.rows(f"SELECT problem_id FROM {table}")}, table
     second = context(clean={"filters": ("empty",)})
     run_stages(second)
@@ -108,7 +108,7 @@ def test_stages_one_by_one_leave_what_one_walk_leaves(context: Made, tables: dic
         "scores",
         "clusters",
         "selections",
-        "lessons",
+        "curriculum",
     ):
         query = f'SELECT * EXCLUDE (run) FROM "{table}" ORDER BY id'
         assert one.lake.rows(query) == other.lake.rows(query), table

@@ -31,7 +31,9 @@ def tables(tmp_path) -> dict[str, Any]:
 
 def scores(context: Any, scorer: str) -> list[dict[str, Any]]:
     key = survey(context, "score").results.rows_of("score")
-    return context.lake.rows("SELECT * FROM scores WHERE scorer = ? AND scoring = ? ORDER BY problem_id", [scorer, key])
+    return context.lake.rows(
+        "SELECT * FROM scores WHERE scorer = ? AND scoring_id = ? ORDER BY problem_id", [scorer, key]
+    )
 
 
 def test_difficulties_come_from_every_policy_of_the_lake_and_are_fitted_anew_when_another_has_answered(context):
@@ -41,7 +43,7 @@ def test_difficulties_come_from_every_policy_of_the_lake_and_are_fitted_anew_whe
     first = scores(made, "irt")
     assert len(first) == 6
     assert {row["direction"] for row in first} == {"harder"}
-    assert {row["correct"] + row["wrong"] for row in first} == {16}
+    assert {row["n_correct"] + row["n_wrong"] for row in first} == {16}
     again = context(score={"scorer": "irt"})
     assert all(outcome.reused for outcome in run_stages(again))
     assert again.meter.samples == 0
@@ -49,7 +51,7 @@ def test_difficulties_come_from_every_policy_of_the_lake_and_are_fitted_anew_whe
     third = context(score={"scorer": "irt"})
     run_stages(third)
     assert third.meter.samples == 0
-    assert {row["correct"] + row["wrong"] for row in scores(third, "irt")} == {24}
+    assert {row["n_correct"] + row["n_wrong"] for row in scores(third, "irt")} == {24}
 
 
 def test_one_policy_alone_is_refused(context):
@@ -104,7 +106,8 @@ def test_the_temperature_of_a_wanted_entropy_is_found_with_a_real_model(context,
     assert made.meter.samples == 6 * 4 * 3
     assert all(row["low"] <= row["value"] <= row["high"] for row in found)
     means = made.lake.rows(
-        "SELECT s.settings, -avg(list_avg(t.logprobs)) AS surprise FROM texts t JOIN rollouts r USING (id) JOIN samplers s ON s.id = r.sampler "
+        "SELECT s.settings, -avg(list_avg(t.logprobs)) AS surprise FROM completions t "
+        "JOIN rollouts r USING (id) JOIN sampling_configs s ON s.id = r.sampler "
         "GROUP BY s.settings ORDER BY surprise"
     )
     assert [json.loads(row["settings"])["temperature"] for row in means] == [0.5, 1.0, 2.0]

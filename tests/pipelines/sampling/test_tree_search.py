@@ -72,9 +72,9 @@ def test_scores_count_from_one_censored_ones_are_kept_and_the_selector_reads_the
     assert found["5"] == (1, 1, False)
     assert found["7"] == (12, None, True)
     assert found["6"][1] == found["6"][0] > 2
-    scores = made.lake.rows("SELECT value, censored, direction, correct, wrong FROM scores ORDER BY value")
-    assert scores[0] == {"value": 1.0, "censored": False, "direction": "harder", "correct": 1, "wrong": 0}
-    assert scores[-1] == {"value": 12.0, "censored": True, "direction": "harder", "correct": 0, "wrong": 12}
+    scores = made.lake.rows("SELECT value, censored, direction, n_correct, n_wrong FROM scores ORDER BY value")
+    assert scores[0] == {"value": 1.0, "censored": False, "direction": "harder", "n_correct": 1, "n_wrong": 0}
+    assert scores[-1] == {"value": 12.0, "censored": True, "direction": "harder", "n_correct": 0, "n_wrong": 12}
     chosen = made.lake.rows(
         "SELECT p.messages[1].content AS q, s.kept, s.reason FROM selections s JOIN problems p ON p.id = s.problem_id ORDER BY q"
     )

@@ -151,7 +151,7 @@ def test_a_selector_may_need_its_column_and_chooses_anew_when_it_changes(context
     results = run_stages(made)
     assert results.of("select").rows_out == 4
     rows = made.lake.rows(
-        "SELECT detail::BIGINT AS size FROM selections s JOIN notes n USING (problem_id) WHERE selection = ? AND kept",
+        "SELECT detail::BIGINT AS size FROM selections s JOIN notes n USING (problem_id) WHERE selection_id = ? AND kept",
         [results.rows_of("select")],
     )
     assert {row["size"] for row in rows} <= {15}

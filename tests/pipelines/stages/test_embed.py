@@ -21,7 +21,9 @@ def embed(context: RunContext) -> Any:
 
 
 def clusters(context: RunContext) -> dict[str, int]:
-    rows = context.lake.rows("SELECT problem_id, cluster FROM clusters WHERE clustering = ?", [embed(context).key.rows])
+    rows = context.lake.rows(
+        "SELECT problem_id, cluster FROM clusters WHERE clustering_id = ?", [embed(context).key.rows]
+    )
     return {row["problem_id"]: row["cluster"] for row in rows}
 
 

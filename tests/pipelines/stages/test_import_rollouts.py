@@ -117,10 +117,10 @@ def test_one_column_name_with_two_meanings_is_read_by_its_values(lake: Lake, tmp
     deepscaler = write(tmp_path / "deepscaler" / "a.jsonl", [{"problem": "What is 2 + 2?", "difficulty": 2.0}])
     assert import_scores(lake, polaris, "difficulty", model="7b").added == 1
     assert import_scores(lake, deepscaler, "difficulty", model="judge").added == 1
-    found = lake.rows("SELECT policy, value, correct, wrong, direction FROM scores ORDER BY policy")
+    found = lake.rows("SELECT policy, value, n_correct, n_wrong, direction FROM scores ORDER BY policy")
     assert found == [
-        {"policy": "7b", "value": 0.375, "correct": 3, "wrong": 5, "direction": "easier"},
-        {"policy": "judge", "value": 0.2, "correct": 0, "wrong": 0, "direction": "harder"},
+        {"policy": "7b", "value": 0.375, "n_correct": 3, "n_wrong": 5, "direction": "easier"},
+        {"policy": "judge", "value": 0.2, "n_correct": 0, "n_wrong": 0, "direction": "harder"},
     ]
 
 
@@ -138,8 +138,8 @@ def test_what_stands_for_no_difficulty_is_a_drop_and_no_number(lake: Lake, tmp_p
 def test_open_instruct_s_own_counts_are_kept(lake: Lake, tmp_path: Path) -> None:
     row = {"prompt": "What is 2 + 2?", "passrate": 0.75, "total_rollouts": 4, "total_correct_rollouts": 3}
     import_scores(lake, write(tmp_path / "theirs" / "a.jsonl", [row]), "passrate", model="m")
-    assert lake.rows("SELECT value, correct, wrong, direction FROM scores") == [
-        {"value": 0.75, "correct": 3, "wrong": 1, "direction": "easier"}
+    assert lake.rows("SELECT value, n_correct, n_wrong, direction FROM scores") == [
+        {"value": 0.75, "n_correct": 3, "n_wrong": 1, "direction": "easier"}
     ]
 
 

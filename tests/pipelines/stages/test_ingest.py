@@ -27,7 +27,7 @@ def test_a_shape_that_is_not_known_is_a_drop_that_names_it(context, tmp_path):
     (tmp_path / "code.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     made = code_job(context, tmp_path / "code.jsonl")
     run_stages(made, "ingest")
-    assert made.lake.rows("SELECT count(*) AS n FROM members") == [{"n": 1}]
+    assert made.lake.rows("SELECT count(*) AS n FROM pool_members") == [{"n": 1}]
     drops = made.lake.rows("SELECT reason, detail, line FROM drops ORDER BY line")
     assert [(row["reason"], row["line"]) for row in drops] == [("unknown_label_format", 2), ("unknown_label_format", 3)]
     assert "type 'interactive'" in drops[0]["detail"]
@@ -52,4 +52,4 @@ def test_tests_in_a_file_of_their_own_are_not_judged_by_ingest(context, tmp_path
     (tmp_path / "code.jsonl").write_text(json.dumps({"prompt": "a", "tests": label}) + "\n")
     made = code_job(context, tmp_path / "code.jsonl", settings={"code": {"tests": str(tmp_path)}})
     run_stages(made, "ingest")
-    assert made.lake.rows("SELECT count(*) AS n FROM members") == [{"n": 1}]
+    assert made.lake.rows("SELECT count(*) AS n FROM pool_members") == [{"n": 1}]

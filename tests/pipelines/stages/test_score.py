@@ -63,11 +63,11 @@ def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
             row[key]
             for key in (
                 "problem_id",
-                "correct",
-                "wrong",
-                "truncated",
-                "post_a",
-                "post_b",
+                "n_correct",
+                "n_wrong",
+                "n_truncated",
+                "beta_a",
+                "beta_b",
                 "value",
                 "low",
                 "high",
@@ -81,7 +81,7 @@ def facts(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 def test_an_adaptive_run_spends_less_on_some_than_on_others_and_is_done_once(pool):
     context = pool()
     rows = scored(context)
-    tried = [row["correct"] + row["wrong"] + row["truncated"] for row in rows]
+    tried = [row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in rows]
     assert len(rows) == 24
     assert 2 <= min(tried) < max(tried) <= 64
     assert sum(tried) == context.meter.samples < 24 * 64 * 0.8
@@ -110,7 +110,7 @@ def test_a_limit_leaves_only_complete_waves_in_the_scores(pool):
     assert outcome.partly
     rows = current_scores(context, outcome.key.rows)
     assert rows
-    assert all((row["correct"] + row["wrong"] + row["truncated"]) % 2 == 0 for row in rows)
+    assert all((row["n_correct"] + row["n_wrong"] + row["n_truncated"]) % 2 == 0 for row in rows)
 
 
 def test_attempts_that_another_plan_stored_save_tokens_and_change_no_decision(pool):
@@ -137,7 +137,7 @@ def test_what_is_left_is_said_at_least_and_at_most(pool):
 
 def test_two_stages_a_band_and_a_predicted_prior_run_too(pool):
     two = scored(pool("two", score={**ADAPTIVE, "design": "two_stage", "near": 0.2, "most": 16}))
-    assert sorted({row["correct"] + row["wrong"] + row["truncated"] for row in two}) == [2, 16]
+    assert sorted({row["n_correct"] + row["n_wrong"] + row["n_truncated"] for row in two}) == [2, 16]
     band = scored(pool("band", score={**ADAPTIVE, "aim": "band", "most": 12}))
     assert {row["prior"].split()[0] for row in band} == {"fitted"}
     guessed = scored(pool("guessed", score={"n": 4, "prior": "predicted"}, embed={"encoder": "tfidf"}))
@@ -149,10 +149,10 @@ def test_under_a_shorter_cap_answers_are_cut_and_judged_again_free_of_tokens(poo
     context = pool(score={"n": 64, "at_length": 3})
     cut = {row["problem_id"]: row for row in scored(context)}
     assert context.meter.tokens == 0
-    assert sum(row["truncated"] for row in cut.values()) > 200
-    assert all(cut[id_]["correct"] <= full[id_]["correct"] for id_ in full)
+    assert sum(row["n_truncated"] for row in cut.values()) > 200
+    assert all(cut[id_]["n_correct"] <= full[id_]["n_correct"] for id_ in full)
     same = scored(pool(score={"n": 64, "at_length": 8}))
-    assert [row["correct"] for row in same] == [row["correct"] for row in full.values()]
+    assert [row["n_correct"] for row in same] == [row["n_correct"] for row in full.values()]
 
 
 def test_a_longer_cap_than_the_sampler_had_is_refused(pool):
@@ -167,7 +167,7 @@ def test_lengths_shows_more_solved_the_longer_the_cap_and_ends_at_what_was_score
     assert [row["cap"] for row in told["caps"]] == [2, 4, 8]
     solved = [row["correct"] for row in told["caps"]]
     assert solved == sorted(solved)
-    assert solved[-1] == sum(row["correct"] for row in rows)
+    assert solved[-1] == sum(row["n_correct"] for row in rows)
     assert told["by"] == "characters"
     assert all(row["correct"] + row["wrong"] + row["truncated"] == 384 for row in told["caps"])
 
@@ -183,10 +183,10 @@ def test_passes_of_a_fixed_design_begin_at_the_pass_rate(pool):
     context = pool(score={"n": 16})
     rows = scored(context)
     told = passes(context, [1, 8, 16])
-    rate = sum(row["correct"] for row in rows) / (24 * 16)
+    rate = sum(row["n_correct"] for row in rows) / (24 * 16)
     assert [told["means"][name] for name in ("pass@1", "pass^1")] == pytest.approx([rate, rate])
     assert told["means"]["pass@8"] > rate > told["means"]["pass^8"]
-    assert told["means"]["pass@16"] == sum(row["correct"] > 0 for row in rows) / 24
+    assert told["means"]["pass@16"] == sum(row["n_correct"] > 0 for row in rows) / 24
     assert told["problems"] == 24
 
 

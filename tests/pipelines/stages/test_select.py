@@ -38,7 +38,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def kept(context: RunContext) -> int:
     return int(
         context.lake.rows(
-            "SELECT count(*) AS n FROM selections WHERE selection = ? AND kept",
+            "SELECT count(*) AS n FROM selections WHERE selection_id = ? AND kept",
             [survey(context).results.rows_of("select")],
         )[0]["n"]
     )
@@ -83,7 +83,7 @@ def test_scores_of_a_search_are_the_column_k_beside_the_plan_s_own_scorer(contex
     for id_, at, censored in zip(ids, (1.0, 7.0, 10.0, 50.0), (False, False, False, True), strict=True):
         row = asdict(Score(id_, "mcts", at, at, at, censored=censored))
         counts = row.pop("counts") or asdict(Counts())
-        more = {"scoring": "search", "policy": revision, "sampler": "s", "verifier": "math@1"}
+        more = {"scoring_id": "search", "policy": revision, "sampler": "s", "verifier": "math@1"}
         rows.append({"id": content_id("score", row, more), **row, **counts, **more})
     first.lake.append({"scores": rows})
     searched = context(select={"selector": "mcts"})

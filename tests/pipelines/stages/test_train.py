@@ -67,9 +67,9 @@ def test_a_stopped_training_goes_on_and_its_worth_is_told(tiny: Made) -> None:
     assert told["points"][0]["problems"] == 4
     mean, low, high = told["points"][1]["difference"]
     assert low <= mean <= high
-    fresh = context.lake.rows("SELECT sum(n) AS n, count(*) AS problems FROM fresh_rates")
+    fresh = context.lake.rows("SELECT sum(n) AS n, count(*) AS problems FROM recent_pass_rates")
     assert fresh == [{"n": 16, "problems": 4}]
-    ends = context.lake.rows("SELECT DISTINCT value FROM train_log WHERE name = 'learning_rate_end'")
+    ends = context.lake.rows("SELECT DISTINCT value FROM train_metrics WHERE name = 'learning_rate_end'")
     assert ends == [{"value": 1.0}]
 
 
@@ -114,7 +114,7 @@ def test_a_teacher_is_named_in_the_plan_and_its_feedback_is_counted(tiny: Made) 
     words = {"engine": "scripted", "share": 1.0, "schedule": "constant"}
     context = tiny(steps=1, objective="aas", teacher=words)
     run_training(context)
-    (told,) = context.lake.rows("SELECT value FROM train_log WHERE name = 'teacher_malformed'")
+    (told,) = context.lake.rows("SELECT value FROM train_metrics WHERE name = 'teacher_malformed'")
     assert told["value"] > 0  # the script knows no form
     with pytest.raises(ConfigError, match=r"engine 'scripted' has no setting 'ruel'"):
         tiny(teacher={**words, "ruel": "x"})

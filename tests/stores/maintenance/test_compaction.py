@@ -95,7 +95,7 @@ def test_a_writer_overtaken_between_the_checks_of_two_tables_adds_no_row_twice(t
         two.overtaken = lambda: one.append(attempted("d", "cw"))
         assert two.append(attempted("d", "cw")) == 0
         with Lake(tmp_path / "lake") as reader:
-            assert [count(reader, name) for name in ("rollouts", "texts", "verdicts")] == [4, 4, 4]
+            assert [count(reader, name) for name in ("rollouts", "completions", "verdicts")] == [4, 4, 4]
 
 
 def test_compaction_folds_for_good_what_two_writers_added(tmp_path: Path, attempted: Rows) -> None:
@@ -131,7 +131,7 @@ def test_a_forgotten_policy_is_in_no_view_and_leaves_a_tombstone(tmp_path: Path,
         lake.append(attempted("a", "cc", policy="bad"))
         lake.append({"stages": [{"id": "1", "stage": "score", "key": "k"}, {"id": "2", "stage": "ingest", "key": "k"}]})
         done = forget(lake, "policy", "name of bad", keep_s=0)
-        assert dict(done.removed) == {"rollouts": 2, "texts": 2, "verdicts": 2}
+        assert dict(done.removed) == {"rollouts": 2, "completions": 2, "verdicts": 2}
         assert [row["policy"] for row in lake.rows("SELECT DISTINCT policy FROM rollouts")] == ["rev"]
         assert [row["stage"] for row in lake.rows("SELECT stage FROM stages")] == ["ingest"]
         assert lake.rows('SELECT "table", rows, value FROM tombstones WHERE "table" = \'rollouts\'')[0] == {
@@ -152,7 +152,7 @@ def test_a_forgotten_policy_leaves_no_row_that_names_it_and_only_its_own_trainin
         lake.append(
             {
                 "policies": [{"id": "1", "policy": "served", "name": "name of bad"}, {"id": "2", "policy": "good"}],
-                "train_log": [
+                "train_metrics": [
                     {"id": "3", "training": "t", "policy": "bad"},
                     {"id": "4", "training": "u", "policy": "good"},
                 ],
@@ -163,7 +163,7 @@ def test_a_forgotten_policy_leaves_no_row_that_names_it_and_only_its_own_trainin
         must_know(lake, "policy", "served")  # which has not attempted anything yet
         forget(lake, "policy", "name of bad", keep_s=0)
         assert {row["policy"] for row in lake.rows("SELECT policy FROM policies")} == {"good"}
-        assert {row["training"] for row in lake.rows("SELECT training FROM train_log")} == {"u"}
+        assert {row["training"] for row in lake.rows("SELECT training FROM train_metrics")} == {"u"}
         assert lake.rows("SELECT * FROM superseded") == []
         assert [row["key"] for row in lake.rows("SELECT key FROM stages")] == ["u"]
 
@@ -183,10 +183,10 @@ def test_a_forgotten_source_takes_its_labels_and_attempts_along(
             "problems": 1,
             "labels": 1,
             "rollouts": 3,
-            "texts": 3,
+            "completions": 3,
             "verdicts": 3,
         }
-        assert [count(lake, name) for name in ("problems", "labels", "rollouts", "texts", "verdicts")] == [
+        assert [count(lake, name) for name in ("problems", "labels", "rollouts", "completions", "verdicts")] == [
             1,
             1,
             3,
@@ -221,7 +221,7 @@ def test_what_a_forgotten_policy_finished_chose_or_searched_goes_too(tmp_path: P
         )
         forget(lake, "policy", "bad", keep_s=0)
         assert [row["id"] for row in lake.rows("SELECT id FROM rollouts")] == [kept]
-        assert [row["id"] for row in lake.rows("SELECT id FROM texts")] == [kept]
+        assert [row["id"] for row in lake.rows("SELECT id FROM completions")] == [kept]
         assert [row["id"] for row in lake.rows("SELECT id FROM search_nodes")] == ["root"]
         assert [row["id"] for row in lake.rows("SELECT id FROM pairs")] == ["1"]
     for file in (tmp_path / "lake" / "tables").glob(
@@ -243,7 +243,7 @@ def test_what_was_noticed_of_a_forgotten_source_goes_even_where_another_holds_th
 def test_only_selections_that_lost_a_problem_are_made_again(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"problems": [{"id": "a", "source": "theirs"}]})
-        rows = [{"id": id_, "problem_id": id_, "selection": key} for id_, key in (("a", "k"), ("b", "m"))]
+        rows = [{"id": id_, "problem_id": id_, "selection_id": key} for id_, key in (("a", "k"), ("b", "m"))]
         lake.append({"selections": rows, "stages": [{"id": key, "stage": "select", "key": key} for key in ("k", "m")]})
         forget(lake, "source", "theirs", keep_s=0)
         assert [row["key"] for row in lake.rows("SELECT key FROM stages WHERE stage = 'select'")] == ["m"]
@@ -300,7 +300,7 @@ def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_
     with Lake(tmp_path / "lake") as lake:
         with pytest.raises(LakeError, match="curate fsck"):
             lake.query("SELECT * FROM rollouts")
-        assert count(lake, "texts") == 9
+        assert count(lake, "completions") == 9
     (found,) = fsck(tmp_path / "lake")
     assert (found.kind, found.table, found.rows, found.run, found.restore) == (
         "broken",
@@ -311,7 +311,7 @@ def test_a_truncated_file_is_set_aside_with_what_hangs_on_it_and_the_stage_that_
     )
     assert "bytes on disk" in found.said
     with Lake(tmp_path / "lake") as lake:
-        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts", "stages")] == [6, 6, 6, 0]
+        assert [count(lake, name) for name in ("rollouts", "completions", "verdicts", "stages")] == [6, 6, 6, 0]
     assert (tmp_path / "lake" / "quarantine" / found.path).exists()
     assert fsck(tmp_path / "lake") == []
 
@@ -329,7 +329,7 @@ def test_one_flipped_bit_is_found_and_harms_no_other_table(tmp_path: Path, attem
     assert victim.exists()
     fsck(tmp_path / "lake")
     with Lake(tmp_path / "lake") as lake:
-        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 6]
+        assert [count(lake, name) for name in ("rollouts", "completions", "verdicts")] == [9, 9, 6]
 
 
 def test_a_damaged_catalogue_is_named_and_written_anew(tmp_path: Path, attempted: Rows) -> None:
@@ -361,11 +361,11 @@ def test_a_catalogue_is_rid_of_the_files_that_were_set_aside(tmp_path: Path, att
         lake.append(attempted("p", "cw"))
         lake.append(attempted("q", "c"))
         catalogue = lake.catalogue()
-    victim = min((tmp_path / "lake" / "tables" / "texts").glob("*.parquet"))
+    victim = min((tmp_path / "lake" / "tables" / "completions").glob("*.parquet"))
     victim.write_bytes(b"")
-    assert kinds(fsck(tmp_path / "lake")) == [("broken", "texts")]
+    assert kinds(fsck(tmp_path / "lake")) == [("broken", "completions")]
     with duckdb.connect(str(catalogue), read_only=True) as other:
-        assert other.sql("SELECT count(*) FROM texts").fetchall() == [(1,)]
+        assert other.sql("SELECT count(*) FROM completions").fetchall() == [(1,)]
 
 
 def test_a_missing_manifest_is_named_and_entered_again(tmp_path: Path, attempted: Rows) -> None:
@@ -377,7 +377,7 @@ def test_a_missing_manifest_is_named_and_entered_again(tmp_path: Path, attempted
         lake.rows("SELECT * FROM rollouts")
     assert kinds(fsck(tmp_path / "lake")) == [("manifest", "")]
     with Lake(tmp_path / "lake") as lake:
-        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 9]
+        assert [count(lake, name) for name in ("rollouts", "completions", "verdicts")] == [9, 9, 9]
 
 
 def test_a_broken_entry_is_entered_again_from_its_files(tmp_path: Path, attempted: Rows) -> None:
@@ -399,15 +399,15 @@ def test_foreign_files_and_rests_of_killed_writes_are_named_and_left_alone(tmp_p
     strange.write_text("mine")
     (tmp_path / "lake" / "tables" / "rollouts" / ".half.tmp").write_bytes(b"PAR1")
     shutil.copy(
-        next((tmp_path / "lake" / "tables" / "texts").glob("*")),
-        tmp_path / "lake" / "tables" / "texts" / f"{manifest.new_name()}.parquet",
+        next((tmp_path / "lake" / "tables" / "completions").glob("*")),
+        tmp_path / "lake" / "tables" / "completions" / f"{manifest.new_name()}.parquet",
     )
     found = fsck(tmp_path / "lake")
     assert sorted(each.kind for each in found) == ["foreign", "left_over", "left_over"]
     assert not any(each.harm for each in found)
     assert strange.read_text() == "mine"
     with Lake(tmp_path / "lake") as lake:
-        assert (count(lake, "rollouts"), count(lake, "texts")) == (9, 9)
+        assert (count(lake, "rollouts"), count(lake, "completions")) == (9, 9)
 
 
 def tables(root: Path) -> set[str]:
@@ -440,11 +440,11 @@ def test_compaction_and_forgetting_run_beside_a_writer(tmp_path: Path, attempted
         ended.set()
         writer.join()
     with Lake(root) as lake:
-        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [24 + 2 * written[0]] * 3
+        assert [count(lake, name) for name in ("rollouts", "completions", "verdicts")] == [24 + 2 * written[0]] * 3
     assert fsck(root) == []
 
 
-@pytest.mark.parametrize("table", ["rollouts", "texts", "verdicts"])
+@pytest.mark.parametrize("table", ["rollouts", "completions", "verdicts"])
 @pytest.mark.parametrize("harm", ["flipped", "cut", "gone", "pipe"])
 def test_what_is_damaged_is_not_written_anew_as_whole(tmp_path: Path, attempted: Rows, table: str, harm: str) -> None:
     with Lake(tmp_path / "lake") as lake:
@@ -481,7 +481,7 @@ def test_a_compaction_and_a_forgetting_that_fail_leave_nothing_behind(
                 work()
         monkeypatch.undo()
         assert tables(lake.root) == before
-        assert [count(lake, name) for name in ("rollouts", "texts", "verdicts")] == [9, 9, 9]
+        assert [count(lake, name) for name in ("rollouts", "completions", "verdicts")] == [9, 9, 9]
     assert fsck(tmp_path / "lake") == []
 
 
@@ -492,11 +492,11 @@ def test_forgetting_takes_the_rests_of_killed_writes_along_and_nothing_of_a_comm
     with Lake(root) as lake:
         lake.append({"problems": [{"id": "a", "source": "theirs"}], "labels": [labels("l", "a")]})
         fill(lake, attempted, "a")
-        for table in ("problems", "texts"):
+        for table in ("problems", "completions"):
             whole = min((root / "tables" / table).glob("*.parquet"))
             shutil.copy(whole, whole.with_name(f"{manifest.new_name()}.parquet"))
             whole.with_name(f".{manifest.new_name()}.tmp").write_bytes(whole.read_bytes()[:99])
-        (root / "tables" / "texts" / "notes.txt").write_text("mine")
+        (root / "tables" / "completions" / "notes.txt").write_text("mine")
         monkeypatch.setattr("assay.stores.storage.local.WRITERS_S", 0.1)
         with lake.storage.writing(), pytest.raises(LakeError, match="a commit is under way"):
             forget(lake, "source", "theirs", keep_s=0)
@@ -507,7 +507,7 @@ def test_forgetting_takes_the_rests_of_killed_writes_along_and_nothing_of_a_comm
         for path in left
         if path.parent.name != "tombstones"
     )
-    assert (root / "tables" / "texts" / "notes.txt").read_text() == "mine"
+    assert (root / "tables" / "completions" / "notes.txt").read_text() == "mine"
 
 
 KILLED = """

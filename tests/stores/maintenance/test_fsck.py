@@ -17,7 +17,7 @@ from assay.stores.maintenance.compaction import compact, forget
 from assay.stores.maintenance.fsck import FEW, Finding, fsck
 
 Rows = Callable[..., dict[str, list[dict[str, Any]]]]
-ATTEMPTS = ("rollouts", "texts", "verdicts")
+ATTEMPTS = ("rollouts", "completions", "verdicts")
 
 
 def count(root: Path, *tables: str) -> list[int]:
@@ -119,7 +119,7 @@ def test_a_stand_in_without_its_copy_brings_no_row_twice(root: Path) -> None:
 def test_files_that_are_away_for_a_while_come_back_by_themselves(root: Path) -> None:
     away = root.parent / "away"
     away.mkdir()
-    for table in ("texts", "rollouts"):
+    for table in ("completions", "rollouts"):
         (root / "tables" / table).rename(away / table)
     for _ in range(2):
         found = fsck(root)
@@ -127,7 +127,7 @@ def test_files_that_are_away_for_a_while_come_back_by_themselves(root: Path) -> 
         assert all("counts again" in finding.said and finding.rows == 3 for finding in found)
     with Lake(root) as lake, pytest.raises(LakeError, match=r"No such file.*curate fsck"):
         lake.rows("SELECT * FROM rollouts")
-    for table in ("texts", "rollouts"):
+    for table in ("completions", "rollouts"):
         (away / table).rename(root / "tables" / table)
     assert fsck(root) == []
     assert count(root) == [9, 9, 9]
@@ -164,10 +164,10 @@ def test_many_damaged_files_are_set_aside_with_the_flag_alone(tmp_path: Path) ->
 
 
 def test_lost_texts_are_named_every_time_until_their_attempts_go_too(root: Path) -> None:
-    victim = min((root / "tables" / "texts").glob("*"))
+    victim = min((root / "tables" / "completions").glob("*"))
     victim.write_bytes(victim.read_bytes()[:-1])
     (found,) = fsck(root)
-    assert (found.kind, found.table, found.restore) == ("broken", "texts", "")
+    assert (found.kind, found.table, found.restore) == ("broken", "completions", "")
     assert "nothing restores these texts" in found.said
     assert count(root) == [9, 6, 9]
     for _ in range(2):
@@ -279,10 +279,11 @@ def test_links_and_sockets_where_a_file_should_be_are_put_right_and_no_command_r
 
 
 @pytest.mark.parametrize(
-    "place", ["manifest", "manifest/{entry}", "tables", "tables/texts", "tables/texts/{file}", "lake.json", "."]
+    "place",
+    ["manifest", "manifest/{entry}", "tables", "tables/completions", "tables/completions/{file}", "lake.json", "."],
 )
 def test_what_may_not_be_read_is_one_line_and_nothing_is_moved(root: Path, place: str) -> None:
-    path = root / place.format(entry=entries(root)[0].name, file=min((root / "tables" / "texts").glob("*")).name)
+    path = root / place.format(entry=entries(root)[0].name, file=min((root / "tables" / "completions").glob("*")).name)
     before = committed(root)
     open_to_all = [root, *root.parents]
     modes = {each: each.stat().st_mode for each in open_to_all}

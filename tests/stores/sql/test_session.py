@@ -50,7 +50,7 @@ def test_a_question_makes_the_tables_that_it_reads_and_no_others(tmp_path: Path,
 def test_a_table_is_found_however_it_is_named(tmp_path: Path, attempted: Rows, query: str) -> None:
     log = {"id": "log", "training": "t", "step": 0, "name": "reward", "value": 0.5, "policy": "rev"}
     with Lake(tmp_path / "lake") as lake:
-        lake.append({**attempted("p", "cw"), "train_log": [log]})
+        lake.append({**attempted("p", "cw"), "train_metrics": [log]})
         assert lake.rows(query) == [{"n": 2}]
         assert lake.ask(query).to_pylist() == [{"n": 2}]
 
@@ -175,4 +175,4 @@ def test_what_another_lake_object_compacted_or_doubled_is_read_anew(tmp_path: Pa
 def test_tables_are_named_by_the_words_of_a_question() -> None:
     assert views.named("SELECT 1") == set()
     assert views.named("select * from COSTS") == {"costs", "rollouts"}
-    assert views.read_by("SELECT * FROM fresh(5, .9)") == {"train_log", "superseded", "rollouts", "verdicts"}
+    assert views.read_by("SELECT * FROM fresh(5, .9)") == {"train_metrics", "superseded", "rollouts", "verdicts"}

@@ -32,8 +32,8 @@ def test_three_right_of_four_and_two_cut_are_bounded_by_three_and_five_sixths(tm
         lake.append(attempted("p", "cccwtte"))
         row = rate(lake)
     assert [row[name] for name in ("n_correct", "n_wrong", "n_truncated", "n_error", "n")] == [3, 1, 2, 1, 7]
-    assert (row["post_a"], row["post_b"], row["mean"]) == (3.5, 1.5, 0.7)
-    assert (row["least"], row["most"]) == (3 / 6, 5 / 6)
+    assert (row["beta_a"], row["beta_b"], row["mean"]) == (3.5, 1.5, 0.7)
+    assert (row["rate_if_truncated_wrong"], row["rate_if_truncated_right"]) == (3 / 6, 5 / 6)
 
 
 def test_ends_and_signal_are_those_of_the_maths(tmp_path: Path, attempted: Rows) -> None:
@@ -43,8 +43,8 @@ def test_ends_and_signal_are_those_of_the_maths(tmp_path: Path, attempted: Rows)
         (called,) = lake.rows("SELECT signal(3.5, 1.5, 4) AS four")
     low, high = interval(3, 1)
     assert (row["low"], row["high"]) == (float(low), float(high))
-    assert row["signal_8"] == pytest.approx(float(expected_signal(3.5, 1.5, 8)), abs=1e-12)
-    assert row["signal_16"] == pytest.approx(float(expected_signal(3.5, 1.5, 16)), abs=1e-12)
+    assert row["p_mixed_8"] == pytest.approx(float(expected_signal(3.5, 1.5, 8)), abs=1e-12)
+    assert row["p_mixed_16"] == pytest.approx(float(expected_signal(3.5, 1.5, 16)), abs=1e-12)
     assert called["four"] == pytest.approx(float(expected_signal(3.5, 1.5, 4)), abs=1e-12)
 
 
@@ -52,7 +52,12 @@ def test_nothing_graded_has_no_bounds_and_the_whole_interval(tmp_path: Path, att
     with Lake(tmp_path / "lake") as lake:
         lake.append(attempted("p", "e"))
         row = rate(lake)
-    assert (row["least"], row["most"], row["low"], row["high"]) == (None, None, 0.0, 1.0)
+    assert (row["rate_if_truncated_wrong"], row["rate_if_truncated_right"], row["low"], row["high"]) == (
+        None,
+        None,
+        0.0,
+        1.0,
+    )
 
 
 def test_counts_beyond_the_usual_get_their_ends_from_the_next_catalogue(tmp_path: Path, attempted: Rows) -> None:
@@ -198,22 +203,22 @@ def trained(attempted: Rows, lake: Lake, *steps: tuple[int, str, str]) -> None:
     """Steps of one training on the problem p: (step, policy, outcomes)."""
     for step, policy, outcomes in steps:
         log = {"id": f"{policy}-log", "training": "t", "step": step, "name": "reward", "value": 0.5, "policy": policy}
-        lake.append({**attempted("p", outcomes, policy=policy), "train_log": [log]})
+        lake.append({**attempted("p", outcomes, policy=policy), "train_metrics": [log]})
 
 
 def test_fresh_rates_pool_the_last_steps_with_a_discount(tmp_path: Path, attempted: Rows) -> None:
     with Lake(tmp_path / "lake") as lake:
         trained(attempted, lake, (0, "a", "wwww"), (1, "b", "ccww"), (2, "c", "cccw"))
         (pooled,) = lake.rows("SELECT * FROM fresh(2, 0.5)")
-        (whole,) = lake.rows("SELECT * FROM fresh_rates")
-    assert (pooled["post_a"], pooled["post_b"], pooled["n"], pooled["last_step"]) == (
+        (whole,) = lake.rows("SELECT * FROM recent_pass_rates")
+    assert (pooled["beta_a"], pooled["beta_b"], pooled["n"], pooled["last_step"]) == (
         0.5 + 3 + 0.5 * 2,
         0.5 + 1 + 0.5 * 2,
         8,
         2,
     )
-    assert whole["post_a"] == pytest.approx(0.5 + 3 + 0.98 * 2)
-    assert whole["post_b"] == pytest.approx(0.5 + 1 + 0.98 * 2 + 0.98**2 * 4)
+    assert whole["beta_a"] == pytest.approx(0.5 + 3 + 0.98 * 2)
+    assert whole["beta_b"] == pytest.approx(0.5 + 1 + 0.98 * 2 + 0.98**2 * 4)
 
 
 def test_a_superseded_attempt_and_a_guided_rollout_count_in_no_view(tmp_path: Path, attempted: Rows) -> None:
@@ -232,7 +237,7 @@ def test_a_superseded_attempt_and_a_guided_rollout_count_in_no_view(tmp_path: Pa
         (fresh,) = lake.rows("SELECT * FROM fresh(9, 1)")
         rates = {row["policy"]: (row["n_correct"], row["n_wrong"]) for row in lake.rows("SELECT * FROM pass_rates")}
         assert len(lake.rows("SELECT * FROM rollouts")) == 7  # all stay
-    assert (fresh["post_a"], fresh["post_b"]) == (3.5, 1.5)
+    assert (fresh["beta_a"], fresh["beta_b"]) == (3.5, 1.5)
     assert rates == {"a": (2, 0), "b again": (1, 1)}
 
 
@@ -269,10 +274,10 @@ def test_rates_of_either_mode_stand_in_the_catalogue_for_other_tools(tmp_path: P
 
 
 def test_of_scores_written_twice_those_with_more_attempts_are_current(tmp_path: Path) -> None:
-    few = {"scoring": "s", "problem_id": "p", "correct": 1, "wrong": 1, "truncated": 0, "error": 0}
+    few = {"scoring_id": "s", "problem_id": "p", "n_correct": 1, "n_wrong": 1, "n_truncated": 0, "n_error": 0}
     with Lake(tmp_path / "lake") as lake:
         lake.append(
-            {"scores": [{**few, "id": "a"}, {**few, "id": "b", "wrong": 7}, {**few, "id": "c", "scoring": "t"}]}
+            {"scores": [{**few, "id": "a"}, {**few, "id": "b", "n_wrong": 7}, {**few, "id": "c", "scoring_id": "t"}]}
         )
         assert [row["id"] for row in lake.rows("SELECT id FROM current_scores ORDER BY id")] == ["b", "c"]
 
@@ -299,7 +304,9 @@ def test_what_training_sampled_is_told_by_step_and_not_among_the_pass_rates(tmp_
         for step, outcomes in enumerate(("www", "ccw")):
             rows = attempted("p", outcomes, policy=f"step {step}")
             log = {"id": f"log {step}", "training": "t", "step": step, "name": "reward", "policy": f"step {step}"}
-            lake.append({**rows, "rollouts": [{**row, "step": step} for row in rows["rollouts"]], "train_log": [log]})
+            lake.append(
+                {**rows, "rollouts": [{**row, "step": step} for row in rows["rollouts"]], "train_metrics": [log]}
+            )
         assert [row["policy"] for row in lake.rows("SELECT policy FROM pass_rates")] == ["rev"]
         told = lake.rows("SELECT training, step, n, n_correct, mean FROM training_pass_rates ORDER BY step")
     assert [tuple(row.values()) for row in told] == [("t", 0, 3, 0, 0.5 / 4), ("t", 1, 3, 2, 2.5 / 4)]

@@ -10,9 +10,9 @@ from assay.stores.storage.mirror import IN_USE_S, evict, use
 
 
 def copies(root: Path, ages: dict[str, float], now: float) -> None:
-    (root / "tables" / "texts").mkdir(parents=True)
+    (root / "tables" / "completions").mkdir(parents=True)
     for name, age_s in ages.items():
-        path = root / "tables" / "texts" / f"{name}.parquet"
+        path = root / "tables" / "completions" / f"{name}.parquet"
         path.write_bytes(b"x" * 10)
         os.utime(path, (now - age_s, now - age_s))
 
@@ -46,7 +46,7 @@ def test_the_limit_is_taken_from_the_environment(tmp_path: Path, monkeypatch: py
 
 def test_using_a_copy_renews_it_and_tells_whether_it_is_there(tmp_path: Path) -> None:
     copies(tmp_path, {"a": 2 * IN_USE_S}, now=1e9)
-    path = tmp_path / "tables" / "texts" / "a.parquet"
+    path = tmp_path / "tables" / "completions" / "a.parquet"
     assert use(path)
     assert path.stat().st_mtime > 1e9
     assert not use(tmp_path / "nothing")

@@ -77,9 +77,9 @@ def test_a_count_fetches_no_text_and_a_hidden_name_is_refused(
         assert sorted(path.name for path in (lake.root / "tables").iterdir()) == ["rollouts", "verdicts"]
         with pytest.raises(LakeError, match="its files are not fetched"):
             lake.query("SELECT * FROM query_table('te' || 'xts')")
-        assert len(ids(lake, "texts")) == 9
+        assert len(ids(lake, "completions")) == 9
         shutil.rmtree(lake.root / "tables")  # a mirror may go at any time
-        assert len(ids(lake, "texts")) == 9
+        assert len(ids(lake, "completions")) == 9
 
 
 def test_an_empty_append_writes_nothing_and_a_missing_lake_is_named(bucket: str) -> None:
@@ -183,7 +183,7 @@ while left := [c for c in range(5) if len(lake.ids("rollouts", ids(c))) < 3]:
         with lease(lake.storage, f"chunk-{chunk}", limit_s=0.6) as mine:
             if mine and len(lake.ids("rollouts", ids(chunk))) < 3:
                 rows = [{"id": id_, "problem_id": str(chunk), "policy": "p", "sampler": "s", "sample": 0, "tokens": 1} for id_ in ids(chunk)]
-                lake.append({"rollouts": rows, "texts": [{"id": id_, "text": "t"} for id_ in ids(chunk)]})
+                lake.append({"rollouts": rows, "completions": [{"id": id_, "text": "t"} for id_ in ids(chunk)]})
     time.sleep(0.1)
 """
 
@@ -205,7 +205,7 @@ def test_four_writers_of_which_two_are_killed_leave_every_key_once(bucket: str, 
     assert [writer.wait(timeout=60) for writer in writers[1::2]] == [0, 0]
     with Lake(bucket) as lake:
         wanted = [f"{chunk:02d}-{n}" for chunk in range(5) for n in range(3)]
-        assert (ids(lake, "rollouts"), ids(lake, "texts")) == (wanted, wanted)
+        assert (ids(lake, "rollouts"), ids(lake, "completions")) == (wanted, wanted)
     assert [each for each in fsck(bucket) if each.harm] == []
 
 
@@ -268,7 +268,7 @@ def test_a_forgotten_policy_is_in_no_view_and_in_no_object(bucket: str, attempte
         lake.append(attempted("a", "cc", policy="bad"))
         assert dict(forget(lake, "policy", "name of bad", keep_s=0).removed) == {
             "rollouts": 2,
-            "texts": 2,
+            "completions": 2,
             "verdicts": 2,
         }
         assert [each["policy"] for each in lake.rows("SELECT DISTINCT policy FROM rollouts")] == ["rev"]
@@ -288,7 +288,7 @@ def test_a_truncated_object_is_set_aside_and_the_rest_stays_whole(
     (found,) = fsck(bucket)
     assert (found.kind, found.path, found.rows, found.restore) == ("broken", victim, 3, "curate score PLAN")
     with Lake(bucket) as lake:
-        assert [len(ids(lake, name)) for name in ("rollouts", "texts", "verdicts")] == [6, 6, 6]
+        assert [len(ids(lake, name)) for name in ("rollouts", "completions", "verdicts")] == [6, 6, 6]
         assert list(lake.storage.files("quarantine")) == [f"quarantine/{victim}"]
     assert fsck(bucket) == []
 

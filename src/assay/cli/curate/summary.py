@@ -135,7 +135,7 @@ def _farewell(console: Console, made: dict[str, Any], config: str) -> None:
 
 QUERIES = (
     "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id GROUP BY source",
-    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE outcome <> 'correct' LIMIT 5",
+    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN completions t ON t.id = v.rollout_id WHERE outcome <> 'correct' LIMIT 5",
 )
 
 

@@ -11,7 +11,7 @@ from assay.cli.tables import table
 SHOWN = 20  # steps
 LOG = """
 SELECT step, max(value) FILTER (name = 'reward') AS reward, max(value) FILTER (name = 'loss') AS loss, max(value) FILTER (name = 'seconds') AS seconds
-FROM train_log WHERE training = ? AND name IN ('reward', 'loss', 'seconds') AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
+FROM train_metrics WHERE training = ? AND name IN ('reward', 'loss', 'seconds') AND coalesce(policy, '') NOT IN (SELECT policy FROM superseded)
 GROUP BY step ORDER BY step
 """
 

@@ -118,7 +118,7 @@ def _drawn(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, A
 
 
 def _texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
-    return context.lake.rows("SELECT id, text FROM texts WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids])
+    return context.lake.rows("SELECT id, text FROM completions WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids])
 
 
 def _marks(path: Path) -> dict[str, bool]:

@@ -22,7 +22,7 @@ def told(context: RunContext, inputs: StageResults, typical: int = TYPICAL) -> l
     problems, _ = side(context, inputs, "train")
     means = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows(
-        "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering = ? ORDER BY cluster, similarity DESC, problem_id",
+        "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering_id = ? ORDER BY cluster, similarity DESC, problem_id",
         [inputs.rows_of("embed")],
     )
     groups: dict[int, list[str]] = {}

@@ -24,7 +24,7 @@ from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.select import chosen_from, never_hard
 
 ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
-MEASURED = ("post_a", "post_b", "correct", "wrong", "truncated", "cluster", "vectors")
+MEASURED = ("beta_a", "beta_b", "correct", "wrong", "truncated", "cluster", "vectors")
 DRIFTS = (0.0, 1.0, 2.0)  # logits over the run
 Table = TypeVar("Table", SelectConfig, OrderConfig)
 TOKENS = "SELECT problem_id, avg(tokens) AS tokens FROM rollouts WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id"
@@ -140,7 +140,7 @@ def _cost(context: RunContext, pool: Pool) -> np.ndarray:
 def _measured(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -> dict[str, Any]:
     assert pool.vectors is not None  # both stand in MEASURED
     assert pool.cluster is not None
-    a, b = pool.column("post_a")[rows], pool.column("post_b")[rows]
+    a, b = pool.column("beta_a")[rows], pool.column("beta_b")[rows]
     lost = pool.column("wrong")[rows] + pool.column("truncated")[rows]
     gap = coverage(pool.vectors, rows)
     return {

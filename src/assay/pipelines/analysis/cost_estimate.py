@@ -37,7 +37,7 @@ OVERHEAD, BYTES_A_TOKEN = (
 OUTCOMES = """
 SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted, min_by(reason, id) AS reason
 FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
-      FROM rollouts r JOIN texts t USING (id) JOIN verdicts v ON v.rollout_id = r.id
+      FROM rollouts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
       WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
         AND list_contains(?::VARCHAR[], r.problem_id) QUALIFY row_number() OVER (PARTITION BY r.id) = 1)
 GROUP BY outcome ORDER BY n DESC, outcome

@@ -24,7 +24,7 @@ from assay.pipelines.runner.stages import done_stages
 from assay.pipelines.stages.order import selected
 
 ALWAYS = ("shuffled",)  # the baseline
-RATES = ("post_a", "post_b")
+RATES = ("beta_a", "beta_b")
 
 
 def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _run(
     context: RunContext, part: Any, seen: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
 ) -> tuple[float, ...]:
     config, rng = context.config.train, np.random.default_rng(derive_seed("forecast", seed, repeat))
-    rate = rng.beta(pool.column("post_a"), pool.column("post_b"))  # (n,)
+    rate = rng.beta(pool.column("beta_a"), pool.column("beta_b"))  # (n,)
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
     course = course_of(part, seen, seed if repeat == 0 else derive_seed("course", seed, repeat))
 

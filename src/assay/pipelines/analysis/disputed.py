@@ -9,13 +9,13 @@ from assay.stores.sql.views import LENIENT
 
 SHOWN = 5  # examples
 NONE: dict[str, Any] = {"problems": 0, "examples": []}
-FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring = ? AND disputed ORDER BY problem_id"
+FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring_id = ? AND disputed ORDER BY problem_id"
 EXAMPLES = f"""
 SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
        min(v.reason) FILTER ({LENIENT} = 'correct') AS reason, count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? AND NOT r.guided
-AND v.verifier || '@' || v.version = (SELECT any_value(verifier) FROM scores s WHERE s.scoring = ? AND s.problem_id = r.problem_id)
+AND v.verifier || '@' || v.version = (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
 GROUP BY r.problem_id ORDER BY r.problem_id
 """
 

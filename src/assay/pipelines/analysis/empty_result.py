@@ -12,7 +12,7 @@ DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of
 REASONS_SHOWN = 3
 LOST = """
 SELECT m.pool, m.problem_id, any_value(d.reason) AS reason
-FROM members m LEFT JOIN (SELECT problem_id, reason FROM drops WHERE key = ?) d USING (problem_id)
+FROM pool_members m LEFT JOIN (SELECT problem_id, reason FROM drops WHERE key = ?) d USING (problem_id)
 WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY m.pool, m.problem_id
 """
 COUNTED = f"SELECT pool, coalesce(reason, '') AS reason, count(*)::BIGINT AS n FROM ({LOST}) GROUP BY ALL"

@@ -20,7 +20,7 @@ from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.stages.order import stored_curriculum
 from assay.stores import query_results
 
-UNSCORED: dict[str, Any] = {"correct": 0, "wrong": 0, "truncated": 0, "error": 0, "value": None}
+UNSCORED: dict[str, Any] = {"n_correct": 0, "n_wrong": 0, "n_truncated": 0, "n_error": 0, "value": None}
 
 
 def export(
@@ -61,7 +61,7 @@ def _chosen(context: RunContext, results: StageResults) -> tuple[list[ExportRow]
     problems, labels = side(context, results, "train")
     scores = {row["problem_id"]: row for row in current_scores(context, results.rows_of("score"))}
     decided = context.lake.rows(
-        "SELECT problem_id, kept, weight, reason FROM selections WHERE selection = ? ORDER BY problem_id",
+        "SELECT problem_id, kept, weight, reason FROM selections WHERE selection_id = ? ORDER BY problem_id",
         [results.rows_of("select")],
     )
     weights = {row["problem_id"]: row["weight"] for row in decided if row["kept"]}
@@ -88,7 +88,7 @@ def _one(
     reason: str,
 ) -> ExportRow:
     turns = context.config.policy.sampler.render(problem)
-    counts = {name: score[name] for name in ("correct", "wrong", "truncated", "error")}
+    counts = {name: score[f"n_{name}"] for name in ("correct", "wrong", "truncated", "error")}
     return ExportRow(
         problem.id,
         tuple(ChatTurn(role=turn.role, content=turn.content) for turn in turns),
@@ -115,7 +115,7 @@ def _told(context: RunContext, results: StageResults) -> DatasetSummary:
         "SELECT source, max(json_extract_string(metadata, '$.license')) AS licence FROM problems GROUP BY source ORDER BY source"
     )
     judges = context.lake.rows(
-        "SELECT DISTINCT verifier FROM scores WHERE scoring = ? ORDER BY verifier",
+        "SELECT DISTINCT verifier FROM scores WHERE scoring_id = ? ORDER BY verifier",
         [results.rows_of("score")],
     )
     return DatasetSummary(

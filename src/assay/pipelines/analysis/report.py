@@ -28,11 +28,11 @@ SHOWN, HEAD, READ, POINTS = (
     400,
 )  # clusters, lessons, problems a cluster whose words are read, points of a curve
 CURVES = {"reward": "reward", "eval_pass_at_1": "held-out pass@1"}
-BEST = "(SELECT * FROM current_scores WHERE scoring = $1)"
-KEPT = "(SELECT problem_id FROM selections WHERE selection = $2 AND kept)"
+BEST = "(SELECT * FROM current_scores WHERE scoring_id = $1)"
+KEPT = "(SELECT problem_id FROM selections WHERE selection_id = $2 AND kept)"
 COUNTS = f"""
-SELECT correct AS solved, wrong + truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
-FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.correct = 0, false) GROUP BY ALL
+SELECT n_correct AS solved, n_wrong + n_truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.n_correct = 0, false) GROUP BY ALL
 """
 WIDTHS = f"""
 SELECT least(9, floor((high - low) * 10))::INT AS tenth, count(*) AS problems, count(k.problem_id) AS kept
@@ -40,15 +40,15 @@ FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) GROUP BY ALL
 """
 CLUSTERS = f"""
 SELECT cluster, count(*) AS size, count(k.problem_id) AS kept, avg(s.value) AS mean
-FROM (SELECT * FROM clusters WHERE clustering = $3) c JOIN {BEST} s USING (problem_id) LEFT JOIN {KEPT} k USING (problem_id)
+FROM (SELECT * FROM clusters WHERE clustering_id = $3) c JOIN {BEST} s USING (problem_id) LEFT JOIN {KEPT} k USING (problem_id)
 GROUP BY cluster ORDER BY size DESC, cluster
 """
 NEAREST = """
 SELECT cluster, p.messages[-1].content AS text FROM clusters c JOIN problems p ON p.id = c.problem_id
-WHERE clustering = ? AND cluster IN (SELECT unnest(?::BIGINT[]))
+WHERE clustering_id = ? AND cluster IN (SELECT unnest(?::BIGINT[]))
 QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY similarity DESC, problem_id) <= ? ORDER BY cluster, similarity DESC, problem_id
 """
-CURVE = "SELECT step, value FROM train_log WHERE training = ? AND name = ? AND value IS NOT NULL ORDER BY step"
+CURVE = "SELECT step, value FROM train_metrics WHERE training = ? AND name = ? AND value IS NOT NULL ORDER BY step"
 RUNS = """
 SELECT s.run, any_value(b.command) AS command, string_agg(DISTINCT s.stage, ', ' ORDER BY s.stage) AS stages,
        strftime(make_timestamp((any_value(b.time) * 1000000)::BIGINT), '%Y-%m-%d %H:%M') AS started,
@@ -210,7 +210,7 @@ def _curriculum(context: RunContext, results: StageResults) -> dict[str, Any]:
 
 def _training(context: RunContext, results: StageResults) -> dict[str, Any]:
     """The curves of this plan's training, thinned to POINTS each, and a line on it."""
-    if "arrange" not in results or not context.lake.rows("SELECT 1 FROM train_log LIMIT 1"):
+    if "arrange" not in results or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
         return {"curves": {}, "training": "", "trained": ""}
     training = load_stage("train")(context, results)
     key = training.key.rows

@@ -26,7 +26,7 @@ MADE = """
 SELECT s.key, any_value(r.plan) AS plan FROM stages s JOIN runs r ON r.run = s.run AND r.event = 'start'
 WHERE s.stage = 'select' AND starts_with(s.key, ?) GROUP BY s.key ORDER BY s.key
 """
-COUNTED = ("correct", "wrong", "truncated", "error")
+COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 
 
 def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
@@ -43,10 +43,10 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
     """
     inputs = done_stages(context, "select", "recheck")
     scores = {
-        row["problem_id"]: row for row in current_scores(context, inputs.rows_of("score")) if row["post_a"] is not None
+        row["problem_id"]: row for row in current_scores(context, inputs.rows_of("score")) if row["beta_a"] is not None
     }
     rows = context.lake.rows(
-        "SELECT problem_id, kept FROM selections WHERE selection = ? ORDER BY problem_id", [inputs.rows_of("select")]
+        "SELECT problem_id, kept FROM selections WHERE selection_id = ? ORDER BY problem_id", [inputs.rows_of("select")]
     )
     rng = np.random.default_rng(derive_seed("recheck", context.config.seed))
     sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}
@@ -103,7 +103,7 @@ def _told(
     right = np.array([found[id_].correct - seen[id_].correct for id_ in ids], dtype=np.float64)
     failed = np.array([_failed(found[id_], as_wrong) - _failed(seen[id_], as_wrong) for id_ in ids], dtype=np.float64)
     observed = observed_signal(right, right + failed, group)
-    predicted = run_signal([scores[id_]["post_a"] for id_ in ids], [scores[id_]["post_b"] for id_ in ids], group)
+    predicted = run_signal([scores[id_]["beta_a"] for id_ in ids], [scores[id_]["beta_b"] for id_ in ids], group)
     whole = np.isfinite(observed)
     gap = (predicted - observed)[whole]
     told: dict[str, Any] = {"problems": int(whole.sum()), "too_few_attempts": int((~whole).sum())}

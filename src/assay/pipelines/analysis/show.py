@@ -8,25 +8,28 @@ from assay.stores.lake import Lake
 PARTS = {  # chapter: its rows
     "problem": "SELECT * FROM problems WHERE id = ?",
     "labels": "SELECT id, answer, verifier, origin, run FROM labels WHERE problem_id = ? ORDER BY id",
-    "readings": "SELECT pool, label_id, run FROM members WHERE problem_id = ? ORDER BY pool, label_id",
+    "readings": "SELECT pool, label_id, run FROM pool_members WHERE problem_id = ? ORDER BY pool, label_id",
     "drops": "SELECT stage, reason, detail, source, run FROM drops WHERE problem_id = ? ORDER BY stage, reason",
     "notes": "SELECT stage, reason, detail, source, run FROM notes WHERE problem_id = ? ORDER BY stage, reason",
     "splits": "SELECT split, side, duplicates, run FROM splits WHERE problem_id = ? ORDER BY split",
     "attempts": (
         "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, v.verifier, v.version, v.outcome, v.lenient, "
-        "v.extracted, v.reason, t.text, r.run FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN texts t ON t.id = r.id "
+        "v.extracted, v.reason, t.text, r.run FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN completions t ON t.id = r.id "
         "WHERE r.problem_id = ? ORDER BY r.policy, r.sampler, r.sample, v.verifier, v.version"
     ),
     "pass_rates": (
         "SELECT policy_name, policy, sampler, verifier, version, n_correct, n_wrong, n_truncated, n_error, n_correct_lenient, disputed, "
-        "mean, low, high, least, most, signal_8 "
+        "mean, low, high, rate_if_truncated_wrong, rate_if_truncated_right, p_mixed_8 "
         "FROM pass_rates WHERE problem_id = ? ORDER BY policy, sampler, version"
     ),
     "searches": "SELECT policy, iterations, solved_at, censored, tokens, run FROM searches WHERE problem_id = ? ORDER BY id",
-    "scores": "SELECT scoring, scorer, policy, value, low, high, correct, wrong, truncated, error, run FROM scores WHERE problem_id = ? ORDER BY id",
-    "clusters": "SELECT clustering, cluster, similarity, run FROM clusters WHERE problem_id = ? ORDER BY clustering",
-    "selections": "SELECT selection, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection",
-    "lessons": "SELECT curriculum, lesson, position, passes, run FROM lessons WHERE problem_id = ? ORDER BY curriculum, lesson, position",
+    "scores": (
+        "SELECT scoring_id, scorer, policy, value, low, high, n_correct, n_wrong, n_truncated, n_error, run "
+        "FROM scores WHERE problem_id = ? ORDER BY id"
+    ),
+    "clusters": "SELECT clustering_id, cluster, similarity, run FROM clusters WHERE problem_id = ? ORDER BY clustering_id",
+    "selections": "SELECT selection_id, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection_id",
+    "lessons": "SELECT curriculum_id, lesson, position, passes, run FROM curriculum WHERE problem_id = ? ORDER BY curriculum_id, lesson, position",
     "training": (
         "SELECT step, count(*) AS rollouts, count(*) FILTER (outcome = 'correct') AS correct, "
         'count(*) FILTER (coalesce(lenient, outcome) = \'correct\') AS correct_lenient, max("group") AS "group", min(advantage) AS least, '

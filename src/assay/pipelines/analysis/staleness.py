@@ -12,8 +12,8 @@ WITH made AS (
     SELECT s.key, json_extract_string(s.detail, '$.scoring') AS scoring, s.rows_out AS kept, r.time
     FROM stages s LEFT JOIN (SELECT run, min(time) AS time FROM runs WHERE event = 'start' GROUP BY run) r ON r.run = s.run WHERE s.stage = 'select'
 ), read AS (
-    SELECT scoring, problem_id, policy, sampler, verifier, max(correct + wrong + truncated + error) AS n
-    FROM scores WHERE scoring IN (SELECT scoring FROM made) GROUP BY ALL
+    SELECT scoring_id AS scoring, problem_id, policy, sampler, verifier, max(n_correct + n_wrong + n_truncated + n_error) AS n
+    FROM scores WHERE scoring_id IN (SELECT scoring FROM made) GROUP BY ALL
 ), refreshed AS (
     SELECT scoring, any_value(policy) AS policy
     FROM (SELECT unnest(?::VARCHAR[]) AS scoring, unnest(?::VARCHAR[]) AS policy) GROUP BY ALL

@@ -8,13 +8,13 @@ from assay.pipelines.context.run import RunContext
 
 SUMS = ("correct", "wrong", "truncated", "error")
 DIFFICULTY = """
-SELECT p.source, s.correct AS solved, s.wrong + s.truncated AS unsolved, coalesce(s.disputed AND s.correct = 0, false) AS disputed,
+SELECT p.source, s.n_correct AS solved, s.n_wrong + s.n_truncated AS unsolved, coalesce(s.disputed AND s.n_correct = 0, false) AS disputed,
        count(*) AS problems, count(k.problem_id) AS kept,
-       sum(s.correct)::BIGINT AS correct, sum(s.wrong)::BIGINT AS wrong, sum(s.truncated)::BIGINT AS truncated, sum(s.error)::BIGINT AS error,
+       sum(s.n_correct)::BIGINT AS correct, sum(s.n_wrong)::BIGINT AS wrong, sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error,
        sum(s.value) AS value
-FROM (SELECT * FROM current_scores WHERE scoring = ?) s
+FROM (SELECT * FROM current_scores WHERE scoring_id = ?) s
 JOIN problems p ON p.id = s.problem_id
-LEFT JOIN (SELECT problem_id FROM selections WHERE selection = ? AND kept) k ON k.problem_id = s.problem_id
+LEFT JOIN (SELECT problem_id FROM selections WHERE selection_id = ? AND kept) k ON k.problem_id = s.problem_id
 GROUP BY p.source, solved, unsolved, disputed ORDER BY ALL
 """
 PAID = """
@@ -31,7 +31,7 @@ GROUP BY stage, reason ORDER BY problems DESC, reason
 """
 NOT_KEPT = """
 SELECT 'select' AS stage, reason, count(*) AS rows, min(problem_id) AS example FROM selections
-WHERE selection = ? AND NOT kept GROUP BY reason ORDER BY rows DESC, reason
+WHERE selection_id = ? AND NOT kept GROUP BY reason ORDER BY rows DESC, reason
 """
 BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
@@ -157,9 +157,10 @@ def _again(results: StageResults) -> list[dict[str, Any]]:
 def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     """The curriculum, first to last, with what was measured of each problem."""
     return context.lake.rows(
-        "SELECT l.lesson, l.position, l.problem_id, p.source, s.correct, s.wrong, s.truncated, s.value AS mean, s.low, s.high, "
-        "p.messages[-1].content AS prompt FROM lessons l JOIN problems p ON p.id = l.problem_id "
-        "LEFT JOIN (SELECT * FROM current_scores WHERE scoring = ?) s USING (problem_id) "
-        "WHERE l.curriculum = ? ORDER BY l.lesson, l.position",
+        "SELECT l.lesson, l.position, l.problem_id, p.source, s.n_correct AS correct, s.n_wrong AS wrong, "
+        "s.n_truncated AS truncated, s.value AS mean, s.low, s.high, "
+        "p.messages[-1].content AS prompt FROM curriculum l JOIN problems p ON p.id = l.problem_id "
+        "LEFT JOIN (SELECT * FROM current_scores WHERE scoring_id = ?) s USING (problem_id) "
+        "WHERE l.curriculum_id = ? ORDER BY l.lesson, l.position",
         [results.rows_of("score"), results.rows_of("arrange")],
     )

@@ -51,7 +51,7 @@ class StageKey:
 
     @property
     def rows(self) -> str:
-        """The id that the stage's rows carry, such as `scores.scoring` and `selections.selection`."""
+        """The id that the stage's rows carry, such as `scores.scoring_id` and `selections.selection_id`."""
         return self.parts[-1]
 
     def __str__(self) -> str:

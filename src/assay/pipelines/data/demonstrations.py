@@ -7,7 +7,7 @@ from assay.core.types import Label, Problem
 from assay.pipelines.context.run import RunContext
 
 STORED = """
-SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN texts t ON t.id = r.id
+SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN completions t ON t.id = r.id
 WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct' AND r.finish = 'stop' AND NOT r.guided
 GROUP BY t.text ORDER BY length(t.text), t.text LIMIT 4
 """

@@ -22,7 +22,7 @@ SEARCH_COLUMNS = {"K": "value - 1", "censored": "censored"}  # of the scorer `mc
 PROBLEM_COLUMNS = {"source": "source", "length": "characters"}
 SEARCHED = (
     "SELECT * FROM scores WHERE scorer = 'mcts' AND policy = ? QUALIFY row_number() OVER "
-    "(PARTITION BY problem_id ORDER BY correct + wrong + truncated + error DESC, id) = 1 ORDER BY problem_id"
+    "(PARTITION BY problem_id ORDER BY n_correct + n_wrong + n_truncated + n_error DESC, id) = 1 ORDER BY problem_id"
 )
 TRAINED = """
 SELECT t.problem_id, min(s.place) AS round FROM (SELECT DISTINCT problem_id, run FROM rollouts WHERE step IS NOT NULL) t
@@ -162,7 +162,7 @@ def _of_searches(
     context: RunContext, inputs: StageResults, expressions: Mapping[str, str], ids: Sequence[str]
 ) -> dict[str, Values]:
     """What searches found: of the run's own scoring where it searches, else of any search of this policy."""
-    own = "FROM current_scores WHERE scoring = ? AND scorer = 'mcts'"
+    own = "FROM current_scores WHERE scoring_id = ? AND scorer = 'mcts'"
     scoring = [inputs.rows_of("score")] if "score" in inputs else [""]
     if context.lake.query(f"SELECT 1 {own} LIMIT 1", scoring).num_rows:
         return _selected(context, expressions, own, scoring, ids)

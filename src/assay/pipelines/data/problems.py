@@ -7,10 +7,10 @@ from assay.core.types import Label, Message, Problem
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 
-MEMBERS = "SELECT DISTINCT {what} FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+MEMBERS = "SELECT DISTINCT {what} FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 SIDE = """
-WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
-     corrected AS (SELECT problem_id, max(label_id) AS label_id FROM members WHERE pool = ? GROUP BY problem_id),
+WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
+     corrected AS (SELECT problem_id, max(label_id) AS label_id FROM pool_members WHERE pool = ? GROUP BY problem_id),
      side AS (SELECT problem_id, coalesce(c.label_id, own.label_id) AS label_id FROM own LEFT JOIN corrected c USING (problem_id)
               WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)
                 AND problem_id IN (SELECT problem_id FROM splits WHERE split = ? AND side = ?))
@@ -52,7 +52,7 @@ def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
     kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
     corrected = context.lake.rows(
-        "SELECT l.* FROM labels l SEMI JOIN members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
+        "SELECT l.* FROM labels l SEMI JOIN pool_members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
     )
     return kept, {id_: labels[id_][0] for id_ in kept} | {
         row["problem_id"]: to_label(row) for row in corrected if row["problem_id"] in kept

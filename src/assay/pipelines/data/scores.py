@@ -6,8 +6,10 @@ A problem is disputed when no attempt solves it strictly and at least one solves
 from collections.abc import Mapping
 from typing import Any
 
+from assay.core.identity import content_id
 from assay.core.types import Label
 from assay.pipelines.context.run import RunContext
+from assay.stores.renames import first_names
 
 DISPUTED = """
 SELECT problem_id FROM present_verdicts('lenient', ?, ?, ?, ?) WHERE problem_id IN (
@@ -18,7 +20,7 @@ GROUP BY problem_id HAVING count(*) FILTER (outcome = 'correct') = 0 AND count(*
 
 def current_scores(context: RunContext, scoring: str) -> list[dict[str, Any]]:
     """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
-    return context.lake.rows("SELECT * FROM current_scores WHERE scoring = ? ORDER BY problem_id", [scoring])
+    return context.lake.rows("SELECT * FROM current_scores WHERE scoring_id = ? ORDER BY problem_id", [scoring])
 
 
 def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str, sampler: str) -> set[str]:
@@ -40,11 +42,16 @@ def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str,
 
 def disputed_ids(context: RunContext, scoring: str) -> set[str]:
     """The problems whose current score under a scoring is marked as disputed."""
-    query = "SELECT problem_id FROM current_scores WHERE scoring = ? AND disputed"
+    query = "SELECT problem_id FROM current_scores WHERE scoring_id = ? AND disputed"
     return set(context.lake.query(query, [scoring])["problem_id"].to_pylist())
 
 
 def score_ids(context: RunContext, scoring: str) -> list[str]:
     """The ids of the current scores under a scoring, in the order of their problems."""
-    query = "SELECT id FROM current_scores WHERE scoring = ? ORDER BY problem_id"
+    query = "SELECT id FROM current_scores WHERE scoring_id = ? ORDER BY problem_id"
     return list(context.lake.query(query, [scoring])["id"].to_pylist())
+
+
+def score_id(content: Mapping[str, Any]) -> str:
+    """Return the id of a score: the hash of its whole row but its run, under the names that its columns had at first."""
+    return content_id("score", first_names("scores", content))

@@ -21,7 +21,7 @@ from assay.pipelines.stages.train import Train
 Counted = dict[str, tuple[int, int]]  # {problem id: right, attempts}
 
 EVALUATED = """
-SELECT DISTINCT step, policy FROM train_log
+SELECT DISTINCT step, policy FROM train_metrics
 WHERE training = ? AND name = 'eval_pass_at_1' AND policy NOT IN (SELECT policy FROM superseded) ORDER BY step
 """
 OUTCOMES = """
@@ -97,7 +97,9 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
 def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[float, float]) -> dict[str, int]:
     """Of the trained problems that were within the band when they were scored: how many still are, by the last steps' attempts."""
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
-    rows = context.lake.rows("SELECT problem_id, mean FROM fresh_rates WHERE training = ? ORDER BY problem_id", [key])
+    rows = context.lake.rows(
+        "SELECT problem_id, mean FROM recent_pass_rates WHERE training = ? ORDER BY problem_id", [key]
+    )
     both = [(scores[row["problem_id"]], row["mean"]) for row in rows if scores.get(row["problem_id"]) is not None]
     before, after = np.array([pair[0] for pair in both]), np.array([pair[1] for pair in both])
     return count_moves(before, after, *band)

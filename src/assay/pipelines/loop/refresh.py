@@ -21,7 +21,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
-from assay.pipelines.data.scores import current_scores, find_disputed
+from assay.pipelines.data.scores import current_scores, find_disputed, score_id
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.stages import score
 
@@ -29,7 +29,7 @@ FRESH = """
 SELECT * FROM fresh(?, ?, mode := ?) WHERE training = ? AND sampler = ? AND label_id IN (SELECT unnest(?::VARCHAR[]))
 AND verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) ORDER BY problem_id
 """
-KEPT = "SELECT problem_id FROM selections WHERE selection = ? AND kept"
+KEPT = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def fresh(context: RunContext, training: str, labels: Mapping[str, Label]) -> di
     for row in context.lake.rows(FRESH, asked):
         counts = Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
         cut = row["cut"] if part.truncated == "wrong" else 0.0
-        found[row["problem_id"]] = SeenAttempts(row["post_a"] - 0.5, row["post_b"] - 0.5 + cut, counts, row["disputed"])
+        found[row["problem_id"]] = SeenAttempts(row["beta_a"] - 0.5, row["beta_b"] - 0.5 + cut, counts, row["disputed"])
     return found
 
 
@@ -207,7 +207,9 @@ def choose(
 def _stratum(part: Any, row: Mapping[str, Any] | None) -> str:
     if row is None:
         return UNSCORED
-    return stratum(row["correct"], row["wrong"] + (row["truncated"] if part.truncated == "wrong" else 0), row["value"])
+    return stratum(
+        row["n_correct"], row["n_wrong"] + (row["n_truncated"] if part.truncated == "wrong" else 0), row["value"]
+    )
 
 
 def _width(part: Any, seen: SeenAttempts) -> float:
@@ -251,7 +253,7 @@ def _refresh(stage: Refresh) -> StageResult:
         "tokens": sum(tally.tokens for tally in found.values()),
         "again": {name: list(pair) for name, pair in made.again.items()},
         "opened": sum(
-            found[id_].counts.correct > 0 for id_ in made.wanted if id_ in told and told[id_]["correct"] == 0
+            found[id_].counts.correct > 0 for id_ in made.wanted if id_ in told and told[id_]["n_correct"] == 0
         ),
     }
     return context.finish(
@@ -286,26 +288,26 @@ def _row(context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: La
         "problem_id": id_,
         "scorer": "pass_rate",
         "prior": prior,
-        "post_a": float(a),
-        "post_b": float(b),
+        "beta_a": float(a),
+        "beta_b": float(b),
         "value": float(mean(a, b)),
         "low": float(low),
         "high": float(high),
-        "correct": seen.counts.correct,
-        "wrong": seen.counts.wrong,
-        "truncated": seen.counts.truncated,
-        "error": seen.counts.error,
-        "scoring": scoring,
+        "n_correct": seen.counts.correct,
+        "n_wrong": seen.counts.wrong,
+        "n_truncated": seen.counts.truncated,
+        "n_error": seen.counts.error,
+        "scoring_id": scoring,
         "policy": context.engine.policy.revision,
         "sampler": context.config.policy.sampler.id,
         "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
         "censored": False,
         **({"disputed": True} if seen.disputed else {}),  # null = no
     }
-    return {"id": content_id("score", content), **content}
+    return {"id": score_id(content), **content}
 
 
 def _carried(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
     left_out = ("id", "run") if row["disputed"] else ("id", "run", "disputed")  # null stays out of the id
-    content = {name: value for name, value in row.items() if name not in left_out} | {"scoring": scoring}
-    return {"id": content_id("score", content), **content}
+    content = {name: value for name, value in row.items() if name not in left_out} | {"scoring_id": scoring}
+    return {"id": score_id(content), **content}

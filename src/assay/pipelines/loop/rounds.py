@@ -33,12 +33,12 @@ WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN
 """
 TRAINED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
-WHERE "group" IS NOT NULL AND policy IN (SELECT policy FROM train_log WHERE training = ? UNION SELECT policy FROM superseded WHERE training = ?)
+WHERE "group" IS NOT NULL AND policy IN (SELECT policy FROM train_metrics WHERE training = ? UNION SELECT policy FROM superseded WHERE training = ?)
 """
 HELD_OUT = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE "group" IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
-  AND (policy IN (SELECT unnest(?::VARCHAR[])) OR policy IN (SELECT policy FROM train_log WHERE training = ? AND name = 'eval_pass_at_1'))
+  AND (policy IN (SELECT unnest(?::VARCHAR[])) OR policy IN (SELECT policy FROM train_metrics WHERE training = ? AND name = 'eval_pass_at_1'))
 """
 SCORED = "SELECT count(*) AS n FROM scores WHERE policy = ? AND problem_id IN (SELECT unnest(?::VARCHAR[]))"
 

@@ -113,7 +113,7 @@ class StoredRollouts:
         self._judge_unjudged(wanted)
         missing = self.missing(wanted)
         if not missing and not self._recorded:  # the row may be gone although the attempts are there
-            self.context.lake.append({"samplers": [self._settings()]}, run=self.context.run)
+            self.context.lake.append({"sampling_configs": [self._settings()]}, run=self.context.run)
             self._recorded = True
         if missing and not self.stopped:
             self._generate(missing)
@@ -213,7 +213,8 @@ class StoredRollouts:
             )
         if not self._introduced:
             self.context.lake.append(
-                {"samplers": [self._settings()], "policies": remote_model.row(self.context)}, run=self.context.run
+                {"sampling_configs": [self._settings()], "policies": remote_model.row(self.context)},
+                run=self.context.run,
             )
             self._introduced = True
         requests = [self.request(id_, samples) for id_, samples in missing.items()]
@@ -372,7 +373,7 @@ def attempt_tables(
     texts = {"text": [storable(rollout.text) for rollout in rollouts]}
     tables = {
         "rollouts": columns("rollouts", rollouts, context.run),
-        "texts": columns("texts", rollouts, context.run, texts),
+        "completions": columns("completions", rollouts, context.run, texts),
     }
     return {**tables, "verdicts": verdict_table(verdicts, context.run)}
 
@@ -407,7 +408,7 @@ def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verd
 
 def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
     """The rollouts of these ids with their texts, ids ascending."""
-    query = "SELECT r.*, t.text FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
+    query = "SELECT r.*, t.text FROM rollouts r JOIN completions t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
     return [from_row(row) for row in context.lake.rows(query, [list(ids)])]
 
 

@@ -22,7 +22,7 @@ WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHA
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
 """
 SAID = f"""
-SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN texts t ON t.id = r.rollout_id WHERE r.policy = ? AND r.sampler = ?
+SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
 """
 WHO = """

@@ -141,7 +141,7 @@ class Searches:
         self._paid = {row["id"]: SearchStep(row["text"], row["tokens"], row["ended"]) for row in rows}
         settings = [{"id": each.id, "settings": settings_of(each)} for each in (self.step, self.rest)]
         self.context.lake.append(
-            {"samplers": settings, "policies": remote_model.row(self.context)}, run=self.context.run
+            {"sampling_configs": settings, "policies": remote_model.row(self.context)}, run=self.context.run
         )
 
     def _begin(self, id_: str) -> Running:
@@ -305,7 +305,7 @@ class Searches:
         """Rows of a finished search."""
         row = {
             "id": each.id,
-            "scoring": self.scoring,
+            "scoring_id": self.scoring,
             "problem_id": each.problem.id,
             "policy": self.policy.revision,
             "sampler": self.step.id,

@@ -12,7 +12,7 @@ from assay.pipelines.context.run import RunContext
 CHUNK = 2_000  # texts in memory at once
 TEXTS = (
     "SELECT r.id, r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.seed, t.text, r.tokens, r.finish "
-    "FROM rollouts r JOIN texts t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
+    "FROM rollouts r JOIN completions t USING (id) WHERE r.id IN (SELECT unnest(?::VARCHAR[])) ORDER BY r.id"
 )
 
 

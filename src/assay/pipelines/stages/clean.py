@@ -19,8 +19,11 @@ from assay.pipelines.data.problems import members
 from assay.pipelines.sampling.filter_context import depends, filter_context, filters
 from assay.pipelines.stages.ingest import noticed
 
-COUNT = "SELECT count(DISTINCT problem_id) AS n FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
-VERIFIERS = "SELECT DISTINCT l.verifier FROM labels l JOIN members m ON m.label_id = l.id WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"
+COUNT = "SELECT count(DISTINCT problem_id) AS n FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
+VERIFIERS = (
+    "SELECT DISTINCT l.verifier FROM labels l JOIN pool_members m ON m.label_id = l.id "
+    "WHERE m.pool IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"
+)
 
 
 class Clean(Stage):
@@ -77,7 +80,7 @@ class Clean(Stage):
             context.reporter.say(f"clean: noticed {reasons} of problems that stay")
         rows = {
             "labels": [asdict(label) for label in corrected],
-            "members": [_member(key, label) for label in corrected],
+            "pool_members": [_member(key, label) for label in corrected],
             "drops": [drop_row(drop, key) for drop in kept.drops],
             "notes": [note_row(note, key) for note in notes],
         }

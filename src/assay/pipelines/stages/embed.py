@@ -20,8 +20,8 @@ class Embed(Stage):
     """Encode what this encoder has not encoded yet of the train side, and cluster it once."""
 
     name = "embed"
-    rows_query = "SELECT * FROM clusters WHERE clustering = ? ORDER BY problem_id"
-    columns = PoolColumns("clusters WHERE clustering = ?", {"cluster": "cluster"})
+    rows_query = "SELECT * FROM clusters WHERE clustering_id = ? ORDER BY problem_id"
+    columns = PoolColumns("clusters WHERE clustering_id = ?", {"cluster": "cluster"})
 
     @cached_property
     def ids(self) -> list[str]:
@@ -80,7 +80,7 @@ def _rows(clustering: str, ids: Sequence[str], clusters: Clustering) -> list[dic
     return [
         {
             "id": content_id("cluster", clustering, id_),
-            "clustering": clustering,
+            "clustering_id": clustering,
             "problem_id": id_,
             "cluster": int(own),
             "similarity": float(similarity),

@@ -22,6 +22,7 @@ from assay.core.identity import canonical_json, content_id
 from assay.core.types import Drop
 from assay.maths.text.words import normal_form
 from assay.pipelines.data.drops import drop_row
+from assay.pipelines.data.scores import score_id
 from assay.pipelines.sampling.attempts import storable
 from assay.stores.lake import Lake
 
@@ -97,9 +98,9 @@ def import_rollouts(
         "tool": tool,
         "right": right,
     }
-    lake.append({"samplers": [{"id": given["sampler"], "settings": settings}]}, run=run)
+    lake.append({"sampling_configs": [{"id": given["sampler"], "settings": settings}]}, run=run)
     match, seen = _Matcher(lake), Counter[str]()
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "texts", "verdicts", "drops")}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
     for path, line, row in _read(folder):
         done.rows += 1
         problem = match.problem(row, NAMES[tool]["prompt"])
@@ -265,7 +266,7 @@ def _place(rows: dict[str, list[dict[str, Any]]], made: dict[str, Any], label: s
     text, reward, outcome = made.pop("text"), made.pop("reward"), made.pop("outcome")
     verifier = f"imported:{made['engine']}"
     rows["rollouts"].append(made)
-    rows["texts"].append({"id": made["id"], "text": text})
+    rows["completions"].append({"id": made["id"], "text": text})
     verdict = {
         "id": content_id("verdict", made["id"], verifier),
         "rollout_id": made["id"],
@@ -304,7 +305,7 @@ def _share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, 
 def _score(problem: str, column: str, told: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
     value, correct, total = told
     content = {
-        "scoring": content_id("foreign", column, model),
+        "scoring_id": content_id("foreign", column, model),
         "problem_id": problem,
         "scorer": f"imported:{column}",
         "policy": model,
@@ -314,14 +315,14 @@ def _score(problem: str, column: str, told: tuple[float, int, int], model: str, 
         "value": value,
         "low": 0.0,
         "high": 1.0,
-        "correct": correct,
-        "wrong": total - correct,
-        "truncated": 0,
-        "error": 0,
+        "n_correct": correct,
+        "n_wrong": total - correct,
+        "n_truncated": 0,
+        "n_error": 0,
         "direction": direction,
         "censored": False,
     }
-    return {"id": content_id("score", content), **content}
+    return {"id": score_id(content), **content}
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:

@@ -34,7 +34,7 @@ class Ingest(Stage):
     name = "ingest"
     rows_query = (
         "SELECT * FROM problems WHERE id IN "
-        "(SELECT problem_id FROM members WHERE pool IN (SELECT unnest(?::VARCHAR[]))) ORDER BY id"
+        "(SELECT problem_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))) ORDER BY id"
     )
 
     @cached_property
@@ -124,7 +124,7 @@ def _read_one(context: RunContext, source: Source, key: str, name: str) -> Stage
             [checked(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
         )
         rows_in += len(chunk)
-        rows_out += len(rows["members"])
+        rows_out += len(rows["pool_members"])
         dropped.update(row["reason"] for row in rows["drops"])
         noted.update(row["reason"] for row in rows["notes"])
         examples = {row["reason"]: row["detail"] for row in reversed(rows["notes"])} | examples
@@ -160,7 +160,7 @@ def _verifier(name: str, settings: str) -> Any:
 
 
 def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "members": [], "drops": [], "notes": []}
+    rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "pool_members": [], "drops": [], "notes": []}
     for number, each in enumerate(chunk, before + 1):
         if isinstance(each, Drop):
             rows["drops"].append(drop_row(each, key))
@@ -186,7 +186,7 @@ def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict
             note_row(Note("ingest", reason, problem.id, told, problem.source), key)
             for reason, told in find_oddities(problem, label)
         ]
-        rows["members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
+        rows["pool_members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows
 
 

@@ -20,7 +20,7 @@ class Order(Stage):
     """Put the selection into the order of the config's curriculum."""
 
     name = "arrange"
-    rows_query = "SELECT * FROM lessons WHERE curriculum = ? ORDER BY lesson, position"
+    rows_query = "SELECT * FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position"
 
     @cached_property
     def kept(self) -> list[str]:
@@ -63,13 +63,13 @@ class Order(Stage):
         rows = _rows(self.key.rows, phases)
         detail, seconds = {"lessons": len(phases)}, time.monotonic() - began
         return context.finish(
-            StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"lessons": rows}
+            StageResult(self.name, self.key, len(self.kept), len(rows), detail, seconds), {"curriculum": rows}
         )
 
 
 def selected(context: RunContext, selection: str) -> list[str]:
     """The ids that a selection kept, ascending."""
-    query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
+    query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     return list(context.lake.query(query, [selection])["problem_id"].to_pylist())
 
 
@@ -77,7 +77,7 @@ def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
     return [
         {
             "id": content_id("lesson", key, n, place),
-            "curriculum": key,
+            "curriculum_id": key,
             "lesson": n,
             "position": place,
             "passes": phase.epochs,
@@ -91,7 +91,7 @@ def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
 def stored_curriculum(context: RunContext, key: str) -> Curriculum:
     """The curriculum that the lake holds under a key."""
     rows = context.lake.rows(
-        "SELECT lesson, passes, problem_id FROM lessons WHERE curriculum = ? ORDER BY lesson, position", [key]
+        "SELECT lesson, passes, problem_id FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position", [key]
     )
     phases: dict[int, tuple[int, list[str]]] = {}
     for row in rows:

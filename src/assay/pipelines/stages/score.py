@@ -15,7 +15,7 @@ from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, St
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
-from assay.pipelines.data.scores import find_disputed
+from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.evidence import beside, depends, evidence, remaining_searches
 from assay.pipelines.sampling.exclusive import exclusive_sampling
@@ -24,9 +24,10 @@ from assay.pipelines.sampling.refusals import any_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
-    "current_scores WHERE scoring = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no attempt told anything
+    "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no attempt told anything
     {"mean": "value"}
-    | {name: name for name in ("post_a", "post_b", "low", "high", "correct", "wrong", "truncated", "error")},
+    | {name: name for name in ("beta_a", "beta_b", "low", "high")}
+    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
 )
 
 
@@ -35,7 +36,7 @@ class Score(Stage):
 
     name = "score"
     pays = True
-    rows_query = "SELECT * FROM scores WHERE scoring = ? ORDER BY problem_id"
+    rows_query = "SELECT * FROM scores WHERE scoring_id = ? ORDER BY problem_id"
     columns = SCORE_COLUMNS
 
     @cached_property
@@ -195,14 +196,14 @@ def _row(
     verifier = f"{label.verifier}@{context.judge.version(label.verifier)}"
     content = {
         **row,
-        **counts,
-        "scoring": scoring,
+        **{f"n_{outcome}": count for outcome, count in counts.items()},
+        "scoring_id": scoring,
         "policy": policy,
         "sampler": context.config.policy.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
     }
-    return {"id": content_id("score", content), **content}
+    return {"id": score_id(content), **content}
 
 
 def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> None:

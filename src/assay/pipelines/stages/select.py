@@ -24,7 +24,7 @@ class Select(Stage):
     """Choose from the scored train side by the config's selector."""
 
     name = "select"
-    rows_query = "SELECT * FROM selections WHERE selection = ? ORDER BY problem_id"
+    rows_query = "SELECT * FROM selections WHERE selection_id = ? ORDER BY problem_id"
 
     @cached_property
     def scoring(self) -> str:
@@ -83,7 +83,7 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
     return [
         {
             "id": content_id("selection", key, id_),
-            "selection": key,
+            "selection_id": key,
             "problem_id": id_,
             "kept": keep,
             "weight": weight,

@@ -44,7 +44,7 @@ class Train(Stage):
 
     name = "train"
     pays = True
-    rows_query = "SELECT * FROM train_log WHERE training = ? ORDER BY step, name"
+    rows_query = "SELECT * FROM train_metrics WHERE training = ? ORDER BY step, name"
 
     @cached_property
     def curriculum(self) -> Curriculum:
@@ -185,7 +185,9 @@ class LakeSink:
         pairs, rows, self._since = self._pairs, self._rows, time.monotonic()
         self._pairs, self._rows = [], []
         tables = attempt_tables(self.context, [rollout for rollout, _ in pairs], [verdict for _, verdict in pairs])
-        self.context.lake.append({**tables, "train_log": rows}, run=self.context.run, known=(*tables, "train_log"))
+        self.context.lake.append(
+            {**tables, "train_metrics": rows}, run=self.context.run, known=(*tables, "train_metrics")
+        )
 
     def _flush_in_time(self) -> None:
         if time.monotonic() - self._since > FLUSH_S:
@@ -223,7 +225,7 @@ def _train(
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
     context.lake.append(
-        {"samplers": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
+        {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )
     problems, labels = cleaned(context, inputs)
     sink = LakeSink(context, key.rows)

@@ -34,8 +34,8 @@ class PassRate:
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
     Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from
-    each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `post_a`
-    and `post_b` match the posterior's mean and variance.
+    each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `beta_a`
+    and `beta_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
@@ -219,7 +219,7 @@ def _build_score(
         low=min(low, value),  # a point mass may leave the mean outside the quantiles
         high=max(high, value),
         prior=prior,
-        post_a=a,
-        post_b=b,
+        beta_a=a,
+        beta_b=b,
         counts=counts,
     )

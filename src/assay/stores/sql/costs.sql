@@ -2,7 +2,7 @@
 --
 -- policy: rollouts.policy
 -- policy_name: what people call that revision
--- sampler: samplers.id
+-- sampler: sampling_configs.id
 -- engine: backend that ran the policy
 -- from_training: whether training sampled them
 -- rollouts: how many attempts

@@ -4,7 +4,7 @@
 -- a plan may take for wrong.
 CREATE MACRO fresh(last, discount, mode := 'strict') AS TABLE
 WITH steps AS (
-    SELECT DISTINCT training, step, policy FROM train_log
+    SELECT DISTINCT training, step, policy FROM train_metrics
     WHERE name = 'reward' AND policy NOT IN (SELECT policy FROM superseded)
 ),
 ages AS (SELECT *, max(step) OVER (PARTITION BY training) - step AS age FROM steps),
@@ -15,12 +15,12 @@ counts AS (
            count(*) FILTER (counted(v.outcome, v.lenient, mode) = 'truncated') AS n_truncated,
            count(*) FILTER (counted(v.outcome, v.lenient, mode) = 'verifier_error') AS n_error,
            coalesce(sum(discount ** a.age) FILTER (counted(v.outcome, v.lenient, mode) = 'truncated'), 0) AS cut,
-           coalesce(0.5 + sum(discount ** a.age) FILTER (counted(v.outcome, v.lenient, mode) = 'correct'), 0.5) AS post_a,
-           coalesce(0.5 + sum(discount ** a.age) FILTER (counted(v.outcome, v.lenient, mode) IN ('wrong', 'unparsable')), 0.5) AS post_b,
+           coalesce(0.5 + sum(discount ** a.age) FILTER (counted(v.outcome, v.lenient, mode) = 'correct'), 0.5) AS beta_a,
+           coalesce(0.5 + sum(discount ** a.age) FILTER (counted(v.outcome, v.lenient, mode) IN ('wrong', 'unparsable')), 0.5) AS beta_b,
            count(*) FILTER (counted(v.outcome, v.lenient, 'lenient') = 'correct') AS n_correct_lenient,
            count(*) FILTER (v.outcome = 'correct') = 0 AND n_correct_lenient > 0 AS disputed
     FROM ages a JOIN rollouts r ON r.policy = a.policy JOIN verdicts v ON v.rollout_id = r.id
     WHERE NOT r.guided AND a.age < last
     GROUP BY a.training, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
 )
-SELECT *, post_a / (post_a + post_b) AS mean FROM counts
+SELECT *, beta_a / (beta_a + beta_b) AS mean FROM counts

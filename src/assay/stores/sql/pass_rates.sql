@@ -5,7 +5,7 @@
 -- problem_id: problems.id
 -- policy: rollouts.policy
 -- policy_name: what people call that revision
--- sampler: samplers.id
+-- sampler: sampling_configs.id
 -- label_id: the label that was judged against
 -- verifier: the part that judged
 -- version: its version
@@ -15,16 +15,16 @@
 -- n_error: attempts whose verifier or engine failed
 -- n: attempts of every outcome
 -- tokens: generated tokens of all attempts
--- post_a: n_correct + 1/2: first parameter of the Beta posterior under Jeffreys' prior
--- post_b: n_wrong + 1/2: its second parameter
--- mean: post_a / (post_a + post_b), in (0, 1), 1 = always solved
+-- beta_a: n_correct + 1/2: first parameter of the Beta posterior under Jeffreys' prior
+-- beta_b: n_wrong + 1/2: its second parameter
+-- mean: beta_a / (beta_a + beta_b), in (0, 1), 1 = always solved
 -- low: lower end of the 95% interval; 0 where nothing was solved; from the table intervals
 -- high: upper end; 1 where nothing failed; null for counts that the next run's catalogue adds to intervals
--- least: n_correct / (n_correct + n_wrong + n_truncated): the share solved if every cut attempt were wrong
--- most: (n_correct + n_truncated) / (n_correct + n_wrong + n_truncated): if every cut attempt were right
--- signal_8: expected share of GRPO groups of 8 that are neither all right nor all wrong; signal(post_a, post_b, g)
+-- rate_if_truncated_wrong: n_correct / (n_correct + n_wrong + n_truncated): the share solved if every cut attempt were wrong
+-- rate_if_truncated_right: (n_correct + n_truncated) / (n_correct + n_wrong + n_truncated): if every cut attempt were right
+-- p_mixed_8: expected share of GRPO groups of 8 that are neither all right nor all wrong; signal(beta_a, beta_b, g)
 --   gives any g
--- signal_16: the same for groups of 16
+-- p_mixed_16: the same for groups of 16
 -- n_correct_lenient: attempts that a person would judge right, strictly right ones included
 -- disputed: no attempt is right strictly, and at least one is leniently: neither hard nor solved
 CREATE VIEW pass_rates AS

@@ -18,12 +18,12 @@ WITH counts AS (
 )
 SELECT c.problem_id, c.policy, c.policy_name, c.sampler, c.label_id, c.verifier, c.version,
        n_correct, n_wrong, n_truncated, n_error, n_correct + n_wrong + n_truncated + n_error AS n, tokens,
-       n_correct + 0.5::DOUBLE AS post_a, n_wrong + 0.5::DOUBLE AS post_b,
+       n_correct + 0.5::DOUBLE AS beta_a, n_wrong + 0.5::DOUBLE AS beta_b,
        (n_correct + 0.5::DOUBLE) / (n_correct + n_wrong + 1) AS mean,
        i.low, i.high,
-       n_correct / nullif(n_correct + n_wrong + n_truncated, 0) AS least,
-       (n_correct + n_truncated) / nullif(n_correct + n_wrong + n_truncated, 0) AS most,
-       signal(n_correct + 0.5, n_wrong + 0.5, 8) AS signal_8,
-       signal(n_correct + 0.5, n_wrong + 0.5, 16) AS signal_16,
+       n_correct / nullif(n_correct + n_wrong + n_truncated, 0) AS rate_if_truncated_wrong,
+       (n_correct + n_truncated) / nullif(n_correct + n_wrong + n_truncated, 0) AS rate_if_truncated_right,
+       signal(n_correct + 0.5, n_wrong + 0.5, 8) AS p_mixed_8,
+       signal(n_correct + 0.5, n_wrong + 0.5, 16) AS p_mixed_16,
        n_correct_lenient, disputed
 FROM counts c LEFT JOIN intervals i ON i.prior = 'jeffreys' AND i.correct = c.n_correct AND i.wrong = c.n_wrong

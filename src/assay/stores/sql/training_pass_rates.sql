@@ -20,7 +20,7 @@ WITH counts AS (
            count(*) FILTER (counted(v.outcome, v.lenient, 'lenient') = 'correct') AS n_correct_lenient,
            n_correct = 0 AND n_correct_lenient > 0 AS disputed
     FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
-    LEFT JOIN (SELECT DISTINCT training, policy FROM train_log) l ON l.policy = r.policy
+    LEFT JOIN (SELECT DISTINCT training, policy FROM train_metrics) l ON l.policy = r.policy
     WHERE NOT r.guided AND r.step IS NOT NULL AND r.policy NOT IN (SELECT policy FROM superseded)
     GROUP BY l.training, r.step, r.policy, r.problem_id, r.sampler, v.label_id, v.verifier, v.version
 )

@@ -6,7 +6,7 @@ SCHEMA = table(
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("policy", TEXT, "revision of the weights that sampled it", refers="policies.policy"),
     column("policy_name", TEXT, "what people call that revision", refers="policies.name"),
-    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
+    column("sampler", TEXT, "sampling_configs.id", refers="sampling_configs.id"),
     column("sample", INT, "index among the exchangeable samples of one problem, policy and sampler"),
     column("seed", INT, "recorded, not part of the id; -1 = none was given"),
     column("tokens", INT, "generated tokens"),

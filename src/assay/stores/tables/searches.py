@@ -3,10 +3,15 @@
 from assay.stores.schema import FLAG, INT, TEXT, column, table
 
 SCHEMA = table(
-    column("scoring", TEXT, "hash of scorer, settings, policy, sampler and verifier versions, as in scores"),
+    column(
+        "scoring_id",
+        TEXT,
+        "hash of scorer, settings, policy, sampler and verifier versions, as in scores",
+        was="scoring",
+    ),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("policy", TEXT, "rollouts.policy", refers="policies.policy"),
-    column("sampler", TEXT, "samplers.id", refers="samplers.id"),
+    column("sampler", TEXT, "sampling_configs.id", refers="sampling_configs.id"),
     column("settings", TEXT, "JSON of the search's settings"),
     column("seed", INT, "of the search"),
     column("iterations", INT, "selections made"),

@@ -3,7 +3,7 @@
 from assay.stores.schema import FLAG, FLOAT, TEXT, column, table
 
 SCHEMA = table(
-    column("selection", TEXT, "stages.key of the select stage", refers="stages.key"),
+    column("selection_id", TEXT, "stages.key of the select stage", refers="stages.key", was="selection"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("kept", FLAG, "whether it was selected"),
     column("weight", FLOAT, "1 = as it is; 0 = dropped"),

@@ -6,4 +6,5 @@ SCHEMA = table(
     column("settings", TEXT, "JSON of every field; the id is its hash"),
     made_by=("score",),
     forget="keep",
+    was="samplers",
 )

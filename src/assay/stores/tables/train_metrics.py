@@ -15,4 +15,5 @@ SCHEMA = table(
         optional=True,
     ),
     made_by=("train",),
+    was="train_log",
 )

@@ -10,9 +10,9 @@
 -- n_truncated: cut by the cap
 -- n_error: whose verifier failed
 -- cut: weighted attempts that the cap cut; in neither parameter
--- post_a: 1/2 + weighted right attempts
--- post_b: 1/2 + weighted wrong attempts
--- mean: post_a / (post_a + post_b), in (0, 1), 1 = always solved
+-- beta_a: 1/2 + weighted right attempts
+-- beta_b: 1/2 + weighted wrong attempts
+-- mean: beta_a / (beta_a + beta_b), in (0, 1), 1 = always solved
 -- problem_id, sampler, label_id, verifier, version, n_correct_lenient, disputed: as in pass_rates
-CREATE VIEW fresh_rates AS
+CREATE VIEW recent_pass_rates AS
 SELECT * FROM fresh(50, 0.98)

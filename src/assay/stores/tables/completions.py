@@ -9,4 +9,5 @@ SCHEMA = table(
     column("logprobs", pa.list_(pa.float32()), "natural log, one a generated token; null where the backend gave none"),
     made_by=("score",),
     id_refers="rollouts.id",
+    was="texts",
 )

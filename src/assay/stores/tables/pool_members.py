@@ -11,4 +11,5 @@ SCHEMA = table(
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     column("label_id", TEXT, "labels.id", refers="labels.id"),
     made_by=("ingest", "clean"),
+    was="members",
 )
