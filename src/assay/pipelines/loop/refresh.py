@@ -68,8 +68,8 @@ class Refresh(Stage):
     """Score the pool for a checkpoint, from what its training stored and from new attempts. It stands in the place of `score`."""
 
     name = "refresh"
-    rows_query = score.Score.rows_query
-    columns = score.Score.columns
+    rows_query = score.ScoreStage.rows_query
+    columns = score.ScoreStage.columns
 
     def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
         super().__init__(context, inputs)
@@ -131,7 +131,7 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     training stores tells a search's iterations.
     """
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
-        return score.Score(context, inputs)
+        return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
 
 

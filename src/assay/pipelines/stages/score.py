@@ -8,8 +8,7 @@ from typing import Any
 
 from assay.core.identity import content_id
 from assay.core.parts import build_part
-from assay.core.types import Label, Problem
-from assay.core.types import Score as ProblemScore
+from assay.core.types import Label, Problem, Score
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -36,7 +35,7 @@ SCORE_COLUMNS = PoolColumns(
 )
 
 
-class Score(Stage):
+class ScoreStage(Stage):
     """Score the train side. Rows are filed under the scoring, which pools share where no score depends on the pool."""
 
     name = "score"
@@ -159,7 +158,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)
-    scores: list[ProblemScore] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
+    scores: list[Score] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
     if (
         attempts.unfinished and part.joint
     ):  # what a part of the waves says of everybody must not stand beside what all of them say
@@ -191,9 +190,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(
-    context: RunContext, score: ProblemScore, label: Label, scoring: str, policy: str, unsure: bool
-) -> dict[str, Any]:
+def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
