@@ -1,4 +1,4 @@
-"""Stored answers under a shorter cap: an answer of 32,000 tokens, cut and judged again, is a sample at any lower one."""
+"""Stored answers under a shorter cap: an answer of 32,000 tokens, cut and judged again, is a sample at each lower."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
