@@ -52,10 +52,10 @@ def test_a_second_walk_over_a_server_asks_only_who_it_is(serve: Callable[..., Mo
     first = context()
     run_stages(first)
     assert len(stored(first)) == SAMPLES
-    assert next(service.asked) == FIRST + SAMPLES
+    assert next(service.numbers) == FIRST + SAMPLES
     again = context()
     assert all(outcome.reused for outcome in run_stages(again))
-    assert next(service.asked) == FIRST + SAMPLES + 1 + FIRST
+    assert next(service.numbers) == FIRST + SAMPLES + 1 + FIRST
 
 
 def test_a_failed_attempt_is_no_wrong_answer_and_the_next_run_draws_it(
@@ -102,7 +102,7 @@ def test_a_stop_costs_those_in_flight_and_no_other(serve: Callable[..., ModelSer
     again = context()
     run_stages(again)
     assert again.meter.samples == SAMPLES - kept
-    assert next(service.asked) - 2 * FIRST - SAMPLES <= 8, "at most what was in flight or queued is paid twice"
+    assert next(service.numbers) - 2 * FIRST - SAMPLES <= 8, "at most what was in flight or queued is paid twice"
 
 
 def test_a_limit_begins_no_new_problem_and_finishes_those_in_flight(
@@ -114,7 +114,7 @@ def test_a_limit_begins_no_new_problem_and_finishes_those_in_flight(
     found = limited.lake.rows("SELECT problem_id, count(*) AS n FROM rollouts GROUP BY problem_id")
     assert {row["n"] for row in found} == {4}, "a problem's long answers are not missing"
     assert 4 <= len(found) < 32
-    assert next(service.asked) == FIRST + 4 * len(found), "nothing was cut"
+    assert next(service.numbers) == FIRST + 4 * len(found), "nothing was cut"
 
 
 def test_another_checkpoint_under_the_same_name_stops_before_anything_is_written(
