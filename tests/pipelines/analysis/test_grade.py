@@ -103,11 +103,12 @@ def test_a_worker_is_kept_for_the_process_and_gone_with_it() -> None:
     code = (
         "import assay, os\nfrom assay.pipelines.analysis.grade import _shared_grader\n"
         "ask = lambda: assay.grade('\\\\boxed{x+x}', gold='2x')\nprint(ask().outcome)\n"
-        "grader = _shared_grader('{}', False, os.getpid())\nbefore = grader.pids\nask(); assay.grade('\\\\boxed{y+y}', gold='2y')\n"
+        "grader = _shared_grader('{}', False, os.getpid())\nbefore = grader.pids\n"
+        "ask(); assay.grade('\\\\boxed{y+y}', gold='2y')\n"
         "print(before == grader.pids and len(before) > 0, *before)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert said.stderr == ""
-    outcome, kept, *pids = said.stdout.split()
-    assert (outcome, kept) == ("correct", "True")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert process.stderr == ""
+    outcome, alive, *pids = process.stdout.split()
+    assert (outcome, alive) == ("correct", "True")
     assert not [pid for pid in pids if __import__("pathlib").Path(f"/proc/{pid}").exists()]
