@@ -87,7 +87,7 @@ def refreshing(context: RunContext, before: EarlierScore) -> Stage:
 
 @pytest.fixture
 def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScore]]:
-    """A run on the next policy after a training, with its rollouts as (step, right of 4) per selected problem, in order."""
+    """A run on the next policy, after a training whose rollouts are (step, right of 4) per selected problem."""
 
     def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
         old = context()

@@ -152,7 +152,7 @@ def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str,
 
 
 def _draw_rows(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
-    """At most `size` rows of each verifier, the same ones for the same seed."""
+    """Draw at most `size` rows of each verifier, the same ones for the same seed."""
     drawn = []
     for kind in sorted({(row["verifier"], row["version"]) for row in rows}):
         mine = [row for row in rows if (row["verifier"], row["version"]) == kind]

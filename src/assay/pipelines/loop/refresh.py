@@ -101,7 +101,7 @@ class Refresh(Stage):
         return choose_resamples(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
 
     def compute_key(self) -> StageKey:
-        """The pool with the scoring, and the scoring, as of `score`."""
+        """Hash the pool with the scoring, and the scoring alone, as `score` does."""
         context, before = self.context, self.before
         loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
         anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids)
