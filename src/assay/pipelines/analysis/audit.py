@@ -155,8 +155,8 @@ def _draw_rows(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[st
     """Draw at most `size` rows of each verifier, the same ones for the same seed."""
     drawn = []
     for kind in sorted({(row["verifier"], row["version"]) for row in rows}):
-        mine = [row for row in rows if (row["verifier"], row["version"]) == kind]
-        drawn += sorted(mine, key=lambda row: content_id("audit", seed, row["id"]))[:size]
+        judged = [row for row in rows if (row["verifier"], row["version"]) == kind]
+        drawn += sorted(judged, key=lambda row: content_id("audit", seed, row["id"]))[:size]
     return drawn
 
 
