@@ -67,8 +67,8 @@ class Refresh(Stage):
     """Score the pool for a checkpoint, from what its training stored and from new attempts, in the place of `score`."""
 
     name = "refresh"
-    rows_query = score.Score.rows_query
-    columns = score.Score.columns
+    rows_query = score.ScoreStage.rows_query
+    columns = score.ScoreStage.columns
 
     def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
         super().__init__(context, inputs)
@@ -132,7 +132,7 @@ def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -
     search's iterations.
     """
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
-        return score.Score(context, inputs)
+        return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
 
 
