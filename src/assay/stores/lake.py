@@ -127,7 +127,7 @@ class Lake:
         self._stale = True
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def pin_snapshot(self) -> Iterator[None]:
         """Inside, the lake is as it was at the beginning, whatever others commit; what this opening commits is seen."""
         self._refresh()
         self._held = True

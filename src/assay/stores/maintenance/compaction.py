@@ -52,7 +52,7 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        with lake.held():
+        with lake.pin_snapshot():
             files = [file for entry in lake.entries() for file in entry.files]
             if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.doubled():
                 restate(lake, {}, run=run, merge=True)
@@ -75,7 +75,7 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        with lake.held():
+        with lake.pin_snapshot():
             counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
             removed = {name: count for name, count in counts.items() if count}
             before = sum(len(entry.files) for entry in lake.entries())
