@@ -173,7 +173,7 @@ class Lake:
             except views.Unnamed:
                 return self._locked(sql, spill, whole=True)
 
-    def caught_up(self) -> None:
+    def mark_known(self) -> None:
         """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
         self._refresh()
         self._base, self._others = frozenset(self._snapshot.entries), None

@@ -138,7 +138,7 @@ def test_who_has_caught_up_is_held_only_against_what_comes_after(tmp_path: Path,
     rows = attempted("p", "cw")
     with Lake(tmp_path / "lake") as mine, Lake(tmp_path / "lake") as other:
         other.append(rows)
-        mine.caught_up()
+        mine.mark_known()
         assert mine.ids("rollouts", ["p-rev-0"], among=frozenset()) == set()
         other.append(later := attempted("q", "c"))
         mine.entries()  # looks; an append does by itself once a second

@@ -37,7 +37,7 @@ def attempts_at(context: RunContext, inputs: StageResults, ids: Sequence[str]) -
 
     The chunk's lease must be the caller's: nobody else adds to it from here on, or the lease's end has passed and commits are checked.
     """
-    context.lake.caught_up()
+    context.lake.mark_known()
     return StoredRollouts(context, *some_of_side(context, inputs, "train", ids))
 
 
