@@ -118,9 +118,9 @@ class Lake:
                         lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables
                     )
                 )
-            self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+            self.commit_entry(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
-    def restated(self, entry: manifest.Entry) -> None:
+    def commit_entry(self, entry: manifest.Entry) -> None:
         """Writes an entry whose files lie there: the commit itself. It names as its parents what this opening has seen."""
         self._snapshot.add(manifest.write_entry(self.storage, replace(entry, parents=self._snapshot.parents())))
         self._seal ^= seal([entry.name])

@@ -116,7 +116,7 @@ def test_of_two_compactions_at_once_the_earlier_counts(tmp_path: Path, attempted
         fill(lake, attempted)
         replaced = tuple(entry.name for entry in lake.entries())
         for _ in range(2):
-            lake.restated(
+            lake.commit_entry(
                 manifest.Entry(
                     manifest.new_name(stand_in=True), "", manifest.FORMAT, lake.entries()[0].files, replaces=replaced
                 )

@@ -177,7 +177,7 @@ def restate(
         for table, content in (extra or {}).items():
             write(table, content)
         replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
-        lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
+        lake.commit_entry(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
     return name
 
 
