@@ -153,7 +153,7 @@ class Lake:
         """The answer as a list of dicts."""
         return list(self.query(sql, parameters).to_pylist())
 
-    def each(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
+    def iterate_rows(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
         """The answer's rows one by one: as Arrow it takes a fraction of what as many dicts would take at once."""
         for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
             yield from batch.to_pylist()

@@ -174,7 +174,7 @@ def _of_searches(
 def _kept(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
     """A field that the source kept; numbers stay numbers where all of them are, else all become texts."""
     query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-    fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.each(query, [list(ids)])}
+    fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.iterate_rows(query, [list(ids)])}
     values = {id_: kept[name] for id_, kept in fields.items() if _plain(kept.get(name))}
     if ids and not values:
         by_stages = [column for result in inputs for column in result.columns.expressions]
