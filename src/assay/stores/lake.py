@@ -243,7 +243,7 @@ class Lake:
             return self.root / "assay.duckdb"
         return views.write_catalogue(self.root, self._snapshot.groups(), ends)
 
-    def moved(self) -> bool:
+    def has_moved(self) -> bool:
         """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
         return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in (
             "",

@@ -154,10 +154,10 @@ def test_a_catalogue_whose_lake_has_moved_is_known(tmp_path: Path, labels: Calla
     with Lake(tmp_path / "old") as lake:
         lake.append({"labels": [labels("a")]})
         lake.catalogue()
-        assert not lake.moved()
+        assert not lake.has_moved()
     (tmp_path / "old").rename(tmp_path / "new")
     with Lake(tmp_path / "new") as lake:
-        assert lake.moved()
+        assert lake.has_moved()
         with duckdb.connect(str(lake.catalogue()), read_only=True) as other:
             assert other.sql("SELECT count(*) FROM labels").fetchall() == [(1,)]
 
