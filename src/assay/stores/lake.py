@@ -218,7 +218,7 @@ class Lake:
         self._refresh()
         return self._snapshot.groups()
 
-    def doubled(self) -> bool:
+    def has_duplicates(self) -> bool:
         """Whether two writers may have added one row, so that readers must fold."""
         return any(group.doubled for groups in self.groups().values() for group in groups)
 

@@ -104,9 +104,9 @@ def test_compaction_folds_for_good_what_two_writers_added(tmp_path: Path, attemp
         two._refresh()
         one.commit(rows, "one")
         two.commit(rows, "two")
-        assert one.doubled()
+        assert one.has_duplicates()
         compact(one)
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert count(one, "rollouts") == 2
         assert sum(file.rows for entry in one.entries() for file in entry.files if file.table == "rollouts") == 2
 

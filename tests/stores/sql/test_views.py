@@ -109,7 +109,7 @@ def test_a_row_that_two_writers_added_at_once_is_there_once(
         one.commit(fresh, "one")
         two.commit(fresh, "two")  # two looked before one committed
         for lake in (one, two):
-            assert lake.doubled()
+            assert lake.has_duplicates()
             assert lake.rows(f"SELECT count(*) AS n FROM {table} WHERE id <> 'z'")[0]["n"] == 2
         assert one.query("SELECT * FROM pass_rates").num_rows == (table == "rollouts")
         with duckdb.connect(str(one.catalogue()), read_only=True) as other:
@@ -121,7 +121,7 @@ def test_writers_that_saw_each_other_cost_no_folding(tmp_path: Path, labels: Cal
         for n in range(3):
             one.append({"labels": [labels(f"a{n}")]})
             two.append({"labels": [labels(f"b{n}"), labels(f"a{n}")]})
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert one.rows("SELECT count(*) AS n FROM labels")[0]["n"] == 6
 
 

@@ -109,10 +109,10 @@ def test_two_writers_who_did_not_see_each_other_are_folded_and_compacted_for_goo
         two._refresh()
         one.commit(rows, "one")
         two.commit(rows, "two")
-        assert one.doubled()
+        assert one.has_duplicates()
         assert (len(ids(one, "rollouts")), len(ids(two, "verdicts"))) == (2, 2)
         compact(one)
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert sum(file.rows for entry in one.entries() for file in entry.files if file.table == "rollouts") == 2
 
 

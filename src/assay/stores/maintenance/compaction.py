@@ -54,7 +54,7 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
             raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
         with lake.pin_snapshot():
             files = [file for entry in lake.entries() for file in entry.files]
-            if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.doubled():
+            if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.has_duplicates():
                 restate(lake, {}, run=run, merge=True)
             after = sum(len(entry.files) for entry in lake.entries())
         return MaintenanceResult(len(files), after, {}, sweep(lake, keep_s=keep_s))
