@@ -223,7 +223,7 @@ class Lake:
         return any(group.doubled for groups in self.groups().values() for group in groups)
 
     @property
-    def older(self) -> int | None:
+    def older_format(self) -> int | None:
         """The format in which this lake began, where it is older than the one that is written now."""
         try:
             form = int(read_mark(self.storage.read("lake.json"), self.place)["format"])

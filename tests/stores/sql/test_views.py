@@ -192,7 +192,7 @@ def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_forma
     entry.write_text(json.dumps({**tree, "format": 1}))
     (tmp_path / "lake" / "lake.json").write_text('{"format": 1}')
     with Lake(tmp_path / "lake") as lake:
-        assert lake.older == 1
+        assert lake.older_format == 1
         lake.append(attempted("q", "c"))
         assert lake.rows("SELECT policy_last, count(*) AS n FROM rollouts GROUP BY ALL") == [
             {"policy_last": None, "n": 3}
