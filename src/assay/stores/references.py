@@ -72,7 +72,7 @@ def rows_that_need(table: str, left: str) -> dict[str, str]:
     for name, column, others in _needing(table):
         absent = [f'"{column}" NOT IN ({left})', *(f'"{column}" NOT IN (SELECT id FROM {other})' for other in others)]
         conditions.setdefault(name, []).append(" AND ".join(absent))
-    return {name: " OR ".join(f"({each})" for each in parts) for name, parts in conditions.items()}
+    return {name: " OR ".join(f"({part})" for part in parts) for name, parts in conditions.items()}
 
 
 def rows_of(by: str, value: str) -> dict[str, str]:
@@ -148,8 +148,8 @@ def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> It
     if not _metadata(schema, "made_by") or _metadata(schema, "forget") not in ("follow", "keep"):
         yield "says neither who makes its rows nor what `forget` does with them: write it with `schema.table`"
         return
-    told = [target for field in schema for target in targets(field)]
-    for target in told:
+    referred = [target for field in schema for target in targets(field)]
+    for target in referred:
         other, _, column = target.partition(".")
         if other not in tables or column not in tables[other].names:
             yield f"refers to {target}, which is not there"

@@ -38,7 +38,7 @@ def rewritten(page: str) -> str:
 
 def _table(name: str) -> str:
     schema = schemas()[name]
-    rows = [(each.name, sql_type(each.type), each.metadata[b"meaning"].decode()) for each in schema]
+    rows = [(field.name, sql_type(field.type), field.metadata[b"meaning"].decode()) for field in schema]
     says = importlib.import_module(f"assay.stores.tables.{name}").__doc__ or ""
     return _section(name, says, rows)
 
