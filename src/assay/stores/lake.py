@@ -179,7 +179,7 @@ class Lake:
             yield from batch.to_pylist()
 
     def ask(self, sql: str) -> pa.Table:
-        """Run one SELECT that somebody else wrote: it can read nothing but the lake, change no setting and write no file.
+        """Run one SELECT that somebody else wrote: it can read only the lake, change no setting and write no file.
 
         Returns:
             The answer as an Arrow table.
@@ -327,7 +327,7 @@ class Lake:
         return landlock.run_confined(answer, writable=spill)
 
     def _views(self, sql: str, *, whole: bool = False) -> duckdb.DuckDBPyConnection:
-        """Return the connection, with all that a query may read as it is in the lake now; `whole` = every table and view."""
+        """Return the connection with all that a query may read, as it is now; `whole` = with every table and view."""
         self._refresh()
         if self._session is None:
             self._session = Session(views.branch(), self.storage, kind="TEMP")
@@ -345,7 +345,7 @@ class Lake:
         return session.connection
 
     def _fetch(self, sql: str) -> set[str]:
-        """Fetch from a bucket the files that a query reads, by the names of its tables or by path; return the tables."""
+        """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
         if not self.storage.remote:
             return set()
         named, files, here = views.read_by(sql), self._snapshot.files(), f"{self.root}/"
@@ -442,7 +442,7 @@ class Lake:
 
 
 def mark_of(form: int) -> bytes:
-    """Return the bytes of `lake.json`: the format in which the lake began and the version of this package that began it.
+    """Return the bytes of `lake.json`: the format in which the lake began and the package version that began it.
 
     From format 3 on they hold their own hash.
     """

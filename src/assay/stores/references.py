@@ -1,6 +1,6 @@
-"""What the tables' schemas say of one another: which rows a policy or source takes along, who makes a table, what hangs on a lost row.
+"""What the schemas say of references: rows of a policy or source, stages that write a table, rows that need others.
 
-`forget`, `fsck`, `curate report`, the cost estimate and the view `lineage` ask here instead of holding lists of tables.
+`forget`, `fsck`, `curate report`, the cost estimate and the view `lineage` use this instead of lists of tables.
 """
 
 import json
@@ -13,7 +13,8 @@ import pyarrow as pa
 from assay.stores.schema import RUNS, quoted
 from assay.stores.tables import schemas
 
-SUBJECTS = {  # what can be forgotten: the column that identifies it, and the one that holds its name, "" = it is its name
+# what can be forgotten: the column that identifies it, and the one that holds its name; "" = the first is its name
+SUBJECTS = {
     "policy": ("policies.policy", "policies.name"),
     "source": ("problems.source", ""),
 }
@@ -32,7 +33,10 @@ def restored_by(table: str) -> tuple[str, ...]:
 
 
 def restore_command(table: str) -> str:
-    """Return the shell commands that bring a table's lost rows back; "" where nothing does, as for a part of a row that still counts."""
+    """Return the shell commands that bring a table's lost rows back.
+
+    "" where nothing does, as for a table that holds parts of rows that still count.
+    """
     if part_of(table):
         return ""
     return " && ".join(COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
@@ -44,7 +48,7 @@ def traced() -> list[str]:
 
 
 def part_of(table: str) -> str:
-    """Return the table of whose rows this one's are parts, under the same ids; "" = none."""
+    """Return the table whose rows this table's rows are parts of, under the same ids; "" = none."""
     return next((target.partition(".")[0] for target in targets(schemas()[table].field("id"))), "")
 
 
@@ -54,7 +58,7 @@ def redrawn() -> list[str]:
 
 
 def written_with(table: str) -> list[str]:
-    """Return the tables of which the same stages write rows that cannot stand without this table's."""
+    """Return the tables that the same stages write and whose rows cannot do without a row of this table."""
     return [name for name, _, _ in _needing(table) if made_by(name) == made_by(table)]
 
 
@@ -161,7 +165,10 @@ def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> It
         elif field.name in REFERRING and not targets(field) and _metadata(schema, "forget") == "follow":
             yield f"{field.name} does not say what it refers to"
     if _metadata(schema, "forget") == "follow" and not _reached(name, tables):
-        yield "`forget` can reach none of its rows: no column leads to a policy or a source; say forget='keep' if that is right"
+        yield (
+            "`forget` can reach none of its rows: no column leads to a policy or a source; "
+            "say forget='keep' if that is right"
+        )
 
 
 REFERRING = ("problem_id", "rollout_id", "label_id", "policy", "policy_name", "source", "training")
@@ -179,7 +186,7 @@ def _reached(name: str, tables: Mapping[str, pa.Schema], seen: frozenset[str] = 
 
 
 def _needing(table: str) -> Iterator[tuple[str, str, list[str]]]:
-    """(table, column, other tables to which the column may refer) of each column that cannot be without a row of this table."""
+    """Yield each column that must refer to a row, and may refer to one of this table: (table, column, other tables)."""
     for name, schema in schemas().items():
         for field in schema:
             others = targets(field)
@@ -188,7 +195,7 @@ def _needing(table: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _named(by: str) -> Iterator[tuple[str, str, str]]:
-    """(table, column of the identity, column of the name) of each table that knows both."""
+    """Yield (table, column of the identity, column of the name) of each table that holds both."""
     identity, alias = SUBJECTS[by]
     for table, schema in schemas().items():
         key = next((field.name for field in schema if identity in targets(field)), "")

@@ -176,7 +176,7 @@ def restate(
                 write(table, content)
         for table, content in (extra or {}).items():
             write(table, content)
-        replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
+        replaced = sorted({old for entry in entries for old in (entry.name, *entry.replaces)})
         lake.commit_entry(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
     return name
 
@@ -213,10 +213,10 @@ def sweep_rests(lake: Lake) -> int:
 
 def _rest(path: str, alone: bool) -> bool:
     """Whether a file that no commit names is what a killed write has left."""
-    found = REST.fullmatch(PurePosixPath(path).name)
-    if found is None or not present_name(PurePosixPath(path).parent.name):
+    match = REST.fullmatch(PurePosixPath(path).name)
+    if match is None or not present_name(PurePosixPath(path).parent.name):
         return False
-    return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
+    return alone or time.time_ns() - int(match[1]) > CLOCKS_NS
 
 
 def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
@@ -298,8 +298,8 @@ def typed(rows: pa.Table, table: str) -> pa.Table:
     """Rows under the table's present schema; a column that an older format lacks is null."""
     wanted = schema(table)
     columns = [
-        rows[each.name].cast(each.type) if each.name in rows.column_names else pa.nulls(rows.num_rows, each.type)
-        for each in wanted
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in wanted
     ]
     return pa.table(columns, schema=wanted)
 

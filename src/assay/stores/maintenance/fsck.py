@@ -80,12 +80,12 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
     """
     root = at(place)
     marks = list(_mark(root, repair))
-    found = [*marks, *(Finding(kind, path, said) for kind, path, said in reentry.mended_entries(root, repair))]
-    lost = [finding for finding in found if finding.kind == "lost"]
+    findings = [*marks, *(Finding(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
+    lost = [finding for finding in findings if finding.kind == "lost"]
     if lost and drop and repair:
         _take_note(root, lost, run)
-    if (found and not repair) or (lost and not drop):
-        return found + list(_strangers(root, None))
+    if (findings and not repair) or (lost and not drop):
+        return findings + list(_strangers(root, None))
     with Lake(root, create=False) as lake:
         there = root.files("tables")
         files = [
@@ -96,7 +96,7 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
         ]
         mistaken = [finding for finding in files if finding.kind == "entry"]
         if mistaken and repair:
-            return found + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
+            return findings + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
         removed = _removable(files, drop)
         faults = (
             [] if drop else list(_textless(lake, False, run))
@@ -104,9 +104,9 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
         if removed and repair:
             _set_aside(lake, removed, run)
         faults += [*(_textless(lake, repair, run) if drop else ()), *_derived(root, repair), *_catalogue(lake, repair)]
-        if repair and (found or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
+        if repair and (findings or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
             lake.catalogue()
-    return found + files + faults + list(_strangers(root, lake.all_entries()))
+    return findings + files + faults + list(_strangers(root, lake.all_entries()))
 
 
 def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
@@ -115,7 +115,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
     commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
     if "lake.json" not in names and not commits:
         raise LakeError(nowhere(root))
-    said = "missing"
+    fault = "missing"
     if "lake.json" in names:
         try:
             read_mark(root.read("lake.json"), root.place)
@@ -123,7 +123,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
         except UnreadableFile:
             raise
         except LakeError as error:
-            said = str(error).partition(";")[0]
+            fault = str(error).partition(";")[0]
     if not commits:
         raise LakeError(
             f"{root.place}/lake.json is torn, and there is no commit: remove it, and the next command that writes founds the lake"
@@ -135,7 +135,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
     yield Finding(
         "mark",
         "lake.json",
-        f"{said}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
+        f"{fault}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
     )
 
 
@@ -191,10 +191,10 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
         if drop:
             gone = rows_that_need(whole, left) | {whole: f"id NOT IN ({left})"}
             compaction.erase(lake, gone, {whole: count}, "lost", part, run=run)
-        said = f"{count} attempts have lost their texts" + (
+        message = f"{count} attempts have lost their texts" + (
             "; they are taken out of the views" if drop else NO_WAY_BACK
         )
-        yield Finding("textless", f"tables/{whole}", said, whole, count, "", restore_command(whole) if drop else "")
+        yield Finding("textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else "")
 
 
 def _derived(root: Storage, repair: bool) -> Iterator[Finding]:

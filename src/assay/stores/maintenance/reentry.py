@@ -128,11 +128,11 @@ def _gone(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> Iter
     for name in snapshot.gone():
         done = enter_again(snapshot.storage, name, files.get(name, []), repair=repair)
         kind = "entry" if done else "lost"
-        said = (
+        outcome = (
             done
             or "neither its copy nor a file of it is left: its rows are gone, and until `curate fsck --drop` takes note of it nothing is answered"
         )
-        yield kind, manifest.entry_path(name), f"gone, and later entries name it; {said}"
+        yield kind, manifest.entry_path(name), f"gone, and later entries name it; {outcome}"
 
 
 def _there(storage: Storage, name: str) -> str:

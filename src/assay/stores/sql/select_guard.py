@@ -151,7 +151,7 @@ def require_reading_plan(connection: duckdb.DuckDBPyConnection, query: str) -> N
 
 
 def _faults(tree: Any) -> Iterator[str]:
-    """Yield what in the tree is not allowed, depth first; a loop, since a hostile tree is deeper than Python's stack."""
+    """Yield what in the tree is not allowed, depth first; a loop: a hostile tree is deeper than Python's stack."""
     rest = [tree]
     while rest:
         node = rest.pop()

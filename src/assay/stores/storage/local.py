@@ -128,16 +128,16 @@ class Local:
 
     def files(self, folder: str) -> dict[str, int]:
         """Every file under a folder, by path, with its bytes; -1 = something else, a pipe or a folder in its place, that nobody opens."""
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         for place, folders, names in os.walk(self.root / folder, onerror=self._refused):
             misplaced = [name for name in folders if name.endswith(".parquet")]
-            found |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
+            sizes |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
             folders[:] = sorted(set(folders) - set(misplaced))
             for name in sorted(names):
                 path = os.path.join(place, name)
                 if (size := _size(path)) is not None:
-                    found[os.path.relpath(path, self.root)] = size
-        return found
+                    sizes[os.path.relpath(path, self.root)] = size
+        return sizes
 
     def _refused(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -59,11 +59,11 @@ def bucket(address: str) -> "Bucket":
         raise ConfigError(
             "an address of a lake holds no credentials; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, do"
         )
-    if not (found := ADDRESS.fullmatch(address)):
+    if not (match := ADDRESS.fullmatch(address)):
         raise ConfigError(f"{address!r} is no address of a lake; s3://BUCKET/PREFIX is one")
-    made = Bucket(found[1], (found[2] or "").strip("/"))
-    made.names("")
-    return made
+    opened = Bucket(match[1], (match[2] or "").strip("/"))
+    opened.names("")
+    return opened
 
 
 @dataclass
@@ -191,20 +191,20 @@ class Bucket:
     def names(self, folder: str) -> list[str] | None:
         """What lies directly under a prefix; None where nothing does."""
         under = self._key(f"{folder}/" if folder else "")
-        found = []
+        keys = []
         for page in self._pages(under, "/"):
-            found += [each["Key"] for each in page.get("Contents", ())] + [
-                each["Prefix"].rstrip("/") for each in page.get("CommonPrefixes", ())
+            keys += [item["Key"] for item in page.get("Contents", ())] + [
+                item["Prefix"].rstrip("/") for item in page.get("CommonPrefixes", ())
             ]
-        return [name[len(under) :] for name in found] or None
+        return [name[len(under) :] for name in keys] or None
 
     def files(self, folder: str) -> dict[str, int]:
         """Every object under a prefix, by path, with its bytes."""
         start = len(self._key(""))
         return {
-            each["Key"][start:]: each["Size"]
+            item["Key"][start:]: item["Size"]
             for page in self._pages(self._key(f"{folder}/"), "")
-            for each in page.get("Contents", ())
+            for item in page.get("Contents", ())
         }
 
     def remove(self, path: str) -> bool:
@@ -301,11 +301,11 @@ class Bucket:
         """One conditional put; False where the condition does not hold."""
         return self._unless_refused(self._client.put_object, path, Body=data, **condition)
 
-    def _unless_refused(self, do: Callable[..., Any], path: str, **said: Any) -> bool:
+    def _unless_refused(self, send: Callable[..., Any], path: str, **arguments: Any) -> bool:
         """Whether a request's condition held. Others' requests of one moment are waited for."""
         for attempt in range(TRIES):
             try:
-                do(Bucket=self.name, Key=self._key(path), **said)
+                send(Bucket=self.name, Key=self._key(path), **arguments)
                 return True
             except self._errors.ClientError as error:
                 code = error.response["Error"]["Code"]
@@ -334,11 +334,11 @@ class Bucket:
         try:
             yield
         except self._errors.ClientError as error:
-            code, said = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
+            code, message = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
             if code in ABSENT:
                 raise FileNotFoundError(f"{self.place}/{what}") from error
             kind = kind if code in SAID or self._status(error) < 500 else LakeError
-            raise kind(f"{self.place}: {what}: {SAID.get(code, f'{said} ({code})')}{safe}") from error
+            raise kind(f"{self.place}: {what}: {SAID.get(code, f'{message} ({code})')}{safe}") from error
         except self._errors.NoCredentialsError as error:
             raise kind(
                 f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name them"
