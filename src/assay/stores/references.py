@@ -18,7 +18,10 @@ SUBJECTS = {
     "policy": ("policies.policy", "policies.name"),
     "source": ("problems.source", ""),
 }
-COMMANDS = {"train": "train run PLAN"}  # of a stage whose command is not `curate STAGE PLAN`
+COMMANDS = {
+    "train": "train run PLAN",
+    "refresh": "",  # `train loop` does it again when it goes on
+}  # of stages whose command is not `curate STAGE PLAN`
 NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")
 
 
@@ -39,7 +42,8 @@ def restore_command(table: str) -> str:
     """
     if part_of(table):
         return ""
-    return " && ".join(COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+    commands = (COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+    return " && ".join(command for command in commands if command)
 
 
 def traced() -> list[str]:

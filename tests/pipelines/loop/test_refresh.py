@@ -15,6 +15,7 @@ from assay.pipelines.data.scores import current_scores
 from assay.pipelines.loop import refresh
 from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose_resamples, read_training_attempts, rescoring
 from assay.pipelines.runner.stages import run_planned, run_stages
+from assay.stores.maintenance.compaction import forget
 
 Made = Callable[..., RunContext]
 NONE = {"n_correct": 0, "n_wrong": 8, "n_truncated": 0, "value": 0.06}
@@ -193,3 +194,11 @@ def test_a_refresh_that_a_limit_stops_tells_no_rate_and_the_next_one_draws_what_
 def test_scores_that_are_no_pass_rates_are_measured_anew(trained: Any) -> None:
     new, before = trained([(9, 2)], score={"at_length": 8})
     assert refreshing(new, before).name == "score"
+
+
+def test_a_policy_that_is_forgotten_takes_the_refresh_with_it(trained: Any) -> None:
+    new, before = trained([(9, 2)])
+    run_planned(refreshing(new, before))
+    forget(new.lake, "policy", "next", keep_s=0)
+    assert new.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'refresh'") == [{"n": 0}]
+    assert refreshing(new, before).finished() is None

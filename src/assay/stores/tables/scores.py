@@ -24,5 +24,5 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
-    made_by=("score",),
+    made_by=("score", "refresh"),
 )
