@@ -137,7 +137,7 @@ def ledger_keys(table: str) -> str:
 
 
 def follows(table: str) -> bool:
-    """Whether `forget` removes a table's rows with what they refer to."""
+    """Return whether `forget` removes a table's rows with what they refer to."""
     return _metadata(schemas()[table], "forget") == "follow"
 
 
