@@ -5,16 +5,17 @@ import re
 _USER = re.compile(
     r"<\|im_start\|>user\n|<\|start_header_id\|>user<\|end_header_id\|>|<start_of_turn>user\n"
     r"|<\|start_of_role\|>user<\|end_of_role\|>"
-    r"|<\|start\|>user<\|message\|>|<\|user\|>|<\|USER_TOKEN\|>|<｜User｜>|\[INST\]|(?:^|\n)### (?:Instruction|User|Question):?"
+    r"|<\|start\|>user<\|message\|>|<\|user\|>|<\|USER_TOKEN\|>|<｜User｜>|\[INST\]"
+    r"|(?:^|\n)### (?:Instruction|User|Question):?"
     r"|(?:^|\n)(?:user\n|(?:User|Human|USER|HUMAN): )"
 )
 _END = re.compile(
-    r"<\|(?:im_end|eot_id|end|end_of_text|endoftext|END_OF_TURN_TOKEN|assistant|user)\|>|<end_of_turn>|</s>|\[/INST\]|<｜Assistant｜>"
-    r"|<｜end▁of▁sentence｜>|\n(?:### (?:Response|Assistant|Answer)|(?:Assistant|ASSISTANT):)|\n(?:assistant|model)\s*\n"
+    r"<\|(?:im_end|eot_id|end|end_of_text|endoftext|END_OF_TURN_TOKEN|assistant|user)\|>|<end_of_turn>|</s>|\[/INST\]"
+    r"|<｜Assistant｜>|<｜end▁of▁sentence｜>"
+    r"|\n(?:### (?:Response|Assistant|Answer)|(?:Assistant|ASSISTANT):)|\n(?:assistant|model)\s*\n"
 )
-_REPLY_BEGINS = re.compile(
-    r"(?:assistant|model)\s*(?:<think>\s*)?$"
-)  # glued to the question where special tokens were taken out
+# the head of the reply, joined to the question where special tokens were removed
+_REPLY_BEGINS = re.compile(r"(?:assistant|model)\s*(?:<think>\s*)?$")
 
 
 def rendered_questions(text: str) -> list[str]:

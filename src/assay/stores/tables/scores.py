@@ -1,4 +1,4 @@
-"""Difficulty of a problem for a policy, with its doubt."""
+"""Difficulty of a problem for a policy, with its uncertainty."""
 
 from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
