@@ -287,7 +287,7 @@ def test_training_without_a_curriculum_names_the_command_that_makes_it(assay: Ru
 
 def test_doctor_says_what_is_here_and_which_command_brings_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "EXTRAS", {"cpu": ("json",), "vllm": ("json", "no_such_module")})
-    monkeypatch.setattr(doctor, "installed", lambda name: name == "faiss-cpu")
+    monkeypatch.setattr(doctor, "is_installed", lambda name: name == "faiss-cpu")
     ran = CliRunner().invoke(assay_app, ["doctor"])
     assert ran.exit_code == 0
     told = [line.split() for line in ran.stdout.splitlines()]

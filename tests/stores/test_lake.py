@@ -270,5 +270,5 @@ def test_rows_one_by_one_are_the_rows_at_once(tmp_path: Path) -> None:
     with Lake(tmp_path / "lake") as lake:
         lake.append({"sampling_configs": [{"id": f"{n:05d}", "settings": "{}"} for n in range(20_000)]})
         query = "SELECT id FROM sampling_configs WHERE id < ? ORDER BY id"
-        assert list(lake.each(query, ["09000"])) == lake.rows(query, ["09000"])
-        assert list(lake.each(query, ["0"])) == []
+        assert list(lake.iterate_rows(query, ["09000"])) == lake.rows(query, ["09000"])
+        assert list(lake.iterate_rows(query, ["0"])) == []

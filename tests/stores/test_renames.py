@@ -81,10 +81,10 @@ def test_a_row_that_was_written_under_both_names_at_once_is_there_once(old: Path
         last.unlink()
         manifest.write_entry(old, replace(entry, files=(again,)))
     with Lake(old) as lake:
-        assert lake.doubled()
+        assert lake.has_duplicates()
         assert [row["grade"] for row in lake.rows(READ)] == [1, 2, 3]
         compact(lake, keep_s=0)
-        assert not lake.doubled()
+        assert not lake.has_duplicates()
         assert [row["grade"] for row in lake.rows(READ)] == [1, 2, 3]
 
 

@@ -1,4 +1,4 @@
-"""The lake: append rows, ask SQL. A process killed at any instant leaves the last whole commit."""
+"""The lake: append rows, query them with SQL. A process that is killed at any instant leaves the last whole commit."""
 
 import importlib.metadata
 import json
@@ -30,19 +30,27 @@ from assay.stores.tables import schema
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 BEFORE = ("manifest", "leases")  # what may lie in a place before its lake.json does
-LOOK_EVERY_S = 1.0  # how long an append that checks nothing may go without looking for other writers' commits
-LITERAL = re.compile(r"'(?:[^']|'')*'")  # of SQL; a path in it names no table
-BATCH = 8_192  # rows that an answer turns into Python at a time
+LOOK_EVERY_S = 1.0  # how long an append that checks no ids may go without looking for other writers' commits
+LITERAL = re.compile(r"'(?:[^']|'')*'")  # a SQL string; a path inside it names no table
+BATCH = 8_192  # rows of an answer that are turned into Python objects at a time
 
 
 class Lake:
-    """Parquet tables in one folder or bucket, read through DuckDB views. `root` is where files are opened, `place` what people call it.
+    """Parquet tables in one folder or bucket, read through DuckDB views.
 
-    Opening costs one listing of the manifest; entries are read once. Not for sharing between threads.
+    Opening costs one listing of the manifest; each entry is read once. A lake must not be shared between threads.
+
+    Args:
+        root: a folder, or the address of a bucket.
+        create: whether a place without a lake becomes one at the first write.
+
+    Attributes:
+        root: the folder in which files are opened; of a bucket, its mirror.
+        place: the folder or address as people write it.
 
     Raises:
         LakeError: the folder is no lake, is of a newer format, or (with `create=False`) does not exist.
-        ConfigError: of a bucket: nobody answers, or with a refusal.
+        ConfigError: the bucket's service does not answer, or refuses.
     """
 
     def __init__(self, root: Place, *, create: bool = True) -> None:
@@ -53,7 +61,8 @@ class Lake:
         except (FileNotFoundError, NotADirectoryError):
             if manifest.entry_names(self.storage):
                 raise LakeError(
-                    f"{self.place}/lake.json is gone; `curate fsck --lake {self.place}` writes it again from the manifest"
+                    f"{self.place}/lake.json is gone; "
+                    f"`curate fsck --lake {self.place}` writes it again from the manifest"
                 ) from None
             if not create:
                 raise LakeError(nowhere(self.storage)) from None
@@ -61,9 +70,9 @@ class Lake:
         self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
         self._base: frozenset[str] | None = None  # entries that were there when this opening first looked
-        self._others: frozenset[str] | None = None  # what `_foreign` found; None = look anew
+        self._others: frozenset[str] | None = None  # the last result of `_foreign`; None = work it out anew
         self._seal = 0
-        self._looked = 0.0
+        self._looked = 0.0  # when the manifest was last listed, by time.monotonic()
         self._held = False
         self._session: Session | None = None
         self._groups: dict[str, list[views.FileGroup]] = {}
@@ -72,21 +81,26 @@ class Lake:
     def append(
         self, rows: Mapping[str, Rows], *, run: str = "", known: Iterable[str] = ("rollouts", "completions", "verdicts")
     ) -> int:
-        """Adds the rows whose ids are new, in one commit over all tables; returns how many rows were added.
+        """Add the rows whose ids are new, in one commit over all tables.
 
-        Tables named in `known` are not checked against stored ids: their caller has already asked what is missing.
+        Args:
+            rows: rows by table.
+            run: the run that writes them.
+            known: tables that are not checked against stored ids, because the caller has looked up what is missing.
+
+        Returns:
+            How many rows were added.
 
         Raises:
-            LakeError: the disk refused; nothing of this call is visible, all earlier commits are.
+            LakeError: the disk refused; no row of this call is visible, all earlier commits are.
         """
-        fresh = {name: self._typed(name, given, run) for name, given in rows.items()}
+        fresh = {name: self._typed(name, table_rows, run) for name, table_rows in rows.items()}
         checked = {name for name, table in fresh.items() if table.num_rows and name not in known}
         if checked or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._refresh()
         seen = None
-        while (
-            seen != self._seal
-        ):  # another's commit that came between two tables' checks was seen by the second alone: check again
+        # another writer's commit that came between the checks of two tables was seen by the second alone: check again
+        while seen != self._seal:
             seen = self._seal
             foreign = self._foreign() if len(checked) < len(rows) else frozenset()
             fresh = {
@@ -102,33 +116,33 @@ class Lake:
         return sum(table.num_rows for table in fresh.values())
 
     def commit(self, tables: Mapping[str, pa.Table], run: str) -> None:
-        """One commit of typed tables, unchecked.
+        """Write tables that have their schemas in one commit, without looking for stored ids.
 
         Raises:
-            LakeError: the disk refused; nothing of this call is visible.
+            LakeError: the disk refused; no row of this call is visible.
         """
         self._found()
         name = manifest.new_name()
         with self.storage.writing():
-            with ThreadPoolExecutor(
-                len(tables)
-            ) as tables_at_once:  # a disk answers three waiting fsyncs about as fast as one
+            # a disk answers three waiting fsyncs about as fast as one
+            with ThreadPoolExecutor(len(tables)) as threads:
                 files = tuple(
-                    tables_at_once.map(
-                        lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables
-                    )
+                    threads.map(lambda table: manifest.write_parquet(self.storage, table, tables[table], name), tables)
                 )
-            self.restated(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
+            self.commit_entry(manifest.Entry(name, run, manifest.FORMAT, files, self._writer, self._seal))
 
-    def restated(self, entry: manifest.Entry) -> None:
-        """Writes an entry whose files lie there: the commit itself. It names as its parents what this opening has seen."""
+    def commit_entry(self, entry: manifest.Entry) -> None:
+        """Commit files that are already written: write the entry that names them.
+
+        The entry names as its parents the entries that this opening has seen and no other entry has named.
+        """
         self._snapshot.add(manifest.write_entry(self.storage, replace(entry, parents=self._snapshot.parents())))
         self._seal ^= seal([entry.name])
         self._stale = True
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Inside, the lake is as it was at the beginning, whatever others commit; what this opening commits is seen."""
+    def pin_snapshot(self) -> Iterator[None]:
+        """Hide, inside a `with` block, what other writers commit; what this opening commits is seen."""
         self._refresh()
         self._held = True
         try:
@@ -137,7 +151,10 @@ class Lake:
             self._held = False
 
     def query(self, sql: str, parameters: Any = None) -> pa.Table:
-        """The answer of one SELECT over all views, as an Arrow table.
+        """Run one SELECT over all tables and views.
+
+        Returns:
+            The answer as an Arrow table.
 
         Raises:
             ConfigError: not one SELECT, or one that writes.
@@ -150,16 +167,22 @@ class Lake:
             return views.run(self._views(sql, whole=True), sql, parameters)
 
     def rows(self, sql: str, parameters: Any = None) -> list[dict[str, Any]]:
-        """The answer as a list of dicts."""
+        """Run one SELECT and return the answer as a list of dicts."""
         return list(self.query(sql, parameters).to_pylist())
 
-    def each(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
-        """The answer's rows one by one: as Arrow it takes a fraction of what as many dicts would take at once."""
+    def iterate_rows(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
+        """Run one SELECT and yield its rows one by one.
+
+        Use it for large answers: Arrow holds them in a fraction of the memory that a list of dicts takes.
+        """
         for batch in self.query(sql, parameters).to_batches(max_chunksize=BATCH):
             yield from batch.to_pylist()
 
     def ask(self, sql: str) -> pa.Table:
-        """The answer of a stranger's query: one SELECT, nothing but the lake readable, no setting to change, no file to write.
+        """Run one SELECT that somebody else wrote: it can read only the lake, change no setting and write no file.
+
+        Returns:
+            The answer as an Arrow table.
 
         Raises:
             ConfigError: not one SELECT, or one that writes.
@@ -173,13 +196,22 @@ class Lake:
             except views.Unnamed:
                 return self._locked(sql, spill, whole=True)
 
-    def caught_up(self) -> None:
-        """The caller knows all that is stored by now: later appends of known tables are held only against what others commit from here on."""
+    def mark_known(self) -> None:
+        """Note that the caller knows every row that is stored by now.
+
+        A later `append` compares the tables in its `known` only with what others commit after this call.
+        """
         self._refresh()
         self._base, self._others = frozenset(self._snapshot.entries), None
 
     def ids(self, table: str, ids: Sequence[str], *, among: frozenset[str] | None = None) -> set[str]:
-        """Those of the ids that the table already holds; with `among`, that these commits added to it."""
+        """Return those of the ids that the table holds.
+
+        Args:
+            table: a table's name.
+            ids: the ids to look up.
+            among: names of commits; only rows that these added count, unless one of them was compacted away.
+        """
         if not self.files().get(table):
             return set()
         wanted = pa.table({"id": pa.array(ids, pa.string())})
@@ -194,37 +226,37 @@ class Lake:
         sql = f"SELECT DISTINCT id FROM {source} SEMI JOIN wanted_ids USING (id)"
         connection = self._views(sql)
         connection.register("wanted_ids", wanted)
-        found = views.run(connection, sql)
+        stored = views.run(connection, sql)
         connection.unregister("wanted_ids")
-        return set(found["id"].to_pylist())
+        return set(stored["id"].to_pylist())
 
     def files(self) -> dict[str, list[str]]:
-        """Absolute paths of every table's committed files, oldest first."""
+        """Return the absolute paths of every table's committed files, oldest first."""
         self._refresh()
         return self._snapshot.files()
 
     def entries(self) -> list[manifest.Entry]:
-        """The commits that count, oldest first."""
+        """Return the commits that count, oldest first."""
         self._refresh()
         return self._snapshot.live()
 
     def all_entries(self) -> list[manifest.Entry]:
-        """Every commit in the manifest, those included for which another stands."""
+        """Return every commit in the manifest, also those that a compaction has replaced."""
         self._refresh()
         return [self._snapshot.entries[name] for name in sorted(self._snapshot.entries)]
 
     def groups(self) -> dict[str, list[views.FileGroup]]:
-        """The files by table, apart where columns differ and where a row may lie in two of them."""
+        """Return the files by table, in groups of equal columns; files that may share rows are a group of their own."""
         self._refresh()
         return self._snapshot.groups()
 
-    def doubled(self) -> bool:
-        """Whether two writers may have added one row, so that readers must fold."""
+    def has_duplicates(self) -> bool:
+        """Return whether two writers may have added one row, so that readers must drop duplicates."""
         return any(group.doubled for groups in self.groups().values() for group in groups)
 
     @property
-    def older(self) -> int | None:
-        """The format in which this lake began, where it is older than the one that is written now."""
+    def older_format(self) -> int | None:
+        """The format in which this lake began, where it is older than the one that is written now; None = it is not."""
         try:
             form = int(read_mark(self.storage.read("lake.json"), self.place)["format"])
         except FileNotFoundError:
@@ -232,7 +264,12 @@ class Lake:
         return form if form < manifest.FORMAT else None
 
     def catalogue(self) -> Path:
-        """`assay.duckdb` brought up to date, for other tools; of a bucket only the interval ends are, since a catalogue's paths lie on one machine.
+        """Bring `assay.duckdb` up to date, so that other tools can open the lake, and the stored interval ends.
+
+        A bucket has no catalogue, because the paths in it hold on one machine only.
+
+        Returns:
+            Where the catalogue lies.
 
         Raises:
             LakeError: the disk refused.
@@ -243,15 +280,15 @@ class Lake:
             return self.root / "assay.duckdb"
         return views.write_catalogue(self.root, self._snapshot.groups(), ends)
 
-    def moved(self) -> bool:
-        """Whether the catalogue's absolute paths lead elsewhere, because the folder has moved since it was written."""
+    def has_moved(self) -> bool:
+        """Return whether the catalogue's absolute paths lead elsewhere, because the folder has moved since."""
         return (self.root / "assay.duckdb").is_file() and views.catalogue_root(self.root / "assay.duckdb") not in (
             "",
             str(self.root),
         )
 
     def close(self) -> None:
-        """Lets the connection go; files need no closing."""
+        """Close the connection; files need no closing."""
         if self._session is not None:
             self._session.connection.close()
             self._session = None
@@ -277,7 +314,7 @@ class Lake:
         return table if len(first) == len(ids) else table.take(pa.array(first.values(), pa.int64()))
 
     def _locked(self, sql: str, spill: str, *, whole: bool) -> pa.Table:
-        self._fetch(sql)  # outside of what is confined: it writes into a bucket's mirror
+        self._fetch(sql)  # before the thread is confined: it writes into a bucket's mirror
 
         def answer() -> pa.Table:
             with views.connect() as connection:
@@ -290,7 +327,7 @@ class Lake:
         return landlock.run_confined(answer, writable=spill)
 
     def _views(self, sql: str, *, whole: bool = False) -> duckdb.DuckDBPyConnection:
-        """The connection on which all that a query may read is shown as it lies in the lake now; `whole` = everything is."""
+        """Return the connection with all that a query may read, as it is now; `whole` = with every table and view."""
         self._refresh()
         if self._session is None:
             self._session = Session(views.branch(), self.storage, kind="TEMP")
@@ -302,14 +339,13 @@ class Lake:
         if self._stale:
             self._groups, self._stale = self._snapshot.groups(), False
         session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
-        for name in sorted(
-            views.read_by(LITERAL.sub("''", sql)) & session.faults.keys()
-        ):  # said here: in a join, the view that says so may never be asked
+        # raised here: in a join, the view that would raise it may never be read
+        for name in sorted(views.read_by(LITERAL.sub("''", sql)) & session.faults.keys()):
             raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
 
     def _fetch(self, sql: str) -> set[str]:
-        """Of a bucket: fetches the files that a query reads, by the names of its tables or by path; returns the tables."""
+        """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
         if not self.storage.remote:
             return set()
         named, files, here = views.read_by(sql), self._snapshot.files(), f"{self.root}/"
@@ -320,7 +356,7 @@ class Lake:
         return named
 
     def _refresh(self) -> bool:
-        """Looks into the manifest; whether there was anything new."""
+        """List the manifest and read what is new; return whether anything was."""
         if self._held:
             return False
         self._looked = time.monotonic()
@@ -333,16 +369,20 @@ class Lake:
         return fresh
 
     def _not_bereft(self) -> None:
-        """A lake whose manifest is gone is not an empty lake."""
+        """Refuse a lake whose manifest is gone while its files are there: it is not an empty lake."""
         if self._base or self.storage.names("manifest") is not None:
             return
         if any(path.endswith(".parquet") for path in self.storage.files("tables")):
             raise LakeError(
-                f"{self.place}/manifest is missing, but there are files in tables/: `curate fsck --lake {self.place}` enters them again"
+                f"{self.place}/manifest is missing, but there are files in tables/: "
+                f"`curate fsck --lake {self.place}` enters them again"
             )
 
     def _foreign(self) -> frozenset[str]:
-        """Entries that others have committed since this opening first looked: what a caller may not have known when it asked what is missing."""
+        """Return the entries that others have committed since this opening first looked.
+
+        A caller may not have known of their rows when it looked up what was missing.
+        """
         if self._base is None:
             return frozenset()
         if self._others is None:
@@ -356,10 +396,10 @@ class Lake:
         return self._others
 
     def _intervals(self) -> pa.Table:
-        """The stored interval ends, with the pairs that this lake's counts need and the table lacks added and stored."""
+        """Return the stored interval ends, after adding the pairs that this lake's counts need and the table lacks."""
         table = intervals.known(self.storage)
         lacking: list[dict[str, Any]] = []
-        with suppress(LakeError):  # a file is damaged or away: who asks for its rows is told
+        with suppress(LakeError):  # a file is damaged or missing: a query for its rows says so
             lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables(
@@ -371,11 +411,14 @@ class Lake:
         return table
 
     def _found(self) -> None:
-        """Marks a new place as a lake, whole or not at all."""
+        """Write `lake.json` where there is none, whole or not at all."""
         self.storage.found(mark_of(manifest.FORMAT))
 
     def _empty_or_founded(self) -> None:
-        """Refuses a place that holds other things; another writer may be founding the lake at this moment, or was killed when it began to."""
+        """Refuse a place that holds other things.
+
+        Another writer may be creating the lake at this moment, or may have been killed while it did.
+        """
         if self.root.is_file():
             raise LakeError(f"{self.place} is a file; a lake is a folder")
         there = self.storage.names("") or ()
@@ -399,16 +442,19 @@ class Lake:
 
 
 def mark_of(form: int) -> bytes:
-    """Return what `lake.json` holds: the format in which the lake began and the version that began it, with their hash from format 3 on."""
+    """Return the bytes of `lake.json`: the format in which the lake began and the package version that began it.
+
+    From format 3 on they hold their own hash.
+    """
     tree = {"format": form, "version": _version()}
     return sealed(tree) if form >= 3 else json.dumps(tree).encode()
 
 
 def read_mark(text: bytes, place: str) -> dict[str, Any]:
-    """Return what a `lake.json` says.
+    """Return the content of a `lake.json`.
 
     Raises:
-        LakeError: it is torn or changed.
+        LakeError: it is cut off or changed.
     """
     try:
         tree, digest = unsealed(text)
@@ -422,7 +468,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
 
 
 def nowhere(storage: Storage) -> str:
-    """That no lake is here, which folders beside it are some, and how one is made."""
+    """Return the message that there is no lake, with up to three that lie beside, and how to make one."""
     beside = [] if storage.remote else sorted(str(mark.parent) for mark in storage.root.parent.glob("*/lake.json"))
     others = f"; --lake names another: {', '.join(beside[:3])}" if beside else "; --lake names another place"
     return f"no lake at {storage.place}{others}; `curate run PLAN --lake {storage.place}` makes one"
@@ -430,7 +476,7 @@ def nowhere(storage: Storage) -> str:
 
 @cache
 def _version() -> str:
-    """Of this package; "" where it runs from a folder that nobody installed. Looked up once: that takes 4 ms, and each commit asks."""
+    """Return this package's version; "" where it is not installed. Looked up once: it takes 4 ms, per commit."""
     try:
         return importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:

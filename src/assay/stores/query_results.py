@@ -1,4 +1,4 @@
-"""An answer as plain values for JSON, and as bytes for files and pipes."""
+"""The answer of a query as plain values for JSON, and as CSV or Parquet bytes for files and pipes."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 
 def plain(answer: pa.Table) -> list[dict[str, Any]]:
-    """The rows as JSON can hold them; a name that comes again is followed by its number."""
+    """Return the rows as JSON can hold them; a repeated column name is followed by its number."""
     return [
         {name: value_of(value) for name, value in row.items()}
         for row in answer.rename_columns(names(answer.column_names)).to_pylist()
@@ -19,34 +19,37 @@ def plain(answer: pa.Table) -> list[dict[str, Any]]:
 
 
 def value_of(value: Any) -> Any:
-    """A value as JSON can hold it: sums, which DuckDB makes HUGEINT, and decimals as numbers; NaN and the infinities as text."""
+    """Return a value as JSON can hold it.
+
+    Decimals, and sums, which DuckDB makes HUGEINT, become numbers; NaN and the infinities become text.
+    """
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, list):
-        return [value_of(each) for each in value]
-    return {name: value_of(each) for name, each in value.items()} if isinstance(value, dict) else value
+        return [value_of(item) for item in value]
+    return {name: value_of(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-def names(given: list[str]) -> list[str]:
-    """Each name once.
+def names(columns: list[str]) -> list[str]:
+    """Return column names of which each occurs once; a repeated one is followed by its number.
 
     >>> names(["n", "n", "n_2", "n"])
     ['n', 'n_3', 'n_2', 'n_4']
     """
-    made: list[str] = []
-    for name in given:
+    unique: list[str] = []
+    for name in columns:
         number, new = 1, name
-        while new in made or (number > 1 and new in given):
+        while new in unique or (number > 1 and new in columns):
             number += 1
             new = f"{name}_{number}"
-        made.append(new)
-    return made
+        unique.append(new)
+    return unique
 
 
 def csv(answer: pa.Table) -> bytes:
-    """Comma-separated, with a header; nested columns as JSON text."""
+    """Return the answer as CSV with a header line; nested columns are JSON text."""
     columns = [
         pa.array(
             [None if value is None else json.dumps(value_of(value), default=str) for value in column.to_pylist()],
@@ -62,7 +65,7 @@ def csv(answer: pa.Table) -> bytes:
 
 
 def parquet(answer: pa.Table) -> bytes:
-    """One Parquet file."""
+    """Return the answer as the bytes of a Parquet file."""
     sink = pa.BufferOutputStream()
     pa.parquet.write_table(answer, sink, compression="zstd")
     return bytes(sink.getvalue())

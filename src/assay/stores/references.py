@@ -1,6 +1,6 @@
-"""What the tables' schemas say of one another: which rows a policy or source takes along, who makes a table, what hangs on a lost row.
+"""What the schemas say of references: rows of a policy or source, stages that write a table, rows that need others.
 
-`forget`, `fsck`, `curate report`, the cost estimate and the view `lineage` ask here instead of holding lists of tables.
+`forget`, `fsck`, `curate report`, the cost estimate and the view `lineage` use this instead of lists of tables.
 """
 
 import json
@@ -13,11 +13,15 @@ import pyarrow as pa
 from assay.stores.schema import RUNS, quoted
 from assay.stores.tables import schemas
 
-SUBJECTS = {  # what can be forgotten: the column that identifies it, and the one that holds its name, "" = it is its name
+# what can be forgotten: the column that identifies it, and the one that holds its name; "" = the first is its name
+SUBJECTS = {
     "policy": ("policies.policy", "policies.name"),
     "source": ("problems.source", ""),
 }
-COMMANDS = {"train": "train run PLAN"}  # of a stage whose command is not `curate STAGE PLAN`
+COMMANDS = {
+    "train": "train run PLAN",
+    "refresh": "",  # `train loop` does it again when it goes on
+}  # of stages whose command is not `curate STAGE PLAN`
 NAMED = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")
 
 
@@ -32,10 +36,14 @@ def restored_by(table: str) -> tuple[str, ...]:
 
 
 def restore_command(table: str) -> str:
-    """Return the shell commands that bring a table's lost rows back; "" where nothing does, as for a part of a row that still counts."""
+    """Return the shell commands that bring a table's lost rows back.
+
+    "" where nothing does, as for a table that holds parts of rows that still count.
+    """
     if part_of(table):
         return ""
-    return " && ".join(COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+    commands = (COMMANDS.get(stage, f"curate {stage} PLAN") for stage in restored_by(table))
+    return " && ".join(command for command in commands if command)
 
 
 def traced() -> list[str]:
@@ -44,7 +52,7 @@ def traced() -> list[str]:
 
 
 def part_of(table: str) -> str:
-    """Return the table of whose rows this one's are parts, under the same ids; "" = none."""
+    """Return the table whose rows this table's rows are parts of, under the same ids; "" = none."""
     return next((target.partition(".")[0] for target in targets(schemas()[table].field("id"))), "")
 
 
@@ -54,7 +62,7 @@ def redrawn() -> list[str]:
 
 
 def written_with(table: str) -> list[str]:
-    """Return the tables of which the same stages write rows that cannot stand without this table's."""
+    """Return the tables that the same stages write and whose rows cannot do without a row of this table."""
     return [name for name, _, _ in _needing(table) if made_by(name) == made_by(table)]
 
 
@@ -72,7 +80,7 @@ def rows_that_need(table: str, left: str) -> dict[str, str]:
     for name, column, others in _needing(table):
         absent = [f'"{column}" NOT IN ({left})', *(f'"{column}" NOT IN (SELECT id FROM {other})' for other in others)]
         conditions.setdefault(name, []).append(" AND ".join(absent))
-    return {name: " OR ".join(f"({each})" for each in parts) for name, parts in conditions.items()}
+    return {name: " OR ".join(f"({part})" for part in parts) for name, parts in conditions.items()}
 
 
 def rows_of(by: str, value: str) -> dict[str, str]:
@@ -129,7 +137,7 @@ def ledger_keys(table: str) -> str:
 
 
 def follows(table: str) -> bool:
-    """Whether `forget` removes a table's rows with what they refer to."""
+    """Return whether `forget` removes a table's rows with what they refer to."""
     return _metadata(schemas()[table], "forget") == "follow"
 
 
@@ -148,8 +156,8 @@ def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> It
     if not _metadata(schema, "made_by") or _metadata(schema, "forget") not in ("follow", "keep"):
         yield "says neither who makes its rows nor what `forget` does with them: write it with `schema.table`"
         return
-    told = [target for field in schema for target in targets(field)]
-    for target in told:
+    referred = [target for field in schema for target in targets(field)]
+    for target in referred:
         other, _, column = target.partition(".")
         if other not in tables or column not in tables[other].names:
             yield f"refers to {target}, which is not there"
@@ -161,7 +169,10 @@ def _faults(name: str, schema: pa.Schema, tables: Mapping[str, pa.Schema]) -> It
         elif field.name in REFERRING and not targets(field) and _metadata(schema, "forget") == "follow":
             yield f"{field.name} does not say what it refers to"
     if _metadata(schema, "forget") == "follow" and not _reached(name, tables):
-        yield "`forget` can reach none of its rows: no column leads to a policy or a source; say forget='keep' if that is right"
+        yield (
+            "`forget` can reach none of its rows: no column leads to a policy or a source; "
+            "say forget='keep' if that is right"
+        )
 
 
 REFERRING = ("problem_id", "rollout_id", "label_id", "policy", "policy_name", "source", "training")
@@ -179,7 +190,7 @@ def _reached(name: str, tables: Mapping[str, pa.Schema], seen: frozenset[str] = 
 
 
 def _needing(table: str) -> Iterator[tuple[str, str, list[str]]]:
-    """(table, column, other tables to which the column may refer) of each column that cannot be without a row of this table."""
+    """Yield each column that must refer to a row, and may refer to one of this table: (table, column, other tables)."""
     for name, schema in schemas().items():
         for field in schema:
             others = targets(field)
@@ -188,7 +199,7 @@ def _needing(table: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _named(by: str) -> Iterator[tuple[str, str, str]]:
-    """(table, column of the identity, column of the name) of each table that knows both."""
+    """Yield (table, column of the identity, column of the name) of each table that holds both."""
     identity, alias = SUBJECTS[by]
     for table, schema in schemas().items():
         key = next((field.name for field in schema if identity in targets(field)), "")

@@ -1,8 +1,8 @@
 """Names that tables and columns had before: files that were written under them are read under the present ones.
 
-A schema says `was=` of a table or a column (`stores/schema.py`). Each file of a manifest entry says in which generation of names it was written;
-entries that do not say hold files of the first. On disk nothing is renamed: an old file stays in the folder of its table's old name until it is
-compacted.
+A schema says `was=` of a table or a column (`stores/schema.py`). A manifest entry says of each file in which generation
+of names it was written; where it does not, that is the first. On disk nothing is renamed: an old file stays in the
+folder of its table's old name until it is compacted.
 """
 
 import re
@@ -14,12 +14,12 @@ from assay.stores.schema import was
 from assay.stores.tables import schemas
 
 NAMES = 2  # the generation of names in which files are written; 1 = those of the first version
-RETIRED = frozenset({"curriculum_state"})  # tables that nothing wrote or read; a file of one is left where it is
+RETIRED = frozenset({"curriculum_state"})  # former tables that nothing wrote or read; their files are left alone
 Pairs = tuple[tuple[str, str], ...]
 
 
 def present_name(table: str) -> str:
-    """Return what a table is called now, by any name that it has had; "" where there was never such a table."""
+    """Return the present name of a table by any name that it has had; "" where there was never such a table."""
     return table if table in schemas() else _tables().get(table, "")
 
 
@@ -30,7 +30,7 @@ def names_of_table(table: str) -> tuple[str, ...]:
 
 
 def renamed_columns(table: str, generation: int) -> Pairs:
-    """Return (name in the file, present name) of a table's columns that had other names when a file of this generation was written."""
+    """Return the columns of a table whose names have changed since a generation: (name in the file, present name)."""
     return () if generation >= NAMES else _columns(table)
 
 
@@ -40,13 +40,13 @@ def generation_of(table: str, columns: list[str]) -> int:
 
 
 def first_names(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with the names that its columns had at first, for ids that hash them."""
+    """Return a row with the first names of its columns, for ids that hash them."""
     first = {new: old for old, new in _columns(table)}
     return {first.get(name, name): value for name, value in row.items()}
 
 
 def old_name_hint(text: str) -> str:
-    """Return what to write instead of the old name of a table that stands in a text as a word; "" where none does."""
+    """Return a hint with the new names of the tables that a text calls by their old ones; "" where it does not."""
     words = set(re.findall(r"\w+", text))
     return "".join(f"; {old} is {new} now" for old, new in _tables().items() if old in words and new not in words)
 

@@ -1,7 +1,8 @@
-"""Words for writing a table's schema: its columns with their meanings, what they refer to, and what upkeep does with the rows.
+"""Functions for writing a table's schema: columns, their meanings and references, and what maintenance does with rows.
 
-Write `SCHEMA = table(column(...), ..., made_by=...)` in a file of `stores/tables`. `forget`, `fsck`, `curate report` and the view `lineage` read what
-they need from this metadata (`stores/references.py`), so that a new table needs no other edit.
+Write `SCHEMA = table(column(...), ..., made_by=...)` in a file of `stores/tables`. `forget`, `fsck`, `curate report`
+and the view `lineage` read what they need from this metadata (`stores/references.py`), so that a new table needs no
+other edit.
 """
 
 import json
@@ -10,9 +11,8 @@ from typing import Literal
 import pyarrow as pa
 
 TEXT, INT, FLOAT, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-RUNS = (
-    "run",
-)  # `made_by` of bookkeeping: whatever runs writes it, no stage makes it again, and `lineage` leaves it out
+# `made_by` of bookkeeping tables: every run writes them, no stage makes them again, and `lineage` leaves them out
+RUNS = ("run",)
 
 
 def column(
@@ -25,7 +25,7 @@ def column(
         kind: its Arrow type.
         meaning: what a value says, with its unit and direction; printed in docs/store.md.
         refers: `table.column` whose values this column holds; several are joined by " or ".
-        optional: null where the row refers to nothing, so that the row stands without what it refers to.
+        optional: null where the row refers to nothing; the row stays when what it refers to is lost.
         was: the name under which older files hold it.
     """
     metadata = {"meaning": meaning, "refers": refers, "optional": "yes" if optional else "", "was": was}
@@ -44,13 +44,16 @@ def table(
     """Write a table's schema: `id` first, `run` last.
 
     Args:
-        columns: what stands between them.
-        made_by: the stages that write its rows, in their order; `RUNS` for bookkeeping, another word for what no stage makes.
-        forget: what `forget` does with its rows. "follow": they go with what they refer to, however many steps away; "keep": they stay,
-            because they name neither a policy nor a source, or because they are the record that something was there.
+        columns: the columns between them.
+        made_by: the stages that write its rows, in their order; `RUNS` for bookkeeping, another word where no stage
+            does.
+        forget: what `forget` does with its rows. "follow": they go with what they refer to, however many references
+            away; "keep": they stay, because they name neither a policy nor a source, or because they are the record
+            that something was there.
         id_refers: `table.id` of which each row is a part, under the same id.
-        restored: whether the stages write rows again that were lost.
-        redrawn: whether a row that is made again has the same id and another content, so that what refers to a lost row must go too.
+        restored: whether the stages write lost rows again.
+        redrawn: whether a row that is made again has the same id and another content, so that rows that refer to a
+            lost row must go too.
         was: the name under which older entries hold its files.
     """
     first = column("id", TEXT, "content hash of the row's key", refers=id_refers)

@@ -1,4 +1,4 @@
-"""The tables and views as Markdown: what docs/store.md holds between its two marks."""
+"""The tables and views as Markdown, for the part of docs/store.md between its two marks."""
 
 import importlib
 
@@ -15,16 +15,16 @@ BAR = r"\|"  # a bar inside a cell
 
 
 def tables() -> str:
-    """Every table and view with its columns, types and meanings, tables by name and then views.
+    """Return every table and then every view as Markdown, by name, with columns, types and meanings.
 
     Raises:
-        LookupError: a column of a view has no meaning in its `.sql` file, or the file describes one that does not exist.
+        LookupError: a view has a column without a meaning in its `.sql` file, or the file describes one that is not.
     """
     return "\n".join([*(_table(name) for name in schemas()), *_views()])
 
 
 def rewritten(page: str) -> str:
-    """The page with the part between its two marks brought up to date.
+    """Return the page with the part between its two marks brought up to date.
 
     Raises:
         ValueError: the page lacks a mark.
@@ -38,7 +38,7 @@ def rewritten(page: str) -> str:
 
 def _table(name: str) -> str:
     schema = schemas()[name]
-    rows = [(each.name, sql_type(each.type), each.metadata[b"meaning"].decode()) for each in schema]
+    rows = [(field.name, sql_type(field.type), field.metadata[b"meaning"].decode()) for field in schema]
     says = importlib.import_module(f"assay.stores.tables.{name}").__doc__ or ""
     return _section(name, says, rows)
 

@@ -36,7 +36,7 @@ def test_a_lake_of_an_older_format_is_read_verified_and_grows(tmp_path: Path, at
     mark = (root / "lake.json").read_bytes()
     old = sorted((root / "manifest").glob("*.json"))
     with Lake(root, create=False) as lake:
-        assert lake.older == form
+        assert lake.older_format == form
         assert lake.rows(RATES) == OLD_RATES
         assert lake.ask("SELECT count(*) AS n FROM completions").to_pylist() == [{"n": 6}]
     assert fsck(root) == []

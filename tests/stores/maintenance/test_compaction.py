@@ -104,9 +104,9 @@ def test_compaction_folds_for_good_what_two_writers_added(tmp_path: Path, attemp
         two._refresh()
         one.commit(rows, "one")
         two.commit(rows, "two")
-        assert one.doubled()
+        assert one.has_duplicates()
         compact(one)
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert count(one, "rollouts") == 2
         assert sum(file.rows for entry in one.entries() for file in entry.files if file.table == "rollouts") == 2
 
@@ -116,7 +116,7 @@ def test_of_two_compactions_at_once_the_earlier_counts(tmp_path: Path, attempted
         fill(lake, attempted)
         replaced = tuple(entry.name for entry in lake.entries())
         for _ in range(2):
-            lake.restated(
+            lake.commit_entry(
                 manifest.Entry(
                     manifest.new_name(stand_in=True), "", manifest.FORMAT, lake.entries()[0].files, replaces=replaced
                 )

@@ -240,7 +240,7 @@ def test_a_pipe_or_a_folder_where_a_file_should_be_is_one_line_and_put_right(
     path.unlink(missing_ok=True)
     make(path)
     with contextlib.suppress(LakeError), Lake(root) as lake:
-        lake.moved()
+        lake.has_moved()
         with pytest.raises(LakeError) if "rollouts" in place else contextlib.nullcontext() as refused:
             lake.rows("SELECT * FROM rollouts")
         assert refused is None or "\n" not in str(refused.value)

@@ -109,7 +109,7 @@ def test_a_row_that_two_writers_added_at_once_is_there_once(
         one.commit(fresh, "one")
         two.commit(fresh, "two")  # two looked before one committed
         for lake in (one, two):
-            assert lake.doubled()
+            assert lake.has_duplicates()
             assert lake.rows(f"SELECT count(*) AS n FROM {table} WHERE id <> 'z'")[0]["n"] == 2
         assert one.query("SELECT * FROM pass_rates").num_rows == (table == "rollouts")
         with duckdb.connect(str(one.catalogue()), read_only=True) as other:
@@ -121,7 +121,7 @@ def test_writers_that_saw_each_other_cost_no_folding(tmp_path: Path, labels: Cal
         for n in range(3):
             one.append({"labels": [labels(f"a{n}")]})
             two.append({"labels": [labels(f"b{n}"), labels(f"a{n}")]})
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert one.rows("SELECT count(*) AS n FROM labels")[0]["n"] == 6
 
 
@@ -138,7 +138,7 @@ def test_who_has_caught_up_is_held_only_against_what_comes_after(tmp_path: Path,
     rows = attempted("p", "cw")
     with Lake(tmp_path / "lake") as mine, Lake(tmp_path / "lake") as other:
         other.append(rows)
-        mine.caught_up()
+        mine.mark_known()
         assert mine.ids("rollouts", ["p-rev-0"], among=frozenset()) == set()
         other.append(later := attempted("q", "c"))
         mine.entries()  # looks; an append does by itself once a second
@@ -154,10 +154,10 @@ def test_a_catalogue_whose_lake_has_moved_is_known(tmp_path: Path, labels: Calla
     with Lake(tmp_path / "old") as lake:
         lake.append({"labels": [labels("a")]})
         lake.catalogue()
-        assert not lake.moved()
+        assert not lake.has_moved()
     (tmp_path / "old").rename(tmp_path / "new")
     with Lake(tmp_path / "new") as lake:
-        assert lake.moved()
+        assert lake.has_moved()
         with duckdb.connect(str(lake.catalogue()), read_only=True) as other:
             assert other.sql("SELECT count(*) FROM labels").fetchall() == [(1,)]
 
@@ -192,7 +192,7 @@ def test_a_lake_of_format_1_is_read_with_the_new_columns_null_and_grows_in_forma
     entry.write_text(json.dumps({**tree, "format": 1}))
     (tmp_path / "lake" / "lake.json").write_text('{"format": 1}')
     with Lake(tmp_path / "lake") as lake:
-        assert lake.older == 1
+        assert lake.older_format == 1
         lake.append(attempted("q", "c"))
         assert lake.rows("SELECT policy_last, count(*) AS n FROM rollouts GROUP BY ALL") == [
             {"policy_last": None, "n": 3}

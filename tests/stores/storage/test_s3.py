@@ -76,7 +76,7 @@ def test_a_count_fetches_no_text_and_a_hidden_name_is_refused(
         assert lake.rows("SELECT sum(n_correct)::BIGINT AS n FROM pass_rates") == [{"n": 3}]
         assert sorted(path.name for path in (lake.root / "tables").iterdir()) == ["rollouts", "verdicts"]
         with pytest.raises(LakeError, match="its files are not fetched"):
-            lake.query("SELECT * FROM query_table('te' || 'xts')")
+            lake.query("SELECT * FROM query_table('comp' || 'letions')")
         assert len(ids(lake, "completions")) == 9
         shutil.rmtree(lake.root / "tables")  # a mirror may go at any time
         assert len(ids(lake, "completions")) == 9
@@ -109,10 +109,10 @@ def test_two_writers_who_did_not_see_each_other_are_folded_and_compacted_for_goo
         two._refresh()
         one.commit(rows, "one")
         two.commit(rows, "two")
-        assert one.doubled()
+        assert one.has_duplicates()
         assert (len(ids(one, "rollouts")), len(ids(two, "verdicts"))) == (2, 2)
         compact(one)
-        assert not one.doubled()
+        assert not one.has_duplicates()
         assert sum(file.rows for entry in one.entries() for file in entry.files if file.table == "rollouts") == 2
 
 

@@ -16,8 +16,7 @@ CELL = 60  # characters shown of a text
 
 def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
     """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped,
-    place,
-    training.
+    place, training.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

@@ -35,8 +35,7 @@ def forecast(
     repeats: Repeats = 16,
 ) -> None:
     """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step
-    costs.
-    Writes nothing.
+    costs. Writes nothing.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

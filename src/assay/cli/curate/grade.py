@@ -73,12 +73,13 @@ def grade(
 
 
 def _read_answer(file: str) -> tuple[str, bool]:
-    """Read the text of a file or of stdin, and whether its lines are rows.
+    """Read the text of a file or of stdin.
 
-    A file says so by its suffix, stdin by beginning with such a row.
+    Returns:
+        The text, and whether its lines are rows: by a file's suffix, or because stdin begins with such a row.
 
     Raises:
-        ConfigError: no such file, or one that is no text.
+        ConfigError: there is no such file, or it is no text.
     """
     try:
         answer = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")

@@ -30,8 +30,7 @@ CUT_BY = {
 
 def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
     """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token
-    is
-    generated.
+    is generated.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

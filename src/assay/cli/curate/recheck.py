@@ -1,4 +1,4 @@
-"""`curate recheck`: measure the selection's bias: fresh attempts next to what was expected."""
+"""`curate recheck`: measure a selection's bias by fresh attempts, next to the predicted group signal."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ LAKE = ".assay/lake"  # holds the selection unless --lake says otherwise
 
 
 def is_selection_key(target: Path) -> bool:
-    """Return whether this is a selection's key and no file."""
+    """Return whether an argument is a selection's key and not the path of a file."""
     return KEY.fullmatch(str(target)) is not None and not target.exists()
 
 
@@ -38,8 +38,7 @@ def recheck(
     dropped: Dropped = 100,
 ) -> None:
     """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's
-    curse
-    in one number.
+    curse in one number.
     """
     reporter = ConsoleReporter()
     with report_errors(reporter):

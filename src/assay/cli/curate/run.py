@@ -1,4 +1,4 @@
-"""`curate run`: all stages in their order, and a report of what came out."""
+"""`curate run`: all stages in their order, and a summary of the results."""
 
 import shlex
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def run(
 
 
 def _estimate(config: Config, reporter: ConsoleReporter, as_json: bool) -> None:
-    """Print the estimate; nothing is written, not even that somebody looked."""
+    """Print the estimate without writing anything, not even a row about this run."""
     from assay.pipelines.context.run import RunContext
     from assay.stores.lake import Lake
 

@@ -37,7 +37,7 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
 
         with Lake(lake, create=False) as opened:
             answer = opened.ask(query)
-            if opened.moved():
+            if opened.has_moved():
                 reporter.say(_rewrite_catalogue(opened))
         if shape is Format.TABLE:
             columns = [map(query_results.value_of, column.to_pylist()) for column in answer.columns]

@@ -1,4 +1,4 @@
-"""Print what a run came to at its end, and what a dry run expects before."""
+"""Print the results of a run at its end, and the estimate of a dry run."""
 
 import shlex
 from typing import Any
@@ -14,7 +14,12 @@ OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 
 def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
-    """Return the summary of a run as one JSON document."""
+    """Return the summary of a run as one JSON document.
+
+    Args:
+        context: the run.
+        outcomes: the result of each stage.
+    """
     from assay.pipelines.analysis.summary import summary
     from assay.pipelines.context.first_attempts import shares
 
@@ -39,8 +44,14 @@ def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
 
 
 def print_summary(context: Any, outcomes: Any, config: str) -> None:
-    """Print what was kept and dropped and why, difficulty by source, the curriculum, queries to try, and where all
-    lies.
+    """Print the results of a run for people.
+
+    Stages, drops with their reasons, difficulty by source, the curriculum, queries to try, and where the lake lies.
+
+    Args:
+        context: the run.
+        outcomes: the result of each stage.
+        config: the config's path with the command line's overrides, for the next command.
     """
     from assay.pipelines.analysis.summary import BINS, summary
 
@@ -199,7 +210,7 @@ def _format_disk(disk: dict[str, Any]) -> str:
 
 
 def _format_size(count: float) -> str:
-    """Return a number of bytes for people.
+    """Return a number of bytes with its unit, for people.
 
     >>> _format_size(999), _format_size(5 << 20)
     ('999 B', '5.0 MiB')

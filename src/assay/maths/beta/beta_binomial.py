@@ -1,4 +1,4 @@
-"""What further attempts are expected to tell: posteriors after m more attempts, and the worth of making them.
+"""Posteriors after m further attempts, by the beta-binomial, and the value of making these attempts.
 
 Shapes: n problems; after m more attempts each has m + 1 futures, one for every number of successes.
 """
@@ -27,7 +27,7 @@ class Futures:
 
     @classmethod
     def of(cls, belief: ZeroInflatedBeta, horizon: int, group_size: int) -> "Futures":
-        """The tables from which every future up to `horizon` attempts ahead is read."""
+        """The tables of log-gammas that every future up to `horizon` attempts ahead needs."""
         steps = np.arange(horizon + group_size + 1)
         a, b = belief.a[:, None], belief.b[:, None]
         of_a, of_b, of_sum = (np.asarray(special.gammaln(parameter + steps)) for parameter in (a, b, a + b))
@@ -80,12 +80,12 @@ class Futures:
 
 
 def crossing_gain(futures: Futures, more: int, bar: float, now: Floats) -> Floats:
-    """The worth of `more` attempts against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
+    """The value of `more` attempts against a bar: E[max(later signal, bar)] - max(signal now, bar), (n,), >= 0.
 
-    A problem far below the bar that cannot reach it, or far above it that cannot fall, gains nothing.
+    It is 0 for a problem so far below the bar that it cannot reach it, or so far above that it cannot fall below it.
 
-    Source: the one-problem knowledge gradient, Frazier, Powell and Dayanik (2008); several attempts ahead, because one
-    alone often crosses nothing.
+    Source: the one-problem knowledge gradient, Frazier, Powell and Dayanik (2008); several attempts ahead, because a
+    single one often cannot cross the bar.
     """
     return gain_over_bar(futures.chance(more), futures.signal(more), bar, now)
 
@@ -97,9 +97,9 @@ def gain_over_bar(chance: Floats, later: Floats, bar: float, now: Floats) -> Flo
 
 
 def settling_gain(futures: Futures, more: int, low: float, high: float) -> Floats:
-    """How much `more` attempts are expected to lower the chance of the wrong side of [low, high], (n,), >= 0.
+    """The expected drop, after `more` attempts, in the chance of being on the wrong side of [low, high], (n,), >= 0.
 
-    The side is the likelier one, now and later; what no attempt would turn over gains nothing.
+    A problem is put on the likelier side, inside or outside, now and later; it is 0 where no attempt could change that.
 
     Source: Raiffa and Schlaifer (1961), Applied Statistical Decision Theory: the expected value of sample information,
     with a loss of 1 for the wrong side.
@@ -116,10 +116,10 @@ def side_uncertainty(belief: ZeroInflatedBeta, low: float, high: float) -> Float
 
 
 def expected_top_sum(signal: Floats, chance: Floats, places: float) -> float:
-    """The expected sum of the best `places` among many problems of which only the chances of later signals are known.
+    """The expected sum of the `places` best signals among many problems, given the chances of their later signals.
 
-    It holds in the limit of many problems, in which the bar across all futures is certain. Shapes: signal and chance of
-    one shape; the chances of one problem sum to 1, or to its multiplicity.
+    It is exact in the limit of many problems, in which the bar across all futures is certain. Shapes: signal and chance
+    have one shape; the chances of one problem sum to 1, or to its multiplicity.
 
     >>> expected_top_sum(np.array([[0.0, 1.0], [0.4, 0.6]]), np.array([[0.5, 0.5], [0.5, 0.5]]), 1)
     0.8

@@ -1,6 +1,6 @@
 """L-BFGS-B on one BLAS thread.
 
-Its steps solve triangles of 20 x 20, for which BLAS's threads wait for each other far longer than the work takes.
+Its steps solve 20 x 20 triangular systems, for which BLAS's threads wait for each other far longer than the work takes.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Two callers that set and restore the number of threads at once could leave it at one for good.
+# Two callers that set and restore the number of threads at the same time could leave it at one for good.
 _thread_limit_lock = threading.Lock()
 
 

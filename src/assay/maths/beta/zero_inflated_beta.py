@@ -22,8 +22,8 @@ LOG_SHAPE_SD = 1.5
 LOG_SHAPE_CENTRE = float(np.log(0.7))
 MAX_MASSES = 1 - 1e-12  # of the two point masses together, after any evidence
 SOLVABLE = 12.0  # pseudo-problems in the Beta part for a pool of few problems ...
-ENDS = 0.1  # ... with so many at each end ...
-FADING = 50.0  # ... and a share FADING / (FADING + n) of them in a pool of n: many problems speak for themselves
+ENDS = 0.1  # ... with this many at each end ...
+FADING = 50.0  # ... and a share FADING / (FADING + n) of them in a pool of n, so that many problems outweigh the prior
 STARTS = (0.03, 0.4, 0.85)  # masses at 0 and at 1 from which a fit starts; its likelihood has several maxima
 
 
@@ -72,7 +72,7 @@ class ZeroInflatedBeta:
         return ZeroInflatedBeta.of(a, b, never * shrink / total, always * shrink / total)
 
     def select(self, rows: ArrayLike) -> "ZeroInflatedBeta":
-        """The distributions of these problems; a prior of shape (1,) is that of each."""
+        """The distributions of these problems; a prior of shape (1,) counts for each of them."""
         places = np.asarray(rows)
         if len(self.a) == 1:
             places = np.zeros(int(places.sum()) if places.dtype == bool else len(places), dtype=np.int64)

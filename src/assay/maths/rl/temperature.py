@@ -51,12 +51,8 @@ def temperature_of_entropy(
             share = (target - level[i]) / (level[i + 1] - level[i]) if level[i + 1] > level[i] else 0.5
             low, high = temperatures[i], temperatures[i + 1]
             return low + share * (high - low), low, high, False
-    return (
-        temperatures[0],
-        temperatures[0],
-        temperatures[0],
-        False,
-    )  # the only one, with that entropy
+    # there is one temperature, with that entropy
+    return temperatures[0], temperatures[0], temperatures[0], False
 
 
 def isotonic_fit(values: Sequence[float]) -> list[float]:

@@ -3,17 +3,19 @@
 import re
 
 _USER = re.compile(
-    r"<\|im_start\|>user\n|<\|start_header_id\|>user<\|end_header_id\|>|<start_of_turn>user\n|<\|start_of_role\|>user<\|end_of_role\|>"
-    r"|<\|start\|>user<\|message\|>|<\|user\|>|<\|USER_TOKEN\|>|<｜User｜>|\[INST\]|(?:^|\n)### (?:Instruction|User|Question):?"
+    r"<\|im_start\|>user\n|<\|start_header_id\|>user<\|end_header_id\|>|<start_of_turn>user\n"
+    r"|<\|start_of_role\|>user<\|end_of_role\|>"
+    r"|<\|start\|>user<\|message\|>|<\|user\|>|<\|USER_TOKEN\|>|<｜User｜>|\[INST\]"
+    r"|(?:^|\n)### (?:Instruction|User|Question):?"
     r"|(?:^|\n)(?:user\n|(?:User|Human|USER|HUMAN): )"
 )
 _END = re.compile(
-    r"<\|(?:im_end|eot_id|end|end_of_text|endoftext|END_OF_TURN_TOKEN|assistant|user)\|>|<end_of_turn>|</s>|\[/INST\]|<｜Assistant｜>"
-    r"|<｜end▁of▁sentence｜>|\n(?:### (?:Response|Assistant|Answer)|(?:Assistant|ASSISTANT):)|\n(?:assistant|model)\s*\n"
+    r"<\|(?:im_end|eot_id|end|end_of_text|endoftext|END_OF_TURN_TOKEN|assistant|user)\|>|<end_of_turn>|</s>|\[/INST\]"
+    r"|<｜Assistant｜>|<｜end▁of▁sentence｜>"
+    r"|\n(?:### (?:Response|Assistant|Answer)|(?:Assistant|ASSISTANT):)|\n(?:assistant|model)\s*\n"
 )
-_REPLY_BEGINS = re.compile(
-    r"(?:assistant|model)\s*(?:<think>\s*)?$"
-)  # glued to the question where special tokens were taken out
+# the head of the reply, joined to the question where special tokens were removed
+_REPLY_BEGINS = re.compile(r"(?:assistant|model)\s*(?:<think>\s*)?$")
 
 
 def rendered_questions(text: str) -> list[str]:
@@ -27,7 +29,7 @@ def rendered_questions(text: str) -> list[str]:
     turns = list(_USER.finditer(text))
     if not turns:
         return []
-    said = text[turns[-1].end() :]
-    end = _END.search(said)
-    found = [said[: end.start()] if end else said, _REPLY_BEGINS.sub("", said)]
-    return [each for each in dict.fromkeys(each.strip() for each in found) if each]
+    turn = text[turns[-1].end() :]
+    end = _END.search(turn)
+    questions = [turn[: end.start()]] if end else [turn, _REPLY_BEGINS.sub("", turn)]
+    return list(dict.fromkeys(question.strip() for question in questions if question.strip()))

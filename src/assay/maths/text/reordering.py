@@ -58,9 +58,9 @@ def bonds(text: str) -> frozenset[tuple[str, str]]:
     >>> sorted(bonds("5 apples for Ann and 6 apples for Bob."))
     [('5', 'apples ann'), ('6', 'apples bob')]
     """
-    found = _places(text)
+    places = _places(text)
     rivals: dict[str, list[AmountPlace]] = {}
-    for place in found:
+    for place in places:
         rivals.setdefault(place.key, []).append(place)
     bound_words = set[tuple[str, str]]()
     for key, group in rivals.items():

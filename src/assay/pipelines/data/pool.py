@@ -180,7 +180,7 @@ def _read_search_columns(
 def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
     """Read a field that the source kept; the values are numbers where all of them are, else texts."""
     query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-    fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.each(query, [list(ids)])}
+    fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.iterate_rows(query, [list(ids)])}
     values = {id_: metadata[name] for id_, metadata in fields.items() if _plain(metadata.get(name))}
     if ids and not values:
         by_stages = [column for result in inputs for column in result.columns.expressions]

@@ -35,12 +35,12 @@ TEXTS = SIDE + (
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
     """Read every problem that ingest read for this config, ids ascending, and the labels of each."""
     pools = list(inputs.of("ingest").key.parts)
-    rows = context.lake.each(
+    rows = context.lake.iterate_rows(
         f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id "
         "ORDER BY id",
         [pools],
     )
-    golds = context.lake.each(
+    golds = context.lake.iterate_rows(
         f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id",
         [pools],
     )

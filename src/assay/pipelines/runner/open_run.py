@@ -49,9 +49,9 @@ def run_context(
     with Lake(config.lake) as lake, RunContext(config, lake, reporter, command=command, stop=stop) as context:
         on_open(context)
         preflight(context, upto)
-        if lake.older is not None:
+        if lake.older_format is not None:
             reporter.say(
-                f"{lake.place} began in lake format {lake.older}; new files are added in the present one, "
+                f"{lake.place} began in lake format {lake.older_format}; new files are added in the present one, "
                 "which older versions do not read"
             )
         context.log_run("start")

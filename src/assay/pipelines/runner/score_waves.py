@@ -163,7 +163,7 @@ class SharedRollouts(StoredRollouts):
             self.hold()
             if not self.board.answer(left):
                 pause(self.context, "a round's last chunks are with other workers")
-        self.context.lake.caught_up()
+        self.context.lake.mark_known()
         self.look_again(list(wanted))
 
 

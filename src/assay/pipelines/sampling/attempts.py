@@ -197,7 +197,7 @@ class StoredRollouts:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
         versions = [f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        for row in self.context.lake.each(
+        for row in self.context.lake.iterate_rows(
             STORED,
             [self.context.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)],
         ):

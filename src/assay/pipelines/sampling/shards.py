@@ -41,7 +41,7 @@ def attempts_at(context: RunContext, inputs: StageResults, ids: Sequence[str]) -
     The caller must hold the chunk's lease: nobody else adds attempts then, unless the lease has run out, and what is
     committed after that is checked for duplicates.
     """
-    context.lake.caught_up()
+    context.lake.mark_known()
     return StoredRollouts(context, *some_of_side(context, inputs, "train", ids))
 
 

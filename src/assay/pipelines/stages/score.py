@@ -94,7 +94,7 @@ class ScoreStage(Stage):
         with exclusive_sampling(self.context, self.ids):
             if self.context.lake.files().get("rollouts") == files:
                 return measure(self.context, attempts, self.key)
-            self.context.lake.caught_up()
+            self.context.lake.mark_known()
             attempts = StoredRollouts(self.context, *self.train_side, keep_refused=True)
             return self.finished() or measure(self.context, attempts, self.key)
 

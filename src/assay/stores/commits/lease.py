@@ -1,9 +1,10 @@
-"""Create-if-absent leases: work that one process does at a time, without a lock that a dead process would hold for ever.
+"""Create-if-absent leases: work that one process does at a time, without a lock that a dead process would hold forever.
 
-A lease is a file that only one process can create (O_EXCL; If-None-Match in a bucket). It names how long it lasts from its last change; after that
-anybody may take it over, and on the machine of a holder that no longer runs, at once. Its age is told by the storage's clock, or by the watch of
-whoever looks at it again and again and finds it unchanged: no clock of a holder counts, so one that is hours ahead blocks nobody. A holder that is
-slower than its lease costs its work twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
+A lease is a file that only one process can create (O_EXCL; If-None-Match in a bucket). It says how long it lasts from
+its last change; after that any process may take it over, and on the machine of a holder that no longer runs, at once.
+Its age is measured by the storage's clock, or by the clock of a process that has seen it unchanged for that long. The
+holder's clock does not count, so one that is hours ahead blocks nobody. When a holder outlives its lease, its work is
+done twice, never wrongly: rows are keyed by content, and readers fold what two writers added.
 """
 
 import json
@@ -21,17 +22,24 @@ from assay.stores.storage.backend import Place, at
 from assay.stores.storage.local import disk
 from assay.stores.storage.s3 import Bucket
 
-DAMAGED_S = 60.0  # after which a lease that says nothing of how long it lasts is over, or after the taker's own limit
+DAMAGED_S = 60.0  # how long a lease without a duration lasts, or the taker's own limit if that is shorter
 TEXTS, NUMBERS = ("token", "host", "machine", "started"), ("until", "limit_s")
-_watched: dict[
-    str, tuple[bytes, float]
-] = {}  # leases of others: their bytes, and since when they have been these, time.monotonic()
+# other processes' leases: their bytes, and the time.monotonic() since when they have been unchanged
+_watched: dict[str, tuple[bytes, float]] = {}
 _guard = threading.Lock()
 
 
 @contextmanager
 def lease(root: Place, name: str, *, limit_s: float) -> Iterator[bool]:
-    """Yields whether the lease is ours, and gives it back at the end.
+    """Take a lease for the time of a `with` block.
+
+    Args:
+        root: the lake.
+        name: what the lease is for.
+        limit_s: how long it lasts from its last renewal.
+
+    Yields:
+        Whether this process holds it.
 
     Raises:
         LakeError: the disk refused.
@@ -45,7 +53,13 @@ def lease(root: Place, name: str, *, limit_s: float) -> Iterator[bool]:
 
 
 def take(root: Place, name: str, *, limit_s: float) -> str | None:
-    """A token, or None while another holds the lease. An expired lease is set aside first, by exactly one of those who try."""
+    """Take a lease and return its token; None while another process holds it.
+
+    An expired lease is set aside first, by exactly one of the processes that try.
+
+    Raises:
+        LakeError: the disk refused.
+    """
     storage, token = at(root), secrets.token_hex(8)
     if isinstance(storage, Bucket):
         return token if _taken(storage, f"leases/{name}.json", _holder(token, limit_s).encode(), limit_s) else None
@@ -56,13 +70,12 @@ def take(root: Place, name: str, *, limit_s: float) -> str | None:
             return token
         if (seen := _expired(path, limit_s)) is None:
             return None
-        # rename, not unlink: only one of several takers can move the old file, and the loser must not remove the winner's new one
+        # rename, not unlink: only one taker can move the old file, and the others must not remove the winner's new one
         aside = path.with_name(f".{name}.{secrets.token_hex(4)}.expired")
         with suppress(FileNotFoundError):
             os.rename(path, aside)
-            if (
-                aside.read_bytes() != seen
-            ):  # renewed, or taken over by another, between our look and our rename: give it back to that one
+            # renewed, or taken over by another, between our reading and our rename: give it back to that process
+            if aside.read_bytes() != seen:
                 with suppress(FileExistsError):
                     os.link(aside, path)
                 aside.unlink()
@@ -72,7 +85,7 @@ def take(root: Place, name: str, *, limit_s: float) -> str | None:
 
 
 def give_back(root: Place, name: str, token: str) -> None:
-    """Ends our lease; one that expired and was taken over by another stays theirs."""
+    """End our lease; one that expired and was taken over by another process stays."""
     storage = at(root)
     if isinstance(storage, Bucket):
         _ended(storage, f"leases/{name}.json", token)
@@ -83,7 +96,7 @@ def give_back(root: Place, name: str, token: str) -> None:
 
 
 def renew(root: Place, name: str, token: str, *, limit_s: float) -> bool:
-    """Whether the lease was still ours; if so it now ends limit_s from now."""
+    """Make our lease last `limit_s` from now; return whether it was still ours."""
     storage, ours = at(root), _holder(token, limit_s).encode()
     if isinstance(storage, Bucket):
         with suppress(FileNotFoundError):
@@ -103,7 +116,7 @@ def renew(root: Place, name: str, token: str, *, limit_s: float) -> bool:
 
 
 def holder(root: Place, name: str) -> dict[str, object]:
-    """Who holds a lease, as `token`, `until` (seconds since 1970), `host` and `process`; empty where nobody does."""
+    """Return who holds a lease: `token`, `until` (seconds since 1970), `host`, `process`; {} where nobody does."""
     storage = at(root)
     if isinstance(storage, Bucket):
         with suppress(FileNotFoundError):
@@ -113,12 +126,12 @@ def holder(root: Place, name: str) -> dict[str, object]:
 
 
 def expired(path: Path, limit_s: float = DAMAGED_S) -> bool:
-    """Whether a lease is over; one that was never written whole counts by its age, and one that is gone is no lease."""
+    """Return whether a lease is over: a damaged one by its age; False where there is none."""
     return _expired(path, limit_s) is not None
 
 
 def _expired(path: Path, limit_s: float) -> bytes | None:
-    """The bytes of a lease that is over; None of one that lasts, or is gone."""
+    """Return the bytes of a lease that is over; None where it still lasts, or there is none."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -134,15 +147,17 @@ def _expired(path: Path, limit_s: float) -> bytes | None:
 
 
 def _lasts_s(held: dict[str, object], limit_s: float) -> float:
-    """How long a lease lasts from its last change: as it says itself, else as the taker would have it."""
-    given = held.get("limit_s")
-    return given if isinstance(given, float) and given > 0 else limit_s if "until" in held else min(limit_s, DAMAGED_S)
+    """Return how long a lease lasts from its last change: what it says itself, else the taker's limit."""
+    duration_s = held.get("limit_s")
+    if isinstance(duration_s, float) and duration_s > 0:
+        return duration_s
+    return limit_s if "until" in held else min(limit_s, DAMAGED_S)
 
 
 def _given_up(held: dict[str, object]) -> bool:
-    """Whether the holder is known to be dead, for a process that started when it did is not on its machine any more; or an end says so itself.
+    """Return whether a lease is over before its time: its holder, a process of this machine, is dead, or it says so.
 
-    A lease of an earlier version says only its end, by its holder's clock.
+    A lease of an earlier version holds only its end, by its holder's clock.
     """
     until = held.get("until")
     if isinstance(until, float) and (until <= 0 or ("limit_s" not in held and time.time() > until)):
@@ -157,7 +172,7 @@ def _given_up(held: dict[str, object]) -> bool:
 
 
 def _unchanged_s(key: str, data: bytes) -> float:
-    """For how long we have seen a lease unchanged, by our own watch."""
+    """Return for how many seconds this process has seen a lease unchanged, by its own clock."""
     now = time.monotonic()
     with _guard:
         known = _watched.get(key)
@@ -168,7 +183,7 @@ def _unchanged_s(key: str, data: bytes) -> float:
 
 
 def _age_s(path: Path) -> float:
-    """Seconds since a lease was last written, by the clock of the disk that it lies on: a file that is written now says what it is there."""
+    """Return the seconds since a lease was last written, by its disk's clock, which the time of a new file shows."""
     clock = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp")
     try:
         clock.write_bytes(b"")
@@ -178,14 +193,14 @@ def _age_s(path: Path) -> float:
 
 
 def _machine() -> str:
-    """This boot of this machine, as the processes of this container see it; "" where the system does not say."""
+    """Return an identifier of this boot of this machine and of its process namespace; "" where there is none."""
     with suppress(OSError):
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     return ""
 
 
 def _started(process: int) -> str:
-    """When a process started, in clock ticks since boot; "" for one that is gone or waits to be buried."""
+    """Return when a process started, in clock ticks since boot; "" for one that is gone or a zombie."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -204,7 +219,7 @@ def _create(path: Path, token: str, limit_s: float) -> bool:
 
 
 def _holder(token: str, limit_s: float) -> str:
-    """The lease's words. `until` is for people; `beat` makes every renewal another text, whatever the clock says."""
+    """Return a lease's text. `until` is for people; `beat` makes every renewal differ, whatever the clock says."""
     here = {
         "host": socket.gethostname(),
         "process": os.getpid(),
@@ -224,16 +239,16 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def _parsed(data: bytes) -> dict[str, object]:
-    """What a lease says, without what is of another kind than it should be: a damaged lease says less, and is no error."""
+    """Return a lease's fields without those of a wrong type: a damaged lease holds fewer, and is no error."""
     try:
-        found = json.loads(data)
+        tree = json.loads(data)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(tree, dict):
         return {}
-    texts = {name: found[name] for name in TEXTS if isinstance(found.get(name), str)}
-    numbers = {name: float(found[name]) for name in NUMBERS if _number(found.get(name))}
-    process = found.get("process")
+    texts = {name: tree[name] for name in TEXTS if isinstance(tree.get(name), str)}
+    numbers = {name: float(tree[name]) for name in NUMBERS if _number(tree.get(name))}
+    process = tree.get("process")
     return {
         **texts,
         **numbers,
@@ -246,7 +261,10 @@ def _number(value: object) -> bool:
 
 
 def _taken(bucket: Bucket, path: str, holder: bytes, limit_s: float) -> bool:
-    """Whether the object is ours now: made by us, or over and replaced by us while it was still the one that we read."""
+    """Try to take a lease in a bucket; return whether it is ours now.
+
+    It is if we created it, or if it was over and we replaced it while it was still the one that we read.
+    """
     if bucket.make(path, holder):
         return True
     try:
@@ -254,9 +272,8 @@ def _taken(bucket: Bucket, path: str, holder: bytes, limit_s: float) -> bool:
     except FileNotFoundError:  # given back since we tried
         return bucket.make(path, holder)
     held = _parsed(data)
-    over = _given_up(held) or max(_unchanged_s(f"{bucket.place}/{path}", data), age_s - 1) > _lasts_s(
-        held, limit_s
-    )  # whole seconds
+    key = f"{bucket.place}/{path}"
+    over = _given_up(held) or max(_unchanged_s(key, data), age_s - 1) > _lasts_s(held, limit_s)  # age in whole seconds
     return over and bucket.swap(path, data, holder)
 
 

@@ -1,10 +1,11 @@
-"""The manifest: one create-only entry a commit. A file that no entry names does not exist for readers.
+"""The manifest: one create-only entry per commit. A file that no entry names does not exist for readers.
 
-An append writes its Parquet files under temporary names, syncs and renames them, and last of all creates one entry that names them;
-nothing is ever rewritten, so the cost of an append does not grow with the lake and two writers cannot overwrite each other.
+An append writes its Parquet files under temporary names, syncs and renames them, and last of all creates one entry that
+names them. No file is ever rewritten, so the cost of an append does not grow with the lake, and two writers cannot
+overwrite each other.
 
-An entry holds its own hash, and names those entries with their hashes that its writer had seen and no other had named yet: its parents. So a
-changed entry is told by itself, and a missing one by those that came later.
+An entry holds its own hash. It also names its parents, with their hashes: the entries that its writer had seen and no
+other entry had named yet. So a changed entry shows by itself, and a missing one by the entries that came later.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ class File:
     rows: int
     bytes: int
     sha256: str
-    names: int = NAMES  # generation of the names of its columns; entries that do not say are of the first
+    names: int = NAMES  # generation of the names of its columns; 1 where an entry does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class Entry:
     writer: str = ""  # the process's opening of the lake that made it
     seen: int | None = None  # seal of the entries that the writer had seen; None = format 1, which did not say
     replaces: tuple[str, ...] = ()  # entries that this one stands for, those that they stood for included
-    parents: tuple[
-        tuple[str, str], ...
-    ] = ()  # (name, hash) of the entries that nobody had named before; () before format 3
+    parents: tuple[tuple[str, str], ...] = ()  # (name, hash) of entries that none had named before; () before format 3
     mended: bool = False  # `curate fsck` wrote it in place of one that was damaged or gone
     sha256: str = ""  # of its bytes as they lie there; in the file from format 3 on
 
@@ -71,21 +70,27 @@ ENTRY = re.compile(r"[0-9]{20}-[0-9a-f]{8}(-c)?\.json")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 STAND_IN = "-c"  # ends the name of an entry that stands for others
 PARENT_DIGITS = 16  # of a parent's hash: 64 bits
-COPIES = "copies"  # entries that stand for others lie there a second time: from their files alone nobody could tell what they replaced
+COPIES = (
+    "copies"  # folder of the second copies of entries that stand for others: their files do not say what they replace
+)
 
 
 def new_name(*, stand_in: bool = False) -> str:
-    """A name that sorts by time and that no other writer has."""
+    """Return a name that sorts by time and that no other writer has."""
     return f"{time.time_ns():020d}-{secrets.token_hex(4)}{STAND_IN if stand_in else ''}"
 
 
 def stands_in(name: str) -> bool:
-    """Whether the entry of this name stands for others: made by compaction, `forget` or `fsck`."""
+    """Return whether the entry of this name stands for others: written by compaction, `forget` or `fsck`."""
     return name.endswith(STAND_IN)
 
 
 def write_parquet(place: Place, table: str, rows: pa.Table, name: str) -> File:
-    """One durable file, a checksum on each of its pages."""
+    """Write one durable Parquet file, with a checksum on each of its pages.
+
+    Raises:
+        LakeError: the disk refused.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
     data = sink.getvalue()
@@ -95,7 +100,11 @@ def write_parquet(place: Place, table: str, rows: pa.Table, name: str) -> File:
 
 
 def write_entry(place: Place, entry: Entry) -> Entry:
-    """The commit point: the entry appears whole or not at all. Returns it with its hash."""
+    """Write an entry, whole or not at all: the moment of the commit. Return the entry with its hash.
+
+    Raises:
+        LakeError: the disk refused, or there is an entry of this name.
+    """
     tree = asdict(entry)
     del tree["sha256"]
     data, storage = sealed(tree), at(place)
@@ -106,26 +115,26 @@ def write_entry(place: Place, entry: Entry) -> Entry:
 
 
 def copy_path(name: str) -> str:
-    """Where the second copy of an entry that stands for others lies."""
+    """Return where the second copy of an entry that stands for others lies."""
     return f"{COPIES}/{name}.json"
 
 
 def entry_path(name: str) -> str:
-    """Where the entry of this name lies in a lake."""
+    """Return where the entry of this name lies in a lake."""
     return f"manifest/{name}.json"
 
 
 def entry_names(place: Place) -> list[str]:
-    """Every commit's name, oldest first; none where there is no manifest."""
+    """Return every commit's name, oldest first; none where there is no manifest."""
     return sorted(name[:-5] for name in at(place).names("manifest") or () if ENTRY.fullmatch(name))
 
 
 def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
-    """One commit; with `path`, its copy there.
+    """Read one commit's entry; with `path`, the copy that lies there.
 
     Raises:
         FileNotFoundError: it was compacted away meanwhile.
-        Broken: its bytes are not those that were written.
+        CorruptEntry: its bytes are not those that were written.
         LakeError: it cannot be read now, or is of a newer version.
     """
     storage, path = at(place), path or entry_path(name)
@@ -134,7 +143,8 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
         tree, digest = unsealed(data)
         if isinstance(newer := tree.get("format"), int) and newer > FORMAT:
             raise LakeError(
-                f"{storage.place}/{path} is of lake format {newer}; this version reads up to {FORMAT}: upgrade assay-curation"
+                f"{storage.place}/{path} is of lake format {newer}; "
+                f"this version reads up to {FORMAT}: upgrade assay-curation"
             )
         return _entry(tree, name, digest or hashlib.sha256(data).hexdigest(), whole=bool(digest))
     except (NoFile, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -145,7 +155,7 @@ def read_entry(place: Place, name: str, *, path: str = "") -> Entry:
 
 
 def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> Entry:
-    """The entry that the tree describes, as far as it can be believed; `whole` = its hash holds."""
+    """Return the entry that a JSON object describes, as far as it is plausible; `whole` = its hash holds."""
     if tree["format"] >= 3 and not whole:
         raise Damaged("its SHA-256 is gone")
     if tree["name"] != name:
@@ -168,12 +178,13 @@ def _entry(tree: Mapping[str, Any], name: str, digest: str, *, whole: bool) -> E
 
 
 def _file(tree: Mapping[str, Any], name: str, *, whole: bool) -> File:
-    """One file as an entry describes it, under its table's present name."""
+    """Return one file as an entry describes it, under its table's present name."""
     file = File(tree["table"], tree["path"], tree["rows"], tree["bytes"], tree["sha256"], tree.get("names", 1))
     if not (table := present_name(file.table)):
         if whole:
             raise LakeError(
-                f"manifest entry {name} holds rows of a table {file.table!r}, which this version does not know: upgrade assay-curation"
+                f"manifest entry {name} holds rows of a table {file.table!r}, "
+                "which this version does not know: upgrade assay-curation"
             )
         raise Damaged(f"there is no table {file.table!r}")
     if not whole:
@@ -182,7 +193,7 @@ def _file(tree: Mapping[str, Any], name: str, *, whole: bool) -> File:
 
 
 def _plausible(file: File) -> None:
-    """Refuses what no entry says of a file; of those that bear no hash."""
+    """Refuse a description of a file that no writer would make; checked for entries without a hash."""
     if not PATH.fullmatch(file.path) or file.path.split("/")[1] != file.table:
         raise Damaged(f"table {file.table!r} at {file.path!r}")
     if not SHA256.fullmatch(file.sha256) or min(file.rows, file.bytes) < 0:

@@ -1,4 +1,4 @@
-"""JSON that holds the hash of its own bytes, so that a flipped bit or a cut is told from what was written."""
+"""JSON that holds the hash of its own bytes, so that a flipped bit or a truncation is noticed."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ class Damaged(ValueError):
 
 
 def sealed(tree: dict[str, Any]) -> bytes:
-    """Return the object as JSON whose last member is the SHA-256 of all that stands before it.
+    """Return the object as JSON whose last member is the SHA-256 of all bytes before it.
 
     >>> unsealed(sealed({"a": 1}))[0]
     {'a': 1}
@@ -24,10 +24,10 @@ def sealed(tree: dict[str, Any]) -> bytes:
 
 
 def unsealed(data: bytes) -> tuple[dict[str, Any], str]:
-    """Return the object and its hash; "" where it bears none, as those of older formats do.
+    """Return the object and its hash; "" where it holds none, as in older formats.
 
     Raises:
-        Damaged: the hash is another's, or this is no JSON object.
+        Damaged: the hash does not fit the bytes, or this is no JSON object.
     """
     body, mark, end = data.rpartition(MARK)
     digest = hashlib.sha256(body).hexdigest() if mark else ""

@@ -13,27 +13,25 @@ from assay.stores.renames import Pairs, renamed_columns
 from assay.stores.sql.views import FileGroup
 from assay.stores.storage.backend import Storage
 
-LOOKS, PAUSE_S = (
-    4,
-    0.02,
-)  # at the list of entries, before one that others name counts as gone: a list is not taken at one instant
+# listings of the manifest before an entry that others name counts as gone: one listing is not taken at one instant
+LOOKS, PAUSE_S = 4, 0.02
 
 
 @dataclass
 class Snapshot:
-    """Every entry that has been read, by name; entries never change, so none is read twice."""
+    """The entries that have been read, by name; entries never change, so none is read twice."""
 
     storage: Storage
     entries: dict[str, Entry] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)  # entries that are not as a later one saw them
+    changed: set[str] = field(default_factory=set)  # entries whose hash is not the one that a later entry names
     _named: dict[str, str] = field(default_factory=dict)  # entries that others name as parents -> their hashes
     _heads: set[str] = field(default_factory=set)  # entries that no other names
 
     def refresh(self) -> bool:
-        """Reads the entries that are new; whether there were any.
+        """Read the entries that are new; return whether there were any.
 
         Raises:
-            LakeError: a broken entry, one of a newer format, or one that is gone although later ones name it.
+            LakeError: an entry is damaged, of a newer format, or gone although later ones name it.
         """
         fresh = self.read_new()
         for look in range(LOOKS):
@@ -45,15 +43,16 @@ class Snapshot:
             self.read_new()
         if fresh and self.changed:
             raise LakeError(
-                f"{self._of(self.changed)} not as later ones saw them; `curate fsck --lake {self.storage.place}` puts them right"
+                f"{self._of(self.changed)} not as later ones saw them; "
+                f"`curate fsck --lake {self.storage.place}` puts them right"
             )
         return fresh
 
     def read_new(self) -> bool:
-        """Reads the entries that are new, whatever may be gone; whether there were any.
+        """Read the entries that are new, even where others are gone; return whether there were any.
 
         Raises:
-            LakeError: a broken entry, or one of a newer format.
+            LakeError: an entry is damaged or of a newer format.
         """
         listed = manifest.entry_names(self.storage)
         fresh = [name for name in listed if name not in self.entries]
@@ -61,14 +60,12 @@ class Snapshot:
         for name in fresh:
             try:
                 self.add(manifest.read_entry(self.storage, name))
-            except (
-                FileNotFoundError
-            ):  # compacted away since it was listed; what replaces it was listed earlier or will be next time
-                continue
+            except FileNotFoundError:
+                continue  # compacted away since the listing; what replaces it was listed before or will be next time
         return bool(fresh)
 
     def add(self, entry: Entry) -> None:
-        """Takes an entry in, and compares it with what others said of it, and what it says of others with them."""
+        """Add an entry; compare its hash with the one that later entries name, and its parents with what they name."""
         self.entries[entry.name] = entry
         if entry.name in self._named:
             self._compare(entry.name, self._named[entry.name])
@@ -80,11 +77,11 @@ class Snapshot:
             self._compare(parent, seal_)
 
     def parents(self) -> tuple[tuple[str, str], ...]:
-        """What the next entry says that it has seen: the entries that no other names yet, with their hashes."""
+        """Return the parents of the next entry: the entries that no other names yet, with their hashes."""
         return tuple((name, self.entries[name].sha256[: manifest.PARENT_DIGITS]) for name in sorted(self._heads))
 
     def gone(self) -> list[str]:
-        """Entries that later ones name, that nothing stands for, and that are not there."""
+        """Return the entries that later ones name, that no other stands for, and that are not there."""
         absent = [name for name in self._named if name not in self.entries]
         stands = standing(self.entries.values()) if absent else {}
         return sorted(name for name in absent if name not in stands)
@@ -95,24 +92,28 @@ class Snapshot:
             self.changed.add(name)
 
     def _bereft(self, gone: list[str]) -> str:
-        return f"{self._of(gone)} gone, and later ones name them; `curate fsck --lake {self.storage.place}` enters again what can be entered"
+        return (
+            f"{self._of(gone)} gone, and later ones name them; "
+            f"`curate fsck --lake {self.storage.place}` enters again what can be entered"
+        )
 
     def _of(self, names: Iterable[str]) -> str:
         some = sorted(names)
         listed = ", ".join(some[:3]) + (", ..." if len(some) > 3 else "")
-        return f"{self.storage.place}: {len(some)} manifest entr{'ies' if len(some) > 1 else 'y'} ({listed}) {'are' if len(some) > 1 else 'is'}"
+        noun, verb = ("entries", "are") if len(some) > 1 else ("entry", "is")
+        return f"{self.storage.place}: {len(some)} manifest {noun} ({listed}) {verb}"
 
     def live(self) -> list[Entry]:
-        """The entries that count, oldest first."""
+        """Return the entries that count, oldest first."""
         stands = standing(self.entries.values())
         return [self.entries[name] for name in sorted(self.entries) if name not in stands]
 
     def seal(self) -> int:
-        """Digest of every entry that was ever committed, as far as this reader has seen."""
+        """Return the digest of every entry that was ever committed, as far as this reader has seen."""
         return seal({*self.entries, *standing(self.entries.values())})
 
     def files(self) -> dict[str, list[str]]:
-        """Absolute paths of every table's files, oldest first."""
+        """Return the absolute paths of every table's files, oldest first."""
         files: dict[str, list[str]] = {}
         for entry in self.live():
             for file in entry.files:
@@ -120,7 +121,7 @@ class Snapshot:
         return files
 
     def groups(self) -> dict[str, list[FileGroup]]:
-        """The files by table, apart where their columns differ and where a row may lie in two of them."""
+        """Return the files by table, in groups of equal columns; files that may share rows are a group of their own."""
         live = self.live()
         doubtful = contested(list(self.entries.values()), standing(self.entries.values()))
         sure = [entry for entry in live if entry.name not in doubtful]
@@ -136,7 +137,7 @@ class Snapshot:
 
 
 def group_files(root: Path, files: Iterable[File]) -> dict[str, list[FileGroup]]:
-    """Return the files by table in their order, apart where their columns bear other names."""
+    """Return the files by table in their order, in groups of equal column names."""
     alike: dict[str, dict[Pairs, list[File]]] = {}
     for file in files:
         renamed = renamed_columns(file.table, file.names)
@@ -156,7 +157,7 @@ def group_files(root: Path, files: Iterable[File]) -> dict[str, list[FileGroup]]
 
 
 def fold(groups: Sequence[FileGroup]) -> FileGroup:
-    """Return one group of which each id counts once."""
+    """Return one group in which each id counts once."""
     if len(groups) == 1:
         return replace(groups[0], doubled=len(groups[0].paths) > 1)
     return FileGroup(

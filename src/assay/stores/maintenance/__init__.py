@@ -1,4 +1,5 @@
-"""Verify, merge, mend and delete: `fsck`, `compaction` and the re-entry of lost manifest entries.
+"""Maintenance of a lake: verify and repair (`fsck`, `reentry`), merge files and delete rows (`compaction`).
 
-Each works from one snapshot and runs beside writers.
+Each works from one snapshot and may run while others write. A new command goes into a file of its own here, and its
+call into `cli/curate/upkeep.py`.
 """

@@ -1,6 +1,7 @@
-"""Upkeep: small files merged, rows removed on request; a reader sees the lake before or after, never between.
+"""Merging of small files, and removal of rows on request; a reader sees the lake before or after, never between.
 
-Each of these is one commit that stands for the commits before it. Replaced files stay for a day, for readers that have them open.
+Each is one commit that stands for the commits before it. Replaced files stay for a day, for readers that have them
+open.
 """
 
 import re
@@ -25,26 +26,31 @@ from assay.stores.sql.session import unlike
 from assay.stores.sql.views import table_query
 from assay.stores.tables import schema
 
-SMALL = 32 << 20  # bytes; a file above it is left as it is
-BIN = 128 << 20  # bytes of small files that are merged into one
+SMALL = 32 << 20  # bytes; a larger file is left as it is
+BIN = 128 << 20  # bytes of small files that are merged into one file
 REST = re.compile(r"\.?(\d{20})-[0-9a-f]{8}(?:-c)?(?:-\d+)?(?:\.tmp|\.parquet)")
-CLOCKS_NS = 3600 * 10**9  # clocks of machines differ by less
-KEEP_S = 86_400.0  # replaced files stay so long
+CLOCKS_NS = 3600 * 10**9  # the clocks of two machines differ by less
+KEEP_S = 86_400.0  # how long replaced files stay
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceResult:
-    """What an upkeep command did."""
+    """What `compact` or `forget` did."""
 
-    before: int  # files that counted
-    after: int
+    before: int  # live files before it
+    after: int  # and after it
     removed: Mapping[str, int]  # rows by table
     swept: int  # replaced files that were deleted
     rests: int = 0  # files of killed writes that were deleted
 
 
 def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> MaintenanceResult:
-    """Small files merged and doubled rows folded, in one commit; what was replaced more than `keep_s` ago is deleted.
+    """Merge small files and drop duplicate rows in one commit; then delete files that were replaced long ago.
+
+    Args:
+        lake: the lake.
+        run: the run that the commit names.
+        keep_s: how long replaced files stay.
 
     Raises:
         LakeError: another compaction is under way, or the disk refused.
@@ -52,22 +58,30 @@ def compact(lake: Lake, *, run: str = "", keep_s: float = KEEP_S) -> Maintenance
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"another compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        with lake.held():
+        with lake.pin_snapshot():
             files = [file for entry in lake.entries() for file in entry.files]
-            if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.doubled():
+            if sum(file.bytes < SMALL for file in files) > len({file.table for file in files}) or lake.has_duplicates():
                 restate(lake, {}, run=run, merge=True)
             after = sum(len(entry.files) for entry in lake.entries())
         return MaintenanceResult(len(files), after, {}, sweep(lake, keep_s=keep_s))
 
 
 def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KEEP_S) -> MaintenanceResult:
-    """Every row of a policy or a source removed in one commit, which leaves a tombstone a table; nothing of it is in any view afterwards.
+    """Remove every row of a policy or a source in one commit, which leaves one tombstone per table.
 
-    Ledger lines of stages that lost rows go too. The replaced files hold the rows until `keep_s` has passed and `compact` or `forget` sweeps; what
-    killed writes have left in `tables/` goes at once.
+    No view shows such a row afterwards, and the ledger lines of stages that lost rows are removed too. The replaced
+    files hold the rows until `keep_s` has passed and `compact` or `forget` runs again; files that killed writes have
+    left in `tables/` are deleted at once.
+
+    Args:
+        lake: the lake.
+        by: a key of `references.SUBJECTS`.
+        value: the policy's revision or name, or the source's name.
+        run: the run that the commit names.
+        keep_s: how long replaced files stay.
 
     Raises:
-        LakeError: unknown kind, another compaction is under way, or the disk refused.
+        LakeError: `by` is unknown, another compaction is under way, or the disk refused.
     """
     if by not in SUBJECTS:
         raise LakeError(f"nothing is forgotten by {by!r}; known: {', '.join(SUBJECTS)}")
@@ -75,7 +89,7 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
     with lease(lake.storage, "compact", limit_s=3600) as mine:
         if not mine:
             raise LakeError(f"a compaction of {lake.place} is under way; its lease ends by itself within an hour")
-        with lake.held():
+        with lake.pin_snapshot():
             counts = {name: _count(lake, name, condition) for name, condition in gone.items()}
             removed = {name: count for name, count in counts.items() if count}
             before = sum(len(entry.files) for entry in lake.entries())
@@ -86,10 +100,10 @@ def forget(lake: Lake, by: str, value: str, *, run: str = "", keep_s: float = KE
 
 
 def must_know(lake: Lake, by: str, value: str) -> None:
-    """Refuses to forget what nothing here is called, a misspelt name say; what was forgotten before may be asked for again.
+    """Refuse a policy or source that this lake does not know, such as a misspelt one; one forgotten before is known.
 
     Raises:
-        LakeError: no such policy or source, with the names that there are.
+        LakeError: there is none of this name; the error holds similar ones.
     """
     names = [str(row["name"]) for row in lake.rows(names_of(by))]
     if value not in names and not lake.rows(
@@ -108,7 +122,17 @@ def erase(
     run: str,
     lost: Sequence[str] = (),
 ) -> None:
-    """Takes the rows out of the views, with a tombstone a table and without the ledger lines that claim they are there."""
+    """Remove rows, and the ledger lines that claim they are there, and write one tombstone per table, in one commit.
+
+    Args:
+        lake: the lake.
+        gone: SQL conditions of the rows by table.
+        removed: how many rows that removes, by table.
+        by: the tombstones' `what`.
+        value: the tombstones' `value`.
+        run: the run that the commit names.
+        lost: absolute paths of files that are left out with all their rows.
+    """
     claims = _ledger_claims(gone, removed)
     if claims:
         gone = {**gone, "stages": " OR ".join(f"({claim})" for claim in claims)}
@@ -123,10 +147,11 @@ def erase(
 
 
 def _ledger_claims(gone: Mapping[str, str], removed: Iterable[str]) -> list[str]:
-    """SQL of the ledger lines that claim rows which are gone.
+    """Return SQL conditions of the ledger lines that claim removed rows.
 
-    Where every table of a stage that lost rows holds the stage's key, only those keys' lines: doing another training again would cost hours.
-    Lines under a key that a removed row holds go whatever their stage, since a stage from outside is in no schema.
+    Where every table of a stage that lost rows holds the stage's key, only the lines of those keys are removed: to
+    repeat another training would cost hours. Lines under a key that a removed row holds are removed whatever their
+    stage, since no schema names a stage from outside.
     """
     keyed = [name for name in removed if name in gone and ledger_keys(name)]
     claims = [f"key IN (SELECT {ledger_keys(name)} FROM {name} WHERE {gone[name]})" for name in keyed]
@@ -154,7 +179,19 @@ def restate(
     extra: Mapping[str, pa.Table] | None = None,
     lost: Sequence[str] = (),
 ) -> str:
-    """One commit that stands for all commits so far, without the rows of `gone` (SQL by table) and the files of `lost`."""
+    """Write one commit that stands for all commits so far.
+
+    Args:
+        lake: the lake.
+        gone: SQL conditions of rows that are left out, by table.
+        run: the run that the commit names.
+        merge: whether small files are merged.
+        extra: rows that are added, by table.
+        lost: absolute paths of files that are left out.
+
+    Returns:
+        The commit's name.
+    """
     entries = lake.entries()
     records = {str(lake.root / file.path): (file, entry.format) for entry in entries for file in entry.files}
     name, files, written = manifest.new_name(stand_in=True), list[File](), list[str]()
@@ -176,14 +213,14 @@ def restate(
                 write(table, content)
         for table, content in (extra or {}).items():
             write(table, content)
-        replaced = sorted({each for entry in entries for each in (entry.name, *entry.replaces)})
-        lake.restated(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
+        replaced = sorted({old for entry in entries for old in (entry.name, *entry.replaces)})
+        lake.commit_entry(manifest.Entry(name, run, manifest.FORMAT, tuple(files), replaces=tuple(replaced)))
     return name
 
 
 @contextmanager
 def _nothing_left(lake: Lake, written: Sequence[str]) -> Iterator[None]:
-    """Takes the files away where what should have named them was not written."""
+    """Delete the files that were written, where the commit that should name them fails."""
     try:
         yield
     except BaseException:
@@ -194,17 +231,21 @@ def _nothing_left(lake: Lake, written: Sequence[str]) -> Iterator[None]:
 
 
 def sweep_rests(lake: Lake) -> int:
-    """Delete what killed writes have left in `tables/`: files that no commit names, and temporary ones; returns how many.
+    """Delete what killed writes have left in `tables/`: files that no commit names, and temporary ones.
 
-    Where no lock tells whether a commit is under way, only what is older than an hour.
+    Where no lock shows whether a commit is under way, only files older than an hour are deleted.
+
+    Returns:
+        How many files were deleted.
 
     Raises:
-        LakeError: a writer has been in the middle of a commit for long, or the disk refused.
+        LakeError: commits were under way for the whole wait, or the disk refused.
     """
     with lake.storage.undisturbed() as alone:
         if not alone and not lake.storage.remote:
             raise LakeError(
-                f"{lake.place}: a commit is under way, so rests of killed writes stay in tables/; everything else is done: run this again"
+                f"{lake.place}: a commit is under way, so rests of killed writes stay in tables/; "
+                "everything else is done: run this again"
             )
         named = {file.path for entry in lake.all_entries() for file in entry.files}
         rests = [path for path in lake.storage.files("tables") if path not in named and _rest(path, alone)]
@@ -212,15 +253,15 @@ def sweep_rests(lake: Lake) -> int:
 
 
 def _rest(path: str, alone: bool) -> bool:
-    """Whether a file that no commit names is what a killed write has left."""
-    found = REST.fullmatch(PurePosixPath(path).name)
-    if found is None or not present_name(PurePosixPath(path).parent.name):
+    """Return whether a file that no commit names is what a killed write has left."""
+    match = REST.fullmatch(PurePosixPath(path).name)
+    if match is None or not present_name(PurePosixPath(path).parent.name):
         return False
-    return alone or time.time_ns() - int(found[1]) > CLOCKS_NS
+    return alone or time.time_ns() - int(match[1]) > CLOCKS_NS
 
 
 def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
-    """Deletes files that were replaced more than `keep_s` ago, and then their entries; returns how many files."""
+    """Delete files that were replaced more than `keep_s` ago, and then their entries; return how many files."""
     live = {file.path for entry in lake.entries() for file in entry.files}
     old = {
         name for entry in lake.entries() if time.time_ns() - entry.time_ns >= keep_s * 1e9 for name in entry.replaces
@@ -239,7 +280,7 @@ def sweep(lake: Lake, *, keep_s: float = KEEP_S) -> int:
 def _kept(
     lake: Lake, table: str, records: Mapping[str, tuple[File, int]], gone: str, lost: set[str]
 ) -> tuple[list[File], list[pa.Table]]:
-    """Files that stay as they are, and the rest's rows as new content."""
+    """Return the files that stay as they are, and the remaining rows of the others."""
     carried, fresh = list[File](), list[pa.Table]()
     for group in lake.groups().get(table, ()):
         whole = group.without(lost)
@@ -247,7 +288,7 @@ def _kept(
             if not piece.paths:
                 continue
             file, form = records[piece.paths[0]]
-            # an older file may lack columns or call them otherwise, and files of one entry have equal ones
+            # an older file may lack columns or have other names for them, and files of one entry have equal ones
             same = not piece.doubled and not piece.renamed and form == manifest.FORMAT
             if same and gone == "false":
                 carried.append(file)
@@ -262,7 +303,7 @@ def _kept(
 
 
 def _merged(lake: Lake, table: str, files: Sequence[File]) -> Iterator[pa.Table]:
-    """The small files' rows, in pieces of about BIN bytes on disk."""
+    """Yield the small files' rows, in pieces of about BIN bytes on disk."""
     pieces, size = list[File](), 0
     for file in files:
         if file.bytes < SMALL:
@@ -281,7 +322,7 @@ def _together(lake: Lake, files: Sequence[File], table: str) -> pa.Table:
 
 
 def _require_sound(lake: Lake, files: Sequence[File]) -> None:
-    """What is damaged is not written anew, under a hash that would call it whole."""
+    """Refuse a damaged file: written anew, its rows would get a hash that calls them undamaged."""
     lake.storage.fetch([file.path for file in files])
     for file in files:
         try:
@@ -295,11 +336,11 @@ def _require_sound(lake: Lake, files: Sequence[File]) -> None:
 
 
 def typed(rows: pa.Table, table: str) -> pa.Table:
-    """Rows under the table's present schema; a column that an older format lacks is null."""
+    """Return rows under the table's present schema; a column that an older format lacks is null."""
     wanted = schema(table)
     columns = [
-        rows[each.name].cast(each.type) if each.name in rows.column_names else pa.nulls(rows.num_rows, each.type)
-        for each in wanted
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in wanted
     ]
     return pa.table(columns, schema=wanted)
 

@@ -1,7 +1,7 @@
-"""Verifies every file against the manifest; what fails is set aside, and what that takes away is named with the stage that restores it.
+"""Verification of every file against the manifest: damaged files are set aside, and the stage that restores them named.
 
-What is merely absent is left in the manifest: it may be a disk that is not mounted, and it counts again when it is there again. Rows go out of the
-views without a word of the caller's only where few files are damaged.
+A missing file stays in the manifest: its disk may not be mounted, and it counts again when it is back. Rows leave the
+views without the caller's consent only where few files are damaged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ OURS = {
     "assay.duckdb",
 }
 CATALOGUE = "assay.duckdb"
-FEW = 8  # damaged files that are set aside without being asked to
+FEW = 8  # damaged files up to which they are set aside without `drop`
 DROP = "`curate fsck --drop` takes their rows out of the views"
 NO_WAY_BACK = (
     "; nothing restores these texts while their attempts count: `curate fsck --drop` takes the attempts out, "
@@ -50,11 +50,11 @@ NO_WAY_BACK = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as the manifest says, or that no commit accounts for."""
+    """One file or entry that is not as the manifest says, or that no commit accounts for."""
 
     kind: str  # mark, manifest, entry, lost, broken, missing, textless, derived, catalogue, left_over, foreign
     path: str  # relative to the lake
-    said: str  # what is wrong, with both numbers
+    said: str  # what is wrong, with the expected and the present numbers
     table: str = ""
     rows: int = 0  # that are gone from the views, or cannot be read
     run: str = ""
@@ -62,30 +62,35 @@ class Finding:
 
     @property
     def harm(self) -> bool:
-        """Whether rows are gone, or entries or the catalogue had to be mended; what is left over or foreign harms nothing."""
+        """Whether rows are gone, or entries or the catalogue were damaged; left-over and foreign files do no harm."""
         return self.kind not in ("left_over", "foreign")
 
 
 def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = "") -> list[Finding]:
-    """Everything that is wrong with a lake, worst first; with `repair`, broken files lie in `quarantine/` and the rest of the lake works.
+    """Find everything that is wrong with a lake, and repair it.
 
     Args:
         place: the lake.
-        repair: put right what can be put right; without it, only look.
-        drop: also take out of the views the rows of files that are missing, of more than FEW broken ones, and attempts whose texts are lost.
-        run: lineage of what is written.
+        repair: repair what can be repaired: broken files go into `quarantine/`, and the rest of the lake works;
+            without it, change nothing.
+        drop: also remove from the views the rows of missing files, of more than FEW broken ones, and attempts whose
+            texts are lost.
+        run: the run that commits name.
+
+    Returns:
+        The findings, worst first.
 
     Raises:
         LakeError: there is no lake, a file or folder cannot be read, or the disk refused.
     """
     root = at(place)
     marks = list(_mark(root, repair))
-    found = [*marks, *(Finding(kind, path, said) for kind, path, said in reentry.mended_entries(root, repair))]
-    lost = [finding for finding in found if finding.kind == "lost"]
+    findings = [*marks, *(Finding(kind, path, fault) for kind, path, fault in reentry.mended_entries(root, repair))]
+    lost = [finding for finding in findings if finding.kind == "lost"]
     if lost and drop and repair:
         _take_note(root, lost, run)
-    if (found and not repair) or (lost and not drop):
-        return found + list(_strangers(root, None))
+    if (findings and not repair) or (lost and not drop):
+        return findings + list(_strangers(root, None))
     with Lake(root, create=False) as lake:
         there = root.files("tables")
         files = [
@@ -96,26 +101,25 @@ def fsck(place: Place, *, repair: bool = True, drop: bool = False, run: str = ""
         ]
         mistaken = [finding for finding in files if finding.kind == "entry"]
         if mistaken and repair:
-            return found + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
+            return findings + _entered_anew(root, mistaken) + fsck(root, repair=repair, drop=drop, run=run)
         removed = _removable(files, drop)
-        faults = (
-            [] if drop else list(_textless(lake, False, run))
-        )  # those of an earlier time: what goes now is told as broken
+        # attempts whose texts an earlier fsck set aside; those that are set aside now are reported as broken
+        faults = [] if drop else list(_textless(lake, False, run))
         if removed and repair:
             _set_aside(lake, removed, run)
         faults += [*(_textless(lake, repair, run) if drop else ()), *_derived(root, repair), *_catalogue(lake, repair)]
-        if repair and (found or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
+        if repair and (findings or removed or faults) and (lake.root / CATALOGUE).exists() and not lake.storage.remote:
             lake.catalogue()
-    return found + files + faults + list(_strangers(root, lake.all_entries()))
+    return findings + files + faults + list(_strangers(root, lake.all_entries()))
 
 
 def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
-    """`lake.json` where it is gone or torn, although there are commits; it is written again from what the manifest says."""
+    """Find a missing or damaged `lake.json` where there are commits, and write it again from the manifest."""
     names = set(root.names("") or ())
     commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
     if "lake.json" not in names and not commits:
         raise LakeError(nowhere(root))
-    said = "missing"
+    fault = "missing"
     if "lake.json" in names:
         try:
             read_mark(root.read("lake.json"), root.place)
@@ -123,10 +127,11 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
         except UnreadableFile:
             raise
         except LakeError as error:
-            said = str(error).partition(";")[0]
+            fault = str(error).partition(";")[0]
     if not commits:
         raise LakeError(
-            f"{root.place}/lake.json is torn, and there is no commit: remove it, and the next command that writes founds the lake"
+            f"{root.place}/lake.json is torn, and there is no commit: "
+            "remove it, and the next command that writes founds the lake"
         )
     if repair:
         if "lake.json" in names:
@@ -135,12 +140,12 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
     yield Finding(
         "mark",
         "lake.json",
-        f"{said}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
+        f"{fault}; " + ("written again from the manifest" if repair else "fsck writes it again from the manifest"),
     )
 
 
 def _first_format(root: Storage) -> int:
-    """The format in which the lake began, as far as its entries tell."""
+    """Return the format in which the lake began, as far as its entries show."""
     for name in manifest.entry_names(root):
         try:
             return manifest.read_entry(root, name).format
@@ -150,7 +155,7 @@ def _first_format(root: Storage) -> int:
 
 
 def _take_note(root: Storage, lost: Sequence[Finding], run: str) -> None:
-    """One entry that stands for those of which nothing is left, so that no later one misses them."""
+    """Write one entry that stands for those without copy and files, so that they no longer count as gone."""
     names = tuple(PurePosixPath(finding.path).stem for finding in lost)
     manifest.write_entry(
         root, Entry(manifest.new_name(stand_in=True), run, manifest.FORMAT, (), replaces=names, mended=True)
@@ -158,7 +163,7 @@ def _take_note(root: Storage, lost: Sequence[Finding], run: str) -> None:
 
 
 def _entered_anew(root: Storage, mistaken: Sequence[Finding]) -> list[Finding]:
-    """Entries of old formats, which bear no hash, whose numbers are wrong while the file is whole."""
+    """Write entries of old formats, which hold no hash, again where they are wrong and their files undamaged."""
     files = reentry.files_by_commit(root)
     for name in {finding.run for finding in mistaken}:
         set_aside(root, manifest.entry_path(name))
@@ -167,7 +172,7 @@ def _entered_anew(root: Storage, mistaken: Sequence[Finding]) -> list[Finding]:
 
 
 def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
-    """The files whose rows go out of the views: a few broken ones, or with `drop` all that are broken or missing."""
+    """Return the files whose rows leave the views: a few broken ones, or with `drop` all that are broken or missing."""
     broken = [finding for finding in files if finding.kind == "broken"]
     if drop:
         return list(files)
@@ -175,7 +180,7 @@ def _removable(files: Sequence[Finding], drop: bool) -> list[Finding]:
 
 
 def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
-    """Attempts whose texts an earlier fsck had to set aside."""
+    """Find attempts whose texts an earlier fsck set aside; with `drop`, remove them."""
     for part in filter(part_of, schemas()):
         whole = part_of(part)
         lost = "SELECT id FROM tombstones WHERE what = 'lost' AND \"table\" IN (SELECT unnest(?::VARCHAR[])) LIMIT 1"
@@ -184,24 +189,24 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
         left = f"SELECT id FROM {part}"
         try:
             count = int(lake.rows(f"SELECT count(*) AS n FROM {whole} WHERE id NOT IN ({left})")[0]["n"])
-        except LakeError:  # other files of these tables are damaged or away, which is told already
+        except LakeError:  # other files of these tables are damaged or missing, which is reported already
             continue
         if not count:
             continue
         if drop:
             gone = rows_that_need(whole, left) | {whole: f"id NOT IN ({left})"}
             compaction.erase(lake, gone, {whole: count}, "lost", part, run=run)
-        said = f"{count} attempts have lost their texts" + (
+        message = f"{count} attempts have lost their texts" + (
             "; they are taken out of the views" if drop else NO_WAY_BACK
         )
-        yield Finding("textless", f"tables/{whole}", said, whole, count, "", restore_command(whole) if drop else "")
+        yield Finding("textless", f"tables/{whole}", message, whole, count, "", restore_command(whole) if drop else "")
 
 
 def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
-    """The interval ends, which can be worked out again."""
+    """Find a damaged table of interval ends, and compute it again."""
     if fault := intervals.fault(root):
         if repair:
-            root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be written over
+            root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be overwritten
             intervals.store(root, intervals.usual())
         yield Finding(
             "derived",
@@ -211,7 +216,7 @@ def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
 
 
 def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
-    """The catalogue that other tools open, where it lies there and cannot be read; it holds nothing that the lake does not."""
+    """Find a catalogue for other tools that cannot be read, and write it again; it holds no data of its own."""
     path = lake.root / CATALOGUE
     if (
         lake.storage.remote
@@ -230,19 +235,20 @@ def _catalogue(lake: Lake, repair: bool) -> Iterator[Finding]:
 
 
 def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding | None:
-    """What is wrong with one file, or with what its entry says of it."""
+    """Return what is wrong with one file, or with what its entry says of it; None = they agree."""
     restore = restore_command(file.table)
 
-    def found(kind: str, said: str) -> Finding:
-        return Finding(kind, file.path, said, file.table, file.rows, entry.run, restore)
+    def report(kind: str, fault: str) -> Finding:
+        return Finding(kind, file.path, fault, file.table, file.rows, entry.run, restore)
 
     if size is None:
-        return found(
+        return report(
             "missing",
-            f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk; it counts again when it is there again; {DROP}",
+            f"{file.rows} rows, {file.bytes} bytes in the manifest, no file on disk; "
+            f"it counts again when it is there again; {DROP}",
         )
     if size < 0:
-        return found("broken", "no regular file" + _after(file))
+        return report("broken", "no regular file" + _after(file))
     root.stale(file.path)
     path = root.local(file.path)
     try:
@@ -253,13 +259,16 @@ def _file(root: Storage, entry: Entry, file: File, size: int | None) -> Finding 
     if (size, digest, rows) == (file.bytes, file.sha256, file.rows):
         return None
     if entry.format < 3 and _entry_errs(file, size, digest, rows):
-        said = f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, which bears no hash; the file is whole: entered again"
-        return Finding("entry", manifest.entry_path(entry.name), said, run=entry.name)
+        fault = (
+            f"{file.bytes} bytes, {file.rows} rows, SHA-256 {file.sha256[:12]} in the entry, "
+            "which bears no hash; the file is whole: entered again"
+        )
+        return Finding("entry", manifest.entry_path(entry.name), fault, run=entry.name)
     if size != file.bytes:
-        return found("broken", f"{size} bytes on disk, {file.bytes} in the manifest" + _after(file))
+        return report("broken", f"{size} bytes on disk, {file.bytes} in the manifest" + _after(file))
     if digest != file.sha256:
-        return found("broken", f"SHA-256 {digest[:12]} on disk, {file.sha256[:12]} in the manifest" + _after(file))
-    return found("broken", f"{rows} rows on disk, {file.rows} in the manifest" + _after(file))
+        return report("broken", f"SHA-256 {digest[:12]} on disk, {file.sha256[:12]} in the manifest" + _after(file))
+    return report("broken", f"{rows} rows on disk, {file.rows} in the manifest" + _after(file))
 
 
 def _after(file: File) -> str:
@@ -274,20 +283,23 @@ def _rows(path: object) -> int:
 
 
 def _entry_errs(file: File, size: int, digest: str, rows: int) -> bool:
-    """Whether it is the entry that is wrong: its hash is the file's, or differs in one digit alone, and the file has pages to tell by."""
+    """Return whether the entry is wrong, not the file.
+
+    It is where its hash is the file's, or differs from it in one digit alone, and the file's footer can be read.
+    """
     alike = sum(ours != theirs for ours, theirs in zip(digest, file.sha256)) <= 1
     return alike and rows >= 0
 
 
 def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
-    """Moves broken files away, and in one commit leaves out what refers to rows that are gone and the ledger lines that claim them."""
+    """Set broken files aside; remove their rows, rows that need them and ledger lines that claim them in one commit."""
     lost = [str(lake.root / finding.path) for finding in broken]
     removed: dict[str, int] = {}
     for finding in broken:
         removed[finding.table] = removed.get(finding.table, 0) + finding.rows
     gone: dict[str, str] = {}
     for table in redrawn():
-        if table in removed:  # an attempt that is drawn again must not meet the old one's text and verdict
+        if table in removed:  # an attempt that is drawn again must not be joined with the old one's text and verdict
             gone |= rows_that_need(table, _ids_left(lake, table, lost))
     compaction.erase(lake, gone, removed, "lost", ", ".join(finding.path for finding in broken), run=run, lost=lost)
     for finding in broken:
@@ -295,13 +307,18 @@ def _set_aside(lake: Lake, broken: list[Finding], run: str) -> None:
 
 
 def _ids_left(lake: Lake, table: str, lost: Sequence[str]) -> str:
-    """A SELECT of the ids that a table still has without its lost files."""
+    """Return a SELECT of the ids that a table still has without its lost files."""
     groups = [group.without(lost) for group in lake.groups().get(table, ())]
     return f"SELECT id FROM ({table_query(schemas()[table], groups)})"
 
 
 def _strangers(root: Storage, entries: Sequence[Entry] | None) -> Iterator[Finding]:
-    """What no commit accounts for: rests of killed writes, and files that are not ours. `entries` None = nobody knows which files commits name."""
+    """Find what no commit accounts for: files of killed writes, and files that are not the lake's.
+
+    Args:
+        root: the lake.
+        entries: all commits; None = unknown, so that no data file is reported.
+    """
     named = {file.path for entry in entries or () for file in entry.files}
     for name in sorted(root.names("") or ()):
         if name not in OURS:

@@ -1,4 +1,7 @@
-"""Manifest entries put right: those that are damaged, changed or gone are entered again from their copies or from the files that bear their names."""
+"""Repair of manifest entries: those that are damaged, changed or gone are written again.
+
+Their content comes from their copies, or from the data files that have their names.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +28,7 @@ def set_aside(storage: Storage, path: str) -> None:
 
 
 def files_by_commit(storage: Storage) -> dict[str, list[str]]:
-    """Return the data files under each commit's name."""
+    """Return the paths of the data files by the name of the commit that wrote them."""
     commits: dict[str, list[str]] = {}
     for path in sorted(storage.files("tables")):
         inside = PurePosixPath(path)
@@ -35,10 +38,16 @@ def files_by_commit(storage: Storage) -> dict[str, list[str]]:
 
 
 def enter_again(storage: Storage, name: str, paths: Sequence[str], *, repair: bool) -> str:
-    """Enter a commit again from its copy, or else from the files that bear its name; with `repair` off only say what would be done.
+    """Enter a commit again from its copy, or else from the files that have its name.
+
+    Args:
+        storage: the lake.
+        name: the commit's name.
+        paths: its files.
+        repair: whether to write; without it, only say what would be done.
 
     Returns:
-        What was done, as the end of a sentence; "" where neither copy nor file is there.
+        What was done, as the end of a sentence; "" where there is neither copy nor file.
     """
     if copied := _copy(storage, name):
         if repair:
@@ -52,7 +61,7 @@ def enter_again(storage: Storage, name: str, paths: Sequence[str], *, repair: bo
 
 
 def mended_entries(storage: Storage, repair: bool) -> Iterator[tuple[str, str, str]]:
-    """Put right every entry that is not as it was written, or that is gone; yields (kind, path, what is wrong)."""
+    """Repair every entry that is not as it was written, or that is gone; yields (kind, path, what is wrong)."""
     files = files_by_commit(storage)
     if storage.names("manifest") is None and (files or storage.names(manifest.COPIES)):
         yield from _whole_manifest(storage, files, repair)
@@ -92,11 +101,8 @@ def _damaged(storage: Storage, files: dict[str, list[str]], repair: bool) -> Ite
         except CorruptEntry as error:
             if repair:
                 set_aside(storage, manifest.entry_path(name))
-            yield (
-                "entry",
-                manifest.entry_path(name),
-                f"{error}; {enter_again(storage, name, files.get(name, []), repair=repair) or _empty(storage, name, repair)}",
-            )
+            done = enter_again(storage, name, files.get(name, []), repair=repair) or _empty(storage, name, repair)
+            yield "entry", manifest.entry_path(name), f"{error}; {done}"
             continue
         if entry.sha256 and manifest.stands_in(name) and entry.format >= 3 and not _copy(storage, name) and repair:
             storage.put(manifest.copy_path(name), storage.kept(manifest.entry_path(name)))
@@ -128,11 +134,11 @@ def _gone(snapshot: Snapshot, files: dict[str, list[str]], repair: bool) -> Iter
     for name in snapshot.gone():
         done = enter_again(snapshot.storage, name, files.get(name, []), repair=repair)
         kind = "entry" if done else "lost"
-        said = (
-            done
-            or "neither its copy nor a file of it is left: its rows are gone, and until `curate fsck --drop` takes note of it nothing is answered"
+        outcome = done or (
+            "neither its copy nor a file of it is left: its rows are gone, "
+            "and until `curate fsck --drop` takes note of it nothing is answered"
         )
-        yield kind, manifest.entry_path(name), f"gone, and later entries name it; {said}"
+        yield kind, manifest.entry_path(name), f"gone, and later entries name it; {outcome}"
 
 
 def _there(storage: Storage, name: str) -> str:
@@ -140,7 +146,7 @@ def _there(storage: Storage, name: str) -> str:
 
 
 def _copy(storage: Storage, name: str) -> bytes:
-    """The bytes of an entry's copy, where there is one and its hash holds."""
+    """Return the bytes of an entry's copy; b"" where there is none or its hash does not hold."""
     if not manifest.stands_in(name):
         return b""
     try:
@@ -152,7 +158,10 @@ def _copy(storage: Storage, name: str) -> bytes:
 
 
 def _adopt(storage: Storage, name: str, paths: Sequence[str]) -> None:
-    """An entry for files that lost theirs. It claims to have seen nothing, so that readers fold its rows with all others'."""
+    """Write an entry for files that lost theirs.
+
+    It claims to have seen no other entry, so that readers fold its rows with all others'.
+    """
     files = [file for path in paths if (file := _measured(storage, path))]
     plain = name.removesuffix(manifest.STAND_IN)
     replaces = (name,) if plain != name else ()
@@ -164,7 +173,7 @@ def _adopt(storage: Storage, name: str, paths: Sequence[str]) -> None:
 
 
 def _measured(storage: Storage, inside: str) -> File | None:
-    """What an entry says of a file, as it lies there; None, and the file is set aside, where its pages are not as they were written."""
+    """Return what an entry says of a file, by its present bytes; set a damaged file aside and return None."""
     storage.stale(inside)
     path = storage.local(inside)
     if not sound(path):
@@ -176,7 +185,7 @@ def _measured(storage: Storage, inside: str) -> File | None:
 
 
 def sound(path: Path) -> bool:
-    """Whether every page of a Parquet file can be read and bears the checksum that it was written with."""
+    """Return whether every page of a Parquet file can be read and fits its checksum."""
     try:
         pq.ParquetFile(path, page_checksum_verification=True).read()
     except (pa.ArrowException, ValueError, OSError):

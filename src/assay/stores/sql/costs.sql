@@ -1,4 +1,4 @@
--- What was paid: one row a policy, sampler, engine and purpose.
+-- Attempts paid for: one row per policy, sampler, engine and purpose.
 --
 -- policy: rollouts.policy
 -- policy_name: what people call that revision
@@ -7,7 +7,7 @@
 -- from_training: whether training sampled them
 -- rollouts: how many attempts
 -- tokens: generated tokens
--- prompt_tokens: prompt tokens, counted once an attempt
+-- prompt_tokens: prompt tokens, counted once per attempt
 CREATE VIEW costs AS
 SELECT policy, any_value(policy_name) AS policy_name, sampler, engine, step IS NOT NULL AS from_training,
        count(*) AS rollouts, sum(tokens)::BIGINT AS tokens, sum(prompt_tokens)::BIGINT AS prompt_tokens

@@ -1,8 +1,9 @@
-"""The views and macros that `NAME.sql` beside this file define, with what their comments say of them.
+"""The views and macros that the files `NAME.sql` in this folder define, with the meanings that their comments give.
 
-A file begins with comment lines: what it is, and for a view, behind an empty comment line, `column: meaning` of each of its columns (several columns
-of one meaning are separated by commas; a line that goes on is indented). Then comes one statement, `CREATE VIEW NAME AS ...` or
-`CREATE MACRO NAME(...) AS ...`. Use them in queries instead of writing the same SELECT again.
+A file begins with comment lines: what it is, and for a view, after an empty comment line, `column: meaning` of each of
+its columns (several columns of one meaning are separated by commas; a continued line is indented). Then comes one
+statement, `CREATE VIEW NAME AS ...` or `CREATE MACRO NAME(...) AS ...`. Use them in queries instead of writing the same
+SELECT again.
 """
 
 import re
@@ -25,8 +26,8 @@ class Definition:
 
     name: str
     kind: str  # VIEW or MACRO
-    body: str  # of its statement, what follows the name
-    says: str  # what a row is, or what the macro gives
+    body: str  # what follows the name in its statement
+    says: str  # what a row is, or what the macro returns
     columns: Mapping[str, str]  # of a view: column -> its meaning
 
     def statement(self, kind: str = "") -> str:
@@ -45,7 +46,7 @@ def definitions() -> dict[str, Definition]:
     rest = {path.stem: parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.sql"))}
     ordered: dict[str, Definition] = {}
     while rest:
-        ready = [name for name, each in rest.items() if not each.words & (rest.keys() - {name})]
+        ready = [name for name, definition in rest.items() if not definition.words & (rest.keys() - {name})]
         if not ready:
             raise ValueError(f"{', '.join(rest)} read one another")
         ordered |= {name: rest.pop(name) for name in ready}
@@ -54,12 +55,12 @@ def definitions() -> dict[str, Definition]:
 
 def views() -> dict[str, Definition]:
     """Return the views by name, in an order in which each reads only earlier ones."""
-    return {name: each for name, each in definitions().items() if each.kind == "VIEW"}
+    return {name: definition for name, definition in definitions().items() if definition.kind == "VIEW"}
 
 
 def macros() -> dict[str, Definition]:
-    """Return the macros by name, in such an order too."""
-    return {name: each for name, each in definitions().items() if each.kind == "MACRO"}
+    """Return the macros by name, in an order in which each calls only earlier ones."""
+    return {name: definition for name, definition in definitions().items() if definition.kind == "MACRO"}
 
 
 def parse(text: str) -> Definition:
@@ -68,21 +69,21 @@ def parse(text: str) -> Definition:
     Raises:
         ValueError: its statement is neither CREATE VIEW nor CREATE MACRO.
 
-    >>> made = parse("-- Numbers.\\n--\\n-- n, m: 1\\n--   and 2\\nCREATE VIEW numbers AS SELECT 1 AS n, 2 AS m")
-    >>> made.name, made.says, dict(made.columns)
+    >>> view = parse("-- Numbers.\\n--\\n-- n, m: 1\\n--   and 2\\nCREATE VIEW numbers AS SELECT 1 AS n, 2 AS m")
+    >>> view.name, view.says, dict(view.columns)
     ('numbers', 'Numbers.', {'n': '1 and 2', 'm': '1 and 2'})
     """
     lines = text.strip().splitlines()
     count = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
     statement = "\n".join(lines[count:]).rstrip(";\n ")
-    if not (found := STATEMENT.fullmatch(statement)):
+    if not (match := STATEMENT.fullmatch(statement)):
         raise ValueError(f"neither CREATE VIEW nor CREATE MACRO: {statement[:60]!r}")
     comments = [line[2:] for line in lines[:count]]
     end = comments.index("") if "" in comments else len(comments)
     says = " ".join(line.strip() for line in comments[:end])
     rows = " UNION ALL ".join(f'SELECT \'{name}\' AS "table", id, run FROM "{name}"' for name in traced())
-    body = re.sub(rf"\b{TRACED_ROWS}\b", lambda _: f"({rows})", found[3])
-    return Definition(found[2], found[1], body, says, _columns(comments[end + 1 :]))
+    body = re.sub(rf"\b{TRACED_ROWS}\b", lambda _: f"({rows})", match[3])
+    return Definition(match[2], match[1], body, says, _columns(comments[end + 1 :]))
 
 
 def _columns(lines: list[str]) -> dict[str, str]:

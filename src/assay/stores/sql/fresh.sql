@@ -1,4 +1,4 @@
--- What the last steps of each training run tell about its policy, each attempt weighing discount^age; 1 = all alike.
+-- Pass rates from the last steps of each training run; an attempt weighs discount^age, so that 1 = all alike.
 -- The weights are those of evidence, so the posterior is Beta(1/2 + weighted right, 1/2 + weighted wrong). Superseded
 -- attempts and guided rollouts do not count. Cut and failed ones are neither; `cut` is the weight of the former, which
 -- a plan may take for wrong.

@@ -1,4 +1,4 @@
-"""Interval ends by (prior, correct, wrong), stored as a table, because no SQL engine has a Beta quantile."""
+"""Ends of the 95% intervals of pass rates by (prior, correct, wrong), as a table: no SQL engine has a Beta quantile."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from assay.core.errors import LakeError
 from assay.stores.storage.backend import Storage
 
 LEVEL = 0.95
-PATH = "derived/intervals.parquet"  # derived, so it stands in no manifest and may be made again at any time
+PATH = "derived/intervals.parquet"  # derived: no manifest names it, and it may be written again at any time
 MARK = b"rows_sha256"  # in the file's metadata: the hash of the rows
-MOST = 64  # graded attempts up to which every pair is there from the start
+MOST = 64  # graded attempts up to which the table holds every pair from the start
 SCHEMA = pa.schema(
     [
         ("prior", pa.string()),
@@ -27,33 +27,33 @@ SCHEMA = pa.schema(
 
 
 def intervals(pairs: Iterable[tuple[int, int]], *, prior: str = "jeffreys") -> pa.Table:
-    """One row a (correct, wrong) pair with the ends of its 95% interval, as `maths.posterior.interval` gives them.
+    """Return one row per (correct, wrong) pair with the ends of its 95% interval (`maths.beta.posterior.interval`).
 
     >>> intervals([(0, 0)]).select(["low", "high"]).to_pylist()
     [{'low': 0.0, 'high': 1.0}]
     """
     from assay.maths.beta.posterior import interval
 
-    given = sorted(set(pairs))
-    correct, wrong = [c for c, _ in given], [w for _, w in given]
+    counts = sorted(set(pairs))
+    correct, wrong = [c for c, _ in counts], [w for _, w in counts]
     low, high = interval(correct, wrong, prior=prior, level=LEVEL)
-    return pa.table([pa.array([prior] * len(given)), correct, wrong, low, high], schema=SCHEMA)
+    return pa.table([pa.array([prior] * len(counts)), correct, wrong, low, high], schema=SCHEMA)
 
 
 @cache
 def usual() -> pa.Table:
-    """Every pair of at most MOST graded attempts: 2,145 rows, a tenth of a second once a process."""
+    """Return every pair of at most MOST graded attempts: 2,145 rows, computed in 0.1 s once per process."""
     return intervals((c, n - c) for n in range(MOST + 1) for c in range(n + 1))
 
 
 def digest(table: pa.Table) -> str:
-    """The SHA-256 of the rows, in their order."""
+    """Return the SHA-256 of the rows, in their order."""
     columns = table.select(SCHEMA.names).to_pydict()
     return hashlib.sha256(repr([columns[name] for name in SCHEMA.names]).encode()).hexdigest()
 
 
 def store(storage: Storage, table: pa.Table) -> None:
-    """The table in its place at once.
+    """Write the table, whole or not at all.
 
     Raises:
         LakeError: the disk refused.
@@ -64,18 +64,18 @@ def store(storage: Storage, table: pa.Table) -> None:
 
 
 def stored(storage: Storage) -> bool:
-    """Whether the lake holds its table, whole."""
+    """Return whether the lake holds its table, undamaged."""
     return _read(storage) is not None
 
 
 def fault(storage: Storage) -> str:
-    """What is wrong with the stored table; "" = nothing, or there is none."""
+    """Return what is wrong with the stored table; "" = nothing, or there is none."""
     there = Path(PATH).name in (storage.names("derived") or ())
     return "its rows are not those that were written" if there and _read(storage) is None else ""
 
 
 def known(storage: Storage) -> pa.Table:
-    """The stored table; the usual pairs where none is stored or the file is broken."""
+    """Return the stored table; the usual pairs where none is stored or the file is broken."""
     table = _read(storage)
     return usual() if table is None else table
 

@@ -1,4 +1,4 @@
-"""Threads that cannot write: Linux's Landlock, which binds the thread that asks for it and all threads that it starts."""
+"""Threads that cannot write: Linux's Landlock, which confines the calling thread and all threads that it starts."""
 
 import ctypes
 import os
@@ -24,10 +24,10 @@ def available() -> int:
 
 
 def run_confined(work: Callable[[], T], *, writable: str) -> T:
-    """Run the work in a thread that can write, create, rename and remove nothing but under one folder.
+    """Run a function in a thread that can write, create, rename and remove files in one folder only.
 
     Args:
-        work: what is done; threads that it starts are bound likewise, threads that were there before are not.
+        work: the function; threads that it starts are confined too, threads that were there before are not.
         writable: the folder.
 
     Returns:

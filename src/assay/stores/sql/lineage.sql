@@ -1,10 +1,10 @@
--- Who wrote which row: one row a stored row, with its run, of every table but runs, stages and tombstones. Ask with a
+-- The run that wrote each stored row: one row per row of every table but runs, stages and tombstones. Query it with a
 -- WHERE on id or run.
 --
 -- table: the row's table
 -- id: the row's id
 -- run: runs.run
--- command: what was asked
+-- command: the command, such as curate run
 -- plan: JSON of the whole plan, seeds included
 -- policy: revision of the policy's weights; null in lakes of format 1
 -- versions: JSON: of this package, Python and the packages that matter

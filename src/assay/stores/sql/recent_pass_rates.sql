@@ -1,5 +1,5 @@
--- What the last 50 steps of each training run tell about its policy, each step back weighing .98 of the next, without
--- new sampling: one row a training, problem, sampler, label and verifier version. `fresh(last, discount)` gives any
+-- Pass rates from the last 50 steps of each training run, each step back weighing .98 of the next, without
+-- new sampling: one row per training, problem, sampler, label and verifier version. `fresh(last, discount)` gives any
 -- window and discount, `fresh(last, discount, mode := 'lenient')` lenient counts.
 --
 -- training: stages.key of the train stage

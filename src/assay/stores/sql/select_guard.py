@@ -1,7 +1,8 @@
 """Which SQL may be run for somebody else: one SELECT without side effects, judged by its parse tree.
 
-The type of a statement does not tell: COPY, INSERT, UPDATE and DELETE may stand in a WITH clause, and the statement stays a SELECT. So every
-node of the parsed tree is looked at, and a kind of query or a table function that is not on the lists below is refused.
+The type of a statement is not enough: COPY, INSERT, UPDATE and DELETE may stand in a WITH clause, and the statement
+stays a SELECT. So every node of the parse tree is checked, and a kind of query or a table function that is not on the
+lists below is refused.
 """
 
 import json
@@ -70,10 +71,9 @@ TABLE_FUNCTIONS = frozenset(
         "which_secret",
     }
 )
-KEEPING_REJECTS = frozenset(
-    {"store_rejects", "rejects_table", "rejects_scan"}
-)  # arguments of read_csv that make tables, of any name
-INFORMATION = ("duckdb_", "pragma_")  # table functions of these prefixes tell about the database and change nothing
+# arguments of read_csv that create tables, of any name
+KEEPING_REJECTS = frozenset({"store_rejects", "rejects_table", "rejects_scan"})
+INFORMATION = ("duckdb_", "pragma_")  # prefixes of table functions that describe the database and change nothing
 WITH_EFFECT = frozenset({"write_log", "setval", "nextval", "json_execute_serialized_sql", "getenv", "set_config"})
 LITERAL = "VALUE_CONSTANT"
 WRITING_OPERATORS = (
@@ -96,14 +96,14 @@ WRITING_OPERATORS = (
 def require_select(query: str) -> None:
     """Refuse everything but one SELECT statement that changes nothing.
 
-    SHOW, DESCRIBE, SUMMARIZE, FROM, VALUES, TABLE, UNPIVOT and PIVOT ... IN (...) are SELECTs. EXPLAIN and a PIVOT that must look its columns up
-    first are other statements, and are refused.
+    SHOW, DESCRIBE, SUMMARIZE, FROM, VALUES, TABLE, UNPIVOT and PIVOT ... IN (...) are SELECTs. EXPLAIN, and a PIVOT
+    that must look up its columns first, are other statements and are refused.
 
     Args:
         query: SQL; parameters may stand in it.
 
     Raises:
-        ConfigError: not SQL, no statement, more than one, not a SELECT, or a SELECT in which something is written or run.
+        ConfigError: not SQL, no statement, more than one, not a SELECT, or a SELECT that writes or runs something.
     """
     try:
         kinds = [_kind(statement) for statement in trunk().cursor().extract_statements(query)]
@@ -135,10 +135,10 @@ def _tree(query: str) -> Any:
 
 
 def require_reading_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Refuse a query whose plan, as the database would carry it out, holds an operator that writes.
+    """Refuse a query whose plan holds an operator that writes.
 
     Raises:
-        ConfigError: it holds one.
+        ConfigError: the plan holds one.
         duckdb.Error: the query cannot be planned.
     """
     rest = json.loads(connection.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1])
@@ -151,7 +151,7 @@ def require_reading_plan(connection: duckdb.DuckDBPyConnection, query: str) -> N
 
 
 def _faults(tree: Any) -> Iterator[str]:
-    """What in the tree is not allowed, by depth first; a loop, since a hostile tree is deeper than Python's stack."""
+    """Yield what in the tree is not allowed, depth first; a loop: a hostile tree is deeper than Python's stack."""
     rest = [tree]
     while rest:
         node = rest.pop()
@@ -172,8 +172,10 @@ def _function_faults(function: dict[str, Any]) -> Iterator[str]:
     name = str(function.get("function_name", "")).lower()
     if name not in TABLE_FUNCTIONS and name not in macros() and not name.startswith(INFORMATION):
         yield f"the table function {name or 'without a name'}()"
-    for kept in sorted(KEEPING_REJECTS & {_argument_name(argument) for argument in function.get("arguments", ())}):
-        yield f"{kept} of {name}()"
+    for argument_name in sorted(
+        KEEPING_REJECTS & {_argument_name(argument) for argument in function.get("arguments", ())}
+    ):
+        yield f"{argument_name} of {name}()"
     if name == "query":
         for argument in function.get("arguments", ()):
             if (text := _folded(argument.get("expression", {}))) is None:
@@ -183,7 +185,7 @@ def _function_faults(function: dict[str, Any]) -> Iterator[str]:
 
 
 def _argument_name(argument: dict[str, Any]) -> str:
-    """The name of a function's argument, by any of the three signs that may stand behind it; "" for none."""
+    """Return the name of a function's argument, written with `=`, `:=` or `=>`; "" for none."""
     expression = argument.get("expression") or {}
     left = expression.get("left") or {}
     compared = left.get("column_names") if expression.get("type") == "COMPARE_EQUAL" else None
@@ -191,7 +193,7 @@ def _argument_name(argument: dict[str, Any]) -> str:
 
 
 def _folded(expression: dict[str, Any]) -> str | None:
-    """The text of a literal, or of literals that are put together; None of anything else."""
+    """Return the text of a literal, or of concatenated literals; None for anything else."""
     if expression.get("type") == LITERAL:
         return str(expression["literal"].get("text", ""))
     if expression.get("type") != "FUNCTION" or expression.get("function_name") not in ("||", "concat"):

@@ -1,4 +1,4 @@
-"""A connection on which a lake's tables and views appear as questions name them, each with the files that it shows."""
+"""A connection on which a lake's tables and views are created when a query names them, each with the files it shows."""
 
 import os
 import stat
@@ -17,23 +17,23 @@ from assay.stores.tables import schemas
 UNFETCHED = "its files are not fetched; a query on a bucket writes out the names of its tables"
 
 
-VERIFIED_BYTES, VERIFIED_FILES = (
-    16 << 20,
-    256,
-)  # of a table, up to which its files are hashed before their first use; of larger ones fsck does
-SMALL = 1 << 20  # bytes of a table's files up to which its rows are held in memory: a question then opens no file
+# size of a table up to which its files are hashed before their first use; fsck hashes those of larger tables
+VERIFIED_BYTES, VERIFIED_FILES = 16 << 20, 256
+SMALL = 1 << 20  # bytes of a table's files up to which its rows are held in memory: a query then opens no file
 
 
 @dataclass(slots=True)
 class Session:
-    """Creating all tables and views costs more than most questions do, so none is created before it is named, and none twice for the same files.
+    """Tables and views on one connection.
 
-    A file never changes once it is committed, so a small table's rows are read once and those of later commits are added.
+    Creating all of them costs more than most queries do, so none is created before a query names it, and none twice
+    for the same files. A committed file never changes, so a small table's rows are read once, and those of later
+    commits are added.
     """
 
     connection: duckdb.DuckDBPyConnection
     storage: Storage
-    kind: str = ""  # "TEMP" = seen by this connection alone, and asked more than once
+    kind: str = ""  # "TEMP" = seen by this connection alone, and used for more than one query
     faults: dict[str, str] = field(default_factory=dict)  # tables that cannot be read -> why
     _shown: dict[str, list[views.FileGroup]] = field(default_factory=dict)  # table -> the files that it shows
     _held: set[str] = field(default_factory=set)  # tables whose rows are in memory; the others are views
@@ -41,7 +41,13 @@ class Session:
     _made: set[str] = field(default_factory=set)  # what names tables and no files, and so needs no renewal
 
     def show(self, wanted: Collection[str], groups: views.Groups, *, withheld: Collection[str] = ()) -> None:
-        """Each wanted table, view and macro as of these files; a withheld table, whose files have not been fetched, says so when it is asked."""
+        """Create or renew each wanted table, view and macro over these files.
+
+        Args:
+            wanted: names of tables, views and macros.
+            groups: the files by table.
+            withheld: tables whose files have not been fetched: reading one raises an error that says so.
+        """
         for name in schemas():
             files = list(groups.get(name, ()))
             if name not in wanted or self._shown.get(name) == files:
@@ -68,7 +74,10 @@ class Session:
                 self._made.add(name)
 
     def _fault(self, files: list[views.FileGroup]) -> str:
-        """What is wrong with the first file that is not as its commit wrote it; "" = nothing, as far as one can tell without reading large ones."""
+        """Return what is wrong with the first file that is not as its commit wrote it; "" = no fault.
+
+        Of a large table only the sizes of the files are compared.
+        """
         known = [(path, *total) for group in files for path, total in zip(group.paths, group.sums)]
         hashed = len(known) <= VERIFIED_FILES and sum(size for _, size, _ in known) <= VERIFIED_BYTES
         for path, size, digest in known:
@@ -79,7 +88,7 @@ class Session:
         return ""
 
     def _view(self, name: str, files: list[views.FileGroup]) -> str:
-        """Makes the table a view over its files; what keeps one of them from being read, "" = nothing."""
+        """Make the table a view over its files; return what keeps one of them from being read, "" = nothing."""
         self._let_go(name)
         for place, group in enumerate(files):
             self.connection.execute(f"SET VARIABLE {name}_{place} = $1", [list(group.paths)])
@@ -87,7 +96,11 @@ class Session:
         return views.create_table(self.connection, name, query, kind=self.kind)
 
     def _hold(self, name: str, before: list[views.FileGroup] | None, files: list[views.FileGroup]) -> bool:
-        """Makes the table one in memory, or adds what is new to it; False where it is too large, a row may lie in two files, or one is broken."""
+        """Hold the table's rows in memory, or add those of new files to them.
+
+        Returns:
+            False where the table is too large, a row may lie in two files, or a file is broken.
+        """
         if (
             not self.kind
             or not files
@@ -116,7 +129,7 @@ class Session:
 
 
 def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views.FileGroup | None:
-    """The files that came behind those of before; None where others changed too."""
+    """Return the files that were added behind those of before; None where others changed too."""
     *same, last = files
     if len(before) != len(files) or before[:-1] != same or last.paths[: len(before[-1].paths)] != before[-1].paths:
         return None
@@ -124,7 +137,13 @@ def _later(before: list[views.FileGroup], files: list[views.FileGroup]) -> views
 
 
 def unlike(path: str, size: int, digest: str) -> str:
-    """Return how a file differs from what its commit says of it; "" = it does not. Without a digest only the size is compared."""
+    """Return how a file differs from what its commit wrote; "" = it does not.
+
+    Args:
+        path: the file.
+        size: bytes, as committed.
+        digest: SHA-256 as committed; "" = only the size is compared.
+    """
     try:
         there = os.stat(path)
         if not stat.S_ISREG(there.st_mode):

@@ -1,4 +1,4 @@
-"""Connections on which the tables appear as views over the committed files, with the views and macros of `definitions` over them."""
+"""Connections on which the tables are views over the committed files, with the views and macros of `definitions`."""
 
 import os
 import re
@@ -30,11 +30,10 @@ class FileGroup:
     paths: tuple[str, ...]
     doubled: bool = False  # a row may lie in two of them
     bytes: int = 0  # of all of them
-    sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = nobody compares
+    sums: tuple[tuple[int, str], ...] = ()  # bytes and SHA-256 of each, as its commit wrote them; () = not compared
     renamed: Pairs = ()  # (name in the files, present name) of columns
-    parts: tuple[
-        "FileGroup", ...
-    ] = ()  # of a doubled group: the groups of equal names; () = all its files have the present ones
+    # of a doubled group: the groups of equal column names; () = all its files have the present ones
+    parts: tuple["FileGroup", ...] = ()
 
     def without(self, lost: Collection[str]) -> "FileGroup":
         """Return the group without some of its files."""
@@ -42,41 +41,47 @@ class FileGroup:
         return replace(self, paths=paths, parts=tuple(part.without(lost) for part in self.parts))
 
 
-STRICT, LENIENT = (
-    "v.outcome",
-    "counted(v.outcome, v.lenient, 'lenient')",
-)  # the outcomes of a verdict `v` under either reading
-CATALOGUE = re.compile(
-    r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I
-)  # tables that no word names
+# SQL for the outcome of a verdict `v` under either reading
+STRICT, LENIENT = "v.outcome", "counted(v.outcome, v.lenient, 'lenient')"
+# words of a query that may read tables without naming them
+CATALOGUE = re.compile(r"\b(information_schema|show|describe|query(_table)?|(duckdb|pg|sqlite|pragma)_\w+)\b", re.I)
 
 
 class Unnamed(LakeError):
-    """A query reads a table or calls a macro that its words did not name."""
+    """A query reads a table or calls a macro whose name it does not hold as a word."""
 
 
 Groups = Mapping[str, Sequence[FileGroup]]
 
 
 def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A connection that writes nothing on stdout: DuckDB's own bar for slow queries would stand in the middle of a JSON document."""
+    """Open a database on a connection that prints nothing.
+
+    DuckDB's progress bar for slow queries would stand in the middle of a JSON document.
+    """
     return _silent(duckdb.connect(database))
 
 
 def branch() -> duckdb.DuckDBPyConnection:
-    """A connection to this process's one database in memory, for temporary views: a database of its own would cost 15 ms of functions."""
+    """Return a connection to this process's one database in memory, for temporary views.
+
+    A database of its own would take 15 ms to fill with DuckDB's functions.
+    """
     return _silent(trunk().cursor())
 
 
 def _silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Without a bar, and without extensions, which DuckDB would fetch from its server and run where a query names s3:// or a spreadsheet."""
+    """Turn off the progress bar, and the extensions.
+
+    DuckDB would download an extension and run it where a query names s3:// or a spreadsheet.
+    """
     for setting in ("enable_progress_bar", "autoinstall_known_extensions", "autoload_known_extensions"):
         connection.execute(f"SET {setting} = false")
     return connection
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, files: Groups) -> None:
-    """Every table, view and macro, from absolute paths by table name; a table without files is empty but typed."""
+    """Create every table, view and macro, from the files by table; a table without files is empty but typed."""
     for name, schema in schemas().items():
         create_table(connection, name, table_query(schema, files.get(name, ())))
     for name in definitions():
@@ -89,25 +94,29 @@ def create_defined(connection: duckdb.DuckDBPyConnection, name: str, *, kind: st
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *, kind: str = "") -> str:
-    """The view that is a table, and ""; where a file of it is broken, one that says so when it is asked, and what it says."""
+    """Create the view that stands for a table.
+
+    Returns:
+        ""; where a file is broken, what is wrong with it, and the view raises that when it is read.
+    """
     try:
         connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS {query}')
     except duckdb.Error as error:
-        said = " ".join(str(error).split()) + _remedy(error)
-        refuse(connection, name, said, kind=kind)
-        return said
+        fault = " ".join(str(error).split()) + _remedy(error)
+        refuse(connection, name, fault, kind=kind)
+        return fault
     return ""
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, name: str, said: str, *, kind: str = "") -> None:
-    """A table that answers every question with one line."""
-    nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schemas()[name])
-    only = f"(SELECT error({quoted(f'{name}: {said}')}) AS refused) WHERE refused IS NOT NULL"
+def refuse(connection: duckdb.DuckDBPyConnection, name: str, fault: str, *, kind: str = "") -> None:
+    """Create a table that raises one line of error whenever it is read."""
+    nothing = ", ".join(f'NULL::{sql_type(field.type)} AS "{field.name}"' for field in schemas()[name])
+    only = f"(SELECT error({quoted(f'{name}: {fault}')}) AS refused) WHERE refused IS NOT NULL"
     connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS SELECT {nothing} FROM {only}')
 
 
 def read_by(query: str) -> set[str]:
-    """The tables that a query may read: those whose names, or the names of views or macros over which, it holds as words.
+    """Return the tables that a query may read: those that its words name, or that the views and macros it names read.
 
     >>> sorted(read_by("SELECT * FROM frontier"))
     ['problems', 'rollouts', 'superseded', 'verdicts']
@@ -116,11 +125,11 @@ def read_by(query: str) -> set[str]:
 
 
 def named(query: str) -> set[str]:
-    """What a query may read, by the words that it holds: tables, `intervals`, and the views and macros that lie between."""
+    """Return what a query may read, by its words: tables, `intervals`, and the views and macros between them."""
     words = _words(query)
-    for name, each in reversed(definitions().items()):  # each reads only earlier ones
+    for name, definition in reversed(definitions().items()):  # each reads only earlier ones
         if name in words:
-            words |= each.words
+            words |= definition.words
     return words & everything()
 
 
@@ -135,18 +144,24 @@ def _words(text: str) -> set[str]:
 
 
 def create_intervals(connection: duckdb.DuckDBPyConnection, table: pa.Table, *, kind: str = "") -> None:
-    """The table `intervals`, copied in; before `pass_rates`, which reads it."""
+    """Create the table `intervals` as a copy; call it before `pass_rates` is created, which reads it."""
     connection.register("given_intervals", table)
     connection.execute(f"CREATE OR REPLACE {kind} TABLE intervals AS SELECT * FROM given_intervals")
     connection.unregister("given_intervals")
 
 
 def table_query(schema: pa.Schema, groups: Sequence[FileGroup], *, variables: str = "") -> str:
-    """The SELECT behind one table's view: each group of equal columns is read for itself, and a column that a group lacks is null.
+    """Return the SELECT behind one table's view.
 
-    With `variables` the n-th group's paths are the value of the DuckDB variable `{variables}_{n}`, which costs no parsing, instead of literals.
+    Each group of equal columns is read for itself, and a column that a group lacks is null.
+
+    Args:
+        schema: the table's schema.
+        groups: its files.
+        variables: the n-th group's paths are the value of the DuckDB variable `{variables}_{n}`, which costs no
+            parsing; "" = they are literals.
     """
-    nothing = ", ".join(f'NULL::{sql_type(each.type)} AS "{each.name}"' for each in schema)
+    nothing = ", ".join(f'NULL::{sql_type(field.type)} AS "{field.name}"' for field in schema)
     parts = [f"SELECT {nothing} WHERE false"]
     for place, group in enumerate(groups):
         if group.paths:
@@ -155,14 +170,16 @@ def table_query(schema: pa.Schema, groups: Sequence[FileGroup], *, variables: st
 
 
 def group_query(group: FileGroup, paths: str = "") -> str:
-    """The rows of one group, each id once; `paths` is SQL for its paths, "" = they are written out."""
+    """Return a SELECT of one group's rows, each id once; `paths` is SQL for its paths, "" = they are literals."""
     paths = paths or f"[{', '.join(map(quoted, group.paths))}]"
     if not group.doubled:
         return f"SELECT {_columns(group)} FROM read_parquet({paths})"
     # two writers may have added one row at one moment: the earlier commit's stays, in every table the same commit's
+    rows = " UNION ALL BY NAME ".join(_with_paths(part) for part in group.parts or (group,) if part.paths)
     return (
-        "SELECT * EXCLUDE (commit_path, place) FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
-        f"FROM ({' UNION ALL BY NAME '.join(_with_paths(part) for part in group.parts or (group,) if part.paths)})) WHERE place = 1"
+        "SELECT * EXCLUDE (commit_path, place) FROM ("
+        "SELECT *, row_number() OVER (PARTITION BY id ORDER BY commit_path) AS place "
+        f"FROM ({rows})) WHERE place = 1"
     )
 
 
@@ -177,12 +194,15 @@ def _with_paths(group: FileGroup) -> str:
 
 
 def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
-    """`assay.duckdb`, a file of views for other tools: made beside the old one and put in its place at once.
+    """Write `assay.duckdb`, a file of views for other tools, beside the old one, and put it in its place at once.
 
-    Nobody holds it open for writing, because an open writer locks every reader out.
+    It is never held open for writing, because an open writer locks every reader out.
+
+    Returns:
+        Where it lies.
 
     Raises:
-        LakeError: the disk refused; nothing is left of the new one, and the old one stays.
+        LakeError: the disk refused; no part of the new file is left, and the old one stays.
     """
     final, temporary = root / "assay.duckdb", root / f".assay.{secrets.token_hex(4)}.duckdb"
     try:
@@ -201,7 +221,10 @@ def write_catalogue(root: Path, files: Groups, intervals: pa.Table) -> Path:
 
 
 def lock(connection: duckdb.DuckDBPyConnection, root: Path, spill: str) -> None:
-    """From here on only files inside the lake can be read, what memory does not hold goes into the folder `spill`, and no setting can be changed."""
+    """Confine a connection: it can read only files inside the lake and change no setting.
+
+    What memory does not hold goes into the folder `spill`.
+    """
     for statement in (
         f"SET temp_directory = {quoted(spill)}",
         f"SET allowed_directories = [{quoted(str(root) + os.sep)}]",
@@ -212,11 +235,11 @@ def lock(connection: duckdb.DuckDBPyConnection, root: Path, spill: str) -> None:
 
 
 def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -> pa.Table:
-    """The answer as an Arrow table.
+    """Run a query and return its answer as an Arrow table.
 
     Raises:
         Unnamed: there is no such table here.
-        LakeError: DuckDB refused; its first lines are kept.
+        LakeError: DuckDB refused; the error holds its first lines.
     """
     with _refusals():
         relation = connection.sql(query, params=parameters)
@@ -224,10 +247,10 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
 
 
 def planned(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Lets pass a query whose plan writes nothing: the second opinion where the kernel does not hold the connection back.
+    """Refuse a query whose plan writes: the second check, where the kernel cannot confine the connection.
 
     Raises:
-        ConfigError: it writes.
+        ConfigError: the plan writes.
         Unnamed: there is no such table here.
         LakeError: DuckDB refused.
     """
@@ -241,9 +264,9 @@ def _refusals() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         kind = Unnamed if isinstance(error, duckdb.CatalogException) else LakeError
-        told = " ".join(str(error).split("\n\n")[0].split())
-        hint = old_name_hint(told) if kind is Unnamed else ""
-        raise kind(told + hint + _remedy(error)) from error
+        message = " ".join(str(error).split("\n\n")[0].split())
+        hint = old_name_hint(message) if kind is Unnamed else ""
+        raise kind(message + hint + _remedy(error)) from error
 
 
 def _remedy(error: duckdb.Error) -> str:
@@ -259,7 +282,10 @@ def _remedy(error: duckdb.Error) -> str:
 
 
 def catalogue_fault(catalogue: Path) -> str:
-    """What keeps other tools from reading a catalogue; "" = nothing does. Its blocks bear checksums, and all that hold rows or views are read."""
+    """Return what keeps other tools from reading a catalogue; "" = nothing does.
+
+    Its blocks have checksums, and all blocks that hold rows or views are read.
+    """
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
             there = {
@@ -268,18 +294,20 @@ def catalogue_fault(catalogue: Path) -> str:
             }
             connection.execute("SELECT count(prior), sum(correct + wrong + low + high) FROM intervals").fetchall()
     except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        return "" if "Could not set lock" in said else said  # another tool has opened it for writing: its own affair
+        message = str(error).splitlines()[0]
+        return (
+            "" if "Could not set lock" in message else message
+        )  # another tool has opened it for writing: its own affair
     lacking = sorted({*schemas(), *defined_views()} - there)
     return f"{len(lacking)} of its views are gone: {', '.join(lacking)}" if lacking else ""
 
 
 def catalogue_root(catalogue: Path) -> str:
-    """The lake's folder to which a catalogue's paths lead; "" where it names none or cannot be read."""
+    """Return the lake's folder to which a catalogue's paths lead; "" where it names none or cannot be read."""
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
             texts = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
     except duckdb.Error:
         return ""
-    named = (re.search(r"'((?:[^']|'')*)/tables/[a-z_]+/", text) for (text,) in texts)
-    return next((found[1].replace("''", "'") for found in named if found), "")
+    matches = (re.search(r"'((?:[^']|'')*)/tables/[a-z_]+/", text) for (text,) in texts)
+    return next((match[1].replace("''", "'") for match in matches if match), "")

@@ -1,4 +1,4 @@
-"""A lake in a folder: written under a temporary name, synced, renamed; an entry appears whole or not at all."""
+"""A lake in a folder. A file is written under a temporary name, synced and renamed: it appears whole or not at all."""
 
 import errno
 import fcntl
@@ -14,28 +14,25 @@ import pyarrow as pa
 
 from assay.core.errors import LakeError
 
-NO_FILE = (
-    errno.ELOOP,
-    errno.ENXIO,
-    errno.ENODEV,
-)  # links in a circle, sockets, devices: opening them again will not help
-WRITERS_S = 60.0  # for which one waits until no commit is under way; a commit takes milliseconds
+# errors of circular links, sockets and devices: another try to open them will not help
+NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
+WRITERS_S = 60.0  # longest wait for a moment without a commit; a commit takes milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A folder (`storage.Storage`). Every read is the file itself."""
+    """A folder (`backend.Storage`). Files are read where they lie, without copies."""
 
     root: Path
     remote = False
 
     @property
     def place(self) -> str:
-        """What people call it."""
+        """The folder's absolute path."""
         return str(self.root)
 
     def found(self, data: bytes) -> None:
-        """Marks a new folder as a lake, whole or not at all."""
+        """Write lake.json where there is none, whole or not at all."""
         if (self.root / "lake.json").exists():
             return
         temporary = self.root / f".lake.{os.urandom(4).hex()}.tmp"
@@ -47,7 +44,7 @@ class Local:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Shares the writers' lock, which the kernel lets go when a process dies; a file system without locks has none to share."""
+        """Share the writers' lock, which the kernel releases when a process dies; does nothing without file locks."""
         with self._lock() as handle:
             if handle is not None:
                 with suppress(OSError):
@@ -56,7 +53,7 @@ class Local:
 
     @contextmanager
     def undisturbed(self) -> Iterator[bool]:
-        """Takes the writers' lock for itself, for which it waits WRITERS_S at most."""
+        """Hold the writers' lock alone, after waiting for it WRITERS_S at most; yields whether it is held."""
         with self._lock() as handle:
             alone, until = handle is not None, time.monotonic() + WRITERS_S
             while alone:
@@ -85,7 +82,7 @@ class Local:
             os.close(handle)
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
-        """One durable file: written under a temporary name, synced, renamed, its folder synced."""
+        """Write one durable file: under a temporary name, synced, renamed, its folder synced."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.tmp")
         with disk(temporary):
@@ -95,7 +92,7 @@ class Local:
             _sync_folder(final.parent)
 
     def create(self, path: str, data: bytes) -> None:
-        """The same, of a name that must be new."""
+        """Write one durable file under a name that must be new."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.tmp")
         with disk(temporary):
@@ -105,7 +102,7 @@ class Local:
             _sync_folder(final.parent)
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:
-        """What may be made again at any time: in its place at once, not synced."""
+        """Write a file that can be written again at any time: whole or not at all, not synced."""
         final = self.root / path
         temporary = final.with_name(f".{final.stem}.{os.urandom(4).hex()}.tmp")
         with disk(temporary):
@@ -114,11 +111,11 @@ class Local:
             os.replace(temporary, final)
 
     def read(self, path: str) -> bytes:
-        """The file's bytes."""
+        """Return the file's bytes."""
         return self.kept(path)
 
     def names(self, folder: str) -> list[str] | None:
-        """What lies directly in a folder, unordered; None where there is none."""
+        """Return what lies directly in a folder, unordered; None where there is no folder."""
         try:
             return os.listdir(self.root / folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -127,24 +124,27 @@ class Local:
             raise unreadable(self.root / folder, error) from error
 
     def files(self, folder: str) -> dict[str, int]:
-        """Every file under a folder, by path, with its bytes; -1 = something else, a pipe or a folder in its place, that nobody opens."""
-        found: dict[str, int] = {}
+        """Return the size in bytes of every file under a folder, by path.
+
+        -1 = something else, such as a pipe, or a folder with the name of a data file; it is not opened.
+        """
+        sizes: dict[str, int] = {}
         for place, folders, names in os.walk(self.root / folder, onerror=self._refused):
             misplaced = [name for name in folders if name.endswith(".parquet")]
-            found |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
+            sizes |= {os.path.relpath(os.path.join(place, name), self.root): -1 for name in misplaced}
             folders[:] = sorted(set(folders) - set(misplaced))
             for name in sorted(names):
                 path = os.path.join(place, name)
                 if (size := _size(path)) is not None:
-                    found[os.path.relpath(path, self.root)] = size
-        return found
+                    sizes[os.path.relpath(path, self.root)] = size
+        return sizes
 
     def _refused(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             raise unreadable(Path(error.filename or self.root), error) from error
 
     def remove(self, path: str) -> bool:
-        """Deletes a file; whether there was one."""
+        """Delete a file; return whether there was one."""
         with disk((self.root / path).with_name(".remove.tmp")):
             try:
                 (self.root / path).unlink()
@@ -153,26 +153,33 @@ class Local:
         return True
 
     def move(self, path: str, target: str) -> None:
-        """Gives a file another place."""
+        """Move a file; does nothing where there is none."""
         if os.path.lexists(self.root / path):
             with disk((self.root / target).with_suffix(".tmp")):
                 (self.root / target).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(self.root / path, self.root / target)
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Nothing: they lie here."""
+        """Do nothing: the files are in the folder."""
 
     def local(self, path: str) -> Path:
-        """The file itself."""
+        """Return the path of the file itself."""
         return self.root / path
 
     def kept(self, path: str) -> bytes:
-        """The file's bytes; a lake has thousands of entries, and joining paths would take half of the time of reading one."""
+        """Return the file's bytes.
+
+        A lake has thousands of entries; joining `Path`s would take half of the time of reading one.
+
+        Raises:
+            FileNotFoundError: there is none.
+            NoFile: something else is in its place.
+            UnreadableFile: it cannot be read now.
+        """
         place = f"{self.root}/{path}"
         try:
-            handle = os.open(
-                place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-            )  # a pipe would wait for a writer for ever
+            # without O_NONBLOCK, opening a pipe would wait for a writer forever
+            handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise NoFile(f"{place} is no regular file")
@@ -189,11 +196,11 @@ class Local:
             raise unreadable(Path(place), error) from error
 
     def stale(self, path: str) -> None:
-        """Nothing: there are no copies."""
+        """Do nothing: there are no copies."""
 
 
 def _size(path: str) -> int | None:
-    """Bytes of a file; -1 = it is something else, None = there is nothing, or it leads nowhere."""
+    """Return the size of a file; -1 = it is something else, None = there is nothing, or a broken link."""
     try:
         there = os.stat(path)
     except FileNotFoundError:
@@ -206,21 +213,21 @@ def _size(path: str) -> int | None:
 
 
 class NoFile(LakeError):
-    """What lies where a file should is something else."""
+    """Something else lies where a file should be."""
 
 
 class UnreadableFile(LakeError):
-    """A file or folder that is there and cannot be read now: no permission, or a disk that fails."""
+    """A file or folder exists and cannot be read now: no permission, or a disk that fails."""
 
 
 def unreadable(path: Path, error: OSError) -> UnreadableFile:
-    """The refusal of a file or folder, in one line."""
+    """Return the error for a file or folder that cannot be read, in one line."""
     return UnreadableFile(f"cannot read {path}: {os.strerror(error.errno or 0)}")
 
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turns what a disk can refuse into one line; a temporary file is taken away.
+    """Turn an error of the disk, inside a `with` block, into one line, and remove the temporary file `path`.
 
     Raises:
         LakeError: disk full, no permission, read-only file system.
@@ -236,7 +243,7 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def write_synced(path: Path, data: bytes | pa.Buffer) -> None:
-    """A new file whose bytes are on the disk when this returns."""
+    """Write a new file; its bytes are on the disk when this returns."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()
@@ -244,7 +251,7 @@ def write_synced(path: Path, data: bytes | pa.Buffer) -> None:
 
 
 def _create(temporary: Path, final: Path) -> None:
-    """Gives the file its name, which must be new: a link fails where a rename would overwrite."""
+    """Give a file its final name, which must be new: a link fails where a rename would overwrite."""
     try:
         os.link(temporary, final)
         temporary.unlink()

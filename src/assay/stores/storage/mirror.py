@@ -6,15 +6,15 @@ from pathlib import Path
 
 from assay.core.errors import ConfigError
 
-MARK = "manifest/.lake"  # in a bucket, where a folder without files is none: a manifest without entries is another thing than no manifest
+MARK = "manifest/.lake"  # tells an empty manifest from a missing one in a bucket, which has no empty folders
 MIRROR = "mirror-of"  # in the folder that mirrors a bucket: the bucket's address
 LIMIT = "ASSAY_LAKE_CACHE_GIB"
-LIMIT_GIB = 20.0  # of one lake; more where a single query needs more
-IN_USE_S = 3600.0  # a copy that was used within it stays, for queries under way
+LIMIT_GIB = 20.0  # per lake; more where a single query needs more
+IN_USE_S = 3600.0  # a copy that was used this recently stays, for queries under way
 
 
 def use(copy: Path) -> bool:
-    """Whether there is a copy; its time of use is now."""
+    """Set a copy's time of use to now; return whether there is a copy."""
     try:
         os.utime(copy)
     except OSError:
@@ -23,7 +23,15 @@ def use(copy: Path) -> bool:
 
 
 def evict(root: Path, *, limit_bytes: float | None = None, now: float | None = None) -> int:
-    """Deletes the data files that were used longest ago until the rest fits; returns how many.
+    """Delete the data files that were used longest ago until the rest fits.
+
+    Args:
+        root: the mirror.
+        limit_bytes: what fits; None = as the environment or LIMIT_GIB says.
+        now: seconds since 1970; None = the present time.
+
+    Returns:
+        How many files were deleted.
 
     Raises:
         ConfigError: the limit in the environment is no number.
@@ -42,11 +50,11 @@ def evict(root: Path, *, limit_bytes: float | None = None, now: float | None = N
 
 
 def _limit_bytes() -> float:
-    said = os.environ.get(LIMIT, str(LIMIT_GIB))
+    setting = os.environ.get(LIMIT, str(LIMIT_GIB))
     try:
-        return float(said) * 2**30
+        return float(setting) * 2**30
     except ValueError as error:
-        raise ConfigError(f"{LIMIT}={said!r} is no number of GiB") from error
+        raise ConfigError(f"{LIMIT}={setting!r} is no number of GiB") from error
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -1,8 +1,9 @@
-"""A lake in a bucket that speaks S3: every commit is one conditional put, and a mirror on this machine keeps what was read.
+"""A lake in a bucket that speaks S3: every commit is one conditional put, and a mirror on this machine keeps copies.
 
-There is no rename and no link on S3. `If-None-Match: *` makes an object that must be new, `If-Match` replaces one that is still what was read; a
-service that ignores the first is found out before anything is committed. The address, region and credentials of the service come from the usual
-environment and files of AWS tools, and stand in no plan, no log and no error.
+S3 has no rename and no link. `If-None-Match: *` creates an object that must be new, `If-Match` replaces one that has
+not changed since it was read; a service that ignores the first is detected before anything is committed. The address,
+region and credentials of the service come from the usual environment variables and files of AWS tools; no config, log
+or error contains them.
 """
 
 import contextlib
@@ -29,12 +30,12 @@ from assay.stores.storage.local import Local, disk
 from assay.stores.storage.mirror import MARK, MIRROR, evict, use
 
 ADDRESS = re.compile(r"s3:/+([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#]*))?")
-CUT_TRIES, CUT_PAUSE_S = 6, 0.1  # of a body that breaks off, and the pause after the first, which doubles
-AT_ONCE = 16  # objects that are fetched beside one another
-TRIES = 5  # of a put that another's put disturbed
+CUT_TRIES, CUT_PAUSE_S = 6, 0.1  # tries of a body that breaks off, and the pause after the first, which then doubles
+AT_ONCE = 16  # objects that are fetched at a time
+TRIES = 5  # of a put that conflicted with another writer's
 ABSENT = ("404", "NoSuchKey", "NotFound")
 REFUSED = ("412", "PreconditionFailed")
-SAID = {  # by the service's code
+MESSAGES = {  # by the service's error code
     "NoSuchBucket": "there is no such bucket; make it, or correct the address",
     "AccessDenied": "no permission: the credentials do not allow it",
     "403": "no permission: the credentials do not allow it",
@@ -50,25 +51,26 @@ Value = TypeVar("Value")
 
 @cache
 def bucket(address: str) -> "Bucket":
-    """The bucket of an address, one a process. The first request goes to the service, and finds what is wrong with it.
+    """Return the bucket of an address, one per process, after a first request that shows whether it can be used.
 
     Raises:
-        ConfigError: no address, no extra `s3`, no credentials, no such bucket, no permission, nobody who answers.
+        ConfigError: the address is none, the extra `s3` is not installed, there are no credentials, no such bucket or
+            no permission, or the service does not answer.
     """
     if re.match(r"s3:/+[^/]*@", address):
         raise ConfigError(
             "an address of a lake holds no credentials; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, do"
         )
-    if not (found := ADDRESS.fullmatch(address)):
+    if not (match := ADDRESS.fullmatch(address)):
         raise ConfigError(f"{address!r} is no address of a lake; s3://BUCKET/PREFIX is one")
-    made = Bucket(found[1], (found[2] or "").strip("/"))
-    made.names("")
-    return made
+    opened = Bucket(match[1], (match[2] or "").strip("/"))
+    opened.names("")
+    return opened
 
 
 @dataclass
 class Bucket:
-    """A prefix of a bucket (`storage.Storage`). Threads may share it."""
+    """A prefix of a bucket (`backend.Storage`). Threads may share it."""
 
     name: str
     prefix: str
@@ -80,9 +82,8 @@ class Bucket:
         session, config, self._errors = (
             import_module(f"botocore.{name}") for name in ("session", "config", "exceptions")
         )
-        transport = import_module(
-            "urllib3.exceptions"
-        ).HTTPError  # botocore lets some of its transport's own errors through
+        # botocore lets some of its transport's own errors through
+        transport = import_module("urllib3.exceptions").HTTPError
         self._cut: tuple[type[Exception], ...] = (
             self._errors.IncompleteReadError,
             self._errors.ResponseStreamingError,
@@ -101,7 +102,7 @@ class Bucket:
 
     @property
     def root(self) -> Path:
-        """The mirror. What lies in it may be deleted at any time."""
+        """The mirror's folder. Its files may be deleted at any time."""
         return self._mirror.root
 
     @property
@@ -110,10 +111,10 @@ class Bucket:
         return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
     def found(self, data: bytes) -> None:
-        """Writes lake.json where there is none, and learns whether the service honours `If-None-Match`.
+        """Write lake.json where there is none, and check that the service honours `If-None-Match`.
 
         Raises:
-            ConfigError: it does not: two writers could overwrite each other's commits.
+            ConfigError: it does not, so two writers could overwrite each other's commits.
         """
         if self._founded:
             return
@@ -122,33 +123,41 @@ class Bucket:
             self._put(MARK, b"")
         if self._put_new("lake.json", self.read("lake.json")):
             raise ConfigError(
-                f"{self.place}: {self._service.hostname} ignores If-None-Match, without which two writers overwrite each other's commits"
+                f"{self.place}: {self._service.hostname} ignores If-None-Match, "
+                "without which two writers overwrite each other's commits"
             )
         self._founded = True
 
     def writing(self) -> AbstractContextManager[None]:
-        """Nothing: an object store has no lock to hold."""
+        """Do nothing: an object store has no lock to hold."""
         return contextlib.nullcontext()
 
     def undisturbed(self) -> AbstractContextManager[bool]:
-        """Nobody can tell."""
+        """Yield False: an object store cannot keep writers out."""
         return contextlib.nullcontext(False)
 
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
-        """One object, whole when the put returns; what this process wrote it need not fetch."""
+        """Write one object, and a copy into the mirror, so that this process need not fetch it."""
         self._put(path, data)
         with contextlib.suppress(LakeError):
             self._mirror.put(path, data)
 
     def create(self, path: str, data: bytes) -> None:
-        """One object under a name that must be new."""
+        """Write one object under a name that must be new.
+
+        Raises:
+            LakeError: there is another of this name.
+        """
         if not self.make(path, data):
             raise LakeError(f"{self.place}/{path} is there already; an entry is never rewritten")
         with contextlib.suppress(LakeError):
             self._mirror.put(path, data)
 
     def make(self, path: str, data: bytes) -> bool:
-        """Creates an object; False where there is one. A put that was sent twice because its answer got lost counts as ours."""
+        """Create an object; return False where there is one with other bytes.
+
+        One with the same bytes counts as ours: the client repeats a put whose answer got lost.
+        """
         if self._put_new(path, data):
             return True
         with contextlib.suppress(FileNotFoundError):
@@ -156,30 +165,30 @@ class Bucket:
         return False
 
     def swap(self, path: str, held: bytes, data: bytes) -> bool:
-        """Replaces an object that still is what was read; False where it is not."""
+        """Replace an object that still holds the bytes `held`; return False where it does not."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
             return present == held and self._conditional(path, data, IfMatch=answer["ETag"])
         return False
 
     def drop(self, path: str, held: bytes) -> None:
-        """Deletes an object that still is what was read; what another has put there meanwhile stays."""
+        """Delete an object that still holds the bytes `held`; what another process has put there since stays."""
         with contextlib.suppress(FileNotFoundError), self._asking(path):
             present, answer = self._whole(path)
             if present == held:
                 self._unless_refused(self._client.delete_object, path, IfMatch=answer["ETag"])
 
     def put(self, path: str, data: bytes | pa.Buffer) -> None:
-        """One object in place of the one before."""
+        """Write one object in place of the one before."""
         self._put(path, data)
 
     def read(self, path: str) -> bytes:
-        """An object's present bytes."""
+        """Return an object's present bytes."""
         with self._asking(path):
             return self._whole(path)[0]
 
     def read_aged(self, path: str) -> tuple[bytes, float]:
-        """An object's present bytes, and the seconds since they were written, both by the service's clock, which counts whole seconds."""
+        """Return an object's present bytes and their age, by the service's clock, which counts whole seconds."""
         with self._asking(path):
             data, answer = self._whole(path)
         try:
@@ -189,33 +198,33 @@ class Bucket:
             return data, 0.0
 
     def names(self, folder: str) -> list[str] | None:
-        """What lies directly under a prefix; None where nothing does."""
+        """Return what lies directly under a prefix; None where nothing does."""
         under = self._key(f"{folder}/" if folder else "")
-        found = []
+        keys = []
         for page in self._pages(under, "/"):
-            found += [each["Key"] for each in page.get("Contents", ())] + [
-                each["Prefix"].rstrip("/") for each in page.get("CommonPrefixes", ())
+            keys += [item["Key"] for item in page.get("Contents", ())] + [
+                item["Prefix"].rstrip("/") for item in page.get("CommonPrefixes", ())
             ]
-        return [name[len(under) :] for name in found] or None
+        return [name[len(under) :] for name in keys] or None
 
     def files(self, folder: str) -> dict[str, int]:
-        """Every object under a prefix, by path, with its bytes."""
+        """Return the size in bytes of every object under a prefix, by path."""
         start = len(self._key(""))
         return {
-            each["Key"][start:]: each["Size"]
+            item["Key"][start:]: item["Size"]
             for page in self._pages(self._key(f"{folder}/"), "")
-            for each in page.get("Contents", ())
+            for item in page.get("Contents", ())
         }
 
     def remove(self, path: str) -> bool:
-        """Deletes an object, here and there; the service does not tell whether there was one."""
+        """Delete an object and its copy; return True: the service does not say whether there was one."""
         self._mirror.remove(path)
         with self._asking(path):
             self._client.delete_object(Bucket=self.name, Key=self._key(path))
         return True
 
     def move(self, path: str, target: str) -> None:
-        """Copies within the service, then deletes."""
+        """Copy an object within the service, then delete it; does nothing where there is none."""
         with contextlib.suppress(FileNotFoundError):
             with self._asking(path):
                 source = {"Bucket": self.name, "Key": self._key(path)}
@@ -223,7 +232,7 @@ class Bucket:
             self.remove(path)
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Puts what the mirror lacks into it, and takes out what nobody has used for longest where it has grown too large."""
+        """Download what the mirror lacks; where it grows too large, delete what was used longest ago."""
         lacking = [path for path in dict.fromkeys(paths) if not use(self.root / path)]
         if not lacking:
             return
@@ -232,17 +241,21 @@ class Bucket:
         evict(self.root)
 
     def local(self, path: str) -> Path:
-        """The mirror's copy."""
+        """Return the path of the mirror's copy, downloaded if it is not there.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
         if not use(self.root / path) and not self._get(path):
             raise FileNotFoundError(f"{self.place}/{path}")
         return self.root / path
 
     def kept(self, path: str) -> bytes:
-        """The bytes of the mirror's copy."""
+        """Return the bytes of the mirror's copy."""
         return self.local(path).read_bytes()
 
     def stale(self, path: str) -> None:
-        """Lets the mirror's copy go."""
+        """Delete the mirror's copy."""
         self._mirror.remove(path)
 
     def _get(self, path: str) -> bool:
@@ -262,11 +275,11 @@ class Bucket:
         return True
 
     def _whole(self, path: str) -> tuple[bytes, dict[str, Any]]:
-        """An object's bytes, and the answer that brought them."""
+        """Return an object's bytes, and the service's response."""
         return self._again(path, lambda answer: bytes(answer["Body"].read()))
 
     def _again(self, path: str, read: Callable[[dict[str, Any]], Value]) -> tuple[Value, dict[str, Any]]:
-        """What is read of an object's body, which is asked for again where it breaks off: the client's own tries end with the head."""
+        """Read an object's body; request it again where it breaks off, as the client retries only up to the headers."""
         for attempt in range(CUT_TRIES):
             answer = self._client.get_object(Bucket=self.name, Key=self._key(path))
             try:
@@ -283,7 +296,7 @@ class Bucket:
             open_file = file.open("wb")
         with open_file:
             for piece in answer["Body"].iter_chunks(1 << 20):
-                with disk(file):  # the disk's errors alone: a connection that breaks off is an OSError too
+                with disk(file):  # errors of the disk only: a connection that breaks off is an OSError too
                     open_file.write(piece)
 
     def _key(self, path: str) -> str:
@@ -298,14 +311,14 @@ class Bucket:
             return self._conditional(path, data, IfNoneMatch="*")
 
     def _conditional(self, path: str, data: bytes, **condition: str) -> bool:
-        """One conditional put; False where the condition does not hold."""
+        """Send one conditional put; return False where the condition does not hold."""
         return self._unless_refused(self._client.put_object, path, Body=data, **condition)
 
-    def _unless_refused(self, do: Callable[..., Any], path: str, **said: Any) -> bool:
-        """Whether a request's condition held. Others' requests of one moment are waited for."""
+    def _unless_refused(self, send: Callable[..., Any], path: str, **arguments: Any) -> bool:
+        """Send a conditional request, again where it conflicts with another; return whether its condition held."""
         for attempt in range(TRIES):
             try:
-                do(Bucket=self.name, Key=self._key(path), **said)
+                send(Bucket=self.name, Key=self._key(path), **arguments)
                 return True
             except self._errors.ClientError as error:
                 code = error.response["Error"]["Code"]
@@ -324,21 +337,23 @@ class Bucket:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Turns what a service can refuse into one line: ConfigError before the first write of this process, LakeError after it.
+        """Turn an error of the service, inside a `with` block, into one line.
 
         Raises:
             FileNotFoundError: no such object.
+            ConfigError: any other error before the first write of this process.
+            LakeError: any other error after it, or a fault of the service.
         """
         kind = LakeError if self._founded else ConfigError
         safe = "; what was committed before is safe" if self._founded else ""
         try:
             yield
         except self._errors.ClientError as error:
-            code, said = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
+            code, message = str(error.response["Error"].get("Code")), error.response["Error"].get("Message", "")
             if code in ABSENT:
                 raise FileNotFoundError(f"{self.place}/{what}") from error
-            kind = kind if code in SAID or self._status(error) < 500 else LakeError
-            raise kind(f"{self.place}: {what}: {SAID.get(code, f'{said} ({code})')}{safe}") from error
+            kind = kind if code in MESSAGES or self._status(error) < 500 else LakeError
+            raise kind(f"{self.place}: {what}: {MESSAGES.get(code, f'{message} ({code})')}{safe}") from error
         except self._errors.NoCredentialsError as error:
             raise kind(
                 f"{self.place}: no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, name them"
@@ -347,7 +362,8 @@ class Bucket:
             raise LakeError(f"{self.place}: {what}: its bytes broke off {CUT_TRIES} times{safe}") from error
         except self._errors.ConnectionError as error:
             raise kind(
-                f"{self.place}: {self._host()} does not answer ({type(error).__name__}); AWS_ENDPOINT_URL names the service{safe}"
+                f"{self.place}: {self._host()} does not answer ({type(error).__name__}); "
+                f"AWS_ENDPOINT_URL names the service{safe}"
             ) from error
         except (*self._cut, self._errors.HTTPClientError) as error:
             words = " ".join(str(error).split())[:200]

@@ -1,7 +1,8 @@
 """One schema file per table: NAME.py holds `SCHEMA`, and its docstring says what a row is.
 
-To add a table, write `SCHEMA = table(column(...), ..., made_by=...)` with what its columns refer to (`stores/schema.py`), add its
-line under "Keys" in docs/store.md, and run `python docs/make_store.py`. `forget`, `fsck`, `curate report` and `lineage` find it.
+To add a table, write `SCHEMA = table(column(...), ..., made_by=...)` with what its columns refer to
+(`stores/schema.py`), add its line under "Keys" in docs/store.md, and run `python docs/make_store.py`. `forget`, `fsck`,
+`curate report` and `lineage` find it.
 """
 
 import importlib

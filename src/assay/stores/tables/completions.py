@@ -1,4 +1,4 @@
-"""What the attempts said."""
+"""The texts of attempts, one row per rollout."""
 
 import pyarrow as pa
 
@@ -6,7 +6,7 @@ from assay.stores.schema import TEXT, column, table
 
 SCHEMA = table(
     column("text", TEXT, "the completion; the id is the rollout's"),
-    column("logprobs", pa.list_(pa.float32()), "natural log, one a generated token; null where the backend gave none"),
+    column("logprobs", pa.list_(pa.float32()), "natural log, one per generated token; null where the engine gave none"),
     made_by=("score",),
     id_refers="rollouts.id",
     was="texts",

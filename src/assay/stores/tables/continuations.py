@@ -1,4 +1,4 @@
-"""What a policy wrote behind a begun answer, as a search asked for it: paid for once, no evidence for a pass rate."""
+"""What a policy wrote after the given beginning of an answer, for a tree search; no evidence for a pass rate."""
 
 from assay.stores.schema import INT, TEXT, column, table
 
@@ -9,12 +9,12 @@ SCHEMA = table(
     column("sampler", TEXT, "sampling_configs.id", refers="sampling_configs.id"),
     column("sample", INT, "index among the continuations of one beginning"),
     column("seed", INT, "recorded, not part of the id; -1 = none was given"),
-    column("begun", INT, "characters of the answer that stood before it"),
-    column("text", TEXT, "what was added, the delimiter that ended it included"),
+    column("begun", INT, "characters of the given beginning"),
+    column("text", TEXT, "what was generated, the delimiter that ended it included"),
     column("tokens", INT, "generated tokens"),
-    column("prompt_tokens", INT, "tokens of the prompt and of the begun answer"),
+    column("prompt_tokens", INT, "tokens of the prompt and of the given beginning"),
     column(
-        "ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap, or for want of room"
+        "ended", TEXT, "open: more may follow; closed: the policy ended its answer; cut: by a cap or a full context"
     ),
     column("engine", TEXT, "backend that ran the policy"),
     made_by=("score",),

@@ -1,4 +1,4 @@
-"""The curriculum, one row a position."""
+"""The curriculum, one row per position."""
 
 from assay.stores.schema import INT, TEXT, column, table
 
@@ -6,7 +6,7 @@ SCHEMA = table(
     column("curriculum_id", TEXT, "stages.key of the arrange stage", refers="stages.key", was="curriculum"),
     column("lesson", INT, "from 0"),
     column("position", INT, "place in the lesson, from 0"),
-    column("passes", INT, "how often the lesson is walked"),
+    column("passes", INT, "epochs over the lesson"),
     column("problem_id", TEXT, "problems.id", refers="problems.id"),
     made_by=("arrange",),
     was="lessons",

@@ -1,4 +1,4 @@
-"""What was noticed of problems that stay in the pool: a gold answer of an odd form, a benchmark problem with other numbers."""
+"""Notes on problems that stay in the pool: a gold answer of an odd form, a benchmark problem with other numbers."""
 
 from assay.stores.schema import TEXT, column, table
 

@@ -1,4 +1,4 @@
-"""Attempts, raw and immutable; long texts lie in texts, so that counting never reads them."""
+"""Attempts, raw and immutable; their texts lie in `completions`, so that counting never reads them."""
 
 from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 

@@ -4,12 +4,12 @@ from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 
 SCHEMA = table(
     column("event", TEXT, "start or end"),
-    column("command", TEXT, "what was asked"),
+    column("command", TEXT, "the command, such as curate run"),
     column("plan", TEXT, "JSON of the whole plan"),
     column("versions", TEXT, "JSON: of this package, Python and the packages that matter"),
     column("outcome", TEXT, "done, partly, failed; null at the start"),
     column("tokens", INT, "generated tokens"),
-    column("samples", INT, "rollouts made"),
+    column("samples", INT, "rollouts generated"),
     column("seconds", FLOAT, "wall time"),
     column(
         "policy",

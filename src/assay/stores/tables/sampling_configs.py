@@ -1,4 +1,4 @@
-"""How a policy was asked: template, few-shot turns, temperature, cap."""
+"""Sampling configurations of policies: template, few-shot turns, temperature, cap."""
 
 from assay.stores.schema import TEXT, column, table
 

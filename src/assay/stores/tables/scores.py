@@ -1,4 +1,4 @@
-"""Difficulty of a problem for a policy, with its doubt."""
+"""Difficulty of a problem for a policy, with its uncertainty."""
 
 from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
 
@@ -24,5 +24,5 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
-    made_by=("score",),
+    made_by=("score", "refresh"),
 )

@@ -1,4 +1,4 @@
-"""The nodes of searches; a prefix is what another method may continue from."""
+"""The nodes of tree searches; the texts from the root to a node are a prefix that other methods can continue."""
 
 from assay.stores.schema import FLOAT, INT, TEXT, column, table
 

@@ -1,4 +1,4 @@
-"""Tree searches: one row a problem and search, with what it cost and whether it solved."""
+"""Tree searches: one row per problem and search, with its cost and whether it solved the problem."""
 
 from assay.stores.schema import FLAG, INT, TEXT, column, table
 

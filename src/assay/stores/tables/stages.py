@@ -1,4 +1,4 @@
-"""The ledger of finished work: a stage is done for a key when its row exists, written in one commit with its results."""
+"""The ledger of finished work: a stage is done for a key when its row exists; one commit writes it and its results."""
 
 from assay.stores.schema import FLOAT, INT, RUNS, TEXT, column, table
 

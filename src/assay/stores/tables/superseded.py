@@ -1,4 +1,4 @@
-"""Policy revisions of training steps that were made again after a kill; their rollouts stay and count no more."""
+"""Policy revisions of training steps that were repeated after a kill; their rollouts stay and no longer count."""
 
 from assay.stores.schema import TEXT, column, table
 

@@ -1,4 +1,4 @@
-"""What training measured, one row a step and name."""
+"""What training measured, one row per step and metric."""
 
 from assay.stores.schema import FLOAT, INT, TEXT, column, table
 
