@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.sources._bad_row import BadRow
-from assay.sources._tables import Limits, file_kind, read_column_names, read_rows
+from assay.sources._tables import UnpackLimits, file_kind, read_column_names, read_rows
 
 
 def test_the_suffix_decides_and_gz_does_not_count():
@@ -69,7 +69,7 @@ def test_a_small_file_that_unpacks_to_a_huge_row_is_a_drop_and_fills_no_memory(t
         file.write(end)
     assert (tmp_path / name).stat().st_size < 1 << 20
     tracemalloc.start()
-    rows = [row for _, row in read_rows(tmp_path / name, None, limits=Limits(row=1 << 17, json_list=1 << 17))]
+    rows = [row for _, row in read_rows(tmp_path / name, None, limits=UnpackLimits(row=1 << 17, json_list=1 << 17))]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 << 20
@@ -80,14 +80,14 @@ def test_a_small_file_that_unpacks_to_a_huge_row_is_a_drop_and_fills_no_memory(t
 
 def test_a_list_that_is_not_compressed_has_the_size_that_its_owner_sees(tmp_path):
     (tmp_path / "a.json").write_text('[{"x": "as long as it is"}]')
-    assert [row for _, row in read_rows(tmp_path / "a.json", None, limits=Limits(json_list=16))] == [
+    assert [row for _, row in read_rows(tmp_path / "a.json", None, limits=UnpackLimits(json_list=16))] == [
         {"x": "as long as it is"}
     ]
 
 
 def test_rows_of_a_table_that_are_long_together_are_read(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n" + 'one,"two\nlines"\n' * 50)
-    assert len(list(read_rows(tmp_path / "a.csv", None, limits=Limits(row=64)))) == 50
+    assert len(list(read_rows(tmp_path / "a.csv", None, limits=UnpackLimits(row=64)))) == 50
 
 
 def test_a_json_file_may_hold_an_object_per_line_or_one_list_in_an_object(tmp_path):
@@ -108,6 +108,6 @@ def test_a_json_file_may_hold_an_object_per_line_or_one_list_in_an_object(tmp_pa
 def test_a_line_without_an_end_is_skipped_in_pieces(tmp_path):
     row = b'{"x": 1}'
     (tmp_path / "a.jsonl").write_bytes(row + b"\n" + b"x" * 1000 + b"\n" + row + b"\n" + b"y" * 128)
-    rows = list(read_rows(tmp_path / "a.jsonl", None, limits=Limits(row=64)))
+    rows = list(read_rows(tmp_path / "a.jsonl", None, limits=UnpackLimits(row=64)))
     assert [number for number, _ in rows] == [1, 2, 3, 4]
     assert [row.reason for _, row in rows if isinstance(row, BadRow)] == ["row_too_long", "row_too_long"]

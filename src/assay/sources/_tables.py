@@ -1,7 +1,7 @@
 """Rows of JSONL, JSON, CSV and Parquet files, one at a time, each with the line where it begins.
 
 Memory holds one row, or one batch of Parquet, however long the file is; only a JSON list is read whole. A few bytes of
-a compressed file can unpack to gigabytes, so what is unpacked is bounded by `Limits`: what is larger becomes a bad row.
+a compressed file can unpack to gigabytes, so what is unpacked is bounded by `UnpackLimits`: what is larger becomes a bad row.
 """
 
 import csv
@@ -23,14 +23,14 @@ PlacedRows = Iterator[tuple[int, Any]]  # (line, or row of Parquet, from 1; a ma
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class UnpackLimits:
     """How much of a file is unpacked at once."""
 
     row: int = 16 << 20  # bytes of one row, or characters of one row of a CSV file
     json_list: int = 256 << 20  # bytes of a compressed JSON list
 
 
-LIMITS = Limits()
+LIMITS = UnpackLimits()
 
 
 def file_kind(path: Path) -> str:
@@ -43,7 +43,7 @@ def file_kind(path: Path) -> str:
     return Path(name.removesuffix(".gz")).suffix
 
 
-def read_rows(path: Path, columns: list[str] | None, *, limits: Limits = LIMITS) -> PlacedRows:
+def read_rows(path: Path, columns: list[str] | None, *, limits: UnpackLimits = LIMITS) -> PlacedRows:
     """Yield every row of a file; blank lines are not rows.
 
     Args:
@@ -54,7 +54,7 @@ def read_rows(path: Path, columns: list[str] | None, *, limits: Limits = LIMITS)
     return READERS[file_kind(path)](path, columns, limits)
 
 
-def read_column_names(path: Path, *, limits: Limits = LIMITS) -> list[str] | None:
+def read_column_names(path: Path, *, limits: UnpackLimits = LIMITS) -> list[str] | None:
     """Return the column names of a CSV or Parquet file; None for kinds whose rows may differ.
 
     Raises:
@@ -72,7 +72,7 @@ def read_column_names(path: Path, *, limits: Limits = LIMITS) -> list[str] | Non
     return None
 
 
-def _read_jsonl(path: Path, _: list[str] | None, limits: Limits) -> PlacedRows:
+def _read_jsonl(path: Path, _: list[str] | None, limits: UnpackLimits) -> PlacedRows:
     with _open_file(path) as file:
         number = 0
         try:
@@ -97,7 +97,7 @@ def _parse_json_line(line: bytes, *, is_first: bool) -> Any:
     return parse_json(text) if text else BLANK
 
 
-def _read_json(path: Path, _: list[str] | None, limits: Limits) -> PlacedRows:
+def _read_json(path: Path, _: list[str] | None, limits: UnpackLimits) -> PlacedRows:
     remedy = "as {}, one object a line, it may have any size"
     try:
         with _open_file(path) as file:
@@ -177,7 +177,7 @@ def _skip_blanks(text: str, position: int) -> int:
     return position
 
 
-def _read_csv(path: Path, _: list[str] | None, limits: Limits) -> PlacedRows:
+def _read_csv(path: Path, _: list[str] | None, limits: UnpackLimits) -> PlacedRows:
     header: list[str] | None = None
     for line, row in _read_cells(path, limits):
         if isinstance(row, BadRow):
@@ -192,7 +192,7 @@ def _read_csv(path: Path, _: list[str] | None, limits: Limits) -> PlacedRows:
             yield line, dict(zip(header, row, strict=True))
 
 
-def _read_cells(path: Path, limits: Limits) -> Iterator[tuple[int, list[str] | BadRow]]:
+def _read_cells(path: Path, limits: UnpackLimits) -> Iterator[tuple[int, list[str] | BadRow]]:
     with _open_file(path) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         # The default limit of 128 KiB per cell is less than a prompt may have.
@@ -241,7 +241,7 @@ class _BoundedLines:
         return line
 
 
-def _read_parquet(path: Path, columns: list[str] | None, _: Limits) -> PlacedRows:
+def _read_parquet(path: Path, columns: list[str] | None, _: UnpackLimits) -> PlacedRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -277,7 +277,7 @@ def _broken_file(error: BaseException) -> BadRow:
 
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-READERS: dict[str, Callable[[Path, list[str] | None, Limits], PlacedRows]] = {
+READERS: dict[str, Callable[[Path, list[str] | None, UnpackLimits], PlacedRows]] = {
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
     ".json": _read_json,

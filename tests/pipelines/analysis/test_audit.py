@@ -11,9 +11,9 @@ from assay.pipelines.runner.stages import run_stages
 
 @pytest.fixture
 def judged(walked):
-    made = walked(temperature=1.0)
-    run_stages(made, only=True)
-    return made
+    run_context = walked(temperature=1.0)
+    run_stages(run_context, only=True)
+    return run_context
 
 
 def marked(path, mark):
@@ -35,8 +35,8 @@ def truth(row):
 
 def test_the_sheet_holds_both_sides_and_hides_the_verdict(judged, tmp_path):
     path = tmp_path / "sheet.csv"
-    told = write_sheet(judged, path, 10)
-    assert told == {"accepted": 10, "rejected": 10}
+    sizes = write_sheet(judged, path, 10)
+    assert sizes == {"accepted": 10, "rejected": 10}
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20

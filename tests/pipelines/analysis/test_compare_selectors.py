@@ -12,43 +12,43 @@ from assay.pipelines.analysis.compare_selectors import compare, jaccard, read
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
-def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: Made) -> None:
-    made = context()
-    run_stages(made)
-    told = compare(context(), ["frontier spread=none budget=5", "k_center"])
-    names = [row["selection"] for row in told["selections"]]
+def test_the_plan_comes_first_and_the_two_baselines_always_stand_beside_it(context: MakeContext) -> None:
+    run_context = context()
+    run_stages(run_context)
+    comparison = compare(context(), ["frontier spread=none budget=5", "k_center"])
+    names = [row["selection"] for row in comparison["selections"]]
     assert names == ["plan", "frontier spread=none budget=5", "k_center", "uniform", "informative"]
-    by_name: dict[str, Any] = {row["selection"]: row for row in told["selections"]}
+    by_name: dict[str, Any] = {row["selection"]: row for row in comparison["selections"]}
     assert [by_name[name]["kept"] for name in names[:4]] == [10, 5, 10, 10]
     assert by_name["plan"]["overlap"]["plan"] == 1
     assert by_name["plan"]["overlap"]["uniform"] == by_name["uniform"]["overlap"]["plan"]
     assert by_name["k_center"]["radius"] <= by_name["frontier spread=none budget=5"]["radius"]
-    for row in told["selections"]:
+    for row in comparison["selections"]:
         assert sum(row["histogram"].values()) == row["kept"]
-        assert row["kept"] + sum(row["dropped"].values()) == told["pool"] == 32
+        assert row["kept"] + sum(row["dropped"].values()) == comparison["pool"] == 32
         assert set(row["signal"]) == {"0", "1", "2"}
 
 
-def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: Made) -> None:
-    made = context()
-    run_stages(made)
-    before = made.lake.files()
-    told = compare(context())
-    assert made.lake.files() == before
-    stored = made.lake.rows("SELECT count(*) FILTER (kept) AS n FROM selections")[0]["n"]
-    assert told["selections"][0]["kept"] == stored
+def test_it_writes_nothing_and_keeps_what_the_plan_s_own_stage_keeps(context: MakeContext) -> None:
+    run_context = context()
+    run_stages(run_context)
+    before = run_context.lake.files()
+    comparison = compare(context())
+    assert run_context.lake.files() == before
+    stored = run_context.lake.rows("SELECT count(*) FILTER (kept) AS n FROM selections")[0]["n"]
+    assert comparison["selections"][0]["kept"] == stored
 
 
-def test_an_empty_selection_has_no_radius_and_no_signal(walked: Made, context: Made) -> None:
+def test_an_empty_selection_has_no_radius_and_no_signal(walked: MakeContext, context: MakeContext) -> None:
     walked()
     row = compare(context(), ["uniform budget=0"])["selections"][1]
     assert (row["kept"], row["radius"], row["signal"]["0"], row["tokens"]) == (0, None, None, 0)
 
 
-def test_what_is_wrong_is_named(context: Made) -> None:
+def test_what_is_wrong_is_named(context: MakeContext) -> None:
     with pytest.raises(ConfigError, match="compare needs ingest"):
         compare(context())
     run_stages(context())
@@ -61,8 +61,13 @@ def test_what_is_wrong_is_named(context: Made) -> None:
 
 
 def test_settings_are_read_as_in_a_plan() -> None:
-    made = read("dart rule=uniform most=7 seed=3", SelectConfig(budget=9))
-    assert (made.selector, made.budget, made.seed, made.settings) == ("dart", 9, 3, {"rule": "uniform", "most": 7})
+    run_context = read("dart rule=uniform most=7 seed=3", SelectConfig(budget=9))
+    assert (run_context.selector, run_context.budget, run_context.seed, run_context.settings) == (
+        "dart",
+        9,
+        3,
+        {"rule": "uniform", "most": 7},
+    )
 
 
 def test_overlap_is_shared_over_all() -> None:

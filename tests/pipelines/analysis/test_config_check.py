@@ -12,7 +12,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.analysis import config_check
 from assay.pipelines.context.run import RunContext
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
 def source(folder: Path, rows: list[Any], **settings: Any) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def source(folder: Path, rows: list[Any], **settings: Any) -> list[dict[str, Any
     return [{"part": "files", "paths": str(folder / "rows.jsonl"), **settings}]
 
 
-def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: Made, tmp_path: Path) -> None:
+def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: MakeContext, tmp_path: Path) -> None:
     rows = [
         {"prompt": f"How many of {n}?", "answer": answer}
         for n, answer in enumerate(["9 (apples)", "2m", "\x0crac{1}{2}", "7"])
@@ -47,19 +47,19 @@ def test_a_look_at_the_first_rows_counts_drops_and_odd_golds_by_name(context: Ma
     ],
 )
 def test_a_source_without_one_problem_is_an_error_that_says_why(
-    context: Made, tmp_path: Path, rows: list[Any], sentence: str
+    context: MakeContext, tmp_path: Path, rows: list[Any], sentence: str
 ) -> None:
     with pytest.raises(ConfigError, match=sentence):
         list(config_check.look_at_sources(context(source=source(tmp_path, rows))))
 
 
-def test_rows_of_two_shapes_are_no_error(context: Made, tmp_path: Path) -> None:
+def test_rows_of_two_shapes_are_no_error(context: MakeContext, tmp_path: Path) -> None:
     rows = [{"question": "1 + 1?", "answer": "2"}] * 25 + [{"prompt": "1 + 1?", "answer": "2"}]
     (look,) = config_check.look_at_sources(context(source=source(tmp_path, rows)))
     assert (len(look.problems), look.dropped) == (1, {"missing_field": 25})
 
 
-def test_a_kept_field_that_no_row_holds_is_an_error(context: Made, tmp_path: Path) -> None:
+def test_a_kept_field_that_no_row_holds_is_an_error(context: MakeContext, tmp_path: Path) -> None:
     rows = [{"prompt": f"{n} + 1?", "answer": "2", "level": 1} for n in range(3)]
     with pytest.raises(ConfigError, match="keep names 'levle', which none of its 3 rows holds"):
         list(config_check.look_at_sources(context(source=source(tmp_path, rows, keep=["level", "levle"]))))
@@ -70,7 +70,8 @@ def test_a_kept_field_that_no_row_holds_is_an_error(context: Made, tmp_path: Pat
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "lab_checking.py").write_text(
-        "def right(data_source, solution_str, ground_truth, extra_info):\n    return float(ground_truth in solution_str)\n"
+        "def right(data_source, solution_str, ground_truth, extra_info):\n"
+        "    return float(ground_truth in solution_str)\n"
         "def breaks(data_source, solution_str, ground_truth, extra_info):\n    return 1 / 0\n"
     )
     yield tmp_path
@@ -86,53 +87,60 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_verifier_from_outside_that_is_not_there_is_an_error(
-    context: Made, lab: Path, verifier: str, sentence: str
+    context: MakeContext, lab: Path, verifier: str, sentence: str
 ) -> None:
-    made = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier=verifier))
+    run_context = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier=verifier))
     with pytest.raises(ConfigError, match=sentence):
-        config_check.check_parts(made.config)
+        config_check.check_parts(run_context.config)
 
 
-def test_a_module_that_breaks_when_it_is_imported_is_an_error(context: Made, lab: Path) -> None:
+def test_a_module_that_breaks_when_it_is_imported_is_an_error(context: MakeContext, lab: Path) -> None:
     (lab / "lab_broken.py").write_text("raise RuntimeError('no GPU\\nhere')\n")
-    made = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier="python:lab_broken:right"))
+    run_context = context(source=source(lab, [{"prompt": "1 + 1?", "answer": "2"}], verifier="python:lab_broken:right"))
     with pytest.raises(ConfigError, match="importing 'lab_broken' raises RuntimeError: no GPU here"):
-        config_check.check_parts(made.config)
+        config_check.check_parts(run_context.config)
 
 
-def test_a_tracker_that_is_not_installed_is_an_error(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = __import__("importlib.util").util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "wandb" else found(name, *rest))
+def test_a_tracker_that_is_not_installed_is_an_error(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = __import__("importlib.util").util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "wandb" else find_spec(name, *rest)
+    )
     with pytest.raises(ConfigError, match="'wandb', which is not installed"):
         config_check.check_parts(context(train={"report_to": ["wandb"]}).config)
 
 
-def test_the_gold_answer_is_judged_in_a_box_and_in_a_sentence_without_the_engine(context: Made, tmp_path: Path) -> None:
-    made = context(
+def test_the_gold_answer_is_judged_in_a_box_and_in_a_sentence_without_the_engine(
+    context: MakeContext, tmp_path: Path
+) -> None:
+    run_context = context(
         source=source(tmp_path, [{"prompt": "How many?", "answer": "9 (apples)"}]),
         policy={"template": "{prompt} Think."},
     )
-    (look,) = config_check.look_at_sources(made)
-    gold = config_check.try_gold(made, look)
+    (look,) = config_check.look_at_sources(run_context)
+    gold = config_check.try_gold(run_context, look)
     assert gold.prompt == "user: How many? Think."
     assert [verdict.outcome for verdict in gold.verdicts] == ["correct", "correct"]
     assert gold.texts == ["\\boxed{9}", "The answer is 9."]
-    assert made.meter.samples == 0
+    assert run_context.meter.samples == 0
 
 
-def test_a_reward_that_raises_on_the_gold_answer_is_an_error(context: Made, lab: Path) -> None:
+def test_a_reward_that_raises_on_the_gold_answer_is_an_error(context: MakeContext, lab: Path) -> None:
     rows = [{"prompt": "1 + 1?", "answer": "2"}]
-    made = context(source=source(lab, rows, verifier="python:lab_checking:breaks"))
-    (look,) = config_check.look_at_sources(made)
+    run_context = context(source=source(lab, rows, verifier="python:lab_checking:breaks"))
+    (look,) = config_check.look_at_sources(run_context)
     with pytest.raises(ConfigError, match=r"fails on the gold answer '2'.*ZeroDivisionError"):
-        config_check.try_gold(made, look)
-    made = context(source=source(lab, rows, verifier="python:lab_checking:right"))
-    assert config_check.try_gold(made, next(config_check.look_at_sources(made))).accepted
+        config_check.try_gold(run_context, look)
+    run_context = context(source=source(lab, rows, verifier="python:lab_checking:right"))
+    assert config_check.try_gold(run_context, next(config_check.look_at_sources(run_context))).accepted
 
 
-def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: Made) -> None:
-    made = context(select={"budget": 0}, split={"held_out": 40})
-    told = config_check.forebodings(made.config, list(config_check.look_at_sources(made)))
-    assert told == ["select.budget = 0 keeps no problem", "split.held_out = 40 leaves none of 40 problems to train on"]
-    made = context(select={"budget": 1}, split={"held_out": 39})
-    assert config_check.forebodings(made.config, list(config_check.look_at_sources(made))) == []
+def test_a_budget_or_a_split_that_leaves_nothing_is_foretold(context: MakeContext) -> None:
+    run_context = context(select={"budget": 0}, split={"held_out": 40})
+    warnings = config_check.forebodings(run_context.config, list(config_check.look_at_sources(run_context)))
+    assert warnings == [
+        "select.budget = 0 keeps no problem",
+        "split.held_out = 40 leaves none of 40 problems to train on",
+    ]
+    run_context = context(select={"budget": 1}, split={"held_out": 39})
+    assert config_check.forebodings(run_context.config, list(config_check.look_at_sources(run_context))) == []

@@ -10,25 +10,25 @@ from assay.pipelines.analysis.cost_estimate import OVERHEAD, forecast
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
-def test_before_the_split_nobody_knows_how_much_disk_it_takes(context: Made) -> None:
+def test_before_the_split_nobody_knows_how_much_disk_it_takes(context: MakeContext) -> None:
     assert forecast(context(), 0)["disk"]["bytes"] is None
 
 
-def test_without_attempts_the_disk_is_guessed_from_the_cap(context: Made) -> None:
+def test_without_attempts_the_disk_is_guessed_from_the_cap(context: MakeContext) -> None:
     run_stages(context(), "split")
-    told = forecast(context(), 0)["disk"]
-    assert (told["bytes"], told["attempts"], told["short"]) == (32 * 4 * (OVERHEAD + 16 * 2), 0, False)
+    disk = forecast(context(), 0)["disk"]
+    assert (disk["bytes"], disk["attempts"], disk["short"]) == (32 * 4 * (OVERHEAD + 16 * 2), 0, False)
 
 
-def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(context: Made) -> None:
-    made = context()
-    run_stages(made)
+def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(context: MakeContext) -> None:
+    run_context = context()
+    run_stages(run_context)
     taken = sum(
         file.bytes
-        for entry in made.lake.entries()
+        for entry in run_context.lake.entries()
         for file in entry.files
         if file.table in ("rollouts", "completions", "verdicts")
     )
@@ -37,15 +37,15 @@ def test_with_attempts_it_is_what_they_took_and_nothing_where_nothing_is_left(co
     assert (more["bytes"], more["attempts"]) == (taken, 32 * 4), "as many again"
 
 
-def test_a_disk_that_is_too_small_is_said(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_small_is_said(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     run_stages(context(), "split")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
     assert forecast(context(), 0)["disk"]["short"]
 
 
-def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(context: Made) -> None:
+def test_an_adaptive_design_takes_between_its_fewest_and_its_most_attempts(context: MakeContext) -> None:
     score = {"design": "adaptive", "first": 2, "most": 8, "step": 2}
     run_stages(context(score=score), "split")
-    told = forecast(context(score=score), 0)["disk"]
-    assert told["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)
-    assert told["bytes_min"] == 32 * 2 * (OVERHEAD + 16 * 2)
+    disk = forecast(context(score=score), 0)["disk"]
+    assert disk["bytes"] == 32 * 8 * (OVERHEAD + 16 * 2)
+    assert disk["bytes_min"] == 32 * 2 * (OVERHEAD + 16 * 2)

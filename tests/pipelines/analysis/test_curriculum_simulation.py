@@ -15,48 +15,48 @@ from assay.pipelines.analysis.curriculum_simulation import forecast, step
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
-def test_the_plan_comes_first_shuffled_last_and_nothing_is_written(context: Made) -> None:
-    made = context(train={"steps": 5, "groups": 2})
-    run_stages(made)
-    before = made.lake.files()
-    told = forecast(made, ["posterior", "bandit bins=2"], repeats=4)
-    assert made.lake.files() == before
-    assert [row["curriculum"] for row in told["curricula"]] == ["plan", "posterior", "bandit bins=2", "shuffled"]
-    assert told["problems"] == 10
-    for row in told["curricula"]:
+def test_the_plan_comes_first_shuffled_last_and_nothing_is_written(context: MakeContext) -> None:
+    run_context = context(train={"steps": 5, "groups": 2})
+    run_stages(run_context)
+    before = run_context.lake.files()
+    simulated = forecast(run_context, ["posterior", "bandit bins=2"], repeats=4)
+    assert run_context.lake.files() == before
+    assert [row["curriculum"] for row in simulated["curricula"]] == ["plan", "posterior", "bandit bins=2", "shuffled"]
+    assert simulated["problems"] == 10
+    for row in simulated["curricula"]:
         assert 0 <= row["signal"] <= 1
         assert row["paid"] == row["trained"] == 2
         assert row["tokens"] > 0
-    assert told == forecast(made, ["posterior", "bandit bins=2"], repeats=4)
+    assert simulated == forecast(run_context, ["posterior", "bandit bins=2"], repeats=4)
 
 
-def test_before_the_selection_it_says_which_stage_is_missing(context: Made) -> None:
+def test_before_the_selection_it_says_which_stage_is_missing(context: MakeContext) -> None:
     with pytest.raises(ConfigError, match="needs ingest"):
         forecast(context())
 
 
-def test_a_setting_that_does_not_fit_is_refused(context: Made) -> None:
-    made = context()
-    run_stages(made)
+def test_a_setting_that_does_not_fit_is_refused(context: MakeContext) -> None:
+    run_context = context()
+    run_stages(run_context)
     with pytest.raises(ConfigError, match="temperature"):
-        forecast(made, ["bandit temperature=-1"])
+        forecast(run_context, ["bandit temperature=-1"])
     with pytest.raises(ConfigError, match="key=value"):
-        forecast(made, ["bandit warm"])
+        forecast(run_context, ["bandit warm"])
 
 
 def test_a_step_is_refilled_until_it_is_full_and_never_beyond_its_bound() -> None:
     pool = Pool(tuple(f"p{n}" for n in range(10)))
-    asked: list[int] = []
+    sizes: list[int] = []
 
     def attempt(ids: Any) -> list[GroupResult]:
-        asked.append(len(ids))
-        return [GroupResult(id_, Counts(), advantage=float(len(asked) > 1)) for id_ in ids]
+        sizes.append(len(ids))
+        return [GroupResult(id_, Counts(), advantage=float(len(sizes) > 1)) for id_ in ids]
 
     assert len(step(Dynamic(refills=10).begin(pool, seed=0), 4, attempt)[0]) == 8
-    assert asked == [4, 4]
+    assert sizes == [4, 4]
     hopeless = step(Dynamic(refills=3).begin(pool, seed=0), 2, lambda ids: [GroupResult(id_, Counts()) for id_ in ids])
     assert (len(hopeless[0]), hopeless[1]) == (8, 0)
 
@@ -72,10 +72,10 @@ def test_refilling_pays_for_one_group_in_the_kept_share() -> None:
         ]
 
     course = Dynamic().begin(Pool(("p",)), seed=0)
-    told = [step(course, 8, attempt) for _ in range(200)]
-    paid, kept = sum(len(groups) for groups, _ in told), sum(kept for _, kept in told)
-    assert 1590 <= kept <= 200 * 8  # ten refills leave a step short about once in a thousand
-    assert kept / paid == pytest.approx(float(group_signal(0.1, 8)), abs=0.03)
+    simulated = [step(course, 8, attempt) for _ in range(200)]
+    paid, admitted = sum(len(groups) for groups, _ in simulated), sum(admitted for _, admitted in simulated)
+    assert 1590 <= admitted <= 200 * 8  # ten refills leave a step short about once in a thousand
+    assert admitted / paid == pytest.approx(float(group_signal(0.1, 8)), abs=0.03)
 
 
 def test_a_fixed_order_wraps_around() -> None:

@@ -1,4 +1,4 @@
-"""What is solved only leniently is disputed and never hard; the mode is a reading of stored verdicts, and costs no token."""
+"""What is solved only leniently is disputed and never hard; the mode rereads stored verdicts, and costs no token."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,23 +26,23 @@ USUAL = [("correct", None), ("correct", None), ("wrong", None), ("wrong", None)]
 
 @pytest.fixture
 def judged(context: Callable[..., RunContext]) -> Callable[..., RunContext]:
-    """A job whose first problem is right only leniently, and whose second is so in one attempt of four; all attempts are stored."""
+    """A run with stored attempts whose first problem is right only leniently, and the second in one attempt of four."""
 
     def make(**changes: Any) -> RunContext:
-        made = context(**changes)
-        problems, labels = side(made, run_stages(made, "split"), "train")
-        attempts = StoredRollouts(made, problems, labels)
+        run_context = context(**changes)
+        problems, labels = side(run_context, run_stages(run_context, "split"), "train")
+        attempts = StoredRollouts(run_context, problems, labels)
         for place, id_ in enumerate(sorted(problems)) if not attempts.stored else ():
-            (rollouts,) = made.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
-            cases = [GradingCase(problems[id_], labels[id_], each) for each in rollouts]
-            version = made.judge.version("math")
+            (rollouts,) = run_context.engine.generate([attempts.request(id_, (0, 1, 2, 3))])
+            cases = [GradingCase(problems[id_], labels[id_], rollout) for rollout in rollouts]
+            version = run_context.judge.version("math")
             pairs = zip(cases, READINGS.get(place, USUAL), strict=True)
             verdicts = [
                 Verdict.of(case, verifier="math", version=version, outcome=outcome, lenient=lenient)
                 for case, (outcome, lenient) in pairs
             ]  # type: ignore[arg-type]
-            commit(made, list(rollouts), verdicts)
-        return made
+            commit(run_context, list(rollouts), verdicts)
+        return run_context
 
     return make
 
@@ -52,26 +52,30 @@ def ids(context: RunContext) -> list[str]:
 
 
 def test_a_problem_that_is_right_only_leniently_is_flagged_and_dropped_as_disputed(judged) -> None:
-    made = judged(select={"budget": 32, "selector": "uniform"})
-    results = run_stages(made)
-    first, second = ids(made)[:2]
-    assert [row["problem_id"] for row in made.lake.rows("SELECT problem_id FROM scores WHERE disputed")] == [first]
+    run_context = judged(select={"budget": 32, "selector": "uniform"})
+    results = run_stages(run_context)
+    first, second = ids(run_context)[:2]
+    flagged = run_context.lake.rows("SELECT problem_id FROM scores WHERE disputed")
+    assert [row["problem_id"] for row in flagged] == [first]
     dropped = {
         row["problem_id"]: row["reason"]
-        for row in made.lake.rows("SELECT problem_id, reason FROM selections WHERE NOT kept")
+        for row in run_context.lake.rows("SELECT problem_id, reason FROM selections WHERE NOT kept")
     }
     assert dropped == {first: "disputed"}
     assert second not in dropped
-    assert {"stage": "select", "reason": "disputed", "rows": 1, "example": first} in summary(made, results)["dropped"]
+    reason = {"stage": "select", "reason": "disputed", "rows": 1, "example": first}
+    assert reason in summary(run_context, results)["dropped"]
 
 
 @pytest.mark.parametrize("selector", ["hardest", "frontier", "informative"])
 def test_no_selector_takes_a_disputed_problem_for_a_hard_one(judged, selector: str) -> None:
-    made = judged(select={"budget": 32, "selector": selector})
-    run_stages(made)
-    kept = {row["problem_id"] for row in made.lake.rows("SELECT problem_id FROM selections WHERE kept")}
-    assert ids(made)[0] not in kept
-    assert all(ids(made)[0] not in row["dropped"].get("too_hard", ()) for row in compare(made)["selections"])
+    run_context = judged(select={"budget": 32, "selector": selector})
+    run_stages(run_context)
+    selected = {row["problem_id"] for row in run_context.lake.rows("SELECT problem_id FROM selections WHERE kept")}
+    assert ids(run_context)[0] not in selected
+    assert all(
+        ids(run_context)[0] not in row["dropped"].get("too_hard", ()) for row in compare(run_context)["selections"]
+    )
 
 
 def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> None:
@@ -79,11 +83,11 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
     strictly, leniently = run_stages(strict), run_stages(lenient)
     assert (lenient.meter.tokens, lenient.meter.samples) == (0, 0)
     first, second = ids(strict)[:2]
-    for made, results, right in ((strict, strictly, (0, 1)), (lenient, leniently, (3, 2))):
+    for run_context, results, right in ((strict, strictly, (0, 1)), (lenient, leniently, (3, 2))):
         scoring = results.rows_of("score")
         rows = {
             row["problem_id"]: row["n_correct"]
-            for row in made.lake.rows("SELECT problem_id, n_correct FROM scores WHERE scoring_id = ?", [scoring])
+            for row in run_context.lake.rows("SELECT problem_id, n_correct FROM scores WHERE scoring_id = ?", [scoring])
         }
         assert (rows[first], rows[second]) == right
     assert strictly.of("score").key != leniently.of("score").key
@@ -96,40 +100,41 @@ def test_the_lenient_mode_reads_the_same_verdicts_without_a_token(judged) -> Non
 
 
 def test_examples_and_counts_are_told_in_summary_report_and_one_sentence(judged) -> None:
-    made = judged()
-    results = run_stages(made)
-    found = summary(made, results)["disputed"]
-    assert found["problems"] == 1
-    assert (found["examples"][0]["n_correct_lenient"], found["examples"][0]["n"]) == (3, 4)
-    assert "Disputed" in rendered(collected(made))
-    (row,) = summary(made, results)["difficulty"]
+    run_context = judged()
+    results = run_stages(run_context)
+    summarized = summary(run_context, results)["disputed"]
+    assert summarized["problems"] == 1
+    assert (summarized["examples"][0]["n_correct_lenient"], summarized["examples"][0]["n"]) == (3, 4)
+    assert "Disputed" in rendered(collected(run_context))
+    (row,) = summary(run_context, results)["difficulty"]
     assert (row["scored"], row["histogram"]["0"], sum(row["histogram"].values())) == (32, 0, 31)
-    assert sum(collected(made)["histogram"]["problems"]) == 31
-    assert disputed.disputed_sentence(found).startswith("1 problems are disputed")
+    assert sum(collected(run_context)["histogram"]["problems"]) == 31
+    assert disputed.disputed_sentence(summarized).startswith("1 problems are disputed")
     assert disputed.summarize_stored(judged())["problems"] == 1
 
 
 def test_pass_rates_count_strictly_and_show_the_lenient_count_beside_it(judged) -> None:
-    made = judged()
-    run_stages(made)
-    first, second = ids(made)[:2]
-    told = "SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM {} WHERE problem_id = ?"
-    assert [tuple(made.lake.rows(told.format("pass_rates"), [id_])[0].values()) for id_ in (first, second)] == [
+    run_context = judged()
+    run_stages(run_context)
+    first, second = ids(run_context)[:2]
+    query = "SELECT n_correct, n_wrong, n_correct_lenient, disputed FROM {} WHERE problem_id = ?"
+    assert [tuple(run_context.lake.rows(query.format("pass_rates"), [id_])[0].values()) for id_ in (first, second)] == [
         (0, 4, 3, True),
         (1, 3, 2, False),
     ]
-    assert tuple(made.lake.rows(told.format("rates('lenient')"), [first])[0].values()) == (3, 1, 3, True)
-    assert made.lake.rows(
+    assert tuple(run_context.lake.rows(query.format("rates('lenient')"), [first])[0].values()) == (3, 1, 3, True)
+    assert run_context.lake.rows(
         "SELECT counted('wrong', 'correct', 'lenient') AS a, counted('wrong', NULL, 'lenient') AS b"
     ) == [{"a": "correct", "b": "wrong"}]
-    assert explain(made.lake, first)["attempts"][0]["lenient"] == "correct"
+    assert explain(run_context.lake, first)["attempts"][0]["lenient"] == "correct"
 
 
 def test_pass_at_k_follows_the_mode(judged) -> None:
-    made = judged()
-    run_stages(made)
+    run_context = judged()
+    run_stages(run_context)
     lenient = judged(grade={"mode": "lenient"})
-    first = ids(made)[0]
+    first = ids(run_context)[0]
     assert [
-        {row["problem_id"]: row["pass@1"] for row in passes(each, [1])["rows"]}[first] for each in (made, lenient)
+        {row["problem_id"]: row["pass@1"] for row in passes(graded, [1])["rows"]}[first]
+        for graded in (run_context, lenient)
     ] == [0.0, 0.75]

@@ -11,11 +11,11 @@ from assay.pipelines.analysis.empty_result import Shortfall, shortfall
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
-def lacking(made: RunContext) -> Shortfall:
-    return shortfall(made, run_stages(made))
+def lacking(run_context: RunContext) -> Shortfall:
+    return shortfall(run_context, run_stages(run_context))
 
 
 def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def rows(folder: Path, name: str, *values: Any) -> dict[str, Any]:
     ],
 )
 def test_an_empty_curriculum_is_told_by_the_first_stage_that_left_nothing(
-    context: Made, changes: dict[str, Any], sentence: str
+    context: MakeContext, changes: dict[str, Any], sentence: str
 ) -> None:
     lacks = lacking(context(**changes))
     assert lacks
@@ -46,14 +46,15 @@ def test_an_empty_curriculum_is_told_by_the_first_stage_that_left_nothing(
     assert lacks.sources == ()
 
 
-def test_a_run_that_selects_something_lacks_nothing(context: Made) -> None:
+def test_a_run_that_selects_something_lacks_nothing(context: MakeContext) -> None:
     assert not lacking(context())
 
 
-def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context: Made, tmp_path: Path) -> None:
+def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context: MakeContext, tmp_path: Path) -> None:
     lacks = lacking(context(source=[rows(tmp_path, "odd.jsonl", *[{"question": "1 + 1?", "answer": "2"}] * 3)]))
     assert lacks.sentence == (
-        "nothing to train on: none of the 3 rows of the sources is a problem (missing_field 3); of source 'odd' no row is left of 3 (missing_field 3)"
+        "nothing to train on: none of the 3 rows of the sources is a problem (missing_field 3); "
+        "of source 'odd' no row is left of 3 (missing_field 3)"
     )
     assert "the sources hold no row" in lacking(context(source=[rows(tmp_path, "none.jsonl")])).empty
 
@@ -72,12 +73,12 @@ def test_rows_without_the_field_and_a_source_without_rows_leave_nothing(context:
     ],
 )
 def test_a_source_of_which_nothing_is_left_is_told_unless_its_rows_are_elsewhere(
-    context: Made, sums: Path, tmp_path: Path, second: list[Any], sources: tuple[str, ...]
+    context: MakeContext, sums: Path, tmp_path: Path, second: list[Any], sources: tuple[str, ...]
 ) -> None:
     lacks = lacking(context(source=[{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", *second)]))
     assert (lacks.empty, lacks.sources) == ("", sources)
 
 
-def test_a_finished_lake_tells_the_same_again(context: Made, tmp_path: Path, sums: Path) -> None:
+def test_a_finished_lake_tells_the_same_again(context: MakeContext, tmp_path: Path, sums: Path) -> None:
     source = [{"part": "files", "paths": str(sums)}, rows(tmp_path, "second.jsonl", {"question": "1 + 1?"})]
     assert lacking(context(source=source)) == lacking(context(source=source)) != Shortfall()

@@ -19,9 +19,9 @@ def test_the_verdict_holds_outcome_answer_and_reason() -> None:
 
 
 def test_a_bounded_verifier_starts_no_process() -> None:
-    grade_module._kept.cache_clear()
+    grade_module._shared_grader.cache_clear()
     grade("\\boxed{4}", gold="4", verifier="exact")
-    assert grade_module._kept("{}", False, __import__("os").getpid()).pids == ()
+    assert grade_module._shared_grader("{}", False, __import__("os").getpid()).pids == ()
 
 
 def test_the_house_names_what_it_has_and_grade_is_among_it() -> None:
@@ -101,13 +101,14 @@ def test_a_case_is_about_the_question_that_is_given() -> None:
 @pytest.mark.service
 def test_a_worker_is_kept_for_the_process_and_gone_with_it() -> None:
     code = (
-        "import assay, os\nfrom assay.pipelines.analysis.grade import _kept\n"
+        "import assay, os\nfrom assay.pipelines.analysis.grade import _shared_grader\n"
         "ask = lambda: assay.grade('\\\\boxed{x+x}', gold='2x')\nprint(ask().outcome)\n"
-        "grader = _kept('{}', False, os.getpid())\nbefore = grader.pids\nask(); assay.grade('\\\\boxed{y+y}', gold='2y')\n"
+        "grader = _shared_grader('{}', False, os.getpid())\nbefore = grader.pids\n"
+        "ask(); assay.grade('\\\\boxed{y+y}', gold='2y')\n"
         "print(before == grader.pids and len(before) > 0, *before)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert said.stderr == ""
-    outcome, kept, *pids = said.stdout.split()
-    assert (outcome, kept) == ("correct", "True")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert process.stderr == ""
+    outcome, alive, *pids = process.stdout.split()
+    assert (outcome, alive) == ("correct", "True")
     assert not [pid for pid in pids if __import__("pathlib").Path(f"/proc/{pid}").exists()]

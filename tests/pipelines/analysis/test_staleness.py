@@ -11,7 +11,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages, survey
 from assay.verifiers.math.verifier import Math
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
 def logged(context: RunContext) -> RunContext:
@@ -20,15 +20,15 @@ def logged(context: RunContext) -> RunContext:
     return context
 
 
-def told(context: RunContext) -> list[dict[str, Any]]:
+def list_selections(context: RunContext) -> list[dict[str, Any]]:
     return selections(context, survey(context).results)
 
 
-def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: Made) -> None:
-    made = logged(context())
-    (row,) = told(made)
+def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: MakeContext) -> None:
+    run_context = logged(context())
+    (row,) = list_selections(run_context)
     assert row == {
-        "selection": survey(made).results.rows_of("select"),
+        "selection": survey(run_context).results.rows_of("select"),
         "kept": 10,
         "plan": True,
         "stale": False,
@@ -36,10 +36,10 @@ def test_a_selection_just_made_is_fresh_and_the_plan_s_own(context: Made) -> Non
     }
 
 
-def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -> None:
+def test_attempts_that_came_later_make_it_stale_and_are_counted(context: MakeContext) -> None:
     logged(context())
     more = logged(context(score={"n": 6}))
-    first, second = told(more)
+    first, second = list_selections(more)
     assert (first["stale"], first["plan"], first["why"]) == (
         True,
         False,
@@ -48,40 +48,40 @@ def test_attempts_that_came_later_make_it_stale_and_are_counted(context: Made) -
     assert (second["stale"], second["plan"]) == (False, True)
 
 
-def test_attempts_under_another_temperature_leave_it_fresh(context: Made) -> None:
+def test_attempts_under_another_temperature_leave_it_fresh(context: MakeContext) -> None:
     logged(context())
-    first, _ = told(logged(context(policy={"temperature": 0.5})))
+    first, _ = list_selections(logged(context(policy={"temperature": 0.5})))
     assert not first["stale"]
 
 
-def test_a_changed_verifier_names_both_versions(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = logged(context())
-    old = made.judge.version("math")
+def test_a_changed_verifier_names_both_versions(context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_context = logged(context())
+    old = run_context.judge.version("math")
     monkeypatch.setattr(Math, "version", "next")
-    (row,) = told(context())
+    (row,) = list_selections(context())
     assert (row["stale"], row["why"]) == (True, f"math@{old} is now math@next")
 
 
-def test_another_policy_in_the_plan_is_named(context: Made) -> None:
+def test_another_policy_in_the_plan_is_named(context: MakeContext) -> None:
     old = logged(context()).engine.policy.revision
     other = context(policy={"revision": "other"})
-    (row,) = told(other)
+    (row,) = list_selections(other)
     assert row["why"] == f"made for policy {old}, and the plan's is other"
 
 
-def test_training_since_then_has_moved_the_policy(context: Made) -> None:
-    made = logged(context())
-    (one, *_) = made.lake.rows("SELECT * FROM rollouts ORDER BY id")
-    trained: dict[str, Any] = {**one, "id": "trained", "policy": "step-1", "step": 1}
+def test_training_since_then_has_moved_the_policy(context: MakeContext) -> None:
+    run_context = logged(context())
+    (rollout, *_) = run_context.lake.rows("SELECT * FROM rollouts ORDER BY id")
+    trained: dict[str, Any] = {**rollout, "id": "trained", "policy": "step-1", "step": 1}
     start: dict[str, Any] = {"id": "start", "event": "start", "time": time.time() + 1}
-    made.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
-    (row,) = told(made)
+    run_context.lake.append({"rollouts": [trained], "runs": [start]}, run="training")
+    (row,) = list_selections(run_context)
     assert row["why"] == "training has moved on to step-1 (1 attempts)"
 
 
-def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: Made) -> None:
-    made = context()
-    made.lake.append(
+def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_nor_stale(context: MakeContext) -> None:
+    run_context = context()
+    run_context.lake.append(
         {
             "stages": [
                 {
@@ -96,5 +96,5 @@ def test_a_selection_that_does_not_name_its_scores_is_unknown_and_neither_fresh_
             ]
         }
     )
-    (row,) = told(made)
+    (row,) = list_selections(run_context)
     assert (row["selection"], row["kept"], row["stale"]) == ("old", 2, None)

@@ -9,23 +9,25 @@ from assay.pipelines.analysis.summary import dropped
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
-def test_a_question_of_two_sources_is_told_where_the_count_falls(context: Made, sums: Path, tmp_path: Path) -> None:
+def test_a_question_of_two_sources_is_told_where_the_count_falls(
+    context: MakeContext, sums: Path, tmp_path: Path
+) -> None:
     more = tmp_path / "more.jsonl"
     more.write_text(
         "".join(sums.read_text().splitlines(keepends=True)[:3])
         + json.dumps({"prompt": "What is 1 + 1?", "answer": "2"})
     )
-    made = context(source=[{"part": "files", "paths": str(sums)}, {"part": "files", "paths": str(more)}])
-    results = run_stages(made, "clean")
+    run_context = context(source=[{"part": "files", "paths": str(sums)}, {"part": "files", "paths": str(more)}])
+    results = run_stages(run_context, "clean")
     ingest, clean = results
     assert (ingest.rows_out, clean.rows_in) == (44, 41)
-    told: list[dict[str, Any]] = dropped(made, results)
-    assert [(row["stage"], row["reason"], row["rows"]) for row in told] == [("ingest", "same_question", 3)]
+    drops: list[dict[str, Any]] = dropped(run_context, results)
+    assert [(row["stage"], row["reason"], row["rows"]) for row in drops] == [("ingest", "same_question", 3)]
 
 
-def test_a_pool_without_a_question_twice_tells_none(context: Made) -> None:
-    made = context()
-    assert dropped(made, run_stages(made, "clean")) == []
+def test_a_pool_without_a_question_twice_tells_none(context: MakeContext) -> None:
+    run_context = context()
+    assert dropped(run_context, run_stages(run_context, "clean")) == []

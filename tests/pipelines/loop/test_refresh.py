@@ -17,31 +17,30 @@ from assay.pipelines.loop.refresh import EarlierScore, SeenAttempts, choose_resa
 from assay.pipelines.runner.stages import run_planned, run_stages
 from assay.stores.maintenance.compaction import forget
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 NONE = {"n_correct": 0, "n_wrong": 8, "n_truncated": 0, "value": 0.06}
 ALL = {"n_correct": 8, "n_wrong": 0, "n_truncated": 0, "value": 0.94}
 IDS = [f"p{n:02d}" for n in range(40)]
 SELECTED = set(IDS[:10])
-TOLD = {
-    id_: ALL if n % 2 else NONE for n, id_ in enumerate(IDS)
-}  # 15 dropped that were never solved, 15 that always were
+# of the 30 dropped, 15 were never solved and 15 always
+EARLIER = {id_: ALL if n % 2 else NONE for n, id_ in enumerate(IDS)}
 GROUP = SeenAttempts(4, 4, Counts(correct=4, wrong=4))  # one group of 8 at the last step
 OLD = SeenAttempts(2, 2, Counts(correct=4, wrong=4))  # the same long ago
 
 
 def test_one_fresh_group_decides_an_old_one_is_topped_up_and_what_was_not_met_is_attempted_in_full(
-    context: Made,
+    context: MakeContext,
 ) -> None:
-    made = choose_resamples(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
-    assert made.decided == ("p00",)
-    assert made.wanted["p01"] == 4
-    assert {made.wanted[id_] for id_ in IDS[2:10]} == {8}
+    choice = choose_resamples(context(score={"n": 8}), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, EARLIER)
+    assert choice.decided == ("p00",)
+    assert choice.wanted["p01"] == 4
+    assert {choice.wanted[id_] for id_ in IDS[2:10]} == {8}
 
 
-def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: Made) -> None:
-    made = choose_resamples(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, TOLD)
-    assert made.again == {UNSOLVED: (15, 6), SOLVED: (15, 2)}
-    assert sorted([*made.decided, *made.wanted, *made.carried, *made.unscored]) == IDS
+def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_accounted_for(context: MakeContext) -> None:
+    choice = choose_resamples(context(loop={"share": 0.1, "share_unsolved": 0.4}), IDS, SELECTED, {}, EARLIER)
+    assert choice.again == {UNSOLVED: (15, 6), SOLVED: (15, 2)}
+    assert sorted([*choice.decided, *choice.wanted, *choice.carried, *choice.unscored]) == IDS
 
 
 @pytest.mark.parametrize(
@@ -54,31 +53,33 @@ def test_of_the_dropped_those_never_solved_get_the_larger_share_and_all_are_acco
         ({"share": 0.0, "share_unsolved": 0.0, "width": 0.0}, 10),  # nothing is
     ],
 )
-def test_both_ends_of_each_knob(context: Made, knobs: dict[str, float], attempted: int) -> None:
-    made = choose_resamples(context(loop=knobs), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, TOLD)
-    assert len(made.wanted) == attempted
-    assert len(made.decided) + len(made.wanted) + len(made.carried) == 40
+def test_both_ends_of_each_knob(context: MakeContext, knobs: dict[str, float], attempted: int) -> None:
+    choice = choose_resamples(context(loop=knobs), IDS, SELECTED, {"p00": GROUP, "p01": OLD}, EARLIER)
+    assert len(choice.wanted) == attempted
+    assert len(choice.decided) + len(choice.wanted) + len(choice.carried) == 40
 
 
-def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(context: Made) -> None:
-    told = {id_: row for id_, row in TOLD.items() if id_ not in IDS[30:]}
-    made = choose_resamples(context(loop={"share": 0.1}), IDS, SELECTED, {}, told)
-    assert made.again[UNSCORED] == (10, 1)
-    assert len(made.unscored) == 9
+def test_a_problem_without_a_score_is_a_stratum_and_stays_without_one_where_it_is_not_drawn(
+    context: MakeContext,
+) -> None:
+    earlier = {id_: row for id_, row in EARLIER.items() if id_ not in IDS[30:]}
+    choice = choose_resamples(context(loop={"share": 0.1}), IDS, SELECTED, {}, earlier)
+    assert choice.again[UNSCORED] == (10, 1)
+    assert len(choice.unscored) == 9
 
 
-def test_training_that_graded_nothing_decides_nothing(context: Made) -> None:
-    made = choose_resamples(
-        context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, TOLD
+def test_training_that_graded_nothing_decides_nothing(context: MakeContext) -> None:
+    choice = choose_resamples(
+        context(loop={"width": 1.0}), IDS, SELECTED, {"p00": SeenAttempts(counts=Counts(error=8))}, EARLIER
     )
-    assert made.wanted["p00"] == 4
+    assert choice.wanted["p00"] == 4
 
 
-def test_cut_attempts_are_failures_where_the_scorer_says_so(context: Made) -> None:
+def test_cut_attempts_are_failures_where_the_scorer_says_so(context: MakeContext) -> None:
     cut = {"n_correct": 0, "n_wrong": 0, "n_truncated": 4, "value": 0.1}
     for rule, stratum in (("wrong", UNSOLVED), ("masked", UNSCORED)):
-        made = choose_resamples(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
-        assert set(made.again) == {stratum}
+        choice = choose_resamples(context(score={"truncated": rule}), IDS, SELECTED, {}, dict.fromkeys(IDS, cut))
+        assert set(choice.again) == {stratum}
 
 
 def refreshing(context: RunContext, before: EarlierScore) -> Stage:
@@ -86,8 +87,8 @@ def refreshing(context: RunContext, before: EarlierScore) -> Stage:
 
 
 @pytest.fixture
-def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
-    """A job on the next policy after a training of hand-made rollouts: {id: (step, right of 4)} in the order of ids, over 10 selected problems."""
+def trained(context: MakeContext) -> Callable[..., tuple[RunContext, EarlierScore]]:
+    """A run on the next policy, after a training whose rollouts are (step, right of 4) per selected problem."""
 
     def make(met: list[tuple[int, int]], **changes: Any) -> tuple[RunContext, EarlierScore]:
         old = context()
@@ -143,7 +144,7 @@ def trained(context: Made) -> Callable[..., tuple[RunContext, EarlierScore]]:
 def test_the_last_steps_weigh_most_and_older_ones_than_the_window_nothing(trained: Any) -> None:
     new, before = trained([(9, 4), (7, 4), (1, 4)], loop={"discount": 0.5, "window": 3})
     seen = read_training_attempts(new, "training", side(new, run_stages(new, "split"), "train")[1])
-    assert sorted((each.right, each.wrong, each.counts.correct) for each in seen.values()) == [
+    assert sorted((attempts.right, attempts.wrong, attempts.counts.correct) for attempts in seen.values()) == [
         (1.0, 0.0, 4),
         (4.0, 0.0, 4),
     ]
@@ -170,13 +171,13 @@ def test_a_refresh_scores_the_whole_pool_once_and_a_second_one_finds_it_done(tra
     assert [row["problem_id"] for row in rows] == side_ids(new, run_stages(new, "split"), "train")
     policies = [row["policy"] for row in rows]
     assert policies.count("next") == detail["decided"] + detail["attempted"]
-    told = sorted(
+    counts = sorted(
         (row["n_correct"], row["n_wrong"], row["beta_a"], row["beta_b"])
         for row in rows
         if row["policy"] == "next" and row["n_wrong"]
     )
-    assert (2, 2, 2.5, 2.5) in told
-    assert (3, 1, 3.5, 1.5) in told
+    assert (2, 2, 2.5, 2.5) in counts
+    assert (3, 1, 3.5, 1.5) in counts
     assert refreshing(new, before).finished() is not None
 
 

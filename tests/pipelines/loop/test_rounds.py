@@ -1,4 +1,4 @@
-"""The loop on a real lake with the bundled model: two rounds, a stop in the second, what each leaves, and what is refused."""
+"""The loop on a real lake with the bundled model: two rounds, a stop in the second, results, and refusals."""
 
 import json
 import shutil
@@ -16,12 +16,12 @@ from assay.pipelines.loop.rounds import check_config, refresh_stale, run_loop
 from assay.pipelines.runner.stages import run_stages, run_training
 from assay.stores.lake import Lake
 
-Made = Callable[..., RunContext]
+MakeContext = Callable[..., RunContext]
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Made:
-    """A job over 24 sums, 4 held out; keyword arguments change tables of the plan."""
+def tiny(tmp_path: Path) -> MakeContext:
+    """A run over 24 sums, 4 held out; keyword arguments change tables of the plan."""
     sums = tmp_path / "sums.jsonl"
     rows = [{"prompt": f"{a}+{b}=", "answer": str(a + b)} for a in (2, 5, 17, 29, 36, 58) for b in (3, 4, 26, 48)]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -45,7 +45,7 @@ def tiny(tmp_path: Path) -> Made:
     return make
 
 
-def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Made, tmp_path: Path) -> None:
+def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: MakeContext, tmp_path: Path) -> None:
     context = tiny()
     lake = tmp_path / "lake"
     context.stop = lambda: bool(
@@ -56,52 +56,52 @@ def test_two_rounds_stopped_in_the_second_go_on_there_and_are_then_done(tiny: Ma
     assert context.lake.rows("SELECT count(*) AS n FROM stages WHERE stage = 'round'") == [{"n": 1}]
     resumed = tiny()
     done = run_loop(resumed)
-    assert [[outcome.reused for outcome in one.outcomes] for one in done] == [[True] * 4, [True, False, False, False]]
+    assert [[outcome.reused for outcome in round_.outcomes] for round_ in done] == [
+        [True] * 4,
+        [True, False, False, False],
+    ]
     again = tiny()
-    assert all(outcome.reused for one in run_loop(again) for outcome in one.outcomes)
+    assert all(outcome.reused for round_ in run_loop(again) for outcome in round_.outcomes)
     assert again.meter.tokens == again.meter.samples == 0
-    one, two = (each.outcomes[-1].detail for each in done)
-    assert one["held_out"]["after"] == two["held_out"]["before"]  # the same checkpoint, the same attempts
-    assert one["checkpoint"] != two["checkpoint"]
+    first, second = (round_.outcomes[-1].detail for round_ in done)
+    assert first["held_out"]["after"] == second["held_out"]["before"]  # the same checkpoint, the same attempts
+    assert first["checkpoint"] != second["checkpoint"]
     paid = again.lake.rows("SELECT count(*) AS n FROM rollouts")[0]["n"]
-    assert sum(kind["rollouts"] for told in (one, two) for kind in told["spent"].values()) == paid
-    assert one["spent"]["held_out"]["rollouts"] == 2 * two["spent"]["held_out"]["rollouts"] == 16
-    assert one["band"]["before"] == sum(one["band"][name] for name in ("stayed", "above", "below"))
+    assert sum(kind["rollouts"] for detail in (first, second) for kind in detail["spent"].values()) == paid
+    assert first["spent"]["held_out"]["rollouts"] == 2 * second["spent"]["held_out"]["rollouts"] == 16
+    assert first["band"]["before"] == sum(first["band"][name] for name in ("stayed", "above", "below"))
     assert refresh_stale(again)["nothing_to_do"]
     more = run_loop(tiny(loop={"rounds": 3}))
-    assert [all(outcome.reused for outcome in each.outcomes) for each in more] == [True, True, False]
-    shutil.rmtree(one["checkpoint"])
+    assert [all(outcome.reused for outcome in round_.outcomes) for round_ in more] == [True, True, False]
+    shutil.rmtree(first["checkpoint"])
     with pytest.raises(ConfigError, match=r"no checkpoint at.*moved or deleted"):
         run_loop(tiny())
 
 
-def test_a_refresh_after_one_training_is_the_first_step_of_a_second_round(tiny: Made) -> None:
+def test_a_refresh_after_one_training_is_the_first_step_of_a_second_round(tiny: MakeContext) -> None:
     context = tiny()
     with pytest.raises(ConfigError, match="never scored"):
         refresh_stale(context)
     run_stages(context)
     assert refresh_stale(context)["refresh"] is None
     run_training(context)
-    told = refresh_stale(context)
-    assert (told["round"], told["nothing_to_do"], told["refresh"]["decided"] + told["refresh"]["attempted"] > 3) == (
-        1,
-        False,
-        True,
-    )
+    refreshed = refresh_stale(context)
+    assert (refreshed["round"], refreshed["nothing_to_do"]) == (1, False)
+    assert refreshed["refresh"]["decided"] + refreshed["refresh"]["attempted"] > 3
     assert refresh_stale(context)["nothing_to_do"]
     done = run_loop(tiny(loop={"rounds": 1}))
     assert [outcome.reused for outcome in done[0].outcomes] == [True, True, True, False]
 
 
-def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: Made, tmp_path: Path) -> None:
+def test_each_round_has_a_folder_of_its_own_where_the_plan_names_one(tiny: MakeContext, tmp_path: Path) -> None:
     done = run_loop(tiny(train={"output": str(tmp_path / "out"), "steps": 1, "eval_samples": 1}))
-    assert [one.outcomes[-1].detail["checkpoint"] for one in done] == [
+    assert [round_.outcomes[-1].detail["checkpoint"] for round_ in done] == [
         str(tmp_path / "out/step-1"),
         str(tmp_path / "out/round-2/step-1"),
     ]
 
 
-def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: Made) -> None:
+def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: MakeContext) -> None:
     with pytest.raises(Stopped, match="could be scored"):
         run_loop(tiny(limit={"tokens": 5}))
     assert run_loop(tiny(loop={"rounds": 1}))[0].outcomes[0].reused is False
@@ -115,7 +115,7 @@ def test_a_limit_stops_a_loop_and_the_next_call_goes_on(tiny: Made) -> None:
     ],
 )
 def test_what_cannot_loop_is_refused_before_anything_is_paid_for(
-    tiny: Made, changes: dict[str, Any], words: str
+    tiny: MakeContext, changes: dict[str, Any], words: str
 ) -> None:
     context = tiny(**changes)
     with pytest.raises(ConfigError, match=words):
@@ -125,7 +125,7 @@ def test_what_cannot_loop_is_refused_before_anything_is_paid_for(
     assert context.lake.rows("SELECT * FROM rollouts") == []
 
 
-def test_no_round_and_an_empty_band_are_refused(tiny: Made) -> None:
+def test_no_round_and_an_empty_band_are_refused(tiny: MakeContext) -> None:
     for table, words in (({"rounds": 0}, "rounds"), ({"low": 0.5, "high": 0.5}, "is empty"), ({"share": 1.5}, "share")):
         with pytest.raises(ConfigError, match=words):
             tiny(loop=table)

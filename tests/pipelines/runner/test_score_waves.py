@@ -19,7 +19,7 @@ from assay.pipelines.runner.score_workers import score_shards as work
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import Score
+from assay.pipelines.stages.score import ScoreStage
 from assay.stores.commits.lease import renew, take
 from assay.stores.lake import Lake
 
@@ -125,7 +125,7 @@ def test_what_a_dead_planner_had_posted_is_answered_and_when_its_lease_ends_anot
     tables["score"] = RACE
     made = ready(context)
     inputs = run_stages(made, "split")
-    stage = Score(made, inputs)
+    stage = ScoreStage(made, inputs)
     key, ids = stage.key, stage.ids
     config = f"plan-{content_id('plan', str(key))}"
     token = take(made.lake.root, config, limit_s=600)
@@ -146,7 +146,7 @@ def test_two_planners_at_once_decide_the_same(
     tables["score"] = RACE
     plain = alone(context, tmp_path, "score")
     made, heard, other = ready(context), list[str](), list[str | None]()
-    config = f"plan-{content_id('plan', str(Score(made, run_stages(made, 'split')).key))}"
+    config = f"plan-{content_id('plan', str(ScoreStage(made, run_stages(made, 'split')).key))}"
     post = WaveQueue.post
 
     def slow(board: WaveQueue, wanted: dict[str, int]) -> None:

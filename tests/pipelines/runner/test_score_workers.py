@@ -19,7 +19,7 @@ from assay.pipelines.runner.score_workers import score_shards
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import shards
 from assay.pipelines.sampling.shards import ShardConfig
-from assay.pipelines.stages.score import Score
+from assay.pipelines.stages.score import ScoreStage
 from assay.stores.commits.lease import take
 from assay.stores.lake import Lake
 
@@ -78,7 +78,7 @@ def test_a_chunk_of_a_dead_worker_is_taken_when_its_lease_ends(context: Made, mo
     monkeypatch.setattr(shards, "LOOK_S", 0.05)
     made = ready(context)
     inputs = run_stages(made, "split")
-    (only,) = score_workers.ShardQueue(made, inputs, Score(made, inputs).key, ShardConfig(chunk=100)).ids
+    (only,) = score_workers.ShardQueue(made, inputs, ScoreStage(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=0.6)
     began = time.monotonic()
     assert not score_shards(context(), ShardConfig(chunk=100)).partly
@@ -89,7 +89,7 @@ def test_a_worker_that_only_waits_stops_when_it_is_asked(context: Made, monkeypa
     monkeypatch.setattr(shards, "LOOK_S", 0.01)
     made = ready(context)
     inputs = run_stages(made, "split")
-    (only,) = score_workers.ShardQueue(made, inputs, Score(made, inputs).key, ShardConfig(chunk=100)).ids
+    (only,) = score_workers.ShardQueue(made, inputs, ScoreStage(made, inputs).key, ShardConfig(chunk=100)).ids
     assert take(made.lake.root, f"score-{only}", limit_s=60)
     waiting = context()
     waiting.stop = lambda: True

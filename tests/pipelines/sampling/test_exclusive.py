@@ -13,7 +13,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling import exclusive
-from assay.pipelines.stages.score import Score
+from assay.pipelines.stages.score import ScoreStage
 from assay.stores.commits.lease import give_back, take
 from assay.stores.lake import Lake
 
@@ -50,7 +50,7 @@ def test_who_waited_finds_what_the_other_has_paid_for(
 
 def test_who_comes_after_the_other_has_ended_finds_its_attempts_too(context: Made) -> None:
     first, second = context(), context()
-    late = Score(second, run_stages(second, "split"))
+    late = ScoreStage(second, run_stages(second, "split"))
     assert late.remaining().attempts_max == 32 * 4  # knows what is stored before the other begins
     run_stages(first, "score")
     outcome = late.run()

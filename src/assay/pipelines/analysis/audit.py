@@ -1,4 +1,8 @@
-"""A person's opinion on a sample of verdicts: out as a sheet, back as soundness and completeness, on to corrected pass rates."""
+"""How far a verifier can be trusted, by a person's marks on a sample of its verdicts.
+
+`write_sheet` writes the sample as a CSV, `read_sheet` turns the marks into soundness and completeness of each verifier,
+and `corrected_rates` into the pass rates behind the observed ones.
+"""
 
 import csv
 from collections.abc import Sequence
@@ -17,7 +21,8 @@ SHEET = ("verdict", "right", "gold", "extracted", "question", "answer")
 TAIL = 2_000  # characters of an answer that a person reads
 YES, NO = ("y", "yes", "1", "true", "right"), ("n", "no", "0", "false", "wrong")
 JUDGED = f"""
-SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted, r.problem_id, r.policy, r.sampler
+SELECT v.id, v.verifier, v.version, v.rollout_id, v.label_id, v.extracted, v.counts = 'correct' AS accepted,
+       r.problem_id, r.policy, r.sampler
 FROM (SELECT *, counted(outcome, lenient, ?) AS counts FROM verdicts) v JOIN rollouts r ON r.id = v.rollout_id
 JOIN ({PRESENT}) w ON w.label_id = v.label_id AND w.verifier = v.verifier AND w.version = v.version
 WHERE v.counts IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v.id
@@ -25,103 +30,141 @@ WHERE v.counts IN ('correct', 'wrong', 'unparsable') AND NOT r.guided ORDER BY v
 
 
 def write_sheet(context: RunContext, path: Path, size: int, seed: int = 0) -> dict[str, int]:
-    """A CSV of at most `size` accepted and `size` rejected answers of each verifier, mixed, without the verifier's own opinion.
+    """Write a CSV of accepted and rejected answers of each verifier, mixed, without the verifier's own opinion.
+
+    Args:
+        context: the run.
+        path: where the sheet is written; no file may be there.
+        size: at most so many accepted and so many rejected answers of each verifier.
+        seed: the same answers are drawn for the same seed.
+
+    Returns:
+        {accepted, rejected}: how many answers of either kind are on the sheet.
 
     Raises:
         ConfigError: nothing is judged yet, or the sheet exists already.
     """
     if path.exists():
         raise ConfigError(f"{path} exists; name another sheet, or read this one with --marked {path}")
-    found, problems, labels = _judged(context)
+    verdicts, problems, labels = _read_verdicts(context)
     chosen = [
         row
         for accepted in (True, False)
-        for row in _drawn([each for each in found if each["accepted"] is accepted], size, seed)
+        for row in _draw_rows([verdict for verdict in verdicts if verdict["accepted"] is accepted], size, seed)
     ]
     chosen.sort(key=lambda row: content_id("audit-order", seed, row["id"]))
-    texts = {row["id"]: row["text"] for row in _texts(context, [row["rollout_id"] for row in chosen])}
+    texts = {row["id"]: row["text"] for row in _read_texts(context, [row["rollout_id"] for row in chosen])}
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.DictWriter(file, SHEET)
         sheet.writeheader()
         for row in chosen:
-            told = {
+            columns = {
                 "gold": labels[row["problem_id"]].answer,
                 "extracted": row["extracted"],
                 "question": problems[row["problem_id"]].text,
             }
-            sheet.writerow({"verdict": row["id"], "right": "", **told, "answer": texts[row["rollout_id"]][-TAIL:]})
+            sheet.writerow({"verdict": row["id"], "right": "", **columns, "answer": texts[row["rollout_id"]][-TAIL:]})
     return {"accepted": sum(row["accepted"] for row in chosen), "rejected": sum(not row["accepted"] for row in chosen)}
 
 
 def read_sheet(context: RunContext, path: Path) -> list[dict[str, Any]]:
-    """One row of `verifier_audits` for each verifier on the sheet, stored; rows that nobody marked are left out.
+    """Store one row of `verifier_audits` per verifier on the sheet; answers that nobody marked are left out.
+
+    Args:
+        context: the run.
+        path: a sheet of `write_sheet`, with yes or no in its column `right`.
+
+    Returns:
+        The rows that were stored.
 
     Raises:
         ConfigError: no such sheet, an unknown verdict, a mark that is neither yes nor no, nothing marked.
     """
-    marks = _marks(path)
-    found = {row["id"]: row for row in _judged(context)[0]}
-    if strange := [id_ for id_ in marks if id_ not in found]:
+    marks = _read_marks(path)
+    verdicts = {row["id"]: row for row in _read_verdicts(context)[0]}
+    if strange := [id_ for id_ in marks if id_ not in verdicts]:
         raise ConfigError(
-            f"{path}: verdict {strange[0]!r} is not among the {len(found)} present ones (regraded since, or another plan's)"
+            f"{path}: verdict {strange[0]!r} is not among the {len(verdicts)} present ones "
+            "(regraded since, or another plan's)"
         )
-    kinds = sorted({(found[id_]["verifier"], found[id_]["version"]) for id_ in marks})
-    rows = [_row(list(found.values()), marks, *kind, context.read_otherwise) for kind in kinds]
+    kinds = sorted({(verdicts[id_]["verifier"], verdicts[id_]["version"]) for id_ in marks})
+    rows = [_audit_row(list(verdicts.values()), marks, *kind, context.read_otherwise) for kind in kinds]
     context.lake.append({"verifier_audits": rows}, run=context.run)
     return rows
 
 
 def corrected_rates(context: RunContext, audits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By source and verifier: the observed share of accepted answers, and the pass rate behind it with its 95% interval."""
-    found, problems, _ = _judged(context)
+    """Correct the pass rates of each source for the errors of its verifiers.
+
+    Args:
+        context: the run.
+        audits: rows of `read_sheet`.
+
+    Returns:
+        One row per source and verifier: the observed share of accepted answers of n, and the pass rate behind it with
+        its 95% interval; `corrected` is None where the verifier is no better than chance.
+    """
+    verdicts, problems, _ = _read_verdicts(context)
     rows = []
-    for made in audits:
-        mine = [row for row in found if (row["verifier"], row["version"]) == (made["verifier"], made["version"])]
-        for source in sorted({problems[row["problem_id"]].source for row in mine}):
-            accepted = [row["accepted"] for row in mine if problems[row["problem_id"]].source == source]
+    for verifier_audit in audits:
+        judged = [
+            row
+            for row in verdicts
+            if (row["verifier"], row["version"]) == (verifier_audit["verifier"], verifier_audit["version"])
+        ]
+        for source in sorted({problems[row["problem_id"]].source for row in judged}):
+            accepted = [row["accepted"] for row in judged if problems[row["problem_id"]].source == source]
             seen = {
                 "source": source,
-                "verifier": made["verifier"],
+                "verifier": verifier_audit["verifier"],
                 "n": len(accepted),
                 "observed": sum(accepted) / len(accepted),
             }
-            rows.append({**seen, **_behind(sum(accepted), len(accepted), made)})
+            rows.append({**seen, **_correct_rate(sum(accepted), len(accepted), verifier_audit)})
     return rows
 
 
-def _behind(correct: int, n: int, made: dict[str, Any]) -> dict[str, float | None]:
-    sides = (made["accepted_right"], made["accepted_wrong"]), (made["rejected_right"], made["rejected_wrong"])
+def _correct_rate(correct: int, n: int, verifier_audit: dict[str, Any]) -> dict[str, float | None]:
+    sides = (
+        (verifier_audit["accepted_right"], verifier_audit["accepted_wrong"]),
+        (verifier_audit["rejected_right"], verifier_audit["rejected_wrong"]),
+    )
     try:
-        found = corrected_rate(correct, n - correct, *sides, made["accepted"] / (made["accepted"] + made["rejected"]))
+        rate = corrected_rate(
+            correct,
+            n - correct,
+            *sides,
+            verifier_audit["accepted"] / (verifier_audit["accepted"] + verifier_audit["rejected"]),
+        )
     except ValueError:  # soundness + completeness <= 1
         return {"corrected": None, "low": 0.0, "high": 1.0}
-    return {"corrected": found.value, "low": found.low, "high": found.high}
+    return {"corrected": rate.value, "low": rate.low, "high": rate.high}
 
 
-def _judged(context: RunContext) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+def _read_verdicts(context: RunContext) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
     problems, labels = cleaned(context, run_stages(context, "clean", only=True))
-    found = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
-    if not found:
+    verdicts = context.lake.rows(JUDGED, [context.mode, *present(context, labels.values())])
+    if not verdicts:
         raise ConfigError(
             "no verdict of the present labels and verifiers: `curate score PLAN` or `curate regrade PLAN` first"
         )
-    return found, problems, labels
+    return verdicts, problems, labels
 
 
-def _drawn(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
-    """At most `size` rows of each verifier, the same ones for the same seed."""
-    kept = []
+def _draw_rows(rows: list[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
+    """Draw at most `size` rows of each verifier, the same ones for the same seed."""
+    drawn = []
     for kind in sorted({(row["verifier"], row["version"]) for row in rows}):
-        mine = [row for row in rows if (row["verifier"], row["version"]) == kind]
-        kept += sorted(mine, key=lambda row: content_id("audit", seed, row["id"]))[:size]
-    return kept
+        judged = [row for row in rows if (row["verifier"], row["version"]) == kind]
+        drawn += sorted(judged, key=lambda row: content_id("audit", seed, row["id"]))[:size]
+    return drawn
 
 
-def _texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
+def _read_texts(context: RunContext, ids: list[str]) -> list[dict[str, Any]]:
     return context.lake.rows("SELECT id, text FROM completions WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids])
 
 
-def _marks(path: Path) -> dict[str, bool]:
+def _read_marks(path: Path) -> dict[str, bool]:
     if not path.is_file():
         raise ConfigError(f"no sheet at {path}; `curate audit PLAN --sheet {path}` writes one")
     marks: dict[str, bool] = {}
@@ -137,29 +180,31 @@ def _marks(path: Path) -> dict[str, bool]:
     return marks
 
 
-def _row(
-    found: list[dict[str, Any]], marks: dict[str, bool], verifier: str, version: str, mode: list[str]
+def _audit_row(
+    verdicts: list[dict[str, Any]], marks: dict[str, bool], verifier: str, version: str, mode: list[str]
 ) -> dict[str, Any]:
-    mine = [row for row in found if (row["verifier"], row["version"]) == (verifier, version)]
-    accepted = sum(row["accepted"] for row in mine)
+    judged = [row for row in verdicts if (row["verifier"], row["version"]) == (verifier, version)]
+    accepted = sum(row["accepted"] for row in judged)
     sides = {
-        side: [marks[row["id"]] for row in mine if row["id"] in marks and row["accepted"] is side]
+        side: [marks[row["id"]] for row in judged if row["id"] in marks and row["accepted"] is side]
         for side in (True, False)
     }
-    counts = {side: (sum(each), len(each) - sum(each)) for side, each in sides.items()}
-    if not 0 < accepted < len(mine) or not sides[True] or not sides[False]:
-        told = f"{len(sides[True])} accepted and {len(sides[False])} rejected answers are marked, of {accepted} and {len(mine) - accepted}"
-        raise ConfigError(f"verifier {verifier!r}: {told}; both sides are needed")
-    made = audit(counts[True], counts[False], accepted / len(mine))
+    counts = {side: (sum(rights), len(rights) - sum(rights)) for side, rights in sides.items()}
+    if not 0 < accepted < len(judged) or not sides[True] or not sides[False]:
+        raise ConfigError(
+            f"verifier {verifier!r}: {len(sides[True])} accepted and {len(sides[False])} rejected answers are marked, "
+            f"of {accepted} and {len(judged) - accepted}; both sides are needed"
+        )
+    estimates = audit(counts[True], counts[False], accepted / len(judged))
     row: dict[str, Any] = {
         "verifier": verifier,
         "version": version,
         "accepted": accepted,
-        "rejected": len(mine) - accepted,
+        "rejected": len(judged) - accepted,
     }
     row |= {"mode": mode[0]} if mode else {}  # null = strict
     for name, side in (("accepted", True), ("rejected", False)):
         row[f"{name}_right"], row[f"{name}_wrong"] = counts[side]
-    for name, estimate in (("soundness", made.soundness), ("completeness", made.completeness)):
+    for name, estimate in (("soundness", estimates.soundness), ("completeness", estimates.completeness)):
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return {"id": content_id("verifier-audit", row, sorted(marks.items())), **row}

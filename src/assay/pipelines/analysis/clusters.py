@@ -8,13 +8,20 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import side
 from assay.pipelines.data.scores import current_scores
 
-TYPICAL = 2  # problems shown a cluster
+TYPICAL = 2  # problems shown per cluster
 
 
 def describe_clusters(context: RunContext, inputs: StageResults, typical: int = TYPICAL) -> list[dict[str, Any]]:
-    """One row a cluster, the largest first; difficulty is the mean of the posterior means, None where nothing is scored.  # [0, 1], 1 = always solved
+    """Describe each cluster of the train side.
 
-    Typical problems are those nearest the cluster's centre, equal ones by id.
+    Args:
+        context: the run.
+        inputs: with `score` and `embed`.
+        typical: problems shown per cluster: those nearest its centre, equally near ones by id.
+
+    Returns:
+        One row per cluster, the largest first: cluster, size, mean (of its problems' posterior means, in [0, 1] with
+        1 = always solved, None where nothing is scored), keywords and typical (the problems' texts).
 
     Raises:
         ConfigError: the pool is not scored or not embedded.
@@ -22,7 +29,8 @@ def describe_clusters(context: RunContext, inputs: StageResults, typical: int = 
     problems, _ = side(context, inputs, "train")
     means = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows(
-        "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering_id = ? ORDER BY cluster, similarity DESC, problem_id",
+        "SELECT cluster, problem_id, similarity FROM clusters WHERE clustering_id = ? "
+        "ORDER BY cluster, similarity DESC, problem_id",
         [inputs.rows_of("embed")],
     )
     groups: dict[int, list[str]] = {}

@@ -1,4 +1,7 @@
-"""Several selectors on one pool: what each keeps, how they overlap, and what each is expected to teach and to cost. Nothing is written."""
+"""Several selectors on one pool: what they keep, how they overlap, and what each is expected to teach and to cost.
+
+Use it before a selection is made; nothing is written.
+"""
 
 import math
 import shlex
@@ -7,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.config import OrderConfig, SelectConfig
 from assay.core.errors import ConfigError
@@ -27,38 +31,51 @@ ALWAYS = ("uniform", "informative")  # the baselines that a method must beat
 MEASURED = ("beta_a", "beta_b", "correct", "wrong", "truncated", "cluster", "vectors")
 DRIFTS = (0.0, 1.0, 2.0)  # logits over the run
 Table = TypeVar("Table", SelectConfig, OrderConfig)
-TOKENS = "SELECT problem_id, avg(tokens) AS tokens FROM rollouts WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id"
+TOKENS = (
+    "SELECT problem_id, avg(tokens) AS tokens FROM rollouts "
+    "WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id"
+)
 
 
-def compare(context: RunContext, asked: Sequence[str] = ()) -> dict[str, Any]:
-    """{pool, unscored, group_size, selections: one row a selector}, the plan's own selection first, the baselines last.
+def compare(context: RunContext, selectors: Sequence[str] = ()) -> dict[str, Any]:
+    """Let several selectors choose from the same pool, the problems that have everything any of them needs.
 
-    `asked` are names with settings after them: "frontier drift=2 budget=50"; "plan" is `[select]` itself. All choose from the same pool:
-    problems that have everything any of them needs.
+    Args:
+        context: the run.
+        selectors: names with settings after them, such as "frontier drift=2 budget=50"; "plan" is `[select]` itself.
+
+    Returns:
+        {pool, unscored, group_size, selections: one row per selector}, the plan's own selection first, the baselines
+        last. `signal` is the expected group signal per problem by drift in logits over the run, `tokens` the cost of
+        one group for each problem that is kept, `overlap` the Jaccard index with every other selection.
 
     Raises:
         ConfigError: a stage before select is not done, or a name, a setting or a value of the pool is wrong.
     """
     inputs = done_stages(context, stage_names()[stage_names().index("select") - 1], "compare")
-    plans = _plans(context.config.select, asked)
-    parts = {name: build_selector(context, inputs, config) for name, config in plans.items()}
-    pool, unscored = _pool(context, inputs, list(parts.values()))
-    kept = {}
+    configs = _parse_selections(context.config.select, selectors)
+    parts = {name: build_selector(context, inputs, config) for name, config in configs.items()}
+    pool, unscored = _read_pool(context, inputs, list(parts.values()))
+    choices = {}
     for name, part in parts.items():
-        made = select_from(
-            _seen(pool, part.needs), part, plans[name].selector, budget=plans[name].budget, seed=plans[name].seed
+        choice = select_from(
+            _restrict_pool(pool, part.needs),
+            part,
+            configs[name].selector,
+            budget=configs[name].budget,
+            seed=configs[name].seed,
         )
-        kept[name] = (
-            np.flatnonzero(np.isin(pool.ids, made.ids)),
-            {reason: len(ids) for reason, ids in made.dropped.items()},
+        choices[name] = (
+            np.flatnonzero(np.isin(pool.ids, choice.ids)),
+            {reason: len(ids) for reason, ids in choice.dropped.items()},
         )
-    cost = _cost(context, pool)
+    cost = mean_tokens(context, pool)
     rows = [
-        {"selection": name, **_measured(pool, rows, cost, context.config.train.group_size), "dropped": why}
-        for name, (rows, why) in kept.items()
+        {"selection": name, **_measure_selection(pool, rows, cost, context.config.train.group_size), "dropped": why}
+        for name, (rows, why) in choices.items()
     ]
     for row in rows:
-        row["overlap"] = {other: jaccard(kept[row["selection"]][0], of) for other, (of, _) in kept.items()}
+        row["overlap"] = {other: jaccard(choices[row["selection"]][0], of) for other, (of, _) in choices.items()}
     return {
         "pool": len(pool),
         "unscored": len(unscored),
@@ -67,15 +84,19 @@ def compare(context: RunContext, asked: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def _plans(own: SelectConfig, asked: Sequence[str]) -> dict[str, SelectConfig]:
-    plans = {"plan": own, **{text: read(text, own) for text in asked if text != "plan"}}
+def _parse_selections(own: SelectConfig, selectors: Sequence[str]) -> dict[str, SelectConfig]:
+    configs = {"plan": own, **{text: read(text, own) for text in selectors if text != "plan"}}
     for name in ALWAYS:
-        plans.setdefault(name, read(name, own))
-    return plans
+        configs.setdefault(name, read(name, own))
+    return configs
 
 
 def read(text: str, own: SelectConfig) -> SelectConfig:
-    """`[select]` with another selector: its name, then key=value pairs, values as in TOML; budget and seed default to the plan's.
+    """Read a selector from words.
+
+    Args:
+        text: its name, then key=value pairs, values as in TOML.
+        own: the plan's `[select]`, whose budget and seed are the defaults.
 
     Raises:
         ConfigError: a word after the name is no key=value pair, or a value does not fit.
@@ -83,14 +104,20 @@ def read(text: str, own: SelectConfig) -> SelectConfig:
     return worded(text, SelectConfig, "selector", {"budget": own.budget, "seed": own.seed})
 
 
-def worded(text: str, table: type[Table], key: str, given: Mapping[str, Any]) -> Table:
-    """A table of the plan from words: the part's name, which goes under `key`, then key=value pairs; what is not said is as `given`.
+def worded(text: str, table: type[Table], key: str, defaults: Mapping[str, Any]) -> Table:
+    """Read a table of the plan from words.
+
+    Args:
+        text: the part's name, then key=value pairs, values as in TOML.
+        table: the type of the table.
+        key: the field that holds the part's name.
+        defaults: fields that the words need not name.
 
     Raises:
         ConfigError: a word after the name is no key=value pair, or a value does not fit.
     """
     name, *pairs = shlex.split(text) or [""]
-    tree: dict[str, Any] = {**given, key: name}
+    tree: dict[str, Any] = {**defaults, key: name}
     for pair in pairs:
         word, equals, value = pair.partition("=")
         if not equals or not word:
@@ -106,7 +133,7 @@ def worded(text: str, table: type[Table], key: str, given: Mapping[str, Any]) ->
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """Shared rows over all rows of two sets; two empty sets are alike.  # [0, 1]
+    """Divide the rows that two sets share by the rows of both, in [0, 1]; two empty sets are alike.
 
     >>> jaccard(np.array([1, 2]), np.array([2, 3])) == 1 / 3
     True
@@ -115,30 +142,30 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
     return both / (len(first) + len(second) - both) if len(first) or len(second) else 1.0
 
 
-def _pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:
+def _read_pool(context: RunContext, inputs: StageResults, parts: Sequence[Any]) -> tuple[Pool, tuple[str, ...]]:
     needs = tuple(dict.fromkeys([*MEASURED, *(name for part in parts for name in part.needs)]))
     ids = sorted(set(side_ids(context, inputs, "train")) - set_aside_as_disputed(context, inputs.rows_of("score")))
     return scored_pool(context, inputs, needs, ids, queries_of(*parts))
 
 
-def _seen(pool: Pool, needs: Sequence[str]) -> Pool:
-    """The pool with nothing but what one selector needs."""
+def _restrict_pool(pool: Pool, needs: Sequence[str]) -> Pool:
+    """Leave nothing in the pool but what one selector needs."""
     columns = {name: values for name, values in pool.columns.items() if name in needs}
     return Pool(
         pool.ids, columns, pool.vectors if "vectors" in needs else None, pool.cluster if "cluster" in needs else None
     )
 
 
-def _cost(context: RunContext, pool: Pool) -> np.ndarray:
-    """Mean generated tokens of an attempt, (n,); the pool's mean for a problem without attempts."""
+def mean_tokens(context: RunContext, pool: Pool) -> NDArray[np.float64]:
+    """Return each problem's mean generated tokens of an attempt, (n,); the mean of them all where it has no attempt."""
     rows = context.lake.rows(TOKENS, [context.engine.policy.revision, context.config.policy.sampler.id])
     tokens: Mapping[str, float] = {row["problem_id"]: row["tokens"] for row in rows}
     mean = sum(tokens.values()) / max(1, len(tokens))
     return np.array([tokens.get(id_, mean) for id_ in pool.ids])
 
 
-def _measured(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -> dict[str, Any]:
-    assert pool.vectors is not None  # both stand in MEASURED
+def _measure_selection(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -> dict[str, Any]:
+    assert pool.vectors is not None  # both are among MEASURED
     assert pool.cluster is not None
     a, b = pool.column("beta_a")[rows], pool.column("beta_b")[rows]
     lost = pool.column("wrong")[rows] + pool.column("truncated")[rows]
@@ -153,6 +180,6 @@ def _measured(pool: Pool, rows: np.ndarray, cost: np.ndarray, group_size: int) -
         "clusters_of": len(np.unique(pool.cluster)),
         "radius": None if math.isnan(gap.radius) else gap.radius,
         "distance": None if math.isnan(gap.mean) else gap.mean,
-        "tokens": round(float(cost[rows].sum()) * group_size),  # of one group for each kept problem
+        "tokens": round(float(cost[rows].sum()) * group_size),  # one group per kept problem
         "histogram": histogram([(int(c), int(w), 1) for c, w in zip(pool.column("correct")[rows], lost, strict=True)]),
     }

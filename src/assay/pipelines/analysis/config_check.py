@@ -1,4 +1,8 @@
-"""A look at a config before its budget is spent: some rows of every source, every named part, one prompt, and verdicts on gold answers."""
+"""A look at a config before its budget is spent.
+
+Some rows of every source are read, every named part is built, one prompt is rendered, and gold answers are judged; no
+model is asked.
+"""
 
 import json
 import time
@@ -17,8 +21,8 @@ from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.ingest import check_label
 
-ROWS = 20  # of a source, that are read in any case
-MOST_ROWS, MOST_S = 1_000, 2.0  # and so many, or for so long, where time allows
+ROWS = 20  # rows of each source that are always read
+MOST_ROWS, MOST_S = 1_000, 2.0  # reading goes on to so many rows, for at most so many seconds
 PROMPT_SHOWN = 4_000  # characters
 
 
@@ -37,7 +41,7 @@ class SourceLook:
 
 @dataclass(frozen=True, slots=True)
 class GoldTrial:
-    """One problem as the policy is asked, its gold answer, and what its verifier says of that answer in usual forms."""
+    """One problem's prompt, its gold answer, and the verdicts on that answer written in usual forms."""
 
     source: str
     prompt: str
@@ -76,18 +80,18 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
         ConfigError: a source has no row, none of them is a problem, or a field is missing in all of them.
     """
     for source in context.config.source:
-        look = _look(context, source)
+        look = _read_rows(context, source)
         _check_rows(look, source)
         yield look
 
 
-def _look(context: RunContext, source: SourceConfig) -> SourceLook:
+def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
     part, ends = parts.build_part("source", source.part, source.settings), time.monotonic() + MOST_S
     getattr(part, "check", bool)()
     look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
     rows, whole = 0, True
-    for rows, found in enumerate(islice(part.read(), MOST_ROWS), 1):
-        row = check_label(context, found, rows)
+    for rows, parsed in enumerate(islice(part.read(), MOST_ROWS), 1):
+        row = check_label(context, parsed, rows)
         if isinstance(row, Drop):
             look.dropped[row.reason] += 1
             look.examples.setdefault(row.reason, f"{row.file}:{row.line}: {row.detail}" if row.file else row.detail)
@@ -111,14 +115,14 @@ def _check_rows(look: SourceLook, source: SourceConfig) -> None:
         raise ConfigError(
             f"source {look.name!r}: {all_rows} would be dropped, {count} as {reason}, such as {look.examples[reason]}"
         )
-    if look.whole and (absent := _never_kept(look, source)):
+    if look.whole and (absent := _find_absent_field(look, source)):
         raise ConfigError(f"source {look.name!r}: keep names {absent!r}, which none of its {look.rows} rows holds")
 
 
-def _never_kept(look: SourceLook, source: SourceConfig) -> str:
+def _find_absent_field(look: SourceLook, source: SourceConfig) -> str:
     keep = source.settings.get("keep") or ()
-    kept = {name for problem, _ in look.problems for name in json.loads(problem.metadata)}
-    return next((name for name in keep if name not in kept), "")
+    present = {name for problem, _ in look.problems for name in json.loads(problem.metadata)}
+    return next((name for name in keep if name not in present), "")
 
 
 def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
@@ -131,10 +135,11 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in context.config.policy.sampler.render(problem))
     rollouts = gold_rollouts(label)
     verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
-    told = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
-    if verdicts and len(told) == len(verdicts) and label.verifier.startswith("python:"):
+    errors = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
+    if verdicts and len(errors) == len(verdicts) and label.verifier.startswith("python:"):
         raise ConfigError(
-            f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: {told[0].reason}"
+            f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: "
+            f"{errors[0].reason}"
         )
     return GoldTrial(
         look.name, prompt[:PROMPT_SHOWN], label.answer, label.verifier, verdicts, [rollout.text for rollout in rollouts]
@@ -142,18 +147,18 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
 
 
 def forebodings(config: Config, looks: list[SourceLook]) -> list[str]:
-    """Sentences on a config that would end with nothing to train on."""
+    """Warn, a sentence per cause, of a config that would end with nothing to train on."""
     many = len({problem.id for look in looks for problem, _ in look.problems})
-    told = ["select.budget = 0 keeps no problem"] if config.select.budget == 0 else []
+    warnings = ["select.budget = 0 keeps no problem"] if config.select.budget == 0 else []
     if all(look.whole for look in looks) and config.split.held_out >= many:
-        told.append(f"split.held_out = {config.split.held_out} leaves none of {many} problems to train on")
-    return told
+        warnings.append(f"split.held_out = {config.split.held_out} leaves none of {many} problems to train on")
+    return warnings
 
 
 def as_data(
     context: RunContext, looks: list[SourceLook], golds: list[GoldTrial], warnings: list[str]
 ) -> dict[str, Any]:
-    """What a check found, as plain data."""
+    """Put what a check found into plain data."""
     policy = context.engine.policy
     return {
         "whole": True,

@@ -23,19 +23,17 @@ from assay.pipelines.stages import stage_names
 from assay.pipelines.stages.score import scorer
 from assay.stores.references import written_with
 
-LEVEL = 0.8  # of the interval
-ATTEMPT_TABLES = ("rollouts", *written_with("rollouts"))  # each attempt takes a row of each
-SEARCH_TABLES = ("continuations", "searches", "search_nodes")  # each completion of a search takes a row of the first
-Measured = tuple[
-    tuple[float, float], tuple[float, float], dict[str, Any] | None
-]  # tokens, seconds, what became of the pilot's attempts
-OVERHEAD, BYTES_A_TOKEN = (
-    200,
-    2,
-)  # of an attempt on disk where none is stored yet: ids and counts, and text under zstd up to the cap
+LEVEL = 0.8  # coverage of the prediction interval
+ATTEMPT_TABLES = ("rollouts", *written_with("rollouts"))  # an attempt takes one row in each of them
+SEARCH_TABLES = ("continuations", "searches", "search_nodes")  # a completion of a search takes one row in the first
+# intervals of tokens and of seconds, and what became of the pilot's attempts
+Measured = tuple[tuple[float, float], tuple[float, float], dict[str, Any] | None]
+# an attempt's bytes on disk where none is stored yet: ids and counts, and per token its text under zstd
+OVERHEAD, BYTES_A_TOKEN = 200, 2
 
 OUTCOMES = """
-SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted, min_by(reason, id) AS reason
+SELECT outcome, count(*)::BIGINT AS n, min_by(text, id) AS text, min_by(extracted, id) AS extracted,
+       min_by(reason, id) AS reason
 FROM (SELECT r.id, counted(v.outcome, v.lenient, ?) AS outcome, t.text, v.extracted, v.reason
       FROM rollouts r JOIN completions t USING (id) JOIN verdicts v ON v.rollout_id = r.id
       WHERE r.policy = ? AND r.sampler = ? AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
@@ -45,26 +43,38 @@ GROUP BY outcome ORDER BY n DESC, outcome
 
 
 def stages(states: Mapping[str, tuple[str, Remaining]]) -> list[dict[str, Any]]:
-    """One row per stage: its state, and what is left of it by unit."""
+    """List the stages, one row each: name, state, and what is left of it by unit."""
     return [{"stage": name, "state": state, "left": remaining.by_unit} for name, (state, remaining) in states.items()]
 
 
-def stage_states(found: Survey) -> dict[str, tuple[str, Remaining]]:
-    """Each stage's state (done, next or later) and what remains of it; a later one's depends on the stages before it, so it is empty."""
-    states = {name: ("done" if name in found.results else "later", Remaining()) for name in stage_names()}
-    if found.following is not None:
-        states[found.following.name] = ("next", found.following.remaining())
+def stage_states(surveyed: Survey) -> dict[str, tuple[str, Remaining]]:
+    """Return by stage its state (done, next or later) and what remains of it.
+
+    What remains of a later stage depends on the stages before it, so it is left empty.
+    """
+    states = {name: ("done" if name in surveyed.results else "later", Remaining()) for name in stage_names()}
+    if surveyed.following is not None:
+        states[surveyed.following.name] = ("next", surveyed.following.remaining())
     return states
 
 
 def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
-    """What is left, and with a pilot of N problems an 80% interval for tokens and seconds of the rest.
+    """Say what is left of a plan, and estimate from a pilot what the rest will cost.
 
     The pilot's attempts are made at the plan's real cap and stay in the lake, so they are not paid for again.
+
+    Args:
+        context: the run.
+        pilot: problems that are attempted now; 0 = none, and no estimate.
+
+    Returns:
+        {stages: as of `stages`; pilot; tokens and seconds: 80% prediction intervals of the rest; outcomes: shares of
+        the pilot's attempts with an example each; disk: as of `disk`}. Without a pilot, tokens, seconds and outcomes
+        are None.
     """
     tokens = seconds = outcomes = None
     if pilot:
-        tokens, seconds, outcomes = _measured(context, run_stages(context, "split"), pilot)
+        tokens, seconds, outcomes = _run_pilot(context, run_stages(context, "split"), pilot)
     states = stage_states(survey(context))
     return {
         "stages": stages(states),
@@ -85,15 +95,15 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
         remaining: what is left of it.
 
     Returns:
-        {bytes: at most; bytes_min: at least; free: free bytes; attempts: stored ones on which the estimate rests, 0 = a guess;
-        short: whether `bytes` are more than there are}. `bytes` and `bytes_min` are None where the stages before scoring are not
-        done, so that nobody knows how many attempts are left.
+        {bytes: at most; bytes_min: at least; free: free bytes; attempts: stored ones on which the estimate rests, 0 = a
+        guess; short: whether `bytes` are more than are free}. `bytes` and `bytes_min` are None where the stages before
+        scoring are not done, since the number of attempts is not known before.
     """
     tables = SEARCH_TABLES if remaining.iterations_max is not None else ATTEMPT_TABLES
     files = [file for entry in context.lake.entries() for file in entry.files if file.table in tables]
     stored = sum(file.rows for file in files if file.table == tables[0])
     most = {"done": 0, "later": None}.get(state, remaining.attempts_max or 0)
-    free = shutil.disk_usage(_there(context.lake.root)).free
+    free = shutil.disk_usage(_existing_folder(context.lake.root)).free
     if most is None:
         return {"bytes": None, "bytes_min": None, "free": free, "attempts": stored, "short": False}
     if stored:
@@ -110,14 +120,14 @@ def disk(context: RunContext, state: str, remaining: Remaining) -> dict[str, Any
     }
 
 
-def _there(path: Path) -> Path:
-    return path if path.exists() else _there(path.parent)
+def _existing_folder(path: Path) -> Path:
+    return path if path.exists() else _existing_folder(path.parent)
 
 
-def _measured(context: RunContext, inputs: StageResults, pilot: int) -> Measured:
+def _run_pilot(context: RunContext, inputs: StageResults, pilot: int) -> Measured:
     problems, labels = side(context, inputs, "train")
     if "search" in getattr(part := scorer(context), "needs", ()):
-        return _searched(
+        return _pilot_searches(
             context,
             Searches(context, problems, labels, part.rules, scoring=plan_stage(context, "score", inputs)[0].key.rows),
             pilot,
@@ -125,30 +135,32 @@ def _measured(context: RunContext, inputs: StageResults, pilot: int) -> Measured
     attempts = StoredRollouts(context, problems, labels)
     n, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 8),) * 2
     chosen = list(attempts.missing(dict.fromkeys(problems, n)))[:pilot]
-    found = attempts.draw(dict.fromkeys(chosen, n))
-    scale = (
-        sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n
-    )  # problems' worth of samples
-    if most > n:  # what a design that decides by outcomes is expected to add, from the pilot's outcomes
-        scale += len(problems) * (part.expected(list(found.values()), len(problems)) - n) / n
-    low, high = total_interval(_spent(context, attempts.policy, chosen), scale)
+    counts = attempts.draw(dict.fromkeys(chosen, n))
+    # how many problems' full share of samples is missing
+    scale = sum(len(samples) for samples in attempts.missing(dict.fromkeys(problems, n)).values()) / n
+    if most > n:  # an adaptive design adds attempts; how many is expected from the pilot's outcomes
+        scale += len(problems) * (part.expected(list(counts.values()), len(problems)) - n) / n
+    low, high = total_interval(_tokens_per_problem(context, attempts.policy, chosen), scale)
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
-    return (low, high), (low * pace, high * pace), _outcomes(context, inputs, chosen)
+    return (low, high), (low * pace, high * pace), _count_outcomes(context, inputs, chosen)
 
 
-def _searched(context: RunContext, searches: Searches, pilot: int) -> Measured:
-    """The same of tree searches, without the plain attempts that are drawn beside them; cut off by a limit, a search tells nothing."""
+def _pilot_searches(context: RunContext, searches: Searches, pilot: int) -> Measured:
+    """Run a pilot of tree searches, without the plain attempts that are drawn as well.
+
+    A search that a limit cut off counts as left, not as measured.
+    """
     left = sorted(
         searches.missing(sorted(searches.problems)), key=lambda id_: content_id("order", context.config.seed, id_)
     )
-    found = searches.run(left[:pilot])
-    low, high = total_interval([each.tokens for each in found.values()], len(left) - len(found))
+    searched = searches.run(left[:pilot])
+    low, high = total_interval([search.tokens for search in searched.values()], len(left) - len(searched))
     pace = context.meter.engine_s / max(context.meter.tokens, 1)
     return (low, high), (low * pace, high * pace), None
 
 
-def _outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
-    """Shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
+def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict[str, Any]:
+    """Return the shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
     versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, inputs, "train")]
     rows = context.lake.rows(
         OUTCOMES, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, versions, ids]
@@ -163,7 +175,14 @@ def _outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -> dict
 
 
 def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
-    """The 80% prediction interval of a sum over `rest` further problems, from what `spent` ones cost (Student t); (0, 0) when none is left.
+    """Predict a sum over further problems from what some have cost (Student t).
+
+    Args:
+        spent: the cost of each problem so far.
+        rest: how many problems are left.
+
+    Returns:
+        The ends of the 80% prediction interval; (0, 0) when none is left, (0, inf) from fewer than two costs.
 
     >>> total_interval([10, 10, 10], 4)
     (40.0, 40.0)
@@ -179,7 +198,7 @@ def total_interval(spent: list[int], rest: float) -> tuple[float, float]:
     return max(0.0, rest * mean - half), rest * mean + half
 
 
-def _spent(context: RunContext, policy: Policy, ids: list[str]) -> list[int]:
+def _tokens_per_problem(context: RunContext, policy: Policy, ids: list[str]) -> list[int]:
     rows = context.lake.rows(
         "SELECT sum(tokens)::BIGINT AS tokens FROM rollouts "
         "WHERE policy = ? AND sampler = ? AND list_contains(?::VARCHAR[], problem_id) GROUP BY problem_id",

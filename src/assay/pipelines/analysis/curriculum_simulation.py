@@ -1,10 +1,10 @@
-"""What training would meet under each curriculum: the share of groups that carry signal, and what a step costs. Nothing is written.
+"""What training would meet under each curriculum: the share of groups that carry signal, and the cost of a step.
 
-The policy stands still here: rates are drawn from the lake's posteriors, once a repeat, and every group's counts from these rates. An online
-curriculum is told the counts as training would tell it. What the policy learns on the way is not foreseen.
+The policy does not learn here: each repeat draws a pass rate per problem from the lake's posteriors, and every group's
+counts from these rates. An online curriculum observes the counts as it would in training. Nothing is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
 from assay.core.types import Counts, GroupResult, Pool
 from assay.curricula.online.state import FixedOrder
-from assay.pipelines.analysis.compare_selectors import TOKENS, worded
+from assay.pipelines.analysis.compare_selectors import mean_tokens, worded
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.runner.stages import done_stages
@@ -27,29 +27,38 @@ ALWAYS = ("shuffled",)  # the baseline
 RATES = ("beta_a", "beta_b")
 
 
-def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
-    """{problems, steps, groups, group_size, curricula: one row each}, the plan's own first, `shuffled` last; standard deviations are over repeats.
+def forecast(context: RunContext, curricula: Sequence[str] = (), *, repeats: int = 16) -> dict[str, Any]:
+    """Simulate a training under several curricula on the selected problems.
 
-    A row: signal, the share of groups paid for that are mixed; trained, groups a step that training learns from; paid, groups a step whose
-    rollouts are made (more where a step is refilled); tokens of these a step; first and last, the signal of the first and the last quarter.
+    Args:
+        context: the run.
+        curricula: names with settings after them; "plan" is `[arrange]` itself.
+        repeats: simulated trainings per curriculum.
+
+    Returns:
+        {problems, unscored, steps, groups, group_size, curricula: one row each}, the plan's own first, `shuffled` last.
+        A row holds means over the repeats: signal (the share of mixed groups among those whose rollouts are paid for),
+        its standard deviation, first and last (the signal of the first and the last quarter), and per step trained
+        (groups that training learns from), paid (groups whose rollouts are made, more where a step is refilled) and
+        tokens (of the paid groups).
 
     Raises:
         ConfigError: a stage before arrange is not done, or a name or setting is wrong.
     """
     inputs = done_stages(context, "select", "a forecast")
-    plans = _plans(context.config.arrange, asked)
-    parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in plans.items()}
+    configs = _parse_curricula(context.config.arrange, curricula)
+    parts = {name: build_part("curriculum", config.curriculum, config.settings) for name, config in configs.items()}
     needs = tuple(dict.fromkeys([*RATES, *(need for part in parts.values() for need in part.needs)]))
     pool, unscored = scored_pool(
         context, inputs, needs, selected(context, inputs.rows_of("select")), queries_of(*parts.values())
     )
     if not len(pool):
         raise ConfigError(
-            f"none of the {len(unscored)} selected problems has what {', '.join(plans)} need; nothing can be foreseen"
+            f"none of the {len(unscored)} selected problems has what {', '.join(configs)} need; nothing can be foreseen"
         )
-    cost = _cost(context, pool)
+    cost = mean_tokens(context, pool)
     rows = [
-        {"curriculum": name, **_foreseen(context, part, pool, cost, plans[name].seed, repeats)}
+        {"curriculum": name, **_simulate_curriculum(context, part, pool, cost, configs[name].seed, repeats)}
         for name, part in parts.items()
     ]
     train = context.config.train
@@ -63,54 +72,49 @@ def forecast(context: RunContext, asked: Sequence[str] = (), *, repeats: int = 1
     }
 
 
-def _plans(own: OrderConfig, asked: Sequence[str]) -> dict[str, OrderConfig]:
-    given = {"seed": own.seed}
-    plans = {"plan": own, **{text: worded(text, OrderConfig, "curriculum", given) for text in asked if text != "plan"}}
+def _parse_curricula(own: OrderConfig, curricula: Sequence[str]) -> dict[str, OrderConfig]:
+    defaults = {"seed": own.seed}
+    configs = {
+        "plan": own,
+        **{text: worded(text, OrderConfig, "curriculum", defaults) for text in curricula if text != "plan"},
+    }
     for name in ALWAYS:
-        plans.setdefault(name, worded(name, OrderConfig, "curriculum", given))
-    return plans
+        configs.setdefault(name, worded(name, OrderConfig, "curriculum", defaults))
+    return configs
 
 
-def _cost(context: RunContext, pool: Pool) -> NDArray[np.float64]:
-    """Mean generated tokens of an attempt, (n,)."""
-    rows = context.lake.rows(TOKENS, [context.engine.policy.revision, context.config.policy.sampler.id])
-    tokens: Mapping[str, float] = {row["problem_id"]: row["tokens"] for row in rows}
-    mean = sum(tokens.values()) / max(1, len(tokens))
-    return np.array([tokens.get(id_, mean) for id_ in pool.ids])
-
-
-def _foreseen(
+def _simulate_curriculum(
     context: RunContext, part: Any, pool: Pool, cost: NDArray[np.float64], seed: int, repeats: int
 ) -> dict[str, Any]:
-    """Means over the repeats, and the standard deviation of the signal."""
-    seen = Pool(
+    """Return the means over the repeats, and the standard deviation of the signal."""
+    visible = Pool(
         pool.ids,
         pool.columns,
         pool.vectors if "vectors" in part.needs else None,
         pool.cluster if "cluster" in part.needs else None,
     )
-    told = np.array([_run(context, part, seen, pool, cost, seed, repeat) for repeat in range(repeats)])
-    mean = dict(zip(("signal", "first", "last", "trained", "paid", "tokens"), told.mean(axis=0).tolist(), strict=True))
-    return {**mean, "deviation": float(told[:, 0].std(ddof=1)) if repeats > 1 else 0.0}
+    runs = np.array([_simulate_training(context, part, visible, pool, cost, seed, repeat) for repeat in range(repeats)])
+    mean = dict(zip(("signal", "first", "last", "trained", "paid", "tokens"), runs.mean(axis=0).tolist(), strict=True))
+    return {**mean, "deviation": float(runs[:, 0].std(ddof=1)) if repeats > 1 else 0.0}
 
 
-def _run(
-    context: RunContext, part: Any, seen: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
+def _simulate_training(
+    context: RunContext, part: Any, visible: Pool, pool: Pool, cost: NDArray[np.float64], seed: int, repeat: int
 ) -> tuple[float, ...]:
     config, rng = context.config.train, np.random.default_rng(derive_seed("forecast", seed, repeat))
     rate = rng.beta(pool.column("beta_a"), pool.column("beta_b"))  # (n,)
     rows = {id_: row for row, id_ in enumerate(pool.ids)}
-    course = course_of(part, seen, seed if repeat == 0 else derive_seed("course", seed, repeat))
+    course = course_of(part, visible, seed if repeat == 0 else derive_seed("course", seed, repeat))
 
     def attempt(ids: Sequence[str]) -> list[GroupResult]:
         right = rng.binomial(config.group_size, [rate[rows[id_]] for id_ in ids])
-        return [_group(id_, int(k), config.group_size) for id_, k in zip(ids, right, strict=True)]
+        return [_group_result(id_, int(k), config.group_size) for id_, k in zip(ids, right, strict=True)]
 
     paid: list[GroupResult] = []
     trained = 0
     for _ in range(config.steps):
-        groups, kept = step(course, config.groups, attempt)
-        paid, trained = paid + groups, trained + kept
+        groups, admitted = step(course, config.groups, attempt)
+        paid, trained = paid + groups, trained + admitted
     mixed = [group.advantage > 0 for group in paid]
     tokens = config.group_size * sum(float(cost[rows[group.problem_id]]) for group in paid)
     quarter = max(1, len(mixed) // 4)
@@ -119,7 +123,13 @@ def _run(
 
 
 def course_of(part: Any, pool: Pool, seed: int) -> OnlineCurriculum:
-    """An online curriculum under way, or an offline one's order."""
+    """Begin an online curriculum, or wrap an offline one's order as one.
+
+    Args:
+        part: the curriculum.
+        pool: the problems with what the curriculum needs of them.
+        seed: decides its random draws.
+    """
     if isinstance(part, AdaptiveCurriculum):
         return part.begin(pool, seed=seed)
     return FixedOrder(part.arrange(pool, np.random.default_rng(derive_seed("arrange", seed))).order)
@@ -128,19 +138,28 @@ def course_of(part: Any, pool: Pool, seed: int) -> OnlineCurriculum:
 def step(
     course: OnlineCurriculum, groups: int, attempt: Callable[[Sequence[str]], list[GroupResult]]
 ) -> tuple[list[GroupResult], int]:
-    """The groups of one optimiser step, dropped ones included, and how many are trained on; refilled as often as the course allows."""
+    """Simulate one optimiser step, refilled as often as the curriculum allows.
+
+    Args:
+        course: the curriculum under way.
+        groups: groups that the step asks for.
+        attempt: draws the outcome of one group per problem id.
+
+    Returns:
+        All groups that were attempted, and how many of them are trained on.
+    """
     paid: list[GroupResult] = []
-    kept = 0
+    admitted = 0
     for _ in range(1 + course.max_resamples):
-        found = attempt(course.sample(groups - kept))
-        course.observe(found)
-        paid += found
-        kept += sum(map(course.admits, found))
-        if kept >= groups or not found:
+        results = attempt(course.sample(groups - admitted))
+        course.observe(results)
+        paid += results
+        admitted += sum(map(course.admits, results))
+        if admitted >= groups or not results:
             break
-    return paid, kept
+    return paid, admitted
 
 
-def _group(id_: str, right: int, size: int) -> GroupResult:
+def _group_result(id_: str, right: int, size: int) -> GroupResult:
     share = right / size
     return GroupResult(id_, Counts(correct=right, wrong=size - right), 2 * (share * (1 - share)) ** 0.5)

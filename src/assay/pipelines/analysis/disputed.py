@@ -1,4 +1,7 @@
-"""Problems that are solved only leniently: right in no attempt beyond doubt, and in at least one by a person's reading. They are never hard."""
+"""Disputed problems: no attempt is right under strict grading, and at least one is under lenient grading.
+
+They do not count as hard, since the verifier may be wrong and not the policy.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +15,12 @@ NONE: dict[str, Any] = {"problems": 0, "examples": []}
 FLAGGED = "SELECT DISTINCT problem_id FROM scores WHERE scoring_id = ? AND disputed ORDER BY problem_id"
 EXAMPLES = f"""
 SELECT r.problem_id, any_value(l.answer) AS gold, min(v.extracted) FILTER ({LENIENT} = 'correct') AS answer,
-       min(v.reason) FILTER ({LENIENT} = 'correct') AS reason, count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
+       min(v.reason) FILTER ({LENIENT} = 'correct') AS reason,
+       count(*) FILTER ({LENIENT} = 'correct') AS n_correct_lenient, count(*) AS n
 FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN labels l ON l.id = v.label_id
 WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND r.policy = ? AND r.sampler = ? AND NOT r.guided
-AND v.verifier || '@' || v.version = (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
+AND v.verifier || '@' || v.version =
+    (SELECT any_value(verifier) FROM scores s WHERE s.scoring_id = ? AND s.problem_id = r.problem_id)
 GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
@@ -41,20 +46,23 @@ def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, 
 
 
 def summarize_stored(context: RunContext) -> dict[str, Any]:
-    """Say what `told` does of a plan that was not walked; nothing is done, and nothing is disputed before it is scored."""
+    """Count the disputed problems as `summarize_disputed` does, from what the lake holds and without running a stage.
+
+    Nothing is disputed before it is scored.
+    """
     from assay.pipelines.runner.stages import survey
 
     results = survey(context, "score").results
     return summarize_disputed(context, results) if "score" in results else NONE
 
 
-def disputed_sentence(found: Mapping[str, Any]) -> str:
+def disputed_sentence(disputed: Mapping[str, Any]) -> str:
     """Say in one line how many problems are disputed, with the first example; "" where none is."""
-    if not found["problems"]:
+    if not disputed["problems"]:
         return ""
-    example = next(iter(found["examples"]), None)
+    example = next(iter(disputed["examples"]), None)
     shown = f"; the first: gold {example['gold']!r}, answered {example['answer']!r}" if example else ""
     return (
-        f"{found['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. They are not hard: look at their "
-        'golds, or set grade.mode = "lenient"'
+        f"{disputed['problems']} problems are disputed: solved in no attempt strictly, in some leniently{shown}. "
+        'They are not hard: look at their golds, or set grade.mode = "lenient"'
     )

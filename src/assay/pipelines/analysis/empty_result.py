@@ -1,4 +1,7 @@
-"""A run that ends with nothing to train on, or that lost a whole source, is no success: one sentence that says why."""
+"""What a finished run lacks: it has nothing to train on, or lost a whole source; and the sentence that says why.
+
+Such a run is no success, though none of its stages failed.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +11,7 @@ from typing import Any
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 
-DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose like is in the pool
+DUPLICATES = ("duplicate", "near_duplicate", "semantic_duplicate")  # reasons of rows whose twin stays in the pool
 REASONS_SHOWN = 3
 LOST = """
 SELECT m.pool, m.problem_id, any_value(d.reason) AS reason
@@ -35,23 +38,30 @@ class Shortfall:
 
 
 def shortfall(context: RunContext, results: StageResults) -> Shortfall:
-    """Say what a run that went through all stages has not brought."""
-    return Shortfall(_why_empty(results), tuple(_lost_sources(context, results)))
+    """Say what a run that went through all stages lacks.
+
+    Args:
+        context: the run.
+        results: what its stages have come to.
+    """
+    return Shortfall(_explain_empty(results), tuple(_find_lost_sources(context, results)))
 
 
-def _why_empty(results: StageResults) -> str:
+def _explain_empty(results: StageResults) -> str:
     if "arrange" not in results or results.of("arrange").rows_out:
         return ""
-    first = next(each for each in results if not each.rows_out or (each.stage == "split" and not _trained_on(each)))
-    return f"nothing to train on: {_told(first)}"
+    first = next(
+        result for result in results if not result.rows_out or (result.stage == "split" and not _count_trained(result))
+    )
+    return f"nothing to train on: {_explain_stage(first)}"
 
 
-def _trained_on(split: StageResult) -> int:
+def _count_trained(split: StageResult) -> int:
     return split.rows_in - int(split.detail.get("held_out", 0))
 
 
-def _told(outcome: StageResult) -> str:
-    many, reasons = outcome.rows_in, _reasons(outcome.detail.get("dropped", {}))
+def _explain_stage(outcome: StageResult) -> str:
+    many, reasons = outcome.rows_in, _format_reasons(outcome.detail.get("dropped", {}))
     match outcome.stage:
         case "ingest":
             return (
@@ -69,17 +79,17 @@ def _told(outcome: StageResult) -> str:
             return f"the stage {outcome.stage!r} leaves none of {many} problems"
 
 
-def _reasons(dropped: Mapping[str, int]) -> str:
+def _format_reasons(dropped: Mapping[str, int]) -> str:
     most = Counter({reason: count for reason, count in dropped.items() if count}).most_common(REASONS_SHOWN)
     return f" ({', '.join(f'{reason} {count}' for reason, count in most)})" if most else ""
 
 
-def _lost_sources(context: RunContext, results: StageResults) -> list[str]:
+def _find_lost_sources(context: RunContext, results: StageResults) -> list[str]:
     keys = results.of("ingest").key.parts if "ingest" in results else ()
     if len(keys) != len(context.config.source):
         return []
-    told = []
-    cleaned = _after_cleaning(context, keys, results.get("clean"))
+    sentences = []
+    cleaned = _count_after_cleaning(context, keys, results.get("clean"))
     for key, source in zip(keys, context.config.source, strict=True):
         read = context.finished("ingest", StageKey.of(key))
         if read is None:
@@ -91,12 +101,17 @@ def _lost_sources(context: RunContext, results: StageResults) -> list[str]:
         same = sum(dropped[reason] for reason in DUPLICATES)
         if not left and (not read.rows_in or dropped.total() - same > same):
             name = source.settings.get("name") or source.settings.get("paths") or source.part
-            told.append(f"of source {name!r} no row is left of {read.rows_in}{_reasons(dropped)}")
-    return told
+            sentences.append(f"of source {name!r} no row is left of {read.rows_in}{_format_reasons(dropped)}")
+    return sentences
 
 
-def _after_cleaning(context: RunContext, keys: Sequence[str], clean: StageResult | None) -> dict[str, dict[str, int]]:
-    """By source, the problems that [clean] dropped for each reason, and under "" those that stay; nothing where it dropped none."""
+def _count_after_cleaning(
+    context: RunContext, keys: Sequence[str], clean: StageResult | None
+) -> dict[str, dict[str, int]]:
+    """Count by source the problems that [clean] dropped for each reason, and under "" those that stay.
+
+    Returns {} where it dropped none.
+    """
     if clean is None or clean.rows_in == clean.rows_out:
         return {}
     counts: dict[str, dict[str, Any]] = {key: {} for key in keys}

@@ -26,7 +26,17 @@ UNSCORED: dict[str, Any] = {"n_correct": 0, "n_wrong": 0, "n_truncated": 0, "n_e
 def export(
     context: RunContext, to: str, folder: Path, settings: dict[str, Any] | None = None, *, filtered: bool = False
 ) -> dict[str, Any]:
-    """Writes the plan's curriculum, and with `filtered` what the selection left out as a file of its own; tells where and how it is read.
+    """Write the plan's curriculum in the form that another trainer reads.
+
+    Args:
+        context: the run.
+        to: the name of the export, a part in exports/.
+        folder: where the files are written; it is new or empty.
+        settings: of the export.
+        filtered: whether the problems that the selection dropped are written too, as a file of their own.
+
+    Returns:
+        {to, folder, rows, filtered: rows of that second file, snippet: the code by which the trainer reads the data}.
 
     Raises:
         ConfigError: an unknown export, a stage that is not done, or a folder that holds other files.
@@ -35,16 +45,16 @@ def export(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "arrange", only=True)
-    chosen, gone = _chosen(context, results)
+    chosen, gone = _read_rows(context, results)
     suffix = "jsonl" if to == "jsonl" else "parquet"
     inner = folder / "data" if to == "hub" else folder
     inner.mkdir(parents=True, exist_ok=True)
-    _write(inner / f"train.{suffix}", part.rows(chosen))
+    _write_rows(inner / f"train.{suffix}", part.rows(chosen))
     if filtered and gone:
-        _write(inner / f"filtered.{suffix}", part.rows(gone))
+        _write_rows(inner / f"filtered.{suffix}", part.rows(gone))
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
-            part.card(chosen, gone if filtered else [], _told(context, results)) + "\n", encoding="utf-8"
+            part.card(chosen, gone if filtered else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
         )
     snippet = part.snippet(str(inner / f"train.{suffix}"))
     return {
@@ -56,8 +66,8 @@ def export(
     }
 
 
-def _chosen(context: RunContext, results: StageResults) -> tuple[list[ExportRow], list[ExportRow]]:
-    """The curriculum's places in their order, and the problems that the selection dropped, ids ascending."""
+def _read_rows(context: RunContext, results: StageResults) -> tuple[list[ExportRow], list[ExportRow]]:
+    """Return the curriculum's rows in order, and those of the problems that the selection dropped, ids ascending."""
     problems, labels = side(context, results, "train")
     scores = {row["problem_id"]: row for row in current_scores(context, results.rows_of("score"))}
     decided = context.lake.rows(
@@ -68,16 +78,16 @@ def _chosen(context: RunContext, results: StageResults) -> tuple[list[ExportRow]
     curriculum = stored_curriculum(context, results.rows_of("arrange"))
     walked = [(n, id_) for n, phase in enumerate(curriculum.phases) for _ in range(phase.epochs) for id_ in phase.ids]
 
-    def one(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
-        return _one(
+    def row_of(id_: str, place: int, lesson: int, reason: str) -> ExportRow:
+        return _export_row(
             context, problems[id_], labels[id_], scores.get(id_, UNSCORED), place, lesson, weights.get(id_, 0.0), reason
         )
 
-    kept = [one(id_, place, lesson, "") for place, (lesson, id_) in enumerate(walked)]
-    return kept, [one(row["problem_id"], -1, -1, row["reason"]) for row in decided if not row["kept"]]
+    chosen = [row_of(id_, place, lesson, "") for place, (lesson, id_) in enumerate(walked)]
+    return chosen, [row_of(row["problem_id"], -1, -1, row["reason"]) for row in decided if not row["kept"]]
 
 
-def _one(
+def _export_row(
     context: RunContext,
     problem: Problem,
     label: Label,
@@ -106,13 +116,14 @@ def _one(
     )
 
 
-def _told(context: RunContext, results: StageResults) -> DatasetSummary:
+def _summarize_export(context: RunContext, results: StageResults) -> DatasetSummary:
     histogram: dict[str, int] = {}
     for source in difficulty(context, results):
         for share, count in source["histogram"].items():
             histogram[share] = histogram.get(share, 0) + count
     sources = context.lake.rows(
-        "SELECT source, max(json_extract_string(metadata, '$.license')) AS licence FROM problems GROUP BY source ORDER BY source"
+        "SELECT source, max(json_extract_string(metadata, '$.license')) AS licence FROM problems "
+        "GROUP BY source ORDER BY source"
     )
     judges = context.lake.rows(
         "SELECT DISTINCT verifier FROM scores WHERE scoring_id = ? ORDER BY verifier",
@@ -129,7 +140,7 @@ def _told(context: RunContext, results: StageResults) -> DatasetSummary:
     )
 
 
-def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     else:

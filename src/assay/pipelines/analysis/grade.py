@@ -1,4 +1,4 @@
-"""One answer judged without a config or a lake: what a notebook, a test and `curate grade` ask."""
+"""Grading of single answers without a config or a lake, for notebooks, tests and `curate grade`."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from assay.core.identity import canonical_json
 from assay.core.types import Finish, GradingCase, Label, Problem, Rollout, Verdict
 from assay.verifiers.pool.grader import Grader
 
-ASKED = Problem.of("")  # the problem of an answer whose question is not given
+EMPTY_PROBLEM = Problem.of("")  # stands for the question where none is passed
 
 
 def grade(
@@ -27,12 +27,13 @@ def grade(
 ) -> Verdict:
     """Judge one answer against its gold answer.
 
-    What a verifier decides in bounded time is decided here; the rest goes to a worker process, which is kept for further calls and ends with
-    this process.
+    What a verifier decides in bounded time is decided in this process; the rest goes to a worker process, which stays
+    for further calls and ends with this process.
 
     Args:
         text: the answer of a model, whole.
-        gold: the gold answer; a number is read as it is written, and the tests of a code problem may be an object or a list.
+        gold: the gold answer; a number is read as it is written, and the tests of a code problem may be an object or a
+            list.
         verifier: a part in verifiers/, or python:package.module:name.
         metadata: fields of the problem that the verifier reads, such as `choices` or a generator's entry.
         finish: "stop" where the model ended by itself, "length" where it was cut, "error".
@@ -69,8 +70,8 @@ def grade_all(
     Raises:
         ConfigError: as `grade`.
     """
-    chosen = {name: dict(given) for name, given in (settings or {}).items() if given}
-    return _kept(canonical_json(chosen), allow_code, os.getpid()).judge(cases)
+    chosen = {name: dict(options) for name, options in (settings or {}).items() if options}
+    return _shared_grader(canonical_json(chosen), allow_code, os.getpid()).judge(cases)
 
 
 def case_of(
@@ -94,8 +95,8 @@ def case_of(
     if finish not in get_args(Finish):
         raise ConfigError(f"finish = {finish!r}; known are {', '.join(get_args(Finish))}")
     try:
-        problem = Problem.of(prompt, metadata=metadata) if prompt or metadata else ASKED
-        label = Label.of(problem.id, _written(gold), verifier=verifier)
+        problem = Problem.of(prompt, metadata=metadata) if prompt or metadata else EMPTY_PROBLEM
+        label = Label.of(problem.id, _gold_text(gold), verifier=verifier)
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"the gold answer, the prompt and the metadata are text and plain JSON data: {error}"
@@ -103,12 +104,12 @@ def case_of(
     return GradingCase(problem, label, Rollout("graded", problem.id, "", "", "", 0, -1, text, 0, finish))  # type: ignore[arg-type]
 
 
-def rows_of(lines: Iterable[str], **given: Any) -> list[GradingCase]:
+def rows_of(lines: Iterable[str], **defaults: Any) -> list[GradingCase]:
     """Read answers from JSON lines of {text, gold} and, where a row has its own, verifier, metadata, finish and prompt.
 
     Args:
         lines: one object per line; blank lines are passed over.
-        given: arguments of `case_of` for rows that lack them.
+        defaults: arguments of `case_of` for rows that lack them.
 
     Raises:
         ConfigError: a line is no object, or a row lacks its text or its gold answer.
@@ -128,18 +129,18 @@ def rows_of(lines: Iterable[str], **given: Any) -> list[GradingCase]:
             for name in ("gold", "verifier", "metadata", "finish", "prompt")
             if row.get(name) is not None
         }
-        if "text" not in row or ("gold" not in own and given.get("gold") is None):
+        if "text" not in row or ("gold" not in own and defaults.get("gold") is None):
             lacking = "text" if "text" not in row else "gold (--gold gives one for all)"
             raise ConfigError(f"line {number} has no column {lacking}; it has {', '.join(map(str, row))[:200]}")
         try:
-            cases.append(case_of(row["text"], **{**given, **own}))
+            cases.append(case_of(row["text"], **{**defaults, **own}))
         except ConfigError as error:
             raise ConfigError(f"line {number}: {error}") from error
     return cases
 
 
-def _written(gold: Any) -> str:
-    """A gold answer as text."""
+def _gold_text(gold: Any) -> str:
+    """Return a gold answer as text."""
     if isinstance(gold, str):
         return gold
     if isinstance(gold, list | tuple | dict):
@@ -150,6 +151,6 @@ def _written(gold: Any) -> str:
 
 
 @lru_cache(maxsize=4)
-def _kept(settings: str, allow_code: bool, _process: int) -> Grader:
-    """One worker per verifier, started when it is first needed; a forked child has its own."""
+def _shared_grader(settings: str, allow_code: bool, _process: int) -> Grader:
+    """Return the grader of these settings, with one worker per verifier; a forked child has its own."""
     return Grader(workers=1, settings=json.loads(settings), allow_code=allow_code)

@@ -1,4 +1,4 @@
-"""Pass rate against the cap: what the stored attempts would have been under every shorter one, for no token."""
+"""Pass rate against the token cap: what the stored attempts would have been under shorter caps, generating nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,16 @@ SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)  # of the cap
 
 
 def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
-    """{by: tokenizer or characters; attempts, problems; caps: one row a cap with counts, mean pass rate and mean group signal}, generating nothing.
+    """Count what the stored attempts would have come to under shorter caps.
 
-    Without `caps`, shares of the plan's own. The pass rate is the mean over problems of the posterior mean, cut attempts left out or wrong as
-    the plan's `score.truncated` says; both are given, for a trainer may follow the other rule.
+    Args:
+        context: the run.
+        caps: caps in tokens; none = shares of the plan's own.
+
+    Returns:
+        {by: tokenizer or characters, by which attempts are cut; problems, attempts, group_size; caps: one row per cap
+        with counts, mean pass rate and mean group signal}. The pass rate is the mean over problems of the posterior
+        mean, once with cut attempts as wrong and once without them, since a trainer may follow either rule.
 
     Raises:
         ConfigError: no stored attempt, or a cap above the plan's.
@@ -34,21 +40,21 @@ def lengths(context: RunContext, caps: Sequence[int] = ()) -> dict[str, Any]:
         )
     whole = context.config.policy.max_tokens
     chosen = sorted(set(caps) or {max(1, round(whole * share)) for share in SHARES})
-    found = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen}
-    made = [_row(cap, list(counts.values()), context.config.train.group_size) for cap, counts in found.items()]
+    counts_at = {cap: attempts.draw_truncated(dict.fromkeys(problems, 0), cap) for cap in chosen}
+    rows = [_cap_row(cap, list(counts.values()), context.config.train.group_size) for cap, counts in counts_at.items()]
     return {
         "by": attempts.cut_by,
         "problems": len(problems),
         "attempts": attempts.stored,
         "group_size": context.config.train.group_size,
-        "caps": made,
+        "caps": rows,
     }
 
 
-def _row(cap: int, counts: list[Counts], group_size: int) -> dict[str, Any]:
-    tried = [each for each in counts if each.total]
+def _cap_row(cap: int, counts: list[Counts], group_size: int) -> dict[str, Any]:
+    tried = [tally for tally in counts if tally.total]
     right, wrong, cut = (
-        np.array([getattr(each, name) for each in tried], dtype=np.float64)
+        np.array([getattr(tally, name) for tally in tried], dtype=np.float64)
         for name in ("correct", "wrong", "truncated")
     )
     as_wrong, masked = posterior(right, wrong + cut), posterior(right, wrong)

@@ -19,10 +19,19 @@ QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ? ORDER B
 
 
 def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
-    """{n, ks: one row a k with the pool's means and how many problems have n attempts; problems: one row each}.
+    """Estimate pass@k, pass^k and majority@k of the plan's problems.
 
-    A cut or unreadable attempt is a failure here; one whose verifier failed is none at all, and its problem has fewer than n. Only the first n
-    attempts by sample index count, so that attempts which another design added by what it had seen change nothing.
+    A cut or unreadable attempt counts as a failure; one whose verifier failed does not count, and its problem has fewer
+    than n. Only the first n attempts by sample index count, so that attempts which an adaptive design added for their
+    outcomes change nothing.
+
+    Args:
+        context: the run.
+        ks: numbers of attempts, each from 1 to the plan's `score.n`.
+
+    Returns:
+        {n, problems: how many have n attempts, too_few: how many have fewer, means: the pool's mean by measure such as
+        "pass@4", rows: one per problem with n attempts}.
 
     Raises:
         ConfigError: the plan's design is not fixed, or a k is above its n.
@@ -31,41 +40,42 @@ def passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
     design, n = settings.get("design", "fixed"), int(settings.get("n", 8))
     if design != "fixed":
         raise ConfigError(
-            f"score.design = {design!r}: attempts that were stopped by their outcomes bias pass@k; the posterior in `scores` is what holds"
+            f"score.design = {design!r}: attempts that were stopped by their outcomes bias pass@k; "
+            "the posterior in `scores` is what holds"
         )
     if wrong := [k for k in ks if not 1 <= k <= n]:
         raise ConfigError(f"pass@{wrong[0]} of score.n = {n} attempts; k is 1 to n")
-    outcomes = _outcomes(context, run_stages(context, "split", only=True), n)
-    rows = [_row(id_, told, ks) for id_, told in outcomes.items() if len(told) == n]
+    outcomes = _read_outcomes(context, run_stages(context, "split", only=True), n)
+    rows = [_problem_row(id_, attempts, ks) for id_, attempts in outcomes.items() if len(attempts) == n]
     if lacking := len(outcomes) - len(rows):
         context.reporter.warn(
-            f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; if an adaptive run chose who got more, "
-            f"the others are a biased choice: `curate score PLAN` brings the rest"
+            f"{lacking} of {len(outcomes)} problems have fewer than {n} attempts and are left out; "
+            "if an adaptive run chose who got more, the others are a biased choice: `curate score PLAN` brings the rest"
         )
     names = [f"{kind}{k}" for k in ks for kind in ("pass@", "pass^", "majority@")]
     means = {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
     return {"n": n, "problems": len(rows), "too_few": lacking, "means": means, "rows": rows}
 
 
-def _outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
+def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
-    found: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
+    outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
         ANSWERS, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, ids, versions, n]
     ):
-        if row["problem_id"] in found and row["outcome"] != "verifier_error":
-            found[row["problem_id"]].append((row["outcome"], row["extracted"]))
-    return found
+        if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
+            outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))
+    return outcomes
 
 
-def _row(id_: str, told: Sequence[tuple[str, str]], ks: Sequence[int]) -> dict[str, Any]:
-    right, n = sum(outcome == "correct" for outcome, _ in told), len(told)
-    # every right answer votes for one thing, however it was written; a cut attempt votes for nothing
+def _problem_row(id_: str, attempts: Sequence[tuple[str, str]], ks: Sequence[int]) -> dict[str, Any]:
+    right, n = sum(outcome == "correct" for outcome, _ in attempts), len(attempts)
+    # all right answers vote alike, however they are written; a cut attempt has no vote
     votes = [
-        "right" if outcome == "correct" else f"answer {said}" if said and outcome == "wrong" else ""
-        for outcome, said in told
+        "right" if outcome == "correct" else f"answer {answer}" if answer and outcome == "wrong" else ""
+        for outcome, answer in attempts
     ]
     row: dict[str, Any] = {"problem_id": id_, "correct": right, "n": n}
     for k in ks:

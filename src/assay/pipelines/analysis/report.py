@@ -1,4 +1,7 @@
-"""A plan's lake as a page: what the summary tells, and beside it widths, clusters, training, costs, versions and lineage."""
+"""A plan's lake as an HTML page: the summary, and interval widths, clusters, training, costs, versions and lineage.
+
+`collected` gathers the values, `rendered` draws them, and `write` does both and writes the page.
+"""
 
 import time
 from collections.abc import Mapping
@@ -21,18 +24,15 @@ from assay.reports.html import render_page
 from assay.stores.references import made_by
 
 NOTHING = StageResults()
-SHOWN, HEAD, READ, POINTS = (
-    24,
-    20,
-    50,
-    400,
-)  # clusters, lessons, problems a cluster whose words are read, points of a curve
+SHOWN, HEAD = 24, 20  # clusters and lessons that the page shows
+READ, POINTS = 50, 400  # problems per cluster whose words are read; points of a curve
 CURVES = {"reward": "reward", "eval_pass_at_1": "held-out pass@1"}
 BEST = "(SELECT * FROM current_scores WHERE scoring_id = $1)"
 KEPT = "(SELECT problem_id FROM selections WHERE selection_id = $2 AND kept)"
 COUNTS = f"""
 SELECT n_correct AS solved, n_wrong + n_truncated AS unsolved, count(*) AS problems, count(k.problem_id) AS kept
-FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) WHERE NOT coalesce(s.disputed AND s.n_correct = 0, false) GROUP BY ALL
+FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id)
+WHERE NOT coalesce(s.disputed AND s.n_correct = 0, false) GROUP BY ALL
 """
 WIDTHS = f"""
 SELECT least(9, floor((high - low) * 10))::INT AS tenth, count(*) AS problems, count(k.problem_id) AS kept
@@ -40,20 +40,24 @@ FROM {BEST} s LEFT JOIN {KEPT} k USING (problem_id) GROUP BY ALL
 """
 CLUSTERS = f"""
 SELECT cluster, count(*) AS size, count(k.problem_id) AS kept, avg(s.value) AS mean
-FROM (SELECT * FROM clusters WHERE clustering_id = $3) c JOIN {BEST} s USING (problem_id) LEFT JOIN {KEPT} k USING (problem_id)
+FROM (SELECT * FROM clusters WHERE clustering_id = $3) c JOIN {BEST} s USING (problem_id)
+LEFT JOIN {KEPT} k USING (problem_id)
 GROUP BY cluster ORDER BY size DESC, cluster
 """
 NEAREST = """
 SELECT cluster, p.messages[-1].content AS text FROM clusters c JOIN problems p ON p.id = c.problem_id
 WHERE clustering_id = ? AND cluster IN (SELECT unnest(?::BIGINT[]))
-QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY similarity DESC, problem_id) <= ? ORDER BY cluster, similarity DESC, problem_id
+QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY similarity DESC, problem_id) <= ?
+ORDER BY cluster, similarity DESC, problem_id
 """
 CURVE = "SELECT step, value FROM train_metrics WHERE training = ? AND name = ? AND value IS NOT NULL ORDER BY step"
 RUNS = """
 SELECT s.run, any_value(b.command) AS command, string_agg(DISTINCT s.stage, ', ' ORDER BY s.stage) AS stages,
        strftime(make_timestamp((any_value(b.time) * 1000000)::BIGINT), '%Y-%m-%d %H:%M') AS started,
-       any_value(e.outcome) AS outcome, any_value(e.tokens) AS tokens, any_value(e.samples) AS samples, any_value(e.seconds) AS seconds
-FROM stages s LEFT JOIN (SELECT * FROM runs WHERE event = 'start') b USING (run) LEFT JOIN (SELECT * FROM runs WHERE event = 'end') e USING (run)
+       any_value(e.outcome) AS outcome, any_value(e.tokens) AS tokens, any_value(e.samples) AS samples,
+       any_value(e.seconds) AS seconds
+FROM stages s LEFT JOIN (SELECT * FROM runs WHERE event = 'start') b USING (run)
+LEFT JOIN (SELECT * FROM runs WHERE event = 'end') e USING (run)
 WHERE s.key IN (SELECT unnest(?::VARCHAR[])) GROUP BY s.run ORDER BY any_value(b.time)
 """
 
@@ -65,6 +69,9 @@ def write(context: RunContext, out: Path | None = None, results: StageResults = 
         context: the run.
         out: where; None = `reports/NAME.html` in the lake's folder.
         results: as of `collected`.
+
+    Returns:
+        Where the page lies.
 
     Raises:
         ConfigError: the lake is a bucket and no place is given, or the place cannot be written.
@@ -83,40 +90,50 @@ def write(context: RunContext, out: Path | None = None, results: StageResults = 
     return place
 
 
-def rendered(told: Mapping[str, Any]) -> str:
-    """The page as a text."""
+def rendered(report: Mapping[str, Any]) -> str:
+    """Render the page.
+
+    Args:
+        report: the values of `collected`.
+    """
     charts = {}
-    if told["histogram"]:
-        charts["difficulty"] = difficulty_chart(told)
+    if report["histogram"]:
+        charts["difficulty"] = difficulty_chart(report)
         tenths = [f".{tenth}–.{tenth + 1}" if tenth < 9 else ".9–1" for tenth in range(10)]
-        stacks = {"selected": told["widths"]["kept"], "others": told["widths"]["others"]}
+        stacks = {"selected": report["widths"]["kept"], "others": report["widths"]["others"]}
         charts["widths"] = plots.draw_bars("How sure that is", tenths, stacks, x="width of the interval", y="problems")
-    if any(told["curves"].values()):
-        charts["training"] = plots.draw_lines("What the steps brought", told["curves"], x="step", y="share")
-    return render_page(told, charts)
+    if any(report["curves"].values()):
+        charts["training"] = plots.draw_lines("What the steps brought", report["curves"], x="step", y="share")
+    return render_page(report, charts)
 
 
-def difficulty_chart(told: Mapping[str, Any]) -> str:
-    """The difficulty histogram as SVG, from what `collected` gives; `reports.plots.encode_data_uri` makes an address of it."""
-    return plots.draw_difficulty(told["bins"], told["histogram"]["problems"], told["histogram"]["kept"], told["policy"])
+def difficulty_chart(report: Mapping[str, Any]) -> str:
+    """Draw the difficulty histogram as SVG; `reports.plots.encode_data_uri` makes an address of it.
+
+    Args:
+        report: the values of `collected`.
+    """
+    return plots.draw_difficulty(
+        report["bins"], report["histogram"]["problems"], report["histogram"]["kept"], report["policy"]
+    )
 
 
 def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str, Any]:
-    """Collect everything that the page tells, as plain values; what the lake holds is looked up, and nothing is done.
+    """Collect everything that the page shows, as plain values; the lake is read, and no stage is run.
 
     Args:
         context: the run.
         results: what the run's stages have come to, those included that a limit left partly done.
     """
-    found = survey(context)
-    results = results.plus(*found.results)
-    stages = [_stage(name, found.results.get(name), found.following) for name in stage_names()]
+    surveyed = survey(context)
+    results = results.plus(*surveyed.results)
+    stages = [_stage_row(name, surveyed.results.get(name), surveyed.following) for name in stage_names()]
     scored = (
         [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
         if "score" in results
         else []
     )
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "config": context.config.name,
         "lake": context.lake.place,
         "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -130,17 +147,17 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         "stages": stages,
         "bins": BINS,
         "difficulty": difficulty(context, results) if scored else [],
-        "histogram": _histogram(context, scored) if scored else {},
-        "widths": _widths(context, scored) if scored else {},
-        "clusters": _clusters(context, scored, results.rows_of("embed"))
+        "histogram": _count_bins(context, scored) if scored else {},
+        "widths": _count_widths(context, scored) if scored else {},
+        "clusters": _cluster_rows(context, scored, results.rows_of("embed"))
         if scored and "embed" in results
         else {"rows": []},
         "dropped": dropped(context, results),
         "grading": context.mode,
         "disputed": disputed.summarize_disputed(context, results) if scored else disputed.NONE,
-        "curriculum": _curriculum(context, results),
+        "curriculum": _first_lessons(context, results),
         "costs": context.lake.rows(PAID),
-        "tables": _tables(context),
+        "tables": _table_rows(context),
         "verifiers": [
             {"verifier": name, "version": context.judge.version(name)}
             for name in side_verifiers(context, results, "train")
@@ -148,14 +165,14 @@ def collected(context: RunContext, results: StageResults = NOTHING) -> dict[str,
         if "split" in results
         else [],
         "versions": versions(),
-        **_training(context, results),
+        **_training_curves(context, results),
     }
-    told["runs"] = _runs(context, [*results.ledger_lines, told.pop("trained")])
-    return {**told, "tiles": _tiles(told)}
+    report["runs"] = _read_runs(context, [*results.ledger_lines, report.pop("trained")])
+    return {**report, "tiles": _make_tiles(report)}
 
 
-def _stage(name: str, done: StageResult | None, following: Stage | None) -> dict[str, Any]:
-    """One stage in words: done, next (with what is left), or later."""
+def _stage_row(name: str, done: StageResult | None, following: Stage | None) -> dict[str, Any]:
+    """Describe a stage: done, next (with what is left), or later."""
     row: dict[str, Any] = {"stage": name, "state": "later", "in": None, "out": None, "seconds": None, "key": ""}
     if done is not None:
         counts = {"in": done.rows_in, "out": done.rows_out, "seconds": done.seconds}
@@ -167,24 +184,24 @@ def _stage(name: str, done: StageResult | None, following: Stage | None) -> dict
     return row | {"state": state, "in": left.rows_in, "key": following.key.ledger}
 
 
-def _histogram(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
+def _count_bins(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
     rows = context.lake.rows(COUNTS, scored)
     counted = {
         name: histogram([(row["solved"], row["unsolved"], row[name]) for row in rows]) for name in ("problems", "kept")
     }
-    return {name: [bins[each] for each in BINS] for name, bins in counted.items()}
+    return {name: [bins[share] for share in BINS] for name, bins in counted.items()}
 
 
-def _widths(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
-    found = {row["tenth"]: row for row in context.lake.rows(WIDTHS, scored) if row["tenth"] is not None}
-    kept = [found[tenth]["kept"] if tenth in found else 0 for tenth in range(10)]
+def _count_widths(context: RunContext, scored: list[str]) -> dict[str, list[int]]:
+    tenths = {row["tenth"]: row for row in context.lake.rows(WIDTHS, scored) if row["tenth"] is not None}
+    selected = [tenths[tenth]["kept"] if tenth in tenths else 0 for tenth in range(10)]
     return {
-        "kept": kept,
-        "others": [found[tenth]["problems"] - kept[tenth] if tenth in found else 0 for tenth in range(10)],
+        "kept": selected,
+        "others": [tenths[tenth]["problems"] - selected[tenth] if tenth in tenths else 0 for tenth in range(10)],
     }
 
 
-def _clusters(context: RunContext, scored: list[str], clustering: str) -> dict[str, Any]:
+def _cluster_rows(context: RunContext, scored: list[str], clustering: str) -> dict[str, Any]:
     rows = context.lake.rows(CLUSTERS, [*scored, clustering])
     shown = rows[:SHOWN]
     near: dict[int, list[str]] = {row["cluster"]: [] for row in shown}
@@ -192,47 +209,50 @@ def _clusters(context: RunContext, scored: list[str], clustering: str) -> dict[s
         near[row["cluster"]].append(row["text"])
     words = keywords(near)
     total, reached = sum(row["size"] for row in rows), [row for row in rows if row["kept"]]
-    told = [
+    described = [
         {**row, "keywords": words[row["cluster"]], "typical": next(iter(near[row["cluster"]]), "")} for row in shown
     ]
     return {
-        "rows": told,
+        "rows": described,
         "clusters": len(rows),
         "covered": len(reached),
         "share": sum(row["size"] for row in reached) / max(total, 1),
     }
 
 
-def _curriculum(context: RunContext, results: StageResults) -> dict[str, Any]:
-    found = lessons(context, results) if "arrange" in results else []
-    return {"rows": found[:HEAD], "lessons": len(found)}
+def _first_lessons(context: RunContext, results: StageResults) -> dict[str, Any]:
+    rows = lessons(context, results) if "arrange" in results else []
+    return {"rows": rows[:HEAD], "lessons": len(rows)}
 
 
-def _training(context: RunContext, results: StageResults) -> dict[str, Any]:
-    """The curves of this plan's training, thinned to POINTS each, and a line on it."""
+def _training_curves(context: RunContext, results: StageResults) -> dict[str, Any]:
+    """Return the curves of this plan's training, thinned to POINTS each, and a line that describes it."""
     if "arrange" not in results or not context.lake.rows("SELECT 1 FROM train_metrics LIMIT 1"):
         return {"curves": {}, "training": "", "trained": ""}
     training = load_stage("train")(context, results)
     key = training.key.rows
     curves = {
-        name: _thinned([(row["step"], row["value"]) for row in context.lake.rows(CURVE, [key, each])])
-        for each, name in CURVES.items()
+        name: _thin_points([(row["step"], row["value"]) for row in context.lake.rows(CURVE, [key, metric])])
+        for metric, name in CURVES.items()
     }
     done = training.finished()
-    told = (
+    summary = (
         f"{context.config.train.objective}, {context.config.train.steps} steps, {done.seconds:.0f} s"
         if done
         else "not finished"
     )
     return {
         "curves": {name: points for name, points in curves.items() if points},
-        "training": told if any(curves.values()) else "",
+        "training": summary if any(curves.values()) else "",
         "trained": key,
     }
 
 
-def _tables(context: RunContext) -> list[dict[str, Any]]:
-    """Rows and bytes of each of the lake's tables that has any, with the stages that make them; what two writers added at once counts twice."""
+def _table_rows(context: RunContext) -> list[dict[str, Any]]:
+    """List rows, bytes and the writing stages of each table of the lake that has rows.
+
+    What two writers added at once counts twice.
+    """
     files = [file for entry in context.lake.entries() for file in entry.files]
     return [
         {
@@ -245,20 +265,20 @@ def _tables(context: RunContext) -> list[dict[str, Any]]:
     ]
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thin_points(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     step = -(-len(points) // POINTS) or 1
     return points[::step]
 
 
-def _runs(context: RunContext, lines: list[str]) -> list[dict[str, Any]]:
-    """The runs that wrote these lines of the ledger."""
+def _read_runs(context: RunContext, lines: list[str]) -> list[dict[str, Any]]:
+    """Return the runs that wrote these lines of the ledger."""
     return context.lake.rows(RUNS, [lines])
 
 
-def _tiles(told: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    stages = {each["stage"]: each for each in told["stages"]}
-    tokens = sum(each["tokens"] for each in told["costs"])
-    attempts = sum(each[name] for each in told["difficulty"] for name in SUMS)
+def _make_tiles(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    stages = {stage["stage"]: stage for stage in report["stages"]}
+    tokens = sum(cost["tokens"] for cost in report["costs"])
+    attempts = sum(source[name] for source in report["difficulty"] for name in SUMS)
     return [
         ("problems after ingest", stages["ingest"]["out"]),
         ("left by cleaning", stages["clean"]["out"]),

@@ -1,4 +1,4 @@
-"""The winner's curse of a selection: fresh attempts at chosen and dropped problems beside what was expected of them."""
+"""The winner's curse of a selection: what was expected of kept and dropped problems against fresh attempts at them."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.stores.lake import Lake
 
 Z = 1.96  # of a 95% interval
-MADE = """
+SELECTED = """
 SELECT s.key, any_value(r.plan) AS plan FROM stages s JOIN runs r ON r.run = s.run AND r.event = 'start'
 WHERE s.stage = 'select' AND starts_with(s.key, ?) GROUP BY s.key ORDER BY s.key
 """
@@ -30,12 +30,21 @@ COUNTED = ("n_correct", "n_wrong", "n_truncated", "n_error")
 
 
 def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict[str, Any]:
-    """{kept, dropped: problems, predicted and observed signal, their difference with its 95% interval; tokens, samples}.
+    """Measure how much a selection's expected signal exceeds what fresh attempts show.
 
-    Up to `kept` chosen and `dropped` other scored problems, drawn by the plan's seed, are attempted G more times each. What was expected
-    comes from the scores that the selection saw, what is observed only from attempts beyond those. Whoever is chosen for a high
-    estimate was lucky on average: the difference on the chosen is the winner's curse, in groups with a gradient. The attempts stay in the
-    lake, and a second call pays for none of them again.
+    Some kept and some dropped problems, drawn by the plan's seed, are attempted group_size more times each. The
+    prediction comes from the scores that the selection read, the observation only from attempts beyond those. A problem
+    that is kept for a high estimate was lucky on average: the difference on the kept side is the winner's curse, in
+    groups with a gradient. The attempts stay in the lake, and a second call pays for none of them again.
+
+    Args:
+        context: the run.
+        kept: at most so many problems that the selection kept.
+        dropped: at most so many other scored problems.
+
+    Returns:
+        {group_size, tokens, samples, kept, dropped}; the last two hold problems, too_few_attempts, predicted, observed,
+        difference, and low and high, the ends of its 95% interval.
 
     Raises:
         ConfigError: the plan's selection is not in the lake.
@@ -49,30 +58,35 @@ def recheck(context: RunContext, *, kept: int = 200, dropped: int = 100) -> dict
         "SELECT problem_id, kept FROM selections WHERE selection_id = ? ORDER BY problem_id", [inputs.rows_of("select")]
     )
     rng = np.random.default_rng(derive_seed("recheck", context.config.seed))
-    sides = {"kept": _drawn(rows, scores, True, kept, rng), "dropped": _drawn(rows, scores, False, dropped, rng)}
+    sides = {"kept": _draw_ids(rows, scores, True, kept, rng), "dropped": _draw_ids(rows, scores, False, dropped, rng)}
     group = _group_size(context)
     seen = {id_: Counts(*(scores[id_][name] for name in COUNTED)) for ids in sides.values() for id_ in ids}
-    found = _attempted(context, inputs, {id_: counts.total + group for id_, counts in seen.items()})
-    made = {name: _told(context, ids, scores, seen, found, group) for name, ids in sides.items()}
-    return {"group_size": group, **made, "tokens": context.meter.tokens, "samples": context.meter.samples}
+    counts_now = _attempt_again(context, inputs, {id_: counts.total + group for id_, counts in seen.items()})
+    compared = {name: _compare_signal(context, ids, scores, seen, counts_now, group) for name, ids in sides.items()}
+    return {"group_size": group, **compared, "tokens": context.meter.tokens, "samples": context.meter.samples}
 
 
 def plan_of(lake: Lake, key: str) -> Config:
-    """The plan of the run that made a selection; `key` is its key, or the beginning of it.
+    """Return the plan of the run that made a selection.
+
+    Args:
+        lake: the lake that holds it.
+        key: the selection's key, or the beginning of it.
 
     Raises:
         ConfigError: no selection, or several, have such a key.
     """
-    found = lake.rows(MADE, [key])
-    if len(found) != 1:
-        many = ", ".join(row["key"][:16] for row in found) or "none"
+    selections = lake.rows(SELECTED, [key])
+    if len(selections) != 1:
+        many = ", ".join(row["key"][:16] for row in selections) or "none"
         raise ConfigError(
-            f"{len(found)} selections in {lake.place} have a key that begins with {key!r}: {many}; `curate status PLAN` shows them"
+            f"{len(selections)} selections in {lake.place} have a key that begins with {key!r}: {many}; "
+            "`curate status PLAN` shows them"
         )
-    return parse_config(json.loads(found[0]["plan"]))
+    return parse_config(json.loads(selections[0]["plan"]))
 
 
-def _drawn(
+def _draw_ids(
     rows: list[dict[str, Any]], scores: Mapping[str, Any], kept: bool, most: int, rng: np.random.Generator
 ) -> list[str]:
     ids = [row["problem_id"] for row in rows if row["kept"] is kept and row["problem_id"] in scores]
@@ -84,35 +98,38 @@ def _group_size(context: RunContext) -> int:
     return int(getattr(part, "group_size", context.config.train.group_size))
 
 
-def _attempted(context: RunContext, inputs: StageResults, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
+def _attempt_again(context: RunContext, inputs: StageResults, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
     problems, labels = side(context, inputs, "train")
     attempts = StoredRollouts(context, {id_: problems[id_] for id_ in wanted}, {id_: labels[id_] for id_ in wanted})
     return attempts.draw(wanted)
 
 
-def _told(
+def _compare_signal(
     context: RunContext,
     ids: list[str],
     scores: Mapping[str, Any],
-    seen: Mapping[str, Counts],
-    found: Mapping[str, Counts],
-    group: int,
+    before: Mapping[str, Counts],
+    counts_now: Mapping[str, Counts],
+    group_size: int,
 ) -> dict[str, Any]:
-    """Predicted and observed, over the problems whose fresh attempts make up a group."""
+    """Compare prediction and observation over the problems whose fresh attempts make up a group."""
     as_wrong = context.config.score.settings.get("truncated", "masked") == "wrong"
-    right = np.array([found[id_].correct - seen[id_].correct for id_ in ids], dtype=np.float64)
-    failed = np.array([_failed(found[id_], as_wrong) - _failed(seen[id_], as_wrong) for id_ in ids], dtype=np.float64)
-    observed = observed_signal(right, right + failed, group)
-    predicted = run_signal([scores[id_]["beta_a"] for id_ in ids], [scores[id_]["beta_b"] for id_ in ids], group)
+    right = np.array([counts_now[id_].correct - before[id_].correct for id_ in ids], dtype=np.float64)
+    failed = np.array(
+        [_count_failed(counts_now[id_], as_wrong) - _count_failed(before[id_], as_wrong) for id_ in ids],
+        dtype=np.float64,
+    )
+    observed = observed_signal(right, right + failed, group_size)
+    predicted = run_signal([scores[id_]["beta_a"] for id_ in ids], [scores[id_]["beta_b"] for id_ in ids], group_size)
     whole = np.isfinite(observed)
     gap = (predicted - observed)[whole]
-    told: dict[str, Any] = {"problems": int(whole.sum()), "too_few_attempts": int((~whole).sum())}
+    sizes: dict[str, Any] = {"problems": int(whole.sum()), "too_few_attempts": int((~whole).sum())}
     if not len(gap):
-        return {**told, "predicted": None, "observed": None, "difference": None, "low": None, "high": None}
+        return {**sizes, "predicted": None, "observed": None, "difference": None, "low": None, "high": None}
     half = Z * float(gap.std(ddof=1)) / len(gap) ** 0.5 if len(gap) > 1 else 1.0
     mean = float(gap.mean())
     return {
-        **told,
+        **sizes,
         "predicted": float(predicted[whole].mean()),
         "observed": float(observed[whole].mean()),
         "difference": mean,
@@ -121,5 +138,5 @@ def _told(
     }
 
 
-def _failed(counts: Counts, truncated_is_wrong: bool) -> int:
+def _count_failed(counts: Counts, truncated_is_wrong: bool) -> int:
     return counts.wrong + (counts.truncated if truncated_is_wrong else 0)

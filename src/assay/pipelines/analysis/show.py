@@ -1,11 +1,11 @@
-"""One problem's whole story, in the order in which it happened: origin, labels, attempts, scores, cluster, decision, place, training."""
+"""All that the lake holds of one problem, in the order in which it happened, from its origin to its training."""
 
 from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.stores.lake import Lake
 
-PARTS = {  # chapter: its rows
+PARTS = {  # chapter -> query of its rows
     "problem": "SELECT * FROM problems WHERE id = ?",
     "labels": "SELECT id, answer, verifier, origin, run FROM labels WHERE problem_id = ? ORDER BY id",
     "readings": "SELECT pool, label_id, run FROM pool_members WHERE problem_id = ? ORDER BY pool, label_id",
@@ -13,43 +13,62 @@ PARTS = {  # chapter: its rows
     "notes": "SELECT stage, reason, detail, source, run FROM notes WHERE problem_id = ? ORDER BY stage, reason",
     "splits": "SELECT split, side, duplicates, run FROM splits WHERE problem_id = ? ORDER BY split",
     "attempts": (
-        "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, v.verifier, v.version, v.outcome, v.lenient, "
-        "v.extracted, v.reason, t.text, r.run FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN completions t ON t.id = r.id "
+        "SELECT r.policy_name, r.policy, r.sampler, r.sample, r.tokens, r.finish, r.step, r.guided, "
+        "v.verifier, v.version, v.outcome, v.lenient, v.extracted, v.reason, t.text, r.run FROM rollouts r "
+        "LEFT JOIN verdicts v ON v.rollout_id = r.id LEFT JOIN completions t ON t.id = r.id "
         "WHERE r.problem_id = ? ORDER BY r.policy, r.sampler, r.sample, v.verifier, v.version"
     ),
     "pass_rates": (
-        "SELECT policy_name, policy, sampler, verifier, version, n_correct, n_wrong, n_truncated, n_error, n_correct_lenient, disputed, "
+        "SELECT policy_name, policy, sampler, verifier, version, "
+        "n_correct, n_wrong, n_truncated, n_error, n_correct_lenient, disputed, "
         "mean, low, high, rate_if_truncated_wrong, rate_if_truncated_right, p_mixed_8 "
         "FROM pass_rates WHERE problem_id = ? ORDER BY policy, sampler, version"
     ),
-    "searches": "SELECT policy, iterations, solved_at, censored, tokens, run FROM searches WHERE problem_id = ? ORDER BY id",
+    "searches": (
+        "SELECT policy, iterations, solved_at, censored, tokens, run FROM searches WHERE problem_id = ? ORDER BY id"
+    ),
     "scores": (
         "SELECT scoring_id, scorer, policy, value, low, high, n_correct, n_wrong, n_truncated, n_error, run "
         "FROM scores WHERE problem_id = ? ORDER BY id"
     ),
-    "clusters": "SELECT clustering_id, cluster, similarity, run FROM clusters WHERE problem_id = ? ORDER BY clustering_id",
-    "selections": "SELECT selection_id, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection_id",
-    "lessons": "SELECT curriculum_id, lesson, position, passes, run FROM curriculum WHERE problem_id = ? ORDER BY curriculum_id, lesson, position",
+    "clusters": (
+        "SELECT clustering_id, cluster, similarity, run FROM clusters WHERE problem_id = ? ORDER BY clustering_id"
+    ),
+    "selections": (
+        "SELECT selection_id, kept, weight, reason, run FROM selections WHERE problem_id = ? ORDER BY selection_id"
+    ),
+    "lessons": (
+        "SELECT curriculum_id, lesson, position, passes, run FROM curriculum "
+        "WHERE problem_id = ? ORDER BY curriculum_id, lesson, position"
+    ),
     "training": (
         "SELECT step, count(*) AS rollouts, count(*) FILTER (outcome = 'correct') AS correct, "
-        'count(*) FILTER (coalesce(lenient, outcome) = \'correct\') AS correct_lenient, max("group") AS "group", min(advantage) AS least, '
-        "max(advantage) AS most FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id "
+        "count(*) FILTER (coalesce(lenient, outcome) = 'correct') AS correct_lenient, "
+        'max("group") AS "group", min(advantage) AS least, max(advantage) AS most '
+        "FROM rollouts r LEFT JOIN verdicts v ON v.rollout_id = r.id "
         "WHERE r.problem_id = ? AND step IS NOT NULL GROUP BY step ORDER BY step"
     ),
 }
 
 
 def explain(lake: Lake, problem: str) -> dict[str, list[dict[str, Any]]]:
-    """Chapter -> rows; the id may be shortened as long as one problem alone begins with it.
+    """Collect all that the lake holds of one problem.
+
+    Args:
+        lake: the lake.
+        problem: its id, or a beginning that no other problem's id has.
+
+    Returns:
+        {chapter: its rows}, the chapters as in PARTS.
 
     Raises:
         ConfigError: no problem, or more than one, has this id.
     """
-    found = lake.rows("SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 3", [problem])
-    if len(found) != 1:
+    matches = lake.rows("SELECT id FROM problems WHERE starts_with(id, ?) ORDER BY id LIMIT 3", [problem])
+    if len(matches) != 1:
         named = (
-            ", ".join(row["id"] for row in found)
+            ", ".join(row["id"] for row in matches)
             or f"there are {lake.rows('SELECT count(*) AS n FROM problems')[0]['n']} problems"
         )
-        raise ConfigError(f"{len(found) or 'no'} problems begin with {problem!r}: {named}")
-    return {name: lake.rows(query, [found[0]["id"]]) for name, query in PARTS.items()}
+        raise ConfigError(f"{len(matches) or 'no'} problems begin with {problem!r}: {named}")
+    return {name: lake.rows(query, [matches[0]["id"]]) for name, query in PARTS.items()}

@@ -1,4 +1,4 @@
-"""What a plan's stages left in the lake, as plain values: who was kept, who was dropped and why, how hard it all was, in which order."""
+"""What a plan's stages left in the lake, as plain values: kept and dropped problems, their difficulty and order."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from assay.pipelines.context.run import RunContext
 
 SUMS = ("correct", "wrong", "truncated", "error")
 DIFFICULTY = """
-SELECT p.source, s.n_correct AS solved, s.n_wrong + s.n_truncated AS unsolved, coalesce(s.disputed AND s.n_correct = 0, false) AS disputed,
+SELECT p.source, s.n_correct AS solved, s.n_wrong + s.n_truncated AS unsolved,
+       coalesce(s.disputed AND s.n_correct = 0, false) AS disputed,
        count(*) AS problems, count(k.problem_id) AS kept,
-       sum(s.n_correct)::BIGINT AS correct, sum(s.n_wrong)::BIGINT AS wrong, sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error,
-       sum(s.value) AS value
+       sum(s.n_correct)::BIGINT AS correct, sum(s.n_wrong)::BIGINT AS wrong,
+       sum(s.n_truncated)::BIGINT AS truncated, sum(s.n_error)::BIGINT AS error, sum(s.value) AS value
 FROM (SELECT * FROM current_scores WHERE scoring_id = ?) s
 JOIN problems p ON p.id = s.problem_id
 LEFT JOIN (SELECT problem_id FROM selections WHERE selection_id = ? AND kept) k ON k.problem_id = s.problem_id
@@ -20,7 +21,7 @@ GROUP BY p.source, solved, unsolved, disputed ORDER BY ALL
 PAID = """
 SELECT policy_name, engine, from_training, sum(rollouts)::BIGINT AS rollouts, sum(tokens)::BIGINT AS tokens
 FROM costs GROUP BY ALL ORDER BY tokens DESC, policy_name
-"""  # whatever the sampler was
+"""  # over all samplers
 DROPS = """
 SELECT stage, reason, count(*) AS rows, min(detail) AS example FROM drops WHERE key IN (SELECT unnest(?::VARCHAR[]))
 GROUP BY stage, reason ORDER BY rows DESC, reason
@@ -37,64 +38,71 @@ BINS = ("0", "<.2", "<.4", "<.6", "<.8", "<1", "1")
 
 
 def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
-    """Everything that the end of a run prints; `--json` prints it as it is.
+    """Collect everything that the end of a run prints; `--json` prints it as it is.
 
     Args:
         context: the run.
         results: what its stages have come to.
     """
-    made: dict[str, Any] = {
+    values: dict[str, Any] = {
         "lake": context.lake.place,
         "run": context.run,
         "policy": context.engine.policy.name,
         "revision": context.engine.policy.revision,
     }
     if "score" in results:
-        made["difficulty"] = difficulty(context, results)
-        made["grading"] = context.mode
-        made["disputed"] = disputed.summarize_disputed(context, results)
-    made["dropped"] = dropped(context, results)
+        values["difficulty"] = difficulty(context, results)
+        values["grading"] = context.mode
+        values["disputed"] = disputed.summarize_disputed(context, results)
+    values["dropped"] = dropped(context, results)
     if context.moved.changes:
-        made["regraded"] = context.moved.changes
-    made["noticed"] = noticed(context, results)
+        values["regraded"] = context.moved.changes
+    values["noticed"] = noticed(context, results)
     if "arrange" in results:
-        made["curriculum"] = lessons(context, results)
-    made["spent"] = {
+        values["curriculum"] = lessons(context, results)
+    values["spent"] = {
         "tokens": context.meter.tokens,
         "samples": context.meter.samples,
         "seconds": round(context.meter.seconds, 1),
     }
-    return made
+    return values
 
 
 def difficulty(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
-    """By source: problems scored and kept, attempts by outcome, posterior mean, histogram of correct/(correct + wrong + truncated)."""
+    """Summarize the scores by source.
+
+    Args:
+        context: the run.
+        results: with `score`; without `select`, no problem counts as kept.
+
+    Returns:
+        Rows of source, scored and kept (problems), correct, wrong, truncated and error (attempts), mean (of the
+        posterior means) and histogram (of correct / (correct + wrong + truncated), without disputed problems).
+    """
     rows = context.lake.rows(
         DIFFICULTY, [results.rows_of("score"), results.rows_of("select") if "select" in results else ""]
     )
     sources: dict[str, dict[str, Any]] = {}
-    for row in rows:  # one a source and a pair of counts, so that a pool of a million is a few hundred rows
-        n, told = (
-            row["problems"],
-            sources.setdefault(
-                row["source"], {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []}
-            ),
-        )
-        told["scored"] += n
-        told["counts"] += (
-            [] if row["disputed"] else [(row["solved"], row["unsolved"], n)]
-        )  # no bin of hard problems holds them
+    for row in rows:  # one per source and pair of counts, so that a pool of a million is a few hundred rows
+        empty = {"scored": 0, "kept": 0, **dict.fromkeys(SUMS, 0), "value": 0.0, "counts": []}
+        totals = sources.setdefault(row["source"], empty)
+        totals["scored"] += row["problems"]
+        if not row["disputed"]:  # those are in no bin, since they are not known to be hard
+            totals["counts"].append((row["solved"], row["unsolved"], row["problems"]))
         for name in ("kept", *SUMS, "value"):
-            told[name] += row[name]
+            totals[name] += row[name]
     return [
-        {"source": source, "scored": told["scored"], "kept": told["kept"], **{name: told[name] for name in SUMS}}
-        | {"mean": round(told["value"] / told["scored"], 12), "histogram": histogram(told["counts"])}
-        for source, told in sorted(sources.items())
+        {"source": source, "scored": totals["scored"], "kept": totals["kept"], **{name: totals[name] for name in SUMS}}
+        | {"mean": round(totals["value"] / totals["scored"], 12), "histogram": histogram(totals["counts"])}
+        for source, totals in sorted(sources.items())
     ]
 
 
 def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
-    """Problems by share solved, from (solved, not solved, problems) counts; all and none apart; nothing for a problem without attempts.
+    """Count problems by the share of attempts that are solved, all and none in bins of their own.
+
+    Args:
+        counts: (solved, not solved, problems with these counts); problems without attempts are in no bin.
 
     >>> histogram([(0, 8, 1), (4, 4, 1), (8, 0, 1), (1, 7, 2), (0, 0, 1)])
     {'0': 1, '<.2': 2, '<.4': 0, '<.6': 1, '<.8': 0, '<1': 0, '1': 1}
@@ -109,14 +117,14 @@ def histogram(counts: list[tuple[int, int, int]]) -> dict[str, int]:
 
 
 def dropped(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
-    """Every reason for which a row left, stage by stage, with one example."""
-    found = context.lake.rows(DROPS, [_filed_under(results)])
+    """List every reason for which rows were dropped, stage by stage, with one example each."""
+    drops = context.lake.rows(DROPS, [_ledger_keys(results)])
     rows = []
     for result in results:
-        rows += [row for row in found if row["stage"] == result.stage]
+        rows += [row for row in drops if row["stage"] == result.stage]
         match result.stage:
             case "ingest":
-                rows += _again(results)
+                rows += _count_repeats(results)
             case "split":
                 held_out = {
                     "reason": "held_out",
@@ -129,33 +137,36 @@ def dropped(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
     return rows
 
 
-def _filed_under(results: StageResults) -> list[str]:
-    """The keys under which stages file drops and notes: the ids that their rows carry, and a line per source of ingest."""
+def _ledger_keys(results: StageResults) -> list[str]:
+    """Return the keys under which stages file drops and notes; ingest has one per source."""
     return [part for result in results for part in result.key.parts]
 
 
 def noticed(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
-    """What was noticed of problems that stay, by stage and reason, with one example."""
-    rows = context.lake.rows(NOTES, [_filed_under(results)])
+    """List what was noticed of problems that stay, by stage and reason, with one example each."""
+    rows = context.lake.rows(NOTES, [_ledger_keys(results)])
     return [row for result in results for row in rows if row["stage"] == result.stage]
 
 
-def _again(results: StageResults) -> list[dict[str, Any]]:
-    """Questions that ingest read more than once, from several sources or with several labels: each is one problem, so that clean meets fewer."""
+def _count_repeats(results: StageResults) -> list[dict[str, Any]]:
+    """Count the questions that ingest read more than once, from several sources or with several labels.
+
+    Each is one problem afterwards, so that clean reads fewer rows than ingest wrote.
+    """
     if (clean := results.get("clean")) is None:
         return []
     read = results.of("ingest").rows_out
-    told = {
+    repeats = {
         "stage": "ingest",
         "reason": "same_question",
         "rows": read - clean.rows_in,
         "example": "of several sources or labels; it is one problem",
     }
-    return [told] if read > clean.rows_in else []
+    return [repeats] if read > clean.rows_in else []
 
 
 def lessons(context: RunContext, results: StageResults) -> list[dict[str, Any]]:
-    """The curriculum, first to last, with what was measured of each problem."""
+    """List the curriculum, first to last, with what was measured of each problem."""
     return context.lake.rows(
         "SELECT l.lesson, l.position, l.problem_id, p.source, s.n_correct AS correct, s.n_wrong AS wrong, "
         "s.n_truncated AS truncated, s.value AS mean, s.low, s.high, "

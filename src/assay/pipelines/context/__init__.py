@@ -1,4 +1,4 @@
-"""What every stage is given: the run with its config, lake, engine and ledger; locks between runs; the check of a served model.
+"""What every stage receives: the run with its config, lake, engine and ledger; the base class of stages; locks of runs.
 
-To add something that all stages need, give `RunContext` a property here; what one stage needs stays in that stage's file.
+To add something that all stages need, give `RunContext` a property here; what one stage needs stays in its own file.
 """

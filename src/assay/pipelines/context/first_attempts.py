@@ -1,4 +1,4 @@
-"""What the first attempts of a run came to: shares with examples, and an end of the run where next to none of them is evidence."""
+"""The outcomes of a run's first attempts, as shares with examples; a run with next to no evidence among them ends."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ REMEDIES = {
 
 
 class FirstAttempts:
-    """Counts a run's attempts by what became of them, until `score.stop_early_attempts` of them are there."""
+    """Counts the first `score.stop_early_attempts` attempts of a run by their kind of outcome."""
 
     def __init__(self, config: ScoreConfig) -> None:
         self.config = config
@@ -31,14 +31,14 @@ class FirstAttempts:
         self.trusted = 0  # stored attempts of the same kind that are evidence
 
     def judged(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], mode: Mode) -> None:
-        """Count attempts that were judged."""
+        """Count judged attempts."""
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
             kind = KIND_OF[verdict.in_mode(mode).outcome]
             text = verdict.reason if kind == "error" else f"cut at {rollout.tokens} tokens" if kind == "cut" else ""
             self._count(kind, example_of(kind, rollout.text, verdict.extracted, verdict.reason), text)
 
     def refused(self, texts: Iterable[str]) -> None:
-        """Count requests that a server would not answer."""
+        """Count requests that a server refused."""
         for text in texts:
             self._count("refused", text[:SHOWN], text)
 
@@ -54,7 +54,8 @@ class FirstAttempts:
         """Go on unless the first attempts are no evidence.
 
         Raises:
-            EvidenceError: at least `score.stop_early_share` of them were refused, cut or could not be judged; holds the texts.
+            EvidenceError: at least `score.stop_early_share` of them were refused, cut or could not be judged; its
+                message has the most frequent reasons.
         """
         total, good = self.counts.total(), sum(self.counts[kind] for kind in EVIDENCE)
         if not self.config.stop_early or total < self.config.stop_early_attempts:
@@ -75,7 +76,7 @@ class FirstAttempts:
 
 
 def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
-    """One line that shows what an attempt came to: its answer, why it could not be judged, or its end."""
+    """Return one line that shows an attempt's outcome: its answer, the reason of an error, or the end of its text."""
     if kind == "error":
         return " ".join(reason.split())[:SHOWN]
     if extracted and kind in EVIDENCE:
@@ -84,7 +85,7 @@ def example_of(kind: str, text: str, extracted: str, reason: str) -> str:
 
 
 def shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, Any]:
-    """Attempts by kind, each kind's share and an example, and the pass rate over those that are evidence.
+    """Return the number of attempts, the share and an example per kind, and the pass rate over those with evidence.
 
     >>> shares({"correct": 1, "wrong": 2, "cut": 1}, {})["pass_rate"]
     0.3333333333333333
@@ -98,16 +99,16 @@ def shares(counts: Mapping[str, int], examples: Mapping[str, str]) -> dict[str, 
     }
 
 
-def sentences(told: Mapping[str, Any], what: str) -> list[str]:
-    """The shares as lines: the numbers, then an example of each kind that there is."""
-    parts = ", ".join(f"{kind} {share:.2f}" for kind, share in told["shares"].items() if kind != "refused" or share)
-    rate = "unknown" if told["pass_rate"] is None else f"{told['pass_rate']:.2f}"
-    lines = [f"{what}: {told['attempts']} attempts, {parts}; pass rate {rate}"]
-    return lines + [f"  {kind}, such as: {example}" for kind, example in told["examples"].items()]
+def sentences(summary: Mapping[str, Any], what: str) -> list[str]:
+    """Return a summary of `shares` as lines: the numbers, then an example of each kind that occurs."""
+    parts = ", ".join(f"{kind} {share:.2f}" for kind, share in summary["shares"].items() if kind != "refused" or share)
+    rate = "unknown" if summary["pass_rate"] is None else f"{summary['pass_rate']:.2f}"
+    lines = [f"{what}: {summary['attempts']} attempts, {parts}; pass rate {rate}"]
+    return lines + [f"  {kind}, such as: {example}" for kind, example in summary["examples"].items()]
 
 
 def show_first(context: Any, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
-    """Count a wave of attempts; of the first one of a run its shares are shown."""
+    """Count a wave of attempts, and report the shares of a run's first wave."""
     first = context.first_attempts
     first.judged(rollouts, verdicts, context.mode)
     if first.reported:
@@ -117,7 +118,7 @@ def show_first(context: Any, rollouts: Sequence[Rollout], verdicts: Sequence[Ver
 
 
 def show_tracebacks(context: Any) -> None:
-    """Of each verifier that raises, its first traceback, once per run."""
+    """Report the first traceback of each verifier that raises, once per run."""
     for verifier, trace in context.judge.tracebacks.items():
         if (name := f"traceback of {verifier}") not in context.warned:
             context.warned.add(name)

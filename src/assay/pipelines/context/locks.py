@@ -1,7 +1,7 @@
-"""One scheduled run of a deployment at a time, by a lease in its lake that the run keeps renewing.
+"""Let one scheduled run of a deployment work at a time, by a lease in its lake that the run keeps renewing.
 
-A run that was killed renews no more, and the next one takes over `dead_after_s` later at the latest: no server is asked, so none can keep a
-slot occupied. Runs that a person starts take no turn.
+A killed run stops renewing, and the next one takes over `dead_after_s` later at the latest. No server is involved, so
+none can block a deployment for ever. Runs that a person starts do not take the lock.
 """
 
 import threading
@@ -15,35 +15,42 @@ from assay.core.identity import content_id
 from assay.stores.commits.lease import give_back, holder, renew, take
 from assay.stores.storage.backend import Place
 
-LOOKS = 8  # at a lease, and renewals of one's own, while it lasts
+LOOKS = 8  # how often a lease is looked at, or renewed by its holder, within the time that it lasts
 
 
 class LockRefused(RuntimeError):
-    """Another run has the turn, and this one is not to wait for it."""
+    """Another run holds the lock, and this one shall not wait for it."""
 
 
 @contextmanager
 def schedule_lock(
     root: Place, deployment: str, *, overlap: Literal["wait", "refuse"], dead_after_s: float, say: Callable[[str], None]
 ) -> Iterator[None]:
-    """Holds the deployment's turn; of those who wait for it there is one at most, since a third would find nothing left to do.
+    """Hold the deployment's lock. At most one run waits for it, since a third would find nothing left to do.
+
+    Args:
+        root: of the lake.
+        deployment: its name.
+        overlap: what to do while another run holds the lock.
+        dead_after_s: seconds without renewal after which a run counts as dead.
+        say: receives what is reported.
 
     Raises:
-        Refused: another run has the turn (overlap "refuse"), or has it while a second one waits (overlap "wait").
+        LockRefused: another run holds the lock (overlap "refuse"), or a second one waits already (overlap "wait").
         LakeError: the disk refused.
     """
     mine = content_id("turn", deployment)
     if overlap == "refuse":
-        token = _unless_alive(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is at work")
+        token = _take_if_dead(root, mine, dead_after_s, f"another scheduled run of {deployment!r} is at work")
     else:
-        token = take(root, mine, limit_s=dead_after_s) or _queue(root, deployment, dead_after_s, say)
+        token = take(root, mine, limit_s=dead_after_s) or _wait_in_queue(root, deployment, dead_after_s, say)
     with renewing(root, mine, token, dead_after_s, say):
         yield
 
 
-def _queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str], None]) -> str:
+def _wait_in_queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str], None]) -> str:
     mine, queue = content_id("turn", deployment), content_id("queue", deployment)
-    place = _unless_alive(
+    place = _take_if_dead(
         root, queue, dead_after_s, f"a scheduled run of {deployment!r} is at work and another one waits"
     )
     with renewing(root, queue, place, dead_after_s, say):
@@ -55,8 +62,8 @@ def _queue(root: Place, deployment: str, dead_after_s: float, say: Callable[[str
     return token
 
 
-def _unless_alive(root: Place, name: str, dead_after_s: float, why: str) -> str:
-    """The lease's token; a holder that renews it while we look is alive, one that does not is dead."""
+def _take_if_dead(root: Place, name: str, dead_after_s: float, why: str) -> str:
+    """Take a lease and return its token; a holder that renews it meanwhile is alive, and the lock is refused."""
     seen = holder(root, name).get("until")
     while (token := take(root, name, limit_s=dead_after_s)) is None:
         until = holder(root, name).get("until")
@@ -68,14 +75,14 @@ def _unless_alive(root: Place, name: str, dead_after_s: float, why: str) -> str:
 
 
 def holder_text(root: Place, name: str) -> str:
-    """The holder of a lease, in brackets; "" where nobody is told."""
-    told = holder(root, name)
-    return f" (process {told['process']} on {told.get('host', 'an unknown machine')})" if "process" in told else ""
+    """Describe the holder of a lease in brackets; "" where it is not known."""
+    lease = holder(root, name)
+    return f" (process {lease['process']} on {lease.get('host', 'an unknown machine')})" if "process" in lease else ""
 
 
 @contextmanager
 def renewing(root: Place, name: str, token: str, dead_after_s: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Renews a lease that is ours for as long as it lasts, and gives it back."""
+    """Renew a lease of one's own while the body runs, and give it back at the end."""
     ended = threading.Event()
 
     def keep() -> None:
@@ -83,7 +90,8 @@ def renewing(root: Place, name: str, token: str, dead_after_s: float, say: Calla
             try:
                 if not renew(root, name, token, limit_s=dead_after_s):
                     say(
-                        f"this run stood still for over {dead_after_s:.0f} s and was taken for dead: another may work beside it; rows are the same"
+                        f"this run stood still for over {dead_after_s:.0f} s and was taken for dead: "
+                        "another may work beside it; rows are the same"
                     )
                     return
             except (OSError, LakeError) as error:

@@ -1,4 +1,4 @@
-"""A policy behind an address: at each start it must be the one whose attempts the lake holds."""
+"""Check at each start that a served policy is still the one whose attempts the lake holds."""
 
 from collections.abc import Mapping
 
@@ -8,28 +8,32 @@ from assay.pipelines.context.run import RunContext, parse_json
 
 
 def served_identity(context: RunContext) -> Mapping[str, str] | None:
-    """What is served now (`core.ports.Served`); None for weights on this machine, and where the plan's revision vouches for them."""
+    """Return what identifies the served policy now (`core.ports.Served`).
+
+    Returns:
+        None for weights on this machine, and where the config states the policy's revision.
+    """
     if context.config.policy.revision or not hasattr(type(context.engine), "identity"):
         return None
     return context.engine.identity  # type: ignore[attr-defined,no-any-return]
 
 
 def policy_rows(context: RunContext) -> list[dict[str, str]]:
-    """The policy's row in `policies`, or none."""
-    if (found := served_identity(context)) is None:
+    """Return the policy's row for `policies`; no row where it is not served."""
+    if (identity := served_identity(context)) is None:
         return []
     policy = context.engine.policy
     key = content_id("policy", policy.revision, policy.name)
-    return [{"id": key, "policy": policy.revision, "name": policy.name, "identity": canonical_json(dict(found))}]
+    return [{"id": key, "policy": policy.revision, "name": policy.name, "identity": canonical_json(dict(identity))}]
 
 
 def require_stored_policy(context: RunContext) -> None:
-    """Passes where the lake holds no attempts of a served policy of this name, or those of this very one.
+    """Check that a served policy is the one that the lake knows under its name, if it knows any.
 
     Raises:
-        ConfigError: the server was restarted with another checkpoint.
+        ConfigError: the server has another checkpoint than before.
     """
-    if (found := served_identity(context)) is None:
+    if (identity := served_identity(context)) is None:
         return
     policy = context.engine.policy
     stored = {
@@ -39,10 +43,12 @@ def require_stored_policy(context: RunContext) -> None:
     if not stored or policy.revision in stored:
         return
     revision, before = next(reversed(stored.items()))
-    differing = [name for name, value in found.items() if before.get(name) != value]
+    differing = [name for name, value in identity.items() if before.get(name) != value]
     first = differing[0]
     raise ConfigError(
-        f"{policy.name!r} is another checkpoint than the one whose attempts the lake holds: {len(differing)} of {len(found)} answers differ, "
-        f"first {first!r}: {found[first]!r}, was {before.get(first)!r}; set policy.revision = {policy.revision!r} if a new policy is meant, "
+        f"{policy.name!r} is another checkpoint than the one whose attempts the lake holds: "
+        f"{len(differing)} of {len(identity)} answers differ, "
+        f"first {first!r}: {identity[first]!r}, was {before.get(first)!r}; "
+        f"set policy.revision = {policy.revision!r} if a new policy is meant, "
         f"{revision!r} if you know it to be the old one"
     )

@@ -1,4 +1,4 @@
-"""What stages tell one another: the key of a stage's result, the result itself, and what a stage still has to do.
+"""What stages pass to one another: the key of a stage's result, the result itself, and what a stage still has to do.
 
 A key has a text form in the lake (`stages.key`), which is written and read here and nowhere else: `str(key)` and
 `StageKey.parse`.
@@ -15,11 +15,11 @@ JOINT = "+"  # between the parts of a key, in the lake's text form
 
 @dataclass(frozen=True, slots=True)
 class StageKey:
-    """The name of a stage's result: the ledger's id of it, and the id under which other tables file its rows.
+    """The key of a stage's result: its id in the ledger, and the id that its rows in other tables carry.
 
-    For most stages the two are one id. `split` and `score` file their rows under an id of their own, which pools share:
-    the held-out draw, and the scoring. `ingest` has one part per source, and each of them is a line of the ledger and
-    the id of a pool.
+    For most stages the two are one id. The rows of `split` and `score` carry an id of their own, which pools share:
+    that of the held-out draw, and that of the scoring. `ingest` has one part per source, and each of them is a line of
+    the ledger and the id of a pool.
     """
 
     parts: tuple[str, ...]
@@ -82,7 +82,7 @@ COLUMNS: dict[str, PoolColumns] = {}  # of the stages whose classes are loaded, 
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What one stage did."""
+    """What one stage did: rows in and out, details and time."""
 
     stage: str
     key: StageKey
@@ -101,7 +101,7 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class StageResults:
-    """The results of stages in their order: what a stage is given of those before it, and what a run has come to.
+    """The results of stages in their order: those of all earlier stages for a stage, those of all stages for a run.
 
     Iterates over the results; `"score" in results` asks by name.
     """
@@ -109,7 +109,7 @@ class StageResults:
     results: tuple[StageResult, ...] = ()
 
     def of(self, stage: str) -> StageResult:
-        """The result of a stage by its name.
+        """Return the result of a stage by its name.
 
         Raises:
             ConfigError: the stage is not among them.
@@ -119,11 +119,11 @@ class StageResults:
         return result
 
     def get(self, stage: str) -> StageResult | None:
-        """The result of a stage by its name, None where it is not among them."""
+        """Return the result of a stage by its name, None where it is not among them."""
         return next((result for result in self.results if result.stage == stage), None)
 
     def rows_of(self, stage: str) -> str:
-        """The id that a stage's rows carry.
+        """Return the id that a stage's rows carry.
 
         Raises:
             ConfigError: as `of`.
@@ -131,12 +131,12 @@ class StageResults:
         return self.of(stage).key.rows
 
     def plus(self, *results: StageResult) -> "StageResults":
-        """These and more; a result takes the place of the one that its stage had."""
+        """Return these results and more; a result replaces an earlier one of its stage."""
         names = {result.stage for result in results}
         return StageResults((*(result for result in self.results if result.stage not in names), *results))
 
     def only(self, *stages: str) -> "StageResults":
-        """The results of these stages alone."""
+        """Return the results of these stages alone."""
         return StageResults(tuple(result for result in self.results if result.stage in stages))
 
     @property

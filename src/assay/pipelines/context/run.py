@@ -1,4 +1,4 @@
-"""One run of one config on one lake: what every stage is given, and the ledger of what is already done."""
+"""One run of one config on one lake: what every stage works with, and the ledger of what is already done."""
 
 import importlib.metadata
 import json
@@ -55,13 +55,13 @@ class VerdictChanges:
 
 @dataclass(slots=True)
 class Usage:
-    """What this run has spent."""
+    """What this run has generated, and the time that it has taken."""
 
     tokens: int = 0
     samples: int = 0
     engine_s: float = 0.0  # wall time inside the policy's engine
     encoder_s: float = 0.0  # wall time inside the encoder
-    waiting: bool = False  # where nothing is being written, nor paid answers judged, and a stop may cut in
+    waiting: bool = False  # nothing is being written and no new answer judged, so a stop may interrupt at once
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -86,9 +86,9 @@ class RunContext:
         self.warned: set[str] = set()
         self.first_attempts = FirstAttempts(config.score)
         self.moved = VerdictChanges()  # verdicts that a new version of a verifier changed
-        self.retry_refused = False  # what a server refused before is asked for again
-        self.halted = ""  # why this run draws no more attempts, as words
-        self.outcome = ""  # how the run ended, where its caller knows better than its stages: done, partly, failed
+        self.retry_refused = False  # ask again for what a server refused before
+        self.halted = ""  # why this run draws no more attempts, in words
+        self.outcome = ""  # how the run ended, where its caller sets it: done, partly, failed
         self.partial: list[StageResult] = []  # stages that a limit left partly done
         self.run = content_id("run", time.time_ns(), config.model_dump(mode="json"), command)
 
@@ -104,12 +104,12 @@ class RunContext:
 
     @property
     def read_otherwise(self) -> list[str]:
-        """The mode where it is not the default, as part of a key; so the keys of strict lakes stay as they were."""
+        """The mode as part of a key, where it is not the default; so the keys of strict lakes stay as they were."""
         return [] if self.mode == "strict" else [self.mode]
 
     @cached_property
     def judge(self) -> Grader:
-        """Verifiers behind killable workers."""
+        """The verifiers, in worker processes that can be killed."""
         grade = self.config.grade
         return Grader(
             limit_s=grade.limit_s,
@@ -121,7 +121,7 @@ class RunContext:
 
     @contextmanager
     def cuttable(self) -> Iterator[None]:
-        """Mark work of which nothing is lost but time where a stop cuts in."""
+        """Mark work that a stop may interrupt at any point, since nothing but time is lost."""
         before, self.meter.waiting = self.meter.waiting, True
         try:
             yield
@@ -129,7 +129,7 @@ class RunContext:
             self.meter.waiting = before
 
     def append(self, rows: Mapping[str, Rows]) -> None:
-        """Commit rows of this run, all or none; no stop cuts in."""
+        """Commit rows of this run, all or none; no stop interrupts it."""
         before, self.meter.waiting = self.meter.waiting, False
         try:
             self.lake.append(rows, run=self.run)
@@ -142,18 +142,18 @@ class RunContext:
         Raises:
             Stopped: it was; what was committed is kept.
         """
-        if getattr(self.stop, "asked", False):  # by a signal; what else ends a run ends it where answers are paid for
+        if getattr(self.stop, "asked", False):  # by a signal; other reasons end a run only in stages that pay
             raise Stopped("asked to stop; what is committed is kept")
 
     def beside(self, config: Config) -> "RunContext":
-        """Another config within the same run: lake, reporter, stop, meter and what was warned of are shared."""
+        """Return the context of another config in the same run, with its lake, reporter, stop, meter and warnings."""
         other = RunContext(config, self.lake, self.reporter, command=self.command, stop=self.stop)
         other.run, other.meter, other.warned, other.moved = self.run, self.meter, self.warned, self.moved
         other.retry_refused, other.partial = self.retry_refused, self.partial
         return other
 
     def limit_reached(self) -> str:
-        """Which of the plan's limits this run has reached, as words; "" while there is room."""
+        """Return which of the config's limits this run has reached, in words; "" = none."""
         limit = self.config.limit
         if self.halted:
             return self.halted
@@ -164,17 +164,17 @@ class RunContext:
         return ""
 
     def finished(self, stage: str, key: StageKey) -> StageResult | None:
-        """The stage's result from the ledger, if it was ever finished for this key."""
-        found = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, str(key)])
-        if not found:
+        """Look a stage's result up in the ledger; None where it was never finished for this key."""
+        rows = self.lake.rows("SELECT * FROM stages WHERE stage = ? AND key = ? LIMIT 1", [stage, str(key)])
+        if not rows:
             return None
-        row = found[0]
+        row = rows[0]
         return StageResult(
             stage, key, row["rows_in"], row["rows_out"], parse_json(row["detail"]), row["seconds"], reused=True
         )
 
     def finish(self, outcome: StageResult, rows: Mapping[str, Rows] | None = None) -> StageResult:
-        """Commits a stage's rows and its ledger entry at once; a partly done stage gets rows and no entry."""
+        """Commit a stage's rows and its line in the ledger at once; a partly done stage has rows and no line."""
         entry = {
             "id": content_id("stage", outcome.stage, str(outcome.key)),
             "stage": outcome.stage,
@@ -190,7 +190,7 @@ class RunContext:
         return outcome
 
     def log_run(self, event: str, outcome: str | None = None) -> None:
-        """Writes the run's start or end; of several processes of one run, the first does."""
+        """Write the run's start or end; of several processes of one run, only the first one does."""
         if os.environ.get("RANK", "0") != "0":
             return
         meter = self.meter
@@ -210,7 +210,7 @@ class RunContext:
         self.lake.append({"runs": [row]}, run=self.run)
 
     def close(self) -> None:
-        """Ends engine and workers, if they were ever started."""
+        """Close the engine and the judge's workers, if they were started."""
         for name in ("engine", "judge"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
@@ -223,7 +223,7 @@ class RunContext:
 
 
 def build_engine(policy: PolicyConfig) -> Engine:
-    """The engine that a plan's `[policy]` names; building it loads no model.
+    """Build the engine that a config's `[policy]` names, without loading a model.
 
     Raises:
         ConfigError: an unknown engine or setting.
@@ -237,7 +237,7 @@ def build_engine(policy: PolicyConfig) -> Engine:
 
 
 def versions() -> dict[str, str]:
-    """The versions on which results may depend."""
+    """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),
         **{name: of for name in ("assay-curation", *WATCHED) if (of := _installed(name)) is not None},
@@ -253,5 +253,5 @@ def _installed(name: str) -> str | None:
 
 
 def parse_json(text: str) -> Any:
-    """JSON back to a value."""
+    """Parse JSON."""
     return json.loads(text)

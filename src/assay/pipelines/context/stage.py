@@ -1,6 +1,6 @@
-"""What every stage of the pipeline is: a class with a key, what remains, and a run.
+"""The base class of the pipeline's stages: each has a key, counts what remains, and runs.
 
-To add a stage, write one file in `pipelines/stages` whose class derives from `Stage`, and one line in its list `STAGES`.
+To add a stage, write a file in `pipelines/stages` whose class derives from `Stage`, and one line in its list `STAGES`.
 """
 
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from assay.stores.lake import Lake
 
 
 class Stage(ABC):
-    """One stage in one run. What its methods share, such as rows that were read, is an attribute of the object.
+    """One stage in one run. What its methods share, such as rows that were read, is a cached attribute.
 
     The runner makes the object, looks its key up in the ledger (`finished`), and where it is not there says what
     remains and calls `run`.
 
     Attributes:
         name: of its command and of its lines in the ledger.
-        pays: whether it pays for answers of a policy. A stop never cuts into such a stage, which ends by itself where
+        pays: whether it pays for answers of a policy. A stop never interrupts such a stage, which ends by itself where
             nothing is lost.
         rows_query: SELECT of the rows that it leaves, with a `?` for `key.rows`; what its function in Python returns.
         columns: what it knows of each problem; a selector or a curriculum `needs` these by their names.
@@ -61,7 +61,7 @@ class Stage(ABC):
         """
 
     def prepare(self) -> bool:
-        """Bring up to date what the stage reads, before it is looked up; True where its key may be another one now."""
+        """Bring up to date what the stage reads, before it is looked up; True where this may have changed its key."""
         return False
 
     def finished(self) -> StageResult | None:
@@ -78,5 +78,5 @@ class Stage(ABC):
 
     @classmethod
     def read_rows(cls, lake: Lake, key: StageKey) -> pa.Table:
-        """The rows that a result of this stage has left in the lake."""
+        """Read the rows that a result of this stage has in the lake."""
         return lake.query(cls.rows_query, [key.rows])

@@ -1,4 +1,4 @@
-"""Texts that may solve a problem: the policy's own stored right answers first, then the gold answer as a sentence."""
+"""Demonstrations of a problem: the policy's own stored correct answers first, then the gold answer as a sentence."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,17 @@ from assay.pipelines.context.run import RunContext
 
 STORED = """
 SELECT t.text FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id JOIN completions t ON t.id = r.id
-WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct' AND r.finish = 'stop' AND NOT r.guided
+WHERE r.problem_id = ? AND v.label_id = ? AND counted(v.outcome, v.lenient, ?) = 'correct'
+  AND r.finish = 'stop' AND NOT r.guided
 GROUP BY t.text ORDER BY length(t.text), t.text LIMIT 4
 """
 
 
 class Demonstrations:
-    """Called with a problem's id, it gives texts, shortest first; whoever shows one asks the verifier before."""
+    """Returns the texts of a problem's demonstrations by its id, stored ones first and of these the shortest first.
+
+    A text may be wrong by the present verifier, so the caller judges it before it uses it.
+    """
 
     def __init__(self, context: RunContext, problems: Mapping[str, Problem], labels: Mapping[str, Label]) -> None:
         self.context, self.problems, self.labels = context, problems, labels
@@ -31,7 +35,7 @@ class Demonstrations:
         ]
 
     def _gold(self, problem_id: str) -> str:
-        """The plan's template with {answer}, and every kept field of the source, filled in."""
+        """Fill the config's template with {answer} and with every field that the source kept."""
         text = self.context.config.train.demonstration.replace("{answer}", self.labels[problem_id].answer)
         for name, value in json.loads(self.problems[problem_id].metadata).items():
             text = text.replace(f"{{{name}}}", str(value))

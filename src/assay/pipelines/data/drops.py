@@ -1,4 +1,4 @@
-"""Drops and notes as rows of their tables, under the key of the stage that made them."""
+"""Convert drops and notes to rows of their tables, under the key of their stage."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,10 +9,10 @@ from assay.core.types import Drop
 
 
 def drop_row(drop: Drop, key: str) -> dict[str, Any]:
-    """A drop as a row of `drops`, under the key of the stage that made it."""
+    """Convert a drop to a row of `drops`, under the key of its stage."""
     return {"id": content_id("drop", key, drop.id), "key": key, **asdict(drop)}
 
 
 def note_row(note: Note, key: str) -> dict[str, Any]:
-    """A note as a row of `notes`, under the key of the stage that made it."""
+    """Convert a note to a row of `notes`, under the key of its stage."""
     return {"id": content_id("note", key, note.id), "key": key, **asdict(note)}

@@ -1,4 +1,4 @@
-"""Unit vectors of texts, each made once by an encoder and read from the lake ever after."""
+"""Unit vectors of texts, each computed once by an encoder and then read from the lake."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,11 @@ WAVE = 2048  # texts encoded between commits
 
 
 def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]]) -> Encoder:
-    """The plan's encoder; "policy" is the policy's own hidden states. `texts` are read only by one that is fitted to them.
+    """Build the config's encoder; "policy" = the policy's own hidden states.
+
+    Args:
+        context: the run.
+        texts: called only for an encoder that is fitted to them, which is "tfidf".
 
     Raises:
         ConfigError: a missing extra, file or model, or a policy without a checkpoint that transformers reads.
@@ -38,27 +42,27 @@ def build_encoder(context: RunContext, texts: Callable[[], Iterable[str]]) -> En
 
 
 class CachedEncoder:
-    """An encoder that asks the lake first: a text that this revision has encoded is not encoded again.
+    """An encoder that reads vectors from the lake, and encodes and stores only those that are not there.
 
-    A text of one of `problems` is kept under that problem's id, so that the embed stage finds what a filter made, chats included; any other
-    text under the id of a problem of one user turn.
+    A text of one of `problems` is stored under that problem's id, so that the embed stage finds the vectors of a
+    filter, chats included. Any other text is stored under the id that a problem of this one user turn would have.
     """
 
     def __init__(
-        self, context: RunContext, behind: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})
+        self, context: RunContext, encoder: Encoder, problems: Mapping[str, Problem] = MappingProxyType({})
     ) -> None:
-        self.context, self.coder = context, behind
+        self.context, self.coder = context, encoder
         self.owners = {
             problem.text: id_ for id_, problem in sorted(problems.items(), reverse=True)
         }  # of equal texts, the smallest id
 
     @property
     def revision(self) -> str:
-        """Of the encoder behind it."""
+        """The revision of the encoder behind it."""
         return self.coder.revision
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows, (n, d), one a text.
+        """Return unit vectors of shape (n, d), one row per text.
 
         Raises:
             ValueError: stored vectors of this revision have another dimension than new ones.
@@ -73,33 +77,41 @@ class CachedEncoder:
 
 
 def vector_id(problem_id: str, revision: str) -> str:
-    """The key under which a vector is made once."""
+    """Return the id of a problem's vector by an encoder's revision."""
     return content_id("vector", problem_id, revision)
 
 
-def store_vectors(context: RunContext, by: Encoder, texts: Mapping[str, str]) -> int:
-    """Encodes and commits what the lake lacks of these texts by problem id; the number of texts encoded, each once however many problems share it.
+def store_vectors(context: RunContext, encoder: Encoder, texts: Mapping[str, str]) -> int:
+    """Encode and commit the vectors that the lake lacks.
+
+    Args:
+        context: the run.
+        encoder: that makes them.
+        texts: by problem id.
+
+    Returns:
+        The number of texts that were encoded, each once however many problems share it.
 
     Raises:
-        ValueError: the encoder's vectors have another dimension than those that it made before under the same revision.
+        ValueError: the encoder's vectors have another dimension than the stored ones of the same revision.
     """
-    known = context.lake.ids("vectors", [vector_id(id_, by.revision) for id_ in texts])
-    held = {text: id_ for id_, text in texts.items() if vector_id(id_, by.revision) in known}
+    known = context.lake.ids("vectors", [vector_id(id_, encoder.revision) for id_ in texts])
+    held = {text: id_ for id_, text in texts.items() if vector_id(id_, encoder.revision) in known}
     fresh: dict[str, list[str]] = {}  # text -> problems that lack its vector
     for id_, text in texts.items():
-        if vector_id(id_, by.revision) not in known:
+        if vector_id(id_, encoder.revision) not in known:
             fresh.setdefault(text, []).append(id_)
     shared = [text for text in fresh if text in held]
     if shared:
-        ids, vectors = stored_vectors(context, sorted(held[text] for text in shared), by.revision)
-        made = dict(zip(ids, vectors, strict=True))
-        _commit(context, by.revision, [(id_, made[held[text]]) for text in shared for id_ in fresh.pop(text)])
-    return _encode(context, by, fresh)
+        ids, vectors = stored_vectors(context, sorted(held[text] for text in shared), encoder.revision)
+        vector_of = dict(zip(ids, vectors, strict=True))
+        _commit(context, encoder.revision, [(id_, vector_of[held[text]]) for text in shared for id_ in fresh.pop(text)])
+    return _encode(context, encoder, fresh)
 
 
-def _encode(context: RunContext, by: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
+def _encode(context: RunContext, encoder: Encoder, fresh: Mapping[str, Sequence[str]]) -> int:
     before = (
-        context.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [by.revision])
+        context.lake.rows("SELECT DISTINCT dim FROM vectors WHERE encoder = ? ORDER BY dim", [encoder.revision])
         if fresh
         else []
     )
@@ -108,45 +120,46 @@ def _encode(context: RunContext, by: Encoder, fresh: Mapping[str, Sequence[str]]
         for start in range(0, len(texts), WAVE):
             wave = texts[start : start + WAVE]
             entered = time.monotonic()
-            made = _made(by, wave, fresh)
+            vectors = _encode_wave(encoder, wave, fresh)
             context.meter.encoder_s += time.monotonic() - entered
-            if before and before[0]["dim"] != made.shape[1]:
+            if before and before[0]["dim"] != vectors.shape[1]:
                 raise ValueError(
-                    f"encoder {by.revision} gives {made.shape[1]} dimensions, but its stored vectors have {before[0]['dim']}"
+                    f"encoder {encoder.revision} gives {vectors.shape[1]} dimensions, "
+                    f"but its stored vectors have {before[0]['dim']}"
                 )
             _commit(
                 context,
-                by.revision,
-                [(id_, vector) for text, vector in zip(wave, made, strict=True) for id_ in fresh[text]],
+                encoder.revision,
+                [(id_, vector) for text, vector in zip(wave, vectors, strict=True) for id_ in fresh[text]],
             )
             bar.advance(len(wave))
             context.heed()
     return len(texts)
 
 
-def _made(by: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
-    """Vectors of these texts; an encoder's error is told again with the id of the first text that it cannot do alone."""
+def _encode_wave(encoder: Encoder, wave: Sequence[str], owners: Mapping[str, Sequence[str]]) -> NDArray[np.float32]:
+    """Encode texts; where the encoder refuses them, raise its error with the id of the first text that it refuses."""
     try:
-        return by.encode(wave)
+        return encoder.encode(wave)
     except ValueError:
         for text in wave:
             try:
-                by.encode([text])
+                encoder.encode([text])
             except ValueError as error:
-                raise ValueError(f"encoder {by.revision} on problem {owners[text][0]!r}: {error}") from error
+                raise ValueError(f"encoder {encoder.revision} on problem {owners[text][0]!r}: {error}") from error
         raise
 
 
-def _commit(context: RunContext, revision: str, made: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+def _commit(context: RunContext, revision: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
     rows = [
         {"id": vector_id(id_, revision), "problem_id": id_, "encoder": revision, "dim": len(vector), "vector": vector}
-        for id_, vector in made
+        for id_, vector in vectors
     ]
     context.append({"vectors": rows})
 
 
 def stored_vectors(context: RunContext, ids: list[str], revision: str) -> tuple[list[str], NDArray[np.float32]]:
-    """The ids that have a vector, ascending, and their unit rows (n, d) in float32."""
+    """Read stored vectors: the ids that have one, ascending, and their unit vectors, float32 of shape (n, d)."""
     table = context.lake.query(
         "SELECT problem_id, vector FROM vectors WHERE encoder = ? AND problem_id IN (SELECT unnest(?::VARCHAR[])) "
         "QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY problem_id",

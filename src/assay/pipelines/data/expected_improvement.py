@@ -1,4 +1,4 @@
-"""How fast this lake's training runs made problems easier: the drift that `frontier` may look ahead by."""
+"""Fit the drift of a selector such as `frontier`: how fast this lake's training runs made problems easier."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,15 +13,18 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.scores import current_scores
 
 TRAINED = """
-SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress, v.outcome = 'correct' AS won
-FROM rollouts r JOIN (SELECT rollout_id, any_value(counted(outcome, lenient, ?) ORDER BY version DESC) AS outcome FROM verdicts GROUP BY rollout_id) v
-  ON v.rollout_id = r.id
-WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded) AND v.outcome <> 'verifier_error' ORDER BY r.id
+SELECT r.problem_id, coalesce(r.step / nullif(max(r.step) OVER (PARTITION BY r.run), 0), 0) AS progress,
+       v.outcome = 'correct' AS won
+FROM rollouts r JOIN (
+    SELECT rollout_id, any_value(counted(outcome, lenient, ?) ORDER BY version DESC) AS outcome
+    FROM verdicts GROUP BY rollout_id) v ON v.rollout_id = r.id
+WHERE r.step IS NOT NULL AND NOT r.guided AND r.policy NOT IN (SELECT policy FROM superseded)
+  AND v.outcome <> 'verifier_error' ORDER BY r.id
 """
 
 
 def build_selector(context: RunContext, inputs: StageResults, config: SelectConfig) -> Any:
-    """The plan's selector, built; where its drift is "fitted", the number that the lake's training rollouts tell takes its place.
+    """Build the config's selector; a drift of "fitted" is replaced by the one fitted to the lake's training rollouts.
 
     Raises:
         ConfigError: an unknown selector or setting.
@@ -37,9 +40,14 @@ def build_selector(context: RunContext, inputs: StageResults, config: SelectConf
 
 
 def fit_stored_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
-    """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
+    """Fit by how many logits a training run raises the pass rate of a problem.
 
-    A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.
+    A problem's logit before training is that of its posterior mean under the config's scoring. The progress of a run is
+    step / last step.
+
+    Returns:
+        The drift in logits over a run, to two decimals, and the number of attempts behind it; (0, 0) without stored
+        training rollouts.
     """
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = [row for row in context.lake.rows(TRAINED, [context.mode]) if 0 < scores.get(row["problem_id"], 0) < 1]

@@ -1,8 +1,7 @@
 """The pool that a selector or a curriculum sees: ids, and exactly the columns that it needs.
 
-Columns come from stages (`Stage.columns`), from the problems and what their source kept, and from a part's own queries.
-
-A problem that lacks one of them leaves as `unscored`; no missing value becomes a number.
+Columns come from stages (`Stage.columns`), from the problems and the fields that their source kept, and from queries of
+selectors and curricula. A problem that lacks one of them is left out as `unscored`; no missing value becomes a number.
 """
 
 import json
@@ -20,7 +19,10 @@ from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import stored_vectors
 
-SEARCH_COLUMNS = {"K": "value - 1", "censored": "censored"}  # of the scorer `mcts`; K: iterations before the right one
+SEARCH_COLUMNS = {
+    "K": "value - 1",
+    "censored": "censored",
+}  # of the scorer `mcts`; K: iterations before the first right one
 PROBLEM_COLUMNS = {"source": "source", "length": "characters"}
 SEARCHED = (
     "SELECT * FROM scores WHERE scorer = 'mcts' AND policy = ? QUALIFY row_number() OVER "
@@ -47,7 +49,7 @@ def scored_pool(
 
     Args:
         context: the run.
-        inputs: the stages that know them.
+        inputs: the results of the stages that know the columns.
         needs: names of columns, or "cluster" and "vectors".
         ids: of the problems, ascending.
         queries: of the columns that parts bring themselves (`queries_of`).
@@ -73,14 +75,14 @@ def scored_pool(
 
 
 def queries_of(*parts: Any) -> dict[str, str]:
-    """The queries of columns that selectors or curricula bring themselves (`core.hooks.PoolHooks`)."""
+    """Return the queries for the columns that selectors or curricula define themselves (`core.hooks.PoolHooks`)."""
     return {name: query for part in parts for name, query in getattr(part, "queries", {}).items()}
 
 
 def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
-    """List what a selector reads besides the config's scoring and clusters: searches, training rounds, further columns."""
+    """List what a selector reads besides scoring and clusters: searches, training rounds, further columns."""
     needs = part.needs
-    searched = [row["id"] for row in _searched(context)] if set(needs) & set(SEARCH_COLUMNS) else []
+    searched = [row["id"] for row in _read_searches(context)] if set(needs) & set(SEARCH_COLUMNS) else []
     trained = [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
     return [*searched, *trained, *column_evidence(context, inputs, part)]
 
@@ -88,7 +90,7 @@ def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> li
 def column_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
     """List what is behind the further columns that a part needs: keys of stages, and values of its own queries.
 
-    What it sees of `score` and `embed` is in its key already.
+    What a part reads of `score` and `embed` is in its key already.
     """
     stages = [
         f"{result.stage} {result.key}"
@@ -96,48 +98,52 @@ def column_evidence(context: RunContext, inputs: StageResults, part: Any) -> lis
         if result.stage not in ("score", "embed") and not set(part.needs).isdisjoint(result.columns.expressions)
     ]
     queries = {name: query for name, query in sorted(queries_of(part).items()) if name in part.needs}
-    asked = {name: _asked(context, inputs, query).sort_by("problem_id").to_pydict() for name, query in queries.items()}
-    return [*stages, *(content_id(name, rows["problem_id"], rows["value"]) for name, rows in asked.items())]
+    tables = {
+        name: _query_column(context, inputs, query).sort_by("problem_id").to_pydict() for name, query in queries.items()
+    }
+    return [*stages, *(content_id(name, rows["problem_id"], rows["value"]) for name, rows in tables.items())]
 
 
 def _columns(
     context: RunContext, inputs: StageResults, needs: Sequence[str], ids: Sequence[str], queries: Mapping[str, str]
 ) -> dict[str, Values]:
-    """Each column by its name, one value per id."""
+    """Read the columns by their names, one value per id."""
     if "cluster" in needs:
         inputs.of("embed")
-    found = {
-        name: _aligned(_asked(context, inputs, query), ids)["value"] for name, query in queries.items() if name in needs
+    columns = {
+        name: _align(_query_column(context, inputs, query), ids)["value"]
+        for name, query in queries.items()
+        if name in needs
     }
     for result in inputs:
-        if own := {
-            name: sql for name, sql in result.columns.expressions.items() if name in needs and name not in found
+        if expressions := {
+            name: sql for name, sql in result.columns.expressions.items() if name in needs and name not in columns
         }:
-            found |= _selected(context, own, f"FROM {result.columns.source}", [result.key.rows], ids)
-    if searched := {name: sql for name, sql in SEARCH_COLUMNS.items() if name in needs and name not in found}:
-        found |= _of_searches(context, inputs, searched, ids)
-    if plain := {name: sql for name, sql in PROBLEM_COLUMNS.items() if name in needs and name not in found}:
+            columns |= _read_columns(context, expressions, f"FROM {result.columns.source}", [result.key.rows], ids)
+    if expressions := {name: sql for name, sql in SEARCH_COLUMNS.items() if name in needs and name not in columns}:
+        columns |= _read_search_columns(context, inputs, expressions, ids)
+    if expressions := {name: sql for name, sql in PROBLEM_COLUMNS.items() if name in needs and name not in columns}:
         source = "FROM (SELECT *, id AS problem_id FROM problems) WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-        found |= _selected(context, plain, source, [list(ids)], ids)
-    if "round" in needs and "round" not in found:  # the first training run that met it, counted from 1; 0 = none
-        rounds = _selected(context, {"round": "round"}, f"FROM ({TRAINED})", [], ids)["round"]
-        found["round"] = [number or 0 for number in rounds]
-    return {name: found[name] if name in found else _kept(context, inputs, name, ids) for name in needs}
+        columns |= _read_columns(context, expressions, source, [list(ids)], ids)
+    if "round" in needs and "round" not in columns:  # the first training run that met it, counted from 1; 0 = none
+        rounds = _read_columns(context, {"round": "round"}, f"FROM ({TRAINED})", [], ids)["round"]
+        columns["round"] = [number or 0 for number in rounds]
+    return {name: columns[name] if name in columns else _read_kept_field(context, inputs, name, ids) for name in needs}
 
 
-def _selected(
+def _read_columns(
     context: RunContext, expressions: Mapping[str, str], source: str, parameters: list[Any], ids: Sequence[str]
 ) -> dict[str, Values]:
-    """Columns of one query, aligned to the ids."""
+    """Read columns with one query, in the order of the ids."""
     chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in expressions.items())
-    return _aligned(context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters), ids)
+    return _align(context.lake.query(f"SELECT problem_id, {chosen} {source}", parameters), ids)
 
 
-def _asked(context: RunContext, inputs: StageResults, query: str) -> pa.Table:
-    """The answer of a part's own query: `problem_id` and `value`.
+def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.Table:
+    """Run a part's own query, whose rows are `problem_id` and `value`.
 
     Raises:
-        ConfigError: it gives a problem twice, or other columns.
+        ConfigError: it has two rows for a problem, or other columns.
     """
     known = {
         "policy": context.engine.policy.revision,
@@ -154,31 +160,31 @@ def _asked(context: RunContext, inputs: StageResults, query: str) -> pa.Table:
     return table
 
 
-def _aligned(table: pa.Table, ids: Sequence[str]) -> dict[str, Values]:
-    """A table's columns in the order of the ids, None for an id that it lacks."""
+def _align(table: pa.Table, ids: Sequence[str]) -> dict[str, Values]:
+    """Return a table's columns in the order of the ids, with None for an id that it lacks."""
     place = pc.index_in(pa.array(ids, pa.string()), value_set=table["problem_id"].combine_chunks())
     return {name: table[name].take(place).to_pylist() for name in table.column_names if name != "problem_id"}
 
 
-def _of_searches(
+def _read_search_columns(
     context: RunContext, inputs: StageResults, expressions: Mapping[str, str], ids: Sequence[str]
 ) -> dict[str, Values]:
-    """What searches found: of the run's own scoring where it searches, else of any search of this policy."""
+    """Read the columns of tree searches: of the run's own scoring where it searches, else of any of this policy."""
     own = "FROM current_scores WHERE scoring_id = ? AND scorer = 'mcts'"
     scoring = [inputs.rows_of("score")] if "score" in inputs else [""]
     if context.lake.query(f"SELECT 1 {own} LIMIT 1", scoring).num_rows:
-        return _selected(context, expressions, own, scoring, ids)
-    return _selected(context, expressions, f"FROM ({SEARCHED})", [context.engine.policy.revision], ids)
+        return _read_columns(context, expressions, own, scoring, ids)
+    return _read_columns(context, expressions, f"FROM ({SEARCHED})", [context.engine.policy.revision], ids)
 
 
-def _kept(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
-    """A field that the source kept; numbers stay numbers where all of them are, else all become texts."""
+def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
+    """Read a field that the source kept; the values are numbers where all of them are, else texts."""
     query = "SELECT id, metadata FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))"
     fields = {row["id"]: json.loads(row["metadata"]) for row in context.lake.iterate_rows(query, [list(ids)])}
-    values = {id_: kept[name] for id_, kept in fields.items() if _plain(kept.get(name))}
+    values = {id_: metadata[name] for id_, metadata in fields.items() if _plain(metadata.get(name))}
     if ids and not values:
         by_stages = [column for result in inputs for column in result.columns.expressions]
-        known = {key for kept in fields.values() for key, value in kept.items() if _plain(value)}
+        known = {key for metadata in fields.values() for key, value in metadata.items() if _plain(value)}
         names = [*by_stages, *SEARCH_COLUMNS, *PROBLEM_COLUMNS, "round", *sorted(known)]
         problem = f"no stage makes the column {name!r}, and no source kept such a field for one of {len(ids)} problems"
         raise ConfigError(f"{problem} (`keep` of a source); {suggest_names(name, names)}")
@@ -190,5 +196,5 @@ def _plain(value: object) -> bool:
     return isinstance(value, int | float | str) and value != ""
 
 
-def _searched(context: RunContext) -> list[dict[str, Any]]:
+def _read_searches(context: RunContext) -> list[dict[str, Any]]:
     return context.lake.rows(SEARCHED, [context.engine.policy.revision])

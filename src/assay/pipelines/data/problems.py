@@ -12,9 +12,11 @@ from assay.pipelines.context.run import RunContext
 
 MEMBERS = "SELECT DISTINCT {what} FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[]))"
 SIDE = """
-WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM pool_members WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
+WITH own AS (SELECT problem_id, min(label_id) AS label_id FROM pool_members
+             WHERE pool IN (SELECT unnest(?::VARCHAR[])) GROUP BY problem_id),
      corrected AS (SELECT problem_id, max(label_id) AS label_id FROM pool_members WHERE pool = ? GROUP BY problem_id),
-     side AS (SELECT problem_id, coalesce(c.label_id, own.label_id) AS label_id FROM own LEFT JOIN corrected c USING (problem_id)
+     side AS (SELECT problem_id, coalesce(c.label_id, own.label_id) AS label_id
+              FROM own LEFT JOIN corrected c USING (problem_id)
               WHERE problem_id NOT IN (SELECT problem_id FROM drops WHERE key = ?)
                 AND problem_id IN (SELECT problem_id FROM splits WHERE split = ? AND side = ?))
 """
@@ -25,23 +27,24 @@ LABELS = (
     + "SELECT l.* FROM side s JOIN labels l ON l.id = s.label_id WHERE s.problem_id IN (SELECT unnest(?::VARCHAR[]))"
 )
 TEXTS = SIDE + (
-    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text FROM side s JOIN problems p ON p.id = s.problem_id "
-    "ORDER BY s.problem_id"
+    "SELECT array_to_string(list_transform(p.messages, lambda m: m.content), chr(10)) AS text "
+    "FROM side s JOIN problems p ON p.id = s.problem_id ORDER BY s.problem_id"
 )
 
 
 def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, list[Label]]]:
-    """Every problem that ingest found for this plan, ids ascending, and its labels."""
+    """Read every problem that ingest read for this config, ids ascending, and the labels of each."""
     pools = list(inputs.of("ingest").key.parts)
-    found = context.lake.iterate_rows(
-        f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id ORDER BY id",
+    rows = context.lake.iterate_rows(
+        f"SELECT p.* FROM problems p SEMI JOIN ({MEMBERS.format(what='problem_id')}) m ON p.id = m.problem_id "
+        "ORDER BY id",
         [pools],
     )
     golds = context.lake.iterate_rows(
         f"SELECT l.* FROM labels l SEMI JOIN ({MEMBERS.format(what='label_id')}) m ON l.id = m.label_id ORDER BY id",
         [pools],
     )
-    problems = {row["id"]: to_problem(row) for row in found}
+    problems = {row["id"]: to_problem(row) for row in rows}
     labels: dict[str, list[Label]] = {id_: [] for id_ in problems}
     for row in golds:
         labels[row["problem_id"]].append(to_label(row))
@@ -49,7 +52,7 @@ def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
 
 
 def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """The problems that clean kept, ids ascending, each with its label; where clean corrected one, the corrected."""
+    """Read the problems that clean kept, ids ascending, and the label of each: the corrected one where there is one."""
     problems, labels = members(context, inputs)
     key = inputs.rows_of("clean")
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
@@ -63,7 +66,7 @@ def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
 
 
 def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """The cleaned problems on one side of the split: "train" or "held_out"."""
+    """Read the cleaned problems on one side of the split, "train" or "held_out", and their labels."""
     problems, labels = cleaned(context, inputs)
     split = inputs.rows_of("split")
     on_side = {
@@ -75,59 +78,62 @@ def side(context: RunContext, inputs: StageResults, name: str) -> tuple[dict[str
 
 
 def side_ids(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """The ids of `side`, ascending, without reading a question: a finished stage is looked up by these alone."""
-    return _of_side(context, inputs, IDS, name)
+    """Read the ids of `side`, ascending, and no question: they are enough to look up a finished stage."""
+    return _read_side(context, inputs, IDS, name)
 
 
 def side_verifiers(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """The verifiers of the labels of `side`, ascending."""
-    return _of_side(context, inputs, VERIFIERS, name)
+    """Read the verifiers of the labels of `side`, ascending."""
+    return _read_side(context, inputs, VERIFIERS, name)
 
 
 def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str]:
-    """The texts of the problems of `side`, in the order of their ids."""
-    return _of_side(context, inputs, TEXTS, name)
+    """Read the texts of the problems of `side`, in the order of their ids."""
+    return _read_side(context, inputs, TEXTS, name)
 
 
 def some_of_side(
     context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]
 ) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """These problems of `side` and their labels, ids ascending, for a worker that need not hold the whole pool."""
+    """Read some problems of `side` and their labels, ids ascending, for a worker that needs no other ones."""
     problems = problems_by_id(context, ids)
-    labels = {row["problem_id"]: to_label(row) for row in context.lake.rows(LABELS, [*_which(inputs, name), list(ids)])}
+    labels = {
+        row["problem_id"]: to_label(row)
+        for row in context.lake.rows(LABELS, [*_side_parameters(inputs, name), list(ids)])
+    }
     known = sorted(problems.keys() & labels.keys())
     return {id_: problems[id_] for id_ in known}, {id_: labels[id_] for id_ in known}
 
 
-def _of_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
-    return list(context.lake.query(query, _which(inputs, name)).column(0).to_pylist())
+def _read_side(context: RunContext, inputs: StageResults, query: str, name: str) -> list[str]:
+    return list(context.lake.query(query, _side_parameters(inputs, name)).column(0).to_pylist())
 
 
-def _which(inputs: StageResults, name: str) -> list[Any]:
-    """The parameters of SIDE."""
+def _side_parameters(inputs: StageResults, name: str) -> list[Any]:
+    """Return the parameters of SIDE."""
     clean = inputs.rows_of("clean")
     return [list(inputs.of("ingest").key.parts), clean, clean, inputs.rows_of("split"), name]
 
 
 def problems_by_id(context: RunContext, ids: Sequence[str]) -> dict[str, Problem]:
-    """The problems of these ids."""
+    """Read the problems of these ids."""
     rows = context.lake.rows("SELECT * FROM problems WHERE id IN (SELECT unnest(?::VARCHAR[]))", [list(ids)])
     return {row["id"]: to_problem(row) for row in rows}
 
 
 def to_problem(row: Mapping[str, Any]) -> Problem:
-    """A row of `problems` as the noun."""
+    """Convert a row of `problems` to a problem."""
     turns = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
     return Problem(row["id"], turns, tuple(row["media"] or ()), row["source"], row["metadata"])
 
 
 def to_label(row: Mapping[str, Any]) -> Label:
-    """A row of `labels` as the noun."""
+    """Convert a row of `labels` to a label."""
     return Label(row["id"], row["problem_id"], row["answer"], row["verifier"], row["origin"])
 
 
 def to_row(problem: Problem) -> dict[str, object]:
-    """The noun as a row of `problems`."""
+    """Convert a problem to a row of `problems`."""
     return {
         "id": problem.id,
         "messages": [message._asdict() for message in problem.messages],

@@ -19,7 +19,7 @@ GROUP BY problem_id HAVING count(*) FILTER (outcome = 'correct') = 0 AND count(*
 
 
 def current_scores(context: RunContext, scoring: str) -> list[dict[str, Any]]:
-    """Each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
+    """Read each problem's score under one scoring, the one with the most evidence, problem ids ascending."""
     return context.lake.rows("SELECT * FROM current_scores WHERE scoring_id = ? ORDER BY problem_id", [scoring])
 
 
@@ -41,17 +41,17 @@ def find_disputed(context: RunContext, labels: Mapping[str, Label], policy: str,
 
 
 def disputed_ids(context: RunContext, scoring: str) -> set[str]:
-    """The problems whose current score under a scoring is marked as disputed."""
+    """Read the ids of the problems whose current score under a scoring is marked as disputed."""
     query = "SELECT problem_id FROM current_scores WHERE scoring_id = ? AND disputed"
     return set(context.lake.query(query, [scoring])["problem_id"].to_pylist())
 
 
 def score_ids(context: RunContext, scoring: str) -> list[str]:
-    """The ids of the current scores under a scoring, in the order of their problems."""
+    """Read the ids of the current scores under a scoring, in the order of their problems."""
     query = "SELECT id FROM current_scores WHERE scoring_id = ? ORDER BY problem_id"
     return list(context.lake.query(query, [scoring])["id"].to_pylist())
 
 
 def score_id(content: Mapping[str, Any]) -> str:
-    """Return the id of a score: the hash of its whole row but its run, under the names that its columns had at first."""
+    """Return the id of a score: the hash of its row without the run, under the names that its columns had at first."""
     return content_id("score", first_names("scores", content))

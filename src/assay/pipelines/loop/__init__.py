@@ -1,4 +1,4 @@
-"""Rounds of curate, train and refresh, and what they need: checkpoints as policies, held-out evaluation, fresh pass rates.
+"""Rounds of curate, train and refresh: checkpoints as policies, held-out evaluation, fresh pass rates.
 
-To add a step to each round, write it here and call it from `rounds.py`.
+To add a step to each round, write it in a file here and add it to `STAGES` of `rounds.py`.
 """

@@ -9,15 +9,16 @@ from assay.core.parts import load_part
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.train import output_folder
 
-READ_BY = {
-    "transformers": "transformers",
-    "vllm": "vllm",
-    "llamacpp": "transformers",
-}  # a plan's engine -> the one that reads its checkpoints
+# a plan's engine -> the one that reads its checkpoints
+READ_BY = {"transformers": "transformers", "vllm": "vllm", "llamacpp": "transformers"}
 
 
 def find_checkpoint(context: RunContext, training: str) -> Path:
-    """The folder of a finished training's last weights.
+    """Find the folder of a finished training's last weights.
+
+    Args:
+        context: the run.
+        training: the training's key.
 
     Raises:
         ConfigError: it is not there, or holds no weights.
@@ -25,13 +26,16 @@ def find_checkpoint(context: RunContext, training: str) -> Path:
     last = output_folder(context, training) / f"step-{context.config.train.steps}"
     if not (last / "config.json").is_file() or not any(last.glob("*.safetensors")):
         raise ConfigError(
-            f"no checkpoint at {str(last)!r}: it was moved or deleted; put it back, or train anew with another train.seed"
+            f"no checkpoint at {str(last)!r}: it was moved or deleted; "
+            "put it back, or train anew with another train.seed"
         )
     return last
 
 
 def checkpoint_engine(policy: PolicyConfig) -> str:
-    """The engine that samples checkpoints of a plan's policy: its own where it reads folders, transformers in the place of llamacpp.
+    """Name the engine that samples checkpoints of a plan's policy.
+
+    It is the policy's own where that one reads folders, and transformers in the place of llamacpp.
 
     Raises:
         ConfigError: the engine answers for one fixed policy.
@@ -45,9 +49,17 @@ def checkpoint_engine(policy: PolicyConfig) -> str:
 
 
 def policy_on_checkpoint(policy: PolicyConfig, model: str, engine: str) -> PolicyConfig:
-    """The same sampler on another model and engine; settings that this engine has not are left out, and so is a revision of another model."""
-    known = {each.name for each in fields(load_part("engine", engine))}
+    """Put a policy's sampler on another model and engine.
+
+    Settings that this engine lacks are left out, and so is the revision where the model is another.
+
+    Args:
+        policy: the policy whose sampling settings stay.
+        model: a name or folder.
+        engine: the name of an engine.
+    """
+    known = {setting.name for setting in fields(load_part("engine", engine))}
     extras = {name: value for name, value in policy.settings.items() if name in known}
-    asked = policy.model_dump(include=set(PolicyConfig.model_fields))
+    sampling = policy.model_dump(include=set(PolicyConfig.model_fields))
     revision = policy.revision if model == policy.model else ""
-    return PolicyConfig.model_validate({**asked, **extras, "model": model, "engine": engine, "revision": revision})
+    return PolicyConfig.model_validate({**sampling, **extras, "model": model, "engine": engine, "revision": revision})

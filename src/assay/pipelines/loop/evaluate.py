@@ -1,4 +1,4 @@
-"""What a training was worth: pass@1 and pass@k on held-out problems before, during and after, and how far the frontier moved."""
+"""What a training was worth: pass@1 and pass@k on held-out problems, and how far it moved the frontier."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -25,17 +25,27 @@ SELECT DISTINCT step, policy FROM train_metrics
 WHERE training = ? AND name = 'eval_pass_at_1' AND policy NOT IN (SELECT policy FROM superseded) ORDER BY step
 """
 OUTCOMES = """
-SELECT r.problem_id, count(*) FILTER (v.outcome = 'correct') AS correct, count(*) FILTER (v.outcome <> 'verifier_error') AS attempts
-FROM rollouts r JOIN (SELECT rollout_id, label_id, counted(outcome, lenient, ?) AS outcome FROM verdicts) v ON v.rollout_id = r.id
+SELECT r.problem_id, count(*) FILTER (v.outcome = 'correct') AS correct,
+       count(*) FILTER (v.outcome <> 'verifier_error') AS attempts
+FROM rollouts r
+JOIN (SELECT rollout_id, label_id, counted(outcome, lenient, ?) AS outcome FROM verdicts) v ON v.rollout_id = r.id
 WHERE r.policy = ? AND v.label_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY r.problem_id ORDER BY r.problem_id
 """
 
 
 def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float] = (0.1, 0.9)) -> dict[str, Any]:
-    """{training, points: one a policy with pass@1, pass@k, and the paired difference to the first; frontier: how it moved}.
+    """Evaluate the plan's training on held-out problems.
 
-    Points come from the attempts that `train.eval_every` made. Where there are none, the base and the last checkpoint are attempted now,
-    `samples` times a problem, by the engine transformers; these attempts stay in the lake too.
+    Points come from the attempts that `train.eval_every` stored. Where there are none, the base policy and the last
+    checkpoint are attempted now by the engine transformers; these attempts stay in the lake too.
+
+    Args:
+        context: the run.
+        samples: attempts per problem that are made where none is stored.
+        band: the pass rates between which a problem is on the frontier.
+
+    Returns:
+        {training: its key, points: as of `points`, frontier: as of `frontier`, tokens: spent by this call}.
 
     Raises:
         ConfigError: nothing is held out, or the training is not done.
@@ -52,35 +62,53 @@ def evaluate(context: RunContext, *, samples: int = 8, band: tuple[float, float]
 
 
 def counted(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
-    """Held-out outcomes of one training, policy by policy: what `train.eval_every` stored, else base and checkpoint attempted `samples` times.
+    """Count the held-out outcomes of one training, policy by policy.
+
+    They are those that `train.eval_every` stored, and where there are none, those of the base policy and the last
+    checkpoint, attempted now.
+
+    Args:
+        context: the run.
+        inputs: with all stages before training.
+        key: of the training.
+        samples: attempts per problem that are made now.
+
+    Returns:
+        (name, {problem id: (right, attempts)}) per policy, from the earliest to the latest.
 
     Raises:
         ConfigError, Stopped: as `evaluate`.
     """
-    stored = _stored(context, inputs, key)
+    stored = _stored_outcomes(context, inputs, key)
     if stored and context.config.train.average:
-        return [
-            *stored,
-            ("average", _now(context, inputs, key, samples)[-1][1]),
-        ]  # in training the weights are attempted as they are
-    return stored or _now(context, inputs, key, samples)
+        # during training the weights of the step were attempted, and not their average
+        return [*stored, ("average", _attempt_now(context, inputs, key, samples)[-1][1])]
+    return stored or _attempt_now(context, inputs, key, samples)
 
 
-def points(told: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
-    """One row a policy, in order: its rates with their intervals, and the difference to the first on the problems that both attempted."""
+def points(policies: Sequence[tuple[str, Counted]]) -> list[dict[str, Any]]:
+    """Compute the rates of each policy.
+
+    Args:
+        policies: as of `counted`.
+
+    Returns:
+        One row per policy, in order: policy, problems, k (the fewest attempts at a problem), pass_at_1 and pass_at_k
+        with their 95% intervals, and the paired difference of pass@1 to the first policy, None for the first itself.
+    """
     rows = []
-    for name, counts in told:
+    for name, counts in policies:
         k = min((attempts for _, attempts in counts.values()), default=0)
         row: dict[str, Any] = {"policy": name, "problems": len(counts), "k": k}
-        row["pass_at_1"] = mean_interval(_rates(counts, 1))
-        row["pass_at_k"] = mean_interval(_rates(counts, k)) if k else (float("nan"),) * 3
-        row["difference"] = difference(told[0][1], counts) if counts is not told[0][1] else None
+        row["pass_at_1"] = mean_interval(_pass_rates(counts, 1))
+        row["pass_at_k"] = mean_interval(_pass_rates(counts, k)) if k else (float("nan"),) * 3
+        row["difference"] = difference(policies[0][1], counts) if counts is not policies[0][1] else None
         rows.append(row)
     return rows
 
 
 def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
-    """pass@1 after - before on the problems of both, with its 95% interval.
+    """Compute pass@1 after - before on the problems of both, with its 95% interval.
 
     Raises:
         ConfigError: they share no problem.
@@ -91,11 +119,18 @@ def difference(before: Counted, after: Counted) -> tuple[float, float, float]:
             f"{len(before)} and {len(after)} problems were attempted, and none by both: nothing can be paired"
         )
     first, second = ({id_: counts[id_] for id_ in shared} for counts in (before, after))
-    return paired_difference(_rates(first, 1), _rates(second, 1))
+    return paired_difference(_pass_rates(first, 1), _pass_rates(second, 1))
 
 
 def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[float, float]) -> dict[str, int]:
-    """Of the trained problems that were within the band when they were scored: how many still are, by the last steps' attempts."""
+    """Count how the trained problems moved into the band of pass rates and out of it.
+
+    Args:
+        context: the run.
+        inputs: with `score`, whose values are the rates before.
+        key: of the training, whose last steps' attempts give the rates after.
+        band: its lowest and highest pass rate.
+    """
     scores = {row["problem_id"]: row["value"] for row in current_scores(context, inputs.rows_of("score"))}
     rows = context.lake.rows(
         "SELECT problem_id, mean FROM recent_pass_rates WHERE training = ? ORDER BY problem_id", [key]
@@ -106,7 +141,11 @@ def frontier(context: RunContext, inputs: StageResults, key: str, band: tuple[fl
 
 
 def last_counts(context: RunContext, samples: int) -> Counted:
-    """The held-out outcomes of what a plan's training left: the policy after its last step, or the average that took its place.
+    """Count the held-out outcomes of what a training left: its last policy, or the average that took its place.
+
+    Args:
+        context: the run.
+        samples: attempts per problem that are made where none is stored.
 
     Raises:
         ConfigError: as `evaluate`.
@@ -115,37 +154,37 @@ def last_counts(context: RunContext, samples: int) -> Counted:
     return counted(context, inputs, Train(context, inputs).key.rows, samples)[-1][1]
 
 
-def _rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
+def _pass_rates(counts: Mapping[str, tuple[int, int]], k: int) -> Any:
     pairs = [counts[id_] for id_ in sorted(counts)]
     return pass_at(k, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def _stored(context: RunContext, inputs: StageResults, key: str) -> list[tuple[str, Counted]]:
+def _stored_outcomes(context: RunContext, inputs: StageResults, key: str) -> list[tuple[str, Counted]]:
     labels = sorted(label.id for label in side(context, inputs, "held_out")[1].values())
-    found = context.lake.rows(EVALUATED, [key])
+    evaluated = context.lake.rows(EVALUATED, [key])
     return [
-        (f"step {row['step']}", _counts(context.lake.rows(OUTCOMES, [context.mode, row["policy"], labels])))
-        for row in found
+        (f"step {row['step']}", _usable_counts(context.lake.rows(OUTCOMES, [context.mode, row["policy"], labels])))
+        for row in evaluated
     ]
 
 
-def _counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
+def _usable_counts(rows: Sequence[Mapping[str, Any]]) -> Counted:
     return {row["problem_id"]: (row["correct"], row["attempts"]) for row in rows if row["attempts"]}
 
 
-def _now(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
+def _attempt_now(context: RunContext, inputs: StageResults, key: str, samples: int) -> list[tuple[str, Counted]]:
     done = context.finished("train", StageKey.of(key))
     if done is None:
         raise ConfigError("train eval needs a finished training: `train run PLAN` first")
     last = find_checkpoint(context, key)
     return [
-        (name, _attempted(context, inputs, model, samples))
+        (name, _attempt_held_out(context, inputs, model, samples))
         for name, model in (("before", context.config.policy.model), ("after", str(last)))
     ]
 
 
-def _attempted(context: RunContext, inputs: StageResults, model: str, samples: int) -> Counted:
-    """Outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
+def _attempt_held_out(context: RunContext, inputs: StageResults, model: str, samples: int) -> Counted:
+    """Count the outcomes of one model on the held-out problems, stored attempts first, under training's sampler."""
     policy = policy_on_checkpoint(context.config.policy, model, "transformers")
     with closing(context.beside(context.config.model_copy(update={"policy": policy}))) as other:
         problems, labels = side(other, inputs, "held_out")
@@ -155,9 +194,9 @@ def _attempted(context: RunContext, inputs: StageResults, model: str, samples: i
         attempts = StoredRollouts(
             other, {id_: problems[id_] for id_ in ids}, labels, sampler=context.config.train_sampler
         )
-        found: Mapping[str, Counts] = attempts.draw(dict.fromkeys(ids, samples))
+        counts_by_problem: Mapping[str, Counts] = attempts.draw(dict.fromkeys(ids, samples))
     return {
         id_: (counts.correct, counts.total - counts.error)
-        for id_, counts in found.items()
+        for id_, counts in counts_by_problem.items()
         if counts.total > counts.error
     }

@@ -1,7 +1,8 @@
-"""Pass rates of a checkpoint: first from the rollouts that its training stored, then from new attempts where these decide nothing.
+"""Pass rates of a checkpoint, from the rollouts that its training stored, and new attempts where these are too few.
 
-Training met only what was selected, so a share of every stratum of the dropped problems is attempted too, of those that were never solved the
-largest. What is neither met nor attempted keeps the score that it had, under the policy for which it was measured.
+Training met only what was selected, so a share of every stratum of the dropped problems is attempted too, the largest
+of those that were never solved. What is neither met nor attempted keeps its score, under the policy for which it was
+measured.
 """
 
 import math
@@ -34,7 +35,7 @@ KEPT = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept"
 
 @dataclass(frozen=True, slots=True)
 class EarlierScore:
-    """What the new policy comes from: keys of the scoring, the selection and the training before."""
+    """Where the new policy comes from: keys of the scoring, the selection and the training before."""
 
     scoring: str
     selection: str
@@ -43,7 +44,7 @@ class EarlierScore:
 
 @dataclass(frozen=True, slots=True)
 class SeenAttempts:
-    """What is known of one problem under the new policy: attempts weighed by their age, and how many they were."""
+    """What is known of one problem under the new policy: attempts weighted by their age, and their counts."""
 
     right: float = 0.0
     wrong: float = 0.0
@@ -53,23 +54,21 @@ class SeenAttempts:
 
 @dataclass(frozen=True, slots=True)
 class ResampleChoice:
-    """Where each problem's score comes from; together they are the pool."""
+    """Where each problem's score comes from; each problem of the pool is in one field of the first four."""
 
     decided: tuple[str, ...]  # by stored rollouts alone
     wanted: Mapping[str, int]  # attempts under the new policy, by id
     carried: tuple[str, ...]  # keep the score before
     unscored: tuple[str, ...]  # have none to keep
-    again: Mapping[
-        str, tuple[int, int]
-    ]  # of the dropped, by stratum: how many there are, and how many of them are attempted
+    again: Mapping[str, tuple[int, int]]  # of the dropped, by stratum: how many there are, and how many are attempted
 
 
 class Refresh(Stage):
-    """Score the pool for a checkpoint, from what its training stored and from new attempts. It stands in the place of `score`."""
+    """Score the pool for a checkpoint, from what its training stored and from new attempts, in the place of `score`."""
 
     name = "refresh"
-    rows_query = score.Score.rows_query
-    columns = score.Score.columns
+    rows_query = score.ScoreStage.rows_query
+    columns = score.ScoreStage.columns
 
     def __init__(self, context: RunContext, inputs: StageResults, before: EarlierScore) -> None:
         super().__init__(context, inputs)
@@ -87,12 +86,12 @@ class Refresh(Stage):
 
     @cached_property
     def seen(self) -> dict[str, SeenAttempts]:
-        """What training's last steps tell of each problem that they met."""
+        """The attempts of training's last steps, by problem that they met."""
         return read_training_attempts(self.context, self.before.training, self.train_side[1])
 
     @cached_property
     def earlier(self) -> dict[str, dict[str, Any]]:
-        """The scores before, by problem."""
+        """The scores of the round before, by problem."""
         return earlier_scores(self.context, self.before.scoring)
 
     @cached_property
@@ -102,7 +101,7 @@ class Refresh(Stage):
         return choose_resamples(self.context, sorted(self.train_side[1]), selected, self.seen, self.earlier)
 
     def compute_key(self) -> StageKey:
-        """The pool with the scoring, and the scoring, as of `score`."""
+        """Hash the pool with the scoring, and the scoring alone, as `score` does."""
         context, before = self.context, self.before
         loop = context.config.loop.model_dump(exclude={"rounds", "low", "high"})
         anew = score.scoring_key(context, side_verifiers(context, self.inputs, "train"), self.ids)
@@ -115,7 +114,7 @@ class Refresh(Stage):
         samples = sum(self.choice.wanted.values())
         return Remaining(
             problems=len(self.choice.wanted),
-            attempts_min=0,  # what training stored meanwhile may spare them
+            attempts_min=0,  # attempts that are stored by then are not made again
             attempts_max=samples,
             tokens_max=samples * self.context.config.policy.max_tokens,
             rows_in=len(self.ids),
@@ -127,23 +126,35 @@ class Refresh(Stage):
 
 
 def rescoring(context: RunContext, inputs: StageResults, before: EarlierScore) -> Stage:
-    """The stage that scores a checkpoint's pool: `refresh`, and `score` itself where scores are no pass rates, since nothing that
-    training stores tells a search's iterations.
+    """Return the stage that scores a checkpoint's pool.
+
+    It is `refresh`, and `score` itself where scores are no pass rates, since what training stores says nothing on a
+    search's iterations.
     """
     if context.config.score.scorer != "pass_rate" or score.scorer(context).at_length is not None:
-        return score.Score(context, inputs)
+        return score.ScoreStage(context, inputs)
     return Refresh(context, inputs, before)
 
 
 def read_training_attempts(context: RunContext, training: str, labels: Mapping[str, Label]) -> dict[str, SeenAttempts]:
-    """What a training's last steps tell of each problem that they met, as the plan's scorer counts cut attempts."""
+    """Read the attempts of a training's last steps; cut ones count as the plan's scorer counts them.
+
+    Args:
+        context: the run.
+        training: the training's key.
+        labels: the labels by which the attempts are judged, by problem id.
+
+    Returns:
+        {problem id: its attempts}, for the problems that these steps met.
+    """
     loop, part = context.config.loop, score.scorer(context)
     if context.config.train_sampler.id != context.config.policy.sampler.id:
         context.reporter.warn(
-            "training sampled otherwise than scoring does, so its rollouts tell no pass rate: all that was selected is attempted"
+            "training sampled otherwise than scoring does, so its rollouts tell no pass rate: "
+            "all that was selected is attempted"
         )
     versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
-    asked = [
+    arguments = [
         loop.window,
         loop.discount,
         context.mode,
@@ -152,21 +163,23 @@ def read_training_attempts(context: RunContext, training: str, labels: Mapping[s
         sorted(label.id for label in labels.values()),
         versions,
     ]
-    found = {}
-    for row in context.lake.rows(FRESH, asked):
+    attempts = {}
+    for row in context.lake.rows(FRESH, arguments):
         counts = Counts(row["n_correct"], row["n_wrong"], row["n_truncated"], row["n_error"])
         cut = row["cut"] if part.truncated == "wrong" else 0.0
-        found[row["problem_id"]] = SeenAttempts(row["beta_a"] - 0.5, row["beta_b"] - 0.5 + cut, counts, row["disputed"])
-    return found
+        attempts[row["problem_id"]] = SeenAttempts(
+            row["beta_a"] - 0.5, row["beta_b"] - 0.5 + cut, counts, row["disputed"]
+        )
+    return attempts
 
 
 def earlier_scores(context: RunContext, scoring: str) -> dict[str, dict[str, Any]]:
-    """The scores before, by problem."""
+    """Read the scores of a scoring, by problem."""
     return {row["problem_id"]: row for row in current_scores(context, scoring)}
 
 
 def selected_before(context: RunContext, selection: str) -> set[str]:
-    """What the round before selected."""
+    """Read the ids of the problems that a selection kept."""
     return {row["problem_id"] for row in context.lake.rows(KEPT, [selection])}
 
 
@@ -175,20 +188,33 @@ def choose_resamples(
     ids: Sequence[str],
     selected: set[str],
     seen: Mapping[str, SeenAttempts],
-    told: Mapping[str, Mapping[str, Any]],
+    earlier: Mapping[str, Mapping[str, Any]],
 ) -> ResampleChoice:
-    """What stored rollouts decide, what is attempted and how often, and what keeps its score.
+    """Choose which problems stored rollouts decide, which are attempted and how often, and which keep their score.
 
-    A problem is decided when its interval is at most `loop.width` wide. The attempts that an undecided one lacks to the scorer's n are drawn,
-    stored ones counted by their weight; a selected one that training did not meet gets n.
+    A problem is decided when its interval is at most `loop.width` wide. An undecided one gets the attempts that it
+    lacks to the scorer's n, stored ones counted by their weight; a selected one that training did not meet gets n.
+
+    Args:
+        context: the run.
+        ids: the problems of the pool.
+        selected: those that the round before selected.
+        seen: training's attempts, by problem.
+        earlier: the scores of the round before, by problem.
     """
     loop, part = context.config.loop, score.scorer(context)
-    decided = {id_ for id_, each in seen.items() if _width(part, each) <= loop.width and each.right + each.wrong > 0}
+    decided = {
+        id_
+        for id_, attempts in seen.items()
+        if _interval_width(part, attempts) <= loop.width and attempts.right + attempts.wrong > 0
+    }
     wanted = {
-        id_: max(1, math.ceil(part.n - each.right - each.wrong)) for id_, each in seen.items() if id_ not in decided
+        id_: max(1, math.ceil(part.n - attempts.right - attempts.wrong))
+        for id_, attempts in seen.items()
+        if id_ not in decided
     }
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
-    dropped = {id_: _stratum(part, told.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
+    dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
     drawn = sample_strata(
         dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
     )
@@ -198,13 +224,13 @@ def choose_resamples(
     return ResampleChoice(
         decided=tuple(sorted(decided)),
         wanted={id_: wanted[id_] for id_ in sorted(wanted)},
-        carried=tuple(id_ for id_ in rest if id_ in told),
-        unscored=tuple(id_ for id_ in rest if id_ not in told),
+        carried=tuple(id_ for id_ in rest if id_ in earlier),
+        unscored=tuple(id_ for id_ in rest if id_ not in earlier),
         again={name: (sizes[name], many[name]) for name in sorted(sizes)},
     )
 
 
-def _stratum(part: Any, row: Mapping[str, Any] | None) -> str:
+def _find_stratum(part: Any, row: Mapping[str, Any] | None) -> str:
     if row is None:
         return UNSCORED
     return stratum(
@@ -212,48 +238,54 @@ def _stratum(part: Any, row: Mapping[str, Any] | None) -> str:
     )
 
 
-def _width(part: Any, seen: SeenAttempts) -> float:
-    low, high = interval(seen.right, seen.wrong, prior=_prior(part), level=part.level)
+def _interval_width(part: Any, seen: SeenAttempts) -> float:
+    low, high = interval(seen.right, seen.wrong, prior=_usable_prior(part), level=part.level)
     return float(high - low)
 
 
-def _prior(part: Any) -> str:
-    return (
-        part.prior if part.prior in PRIORS else "jeffreys"
-    )  # a fitted prior rests on the whole pool's attempts under one policy
+def _usable_prior(part: Any) -> str:
+    # a fitted prior rests on the whole pool's attempts under one policy, which a refresh has not
+    return part.prior if part.prior in PRIORS else "jeffreys"
 
 
 def _refresh(stage: Refresh) -> StageResult:
-    context, key, before, made = stage.context, stage.key, stage.before, stage.choice
-    seen, told = stage.seen, stage.earlier
+    context, key, before, choice = stage.context, stage.key, stage.before, stage.choice
+    seen, earlier = stage.seen, stage.earlier
     began, scoring, part = time.monotonic(), key.rows, score.scorer(context)
     problems, labels = stage.train_side
     attempts = StoredRollouts(context, problems, labels)
-    found = attempts.draw_first(made.wanted)
-    if len(found) < len(made.wanted):
+    fresh = attempts.draw_first(choice.wanted)
+    if len(fresh) < len(choice.wanted):
         why = attempts.stopped or f"{attempts.failed} attempts failed"
-        raise Stopped(f"{why}; {len(found)} of {len(made.wanted)} problems were attempted anew, and no rate was told")
-    both = {id_: _plus(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in found.items()} | {
-        id_: seen[id_] for id_ in made.decided
-    }
+        raise Stopped(f"{why}; {len(fresh)} of {len(choice.wanted)} problems were attempted anew, and no rate was told")
+    evidence = {
+        id_: _add_attempts(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in fresh.items()
+    } | {id_: seen[id_] for id_ in choice.decided}
     unsure = find_disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
     rows = [
-        _row(context, part, id_, _known(context, both[id_], seen.get(id_), id_ in unsure), labels[id_], scoring)
-        for id_ in sorted(both)
+        _score_row(
+            context,
+            part,
+            id_,
+            _mark_disputed(context, evidence[id_], seen.get(id_), id_ in unsure),
+            labels[id_],
+            scoring,
+        )
+        for id_ in sorted(evidence)
     ]
-    rows += [_carried(told[id_], scoring) for id_ in made.carried]
+    rows += [_carry_score(earlier[id_], scoring) for id_ in choice.carried]
     detail = {
         "policy": context.engine.policy.revision,
         "selection": before.selection,  # of the training that made it
-        "decided": len(made.decided),
-        "attempted": len(made.wanted),
-        "carried": len(made.carried),
-        "unscored": len(made.unscored),
-        "samples": sum(tally.counts.total for tally in found.values()),
-        "tokens": sum(tally.tokens for tally in found.values()),
-        "again": {name: list(pair) for name, pair in made.again.items()},
+        "decided": len(choice.decided),
+        "attempted": len(choice.wanted),
+        "carried": len(choice.carried),
+        "unscored": len(choice.unscored),
+        "samples": sum(tally.counts.total for tally in fresh.values()),
+        "tokens": sum(tally.tokens for tally in fresh.values()),
+        "again": {name: list(pair) for name, pair in choice.again.items()},
         "opened": sum(
-            found[id_].counts.correct > 0 for id_ in made.wanted if id_ in told and told[id_]["n_correct"] == 0
+            fresh[id_].counts.correct > 0 for id_ in choice.wanted if id_ in earlier and earlier[id_]["n_correct"] == 0
         ),
     }
     return context.finish(
@@ -261,8 +293,8 @@ def _refresh(stage: Refresh) -> StageResult:
     )
 
 
-def _plus(part: Any, seen: SeenAttempts, counts: Counts) -> SeenAttempts:
-    """Stored evidence with new attempts, which weigh 1 each."""
+def _add_attempts(part: Any, seen: SeenAttempts, counts: Counts) -> SeenAttempts:
+    """Add new attempts, which weigh 1 each, to stored evidence."""
     was = seen.counts
     whole = Counts(
         was.correct + counts.correct,
@@ -274,14 +306,18 @@ def _plus(part: Any, seen: SeenAttempts, counts: Counts) -> SeenAttempts:
     return SeenAttempts(seen.right + counts.correct, seen.wrong + failed, whole)
 
 
-def _known(context: RunContext, both: SeenAttempts, trained: SeenAttempts | None, attempted: bool) -> SeenAttempts:
-    """Disputed where one of both kinds of evidence is, and neither holds a strictly right attempt."""
+def _mark_disputed(
+    context: RunContext, both: SeenAttempts, trained: SeenAttempts | None, attempted: bool
+) -> SeenAttempts:
+    """Mark as disputed where stored or new evidence is, and neither holds a strictly right attempt."""
     unsure = attempted or (trained is not None and trained.disputed)
     return replace(both, disputed=unsure and (context.mode == "lenient" or not both.counts.correct))
 
 
-def _row(context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: Label, scoring: str) -> dict[str, Any]:
-    prior = _prior(part)
+def _score_row(
+    context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: Label, scoring: str
+) -> dict[str, Any]:
+    prior = _usable_prior(part)
     a, b = posterior(seen.right, seen.wrong, prior=prior)
     low, high = interval(seen.right, seen.wrong, prior=prior, level=part.level)
     content = {
@@ -307,7 +343,7 @@ def _row(context: RunContext, part: Any, id_: str, seen: SeenAttempts, label: La
     return {"id": score_id(content), **content}
 
 
-def _carried(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
+def _carry_score(row: Mapping[str, Any], scoring: str) -> dict[str, Any]:
     left_out = ("id", "run") if row["disputed"] else ("id", "run", "disputed")  # null stays out of the id
     content = {name: value for name, value in row.items() if name not in left_out} | {"scoring_id": scoring}
     return {"id": score_id(content), **content}

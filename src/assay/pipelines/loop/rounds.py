@@ -1,5 +1,7 @@
-"""The loop: curate, train, refresh, and again on the last checkpoint. Each stage of each round is a line of the ledger, so a stopped loop goes on
-in the round, stage and step where it stood, and a finished one finds nothing to do.
+"""The loop: curate, train, refresh, and again on the last checkpoint.
+
+Each stage of each round is a line of the ledger, so a stopped loop goes on in the round, stage and step where it
+stopped, and a finished one finds nothing to do.
 """
 
 import math
@@ -33,28 +35,30 @@ WHERE policy IN (SELECT unnest(?::VARCHAR[])) AND step IS NULL AND problem_id IN
 """
 TRAINED = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
-WHERE "group" IS NOT NULL AND policy IN (SELECT policy FROM train_metrics WHERE training = ? UNION SELECT policy FROM superseded WHERE training = ?)
+WHERE "group" IS NOT NULL AND policy IN
+    (SELECT policy FROM train_metrics WHERE training = ? UNION SELECT policy FROM superseded WHERE training = ?)
 """
 HELD_OUT = """
 SELECT count(*) AS rollouts, coalesce(sum(tokens), 0)::BIGINT AS tokens FROM rollouts
 WHERE "group" IS NULL AND problem_id IN (SELECT unnest(?::VARCHAR[]))
-  AND (policy IN (SELECT unnest(?::VARCHAR[])) OR policy IN (SELECT policy FROM train_metrics WHERE training = ? AND name = 'eval_pass_at_1'))
+  AND (policy IN (SELECT unnest(?::VARCHAR[]))
+       OR policy IN (SELECT policy FROM train_metrics WHERE training = ? AND name = 'eval_pass_at_1'))
 """
 SCORED = "SELECT count(*) AS n FROM scores WHERE policy = ? AND problem_id IN (SELECT unnest(?::VARCHAR[]))"
 
 
 @dataclass
 class Round:
-    """One round: its run, whose policy is the checkpoint of the round before, and what was done in it."""
+    """One round: its run, on the checkpoint of the round before, and what was done in it."""
 
     number: int  # from 1
     context: RunContext
-    results: StageResults  # of the stages that it has come to; a refresh stands under `score`
+    results: StageResults  # of the stages done so far; a refresh is found under `score`
     before: refreshing.EarlierScore | None = None
     outcomes: list[StageResult] = field(default_factory=list)
 
     def key(self, what: str) -> StageKey:
-        """Hash of all that decides the round, where this part of it is looked up in the ledger."""
+        """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
         tables = {
             name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name))
@@ -70,28 +74,31 @@ class Round:
 
     @cached_property
     def following(self) -> "Round":
-        """The round that this one's checkpoint begins.
+        """The next round, whose policy is this one's checkpoint.
 
         Raises:
             ConfigError: the checkpoint is not there.
         """
         before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
-        context = self.context.beside(_on_checkpoint(self.context, before.training, self.number + 1))
+        context = self.context.beside(_config_on_checkpoint(self.context, before.training, self.number + 1))
         return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
 
 
 def pool_stages() -> tuple[str, ...]:
-    """The stages that are done once: all rounds share the pool and its held-out problems."""
+    """Name the stages that are done once: all rounds share the pool and its held-out problems."""
     return stage_names()[: stage_names().index("score")]
 
 
 def curating_stages() -> tuple[str, ...]:
-    """The stages that every round does on its own policy."""
+    """Name the stages that every round does on its own policy."""
     return stage_names()[stage_names().index("score") :]
 
 
 def run_loop(context: RunContext) -> list[Round]:
-    """All rounds of the plan, each curated, trained, refreshed and reported; what the ledger knows is not done again.
+    """Run all rounds of the plan: curate, train, refresh and report each; what the ledger knows is not done again.
+
+    Returns:
+        The rounds, each with the outcome of its stages.
 
     Raises:
         ConfigError: nothing is held out, an engine that cannot load a checkpoint, or a checkpoint that is gone.
@@ -101,24 +108,24 @@ def run_loop(context: RunContext) -> list[Round]:
 
 
 def run_rounds(context: RunContext) -> Iterator[Round]:
-    """The same, round by round: each is yielded when it is done.
+    """Run the rounds as `run_loop` does, and yield each when it is done.
 
     Raises:
-        ConfigError, Stopped: as `loop`.
+        ConfigError, Stopped: as `run_loop`.
     """
     check_config(context.config)
-    one = first_round(context)
+    round_ = first_round(context)
     while True:
         for stage in STAGES.values():
-            one.outcomes.append(stage(one))
-        yield one
-        if one.number == context.config.loop.rounds:
+            round_.outcomes.append(stage(round_))
+        yield round_
+        if round_.number == context.config.loop.rounds:
             return
-        one = one.following
+        round_ = round_.following
 
 
 def check_config(config: Config) -> None:
-    """Passes where rounds can follow one another and be compared.
+    """Check that rounds can follow one another and be compared.
 
     Raises:
         ConfigError: nothing is held out, or an engine that cannot load a checkpoint.
@@ -129,45 +136,48 @@ def check_config(config: Config) -> None:
 
 
 def first_round(context: RunContext) -> Round:
-    """The first round, on the plan's own policy; the pool is ingested, cleaned and split."""
+    """Begin the first round, on the plan's own policy; the pool is ingested, cleaned and split."""
     return Round(1, context, run_stages(context, pool_stages()[-1]))
 
 
-def curate(one: Round) -> StageResult:
-    """Scores, clusters, selection and curriculum of a round, whose keys the ledger keeps: what later rounds add to the lake changes none of them."""
-    context, key = one.context, one.key("curate")
+def curate(round_: Round) -> StageResult:
+    """Score, cluster, select and arrange for a round.
+
+    The ledger keeps the keys of the outcomes, so what later rounds add to the lake changes none of them.
+    """
+    context, key = round_.context, round_.key("curate")
     if done := context.finished("curate", key):
         keys = {name: StageKey.parse(text) for name, text in done.detail["keys"].items()}
-        one.results = one.results.plus(*(restored(context, name, key) for name, key in keys.items()))
+        round_.results = round_.results.plus(*(restored(context, name, key) for name, key in keys.items()))
         return done
-    _say(one, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
+    _announce(round_, f"curates with {context.config.policy.model} by {context.config.policy.engine}")
     with closing(context):  # the engine's model makes room for the one that is trained
-        scored = _score(one)
+        scored = _score_round(round_)
         for name in curating_stages()[1:]:
-            one.results = one.results.plus(run_next_stage(context, name, one.results))
+            round_.results = round_.results.plus(run_next_stage(context, name, round_.results))
         detail = {
-            "round": one.number,
-            "keys": {name: str(one.results.of(name).key) for name in curating_stages()},
+            "round": round_.number,
+            "keys": {name: str(round_.results.of(name).key) for name in curating_stages()},
         }
-        return context.finish(StageResult("curate", key, scored.rows_in, one.results[-1].rows_out, detail))
+        return context.finish(StageResult("curate", key, scored.rows_in, round_.results[-1].rows_out, detail))
 
 
-def train(one: Round) -> StageResult:
-    """The round's training; one that was stopped or killed goes on."""
-    stage = training.Train(one.context, one.results)
+def train(round_: Round) -> StageResult:
+    """Train on the round's curriculum; a training that was stopped or killed goes on."""
+    stage = training.Train(round_.context, round_.results)
     done = stage.finished()
-    with closing(one.context):
+    with closing(round_.context):
         outcome = done or run_planned(stage)
-    one.results = one.results.plus(outcome)
+    round_.results = round_.results.plus(outcome)
     return outcome
 
 
-def refresh(one: Round) -> StageResult:
-    """The pass rates of the round's checkpoint, with which the next round is curated."""
-    ahead, before = one.following, one.following.before
+def refresh(round_: Round) -> StageResult:
+    """Measure the pass rates of the round's checkpoint, with which the next round is curated."""
+    ahead, before = round_.following, round_.following.before
     assert before is not None
-    # what the lake holds by now may be more than the round read
-    if reported := one.context.finished("round", one.key("round")):
+    # a reported round is restored, since the lake may hold more by now than the round read
+    if reported := round_.context.finished("round", round_.key("round")):
         key = StageKey.parse(reported.detail["scores"])
         ahead.results = ahead.results.plus(restored(ahead.context, "score", key))
         return replace(reported, stage="refresh", key=key, detail=reported.detail["refresh"])
@@ -175,39 +185,47 @@ def refresh(one: Round) -> StageResult:
         stage = refreshing.rescoring(ahead.context, ahead.results, before)
         if (done := stage.finished()) is None:
             policy = ahead.context.config.policy
-            _say(one, f"refreshes: pass rates of {policy.model} by {policy.engine}")
+            _announce(round_, f"refreshes: pass rates of {policy.model} by {policy.engine}")
         outcome = done or run_planned(stage)
-    _whole(outcome)
+    _require_whole(outcome)
     ahead.results = ahead.results.plus(replace(outcome, stage="score"))
     return outcome
 
 
-def report(one: Round) -> StageResult:
-    """What the round was worth, in `detail`: held-out pass@1 before and after with the paired difference, how the band drifted, what was spent."""
-    context, key = one.context, one.key("round")
+def report(round_: Round) -> StageResult:
+    """Report what the round was worth.
+
+    Returns:
+        A result whose `detail` has held-out pass@1 before and after with the paired difference, the problems that left
+        and entered the band, what the refresh did, and what was spent.
+
+    Raises:
+        Stopped: a limit was reached while held-out problems were attempted.
+    """
+    context, key = round_.context, round_.key("round")
     if done := context.finished("round", key):
         return done
     held = evaluate.points(
-        evaluate.counted(context, one.results, one.results.rows_of("train"), context.config.train.eval_samples)
+        evaluate.counted(context, round_.results, round_.results.rows_of("train"), context.config.train.eval_samples)
     )
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
-        "round": one.number,
+        "round": round_.number,
         "policy": context.engine.policy.revision,
-        "checkpoint": one.following.context.config.policy.model,
-        "training": one.results.rows_of("train"),
-        "selection": one.results.rows_of("select"),
-        "scores": str(one.following.results.of("score").key),
+        "checkpoint": round_.following.context.config.policy.model,
+        "training": round_.results.rows_of("train"),
+        "selection": round_.results.rows_of("select"),
+        "scores": str(round_.following.results.of("score").key),
         "held_out": {
             "problems": held[-1]["problems"],
-            "before": _finite(held[0]["pass_at_1"]),
-            "after": _finite(held[-1]["pass_at_1"]),
-            "difference": _finite(held[-1]["difference"]),
+            "before": _finite_or_none(held[0]["pass_at_1"]),
+            "after": _finite_or_none(held[-1]["pass_at_1"]),
+            "difference": _finite_or_none(held[-1]["difference"]),
         },
-        "band": _drift(one),
-        "refresh": _refreshed(one),
-        "spent": _spent(one),
+        "band": _count_drift(round_),
+        "refresh": _refresh_detail(round_),
+        "spent": _count_spent(round_),
     }
     return context.finish(StageResult("round", key, held[-1]["problems"], 1, detail))
 
@@ -221,66 +239,76 @@ STAGES: dict[str, Callable[[Round], StageResult]] = {
 
 
 def refresh_stale(context: RunContext) -> dict[str, Any]:
-    """Scores again what has gone stale, for `curate refresh`: rollouts under a new verifier or label are judged anew, and after a training the pass
-    rates of its checkpoint are told; of several rounds, of the last one that was trained.
+    """Score again what has become stale, for `curate refresh`.
+
+    Rollouts are judged anew where their verifier or label is new, and after a training the pass rates of its checkpoint
+    are measured; of several rounds, those of the last one that was trained.
+
+    Returns:
+        {nothing_to_do, regraded: rollouts judged anew, left: rollouts still to be judged, rescored: whether the first
+        round was scored again, round: the last one, refresh: the detail of its refresh or None, tokens}.
 
     Raises:
         ConfigError: the plan was never scored, or its engine cannot load the checkpoint.
         Stopped: a stop or a limit; attempts are kept, and the same call goes on.
     """
     judged = run_regrade(context)
-    one = first_round(context)
-    if not context.lake.rows(SCORED, [context.engine.policy.revision, side_ids(context, one.results, "train")])[0]["n"]:
+    round_ = first_round(context)
+    pool = side_ids(context, round_.results, "train")
+    if not context.lake.rows(SCORED, [context.engine.policy.revision, pool])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
-    told = [curate(one)]
-    while training.Train(one.context, one.results).finished():
+    outcomes = [curate(round_)]
+    while training.Train(round_.context, round_.results).finished():
         checkpoint_engine(context.config.policy)
-        told += [train(one), refresh(one)]
-        ahead = one.following
+        outcomes += [train(round_), refresh(round_)]
+        ahead = round_.following
         if ahead.context.finished("curate", ahead.key("curate")) is None:
             break
-        one = ahead
-        told.append(curate(one))
-    refreshed = [outcome for outcome in told if outcome.stage in ("refresh", "score")]
+        round_ = ahead
+        outcomes.append(curate(round_))
+    refreshed = [outcome for outcome in outcomes if outcome.stage in ("refresh", "score")]
     return {
-        "nothing_to_do": not judged["judged"] and all(outcome.reused for outcome in told),
+        "nothing_to_do": not judged["judged"] and all(outcome.reused for outcome in outcomes),
         "regraded": judged["judged"],
         "left": judged["left"],
-        "rescored": not told[0].reused,
-        "round": one.number,
+        "rescored": not outcomes[0].reused,
+        "round": round_.number,
         "refresh": dict(refreshed[-1].detail) if refreshed else None,
         "tokens": context.meter.tokens,
     }
 
 
-def _score(one: Round) -> StageResult:
-    """The round's scores: measured in the first, refreshed before every other began."""
-    context = one.context
-    if one.before is None:
-        outcome = run_next_stage(context, "score", one.results)
+def _score_round(round_: Round) -> StageResult:
+    """Score the pool for a round: measured in the first, refreshed before every other began."""
+    context = round_.context
+    if round_.before is None:
+        outcome = run_next_stage(context, "score", round_.results)
     else:
-        stage = refreshing.rescoring(context, one.results, one.before)
+        stage = refreshing.rescoring(context, round_.results, round_.before)
         outcome = stage.finished() or run_planned(stage)
-    _whole(outcome)
-    one.results = one.results.plus(replace(outcome, stage="score"))
+    _require_whole(outcome)
+    round_.results = round_.results.plus(replace(outcome, stage="score"))
     return outcome
 
 
-def _whole(outcome: StageResult) -> None:
+def _require_whole(outcome: StageResult) -> None:
     if outcome.partly:
         raise Stopped(
-            f"only {outcome.rows_out} of {outcome.rows_in} problems could be scored, and no round is begun on a part of them"
+            f"only {outcome.rows_out} of {outcome.rows_in} problems could be scored, "
+            "and no round is begun on a part of them"
         )
 
 
-def _on_checkpoint(context: RunContext, training: str, number: int) -> Config:
-    """The plan on the checkpoint of the run's training; where the plan names a folder for checkpoints, each round gets one within."""
+def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Config:
+    """Put the plan on the checkpoint of the run's training.
+
+    Where the plan names a folder for checkpoints, each round gets a folder within it.
+    """
     config = context.config
     folder = str(find_checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
-    teacher = config.train.teacher.model_copy(
-        update={"model": config.train.teacher.model or config.policy.model}
-    )  # of all rounds: it stays frozen
+    # the first round's teacher is that of all rounds
+    teacher = config.train.teacher.model_copy(update={"model": config.train.teacher.model or config.policy.model})
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
         "train": config.train.model_copy(update={"output": output, "teacher": teacher}),
@@ -288,41 +316,41 @@ def _on_checkpoint(context: RunContext, training: str, number: int) -> Config:
     return config.model_copy(update=changed)
 
 
-def _refreshed(one: Round) -> dict[str, Any]:
-    """What the refresh decided from stored rollouts and what it attempted; {} where the scorer measured everybody anew."""
-    ahead = one.following
+def _refresh_detail(round_: Round) -> dict[str, Any]:
+    """Return what the refresh decided from stored rollouts and what it attempted; {} where all was measured anew."""
+    ahead = round_.following
     done = ahead.context.finished("refresh", ahead.results.of("score").key)
     return dict(done.detail) if done else {}
 
 
-def _drift(one: Round) -> dict[str, int]:
-    """How many problems left the band and entered it, of those that were measured both before the round and anew after it."""
-    loop = one.context.config.loop
-    before = _rates(one)
-    after = _rates(one.following, one.following.context.engine.policy.revision)
+def _count_drift(round_: Round) -> dict[str, int]:
+    """Count the problems that left the band and entered it, of those measured before the round and anew after it."""
+    loop = round_.context.config.loop
+    before = _read_rates(round_)
+    after = _read_rates(round_.following, round_.following.context.engine.policy.revision)
     shared = sorted(before.keys() & after.keys())
     return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
     )
 
 
-def _rates(one: Round, policy: str = "") -> dict[str, float]:
-    """A run's scores by problem; with a policy, only those that were measured for it."""
-    rows = current_scores(one.context, one.results.rows_of("score"))
-    told = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
-    return {row["problem_id"]: row["value"] for row in told if policy in ("", row["policy"])}
+def _read_rates(round_: Round, policy: str = "") -> dict[str, float]:
+    """Return a round's scores by problem; with a policy, only those that were measured for it."""
+    rows = current_scores(round_.context, round_.results.rows_of("score"))
+    measured = (row for row in rows if row["value"] is not None and (row["low"], row["high"]) != (0.0, 1.0))
+    return {row["problem_id"]: row["value"] for row in measured if policy in ("", row["policy"])}
 
 
-def _spent(one: Round) -> dict[str, dict[str, int]]:
-    """Rollouts and tokens of a round: attempts at the pool (the first round's scoring, and every refresh), training, held-out problems."""
-    lake, own, ahead = (
-        one.context.lake,
-        one.context.engine.policy.revision,
-        one.following.context.engine.policy.revision,
-    )
-    key = one.results.rows_of("train")
-    pool, held = (side_ids(one.context, one.results, name) for name in ("train", "held_out"))
-    both = [own, ahead] if one.before is None else [ahead]
+def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
+    """Count the rollouts and tokens of a round: attempts at the pool, training, and held-out problems.
+
+    Attempts at the pool are those of every refresh, and in the first round those of its scoring too.
+    """
+    lake, own = round_.context.lake, round_.context.engine.policy.revision
+    ahead = round_.following.context.engine.policy.revision
+    key = round_.results.rows_of("train")
+    pool, held = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
+    both = [own, ahead] if round_.before is None else [ahead]
     return {
         "sampling": lake.rows(SAMPLED, [both, pool])[0],
         "training": lake.rows(TRAINED, [key, key])[0],
@@ -330,9 +358,9 @@ def _spent(one: Round) -> dict[str, dict[str, int]]:
     }
 
 
-def _say(one: Round, text: str) -> None:
-    one.context.reporter.say(f"round {one.number} of {one.context.config.loop.rounds} {text}")
+def _announce(round_: Round, text: str) -> None:
+    round_.context.reporter.say(f"round {round_.number} of {round_.context.config.loop.rounds} {text}")
 
 
-def _finite(ends: tuple[float, float, float] | None) -> list[float | None] | None:
-    return None if ends is None else [None if math.isnan(each) else each for each in ends]
+def _finite_or_none(ends: tuple[float, float, float] | None) -> list[float | None] | None:
+    return None if ends is None else [None if math.isnan(end) else end for end in ends]

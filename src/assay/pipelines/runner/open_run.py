@@ -1,7 +1,7 @@
 """Open one run of a config: its lake, its context, and the start and end that `runs` records of it.
 
-The command line, the flows and the Python API all open their runs here, so that a run ends in the ledger as what it was:
-done, partly done or failed.
+The command line, the flows and the Python API all open their runs here, so that `runs` says how each one ended: done,
+partly done or failed.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,15 +31,15 @@ def run_context(
     """Open the config's lake and yield the context of a new run, whose start and end are rows in `runs`.
 
     The end is `context.outcome` where the body sets it. Otherwise it is "failed" after an error, "partly" after a stop
-    or a stage that a limit left partly done, and "done" else. What is wrong with the config, its files, its model or its
-    lake is found before the first row is written.
+    or a stage that a limit left partly done, and "done" else. What is wrong with the config, its files, its model or
+    its lake is found before the first row is written.
 
     Args:
         config: what is run.
-        reporter: who is told of progress.
+        reporter: receives progress and warnings.
         command: what `runs` calls the run.
         upto: the last stage that will run, whose needs are checked too; "" = the last of curation.
-        stop: asked now and then whether the run shall end.
+        stop: called now and then; True ends the run.
         on_open: called with the context before anything is checked.
 
     Raises:

@@ -1,9 +1,10 @@
-"""Scoring by many processes where the whole pool decides who is attempted next: in rounds, planned by one process at a time.
+"""Score with many processes where the whole pool decides what is attempted next: in waves, planned by one process.
 
-The planner runs the plan's scorer as a single process would. Where attempts are missing it posts the wave as lines of the ledger, a chunk
-each; every worker, the planner too, leases posted chunks and answers them, and the planner reads what has come before it decides again.
-Decisions are functions of complete waves, and a sample's seed is its own, so a planner that takes the place of a dead one decides the same
-again over what is stored, and the outcome is that of a single process.
+The planner runs the config's scorer as a single process would. Where attempts are missing, it posts the wave as lines
+of the ledger, one per chunk. Every worker, the planner included, leases posted chunks and draws their attempts, and the
+planner reads these before it decides again. Decisions depend on complete waves only, and each sample has a seed of its
+own. So a planner that takes the place of a dead one makes the same decisions over what is stored, and the scores are
+those of a single process.
 """
 
 import time
@@ -26,23 +27,26 @@ AND NOT EXISTS (SELECT 1 FROM stages d WHERE d.stage = 'score' AND d.key = a.key
 
 
 class Unanswered(Exception):
-    """What is open cannot be answered here: a limit of the plan is reached, or attempts failed."""
+    """The open chunks cannot be answered by this process: a limit of the config is reached, or attempts failed."""
 
 
 def score_in_waves(
     context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig
 ) -> StageResult:
-    """Answer what is posted, and plan where nobody does, until all problems are scored; partly where some are left.
+    """Answer posted chunks, and plan while no other process does, until all problems are scored.
+
+    Returns:
+        The result; partly where a limit or failures leave some chunks open.
 
     Raises:
         Stopped: the run was asked to stop; what had arrived is committed and every lease given back.
     """
-    board, config = WaveQueue(context, inputs, key, terms), f"plan-{content_id('plan', str(key))}"
+    board, lease_name = WaveQueue(context, inputs, key, terms), f"plan-{content_id('plan', str(key))}"
     while not (done := context.finished("score", key)):
         try:
             if board.answer(board.open()):
                 continue
-            if (token := take(context.lake.root, config, limit_s=terms.lease_s)) is None:
+            if (token := take(context.lake.root, lease_name, limit_s=terms.lease_s)) is None:
                 pause(context, "another worker plans the rounds")
                 continue
             try:
@@ -51,48 +55,51 @@ def score_in_waves(
                     inputs,
                     key,
                     board,
-                    lambda token=token: renew(context.lake.root, config, token, limit_s=terms.lease_s),  # type: ignore[misc]
+                    lambda token=token: renew(context.lake.root, lease_name, token, limit_s=terms.lease_s),  # type: ignore[misc]
                 )
             finally:
-                give_back(context.lake.root, config, token)
+                give_back(context.lake.root, lease_name, token)
         except Unanswered:
             return StageResult("score", key, problems, 0, {"chunks_left": len(board.open())}, partly=True)
     return done
 
 
 class WaveQueue:
-    """The waves of one scoring as lines of the ledger: `asked` when they are posted, `score` under the same key when they are answered."""
+    """The waves of one scoring as lines of the ledger.
+
+    A posted chunk is a line of `asked`; once it is answered there is a line of `score` under the same key.
+    """
 
     def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
         self.context, self.inputs, self.terms = context, inputs, terms
         self.name, self.given_up = content_id("round", str(key)), set[str]()
 
     def open(self) -> list[str]:
-        """The chunks that nobody has answered, in this process's own order, so that two seldom reach for the same one."""
-        found = self.context.lake.rows(OPEN.format(what="key"), [f"{self.name}/"])
-        return sorted((row["key"] for row in found), key=lambda name: content_id(self.context.run, name))
+        """List the unanswered chunks in an order of this process's own, so that two seldom take the same one."""
+        rows = self.context.lake.rows(OPEN.format(what="key"), [f"{self.name}/"])
+        return sorted((row["key"] for row in rows), key=lambda name: content_id(self.context.run, name))
 
     def post(self, wanted: Mapping[str, int]) -> None:
-        """Posts a wave: so many attempts in all of each problem. A chunk that was posted before is not posted again."""
+        """Post a wave: how many attempts each problem shall have. A chunk that is there already is not posted again."""
         lines = []
         for ids in cut(self.context, wanted, self.terms.chunk):
-            asked = {id_: wanted[id_] for id_ in ids}
-            key = f"{self.name}/{content_id('asked', asked)}"
+            counts = {id_: wanted[id_] for id_ in ids}
+            key = f"{self.name}/{content_id('asked', counts)}"
             line = {
                 "id": content_id("stage", "asked", key),
                 "stage": "asked",
                 "key": key,
                 "rows_in": len(ids),
-                "detail": canonical_json(asked),
+                "detail": canonical_json(counts),
             }
             lines.append({**line, "rows_out": 0, "seconds": 0.0})
         self.context.lake.append({"stages": lines}, run=self.context.run)
 
     def answer(self, left: Sequence[str]) -> bool:
-        """Draws what one of the open chunks lacks; False where all are held by others or were given up here.
+        """Draw what one open chunk lacks; False where others hold all of them, or this process gave them up.
 
         Raises:
-            Unanswered: a limit is reached, or the attempts of all that is open failed here.
+            Unanswered: a limit is reached, or attempts of every open chunk failed in this process.
         """
         if self.context.limit_reached() or (left and not set(left) - self.given_up):
             raise Unanswered
@@ -100,7 +107,7 @@ class WaveQueue:
             if name in self.given_up:
                 continue
             with lease(self.context.lake.root, f"score-{name.replace('/', '-')}", limit_s=self.terms.lease_s) as ours:
-                # it may have been answered between our look and our lease
+                # another worker may have answered it before this one got the lease
                 if ours and (line := self.context.lake.rows(OPEN.format(what="detail"), [name])):
                     self._answer(name, parse_json(line[0]["detail"]))
                     return True
@@ -120,7 +127,7 @@ class WaveQueue:
 
 
 class SharedRollouts(StoredRollouts):
-    """Evidence of the whole pool, whose missing attempts are posted, answered by whoever is there, and read."""
+    """Attempts at the whole pool; missing ones are posted in chunks, drawn by any worker, and then read."""
 
     def __init__(
         self,
@@ -134,16 +141,16 @@ class SharedRollouts(StoredRollouts):
         self.board, self.hold, self._followed = board, hold, False
 
     def draw(self, wanted: Mapping[str, int]) -> dict[str, Counts]:
-        """As `Attempts.draw`, once all that is missing has been answered.
+        """Draw as `StoredRollouts.draw` does, with all workers together.
 
         Raises:
             Stopped: as there.
-            Unanswered: a limit or failed attempts leave some.
+            Unanswered: a limit or failed attempts leave some chunks open.
         """
         self.hold()
         if (
             self.missing(wanted) and not self._followed
-        ):  # what another planner had posted, in chunks that may be cut otherwise
+        ):  # an earlier planner may have posted chunks that differ from ours
             self._await(wanted)
         self._followed = True
         if self.missing(wanted):
@@ -163,7 +170,10 @@ class SharedRollouts(StoredRollouts):
 def _plan(
     context: RunContext, inputs: StageResults, key: StageKey, board: WaveQueue, renewed: Callable[[], bool]
 ) -> StageResult:
-    """Run the scorer's design to its end. Where planning outlives its lease another may plan too; both decide the same."""
+    """Run the scorer to its end.
+
+    Where planning takes longer than its lease another process may plan too; both make the same decisions.
+    """
     last = time.monotonic()
 
     def hold() -> None:
@@ -173,7 +183,8 @@ def _plan(
             if not renewed() and "plan" not in context.warned:
                 context.warned.add("plan")
                 context.reporter.warn(
-                    f"planning took longer than its lease of {board.terms.lease_s:g} s, and another worker plans too: --lease-s"
+                    f"planning took longer than its lease of {board.terms.lease_s:g} s, "
+                    "and another worker plans too: --lease-s"
                 )
 
     return context.finished("score", key) or measure(

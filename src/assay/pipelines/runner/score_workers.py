@@ -16,28 +16,32 @@ from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.evidence import evidence_for
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
-from assay.pipelines.stages.score import Score, scorer
+from assay.pipelines.stages.score import ScoreStage, scorer
 from assay.stores.commits.lease import lease
 
 SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest(?::VARCHAR[]))"
 
 
 def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
-    """Score chunk after chunk until all problems are scored by some worker; partly where a limit or failures leave some.
+    """Score chunk after chunk until workers have scored all problems.
 
-    Where the pool decides who is attempted next, this is done in rounds (`pipelines/runner/score_waves.py`).
+    Where the whole pool decides what is attempted next, this is done in waves (`pipelines/runner/score_waves.py`).
+
+    Returns:
+        The result; partly where a limit or failures leave some chunks.
 
     Raises:
         ConfigError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
     inputs = run_stages(context, "split", only=True)
-    stage, part = Score(context, inputs), scorer(context)
+    stage, part = ScoreStage(context, inputs), scorer(context)
     key, problems = stage.key, len(stage.ids)
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))
     if needs and not apart:
         raise ConfigError(
-            f"scorer {context.config.score.scorer!r} decides over all problems at once; `curate score PLAN` without --worker runs it"
+            f"scorer {context.config.score.scorer!r} decides over all problems at once; "
+            "`curate score PLAN` without --worker runs it"
         )
     if done := context.finished("score", key):
         return done
@@ -60,7 +64,7 @@ def _chunks(context: RunContext, inputs: StageResults, key: StageKey, problems: 
 
 
 class ShardQueue:
-    """The train side in chunks, by the key under which the ledger knows each one that is scored."""
+    """The train side in chunks, each by the key that its line in the ledger has once it is scored."""
 
     def __init__(self, context: RunContext, inputs: StageResults, key: StageKey, terms: ShardConfig) -> None:
         self.context, self.inputs, self.terms, self.scoring = context, inputs, terms, key.rows
@@ -69,7 +73,7 @@ class ShardQueue:
         self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
-        """The chunks that nobody has scored, in this worker's own order, so that two seldom reach for the same one."""
+        """List the chunks without scores in an order of this worker's own, so that two seldom take the same one."""
         self.scored |= {
             row["key"]
             for row in self.context.lake.rows(SCORED, [[name for name in self.ids if name not in self.scored]])
@@ -77,9 +81,9 @@ class ShardQueue:
         return sorted(self.ids.keys() - self.scored, key=lambda name: content_id(self.context.run, name))
 
     def take(self, name: str) -> bool:
-        """Scores one chunk, unless another worker holds it; whether it was ours."""
+        """Score one chunk, unless another worker holds it; return whether this worker had it."""
         with lease(self.context.lake.root, f"score-{name}", limit_s=self.terms.lease_s) as ours:
-            if ours and name in self.left():  # it may have been scored between our look and our lease
+            if ours and name in self.left():  # another worker may have been faster
                 self._score(name)
             return ours
 
@@ -98,7 +102,7 @@ class ShardQueue:
 
 
 def write_scores(context: RunContext, key: StageKey, terms: ShardConfig) -> StageResult:
-    """All scores, from evidence that is all there: written by one worker, awaited by the others."""
+    """Write all scores once the evidence is complete: one worker writes them, the others wait for it."""
     while True:
         with lease(context.lake.root, f"score-{content_id('finish', str(key))}", limit_s=terms.lease_s) as ours:
             if ours or context.finished("score", key):

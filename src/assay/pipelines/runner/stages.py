@@ -16,7 +16,7 @@ from assay.pipelines.stages import STAGES, load_stage, regrade, stage_entries
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the lake holds of a config."""
+    """Which stages of a config are done."""
 
     results: StageResults  # of the stages that are done
     following: Stage | None  # the first that is not, beyond which nothing can be known; None = all are
@@ -52,13 +52,13 @@ def run_stages(context: RunContext, upto: str = "", *, only: bool = False) -> St
 def plan_stage(
     context: RunContext, name: str, inputs: StageResults, *, prepare: bool = False
 ) -> tuple[Stage, StageResult | None]:
-    """One stage before it starts, and its result if the ledger holds it.
+    """Make the object of a stage, and look up its result; None where the ledger does not hold it.
 
     Args:
         context: the run.
         name: of the stage.
         inputs: the results of the stages before it.
-        prepare: bring up to date first what the stage reads, such as verdicts of a verifier that has a new version.
+        prepare: first bring up to date what the stage reads, such as verdicts of a verifier that has a new version.
     """
     context.heed()
     kind = load_stage(name)
@@ -71,7 +71,7 @@ def plan_stage(
 
 
 def run_next_stage(context: RunContext, name: str, inputs: StageResults) -> StageResult:
-    """One stage whose earlier ones are done.
+    """Do one stage whose earlier ones are done.
 
     Raises:
         ConfigError: an earlier one is not done.
@@ -82,7 +82,10 @@ def run_next_stage(context: RunContext, name: str, inputs: StageResults) -> Stag
 
 
 def run_planned(stage: Stage) -> StageResult:
-    """Do a stage, and say so before. A stop may cut into it, unless it pays for answers: then it ends where nothing is lost."""
+    """Report what a stage has to do, and do it.
+
+    A stop may interrupt it at any point, unless it pays for answers of a policy: then it ends where none is lost.
+    """
     context = stage.context
     context.heed()
     with context.cuttable():
@@ -95,8 +98,8 @@ def run_planned(stage: Stage) -> StageResult:
 
 
 def restored(context: RunContext, name: str, key: StageKey) -> StageResult:
-    """The result of a stage by a key that was kept; where the ledger has no line of it, the key alone."""
-    load_stage(name)  # so that what it knows of each problem is known
+    """Return the result of a stage by its key; where the ledger has no line of it, a result with the key alone."""
+    load_stage(name)  # which registers the stage's columns
     return context.finished(name, key) or StageResult(name, key, 0, 0, reused=True)
 
 
@@ -117,15 +120,15 @@ def survey(context: RunContext, upto: str = "") -> Survey:
 
 
 def done_stages(context: RunContext, upto: str, needed_by: str) -> StageResults:
-    """The results of the stages up to and with `upto`, all of which the lake must hold.
+    """Return the results of the stages up to and with `upto`, all of which must be done.
 
     Raises:
         ConfigError: one is not done.
     """
-    found = survey(context, upto)
-    if found.following is not None:
-        raise ConfigError(f"{needed_by} needs {found.following.name}, which is not done: `curate run PLAN` first")
-    return found.results
+    state = survey(context, upto)
+    if state.following is not None:
+        raise ConfigError(f"{needed_by} needs {state.following.name}, which is not done: `curate run PLAN` first")
+    return state.results
 
 
 def preflight(context: RunContext, upto: str) -> None:
@@ -145,7 +148,7 @@ def preflight(context: RunContext, upto: str) -> None:
 
 
 def run_regrade(context: RunContext) -> dict[str, Any]:
-    """Read the sources again and judge every stored rollout that lacks a verdict of its present label and verifier version.
+    """Read changed sources and judge every stored rollout without a verdict of its present label and verifier version.
 
     Returns:
         As `stages.regrade.judge_unjudged`.

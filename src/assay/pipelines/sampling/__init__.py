@@ -1,4 +1,4 @@
-"""Attempts of a policy: stored rollouts first, new ones only for what is missing, shared among workers, searched as trees.
+"""Attempts of a policy: stored rollouts first, new ones only for what is missing; shards for workers; tree searches.
 
 To give scorers another kind of evidence, add a method to `EvidenceProvider` in `core/ports.py` and build it here.
 """

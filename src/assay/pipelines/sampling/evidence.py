@@ -1,4 +1,4 @@
-"""What scorers may ask for beside counts: searches, answers, and what every policy of the store made of a pool."""
+"""Evidence for scorers that need more than counts: tree searches, answers, and the responses of all stored policies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,93 +21,106 @@ FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
 """
-SAID = f"""
-SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id WHERE r.policy = ? AND r.sampler = ?
+ATTEMPTS = f"""
+SELECT r.*, t.logprobs FROM ({VERDICTS}) r JOIN completions t ON t.id = r.rollout_id
+WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
 """
-WHO = """
+RESPONDENT = """
 SELECT policy, sampler FROM rollouts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
 GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 RESPONSES = f"""
-SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome, count(DISTINCT rollout_id) AS n
+SELECT policy_name || ' ' || policy || ' ' || sampler AS respondent, policy, sampler, problem_id, outcome,
+       count(DISTINCT rollout_id) AS n
 FROM ({VERDICTS}) GROUP BY ALL ORDER BY respondent, problem_id, outcome
 """
 
 
 class StoredEvidence:
-    """A scorer's way to all evidence (`core.ports.Evidence`) on one lake."""
+    """All evidence of one lake for a scorer (`core.ports.EvidenceProvider`).
+
+    Args:
+        context: the run.
+        attempts: stored attempts of the config's policy, which draw what is missing.
+        scoring: the scoring under which searches are stored.
+    """
 
     def __init__(self, context: RunContext, attempts: StoredRollouts, scoring: str) -> None:
         self.context, self.attempts, self.scoring = context, attempts, scoring
 
     def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
-        """As `Attempts.draw`."""
+        """Draw attempts as `StoredRollouts.draw` does."""
         return self.attempts.draw(wanted)
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
-        """A tree search of each problem; one that a limit stopped is missing."""
+        """Search each problem's tree of answers; a problem whose search a limit stopped is absent."""
         searches = Searches(self.context, self.attempts.problems, self.attempts.labels, rules, scoring=self.scoring)
-        found = searches.run(ids)
+        results = searches.run(ids)
         self.attempts.stopped = self.attempts.stopped or searches.stopped
         self.attempts.failed += searches.failed
-        return found
+        return results
 
     def draw_attempts(
         self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
-        """The first `wanted` attempts of each problem, by sample, under the plan's sampler with these fields changed.
+        """Return the first attempts of each problem, by sample index.
 
-        Of another policy what is stored under any one sampler is given, the sampler with the most attempts.
+        Args:
+            wanted: attempts per problem.
+            changes: fields of the config's sampler that take other values.
+            policy: revision or name of another policy, for which nothing is drawn and `changes` do not count: its
+                stored attempts under the sampler with the most of them. "" = the config's policy.
 
         Raises:
             ConfigError: the store knows no such policy.
         """
         if policy:
-            who = self._stored(policy)
+            respondent = self._find_respondent(policy)
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
             self.attempts.stopped = self.attempts.stopped or drawn.stopped
-            who = [drawn.policy.revision, drawn.sampler.id]
-        rows = self.context.lake.rows(SAID, [self.context.mode, *_present(self.context, self.attempts.labels), *who])
-        found: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
+            respondent = [drawn.policy.revision, drawn.sampler.id]
+        rows = self.context.lake.rows(
+            ATTEMPTS, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels), *respondent]
+        )
+        attempts: dict[str, list[StoredAttempt]] = {id_: [] for id_ in wanted}
         for row in rows:
-            if len(found.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
-                found[row["problem_id"]].append(_said(row))
-        return found
+            if len(attempts.get(row["problem_id"], ())) < wanted.get(row["problem_id"], 0):
+                attempts[row["problem_id"]].append(_to_attempt(row))
+        return attempts
 
-    def _stored(self, policy: str) -> list[str]:
-        """Revision and sampler of another policy's attempts."""
-        found = self.context.lake.rows(WHO, [policy, policy])
-        if not found:
+    def _find_respondent(self, policy: str) -> list[str]:
+        """Return another policy's revision, and the sampler under which it has the most attempts."""
+        respondents = self.context.lake.rows(RESPONDENT, [policy, policy])
+        if not respondents:
             known = self.context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-            raise ConfigError(
-                f"no attempts of policy {policy!r} are stored; {suggest_names(policy, {name for row in known for name in row.values()})}"
-            )
-        return [found[0]["policy"], found[0]["sampler"]]
+            names = {name for row in known for name in row.values()}
+            raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
+        return [respondents[0]["policy"], respondents[0]["sampler"]]
 
     def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
-        """Counts by respondent, a policy under a sampler, and problem; rollouts of training are left out."""
-        found: dict[str, dict[str, Counts]] = {}
+        """Count outcomes by respondent (a policy under a sampler) and problem; rollouts of training are left out."""
+        responses: dict[str, dict[str, Counts]] = {}
         for row in self.context.lake.rows(
-            RESPONSES, [self.context.mode, *_present(self.context, self.attempts.labels)]
+            RESPONSES, [self.context.mode, *_verdict_parameters(self.context, self.attempts.labels)]
         ):
             if row["problem_id"] in self.attempts.problems:
-                by_problem = found.setdefault(row["respondent"], {})
+                by_problem = responses.setdefault(row["respondent"], {})
                 by_problem[row["problem_id"]] = by_problem.get(row["problem_id"], Counts()).plus(
                     row["outcome"], row["n"]
                 )
-        return found
+        return responses
 
 
 def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scoring: str) -> Drawing:
-    """What a scorer is given: attempts alone, or all evidence where it `needs` more."""
+    """Return what a scorer draws its evidence from: attempts alone, or all evidence where it `needs` more."""
     return StoredEvidence(context, attempts, scoring) if getattr(part, "needs", ()) else attempts
 
 
 def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part: Any) -> list[object]:
-    """What a scorer's result depends on beyond its settings, the pool and the plan's policy: other respondents' evidence."""
+    """List the evidence of other respondents on which a scorer's result depends, as part of the scoring's key."""
     if against := getattr(part, "against", ""):
         stored = context.lake.rows(
             "SELECT count(*) AS n, max(id) AS last FROM rollouts WHERE (policy_name = ? OR policy = ?)",
@@ -116,7 +129,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
         return [stored[0]["n"], stored[0]["last"]]
     if "count_responses" not in getattr(part, "needs", ()):
         return []
-    rows = context.lake.rows(RESPONSES, [context.mode, *_present(context, labels)])
+    rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
     own = (context.engine.policy.revision, context.config.policy.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
@@ -147,7 +160,7 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
 
 
 def with_sampling(attempts: StoredRollouts, changes: Mapping[str, Any]) -> StoredRollouts:
-    """Attempts at the same problems under the sampler with these fields changed; itself where nothing is."""
+    """Return attempts at the same problems under the sampler with these fields changed; `attempts` where none is."""
     sampler = replace(attempts.sampler, **changes)
     if sampler.id == attempts.sampler.id:
         return attempts
@@ -157,10 +170,11 @@ def with_sampling(attempts: StoredRollouts, changes: Mapping[str, Any]) -> Store
 def compare_with_attempts(
     context: RunContext, attempts: StoredRollouts, part: Any, scores: Sequence[Score]
 ) -> dict[str, Any]:
-    """The fair baseline of a search, {} for other scorers: who fails all of n plain attempts under the same prompt, temperature and judge.
+    """Compare a search with n plain attempts under the same prompt, temperature and judge: its fair baseline.
 
-    Told: how many are hard by the search (solved after more than n iterations, or never), by the attempts (none of n right), by both;
-    and what each cost in generated tokens.
+    Returns:
+        How many problems are hard by the search (solved after more than n iterations, or never), by the attempts (none
+        of n right) and by both, and how many tokens each generated; {} for a scorer without such a baseline.
     """
     n = int(getattr(part, "baseline", 0))
     if not n or not scores:
@@ -169,26 +183,30 @@ def compare_with_attempts(
     plain = with_sampling(attempts, {"temperature": rules.temperature, "top_p": rules.top_p})
     counts = plain.draw(dict.fromkeys((score.problem_id for score in scores), n))
     by_search = {score.problem_id for score in scores if score.censored or score.value > n}
-    by_attempts = {id_ for id_, each in counts.items() if each.total >= n and not each.correct}
+    by_attempts = {id_ for id_, tally in counts.items() if tally.total >= n and not tally.correct}
     attempts.stopped = attempts.stopped or plain.stopped
-    told = {
+    comparison = {
         "hard_by_search": len(by_search),
         "hard_by_attempts": len(by_attempts),
         "hard_by_both": len(by_search & by_attempts),
         "search_tokens": _search_tokens(context, attempts, rules),
         "attempt_tokens": _attempt_tokens(context, plain, n, set(counts)),
     }
-    _tell(context, told, n, len(scores))
-    return told
+    _report_comparison(context, comparison, n, len(scores))
+    return comparison
 
 
-def _tell(context: RunContext, told: Mapping[str, int], n: int, problems: int) -> None:
-    either = told["hard_by_search"] + told["hard_by_attempts"] - told["hard_by_both"]
-    overlap = f"{told['hard_by_both'] / either:.2f}" if either else "-"
+def _report_comparison(context: RunContext, comparison: Mapping[str, int], n: int, problems: int) -> None:
+    either = comparison["hard_by_search"] + comparison["hard_by_attempts"] - comparison["hard_by_both"]
+    overlap = f"{comparison['hard_by_both'] / either:.2f}" if either else "-"
     rows = [
-        (f"search: solved after more than {n} iterations, or never", told["hard_by_search"], told["search_tokens"]),
-        (f"plain: none of {n} attempts right", told["hard_by_attempts"], told["attempt_tokens"]),
-        (f"both; overlap (Jaccard) {overlap}", told["hard_by_both"], ""),
+        (
+            f"search: solved after more than {n} iterations, or never",
+            comparison["hard_by_search"],
+            comparison["search_tokens"],
+        ),
+        (f"plain: none of {n} attempts right", comparison["hard_by_attempts"], comparison["attempt_tokens"]),
+        (f"both; overlap (Jaccard) {overlap}", comparison["hard_by_both"], ""),
     ]
     context.reporter.table(f"hard among {problems} searched problems", ("by", "problems", "tokens"), rows)
 
@@ -206,21 +224,20 @@ def _search_tokens(context: RunContext, attempts: StoredRollouts, rules: SearchC
 
 def _attempt_tokens(context: RunContext, plain: StoredRollouts, n: int, ids: set[str]) -> int:
     query = (
-        "SELECT coalesce(sum(tokens), 0)::BIGINT AS n FROM (SELECT tokens FROM rollouts WHERE policy = ? AND sampler = ? AND NOT guided "
-        "AND problem_id IN (SELECT unnest(?::VARCHAR[])) QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ?)"
+        "SELECT coalesce(sum(tokens), 0)::BIGINT AS n FROM ("
+        "SELECT tokens FROM rollouts WHERE policy = ? AND sampler = ? AND NOT guided "
+        "AND problem_id IN (SELECT unnest(?::VARCHAR[])) "
+        "QUALIFY row_number() OVER (PARTITION BY problem_id ORDER BY sample) <= ?)"
     )
     return int(context.lake.rows(query, [plain.policy.revision, plain.sampler.id, sorted(ids), n])[0]["n"])
 
 
-def _present(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
-    """Present labels, and verifiers with their versions."""
-    now = labels.values()
-    return [
-        sorted(label.id for label in now),
-        sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in now}),
-    ]
+def _verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
+    """Return the parameters of VERDICTS after the mode: ids of present labels, and verifiers with their versions."""
+    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    return [sorted(label.id for label in labels.values()), sorted(versions)]
 
 
-def _said(row: Mapping[str, Any]) -> StoredAttempt:
+def _to_attempt(row: Mapping[str, Any]) -> StoredAttempt:
     logprobs = None if row["logprobs"] is None else tuple(row["logprobs"])
     return StoredAttempt(row["sample"], row["outcome"], row["extracted"] or "", row["tokens"], row["finish"], logprobs)

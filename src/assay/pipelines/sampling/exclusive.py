@@ -1,4 +1,4 @@
-"""Prevent two runs from sampling the same problems at once: the second waits for the first and then reuses its rollouts.
+"""Prevent two runs from sampling the same problems at once: the second waits, then reuses the first one's rollouts.
 
 Other pools are sampled side by side; workers share one pool by shards (`pipelines/runner/score_workers.py`). A run that
 was killed blocks nobody on its own machine, and other machines for half a minute at most.
@@ -18,20 +18,20 @@ DEAD_AFTER_S = 30.0
 
 @contextmanager
 def exclusive_sampling(context: RunContext, ids: Collection[str]) -> Iterator[None]:
-    """Nobody else who asks for this attempts these problems for the run's policy and sampler inside. Somebody may have done so before.
+    """Hold the right to attempt these problems for the run's policy and sampler; wait while another run holds it.
+
+    That run may have stored attempts in the meantime, so the caller reads again what is stored.
 
     Raises:
         Stopped: the run was asked to stop while it waited.
         LakeError: the disk refused.
     """
-    name, waited = (
-        content_id("alone", context.engine.policy.revision, context.config.policy.sampler.id, sorted(ids)),
-        False,
-    )
+    policy, waited = context.engine.policy, False
+    name = content_id("alone", policy.revision, context.config.policy.sampler.id, sorted(ids))
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         if not waited:
             context.reporter.say(
-                f"another run attempts these problems for {context.engine.policy.name}{holder_text(context.lake.root, name)}: "
+                f"another run attempts these problems for {policy.name}{holder_text(context.lake.root, name)}: "
                 "this one waits until it ends, "
                 "since both would pay for the same; `curate score --worker` shares them"
             )

@@ -1,4 +1,4 @@
-"""What filters borrow from other rooms, built for one run; and what their results depend on, for the ledger."""
+"""Build for each filter what it needs of a run, such as judge or encoder, and list what its result depends on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,12 +21,18 @@ FROM present_verdicts('strict', ?, ?, ?, ?) QUALIFY row_number() OVER (PARTITION
 
 
 def build_filters(config: Config) -> list[tuple[str, Filter]]:
-    """The plan's filters in their order, by name."""
+    """Build the config's filters, in their order and with their names."""
     return [(name, parts.build_part("filter", name, config.clean.settings.get(name))) for name in config.clean.filters]
 
 
 def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Problem]) -> FilterContext:
-    """What this filter needs and nothing else; `problems` are all members of the pool, to which an encoder is fitted."""
+    """Build what a filter needs, and nothing else.
+
+    Args:
+        context: the run.
+        part: the filter.
+        problems: all members of the pool, to which an encoder may be fitted.
+    """
     needs = part.needs
     return FilterContext(
         judge=context.judge if "judge" in needs else None,
@@ -34,37 +40,42 @@ def filter_context(context: RunContext, part: Filter, problems: Mapping[str, Pro
         neighbours=FaissNeighbours() if "neighbours" in needs else None,
         tokenizer=PolicyTokenizer(context) if "tokenizer" in needs else None,
         policy=StoredPolicyGrader(context) if "policy" in needs else None,
-        benchmarks={name: _read(context, name, source) for name, source in benchmarks(part).items()}
+        benchmarks={name: _read_benchmark(context, name, source) for name, source in benchmarks(part).items()}
         if "benchmarks" in needs
         else None,
     )
 
 
 def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str, Problem] | None) -> list[object]:
-    """Beyond its settings and the pool, what this filter's result depends on; without `problems`, only what can be known before they are read.
+    """List what a filter's result depends on beyond its settings and the pool.
+
+    Args:
+        context: the run.
+        part: the filter.
+        problems: all members of the pool; None = not read yet, and only what can be known without them is listed.
 
     Raises:
         ConfigError: a model, an encoder or a benchmark that is not there.
     """
-    found: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
+    dependencies: list[object] = [("version", version)] if (version := getattr(part, "version", "1")) != "1" else []
     if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
-        found.append(("encoder", _coder(context, problems or {}).revision))
+        dependencies.append(("encoder", _raw_encoder(context, problems or {}).revision))
     if "tokenizer" in part.needs or "policy" in part.needs:
-        found.append(("policy", context.engine.policy.revision, context.config.policy.sampler.id))
+        dependencies.append(("policy", context.engine.policy.revision, context.config.policy.sampler.id))
     if "policy" in part.needs:
-        found += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
+        dependencies += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
     if "judge" in part.needs or "policy" in part.needs:
-        found.append(("limit_s", context.config.grade.limit_s))
+        dependencies.append(("limit_s", context.config.grade.limit_s))
     if "benchmarks" in part.needs:
         sources = benchmarks(part)
         for source in sources.values() if problems is None else ():
             getattr(source, "check", bool)()
-        found.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
-    return found
+        dependencies.append(("benchmarks", [(name, source.fingerprint()) for name, source in sources.items()]))
+    return dependencies
 
 
 def filter_samplings(config: Config) -> list[str]:
-    """The ids of the samplers under which the plan's filters ask the policy."""
+    """Return the ids of the samplers under which the config's filters ask the policy."""
     return [
         replace(config.policy.sampler, **part.changes).id
         for _, part in build_filters(config)
@@ -73,7 +84,7 @@ def filter_samplings(config: Config) -> list[str]:
 
 
 def benchmarks(part: Filter) -> dict[str, Source]:
-    """A filter's benchmarks by name, each a source that is built but not read.
+    """Build a filter's benchmarks by name, each as a source that is not read yet.
 
     Raises:
         ConfigError: none is named, or one is no source.
@@ -81,9 +92,10 @@ def benchmarks(part: Filter) -> dict[str, Source]:
     tables: Sequence[Mapping[str, Any]] = getattr(part, "against", ())
     if not tables:
         raise ConfigError(
-            "filter 'contaminated' needs benchmarks: clean.settings.contaminated.against = [{ part = \"files\", paths = ... }]"
+            "filter 'contaminated' needs benchmarks: "
+            'clean.settings.contaminated.against = [{ part = "files", paths = ... }]'
         )
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for table in tables:
         try:
             config = SourceConfig.model_validate(table)
@@ -94,31 +106,31 @@ def benchmarks(part: Filter) -> dict[str, Source]:
         name = str(
             config.settings.get("name") or config.settings.get("path") or config.settings.get("paths") or config.part
         )
-        if name in found:
+        if name in sources:
             raise ConfigError(f"two benchmarks are named {name!r}; `name` tells them apart")
-        found[name] = parts.build_part("source", config.part, config.settings)
-    return found
+        sources[name] = parts.build_part("source", config.part, config.settings)
+    return sources
 
 
 class PolicyTokenizer:
-    """Prompt lengths as the policy's engine counts them."""
+    """Counts the tokens of prompts as the policy's engine does."""
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
 
     def count(self, problems: Sequence[Problem]) -> list[int]:
-        """Prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
+        """Count the prompt tokens of each problem under the policy's own sampler, template and tokenizer."""
         sampler = self.context.config.policy.sampler
         return [
             self.context.engine.count_tokens(
-                Request(each.id, sampler.render(each), sampler, (0,), self.context.config.seed)
+                Request(problem.id, sampler.render(problem), sampler, (0,), self.context.config.seed)
             )
-            for each in problems
+            for problem in problems
         ]
 
 
 class StoredPolicyGrader:
-    """The policy's graded attempts through the lake: what is stored is not paid for again."""
+    """Attempts of the policy with their verdicts, for filters; what is stored is not generated again."""
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
@@ -126,54 +138,65 @@ class StoredPolicyGrader:
     def ask(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, Any]
     ) -> Mapping[str, Sequence[Verdict]]:
-        """The first n verdicts by sample index, however many are stored, for each problem that has a label (its first).
+        """Attempt each problem n times, and return the verdicts.
+
+        Args:
+            problems: those that are attempted; one without a label is left out.
+            labels: by problem; the first of each counts.
+            n: attempts per problem.
+            changes: fields of the config's sampler that take other values.
+
+        Returns:
+            The first n verdicts of each problem by sample index, however many are stored.
 
         Raises:
-            Stopped: a limit of the plan was reached, or a stop was asked for; what had arrived is stored, and the next run goes on from there.
+            Stopped: a limit of the config was reached, or a stop was asked for; what had arrived is stored, and the
+                next run goes on from there.
         """
-        asked = {each.id: each for each in problems if labels.get(each.id)}
-        golds = {id_: labels[id_][0] for id_ in asked}
+        labelled = {problem.id: problem for problem in problems if labels.get(problem.id)}
+        golds = {id_: labels[id_][0] for id_ in labelled}
         sampler: SamplingConfig = replace(self.context.config.policy.sampler, **changes)
-        attempts = StoredRollouts(self.context, asked, golds, sampler=sampler)
-        attempts.draw(dict.fromkeys(asked, n))
+        attempts = StoredRollouts(self.context, labelled, golds, sampler=sampler)
+        attempts.draw(dict.fromkeys(labelled, n))
         if attempts.stopped:
             raise Stopped(f"{attempts.stopped} while cleaning; a filter that asks the policy needs all of its attempts")
         versions = sorted(
             {f"{label.verifier}@{self.context.judge.version(label.verifier)}" for label in golds.values()}
         )
         ids = sorted(label.id for label in golds.values())
-        found: dict[str, list[Verdict]] = {id_: [] for id_ in asked}
+        verdicts: dict[str, list[Verdict]] = {id_: [] for id_ in labelled}
         for row in self.context.lake.rows(VERDICTS, [self.context.engine.policy.revision, sampler.id, ids, versions]):
             id_ = row.pop("problem_id")
-            if id_ in found and row.pop("sample") < n:
-                found[id_].append(Verdict(**row).in_mode(self.context.mode))
-        return found
+            if id_ in verdicts and row.pop("sample") < n:
+                verdicts[id_].append(Verdict(**row).in_mode(self.context.mode))
+        return verdicts
 
 
 def _encoder(context: RunContext, problems: Mapping[str, Problem]) -> CachedEncoder:
-    return CachedEncoder(context, _coder(context, problems), problems)
+    return CachedEncoder(context, _raw_encoder(context, problems), problems)
 
 
-def _coder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
+def _raw_encoder(context: RunContext, problems: Mapping[str, Problem]) -> Encoder:
     return build_encoder(context, lambda: [problem.text for problem in problems.values()])
 
 
-def _read(context: RunContext, name: str, source: Source) -> list[Problem]:
-    """The problems of a benchmark.
+def _read_benchmark(context: RunContext, name: str, source: Source) -> list[Problem]:
+    """Read the problems of a benchmark.
 
     Raises:
         ConfigError: it is empty, or no row of it is a problem.
     """
-    held, bad = list[Problem](), list[Drop]()
-    for each in source.read():
-        if isinstance(each, Drop):
-            bad.append(each)
+    problems, bad = list[Problem](), list[Drop]()
+    for row in source.read():
+        if isinstance(row, Drop):
+            bad.append(row)
         else:
-            held.append(each[0])
-    if not held:
+            problems.append(row[0])
+    if not problems:
         raise ConfigError(f"benchmark {name!r} holds 0 problems ({len(bad)} bad rows): nothing could be found in it")
     if bad:
         context.reporter.warn(
-            f"benchmark {name!r}: {len(bad)} of {len(held) + len(bad)} rows cannot be compared, the first: {bad[0].detail}"
+            f"benchmark {name!r}: {len(bad)} of {len(problems) + len(bad)} rows cannot be compared, "
+            f"the first: {bad[0].detail}"
         )
-    return held
+    return problems

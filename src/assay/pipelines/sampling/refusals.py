@@ -1,6 +1,7 @@
-"""Problems whose requests a server refused: kept with its words, since asking again would bring the same; no attempt of the policy is among them.
+"""Problems whose requests a server refused, kept with its words, since asking again would end the same way.
 
-They are drops of the stage `score` under a key of policy and sampler, and leave no stage unfinished: whoever selects finds them unscored.
+A refusal is no attempt. It is a drop of the stage `score` under a key of policy and sampler. The stage is done
+nevertheless, and selection finds such a problem unscored.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,14 +15,14 @@ REASON = "refused"
 
 
 def refusals_key(policy: Policy, sampler: SamplingConfig) -> str:
-    """Hash of whom the server refused to be."""
+    """Return the key of the refusals under a policy and a sampler."""
     return content_id("refused", policy.revision, sampler.id)
 
 
 def known_refusals(
     context: RunContext, policy: Policy, sampler: SamplingConfig, ids: Collection[str]
 ) -> dict[str, str]:
-    """Return the server's words by problem, of those of `ids` that were refused before; nothing where the run is to ask again."""
+    """Return the server's words by problem for those of `ids` that were refused before; {} where the run asks again."""
     if context.retry_refused:
         return {}
     rows = context.lake.rows("SELECT problem_id, detail FROM drops WHERE key = ?", [refusals_key(policy, sampler)])

@@ -1,4 +1,4 @@
-"""What processes that share one pool agree on: how it is cut, how long a lease is, and how one waits for another."""
+"""Shards of one pool for many processes: how it is cut, how long a lease lasts, and how one waits for another."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -11,14 +11,14 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.problems import some_of_side
 from assay.pipelines.sampling.attempts import StoredRollouts
 
-LOOK_S = 0.5  # between two looks for a chunk that others hold
+LOOK_S = 0.5  # seconds between two looks for a chunk that others hold
 
 
 @dataclass(frozen=True, slots=True)
 class ShardConfig:
     """How a worker takes work."""
 
-    chunk: int = 64  # problems a lease
+    chunk: int = 64  # problems per lease
     lease_s: float = 900.0  # after this another may take the chunk; below what a chunk needs, chunks are paid for twice
 
     def __post_init__(self) -> None:
@@ -27,22 +27,26 @@ class ShardConfig:
 
 
 def cut(context: RunContext, ids: Collection[str], size: int) -> list[list[str]]:
-    """The ids in chunks of at most `size`, each ascending, in an order that no difficulty can bias and that every process of the plan agrees on."""
+    """Cut ids into chunks of at most `size`, each ascending.
+
+    The order of the chunks is independent of difficulty, and the same in every process of the config.
+    """
     order = sorted(ids, key=lambda id_: content_id("order", context.config.seed, id_))
     return [sorted(order[start : start + size]) for start in range(0, len(order), size)]
 
 
 def attempts_at(context: RunContext, inputs: StageResults, ids: Sequence[str]) -> StoredRollouts:
-    """A chunk's way to evidence, with all that is stored of it by now; of the pool nothing else is held.
+    """Read what is stored of a chunk's attempts by now; nothing else of the pool is held in memory.
 
-    The chunk's lease must be the caller's: nobody else adds to it from here on, or the lease's end has passed and commits are checked.
+    The caller must hold the chunk's lease: nobody else adds attempts then, unless the lease has run out, and what is
+    committed after that is checked for duplicates.
     """
     context.lake.mark_known()
     return StoredRollouts(context, *some_of_side(context, inputs, "train", ids))
 
 
 def pause(context: RunContext, why: str = "") -> None:
-    """Waits a little for other processes, and says why once, if there is a reason to tell.
+    """Wait a little for other processes, and say once why, where a reason is given.
 
     Raises:
         Stopped: the run was asked to stop.
@@ -56,8 +60,9 @@ def pause(context: RunContext, why: str = "") -> None:
 
 
 def warn_if_late(context: RunContext, seconds: float, terms: ShardConfig) -> None:
-    """Says that a chunk outlived its lease."""
+    """Warn where a chunk took longer than its lease lasts."""
     if seconds > terms.lease_s:
         context.reporter.warn(
-            f"a chunk took {seconds:.0f} s, but its lease ended after {terms.lease_s:.0f} s: another worker may have paid for it too"
+            f"a chunk took {seconds:.0f} s, but its lease ended after {terms.lease_s:.0f} s: "
+            "another worker may have paid for it too"
         )

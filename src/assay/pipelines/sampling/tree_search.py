@@ -1,8 +1,9 @@
 """Tree searches of many problems at once on one engine: each text is paid for once, each finished tree is stored.
 
-On an engine that answers in batches all trees advance in lockstep: the next steps of all that want steps are one batch, the rests of all
-that want rests another, and a tree that is finished leaves. On one that streams, a tree advances when its own answer is there. What was
-generated is stored as `continuations`, keyed by its beginning; a killed search is therefore run again up to where it was, free of tokens.
+On an engine that answers in batches all trees advance in lockstep: one batch holds the next steps of all trees that
+expand, another one the completions of all that complete, and a finished tree leaves. On a streaming engine a tree
+advances as soon as its own answer is there. What was generated is stored as `continuations`, keyed by its prefix, so a
+killed search is run again up to where it was without generating anything.
 """
 
 import time
@@ -43,12 +44,12 @@ SELECT id, text, tokens, ended FROM continuations
 WHERE policy = ? AND sampler IN (SELECT unnest(?::VARCHAR[])) AND problem_id IN (SELECT unnest(?::VARCHAR[]))
 """
 
-LIVE = 1024  # searches at once: more fill no engine
+LIVE = 1024  # searches at once, which is enough to keep any engine busy
 
 
 @dataclass(slots=True)
 class Running:
-    """One problem's search in its course."""
+    """The search of one problem while it is under way."""
 
     id: str  # searches.id
     problem: Problem
@@ -56,19 +57,27 @@ class Running:
     grow: Generator[TreeRequest, TreeReply, Tree]
     ask: TreeRequest
     tree: Tree | None = None  # once it is finished
-    heard: dict[int, SearchStep] = field(default_factory=dict)  # answers to `ask` so far, by sample
+    answers: dict[int, SearchStep] = field(default_factory=dict)  # answers to `ask` so far, by sample
 
-    def tell(self, told: TreeReply) -> None:
-        """Goes on to the next question, or to the end."""
-        self.heard = {}
+    def advance(self, reply: TreeReply) -> None:
+        """Give the search the reply to its request; it then has its next request, or its tree."""
+        self.answers = {}
         try:
-            self.ask = self.grow.send(told)
+            self.ask = self.grow.send(reply)
         except StopIteration as end:
             self.tree = end.value
 
 
 class Searches:
-    """Searches under one set of rules, for one policy."""
+    """Tree searches of many problems under one set of rules, for one policy.
+
+    Args:
+        context: the run, with its lake, engine and judge.
+        problems: the problems that may be searched, by id.
+        labels: the present label of each of them.
+        rules: of the search.
+        scoring: the scoring under which finished searches are stored.
+    """
 
     def __init__(
         self,
@@ -83,45 +92,50 @@ class Searches:
         self.step, self.rest = samplers(context.config.policy.sampler, rules)
         self.policy = context.engine.policy
         self.stopped = ""  # the limit that was reached, as words
-        self.failed = 0  # answers that the engine could not bring
-        self._paid: dict[str, SearchStep] = {}
+        self.failed = 0  # answers that the engine failed to generate
+        self._paid: dict[str, SearchStep] = {}  # stored continuations by their key
         self._rows: dict[str, list[dict[str, Any]]] = {"continuations": [], "searches": [], "search_nodes": []}
         self._since = time.monotonic()
         self._done: dict[str, SearchResult] = {}
         self._bar: Progress | None = None
 
     def run(self, ids: Sequence[str]) -> dict[str, SearchResult]:
-        """Every search that is finished, stored ones first.
+        """Search the problems whose search is not stored.
+
+        Returns:
+            The results of all finished searches by problem, stored ones included.
 
         Raises:
             Stopped: the run was asked to stop; what had arrived is committed.
         """
-        found = self._stored(ids)
-        missing = [id_ for id_ in ids if id_ not in found]
+        stored = self._stored(ids)
+        missing = [id_ for id_ in ids if id_ not in stored]
         if not missing:
-            return found
+            return stored
         self._open(missing)
         with self.context.reporter.track("searches", len(missing)) as bar:
             self._bar = bar
-            (self._streamed if isinstance(self.context.engine, StreamingEngine) else self._lockstep)(deque(missing))
+            (self._run_streaming if isinstance(self.context.engine, StreamingEngine) else self._run_in_lockstep)(
+                deque(missing)
+            )
             self._commit()
         if self.context.stop():
             raise Stopped("asked to stop; what the searches had heard is committed")
-        return found | self._done
+        return stored | self._done
 
     def missing(self, ids: Sequence[str]) -> list[str]:
-        """The problems whose search is not stored."""
-        found = self._stored(ids)
-        return [id_ for id_ in ids if id_ not in found]
+        """List the problems whose search is not stored."""
+        stored = self._stored(ids)
+        return [id_ for id_ in ids if id_ not in stored]
 
     def _stored(self, ids: Sequence[str]) -> dict[str, SearchResult]:
         return {
-            row["problem_id"]: _searched(row)
+            row["problem_id"]: _to_result(row)
             for row in self.context.lake.rows(STORED, [[self.key(id_) for id_ in ids]])
         }
 
     def key(self, id_: str) -> str:
-        """searches.id of a problem's search."""
+        """Return the id of a problem's search in `searches`: the hash of all that its result depends on."""
         label = self.labels[id_]
         judge = (label.id, label.verifier, self.context.judge.version(label.verifier))
         return content_id(
@@ -139,7 +153,7 @@ class Searches:
     def _open(self, ids: Sequence[str]) -> None:
         rows = self.context.lake.rows(PAID, [self.policy.revision, [self.step.id, self.rest.id], list(ids)])
         self._paid = {row["id"]: SearchStep(row["text"], row["tokens"], row["ended"]) for row in rows}
-        settings = [{"id": each.id, "settings": settings_of(each)} for each in (self.step, self.rest)]
+        settings = [{"id": sampler.id, "settings": settings_of(sampler)} for sampler in (self.step, self.rest)]
         self.context.lake.append(
             {"sampling_configs": settings, "policies": remote_model.policy_rows(self.context)}, run=self.context.run
         )
@@ -149,119 +163,121 @@ class Searches:
         grow = search(self.rules, rng)
         return Running(self.key(id_), self.problems[id_], self.labels[id_], grow, next(grow))
 
-    def _lockstep(self, fresh: deque[str]) -> None:
-        """Searches batch by batch; between two every tree has gone as far as it can."""
+    def _run_in_lockstep(self, fresh: deque[str]) -> None:
+        """Search batch by batch; between two batches every tree goes as far as it can without the engine."""
         waiting: list[Running] = []
-        while (waiting or fresh) and not self._halted():
-            waiting += self._begun(fresh, LIVE - len(waiting))
+        while (waiting or fresh) and not self._must_halt():
+            waiting += self._begin_some(fresh, LIVE - len(waiting))
             for kind in (Expand, Complete):
-                asking = {each.problem.id: each for each in waiting if isinstance(each.ask, kind)}
-                requests = [self._request(each) for each in asking.values()]
-                for rollouts in self._heard(self.context.engine.generate(requests)) if requests else ():
-                    self._take(rollouts, asking)
-                waiting = self._settled(waiting)
-                if self._halted():
+                asking = {running.problem.id: running for running in waiting if isinstance(running.ask, kind)}
+                requests = [self._request(running) for running in asking.values()]
+                for rollouts in self._meter_arrivals(self.context.engine.generate(requests)) if requests else ():
+                    self._note_answers(rollouts, asking)
+                waiting = self._settle(waiting)
+                if self._must_halt():
                     break
 
-    def _streamed(self, fresh: deque[str]) -> None:
-        """Searches each of which goes on when its own answer is there."""
+    def _run_streaming(self, fresh: deque[str]) -> None:
+        """Search so that each tree goes on as soon as its own answer has arrived."""
         engine = self.context.engine
         assert isinstance(engine, StreamingEngine)
         asking: dict[str, Running] = {}
         flying, queue = set[str](), deque[Running]()
 
         def requests() -> Iterator[Request | None]:
-            while (flying or fresh) and not self._halted():
+            while (flying or fresh) and not self._must_halt():
                 while fresh and not queue and len(flying) < LIVE:
-                    for each in self._begun(fresh, 1):
-                        asking[each.problem.id] = each
-                        flying.add(each.problem.id)
-                        queue.append(each)
+                    for running in self._begin_some(fresh, 1):
+                        asking[running.problem.id] = running
+                        flying.add(running.problem.id)
+                        queue.append(running)
                 yield self._request(queue.popleft()) if queue else None
 
-        for rollouts in self._heard(engine.stream(requests())):
-            self._take(rollouts, asking)
+        for rollouts in self._meter_arrivals(engine.stream(requests())):
+            self._note_answers(rollouts, asking)
             met = [asking[id_] for id_ in dict.fromkeys(rollout.problem_id for rollout in rollouts)]
-            whole = [each for each in met if len(each.heard) == len(_samples(each.ask))]
-            queue.extend(self._settled(whole))
+            whole = [running for running in met if len(running.answers) == len(_samples(running.ask))]
+            queue.extend(self._settle(whole))
             lost = {rollout.problem_id for rollout in rollouts if rollout.fault}  # the next run asks again
-            flying -= lost | {each.problem.id for each in whole if each.problem.id in self._done}
+            flying -= lost | {running.problem.id for running in whole if running.problem.id in self._done}
 
-    def _begun(self, fresh: deque[str], most: int) -> list[Running]:
-        """Up to `most` new searches that ask the engine; what was paid for before may have ended some."""
-        return self._settled([self._begin(fresh.popleft()) for _ in range(min(most, len(fresh)))])
+    def _begin_some(self, fresh: deque[str], most: int) -> list[Running]:
+        """Begin up to `most` searches; return those that ask the engine, since stored answers may have ended some."""
+        return self._settle([self._begin(fresh.popleft()) for _ in range(min(most, len(fresh)))])
 
-    def _settled(self, live: Sequence[Running]) -> list[Running]:
-        """Those that still ask the engine, after all verdicts are given and all that was paid for before is told."""
+    def _settle(self, live: Sequence[Running]) -> list[Running]:
+        """Advance searches by verdicts and stored answers as far as they go; return those that still ask the engine."""
         while True:
-            judged = [each for each in live if not each.tree and isinstance(each.ask, NodeJudge)]
-            for each, outcome in zip(judged, self._verdicts(judged), strict=True):
-                each.tell(outcome)
-            told = [(each, steps) for each in live if not each.tree and (steps := self._steps(each))]
-            for each, steps in told:
-                each.tell(steps)
-            if not judged and not told:
+            judging = [running for running in live if not running.tree and isinstance(running.ask, NodeJudge)]
+            for running, outcome in zip(judging, self._judge(judging), strict=True):
+                running.advance(outcome)
+            answered = [(running, steps) for running in live if not running.tree and (steps := self._steps(running))]
+            for running, steps in answered:
+                running.advance(steps)
+            if not judging and not answered:
                 break
-        for each in live:
-            if each.tree:
-                self._store(each, each.tree)
-        return [each for each in live if not each.tree]
+        for running in live:
+            if running.tree:
+                self._store(running, running.tree)
+        return [running for running in live if not running.tree]
 
-    def _verdicts(self, asking: Sequence[Running]) -> list[Any]:
+    def _judge(self, asking: Sequence[Running]) -> list[Any]:
         return (
             [
                 verdict.in_mode(self.context.mode).outcome
-                for verdict in self.context.judge.judge([self._case(each) for each in asking])
+                for verdict in self.context.judge.judge([self._case(running) for running in asking])
             ]
             if asking
             else []
         )
 
-    def _case(self, each: Running) -> GradingCase:
-        assert isinstance(each.ask, NodeJudge)
-        request = Request(each.problem.id, (), self.rest, (0,), self.context.config.seed, each.ask.text)
-        finish = "stop" if each.ask.closed else "length"
-        rollout = Rollout.of(request, 0, policy=self.policy, engine="", text=each.ask.text, tokens=0, finish=finish)  # type: ignore[arg-type]
-        return GradingCase(each.problem, each.label, rollout)
+    def _case(self, running: Running) -> GradingCase:
+        assert isinstance(running.ask, NodeJudge)
+        request = Request(running.problem.id, (), self.rest, (0,), self.context.config.seed, running.ask.text)
+        finish = "stop" if running.ask.closed else "length"
+        rollout = Rollout.of(request, 0, policy=self.policy, engine="", text=running.ask.text, tokens=0, finish=finish)  # type: ignore[arg-type]
+        return GradingCase(running.problem, running.label, rollout)
 
-    def _steps(self, each: Running) -> tuple[SearchStep, ...]:
-        """The answers to what it asks, once all are there; () before."""
-        if isinstance(each.ask, NodeJudge):
+    def _steps(self, running: Running) -> tuple[SearchStep, ...]:
+        """Return the answers to a search's request once all are there, () before."""
+        if isinstance(running.ask, NodeJudge):
             return ()
-        for sample in each.ask.samples:
-            if sample not in each.heard and (
-                step := self._paid.pop(self._prompt(each).key(self.policy.revision, sample), None)
+        for sample in running.ask.samples:
+            if sample not in running.answers and (
+                step := self._paid.pop(self._prompt(running).key(self.policy.revision, sample), None)
             ):
-                each.heard[sample] = step
+                running.answers[sample] = step
         return (
-            tuple(each.heard[sample] for sample in each.ask.samples) if len(each.heard) == len(each.ask.samples) else ()
+            tuple(running.answers[sample] for sample in running.ask.samples)
+            if len(running.answers) == len(running.ask.samples)
+            else ()
         )
 
-    def _prompt(self, each: Running) -> Request:
-        assert not isinstance(each.ask, NodeJudge)
-        sampler = self.step if isinstance(each.ask, Expand) else self.rest
+    def _prompt(self, running: Running) -> Request:
+        assert not isinstance(running.ask, NodeJudge)
+        sampler = self.step if isinstance(running.ask, Expand) else self.rest
         return Request(
-            each.problem.id,
-            sampler.render(each.problem),
+            running.problem.id,
+            sampler.render(running.problem),
             sampler,
-            each.ask.samples,
+            running.ask.samples,
             self.context.config.seed,
-            each.ask.prefix,
+            running.ask.prefix,
         )
 
-    def _request(self, each: Running) -> Request:
-        """What is still missing of what it asks."""
-        prompt = self._prompt(each)
-        return replace(prompt, samples=tuple(sample for sample in prompt.samples if sample not in each.heard))
+    def _request(self, running: Running) -> Request:
+        """Make the request for those answers of a search that are still missing."""
+        prompt = self._prompt(running)
+        return replace(prompt, samples=tuple(sample for sample in prompt.samples if sample not in running.answers))
 
-    def _heard(self, found: Iterator[tuple[Rollout, ...]]) -> Iterator[tuple[Rollout, ...]]:
-        """What the engine brings until a stop, metered; what it had brought is committed where it breaks."""
+    def _meter_arrivals(self, arrivals: Iterator[tuple[Rollout, ...]]) -> Iterator[tuple[Rollout, ...]]:
+        """Yield what arrives until a stop, and meter it; where the engine breaks, commit what had arrived."""
         meter = self.context.meter
         try:
-            with closing(found):  # type: ignore[type-var]  # engines answer by generators
+            with closing(arrivals):  # type: ignore[type-var]  # engines answer by generators
                 while not self.context.stop():
                     began = time.monotonic()
-                    rollouts = next(found, None)
+                    rollouts = next(arrivals, None)
                     meter.engine_s += time.monotonic() - began
                     if rollouts is None:
                         break
@@ -272,27 +288,27 @@ class Searches:
             self._commit()
             raise
 
-    def _take(self, rollouts: Sequence[Rollout], asking: Mapping[str, Running]) -> None:
-        """Notes each answer with the tree that asked for it; what failed is told and stays unanswered."""
+    def _note_answers(self, rollouts: Sequence[Rollout], asking: Mapping[str, Running]) -> None:
+        """Give each answer to the search that asked for it; a failed one is reported and stays unanswered."""
         for rollout in rollouts:
-            each = asking[rollout.problem_id]
+            running = asking[rollout.problem_id]
             if rollout.fault:
-                self._fail(rollout)
+                self._count_failed(rollout)
                 continue
-            step = step_of(rollout, each.ask, self.rules)
-            each.heard[rollout.sample] = step
-            self._rows["continuations"].append(_continuation(rollout, each.ask, step))
+            step = step_of(rollout, running.ask, self.rules)
+            running.answers[rollout.sample] = step
+            self._rows["continuations"].append(_continuation_row(rollout, running.ask, step))
         if time.monotonic() - self._since > COMMIT_S:
             self._commit()
 
-    def _fail(self, rollout: Rollout) -> None:
+    def _count_failed(self, rollout: Rollout) -> None:
         if not self.failed:
             self.context.reporter.warn(
                 f"an answer failed, and its search waits for the next run; the first: {rollout.fault}"
             )
         self.failed += 1
 
-    def _halted(self) -> bool:
+    def _must_halt(self) -> bool:
         if not self.stopped and (limit := self.context.limit_reached()):
             self.stopped = limit
             self.context.reporter.warn(f"{limit}; searches that are not finished go on in the next run")
@@ -301,12 +317,12 @@ class Searches:
             or self.context.stop()
         )
 
-    def _store(self, each: Running, tree: Tree) -> None:
-        """Rows of a finished search."""
+    def _store(self, running: Running, tree: Tree) -> None:
+        """Add the rows of a finished search to the next commit."""
         row = {
-            "id": each.id,
+            "id": running.id,
             "scoring_id": self.scoring,
-            "problem_id": each.problem.id,
+            "problem_id": running.problem.id,
             "policy": self.policy.revision,
             "sampler": self.step.id,
             "settings": canonical_json(asdict(self.rules)),
@@ -318,10 +334,10 @@ class Searches:
         }
         self._rows["searches"].append(row)
         self._rows["search_nodes"] += [
-            _node(each.id, tree, place, 1 / self.rules.children) for place in range(len(tree.nodes))
+            _node_row(running.id, tree, place, 1 / self.rules.children) for place in range(len(tree.nodes))
         ]
-        self._done[each.problem.id] = SearchResult(
-            each.problem.id, tree.iterations, tree.solved_at, tree.counts, tree.tokens
+        self._done[running.problem.id] = SearchResult(
+            running.problem.id, tree.iterations, tree.solved_at, tree.counts, tree.tokens
         )
         if self._bar:
             self._bar.advance(1, note=f"{self.context.meter.tokens} tokens")
@@ -334,14 +350,19 @@ class Searches:
 
 
 def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig, SamplingConfig]:
-    """How one step and how the rest of an answer are asked for: the plan's sampler but for temperature, top_p, cap and delimiter.
+    """Return the samplers for one step and for the rest of an answer.
+
+    Args:
+        base: the config's sampler, of which both are copies but for temperature, top_p, cap and stop strings.
+        rules: of the search.
 
     Raises:
-        ConfigError: the plan's own stop strings hold the delimiter, so that no answer has two steps.
+        ConfigError: the config's own stop strings hold the delimiter, so that no answer would have two steps.
     """
     if rules.delimiter and rules.delimiter in base.stop:
         raise ConfigError(
-            f"policy.stop holds {rules.delimiter!r}, the delimiter of the search's steps: every answer would end after one step"
+            f"policy.stop holds {rules.delimiter!r}, the delimiter of the search's steps: "
+            "every answer would end after one step"
         )
     like = replace(base, temperature=rules.temperature, top_p=rules.top_p)
     ends = (rules.delimiter, *base.stop) if rules.delimiter else base.stop
@@ -352,19 +373,22 @@ def samplers(base: SamplingConfig, rules: SearchConfig) -> tuple[SamplingConfig,
 
 
 def step_of(rollout: Rollout, ask: TreeRequest, rules: SearchConfig) -> SearchStep:
-    """What an answer of the engine is in the tree. Where a backend does not say why it stopped, only an empty text ends an answer."""
+    """Make a step of the tree of an answer of the engine.
+
+    Where a backend does not say which stop string ended a text, only an empty text ends an answer.
+    """
     if rollout.finish == "error":
         return SearchStep("", rollout.tokens, "cut")
-    said = storable(rollout.text)  # what a later run will read
+    answer = storable(rollout.text)  # what a later run will read
     if isinstance(ask, Complete):
-        text, trim = trim_steps(said, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
+        text, trim = trim_steps(answer, delimiter=rules.delimiter, steps=ask.steps, mark=rules.mark)
         marked = bool(rules.mark) and rules.mark in text
         return SearchStep(
             text, rollout.tokens, "closed" if marked or (rollout.finish == "stop" and not trim) else "cut"
         )
-    unsaid = rollout.stopped is None and bool(said)
+    unsaid = rollout.stopped is None and bool(answer)
     delimited = rollout.finish == "stop" and bool(rules.delimiter) and (rollout.stopped == rules.delimiter or unsaid)
-    text = said + (rules.delimiter if delimited else "")
+    text = answer + (rules.delimiter if delimited else "")
     marked = bool(rules.mark) and rules.mark in text
     return SearchStep(
         text, rollout.tokens, "closed" if marked or not (delimited or rollout.finish == "length") else "open"
@@ -375,9 +399,9 @@ def _samples(ask: TreeRequest) -> tuple[int, ...]:
     return () if isinstance(ask, NodeJudge) else ask.samples
 
 
-def _continuation(rollout: Rollout, ask: TreeRequest, step: SearchStep) -> dict[str, Any]:
+def _continuation_row(rollout: Rollout, ask: TreeRequest, step: SearchStep) -> dict[str, Any]:
     assert not isinstance(ask, NodeJudge)
-    kept = (
+    fields = (
         "id",
         "problem_id",
         "policy",
@@ -390,14 +414,14 @@ def _continuation(rollout: Rollout, ask: TreeRequest, step: SearchStep) -> dict[
         "engine",
     )
     return {
-        **{name: getattr(rollout, name) for name in kept},
+        **{name: getattr(rollout, name) for name in fields},
         "begun": len(ask.prefix),
         "text": step.text,
         "ended": step.end,
     }
 
 
-def _node(search_id: str, tree: Tree, place: int, prior: float) -> dict[str, Any]:
+def _node_row(search_id: str, tree: Tree, place: int, prior: float) -> dict[str, Any]:
     node = tree.nodes[place]
     return {
         "id": content_id("node", search_id, place),
@@ -417,12 +441,12 @@ def _node(search_id: str, tree: Tree, place: int, prior: float) -> dict[str, Any
     }
 
 
-def _searched(row: Mapping[str, Any]) -> SearchResult:
-    told = {"correct": row["n_correct"], "wrong": row["n_wrong"], "truncated": row["n_truncated"]}
+def _to_result(row: Mapping[str, Any]) -> SearchResult:
+    counts = {"correct": row["n_correct"], "wrong": row["n_wrong"], "truncated": row["n_truncated"]}
     return SearchResult(
         row["problem_id"],
         row["iterations"],
         row["solved_at"],
-        Counts(**told, error=row["visits"] - sum(told.values())),
+        Counts(**counts, error=row["visits"] - sum(counts.values())),
         row["tokens"],
     )

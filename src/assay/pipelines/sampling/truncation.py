@@ -1,4 +1,4 @@
-"""Stored answers under a shorter cap: an answer of 32,000 tokens is a sample at every smaller one, once its text is cut there and judged again."""
+"""Stored answers under a shorter cap: an answer of 32,000 tokens, cut and judged again, is a sample at each lower."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,38 +17,49 @@ TEXTS = (
 
 
 class Cutter:
-    """Cuts and judges stored answers, each once a cap; nothing is generated, and no verdict of a cut text is stored."""
+    """Cuts stored answers and judges what is left, once per answer and cap; generates nothing, stores no verdict."""
 
     def __init__(
         self, context: RunContext, problems: Mapping[str, Problem], labels: Mapping[str, Label], sampler: SamplingConfig
     ) -> None:
         self.context, self.problems, self.labels, self.sampler = context, problems, labels, sampler
-        self._found: dict[int, dict[str, Outcome]] = {}  # cap -> rollout id -> outcome
+        self._known: dict[int, dict[str, Outcome]] = {}  # cap -> rollout id -> outcome
 
     @property
     def how(self) -> str:
-        """By what texts are cut: the policy's own tokenizer where its engine has one at hand, else characters in proportion to tokens."""
+        """How texts are cut: "tokenizer" if the engine has the policy's, else "characters" in proportion to tokens."""
         return "tokenizer" if isinstance(self.context.engine, TruncatingEngine) else "characters"
 
     def outcomes(self, ids: Sequence[str], length: int) -> dict[str, Outcome]:
-        """What each of these answers, all longer than `length` tokens, would have been: correct where the part that is left says so, else truncated.
+        """Judge answers as if they had been cut at `length` tokens.
+
+        Args:
+            ids: rollouts, all longer than `length` tokens.
+            length: the cap in tokens.
+
+        Returns:
+            The outcome by rollout id: correct where the part that is left is right, else truncated.
 
         Raises:
-            ConfigError: `length` is above the cap under which the answers were made, so nothing is known of it.
+            ConfigError: `length` is above the cap under which the answers were generated, so nothing is known of it.
         """
         if length > self.sampler.max_tokens:
             raise ConfigError(
-                f"at_length = {length} is above policy.max_tokens = {self.sampler.max_tokens}: no stored answer tells of a longer cap"
+                f"at_length = {length} is above policy.max_tokens = {self.sampler.max_tokens}: "
+                "no stored answer tells of a longer cap"
             )
-        known = self._found.setdefault(length, {})
+        known = self._known.setdefault(length, {})
         fresh = [id_ for id_ in ids if id_ not in known]
         for start in range(0, len(fresh), CHUNK):
             rows = self.context.lake.rows(TEXTS, [fresh[start : start + CHUNK]])
             cut = [self._cut(row, length) for row in rows]
             verdicts = self.context.judge.judge(
-                [GradingCase(self.problems[each.problem_id], self.labels[each.problem_id], each) for each in cut]
+                [
+                    GradingCase(self.problems[rollout.problem_id], self.labels[rollout.problem_id], rollout)
+                    for rollout in cut
+                ]
             )
-            known |= {each.rollout_id: each.in_mode(self.context.mode).outcome for each in verdicts}
+            known |= {verdict.rollout_id: verdict.in_mode(self.context.mode).outcome for verdict in verdicts}
         return {id_: known[id_] for id_ in ids}
 
     def _cut(self, row: Mapping[str, Any], length: int) -> Rollout:

@@ -1,7 +1,7 @@
-"""The steps from sources to a checkpoint, one per file, in the order of `STAGES`; also imports of rollouts and regrading.
+"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing rollouts and regrading.
 
-To add a step, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line in
-`STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow the list. Listing imports no stage.
+To add a stage, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line
+in `STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow it. Listing imports no stage.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StageEntry:
-    """One line of the list: a stage's name, what its command's help says, and where its class is."""
+    """One line of the list of stages.
 
-    name: str  # of its command and of its lines in the ledger
-    purpose: str  # one sentence
-    place: str = ""  # MODULE:CLASS; "" = the file of its name in this folder
+    Attributes:
+        name: of its command and of its lines in the ledger.
+        purpose: one sentence, for the help of its command.
+        place: of its class, as MODULE:CLASS; "" = the class of its name in the file of its name in this folder.
+    """
+
+    name: str
+    purpose: str
+    place: str = ""
 
     def load(self) -> type["Stage"]:
-        """The stage's class.
+        """Import the stage's class.
 
         Raises:
-            ConfigError: the class calls itself otherwise.
+            ConfigError: the class has another `name`.
         """
         module, _, name = (self.place or f"{__name__}.{self.name}:{self.name.capitalize()}").partition(":")
         stage = cast("type[Stage]", getattr(import_module(module), name))
@@ -39,7 +45,11 @@ STAGES = (
     StageEntry("ingest", "Read the plan's sources into problems and labels; malformed rows become drops."),
     StageEntry("clean", "Drop empty, duplicate, contradictory and unverifiable problems, each with its reason."),
     StageEntry("split", "Hold problems out for evaluation, before any score exists."),
-    StageEntry("score", "Let the policy attempt each training problem, and measure how hard it is."),
+    StageEntry(
+        "score",
+        "Let the policy attempt each training problem, and measure how hard it is.",
+        f"{__name__}.score:ScoreStage",  # `Score` is a type of core
+    ),
     StageEntry("embed", "Turn problems into unit vectors, and vectors into clusters."),
     StageEntry("select", "Choose the subset to train on."),
     StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
@@ -48,10 +58,13 @@ TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.") 
 
 
 def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
-    """The stages in their order up to and with one of them; "" = all, and "train" has training at its end.
+    """Return the stages in their order up to and with one of them.
+
+    Args:
+        upto: a stage's name; "" = all stages of curation, "train" = these and training.
 
     Raises:
-        ConfigError: no stage is called so.
+        ConfigError: there is no stage of this name.
     """
     names = stage_names()
     if upto == TRAIN.name:
@@ -62,12 +75,12 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
 
 
 def stage_names() -> tuple[str, ...]:
-    """The names of the stages of curation in their order."""
+    """Return the names of the stages of curation in their order."""
     return tuple(entry.name for entry in STAGES)
 
 
 def stage_sentence() -> str:
-    """The stages in words.
+    """Return the stages of curation as a list in words.
 
     >>> stage_sentence()
     'Ingest, clean, split, score, embed, select and arrange'
@@ -77,9 +90,9 @@ def stage_sentence() -> str:
 
 
 def load_stage(name: str) -> type["Stage"]:
-    """The class of a stage by its name.
+    """Import the class of a stage by its name.
 
     Raises:
-        ConfigError: no stage is called so.
+        ConfigError: there is no stage of this name.
     """
     return stage_entries(name)[-1].load()

@@ -60,7 +60,7 @@ class Clean(Stage):
         return Remaining(problems=rows[0]["n"], rows_in=rows[0]["n"])
 
     def run(self) -> StageResult:
-        """Apply them one after the other; each sees what the one before kept."""
+        """Apply the filters one after the other; each sees what the one before kept."""
         began, context, key = time.monotonic(), self.context, self.key.rows
         problems, labels = self.members
         kept = _Kept(dict(problems), dict(labels))
@@ -110,7 +110,7 @@ class _Kept:
     notes: list[Note] = field(default_factory=list)
 
     def take(self, finding: Drop | Label | Note) -> None:
-        """Enter one finding of a filter."""
+        """Apply one finding of a filter: a drop, a corrected label or a note."""
         if isinstance(finding, Drop):
             self.problems.pop(finding.problem_id)
             self.drops.append(finding)
@@ -130,5 +130,6 @@ def _check(name: str, finding: Drop | Label | Note, left: Mapping[str, Problem])
     if finding.problem_id not in left:
         did = {Drop: "dropped", Note: "noted"}.get(type(finding), "relabelled")
         raise ConfigError(
-            f"filter {name!r} {did} {finding.problem_id!r}, which is not among the {len(left)} problems that it was given"
+            f"filter {name!r} {did} {finding.problem_id!r}, "
+            f"which is not among the {len(left)} problems that it was given"
         )

@@ -1,4 +1,4 @@
-"""Stage 5: unit vectors of the training problems, each made once, and their clusters."""
+"""Stage 5: unit vectors of the training problems, each computed once, and their clusters."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from assay.pipelines.data.problems import side_ids, side_texts
 
 
 class Embed(Stage):
-    """Encode what this encoder has not encoded yet of the train side, and cluster it once."""
+    """Encode those problems of the train side that this encoder has not encoded yet, and cluster all of them."""
 
     name = "embed"
     rows_query = "SELECT * FROM clusters WHERE clustering_id = ? ORDER BY problem_id"
@@ -35,11 +35,11 @@ class Embed(Stage):
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The config's encoder; one that is fitted is fitted to these texts."""
+        """The config's encoder; "tfidf" is fitted to these texts."""
         return build_encoder(self.context, lambda: self.texts)
 
     def compute_key(self) -> StageKey:
-        """Hash of encoder, clustering and ids."""
+        """Hash the encoder, the settings of the clustering and the ids."""
         config = self.context.config.embed
         return StageKey.of(content_id("embed", self.encoder.revision, config.clusters, config.seed, self.ids))
 
@@ -49,7 +49,7 @@ class Embed(Stage):
         return Remaining(texts=len(self.ids) - len(stored), rows_in=len(self.ids))
 
     def run(self) -> StageResult:
-        """Encode, and cluster all."""
+        """Encode what has no vector yet, and cluster all problems that have one."""
         began, context, config = time.monotonic(), self.context, self.context.config.embed
         encoded = store_vectors(context, self.encoder, dict(zip(self.ids, self.texts, strict=True)))
         ids, vectors = stored_vectors(context, self.ids, self.encoder.revision)

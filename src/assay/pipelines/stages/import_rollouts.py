@@ -1,7 +1,7 @@
-"""Evidence from elsewhere: other tools' rollouts as rollouts, texts and verdicts; their difficulty columns as scores.
+"""Import other tools' rollouts as rollouts, texts and verdicts, and their difficulty columns as scores.
 
-A row is matched to a problem by the `assay_id` that our exports carry, else by its prompt; one that matches none is a drop with its reason.
-Ids hash what was imported, so importing a folder again adds nothing.
+A row is matched to a problem by the `assay_id` that our exports carry, else by its prompt; a row that matches none is a
+drop with its reason. Ids hash what was imported, so importing a folder again adds nothing.
 """
 
 import json
@@ -28,7 +28,8 @@ from assay.pipelines.data.scores import score_id
 from assay.pipelines.sampling.attempts import storable
 from assay.stores.lake import Lake
 
-NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # tool: what we read -> the columns that may hold it, first come
+# Tool -> what is read -> the columns that may hold it, of which the first one with a value counts.
+NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "verl": {
         "prompt": ("input", "prompt"),
         "text": ("output", "response"),
@@ -50,19 +51,21 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {  # tool: what we read -> the co
         "advantage": ("advantage",),
     },
 }
-COLUMNS = {  # foreign difficulty column: (what more of it means, divisor); "k/n", as POLARIS has it, counts correct ones under any name
+# Difficulty columns of public data sets -> (what a higher value means, divisor). A value "k/n", as POLARIS has it, is
+# k correct of n attempts under any name.
+COLUMNS = {
     "llama8b_solve_rate": ("easier", 1.0),  # Big-Math
     "difficulty": ("harder", 10.0),  # DeepScaleR: judged from 1 to 10, -1 where nobody judged
     "passrate": ("easier", 1.0),  # open-instruct; its counts are read where they are there
     "pass_rate_72b_tir": ("easier", 1.0),  # OpenMathReasoning, as text, "n/a" where there is none
 }
 COUNTED = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*")
-WAVE = 2_000  # rows a commit
+WAVE = 2_000  # rows per commit
 
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did."""
+    """Counts of what an import read, added and dropped."""
 
     rows: int = 0
     added: int = 0  # rollouts or scores that were new
@@ -79,104 +82,121 @@ def import_rollouts(
     sampler: Mapping[str, Any] | None = None,
     right: float = 1.0,
 ) -> Imported:
-    """Reads every .jsonl and .parquet under the folder; a reward of at least `right` is correct, a finish of `length` is truncated.
+    """Import the rollouts of every .jsonl and .parquet file under a folder.
 
-    A row's own `policy`, `policy_last`, `guided`, `finish`, `tokens` and `reward` stand before what is given here.
+    A row's own `policy`, `policy_last`, `guided`, `finish`, `tokens` and `reward` take precedence over the arguments. A
+    finish of `length` is truncated.
+
+    Args:
+        lake: where they are added.
+        tool: which tool wrote them: a name in `NAMES`.
+        folder: of the files, or one file.
+        policy: the policy that generated them.
+        policy_last: the policy at the end of the rollout, where weights changed in between.
+        sampler: settings under which they were sampled.
+        right: the least reward that counts as correct.
+
+    Returns:
+        Counts of what was read, added and dropped.
 
     Raises:
         ConfigError: an unknown tool, no file, or one that cannot be read; what was read before it is kept.
     """
     if tool not in NAMES:
         raise ConfigError(f"unknown tool {tool!r}; {suggest_names(tool, NAMES)}")
-    run, done = content_id("import", time.time_ns(), tool, str(folder)), Imported()
+    run, report = content_id("import", time.time_ns(), tool, str(folder)), Imported()
     settings = canonical_json({"tool": tool, **(sampler or {})})
-    given = {
+    defaults = {
         "policy": policy,
         "policy_last": policy_last,
         "sampler": content_id("foreign sampler", settings),
         "tool": tool,
         "right": right,
     }
-    lake.append({"sampling_configs": [{"id": given["sampler"], "settings": settings}]}, run=run)
-    match, seen = _Matcher(lake), Counter[str]()
+    lake.append({"sampling_configs": [{"id": defaults["sampler"], "settings": settings}]}, run=run)
+    matcher, seen = _Matcher(lake), Counter[str]()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("rollouts", "completions", "verdicts", "drops")}
-    for path, line, row in _read(folder):
-        done.rows += 1
-        problem = match.problem(row, NAMES[tool]["prompt"])
-        text = _first(row, NAMES[tool]["text"])
+    for path, line, row in _read_rows(folder):
+        report.rows += 1
+        problem = matcher.problem(row, NAMES[tool]["prompt"])
+        text = _first_value(row, NAMES[tool]["text"])
         if problem is None or not isinstance(text, str):
             reason = "unmatched" if problem is None else "no_text"
-            done.dropped[reason] += 1
+            report.dropped[reason] += 1
             detail = (
                 f"{tool}: no problem has this assay_id or prompt"
                 if problem is None
                 else f"{tool}: none of {NAMES[tool]['text']} is a text"
             )
             rows["drops"].append(drop_row(Drop("import", reason, problem or "", detail, tool, path.name, line), run))
-        elif isinstance(made := _rollout_or_why(row, problem, storable(text), given, seen), str):
-            done.dropped["unreadable"] += 1
+        elif isinstance(rollout := _rollout_or_why(row, problem, storable(text), defaults, seen), str):
+            report.dropped["unreadable"] += 1
             rows["drops"].append(
-                drop_row(Drop("import", "unreadable", problem, f"{tool}: {made}", tool, path.name, line), run)
+                drop_row(Drop("import", "unreadable", problem, f"{tool}: {rollout}", tool, path.name, line), run)
             )
         else:
-            _place(rows, made, match.label(problem))
+            _add_rows(rows, rollout, matcher.label(problem))
         if sum(map(len, rows.values())) >= WAVE:
-            done.added += _commit(lake, rows, run)
-    done.added += _commit(lake, rows, run)
-    return done
+            report.added += _commit(lake, rows, run)
+    report.added += _commit(lake, rows, run)
+    return report
 
 
 def import_scores(
     lake: Lake, folder: Path, column: str, *, model: str, direction: str = "", scale: float = 0.0
 ) -> Imported:
-    """A foreign difficulty column as scores in [0, 1] after division by `scale`; `direction` says whether more is easier or harder.
+    """Import a difficulty column of another tool as scores in [0, 1].
 
-    A value "k/n" is k correct of n attempts, so more of it is easier whatever the column is called. A value outside [0, 1] is a drop.
+    A value "k/n" is k correct of n attempts, so a higher one is easier whatever the column is called. A value outside
+    [0, 1] is a drop.
+
+    Args:
+        lake: where the scores are added.
+        folder: of the files, or one file.
+        column: the name of the column.
+        model: whose difficulty it is.
+        direction: whether a higher value is "easier" or "harder"; "" = as `COLUMNS` says.
+        scale: by which values are divided; 0 = as `COLUMNS` says, else 1.
+
+    Returns:
+        Counts of what was read, added and dropped.
 
     Raises:
         ConfigError: a column of unknown direction, or no file; nothing was added.
     """
     towards, divisor = COLUMNS.get(column, ("", 1.0))
-    run, done, match = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)
+    run, report, matcher = content_id("import", time.time_ns(), column), Imported(), _Matcher(lake)
     rows, drops = [], []
-    for path, line, row in _read(folder):
-        done.rows += 1
-        problem, told = (
-            match.problem(row, ("prompt", "problem", "question", "messages")),
-            _share(row, column, scale or divisor),
-        )
-        if problem is None or told is None:
+    for path, line, row in _read_rows(folder):
+        report.rows += 1
+        problem = matcher.problem(row, ("prompt", "problem", "question", "messages"))
+        share = _read_share(row, column, scale or divisor)
+        if problem is None or share is None:
             reason = "unmatched" if problem is None else "no_value"
-            done.dropped[reason] += 1
-            drops.append(
-                drop_row(
-                    Drop(
-                        "import", reason, problem or "", f"{column}: {row.get(column)!r}"[:200], model, path.name, line
-                    ),
-                    run,
-                )
-            )
+            report.dropped[reason] += 1
+            detail = f"{column}: {row.get(column)!r}"[:200]
+            drops.append(drop_row(Drop("import", reason, problem or "", detail, model, path.name, line), run))
             continue
         means = direction or ("easier" if "/" in str(row[column]) else towards)
         if means not in ("easier", "harder"):
             raise ConfigError(
                 f"--direction easier or harder: what does more of {column!r} mean? Known by name: {', '.join(COLUMNS)}"
             )
-        rows.append(_score(problem, column, told, model, means))
+        rows.append(_score(problem, column, share, model, means))
     before = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"]
     lake.append({"scores": rows, "drops": drops}, run=run)
-    done.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
-    return done
+    report.added = lake.rows("SELECT count(*) AS n FROM scores")[0]["n"] - before
+    return report
 
 
 class _Matcher:
-    """Problems by their id and by their prompt's normal form."""
+    """Finds the problem of a row by its id, else by the normal form of its prompt."""
 
     def __init__(self, lake: Lake) -> None:
-        found = lake.rows("SELECT id, messages FROM problems")
-        self._ids = {row["id"] for row in found}
+        problems = lake.rows("SELECT id, messages FROM problems")
+        self._ids = {row["id"] for row in problems}
         self._prompts: dict[str, str] = {}
-        for row in found:
+        for row in problems:
             turns = [turn["content"] for turn in row["messages"]]
             for text in (turns[-1], "\n".join(turns)):
                 self._prompts.setdefault(normal_form(text), row["id"])
@@ -190,18 +210,18 @@ class _Matcher:
         id_ = row.get("assay_id") or (extra.get("assay_id") if isinstance(extra, dict) else None)
         if isinstance(id_, str) and id_ in self._ids:
             return id_
-        prompt = _first(row, prompts)
+        prompt = _first_value(row, prompts)
         turns = [turn for turn in prompt if isinstance(turn, dict)] if isinstance(prompt, list) else []
         texts = (
             [turn.get("content", "") for turn in turns if turn.get("role") == "user"][-1:]
             if isinstance(prompt, list)
             else [prompt]
         )
-        for text in (each for each in texts if isinstance(each, str)):
+        for text in filter(lambda text: isinstance(text, str), texts):
             for candidate in (text, *rendered_questions(text)):
                 for question in (candidate, strip_instructions(candidate)):
-                    if found := self._prompts.get(normal_form(question)):
-                        return found
+                    if problem := self._prompts.get(normal_form(question)):
+                        return problem
         return None
 
     def label(self, problem: str) -> str:
@@ -209,22 +229,22 @@ class _Matcher:
 
 
 def _rollout_or_why(
-    row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]
+    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
 ) -> dict[str, Any] | str:
-    """One row as a rollout, or what is wrong with one of its numbers."""
+    """Make a rollout of a row, or say what is wrong with one of its numbers."""
     try:
-        return _rollout(row, problem, text, given, seen)
+        return _rollout(row, problem, text, defaults, seen)
     except (TypeError, ValueError, OverflowError) as error:
         return f"{type(error).__name__}: {error}"[:200]
 
 
 def _rollout(
-    row: Mapping[str, Any], problem: str, text: str, given: Mapping[str, Any], seen: Counter[str]
+    row: Mapping[str, Any], problem: str, text: str, defaults: Mapping[str, Any], seen: Counter[str]
 ) -> dict[str, Any]:
-    """One row as a rollout with its text, its reward and its outcome; equal rows of one import are told apart by their order."""
-    names = NAMES[given["tool"]]
-    policy, step = str(row.get("policy") or given["policy"]), _first(row, names["step"])
-    key = content_id("imported", given["tool"], problem, policy, given["sampler"], step, text)
+    """Make a rollout of a row, with text, reward and outcome; equal rows of one import differ by their order."""
+    names = NAMES[defaults["tool"]]
+    policy, step = str(row.get("policy") or defaults["policy"]), _first_value(row, names["step"])
+    key = content_id("imported", defaults["tool"], problem, policy, defaults["sampler"], step, text)
     seen[key] += 1
     seen[place := f"{problem} {policy}"] += 1
     reward, finish = _reward(row, names["reward"]), str(row.get("finish") or row.get("finish_reason") or "stop")
@@ -234,25 +254,25 @@ def _rollout(
         else "verifier_error"
         if reward is None
         else "correct"
-        if reward >= given["right"]
+        if reward >= defaults["right"]
         else "wrong"
     )
-    last = row.get("policy_last") or given["policy_last"]
+    last = row.get("policy_last") or defaults["policy_last"]
     return {
         "id": content_id(key, seen[key]),
         "problem_id": problem,
         "policy": policy,
         "policy_name": policy,
-        "sampler": given["sampler"],
+        "sampler": defaults["sampler"],
         "sample": seen[place] - 1,
         "seed": int(row["seed"]) if row.get("seed") is not None else -1,
         "tokens": int(row.get("tokens") or 0),
         "prompt_tokens": int(row.get("prompt_tokens") or 0),
         "finish": finish if finish in ("stop", "length", "error") else "stop",
-        "engine": given["tool"],
+        "engine": defaults["tool"],
         "step": int(step) if step is not None else None,
         "group": str(row["group"]) if row.get("group") is not None else None,
-        "advantage": _number(_first(row, names.get("advantage", ()))),
+        "advantage": _to_number(_first_value(row, names.get("advantage", ()))),
         "guided": bool(row.get("guided", False)),
         "policy_last": str(last) if last else None,
         "text": text,
@@ -261,48 +281,49 @@ def _rollout(
     }
 
 
-def _place(rows: dict[str, list[dict[str, Any]]], made: dict[str, Any], label: str) -> None:
-    text, reward, outcome = made.pop("text"), made.pop("reward"), made.pop("outcome")
-    verifier = f"imported:{made['engine']}"
-    rows["rollouts"].append(made)
-    rows["completions"].append({"id": made["id"], "text": text})
+def _add_rows(rows: dict[str, list[dict[str, Any]]], rollout: dict[str, Any], label: str) -> None:
+    text, reward, outcome = rollout.pop("text"), rollout.pop("reward"), rollout.pop("outcome")
+    verifier = f"imported:{rollout['engine']}"
+    rows["rollouts"].append(rollout)
+    rows["completions"].append({"id": rollout["id"], "text": text})
     verdict = {
-        "id": content_id("verdict", made["id"], verifier),
-        "rollout_id": made["id"],
+        "id": content_id("verdict", rollout["id"], verifier),
+        "rollout_id": rollout["id"],
         "label_id": label,
         "verifier": verifier,
         "version": "1",
     }
-    said = "the other tool's reward" if reward is not None else "the row has no reward"
-    rows["verdicts"].append({**verdict, "outcome": outcome, "reward": reward or 0.0, "extracted": "", "reason": said})
+    reason = "the other tool's reward" if reward is not None else "the row has no reward"
+    rows["verdicts"].append({**verdict, "outcome": outcome, "reward": reward or 0.0, "extracted": "", "reason": reason})
 
 
 def _commit(lake: Lake, rows: dict[str, list[dict[str, Any]]], run: str) -> int:
     stored = lake.ids("rollouts", [row["id"] for row in rows["rollouts"]])
     fresh = {
-        name: [row for row in given if row.get("rollout_id", row["id"]) not in stored] for name, given in rows.items()
+        name: [row for row in waiting if row.get("rollout_id", row["id"]) not in stored]
+        for name, waiting in rows.items()
     }
     lake.append(fresh, run=run)
-    for given in rows.values():
-        given.clear()
+    for waiting in rows.values():
+        waiting.clear()
     return len(fresh["rollouts"])
 
 
-def _share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, int, int] | None:
-    """(value in [0, 1], correct, attempts); None for what is no number, stands for a missing one, or lies outside."""
-    told = row.get(column)
-    if isinstance(told, str) and (counted := COUNTED.fullmatch(told)):
+def _read_share(row: Mapping[str, Any], column: str, divisor: float) -> tuple[float, int, int] | None:
+    """Return (value in [0, 1], correct, attempts); None where the cell is empty, no number, or outside [0, 1]."""
+    cell = row.get(column)
+    if isinstance(cell, str) and (counted := COUNTED.fullmatch(cell)):
         correct, total = int(counted[1]), int(counted[2])
         return (correct / total, correct, total) if 0 < total >= correct else None
-    value = _number(told)
+    value = _to_number(cell)
     if value is None or not 0 <= value / divisor <= 1:
         return None
     total = int(row.get("total_rollouts") or 0)
     return value / divisor, int(row.get("total_correct_rollouts") or 0) if total else 0, total
 
 
-def _score(problem: str, column: str, told: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
-    value, correct, total = told
+def _score(problem: str, column: str, share: tuple[float, int, int], model: str, direction: str) -> dict[str, Any]:
+    value, correct, total = share
     content = {
         "scoring_id": content_id("foreign", column, model),
         "problem_id": problem,
@@ -324,8 +345,8 @@ def _score(problem: str, column: str, told: tuple[float, int, int], model: str, 
     return {"id": score_id(content), **content}
 
 
-def _read(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
-    """Every row with its file and its line, from 1; a line that is no JSON object counts as an empty row."""
+def _read_rows(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+    """Yield every row with its file and its line, from 1; a line that is no JSON object is an empty row."""
     paths = (
         [folder]
         if folder.is_file()
@@ -357,25 +378,25 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
             yield row if isinstance(row, dict) else {}
 
 
-def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    found = next((row[name] for name in names if row.get(name) is not None), None)
-    if isinstance(found, list) and found and isinstance(found[-1], dict) and names == ("completion",):
-        return found[-1].get("content")
-    return found
+def _first_value(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    value = next((row[name] for name in names if row.get(name) is not None), None)
+    if isinstance(value, list) and value and isinstance(value[-1], dict) and names == ("completion",):
+        return value[-1].get("content")
+    return value
 
 
 def _reward(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
-    """The reward; where no column is named so, the sum of the columns named after reward functions, as TRL logs them."""
-    if (found := _number(_first(row, names))) is not None:
-        return found
-    each = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
-    return float(sum(each)) if each else None
+    """Return the reward; where no such column is there, the sum of the rewards per function, as TRL logs them."""
+    if (reward := _to_number(_first_value(row, names))) is not None:
+        return reward
+    rewards = [value for name, value in row.items() if "reward" in name and isinstance(value, int | float)]
+    return float(sum(rewards)) if rewards else None
 
 
-def _number(value: Any) -> float | None:
-    """A finite number; None for what is none."""
+def _to_number(value: Any) -> float | None:
+    """Return the value as a finite number; None where it is not one."""
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return number if math.isfinite(number) else None

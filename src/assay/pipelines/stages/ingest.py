@@ -1,4 +1,4 @@
-"""Stage 1: sources -> problems, labels, members; malformed rows -> drops with their place."""
+"""Stage 1: read sources into problems, labels and members of a pool; malformed rows become drops with their place."""
 
 import json
 import time
@@ -25,11 +25,11 @@ from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
 from assay.stores.lake import Lake
 
-CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
+CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
 
 
 class Ingest(Stage):
-    """Read every source that this lake has not read as it is now; each has its own line in the ledger."""
+    """Read every source that is new or has changed since it was read; each has its own line in the ledger."""
 
     name = "ingest"
     rows_query = (
@@ -39,7 +39,7 @@ class Ingest(Stage):
 
     @cached_property
     def sources(self) -> list[tuple[SourceConfig, Source]]:
-        """The config's sources, built.
+        """The sources that the config names, and their settings.
 
         Raises:
             ConfigError: a setting that a source refuses.
@@ -47,7 +47,7 @@ class Ingest(Stage):
         return [(config, build_part("source", config.part, config.settings)) for config in self.context.config.source]
 
     def compute_key(self) -> StageKey:
-        """One part per source, in the config's order."""
+        """Make a key with one part per source, in the config's order."""
         return StageKey(tuple(source_key(config, source) for config, source in self.sources))
 
     @cached_property
@@ -57,31 +57,31 @@ class Ingest(Stage):
         Raises:
             ConfigError: a missing file, or a setting that cannot work.
         """
-        found = [self.context.finished(self.name, StageKey.of(part)) for part in self.key.parts]
-        for (_, source), result in zip(self.sources, found, strict=True):
+        results = [self.context.finished(self.name, StageKey.of(part)) for part in self.key.parts]
+        for (_, source), result in zip(self.sources, results, strict=True):
             if result is None:
                 getattr(source, "check", bool)()
-        return found
+        return results
 
     def finished(self) -> StageResult | None:
-        """The results of all sources as one; None where a source is still to be read."""
+        """Combine the results of all sources; None where a source is still to be read."""
         read = [result for result in self.results if result is not None]
-        return self._combined(read) if len(read) == len(self.sources) else None
+        return self._combine(read) if len(read) == len(self.sources) else None
 
     def remaining(self) -> Remaining:
         """Count the sources that were never read as they are now."""
         return Remaining(sources=self.results.count(None), rows_in=len(self.sources))
 
     def run(self) -> StageResult:
-        """Read them, a commit per `CHUNK` rows."""
-        return self._combined(
+        """Read the sources, with one commit per `CHUNK` rows."""
+        return self._combine(
             [
                 result or _read_one(self.context, source, part, config.settings.get("name") or config.part)
                 for (config, source), part, result in zip(self.sources, self.key.parts, self.results, strict=True)
             ]
         )
 
-    def _combined(self, results: Sequence[StageResult]) -> StageResult:
+    def _combine(self, results: Sequence[StageResult]) -> StageResult:
         dropped: Counter[str] = Counter()
         noticed: Counter[str] = Counter()
         for result in results:
@@ -104,51 +104,57 @@ class Ingest(Stage):
 
     @classmethod
     def read_rows(cls, lake: Lake, key: StageKey) -> pa.Table:
-        """The problems of all sources."""
+        """Read the problems of all sources."""
         return lake.query(cls.rows_query, [list(key.parts)])
 
 
 def source_key(config: SourceConfig, source: Source) -> str:
-    """Hash of a source's settings and of the bytes behind them."""
+    """Hash a source's settings and the bytes behind them."""
     return content_id("ingest", config.part, config.settings, source.fingerprint())
 
 
 def _read_one(context: RunContext, source: Source, key: str, name: str) -> StageResult:
-    began, found, seen = time.monotonic(), iter(source.read()), set[str]()
+    began, source_rows, seen = time.monotonic(), iter(source.read()), set[str]()
     rows_in = rows_out = 0
     dropped: Counter[str] = Counter()
-    noted: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    while chunk := list(islice(found, CHUNK)):
+    while chunk := list(islice(source_rows, CHUNK)):
         rows = _rows(
-            [check_label(context, each, number) for number, each in enumerate(chunk, rows_in + 1)], key, seen, rows_in
+            [check_label(context, row, number) for number, row in enumerate(chunk, rows_in + 1)], key, seen, rows_in
         )
         rows_in += len(chunk)
         rows_out += len(rows["pool_members"])
         dropped.update(row["reason"] for row in rows["drops"])
-        noted.update(row["reason"] for row in rows["notes"])
+        reasons.update(row["reason"] for row in rows["notes"])
         examples = {row["reason"]: row["detail"] for row in reversed(rows["notes"])} | examples
         context.append(rows)
         context.heed()
     context.reporter.say(f"{name}: {rows_out} problems, {sum(dropped.values())} rows dropped")
-    for reason, count in noted.most_common():
+    for reason, count in reasons.most_common():
         context.reporter.warn(f"{name}: {reason} in {count} of {rows_out} problems, such as {examples[reason]}")
-    detail = {"dropped": dict(dropped), **({"noticed": dict(noted)} if noted else {})}
+    detail = {"dropped": dict(dropped), **({"noticed": dict(reasons)} if reasons else {})}
     return context.finish(StageResult("ingest", StageKey.of(key), rows_in, rows_out, detail, time.monotonic() - began))
 
 
-def check_label(context: RunContext, found: SourceRow, number: int) -> SourceRow:
-    """What a source found, or a drop where its verifier refuses the label's shape by name."""
-    if isinstance(found, Drop) or found[1].verifier.startswith("python:"):
-        return found
-    problem, label = found
+def check_label(context: RunContext, source_row: SourceRow, number: int) -> SourceRow:
+    """Return a source's row, or a drop where the label's verifier does not know the format of its answer.
+
+    Args:
+        context: the run, with the settings of verifiers.
+        source_row: a problem with its label, or a drop.
+        number: of the row in its source, from 1.
+    """
+    if isinstance(source_row, Drop) or source_row[1].verifier.startswith("python:"):
+        return source_row
+    problem, label = source_row
     fault = getattr(
         _verifier(label.verifier, canonical_json(context.config.grade.settings.get(label.verifier, {}))),
         "label_fault",
         None,
     )
     if fault is None or not (why := fault(label)):
-        return found
+        return source_row
     return Drop(
         "ingest", "unknown_label_format", problem.id, f"{label.verifier}: {why}"[:500], problem.source, "", number
     )
@@ -161,11 +167,11 @@ def _verifier(name: str, settings: str) -> Any:
 
 def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {"problems": [], "labels": [], "pool_members": [], "drops": [], "notes": []}
-    for number, each in enumerate(chunk, before + 1):
-        if isinstance(each, Drop):
-            rows["drops"].append(drop_row(each, key))
+    for number, row in enumerate(chunk, before + 1):
+        if isinstance(row, Drop):
+            rows["drops"].append(drop_row(row, key))
             continue
-        problem, label = each
+        problem, label = row
         member = content_id("member", key, problem.id, label.id)
         if member in seen:
             again = Drop(
@@ -183,13 +189,13 @@ def _rows(chunk: list[SourceRow], key: str, seen: set[str], before: int) -> dict
         rows["problems"].append(to_row(problem))
         rows["labels"].append(asdict(label))
         rows["notes"] += [
-            note_row(Note("ingest", reason, problem.id, told, problem.source), key)
-            for reason, told in find_oddities(problem, label)
+            note_row(Note("ingest", reason, problem.id, detail, problem.source), key)
+            for reason, detail in find_oddities(problem, label)
         ]
         rows["pool_members"].append({"id": member, "pool": key, "problem_id": problem.id, "label_id": label.id})
     return rows
 
 
 def noticed(notes: Iterable[Note]) -> dict[str, int]:
-    """How many notes there are of each reason, the commonest first."""
+    """Count notes by their reason, the commonest first."""
     return dict(Counter(note.reason for note in notes).most_common())

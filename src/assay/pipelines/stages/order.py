@@ -1,4 +1,4 @@
-"""Stage 7: the selection in the order in which training will meet it."""
+"""Stage 7: put the selection into the order in which training will see it."""
 
 import time
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Order(Stage):
         return build_part("curriculum", self.context.config.arrange.curriculum, self.context.config.arrange.settings)
 
     def compute_key(self) -> StageKey:
-        """Hash of the selection and of the curriculum's settings; with the stages of columns that only it needs."""
+        """Hash the selection, the curriculum's settings, and the keys of stages whose columns only it needs."""
         config = self.context.config.arrange
         how = (
             config.curriculum,
@@ -48,7 +48,7 @@ class Order(Stage):
         return Remaining(problems=len(self.kept), rows_in=len(self.kept))
 
     def run(self) -> StageResult:
-        """Order them; problems that lack what the curriculum needs come last, in id order."""
+        """Order the selected problems; those that lack what the curriculum needs come last, in id order."""
         began, context, config = time.monotonic(), self.context, self.context.config.arrange
         needs = self.curriculum.needs
         pool, lacking = scored_pool(context, self.inputs, needs, self.kept, queries_of(self.curriculum))
@@ -68,7 +68,7 @@ class Order(Stage):
 
 
 def selected(context: RunContext, selection: str) -> list[str]:
-    """The ids that a selection kept, ascending."""
+    """Read the ids that a selection kept, ascending."""
     query = "SELECT problem_id FROM selections WHERE selection_id = ? AND kept ORDER BY problem_id"
     return list(context.lake.query(query, [selection])["problem_id"].to_pylist())
 
@@ -89,7 +89,7 @@ def _rows(key: str, phases: Sequence[Phase]) -> list[dict[str, Any]]:
 
 
 def stored_curriculum(context: RunContext, key: str) -> Curriculum:
-    """The curriculum that the lake holds under a key."""
+    """Read the curriculum that the lake holds under a key."""
     rows = context.lake.rows(
         "SELECT lesson, passes, problem_id FROM curriculum WHERE curriculum_id = ? ORDER BY lesson, position", [key]
     )

@@ -1,4 +1,4 @@
-"""Stored rollouts under the present labels and verifiers: verdicts are added, none is edited, no token is generated."""
+"""Judge stored rollouts by the present labels and verifiers; adds verdicts, edits none, and generates nothing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,28 +9,31 @@ from assay.pipelines.context.run import RunContext, VerdictChanges
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.sampling.attempts import count_moved, judged_before, stored_rollouts, verdict_table
 
-CHUNK = 2_000  # rollouts a commit: a kill loses at most this much work, memory stays flat
+CHUNK = 2_000  # rollouts per commit, and the most that a killed process loses
 PRESENT = """
-SELECT unnest(?::VARCHAR[]) AS problem_id, unnest(?::VARCHAR[]) AS label_id, unnest(?::VARCHAR[]) AS verifier, unnest(?::VARCHAR[]) AS version
+SELECT unnest(?::VARCHAR[]) AS problem_id, unnest(?::VARCHAR[]) AS label_id, unnest(?::VARCHAR[]) AS verifier,
+       unnest(?::VARCHAR[]) AS version
 """
 UNJUDGED = f"""
 SELECT r.id, r.step IS NOT NULL AS trained FROM rollouts r JOIN ({PRESENT}) w ON w.problem_id = r.problem_id
-ANTI JOIN verdicts v ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier = w.verifier AND v.version = w.version
+ANTI JOIN verdicts v
+  ON v.rollout_id = r.id AND v.label_id = w.label_id AND v.verifier = w.verifier AND v.version = w.version
 ORDER BY r.id
 """
-# Of these, the ones that an earlier version of the same verifier has judged against the same label.
+# Those of them that another version of the same verifier has judged against the same label.
 OUTDATED = UNJUDGED.replace(
     "ORDER BY",
-    "SEMI JOIN verdicts e ON e.rollout_id = r.id AND e.label_id = w.label_id AND e.verifier = w.verifier AND e.version <> w.version ORDER BY",
+    "SEMI JOIN verdicts e ON e.rollout_id = r.id AND e.label_id = w.label_id AND e.verifier = w.verifier "
+    "AND e.version <> w.version ORDER BY",
 )
 
 
 def judge_unjudged(context: RunContext, inputs: StageResults) -> dict[str, Any]:
-    """Judge every stored rollout of the config's problems, training's included, that lacks a verdict of its present label and verifier version.
+    """Judge the stored rollouts that lack a verdict of their present label and verifier version; earlier verdicts stay.
 
     Args:
-        context: the run.
-        inputs: with `clean`; a corrected answer is a label of its own by then, and earlier verdicts stay.
+        context: the run. All rollouts of its config's problems count, those of training included.
+        inputs: with `clean`, which may have corrected labels.
 
     Returns:
         Counts, and how many rollouts went from which outcome to which, by the strict and by the lenient reading.
@@ -55,11 +58,14 @@ def judge_outdated(context: RunContext, inputs: StageResults) -> dict[str, Any]:
 
 
 def say_moved(context: RunContext) -> None:
-    """Tell which verdicts changed, by the strict and by the lenient reading."""
+    """Report which verdicts changed, by the strict and by the lenient reading."""
     changes = [row for row in context.moved.changes if row["before"] != row["now"]]
     judged, moved = context.moved.strict.total(), sum(row["rollouts"] for row in changes if row["reading"] == "strict")
     rows = [tuple(row.values()) for row in changes]
-    title = f"a verifier has a new version: {judged} stored rollouts judged anew without a token, {moved} strict verdicts moved"
+    title = (
+        f"a verifier has a new version: {judged} stored rollouts judged anew without a token, "
+        f"{moved} strict verdicts moved"
+    )
     if rows:
         context.reporter.table(title, ("reading", "before", "now", "rollouts"), rows)
     else:
@@ -67,18 +73,18 @@ def say_moved(context: RunContext) -> None:
 
 
 def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[str, Any]:
-    """Judges chunk by chunk what the query names."""
+    """Judge chunk by chunk the rollouts that the query selects, until a stop."""
     problems, labels = cleaned(context, inputs)
-    found = context.lake.rows(query, present(context, labels.values()))
+    unjudged = context.lake.rows(query, present(context, labels.values()))
     before_all = VerdictChanges(context.moved.strict.copy(), context.moved.lenient.copy())
     judged = 0
-    with context.reporter.track("regrade", len(found)) as bar:
-        for ids in _chunks([row["id"] for row in found]):
+    with context.reporter.track("regrade", len(unjudged)) as bar:
+        for ids in _chunks([row["id"] for row in unjudged]):
             if context.stop():
                 break
             rollouts, before = stored_rollouts(context, ids), judged_before(context, ids)
             verdicts: list[Verdict] = context.judge.judge(
-                [GradingCase(problems[each.problem_id], labels[each.problem_id], each) for each in rollouts]
+                [GradingCase(problems[rollout.problem_id], labels[rollout.problem_id], rollout) for rollout in rollouts]
             )
             context.lake.append({"verdicts": verdict_table(verdicts, context.run)}, run=context.run)
             count_moved(context, before, verdicts)
@@ -87,8 +93,8 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
     now = VerdictChanges(context.moved.strict - before_all.strict, context.moved.lenient - before_all.lenient)
     return {
         "judged": judged,
-        "left": len(found) - judged,
-        "from_training": sum(row["trained"] for row in found),
+        "left": len(unjudged) - judged,
+        "from_training": sum(row["trained"] for row in unjudged),
         "changes": [{"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.strict.items())],
         "changes_lenient": [
             {"before": old, "now": new, "rollouts": count} for (old, new), count in sorted(now.lenient.items())
@@ -97,7 +103,7 @@ def _judge_anew(context: RunContext, inputs: StageResults, query: str) -> dict[s
 
 
 def present(context: RunContext, labels: Sequence[Label] | Any) -> list[list[str]]:
-    """Parameters of `PRESENT`: each problem with its label, verifier and version as of now."""
+    """Return the parameters of `PRESENT`: problems, labels, verifiers and their present versions, as four columns."""
     rows = [(label.problem_id, label.id, label.verifier, context.judge.version(label.verifier)) for label in labels]
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []]
 

@@ -1,4 +1,4 @@
-"""Stage 4: how hard each training problem is for this policy, with its doubt. Held-out problems are not attempted."""
+"""Stage 4: how hard each training problem is for this policy, with its uncertainty; held-out ones are not attempted."""
 
 import time
 from collections.abc import Sequence
@@ -8,8 +8,7 @@ from typing import Any
 
 from assay.core.identity import content_id
 from assay.core.parts import build_part
-from assay.core.types import Label, Problem
-from assay.core.types import Score as ProblemScore
+from assay.core.types import Label, Problem, Score
 from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
@@ -29,15 +28,15 @@ from assay.pipelines.sampling.refusals import any_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
-    "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no attempt told anything
+    "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no evidence
     {"mean": "value"}
     | {name: name for name in ("beta_a", "beta_b", "low", "high")}
     | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
 )
 
 
-class Score(Stage):
-    """Score the train side. Rows are filed under the scoring, which pools share where no score depends on the pool."""
+class ScoreStage(Stage):
+    """Score the train side. Rows carry the id of the scoring, which pools share where no score depends on the pool."""
 
     name = "score"
     pays = True
@@ -56,12 +55,12 @@ class Score(Stage):
 
     @cached_property
     def _stored(self) -> tuple[list[str] | None, StoredRollouts]:
-        """The files of rollouts that were there, and the attempts in them."""
+        """The lake's files of rollouts when they were read, and the attempts in them."""
         files = self.context.lake.files().get("rollouts")
         return files, StoredRollouts(self.context, *self.train_side, keep_refused=True)
 
     def compute_key(self) -> StageKey:
-        """The pool with the scoring, and the scoring."""
+        """Make a key of two parts: the pool with the scoring, and the scoring alone."""
         context, part = self.context, scorer(self.context)
         labels = self.train_side[1] if getattr(part, "needs", ()) else {}
         verifiers = side_verifiers(context, self.inputs, "train")
@@ -76,7 +75,7 @@ class Score(Stage):
         return True
 
     def finished(self) -> StageResult | None:
-        """As for every stage; but a run that asks again for what a server refused does it once more."""
+        """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
         asks_again = context.retry_refused and any_refused(
             context, context.engine.policy, context.config.policy.sampler
@@ -90,7 +89,7 @@ class Score(Stage):
         return replace(searches or remaining_attempts(self.context, attempts), rows_in=len(self.ids))
 
     def run(self) -> StageResult:
-        """Score, one plain run at a time; where others have stored attempts since those that are known, look again."""
+        """Score, one run at a time; read the attempts again where another run has stored some in the meantime."""
         files, attempts = self._stored
         with exclusive_sampling(self.context, self.ids):
             if self.context.lake.files().get("rollouts") == files:
@@ -107,7 +106,7 @@ class Score(Stage):
 
 
 def scorer(context: RunContext) -> Any:
-    """The plan's scorer, with what it leaves to other tables filled from them.
+    """Build the config's scorer, with the settings that it takes from other tables of the config.
 
     Raises:
         ConfigError: an unknown scorer or setting.
@@ -116,7 +115,7 @@ def scorer(context: RunContext) -> Any:
 
 
 def settings(context: RunContext) -> dict[str, Any]:
-    """The scorer's settings; a budget or a group size that its design needs and does not give is the selection's."""
+    """Return the scorer's settings; a budget or group size that it needs and does not set is that of the selection."""
     given, select = context.config.score.settings, context.config.select
     needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
@@ -124,7 +123,7 @@ def settings(context: RunContext) -> dict[str, Any]:
 
 
 def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaining:
-    """Count what a score stage may still cost: problems, attempts at least and at most, tokens at most."""
+    """Count what scoring may still cost: problems, attempts at least and at most, tokens at most."""
     part = scorer(context)
     least, most = part.attempts() if hasattr(part, "attempts") else (getattr(part, "n", 0),) * 2
     problems, samples = attempts.lacking(most)
@@ -137,7 +136,14 @@ def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaini
 
 
 def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str], *beyond: object) -> str:
-    """Hash of what a score depends on: scorer, policy, sampler, verifier versions, `beyond`; where it is joint, the pool."""
+    """Hash all that a score depends on.
+
+    Args:
+        context: with scorer, policy and sampler.
+        verifiers: of the labels; their versions count.
+        ids: of the pool, which count only for a scorer that decides over all problems jointly.
+        *beyond: further evidence that the scorer reads, such as other policies' attempts.
+    """
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
     pool = [list(ids)] if scorer(context).joint else []
@@ -159,10 +165,8 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)
-    scores: list[ProblemScore] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
-    if (
-        attempts.unfinished and part.joint
-    ):  # what a part of the waves says of everybody must not stand beside what all of them say
+    scores: list[Score] = part.score(sorted(attempts.problems), evidence_for(context, attempts, part, scoring))
+    if attempts.unfinished and part.joint:  # joint scores of a part of the evidence must not mix with the final ones
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
@@ -191,9 +195,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(
-    context: RunContext, score: ProblemScore, label: Label, scoring: str, policy: str, unsure: bool
-) -> dict[str, Any]:
+def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -212,7 +214,7 @@ def _row(
 
 
 def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> None:
-    """Says before anything is paid for that a changed sampler cannot reuse what is stored."""
+    """Warn before anything is generated that a changed sampler cannot reuse what is stored."""
     others = context.lake.rows(
         "SELECT sampler, count(*) AS n FROM rollouts WHERE policy = ? AND sampler NOT IN (SELECT unnest(?::VARCHAR[])) "
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
@@ -220,6 +222,7 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
     )
     if others and not attempts.stored:
         context.reporter.warn(
-            f"{others[0]['n']} stored rollouts of this policy were made under another sampler ({others[0]['sampler']}): "
-            f"a pass rate under another prompt or temperature is another quantity, so all samples are drawn afresh"
+            f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
+            f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "
+            "so all samples are drawn afresh"
         )

@@ -1,4 +1,4 @@
-"""Stage 6: the subset to train on. Problems without what the selector needs leave as `unscored`, never as zero."""
+"""Stage 6: choose the subset to train on. A problem without what the selector needs is dropped as `unscored`."""
 
 import time
 from collections import Counter
@@ -28,7 +28,7 @@ class Select(Stage):
 
     @cached_property
     def scoring(self) -> str:
-        """The scoring that is read."""
+        """The id of the scoring whose scores are read."""
         return self.inputs.rows_of("score")
 
     @cached_property
@@ -42,7 +42,7 @@ class Select(Stage):
         return score_ids(self.context, self.scoring)
 
     def compute_key(self) -> StageKey:
-        """Hash of the scores and of everything else that the selector sees, of its settings, budget and seed."""
+        """Hash the scores and everything else that the selector sees, and its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
         fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
         further = further_evidence(self.context, inputs, self.selector)
@@ -94,42 +94,44 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
 
 
 def set_aside_as_disputed(context: RunContext, scoring: str) -> set[str]:
-    """The disputed problems, which no selector is shown; in lenient mode they have a pass rate, and there are none."""
+    """Return the disputed problems, which no selector sees; none in lenient mode, where their pass rate counts."""
     return disputed_ids(context, scoring) if context.mode == "strict" else set()
 
 
 def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> Selection:
-    """What a selector keeps of a pool, every problem accounted for.
+    """Let a selector choose from a pool, and check that it accounts for every problem.
 
     Raises:
         ConfigError: the selector refuses a value of the pool, which it names, or loses or invents a problem.
     """
     try:
-        made: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
+        selection: Selection = part.select(pool, budget, np.random.default_rng(derive_seed("select", seed)))
     except (ValueError, LookupError) as error:
         raise ConfigError(f"selector {name!r}: {error}") from error
-    _conserved(name, pool, made.ids, made.dropped)
-    return made
+    _check_conserved(name, pool, selection.ids, selection.dropped)
+    return selection
 
 
 def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, kept: int) -> None:
-    """Says why fewer problems stay than were asked for."""
+    """Warn where fewer problems are kept than the budget allows, and say why."""
     config = context.config.select
     if not config.budget:
         context.reporter.warn("select.budget = 0: nothing is kept")
     elif config.budget > len(pool):
         beside = f" ({unscored} more are unscored)" if unscored else ""
         context.reporter.warn(
-            f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: all of it stays, unless the selector drops it"
+            f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
+            "all of it stays, unless the selector drops it"
         )
     if kept < min(config.budget, len(pool)):
         context.reporter.warn(
-            f"{config.selector!r} keeps {kept} of {len(pool)} problems, fewer than the budget of {config.budget}; the others say why"
+            f"{config.selector!r} keeps {kept} of {len(pool)} problems, fewer than the budget of {config.budget}; "
+            "the others say why"
         )
 
 
 def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
-    """Says where the selection assumes another trainer than `[train]`."""
+    """Warn where the selection assumes other training settings than those of `[train]`."""
     train, cut = context.config.train, context.config.score.settings.get("truncated", "masked")
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
@@ -142,10 +144,11 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
 
 
-def _conserved(selector: str, pool: Pool, kept: tuple[str, ...], dropped: Any) -> None:
-    told = Counter(kept) + Counter(id_ for ids in dropped.values() for id_ in ids)
-    if told != Counter(pool.ids):
-        wrong = sorted((told - Counter(pool.ids)) + (Counter(pool.ids) - told))
+def _check_conserved(selector: str, pool: Pool, kept: tuple[str, ...], dropped: Any) -> None:
+    accounted = Counter(kept) + Counter(id_ for ids in dropped.values() for id_ in ids)
+    if accounted != Counter(pool.ids):
+        wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
         raise ConfigError(
-            f"selector {selector!r} told of {sum(told.values())} problems for a pool of {len(pool)}; the first that is off: {wrong[0]}"
+            f"selector {selector!r} told of {sum(accounted.values())} problems for a pool of {len(pool)}; "
+            f"the first that is off: {wrong[0]}"
         )

@@ -1,8 +1,9 @@
-"""Stage 3: held-out problems, drawn from the cleaned pool before any score exists; groups of duplicates stay together.
+"""Stage 3: draw held-out problems from the cleaned pool before any score exists; groups of duplicates stay together.
 
-The draw is by hash order of (seed, group), so it depends on no other problem. What is stored stays: a problem once on a side is never moved,
-and later plans over the same lake compare on the same held-out problems. So one run draws at a time: of two plans with an equal `[split]` that start
-at once, the second draws knowing what the first has stored, and both hold out as many problems as they ask for.
+The draw is by hash order of (seed, group), so it depends on no other problem. A problem never changes its side, so
+later configs on the same lake are evaluated on the same held-out problems. One run draws at a time: of two configs with
+an equal `[split]` that start together, the second one draws knowing what the first has stored, and both hold out as
+many problems as they ask for.
 """
 
 import time
@@ -24,13 +25,13 @@ DEAD_AFTER_S = 30.0
 
 
 class Split(Stage):
-    """Draw a side for each cleaned problem that has none yet; the rows are filed under the draw, which pools share."""
+    """Draw a side for each cleaned problem that has none yet; rows carry the id of the draw, which pools share."""
 
     name = "split"
     rows_query = "SELECT * FROM splits WHERE split = ? ORDER BY problem_id"
 
     def compute_key(self) -> StageKey:
-        """The pool with the draw, and the draw."""
+        """Make a key of two parts: the pool with the draw, and the draw alone."""
         config = self.context.config.split
         draw = content_id("split", config.seed, config.held_out)
         return StageKey.of(content_id("split", str(self.inputs.of("clean").key), draw), draw)
@@ -41,14 +42,14 @@ class Split(Stage):
         return Remaining(problems=count, rows_in=count)
 
     def run(self) -> StageResult:
-        """Draw, while nobody else draws for the same settings."""
-        with _drawing(self.context, self.key.rows):
+        """Draw, while no other run draws for the same settings."""
+        with _exclusive_draw(self.context, self.key.rows):
             return _draw(self.context, self.inputs, self.key)
 
 
 @contextmanager
-def _drawing(context: RunContext, split: str) -> Iterator[None]:
-    """Nobody else draws for this split inside; a run that was killed holds nobody up for longer than its lease."""
+def _exclusive_draw(context: RunContext, split: str) -> Iterator[None]:
+    """Hold the right to draw for this split; a run that was killed blocks others no longer than its lease lasts."""
     name = content_id("drawing", split)
     while (token := take(context.lake.root, name, limit_s=DEAD_AFTER_S)) is None:
         pause(context, "another run draws held-out problems for the same [split]")
@@ -64,8 +65,7 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
     sides = {row["duplicates"]: row["side"] for row in stored.values()}
     held = sum(stored[id_]["side"] == "held_out" for id_ in problems if id_ in stored)
     for group in sorted(
-        (each for each in groups if each not in sides),
-        key=lambda each: content_id("draw", context.config.split.seed, each),
+        groups.keys() - sides.keys(), key=lambda group: content_id("draw", context.config.split.seed, group)
     ):
         sides[group] = "held_out" if held < context.config.split.held_out else "train"
         held += len(groups[group]) if sides[group] == "held_out" else 0
@@ -82,7 +82,8 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
     ]
     if held < context.config.split.held_out:
         context.reporter.warn(
-            f"split.held_out = {context.config.split.held_out}, but only {held} of {len(problems)} cleaned problems could be held out"
+            f"split.held_out = {context.config.split.held_out}, "
+            f"but only {held} of {len(problems)} cleaned problems could be held out"
         )
     return context.finish(
         StageResult("split", key, len(problems), len(problems) - held, {"held_out": held}, time.monotonic() - began),
@@ -91,7 +92,7 @@ def _draw(context: RunContext, inputs: StageResults, key: StageKey) -> StageResu
 
 
 def grouped(problems: dict[str, Problem]) -> dict[str, list[str]]:
-    """Ids by the hash of their normal form, ids ascending: a group is a set of duplicates."""
+    """Group ids by the hash of their problem's normal form, ids ascending: a group is a set of duplicates."""
     groups: dict[str, list[str]] = {}
     for id_ in sorted(problems):
         problem = problems[id_]

@@ -1,4 +1,4 @@
-"""Stage 8: GRPO on the curriculum in its order; every rollout that training makes flows back into the lake."""
+"""Stage 8: GRPO on the curriculum in its order; every rollout of training is stored in the lake."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,21 +26,14 @@ from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
 from assay.training.trainer.settings import TrainingSettings
 
-ELSEWHERE = {
-    "output",
-    "save_every",
-    "eval_every",
-    "eval_samples",
-    "eval_problems",
-    "report_to",
-    "vllm_url",
-}  # keys that decide nothing about what is learnt
-FLUSH_S = 5.0  # the longest that a step's rollouts wait for their commit, unless the next step takes longer
+# Settings that do not change what is learnt.
+ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
+FLUSH_S = 5.0  # the longest that rollouts of a step wait for their commit, unless the next step takes longer
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
 class Train(Stage):
-    """Train the policy on the curriculum in its order; a killed training goes on from its last kept state."""
+    """Train the policy on the curriculum in its order; a killed training continues from its last saved state."""
 
     name = "train"
     pays = True
@@ -48,16 +41,16 @@ class Train(Stage):
 
     @cached_property
     def curriculum(self) -> Curriculum:
-        """The curriculum that the lake holds."""
+        """The curriculum, as the lake holds it."""
         return stored_curriculum(self.context, self.inputs.rows_of("arrange"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
-        """The config's teacher, built; None where it names none."""
+        """The config's teacher; None where it names none."""
         return build_teacher(self.context)
 
     def compute_key(self) -> StageKey:
-        """Hash of curriculum, policy, sampler, teacher, and every setting that decides what is learnt."""
+        """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
         settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
         how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
@@ -65,23 +58,23 @@ class Train(Stage):
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
 
     def remaining(self) -> Remaining:
-        """Count steps and rollouts."""
+        """Count the steps and rollouts of the whole training."""
         config = self.context.config.train
         rollouts = config.steps * config.groups * config.group_size
         return Remaining(steps=config.steps, rollouts=rollouts, rows_in=len(self.curriculum.order))
 
     def run(self) -> StageResult:
-        """Train."""
+        """Train, and store rollouts and measurements as they come."""
         return _train(self.context, self.inputs, self.key, self.curriculum, self.teacher)
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find that there is no place for a checkpoint."""
+        """Find before training that there is no folder for a checkpoint."""
         output_folder(context, "KEY")
 
 
 def build_teacher(context: RunContext) -> Teacher | None:
-    """The plan's teacher; building it loads no model.
+    """Build the config's teacher, without loading its model; None where the config names none.
 
     Raises:
         ConfigError: an unknown engine or setting, or a model that is not there.
@@ -93,10 +86,10 @@ def build_teacher(context: RunContext) -> Teacher | None:
 
 
 def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
-    """The held-out problems that are attempted.
+    """Read the held-out problems that training is evaluated on, with their labels.
 
     Raises:
-        ConfigError: none is held out.
+        ConfigError: no problem is held out.
     """
     problems, labels = side(context, inputs, "held_out")
     ids = sorted(problems)[: context.config.train.eval_problems]
@@ -108,7 +101,7 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
 
 
 def training_settings(config: TrainConfig) -> TrainingSettings:
-    """A plan's `[train]` as training reads it."""
+    """Convert a config's `[train]` to the settings of the trainer."""
     fields = config.model_dump(
         exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
     )
@@ -119,23 +112,24 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
 def begin_online_curriculum(
     context: RunContext, inputs: StageResults, curriculum: Curriculum
 ) -> OnlineCurriculum | None:
-    """The plan's online curriculum at its first step, over the problems that its stage arranged; None for an order."""
+    """Start the config's online curriculum over the arranged problems; None where the curriculum is a fixed order."""
     part = build_part("curriculum", context.config.arrange.curriculum, context.config.arrange.settings)
     if not isinstance(part, AdaptiveCurriculum):
         return None
     pool, lacking = scored_pool(context, inputs, part.needs, sorted(set(curriculum.order)), queries_of(part))
     if lacking:
         context.reporter.warn(
-            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs and are not trained on"
+            f"{len(lacking)} arranged problems lack what {context.config.arrange.curriculum!r} needs "
+            "and are not trained on"
         )
     return part.begin(pool, seed=context.config.arrange.seed)
 
 
 def output_folder(context: RunContext, key: str) -> Path:
-    """Where the checkpoint goes: the folder that the plan names, else one in the lake's.
+    """Return the folder of the checkpoint: the one that the config names, else one inside the lake's.
 
     Raises:
-        ConfigError: the lake is a bucket, which holds no checkpoints, and the plan names no folder.
+        ConfigError: the lake is a bucket, which holds no checkpoints, and the config names no folder.
     """
     if context.config.train.output:
         return Path(context.config.train.output).expanduser()
@@ -145,16 +139,17 @@ def output_folder(context: RunContext, key: str) -> Path:
 
 
 def unfinished(context: RunContext, key: str) -> int:
-    """Steps of this training that the state to go on from holds; 0 = there is none."""
+    """Return the steps in the state from which this training would continue; 0 = there is no state."""
     from assay.training.checkpoints.resume import latest_state
 
     return max((latest_state(states)[1].step for states in output_folder(context, key).glob(".run-*")), default=0)
 
 
 class LakeSink:
-    """Writes training's rollouts and measurements as they come (`core.ports.RolloutSink`), at most every `FLUSH_S`.
+    """Stores rollouts and measurements of training (`core.ports.RolloutSink`), with a commit every `FLUSH_S` at most.
 
-    A commit costs as much as a small model's step. A kill loses what waited; these steps lie behind the last state and are made again.
+    A commit takes as long as a step of a small model. A killed process loses what was waiting; those steps come after
+    the last saved state and are done again.
     """
 
     def __init__(self, context: RunContext, key: str) -> None:
@@ -165,7 +160,7 @@ class LakeSink:
         self._since = time.monotonic()
 
     def write(self, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> None:
-        """Takes one step's rollouts and verdicts."""
+        """Add one step's rollouts and verdicts."""
         self._pairs += zip(rollouts, verdicts, strict=True)
         self._flush_in_time()
         self.context.meter.tokens += sum(rollout.tokens for rollout in rollouts)
@@ -173,7 +168,7 @@ class LakeSink:
         self.rollouts += len(rollouts)
 
     def log(self, policy: str, step: int, values: Mapping[str, float]) -> None:
-        """One step's measurements."""
+        """Add one step's measurements."""
         fixed = {"training": self.key, "step": step, "policy": policy}
         rows = [
             {**fixed, "id": content_id("log", self.key, policy, step, name), "name": name, "value": float(value)}
@@ -183,7 +178,10 @@ class LakeSink:
         self._flush_in_time()
 
     def flush(self) -> None:
-        """All that waits is in the lake, in one commit. Nothing of it can be there already: another attempt has other revisions."""
+        """Commit all that waits at once.
+
+        No row of it can be in the lake already, since each attempt at a training has policy revisions of its own.
+        """
         pairs, rows, self._since = self._pairs, self._rows, time.monotonic()
         self._pairs, self._rows = [], []
         tables = attempt_tables(self.context, [rollout for rollout, _ in pairs], [verdict for _, verdict in pairs])
@@ -196,23 +194,24 @@ class LakeSink:
             self.flush()
 
     def stored(self, policies: Sequence[str]) -> set[str]:
-        """Those of the revisions of which the lake holds rollouts."""
+        """Return those of the policy revisions of which the lake holds rollouts."""
         query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
         return {row["policy"] for row in self.context.lake.rows(query, [list(policies)])}
 
     def supersede(self, policies: Sequence[str]) -> None:
-        """Their rollouts stay and count no more."""
+        """Mark the rollouts of these policy revisions as superseded: they stay, and count no more."""
         rows = [{"id": content_id("superseded", policy), "policy": policy, "training": self.key} for policy in policies]
         self.context.lake.append({"superseded": rows}, run=self.context.run)
 
 
 def warn_of_deviation(context: RunContext) -> None:
-    """Prints both values of every sampler field in which training differs from scoring."""
+    """Warn of every field of the sampler in which training differs from scoring, with both values."""
     scored, trained = asdict(context.config.policy.sampler), asdict(context.config.train_sampler)
     for name, value in scored.items():
         if trained[name] != value:
             context.reporter.warn(
-                f"{name}: scored under {value!r}, trained under {trained[name]!r}; a pass rate measured under another value is another quantity"
+                f"{name}: scored under {value!r}, trained under {trained[name]!r}; "
+                "a pass rate measured under another value is another quantity"
             )
 
 
@@ -239,9 +238,9 @@ def _train(
             "steps": config.steps,
         }
         outcome = StageResult("train", key, len(curriculum.order), sink.rollouts, detail, time.monotonic() - began)
-        return (
-            outcome if rank_and_world_size()[0] else context.finish(outcome)
-        )  # the first process writes what there is once
+        if rank_and_world_size()[0]:  # of several processes the first one writes the line in the ledger
+            return outcome
+        return context.finish(outcome)
 
     with closing(helper.engine) if helper else nullcontext():
         return train(
