@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from assay.stores.schema_docs import rewritten
+from assay.stores.schema_docs import rewrite_page
 
 PAGE = Path(__file__).with_name("store.md")
 
-PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+PAGE.write_text(rewrite_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -60,7 +60,7 @@ def attempted() -> Callable[..., dict[str, list[Row]]]:
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Adds a table as one more file in `stores/tables` would; `instead` names one whose file goes."""
-    caches = (schemas, definitions.definitions, views.everything, renames._tables, renames._columns)
+    caches = (schemas, definitions.definitions, views.list_names, renames._tables, renames._columns)
 
     def add(name: str, schema: pa.Schema, *, instead: str = "") -> None:
         module = ModuleType(f"assay.stores.tables.{name}")

@@ -37,13 +37,13 @@ def beside_a_lake(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert schema_docs.rewritten(PAGE) == PAGE, (
+    assert schema_docs.rewrite_page(PAGE) == PAGE, (
         "docs/store.md differs from the schemas: run `python docs/make_store.py`"
     )
 
 
 def test_every_table_and_view_has_its_section() -> None:
-    made = schema_docs.tables()
+    made = schema_docs.describe_tables()
     assert [f"### {name}\n" in made for name in schemas()] == [True] * len(schemas())
     assert [f"### {name} (view)\n" in made for name in views()] == [True] * len(views())
     assert [f"| `{name}(" in made for name in macros()] == [True] * len(macros())
@@ -58,7 +58,7 @@ def test_a_view_without_meanings_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     costs = replace(definitions()["costs"], columns={})
     monkeypatch.setitem(definitions(), "costs", costs)
     with pytest.raises(LookupError, match=r"costs: .*from_training"):
-        schema_docs.tables()
+        schema_docs.describe_tables()
 
 
 def test_a_column_without_a_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,12 +66,12 @@ def test_a_column_without_a_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) 
     rest = {name: meaning for name, meaning in costs.columns.items() if name != "tokens"}
     monkeypatch.setitem(definitions(), "costs", replace(costs, columns=rest))
     with pytest.raises(LookupError, match=r"costs: \['tokens'\]"):
-        schema_docs.tables()
+        schema_docs.describe_tables()
 
 
 def test_a_page_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="lacks <!-- tables: end -->"):
-        schema_docs.rewritten(f"# The store\n{schema_docs.BEGIN}\n")
+        schema_docs.rewrite_page(f"# The store\n{schema_docs.BEGIN}\n")
 
 
 @pytest.mark.parametrize("query", examples("sql"))

@@ -65,7 +65,7 @@ class Lake:
                     f"`curate fsck --lake {self.place}` writes it again from the manifest"
                 ) from None
             if not create:
-                raise LakeError(nowhere(self.storage)) from None
+                raise LakeError(missing_lake_message(self.storage)) from None
             self._empty_or_founded()
         self._snapshot = Snapshot(self.storage)
         self._writer = secrets.token_hex(4)
@@ -321,7 +321,7 @@ class Lake:
                 self._shown(Session(connection, self.storage), sql, whole)
                 views.lock(connection, self.root, spill)
                 if not landlock.available():
-                    views.planned(connection, sql)
+                    views.check_plan(connection, sql)
                 return views.run(connection, sql)
 
         return landlock.run_confined(answer, writable=spill)
@@ -335,12 +335,12 @@ class Lake:
 
     def _shown(self, session: Session, sql: str, whole: bool) -> duckdb.DuckDBPyConnection:
         fetched = self._fetch(sql)
-        wanted = views.everything() if whole or views.CATALOGUE.search(sql) else views.named(sql)
+        wanted = views.list_names() if whole or views.CATALOGUE.search(sql) else views.find_names(sql)
         if self._stale:
             self._groups, self._stale = self._snapshot.groups(), False
         session.show(wanted, self._groups, withheld=set(self._groups) - fetched if self.storage.remote else ())
         # raised here: in a join, the view that would raise it may never be read
-        for name in sorted(views.read_by(LITERAL.sub("''", sql)) & session.faults.keys()):
+        for name in sorted(views.find_tables(LITERAL.sub("''", sql)) & session.faults.keys()):
             raise LakeError(f"{name}: {session.faults[name]}")
         return session.connection
 
@@ -348,7 +348,7 @@ class Lake:
         """Fetch from a bucket the files that a query reads, by table name or by path; return the tables."""
         if not self.storage.remote:
             return set()
-        named, files, here = views.read_by(sql), self._snapshot.files(), f"{self.root}/"
+        named, files, here = views.find_tables(sql), self._snapshot.files(), f"{self.root}/"
         paths = [path for name in named for path in files.get(name, ())] + re.findall(
             rf"'({re.escape(here)}tables/[^']+)'", sql
         )
@@ -397,16 +397,16 @@ class Lake:
 
     def _intervals(self) -> pa.Table:
         """Return the stored interval ends, after adding the pairs that this lake's counts need and the table lacks."""
-        table = intervals.known(self.storage)
+        table = intervals.load_intervals(self.storage)
         lacking: list[dict[str, Any]] = []
         with suppress(LakeError):  # a file is damaged or missing: a query for its rows says so
             lacking = self.rows("SELECT DISTINCT n_correct, n_wrong FROM pass_rates WHERE low IS NULL")
         if lacking:
             table = pa.concat_tables(
-                [table, intervals.intervals((row["n_correct"], row["n_wrong"]) for row in lacking)]
+                [table, intervals.compute_intervals((row["n_correct"], row["n_wrong"]) for row in lacking)]
             )
-        if lacking or not intervals.stored(self.storage):
-            intervals.store(self.storage, table)
+        if lacking or not intervals.is_stored(self.storage):
+            intervals.store_intervals(self.storage, table)
             self.close()
         return table
 
@@ -467,7 +467,7 @@ def read_mark(text: bytes, place: str) -> dict[str, Any]:
     return tree
 
 
-def nowhere(storage: Storage) -> str:
+def missing_lake_message(storage: Storage) -> str:
     """Return the message that there is no lake, with up to three that lie beside, and how to make one."""
     beside = [] if storage.remote else sorted(str(mark.parent) for mark in storage.root.parent.glob("*/lake.json"))
     others = f"; --lake names another: {', '.join(beside[:3])}" if beside else "; --lake names another place"

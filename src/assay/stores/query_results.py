@@ -10,15 +10,15 @@ import pyarrow.csv
 import pyarrow.parquet
 
 
-def plain(answer: pa.Table) -> list[dict[str, Any]]:
+def to_json_rows(answer: pa.Table) -> list[dict[str, Any]]:
     """Return the rows as JSON can hold them; a repeated column name is followed by its number."""
     return [
-        {name: value_of(value) for name, value in row.items()}
-        for row in answer.rename_columns(names(answer.column_names)).to_pylist()
+        {name: to_json_value(value) for name, value in row.items()}
+        for row in answer.rename_columns(unique_names(answer.column_names)).to_pylist()
     ]
 
 
-def value_of(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """Return a value as JSON can hold it.
 
     Decimals, and sums, which DuckDB makes HUGEINT, become numbers; NaN and the infinities become text.
@@ -28,14 +28,14 @@ def value_of(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, list):
-        return [value_of(item) for item in value]
-    return {name: value_of(item) for name, item in value.items()} if isinstance(value, dict) else value
+        return [to_json_value(item) for item in value]
+    return {name: to_json_value(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-def names(columns: list[str]) -> list[str]:
+def unique_names(columns: list[str]) -> list[str]:
     """Return column names of which each occurs once; a repeated one is followed by its number.
 
-    >>> names(["n", "n", "n_2", "n"])
+    >>> unique_names(["n", "n", "n_2", "n"])
     ['n', 'n_3', 'n_2', 'n_4']
     """
     unique: list[str] = []
@@ -48,11 +48,11 @@ def names(columns: list[str]) -> list[str]:
     return unique
 
 
-def csv(answer: pa.Table) -> bytes:
+def to_csv(answer: pa.Table) -> bytes:
     """Return the answer as CSV with a header line; nested columns are JSON text."""
     columns = [
         pa.array(
-            [None if value is None else json.dumps(value_of(value), default=str) for value in column.to_pylist()],
+            [None if value is None else json.dumps(to_json_value(value), default=str) for value in column.to_pylist()],
             pa.string(),
         )
         if pa.types.is_nested(column.type)
@@ -64,7 +64,7 @@ def csv(answer: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def parquet(answer: pa.Table) -> bytes:
+def to_parquet(answer: pa.Table) -> bytes:
     """Return the answer as the bytes of a Parquet file."""
     sink = pa.BufferOutputStream()
     pa.parquet.write_table(answer, sink, compression="zstd")

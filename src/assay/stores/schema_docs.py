@@ -6,7 +6,7 @@ import duckdb
 
 from assay.stores.schema import sql_type
 from assay.stores.sql.definitions import definitions
-from assay.stores.sql.intervals import usual
+from assay.stores.sql.intervals import usual_intervals
 from assay.stores.sql.views import create_intervals, create_views
 from assay.stores.tables import schemas
 
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 BAR = r"\|"  # a bar inside a cell
 
 
-def tables() -> str:
+def describe_tables() -> str:
     """Return every table and then every view as Markdown, by name, with columns, types and meanings.
 
     Raises:
@@ -23,7 +23,7 @@ def tables() -> str:
     return "\n".join([*(_table(name) for name in schemas()), *_views()])
 
 
-def rewritten(page: str) -> str:
+def rewrite_page(page: str) -> str:
     """Return the page with the part between its two marks brought up to date.
 
     Raises:
@@ -33,7 +33,7 @@ def rewritten(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page of {len(page)} characters lacks {BEGIN if not begin else END}")
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{describe_tables()}\n{END}{after}"
 
 
 def _table(name: str) -> str:
@@ -46,7 +46,7 @@ def _table(name: str) -> str:
 def _views() -> list[str]:
     sections = []
     with duckdb.connect(":memory:") as connection:
-        create_intervals(connection, usual())
+        create_intervals(connection, usual_intervals())
         create_views(connection, {})
         for name, view in definitions().items():
             if view.kind != "VIEW":

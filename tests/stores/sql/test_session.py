@@ -173,6 +173,6 @@ def test_what_another_lake_object_compacted_or_doubled_is_read_anew(tmp_path: Pa
 
 
 def test_tables_are_named_by_the_words_of_a_question() -> None:
-    assert views.named("SELECT 1") == set()
-    assert views.named("select * from COSTS") == {"costs", "rollouts"}
-    assert views.read_by("SELECT * FROM fresh(5, .9)") == {"train_metrics", "superseded", "rollouts", "verdicts"}
+    assert views.find_names("SELECT 1") == set()
+    assert views.find_names("select * from COSTS") == {"costs", "rollouts"}
+    assert views.find_tables("SELECT * FROM fresh(5, .9)") == {"train_metrics", "superseded", "rollouts", "verdicts"}

@@ -40,14 +40,14 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
             if opened.has_moved():
                 reporter.say(_rewrite_catalogue(opened))
         if shape is Format.TABLE:
-            columns = [map(query_results.value_of, column.to_pylist()) for column in answer.columns]
+            columns = [map(query_results.to_json_value, column.to_pylist()) for column in answer.columns]
             rows = list(zip(*columns))  # by position: two columns may share a name
             sheet = build_table("", answer.column_names, rows, fraction=_format_fraction, missing="NULL")
             open_console().print(sheet, f"{len(rows)} row{'s' * (len(rows) != 1)}", sep="\n")
         elif shape is Format.JSON:
-            print_json(query_results.plain(answer))
+            print_json(query_results.to_json_rows(answer))
         else:
-            data = query_results.csv(answer) if shape is Format.CSV else query_results.parquet(answer)
+            data = query_results.to_csv(answer) if shape is Format.CSV else query_results.to_parquet(answer)
             on_screen = shape is Format.CSV and sys.stdout.isatty()
             sys.stdout.buffer.write(
                 escape_controls(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data

@@ -28,7 +28,7 @@ def seal(names: Iterable[str]) -> int:
     return sealed
 
 
-def standing(entries: Iterable[Entry]) -> dict[str, str]:
+def find_stand_ins(entries: Iterable[Entry]) -> dict[str, str]:
     """Return which entry finally stands for each entry that was replaced.
 
     Of two compactions of one commit the earlier counts, so that no reader sees a row twice; the later one is void and
@@ -44,7 +44,7 @@ def standing(entries: Iterable[Entry]) -> dict[str, str]:
     return stands
 
 
-def contested(entries: Sequence[Entry], stands: Mapping[str, str]) -> set[str]:
+def find_contested(entries: Sequence[Entry], stands: Mapping[str, str]) -> set[str]:
     """Return the names of live entries that may share a row: both of each pair that did not see each other.
 
     The entries of one writer have all seen one another, so the answer is empty for a lake that one process at a time
@@ -52,7 +52,7 @@ def contested(entries: Sequence[Entry], stands: Mapping[str, str]) -> set[str]:
 
     Args:
         entries: all entries in the manifest.
-        stands: their `standing`.
+        stands: the result of `find_stand_ins` for them.
     """
     by_name = {entry.name: entry for entry in entries if not stands_in(entry.name)}
     order = sorted(name for name in {*by_name, *stands} if not stands_in(name))

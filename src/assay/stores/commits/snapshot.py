@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay.core.errors import LakeError
 from assay.stores.commits import manifest
-from assay.stores.commits.concurrency import contested, seal, standing
+from assay.stores.commits.concurrency import find_contested, find_stand_ins, seal
 from assay.stores.commits.manifest import Entry, File
 from assay.stores.renames import Pairs, renamed_columns
 from assay.stores.sql.views import FileGroup
@@ -83,7 +83,7 @@ class Snapshot:
     def gone(self) -> list[str]:
         """Return the entries that later ones name, that no other stands for, and that are not there."""
         absent = [name for name in self._named if name not in self.entries]
-        stands = standing(self.entries.values()) if absent else {}
+        stands = find_stand_ins(self.entries.values()) if absent else {}
         return sorted(name for name in absent if name not in stands)
 
     def _compare(self, name: str, seal_: str) -> None:
@@ -105,12 +105,12 @@ class Snapshot:
 
     def live(self) -> list[Entry]:
         """Return the entries that count, oldest first."""
-        stands = standing(self.entries.values())
+        stands = find_stand_ins(self.entries.values())
         return [self.entries[name] for name in sorted(self.entries) if name not in stands]
 
     def seal(self) -> int:
         """Return the digest of every entry that was ever committed, as far as this reader has seen."""
-        return seal({*self.entries, *standing(self.entries.values())})
+        return seal({*self.entries, *find_stand_ins(self.entries.values())})
 
     def files(self) -> dict[str, list[str]]:
         """Return the absolute paths of every table's files, oldest first."""
@@ -123,7 +123,7 @@ class Snapshot:
     def groups(self) -> dict[str, list[FileGroup]]:
         """Return the files by table, in groups of equal columns; files that may share rows are a group of their own."""
         live = self.live()
-        doubtful = contested(list(self.entries.values()), standing(self.entries.values()))
+        doubtful = find_contested(list(self.entries.values()), find_stand_ins(self.entries.values()))
         sure = [entry for entry in live if entry.name not in doubtful]
         groups: dict[str, list[FileGroup]] = {}
         for form in sorted({entry.format for entry in sure}):

@@ -15,7 +15,7 @@ from assay.core.errors import LakeError
 from assay.core.identity import hash_file
 from assay.stores.commits import manifest
 from assay.stores.commits.manifest import Entry, File
-from assay.stores.lake import Lake, mark_of, nowhere, read_mark
+from assay.stores.lake import Lake, mark_of, missing_lake_message, read_mark
 from assay.stores.maintenance import compaction, reentry
 from assay.stores.maintenance.reentry import NAME, set_aside
 from assay.stores.references import part_of, redrawn, restore_command, rows_that_need
@@ -118,7 +118,7 @@ def _mark(root: Storage, repair: bool) -> Iterator[Finding]:
     names = set(root.names("") or ())
     commits = manifest.entry_names(root) or root.names(manifest.COPIES) or reentry.files_by_commit(root)
     if "lake.json" not in names and not commits:
-        raise LakeError(nowhere(root))
+        raise LakeError(missing_lake_message(root))
     fault = "missing"
     if "lake.json" in names:
         try:
@@ -204,10 +204,10 @@ def _textless(lake: Lake, drop: bool, run: str) -> Iterator[Finding]:
 
 def _derived(root: Storage, repair: bool) -> Iterator[Finding]:
     """Find a damaged table of interval ends, and compute it again."""
-    if fault := intervals.fault(root):
+    if fault := intervals.find_fault(root):
         if repair:
             root.move(intervals.PATH, f"quarantine/{intervals.PATH}")  # a folder in its place cannot be overwritten
-            intervals.store(root, intervals.usual())
+            intervals.store_intervals(root, intervals.usual_intervals())
         yield Finding(
             "derived",
             intervals.PATH,

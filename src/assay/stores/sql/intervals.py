@@ -26,10 +26,10 @@ SCHEMA = pa.schema(
 )
 
 
-def intervals(pairs: Iterable[tuple[int, int]], *, prior: str = "jeffreys") -> pa.Table:
+def compute_intervals(pairs: Iterable[tuple[int, int]], *, prior: str = "jeffreys") -> pa.Table:
     """Return one row per (correct, wrong) pair with the ends of its 95% interval (`maths.beta.posterior.interval`).
 
-    >>> intervals([(0, 0)]).select(["low", "high"]).to_pylist()
+    >>> compute_intervals([(0, 0)]).select(["low", "high"]).to_pylist()
     [{'low': 0.0, 'high': 1.0}]
     """
     from assay.maths.beta.posterior import interval
@@ -41,9 +41,9 @@ def intervals(pairs: Iterable[tuple[int, int]], *, prior: str = "jeffreys") -> p
 
 
 @cache
-def usual() -> pa.Table:
+def usual_intervals() -> pa.Table:
     """Return every pair of at most MOST graded attempts: 2,145 rows, computed in 0.1 s once per process."""
-    return intervals((c, n - c) for n in range(MOST + 1) for c in range(n + 1))
+    return compute_intervals((c, n - c) for n in range(MOST + 1) for c in range(n + 1))
 
 
 def digest(table: pa.Table) -> str:
@@ -52,7 +52,7 @@ def digest(table: pa.Table) -> str:
     return hashlib.sha256(repr([columns[name] for name in SCHEMA.names]).encode()).hexdigest()
 
 
-def store(storage: Storage, table: pa.Table) -> None:
+def store_intervals(storage: Storage, table: pa.Table) -> None:
     """Write the table, whole or not at all.
 
     Raises:
@@ -63,21 +63,21 @@ def store(storage: Storage, table: pa.Table) -> None:
     storage.put(PATH, sink.getvalue())
 
 
-def stored(storage: Storage) -> bool:
+def is_stored(storage: Storage) -> bool:
     """Return whether the lake holds its table, undamaged."""
     return _read(storage) is not None
 
 
-def fault(storage: Storage) -> str:
+def find_fault(storage: Storage) -> str:
     """Return what is wrong with the stored table; "" = nothing, or there is none."""
     there = Path(PATH).name in (storage.names("derived") or ())
     return "its rows are not those that were written" if there and _read(storage) is None else ""
 
 
-def known(storage: Storage) -> pa.Table:
+def load_intervals(storage: Storage) -> pa.Table:
     """Return the stored table; the usual pairs where none is stored or the file is broken."""
     table = _read(storage)
-    return usual() if table is None else table
+    return usual_intervals() if table is None else table
 
 
 def _read(storage: Storage) -> pa.Table | None:

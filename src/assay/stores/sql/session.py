@@ -55,10 +55,10 @@ class Session:
             before = self._shown.pop(name, None)
             if name in withheld:
                 self._let_go(name)
-                views.refuse(self.connection, name, UNFETCHED, kind=self.kind)
+                views.create_failing_table(self.connection, name, UNFETCHED, kind=self.kind)
             elif fault := self._fault(files):
                 self._let_go(name)
-                views.refuse(self.connection, name, fault, kind=self.kind)
+                views.create_failing_table(self.connection, name, fault, kind=self.kind)
                 self.faults[name] = f"{fault}; `curate fsck` names what is broken and restores what can be restored"
             elif self._hold(name, before, files) or not (fault := self._view(name, files)):
                 self._shown[name] = files
@@ -66,7 +66,7 @@ class Session:
             else:
                 self.faults[name] = fault
         if "intervals" in wanted and "intervals" not in self._made:
-            views.create_intervals(self.connection, intervals.known(self.storage), kind=self.kind)
+            views.create_intervals(self.connection, intervals.load_intervals(self.storage), kind=self.kind)
             self._made.add("intervals")
         for name in definitions():
             if name in wanted and name not in self._made:

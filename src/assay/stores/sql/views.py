@@ -103,38 +103,38 @@ def create_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, *
         connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS {query}')
     except duckdb.Error as error:
         fault = " ".join(str(error).split()) + _remedy(error)
-        refuse(connection, name, fault, kind=kind)
+        create_failing_table(connection, name, fault, kind=kind)
         return fault
     return ""
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, name: str, fault: str, *, kind: str = "") -> None:
+def create_failing_table(connection: duckdb.DuckDBPyConnection, name: str, fault: str, *, kind: str = "") -> None:
     """Create a table that raises one line of error whenever it is read."""
     nothing = ", ".join(f'NULL::{sql_type(field.type)} AS "{field.name}"' for field in schemas()[name])
     only = f"(SELECT error({quoted(f'{name}: {fault}')}) AS refused) WHERE refused IS NOT NULL"
     connection.execute(f'CREATE OR REPLACE {kind} VIEW "{name}" AS SELECT {nothing} FROM {only}')
 
 
-def read_by(query: str) -> set[str]:
+def find_tables(query: str) -> set[str]:
     """Return the tables that a query may read: those that its words name, or that the views and macros it names read.
 
-    >>> sorted(read_by("SELECT * FROM frontier"))
+    >>> sorted(find_tables("SELECT * FROM frontier"))
     ['problems', 'rollouts', 'superseded', 'verdicts']
     """
-    return named(query) & set(schemas())
+    return find_names(query) & set(schemas())
 
 
-def named(query: str) -> set[str]:
+def find_names(query: str) -> set[str]:
     """Return what a query may read, by its words: tables, `intervals`, and the views and macros between them."""
     words = _words(query)
     for name, definition in reversed(definitions().items()):  # each reads only earlier ones
         if name in words:
             words |= definition.words
-    return words & everything()
+    return words & list_names()
 
 
 @cache
-def everything() -> frozenset[str]:
+def list_names() -> frozenset[str]:
     """Return the name of each table, view and macro."""
     return frozenset({*schemas(), *definitions(), "intervals"})
 
@@ -246,7 +246,7 @@ def run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = Non
         return relation.to_arrow_table() if relation is not None else pa.table({})
 
 
-def planned(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+def check_plan(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Refuse a query whose plan writes: the second check, where the kernel cannot confine the connection.
 
     Raises:
