@@ -255,6 +255,13 @@ def test_the_walk_of_one_problem_names_files_and_names_that_exist() -> None:
     assert missing == []
 
 
+def test_no_stage_is_called_like_another_command() -> None:
+    from assay.cli.apps import curate_app
+
+    commands = [command.name for command in curate_app.registered_commands]
+    assert sorted(set(commands)) == sorted(name or "" for name in commands)
+
+
 def doc_lines(node: ast.AST) -> int:
     """Lines of the docstrings in a file, class or function."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

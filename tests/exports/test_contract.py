@@ -104,3 +104,19 @@ def test_the_card_counts_names_and_licenses(finished: RunContext, tmp_path: Path
     export(finished, "hub", tmp_path / "kept")
     alone = load_dataset(str(tmp_path / "kept"), cache_dir=str(tmp_path / "cache"))
     assert {name: len(rows) for name, rows in alone.items()} == {"train": 8}
+
+
+def test_an_export_says_in_which_form_its_files_are(
+    finished: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["from assay.exports.jsonl import Jsonl", "class Ours(Jsonl):", "    suffix = 'csv'"]
+    lines += ["    def rows(self, rows): return [{'answer': row.answer, 'rate': row.mean} for row in rows]"]
+    (tmp_path / "our_csv.py").write_text("\n".join(lines))
+    (tmp_path / "our_xml.py").write_text("\n".join(lines).replace("'csv'", "'xml'"))
+    monkeypatch.syspath_prepend(tmp_path)
+    export(finished, "python:our_csv:Ours", tmp_path / "out")
+    header, *rows = (tmp_path / "out" / "train.csv").read_text().splitlines()
+    assert header == '"answer","rate"'
+    assert len(rows) == 8
+    with pytest.raises(ConfigError, match=r"parquet, jsonl or csv, not '\.xml'"):
+        export(finished, "python:our_xml:Ours", tmp_path / "other")

@@ -106,3 +106,9 @@ class SelectorHooks(PoolHooks):
 
     # group_size: int = `train.group_size`   rollouts per group that the selection assumes
     drift: float | str | None = None  # "fitted": the pipeline fits the value to stored training rollouts
+
+
+class ExportHooks:
+    """Hooks of an export."""
+
+    suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"

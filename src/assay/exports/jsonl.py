@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from assay.core.export_rows import ExportRow, Row
 
@@ -9,6 +10,8 @@ from assay.core.export_rows import ExportRow, Row
 @dataclass(frozen=True)
 class Jsonl:
     """One line per place of the curriculum, with every field of `ExportRow`."""
+
+    suffix: ClassVar[str] = "jsonl"
 
     def rows(self, rows: Sequence[ExportRow]) -> list[Row]:
         """Return one row per place, in the curriculum's order."""

@@ -15,6 +15,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.score_workers import ShardQueue
 from assay.pipelines.runner.stages import plan_stage, run_stages
 from assay.pipelines.sampling.shards import LOOK_S, ShardConfig
+from assay.pipelines.stages import pool_stages
 from assay.stores.lake import Lake
 
 _here = threading.local()
@@ -36,7 +37,7 @@ class ShardWorker:
             stop=lambda: _stop_requested(),
         )
         self.context.run = run
-        inputs = run_stages(self.context, "split", only=True)
+        inputs = run_stages(self.context, pool_stages()[-1], only=True)
         key = plan_stage(self.context, "score", inputs)[0].key
         terms = ShardConfig(config.flow.shard, config.flow.lease_s)
         self.chunks = ShardQueue(self.context, inputs, key, terms)

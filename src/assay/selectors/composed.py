@@ -72,6 +72,11 @@ class Composed:
         columns = [name for step in self.steps for name in (*step.part.needs, *([step.within] if step.within else []))]
         return tuple(dict.fromkeys(columns))
 
+    @property
+    def queries(self) -> dict[str, str]:
+        """Columns that steps define themselves, by name (`core.hooks.PoolHooks`)."""
+        return {name: query for step in self.steps for name, query in getattr(step.part, "queries", {}).items()}
+
     def select(self, pool: Pool, budget: int, rng: np.random.Generator) -> Selection:
         """Keep min(budget, problems that no step refuses) problems."""
         final_budget, remaining = clip_budget(budget, len(pool)), pool

@@ -198,10 +198,9 @@ def scripted_problems() -> tuple[list[Problem], dict[str, list[Label]]]:
 
 
 def make_column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
-    """Return a column as the pipeline computes it from `correct` of n attempts.
+    """Return a column as the pipeline computes it from `correct` of n attempts; of one that it does not know, numbers from 1 on.
 
-    Raises:
-        KeyError: there is no such column.
+    The pipeline joins under its name what a source kept, what a stage knows or what a part's own query gives.
     """
     a, b = correct + 0.5, n - correct + 0.5
     rows = len(correct)
@@ -217,7 +216,7 @@ def make_column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
     columns |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
     columns |= {"quality": 1.0 + np.arange(rows) % 5, "difficulty": 0.1 * (np.arange(rows) % 7)}
     columns |= {"K": n - correct, "censored": correct == 0}
-    return columns[name]
+    return columns.get(name, 1.0 + np.arange(rows) % 11)
 
 
 def make_pool(needs: Sequence[str], correct: Sequence[int], *, clusters: int = 4) -> Pool:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from assay.core.errors import ConfigError
+from assay.core.parts import build_part
 from assay.pipelines.analysis.compare_selectors import compare
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
+from assay.testing import check_selector
 
 Made = Callable[..., RunContext]
 FILE = '''
@@ -68,6 +70,19 @@ def test_a_selector_brings_the_query_of_its_column(context: Made, cheapest: Call
     assert all(result.reused for result in run_stages(context(select={"selector": CHEAPEST, "budget": 10})))
     (row,) = [row for row in compare(made)["selections"] if row["selection"] == "plan"]
     assert row["kept"] == 10
+
+
+def test_a_chain_joins_the_columns_of_its_steps(context: Made, cheapest: Callable[[str], None]) -> None:
+    cheapest("sum(tokens + sample)")
+    steps = [{"selector": "informative"}, {"selector": CHEAPEST}]
+    made = context(select={"selector": "composed", "steps": steps, "budget": 10})
+    assert len(kept(made, run_stages(made).rows_of("select"))) == 10
+
+
+def test_a_selector_with_a_column_of_its_own_is_checked_like_any(cheapest: Callable[[str], None]) -> None:
+    cheapest("sum(tokens)")
+    with pytest.raises(AssertionError, match="NaN in 'tokens' is refused"):
+        check_selector(build_part("selector", CHEAPEST))
 
 
 def test_what_the_query_gives_is_part_of_the_selection_s_key(context: Made, cheapest: Callable[[str], None]) -> None:

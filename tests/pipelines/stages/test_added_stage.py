@@ -20,9 +20,11 @@ from assay.pipelines.analysis.empty_result import shortfall
 from assay.pipelines.analysis.report import collected
 from assay.pipelines.analysis.summary import noticed
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.loop.rounds import curating_stages, pool_stages
+from assay.pipelines.loop.rounds import curating_stages
+from assay.pipelines.runner.score_workers import score_shards
 from assay.pipelines.runner.stages import done_stages, run_stages, survey
-from assay.pipelines.stages import StageEntry, load_stage, stage_entries, stage_names
+from assay.pipelines.sampling.shards import ShardConfig
+from assay.pipelines.stages import StageEntry, load_stage, pool_stages, stage_entries, stage_names
 from assay.stores.lake import Lake
 from assay.stores.maintenance.compaction import forget
 
@@ -100,7 +102,8 @@ def curate(*words: str) -> Any:
 def test_it_runs_in_its_place_and_is_found_again(context: Made) -> None:
     results = run_stages(context())
     assert [result.stage for result in results] == list(stage_names())
-    assert stage_names()[2:5] == ("split", "size", "score")
+    place = stage_names().index("size")
+    assert stage_names()[place - 1 : place + 2] == ("split", "size", "score")
     assert (results.of("size").rows_in, results.of("size").rows_out) == (32, 32)
     again = context()
     assert all(result.reused for result in run_stages(again))
@@ -140,8 +143,8 @@ def test_reports_python_and_the_loop_follow_the_list(context: Made, tables: dict
     assert api.__getattr__("size")(tables).num_rows == 32
     assert assay.size(tables)["reason"].to_pylist() == ["measured"] * 32
     assert "size" in dir(assay)
-    assert pool_stages() == ("ingest", "clean", "split", "size")
-    assert curating_stages() == ("score", "embed", "select", "arrange")
+    assert pool_stages()[-1] == "size"
+    assert not {"size", *pool_stages()} & {*curating_stages()}
 
 
 @pytest.mark.usefixtures("listed")
@@ -156,6 +159,12 @@ def test_a_selector_may_need_its_column_and_chooses_anew_when_it_changes(context
     )
     assert {row["size"] for row in rows} <= {15}
     assert results.of("select").key != plain.of("select").key
+
+
+@pytest.mark.usefixtures("listed")
+def test_workers_score_behind_it(context: Made) -> None:
+    run_stages(context(), "size")
+    assert score_shards(context(), ShardConfig(chunk=8)).rows_out == 32
 
 
 @pytest.mark.usefixtures("listed")

@@ -7,8 +7,9 @@ import typer
 
 from assay.cli.console import ConsoleReporter
 from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.core.parts import list_parts
 
-To = Annotated[str, typer.Option("--to", metavar="NAME", help="trl, verl, open_instruct, verifiers, jsonl or hub.")]
+To = Annotated[str, typer.Option("--to", metavar="NAME", help=f"One of {', '.join(list_parts('export'))}.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")

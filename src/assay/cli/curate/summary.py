@@ -8,6 +8,7 @@ from rich.console import Console
 from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import print_json
 from assay.cli.tables import build_table
+from assay.pipelines.stages import pool_stages
 
 SHOWN = 12  # places of the curriculum
 OUTCOMES = ("correct", "wrong", "truncated", "error")
@@ -201,7 +202,7 @@ def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json:
 
 def _format_disk(disk: dict[str, Any]) -> str:
     if disk["bytes"] is None:
-        return f"unknown until split is done; {_format_size(disk['free'])} free"
+        return f"unknown until {pool_stages()[-1]} is done; {_format_size(disk['free'])} free"
     basis = (
         f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
     )

@@ -19,7 +19,7 @@ from assay.pipelines.data.problems import side, side_verifiers
 from assay.pipelines.runner.stages import Survey, plan_stage, run_stages, survey
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.tree_search import Searches
-from assay.pipelines.stages import stage_names
+from assay.pipelines.stages import pool_stages, stage_names
 from assay.pipelines.stages.score import scorer
 from assay.stores.references import written_with
 
@@ -74,7 +74,7 @@ def forecast(context: RunContext, pilot: int) -> dict[str, Any]:
     """
     tokens = seconds = outcomes = None
     if pilot:
-        tokens, seconds, outcomes = _run_pilot(context, run_stages(context, "split"), pilot)
+        tokens, seconds, outcomes = _run_pilot(context, run_stages(context, pool_stages()[-1]), pilot)
     states = stage_states(survey(context))
     return {
         "stages": stages(states),

@@ -46,7 +46,7 @@ def export(
         raise ConfigError(f"{folder} is there and not empty; name a new folder with --out")
     results = run_stages(context, "arrange", only=True)
     chosen, gone = _read_rows(context, results)
-    suffix = "jsonl" if to == "jsonl" else "parquet"
+    suffix = getattr(part, "suffix", "parquet")
     inner = folder / "data" if to == "hub" else folder
     inner.mkdir(parents=True, exist_ok=True)
     _write_rows(inner / f"train.{suffix}", part.rows(chosen))
@@ -143,5 +143,9 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    else:
+    elif path.suffix == ".csv":
+        path.write_bytes(query_results.to_csv(pa.Table.from_pylist(list(rows))))
+    elif path.suffix == ".parquet":
         path.write_bytes(query_results.to_parquet(pa.Table.from_pylist(list(rows))))
+    else:
+        raise ConfigError(f"an export writes parquet, jsonl or csv, not {path.suffix!r}")

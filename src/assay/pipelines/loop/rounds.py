@@ -25,7 +25,7 @@ from assay.pipelines.loop import evaluate
 from assay.pipelines.loop import refresh as refreshing
 from assay.pipelines.loop.checkpoints import checkpoint_engine, find_checkpoint, policy_on_checkpoint
 from assay.pipelines.runner.stages import restored, run_next_stage, run_planned, run_regrade, run_stages
-from assay.pipelines.stages import stage_names
+from assay.pipelines.stages import pool_stages, stage_names
 from assay.pipelines.stages import train as training
 
 DECIDE_NOTHING = {"score": {"wave"}, "train": training.ELSEWHERE, "loop": {"rounds"}}
@@ -82,11 +82,6 @@ class Round:
         before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
         context = self.context.beside(_config_on_checkpoint(self.context, before.training, self.number + 1))
         return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
-
-
-def pool_stages() -> tuple[str, ...]:
-    """Name the stages that are done once: all rounds share the pool and its held-out problems."""
-    return stage_names()[: stage_names().index("score")]
 
 
 def curating_stages() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from assay.pipelines.runner import score_waves
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.evidence import evidence_for
 from assay.pipelines.sampling.shards import ShardConfig, attempts_at, cut, pause, warn_if_late
+from assay.pipelines.stages import pool_stages
 from assay.pipelines.stages.score import ScoreStage, scorer
 from assay.stores.commits.lease import lease
 
@@ -34,7 +35,7 @@ def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
         ConfigError: an earlier stage is not done, or the scorer needs evidence that cannot be divided.
         Stopped: the worker was asked to stop; what had arrived is committed and its lease given back.
     """
-    inputs = run_stages(context, "split", only=True)
+    inputs = run_stages(context, pool_stages()[-1], only=True)
     stage, part = ScoreStage(context, inputs), scorer(context)
     key, problems = stage.key, len(stage.ids)
     apart, needs = bool(getattr(part, "apart", not part.joint)), tuple(getattr(part, "needs", ()))

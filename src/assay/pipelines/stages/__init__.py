@@ -79,6 +79,12 @@ def stage_names() -> tuple[str, ...]:
     return tuple(entry.name for entry in STAGES)
 
 
+def pool_stages() -> tuple[str, ...]:
+    """The names of the stages before scoring, which need no policy: every worker and every round shares what they leave."""
+    names = stage_names()
+    return names[: names.index("score")]
+
+
 def stage_sentence() -> str:
     """Return the stages of curation as a list in words.
 
