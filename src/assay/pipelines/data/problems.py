@@ -56,12 +56,12 @@ def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
     problems, labels = members(context, inputs)
     key = inputs.rows_of("clean")
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
-    kept = {id_: problem for id_, problem in problems.items() if id_ not in gone}
+    remaining = {id_: problem for id_, problem in problems.items() if id_ not in gone}
     corrected = context.lake.rows(
         "SELECT l.* FROM labels l SEMI JOIN pool_members m ON m.label_id = l.id AND m.pool = ? ORDER BY id", [key]
     )
-    return kept, {id_: labels[id_][0] for id_ in kept} | {
-        row["problem_id"]: to_label(row) for row in corrected if row["problem_id"] in kept
+    return remaining, {id_: labels[id_][0] for id_ in remaining} | {
+        row["problem_id"]: to_label(row) for row in corrected if row["problem_id"] in remaining
     }
 
 

@@ -63,18 +63,18 @@ class Clean(Stage):
         """Apply the filters one after the other; each sees what the one before kept."""
         began, context, key = time.monotonic(), self.context, self.key.rows
         problems, labels = self.members
-        kept = _Kept(dict(problems), dict(labels))
+        state = _Kept(dict(problems), dict(labels))
         for name, part in build_filters(context.config):
             context.heed()
-            golds = {id_: kept.labels[id_] for id_ in kept.problems}
+            golds = {id_: state.labels[id_] for id_ in state.problems}
             borrowed = filter_context(context, part, problems)
-            for finding in part.sift(list(kept.problems.values()), golds, borrowed):
-                _check(name, finding, kept.problems)
-                kept.take(finding)
-        corrected = [label for id_, label in sorted(kept.corrected.items()) if id_ in kept.problems]
-        notes = [note for note in kept.notes if note.problem_id in kept.problems]
+            for finding in part.sift(list(state.problems.values()), golds, borrowed):
+                _check(name, finding, state.problems)
+                state.take(finding)
+        corrected = [label for id_, label in sorted(state.corrected.items()) if id_ in state.problems]
+        notes = [note for note in state.notes if note.problem_id in state.problems]
         detail: dict[str, Any] = {
-            "dropped": dict(Counter(drop.reason for drop in kept.drops)),
+            "dropped": dict(Counter(drop.reason for drop in state.drops)),
             **({"corrected": len(corrected)} if corrected else {}),
         }
         if notes:
@@ -84,12 +84,12 @@ class Clean(Stage):
         rows = {
             "labels": [asdict(label) for label in corrected],
             "pool_members": [_member(key, label) for label in corrected],
-            "drops": [drop_row(drop, key) for drop in kept.drops],
+            "drops": [drop_row(drop, key) for drop in state.drops],
             "notes": [note_row(note, key) for note in notes],
         }
         seconds = time.monotonic() - began
         return context.finish(
-            StageResult(self.name, self.key, len(problems), len(kept.problems), detail, seconds), rows
+            StageResult(self.name, self.key, len(problems), len(state.problems), detail, seconds), rows
         )
 
     @classmethod

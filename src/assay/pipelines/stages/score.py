@@ -116,10 +116,10 @@ def scorer(context: RunContext) -> Any:
 
 def settings(context: RunContext) -> dict[str, Any]:
     """Return the scorer's settings; a budget or group size that it needs and does not set is that of the selection."""
-    given, select = context.config.score.settings, context.config.select
-    needed = getattr(build_part("scorer", context.config.score.scorer, given), "sized_by_plan", ())
+    own, select = context.config.score.settings, context.config.select
+    needed = getattr(build_part("scorer", context.config.score.scorer, own), "sized_by_plan", ())
     known = {"budget": select.budget, "group_size": select.settings.get("group_size", context.config.train.group_size)}
-    return {**given, **{name: known[name] for name in needed}}
+    return {**own, **{name: known[name] for name in needed}}
 
 
 def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaining:

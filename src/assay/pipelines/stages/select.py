@@ -78,8 +78,8 @@ class Select(Stage):
 
 
 def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    kept = [(id_, True, weight, "") for id_, weight in zip(selection.ids, selection.weights, strict=True)]
-    gone = [(id_, False, 0.0, reason) for reason, ids in dropped.items() for id_ in ids]
+    chosen = [(id_, True, weight, "") for id_, weight in zip(selection.ids, selection.weights, strict=True)]
+    dropped_rows = [(id_, False, 0.0, reason) for reason, ids in dropped.items() for id_ in ids]
     return [
         {
             "id": content_id("selection", key, id_),
@@ -89,7 +89,7 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
             "weight": weight,
             "reason": reason,
         }
-        for id_, keep, weight, reason in sorted(kept + gone)
+        for id_, keep, weight, reason in sorted(chosen + dropped_rows)
     ]
 
 
@@ -112,7 +112,7 @@ def select_from(pool: Pool, part: Any, name: str, *, budget: int, seed: int) -> 
     return selection
 
 
-def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, kept: int) -> None:
+def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int) -> None:
     """Warn where fewer problems are kept than the budget allows, and say why."""
     config = context.config.select
     if not config.budget:
@@ -123,9 +123,9 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, kept: int) -
             f"select.budget = {config.budget} is above the pool of {len(pool)}{beside}: "
             "all of it stays, unless the selector drops it"
         )
-    if kept < min(config.budget, len(pool)):
+    if chosen < min(config.budget, len(pool)):
         context.reporter.warn(
-            f"{config.selector!r} keeps {kept} of {len(pool)} problems, fewer than the budget of {config.budget}; "
+            f"{config.selector!r} keeps {chosen} of {len(pool)} problems, fewer than the budget of {config.budget}; "
             "the others say why"
         )
 
@@ -144,8 +144,8 @@ def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
         )
 
 
-def _check_conserved(selector: str, pool: Pool, kept: tuple[str, ...], dropped: Any) -> None:
-    accounted = Counter(kept) + Counter(id_ for ids in dropped.values() for id_ in ids)
+def _check_conserved(selector: str, pool: Pool, chosen: tuple[str, ...], dropped: Any) -> None:
+    accounted = Counter(chosen) + Counter(id_ for ids in dropped.values() for id_ in ids)
     if accounted != Counter(pool.ids):
         wrong = sorted((accounted - Counter(pool.ids)) + (Counter(pool.ids) - accounted))
         raise ConfigError(
