@@ -98,7 +98,7 @@ def test_with_replay_an_interrupted_run_leaves_the_tables_of_an_uninterrupted_on
         from assay.stores import query_results
 
         recorded = lake.ask("SELECT r.*, t.text FROM rollouts r JOIN completions t USING (id)")
-        (tmp_path / "recording.parquet").write_bytes(query_results.to_parquet(recorded))
+        (tmp_path / "recording.parquet").write_bytes(query_results.encode_parquet(recorded))
     replay = make_plan(
         tmp_path, "replay", model="", engine="replay", settings=f'path = "{tmp_path}/recording.parquet"\ndelay_s = 0.02'
     )

@@ -28,10 +28,10 @@ def test_numbers_inside_lists_and_structs_are_numbers_in_csv_too() -> None:
             "at": pa.array([[datetime.date(2026, 11, 26)]]),
         }
     )
-    assert query_results.to_csv(nested).decode().splitlines() == ['"n","at"', '"[1.5]","[""2026-11-26""]"']
+    assert query_results.encode_csv(nested).decode().splitlines() == ['"n","at"', '"[1.5]","[""2026-11-26""]"']
 
 
 def test_columns_of_one_name_all_stay() -> None:
     twice = pa.table([pa.array([7]), pa.array([8])], names=["n", "n"])
     assert query_results.to_json_rows(twice) == [{"n": 7, "n_2": 8}]
-    assert query_results.to_csv(twice).decode().splitlines() == ['"n","n"', "7,8"]
+    assert query_results.encode_csv(twice).decode().splitlines() == ['"n","n"', "7,8"]

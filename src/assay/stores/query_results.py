@@ -48,7 +48,7 @@ def unique_names(columns: list[str]) -> list[str]:
     return unique
 
 
-def to_csv(answer: pa.Table) -> bytes:
+def encode_csv(answer: pa.Table) -> bytes:
     """Return the answer as CSV with a header line; nested columns are JSON text."""
     columns = [
         pa.array(
@@ -64,7 +64,7 @@ def to_csv(answer: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def to_parquet(answer: pa.Table) -> bytes:
+def encode_parquet(answer: pa.Table) -> bytes:
     """Return the answer as the bytes of a Parquet file."""
     sink = pa.BufferOutputStream()
     pa.parquet.write_table(answer, sink, compression="zstd")

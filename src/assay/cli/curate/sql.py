@@ -47,7 +47,7 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
         elif shape is Format.JSON:
             print_json(query_results.to_json_rows(answer))
         else:
-            data = query_results.to_csv(answer) if shape is Format.CSV else query_results.to_parquet(answer)
+            data = query_results.encode_csv(answer) if shape is Format.CSV else query_results.encode_parquet(answer)
             on_screen = shape is Format.CSV and sys.stdout.isatty()
             sys.stdout.buffer.write(
                 escape_controls(data.decode("utf-8", "replace").replace("\r\n", "\n")).encode() if on_screen else data

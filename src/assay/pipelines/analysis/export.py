@@ -146,6 +146,6 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     elif path.suffix == ".csv":
         path.write_bytes(query_results.to_csv(pa.Table.from_pylist(list(rows))))
     elif path.suffix == ".parquet":
-        path.write_bytes(query_results.to_parquet(pa.Table.from_pylist(list(rows))))
+        path.write_bytes(query_results.encode_parquet(pa.Table.from_pylist(list(rows))))
     else:
         raise ConfigError(f"an export writes parquet, jsonl or csv, not {path.suffix!r}")
