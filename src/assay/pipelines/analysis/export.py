@@ -144,7 +144,7 @@ def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     elif path.suffix == ".csv":
-        path.write_bytes(query_results.to_csv(pa.Table.from_pylist(list(rows))))
+        path.write_bytes(query_results.encode_csv(pa.Table.from_pylist(list(rows))))
     elif path.suffix == ".parquet":
         path.write_bytes(query_results.encode_parquet(pa.Table.from_pylist(list(rows))))
     else:
