@@ -59,7 +59,8 @@ from assay.flows.curate import curate
 from assay.flows.run_context import FlowCall
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.runner.stages import run_stages
-from assay.pipelines.runner.score_workers import ShardConfig, work_off
+from assay.pipelines.runner.score_workers import score_shards
+from assay.pipelines.sampling.shards import ShardConfig
 from assay.stores.lake import Lake
 plan, lake, how = sys.argv[1:]
 with Lake(lake) as opened, RunContext(read_config(Path(plan)), opened, NullReporter()) as job:
@@ -67,7 +68,7 @@ with Lake(lake) as opened, RunContext(read_config(Path(plan)), opened, NullRepor
     server.started(NullReporter())
     began = time.perf_counter()
     if how == "plain":
-        work_off(job, ShardConfig(chunk=1))
+        score_shards(job, ShardConfig(chunk=1))
         run_stages(job)
     else:
         server.through(curate, job, FlowCall(plan, lake))

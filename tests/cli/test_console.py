@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from assay.cli.console import ConsoleReporter, SafeConsole, _Lines
-from assay.cli.runner import exits
+from assay.cli.runner import report_errors
 from assay.core.errors import ConfigError, EngineError
 from assay.core.types import Problem
 from assay.stores.lake import Lake
@@ -59,7 +59,10 @@ def test_no_control_sequence_of_a_given_text_leaves_by_any_way(text, terminal):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_error_line_and_no_traceback_holds_one(kind, text, capsys):
     out = io.StringIO()
-    with pytest.raises(typer.Exit), exits(ConsoleReporter(SafeConsole(file=out, force_terminal=True, width=200))):
+    with (
+        pytest.raises(typer.Exit),
+        report_errors(ConsoleReporter(SafeConsole(file=out, force_terminal=True, width=200))),
+    ):
         raise kind(f"a server said {text}")
     shown = out.getvalue() + capsys.readouterr().err
     assert "a server said" in shown
@@ -69,9 +72,9 @@ def test_no_error_line_and_no_traceback_holds_one(kind, text, capsys):
 def test_a_line_that_says_how_far_a_stage_is_knows_no_time_left_before_anything_is_done():
     def speak(voice):
         lines = _Lines(voice, "attempts", 96)
-        lines.told -= 60
+        lines.printed_s -= 60
         lines.advance(0, note="0 tokens")
-        lines.told -= 60
+        lines.printed_s -= 60
         lines.advance(48)
 
     first, second = spoken(speak, terminal=False).splitlines()

@@ -1,4 +1,6 @@
-"""A disk that is full or read-only, for real: a small file system of its own, in a mount namespace that ends with the command."""
+"""A disk that is full or read-only, for real: a small file system of its own, in a mount namespace that ends with the
+command.
+"""
 
 import shutil
 import subprocess
@@ -22,7 +24,10 @@ def config(scripted: Callable[..., Path], tmp_path: Path) -> Path:
 def mounted(config: Path, mount: str, *commands: str) -> Ran:
     """The shell's answer to the commands, in which `curate` is ours and $D is the disk, mounted as told."""
     disk = config.parent / "disk"
-    script = f'D="{disk}"; {mount}; curate() {{ "{sys.executable}" -m assay curate "$@"; echo "exit $?"; }}; {"; ".join(commands)}'
+    script = (
+        f'D="{disk}"; {mount}; curate() {{ "{sys.executable}" -m assay curate "$@"; echo "exit $?"; }}; '
+        f"{'; '.join(commands)}"
+    )
     if (
         shutil.which("unshare") is None
         or subprocess.run(["unshare", "-r", "-m", "true"], capture_output=True, check=False).returncode

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli.environment import one_faiss
+from assay.cli.environment import check_faiss
 from assay.core.errors import ConfigError
 
 
@@ -16,7 +16,7 @@ def installed(folder: Path, name: str) -> None:
 def test_both_faiss_wheels_at_once_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     installed(tmp_path, "faiss-cpu")
-    one_faiss()
+    check_faiss()
     installed(tmp_path, "faiss-gpu")
     with pytest.raises(ConfigError, match="faiss-cpu and faiss-gpu are both installed"):
-        one_faiss()
+        check_faiss()

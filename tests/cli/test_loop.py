@@ -81,7 +81,8 @@ def final(lake: Path) -> dict[str, set[Any]]:
         }
         stages = {(row["stage"], row["key"]) for row in opened.rows("SELECT stage, key FROM stages")}
         counted = opened.rows(
-            'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN (SELECT policy FROM superseded) '
+            'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN '
+            "(SELECT policy FROM superseded) "
             "GROUP BY ALL"
         )
     return {**tables, "stages": stages, "trained": {tuple(row.values()) for row in counted}}

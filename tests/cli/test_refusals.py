@@ -1,4 +1,7 @@
-"""What a run does with a server that refuses, lies or is gone: nothing paid is lost, nothing that was never an attempt is stored."""
+"""What a run does with a server that refuses, lies or is gone: nothing paid is lost, nothing that was never an attempt
+is
+stored.
+"""
 
 import importlib.util
 import json
@@ -27,7 +30,9 @@ Run = Callable[..., tuple[Any, list[dict[str, Any]]]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs a plan of six problems with four attempts each against a stub; the result and the stored rollouts with their verdicts."""
+    """Runs a plan of six problems with four attempts each against a stub; the result and the stored rollouts with their
+    verdicts.
+    """
     monkeypatch.setattr(endpoints, "FIRST_REST_S", 0.001)
     rows = [{"prompt": f"What is {n} + 40?", "answer": str(n + 40)} for n in range(PROBLEMS)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -39,7 +44,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         stubs.append(stub_server.Stub(answer))
         (tmp_path / "plan.toml").write_text(
             f'name = "stub"\nlake = "{tmp_path}/lake"\n[[source]]\npart = "files"\npaths = "{tmp_path}/rows.jsonl"\n'
-            f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = 16\nconcurrency = 2\nretries = 1\n'
+            f'[policy]\nengine = "openai"\nmodel = "m"\nurls = ["{stubs[-1].url}"]\nrevision = "r"\nmax_tokens = '
+            f"16\nconcurrency = 2\nretries = 1\n"
             f'[score]\nn = {N}\nwave = 1\n[embed]\nencoder = "tfidf"\nclusters = 2\n[select]\nbudget = 4\n'
         )
         changes = [*flags, *(word for change in sets for word in ("--set", change))]

@@ -1,4 +1,7 @@
-"""A stop is answered in every stage, also inside a part that does not come back; an interrupt before anything has begun is one line."""
+"""A stop is answered in every stage, also inside a part that does not come back; an interrupt before anything has begun
+is
+one line.
+"""
 
 import gzip
 import os
@@ -116,7 +119,10 @@ def test_a_stop_is_answered_in_every_stage(
 @pytest.mark.service
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.6])
 def test_an_early_interrupt_leaves_no_traceback(tmp_path: Path, after_s: float) -> None:
-    code = "import sys; sys.argv = ['curate', 'status', 'nowhere.toml']; import assay.cli; print('in', flush=True); assay.cli.curate()"
+    code = (
+        "import sys; sys.argv = ['curate', 'status', 'nowhere.toml']; import assay.cli; print('in', flush=True); "
+        "assay.cli.curate()"
+    )
     piped = {
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,

@@ -5,14 +5,14 @@ import io
 from rich.console import Console
 
 from assay.cli.console import WIDTH
-from assay.cli.tables import table
+from assay.cli.tables import build_table
 
 DRIFTS = [f"signal, drift {drift}" for drift in range(3)]
 
 
 def printed(*given, width: int = WIDTH) -> list[str]:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    console.print(table(*given))
+    console.print(build_table(*given))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 

@@ -112,7 +112,8 @@ def test_the_tiny_model_gets_better_on_a_curated_curriculum_through_a_kill(
     with Lake(lake) as opened:
         order = [row["problem_id"] for row in opened.rows("SELECT problem_id FROM lessons ORDER BY position")]
         met = opened.rows(
-            'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN (SELECT policy FROM superseded) '
+            'SELECT step, problem_id, count(*) AS n FROM rollouts WHERE "group" IS NOT NULL AND policy NOT IN '
+            "(SELECT policy FROM superseded) "
             'GROUP BY ALL ORDER BY step, min("group")'
         )
         assert opened.rows(

@@ -21,9 +21,9 @@ Tests named after `->` lie in other files.
     retaining-by-doing 5, vLLM 27517,       two opening tokens                  one -> test_transformers, test_llamacpp,
     lm-eval 1841                                                                the_prompt_opens_once
     vLLM 51226, 11953, 7808                 seeds are ignored or shared         each sample has its own ->
-                                                                                test_contract, hf/test_continuous_batching
+                                                                                hf/test_continuous_batching
     labs-molt 50, prime-rl 1205             rates of what arrived first, which  those in flight are finished ->
-                                            are the short answers               test_openai, hf/test_continuous_batching
+                                            are the short answers               hf/test_continuous_batching
     longcot 5                               ids collide across sources          an id is the hash of the content
 """
 

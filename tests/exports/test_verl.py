@@ -13,3 +13,11 @@ def test_a_row_has_verl_s_five_columns(chosen: ExportRow) -> None:
 
 def test_the_snippet_keeps_the_order() -> None:
     assert "data.shuffle=False" in Verl().snippet("train.parquet")
+
+
+def test_a_name_that_verl_scores_may_stand_for_the_source(chosen: ExportRow) -> None:
+    assert [part.rows([chosen])[0]["data_source"] for part in (Verl(), Verl(data_source="openai/gsm8k"))] == [
+        chosen.source,
+        "openai/gsm8k",
+    ]
+    assert "default_compute_score" in Verl().snippet("train.parquet")

@@ -1,4 +1,4 @@
-"""Filters on problems in one line, and a bench whose rooms are scripted."""
+"""Filters on problems in one line, and a filter context whose parts are scripted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -11,8 +11,8 @@ from assay.core.types import Drop, GradingCase, Label, Policy, Problem, Request,
 Pairs = Sequence[tuple[Problem | str, str]]
 
 
-class Reads:
-    """A judge that reads every answer that is a whole number, and finds it right when the attempt says nothing else, boxed or not."""
+class WholeNumberJudge:
+    """A judge that reads whole numbers, and accepts an attempt that holds nothing but the number, boxed or not."""
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         return [label.answer.lstrip("-").isdigit() for label in labels]
@@ -21,8 +21,8 @@ class Reads:
         return [self._judge(case) for case in cases]
 
     def _judge(self, case: GradingCase) -> Verdict:
-        said = case.rollout.text.removeprefix("\\boxed{").removesuffix("}")
-        right = self.reads([case.label])[0] and said == case.label.answer
+        text = case.rollout.text.removeprefix("\\boxed{").removesuffix("}")
+        right = self.reads([case.label])[0] and text == case.label.answer
         return Verdict.of(
             case,
             verifier="math",
@@ -35,8 +35,8 @@ class Reads:
         return "1"
 
 
-class Bags:
-    """An encoder that sees how often each letter and digit stands in a text."""
+class LetterCounts:
+    """An encoder that counts each letter and digit of a text."""
 
     revision = "bags"
 
@@ -50,73 +50,81 @@ class Bags:
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-class Brute:
+class ProductNeighbours:
     """Neighbours by one matrix product."""
 
     def above(self, queries: np.ndarray, rows: np.ndarray, threshold: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for cosines in queries @ rows.T:
-            found = np.flatnonzero(cosines >= threshold - 1e-6)
-            yield found, cosines[found]
+            rows_above = np.flatnonzero(cosines >= threshold - 1e-6)
+            yield rows_above, cosines[rows_above]
 
 
-class Words:
+class WordTokenizer:
     """A tokenizer whose tokens are words."""
 
     def count(self, problems: Sequence[Problem]) -> list[int]:
-        return [len(each.text.split()) for each in problems]
+        return [len(problem.text.split()) for problem in problems]
 
 
-class Says:
-    """A policy that says what it is told to, by problem text; an answer of None is a failure of the verifier."""
+class ScriptedPolicy:
+    """A policy with fixed answers by problem text; an answer of None is a failure of the verifier."""
 
-    def __init__(self, said: Mapping[str, Sequence[str | None]]) -> None:
-        self.said, self.changes = said, list[Mapping[str, object]]()
+    def __init__(self, answers: Mapping[str, Sequence[str | None]]) -> None:
+        self.answers, self.changes = answers, list[Mapping[str, object]]()
 
     def ask(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, object]
     ):
         self.changes.append(changes)
         return {
-            each.id: [
-                self._verdict(each, labels[each.id][0], *pair) for pair in enumerate(self.said.get(each.text, [])[:n])
+            problem.id: [
+                self._verdict(problem, labels[problem.id][0], sample, answer)
+                for sample, answer in enumerate(self.answers.get(problem.text, [])[:n])
             ]
-            for each in problems
-            if labels.get(each.id)
+            for problem in problems
+            if labels.get(problem.id)
         }
 
-    def _verdict(self, problem: Problem, label: Label, sample: int, said: str | None) -> Verdict:
+    def _verdict(self, problem: Problem, label: Label, sample: int, answer: str | None) -> Verdict:
         request = Request(problem.id, problem.messages, SamplingConfig(), (sample,), 0)
         rollout = Rollout.of(
-            request, sample, policy=Policy("p", "p"), engine="says", text=said or "", tokens=1, finish="stop"
+            request, sample, policy=Policy("p", "p"), engine="says", text=answer or "", tokens=1, finish="stop"
         )
-        outcome = "verifier_error" if said is None else "correct" if said == label.answer else "wrong"
+        outcome = "verifier_error" if answer is None else "correct" if answer == label.answer else "wrong"
         return Verdict.of(
-            GradingCase(problem, label, rollout), verifier="math", version="1", outcome=outcome, extracted=said or ""
+            GradingCase(problem, label, rollout), verifier="math", version="1", outcome=outcome, extracted=answer or ""
         )
 
 
-def bench_of(
-    said: Mapping[str, Sequence[str | None]] | None = None, benchmarks: Mapping[str, Sequence[Problem]] | None = None
+def build_context(
+    answers: Mapping[str, Sequence[str | None]] | None = None, benchmarks: Mapping[str, Sequence[Problem]] | None = None
 ) -> FilterContext:
-    """A bench with every room scripted."""
-    held = {"a test set": [Problem.of("Which bird sings at night beside the old mill?")]}
-    return FilterContext(Reads(), Bags(), Brute(), Words(), Says(said or {}), benchmarks or held)
+    """A filter context with every part scripted."""
+    default = {"a test set": [Problem.of("Which bird sings at night beside the old mill?")]}
+    return FilterContext(
+        WholeNumberJudge(),
+        LetterCounts(),
+        ProductNeighbours(),
+        WordTokenizer(),
+        ScriptedPolicy(answers or {}),
+        benchmarks or default,
+    )
 
 
-def given(pairs: Pairs) -> tuple[list[Problem], dict[str, list[Label]]]:
-    """Problems with labels; a problem met twice has two."""
+def build_problems(pairs: Pairs) -> tuple[list[Problem], dict[str, list[Label]]]:
+    """Problems with their labels; a problem that occurs twice has two."""
     problems: dict[str, Problem] = {}
     labels: dict[str, list[Label]] = {}
-    for asked, answer in pairs:
-        problem = Problem.of(asked) if isinstance(asked, str) else asked
+    for prompt, answer in pairs:
+        problem = Problem.of(prompt) if isinstance(prompt, str) else prompt
         problems[problem.id] = problem
         labels.setdefault(problem.id, []).append(Label.of(problem.id, answer, verifier="math"))
     return list(problems.values()), labels
 
 
-def sift_pairs(part, pairs: Pairs, bench: FilterContext | None = None) -> dict[str, Drop]:
-    """The drops of (problem or prompt, answer) pairs by problem id; a problem met twice has two labels."""
-    drops = [each for each in part.sift(*given(pairs), bench or bench_of()) if isinstance(each, Drop)]
+def sift_pairs(part, pairs: Pairs, context: FilterContext | None = None) -> dict[str, Drop]:
+    """The drops of (problem or prompt, answer) pairs by problem id; a problem that occurs twice has two labels."""
+    drops = [item for item in part.sift(*build_problems(pairs), context or build_context()) if isinstance(item, Drop)]
     by_id = {drop.problem_id: drop for drop in drops}
     assert len(by_id) == len(drops)
     return by_id
@@ -129,14 +137,14 @@ def sift() -> Callable[..., Mapping[str, Drop]]:
 
 @pytest.fixture(scope="session")
 def pairs_of() -> Callable[[Pairs], tuple[list[Problem], dict[str, list[Label]]]]:
-    return given
+    return build_problems
 
 
 @pytest.fixture(scope="session")
-def rooms() -> Callable[..., FilterContext]:
-    return bench_of
+def build_filter_context() -> Callable[..., FilterContext]:
+    return build_context
 
 
 @pytest.fixture(scope="session")
 def scripted() -> FilterContext:
-    return bench_of()
+    return build_context()

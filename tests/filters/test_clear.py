@@ -6,11 +6,11 @@ from assay.filters.clear import Clear
 
 
 @pytest.fixture
-def judged(rooms, pairs_of):
+def judged(build_filter_context, pairs_of):
     """What becomes of one problem with gold answer 4, by what the policy says."""
 
     def judge(said, **settings):
-        found = Clear(**settings).sift(*pairs_of([("2 + 2?", "4")]), rooms({"2 + 2?": said}))
+        found = Clear(**settings).sift(*pairs_of([("2 + 2?", "4")]), build_filter_context({"2 + 2?": said}))
         return found[0] if found else None
 
     return judge
@@ -38,9 +38,9 @@ def test_above_one_nothing_is_corrected(judged):
 @pytest.mark.parametrize(
     ("gold", "said"), [("\\text{4:30 p.m.}", "4:30 \\text{ p.m.}"), ("$10\\, \\text{cm}$", "10 \\mathrm{cm}")]
 )
-def test_the_gold_answer_in_another_dress_is_a_vote_for_it(rooms, pairs_of, gold, said):
-    assert not Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said, *["7"] * 7]}))
-    assert Clear().sift(*pairs_of([("When?", gold)]), rooms({"When?": [said.replace("0", "1")] * 8}))
+def test_the_gold_answer_in_another_dress_is_a_vote_for_it(build_filter_context, pairs_of, gold, said):
+    assert not Clear().sift(*pairs_of([("When?", gold)]), build_filter_context({"When?": [said, *["7"] * 7]}))
+    assert Clear().sift(*pairs_of([("When?", gold)]), build_filter_context({"When?": [said.replace("0", "1")] * 8}))
 
 
 def test_one_vote_for_the_gold_answer_keeps_it(judged):
@@ -63,10 +63,10 @@ def test_few_votes_say_nothing(judged):
     assert judged([]) is None
 
 
-def test_a_planted_fifth_of_wrong_labels_is_found(rooms, pairs_of):
+def test_a_planted_fifth_of_wrong_labels_is_found(build_filter_context, pairs_of):
     pairs = [(f"{n} + {n}?", str(2 * n + (n % 5 == 0))) for n in range(1, 51)]
     said = {prompt: [str(2 * int(prompt.split()[0]))] * 8 for prompt, _ in pairs}
-    fresh = Clear().sift(*pairs_of(pairs), rooms(said))
+    fresh = Clear().sift(*pairs_of(pairs), build_filter_context(said))
     assert sorted(int(label.answer) for label in fresh) == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 
 

@@ -7,7 +7,7 @@ from assay.core.ports import FilterContext
 from assay.core.types import Drop, Problem
 from assay.embedding.neighbours import FaissNeighbours
 from assay.embedding.tfidf import Tfidf
-from assay.filters.contaminated import Contaminated, _Benchmarks
+from assay.filters.contaminated import BenchmarkIndex, Contaminated
 from assay.sources.files import Files
 
 DUCKS = (
@@ -19,8 +19,10 @@ SERIES = "Find $\\sum_{n=1}^7 n^3$. Express your answer as a common fraction in 
 
 
 @pytest.fixture
-def held(rooms):
-    return rooms(benchmarks={"GSM8K": [Problem.of(DUCKS)], "MATH": [Problem.of(ROOT), Problem.of(SERIES)]})
+def held(build_filter_context):
+    return build_filter_context(
+        benchmarks={"GSM8K": [Problem.of(DUCKS)], "MATH": [Problem.of(ROOT), Problem.of(SERIES)]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,12 @@ def test_the_detail_names_benchmark_and_problem(sift, held):
     assert drop.detail == f"ngram: 1.00 of GSM8K {Problem.of(DUCKS).id}"
 
 
-def test_a_turned_text_is_found_by_its_vector(sift, rooms):
+def test_a_turned_text_is_found_by_its_vector(sift, build_filter_context):
     one = "A train leaves at 3:15 going 60 mph toward the coast."
     other = "Going toward the coast, a train leaves at 3:15 going 60 mph."
-    (drop,) = sift(Contaminated(), [(other, "1")], rooms(benchmarks={"trains": [Problem.of(one)]})).values()
+    (drop,) = sift(
+        Contaminated(), [(other, "1")], build_filter_context(benchmarks={"trains": [Problem.of(one)]})
+    ).values()
     assert drop.detail.startswith("semantic: 0.9")
 
 
@@ -69,17 +73,19 @@ def test_templates_boilerplate_and_shared_identities_survive(sift, held, text):
     assert not sift(Contaminated(), [(text, "1")], held)
 
 
-def test_boilerplate_that_two_benchmark_problems_share_counts_for_nothing(sift, rooms):
+def test_boilerplate_that_two_benchmark_problems_share_counts_for_nothing(sift, build_filter_context):
     tail = " Please write the whole solution down step by step and check every result that you have found."
-    bench = rooms(benchmarks={"b": [Problem.of("Add 3 and 4." + tail), Problem.of("Take 2 from 9." + tail)]})
-    assert not sift(Contaminated(coverage=0.1), [("Is 9 odd? Add 3 and 4 and 5." + tail, "1")], bench)
-    assert len(sift(Contaminated(), [("Add 3 and 4." + tail, "7")], bench)) == 1
+    context = build_filter_context(
+        benchmarks={"b": [Problem.of("Add 3 and 4." + tail), Problem.of("Take 2 from 9." + tail)]}
+    )
+    assert not sift(Contaminated(coverage=0.1), [("Is 9 odd? Add 3 and 4 and 5." + tail, "1")], context)
+    assert len(sift(Contaminated(), [("Add 3 and 4." + tail, "7")], context)) == 1
 
 
-def test_other_pictures_make_other_problems(sift, rooms):
-    bench = rooms(benchmarks={"geometry": [Problem.of("Find x.", media=("a",))]})
-    assert not sift(Contaminated(), [(Problem.of("Find x.", media=("b",)), "1"), ("Find x.", "1")], bench)
-    assert len(sift(Contaminated(), [(Problem.of("Find x.", media=("a",)), "1")], bench)) == 1
+def test_other_pictures_make_other_problems(sift, build_filter_context):
+    context = build_filter_context(benchmarks={"geometry": [Problem.of("Find x.", media=("a",))]})
+    assert not sift(Contaminated(), [(Problem.of("Find x.", media=("b",)), "1"), ("Find x.", "1")], context)
+    assert len(sift(Contaminated(), [(Problem.of("Find x.", media=("a",)), "1")], context)) == 1
 
 
 def test_both_ends_of_coverage(sift, held):
@@ -92,11 +98,11 @@ def test_a_megabyte_is_searched_in_a_moment(sift, held):
     assert not sift(Contaminated(), [("word and then some more of it " * 30_000, "1")], held)
 
 
-def test_what_cannot_be_compared_is_named(rooms, pairs_of):
+def test_what_cannot_be_compared_is_named(build_filter_context, pairs_of):
     with pytest.raises(ValueError, match="no benchmarks to compare 1 problems"):
         Contaminated().sift([Problem.of("a")], {}, FilterContext())
     with pytest.raises(ValueError, match="'void' holds 0 problems"):
-        Contaminated().sift(*pairs_of([("a", "1")]), rooms(benchmarks={"void": []}))
+        Contaminated().sift(*pairs_of([("a", "1")]), build_filter_context(benchmarks={"void": []}))
     with pytest.raises(ValueError, match="coverage 0"):
         Contaminated(coverage=0)
     with pytest.raises(ValueError, match="words 2"):
@@ -113,13 +119,13 @@ def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):
     one_more = [re.sub(r"\d+", lambda found: str(int(found[0]) + 1), text, count=1) for text in held]
     swapped = [made for text in held if (made := exchanged(text))]
     coder = Tfidf(tuple(sorted({*texts, *inside, *turned, *one_more, *swapped})))
-    bench = FilterContext(
+    context = FilterContext(
         encoder=coder, neighbours=FaissNeighbours(), benchmarks={"held": [Problem.of(text) for text in held]}
     )
     problems, labels = pairs_of([(text, "1") for text in (*held, *inside, *turned, *one_more, *swapped, *rest)])
-    sifted = Contaminated().sift(problems, labels, bench)
-    found = {each.problem_id for each in sifted if isinstance(each, Drop)}
-    noted = {each.problem_id for each in sifted if isinstance(each, Note)}
+    sifted = Contaminated().sift(problems, labels, context)
+    found = {item.problem_id for item in sifted if isinstance(item, Drop)}
+    noted = {item.problem_id for item in sifted if isinstance(item, Note)}
     for wanted in (held, inside, turned):
         assert len({Problem.of(text).id for text in wanted} & found) >= 0.96 * len(wanted)
     negatives = {*one_more, *swapped, *rest} - {*held, *turned}
@@ -130,8 +136,8 @@ def test_planted_repeats_are_found_and_labelled_negatives_survive(pairs_of):
 
 
 def real_texts(n):
-    found = Files(paths="package:gsm8k_300.jsonl", prompt="question", answer="answer").read()
-    return [each[0].text for each in found if isinstance(each, tuple)][:n]
+    items = Files(paths="package:gsm8k_300.jsonl", prompt="question", answer="answer").read()
+    return [item[0].text for item in items if isinstance(item, tuple)][:n]
 
 
 def exchanged(text):
@@ -160,15 +166,15 @@ def exchanged(text):
         ),
     ],
 )
-def test_another_typesetting_spelling_or_wrapper_is_a_repeat(sift, rooms, one, other):
-    assert len(sift(Contaminated(), [(other, "1")], rooms(benchmarks={"b": [Problem.of(one)]}))) == 1
-    assert len(sift(Contaminated(), [(one, "1")], rooms(benchmarks={"b": [Problem.of(other)]}))) == 1
+def test_another_typesetting_spelling_or_wrapper_is_a_repeat(sift, build_filter_context, one, other):
+    assert len(sift(Contaminated(), [(other, "1")], build_filter_context(benchmarks={"b": [Problem.of(one)]}))) == 1
+    assert len(sift(Contaminated(), [(one, "1")], build_filter_context(benchmarks={"b": [Problem.of(other)]}))) == 1
 
 
-def test_exchanged_numbers_before_one_word_are_another_problem(sift, rooms):
+def test_exchanged_numbers_before_one_word_are_another_problem(sift, build_filter_context):
     one = "A museum asks $12 for adults and $10 for children. A family of 2 adults and 3 children goes in. What do they pay?"
     other = one.replace("$12", "$x").replace("$10", "$12").replace("$x", "$10")
-    assert not sift(Contaminated(), [(other, "1")], rooms(benchmarks={"b": [Problem.of(one)]}))
+    assert not sift(Contaminated(), [(other, "1")], build_filter_context(benchmarks={"b": [Problem.of(one)]}))
 
 
 def test_a_template_is_noted_with_its_benchmark_problem_and_dropped_only_if_told(held, pairs_of):
@@ -184,7 +190,7 @@ def test_a_template_is_noted_with_its_benchmark_problem_and_dropped_only_if_told
 
 
 def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
-    assert all(isinstance(each, Drop) for each in Contaminated().sift(*pairs_of([(DUCKS, "1")]), held))
+    assert all(isinstance(item, Drop) for item in Contaminated().sift(*pairs_of([(DUCKS, "1")]), held))
     assert (
         Contaminated().sift(
             *pairs_of(
@@ -198,8 +204,8 @@ def test_a_repeat_is_no_template_and_neither_are_other_words(held, pairs_of):
 
 def test_every_n_gram_that_tells_of_a_problem_is_found_wherever_it_stands(held):
     for size in (3, 5, 8):
-        sets = _Benchmarks(held.benchmarks, size)
-        for text in sets.texts:
+        index = BenchmarkIndex(held.benchmarks, size)
+        for text in [benchmark.text for benchmark in index.compared]:
             for lead in range(size + 1):
-                assert sets.covered("so " * lead + text) == sets.covered(text)
-    assert sets.covered("Nothing of the kind stands in this one, not a single run of eight words.") == []
+                assert index.coverage("so " * lead + text) == index.coverage(text)
+    assert index.coverage("Nothing of the kind stands in this one, not a single run of eight words.") == []

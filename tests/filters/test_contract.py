@@ -37,9 +37,9 @@ def pool(pairs):
 
 @pytest.fixture(scope="module")
 def sifted(scripted):
-    """The drops of a filter on a scripted bench; new labels are left to tests/test_parts.py."""
+    """The drops of a filter on a scripted context; new labels are left to tests/test_parts.py."""
     return lambda part, problems, labels: [
-        each for each in part.sift(problems, labels, scripted) if isinstance(each, Drop)
+        item for item in part.sift(problems, labels, scripted) if isinstance(item, Drop)
     ]
 
 

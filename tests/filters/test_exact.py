@@ -5,9 +5,9 @@ from assay.filters.exact import Exact
 
 
 def test_the_smallest_id_stays_and_the_drop_names_it(sift):
-    copies = sorted((Problem.of(text) for text in ("1 + 1?", "1  + 1?", "1 + 1?\n")), key=lambda each: each.id)
-    drops = sift(Exact(), [(each, "2") for each in copies])
-    assert sorted(drops) == [each.id for each in copies[1:]]
+    copies = sorted((Problem.of(text) for text in ("1 + 1?", "1  + 1?", "1 + 1?\n")), key=lambda problem: problem.id)
+    drops = sift(Exact(), [(copy, "2") for copy in copies])
+    assert sorted(drops) == [copy.id for copy in copies[1:]]
     assert {(drop.reason, drop.detail) for drop in drops.values()} == {("duplicate", f"same text as {copies[0].id}")}
 
 

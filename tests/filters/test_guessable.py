@@ -5,37 +5,37 @@ import pytest
 
 from assay.core.ports import FilterContext
 from assay.core.types import Label, Problem
-from assay.filters.guessable import Guessable, invitations
+from assay.filters.guessable import Guessable, guess_flags
 
 
-def test_half_of_the_guesses_right_is_a_drop_with_its_counts(sift, rooms):
+def test_half_of_the_guesses_right_is_a_drop_with_its_counts(sift, build_filter_context):
     said = {"Sum of 2 and 5?": ["7", "7", "1", "2"], "Hard?": ["1", "2", "3", "5"]}
-    (drop,) = sift(Guessable(), [("Sum of 2 and 5?", "7"), ("Hard?", "5")], rooms(said)).values()
+    (drop,) = sift(Guessable(), [("Sum of 2 and 5?", "7"), ("Hard?", "5")], build_filter_context(said)).values()
     assert (drop.problem_id, drop.reason) == (Problem.of("Sum of 2 and 5?").id, "guessable")
     assert drop.detail == "2 of 4 guesses of 16 tokens are right"
 
 
-def test_both_ends_of_at_least(sift, rooms):
-    bench = rooms({"a": ["7", "1", "2", "3"]})
-    assert len(sift(Guessable(at_least=0.25), [("a", "7")], bench)) == 1
-    assert not sift(Guessable(at_least=1.0), [("a", "7")], bench)
+def test_both_ends_of_at_least(sift, build_filter_context):
+    context = build_filter_context({"a": ["7", "1", "2", "3"]})
+    assert len(sift(Guessable(at_least=0.25), [("a", "7")], context)) == 1
+    assert not sift(Guessable(at_least=1.0), [("a", "7")], context)
 
 
-def test_failures_of_the_verifier_are_no_guesses(sift, rooms):
-    assert len(sift(Guessable(), [("a", "7")], rooms({"a": [None, None, None, "7"]}))) == 1
-    assert not sift(Guessable(), [("a", "7")], rooms({"a": [None] * 4}))
+def test_failures_of_the_verifier_are_no_guesses(sift, build_filter_context):
+    assert len(sift(Guessable(), [("a", "7")], build_filter_context({"a": [None, None, None, "7"]}))) == 1
+    assert not sift(Guessable(), [("a", "7")], build_filter_context({"a": [None] * 4}))
 
 
-def test_it_asks_for_the_answer_alone_in_sixteen_tokens(sift, rooms):
-    bench = rooms()
-    sift(Guessable(), [("a", "7")], bench)
-    (changes,) = bench.policy.changes
+def test_it_asks_for_the_answer_alone_in_sixteen_tokens(sift, build_filter_context):
+    context = build_filter_context()
+    sift(Guessable(), [("a", "7")], context)
+    (changes,) = context.policy.changes
     assert (changes["max_tokens"], changes["shots"]) == (16, ())
     with pytest.raises(ValueError, match="max_tokens 17"):
         Guessable(max_tokens=17)
 
 
-def test_four_recorded_answers_of_16_tokens_find_what_a_small_model_answers_at_once(sift, rooms):
+def test_four_recorded_answers_of_16_tokens_find_what_a_small_model_answers_at_once(sift, build_filter_context):
     """40 problems x 64 attempts of SmolLM2-135M-Instruct at 16 tokens each; the first four are shown, all 64 are the truth."""
     table = parquet.read_table(str(files("assay") / "data" / "recordings" / "smollm2.parquet"))
     said, gold, source = {}, {}, {}
@@ -43,7 +43,9 @@ def test_four_recorded_answers_of_16_tokens_find_what_a_small_model_answers_at_o
         text = row["messages"][-1]["content"]
         said.setdefault(text, []).append(row["answer"] if row["outcome"] == "correct" else "x")
         gold[text], source[text] = row["answer"], row["source"]
-    drops = sift(Guessable(), list(gold.items()), rooms({text: answers[:4] for text, answers in said.items()}))
+    drops = sift(
+        Guessable(), list(gold.items()), build_filter_context({text: answers[:4] for text, answers in said.items()})
+    )
     found = {text for text in said if Problem.of(text).id in drops}
     true = {text for text, answers in said.items() if answers.count(gold[text]) >= 32}
     assert (len(said), len(found), len(true), len(found & true)) == (40, 12, 13, 11)
@@ -88,7 +90,7 @@ def test_yes_and_no_are_both_habits_where_nothing_else_is_asked(sift):
 )
 def test_what_invites_guessing_is_flagged(prompt, answer, flags):
     problem = Problem.of(prompt)
-    assert invitations(problem, Label.of(problem.id, answer, verifier="math")) == flags
+    assert guess_flags(problem, Label.of(problem.id, answer, verifier="math")) == flags
 
 
 def test_a_flag_is_a_reason_only_where_it_is_listed(sift):

@@ -53,8 +53,8 @@ def test_a_chain_keeps_what_is_far_from_all_that_stays(sift):
     texts = ["aaaa bbbb", "aaaa bbbbbb", "aaaa bbbbbbbbb"]
     drops = sift(Semantic(threshold=0.97, overlap=0), [(text, "1") for text in texts])
     kept = [Problem.of(text) for text in texts if Problem.of(text).id not in drops]
-    assert not sift(Semantic(threshold=0.97, overlap=0), [(each, "1") for each in kept])
-    assert all(drop.detail.split()[-1] in {each.id for each in kept} for drop in drops.values())
+    assert not sift(Semantic(threshold=0.97, overlap=0), [(problem, "1") for problem in kept])
+    assert all(drop.detail.split()[-1] in {problem.id for problem in kept} for drop in drops.values())
 
 
 def test_a_vector_without_direction_is_an_error(pairs_of, scripted):

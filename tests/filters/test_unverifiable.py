@@ -75,25 +75,25 @@ def judged():
     return Here()
 
 
-def test_tests_of_programs_are_not_judged_by_sentences(rooms):
+def test_tests_of_programs_are_not_judged_by_sentences(build_filter_context):
     problem = Problem.of("Add.")
     labels = {problem.id: [Label.of(problem.id, '{"asserts": ["assert add(1, 2) == 3"]}', verifier="code")]}
-    assert Unverifiable().sift([problem], labels, rooms()) == []
+    assert Unverifiable().sift([problem], labels, build_filter_context()) == []
 
 
 def test_one_label_of_two_is_enough(sift):
     assert len(sift(Unverifiable(), [("a", "4"), ("a", "x")])) == 1
 
 
-def test_the_open_sentence_is_no_gold_answer(rooms):
+def test_the_open_sentence_is_no_gold_answer(build_filter_context):
     problem = Problem.of("Solve the cube.")
     for verifier, dropped in (("reasoning_gym", 0), ("math", 1)):
         labels = {problem.id: [Label.of(problem.id, OPEN, verifier=verifier)]}
-        assert len(Unverifiable().sift([problem], labels, rooms())) == dropped
+        assert len(Unverifiable().sift([problem], labels, build_filter_context())) == dropped
 
 
-def test_a_problem_without_a_label_cannot_be_graded(rooms):
-    (drop,) = Unverifiable().sift([Problem.of("a")], {}, rooms())
+def test_a_problem_without_a_label_cannot_be_graded(build_filter_context):
+    (drop,) = Unverifiable().sift([Problem.of("a")], {}, build_filter_context())
     assert drop.detail == "no label"
 
 

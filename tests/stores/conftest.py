@@ -63,7 +63,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         module.SCHEMA = schema  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
         files = sorted({*schemas(), name} - {instead})
-        monkeypatch.setattr(tables, "names", lambda _kind: files)
+        monkeypatch.setattr(tables, "list_parts", lambda _kind: files)
         for cache in caches:
             cache.cache_clear()
 

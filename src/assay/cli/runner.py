@@ -1,5 +1,8 @@
-"""Arguments in, a plan out: what every command shares. Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (run it again),
-4 nothing to train on, or a source of which nothing is left."""
+"""What every command shares: options, the config that they give, opening a run, and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (run it again), 4 nothing to train on, or a source of which
+nothing is left.
+"""
 
 import json
 import signal
@@ -40,41 +43,43 @@ AsJson = Annotated[
 ]
 
 
-GRACE_S = 10  # an engine that is asked to stop may finish what it is at for so long, then it is cut
+GRACE_S = 10  # after a request to stop, the engine may work on for so long before it is cut off
 
 
 class StopSignal:
     """Set by the first SIGINT, SIGTERM or SIGUSR1 (a scheduler's warning); the second one interrupts at once.
 
-    An engine, a filter or a source that does not come back within GRACE_S is left where it stands, and what had arrived is committed.
+    An engine, a filter or a source that does not return within GRACE_S is abandoned, and what had arrived is
+    committed.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self.waiting: Callable[[], bool] = lambda: False  # whether the run is inside the engine, where it may be cut
+        self.is_set = False
+        self.is_waiting: Callable[[], bool] = lambda: False  # whether the run waits for the engine and may be cut off
 
     def __call__(self) -> bool:
-        return self.asked
+        return self.is_set
 
-    def _ask(self, number: int, _frame: object) -> None:
-        if self.asked:
+    def _request_stop(self, number: int, _frame: object) -> None:
+        if self.is_set:
             raise KeyboardInterrupt
-        self.asked = True
+        self.is_set = True
         signal.alarm(GRACE_S)
         print(f"{signal.Signals(number).name}: committing what has arrived (again to stop at once)", file=sys.stderr)  # noqa: T201
 
-    def _cut(self, _number: int, _frame: object) -> None:
-        signal.alarm(1)  # again: a part that catches everything has not heard
-        if self.waiting():  # else rows are being written, or judged: never in between
+    def _cut_off(self, _number: int, _frame: object) -> None:
+        signal.alarm(1)  # again, for a part that catches every exception
+        if self.is_waiting():  # else rows are being written, or judged: never in between
             raise Stopped(f"asked to stop; what was not there {GRACE_S} s later is left, the rest is committed")
 
     @contextmanager
     def listening(self) -> Iterator["StopSignal"]:
-        """Takes the signals over, and gives them back."""
+        """Handle the signals inside the block, and restore the former handlers after it."""
         before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+            number: signal.signal(number, self._request_stop)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         }
-        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._cut)
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._cut_off)
         try:
             yield self
         finally:
@@ -83,38 +88,49 @@ class StopSignal:
                 signal.signal(number, old)
 
 
-def load(path: Path, lake: str, sets: list[str]) -> Config:
-    """The plan after the command line's say."""
+def load_config(path: Path, lake: str, sets: list[str]) -> Config:
+    """Read the config with the command line's overrides.
+
+    Args:
+        path: of the TOML file.
+        lake: takes the place of the config's lake; "" = the config's own.
+        sets: overrides of the form key=value.
+
+    Raises:
+        ConfigError: as `core.config.read_config`.
+    """
     config = read_config(path, sets)
     return config.model_copy(update={"lake": lake}) if lake else config
 
 
-def retrying(context: Any, retry_refused: bool) -> Any:
-    """The run itself, told whether to ask again for what was refused."""
+def set_retry_refused(context: Any, retry_refused: bool) -> Any:
+    """Set whether a run sends again what a server refused, and return it."""
     context.retry_refused = retry_refused
     return context
 
 
-def emit(value: Any) -> None:
-    """One JSON document on stdout."""
+def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, indent=1, default=str, allow_nan=False) + "\n")
 
 
 @contextmanager
-def exits(voice: ConsoleReporter) -> Iterator[None]:
-    """Turns errors into one line and an exit code; what nobody foresaw keeps its traceback, in which nothing is obeyed by a terminal."""
+def report_errors(reporter: ConsoleReporter) -> Iterator[None]:
+    """Turn errors into one line and an exit code; an unforeseen one keeps its traceback, with control sequences
+    escaped.
+    """
     try:
         yield
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except ConfigError as error:
-        voice.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        reporter.console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
     except (LakeError, EngineError, EvidenceError, TrainingError) as error:
-        voice.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
+        reporter.console.print(f"failed: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED) from error
     except (Stopped, KeyboardInterrupt) as error:
-        voice.console.print(
+        reporter.console.print(
             f"stopped: {str(error) or 'interrupted'}; the same command goes on from here", markup=False, soft_wrap=True
         )
         raise typer.Exit(PARTLY) from error
@@ -123,10 +139,21 @@ def exits(voice: ConsoleReporter) -> Iterator[None]:
         raise typer.Exit(FAILED) from error
 
 
-def flowing(
-    name: str, made: Config, path: Path, lake: str, sets: list[str], voice: ConsoleReporter
+def find_flow(
+    name: str, config: Config, path: Path, lake: str, sets: list[str], reporter: ConsoleReporter
 ) -> Callable[[Any], Any] | None:
-    """The flow of this name as what is done with a run; None where the plan goes on without a server that does not answer.
+    """Return the flow of this name, which is called with an open run.
+
+    Args:
+        name: of a module in `assay.flows` and of its flow.
+        config: of the run.
+        path: of the config.
+        lake: as on the command line.
+        sets: as on the command line.
+        reporter: is told where no server answers.
+
+    Returns:
+        The flow; None where no server answers and the config continues without one.
 
     Raises:
         ConfigError: an extra is not installed, or no server answers.
@@ -136,31 +163,42 @@ def flowing(
     from assay.flows import runners, server
     from assay.flows.run_context import FlowCall
 
-    runners.check(made.flow)
-    if not server.answers(made.flow, voice):
+    runners.check(config.flow)
+    if not server.answers(config.flow, reporter):
         return None
     call = FlowCall(str(path), lake or None, tuple(sets))
     return lambda context: server.through(getattr(import_module(f"assay.flows.{name}"), name), context, call)
 
 
-def with_context(
-    config: Config, command: str, body: Callable[[Any], int], voice: ConsoleReporter, *, upto: str
+def run_with_context(
+    config: Config, command: str, body: Callable[[Any], int], reporter: ConsoleReporter, *, upto: str
 ) -> None:
-    """Opens the plan's lake and runs the body as one run, whose start and end are rows in `runs`.
+    """Open the config's lake and run the body as one run, whose start and end are rows in `runs`.
 
-    Everything that can be wrong with the plan, its files, its model and its lake is found before the first row is written.
+    Everything that can be wrong with the config, its files, its model and its lake is found before the first row is
+    written.
+
+    Args:
+        config: of the run.
+        command: as `runs` records it.
+        body: called with the run's context; it returns the exit code.
+        reporter: of the run.
+        upto: the last stage that will run; "" = all.
+
+    Raises:
+        typer.Exit: the exit code, where it is not 0.
     """
-    from assay.cli.environment import one_faiss
+    from assay.cli.environment import check_faiss
     from assay.pipelines.runner.open_run import run_context
 
-    with exits(voice):
-        one_faiss()
-    with exits(voice), StopSignal().listening() as stop:
+    with report_errors(reporter):
+        check_faiss()
+    with report_errors(reporter), StopSignal().listening() as stop:
 
         def may_be_cut(context: Any) -> None:
-            stop.waiting = lambda: context.meter.waiting
+            stop.is_waiting = lambda: context.meter.waiting
 
-        with run_context(config, voice, command=command, upto=upto, stop=stop, on_open=may_be_cut) as context:
+        with run_context(config, reporter, command=command, upto=upto, stop=stop, on_open=may_be_cut) as context:
             code = body(context)
             context.outcome = {DONE: "done", PARTLY: "partly"}.get(code, "failed")
         if code:

@@ -201,7 +201,7 @@ class TrainConfig(_Strict):
 
 
 class LoopConfig(_Strict):
-    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts, and what it attempts."""
+    """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
     window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted

@@ -53,7 +53,7 @@ def list_parts(kind: str) -> list[str]:
 
 @cache
 def _exports_part(init: Path) -> bool:
-    """Return whether a folder is a part: its `__init__.py` exports the class of its name. Other folders hold machinery."""
+    """Return whether a folder is a part: its `__init__.py` exports the class of its name. Others hold machinery."""
     return f'__all__ = ["{class_name(init.parent.name)}"]' in init.read_text(encoding="utf-8")
 
 
@@ -121,7 +121,7 @@ def _type_adapter(part: Any) -> TypeAdapter[Any]:
 
 
 def describe_error(error: ValidationError) -> str:
-    """Return the first complaint of a validation error in one line, in the config's words, with the key and its value."""
+    """Return the first complaint of a validation error in one line of the config's words, with key and value."""
     first = error.errors()[0]
     key = ".".join(
         str(key_part)

@@ -46,7 +46,8 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Return a hash of what the settings do not determine: the bytes of the files, the generator's version.
 
-        It is computed without reading rows. Settings that cannot work are for the hook `check` (`core.hooks.SourceHooks`).
+        It is computed without reading rows. Settings that cannot work are for the hook `check`
+        (`core.hooks.SourceHooks`).
         """
 
 
@@ -113,8 +114,8 @@ class ServedEngine(Protocol):
 class Verifier(Protocol):
     """Judge one rollout against one label.
 
-    It may hang or explode, and so runs in workers that can be killed. What else the grader asks of a verifier, each with a
-    default, is in `core.hooks.VerifierHooks`.
+    It may hang or explode, and so runs in workers that can be killed. What else the grader asks of a verifier, each
+    with a default, is in `core.hooks.VerifierHooks`.
     """
 
     version: ClassVar[str]
@@ -189,14 +190,16 @@ class RolloutProvider(Protocol):
     """A scorer's source of evidence: stored attempts first, new ones only for what is missing."""
 
     def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
-        """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped the run."""
+        """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped the
+        run.
+        """
 
 
 class EvidenceProvider(RolloutProvider, Protocol):
     """What else a scorer may ask for; one that needs no more than `draw` takes a `RolloutProvider`."""
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
-        """Return a tree search of each problem, stored ones first; a problem whose search a limit stopped is missing."""
+        """Return a tree search per problem, stored ones first; one that a limit stopped is missing."""
 
     def draw_attempts(
         self, n_attempts: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
@@ -206,7 +209,8 @@ class EvidenceProvider(RolloutProvider, Protocol):
         Args:
             n_attempts: attempts by problem id; missing ones are drawn.
             changes: fields of the policy's sampling config that differ.
-            policy: name or revision of another policy, of which only stored attempts are returned; "" = the policy itself.
+            policy: name or revision of another policy, of which only stored attempts are returned; "" = the policy
+                itself.
         """
 
     def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:

@@ -111,7 +111,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
-    """How a policy is sampled: template, few-shot turns, temperature, cap. Rates under two configs are two quantities."""
+    """How a policy is sampled: template, few-shot turns, temperature, cap. Rates under two configs are not comparable."""
 
     temperature: float = 1.0  # 0 = greedy
     top_p: float = 1.0  # (0, 1], 1 = off

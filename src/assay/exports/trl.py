@@ -34,4 +34,6 @@ class Trl:
             f'train = load_dataset("parquet", data_files="{file}", split="train")\n'
             "# GRPOConfig shuffles by default; this keeps the curriculum's order:\n"
             "# GRPOConfig(shuffle_dataset=False, ...)\n"
+            "# trl.rewards.accuracy_reward reads a column `solution` with mathematics between dollar signs:\n"
+            "# train = train.map(lambda row: {'solution': f\"${row['answer']}$\"})\n"
         )

@@ -1,1 +1,5 @@
-"""Problems -> drops with reasons; what is not dropped is kept."""
+"""Filters: drops with reasons, corrected labels, and notes; a problem without a drop is kept.
+
+To add one: a file NAME.py with a frozen dataclass of that name whose `sift(problems, labels, context)` returns drops.
+`needs` names the fields of `FilterContext` that it uses; `joint` says whether it compares problems with each other.
+"""

@@ -1,4 +1,4 @@
-"""`conflicting_labels`: one question, two gold answers."""
+"""`conflicting_labels`: the same question with different gold answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,22 @@ from assay.maths.text.latex import formula_form
 from assay.maths.text.normal_form import same_key
 from assay.maths.text.words import answer_value
 
+Gold = tuple[Problem, Label]
+Pairs = set[frozenset[tuple[object, ...]]]  # pairs of `golds_key`s
 GOLD = Policy("gold", "gold")
-SAYS = SamplingConfig(template="{prompt}\\boxed{{answer}}")
-MOST = 12  # different answers to one question that are compared pair by pair; more are a conflict
+BOXED = SamplingConfig(template="{prompt}\\boxed{{answer}}")
+MAX_COMPARED = 12  # different answers to one question that are compared in pairs; more are a conflict
 
 
 @dataclass(frozen=True)
 class ConflictingLabels:
-    """Drops every problem of a set that `exact` calls the same, where their gold answers differ, for no one can say which is right.
+    """Drop every problem of a set of equal questions whose gold answers differ, because nobody can say which is right.
 
-    Two answers are one where they are numbers of equal value (1,000 = 1000.0, 1/2 = 0.5), or equal as `maths.latex` writes them but for a full
-    stop and dollar signs around them ($h=4$, $h=4$.), or where the verifier of one of them strictly accepts the other; its lenient reading has
-    no say, since what is nearly equal to two answers makes them no one. Two labels of one id count as well: byte-equal messages have one
-    id. Pools all problems; without a judge, values and forms alone decide.
+    Questions are equal as in `exact`. Two answers are equal if they are numbers of the same value (1,000 = 1000.0, 1/2
+    = 0.5), if they are equal in `maths.text.latex` apart from a full stop and dollar signs around them ($h=4$, $h=4$.),
+    or if the verifier of one of them strictly accepts the other. Its lenient reading does not count: an answer close to
+    two others does not make them equal. Two labels of one id can conflict as well, because byte-equal messages have one
+    id. It compares all problems; without a judge, values and forms alone decide.
     """
 
     version: ClassVar[str] = "2"
@@ -33,25 +36,23 @@ class ConflictingLabels:
     needs: ClassVar[tuple[str, ...]] = ("judge",)
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a problem of a conflicting set, ids ascending; the detail names two answers and where each stands."""
+        """Return one drop per problem of a conflicting set, ids ascending; the detail names two answers."""
         groups: dict[object, list[Problem]] = {}
-        for problem in sorted(problems, key=lambda each: each.id):
+        for problem in sorted(problems, key=lambda problem: problem.id):
             groups.setdefault(same_key(problem), []).append(problem)
-        read = [(group, _golds(group, labels)) for group in groups.values()]
-        sets = [
-            (group, golds) for group, golds in read if len(golds) > 1 and len({golds_key(gold) for gold in golds}) > 1
-        ]
-        equal = _accepted([golds for _, golds in sets], bench)
+        with_golds = [(group, _golds(group, labels)) for group in groups.values()]
+        differing = [(group, golds) for group, golds in with_golds if len({golds_key(gold) for gold in golds}) > 1]
+        equal = _equal_by_judge([golds for _, golds in differing], context)
         return sorted(
-            (drop for group, golds in sets for drop in _conflicts(group, golds, equal)),
+            (drop for group, golds in differing for drop in _conflicts(group, golds, equal)),
             key=lambda drop: drop.problem_id,
         )
 
 
-def golds_key(gold: tuple[Problem, Label]) -> tuple[object, ...]:
-    """What two golds share that are one without asking a verifier: the values or the normal forms of their answers."""
+def golds_key(gold: Gold) -> tuple[object, ...]:
+    """Return a key that two gold answers share if their values or normal forms are equal."""
     _, label = gold
     return tuple(sorted((str(_value(answer, label.verifier)) for answer in label.answers), key=str))
 
@@ -61,84 +62,76 @@ def _value(answer: str, verifier: str) -> object:
         return answer_value(answer)
     bare = usual_form(answer).strip("$ ")
     value, form = answer_value(bare), formula_form(bare)
-    return (
-        value
-        if isinstance(value, Fraction)
-        else answer_value(form.replace(" ", ""))
-        if form[:1] in "-1234567890"
-        else form
-    )
+    if isinstance(value, Fraction):
+        return value
+    return answer_value(form.replace(" ", "")) if form[:1] in "-1234567890" else form
 
 
-def _golds(group: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[tuple[Problem, Label]]:
+def _golds(group: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> list[Gold]:
     return sorted(
         ((problem, label) for problem in group for label in labels.get(problem.id, ())),
         key=lambda gold: (gold[0].id, gold[1].answer),
     )
 
 
-def _pairs(golds: Sequence[tuple[Problem, Label]]) -> Iterator[tuple[tuple[Problem, Label], tuple[Problem, Label]]]:
-    """One pair for each two different answers of a question."""
-    first = {golds_key(gold): gold for gold in reversed(golds)}
-    if len(first) <= MOST:
-        yield from combinations(first.values(), 2)
+def _first_of_each(golds: Sequence[Gold]) -> list[Gold]:
+    """The first gold answer of each key."""
+    return list({golds_key(gold): gold for gold in reversed(golds)}.values())
 
 
-def _accepted(sets: Sequence[list[tuple[Problem, Label]]], bench: FilterContext) -> set[frozenset[tuple[object, ...]]]:
-    """Pairs of answers of which a verifier strictly accepts one for the other."""
-    if bench.judge is None:
+def _pairs(golds: Sequence[Gold]) -> Iterator[tuple[Gold, Gold]]:
+    """Yield the pairs of different answers to a question, none if there are too many."""
+    different = _first_of_each(golds)
+    if len(different) <= MAX_COMPARED:
+        yield from combinations(different, 2)
+
+
+def _equal_by_judge(sets: Sequence[list[Gold]], context: FilterContext) -> Pairs:
+    """Return the pairs of answers of which a verifier strictly accepts one for the other."""
+    if context.judge is None:
         return set()
     pairs = [
-        (one, other)
+        (gold, other)
         for golds in sets
         for a, b in _pairs(golds)
-        for one, other in ((a, b), (b, a))
-        if one[1].verifier in FREE_TEXT
+        for gold, other in ((a, b), (b, a))
+        if gold[1].verifier in FREE_TEXT
     ]
-    verdicts = bench.judge.judge([GradingCase(*one, _said(one[1], other[1])) for one, other in pairs])
+    cases = [GradingCase(*gold, _rollout_of(gold[1], other[1])) for gold, other in pairs]
+    verdicts = context.judge.judge(cases)
     return {
-        frozenset((golds_key(a), golds_key(b)))
-        for (a, b), verdict in zip(pairs, verdicts, strict=True)
+        frozenset((golds_key(gold), golds_key(other)))
+        for (gold, other), verdict in zip(pairs, verdicts, strict=True)
         if verdict.outcome == "correct"
     }
 
 
-def _said(label: Label, other: Label) -> Rollout:
+def _rollout_of(label: Label, other: Label) -> Rollout:
+    """The other label's answer as an attempt at this label's problem."""
+    request = Request(label.problem_id, (), BOXED, (0,), 0)
     text = f"\\boxed{{{usual_form(other.answer).strip('$ ')}}}"
-    return Rollout.of(
-        Request(label.problem_id, (), SAYS, (0,), 0),
-        0,
-        policy=GOLD,
-        engine="gold",
-        text=text,
-        tokens=0,
-        finish="stop",
-        seed=0,
-    )
+    return Rollout.of(request, 0, policy=GOLD, engine="gold", text=text, tokens=0, finish="stop", seed=0)
 
 
-def _conflicts(
-    group: list[Problem], golds: list[tuple[Problem, Label]], equal: set[frozenset[tuple[object, ...]]]
-) -> list[Drop]:
-    def differ(one: tuple[Problem, Label], other: tuple[Problem, Label]) -> bool:
-        a, b = golds_key(one), golds_key(other)
+def _conflicts(group: list[Problem], golds: list[Gold], equal: Pairs) -> list[Drop]:
+    def differ(gold: Gold, other: Gold) -> bool:
+        a, b = golds_key(gold), golds_key(other)
         return a != b and frozenset((a, b)) not in equal
 
-    first = list({golds_key(gold): gold for gold in reversed(golds)}.values())[::-1]  # one of each answer
-    found = next(((one, other) for one, other in combinations(first, 2) if differ(one, other)), None)
-    if found is None:
+    different = _first_of_each(golds)[::-1]
+    conflict = next(((gold, other) for gold, other in combinations(different, 2) if differ(gold, other)), None)
+    if conflict is None:
         return []
     drops = []
     for problem in group:
         own = next((gold for gold in golds if gold[0].id == problem.id), golds[0])
-        other = next((gold for gold in first if differ(own, gold)), None)
-        one, other = (own, other) if other else found
-        drops.append(
-            Drop("clean", "conflicting_labels", problem.id, f"{_told(one)}, but {_told(other)}", problem.source)
-        )
+        other = next((gold for gold in different if differ(own, gold)), None)
+        first, second = (own, other) if other else conflict
+        detail = f"{_describe(first)}, but {_describe(second)}"
+        drops.append(Drop("clean", "conflicting_labels", problem.id, detail, problem.source))
     return drops
 
 
-def _told(gold: tuple[Problem, Label]) -> str:
+def _describe(gold: Gold) -> str:
     problem, label = gold
     return f"{label.answer[:80]!r} on {problem.id}"

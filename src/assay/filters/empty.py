@@ -1,4 +1,4 @@
-"""`empty`: nothing was asked."""
+"""`empty`: problems without any visible text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,23 +11,21 @@ from assay.maths.text.words import normal_form
 
 @dataclass(frozen=True)
 class Empty:
-    """Drops a problem whose turns hold nothing but white space and characters that show nothing, and that has no media."""
+    """Drop a problem without media whose turns hold only white space and invisible characters."""
 
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a blank problem, in the order given."""
+        """Return one drop per blank problem, in the order of the problems."""
         return [
-            Drop(
-                "clean",
-                "empty",
-                problem.id,
-                f"{len(problem.messages)} turns without a visible character",
-                problem.source,
-            )
+            Drop("clean", "empty", problem.id, _count_turns(problem), problem.source)
             for problem in problems
             if not problem.media and not normal_form(problem.text)
         ]
+
+
+def _count_turns(problem: Problem) -> str:
+    return f"{len(problem.messages)} turns without a visible character"

@@ -11,24 +11,25 @@ from assay.maths.text.normal_form import same_key
 
 @dataclass(frozen=True)
 class Exact:
-    """Keeps the smallest id of each set of problems whose roles, texts and media are equal in the form for comparison, and drops the others.
+    """Keep the smallest id of each set of problems with equal roles, texts and media, and drop the others.
 
-    White space, Unicode's compatible spellings, the typesetting of mathematics (`maths.latex`) and instructions around the problem
-    (`maths.wrappers`) are evened out: numbers, signs, letter case and punctuation all count. Pools all problems. Gold answers are not
-    compared; `conflicting_labels` goes first.
+    Texts are compared without differences in white space, Unicode spelling, the typesetting of mathematics
+    (`maths.text.latex`) and instructions around the problem (`maths.text.instruction_wrappers`); numbers, signs, letter
+    case and punctuation all count. It compares all problems. Gold answers are not compared; `conflicting_labels` runs
+    first.
     """
 
-    version: ClassVar[str] = "2"  # of what it drops: another one is another key
+    version: ClassVar[str] = "2"  # raised with every change of what is dropped, which changes the stage's key
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a copy, ids ascending; the detail names the id that stays."""
+        """Return one drop per copy, ids ascending; the detail names the id that stays."""
         kept: dict[object, str] = {}
         drops = []
-        for problem in sorted(problems, key=lambda each: each.id):
+        for problem in sorted(problems, key=lambda problem: problem.id):
             first = kept.setdefault(same_key(problem), problem.id)
             if first != problem.id:
                 drops.append(Drop("clean", "duplicate", problem.id, f"same text as {first}", problem.source))

@@ -1,4 +1,4 @@
-"""`guessable`: an answer that takes no reasoning."""
+"""`guessable`: answers that take no reasoning."""
 
 import re
 from collections import Counter
@@ -12,127 +12,133 @@ from assay.core.types import Drop, Label, Problem, Verdict
 from assay.maths.text.words import answer_value, normal_form
 
 Flag = Literal["yes_no", "choice", "zero_one", "in_prompt"]
-MOST_TOKENS = 16
-SAYS = ("yes", "no", "true", "false")
+MAX_TOKENS = 16
+YES_NO = ("yes", "no", "true", "false")
 _OPTION = re.compile(r"(?:^|\s)\(?([A-J])[).:]\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Guessable:
-    """Drops a problem that the policy solves without room to reason, or that one constant answer solves along with half of the pool.
+    """Drop a problem that the policy solves without reasoning, or that a constant answer solves.
 
-    - The policy gets `samples` attempts of at most `max_tokens` tokens at a prompt that asks for the answer alone, few-shot turns left out. A
-      share solved of at least `at_least` is a drop; attempts where the verifier failed do not count.
-    - While one answer is gold for at least `modal` of the pool's problems, and for at least `modal_rows`, those problems are drops.
-    - Each drop says what invites guessing: yes_no, choice (a lettered option), zero_one, in_prompt (the gold stands in the prompt). These
-      flags alone are no reason, since half of all word problems hold a number that is also some answer; `flags` lists those that shall be.
+    - The policy makes `samples` attempts of at most `max_tokens` tokens with a prompt that asks for the answer alone,
+      without few-shot turns. A solved share of at least `at_least` is a drop; attempts where the verifier failed do not
+      count.
+    - While one answer is the gold answer of at least `modal` of the pool's problems, and of at least `modal_rows`,
+      those problems are drops.
+    - Each drop says what invites guessing: yes_no, choice (a lettered option), zero_one, in_prompt (the prompt holds
+      the gold answer). By default these flags alone are no reason, because half of all word problems hold a number that
+      is also some answer; `flags` lists those that are.
 
-    Pools all problems (for the constant answer).
-    Source: Big-Math (arXiv:2502.17387) marks multiple choice, yes/no and true/false questions by rule and by model and leaves them out or
-    makes them open-ended; the measured pass rate in their place is ours.
+    It compares all problems, for the constant answer.
+
+    Source: Big-Math (arXiv:2502.17387) marks multiple choice, yes/no and true/false questions by rule and by model and
+    leaves them out or makes them open-ended; the measured pass rate in their place is ours.
     """
 
-    samples: int = 4  # attempts a problem
+    samples: int = 4  # attempts per problem
     at_least: float = 0.5  # (0, 1], share solved; higher drops fewer
-    max_tokens: int = MOST_TOKENS  # at most 16: more is room to reason
+    max_tokens: int = MAX_TOKENS  # at most 16: more is room to reason
     template: str = "{prompt}\n\nGive only the final answer, without any explanation."
     modal: float = 0.5  # (0, 1], share of the pool; higher drops fewer
-    modal_rows: int = 20  # problems; below it no answer is called a habit of the pool
-    flags: tuple[Flag, ...] = ()  # flags that are enough for a drop
+    modal_rows: int = 20  # problems; a constant answer to fewer is no drop
+    flags: tuple[Flag, ...] = ()  # flags that suffice for a drop
     joint: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("policy",)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_tokens <= MOST_TOKENS or self.samples < 1 or self.modal_rows < 2:
+        if not 1 <= self.max_tokens <= MAX_TOKENS or self.samples < 1 or self.modal_rows < 2:
             raise ValueError(
-                f"max_tokens {self.max_tokens} must be 1 to {MOST_TOKENS}, samples {self.samples} at least 1, modal_rows {self.modal_rows} at least 2"
+                f"max_tokens {self.max_tokens} must be 1 to {MAX_TOKENS}, samples {self.samples} at least 1, "
+                f"modal_rows {self.modal_rows} at least 2"
             )
         if not 0 < self.at_least <= 1 or not 0 < self.modal <= 1 or "{prompt}" not in self.template:
             raise ValueError(
-                f"at_least {self.at_least} and modal {self.modal} must be in (0, 1], and the template must hold {{prompt}}"
+                f"at_least {self.at_least} and modal {self.modal} must be in (0, 1], "
+                "and the template must hold {prompt}"
             )
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields of the policy's sampler that differ."""
+        """Fields of the policy's sampling config that differ."""
         return {"max_tokens": self.max_tokens, "template": self.template, "shots": (), "system": ""}
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a guessable problem, ids ascending; the detail holds the counts and the flags.
+        """Return one drop per guessable problem, ids ascending; the detail holds the counts and the flags.
 
         Raises:
-            ValueError: the bench has no policy.
+            ValueError: the context has no policy.
         """
-        if bench.policy is None:
+        if context.policy is None:
             raise ValueError(f"no policy to guess at {len(problems)} problems")
-        ordered = sorted(problems, key=lambda each: each.id)
-        verdicts = bench.policy.ask(ordered, labels, self.samples, self.changes)
-        why = {
-            problem.id: self._why(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ()))
+        ordered = sorted(problems, key=lambda problem: problem.id)
+        verdicts = context.policy.ask(ordered, labels, self.samples, self.changes)
+        details = {
+            problem.id: self._detail(problem, labels.get(problem.id, ()), verdicts.get(problem.id, ()))
             for problem in ordered
         }
-        rest = [problem for problem in ordered if not why[problem.id]]
-        why |= self._habits(rest, labels)
+        remaining = [problem for problem in ordered if not details[problem.id]]
+        details |= self._constant_answers(remaining, labels)
         return [
-            Drop("clean", "guessable", each.id, why[each.id] + _told(each, labels), each.source)
-            for each in ordered
-            if why[each.id]
+            Drop("clean", "guessable", problem.id, details[problem.id] + _flag_list(problem, labels), problem.source)
+            for problem in ordered
+            if details[problem.id]
         ]
 
-    def _why(self, problem: Problem, labels: Sequence[Label], verdicts: Sequence[Verdict]) -> str:
+    def _detail(self, problem: Problem, labels: Sequence[Label], verdicts: Sequence[Verdict]) -> str:
+        """Say why a problem is guessable by itself; "" if it is not."""
         judged = [verdict for verdict in verdicts if verdict.outcome != "verifier_error"]
         solved = sum(verdict.outcome == "correct" for verdict in judged)
         if judged and solved >= self.at_least * len(judged):
             return f"{solved} of {len(judged)} guesses of {self.max_tokens} tokens are right"
-        found = sorted({flag for label in labels for flag in invitations(problem, label)} & set(self.flags))
-        return f"the answer's form: {found[0]}" if found else ""
+        flags = sorted({flag for label in labels for flag in guess_flags(problem, label)} & set(self.flags))
+        return f"the answer's form: {flags[0]}" if flags else ""
 
-    def _habits(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> dict[str, str]:
-        """Problems, by id, that a constant answer solves; looked for again in what is left until no answer wins that often."""
-        golds = {each.id: _gold(labels[each.id][0]) for each in problems if labels.get(each.id)}
-        found: dict[str, str] = {}
+    def _constant_answers(self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]) -> dict[str, str]:
+        """Return the problems, by id, that a constant answer solves; repeat on the rest until no answer is common."""
+        golds = {problem.id: _gold_value(labels[problem.id][0]) for problem in problems if labels.get(problem.id)}
+        details: dict[str, str] = {}
         while golds:
             answer, count = min(Counter(golds.values()).items(), key=lambda item: (-item[1], str(item[0])))
             if count < max(self.modal_rows, self.modal * len(golds)):
                 break
-            told = f"{answer} is the answer of {count} of {len(golds)} problems"
-            found |= {id_: told for id_, gold in golds.items() if gold == answer}
+            detail = f"{answer} is the answer of {count} of {len(golds)} problems"
+            details |= {id_: detail for id_, gold in golds.items() if gold == answer}
             golds = {id_: gold for id_, gold in golds.items() if gold != answer}
-        return found
+        return details
 
 
-def invitations(problem: Problem, label: Label) -> list[Flag]:
-    """What in the form of a problem and its gold answer invites guessing, ascending.
+def guess_flags(problem: Problem, label: Label) -> list[Flag]:
+    """Return what in the form of a problem and its gold answer invites guessing, in alphabetical order.
 
-    >>> one = Problem.of("Is 7 prime? Answer 0 or 1.")
-    >>> invitations(one, Label.of(one.id, "1", verifier="math"))
+    >>> problem = Problem.of("Is 7 prime? Answer 0 or 1.")
+    >>> guess_flags(problem, Label.of(problem.id, "1", verifier="math"))
     ['in_prompt', 'zero_one']
     """
     answer, text = normal_form(label.answer), normal_form(problem.text)
     bare = answer.strip("() .").casefold()
-    found: list[Flag] = []
-    if label.verifier == "choice" or (
-        len(bare) == 1 and bare in "abcdefghij" and bare.upper() in _OPTION.findall(problem.text)
-    ):
-        found.append("choice")
+    is_letter = len(bare) == 1 and bare in "abcdefghij"
+    flags: list[Flag] = []
+    if label.verifier == "choice" or (is_letter and bare.upper() in _OPTION.findall(problem.text)):
+        flags.append("choice")
     if answer and re.search(
         rf"(?<![\w.-]){re.escape(answer)}(?![\w]|\.\d)" if answer[0] != "-" else re.escape(answer), text
     ):
-        found.append("in_prompt")
-    if bare in SAYS:
-        found.append("yes_no")
+        flags.append("in_prompt")
+    if bare in YES_NO:
+        flags.append("yes_no")
     if answer_value(label.answer) in (Fraction(0), Fraction(1)):
-        found.append("zero_one")
-    return found
+        flags.append("zero_one")
+    return flags
 
 
-def _gold(label: Label) -> Fraction | str:
+def _gold_value(label: Label) -> Fraction | str:
     value = answer_value(label.answer)
-    return value.casefold() if isinstance(value, str) and value.casefold() in SAYS else value
+    return value.casefold() if isinstance(value, str) and value.casefold() in YES_NO else value
 
 
-def _told(problem: Problem, labels: Mapping[str, Sequence[Label]]) -> str:
-    flags = sorted({flag for label in labels.get(problem.id, ()) for flag in invitations(problem, label)})
+def _flag_list(problem: Problem, labels: Mapping[str, Sequence[Label]]) -> str:
+    flags = sorted({flag for label in labels.get(problem.id, ()) for flag in guess_flags(problem, label)})
     return f"; {', '.join(flags)}" if flags else ""

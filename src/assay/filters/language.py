@@ -1,4 +1,4 @@
-"""`language`: a problem in a language that was not asked for."""
+"""`language`: problems in other languages than those wanted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from assay.maths.text.language import UNKNOWN, detect_language
 
 @dataclass(frozen=True)
 class Language:
-    """Drops a problem whose words are surely of another language than those of `keep`; what cannot be told stays.
+    """Drop a problem whose words clearly belong to another language than those of `keep`; undecided ones stay.
 
-    By script and commonest words (`maths.language`), formulas left out: a problem of signs and single words has no language and stays, unless
-    `unknown` is false.
+    Script and commonest words decide (`maths.text.language`), formulas are left out. A problem of signs and single
+    words has no language and stays, unless `unknown` is false.
     """
 
     keep: tuple[str, ...] = ("en",)  # ISO 639-1 codes
-    unknown: bool = True  # False: what cannot be told goes as well
+    unknown: bool = True  # keep problems whose language is undecided
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -27,14 +27,13 @@ class Language:
             raise ValueError("keep names 0 languages")
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a problem, in the order given; the detail names the language that was found."""
+        """Return one drop per problem, in the order of the problems; the detail names the detected language."""
+        wanted = {*self.keep, *((UNKNOWN,) if self.unknown else ())}
         drops = []
         for problem in problems:
-            found = detect_language(problem.text)
-            if found not in self.keep and not (found == UNKNOWN and self.unknown):
-                drops.append(
-                    Drop("clean", "language", problem.id, f"{found}, not {' or '.join(self.keep)}", problem.source)
-                )
+            if (language := detect_language(problem.text)) not in wanted:
+                detail = f"{language}, not {' or '.join(self.keep)}"
+                drops.append(Drop("clean", "language", problem.id, detail, problem.source))
         return drops

@@ -16,18 +16,20 @@ Key = tuple[tuple[str, ...], ...]  # roles, media, protected tokens, gold answer
 
 @dataclass(frozen=True)
 class Near:
-    """Drops a problem that is a near-duplicate of one with a smaller id that stays.
+    """Drop a problem that is a near-duplicate of a kept one with a smaller id.
 
-    Two problems are near-duplicates when their roles, media and sequences of protected tokens are equal (`maths.protected`: numbers, signs,
-    units, comparison words, mathematics) and the exact Jaccard similarity of their word shingles is at least `threshold`. So no changed number
-    is ever a copy, and paraphrases are not found. With `same_answer` the gold answers must be equal too: of 13 pairs that the texts alone
-    found in GSM8K, MATH and SVAMP, 8 had other answers and none of the 8 was a copy (girls for boys, one spelt word for another).
+    Two problems are near-duplicates if their roles, media and sequences of protected tokens are equal
+    (`maths.text.invariant_tokens`: numbers, signs, units, comparison words, mathematics) and the exact Jaccard
+    similarity of their word shingles is at least `threshold`. So a changed number is never a copy, and paraphrases are
+    not found. With `same_answer` the gold answers must be equal too: of 13 pairs that the texts alone found in GSM8K,
+    MATH and SVAMP, 8 had different answers and none of the 8 was a copy (girls for boys, one spelt word for another).
 
-    Of what stays, no two are near; what goes is near what its drop names. Pools all problems.
+    No two kept problems are near-duplicates, and each dropped one is near the problem that its drop names. It compares
+    all problems.
     """
 
     threshold: float = 0.7  # (0, 1], 1 = the same shingles; higher drops fewer
-    words: int = 3  # a shingle
+    words: int = 3  # per shingle
     same_answer: bool = True  # False: the texts alone decide
     version: ClassVar[str] = "2"
     joint: ClassVar[bool] = True
@@ -38,39 +40,34 @@ class Near:
             raise ValueError(f"threshold {self.threshold} must be in (0, 1] and words {self.words} at least 1")
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a near-duplicate, ids ascending; the detail names the id that stays and the similarity."""
-        drops = [drop for group in self._groups(problems, labels) if len(group) > 1 for drop in self._copies(group)]
-        return sorted(drops, key=lambda drop: drop.problem_id)
+        """Return one drop per near-duplicate, ids ascending; the detail names the id that stays and the similarity."""
+        groups = [group for group in self._groups(problems, labels) if len(group) > 1]
+        return sorted((drop for group in groups for drop in self._copies(group)), key=lambda drop: drop.problem_id)
 
     def _copies(self, group: list[tuple[Problem, str]]) -> list[Drop]:
-        found = first_similar([shingles(text, self.words) for _, text in group], self.threshold)
-        return [
-            Drop(
-                "clean",
-                "near_duplicate",
-                problem.id,
-                f"similarity {similarity:.3f} to {group[row][0].id}",
-                problem.source,
-            )
-            for (problem, _), (row, similarity) in zip(group, found, strict=True)
-            if group[row][0].id != problem.id
-        ]
+        matches = first_similar([shingles(text, self.words) for _, text in group], self.threshold)
+        drops = []
+        for (problem, _), (row, similarity) in zip(group, matches, strict=True):
+            kept = group[row][0]
+            if kept.id != problem.id:
+                detail = f"similarity {similarity:.3f} to {kept.id}"
+                drops.append(Drop("clean", "near_duplicate", problem.id, detail, problem.source))
+        return drops
 
     def _groups(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]]
     ) -> list[list[tuple[Problem, str]]]:
-        ordered = sorted(problems, key=lambda each: each.id)
-        turns = [bare_turns(problem) for problem in ordered]
-        texts = [comparison_form("\n".join(text for _, text in each)) for each in turns]
+        """Group problems, ids ascending, by everything that near-duplicates must have in common."""
+        ordered = sorted(problems, key=lambda problem: problem.id)
+        turns_of = [bare_turns(problem) for problem in ordered]
+        texts = [comparison_form("\n".join(text for _, text in turns)) for turns in turns_of]
         groups: dict[Key, list[tuple[Problem, str]]] = {}
-        for problem, spoken, text, sequence in zip(ordered, turns, texts, protected_tokens_of_all(texts), strict=True):
+        for problem, turns, text, tokens in zip(ordered, turns_of, texts, protected_tokens_of_all(texts), strict=True):
             golds = (
-                sorted({str(answer_value(label.answer)) for label in labels.get(problem.id, ())})
-                if self.same_answer
-                else ()
+                {str(answer_value(label.answer)) for label in labels.get(problem.id, ())} if self.same_answer else ()
             )
-            key = (tuple(role for role, _ in spoken), problem.media, sequence, tuple(golds))
+            key = (tuple(role for role, _ in turns), problem.media, tokens, tuple(sorted(map(str, golds))))
             groups.setdefault(key, []).append((problem, text))
         return list(groups.values())

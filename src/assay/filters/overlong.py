@@ -1,4 +1,4 @@
-"""`overlong`: a prompt that is too long for the policy."""
+"""`overlong`: prompts that are too long for the policy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from assay.core.types import Drop, Label, Problem
 
 @dataclass(frozen=True)
 class Overlong:
-    """Drops a problem whose prompt has more than `tokens` tokens as the policy reads it: its template, few-shot turns and tokenizer included.
+    """Drop a problem whose prompt has more than `tokens` tokens for the policy.
 
-    So the same problem may stay for one policy and leave for another. Media count only as far as the engine's tokenizer counts them.
+    The policy's template, few-shot turns and tokenizer count, so a problem may stay for one policy and leave for
+    another. Media count only as far as the engine's tokenizer counts them.
     """
 
-    tokens: int = 1024  # at most; fewer drops more
+    tokens: int = 1024  # maximum; fewer drops more
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("tokenizer",)
 
@@ -24,17 +25,17 @@ class Overlong:
             raise ValueError(f"tokens {self.tokens} is below 1")
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a problem that is too long, in the order given; the detail holds both numbers.
+        """Return one drop per problem that is too long, in the order of the problems; the detail holds both numbers.
 
         Raises:
-            ValueError: the bench has no tokenizer.
+            ValueError: the context has no tokenizer.
         """
-        if bench.tokenizer is None:
+        if context.tokenizer is None:
             raise ValueError(f"no tokenizer to measure {len(problems)} problems")
         return [
             Drop("clean", "overlong", problem.id, f"{count} prompt tokens, more than {self.tokens}", problem.source)
-            for problem, count in zip(problems, bench.tokenizer.count(problems), strict=True)
+            for problem, count in zip(problems, context.tokenizer.count(problems), strict=True)
             if count > self.tokens
         ]

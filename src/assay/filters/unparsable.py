@@ -1,4 +1,4 @@
-"""`unparsable`: a gold answer that its own verifier cannot read."""
+"""`unparsable`: gold answers that their own verifier cannot read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,24 @@ from assay.core.types import Drop, Label, Problem
 
 @dataclass(frozen=True)
 class Unparsable:
-    """Drops a problem that has no label, or a label whose answer the verifier cannot parse: no attempt at it could ever be right."""
+    """Drop a problem without a label, or with one whose answer its verifier cannot parse: no attempt could be right."""
 
     joint: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("judge",)
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a problem, in the order given; all answers go to the judge at once.
+        """Return one drop per problem, in the order of the problems; the judge gets all answers at once.
 
         Raises:
-            ValueError: the bench has no judge.
+            ValueError: the context has no judge.
         """
-        if bench.judge is None:
+        if context.judge is None:
             raise ValueError(f"no judge to read the labels of {len(problems)} problems")
-        asked = [label for problem in problems for label in labels.get(problem.id, ())]
-        unread = {
-            label.problem_id: label for label, reads in zip(asked, bench.judge.reads(asked), strict=True) if not reads
-        }
+        all_labels = [label for problem in problems for label in labels.get(problem.id, ())]
+        can_read = context.judge.reads(all_labels)
+        unread = {label.problem_id: label for label, reads in zip(all_labels, can_read, strict=True) if not reads}
         drops = []
         for problem in problems:
             if problem.id in unread:

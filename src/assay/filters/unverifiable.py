@@ -1,4 +1,4 @@
-"""`unverifiable`: a gold answer that its own verifier does not accept in any usual form."""
+"""`unverifiable`: gold answers that their own verifier accepts in no usual form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,25 @@ from assay.core.types import OPEN, Drop, GradingCase, Label, Policy, Problem, Re
 from assay.maths.text.golds import FREE_TEXT, usual_form
 
 GOLD = Policy("gold", "gold")
-FORMS = ("\\boxed{{answer}}", "The answer is {answer}.")  # as models end: a box, then a sentence
-AS_IT_IS = ("{answer}", "<answer>{answer}</answer>")  # what else the verifiers that are not of mathematics read
-SILENT = ("code",)  # its labels are tests, which no sentence passes; `unparsable` reads them
+FORMS = ("\\boxed{{answer}}", "The answer is {answer}.")  # how models end: with a box, or with a sentence
+PLAIN_FORMS = ("{answer}", "<answer>{answer}</answer>")  # also tried for verifiers that do not judge mathematics
+NOT_TRIED = ("code",)  # its labels are tests, which no sentence passes; `unparsable` reads them
+SAMPLING_CONFIGS = {form: SamplingConfig(template="{prompt}" + form) for form in (*FORMS, *PLAIN_FORMS)}
 
 
 @dataclass(frozen=True)
 class Unverifiable:
-    """Drops a problem with a label of which no usual form is judged correct: no attempt at it can be trusted.
+    """Drop a problem with a label of which no usual form is judged correct: no verdict on it can be trusted.
 
-    The usual forms of a gold answer are what a model writes at the end: `\\boxed{9}`, then "The answer is 9." They hold the answer alone, as
-    `maths.golds.usual` takes it from "9 (apples)", a worked solution, JSON or alternatives, so that equal characters do not pass for a
-    reading; one form must be correct, strictly, for every label. Verifiers of other things than mathematics (choice, exact,
-    reasoning_gym, those from outside) may also be handed the answer as it stands, and in tags. Programs are not judged by sentences: labels of
-    `code` stay. The sentence `OPEN` of reasoning-gym's generators without an oracle is no gold answer: under that verifier it is not tried
-    and the problem stays, since attempts are still scored; under any other it cannot be right. A problem without a label is dropped.
+    The usual forms of a gold answer are what a model writes at the end: `\\boxed{9}`, then "The answer is 9." They hold
+    the answer alone, as `maths.text.golds.usual_form` takes it from "9 (apples)", a worked solution, JSON or
+    alternatives, so that equality of the raw characters proves nothing; one form must be correct, strictly, for every
+    label. Verifiers of other things than mathematics (choice, exact, reasoning_gym, those from outside) may also get
+    the answer as it is, and in tags.
+
+    Labels of `code` stay, because sentences say nothing about programs. The sentence `OPEN` of reasoning-gym's
+    generators without an oracle is not a gold answer: under that verifier it is not tried and the problem stays, since
+    attempts can still be scored; under any other verifier it cannot be right. A problem without a label is dropped.
     """
 
     version: ClassVar[str] = "2"
@@ -31,73 +35,73 @@ class Unverifiable:
     needs: ClassVar[tuple[str, ...]] = ("judge",)
 
     def sift(
-        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+        self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
     ) -> list[Drop]:
-        """One drop a problem, in the order given; the detail holds the form, and the verifier's outcome and reason.
+        """Return one drop per problem, in their order; the detail holds the form, the verdict's outcome and its reason.
 
         Raises:
-            ValueError: the bench has no judge.
+            ValueError: the context has no judge.
         """
-        if bench.judge is None:
+        if context.judge is None:
             raise ValueError(f"no judge to grade the labels of {len(problems)} problems")
-        left = {
+        pending = {
             label.id: (problem, label)
             for problem in problems
             for label in labels.get(problem.id, ())
-            if not _is_silent(label)
+            if not _is_not_tried(label)
         }
-        failed: dict[str, tuple[str, Verdict]] = {}
-        for form in (*FORMS, *AS_IT_IS):
-            cases = [case for case in left.values() if form in FORMS or case[1].verifier not in FREE_TEXT]
-            for label, said, verdict in _judged(cases, form, bench.judge):
+        failures: dict[str, tuple[str, Verdict]] = {}
+        for form in (*FORMS, *PLAIN_FORMS):
+            pairs = [pair for pair in pending.values() if form in FORMS or pair[1].verifier not in FREE_TEXT]
+            for label, text, verdict in _judge_form(pairs, form, context.judge):
                 if verdict.outcome == "correct":
-                    del left[label.id]
+                    del pending[label.id]
                 else:
-                    failed.setdefault(label.id, (said, verdict))
-        wrong = {problem.id: (label, *failed[label.id]) for problem, label in left.values()}
+                    failures.setdefault(label.id, (text, verdict))
+        rejected = {problem.id: (label, *failures[label.id]) for problem, label in pending.values()}
         drops = []
         for problem in problems:
-            if problem.id in wrong:
-                drops.append(Drop("clean", "unverifiable", problem.id, _told(*wrong[problem.id]), problem.source))
+            if problem.id in rejected:
+                detail = _describe(*rejected[problem.id])
+                drops.append(Drop("clean", "unverifiable", problem.id, detail, problem.source))
             elif not labels.get(problem.id):
                 drops.append(Drop("clean", "unverifiable", problem.id, "no label", problem.source))
         return drops
 
 
-def trials(label: Label) -> list[Rollout]:
-    """The gold answer in every usual form that its verifier reads, as attempts; none for a label that no sentence passes.
+def gold_rollouts(label: Label) -> list[Rollout]:
+    """Return the gold answer as attempts, one per usual form that its verifier reads; none if it is not tried.
 
-    >>> one = Problem.of("How many?")
-    >>> [each.text for each in trials(Label.of(one.id, "9 (apples)", verifier="math"))]
+    >>> problem = Problem.of("How many?")
+    >>> [rollout.text for rollout in gold_rollouts(Label.of(problem.id, "9 (apples)", verifier="math"))]
     ['\\\\boxed{9}', 'The answer is 9.']
     """
-    if _is_silent(label):
+    if _is_not_tried(label):
         return []
-    return [_attempt(label, form) for form in (*FORMS, *AS_IT_IS) if form in FORMS or label.verifier not in FREE_TEXT]
+    forms = FORMS if label.verifier in FREE_TEXT else (*FORMS, *PLAIN_FORMS)
+    return [_gold_rollout(label, form) for form in forms]
 
 
-def _is_silent(label: Label) -> bool:
-    return label.verifier in SILENT or (label.answer == OPEN and label.verifier == "reasoning_gym")
+def _is_not_tried(label: Label) -> bool:
+    return label.verifier in NOT_TRIED or (label.answer == OPEN and label.verifier == "reasoning_gym")
 
 
-def _judged(cases: Sequence[tuple[Problem, Label]], form: str, judge: Judge) -> list[tuple[Label, str, Verdict]]:
-    """Each label with what was said in this form and the verdict on it."""
-    asked = [GradingCase(problem, label, _attempt(label, form)) for problem, label in cases]
-    return [(case.label, case.rollout.text, verdict) for case, verdict in zip(asked, judge.judge(asked), strict=True)]
+def _judge_form(pairs: Sequence[tuple[Problem, Label]], form: str, judge: Judge) -> list[tuple[Label, str, Verdict]]:
+    """Return each label with its text in this form and the verdict on it."""
+    cases = [GradingCase(problem, label, _gold_rollout(label, form)) for problem, label in pairs]
+    return [(case.label, case.rollout.text, verdict) for case, verdict in zip(cases, judge.judge(cases), strict=True)]
 
 
-def _attempt(label: Label, form: str) -> Rollout:
+def _gold_rollout(label: Label, form: str) -> Rollout:
     answer = usual_form(label.answer) if label.verifier in FREE_TEXT else label.answers[0]
-    said = answer if "$" in answer or "\\" not in answer or "box" in form or form in AS_IT_IS else f"${answer}$"
-    request = Request(label.problem_id, (), _SAMPLERS[form], (0,), 0)
-    return Rollout.of(
-        request, 0, policy=GOLD, engine="gold", text=form.replace("{answer}", said), tokens=0, finish="stop", seed=0
-    )
+    if "\\" in answer and "$" not in answer and "box" not in form and form not in PLAIN_FORMS:
+        answer = f"${answer}$"
+    request = Request(label.problem_id, (), SAMPLING_CONFIGS[form], (0,), 0)
+    text = form.replace("{answer}", answer)
+    return Rollout.of(request, 0, policy=GOLD, engine="gold", text=text, tokens=0, finish="stop", seed=0)
 
 
-_SAMPLERS = {form: SamplingConfig(template="{prompt}" + form) for form in (*FORMS, *AS_IT_IS)}
-
-
-def _told(label: Label, said: str, verdict: Verdict) -> str:
+def _describe(label: Label, text: str, verdict: Verdict) -> str:
     reason = f" ({verdict.reason[:80]})" if verdict.reason else ""
-    return f"verifier {label.verifier!r} finds {said[:80]!r} {verdict.outcome} for the gold answer {label.answer[:80]!r}{reason}"
+    outcome = f"finds {text[:80]!r} {verdict.outcome} for the gold answer {label.answer[:80]!r}"
+    return f"verifier {label.verifier!r} {outcome}{reason}"

@@ -1,7 +1,8 @@
-"""Contract suites: check a part of your own, such as `python:mine.parts:MySelector`, against what the pipeline relies on.
+"""Contract suites: check a part of your own, such as `python:mine.parts:MySelector`, against what the pipeline relies
+on.
 
-Call one from a test: `check_selector(MySelector())`. It returns where the part keeps every rule and raises an AssertionError that names the
-rule otherwise. A new kind of check is a function in `checks_*.py`, exported here.
+Call one in a test: `check_selector(MySelector())`. It returns where the part keeps every rule, and otherwise raises an
+AssertionError that names the rule. A new kind of check is a function in a `checks_*.py`, exported here.
 """
 
 from assay.testing.checks_attempts import check_engine, check_source, check_verifier

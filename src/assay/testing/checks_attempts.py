@@ -21,10 +21,11 @@ HOSTILE = ("\x00", "\ud800", "\\boxed{", "\\boxed{}", "####", "The answer is", "
 
 
 def check_source(part: Source) -> None:
-    """Check a source: every row is one problem with its label or one drop with its place, and reading twice gives the same.
+    """Check a source: every row is one problem with its label or one drop with its place, and reading it twice is the
+    same.
 
     Args:
-        part: The source; it is read twice, so name a small one.
+        part: the source; it is read twice, so name a small one.
 
     Raises:
         AssertionError: the first rule that it breaks.
@@ -48,11 +49,11 @@ def check_source(part: Source) -> None:
 
 
 def check_engine(part: Engine, requests: Sequence[Request]) -> None:
-    """Check an engine: rollouts in the order of the requests, with the ids and seeds of the contract, and prompt tokens counted as generated.
+    """Check an engine: rollouts in the order of the requests, with the ids, seeds and prompt tokens of the contract.
 
     Args:
-        part: The engine; it stays open.
-        requests: At least two requests that it can answer, each with at least two samples.
+        part: the engine; it stays open.
+        requests: at least two requests that it can answer, each with at least two samples.
 
     Raises:
         AssertionError: the first rule that it breaks.
@@ -106,13 +107,13 @@ def check_verifier(
     """Check a verifier on your examples and on hostile text: outcomes, rewards and the ids on its verdicts.
 
     Args:
-        part: The verifier; it is called in this process.
-        name: Its name in the config, which its verdicts carry.
-        gold: An answer as a label holds it.
-        right: A completion whose final answer is the gold answer.
-        wrong: A completion with another final answer.
-        unparsable: A completion without an answer; "" where every text is one.
-        metadata: The problem's metadata, where the verifier reads it.
+        part: the verifier; it is called in this process.
+        name: its name in the config, which its verdicts carry.
+        gold: an answer as a label holds it.
+        right: a completion whose final answer is the gold answer.
+        wrong: a completion with another final answer.
+        unparsable: a completion without an answer; "" where every text is one.
+        metadata: the problem's metadata, where the verifier reads it.
 
     Raises:
         AssertionError: the first rule that it breaks.
@@ -120,7 +121,7 @@ def check_verifier(
     require(isinstance(part, Verifier) and part.version, "a verifier has a version, judge and reads")
 
     def judge(text: str, finish: Finish = "stop") -> Verdict:
-        case = _case(name, gold, text, finish, metadata)
+        case = _build_case(name, gold, text, finish, metadata)
         verdict = part.judge(case)
         require(
             (verdict.rollout_id, verdict.label_id) == (case.rollout.id, case.label.id),
@@ -129,7 +130,7 @@ def check_verifier(
         require((verdict.verifier, verdict.version) == (name, part.version), "a verdict names its verifier and version")
         return verdict
 
-    label = _case(name, gold, "", "stop", metadata).label
+    label = _build_case(name, gold, "", "stop", metadata).label
     require(part.reads(label), "the gold answer can be read")
     require(not part.reads(Label.of(label.problem_id, " ", verifier=name)), "a blank gold answer cannot be read")
     _require_outcome(judge(right), "correct", 1.0)
@@ -150,11 +151,11 @@ def check_verifier(
 
 
 def _require_outcome(verdict: Verdict, outcome: str, reward: float) -> None:
-    found = (verdict.outcome, verdict.reward)
-    require(found == (outcome, reward), f"expected {outcome} with reward {reward}, found {found}: {verdict.reason}")
+    actual = (verdict.outcome, verdict.reward)
+    require(actual == (outcome, reward), f"expected {outcome} with reward {reward}, found {actual}: {verdict.reason}")
 
 
-def _case(name: str, gold: str, text: str, finish: Finish, metadata: dict[str, object] | None) -> GradingCase:
+def _build_case(name: str, gold: str, text: str, finish: Finish, metadata: dict[str, object] | None) -> GradingCase:
     problem = Problem.of("How many?", metadata=metadata)
     request = Request(problem.id, problem.messages, SamplingConfig(), (0,), 0)
     policy = Policy("scripted", "0" * 16)

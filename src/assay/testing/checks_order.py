@@ -19,11 +19,11 @@ STEPS, GROUPS = 12, 3
 
 
 def check_curriculum(part: Arranger | AdaptiveCurriculum, *, epochs: int | None = 1) -> None:
-    """Check a curriculum; one with `begin` is also sampled, answered, saved and loaded.
+    """Check a curriculum; an adaptive one is also sampled, given results, saved and loaded.
 
     Args:
-        part: The curriculum.
-        epochs: How often its order meets each problem; None where that differs by problem.
+        part: the curriculum.
+        epochs: how often its order meets each problem; None where that differs by problem.
 
     Raises:
         AssertionError: the first rule that it breaks.
@@ -53,8 +53,8 @@ def _arrange(part: Any, pool: Pool) -> Any:
 def _check_epochs(part: Any, pool: Pool, epochs: int) -> None:
     order = _arrange(part, pool).order
     require(Counter(order) == dict.fromkeys(pool.ids, epochs), f"each problem is met {epochs} times")
-    each = [set(order[n * len(pool) : (n + 1) * len(pool)]) for n in range(epochs)]
-    require(all(ids == set(pool.ids) for ids in each), "every problem is met once before any is met again")
+    epoch_ids = [set(order[n * len(pool) : (n + 1) * len(pool)]) for n in range(epochs)]
+    require(all(ids == set(pool.ids) for ids in epoch_ids), "every problem is met once before any is met again")
 
 
 def _check_missing_numbers(part: Any, pool: Pool) -> None:
@@ -66,15 +66,15 @@ def _check_missing_numbers(part: Any, pool: Pool) -> None:
             require_error(ValueError, "'p0003'", partial(_arrange, part, bad), f"NaN in {key!r} is refused")
 
 
-def _train(course: OnlineCurriculum, steps: int) -> list[tuple[str, ...]]:
-    """The choices of some steps, each answered by counts that follow from the problem's id alone."""
+def _train(curriculum: OnlineCurriculum, steps: int) -> list[tuple[str, ...]]:
+    """Return the choices of some steps, whose results follow from the problems' ids alone."""
     choices = []
     for _ in range(steps):
-        ids = course.sample(GROUPS)
+        ids = curriculum.sample(GROUPS)
         choices.append(ids)
         right = [hashlib.sha256(id_.encode()).digest()[0] % 9 for id_ in ids]
         pairs = zip(ids, right, strict=True)
-        course.observe([GroupResult(id_, Counts(k, 8 - k), 2 * (k / 8 * (1 - k / 8)) ** 0.5) for id_, k in pairs])
+        curriculum.observe([GroupResult(id_, Counts(k, 8 - k), 2 * (k / 8 * (1 - k / 8)) ** 0.5) for id_, k in pairs])
     return choices
 
 
@@ -82,24 +82,26 @@ def _check_resuming(part: AdaptiveCurriculum, pool: Pool) -> None:
     whole = _train(part.begin(pool, seed=4), STEPS)
     require(whole == _train(part.begin(pool, seed=4), STEPS), "equal seeds and results give equal choices")
     require({id_ for step in whole for id_ in step} <= set(pool.ids), "only problems of the pool are sampled")
-    for done in (1, 5, 11):
+    for n_steps in (1, 5, 11):
         first, second = part.begin(pool, seed=4), part.begin(pool, seed=4)
-        _train(first, done)
+        _train(first, n_steps)
         with io.BytesIO() as file:
             np.savez(file, **first.state_dict())  # type: ignore[arg-type]  # its stub takes one array more by name
             file.seek(0)
             second.load_state_dict(dict(np.load(file)))
-        require(_train(second, STEPS - done) == whole[done:], f"a state saved after step {done} continues exactly")
+        require(
+            _train(second, STEPS - n_steps) == whole[n_steps:], f"a state saved after step {n_steps} continues exactly"
+        )
 
 
 def _check_unsolved(part: AdaptiveCurriculum, pool: Pool) -> None:
     state = part.begin(pool, seed=0).state_dict()
     rule = "a state of another seed is refused"
     require_error(ConfigError, "another seed", lambda: part.begin(pool, seed=1).load_state_dict(state), rule)
-    course = part.begin(pool, seed=0)
+    curriculum = part.begin(pool, seed=0)
     for _ in range(40):
-        ids = course.sample(2)
+        ids = curriculum.sample(2)
         require(len(ids) == 2, "a curriculum goes on sampling when nothing is ever solved")
-        course.observe([GroupResult(id_, Counts(wrong=8)) for id_ in ids])
-        weights = course.weights(ids)
+        curriculum.observe([GroupResult(id_, Counts(wrong=8)) for id_ in ids])
+        weights = curriculum.weights(ids)
         require(((weights >= 0) & (weights <= 1)).all(), "loss weights lie in [0, 1]")

@@ -17,56 +17,56 @@ BUDGETS = (0, 1, 7, 10_000)
 
 
 def check_filter(part: Filter, context: FilterContext | None = None) -> None:
-    """Check a filter: it accounts for each problem once, and neither order nor company changes what it says.
+    """Check a filter: it accounts for each problem once, and neither order nor other problems change what it decides.
 
     Args:
-        part: The filter.
-        context: What it may borrow; scripted where None.
+        part: the filter.
+        context: what it may borrow; scripted where None.
 
     Raises:
         AssertionError: the first rule that it breaks.
     """
     require(isinstance(part, Filter), "a filter has joint, needs and sift")
-    bench = context or filter_context()
+    scripted = context or filter_context()
     problems, labels = scripted_problems()
     shuffled = [problems[row] for row in np.random.default_rng(1).permutation(len(problems))]
     with no_global_randomness():
-        drops, fresh = _sift(part, problems, labels, bench)
-        again = _sift(part, problems, labels, bench)
-        mixed = _sift(part, shuffled, dict(reversed(labels.items())), bench)
+        drops, fresh = _sift(part, problems, labels, scripted)
+        again = _sift(part, problems, labels, scripted)
+        mixed = _sift(part, shuffled, dict(reversed(labels.items())), scripted)
         require((drops, fresh) == again == mixed, "a filter says the same twice and of shuffled problems")
         _check_drops(drops, problems)
         _check_labels(fresh, drops, labels)
-        require(list(part.sift([], {}, bench)) == [], "a filter of nothing says nothing")
-        gone = {drop.problem_id for drop in drops}
+        require(list(part.sift([], {}, scripted)) == [], "a filter of nothing says nothing")
+        dropped_ids = {drop.problem_id for drop in drops}
         require(
-            not _sift(part, [row for row in problems if row.id not in gone], labels, bench)[0],
+            not _sift(part, [row for row in problems if row.id not in dropped_ids], labels, scripted)[0],
             "what a filter kept, it keeps",
         )
         if not part.joint:
-            alone = [drop for row in problems for drop in _sift(part, [row], {row.id: labels[row.id]}, bench)[0]]
+            single = [drop for row in problems for drop in _sift(part, [row], {row.id: labels[row.id]}, scripted)[0]]
             require(
-                sorted(alone, key=_by_problem) == drops,
+                sorted(single, key=_problem_id) == drops,
                 "a filter that is not joint judges a problem alone as in company",
             )
 
 
 def _sift(
-    part: Filter, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], bench: FilterContext
+    part: Filter, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], context: FilterContext
 ) -> tuple[list[Drop], list[Label]]:
-    results = list(part.sift(problems, labels, bench))
+    results = list(part.sift(problems, labels, context))
     drops = [row for row in results if isinstance(row, Drop)]
-    return sorted(drops, key=_by_problem), sorted(
+    return sorted(drops, key=_problem_id), sorted(
         (row for row in results if isinstance(row, Label)), key=lambda label: label.id
     )
 
 
-def _by_problem(drop: Drop) -> str:
+def _problem_id(drop: Drop) -> str:
     return drop.problem_id
 
 
 def _check_drops(drops: Sequence[Drop], problems: Sequence[Problem]) -> None:
-    require(set(Counter(map(_by_problem, drops)).values()) <= {1}, "a filter drops a problem once")
+    require(set(Counter(map(_problem_id, drops)).values()) <= {1}, "a filter drops a problem once")
     require(
         {drop.problem_id for drop in drops} <= {row.id for row in problems}, "a filter drops only what it was given"
     )
@@ -78,22 +78,22 @@ def _check_drops(drops: Sequence[Drop], problems: Sequence[Problem]) -> None:
 
 def _check_labels(fresh: Sequence[Label], drops: Sequence[Drop], labels: Mapping[str, Sequence[Label]]) -> None:
     require(
-        not {label.problem_id for label in fresh} & set(map(_by_problem, drops)), "a filter corrects only what it keeps"
+        not {label.problem_id for label in fresh} & set(map(_problem_id, drops)), "a filter corrects only what it keeps"
     )
     for label in fresh:
         require(
             label.origin != "gold", "a corrected label says that it is none of the source's: its origin is not gold"
         )
-        known = {old.answer for old in labels[label.problem_id]}
-        require(label.answer not in known, "a corrected label holds a new answer")
+        old_answers = {old.answer for old in labels[label.problem_id]}
+        require(label.answer not in old_answers, "a corrected label holds a new answer")
 
 
 def check_scorer(part: Scorer, name: str) -> None:
     """Check a scorer: every attempted problem has one score inside its interval, whatever the order.
 
     Args:
-        part: The scorer.
-        name: Its name in the config, which its scores carry.
+        part: the scorer.
+        name: its name in the config, which its scores carry.
 
     Raises:
         AssertionError: the first rule that it breaks.
@@ -127,15 +127,15 @@ def check_scorer(part: Scorer, name: str) -> None:
 def check_selector(part: Selector) -> None:
     """Check a selector on six scripted pools that hold exactly the columns in its `needs`.
 
-    Rules: each problem is kept or dropped once, the budget is spent exactly, equal seeds give equal selections, a cluster's number is only a
-    name, the pool is left as it was, and bad input is refused with the problem's id.
+    Rules: each problem is kept or dropped once, the budget is spent exactly, equal seeds give equal selections, a
+    cluster's number is only a name, the pool is left as it was, and bad input is refused with the problem's id.
 
     Args:
-        part: The selector.
+        part: the selector.
 
     Raises:
         AssertionError: the first rule that it breaks.
-        KeyError: it needs a column that the scripted pools do not have (`testing.inputs.column`).
+        KeyError: it needs a column that the scripted pools do not have (`testing.inputs.make_column`).
     """
     require(isinstance(part, Selector), "a selector has needs and select")
     with no_global_randomness():
@@ -167,21 +167,21 @@ def _select(part: Selector, pool: Pool, budget: int, seed: int = 0) -> Selection
 
 
 def _check_accounts(part: Selector, pool: Pool, budget: int) -> None:
-    chosen, willing = _select(part, pool, budget), _select(part, pool, len(pool))
-    accounted = [*chosen.ids, *(id_ for ids in chosen.dropped.values() for id_ in ids)]
+    selection, largest = _select(part, pool, budget), _select(part, pool, len(pool))
+    accounted = [*selection.ids, *(id_ for ids in selection.dropped.values() for id_ in ids)]
     require(sorted(accounted) == list(pool.ids), "each problem is kept, or dropped under one reason")
     require(
-        len(chosen.ids) == min(budget, len(willing.ids)),
-        f"a budget of {budget} is spent exactly, found {len(chosen.ids)}",
+        len(selection.ids) == min(budget, len(largest.ids)),
+        f"a budget of {budget} is spent exactly, found {len(selection.ids)}",
     )
-    require(list(chosen.ids) == sorted(chosen.ids), "kept ids are ascending")
-    weights = chosen.weights
+    require(list(selection.ids) == sorted(selection.ids), "kept ids are ascending")
+    weights = selection.weights
     require(
-        len(weights) == len(chosen.ids) and all(weight > 0 for weight in weights),
+        len(weights) == len(selection.ids) and all(weight > 0 for weight in weights),
         "each kept problem has a weight above 0",
     )
-    named = all(reason.isidentifier() and ids for reason, ids in chosen.dropped.items())
-    require(named, "a reason is one word and has problems")
+    reasons_named = all(reason.isidentifier() and ids for reason, ids in selection.dropped.items())
+    require(reasons_named, "a reason is one word and has problems")
 
 
 def _check_refusals(part: Selector, pool: Pool) -> None:

@@ -1,4 +1,4 @@
-"""Scripted inputs of the contract suites: a judge, attempts, a policy, problems of every awkward kind, and pools of given columns."""
+"""Scripted inputs of the contract suites: a judge, attempts, a policy, problems of every awkward kind, and pools."""
 
 import hashlib
 from collections import Counter
@@ -37,7 +37,7 @@ POOLS = {
 
 
 class ExactJudge:
-    """A judge that reads plain integers and finds an answer right when the last word is the gold answer."""
+    """A judge that reads whole numbers, and finds an answer right when its last word is the gold answer."""
 
     def reads(self, labels: Sequence[Label]) -> list[bool]:
         return [label.answer.lstrip("-").isdigit() for label in labels]
@@ -54,12 +54,12 @@ class ExactJudge:
 
 
 class RecordedEvidence:
-    """Attempts whose outcomes are drawn from a problem's own id: half of the problems are easier than the other."""
+    """Attempts whose outcomes follow from a problem's own id: half of the problems are easier than the others."""
 
-    def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
-        return {id_: self._counts(id_, n) for id_, n in wanted.items()}
+    def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
+        return {id_: self._draw_counts(id_, n) for id_, n in n_attempts.items()}
 
-    def _counts(self, id_: str, n: int) -> Counts:
+    def _draw_counts(self, id_: str, n: int) -> Counts:
         digest = hashlib.sha256(id_.encode()).digest()
         if digest[0] < 20:
             return Counts()
@@ -68,44 +68,46 @@ class RecordedEvidence:
         return Counts(**Counter(outcomes))
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
-        return {id_: self._searched(id_, rules) for id_ in ids if self._counts(id_, 8).total}
+        return {id_: self._search_one(id_, rules) for id_ in ids if self._draw_counts(id_, 8).total}
 
     def draw_attempts(
-        self, wanted: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
+        self, n_attempts: Mapping[str, int], changes: Mapping[str, Any], policy: str = ""
     ) -> Mapping[str, Sequence[StoredAttempt]]:
-        return {id_: self._said(id_, n) for id_, n in wanted.items()}
+        return {id_: self._list_attempts(id_, n) for id_, n in n_attempts.items()}
 
     def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
-        found = {
-            who: {id_: self._counts(f"{who}{id_}", 8) for id_ in ids if self._counts(id_, 8).total}
-            for who in ("", "weak", "strong")
+        responses = {
+            respondent: {
+                id_: self._draw_counts(f"{respondent}{id_}", 8) for id_ in ids if self._draw_counts(id_, 8).total
+            }
+            for respondent in ("", "weak", "strong")
         }
         return {
-            who: {id_: counts if counts.total else Counts(wrong=8) for id_, counts in each.items()}
-            for who, each in found.items()
+            respondent: {id_: counts if counts.total else Counts(wrong=8) for id_, counts in by_problem.items()}
+            for respondent, by_problem in responses.items()
         }
 
-    def _searched(self, id_: str, rules: SearchConfig) -> SearchResult:
-        at = hashlib.sha256(id_.encode()).digest()[1] % (2 * rules.iterations) + 1
-        spent = min(at, rules.iterations)
+    def _search_one(self, id_: str, rules: SearchConfig) -> SearchResult:
+        solved_at = hashlib.sha256(id_.encode()).digest()[1] % (2 * rules.iterations) + 1
+        iterations = min(solved_at, rules.iterations)
         return SearchResult(
             id_,
-            spent,
-            at if at <= spent else None,
-            Counts(correct=int(at <= spent), wrong=spent - (at <= spent)),
-            9 * spent,
+            iterations,
+            solved_at if solved_at <= iterations else None,
+            Counts(correct=int(solved_at <= iterations), wrong=iterations - (solved_at <= iterations)),
+            9 * iterations,
         )
 
-    def _said(self, id_: str, n: int) -> list[StoredAttempt]:
-        counts = self._counts(id_, n)
+    def _list_attempts(self, id_: str, n: int) -> list[StoredAttempt]:
+        counts = self._draw_counts(id_, n)
         outcomes: list[Outcome] = []
         outcomes += ["correct"] * counts.correct
         outcomes += ["wrong"] * counts.wrong
         outcomes += ["truncated"] * counts.truncated
         logprobs = (-0.25, -0.5)
         return [
-            StoredAttempt(i, each, "7" if each == "correct" else str(i), 5 + i, "stop", logprobs)
-            for i, each in enumerate(outcomes)
+            StoredAttempt(i, outcome, "7" if outcome == "correct" else str(i), 5 + i, "stop", logprobs)
+            for i, outcome in enumerate(outcomes)
         ]
 
 
@@ -116,30 +118,30 @@ class MatrixSearch:
         self, queries: NDArray[Any], rows: NDArray[Any], threshold: float
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         for cosines in queries @ rows.T:
-            found = np.flatnonzero(cosines >= threshold - 1e-6)
-            yield found, cosines[found]
+            rows_above = np.flatnonzero(cosines >= threshold - 1e-6)
+            yield rows_above, cosines[rows_above]
 
 
 class CharacterTokenizer:
     """A tokenizer whose tokens are characters."""
 
     def count(self, problems: Sequence[Problem]) -> list[int]:
-        return [len(each.text) for each in problems]
+        return [len(problem.text) for problem in problems]
 
 
 class ScriptedPolicy:
-    """A policy that says 3 to every problem with an even digest, and else something new each time."""
+    """A policy that answers 3 to every problem with an odd digest, and otherwise something new each time."""
 
     def ask(
         self, problems: Sequence[Problem], labels: Mapping[str, Sequence[Label]], n: int, changes: Mapping[str, Any]
     ) -> Mapping[str, Sequence[Verdict]]:
         return {
-            each.id: [self._say(each, labels[each.id][0], sample) for sample in range(n)]
-            for each in problems
-            if labels.get(each.id)
+            problem.id: [self._judge_sample(problem, labels[problem.id][0], sample) for sample in range(n)]
+            for problem in problems
+            if labels.get(problem.id)
         }
 
-    def _say(self, problem: Problem, label: Label, sample: int) -> Verdict:
+    def _judge_sample(self, problem: Problem, label: Label, sample: int) -> Verdict:
         text = "3" if hashlib.sha256(problem.id.encode()).digest()[0] % 2 else str(1000 + sample)
         request = Request(problem.id, problem.messages, SamplingConfig(), (sample,), 0)
         rollout = Rollout.of(
@@ -170,7 +172,7 @@ def filter_context() -> FilterContext:
 
 
 def scripted_problems() -> tuple[list[Problem], dict[str, list[Label]]]:
-    """Good problems, and one of each kind that a filter may object to."""
+    """Return good problems, and one of each kind to which a filter may object, with their labels."""
     texts = [f"Ada has {n} apples and buys {n + 2} more. How many now?" for n in range(12)]
     texts += [
         "",
@@ -184,21 +186,26 @@ def scripted_problems() -> tuple[list[Problem], dict[str, list[Label]]]:
         "x" * 20_000,
         "What is $2^{2^{2}}$?",
     ]
-    found = [Problem.of(text, source="scripted") for text in texts]
-    answers = [str(index % 7) for index, _ in enumerate(found)]
+    problems = [Problem.of(text, source="scripted") for text in texts]
+    answers = [str(index % 7) for index, _ in enumerate(problems)]
     answers[1], answers[2] = "", "no number"
     labels = {
-        each.id: [Label.of(each.id, answer, verifier="exact")] for each, answer in zip(found, answers, strict=True)
+        problem.id: [Label.of(problem.id, answer, verifier="exact")]
+        for problem, answer in zip(problems, answers, strict=True)
     }
-    labels[found[5].id].append(Label.of(found[5].id, "999", verifier="exact"))
-    return found, labels
+    labels[problems[5].id].append(Label.of(problems[5].id, "999", verifier="exact"))
+    return problems, labels
 
 
-def column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
-    """A column as the pipeline makes it from `correct` of n attempts."""
+def make_column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
+    """Return a column as the pipeline computes it from `correct` of n attempts.
+
+    Raises:
+        KeyError: there is no such column.
+    """
     a, b = correct + 0.5, n - correct + 0.5
     rows = len(correct)
-    known = {
+    columns = {
         "post_a": a,
         "post_b": b,
         "mean": a / (a + b),
@@ -206,22 +213,28 @@ def column(name: str, correct: NDArray[Any], n: int = 8) -> NDArray[Any]:
         "high": (a + 2) / (a + b + 2),
         "correct": correct,
     }
-    known |= {"wrong": n - correct, "truncated": np.zeros(rows, np.int64), "error": np.zeros(rows, np.int64)}
-    known |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
-    known |= {"quality": 1.0 + np.arange(rows) % 5, "difficulty": 0.1 * (np.arange(rows) % 7)}
-    known |= {"K": n - correct, "censored": correct == 0}
-    return known[name]
+    columns |= {"wrong": n - correct, "truncated": np.zeros(rows, np.int64), "error": np.zeros(rows, np.int64)}
+    columns |= {"source": np.array([f"s{row % 3}" for row in range(rows)]), "length": 10 + np.arange(rows) % 17}
+    columns |= {"quality": 1.0 + np.arange(rows) % 5, "difficulty": 0.1 * (np.arange(rows) % 7)}
+    columns |= {"K": n - correct, "censored": correct == 0}
+    return columns[name]
 
 
 def make_pool(needs: Sequence[str], correct: Sequence[int], *, clusters: int = 4) -> Pool:
-    """A pool with exactly these columns."""
+    """Return a pool with exactly these columns.
+
+    Args:
+        needs: names of columns, or "cluster", "vectors".
+        correct: right answers of 8 per problem.
+        clusters: how many there are.
+    """
     right = np.asarray(correct, dtype=np.int64)
     rows = len(right)
     vectors = np.random.default_rng(7).normal(size=(rows, 6))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return Pool(
         tuple(f"p{row:04d}" for row in range(rows)),
-        {name: column(name, right) for name in needs if name not in ("cluster", "vectors")},
+        {name: make_column(name, right) for name in needs if name not in ("cluster", "vectors")},
         vectors.astype(np.float32) if "vectors" in needs else None,
         (np.arange(rows) * 7 % 5 % clusters).astype(np.int64) if "cluster" in needs else None,
     )

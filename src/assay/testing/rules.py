@@ -1,4 +1,4 @@
-"""How a check speaks: one AssertionError, with the rule that was broken."""
+"""Raise one AssertionError that names the rule that was broken."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -12,17 +12,17 @@ def require(condition: object, rule: str) -> None:
     """Raise an AssertionError with the rule unless the condition holds.
 
     Raises:
-        AssertionError: it does not.
+        AssertionError: it does not hold.
     """
     if not condition:
         raise AssertionError(rule)
 
 
 def require_error(kind: type[Exception], text: str, call: Callable[[], Any], rule: str) -> None:
-    """Require that a call raises an error of this kind whose message holds the text.
+    """Require that a call raises an error of this kind whose message contains the text.
 
     Raises:
-        AssertionError: it raises nothing, or says something else. Errors of other kinds pass through.
+        AssertionError: it raises nothing, or its message lacks the text. Errors of other kinds pass through.
     """
     try:
         call()
@@ -34,10 +34,11 @@ def require_error(kind: type[Exception], text: str, call: Callable[[], Any], rul
 
 @contextmanager
 def no_global_randomness() -> Iterator[None]:
-    """Require that the global generators of NumPy and `random` are untouched: a part's randomness is the `rng` that it is given.
+    """Require that the global generators of NumPy and `random` are not used: a part draws from the `rng` that it is
+    given.
 
     Raises:
-        AssertionError: one of them moved.
+        AssertionError: one of them was used.
     """
     before: tuple[Any, Any] = np.random.get_state(legacy=False), random.getstate()
     yield

@@ -8,7 +8,7 @@ import pytest
 
 from assay.core.types import GradingCase, Label, Policy, Problem, Request, Rollout, SamplingConfig, Verdict
 from assay.pipelines.context.run import RunContext
-from assay.pipelines.data.expected_improvement import fit_drift
+from assay.pipelines.data.expected_improvement import fit_stored_drift
 from assay.pipelines.runner.stages import run_stages
 from assay.pipelines.sampling.attempts import commit
 
@@ -51,9 +51,9 @@ def test_a_training_run_is_a_round_of_diversify_and_conquer(context: Made) -> No
 def test_a_planted_drift_comes_back_and_none_is_zero(context: Made) -> None:
     made = context()
     results = run_stages(made)
-    assert fit_drift(made, results) == (0.0, 0)
+    assert fit_stored_drift(made, results) == (0.0, 0)
     trained(made, 1.5)
-    drift, attempts = fit_drift(made, results)
+    drift, attempts = fit_stored_drift(made, results)
     assert attempts == 2000
     assert drift == pytest.approx(1.5, abs=0.3)
 
@@ -66,7 +66,7 @@ def test_a_fitted_drift_chooses_as_its_number_does_and_is_another_selection_than
     fitted = run_stages(again)
     assert not fitted.of("select").reused
     assert fitted.rows_of("select") != before
-    number = context(select={"drift": fit_drift(again, fitted)[0]})
+    number = context(select={"drift": fit_stored_drift(again, fitted)[0]})
     by_number = run_stages(number).rows_of("select")
     query = "SELECT problem_id FROM selections WHERE selection = ? AND kept ORDER BY problem_id"
     assert number.lake.rows(query, [by_number]) == again.lake.rows(query, [fitted.rows_of("select")])

@@ -141,7 +141,7 @@ def test_terms_that_make_no_sense_are_refused_with_both_numbers() -> None:
 
 def test_what_had_arrived_when_the_engine_was_cut_is_committed(context: Made) -> None:
     made, stop = ready(context, policy={"delay_s": 0.4}, score={"wave": 100}), StopSignal()
-    stop.waiting = lambda: made.meter.waiting
+    stop.is_waiting = lambda: made.meter.waiting
     with stop.listening():
         signal.setitimer(signal.ITIMER_REAL, 1.5)  # in place of GRACE_S after a signal
         with pytest.raises(Stopped, match="is left, the rest is committed"):

@@ -87,7 +87,7 @@ def plan(tables: dict[str, Any], tmp_path: Path) -> str:
 def curate(*words: str) -> Any:
     """`curate` with the commands that the list gives it now; the parsed JSON where --json is among the words."""
     app = typer.Typer()
-    for name, command in stage_commands.commands().items():
+    for name, command in stage_commands.build_commands().items():
         app.command(name, help=command.__doc__)(command)
     for name, command in (("run", run.run), ("status", status.status), ("report", report.report)):
         app.command(name)(command)

@@ -33,8 +33,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path.parent
 
 
-def rate(lake: Lake) -> dict[str, Any]:
-    return lake.rows("SELECT n_correct, n_wrong, n_truncated, n_error, verifier, policy FROM pass_rates")[0]
+def rate(lake: Lake, view: str = "pass_rates") -> dict[str, Any]:
+    return lake.rows(f"SELECT n_correct, n_wrong, n_truncated, n_error, verifier, policy FROM {view}")[0]
 
 
 def test_verl_s_dump_is_matched_by_the_user_turn_of_its_decoded_prompt(lake: Lake, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_verl_s_dump_is_matched_by_the_user_turn_of_its_decoded_prompt(lake: Lak
         lake, "verl", write(tmp_path / "dump" / "3.jsonl", rows), policy="rev-1", policy_last="rev-2"
     )
     assert (done.rows, done.added, dict(done.dropped)) == (3, 3, {})
-    assert rate(lake) == {
+    assert rate(lake, "training_pass_rates") == {
         "n_correct": 2,
         "n_wrong": 1,
         "n_truncated": 0,

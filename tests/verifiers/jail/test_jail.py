@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from assay.verifiers.isolation import confinement
+from assay.verifiers.isolation import call_filter, confinement
 from assay.verifiers.jail import jail
 from assay.verifiers.jail.jail import OWN_NAMESPACES, remove_folder
 
@@ -55,7 +55,7 @@ def test_namespaces_are_tried_in_a_process_that_ends_and_a_refusal_is_told(monke
     assert jail._try_namespaces(processes) == f"unshare: no {OWN_NAMESPACES}"
     os.close(processes)
     assert OWN_NAMESPACES & confinement.NEW_USER
-    assert OWN_NAMESPACES & confinement.NEW_NETWORK
+    assert OWN_NAMESPACES & call_filter.NEW_NETWORK
 
 
 def test_a_process_takes_the_map_of_its_users_from_an_open_proc():

@@ -5,9 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    AsJson,
+    ConfigPath,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 from assay.core.errors import ConfigError
 
 Sheet = Annotated[
@@ -24,7 +34,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")]
 
 
 def audit(
-    config: ConfigPath,
+    path: ConfigPath,
     sheet: Sheet = None,
     marked: Marked = None,
     sample: Size = 50,
@@ -34,57 +44,66 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked)."""
-    voice = ConsoleReporter()
-    with exits(voice):
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         if (sheet is None) == (marked is None):
             raise ConfigError("curate audit needs either --sheet CSV, to write one, or --marked CSV, to read one")
-        made = load(config, lake, sets)
-    with_context(
-        made,
+        config = load_config(path, lake, sets)
+    run_with_context(
+        config,
         "curate audit",
-        lambda context: _audit(context, sheet, marked, sample, seed, as_json, voice),
-        voice,
+        lambda context: _audit(context, sheet, marked, sample, seed, as_json, reporter),
+        reporter,
         upto="clean",
     )
 
 
 def _audit(
-    context: Any, sheet: Path | None, marked: Path | None, sample: int, seed: int, as_json: bool, voice: ConsoleReporter
+    context: Any,
+    sheet: Path | None,
+    marked: Path | None,
+    sample: int,
+    seed: int,
+    as_json: bool,
+    reporter: ConsoleReporter,
 ) -> int:
     from assay.pipelines.analysis import audit as stage
 
     if sheet is not None:
-        told = stage.write_sheet(context, sheet, sample, seed)
-        voice.say(
-            f"{sheet}: {told['accepted']} accepted and {told['rejected']} rejected answers; mark them, then --marked {sheet}"
+        counts = stage.write_sheet(context, sheet, sample, seed)
+        reporter.say(
+            f"{sheet}: {counts['accepted']} accepted and {counts['rejected']} rejected answers; mark them, then "
+            f"--marked {sheet}"
         )
         return DONE
     assert marked is not None
     audits = stage.read_sheet(context, marked)
     rates = stage.corrected_rates(context, audits)
     if as_json:
-        emit({"audits": audits, "rates": rates})
+        print_json({"audits": audits, "rates": rates})
         return DONE
     names = ("soundness", "completeness")
     rows = [
         (
-            each["verifier"],
-            each["version"],
-            *(f"{each[name]:.3f} [{each[f'{name}_low']:.3f}, {each[f'{name}_high']:.3f}]" for name in names),
+            row["verifier"],
+            row["version"],
+            *(f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" for name in names),
         )
-        for each in audits
+        for row in audits
     ]
-    page().print(table("verifiers, 95% intervals", ("verifier", "version", *names), rows))
-    told_rates = [
-        (each["source"], each["verifier"], each["n"], f"{each['observed']:.3f}", _shown(each)) for each in rates
+    open_console().print(build_table("verifiers, 95% intervals", ("verifier", "version", *names), rows))
+    rate_rows = [
+        (row["source"], row["verifier"], row["n"], f"{row['observed']:.3f}", _format_rate(row)) for row in rates
     ]
-    page().print(
-        table("\npass rates", ("source", "verifier", "attempts", "observed", "corrected, 95% interval"), told_rates)
+    open_console().print(
+        build_table(
+            "\npass rates", ("source", "verifier", "attempts", "observed", "corrected, 95% interval"), rate_rows
+        )
     )
     return DONE
 
 
-def _shown(rate: dict[str, Any]) -> str:
+def _format_rate(rate: dict[str, Any]) -> str:
     if rate["corrected"] is None:
         return "unknown: the verifier says nothing"
     return f"{rate['corrected']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"

@@ -1,93 +1,97 @@
-"""`curate check`: is this config whole? Nothing is drawn, nothing is written. Of a selection: was it lucky? As `curate recheck`."""
+"""`curate check`: validate a config without drawing an attempt or writing a row; given a selection, as `curate
+recheck`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.curate.recheck import Dropped, Kept, Target, of_selection
-from assay.cli.curate.recheck import recheck as afresh
-from assay.cli.runner import AsJson, LakeDir, Sets, emit, exits, load
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.curate.recheck import Dropped, Kept, Target, is_selection_key
+from assay.cli.curate.recheck import recheck as recheck_selection
+from assay.cli.runner import AsJson, LakeDir, Sets, load_config, print_json, report_errors
 from assay.core.errors import ConfigError
 
 GOLD_SHOWN = 200  # characters
 
 
 def check(
-    config: Target,
+    path: Target,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a selection, given its key.
+    """Validate a plan's keys, parts, settings, files, model and gold answers before anything is paid for; or recheck a
+    selection, given its key.
 
-    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one gold answer of
-    each source; no model is asked.
+    Reads some rows of every source, imports what the plan names (which runs code of yours that it names) and judges one
+    gold answer of each source; no model is asked.
     """
-    if of_selection(config):
-        afresh(config, lake, sets, as_json, kept, dropped)
+    if is_selection_key(path):
+        recheck_selection(path, lake, sets, as_json, kept, dropped)
         return
-    voice = ConsoleReporter()
-    with exits(voice), _answering(as_json):
-        made = load(config, lake, sets)
+    reporter = ConsoleReporter()
+    with report_errors(reporter), _print_fault_as_json(as_json):
+        config = load_config(path, lake, sets)
         from assay.pipelines.analysis import config_check
         from assay.pipelines.context.run import RunContext
         from assay.pipelines.runner.stages import preflight
         from assay.stores.lake import Lake
 
-        config_check.check_parts(made)
-        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
+        config_check.check_parts(config)
+        with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
             preflight(context, "")
-            looks = list(config_check.look_at_sources(context))
-            golds = [config_check.try_gold(context, look) for look in looks]
-            warnings = _warnings(context, looks, golds)
+            samples = list(config_check.look_at_sources(context))
+            trials = [config_check.try_gold(context, look) for look in samples]
+            warnings = _list_warnings(context, samples, trials)
             for line in warnings:
-                voice.warn(line)
+                reporter.warn(line)
             if as_json:
-                emit({"plan": str(config), **config_check.as_data(context, looks, golds, warnings)})
+                print_json({"plan": str(path), **config_check.as_data(context, samples, trials, warnings)})
                 return
-            _show(golds)
-            policy, sampler = context.engine.policy, made.policy.sampler.id
-            voice.say(
-                f"{config}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}"
+            _print_golds(trials)
+            policy, sampler = context.engine.policy, config.policy.sampler.id
+            reporter.say(
+                f"{path}: whole. policy {policy.name} ({policy.revision}), sampler {sampler}, lake {opened.place}"
             )
 
 
 @contextmanager
-def _answering(as_json: bool) -> Iterator[None]:
-    """With --json a fault is a document, too."""
+def _print_fault_as_json(as_json: bool) -> Iterator[None]:
+    """Also print a fault as a JSON document, with --json."""
     try:
         yield
     except ConfigError as error:
         if as_json:
-            emit({"whole": False, "error": str(error)})
+            print_json({"whole": False, "error": str(error)})
         raise
 
 
-def _warnings(context: Any, looks: list[Any], golds: list[Any]) -> list[str]:
+def _list_warnings(context: Any, samples: list[Any], golds: list[Any]) -> list[str]:
     from assay.pipelines.analysis import config_check, disputed
 
-    told = disputed.summarize_stored(context)
-    lines = [line] if told and (line := disputed.disputed_sentence(told)) else []
-    for look in looks:
-        if counts := look.dropped + look.noticed:
+    counts = disputed.summarize_stored(context)
+    lines = [line] if counts and (line := disputed.disputed_sentence(counts)) else []
+    for sample in samples:
+        if reasons := sample.dropped + sample.noticed:
             lines.append(
-                f"{look.name}: of the first {look.rows} rows "
-                + ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+                f"{sample.name}: of the first {sample.rows} rows "
+                + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             )
     for gold in golds:
         if not gold.accepted:
             lines.append(
-                f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} in no usual form"
+                f"{gold.source}: the verifier {gold.verifier!r} accepts the gold answer {gold.gold[:80]!r} "
+                "in no usual form"
             )
-    return lines + config_check.forebodings(context.config, looks)
+    return lines + config_check.forebodings(context.config, samples)
 
 
-def _show(golds: list[Any]) -> None:
-    """One prompt as the policy is asked, then of each source a gold answer with the verdicts on it."""
-    console = page()
+def _print_golds(golds: list[Any]) -> None:
+    """Print one prompt as the policy sees it, then per source a gold answer with the verdicts on it."""
+    console = open_console()
     console.print(
         f"a prompt ({golds[0].source}), before the model's chat template:\n{golds[0].prompt}",
         markup=False,

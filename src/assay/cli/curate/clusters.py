@@ -2,38 +2,54 @@
 
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    AsJson,
+    ConfigPath,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 
 
-def clusters(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Print each cluster with its size, mean share solved, keywords and typical problems; the earlier stages must be done."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-    with_context(made, "curate clusters", lambda context: _show(context, as_json), voice, upto="embed")
+def clusters(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Print each cluster with its size, mean share solved, keywords and typical problems; the earlier stages must be
+    done.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+    run_with_context(
+        config, "curate clusters", lambda context: _print_clusters(context, as_json), reporter, upto="embed"
+    )
 
 
-def _show(context: Any, as_json: bool) -> int:
+def _print_clusters(context: Any, as_json: bool) -> int:
     from assay.pipelines.analysis.clusters import describe_clusters
     from assay.pipelines.runner.stages import run_stages
 
-    found = describe_clusters(context, run_stages(context, "embed", only=True))
+    summaries = describe_clusters(context, run_stages(context, "embed", only=True))
     if as_json:
-        emit(found)
+        print_json(summaries)
         return DONE
     rows = [
         (
-            each["cluster"],
-            each["size"],
-            "-" if each["mean"] is None else f"{each['mean']:.2f}",
-            " ".join(each["keywords"]),
-            " | ".join(each["typical"]),
+            cluster["cluster"],
+            cluster["size"],
+            "-" if cluster["mean"] is None else f"{cluster['mean']:.2f}",
+            " ".join(cluster["keywords"]),
+            " | ".join(cluster["typical"]),
         )
-        for each in found
+        for cluster in summaries
     ]
-    page().print(
-        table("clusters, the largest first", ("cluster", "size", "mean solved", "keywords", "typical problems"), rows)
+    open_console().print(
+        build_table(
+            "clusters, the largest first", ("cluster", "size", "mean solved", "keywords", "typical problems"), rows
+        )
     )
     return DONE

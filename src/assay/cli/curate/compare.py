@@ -1,13 +1,13 @@
-"""`curate compare`: several selectors on the plan's pool, beside uniform and informative."""
+"""`curate compare`: several selectors on the config's pool, next to uniform and informative."""
 
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.tables import build_table
 
 Names = Annotated[
     list[str] | None,
@@ -19,32 +19,34 @@ Names = Annotated[
 ]
 
 LEGEND = (
-    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains `drift` logits",
-    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for each kept problem",
+    "\nsignal: expected share of groups that are neither all right nor all wrong, averaged over a run that gains "
+    "`drift` logits",
+    "radius, distance: largest and mean way from a problem to a kept one, 0 to 2; tokens: one group of attempts for "
+    "each kept problem",
 )
 
 
 def compare(
-    config: ConfigPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
+    path: ConfigPath, selectors: Names = None, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False
 ) -> None:
     """Set selectors side by side on one pool: size, signal, coverage, cost, difficulty, overlap. Writes nothing."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-        from assay.pipelines.analysis.compare_selectors import compare as side_by_side
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+        from assay.pipelines.analysis.compare_selectors import compare as compare_selectors
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
-            told = side_by_side(context, selectors or [])
+        with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
+            comparison = compare_selectors(context, selectors or [])
         if as_json:
-            emit(told)
+            print_json(comparison)
             return
-        _show(page(), told)
+        _print_comparison(open_console(), comparison)
 
 
-def _show(console: Console, told: dict[str, Any]) -> None:
-    rows = told["selections"]
+def _print_comparison(console: Console, comparison: dict[str, Any]) -> None:
+    rows = comparison["selections"]
     names = [row["selection"] for row in rows]
     signals = list(rows[0]["signal"])
     head = (
@@ -56,18 +58,20 @@ def _show(console: Console, told: dict[str, Any]) -> None:
         "distance",
         "tokens",
     )
-    first = [(*_plain(row, signals),) for row in rows]
-    beside = f", {told['unscored']} more unscored" if told["unscored"] else ""
-    console.print(table(f"{told['pool']} problems{beside}; groups of {told['group_size']}", head, first))
+    first = [(*_measure_cells(row, signals),) for row in rows]
+    unscored = f", {comparison['unscored']} more unscored" if comparison["unscored"] else ""
+    console.print(
+        build_table(f"{comparison['pool']} problems{unscored}; groups of {comparison['group_size']}", head, first)
+    )
     bins = list(rows[0]["histogram"])
     shares = [(row["selection"], *(row["histogram"][name] for name in bins)) for row in rows]
-    console.print(table("\nkept problems by share solved", ("selection", *bins), shares))
+    console.print(build_table("\nkept problems by share solved", ("selection", *bins), shares))
     numbered = [
         (f"{place} {row['selection']}", *(float(row["overlap"][other]) for other in names))
         for place, row in enumerate(rows, 1)
     ]
     console.print(
-        table(
+        build_table(
             "\noverlap: shared / all of both",
             ("selection", *(str(place) for place in range(1, len(rows) + 1))),
             numbered,
@@ -77,11 +81,19 @@ def _show(console: Console, told: dict[str, Any]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _plain(row: dict[str, Any], signals: list[str]) -> tuple[Any, ...]:
-    told = [_number(row["signal"][drift]) for drift in signals]
+def _measure_cells(row: dict[str, Any], signals: list[str]) -> tuple[Any, ...]:
+    shares = [_format_number(row["signal"][drift]) for drift in signals]
     hit = f"{row['clusters']}/{row['clusters_of']}"
-    return row["selection"], row["kept"], *told, hit, _number(row["radius"]), _number(row["distance"]), row["tokens"]
+    return (
+        row["selection"],
+        row["kept"],
+        *shares,
+        hit,
+        _format_number(row["radius"]),
+        _format_number(row["distance"]),
+        row["tokens"],
+    )
 
 
-def _number(value: float | None) -> float | str:
+def _format_number(value: float | None) -> float | str:
     return "-" if value is None else round(value, 3)

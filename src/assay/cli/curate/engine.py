@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import Sets, exits
+from assay.cli.runner import Sets, report_errors
 from assay.core.config import read_config
 from assay.core.errors import ConfigError
 from assay.core.parts import build_part
 
-CLOSING_S = 10.0  # for the engine to come to rest: an interpreter that ends inside of torch is aborted
+CLOSING_S = 10.0  # for the engine to finish: an interpreter that ends inside torch is aborted
 Where = Annotated[
     Path | None, typer.Argument(metavar="[PLAN]", help="The plan whose policy is served.", show_default=False)
 ]
@@ -42,7 +42,7 @@ def _engine() -> None:
 
 @app.command()
 def serve(
-    config: Where = None,
+    path: Where = None,
     engine: Name = "llamacpp",
     model: Model = "",
     host: Host = "127.0.0.1",
@@ -52,8 +52,8 @@ def serve(
     sets: Sets = [],
 ) -> None:
     """Serve a local engine: /v1/models, /v1/chat/completions (streams, n choices) and /tokenize, until interrupted."""
-    voice = ConsoleReporter()
-    with exits(voice):
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         from assay.engines.server.app import ModelServer
         from assay.engines.server.listener import check_bind
 
@@ -61,15 +61,15 @@ def serve(
         if key_env and not key:
             raise ConfigError(f"the environment variable {key_env} of --key-env is not set")
         check_bind(host, key)
-        built = _of_plan(config, sets) if config else _named(engine, model, sets)
+        built = _build_from_config(path, sets) if path else _build_from_name(engine, model, sets)
         service = ModelServer(built, host, port, key, slots)
-        voice.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
+        reporter.say(f"{built.policy.name} ({built.policy.revision}) at {service.url}; Ctrl-C ends it")
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts in the background ignore the first
             signal.signal(number, _interrupt)
         try:
             service.serve()
         except KeyboardInterrupt:
-            voice.say("interrupted: no longer served")
+            reporter.say("interrupted: no longer served")
         finally:
             service.batcher.close(CLOSING_S)
 
@@ -78,18 +78,18 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _of_plan(config: Path, sets: list[str]) -> Any:
+def _build_from_config(path: Path, sets: list[str]) -> Any:
     from assay.pipelines.context.run import build_engine
 
-    return build_engine(read_config(config, sets).policy)
+    return build_engine(read_config(path, sets).policy)
 
 
-def _named(engine: str, model: str, sets: list[str]) -> Any:
-    """An engine by name; `--set key=value` are its settings here."""
+def _build_from_name(engine: str, model: str, sets: list[str]) -> Any:
+    """Build an engine by name; here `--set key=value` gives its settings."""
     try:
         settings = {
             name.strip(): tomllib.loads(f"value = {text}")["value"]
-            for name, _, text in (each.partition("=") for each in sets)
+            for name, _, text in (text.partition("=") for text in sets)
         }
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"--set: {error}") from error

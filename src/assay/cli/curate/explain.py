@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AnyLake, AsJson, emit, exits
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
+from assay.cli.tables import build_table
 
 ProblemId = Annotated[
     str, typer.Argument(metavar="PROBLEM_ID", help="problems.id, or its beginning.", show_default=False)
@@ -15,30 +15,35 @@ CELL = 60  # characters shown of a text
 
 
 def explain(problem: ProblemId, lake: AnyLake = ".assay/lake", as_json: AsJson = False) -> None:
-    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped, place, training."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        from assay.pipelines.analysis.show import explain as tell
+    """Tell one problem's whole story: origin, labels, attempts and verdicts, scores, cluster, why kept or dropped,
+    place,
+    training.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        from assay.pipelines.analysis.show import explain as collect_story
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:
-            story = tell(opened, problem)
+            story = collect_story(opened, problem)
     if as_json:
-        emit(story)
+        print_json(story)
         return
-    console, told = page(), story["problem"][0]
-    console.print(f"{told['id']}  source {told['source']}  run {told['run']}", markup=False)
-    for turn in told["messages"]:
+    console, row = open_console(), story["problem"][0]
+    console.print(f"{row['id']}  source {row['source']}  run {row['run']}", markup=False)
+    for turn in row["messages"]:
         console.print(f"{turn['role']}: {turn['content']}", markup=False, soft_wrap=True)
     for chapter, rows in story.items():
         if chapter != "problem":
             title = f"\n{chapter}" if rows else f"\n{chapter}: none"
             console.print(
-                table(title, tuple(rows[0]), [tuple(map(_cell, row.values())) for row in rows]) if rows else title,
+                build_table(title, tuple(rows[0]), [tuple(map(_shorten, row.values())) for row in rows])
+                if rows
+                else title,
                 markup=False,
             )
 
 
-def _cell(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     short = " ".join(value.split()) if isinstance(value, str) else value
     return short if not isinstance(short, str) or len(short) <= CELL else short[: CELL - 3] + "..."

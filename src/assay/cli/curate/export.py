@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 
 To = Annotated[str, typer.Option("--to", metavar="NAME", help="trl, verl, open_instruct, verifiers, jsonl or hub.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
@@ -16,7 +16,7 @@ Filtered = Annotated[
 
 
 def export(
-    config: ConfigPath,
+    path: ConfigPath,
     to: To = "jsonl",
     out: Out = Path("export"),
     filtered: Filtered = False,
@@ -25,21 +25,22 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the curriculum in its order, in the form that another trainer reads, and say how it is read."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
         from assay.pipelines.analysis.export import export as write
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
         with (
-            Lake(made.lake, create=False) as opened,
-            RunContext(made, opened, voice, command="curate export") as context,
+            Lake(config.lake, create=False) as opened,
+            RunContext(config, opened, reporter, command="curate export") as context,
         ):
-            told = write(context, to, out.resolve(), filtered=filtered)
+            result = write(context, to, out.resolve(), filtered=filtered)
         if as_json:
-            emit(told)
+            print_json(result)
             return
-        voice.say(
-            f"{told['folder']}: {told['rows']} rows for {to}, {told['filtered']} filtered rows; it is read so:\n{told['snippet']}"
+        reporter.say(
+            f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; it is read "
+            f"so:\n{result['snippet']}"
         )

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.tables import build_table
 
 Names = Annotated[
     list[str] | None,
@@ -20,42 +20,48 @@ Names = Annotated[
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Simulated runs a curriculum.")]
 HEAD = ("curriculum", "signal", "±", "first quarter", "last quarter", "groups paid", "groups trained", "tokens a step")
 LEGEND = (
-    "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over simulated runs",
+    "\nsignal: share of the groups paid for that are neither all right nor all wrong; ± its standard deviation over "
+    "simulated runs",
     "the policy stands still: what it learns on the way is not foreseen",
 )
 
 
 def forecast(
-    config: ConfigPath,
+    path: ConfigPath,
     curricula: Names = None,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
     repeats: Repeats = 16,
 ) -> None:
-    """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step costs. Writes nothing."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-        from assay.pipelines.analysis.curriculum_simulation import forecast as foresee
+    """Foresee from stored posteriors what share of groups will carry signal under each curriculum, and what a step
+    costs.
+    Writes nothing.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+        from assay.pipelines.analysis.curriculum_simulation import forecast as simulate
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
-            told = foresee(context, curricula or [], repeats=repeats)
+        with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
+            simulation = simulate(context, curricula or [], repeats=repeats)
         if as_json:
-            emit(told)
+            print_json(simulation)
             return
-        _show(page(), told)
+        _print_simulation(open_console(), simulation)
 
 
-def _show(console: Console, told: dict[str, Any]) -> None:
-    beside = f", {told['unscored']} more unscored" if told["unscored"] else ""
-    title = f"{told['steps']} steps of {told['groups']} groups of {told['group_size']} over {told['problems']} selected problems{beside}"
+def _print_simulation(console: Console, simulation: dict[str, Any]) -> None:
+    unscored = f", {simulation['unscored']} more unscored" if simulation["unscored"] else ""
+    groups = f"{simulation['groups']} groups of {simulation['group_size']}"
+    title = f"{simulation['steps']} steps of {groups} over {simulation['problems']} selected problems{unscored}"
     keys = ("signal", "deviation", "first", "last", "paid", "trained")
     rows = [
-        (row["curriculum"], *(round(row[key], 3) for key in keys), round(row["tokens"])) for row in told["curricula"]
+        (row["curriculum"], *(round(row[key], 3) for key in keys), round(row["tokens"]))
+        for row in simulation["curricula"]
     ]
-    console.print(table(title, HEAD, rows))
+    console.print(build_table(title, HEAD, rows))
     for line in LEGEND:
         console.print(line, soft_wrap=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, emit, exits
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AsJson, print_json, report_errors
+from assay.cli.tables import build_table
 from assay.core.errors import ConfigError
 
 SHOWN = 60  # characters of an answer in the table
@@ -46,34 +46,36 @@ def grade(
     as_json: AsJson = False,
 ) -> None:
     """Judge one answer, or each row of a JSONL file, against a gold answer; strictly and leniently."""
-    with exits(ConsoleReporter()):
+    with report_errors(ConsoleReporter()):
         from assay.pipelines.analysis.grade import case_of, grade_all, rows_of
 
-        given: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "gold": gold,
             "verifier": verifier,
-            "metadata": _object(metadata),
+            "metadata": _parse_object(metadata),
             "finish": finish,
             "prompt": prompt,
         }
-        answer, many = (text, False) if text is not None else _read(file)
+        answer, many = (text, False) if text is not None else _read_answer(file)
         if not many and gold is None:
             raise ConfigError("--gold is missing: there is nothing to compare the answer with")
-        cases = rows_of(answer.split("\n"), **given) if many else [case_of(answer, **given)]
-        found = [
-            _shown(verdict, case.label.answer)
+        cases = rows_of(answer.split("\n"), **defaults) if many else [case_of(answer, **defaults)]
+        results = [
+            _describe_verdict(verdict, case.label.answer)
             for verdict, case in zip(grade_all(cases, allow_code=allow_code), cases, strict=True)
         ]
     if as_json:
-        emit(found if many else found[0])
+        print_json(results if many else results[0])
     elif many:
-        _tell(found)
+        _print_verdicts(results)
     else:
-        _tell_one(found[0])
+        _print_verdict(results[0])
 
 
-def _read(file: str) -> tuple[str, bool]:
-    """The text of a file or of stdin, and whether its lines are rows: by the suffix, of stdin by whether it begins with such a row.
+def _read_answer(file: str) -> tuple[str, bool]:
+    """Read the text of a file or of stdin, and whether its lines are rows.
+
+    A file says so by its suffix, stdin by beginning with such a row.
 
     Raises:
         ConfigError: no such file, or one that is no text.
@@ -97,7 +99,7 @@ def _is_row(text: str) -> bool:
     return isinstance(row, dict) and "text" in row
 
 
-def _object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -107,7 +109,7 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _shown(verdict: Any, gold: str) -> dict[str, Any]:
+def _describe_verdict(verdict: Any, gold: str) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome,
         "lenient": verdict.in_mode("lenient").outcome,
@@ -119,26 +121,33 @@ def _shown(verdict: Any, gold: str) -> dict[str, Any]:
     }
 
 
-def _tell_one(found: dict[str, Any]) -> None:
-    console = page()
-    leniently = "" if found["lenient"] == found["outcome"] else f" (leniently {found['lenient']})"
-    console.print(f"{found['outcome']}{leniently}", style="bold", markup=False)
+def _print_verdict(result: dict[str, Any]) -> None:
+    console = open_console()
+    leniently = "" if result["lenient"] == result["outcome"] else f" (leniently {result['lenient']})"
+    console.print(f"{result['outcome']}{leniently}", style="bold", markup=False)
     for name in ("extracted", "gold", "reason", "verifier"):
-        console.print(f"{name}: {_short(found[name])}", markup=False, soft_wrap=True)
+        console.print(f"{name}: {_shorten(result[name])}", markup=False, soft_wrap=True)
 
 
-def _tell(found: list[dict[str, Any]]) -> None:
+def _print_verdicts(results: list[dict[str, Any]]) -> None:
     rows = [
-        (number, each["outcome"], each["lenient"], _short(each["extracted"]), _short(each["gold"]), each["reason"])
-        for number, each in enumerate(found, 1)
+        (
+            number,
+            result["outcome"],
+            result["lenient"],
+            _shorten(result["extracted"]),
+            _shorten(result["gold"]),
+            result["reason"],
+        )
+        for number, result in enumerate(results, 1)
     ]
-    console = page()
-    console.print(table("", ("row", "strict", "lenient", "extracted", "gold", "how"), rows))
+    console = open_console()
+    console.print(build_table("", ("row", "strict", "lenient", "extracted", "gold", "how"), rows))
     for reading, name in (("strict", "outcome"), ("lenient", "lenient")):
-        right = sum(each[name] == "correct" for each in found)
-        console.print(f"{reading}: {right} of {len(found)} correct", markup=False)
+        right = sum(result[name] == "correct" for result in results)
+        console.print(f"{reading}: {right} of {len(results)} correct", markup=False)
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AnyLake, AsJson, emit, exits
+from assay.cli.runner import AnyLake, AsJson, print_json, report_errors
 
 app = typer.Typer(
     help="Bring evidence from elsewhere: other tools' rollouts, other people's difficulty columns.",
@@ -48,12 +48,14 @@ def rollouts(
     lake: AnyLake = ".assay/lake",
     as_json: AsJson = False,
 ) -> None:
-    """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its reason."""
+    """Bring in rollouts with their rewards, matched by assay_id or by prompt; what matches nothing is a drop with its
+    reason.
+    """
 
     def work(opened: Any, module: Any) -> Any:
         return module.import_rollouts(opened, tool, folder, policy=policy, policy_last=policy_last, right=right)
 
-    _bring(lake, as_json, work)
+    _import_into_lake(lake, as_json, work)
 
 
 @app.command("scores")
@@ -67,7 +69,7 @@ def scores(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a difficulty column as scores, under its model's name and with its direction."""
-    _bring(
+    _import_into_lake(
         lake,
         as_json,
         lambda opened, module: module.import_scores(
@@ -76,18 +78,18 @@ def scores(
     )
 
 
-def _bring(lake: str, as_json: bool, work: Any) -> None:
-    voice = ConsoleReporter()
-    with exits(voice):
+def _import_into_lake(lake: str, as_json: bool, work: Any) -> None:
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         from assay.pipelines.stages import import_rollouts as module
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:
-            done = work(opened, module)
+            result = work(opened, module)
             opened.catalogue()
-    told = {"rows": done.rows, "added": done.added, "dropped": dict(done.dropped)}
+    counts = {"rows": result.rows, "added": result.added, "dropped": dict(result.dropped)}
     if as_json:
-        emit(told)
+        print_json(counts)
     else:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in done.dropped.items())
-        voice.say(f"{done.rows} rows read, {done.added} added; dropped: {dropped or 'none'}")
+        dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
+        reporter.say(f"{result.rows} rows read, {result.added} added; dropped: {dropped or 'none'}")

@@ -4,9 +4,19 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    AsJson,
+    ConfigPath,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 
 Caps = Annotated[
     list[int] | None,
@@ -18,29 +28,34 @@ CUT_BY = {
 }
 
 
-def lengths(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
-    """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token is generated."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-    with_context(made, "curate lengths", lambda context: _lengths(context, as_json, at or []), voice, upto="split")
+def lengths(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, at: Caps = None) -> None:
+    """Show pass rate, cut share and group signal under shorter caps: stored answers are cut and judged again, no token
+    is
+    generated.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+    run_with_context(
+        config, "curate lengths", lambda context: _lengths(context, as_json, at or []), reporter, upto="split"
+    )
 
 
 def _lengths(context: Any, as_json: bool, at: list[int]) -> int:
-    from assay.pipelines.analysis.length_curve import lengths as under
+    from assay.pipelines.analysis.length_curve import lengths as measure_lengths
 
-    told = under(context, at)
+    curve = measure_lengths(context, at)
     if as_json:
-        emit(told)
+        print_json(curve)
         return DONE
-    console, head = page(), list(told["caps"][0])
-    rows = [[round(value, 3) if isinstance(value, float) else value for value in row.values()] for row in told["caps"]]
+    console, head = open_console(), list(curve["caps"][0])
+    rows = [[round(value, 3) if isinstance(value, float) else value for value in row.values()] for row in curve["caps"]]
     console.print(
-        table(
-            f"{told['attempts']} stored attempts at {told['problems']} problems; groups of {told['group_size']}",
+        build_table(
+            f"{curve['attempts']} stored attempts at {curve['problems']} problems; groups of {curve['group_size']}",
             head,
             rows,
         )
     )
-    console.print(f"cut by {CUT_BY[told['by']]}", markup=False, soft_wrap=True)
+    console.print(f"cut by {CUT_BY[curve['by']]}", markup=False, soft_wrap=True)
     return DONE

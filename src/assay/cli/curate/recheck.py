@@ -1,4 +1,4 @@
-"""`curate recheck`: was the selection lucky? Fresh attempts beside what was expected."""
+"""`curate recheck`: measure the selection's bias: fresh attempts next to what was expected."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import DONE, AsJson, LakeDir, Sets, load_config, print_json, report_errors, run_with_context
+from assay.cli.tables import build_table
 from assay.core.config import Config
 from assay.core.errors import ConfigError
 
@@ -21,32 +21,37 @@ Dropped = Annotated[int, typer.Option("--dropped", min=0, help="Dropped problems
 
 
 KEY = re.compile(r"[0-9a-f]{6,64}")
-LAKE = ".assay/lake"  # where a selection is looked for unless --lake says otherwise
+LAKE = ".assay/lake"  # holds the selection unless --lake says otherwise
 
 
-def of_selection(target: Path) -> bool:
-    """Whether this is a selection's key and no file."""
+def is_selection_key(target: Path) -> bool:
+    """Return whether this is a selection's key and no file."""
     return KEY.fullmatch(str(target)) is not None and not target.exists()
 
 
 def recheck(
-    config: Target,
+    path: Target,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
     kept: Kept = 200,
     dropped: Dropped = 100,
 ) -> None:
-    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's curse in one number."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = _chosen(str(config), lake, sets) if of_selection(config) else load(config, lake, sets)
-    with_context(
-        made, "curate recheck", lambda context: _recheck(context, as_json, kept, dropped), voice, upto="select"
+    """Attempt some selected and some dropped problems afresh: predicted beside observed group signal, the winner's
+    curse
+    in one number.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = (
+            _config_of_selection(str(path), lake, sets) if is_selection_key(path) else load_config(path, lake, sets)
+        )
+    run_with_context(
+        config, "curate recheck", lambda context: _recheck(context, as_json, kept, dropped), reporter, upto="select"
     )
 
 
-def _chosen(key: str, lake: str, sets: list[str]) -> Config:
+def _config_of_selection(key: str, lake: str, sets: list[str]) -> Config:
     from assay.pipelines.analysis.selection_bias import plan_of
     from assay.stores.lake import Lake
 
@@ -57,42 +62,44 @@ def _chosen(key: str, lake: str, sets: list[str]) -> Config:
 
 
 def _recheck(context: Any, as_json: bool, kept: int, dropped: int) -> int:
-    from assay.pipelines.analysis.selection_bias import recheck as afresh
+    from assay.pipelines.analysis.selection_bias import recheck as measure_bias
 
-    told = afresh(context, kept=kept, dropped=dropped)
+    bias = measure_bias(context, kept=kept, dropped=dropped)
     if as_json:
-        emit(told)
+        print_json(bias)
         return DONE
     head = ("problems", "attempted", "predicted signal", "observed", "difference", "95% interval")
-    console = page()
+    console = open_console()
     console.print(
-        table(
-            f"groups of {told['group_size']} attempts", head, [_row(name, told[name]) for name in ("kept", "dropped")]
+        build_table(
+            f"groups of {bias['group_size']} attempts",
+            head,
+            [_comparison_row(name, bias[name]) for name in ("kept", "dropped")],
         )
     )
-    curse, low, high = (told["kept"][name] for name in ("difference", "low", "high"))
+    curse, low, high = (bias["kept"][name] for name in ("difference", "low", "high"))
     words = (
         "unknown: no kept problem has a whole group of fresh attempts"
         if curse is None
         else f"{curse:+.3f} [{low:+.3f}, {high:+.3f}]"
     )
     console.print(
-        f"winner's curse: {words}; {told['samples']} attempts, {told['tokens']} tokens spent now",
+        f"winner's curse: {words}; {bias['samples']} attempts, {bias['tokens']} tokens spent now",
         markup=False,
         soft_wrap=True,
     )
     return DONE
 
 
-def _row(name: str, told: dict[str, Any]) -> tuple[Any, ...]:
-    if told["difference"] is None:
-        return name, told["problems"], "-", "-", "-", "-"
-    interval = f"[{told['low']:+.3f}, {told['high']:+.3f}]"
+def _comparison_row(name: str, side: dict[str, Any]) -> tuple[Any, ...]:
+    if side["difference"] is None:
+        return name, side["problems"], "-", "-", "-", "-"
+    interval = f"[{side['low']:+.3f}, {side['high']:+.3f}]"
     return (
         name,
-        told["problems"],
-        f"{told['predicted']:.3f}",
-        f"{told['observed']:.3f}",
-        f"{told['difference']:+.3f}",
+        side["problems"],
+        f"{side['predicted']:.3f}",
+        f"{side['observed']:.3f}",
+        f"{side['difference']:+.3f}",
         interval,
     )

@@ -1,9 +1,9 @@
-"""`curate refresh`: scores that have gone stale, told anew."""
+"""`curate refresh`: renew scores that have become stale."""
 
 from collections.abc import Callable
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
+from assay.cli.console import ConsoleReporter, open_console
 from assay.cli.runner import (
     DONE,
     PARTLY,
@@ -12,60 +12,62 @@ from assay.cli.runner import (
     Flow,
     LakeDir,
     Sets,
-    emit,
-    exits,
-    flowing,
-    load,
-    with_context,
+    find_flow,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
 )
-from assay.cli.tables import table
+from assay.cli.tables import build_table
 
 
-def refresh(
-    config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False
-) -> None:
-    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's rollouts and as few new ones."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-        renew = flowing("refresh", made, config, lake, sets, voice) if flow or made.flow.enabled else None
-    with_context(made, "curate refresh", lambda context: _refresh(context, renew, as_json), voice, upto="score")
+def refresh(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+    """Score again what has gone stale: under a new verifier from stored rollouts, for a checkpoint from training's
+    rollouts and as few new ones.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+        renew = find_flow("refresh", config, path, lake, sets, reporter) if flow or config.flow.enabled else None
+    run_with_context(
+        config, "curate refresh", lambda context: _refresh(context, renew, as_json), reporter, upto="score"
+    )
 
 
 def _refresh(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
     from assay.pipelines.loop.rounds import refresh_stale
 
-    told = (flow or refresh_stale)(context)
+    result = (flow or refresh_stale)(context)
     if as_json:
-        emit(told)
-        return PARTLY if told["left"] else DONE
-    console = page()
-    if told["nothing_to_do"]:
+        print_json(result)
+        return PARTLY if result["left"] else DONE
+    console = open_console()
+    if result["nothing_to_do"]:
         console.print("nothing to do: all scores are of the present verifiers and the last checkpoint", style="bold")
-    if told["regraded"]:
+    if result["regraded"]:
         console.print(
-            f"{told['regraded']} stored rollouts judged anew"
-            + ("; so were the plan's scores" if told["rescored"] else "")
+            f"{result['regraded']} stored rollouts judged anew"
+            + ("; so were the plan's scores" if result["rescored"] else "")
         )
-    if (found := told["refresh"]) is None:
+    if (counts := result["refresh"]) is None:
         console.print("no training of this plan is done, so nothing has moved its policy")
-    elif "decided" in found:
-        _show(console, found)
-    console.print(f"spent now: {told['tokens']} tokens", markup=False)
-    return PARTLY if told["left"] else DONE
+    elif "decided" in counts:
+        _print_counts(console, counts)
+    console.print(f"spent now: {result['tokens']} tokens", markup=False)
+    return PARTLY if result["left"] else DONE
 
 
-def _show(console: Any, found: dict[str, Any]) -> None:
-    told = {
-        "decided by training's rollouts": found["decided"],
-        "attempted": found["attempted"],
-        "kept their score": found["carried"],
+def _print_counts(console: Any, counts: dict[str, Any]) -> None:
+    problems = {
+        "decided by training's rollouts": counts["decided"],
+        "attempted": counts["attempted"],
+        "kept their score": counts["carried"],
     }
-    rows = [*told.items(), ("without a score", found["unscored"])]
-    console.print(table(f"pass rates of {found['policy']}", ("problems", "count"), rows))
-    again = [(name, many, taken) for name, (many, taken) in found["again"].items()]
-    console.print(table("dropped problems", ("last pass rate", "problems", "attempted again"), again))
+    rows = [*problems.items(), ("without a score", counts["unscored"])]
+    console.print(build_table(f"pass rates of {counts['policy']}", ("problems", "count"), rows))
+    again = [(name, n, attempted) for name, (n, attempted) in counts["again"].items()]
+    console.print(build_table("dropped problems", ("last pass rate", "problems", "attempted again"), again))
     console.print(
-        f"{found['samples']} new rollouts, {found['tokens']} tokens; {found['opened']} never solved before now are",
+        f"{counts['samples']} new rollouts, {counts['tokens']} tokens; {counts['opened']} never solved before now are",
         markup=False,
     )

@@ -1,32 +1,45 @@
-"""`curate regrade`: stored rollouts under a new verifier version or a corrected label, free of tokens."""
+"""`curate regrade`: judge stored rollouts under a new verifier version or a corrected label; it costs no tokens."""
 
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, PARTLY, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    PARTLY,
+    AsJson,
+    ConfigPath,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 
 
-def regrade(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+def regrade(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
     """Judge every stored rollout that lacks a verdict of its present label and verifier; adds verdicts, edits none."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-    with_context(made, "curate regrade", lambda context: _regrade(context, as_json, voice), voice, upto="clean")
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+    run_with_context(
+        config, "curate regrade", lambda context: _regrade(context, as_json, reporter), reporter, upto="clean"
+    )
 
 
-def _regrade(context: Any, as_json: bool, voice: ConsoleReporter) -> int:
-    from assay.pipelines.runner.stages import run_regrade as work
+def _regrade(context: Any, as_json: bool, reporter: ConsoleReporter) -> int:
+    from assay.pipelines.runner.stages import run_regrade
 
-    told = work(context)
+    result = run_regrade(context)
     if as_json:
-        emit(told)
-    elif not told["judged"]:
-        voice.say("nothing to regrade: every stored rollout has a verdict of its present label and verifier")
+        print_json(result)
+    elif not result["judged"]:
+        reporter.say("nothing to regrade: every stored rollout has a verdict of its present label and verifier")
     else:
-        rows = [("strict", *each.values()) for each in told["changes"]] + [
-            ("lenient", *each.values()) for each in told["changes_lenient"]
+        rows = [("strict", *change.values()) for change in result["changes"]] + [
+            ("lenient", *change.values()) for change in result["changes_lenient"]
         ]
-        title = f"{told['judged']} rollouts judged, {told['from_training']} from training"
-        page().print(table(title, ("reading", "before", "now", "rollouts"), rows))
-    return PARTLY if told["left"] else DONE
+        title = f"{result['judged']} rollouts judged, {result['from_training']} from training"
+        open_console().print(build_table(title, ("reading", "before", "now", "rollouts"), rows))
+    return PARTLY if result["left"] else DONE

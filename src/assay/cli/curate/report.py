@@ -1,4 +1,4 @@
-"""`curate report`: one self-contained page of what a plan left in its lake."""
+"""`curate report`: one self-contained page about what a config left in its lake."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 
 Out = Annotated[
     str,
@@ -19,21 +19,23 @@ Out = Annotated[
 ]
 
 
-def report(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
-    """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions, lineage; it does no stage."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+def report(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], out: Out = "", as_json: AsJson = False) -> None:
+    """Write one HTML page of the plan: stages, drops, difficulty, clusters, curriculum, costs, training, versions,
+    lineage; it does no stage.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
         from assay.pipelines.analysis.report import write
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
         with (
-            Lake(made.lake, create=False) as opened,
-            RunContext(made, opened, voice, command="curate report") as context,
+            Lake(config.lake, create=False) as opened,
+            RunContext(config, opened, reporter, command="curate report") as context,
         ):
             place: Any = write(context, Path(out) if out else None)
     if as_json:
-        emit({"report": str(place)})
+        print_json({"report": str(place)})
     else:
-        voice.say(f"report: {place}")
+        reporter.say(f"report: {place}")

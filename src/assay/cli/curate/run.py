@@ -19,12 +19,12 @@ from assay.cli.runner import (
     RetryRefused,
     Sets,
     StopSignal,
-    emit,
-    exits,
-    flowing,
-    load,
-    retrying,
-    with_context,
+    find_flow,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+    set_retry_refused,
 )
 from assay.core.config import Config
 from assay.core.errors import ConfigError
@@ -42,7 +42,7 @@ Pilot = Annotated[
 
 
 def run(
-    config: ConfigPath,
+    path: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
@@ -52,59 +52,71 @@ def run(
     retry_refused: RetryRefused = False,
 ) -> None:
     """Do all stages, as far as the lake does not hold them; its help names them (`cli.apps`)."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
         if pilot and not dry_run:
             raise ConfigError(f"--pilot {pilot} goes with --dry-run: a run attempts all problems")
         if dry_run and not pilot:
-            _dry(made, voice, as_json)
+            _estimate(config, reporter, as_json)
             return
-        walk = (
-            flowing("curate", made, config, lake, sets, voice) if (flow or made.flow.enabled) and not dry_run else None
+        run_flow = (
+            find_flow("curate", config, path, lake, sets, reporter)
+            if (flow or config.flow.enabled) and not dry_run
+            else None
         )
     if dry_run:
-        with_context(
-            made, "curate run --dry-run", lambda context: _pilot(context, pilot, voice, as_json), voice, upto=""
+        run_with_context(
+            config,
+            "curate run --dry-run",
+            lambda context: _estimate_with_pilot(context, pilot, reporter, as_json),
+            reporter,
+            upto="",
         )
         return
-    with_context(
-        made,
+    run_with_context(
+        config,
         "curate run",
-        lambda context: _walk(
-            retrying(context, retry_refused), walk, as_json, voice, _as_given(str(config), lake, sets)
+        lambda context: _run_stages(
+            set_retry_refused(context, retry_refused),
+            run_flow,
+            as_json,
+            reporter,
+            _repeat_arguments(str(path), lake, sets),
         ),
-        voice,
+        reporter,
         upto="",
     )
 
 
-def _dry(config: Config, voice: ConsoleReporter, as_json: bool) -> None:
-    """Nothing is written, not even that somebody looked."""
+def _estimate(config: Config, reporter: ConsoleReporter, as_json: bool) -> None:
+    """Print the estimate; nothing is written, not even that somebody looked."""
     from assay.pipelines.context.run import RunContext
     from assay.stores.lake import Lake
 
     with (
         StopSignal().listening() as stop,
         Lake(config.lake) as lake,
-        RunContext(config, lake, voice, command="curate run --dry-run", stop=stop) as context,
+        RunContext(config, lake, reporter, command="curate run --dry-run", stop=stop) as context,
     ):
-        summary.forecast(context, 0, voice, as_json)
+        summary.print_estimate(context, 0, reporter, as_json)
 
 
-def _pilot(context: Any, pilot: int, voice: ConsoleReporter, as_json: bool) -> int:
-    summary.forecast(context, pilot, voice, as_json)
+def _estimate_with_pilot(context: Any, pilot: int, reporter: ConsoleReporter, as_json: bool) -> int:
+    summary.print_estimate(context, pilot, reporter, as_json)
     return DONE
 
 
-def _as_given(config: str, lake: str, sets: list[str]) -> str:
-    """The plan and what the command line said about it, for the next command."""
+def _repeat_arguments(config: str, lake: str, sets: list[str]) -> str:
+    """Return the config's path and the command line's overrides, for the next command."""
     return shlex.join(
-        [config, *(("--lake", lake) if lake else ()), *(word for each in sets for word in ("--set", each))]
+        [config, *(("--lake", lake) if lake else ()), *(word for override in sets for word in ("--set", override))]
     )
 
 
-def _walk(context: Any, flow: Callable[[Any], Any] | None, as_json: bool, voice: ConsoleReporter, config: str) -> int:
+def _run_stages(
+    context: Any, flow: Callable[[Any], Any] | None, as_json: bool, reporter: ConsoleReporter, config: str
+) -> int:
     from assay.pipelines.analysis.empty_result import shortfall
     from assay.pipelines.runner.stages import run_stages
 
@@ -112,9 +124,9 @@ def _walk(context: Any, flow: Callable[[Any], Any] | None, as_json: bool, voice:
     partly = any(outcome.partly for outcome in outcomes)
     lacks = shortfall(context, outcomes)
     if as_json:
-        emit(summary.machine(context, outcomes) | ({"lacks": lacks.sentence} if lacks else {}))
+        print_json(summary.summarise(context, outcomes) | ({"lacks": lacks.sentence} if lacks else {}))
     else:
-        summary.human(context, outcomes, config)
+        summary.print_summary(context, outcomes, config)
     if lacks:
-        voice.warn(lacks.sentence)
+        reporter.warn(lacks.sentence)
     return PARTLY if partly else NOTHING if lacks else DONE

@@ -1,11 +1,11 @@
-"""`curate serve` and `curate deploy`: the plan on a schedule."""
+"""`curate serve` and `curate deploy`: run the config on a schedule."""
 
 from typing import Annotated
 
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import ConfigPath, LakeDir, Sets, exits, load
+from assay.cli.runner import ConfigPath, LakeDir, Sets, load_config, report_errors
 
 Cron = Annotated[
     str,
@@ -29,7 +29,7 @@ Pool = Annotated[str, typer.Option("--pool", help="A work pool of type process."
 
 
 def serve(
-    config: ConfigPath,
+    path: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     cron: Cron = "",
@@ -37,18 +37,22 @@ def serve(
     timezone: Timezone = "",
     name: Name = "",
 ) -> None:
-    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra flows."""
-    voice = ConsoleReporter()
-    with exits(voice):
+    """Run the plan on a schedule, in processes of this machine, until interrupted; needs a Prefect server and the extra
+    flows.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes
-        from assay.flows.schedules import serve as serving
+        from assay.flows.schedules import serve as serve_deployment
 
-        when = ScheduleTimes(cron, interval, timezone)
-        serving(DeploymentSpec(name or load(config, lake, sets).name, config, lake, tuple(sets), when), voice.say)
+        times = ScheduleTimes(cron, interval, timezone)
+        serve_deployment(
+            DeploymentSpec(name or load_config(path, lake, sets).name, path, lake, tuple(sets), times), reporter.say
+        )
 
 
 def deploy(
-    config: ConfigPath,
+    path: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     cron: Cron = "",
@@ -58,12 +62,14 @@ def deploy(
     pool: Pool = "assay",
 ) -> None:
     """Leave the plan and its schedule with a Prefect server; workers of a process work pool run it."""
-    voice = ConsoleReporter()
-    with exits(voice):
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         from assay.flows.schedules import DeploymentSpec, ScheduleTimes
-        from assay.flows.schedules import deploy as deploying
+        from assay.flows.schedules import deploy as create_deployment
 
-        when = ScheduleTimes(cron, interval, timezone)
-        deploying(
-            DeploymentSpec(name or load(config, lake, sets).name, config, lake, tuple(sets), when), pool, voice.say
+        times = ScheduleTimes(cron, interval, timezone)
+        create_deployment(
+            DeploymentSpec(name or load_config(path, lake, sets).name, path, lake, tuple(sets), times),
+            pool,
+            reporter.say,
         )

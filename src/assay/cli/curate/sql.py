@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AnyLake, emit, exits
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AnyLake, print_json, report_errors
+from assay.cli.tables import build_table
 from assay.core.display import escape_controls
 from assay.core.errors import LakeError
 
@@ -30,23 +30,22 @@ Shape = Annotated[Format, typer.Option("--format", help="parquet goes to stdout 
 
 def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE) -> None:
     """Answer a question from the Parquet, read-only."""
-    voice = ConsoleReporter()
-    with exits(voice):
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
         from assay.stores import query_results
         from assay.stores.lake import Lake
 
         with Lake(lake, create=False) as opened:
             answer = opened.ask(query)
             if opened.moved():
-                voice.say(_rewritten(opened))
+                reporter.say(_rewrite_catalogue(opened))
         if shape is Format.TABLE:
-            rows = list(
-                zip(*(map(query_results.value_of, column.to_pylist()) for column in answer.columns))
-            )  # by place: two may share a name
-            shown = table("", answer.column_names, rows, fraction=_fraction, missing="NULL")
-            page().print(shown, f"{len(rows)} row{'s' * (len(rows) != 1)}", sep="\n")
+            columns = [map(query_results.value_of, column.to_pylist()) for column in answer.columns]
+            rows = list(zip(*columns))  # by position: two columns may share a name
+            sheet = build_table("", answer.column_names, rows, fraction=_format_fraction, missing="NULL")
+            open_console().print(sheet, f"{len(rows)} row{'s' * (len(rows) != 1)}", sep="\n")
         elif shape is Format.JSON:
-            emit(query_results.plain(answer))
+            print_json(query_results.plain(answer))
         else:
             data = query_results.csv(answer) if shape is Format.CSV else query_results.parquet(answer)
             on_screen = shape is Format.CSV and sys.stdout.isatty()
@@ -55,8 +54,8 @@ def sql(query: Query, lake: AnyLake = ".assay/lake", shape: Shape = Format.TABLE
             )
 
 
-def _rewritten(lake: Any) -> str:
-    """The catalogue's paths put right where the disk lets us; the answer does not depend on it."""
+def _rewrite_catalogue(lake: Any) -> str:
+    """Rewrite the catalogue's paths where the disk allows it, and say so; the answer does not depend on it."""
     try:
         lake.catalogue()
     except LakeError as error:
@@ -64,10 +63,10 @@ def _rewritten(lake: Any) -> str:
     return f"the lake has moved: the paths in {lake.root / 'assay.duckdb'} are rewritten"
 
 
-def _fraction(value: float) -> str:
-    """Six figures of a number of everyday size, all of any other.
+def _format_fraction(value: float) -> str:
+    """Return six figures of a number of everyday size, and all of any other.
 
-    >>> _fraction(0.5408333), _fraction(1764158707.5)
+    >>> _format_fraction(0.5408333), _format_fraction(1764158707.5)
     ('0.540833', '1764158707.5')
     """
     return f"{value:.6g}" if value == 0 or 1e-4 <= abs(value) < 1e6 else str(value)

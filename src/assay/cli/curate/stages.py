@@ -1,4 +1,7 @@
-"""The stages as commands of one shape: each does its own stage and needs the earlier ones done. `score` may be one of many workers."""
+"""The stages as commands of one form: each runs its own stage and needs the earlier ones done.
+
+`score` may run as one of many workers.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -14,11 +17,11 @@ from assay.cli.runner import (
     LakeDir,
     RetryRefused,
     Sets,
-    emit,
-    exits,
-    load,
-    retrying,
-    with_context,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+    set_retry_refused,
 )
 from assay.pipelines.stages import stage_entries
 
@@ -37,13 +40,13 @@ LeaseS = Annotated[
 ]
 
 
-def commands() -> dict[str, Callable[..., None]]:
-    """One command per stage, in their order; each of the list `pipelines.stages.STAGES` has one."""
-    return {**{entry.name: _command(entry.name, entry.purpose) for entry in stage_entries()}, "score": score}
+def build_commands() -> dict[str, Callable[..., None]]:
+    """Return one command per stage of the list `pipelines.stages.STAGES`, in order."""
+    return {**{entry.name: _build_command(entry.name, entry.purpose) for entry in stage_entries()}, "score": score}
 
 
 def score(
-    config: ConfigPath,
+    path: ConfigPath,
     lake: LakeDir = "",
     sets: Sets = [],
     worker: AsWorker = False,
@@ -52,41 +55,49 @@ def score(
     retry_refused: RetryRefused = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many processes."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+    """Let the policy attempt each training problem, and measure how hard it is; with --worker, as one of many
+    processes.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
 
     def body(context: Any) -> int:
         if not worker:
-            return _walk(retrying(context, retry_refused), "score", as_json, voice)
+            return _run_stage(set_retry_refused(context, retry_refused), "score", as_json, reporter)
         from assay.pipelines.runner.score_workers import score_shards
         from assay.pipelines.sampling.shards import ShardConfig
 
-        return _tell("score", score_shards(context, ShardConfig(chunk, lease_s)), as_json, voice)
+        return _print_result("score", score_shards(context, ShardConfig(chunk, lease_s)), as_json, reporter)
 
-    with_context(made, "curate score --worker" if worker else "curate score", body, voice, upto="score")
+    run_with_context(config, "curate score --worker" if worker else "curate score", body, reporter, upto="score")
 
 
-def _command(stage: str, meaning: str) -> Callable[..., None]:
-    def command(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-        voice = ConsoleReporter()
-        with exits(voice):
-            made = load(config, lake, sets)
-        with_context(made, f"curate {stage}", lambda context: _walk(context, stage, as_json, voice), voice, upto=stage)
+def _build_command(stage: str, meaning: str) -> Callable[..., None]:
+    def command(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+        reporter = ConsoleReporter()
+        with report_errors(reporter):
+            config = load_config(path, lake, sets)
+        run_with_context(
+            config,
+            f"curate {stage}",
+            lambda context: _run_stage(context, stage, as_json, reporter),
+            reporter,
+            upto=stage,
+        )
 
     command.__doc__ = meaning
     return command
 
 
-def _walk(context: Any, stage: str, as_json: bool, voice: ConsoleReporter) -> int:
+def _run_stage(context: Any, stage: str, as_json: bool, reporter: ConsoleReporter) -> int:
     from assay.pipelines.runner.stages import run_stages
 
-    return _tell(stage, run_stages(context, stage, only=True)[-1], as_json, voice)
+    return _print_result(stage, run_stages(context, stage, only=True)[-1], as_json, reporter)
 
 
-def _tell(stage: str, outcome: Any, as_json: bool, voice: ConsoleReporter) -> int:
-    told = {
+def _print_result(stage: str, outcome: Any, as_json: bool, reporter: ConsoleReporter) -> int:
+    summary = {
         "stage": stage,
         "rows_in": outcome.rows_in,
         "rows_out": outcome.rows_out,
@@ -94,12 +105,12 @@ def _tell(stage: str, outcome: Any, as_json: bool, voice: ConsoleReporter) -> in
         **outcome.detail,
     }
     if as_json:
-        emit(told)
+        print_json(summary)
     elif outcome.reused:
-        voice.say(f"{stage}: nothing to do ({outcome.rows_in} in, {outcome.rows_out} out)")
+        reporter.say(f"{stage}: nothing to do ({outcome.rows_in} in, {outcome.rows_out} out)")
     else:
-        voice.say(
+        reporter.say(
             f"{stage}: "
-            + ", ".join(f"{key} {value}" for key, value in told.items() if key not in ("stage", "nothing_to_do"))
+            + ", ".join(f"{key} {value}" for key, value in summary.items() if key not in ("stage", "nothing_to_do"))
         )
     return PARTLY if outcome.partly else DONE

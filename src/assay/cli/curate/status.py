@@ -1,20 +1,22 @@
-"""`curate status`: what is done, what is left, what it has cost, and which selections have grown stale."""
+"""`curate status`: what is done and left, what it has cost, and which selections have become stale."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, emit, exits, load
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.tables import build_table
 
-SHOWN = 10  # selections, and runs
+SHOWN = 10  # rows of selections, and of runs
 
 
-def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
-    """Say stage by stage what is done and left, what the lake has cost in tokens and seconds, and which selections have grown stale."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+def status(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False) -> None:
+    """Say stage by stage what is done and left, what the lake has cost in tokens and seconds, and which selections have
+    grown stale.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
         from assay.pipelines.analysis import disputed
         from assay.pipelines.analysis.cost_estimate import stage_states, stages
         from assay.pipelines.analysis.staleness import selections
@@ -23,47 +25,55 @@ def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
         from assay.pipelines.runner.stages import survey
         from assay.stores.lake import Lake
 
-        with Lake(made.lake) as opened, RunContext(made, opened, voice) as context:
-            found = survey(context)
-            rows, made_before = stages(stage_states(found)), selections(context, found.results)
+        with Lake(config.lake) as opened, RunContext(config, opened, reporter) as context:
+            stage_survey = survey(context)
+            rows, past_selections = stages(stage_states(stage_survey)), selections(context, stage_survey.results)
             runs = opened.rows(
                 "SELECT command, outcome, tokens, samples, seconds FROM runs WHERE event = 'end' ORDER BY time"
             )
             costs = opened.rows(PAID)
-            unsure = disputed.summarize_disputed(context, found.results) if "score" in found.results else disputed.NONE
+            unsure = (
+                disputed.summarize_disputed(context, stage_survey.results)
+                if "score" in stage_survey.results
+                else disputed.NONE
+            )
         if as_json:
-            emit(
+            print_json(
                 {
                     "stages": rows,
-                    "selections": made_before,
+                    "selections": past_selections,
                     "runs": runs,
                     "costs": costs,
-                    "grading": made.grade.mode,
+                    "grading": config.grade.mode,
                     "disputed": unsure,
                 }
             )
             return
-        console = page()
-        left = [
-            (each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items()))
-            for each in rows
+        console = open_console()
+        stage_rows = [
+            (row["stage"], row["state"], ", ".join(f"{count} {unit}" for unit, count in row["left"].items()))
+            for row in rows
         ]
-        console.print(table("stages", ("stage", "state", "left"), left))
-        if said := disputed.disputed_sentence(unsure):
-            console.print(f"\n{said}", markup=False, soft_wrap=True)
-        if made_before:
-            told = [
-                (each["selection"], each["kept"], "yes" if each["plan"] else "no", _state(each))
-                for each in made_before[-SHOWN:]
+        console.print(build_table("stages", ("stage", "state", "left"), stage_rows))
+        if sentence := disputed.disputed_sentence(unsure):
+            console.print(f"\n{sentence}", markup=False, soft_wrap=True)
+        if past_selections:
+            selection_rows = [
+                (row["selection"], row["kept"], "yes" if row["plan"] else "no", _describe_state(row))
+                for row in past_selections[-SHOWN:]
             ]
             console.print(
-                table(f"\nselections{_last(made_before)}", ("selection", "kept", "this plan's", "state"), told)
+                build_table(
+                    f"\nselections{_say_how_many(past_selections)}",
+                    ("selection", "kept", "this plan's", "state"),
+                    selection_rows,
+                )
             )
         if runs:
-            ended = [tuple(row.values()) for row in runs[-SHOWN:]]
-            console.print(table(f"\nruns that ended{_last(runs)}", tuple(runs[0]), ended))
+            run_rows = [tuple(row.values()) for row in runs[-SHOWN:]]
+            console.print(build_table(f"\nruns that ended{_say_how_many(runs)}", tuple(runs[0]), run_rows))
         if costs:
-            paid = [
+            cost_rows = [
                 (
                     row["policy_name"],
                     row["engine"],
@@ -73,13 +83,15 @@ def status(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJ
                 )
                 for row in costs
             ]
-            console.print(table("\nattempts paid for", ("policy", "engine", "for", "attempts", "tokens"), paid))
+            console.print(
+                build_table("\nattempts paid for", ("policy", "engine", "for", "attempts", "tokens"), cost_rows)
+            )
 
 
-def _state(selection: dict[str, Any]) -> str:
+def _describe_state(selection: dict[str, Any]) -> str:
     state = {None: "unknown: ", True: "stale: ", False: "fresh"}[selection["stale"]]
     return f"{state}{selection['why']}"
 
 
-def _last(rows: Sequence[Any]) -> str:
+def _say_how_many(rows: Sequence[Any]) -> str:
     return f" (the last {SHOWN} of {len(rows)}; --json has all)" if len(rows) > SHOWN else ""

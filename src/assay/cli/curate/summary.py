@@ -1,121 +1,128 @@
-"""What a run prints at its end, and what a dry run prints before."""
+"""Print what a run came to at its end, and what a dry run expects before."""
 
 import shlex
 from typing import Any
 
 from rich.console import Console
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import emit
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import print_json
+from assay.cli.tables import build_table
 
-SHOWN = 12  # lessons
+SHOWN = 12  # places of the curriculum
 OUTCOMES = ("correct", "wrong", "truncated", "error")
 
 
-def machine(context: Any, outcomes: Any) -> dict[str, Any]:
-    """The summary as one JSON document."""
+def summarise(context: Any, outcomes: Any) -> dict[str, Any]:
+    """Return the summary of a run as one JSON document."""
     from assay.pipelines.analysis.summary import summary
     from assay.pipelines.context.first_attempts import shares
 
     stages = {
-        each.stage: {
-            "in": each.rows_in,
-            "out": each.rows_out,
-            "nothing_to_do": each.reused,
-            "partly": each.partly,
-            **each.detail,
+        outcome.stage: {
+            "in": outcome.rows_in,
+            "out": outcome.rows_out,
+            "nothing_to_do": outcome.reused,
+            "partly": outcome.partly,
+            **outcome.detail,
         }
-        for each in outcomes
+        for outcome in outcomes
     }
     first = context.first_attempts
-    told = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
+    attempts = {"first_attempts": shares(first.counts, first.examples)} if first.counts else {}
     return {
-        "nothing_to_do": all(each.reused for each in outcomes),
+        "nothing_to_do": all(outcome.reused for outcome in outcomes),
         "stages": stages,
-        **told,
+        **attempts,
         **summary(context, outcomes),
     }
 
 
-def human(context: Any, outcomes: Any, config: str) -> None:
-    """Kept and dropped and why, difficulty by source, the curriculum, queries to try, where everything lies."""
+def print_summary(context: Any, outcomes: Any, config: str) -> None:
+    """Print what was kept and dropped and why, difficulty by source, the curriculum, queries to try, and where all
+    lies.
+    """
     from assay.pipelines.analysis.summary import BINS, summary
 
-    made, console = summary(context, outcomes), page()
-    if all(each.reused for each in outcomes):
+    result, console = summary(context, outcomes), open_console()
+    if all(row.reused for row in outcomes):
         console.print("nothing to do: every stage is in the lake", style="bold")
     stages = [
-        (each.stage, each.rows_in, each.rows_out, "done before" if each.reused else f"{each.seconds:.1f} s")
-        for each in outcomes
+        (row.stage, row.rows_in, row.rows_out, "done before" if row.reused else f"{row.seconds:.1f} s")
+        for row in outcomes
     ]
-    console.print(table("stages", ("stage", "in", "out", "time"), stages))
-    if made["dropped"]:
+    console.print(build_table("stages", ("stage", "in", "out", "time"), stages))
+    if result["dropped"]:
         console.print(
-            table(
+            build_table(
                 "\ndropped, and why",
                 ("stage", "reason", "rows", "example"),
-                [tuple(row.values()) for row in made["dropped"]],
+                [tuple(row.values()) for row in result["dropped"]],
             )
         )
-    if made["noticed"]:
+    if result["noticed"]:
         console.print(
-            table(
+            build_table(
                 "\nnoticed, and kept",
                 ("stage", "reason", "problems", "example"),
-                [tuple(row.values()) for row in made["noticed"]],
+                [tuple(row.values()) for row in result["noticed"]],
             )
         )
     rows = [
         (
-            each["source"],
-            each["kept"],
-            "/".join(str(each[name]) for name in OUTCOMES),
-            each["mean"],
-            *(each["histogram"][name] for name in BINS),
+            row["source"],
+            row["kept"],
+            "/".join(str(row[name]) for name in OUTCOMES),
+            row["mean"],
+            *(row["histogram"][name] for name in BINS),
         )
-        for each in made.get("difficulty", ())
+        for row in result.get("difficulty", ())
     ]
-    title = f"\ndifficulty for {made['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
+    title = f"\ndifficulty for {result['policy']}: attempts ({', '.join(OUTCOMES)}), then problems by share solved"
     if rows:
-        console.print(table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
-    _disputed(console, made.get("disputed"))
-    _curriculum(console, made.get("curriculum", []))
-    _farewell(console, made, config)
+        console.print(build_table(title, ("source", "kept", "attempts", "mean", *BINS), rows))
+    _print_disputed(console, result.get("disputed"))
+    _print_curriculum(console, result.get("curriculum", []))
+    _print_end(console, result, config)
 
 
-def _disputed(console: Console, found: dict[str, Any] | None) -> None:
-    """Problems that only the lenient reading solves, with examples; nothing where there is none."""
-    if not found or not found["problems"]:
+def _print_disputed(console: Console, disputed: dict[str, Any] | None) -> None:
+    """Print the problems that only the lenient reading solves, with examples; nothing where there are none."""
+    if not disputed or not disputed["problems"]:
         return
     rows = [
-        (each["problem_id"], each["gold"], each["answer"], f"{each['n_correct_lenient']}/{each['n']}", each["reason"])
-        for each in found["examples"]
+        (row["problem_id"], row["gold"], row["answer"], f"{row['n_correct_lenient']}/{row['n']}", row["reason"])
+        for row in disputed["examples"]
     ]
-    title = f"\n{found['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not hard; look at their golds)"
-    console.print(table(title, ("problem", "gold", "an answer", "leniently right", "how it was judged"), rows))
+    title = (
+        f"\n{disputed['problems']} disputed problems: solved in no attempt strictly, in some leniently (so not "
+        f"hard; look at their golds)"
+    )
+    console.print(build_table(title, ("problem", "gold", "an answer", "leniently right", "how it was judged"), rows))
 
 
-def _curriculum(console: Console, lessons: list[dict[str, Any]]) -> None:
+def _print_curriculum(console: Console, places: list[dict[str, Any]]) -> None:
     rows = [
-        (each["position"], each["source"], *_measured(each), " ".join(each["prompt"].split()))
-        for each in lessons[:SHOWN]
+        (place["position"], place["source"], *_format_score(place), " ".join(place["prompt"].split()))
+        for place in places[:SHOWN]
     ]
-    if not lessons:
+    if not places:
         return
-    more = f" (the first {SHOWN} of {len(lessons)})" if len(lessons) > SHOWN else ""
-    console.print(table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows))
+    more = f" (the first {SHOWN} of {len(places)})" if len(places) > SHOWN else ""
+    console.print(
+        build_table(f"\ncurriculum{more}", ("place", "source", "solved", "mean", "95% interval", "prompt"), rows)
+    )
 
 
-def _measured(lesson: dict[str, Any]) -> tuple[str, str, str]:
-    if lesson["mean"] is None:
+def _format_score(place: dict[str, Any]) -> tuple[str, str, str]:
+    if place["mean"] is None:
         return "-", "-", "unscored"
-    answered = lesson["correct"] + lesson["wrong"] + lesson["truncated"]
-    return f"{lesson['correct']}/{answered}", f"{lesson['mean']:.2f}", f"[{lesson['low']:.2f}, {lesson['high']:.2f}]"
+    answered = place["correct"] + place["wrong"] + place["truncated"]
+    return f"{place['correct']}/{answered}", f"{place['mean']:.2f}", f"[{place['low']:.2f}, {place['high']:.2f}]"
 
 
-def _farewell(console: Console, made: dict[str, Any], config: str) -> None:
-    spent, lake = made["spent"], made["lake"]
+def _print_end(console: Console, result: dict[str, Any], config: str) -> None:
+    spent, lake = result["spent"], result["lake"]
     console.print(
         f"\nspent now: {spent['tokens']} tokens generated in {spent['samples']} attempts, {spent['seconds']} s",
         markup=False,
@@ -127,64 +134,74 @@ def _farewell(console: Console, made: dict[str, Any], config: str) -> None:
     console.print(f"lake: {lake} (Parquet in tables/{catalogue})", markup=False, soft_wrap=True)
     following = (
         f"next: train run {config}"
-        if made.get("curriculum")
+        if result.get("curriculum")
         else "the curriculum is empty: nothing to train on; the table of drops says why"
     )
     console.print(following, markup=False, soft_wrap=True)
 
 
 QUERIES = (
-    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id GROUP BY source",
-    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE outcome <> 'correct' LIMIT 5",
+    "SELECT source, count(*) AS problems, avg(mean) AS solved FROM pass_rates JOIN problems p ON p.id = problem_id "
+    "GROUP BY source",
+    "SELECT extracted, outcome, left(text, 60) AS said FROM verdicts v JOIN texts t ON t.id = v.rollout_id WHERE "
+    "outcome <> 'correct' LIMIT 5",
 )
 
 
-def forecast(context: Any, pilot: int, voice: ConsoleReporter, as_json: bool) -> None:
-    """The work that is left, stage by stage; with a pilot, an 80% interval of tokens and time."""
-    from assay.pipelines.analysis.cost_estimate import forecast as look
+def print_estimate(context: Any, pilot: int, reporter: ConsoleReporter, as_json: bool) -> None:
+    """Print the work that is left, stage by stage; with a pilot, an 80% interval of tokens and time.
+
+    Args:
+        context: an open run.
+        pilot: problems that are attempted for the interval; 0 = none.
+        reporter: is warned of a full disk.
+        as_json: whether the estimate is printed as JSON.
+    """
+    from assay.pipelines.analysis.cost_estimate import forecast as estimate_cost
     from assay.pipelines.context.first_attempts import sentences
 
-    made = look(context, pilot)
+    estimate = estimate_cost(context, pilot)
     if as_json:
-        emit(made)
+        print_json(estimate)
         return
     rows = [
-        (each["stage"], each["state"], ", ".join(f"{count} {unit}" for unit, count in each["left"].items()))
-        for each in made["stages"]
+        (row["stage"], row["state"], ", ".join(f"{count} {unit}" for unit, count in row["left"].items()))
+        for row in estimate["stages"]
     ]
-    console = page()
-    console.print(table("work before it starts", ("stage", "state", "left"), rows))
+    console = open_console()
+    console.print(build_table("work before it starts", ("stage", "state", "left"), rows))
     for name in ("tokens", "seconds"):
-        low, high = made[name] or (None, None)
-        told = (
+        low, high = estimate[name] or (None, None)
+        interval = (
             "unknown (--pilot N measures it)"
             if low is None
-            else f"{low:.0f} to {high:.0f} (80% interval from {made['pilot']} problems)"
+            else f"{low:.0f} to {high:.0f} (80% interval from {estimate['pilot']} problems)"
         )
-        console.print(f"{name}: {told}", markup=False)
-    if made["outcomes"]:
-        console.print("\n".join(sentences(made["outcomes"], "the pilot")), markup=False, soft_wrap=True)
-    console.print(f"disk: {_disk(made['disk'])}", markup=False)
-    if made["disk"]["short"]:
-        voice.warn(
-            f"the disk is short: {_size(made['disk']['bytes'])} are expected, {_size(made['disk']['free'])} are free"
+        console.print(f"{name}: {interval}", markup=False)
+    if estimate["outcomes"]:
+        console.print("\n".join(sentences(estimate["outcomes"], "the pilot")), markup=False, soft_wrap=True)
+    console.print(f"disk: {_format_disk(estimate['disk'])}", markup=False)
+    if estimate["disk"]["short"]:
+        reporter.warn(
+            f"the disk is short: {_format_size(estimate['disk']['bytes'])} are expected, "
+            f"{_format_size(estimate['disk']['free'])} are free"
         )
 
 
-def _disk(disk: dict[str, Any]) -> str:
+def _format_disk(disk: dict[str, Any]) -> str:
     if disk["bytes"] is None:
-        return f"unknown until split is done; {_size(disk['free'])} free"
+        return f"unknown until split is done; {_format_size(disk['free'])} free"
     basis = (
         f"by {disk['attempts']} stored attempts" if disk["attempts"] else "at most, if every attempt reaches the cap"
     )
-    least = f"{_size(disk['bytes_min'])} to " if disk["bytes_min"] < disk["bytes"] else ""
-    return f"{least}{_size(disk['bytes'])} more ({basis}); {_size(disk['free'])} free"
+    least = f"{_format_size(disk['bytes_min'])} to " if disk["bytes_min"] < disk["bytes"] else ""
+    return f"{least}{_format_size(disk['bytes'])} more ({basis}); {_format_size(disk['free'])} free"
 
 
-def _size(count: float) -> str:
-    """Bytes for people.
+def _format_size(count: float) -> str:
+    """Return a number of bytes for people.
 
-    >>> _size(999), _size(5 << 20)
+    >>> _format_size(999), _format_size(5 << 20)
     ('999 B', '5.0 MiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -1,4 +1,4 @@
-"""`train eval` and `train compare`: what trainings were worth on held-out problems."""
+"""`train eval` and `train compare`: what trainings gained on held-out problems."""
 
 import math
 from pathlib import Path
@@ -6,9 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, ConfigPath, LakeDir, Sets, emit, exits, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    AsJson,
+    ConfigPath,
+    LakeDir,
+    Sets,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 
 Samples = Annotated[int, typer.Option("--samples", help="Attempts a held-out problem, where none are stored.", min=1)]
 Plans = Annotated[
@@ -18,39 +28,39 @@ Plans = Annotated[
 
 
 def evaluate(
-    config: ConfigPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
+    path: ConfigPath, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False
 ) -> None:
     """Show pass@1 and pass@k on held-out problems before, during and after a training, and how far the frontier moved."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
-    with_context(made, "train eval", lambda context: _evaluate(context, samples, as_json), voice, upto="train")
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
+    run_with_context(config, "train eval", lambda context: _evaluate(context, samples, as_json), reporter, upto="train")
 
 
 def _evaluate(context: Any, samples: int, as_json: bool) -> int:
-    from assay.pipelines.loop.evaluate import evaluate as measured
+    from assay.pipelines.loop.evaluate import evaluate as measure_held_out
 
-    told = measured(context, samples=samples)
+    result = measure_held_out(context, samples=samples)
     if as_json:
-        emit(finite(told))
+        print_json(replace_nan(result))
         return DONE
-    console = page()
+    console = open_console()
     rows = [
         (
             row["policy"],
             row["problems"],
-            ends(row["pass_at_1"]),
+            format_interval(row["pass_at_1"]),
             row["k"],
-            ends(row["pass_at_k"]),
-            ends(row["difference"]),
+            format_interval(row["pass_at_k"]),
+            format_interval(row["difference"]),
         )
-        for row in told["points"]
+        for row in result["points"]
     ]
-    console.print(table("held out", ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), rows))
-    moved = told["frontier"]
-    said = f"{moved['stayed']} still are, {moved['above']} lie above, {moved['below']} below"
+    console.print(build_table("held out", ("policy", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), rows))
+    frontier = result["frontier"]
+    places = f"{frontier['stayed']} still are, {frontier['above']} lie above, {frontier['below']} below"
     console.print(
-        f"frontier: of {moved['before']} trained problems that were solved 10% to 90% of the time, {said}",
+        f"frontier: of {frontier['before']} trained problems that were solved 10% to 90% of the time, {places}",
         markup=False,
         soft_wrap=True,
     )
@@ -59,52 +69,54 @@ def _evaluate(context: Any, samples: int, as_json: bool) -> int:
 
 def compare(plans: Plans, lake: LakeDir = "", sets: Sets = [], samples: Samples = 8, as_json: AsJson = False) -> None:
     """Set the last policies of several trainings side by side on the held-out problems that all of them attempted."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = [load(config, lake, sets) for config in plans]
-    counted: list[tuple[str, Any]] = []
-    for path, config in zip(plans, made, strict=True):
-        with_context(
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        configs = [load_config(config, lake, sets) for config in plans]
+    counts: list[tuple[str, Any]] = []
+    for path, config in zip(plans, configs, strict=True):
+        run_with_context(
             config,
             "train compare",
-            lambda context, path=path: _count(context, path, samples, counted),  # type: ignore[misc]
-            voice,
+            lambda context, path=path: _count_held_out(context, path, samples, counts),  # type: ignore[misc]
+            reporter,
             upto="train",
         )
-    with exits(voice):
+    with report_errors(reporter):
         from assay.pipelines.loop.evaluate import points
 
-        rows = points(counted)
+        rows = points(counts)
         if as_json:
-            emit(finite(rows))
+            print_json(replace_nan(rows))
             return
-        shown = [
+        shown_rows = [
             (
                 row["policy"],
                 row["problems"],
-                ends(row["pass_at_1"]),
+                format_interval(row["pass_at_1"]),
                 row["k"],
-                ends(row["pass_at_k"]),
-                ends(row["difference"]),
+                format_interval(row["pass_at_k"]),
+                format_interval(row["difference"]),
             )
             for row in rows
         ]
-        page().print(
-            table("after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown)
+        open_console().print(
+            build_table(
+                "after the last step", ("plan", "problems", "pass@1", "k", "pass@k", "pass@1 - first"), shown_rows
+            )
         )
 
 
-def _count(context: Any, path: Path, samples: int, counted: list[tuple[str, Any]]) -> int:
+def _count_held_out(context: Any, path: Path, samples: int, counts: list[tuple[str, Any]]) -> int:
     from assay.pipelines.loop.evaluate import last_counts
 
-    counted.append((str(path), last_counts(context, samples)))
+    counts.append((str(path), last_counts(context, samples)))
     return DONE
 
 
-def ends(interval: tuple[float, float, float] | None) -> str:
-    """A mean with its interval; "-" where there is none.
+def format_interval(interval: tuple[float, float, float] | None) -> str:
+    """Return a mean with its interval; "-" where there is none.
 
-    >>> ends((0.5, 0.25, 0.75)), ends(None)
+    >>> format_interval((0.5, 0.25, 0.75)), format_interval(None)
     ('0.500 [0.250, 0.750]', '-')
     """
     return (
@@ -114,10 +126,10 @@ def ends(interval: tuple[float, float, float] | None) -> str:
     )
 
 
-def finite(value: Any) -> Any:
-    """The same with null in the place of every NaN, which JSON has not."""
+def replace_nan(value: Any) -> Any:
+    """Return the value with null in the place of every NaN, which JSON lacks."""
     if isinstance(value, dict):
-        return {name: finite(each) for name, each in value.items()}
+        return {name: replace_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
+        return [replace_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -3,9 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assay.cli.console import ConsoleReporter, page
-from assay.cli.runner import DONE, AsJson, ConfigPath, Flow, LakeDir, Sets, emit, exits, flowing, load, with_context
-from assay.cli.tables import table
+from assay.cli.console import ConsoleReporter, open_console
+from assay.cli.runner import (
+    DONE,
+    AsJson,
+    ConfigPath,
+    Flow,
+    LakeDir,
+    Sets,
+    find_flow,
+    load_config,
+    print_json,
+    report_errors,
+    run_with_context,
+)
+from assay.cli.tables import build_table
 
 HEAD = (
     "round",
@@ -22,35 +34,37 @@ HEAD = (
 )
 
 
-def loop(config: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
-    """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped loop goes on where it was."""
-    voice = ConsoleReporter()
-    with exits(voice):
-        made = load(config, lake, sets)
+def loop(path: ConfigPath, lake: LakeDir = "", sets: Sets = [], as_json: AsJson = False, flow: Flow = False) -> None:
+    """Curate, train and refresh, as often as the plan's loop.rounds says, each round on the last checkpoint; a stopped
+    loop goes on where it was.
+    """
+    reporter = ConsoleReporter()
+    with report_errors(reporter):
+        config = load_config(path, lake, sets)
         from assay.pipelines.loop.rounds import check_config
 
-        check_config(made)
-        walked = flowing("rounds", made, config, lake, sets, voice) if flow or made.flow.enabled else None
-    with_context(made, "train loop", lambda context: _loop(context, walked, as_json), voice, upto="train")
+        check_config(config)
+        run_flow = find_flow("rounds", config, path, lake, sets, reporter) if flow or config.flow.enabled else None
+    run_with_context(config, "train loop", lambda context: _loop(context, run_flow, as_json), reporter, upto="train")
 
 
 def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int:
-    from assay.pipelines.loop.rounds import run_loop as walked
+    from assay.pipelines.loop.rounds import run_loop as run_rounds
 
-    done = (flow or walked)(context)
-    reports = [one.outcomes[-1].detail for one in done]
-    nothing = all(outcome.reused for one in done for outcome in one.outcomes)
+    rounds = (flow or run_rounds)(context)
+    reports = [finished.outcomes[-1].detail for finished in rounds]
+    nothing = all(outcome.reused for finished in rounds for outcome in finished.outcomes)
     if as_json:
-        emit({"nothing_to_do": nothing, "tokens": context.meter.tokens, "rounds": reports})
+        print_json({"nothing_to_do": nothing, "tokens": context.meter.tokens, "rounds": reports})
         return DONE
-    console = page()
+    console = open_console()
     if nothing:
         console.print("nothing to do: these rounds are in the lake", style="bold")
     console.print(
-        table(
+        build_table(
             "held out: pass@1 with 95% intervals over problems; the pool's band; rollouts",
             HEAD,
-            [row(each) for each in reports],
+            [round_row(report) for report in reports],
         )
     )
     console.print(f"checkpoint: {reports[-1]['checkpoint']}", markup=False, soft_wrap=True)
@@ -58,24 +72,24 @@ def _loop(context: Any, flow: Callable[[Any], Any] | None, as_json: bool) -> int
     return DONE
 
 
-def row(told: Mapping[str, Any]) -> tuple[Any, ...]:
-    """One round's report as a row of the table."""
-    held, band, spent = told["held_out"], told["band"], told["spent"]
-    rates = (f"{held['before'][0]:.3f}", f"{held['after'][0]:.3f}", signed(held["difference"]))
-    moved = (band["before"], band["above"] + band["below"], band["entered"])
+def round_row(report: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return one round's report as a row of the table."""
+    held, band, spent = report["held_out"], report["band"], report["spent"]
+    rates = (f"{held['before'][0]:.3f}", f"{held['after'][0]:.3f}", format_difference(held["difference"]))
+    drift = (band["before"], band["above"] + band["below"], band["entered"])
     return (
-        told["round"],
+        report["round"],
         held["problems"],
         *rates,
-        *moved,
+        *drift,
         *(spent[name]["rollouts"] for name in ("sampling", "training", "held_out")),
     )
 
 
-def signed(ends: list[float | None] | None) -> str:
-    """A difference with its interval; without an interval where one problem has none.
+def format_difference(ends: list[float | None] | None) -> str:
+    """Return a difference with its interval; without an interval where one problem has none.
 
-    >>> signed([0.05, -0.1, 0.2]), signed([0.05, None, None])
+    >>> format_difference([0.05, -0.1, 0.2]), format_difference([0.05, None, None])
     ('+0.050 [-0.100, +0.200]', '+0.050')
     """
     if ends is None or ends[0] is None:

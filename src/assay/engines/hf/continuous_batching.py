@@ -65,7 +65,7 @@ class DecodingBatch:
         return len(self.rows) - len(self.free)
 
     def add_rows(self, new: "DecodingBatch", *, max_rows: int) -> None:
-        """Put the rows of `new` into the first free rows; the batch grows up to `max_rows` where they do not suffice."""
+        """Put the rows of `new` into the first free rows; grow up to `max_rows` where they do not suffice."""
         import torch
 
         if len(self.free) < len(new.rows):

@@ -216,7 +216,7 @@ class RequestBatcher:
 
 
 class InFlight:
-    """Requests that a streaming engine is answering, each under its own name: two clients may ask for the same sample."""
+    """Requests that a streaming engine is answering, each under its own name: two clients may want the same sample."""
 
     def __init__(self) -> None:
         self.pending: dict[str, tuple[PendingRequest, int]] = {}  # with the number of answers so far

@@ -72,8 +72,9 @@ class HeadReader:
             The line with its end; b"" where nothing comes any more.
 
         Raises:
-            BadHead: the head has too many bytes, or the line is no header: it lacks a colon, has a blank before it, is the continuation of another,
-                or holds a carriage return that ends no line, which mail parsers take for one.
+            BadHead: the head has too many bytes, or the line is no header: it lacks a colon, has a blank before it, is
+                the continuation of another, or holds a carriage return that ends no line, which mail parsers take for
+                one.
         """
         line: bytes = self.file.readline(min(most, self.left + 1))
         self.left -= len(line)

@@ -200,7 +200,7 @@ def find_oddities(problem: Problem, label: Label) -> Iterator[tuple[str, str]]:
 
 
 def _is_variable(letter: str, problem: Problem) -> bool:
-    """Whether a problem uses a letter as a variable: alone in a formula, or alone in its prose but not behind a number."" """
+    """Whether a problem uses a letter as a variable: alone in a formula, or in prose but not after a number."""
     alone = re.compile(rf"(?<![A-Za-z\\'’]){letter}(?![A-Za-z])")
     for turn in problem.messages:
         text, position = turn.content, 0

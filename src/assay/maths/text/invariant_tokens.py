@@ -46,7 +46,9 @@ _TOKEN = re.compile(
     r"|\w+(?:['’]\w+)*(?:[.:]\d+)*"
     r"|(?<=[\w)])!(?=\W|$)(?<![^\W\d_]{2}!)"  # a factorial follows a number, a bracket or one letter; "Wow!" is none
     r"|(?<=\b\w)['’′]+(?!\w)"  # f'(x), 5'
-    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})(?!(?<=\d-)(?!sin|cos|tan|log|ln|sqrt|max|min)[^\W\d_]{2})"  # a hyphen within a word is no minus sign
+    # A hyphen within a word is not a minus sign.
+    r"|-(?!(?<=[^\W\d_]{2}-)[^\W\d_]{2})"
+    r"(?!(?<=\d-)(?!sin|cos|tan|log|ln|sqrt|max|min)[^\W\d_]{2})"
     r"|[^\w\s!'’′-]"
 )
 _INSIDE = re.compile(r"\\[a-zA-Z]+|\d+(?:\.\d+)?|\w|[^\w\s]")

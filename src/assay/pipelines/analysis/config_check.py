@@ -12,7 +12,7 @@ from assay.core import parts
 from assay.core.config import Config, SourceConfig
 from assay.core.errors import ConfigError
 from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
-from assay.filters.unverifiable import trials
+from assay.filters.unverifiable import gold_rollouts
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.stages.ingest import check_label
@@ -129,7 +129,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     """
     problem, label = look.problems[0]
     prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in context.config.policy.sampler.render(problem))
-    rollouts = trials(label)
+    rollouts = gold_rollouts(label)
     verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
     told = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
     if verdicts and len(told) == len(verdicts) and label.verifier.startswith("python:"):

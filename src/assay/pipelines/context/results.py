@@ -1,6 +1,7 @@
 """What stages tell one another: the key of a stage's result, the result itself, and what a stage still has to do.
 
-A key has a text form in the lake (`stages.key`). It is written and read here and nowhere else: `str(key)` and `StageKey.parse`.
+A key has a text form in the lake (`stages.key`), which is written and read here and nowhere else: `str(key)` and
+`StageKey.parse`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""One run of one plan on one lake: what every stage is given, and the ledger that tells what is already done."""
+"""One run of one config on one lake: what every stage is given, and the ledger of what is already done."""
 
 import importlib.metadata
 import json
@@ -38,7 +38,7 @@ WATCHED = (
 
 @dataclass(slots=True)
 class VerdictChanges:
-    """How many stored verdicts this run judged anew, by what they were and are: {reading: {(before, now): rollouts}}."""
+    """How many stored verdicts this run judged again, per reading, by (outcome before, outcome now)."""
 
     strict: Counter[tuple[str, str]] = field(default_factory=Counter)
     lenient: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class Usage:
 
 
 class RunContext:
-    """A plan, its lake and its run; rooms are opened at first use and closed at the end."""
+    """A config, its lake and its run; engine and judge are opened at first use and closed at the end."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class RunContext:
 
     @property
     def read_otherwise(self) -> list[str]:
-        """The mode where it is not the default: what a key takes in, so that the keys of strict lakes stay as they were."""
+        """The mode where it is not the default, as part of a key; so the keys of strict lakes stay as they were."""
         return [] if self.mode == "strict" else [self.mode]
 
     @cached_property

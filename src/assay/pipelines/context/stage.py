@@ -1,6 +1,6 @@
-"""What every stage of the pipeline is: a class with a key, what remains, and a run, bound to one run and to the results of earlier stages.
+"""What every stage of the pipeline is: a class with a key, what remains, and a run.
 
-To add a stage, write one file in `pipelines/stages` whose class derives from `Stage`, and one line in the list `STAGES` there.
+To add a stage, write one file in `pipelines/stages` whose class derives from `Stage`, and one line in its list `STAGES`.
 """
 
 from abc import ABC, abstractmethod

@@ -29,14 +29,14 @@ def build_selector(context: RunContext, inputs: StageResults, config: SelectConf
     part = build_part("selector", config.selector, config.settings)
     if getattr(part, "drift", None) != "fitted":
         return part
-    drift, attempts = fit_drift(context, inputs)
+    drift, attempts = fit_stored_drift(context, inputs)
     if "drift" not in context.warned:
         context.warned.add("drift")
         context.reporter.say(f"drift: {drift:+.2f} logits over a run, fitted to {attempts} stored training attempts")
     return replace(part, drift=drift)
 
 
-def fit_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
+def fit_stored_drift(context: RunContext, inputs: StageResults) -> tuple[float, int]:
     """Logits gained over a run, to two decimals, and the attempts behind it; (0, 0) without stored training rollouts.
 
     A problem's logit before is that of its posterior mean under the plan's scoring; how far a run was is step / last step.

@@ -1,4 +1,6 @@
-"""The pool that a part sees: ids, and exactly the columns that it needs, joined from scores, metadata, vectors and clusters.
+"""The pool that a selector or a curriculum sees: ids, and exactly the columns that it needs.
+
+Columns come from stages (`Stage.columns`), from the problems and what their source kept, and from a part's own queries.
 
 A problem that lacks one of them leaves as `unscored`; no missing value becomes a number.
 """
@@ -76,7 +78,7 @@ def queries_of(*parts: Any) -> dict[str, str]:
 
 
 def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
-    """What a selector reads beside the config's own scoring and clusters: a search's scores, training rounds, further columns."""
+    """List what a selector reads besides the config's scoring and clusters: searches, training rounds, further columns."""
     needs = part.needs
     searched = [row["id"] for row in _searched(context)] if set(needs) & set(SEARCH_COLUMNS) else []
     trained = [f"{row['problem_id']} {row['round']}" for row in context.lake.rows(TRAINED)] if "round" in needs else []
@@ -84,7 +86,7 @@ def further_evidence(context: RunContext, inputs: StageResults, part: Any) -> li
 
 
 def column_evidence(context: RunContext, inputs: StageResults, part: Any) -> list[str]:
-    """What stands behind the further columns that a part needs: keys of the stages that know them, and the values of its own queries.
+    """List what is behind the further columns that a part needs: keys of stages, and values of its own queries.
 
     What it sees of `score` and `embed` is in its key already.
     """

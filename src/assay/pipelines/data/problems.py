@@ -1,4 +1,7 @@
-"""Reads the lake's rows back as nouns: the problems of a pool, their labels, who was dropped, which side of the split."""
+"""Read the problems of a pool and their labels from the lake: all of them, what cleaning kept, one side of the split.
+
+Functions named `side_...` read one column and no question, for what needs ids, texts or verifiers alone.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +49,7 @@ def members(context: RunContext, inputs: StageResults) -> tuple[dict[str, Proble
 
 
 def cleaned(context: RunContext, inputs: StageResults) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """The problems that clean kept, ids ascending, each with its one label: the one that clean corrected it to, where it did."""
+    """The problems that clean kept, ids ascending, each with its label; where clean corrected one, the corrected."""
     problems, labels = members(context, inputs)
     key = inputs.rows_of("clean")
     gone = {row["problem_id"] for row in context.lake.rows("SELECT problem_id FROM drops WHERE key = ?", [key])}
@@ -89,7 +92,7 @@ def side_texts(context: RunContext, inputs: StageResults, name: str) -> list[str
 def some_of_side(
     context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]
 ) -> tuple[dict[str, Problem], dict[str, Label]]:
-    """These problems of `side` and their labels, ids ascending: what a worker holds of a pool that it need not hold whole."""
+    """These problems of `side` and their labels, ids ascending, for a worker that need not hold the whole pool."""
     problems = problems_by_id(context, ids)
     labels = {row["problem_id"]: to_label(row) for row in context.lake.rows(LABELS, [*_which(inputs, name), list(ids)])}
     known = sorted(problems.keys() & labels.keys())

@@ -32,7 +32,7 @@ class Unanswered(Exception):
 def score_in_waves(
     context: RunContext, inputs: StageResults, key: StageKey, problems: int, terms: ShardConfig
 ) -> StageResult:
-    """Answers what is posted, and plans where nobody does, until every problem is scored; partly where a limit or failed attempts leave some.
+    """Answer what is posted, and plan where nobody does, until all problems are scored; partly where some are left.
 
     Raises:
         Stopped: the run was asked to stop; what had arrived is committed and every lease given back.
@@ -68,7 +68,7 @@ class WaveQueue:
         self.name, self.given_up = content_id("round", str(key)), set[str]()
 
     def open(self) -> list[str]:
-        """The chunks that nobody has answered, in an order of this process's own, so that two seldom reach for the same one."""
+        """The chunks that nobody has answered, in this process's own order, so that two seldom reach for the same one."""
         found = self.context.lake.rows(OPEN.format(what="key"), [f"{self.name}/"])
         return sorted((row["key"] for row in found), key=lambda name: content_id(self.context.run, name))
 
@@ -163,7 +163,7 @@ class SharedRollouts(StoredRollouts):
 def _plan(
     context: RunContext, inputs: StageResults, key: StageKey, board: WaveQueue, renewed: Callable[[], bool]
 ) -> StageResult:
-    """Plays the scorer's design to its end. Where planning outlives its lease another may plan too: both decide the same, and it costs time alone."""
+    """Run the scorer's design to its end. Where planning outlives its lease another may plan too; both decide the same."""
     last = time.monotonic()
 
     def hold() -> None:

@@ -1,7 +1,8 @@
-"""Scoring by many processes on one lake: problems in chunks, each leased by one worker at a time; no daemon and no list of workers.
+"""Score with many processes on one lake: problems in chunks, each leased by one worker at a time; there is no daemon.
 
-A chunk that is scored has a line in the ledger, so one look-up tells every worker what is left. A worker that dies stops nothing: its lease
-ends, and whoever takes the chunk then finds the attempts that it had committed. When no chunk is left, one worker writes all scores.
+A chunk that is scored has a line in the ledger, so one look-up tells every worker what is left. A worker that dies
+stops nothing: its lease ends, and whoever takes the chunk then finds the attempts that it had committed. When no chunk
+is left, one worker writes all scores.
 """
 
 import time
@@ -22,7 +23,7 @@ SCORED = "SELECT key FROM stages WHERE stage = 'score' AND key IN (SELECT unnest
 
 
 def score_shards(context: RunContext, terms: ShardConfig) -> StageResult:
-    """Scores chunk after chunk until every problem of the plan is scored, by whomever; partly where a limit or failed attempts leave some.
+    """Score chunk after chunk until all problems are scored by some worker; partly where a limit or failures leave some.
 
     Where the pool decides who is attempted next, this is done in rounds (`pipelines/runner/score_waves.py`).
 
@@ -68,7 +69,7 @@ class ShardQueue:
         self.ids = {content_id("chunk", str(key), ids): ids for ids in whole}
 
     def left(self) -> list[str]:
-        """The chunks that nobody has scored, in an order of this worker's own, so that two workers seldom reach for the same one."""
+        """The chunks that nobody has scored, in this worker's own order, so that two seldom reach for the same one."""
         self.scored |= {
             row["key"]
             for row in self.context.lake.rows(SCORED, [[name for name in self.ids if name not in self.scored]])

@@ -82,7 +82,7 @@ def run_next_stage(context: RunContext, name: str, inputs: StageResults) -> Stag
 
 
 def run_planned(stage: Stage) -> StageResult:
-    """Do a stage, and say so before. A stop may cut into any but those that pay for answers, which stop where nothing is lost."""
+    """Do a stage, and say so before. A stop may cut into it, unless it pays for answers: then it ends where nothing is lost."""
     context = stage.context
     context.heed()
     with context.cuttable():

@@ -1,4 +1,4 @@
-"""The steps from sources to a checkpoint, one per file, in the order of `STAGES`; beside them the import of foreign rollouts and regrading.
+"""The steps from sources to a checkpoint, one per file, in the order of `STAGES`; also imports of rollouts and regrading.
 
 To add a step, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line in
 `STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow the list. Listing imports no stage.

@@ -1,4 +1,7 @@
-"""Stage 2: filters in the plan's order, each seeing what the one before kept; every drop keeps its reason, every old label stays in the store."""
+"""Stage 2: filters in the config's order, each seeing what the one before kept; a drop keeps its reason.
+
+A corrected label is a new one, and the old label stays in the lake.
+"""
 
 import time
 from collections import Counter

@@ -29,7 +29,7 @@ CHUNK = 10_000  # rows a commit: memory stays flat however large a source is
 
 
 class Ingest(Stage):
-    """Read every source of the config that this lake has not read in its present state; each has its own line in the ledger."""
+    """Read every source that this lake has not read as it is now; each has its own line in the ledger."""
 
     name = "ingest"
     rows_query = (
@@ -52,7 +52,7 @@ class Ingest(Stage):
 
     @cached_property
     def results(self) -> list[StageResult | None]:
-        """What the ledger holds of each source; one that it does not hold is checked for what can be seen without reading it.
+        """What the ledger holds of each source; one that it does not hold is checked without reading it.
 
         Raises:
             ConfigError: a missing file, or a setting that cannot work.

@@ -36,7 +36,7 @@ SCORE_COLUMNS = PoolColumns(
 
 
 class Score(Stage):
-    """Score the train side; the rows are filed under the scoring, which pools share where no score depends on the pool."""
+    """Score the train side. Rows are filed under the scoring, which pools share where no score depends on the pool."""
 
     name = "score"
     pays = True
@@ -75,7 +75,7 @@ class Score(Stage):
         return True
 
     def finished(self) -> StageResult | None:
-        """As for every stage, but done once more for the sake of what a server refused, where the run is to ask again."""
+        """As for every stage; but a run that asks again for what a server refused does it once more."""
         context = self.context
         asks_again = context.retry_refused and any_refused(
             context, context.engine.policy, context.config.policy.sampler
@@ -136,7 +136,7 @@ def remaining_attempts(context: RunContext, attempts: StoredRollouts) -> Remaini
 
 
 def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str], *beyond: object) -> str:
-    """Hash of what a score's meaning depends on: scorer, policy, sampler, verifier versions, what lies beyond these; where it is joint, the pool."""
+    """Hash of what a score depends on: scorer, policy, sampler, verifier versions, `beyond`; where it is joint, the pool."""
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
     pool = [list(ids)] if scorer(context).joint else []
@@ -154,7 +154,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
 
 
 def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> StageResult:
-    """The scores of all problems of the attempts, written with the stage's line; without the line where evidence is missing."""
+    """Score all problems of the attempts and write the scores, with the stage's line unless evidence is missing."""
     began, scoring = time.monotonic(), key.rows
     _warn_of_other_samplers(context, attempts)
     part = scorer(context)

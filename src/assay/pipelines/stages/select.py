@@ -94,7 +94,7 @@ def _rows(key: str, selection: Selection, dropped: Mapping[str, Sequence[str]]) 
 
 
 def set_aside_as_disputed(context: RunContext, scoring: str) -> set[str]:
-    """The disputed problems, which no selector is shown; under the lenient mode they have a pass rate of their own, and stay."""
+    """The disputed problems, which no selector is shown; in lenient mode they have a pass rate, and there are none."""
     return disputed_ids(context, scoring) if context.mode == "strict" else set()
 
 

@@ -57,7 +57,7 @@ class Train(Stage):
         return build_teacher(self.context)
 
     def compute_key(self) -> StageKey:
-        """Hash of the curriculum, the policy, the sampler, the teacher, and every setting that decides what is learnt."""
+        """Hash of curriculum, policy, sampler, teacher, and every setting that decides what is learnt."""
         context, config = self.context, self.context.config.train
         settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
         how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
