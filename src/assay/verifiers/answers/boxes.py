@@ -17,7 +17,8 @@ _TEXT = re.compile(
 _DELIMITER = re.compile(r"\\[\[\]()]|[$&*`]")
 _NAME = r"[A-Za-z\\][\w{}\\']{0,12}(?:\([\w,]{0,8}\))?\s{0,2}(?:=|\\in|:|≈)"  # `x =` before the next box
 _JOINT = re.compile(
-    r"\s{0,9}(?:(?P<not>[,，]?\s{0,3}\(?(?:(?:and |but )?(?:not|never)|rather than|instead of|unlike|as opposed to|\\neq?"
+    r"\s{0,9}(?:(?P<not>[,，]?\s{0,3}\(?(?:(?:and |but )?(?:not|never)|rather than|instead of|unlike"
+    r"|as opposed to|\\neq?"
     r"|(?:und )?nicht|y no|et non|e não|а не)\b"
     r"|[,，]?\s{0,3}(?:而|并)?(?:不是|并非|非))"
     r"|(?P<word>[,;、，；]?\s{0,3}(?:and(?:\s(?:also|finally))?|or|und|oder|et|ou|y|o|e|и|или|和|或|および|و|или"

@@ -60,8 +60,10 @@ class OptionChoice(NamedTuple):
 def strip_explanation(phrase: str) -> str:
     """Strip the clause that explains a phrase.
 
-    >>> strip_explanation("72 Euro, davon 3 Euro Trinkgeld"), strip_explanation("B, not A"), strip_explanation("Paris because it is large")
-    ('72 Euro', 'B', 'Paris')
+    >>> strip_explanation("72 Euro, davon 3 Euro Trinkgeld"), strip_explanation("B, not A")
+    ('72 Euro', 'B')
+    >>> strip_explanation("Paris because it is large")
+    'Paris'
     """
     match = _CLAUSE.search(phrase)
     return phrase[: match.start()].rstrip() if match and match.start() else phrase

@@ -127,7 +127,7 @@ def find_program(text: str, *, finished: bool) -> str:
 
 
 def _is_bare_program(text: str) -> bool:
-    """Return whether a text without a fence is Python from its first character to its last, and assigns or calls something."""
+    """Return whether a text without a fence is Python as a whole, and assigns or calls something."""
     tree = _parse(text) if len(text) <= MAX_CHARS and ("=" in text or "(" in text) else None
     return tree is not None and any(_has_effect(node) for node in tree.body)
 

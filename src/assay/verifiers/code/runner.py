@@ -285,9 +285,9 @@ def classify_timeout(limits: Limits, wall_s: float, *endings: Ending, served_s: 
 
     Returns:
         A failure where the program computed for longer than it may, or had ended in the meantime; else `late`. Its
-        reason blames the machine where others' computing filled more than half of the time: neither the program nor what
-        served it computed, nor did they wait idly. The last test of a case often has little time left: there only the
-        time counts in which its processes were sampled.
+        reason blames the machine where others' computing filled more than half of the time: neither the program nor
+        what served it computed, nor did they wait idly. The last test of a case often has little time left: there
+        only the time counts in which its processes were sampled.
     """
     if ended := next((ending for ending in endings if not ending.late), None):
         return _result_of_ending(ended) if ended.reason else UnitResult("failed", "the program has ended")

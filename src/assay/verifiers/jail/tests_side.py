@@ -357,7 +357,10 @@ class Namespace(dict[str, Any]):
 
 
 def serve(parent: Channel, program: RemoteProgram) -> None:
-    """Run tests in their order, in one namespace, until the other end is closed; notes of the program's service come before an answer."""
+    """Run tests in their order, in one namespace, until the other end is closed.
+
+    Notes of the program's service come before an answer.
+    """
     program.note = lambda seconds: parent.send(dump(("served", seconds)))
     names, is_started = Namespace(program), False
     while True:
