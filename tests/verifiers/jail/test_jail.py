@@ -54,7 +54,7 @@ def test_namespaces_are_tried_in_a_process_that_ends_and_a_refusal_is_told(monke
     monkeypatch.setattr(jail, "enter_namespaces", lambda kinds, *, processes: f"unshare: no {kinds}")
     assert jail._try_namespaces(processes) == f"unshare: no {OWN_NAMESPACES}"
     os.close(processes)
-    assert OWN_NAMESPACES & confinement.NEW_USER
+    assert OWN_NAMESPACES & call_filter.NEW_USER
     assert OWN_NAMESPACES & call_filter.NEW_NETWORK
 
 
@@ -64,7 +64,7 @@ def test_a_process_takes_the_map_of_its_users_from_an_open_proc():
     ear, mouth = os.pipe()
     child = os.fork()
     if not child:
-        refusal = confinement.enter_namespaces(confinement.NEW_USER, processes=processes)
+        refusal = confinement.enter_namespaces(call_filter.NEW_USER, processes=processes)
         os.write(mouth, f"{refusal or os.getuid()}".encode())
         os._exit(0)
     os.close(mouth)
