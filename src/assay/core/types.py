@@ -222,9 +222,7 @@ class Rollout:
         stopped: str | None = None,
         refused: str = "",
     ) -> "Rollout":
-        """Build the rollout of one sample, with the hash of problem, policy revision, sampler, sample and begun answer
-        as
-        id.
+        """Build the rollout of one sample; its id hashes problem, policy revision, sampler, sample and begun answer.
 
         Args:
             request: that asked for it.

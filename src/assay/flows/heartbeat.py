@@ -41,10 +41,7 @@ def heartbeat(config: Config, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def mark_dead_runs(place: Place, say: Callable[[str], None]) -> None:
-    """Mark every flow run whose lease is no longer renewed as Crashed, with its tasks; runs of another server are left
-    to
-    it.
-    """
+    """Mark flow runs whose lease is no longer renewed as Crashed, with their tasks, but for those of another server."""
     for file in at(place).names("leases") or ():
         name = file.removesuffix(".json")
         if not name.startswith(NAME) or name == file:

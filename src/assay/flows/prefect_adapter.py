@@ -128,9 +128,7 @@ def stop_retrying() -> None:
 
 
 def connect(settings: dict[str, Any]) -> Callable[[], None]:
-    """Open one client of the server for the life of the worker; otherwise each task opens two, and reads certificates
-    for
-    both.
+    """Open one client of the server for the life of the worker; otherwise each task opens two and reads certificates.
 
     Args:
         settings: of Prefect, from `settings()` in the parent.

@@ -59,9 +59,7 @@ class RequestRejected(Exception):
 
 
 class HttpConnection:
-    """An HTTP connection that opens at first use, is kept between calls and reopens after a failure; for one thread at
-    a
-    time.
+    """An HTTP connection for one thread at a time: it opens at first use, is kept between calls, reopens after a failure.
 
     `silence_s` limits the time without a single byte, `timeout_s` the time for a whole answer.
     """
