@@ -94,7 +94,9 @@ def test_a_run_over_a_generator_runs_no_answer(tmp_path: Path, assay: Callable[.
     ran = assay("curate", "run", tmp_path / "plan.toml")
     assert not (tmp_path / "PWNED").exists()
     with Lake(tmp_path / "lake", create=False) as lake:
-        stored = lake.rows("SELECT text, outcome FROM completions JOIN verdicts ON verdicts.rollout_id = texts.id")
+        stored = lake.rows(
+            "SELECT text, outcome FROM completions JOIN verdicts ON verdicts.rollout_id = completions.id"
+        )
     assert [row["outcome"] for row in stored if row["text"] == answer] == ["wrong"] * 2, ran.stderr
 
 

@@ -24,7 +24,7 @@ CONTENT = {
     "rollouts": "id, sample, tokens, seed",
     "completions": "id, text",
     "verdicts": "id, outcome",
-    "scores": "id, correct, wrong",
+    "scores": "id, n_correct, n_wrong",
     "vectors": "id, dim",
     "clusters": "id, cluster",
     "selections": "id, kept, reason",

@@ -57,7 +57,7 @@ CONTENT = {
     "rollouts": "id, sample, tokens",
     "completions": "id, text",
     "verdicts": "id, outcome",
-    "scores": "id, correct, wrong",
+    "scores": "id, n_correct, n_wrong",
     "selections": "id, kept, reason",
     "curriculum": "id, position",
     "stages": "id, key, rows_in, rows_out",

@@ -73,7 +73,9 @@ def test_the_named_command_brings_the_rows_back(tmp_path: Path, finished: Config
     assert len(rows(place, table)) < len(before)
     assert found.restore.startswith("curate ")
     stages = [command.split()[1] for command in found.restore.split(" && ")]
-    assert stages == list(restored_by(table))
+    assert stages == [
+        stage for stage in restored_by(table) if stage != "refresh"
+    ]  # which the loop does again by itself
     for stage in stages:
         curated(config, upto=stage)
     after = rows(place, table)
