@@ -252,14 +252,14 @@ def _killed(streams: int, tokens: int) -> tuple[int, int, float, int]:
     with _stubs(SERVERS, 0.05) as (urls, processes):
         engine = Openai("stub", urls=urls, concurrency=64)
         _ = engine.policy
-        told = Openai._told
+        told = Openai._complete
 
         def counting(self: Openai, line: object, body: dict[str, object], url: str = "") -> object:
             nonlocal begun
             begun += body["max_tokens"] == tokens
             return told(self, line, body, url)  # type: ignore[arg-type]
 
-        Openai._told = counting  # type: ignore[assignment,method-assign]
+        Openai._complete = counting  # type: ignore[assignment,method-assign]
         for some in engine.stream(_requests(streams, tokens)):
             came += len(some)
             failed += sum(bool(rollout.fault) for rollout in some)
@@ -267,7 +267,7 @@ def _killed(streams: int, tokens: int) -> tuple[int, int, float, int]:
                 early = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 for process in processes[:KILLED]:
                     process.kill()
-        Openai._told = told  # type: ignore[method-assign]
+        Openai._complete = told  # type: ignore[method-assign]
     return streams, begun - streams, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - early) / 1024, failed
 
 

@@ -101,7 +101,7 @@ def valued(made: dict[str, Any], cost: float) -> float:
     return float(np.interp(cost, curve[:, 0], curve[:, 1]))
 
 
-def run(drawn: study.Drawn, share: float, fit: study.Fit) -> dict[str, Any]:
+def run(drawn: study.Drawn, share: float, fit: study.FitPrior) -> dict[str, Any]:
     """Where it stops, and its curve over waves: shares of the tokens and of the value of n = 64."""
     value = drawn.value(SIZE)
     budget, scale = round(share * len(value)), float(drawn.tokens[:, -1].sum())
