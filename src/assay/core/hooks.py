@@ -35,6 +35,9 @@ class VerifierHooks:
     def warm(self) -> None:
         """Load what the first case would load; called once per worker process."""
 
+    def warm_glance(self) -> None:
+        """Load what the first `glance` would load; called by `Grader.warm` in the Grader's own process."""
+
     def refusal(self) -> str:
         """Return why this machine cannot run the verifier; "" where it can."""
         return ""

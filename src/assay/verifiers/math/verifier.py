@@ -1,5 +1,6 @@
 """`math`: answers are read from their form and compared strictly and leniently; algebra decides what form cannot."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -107,6 +108,12 @@ class Math:
         for gold, answer in WARM_UP_PAIRS:
             compare_answers(gold, answer, Rules())
             compare_latex(gold, answer)
+
+    def warm_glance(self) -> None:
+        """Read one pair of each common kind by form, which compiles the patterns that `glance` needs."""
+        for gold, answer in WARM_UP_PAIRS:
+            with contextlib.suppress(NeedsProof):
+                compare_answers(gold, answer, Rules(), prove=False)
 
     def judge(self, case: GradingCase) -> Verdict:
         """Judge one case; may hang on hostile input."""

@@ -91,6 +91,7 @@ class Grader:
         """Start all workers of a verifier, and wait until they have loaded it; otherwise the first batch does."""
         with self._lock:
             self.version(verifier)
+            getattr(self._local_part(verifier), "warm_glance", lambda: None)()
             workers = self._workers.setdefault(verifier, [])
             workers += [self._start_worker(verifier) for _ in range(self.size - len(workers))]
             while not all(worker.is_free for worker in workers):
