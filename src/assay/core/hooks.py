@@ -21,6 +21,14 @@ class SourceHooks:
             ConfigError: a setting that cannot work, such as a missing split.
         """
 
+    def relative_to(self, folder: str) -> Any:
+        """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def notices(self) -> Sequence[str]:
+        """Return what a user should know about where it reads, a sentence each; asked once the folder is known."""
+        return ()
+
 
 class VerifierHooks:
     """Hooks of a verifier, for speed and safety; the grader (`verifiers.pool.grader`) asks for them."""

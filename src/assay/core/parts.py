@@ -7,6 +7,7 @@ whole configuration.
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
@@ -37,6 +38,7 @@ SHAPES = {
     "model_type": "should be a table",
 }
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
+OUTSIDE = "python:"  # begins the name of a part that lies outside the package
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
 
@@ -67,7 +69,7 @@ def load_part(kind: str, name: str) -> Any:
     Raises:
         ConfigError: unknown name; the message holds the closest ones.
     """
-    if name.startswith("python:"):
+    if name.startswith(OUTSIDE):
         return _load_outside(kind, name)
     if name not in list_parts(kind):
         raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
@@ -136,6 +138,13 @@ def describe_error(error: ValidationError) -> str:
         return message
     value = CREDENTIALS.sub("//***@", repr(first.get("input")))
     return f"{message}, found {value if len(value) < 80 else value[:77] + '...'}"
+
+
+def allow_imports(folder: str) -> None:
+    """Let parts from outside be imported from a folder, after all other places, so that no library is shadowed."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
 
 
 def _load_outside(kind: str, name: str) -> Any:

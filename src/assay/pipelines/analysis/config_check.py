@@ -19,6 +19,7 @@ from assay.core.types import Drop, GradingCase, Label, Problem, Verdict
 from assay.filters.unverifiable import gold_rollouts
 from assay.maths.text.golds import find_oddities
 from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.sources import build_source
 from assay.pipelines.stages.ingest import check_label
 
 ROWS = 20  # rows of each source that are always read
@@ -86,7 +87,7 @@ def look_at_sources(context: RunContext) -> Iterator[SourceLook]:
 
 
 def _read_rows(context: RunContext, source: SourceConfig) -> SourceLook:
-    part, ends = parts.build_part("source", source.part, source.settings), time.monotonic() + MOST_S
+    part, ends = build_source(context, source), time.monotonic() + MOST_S
     getattr(part, "check", bool)()
     look = SourceLook(str(source.settings.get("name") or source.part), 0, False, [])
     rows, whole = 0, True

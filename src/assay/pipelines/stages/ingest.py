@@ -23,6 +23,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
+from assay.pipelines.data.sources import build_source
 from assay.stores.lake import Lake
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
@@ -44,7 +45,7 @@ class Ingest(Stage):
         Raises:
             ConfigError: a setting that a source refuses.
         """
-        return [(config, build_part("source", config.part, config.settings)) for config in self.context.config.source]
+        return [(config, build_source(self.context, config)) for config in self.context.config.source]
 
     def compute_key(self) -> StageKey:
         """Make a key with one part per source, in the config's order."""
