@@ -2,7 +2,7 @@
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
 `python:package.module:Name` is a part that lies outside the package. A part is a frozen dataclass; its fields are its
-whole configuration.
+whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
 import importlib
@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import build_outside, check_methods
 
 ROOMS = {
     "source": "sources",
@@ -101,20 +102,21 @@ def build_part(
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, values = load_part(kind, name), dict(settings or {})
+    if name.startswith(OUTSIDE) and not is_dataclass(part):
+        return build_outside(kind, name, part, values)
     setting_names = [setting.name for setting in fields(part) if setting.init] if is_dataclass(part) else []
     for key in values:
         if key not in setting_names:
             raise ConfigError(
                 f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
             )
-    if not is_dataclass(part):
-        return part  # a plain function or object from outside
     try:
-        return _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
+        built = _type_adapter(part).validate_python(values)
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
+    return check_methods(kind, name, built) if name.startswith(OUTSIDE) else built
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts

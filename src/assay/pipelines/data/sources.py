@@ -1,9 +1,10 @@
-"""Build the sources that a config names, with their relative paths taken from its folder."""
+"""Build what a config's `[[source]]` tables name: sources, with relative paths from its folder, and verifiers."""
 
-from assay.core.config import SourceConfig
-from assay.core.parts import build_part
+from assay.core.config import Config, SourceConfig
+from assay.core.parts import OUTSIDE, build_part
 from assay.core.ports import Source
 from assay.pipelines.context.run import RunContext
+from assay.verifiers.pool.plugins import wrap_plugin
 
 
 def build_source(context: RunContext, config: SourceConfig) -> Source:
@@ -24,3 +25,14 @@ def build_source(context: RunContext, config: SourceConfig) -> Source:
             context.warned.add(notice)
             context.reporter.warn(notice)
     return source
+
+
+def check_outside_verifiers(config: Config) -> None:
+    """Import the verifiers from outside that the sources name, before anything is paid for.
+
+    Raises:
+        ConfigError: a module or function is missing, raises when it is imported, or is no verifier.
+    """
+    for name in {str(source.settings.get("verifier", "math")) for source in config.source}:
+        if name.startswith(OUTSIDE):
+            wrap_plugin(name, build_part("verifier", name, config.grade.settings.get(name)))

@@ -23,7 +23,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
-from assay.pipelines.data.sources import build_source
+from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.stores.lake import Lake
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
@@ -100,7 +100,8 @@ class Ingest(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Build every source, and check those that the lake has not read."""
+        """Build every source and verifier from outside, and check the sources that the lake has not read."""
+        check_outside_verifiers(context.config)
         _ = cls(context, StageResults()).results
 
     @classmethod
