@@ -252,6 +252,10 @@ class FlowConfig(_Strict):
         return self
 
 
+# the key that names the part, of tables whose other keys may be settings of that part
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+
+
 class Config(_Strict):
     """All tables of a config."""
 
@@ -271,6 +275,39 @@ class Config(_Strict):
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+
+    @classmethod
+    def from_python(cls, **tables: Any) -> "Config":
+        """Build a config from Python values: what a TOML file holds, with one keyword per table or key.
+
+        Args:
+            tables: such as `source=[{"part": "files", "paths": "mine.jsonl", ...}], select={"budget": 50}`.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        return parse_config(tables)
+
+    def with_changes(self, **tables: Any) -> "Config":
+        """Return this config with some keys changed; keys that are not named stay as they are.
+
+        Args:
+            tables: one keyword per table or key. A mapping changes the keys that it names; of a table whose part
+                becomes another one, the old part's settings go.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        tree = self.model_dump(exclude_unset=True)
+        for name, value in tables.items():
+            before = tree.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                part = PART_KEYS.get(name, "")
+                if part in value and value[part] != getattr(getattr(self, name), part):
+                    before = {key: old for key, old in before.items() if key in type(getattr(self, name)).model_fields}
+                value = {**before, **value}
+            tree[name] = value
+        return parse_config(tree)
 
     @property
     def train_sampler(self) -> SamplingConfig:

@@ -7,7 +7,7 @@ whole configuration.
 
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -73,6 +73,22 @@ def load_part(kind: str, name: str) -> Any:
         raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
     module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
     return getattr(module, class_name(name))
+
+
+def lazy_classes(kind: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of the package in which the parts of one kind lie.
+
+    With them `from assay.selectors import Frontier` works, and only the part that is named is imported.
+    """
+    room = f"assay.{ROOMS[kind].replace('/', '.')}"
+
+    def find(name: str) -> Any:
+        part = next((part for part in list_parts(kind) if class_name(part) == name), "") if name[:1].isupper() else ""
+        if not part:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return load_part(kind, part)
+
+    return find, lambda: [class_name(part) for part in list_parts(kind)]
 
 
 def class_name(name: str) -> str:
