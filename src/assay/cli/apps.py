@@ -17,6 +17,7 @@ from assay.cli.curate import (
     forecast,
     grade,
     importing,
+    init,
     lengths,
     passes,
     recheck,
@@ -49,6 +50,7 @@ run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
 curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)
+curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
