@@ -163,7 +163,7 @@ def _count_outcomes(context: RunContext, inputs: StageResults, ids: list[str]) -
     """Return the shares of correct, wrong, cut and failed attempts at these problems, with an example each."""
     versions = [f"{name}@{context.judge.version(name)}" for name in side_verifiers(context, inputs, "train")]
     rows = context.lake.rows(
-        OUTCOMES, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, versions, ids]
+        OUTCOMES, [context.mode, context.policy.revision, context.config.policy.sampler.id, versions, ids]
     )
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}

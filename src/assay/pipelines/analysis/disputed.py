@@ -40,7 +40,7 @@ def summarize_disputed(context: RunContext, results: StageResults) -> dict[str, 
     if not ids:
         return NONE
     rows = context.lake.rows(
-        EXAMPLES, [ids[:SHOWN], context.engine.policy.revision, context.config.policy.sampler.id, scoring]
+        EXAMPLES, [ids[:SHOWN], context.policy.revision, context.config.policy.sampler.id, scoring]
     )
     return {"problems": len(ids), "examples": rows}
 

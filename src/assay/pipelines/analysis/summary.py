@@ -47,8 +47,8 @@ def summary(context: RunContext, results: StageResults) -> dict[str, Any]:
     values: dict[str, Any] = {
         "lake": context.lake.place,
         "run": context.run,
-        "policy": context.engine.policy.name,
-        "revision": context.engine.policy.revision,
+        "policy": context.policy.name,
+        "revision": context.policy.revision,
     }
     if "score" in results:
         values["difficulty"] = difficulty(context, results)

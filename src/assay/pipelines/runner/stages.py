@@ -111,6 +111,7 @@ def survey(context: RunContext, upto: str = "") -> Survey:
         upto: the last stage that is looked up; "" = the last of all.
     """
     results = StageResults()
+    context.suppose_policy()
     for entry in stage_entries(upto):
         stage, result = plan_stage(context, entry.name, results)
         if result is None:

@@ -90,7 +90,7 @@ class StoredRollouts:
     ) -> None:
         self.context, self.problems, self.labels = context, problems, labels
         self.sampler: SamplingConfig = sampler or context.config.policy.sampler
-        self.policy = context.engine.policy
+        self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine failed to generate in this run
         self.refused = 0  # samples that a server refused to generate in this run
@@ -228,6 +228,7 @@ class StoredRollouts:
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
             )
         if not self._introduced:
+            remote_model.require_stored_policy(self.context)
             self.context.lake.append(
                 {"sampling_configs": [self._settings()], "policies": remote_model.policy_rows(self.context)},
                 run=self.context.run,

@@ -130,7 +130,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
-    own = (context.engine.policy.revision, context.config.policy.sampler.id)
+    own = (context.policy.revision, context.config.policy.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
         for row in rows

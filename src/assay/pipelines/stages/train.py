@@ -53,7 +53,7 @@ class Train(Stage):
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
         settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
-        how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
+        how = (settings, context.config.train_sampler.id, context.policy.revision)
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
 
@@ -248,7 +248,7 @@ def _train(
             problems,
             labels,
             checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
-            base=context.engine.policy,
+            base=context.policy,
             sampler=sampler,
             judge=context.judge,
             sink=sink,
