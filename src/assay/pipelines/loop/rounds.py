@@ -60,8 +60,9 @@ class Round:
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
+        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
         tables = {
-            name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name))
+            name: getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             for name in (*curating_stages(), "train", "loop")
             if name in type(config).model_fields
         }
@@ -303,10 +304,12 @@ def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Co
     folder = str(find_checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     # the first round's teacher is that of all rounds
-    teacher = config.train.teacher.model_copy(update={"model": config.train.teacher.model or config.policy.model})
+    teacher = config.train.teacher.model_copy(
+        update={"model": config.train.teacher.model or config.train.model or config.policy.model}
+    )
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
-        "train": config.train.model_copy(update={"output": output, "teacher": teacher}),
+        "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
     }
     return config.model_copy(update=changed)
 
