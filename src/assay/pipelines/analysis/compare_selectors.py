@@ -32,7 +32,7 @@ MEASURED = ("beta_a", "beta_b", "correct", "wrong", "truncated", "cluster", "vec
 DRIFTS = (0.0, 1.0, 2.0)  # logits over the run
 Table = TypeVar("Table", SelectConfig, OrderConfig)
 TOKENS = (
-    "SELECT problem_id, avg(tokens) AS tokens FROM rollouts "
+    "SELECT problem_id, avg(tokens) AS tokens FROM attempts "
     "WHERE policy = ? AND sampler = ? AND step IS NULL GROUP BY problem_id"
 )
 
