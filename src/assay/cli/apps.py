@@ -14,6 +14,7 @@ from assay.cli.curate import (
     engine,
     explain,
     export,
+    extend,
     forecast,
     grade,
     importing,
@@ -61,6 +62,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)

@@ -165,6 +165,8 @@ class TrainConfig(_Strict):
     """
 
     objective: str = "grpo"
+    # the weights behind a served model: a name in the catalogue, a folder or a hub id; "" = those of policy.model
+    model: str = ""
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)

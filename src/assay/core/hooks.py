@@ -74,6 +74,13 @@ class VerifierHooks:
         return case.rollout.text
 
 
+class EngineHooks:
+    """Hooks of an engine."""
+
+    # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
+    keeps_tokens: ClassVar[bool] = False
+
+
 class FilterHooks:
     """Hooks of a filter."""
 

@@ -157,7 +157,7 @@ def as_data(
     context: RunContext, looks: list[SourceLook], golds: list[GoldTrial], warnings: list[str]
 ) -> dict[str, Any]:
     """Put what a check found into plain data."""
-    policy = context.engine.policy
+    policy = context.policy
     return {
         "whole": True,
         "policy": policy.name,
