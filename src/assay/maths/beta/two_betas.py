@@ -4,6 +4,8 @@ One Beta between two groups of rates, say .05 and .95, expects problems near one
 problems; a prior's fields are (1,) or (n,).
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from assay.maths.beta.lbfgs import minimize_lbfgs
+from assay.maths.beta.posterior import PRIORS
 from assay.maths.beta.zero_inflated_beta import (
     ENDS,
     LOG_SHAPE_CENTRE,
@@ -22,6 +25,7 @@ from assay.maths.beta.zero_inflated_beta import (
     pseudo_solvable,
 )
 
+NUMBER = re.compile(r"(\w+)=(\S+)")  # in the text of a prior
 BISECTIONS = 40  # of a quantile: an error of 2^-40
 NARROW = float(np.log(2_000.0))  # log (a + b) of Betas without spread: a standard deviation of at most .011
 # Means and strengths (a + b) of the two Betas where a fit starts, and the masses at 0 and at 1.
@@ -100,6 +104,14 @@ class TwoBetas:
         texts = [text + more for text, more in zip(self.first.describe(len(self)), beside, strict=True)]
         return texts * n if len(texts) == 1 else texts
 
+    def none_right(self, k: int) -> Floats:
+        """The chance that none of k attempts is right, E[(1 - p)^k].  # [0, 1]"""
+        return self._mix(self.first.none_right(k), self.second.none_right(k))
+
+    def all_right(self, k: int) -> Floats:
+        """The chance that all of k attempts are right, E[p^k].  # [0, 1]"""
+        return self._mix(self.first.all_right(k), self.second.all_right(k))
+
     def matching_beta(self) -> tuple[Floats, Floats]:
         """Parameters of the Beta with the same mean and variance."""
         mean, moment = self.mean(), self._mix(self.first.second_moment(), self.second.second_moment())
@@ -141,6 +153,31 @@ def fit_rate_prior(correct: ArrayLike, wrong: ArrayLike) -> RatePrior:
         return one
     narrow = objective.minimize_narrow(wide)
     return _unpack(narrow if objective.misfit(_unpack(narrow)) - fit <= 2 * worth else wide)
+
+
+def parse_rate_priors(texts: Sequence[str]) -> RatePrior:
+    """The priors that `describe` wrote, or that are named, one per text, (n,).
+
+    Raises:
+        ValueError: a text is neither.
+
+    >>> parse_rate_priors(["jeffreys", "fitted a=2 b=1 zero=0.5 one=0"]).mean().round(3).tolist()
+    [0.5, 0.333]
+    """
+    rows = [_parse_prior(text) for text in texts]
+    a, b, zero, one, weight, a2, b2 = np.array(rows, dtype=np.float64).reshape(-1, 7).T
+    first = ZeroInflatedBeta.of(a, b, zero, one)
+    return TwoBetas(first, ZeroInflatedBeta.of(a2, b2), weight) if weight.any() else first
+
+
+def _parse_prior(text: str) -> tuple[float, ...]:
+    if text in PRIORS:
+        return (*PRIORS[text], 0.0, 0.0, 0.0, 1.0, 1.0)
+    values = dict(NUMBER.findall(text))
+    if not {"a", "b"} <= values.keys():
+        raise ValueError(f"prior {text!r} has no parameters a and b")
+    beside = ((name, default) for name, default in (("zero", 0), ("one", 0), ("weight2", 0), ("a2", 1), ("b2", 1)))
+    return (float(values["a"]), float(values["b"]), *(float(values.get(name, default)) for name, default in beside))
 
 
 def _unpack(x: Floats) -> TwoBetas:

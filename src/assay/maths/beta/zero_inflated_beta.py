@@ -123,6 +123,16 @@ class ZeroInflatedBeta:
         place, between = rng.random(size), rng.beta(self.a[0], self.b[0], size)
         return np.where(place < self.zero[0], 0.0, np.where(place > 1 - self.one[0], 1.0, between))
 
+    def none_right(self, k: int) -> Floats:
+        """The chance that none of k attempts is right, E[(1 - p)^k].  # [0, 1]"""
+        later = np.exp(special.betaln(self.a, self.b + k) - special.betaln(self.a, self.b))
+        return np.asarray(self.zero + self.between * later)
+
+    def all_right(self, k: int) -> Floats:
+        """The chance that all of k attempts are right, E[p^k].  # [0, 1]"""
+        later = np.exp(special.betaln(self.a + k, self.b) - special.betaln(self.a, self.b))
+        return np.asarray(self.one + self.between * later)
+
     def second_moment(self) -> Floats:
         """The expected square of the rate.  # [0, 1]"""
         total = self.a + self.b
