@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import build_part, describe_error, load_part
+from assay.core.parts import build_part, describe_error, is_outside, load_part
 from assay.core.types import SamplingConfig
 
 
@@ -96,6 +96,14 @@ class PolicyConfig(_Part):
         )
 
 
+class OutsideConfig(_Strict):
+    """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
+
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
+    batch_size: int = Field(default=1, ge=1)  # completions per call
+
+
 class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
@@ -105,6 +113,7 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    outside: dict[str, OutsideConfig] = {}  # by verifier
 
 
 class ScoreConfig(_Part):
@@ -343,11 +352,14 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
         build_part("verifier", name, settings)
+    for name in config.grade.outside:
+        if not is_outside(name):
+            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
-            and not name.startswith("python:")
+            and not is_outside(name)
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(

@@ -63,12 +63,12 @@ def check_parts(config: Config) -> None:
         ConfigError: a module, function or package is missing, or raises when it is imported.
     """
     from assay.training.trainer.checks import check_reports
-    from assay.verifiers.pool.plugins import wrap_plugin
+    from assay.verifiers.outside.plugins import wrap_plugin
 
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         part = parts.build_part("verifier", name, config.grade.settings.get(name))
-        if name.startswith("python:"):
+        if parts.is_outside(name):
             wrap_plugin(name, part)
     check_reports(config.train.report_to)
 
@@ -136,7 +136,7 @@ def try_gold(context: RunContext, look: SourceLook) -> GoldTrial:
     rollouts = gold_rollouts(label)
     verdicts = context.judge.judge([GradingCase(problem, label, rollout) for rollout in rollouts])
     errors = [verdict for verdict in verdicts if verdict.outcome == "verifier_error"]
-    if verdicts and len(errors) == len(verdicts) and label.verifier.startswith("python:"):
+    if verdicts and len(errors) == len(verdicts) and parts.is_outside(label.verifier):
         raise ConfigError(
             f"verifier {label.verifier!r} fails on the gold answer {label.answer[:80]!r} of source {look.name!r}: "
             f"{errors[0].reason}"
