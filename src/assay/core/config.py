@@ -209,6 +209,15 @@ class TrainConfig(_Strict):
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
+class ExportConfig(_Strict):
+    """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
+
+    columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
+    row_id: str = "id"  # the kept field that holds a row's own id
+    licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
+    settings: dict[str, dict[str, Any]] = {}
+
+
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
@@ -280,6 +289,7 @@ class Config(_Strict):
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+    export: ExportConfig = ExportConfig()
 
     @property
     def train_sampler(self) -> SamplingConfig:
@@ -339,6 +349,8 @@ def _check_parts(config: Config) -> None:
         build_part(
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
+    for name, settings in config.export.settings.items():
+        build_part("export", name, settings)
     _check_verifiers(config)
 
 
