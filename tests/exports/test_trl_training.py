@@ -73,8 +73,8 @@ def _indent(script: str) -> str:
     return "".join(f"    {line}\n" for line in script.splitlines())
 
 
-def _case(prompt: str, completion: str, golds: dict[str, str]) -> GradingCase:
-    question = next(question for question in golds if question in prompt)
+def _case(prompt: list[dict[str, str]], completion: list[dict[str, str]], golds: dict[str, str]) -> GradingCase:
+    question, text = prompt[-1]["content"], completion[0]["content"]
     problem = Problem.of(question)
-    rollout = Rollout("r" + completion, problem.id, "", "", "", 0, -1, completion, 0, "stop")
+    rollout = Rollout(f"{question} {text}", problem.id, "", "", "", 0, -1, text, 0, "stop")
     return GradingCase(problem, Label.of(problem.id, golds[question], verifier="math"), rollout)
