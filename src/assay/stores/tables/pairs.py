@@ -5,8 +5,7 @@ A row whose texts are null has those of the rollouts in `completions`; the view 
 
 import pyarrow as pa
 
-from assay.stores.schema import FLAG, FLOAT, TEXT, column, table
-from assay.stores.tables.problems import TURN
+from assay.stores.schema import FLAG, FLOAT, TEXT, TURN, column, table
 
 SIDES = "rollouts.id or search_nodes.id or labels.id"
 SCHEMA = table(

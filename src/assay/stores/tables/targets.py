@@ -5,8 +5,7 @@ A row whose `completion` is null has the text of its rollout in `completions`; t
 
 import pyarrow as pa
 
-from assay.stores.schema import FLAG, FLOAT, INT, TEXT, column, table
-from assay.stores.tables.problems import TURN
+from assay.stores.schema import FLAG, FLOAT, INT, TEXT, TURN, column, table
 
 SPAN = pa.struct([("begin", INT), ("end", INT)])
 SCHEMA = table(
