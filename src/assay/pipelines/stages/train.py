@@ -24,6 +24,7 @@ from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.run import rank_and_world_size
 from assay.training.trainer.settings import TrainingSettings
 
 # Settings that do not change what is learnt.
@@ -219,7 +220,7 @@ def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
     from assay.engines.models import registry
-    from assay.training.grpo import TrainingResult, rank_and_world_size, train
+    from assay.training.grpo import TrainingResult, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:

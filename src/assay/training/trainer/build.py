@@ -18,6 +18,7 @@ from assay.training.trainer.arguments import trl_arguments
 from assay.training.trainer.checks import Chat
 from assay.training.trainer.loss import Objective
 from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.run_record import RunRecord
 from assay.training.trainer.schedules import kl_weight
 from assay.training.trainer.settings import TrainingSettings
 
@@ -124,7 +125,7 @@ def build_trainer(
     return trainer
 
 
-def add_state_saver(trainer: Any, recorder: RolloutRecorder, stop: Callable[[], bool]) -> Any:
+def add_state_saver(trainer: Any, recorder: RunRecord, stop: Callable[[], bool]) -> Any:
     """Add and return the callback that completes resume states, and ends the run after a step once `stop` is True."""
     from assay.training.trainer.callbacks import StateSaver
 

@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from assay.core.errors import TrainingError
 from assay.training.checkpoints.resume import ResumeState, mark_complete
-from assay.training.trainer.rollout_recorder import RolloutRecorder
+from assay.training.trainer.run_record import RunRecord
 
 AVERAGED = ("truncated", "teacher_seconds")  # measurements that are no counts: their mean over processes is logged
 METRICS = {  # TRL's names -> ours
@@ -35,7 +35,7 @@ METRICS = {  # TRL's names -> ours
 class StepLog(TrainerCallback):  # type: ignore[misc]
     """Write one row to the sink and one line to the reporter per optimizer step."""
 
-    def __init__(self, recorder: RolloutRecorder, constants: Mapping[str, float]) -> None:
+    def __init__(self, recorder: RunRecord, constants: Mapping[str, float]) -> None:
         self.recorder, self.constants, self.started = recorder, constants, time.perf_counter()
         self.gather: Callable[[dict[str, float]], list[dict[str, float]]] = lambda metrics: [
             metrics
@@ -74,7 +74,7 @@ class StateSaver(TrainerCallback):  # type: ignore[misc]
     The attributes set after construction connect it to other processes and to what else a state must hold.
     """
 
-    def __init__(self, recorder: RolloutRecorder, stop: Callable[[], bool]) -> None:
+    def __init__(self, recorder: RunRecord, stop: Callable[[], bool]) -> None:
         self.recorder, self.stop = recorder, stop
         self.stopped = False
         self.wait: Callable[[], None] = lambda: None  # for the other processes
