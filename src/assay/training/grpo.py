@@ -248,7 +248,7 @@ def _prepare(
         restore_curriculum(folder, online)
         saver.save_extra = partial(save_curriculum, curriculum=online)
     add_relift(trainer, recorder, settings, state, demonstrations, saver)
-    add_evaluation(trainer, recorder, settings, held_out)
+    add_evaluation(trainer, recorder, settings.eval_every, held_out)
     return trainer, saver, config.use_cache
 
 

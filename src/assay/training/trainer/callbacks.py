@@ -29,6 +29,13 @@ METRICS = {  # TRL's names -> ours
     "kl_weight": "kl_weight",
     "clip_ratio/low_mean": "clip_ratio_low",
     "clip_ratio/high_mean": "clip_ratio_high",
+    "mean_token_accuracy": "token_accuracy",
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "rewards/margins": "reward_margin",
+    "rewards/accuracies": "reward_accuracy",
+    "logps/chosen": "logp_chosen",
+    "logps/rejected": "logp_rejected",
 }
 
 
@@ -119,8 +126,12 @@ def check_weights(model: Any, when: str) -> None:
 def format_step(step: int, steps: int, metrics: Mapping[str, float]) -> str:
     """Return the reporter's line about one step."""
     signal = "; all rewards equal in every group, nothing to learn" if metrics.get("frac_reward_zero_std") == 1 else ""
+    loss = f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens"
+    if "rows" in metrics:  # stored ones
+        shown = {"reward_margin": "margin", "token_accuracy": "token accuracy"}
+        figures = "".join(f", {word} {metrics[name]:.3f}" for name, word in shown.items() if name in metrics)
+        return f"step {step} of {steps}: {loss} of {metrics['rows']:.0f} rows{figures}, {metrics['seconds']:.1f} s"
     return (
-        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, "
-        f"loss {round(metrics['loss'], 4) + 0.0:.4f}, {metrics['tokens']:.0f} tokens, "
+        f"step {step} of {steps}: reward {metrics.get('reward', math.nan):.3f}, {loss}, "
         f"{metrics['truncated']:.0%} truncated, {metrics['seconds']:.1f} s{signal}"
     )
