@@ -2,12 +2,13 @@
 
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
 `python:package.module:Name` is a part that lies outside the package. A part is a frozen dataclass; its fields are its
-whole configuration.
+whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import build_outside, check_methods
 
 ROOMS = {
     "source": "sources",
@@ -37,6 +39,7 @@ SHAPES = {
     "model_type": "should be a table",
 }
 BRANCHES = ("int", "float", "str", "bool")  # of a union, as pydantic names them; the others are no identifiers
+OUTSIDE = "python:"  # begins the name of a part that lies outside the package
 CREDENTIALS = re.compile(r"//[^/@\s]*@")  # in a URL; no message may show them
 
 
@@ -67,12 +70,28 @@ def load_part(kind: str, name: str) -> Any:
     Raises:
         ConfigError: unknown name; the message holds the closest ones.
     """
-    if name.startswith("python:"):
+    if name.startswith(OUTSIDE):
         return _load_outside(kind, name)
     if name not in list_parts(kind):
         raise ConfigError(f"unknown {kind} {name!r}; {suggest_names(name, list_parts(kind))}")
     module = importlib.import_module(f"assay.{ROOMS[kind].replace('/', '.')}.{name}")
     return getattr(module, class_name(name))
+
+
+def lazy_classes(kind: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of the package in which the parts of one kind lie.
+
+    With them `from assay.selectors import Frontier` works, and only the part that is named is imported.
+    """
+    room = f"assay.{ROOMS[kind].replace('/', '.')}"
+
+    def find(name: str) -> Any:
+        part = next((part for part in list_parts(kind) if class_name(part) == name), "") if name[:1].isupper() else ""
+        if not part:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return load_part(kind, part)
+
+    return find, lambda: [class_name(part) for part in list_parts(kind)]
 
 
 def class_name(name: str) -> str:
@@ -99,20 +118,21 @@ def build_part(
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, values = load_part(kind, name), dict(settings or {})
+    if name.startswith(OUTSIDE) and not is_dataclass(part):
+        return build_outside(kind, name, part, values)
     setting_names = [setting.name for setting in fields(part) if setting.init] if is_dataclass(part) else []
     for key in values:
         if key not in setting_names:
             raise ConfigError(
                 f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
             )
-    if not is_dataclass(part):
-        return part  # a plain function or object from outside
     try:
-        return _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
+        built = _type_adapter(part).validate_python(values)
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
+    return check_methods(kind, name, built) if name.startswith(OUTSIDE) else built
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts
@@ -136,6 +156,13 @@ def describe_error(error: ValidationError) -> str:
         return message
     value = CREDENTIALS.sub("//***@", repr(first.get("input")))
     return f"{message}, found {value if len(value) < 80 else value[:77] + '...'}"
+
+
+def allow_imports(folder: str) -> None:
+    """Let parts from outside be imported from a folder, after all other places, so that no library is shadowed."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
 
 
 def _load_outside(kind: str, name: str) -> Any:

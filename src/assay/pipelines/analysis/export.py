@@ -111,7 +111,7 @@ def _export_row(
         weight,
         **counts,
         mean=score["value"],
-        policy=context.engine.policy.name,
+        policy=context.policy.name,
         reason=reason,
     )
 
@@ -131,8 +131,8 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
     )
     return DatasetSummary(
         context.config.name,
-        context.engine.policy.name,
-        context.engine.policy.revision,
+        context.policy.name,
+        context.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
         [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],

@@ -183,7 +183,7 @@ def _attempt_now(context: RunContext, training: Stage, samples: int) -> list[tup
     last = find_checkpoint(context, done)
     return [
         (name, _attempt_held_out(context, training.inputs, model, samples))
-        for name, model in (("before", context.config.policy.model), ("after", str(last)))
+        for name, model in (("before", context.config.train.model or context.config.policy.model), ("after", str(last)))
     ]
 
 

@@ -15,7 +15,14 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.training_rows import Synthesis, find_synthesis
-from assay.pipelines.stages.train import LakeSink, Train, held_out_set, output_folder
+from assay.pipelines.stages.train import (
+    LakeSink,
+    Train,
+    base_checkpoint,
+    base_policy,
+    held_out_set,
+    output_folder,
+)
 from assay.training.offline.row_order import steps_of
 from assay.training.offline.run import OfflineResult
 from assay.training.offline.settings import OfflineSettings
@@ -86,7 +93,7 @@ class OfflineStage(Stage):
         shared = {name: getattr(train, name) for name in DECISIVE}
         if train.average:
             shared["save_every"] = train.save_every
-        how = (context.config.train_sampler.id, context.engine.policy.revision, *context.read_otherwise)
+        how = (context.config.train_sampler.id, base_policy(context).revision, *context.read_otherwise)
         settings = self.config.model_dump(mode="json", exclude={"method"})
         return StageKey.of(content_id(self.name, self.synthesis.id, settings, shared, *how))
 
@@ -98,8 +105,6 @@ class OfflineStage(Stage):
 
     def run(self) -> StageResult:
         """Train, and store measurements and held-out attempts as they come."""
-        from assay.engines.models import registry
-
         began, context, train = time.monotonic(), self.context, self.context.config.train
         sampler, sink = context.config.train_sampler, LakeSink(context, self.key.rows)
         settings = {"id": sampler.id, "settings": canonical_json(asdict(sampler))}
@@ -121,8 +126,8 @@ class OfflineStage(Stage):
 
         return self.method(
             self.rows,
-            checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
-            base=context.engine.policy,
+            checkpoint=base_checkpoint(context),
+            base=base_policy(context),
             sampler=sampler,
             judge=context.judge,
             sink=sink,
@@ -142,5 +147,5 @@ class OfflineStage(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find before training that there is no folder for a checkpoint."""
-        output_folder(context, "KEY")
+        """Find before training that there is no folder for a checkpoint, and no weights in `train.model`."""
+        Train.preflight(context)

@@ -1,6 +1,7 @@
 """`python:package.module:name`: a reward function or a verifier from outside this package."""
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.util
 import inspect
@@ -16,12 +17,16 @@ from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, settle_verdict
 
+VERL = ("data_source", "solution_str", "ground_truth", "extra_info")
+PLAIN = ("problem", "answer", "text")
+
 
 @dataclass(frozen=True)
 class RewardFunction:
-    """A verifier made of a function with verl's signature.
+    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one with verl's signature.
 
-    The signature is (data_source, solution_str, ground_truth, extra_info) -> float or dict. A row from verl's own data
+    The plain form gets the problem (`core.types.Problem`: its `text`, and `metadata` as JSON), the gold answer's text
+    and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict. A row from verl's own data
     keeps its `data_source` and `extra_info` where the source's `keep` names them; otherwise the problem's source and
     all of its metadata take their places. A coroutine is awaited, and of a list or tuple the first element counts, as
     in verl. Correct is what the dict says (`acc`, a truth value), else a score of at least 1; the score is the reward.
@@ -36,6 +41,7 @@ class RewardFunction:
     name: str
     version: str  # of the function's source
     function: Callable[..., Any]
+    plain: bool = False  # called as (problem, answer, text), not by verl's names
 
     @property
     def evaluates_text(self) -> bool:
@@ -51,13 +57,7 @@ class RewardFunction:
         return bool(label.answer.strip())
 
     def _grade(self, case: GradingCase) -> Grade:
-        metadata = json.loads(case.problem.metadata)
-        result = self.function(
-            data_source=metadata.get("data_source", case.problem.source),
-            solution_str=case.rollout.text,
-            ground_truth=case.label.answer,
-            extra_info=metadata.get("extra_info", metadata),
-        )
+        result = self._call(case)
         result = asyncio.run(result) if inspect.iscoroutine(result) else result
         result = (
             result[0] if isinstance(result, list | tuple) and result else result
@@ -68,6 +68,17 @@ class RewardFunction:
             return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
         correct = bool(fields["acc"]) if "acc" in fields else float(score) >= 1
         return Grade(correct, str(fields.get("pred") or ""), "function", reward=float(score))
+
+    def _call(self, case: GradingCase) -> Any:
+        if self.plain:
+            return self.function(case.problem, case.label.answer, case.rollout.text)
+        metadata = json.loads(case.problem.metadata)
+        return self.function(
+            data_source=metadata.get("data_source", case.problem.source),
+            solution_str=case.rollout.text,
+            ground_truth=case.label.answer,
+            extra_info=metadata.get("extra_info", metadata),
+        )
 
 
 def source_version(verifier: str) -> str:
@@ -86,7 +97,7 @@ def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
     """Return a built part as a verifier: itself where it has `judge`, a wrapper where it is a function.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: It is neither, or a function with another signature than a reward's.
     """
     if callable(getattr(plugin, "judge", None)) and not isinstance(plugin, type):
         return plugin  # type: ignore[no-any-return]  # it has the methods of a Verifier
@@ -95,5 +106,26 @@ def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
     if not callable(plugin):
         raise ConfigError(f"verifier {verifier!r} is a {type(plugin).__name__}, neither a function nor a verifier")
     return cast(
-        Verifier, RewardFunction(verifier, source_version(verifier), plugin)
+        Verifier, RewardFunction(verifier, source_version(verifier), plugin, _is_plain(verifier, plugin))
     )  # its version is an attribute of the object, not of the class
+
+
+def _is_plain(verifier: str, function: Callable[..., Any]) -> bool:
+    """Return whether a function is called as (problem, answer, text) and not by verl's names.
+
+    Raises:
+        ConfigError: it can be called neither way.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin, which does not say
+        return False
+    for is_plain, bind in ((False, dict.fromkeys(VERL)), (True, None)):
+        with contextlib.suppress(TypeError):
+            signature.bind(**bind) if bind else signature.bind(*PLAIN)
+            return is_plain
+    name = getattr(function, "__name__", type(function).__name__)
+    raise ConfigError(
+        f"verifier {verifier!r} is {name}{signature}; a reward is {name}({', '.join(PLAIN)}) -> float, "
+        f"or verl's {name}({', '.join(VERL)})"
+    )
