@@ -14,6 +14,7 @@ from assay.cli.curate import (
     engine,
     explain,
     export,
+    extend,
     forecast,
     grade,
     importing,
@@ -33,6 +34,7 @@ from assay.cli.curate import (
 )
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
+from assay.cli.train import offline as train_offline
 from assay.cli.train import run as train_run
 from assay.pipelines.stages import stage_names, stage_sentence
 
@@ -43,7 +45,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 CURATE = "From a pool of problems to a curriculum: clean, attempt, measure, select, arrange."
-TRAIN = "GRPO on a curriculum, in its order; the rollouts flow back into the lake."
+TRAIN = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
 ASSAY = "Which training problems are worth your GPU hours."
 
 curate_app, train_app, assay_app = (typer.Typer(help=text, **SETTINGS) for text in (CURATE, TRAIN, ASSAY))
@@ -65,6 +67,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
@@ -78,6 +81,8 @@ curate_app.command("forget")(upkeep.forget)
 curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
+train_app.command("sft")(train_offline.sft)
+train_app.command("dpo")(train_offline.dpo)
 train_app.command("loop")(train_loop.loop)
 train_app.command("eval")(train_eval.evaluate)
 train_app.command("compare")(train_eval.compare)

@@ -73,7 +73,7 @@ def _count_left(result: StageResult) -> int:
 def _explain_attempts(context: RunContext, results: StageResults) -> str:
     """Say what came of the attempts where hardly any is evidence, with the remedy for the commonest cause."""
     row = context.lake.rows(ATTEMPTED, [results.rows_of("score")])[0]
-    total, refused = sum(row.values()), count_refused(context, context.engine.policy, context.config.policy.sampler)
+    total, refused = sum(row.values()), count_refused(context, context.policy, context.config.policy.sampler)
     causes = Counter({"cut": row["truncated"], "error": row["error"], "refused": refused})
     (worst, count), *_ = causes.most_common(1)
     if not count or row["correct"] + row["wrong"] > (1 - context.config.score.stop_early_share) * (total + refused):

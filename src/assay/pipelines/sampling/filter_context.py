@@ -62,7 +62,7 @@ def filter_dependencies(context: RunContext, part: Filter, problems: Mapping[str
     if "encoder" in part.needs and (problems is not None or context.config.embed.encoder != "tfidf"):
         dependencies.append(("encoder", _raw_encoder(context, problems or {}).revision))
     if "tokenizer" in part.needs or "policy" in part.needs:
-        dependencies.append(("policy", context.engine.policy.revision, context.config.policy.sampler.id))
+        dependencies.append(("policy", context.policy.revision, context.config.policy.sampler.id))
     if "policy" in part.needs:
         dependencies += [("seed", context.config.seed), *(("mode", mode) for mode in context.read_otherwise)]
     if "judge" in part.needs or "policy" in part.needs:
@@ -166,7 +166,7 @@ class StoredPolicyGrader:
         )
         ids = sorted(label.id for label in golds.values())
         verdicts: dict[str, list[Verdict]] = {id_: [] for id_ in labelled}
-        for row in self.context.lake.rows(VERDICTS, [self.context.engine.policy.revision, sampler.id, ids, versions]):
+        for row in self.context.lake.rows(VERDICTS, [self.context.policy.revision, sampler.id, ids, versions]):
             id_ = row.pop("problem_id")
             if id_ in verdicts and row.pop("sample") < n:
                 verdicts[id_].append(Verdict(**row).in_mode(self.context.mode))

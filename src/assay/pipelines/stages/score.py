@@ -9,7 +9,6 @@ from typing import Any
 from assay.core.identity import content_id
 from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
-from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -78,9 +77,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and count_refused(
-            context, context.engine.policy, context.config.policy.sampler
-        )
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.config.policy.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -101,9 +98,8 @@ class ScoreStage(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find a missing model, and a server that serves another one than it did."""
-        _ = context.engine.policy
-        remote_model.require_stored_policy(context)
+        """Find a missing model. A server is asked only where the lake does not know the policy behind it."""
+        _ = context.policy
 
 
 def scorer(context: RunContext) -> Any:
@@ -153,7 +149,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     return content_id(
         "scoring",
         *how,
-        context.engine.policy.revision,
+        context.policy.revision,
         context.config.policy.sampler.id,
         versions,
         *beyond,

@@ -132,16 +132,21 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
 
 
 def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
-    """Warn where the selection assumes other training settings than those of `[train]`."""
-    train, cut = context.config.train, context.config.score.settings.get("truncated", "masked")
+    """Warn where the selection assumes other training settings than those of `[train]`; two defaults are no warning."""
+    train, settings = context.config.train, context.config.score.settings
+    cut, stated = (
+        settings.get("truncated", "masked"),
+        "truncated" in settings or "mask_truncated" in train.model_fields_set,
+    )
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
             f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
         )
-    if (cut == "masked") != train.mask_truncated:
+    if stated and (cut == "masked") != train.mask_truncated:
         context.reporter.warn(
             f"score.truncated = {cut!r}, but train.mask_truncated = {str(train.mask_truncated).lower()}: "
-            "cut attempts count otherwise in training than in these scores"
+            "cut attempts count otherwise in training than in these scores; "
+            f"train.mask_truncated = {str(cut == 'masked').lower()} makes them one"
         )
 
 
