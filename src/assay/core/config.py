@@ -3,7 +3,6 @@
 Each class is one table; its fields are the table's keys.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,10 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
+from assay.core.overrides import apply_override
 from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part
 from assay.core.types import SamplingConfig
-
-SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 class _Strict(BaseModel):
@@ -400,7 +398,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))
 
 
@@ -478,23 +476,6 @@ def _check_verifiers(config: Config) -> None:
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        bare = text.strip()
-        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
 
 
 def _describe_error(error: ValidationError) -> str:
