@@ -3,6 +3,7 @@
 Each class is one table; its fields are the table's keys.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
 from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part
 from assay.core.types import SamplingConfig
+
+SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 class _Strict(BaseModel):
@@ -485,7 +488,8 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
+        bare = text.strip()
+        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
     for step in steps[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):

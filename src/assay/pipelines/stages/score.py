@@ -24,7 +24,7 @@ from assay.pipelines.sampling.evidence import (
 )
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
-from assay.pipelines.sampling.refusals import any_refused
+from assay.pipelines.sampling.refusals import count_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
@@ -77,7 +77,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and any_refused(context, context.policy, context.config.policy.sampler)
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.config.policy.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
