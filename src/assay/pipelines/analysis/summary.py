@@ -84,7 +84,7 @@ def suggest_queries(context: RunContext, results: StageResults) -> list[str]:
     """
     if "score" not in results:
         return []
-    policy, sampler = quoted(context.policy.revision), quoted(context.config.policy.sampler.id)
+    policy, sampler = quoted(context.policy.revision), quoted(context.sampler.id)
     return [
         "SELECT source, count(*) AS problems, avg(value) AS solved FROM current_scores "
         f"JOIN problems p ON p.id = problem_id WHERE scoring_id = {quoted(results.rows_of('score'))} GROUP BY source",
