@@ -11,6 +11,7 @@ from typing import Literal
 import pyarrow as pa
 
 TEXT, INT, FLOAT, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TURN = pa.struct([("role", TEXT), ("content", TEXT)])  # of a chat
 # `made_by` of bookkeeping tables: every run writes them, no stage makes them again, and `lineage` leaves them out
 RUNS = ("run",)
 

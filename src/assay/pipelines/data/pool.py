@@ -74,6 +74,11 @@ def scored_pool(
     return pool, tuple(sorted(set(ids) - set(pool.ids)))
 
 
+def list_version(part: Any) -> list[str]:
+    """Return the version of a part from outside as part of a key; nothing where it has none, so that keys stay."""
+    return [part.version] if getattr(part, "version", "") else []
+
+
 def queries_of(*parts: Any) -> dict[str, str]:
     """Return the queries for the columns that selectors or curricula define themselves (`core.hooks.PoolHooks`)."""
     return {name: query for part in parts for name, query in getattr(part, "queries", {}).items()}

@@ -8,11 +8,12 @@ from typing import Any
 
 from assay.core.errors import ConfigError
 from assay.core.identity import content_id
-from assay.core.parts import build_part
+from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -152,7 +153,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     imported = [context.imported.content, context.imported.verifier] if context.imported else []
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder)
+    how = (config.scorer, settings(context), *pool, *encoder, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
@@ -174,6 +175,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     if attempts.unfinished and part.joint:  # joint scores of a part of the evidence must not mix with the final ones
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
+    _warn_of_empty_intervals(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     rows = [
         _row(
@@ -216,6 +218,17 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
         **({"disputed": True} if unsure else {}),  # null = no
     }
     return {"id": score_id(content), **content}
+
+
+def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn of a scorer from outside whose scores all say that nothing is known, which leaves all problems unscored."""
+    name = context.config.score.scorer
+    if name.startswith(OUTSIDE) and scores and all(score.low == 0 and score.high == 1 for score in scores):
+        context.reporter.warn(
+            f"all {len(scores)} scores of {name!r} have the interval [0, 1], which says that "
+            "nothing is known: selectors that need a score find these problems unscored; a scorer that knows no "
+            "interval returns low = high = value"
+        )
 
 
 def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> None:

@@ -15,7 +15,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import build_selector
-from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
+from assay.pipelines.data.pool import further_evidence, list_version, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
 
@@ -48,7 +48,8 @@ class Select(Stage):
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
-        return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
+        how = (config.selector, config.settings, config.budget, config.seed, *list_version(self.selector))
+        return StageKey.of(content_id("select", *seen, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
