@@ -123,6 +123,9 @@ class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
+    # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
+    # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
+    evidence: str = "drawn"
     wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked

@@ -161,6 +161,18 @@ class ExtendedSampling(SamplingConfig):
         return content_id("extended", self.source, *list(asdict(self).values())[:-1])
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignSampling(SamplingConfig):
+    """How another tool sampled, which is not known: the fields say nothing, and the id is given."""
+
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id under which the import stored it."""
+        return self.key
+
+
 @lru_cache(maxsize=1024)
 def _sampler_id(sampler: SamplingConfig) -> str:
     """Cached, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""

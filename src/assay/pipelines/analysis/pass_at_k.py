@@ -94,11 +94,11 @@ def _posterior_passes(context: RunContext, ks: Sequence[int]) -> dict[str, Any]:
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
-        ANSWERS, [context.mode, context.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+        ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):
         if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
             outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))

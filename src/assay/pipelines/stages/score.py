@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from assay.core.errors import ConfigError
 from assay.core.identity import content_id
 from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
@@ -77,7 +78,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and count_refused(context, context.policy, context.config.policy.sampler)
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -108,7 +109,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build_part("scorer", context.config.score.scorer, settings(context))
+    part = build_part("scorer", context.config.score.scorer, settings(context))
+    if context.imported is not None and (design := getattr(part, "design", "fixed")) != "fixed":
+        raise ConfigError(
+            f"score.design = {design!r} decides what is drawn next, and score.evidence = "
+            f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"
+        )
+    return part
 
 
 def settings(context: RunContext) -> dict[str, Any]:
@@ -143,6 +150,7 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     """
     config = context.config.score
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
+    imported = [context.imported.content, context.imported.verifier] if context.imported else []
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
     how = (config.scorer, settings(context), *pool, *encoder, *list_version(scorer(context)))
@@ -150,9 +158,10 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         "scoring",
         *how,
         context.policy.revision,
-        context.config.policy.sampler.id,
+        context.sampler.id,
         versions,
         *beyond,
+        *imported,
         *context.read_otherwise,
     )
 
@@ -198,13 +207,13 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
     counts = row.pop("counts")
     if not row["direction"]:
         del row["direction"]  # null = easier
-    verifier = f"{label.verifier}@{context.judge.version(label.verifier)}"
+    verifier = context.verifier_version(label.verifier)
     content = {
         **row,
         **{f"n_{outcome}": count for outcome, count in counts.items()},
         "scoring_id": scoring,
         "policy": policy,
-        "sampler": context.config.policy.sampler.id,
+        "sampler": context.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
     }
@@ -229,7 +238,7 @@ def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> No
         "AND step IS NULL GROUP BY sampler ORDER BY n DESC LIMIT 1",
         [attempts.policy.revision, [attempts.sampler.id, *filter_samplings(context.config)]],
     )
-    if others and not attempts.stored:
+    if others and not attempts.stored and context.imported is None:
         context.reporter.warn(
             f"{others[0]['n']} stored rollouts of this policy were made under another sampler "
             f"({others[0]['sampler']}): a pass rate under another prompt or temperature is another quantity, "
