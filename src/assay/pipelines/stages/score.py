@@ -1,7 +1,7 @@
 """Stage 4: how hard each training problem is for this policy, with its uncertainty; held-out ones are not attempted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
+from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.evidence import (
     compare_with_attempts,
@@ -148,7 +149,8 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder)
+    audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
+    how = (config.scorer, settings(context), *pool, *encoder, *audits)
     return content_id(
         "scoring",
         *how,
@@ -170,6 +172,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    corrected = _correct(context, scores, attempts)
     rows = [
         _row(
             context,
@@ -178,6 +181,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
             scoring,
             attempts.policy.revision,
             score.problem_id in unsure,
+            corrected.get(score.problem_id, {}),
         )
         for score in scores
     ]
@@ -195,7 +199,28 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
+def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
+    """Correct the scores for verifier errors where the config asks for it, and say how many are."""
+    if context.config.score.verifier_errors == "ignore":
+        return {}
+    corrected = correct_scores(context, scores, attempts.problems, attempts.labels)
+    if len(corrected) < len(scores):
+        context.reporter.warn(
+            f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
+            "corrected rate, since no audit of their verifier says anything: `curate audit PLAN --sheet CSV`"
+        )
+    return corrected
+
+
+def _row(
+    context: RunContext,
+    score: Score,
+    label: Label,
+    scoring: str,
+    policy: str,
+    unsure: bool,
+    corrected: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -209,6 +234,7 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
         "sampler": context.config.policy.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
+        **(corrected or {}),
     }
     return {"id": score_id(content), **content}
 
