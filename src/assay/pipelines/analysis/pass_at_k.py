@@ -151,7 +151,7 @@ def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
-        ANSWERS, [context.mode, context.engine.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+        ANSWERS, [context.mode, context.policy.revision, context.config.policy.sampler.id, ids, versions, n]
     ):
         if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
             outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))
