@@ -130,6 +130,8 @@ class ScoreConfig(_Part):
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
+    verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
 class EmbedConfig(_Strict):
@@ -147,6 +149,8 @@ class SelectConfig(_Part):
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
     seed: int = 0
+    # corrected: select by the rates corrected for verifier errors; needs `score.verifier_errors = "corrected"`
+    rates: Literal["observed", "corrected"] = "observed"
 
 
 class OrderConfig(_Part):
