@@ -3,6 +3,8 @@
 Each class is one table; its fields are the table's keys.
 """
 
+import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import build_part, describe_error, load_part
+from assay.core.parts import build_part, describe_error, load_part, split_correct_at
+from assay.core.rewards import RewardTerms
 from assay.core.types import SamplingConfig
 
 
@@ -105,6 +108,16 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    reward_range: tuple[float, float] = (0.0, 1.0)  # that verifiers' rewards lie in; bounds of the mean's interval
+    # Standard deviation of the rewards that the verifier gives to one answer, judged again and again; 0 = always equal.
+    repeatability: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    @field_validator("reward_range")
+    @classmethod
+    def _check_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not (math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]):
+            raise ValueError(f"the range [{value[0]}, {value[1]}] is empty or not finite")
+        return value
 
 
 class ScoreConfig(_Part):
@@ -159,6 +172,32 @@ class TeacherConfig(_Part):
     max_tokens: int = Field(default=512, ge=1)
 
 
+class RewardConfig(_Strict):
+    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of `RewardTerms`."""
+
+    correctness: float = Field(default=1.0, allow_inf_nan=False)
+    format: float = Field(default=0.0, allow_inf_nan=False)
+    length: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    language: float = Field(default=0.0, allow_inf_nan=False)
+    format_pattern: str = r"\\boxed\{"
+    length_buffer: float = Field(default=0.2, ge=0, le=1)
+    language_code: str = "en"
+
+    @field_validator("format_pattern")
+    @classmethod
+    def _check_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        return value
+
+    @property
+    def terms(self) -> RewardTerms:
+        """Return the terms as one hashable value."""
+        return RewardTerms(**self.model_dump())
+
+
 class TrainConfig(_Strict):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat those of `[policy]` deviate from it, with a
     warning.
@@ -180,6 +219,8 @@ class TrainConfig(_Strict):
     mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
     allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
+    reward: RewardConfig = RewardConfig()
+    weights: Literal["ignore", "loss", "sampling"] = "ignore"  # what a selection's weights do in training
     relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
     demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
@@ -342,7 +383,7 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
-        build_part("verifier", name, settings)
+        build_part("verifier", name, split_correct_at(name, settings)[0])
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (

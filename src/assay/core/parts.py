@@ -6,6 +6,7 @@ whole configuration.
 """
 
 import importlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -113,6 +114,32 @@ def build_part(
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
+
+
+def split_correct_at(verifier: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], float | None]:
+    """Split a verifier's settings into its own and the reward from which an answer is correct.
+
+    Args:
+        verifier: its name.
+        settings: of `grade.settings`.
+
+    Returns:
+        Its own settings, and `correct_at`: None where there is none, where it is the part's own field, and for a part
+        of this package.
+
+    Raises:
+        ConfigError: the part cannot be loaded, or `correct_at` is no finite number.
+    """
+    own = dict(settings)
+    if "correct_at" not in own or not verifier.startswith("python:"):
+        return own, None
+    part = load_part("verifier", verifier)
+    if is_dataclass(part) and "correct_at" in {setting.name for setting in fields(part)}:
+        return own, None
+    value = own.pop("correct_at")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"verifier {verifier!r}: correct_at must be a finite number, found {value!r}")
+    return own, float(value)
 
 
 @lru_cache(maxsize=256)  # building one takes 3 ms, and a config names some ten parts

@@ -63,13 +63,14 @@ def check_parts(config: Config) -> None:
         ConfigError: a module, function or package is missing, or raises when it is imported.
     """
     from assay.training.trainer.checks import check_reports
-    from assay.verifiers.pool.plugins import wrap_plugin
+    from assay.verifiers.pool.plugins import load_verifier
 
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
-        part = parts.build_part("verifier", name, config.grade.settings.get(name))
         if name.startswith("python:"):
-            wrap_plugin(name, part)
+            load_verifier(name, config.grade.settings.get(name, {}))
+        else:
+            parts.build_part("verifier", name, config.grade.settings.get(name))
     check_reports(config.train.report_to)
 
 

@@ -7,11 +7,12 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from assay.core.errors import ConfigError
+from assay.core.parts import build_part, split_correct_at
 from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, settle_verdict
@@ -24,8 +25,9 @@ class RewardFunction:
     The signature is (data_source, solution_str, ground_truth, extra_info) -> float or dict. A row from verl's own data
     keeps its `data_source` and `extra_info` where the source's `keep` names them; otherwise the problem's source and
     all of its metadata take their places. A coroutine is awaited, and of a list or tuple the first element counts, as
-    in verl. Correct is what the dict says (`acc`, a truth value), else a score of at least 1; the score is the reward.
-    A score that is not a finite number is an error of the verifier.
+    in verl. Correct is what the dict says (`acc`, a truth value), else a score of at least `correct_at`; the score is the
+    reward. A score that is not a finite number is an error of the verifier. A function whose attribute `graded` is True
+    has rewards that need not reach 1, and must be given `correct_at` (`load_verifier`).
 
     The function is trusted and runs with the rights of the caller, but text that it evaluates might change it. A case
     whose text is more than words and numbers (`isolation.inert_text`) is therefore judged in a fork of a process that
@@ -36,6 +38,7 @@ class RewardFunction:
     name: str
     version: str  # of the function's source
     function: Callable[..., Any]
+    correct_at: float = 1.0  # the lowest score of a correct answer
 
     @property
     def evaluates_text(self) -> bool:
@@ -66,7 +69,7 @@ class RewardFunction:
         score: Any = fields.get("score")
         if isinstance(score, str) or not hasattr(score, "__float__") or not math.isfinite(float(score)):
             return Grade(None, reason=f"score {score!r} is no finite number", failed=True)
-        correct = bool(fields["acc"]) if "acc" in fields else float(score) >= 1
+        correct = bool(fields["acc"]) if "acc" in fields else float(score) >= self.correct_at
         return Grade(correct, str(fields.get("pred") or ""), "function", reward=float(score))
 
 
@@ -80,6 +83,49 @@ def source_version(verifier: str) -> str:
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise ConfigError(f"verifier {verifier!r}: there is no source file of module {module!r}")
     return "source-" + hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A verifier from outside whose answers are correct from a reward of `correct_at` on, whatever it says itself."""
+
+    inner: Verifier
+    correct_at: float
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def judge(self, case: GradingCase) -> Verdict:
+        """Judge one case; outcomes other than correct and wrong stay as they are."""
+        verdict = self.inner.judge(case)
+        if verdict.outcome not in ("correct", "wrong"):
+            return verdict
+        return replace(verdict, outcome="correct" if verdict.reward >= self.correct_at else "wrong", lenient=None)
+
+
+def load_verifier(verifier: str, settings: Mapping[str, Any]) -> Verifier:
+    """Build a verifier with its settings, and for one from outside with the reward from which an answer is correct.
+
+    Args:
+        verifier: Its name.
+        settings: Of `grade.settings`; `correct_at` among them is the threshold, unless it is a field of the part.
+
+    Raises:
+        ConfigError: It cannot be built, or it says that its rewards are graded and there is no `correct_at`.
+    """
+    own, correct_at = split_correct_at(verifier, settings)
+    part = build_part("verifier", verifier, own)
+    if getattr(part, "graded", False) and "correct_at" not in settings:
+        raise ConfigError(
+            f"verifier {verifier!r} gives graded rewards: `correct_at` in [grade.settings.{verifier!r}] must say from "
+            "which reward on an answer is correct"
+        )
+    wrapped = wrap_plugin(verifier, part)
+    if correct_at is None:
+        return wrapped
+    if isinstance(wrapped, RewardFunction):
+        return cast(Verifier, replace(wrapped, correct_at=correct_at))
+    return cast(Verifier, Threshold(wrapped, correct_at))
 
 
 def wrap_plugin(verifier: str, plugin: Any) -> Verifier:
