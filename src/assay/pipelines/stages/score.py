@@ -13,6 +13,7 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -31,7 +32,8 @@ SCORE_COLUMNS = PoolColumns(
     "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no evidence
     {"mean": "value"}
     | {name: name for name in ("beta_a", "beta_b", "low", "high")}
-    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
+    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")}
+    | {name: name for name in ("reward_mean", "reward_sd")},
 )
 
 
@@ -111,7 +113,7 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    return build_part("scorer", context.config.score.scorer, settings(context))
+    return with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
 
 
 def settings(context: RunContext) -> dict[str, Any]:
@@ -156,7 +158,9 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         context.config.policy.sampler.id,
         versions,
         *beyond,
+        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *context.read_otherwise,
+        *context.config.train.reward.terms.key,
     )
 
 
@@ -200,6 +204,9 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
     counts = row.pop("counts")
     if not row["direction"]:
         del row["direction"]  # null = easier
+    row = {name: value for name, value in row.items() if value is not None or not name.startswith("reward")}
+    if score.rewards is not None:
+        row["rewards"] = [{"reward": reward, "correct": right, "n": n} for reward, right, n in score.rewards]
     verifier = f"{label.verifier}@{context.judge.version(label.verifier)}"
     content = {
         **row,
