@@ -24,7 +24,7 @@ from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
-from assay.training.trainer.settings import TrainingSettings
+from assay.training.trainer.settings import LATER_SETTINGS, TrainingSettings
 
 # Settings that do not change what is learnt.
 ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
@@ -42,7 +42,7 @@ class Train(Stage):
     @cached_property
     def curriculum(self) -> Curriculum:
         """The curriculum, as the lake holds it."""
-        return stored_curriculum(self.context, self.inputs.rows_of("arrange"))
+        return stored_curriculum(self.context, self.inputs.rows_of("arrange"), self.inputs.rows_of("select"))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -52,7 +52,9 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
+        left_out = ELSEWHERE - ({"save_every"} if config.average else set())
+        left_out |= {name for name in LATER_SETTINGS if getattr(config, name) == getattr(TrainConfig(), name)}
+        settings = config.model_dump(mode="json", exclude=left_out)
         how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
@@ -103,10 +105,20 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
 def training_settings(config: TrainConfig) -> TrainingSettings:
     """Convert a config's `[train]` to the settings of the trainer."""
     fields = config.model_dump(
-        exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
+        exclude={
+            "output",
+            "teacher",
+            "reward",
+            "demonstrations",
+            "demonstration",
+            "eval_samples",
+            "eval_problems",
+            *OF_SAMPLER,
+        }
     )
     guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
-    return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
+    teacher = TeacherSettings(**guidance) if guidance else None
+    return TrainingSettings(**fields, reward=config.reward.terms, guidance=teacher)
 
 
 def begin_online_curriculum(
@@ -215,6 +227,15 @@ def warn_of_deviation(context: RunContext) -> None:
             )
 
 
+def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
+    """Warn where a selection weighs its problems and training does not."""
+    if (weights := curriculum.weights.values()) and context.config.train.weights == "ignore":
+        context.reporter.warn(
+            f"the selection weighs {len(weights)} problems between {min(weights):.2f} and {max(weights):.2f}, and "
+            'training does not: train.weights = "loss" or "sampling" does'
+        )
+
+
 def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
@@ -225,6 +246,7 @@ def _train(
     if not curriculum.order:
         raise ConfigError("the curriculum is empty: nothing to train on; look at `curate status PLAN` for why")
     warn_of_deviation(context)
+    _warn_of_weights(context, curriculum)
     context.lake.append(
         {"sampling_configs": [{"id": sampler.id, "settings": canonical_json(asdict(sampler))}]}, run=context.run
     )
