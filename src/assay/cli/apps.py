@@ -14,9 +14,11 @@ from assay.cli.curate import (
     engine,
     explain,
     export,
+    extend,
     forecast,
     grade,
     importing,
+    init,
     lengths,
     passes,
     recheck,
@@ -49,6 +51,7 @@ run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
 curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)
+curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
@@ -59,6 +62,7 @@ curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)

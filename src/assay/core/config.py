@@ -4,18 +4,17 @@ Each class is one table; its fields are the table's keys.
 """
 
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import build_part, describe_error, load_part, split_correct_at
-from assay.core.rewards import RewardTerms
+from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part, split_correct_at
+from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
 
 
@@ -99,6 +98,14 @@ class PolicyConfig(_Part):
         )
 
 
+class OutsideConfig(_Strict):
+    """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
+
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
+    batch_size: int = Field(default=1, ge=1)  # completions per call
+
+
 class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
@@ -111,6 +118,8 @@ class GradeConfig(_Strict):
     reward_range: tuple[float, float] = (0.0, 1.0)  # that verifiers' rewards lie in; bounds of the mean's interval
     # Standard deviation of the rewards that the verifier gives to one answer, judged again and again; 0 = always equal.
     repeatability: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    outside: dict[str, OutsideConfig] = {}  # by verifier
 
     @field_validator("reward_range")
     @classmethod
@@ -172,38 +181,14 @@ class TeacherConfig(_Part):
     max_tokens: int = Field(default=512, ge=1)
 
 
-class RewardConfig(_Strict):
-    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of `RewardTerms`."""
-
-    correctness: float = Field(default=1.0, allow_inf_nan=False)
-    format: float = Field(default=0.0, allow_inf_nan=False)
-    length: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    language: float = Field(default=0.0, allow_inf_nan=False)
-    format_pattern: str = r"\\boxed\{"
-    length_buffer: float = Field(default=0.2, ge=0, le=1)
-    language_code: str = "en"
-
-    @field_validator("format_pattern")
-    @classmethod
-    def _check_pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from error
-        return value
-
-    @property
-    def terms(self) -> RewardTerms:
-        """Return the terms as one hashable value."""
-        return RewardTerms(**self.model_dump())
-
-
 class TrainConfig(_Strict):
     """`[train]`: GRPO on the curriculum in its order. Keys that repeat those of `[policy]` deviate from it, with a
     warning.
     """
 
     objective: str = "grpo"
+    # the weights behind a served model: a name in the catalogue, a folder or a hub id; "" = those of policy.model
+    model: str = ""
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
@@ -239,6 +224,15 @@ class TrainConfig(_Strict):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
+
+
+class ExportConfig(_Strict):
+    """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
+
+    columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
+    row_id: str = "id"  # the kept field that holds a row's own id
+    licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
+    settings: dict[str, dict[str, Any]] = {}
 
 
 class LoopConfig(_Strict):
@@ -293,6 +287,10 @@ class FlowConfig(_Strict):
         return self
 
 
+# the key that names the part, of tables whose other keys may be settings of that part
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+
+
 class Config(_Strict):
     """All tables of a config."""
 
@@ -312,6 +310,46 @@ class Config(_Strict):
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+    export: ExportConfig = ExportConfig()
+    _folder: str = PrivateAttr("")
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of the config's file, from which relative paths of sources start; "" = none is known."""
+        return self._folder
+
+    @classmethod
+    def from_python(cls, **tables: Any) -> "Config":
+        """Build a config from Python values: what a TOML file holds, with one keyword per table or key.
+
+        Args:
+            tables: such as `source=[{"part": "files", "paths": "mine.jsonl", ...}], select={"budget": 50}`.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        return parse_config(tables)
+
+    def with_changes(self, **tables: Any) -> "Config":
+        """Return this config with some keys changed; keys that are not named stay as they are.
+
+        Args:
+            tables: one keyword per table or key. A mapping changes the keys that it names; of a table whose part
+                becomes another one, the old part's settings go.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        tree = self.model_dump(exclude_unset=True)
+        for name, value in tables.items():
+            before = tree.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                part = PART_KEYS.get(name, "")
+                if part in value and value[part] != getattr(getattr(self, name), part):
+                    before = {key: old for key, old in before.items() if key in type(getattr(self, name)).model_fields}
+                value = {**before, **value}
+            tree[name] = value
+        return parse_config(tree, folder=self._folder)
 
     @property
     def train_sampler(self) -> SamplingConfig:
@@ -325,6 +363,8 @@ class Config(_Strict):
 def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file, apply `key=value` overrides and check the result.
 
+    Relative paths of sources start from its folder, which also is the last place where `python:` parts are looked for.
+
     Raises:
         ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
     """
@@ -336,21 +376,35 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
         _apply_override(tree, override)
-    return parse_config(tree)
+    return parse_config(tree, folder=str(path.absolute().parent))
 
 
-def parse_config(tree: Mapping[str, Any]) -> Config:
+def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     """Check the config in a nested mapping, with every part's settings.
+
+    Args:
+        tree: tables by name.
+        folder: from which relative paths of sources start; "" = the working directory.
 
     Raises:
         ConfigError: as `read_config`.
     """
+    if folder and _names_outside_part(tree):
+        allow_imports(folder)
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_describe_error(error)) from error
+    config._folder = folder
     _check_parts(config)
     return config
+
+
+def _names_outside_part(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_outside(value)
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_names_outside_part(child) for child in children)
 
 
 def _check_parts(config: Config) -> None:
@@ -371,6 +425,8 @@ def _check_parts(config: Config) -> None:
         build_part(
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
+    for name, settings in config.export.settings.items():
+        build_part("export", name, settings)
     _check_verifiers(config)
 
 
@@ -384,11 +440,14 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
         build_part("verifier", name, split_correct_at(name, settings)[0])
+    for name in config.grade.outside:
+        if not is_outside(name):
+            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
-            and not name.startswith("python:")
+            and not is_outside(name)
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(

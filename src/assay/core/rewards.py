@@ -1,6 +1,9 @@
 """The terms of which a reward is the sum: `[train.reward]`, read by scoring and training alike."""
 
+import re
 from dataclasses import dataclass, fields
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from assay.core.identity import content_id
 
@@ -59,3 +62,31 @@ class RewardTerms:
         terms = [(self.correctness, correctness), *((getattr(self, name), TERM_RANGES[name]) for name in self.extra)]
         ends = [(min(weight * low, weight * high), max(weight * low, weight * high)) for weight, (low, high) in terms]
         return sum(low for low, _ in ends), sum(high for _, high in ends)
+
+
+class RewardConfig(BaseModel):
+    """`[train.reward]`: the weights of a reward's terms, which scoring reads too. Defaults are those of `RewardTerms`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    correctness: float = Field(default=1.0, allow_inf_nan=False)
+    format: float = Field(default=0.0, allow_inf_nan=False)
+    length: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    language: float = Field(default=0.0, allow_inf_nan=False)
+    format_pattern: str = r"\\boxed\{"
+    length_buffer: float = Field(default=0.2, ge=0, le=1)
+    language_code: str = "en"
+
+    @field_validator("format_pattern")
+    @classmethod
+    def _check_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        return value
+
+    @property
+    def terms(self) -> RewardTerms:
+        """Return the terms as one hashable value."""
+        return RewardTerms(**self.model_dump())

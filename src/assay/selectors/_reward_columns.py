@@ -4,7 +4,7 @@ import numpy as np
 
 from assay.core.types import Pool
 from assay.maths.rl.reward_signal import RewardPosterior
-from assay.selectors._pool_rows import numeric_column
+from assay.selectors._pool_rows import Floats, numeric_column
 
 
 def read_posterior(pool: Pool) -> RewardPosterior | None:
@@ -19,3 +19,12 @@ def read_posterior(pool: Pool) -> RewardPosterior | None:
     table = np.asarray(pool.column("rewards"), dtype=np.float64)
     a, b = numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
     return RewardPosterior(a, b, table[:, :, 0], table[:, :, 1], table[:, :, 2] > 0)
+
+
+def mean_reward_beta(posterior: RewardPosterior) -> tuple[Floats, Floats]:
+    """Return the Beta with the mean and variance of each problem's mean reward, as a share of the pool's range, (n,) each."""
+    low, high = posterior.values.min(), posterior.values.max()
+    width = max(high - low, 1e-12)
+    mean = np.clip((posterior.mean() - low) / width, 1e-9, 1 - 1e-9)
+    strength = np.maximum(mean * (1 - mean) / np.maximum(posterior.mean_variance() / width**2, 1e-12) - 1, 1e-6)
+    return mean * strength, (1 - mean) * strength

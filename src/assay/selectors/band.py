@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.beta.posterior import mass_between
+from assay.maths.beta.posterior import beyond, mass_between
 from assay.selectors._pool_rows import Floats, build_selection, clip_budget, numeric_column, rank_by_score
-from assay.selectors._reward_columns import read_posterior
+from assay.selectors._reward_columns import mean_reward_beta, read_posterior
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -24,8 +24,8 @@ class Band:
 
     Where rewards are graded, the band is of the mean reward, by a Beta of its posterior's mean and variance.
 
-    Dropped: `too_easy` and `too_hard` (too little mass inside, and most of the rest above or below the band),
-    `not_chosen`.
+    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band` (too
+    little mass inside, and most of the rest above or below), `not_chosen`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("beta_a", "beta_b")
@@ -46,8 +46,14 @@ class Band:
         inside = mass_between(a, b, self.low, self.high)  # (n,)
         below = mass_between(a, b, 0, self.low) if self.low else np.zeros(len(pool))
         mostly_below = below > (1 - inside) / 2
-        reasons = np.where(inside >= self.at_least, "not_chosen", np.where(mostly_below, "too_hard", "too_easy"))
-        ranked = rank_by_score(inside, np.flatnonzero(inside >= self.at_least))
+        too_hard, too_easy = beyond(a, b, self.low, self.high)
+        kept = inside >= self.at_least
+        reasons = np.select(
+            [kept, too_hard, too_easy, mostly_below],
+            ["not_chosen", "too_hard", "too_easy", "below_band"],
+            "above_band",
+        )
+        ranked = rank_by_score(inside, np.flatnonzero(kept))
         return build_selection(pool, ranked[: clip_budget(budget, len(ranked))], reasons=reasons)
 
     def _matching_beta(self, pool: Pool) -> tuple[Floats, Floats]:
@@ -55,8 +61,4 @@ class Band:
         posterior = read_posterior(pool) if self.by == "reward" else None
         if posterior is None:
             return numeric_column(pool, "beta_a"), numeric_column(pool, "beta_b")
-        low, high = posterior.values.min(), posterior.values.max()
-        width = max(high - low, 1e-12)
-        mean = np.clip((posterior.mean() - low) / width, 1e-9, 1 - 1e-9)
-        strength = np.maximum(mean * (1 - mean) / np.maximum(posterior.mean_variance() / width**2, 1e-12) - 1, 1e-6)
-        return mean * strength, (1 - mean) * strength
+        return mean_reward_beta(posterior)

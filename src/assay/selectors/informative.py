@@ -20,9 +20,9 @@ class Informative:
     no problem is mixed.
 
     Where rewards are graded, a problem is kept if its attempts' rewards differ by a standard deviation above `tau`,
-    right or wrong.
+    right or wrong; others of them are `equal_rewards`.
 
-    Dropped: `too_easy` (no wrong attempt), `too_hard` (no right one), `ungraded` (neither), `not_chosen`.
+    Dropped: `always_solved` (no wrong attempt), `never_solved` (no right one), `ungraded` (neither), `not_chosen`.
 
     Source: DAPO, arXiv:2503.14476, sec. 3.2, as an offline filter.
     """
@@ -39,8 +39,8 @@ class Informative:
         differ = np.nan_to_num(graded) > (self.tau or 0.0)  # (n,) rewards that are graded and not alike
         alike = np.isfinite(graded) & ~differ
         reasons = np.select(
-            [(correct == 0) & (wrong == 0), differ, wrong == 0, (correct == 0) | alike],
-            ["ungraded", "not_chosen", "too_easy", "too_hard"],
+            [(correct == 0) & (wrong == 0), differ, wrong == 0, correct == 0, alike],
+            ["ungraded", "not_chosen", "always_solved", "never_solved", "equal_rewards"],
             "not_chosen",
         )  # (n,)
         mixed = np.flatnonzero(reasons == "not_chosen")

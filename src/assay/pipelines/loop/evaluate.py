@@ -179,7 +179,7 @@ def _attempt_now(context: RunContext, inputs: StageResults, key: str, samples: i
     last = find_checkpoint(context, key)
     return [
         (name, _attempt_held_out(context, inputs, model, samples))
-        for name, model in (("before", context.config.policy.model), ("after", str(last)))
+        for name, model in (("before", context.config.train.model or context.config.policy.model), ("after", str(last)))
     ]
 
 

@@ -11,7 +11,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.stages import STAGES, load_stage, regrade, stage_entries
+from assay.pipelines.stages import STAGES, extend, load_stage, pool_stages, regrade, stage_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def survey(context: RunContext, upto: str = "") -> Survey:
         upto: the last stage that is looked up; "" = the last of all.
     """
     results = StageResults()
+    context.suppose_policy()
     for entry in stage_entries(upto):
         stage, result = plan_stage(context, entry.name, results)
         if result is None:
@@ -154,6 +155,19 @@ def run_regrade(context: RunContext) -> dict[str, Any]:
         As `stages.regrade.judge_unjudged`.
     """
     return regrade.judge_unjudged(context, run_stages(context, "clean"))
+
+
+def run_extension(context: RunContext, max_tokens: int) -> dict[str, Any]:
+    """Continue the stored attempts that the config's cap cut, up to a longer one.
+
+    Returns:
+        As `stages.extend.extend`.
+
+    Raises:
+        ConfigError: the cap is not longer, or nothing is stored.
+        Stopped: the run was asked to stop.
+    """
+    return extend.extend(context, run_stages(context, pool_stages()[-1]), max_tokens)
 
 
 def run_training(context: RunContext, *, resume: bool = False) -> StageResult:

@@ -15,7 +15,7 @@ from assay.pipelines.context.run import RunContext
 
 CHUNK = 2_000  # rollouts per commit
 MISSING = """
-SELECT r.id, r.sampler, r.tokens, t.text FROM rollouts r JOIN completions t USING (id)
+SELECT r.id, r.sampler, r.tokens, t.text FROM attempts r JOIN completions t USING (id)
 JOIN (SELECT id AS sampler, unnest(?::VARCHAR[]) AS version, unnest(?::VARCHAR[]) AS term FROM sampling_configs
       WHERE id = ?) w ON w.sampler = r.sampler
 ANTI JOIN reward_terms e ON e.rollout_id = r.id AND e.term = w.term AND e.version = w.version
@@ -23,7 +23,7 @@ WHERE r.problem_id IN (SELECT unnest(?::VARCHAR[])) AND (?::VARCHAR IS NULL OR r
 GROUP BY ALL ORDER BY r.id
 """
 TERMS = """
-SELECT r.problem_id, r.sample, e.term, any_value(e.value) AS value FROM rollouts r
+SELECT r.problem_id, r.sample, e.term, any_value(e.value) AS value FROM attempts r
 JOIN reward_terms e ON e.rollout_id = r.id
 WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
   AND e.term || ' ' || e.version IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL

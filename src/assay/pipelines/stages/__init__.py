@@ -1,4 +1,5 @@
-"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing rollouts and regrading.
+"""The stages from sources to a checkpoint, one per file, in the order of `STAGES`; importing, extending and regrading
+rollouts.
 
 To add a stage, write a file NAME.py with a class Name that derives from `pipelines.context.stage.Stage`, and one line
 in `STAGES`: commands, `curate status`, dry runs, reports, flows and the Python API follow it. Listing imports no stage.

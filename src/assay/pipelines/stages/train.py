@@ -12,7 +12,8 @@ from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
-from assay.core.types import Curriculum, Rollout, Verdict
+from assay.core.types import Curriculum, Policy, Rollout, Verdict
+from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -52,10 +53,9 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        left_out = ELSEWHERE - ({"save_every"} if config.average else set())
-        left_out |= {name for name in LATER_SETTINGS if getattr(config, name) == getattr(TrainConfig(), name)}
-        settings = config.model_dump(mode="json", exclude=left_out)
-        how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
+        unhashed = ELSEWHERE - ({"save_every"} if config.average else set()) | undecided(config)
+        settings = config.model_dump(mode="json", exclude=unhashed)
+        how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
 
@@ -71,8 +71,42 @@ class Train(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find before training that there is no folder for a checkpoint."""
+        """Find before training that there is no folder for a checkpoint, or that the weights are not there."""
         output_folder(context, "KEY")
+        if context.config.train.model:
+            base_policy(context)
+
+
+def undecided(config: TrainConfig) -> set[str]:
+    """Return the fields that keys leave out, since they came later and are at their default."""
+    default = TrainConfig()
+    return {name for name in ("model", *LATER_SETTINGS) if getattr(config, name) == getattr(default, name)}
+
+
+def base_policy(context: RunContext) -> Policy:
+    """Return the policy that training starts from: the weights of `train.model`, else the policy that was scored.
+
+    Raises:
+        ConfigError: there are no such weights.
+    """
+    return registry.identify_policy(model) if (model := context.config.train.model) else context.policy
+
+
+def base_checkpoint(context: RunContext) -> Path:
+    """Return the folder of the weights that training starts from.
+
+    Raises:
+        ConfigError: the policy runs on a server and the config names no weights, or they are not there.
+    """
+    config = context.config
+    if config.train.model:
+        return registry.find_checkpoint(config.train.model)
+    if hasattr(type(context.engine), "identity"):
+        raise ConfigError(
+            f"policy {config.policy.model!r} runs on a server: name its weights in train.model, "
+            "a folder, a hub id or a name in the catalogue"
+        )
+    return registry.find_checkpoint(config.policy.model, config.policy.revision)
 
 
 def build_teacher(context: RunContext) -> Teacher | None:
@@ -107,6 +141,7 @@ def training_settings(config: TrainConfig) -> TrainingSettings:
     fields = config.model_dump(
         exclude={
             "output",
+            "model",
             "teacher",
             "reward",
             "demonstrations",
@@ -239,7 +274,6 @@ def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
 def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
-    from assay.engines.models import registry
     from assay.training.grpo import TrainingResult, rank_and_world_size, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
@@ -269,8 +303,8 @@ def _train(
             curriculum,
             problems,
             labels,
-            checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
-            base=context.engine.policy,
+            checkpoint=base_checkpoint(context),
+            base=base_policy(context),
             sampler=sampler,
             judge=context.judge,
             sink=sink,

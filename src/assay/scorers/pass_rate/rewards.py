@@ -10,7 +10,7 @@ from assay.core.ports import RewardProvider
 from assay.core.types import Counts, GradedAttempts, Outcome, Score
 from assay.maths.beta.bounded_mean import betting_interval
 from assay.maths.beta.reward_posterior import reward_posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.beta.two_betas import RatePrior
 from assay.maths.rl.reward_signal import RewardPosterior
 
 Histogram = tuple[tuple[float, bool, int], ...]
@@ -53,7 +53,7 @@ class PoolRewards:
         counts = Counter((reward, outcome == "correct") for reward, outcome in self.rewards_by_id[id_])
         return tuple((reward, correct, n) for (reward, correct), n in sorted(counts.items()))
 
-    def posterior(self, ids: Sequence[str], belief: ZeroInflatedBeta) -> RewardPosterior:
+    def posterior(self, ids: Sequence[str], belief: RatePrior) -> RewardPosterior:
         """Return the posterior of each problem's rewards, from the belief about its rate of correct attempts."""
         a, b = belief.matching_beta()
         return reward_posterior([self.histogram(id_) for id_ in ids], [self.sources[id_] for id_ in ids], a, b)
