@@ -7,7 +7,7 @@ from typing import Any
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.ports import RolloutProvider as Drawing
 from assay.core.tree_search import SearchConfig, SearchResult
-from assay.core.types import Counts, Label, Score, StoredAttempt
+from assay.core.types import Counts, GradedAttempts, Label, Score, StoredAttempt
 from assay.pipelines.context.results import Remaining
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -52,6 +52,15 @@ class StoredEvidence:
     def draw(self, wanted: Mapping[str, int]) -> Mapping[str, Counts]:
         """Draw attempts as `StoredRollouts.draw` does."""
         return self.attempts.draw(wanted)
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be."""
+        return self.attempts.reward_bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of attempts as `StoredRollouts.attempt_rewards` does."""
+        return self.attempts.attempt_rewards(n_attempts)
 
     def search(self, ids: Sequence[str], rules: SearchConfig) -> Mapping[str, SearchResult]:
         """Search each problem's tree of answers; a problem whose search a limit stopped is absent."""
