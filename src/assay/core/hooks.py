@@ -23,6 +23,14 @@ class SourceHooks:
             ConfigError: a setting that cannot work, such as a missing split.
         """
 
+    def relative_to(self, folder: str) -> Any:
+        """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def notices(self) -> Sequence[str]:
+        """Return what a user should know about where it reads, a sentence each; asked once the folder is known."""
+        return ()
+
 
 class VerifierHooks:
     """Hooks of a verifier, for speed and safety; the grader (`verifiers.pool.grader`) asks for them."""
@@ -68,6 +76,13 @@ class VerifierHooks:
         return case.rollout.text
 
 
+class EngineHooks:
+    """Hooks of an engine."""
+
+    # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
+    keeps_tokens: ClassVar[bool] = False
+
+
 class FilterHooks:
     """Hooks of a filter."""
 
@@ -85,6 +100,7 @@ class ScorerHooks:
     against: str = ""  # a second policy, whose stored attempts are read too
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
+    version: str = ""  # of a scorer from outside: another value scores again
 
     def attempts(self) -> tuple[int, int]:
         """Return the fewest and the most attempts per problem."""
@@ -101,6 +117,7 @@ class PoolHooks:
     # SELECT of `problem_id` and `value`, one row per problem, by the name of a column that it needs and no stage makes;
     # it may hold $policy, $sampler and $scoring. The values are part of the stage's key.
     queries: ClassVar[Mapping[str, str]] = {}
+    version: str = ""  # of a part from outside: another value makes the stage run again
 
 
 class SelectorHooks(PoolHooks):

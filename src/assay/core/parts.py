@@ -3,7 +3,7 @@
 `selector = "kmeans_quality"` is the class `KmeansQuality` in `selectors/kmeans_quality.py`;
 `python:package.module:Name` is a part that lies outside the package, in a module or in a file that ends with `.py`. A
 verifier may also be a trainer's own reward: `verl:FILE:FUNCTION`, `trl:MODULE:FUNCTION` or `verifiers:TASKSET`. A part is
-a frozen dataclass; its fields are its whole configuration.
+a frozen dataclass; its fields are its whole configuration. Outside it may be a plain function (`core.functions`).
 """
 
 import functools
@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
+from assay.core.functions import build_outside, check_methods
 
 ROOMS = {
     "source": "sources",
@@ -91,6 +92,22 @@ def load_part(kind: str, name: str) -> Any:
     return getattr(module, class_name(name))
 
 
+def lazy_classes(kind: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of the package in which the parts of one kind lie.
+
+    With them `from assay.selectors import Frontier` works, and only the part that is named is imported.
+    """
+    room = f"assay.{ROOMS[kind].replace('/', '.')}"
+
+    def find(name: str) -> Any:
+        part = next((part for part in list_parts(kind) if class_name(part) == name), "") if name[:1].isupper() else ""
+        if not part:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return load_part(kind, part)
+
+    return find, lambda: [class_name(part) for part in list_parts(kind)]
+
+
 def class_name(name: str) -> str:
     """Return the name of the class that a part's file holds.
 
@@ -115,20 +132,23 @@ def build_part(
         ConfigError: an unknown part or setting, or a value of the wrong type or out of range.
     """
     part, values = load_part(kind, name), dict(settings or {})
+    if is_outside(name) and not is_dataclass(part) and (kind != "verifier" or isinstance(part, type)):
+        return build_outside(kind, name, part, values)
     setting_names = _list_settings(part)
     for key in values:
         if key not in setting_names and ANY_SETTING not in setting_names:
             raise ConfigError(
                 f"{kind} {name!r} has no setting {key!r}; {suggest_names(key, [*setting_names, *other_keys])}"
             )
-    if not is_dataclass(part):  # a plain function or object from outside
+    if not is_dataclass(part):  # a reward function or object from outside
         return _bind(part, values) if values else part
     try:
-        return _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
+        built = _type_adapter(part).validate_python(values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe_error(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{kind} {name!r}: {error}") from error
+    return check_methods(kind, name, built) if is_outside(name) else built
 
 
 def _bind(function: Any, values: Mapping[str, Any]) -> Any:
@@ -170,6 +190,13 @@ def describe_error(error: ValidationError) -> str:
         return message
     value = CREDENTIALS.sub("//***@", repr(first.get("input")))
     return f"{message}, found {value if len(value) < 80 else value[:77] + '...'}"
+
+
+def allow_imports(folder: str) -> None:
+    """Let parts from outside be imported from a folder, after all other places, so that no library is shadowed."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
 
 
 def _load_outside(kind: str, name: str) -> Any:

@@ -90,3 +90,25 @@ def test_a_coroutine_is_awaited(case, monkeypatch):
 
     verdict = wrap_plugin(NAME, reward).judge(case("4", "4", verifier=NAME))
     assert (verdict.outcome, verdict.extracted) == ("correct", "4")
+
+
+def test_a_plain_reward_gets_problem_answer_and_text(case, monkeypatch):
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
+    seen = []
+
+    def reward(problem, answer, text) -> float:
+        seen.append((problem.text, answer, text))
+        return float(answer in text)
+
+    verdict = wrap_plugin(NAME, reward).judge(case("4", "so 4", verifier=NAME))
+    assert (verdict.outcome, verdict.reward) == ("correct", 1.0)
+    ((problem, answer, text),) = seen
+    assert problem
+    assert (answer, text) == ("4", "so 4")
+
+
+@pytest.mark.parametrize("function", [lambda text: 1.0, lambda solution_str, ground_truth: 1.0, lambda: 0.0])
+def test_a_function_that_is_no_reward_is_named_with_both_forms(monkeypatch, function):
+    monkeypatch.setattr("assay.verifiers.outside.plugins.source_version", lambda name: "v")
+    with pytest.raises(ConfigError, match=r"a reward is .*\(problem, answer, text\) -> float, or verl's"):
+        wrap_plugin(NAME, function)

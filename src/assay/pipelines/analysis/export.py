@@ -133,7 +133,7 @@ def _export_row(
 ) -> ExportRow:
     turns = context.config.policy.sampler.render(problem)
     counts = {name: score[f"n_{name}"] for name in ("correct", "wrong", "truncated", "error")}
-    sampler, policy = context.config.policy.sampler, context.engine.policy
+    sampler, policy = context.config.policy.sampler, context.policy
     kept = parse_json(problem.metadata)
     return ExportRow(
         problem.id,
@@ -183,8 +183,8 @@ def _summarize_export(context: RunContext, results: StageResults) -> DatasetSumm
     )
     return DatasetSummary(
         context.config.name,
-        context.engine.policy.name,
-        context.engine.policy.revision,
+        context.policy.name,
+        context.policy.revision,
         tuple(row["verifier"] for row in judges),
         histogram,
         [(row["stage"], row["reason"], row["rows"]) for row in dropped(context, results)],

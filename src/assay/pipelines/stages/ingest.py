@@ -23,6 +23,7 @@ from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.drops import drop_row, note_row
 from assay.pipelines.data.problems import to_row
+from assay.pipelines.data.sources import build_source, check_outside_verifiers
 from assay.stores.lake import Lake
 
 CHUNK = 10_000  # rows per commit, so that memory does not grow with a source
@@ -44,7 +45,7 @@ class Ingest(Stage):
         Raises:
             ConfigError: a setting that a source refuses.
         """
-        return [(config, build_part("source", config.part, config.settings)) for config in self.context.config.source]
+        return [(config, build_source(self.context, config)) for config in self.context.config.source]
 
     def compute_key(self) -> StageKey:
         """Make a key with one part per source, in the config's order."""
@@ -99,7 +100,8 @@ class Ingest(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Build every source, and check those that the lake has not read."""
+        """Build every source and verifier from outside, and check the sources that the lake has not read."""
+        check_outside_verifiers(context.config)
         _ = cls(context, StageResults()).results
 
     @classmethod

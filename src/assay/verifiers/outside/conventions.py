@@ -1,4 +1,7 @@
-"""How trainers call a reward function: verl with one completion or with lists, TRL with lists and the data's columns."""
+"""How trainers call a reward function: verl with one completion or with lists, TRL with lists and the data's columns.
+
+Or as it is shortest to write: (problem, answer, text).
+"""
 
 import asyncio
 import inspect
@@ -12,6 +15,7 @@ from assay.core.types import GradingCase
 
 VERL = ("data_source", "solution_str", "ground_truth", "extra_info")
 VERL_BATCH = ("data_sources", "solution_strs", "ground_truths", "extra_infos")  # its reward manager `batch`
+PLAIN = ("problem", "answer", "text")
 GOLD_COLUMNS = ("solution", "answer", "ground_truth")  # under which TRL's rewards look for the gold answer
 NO_STEP = SimpleNamespace(global_step=0, max_steps=0, epoch=0.0)  # TRL's trainer_state: nothing has been trained
 
@@ -36,6 +40,20 @@ def call_verl(function: Function, cases: Sequence[GradingCase]) -> list[Any]:
         return _as_list(results, len(cases))
     results = _await_all([function(**dict(zip(VERL, row, strict=True))) for row in rows])
     return [result[0] if isinstance(result, list | tuple) and result else result for result in results]
+
+
+def takes_plain(function: Function) -> bool:
+    """Return whether a function is called as (problem, answer, text), and not by verl's names."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in, which does not say
+        return False
+    return not takes_lists(function) and not _binds(signature, **dict.fromkeys(VERL)) and _binds(signature, *PLAIN)
+
+
+def call_plain(function: Function, cases: Sequence[GradingCase]) -> list[Any]:
+    """Call a function per case with the problem (`core.types.Problem`), the gold answer's text and the completion."""
+    return _await_all([function(case.problem, case.label.answer, case.rollout.text) for case in cases])
 
 
 def call_trl(function: Function, cases: Sequence[GradingCase]) -> list[Any]:
@@ -80,12 +98,21 @@ def check_signature(name: str, function: Function) -> None:
             )
         return
     words = VERL_BATCH if takes_lists(function) else VERL
+    if _binds(signature, **dict.fromkeys(words)) or (name.startswith("python:") and takes_plain(function)):
+        return
+    own = getattr(function, "__name__", type(function).__name__)
+    plain = (
+        f"a reward is {own}({', '.join(PLAIN)}) -> float, or verl's " if name.startswith("python:") else "verl calls "
+    )
+    raise ConfigError(f"verifier {name!r} is {own}{signature}; {plain}{own}({', '.join(words)})")
+
+
+def _binds(signature: inspect.Signature, *arguments: Any, **keywords: Any) -> bool:
     try:
-        signature.bind(**dict.fromkeys(words))
-    except TypeError as error:
-        raise ConfigError(
-            f"verifier {name!r} takes {signature}; verl calls it with {', '.join(words)}: {error}"
-        ) from None
+        signature.bind(*arguments, **keywords)
+    except TypeError:
+        return False
+    return True
 
 
 def _takes_any(signature: inspect.Signature) -> bool:

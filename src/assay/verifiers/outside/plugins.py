@@ -13,7 +13,7 @@ from assay.core.parts import find_file
 from assay.core.ports import Verifier
 from assay.core.types import GradingCase, Label, Verdict
 from assay.verifiers.answers.verdicts import Grade, expand_readings, settle_verdict
-from assay.verifiers.outside.conventions import call_trl, call_verl, check_signature
+from assay.verifiers.outside.conventions import call_plain, call_trl, call_verl, check_signature, takes_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,10 @@ class CallLimits:
 
 @dataclass(frozen=True)
 class RewardFunction:
-    """A verifier made of a function with verl's or TRL's signature.
+    """A verifier made of a reward function: `reward(problem, answer, text) -> float`, or one with verl's or TRL's signature.
 
-    verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same with lists, as its
+    The plain form gets the problem (`core.types.Problem`: its `text`, and `metadata` as JSON), the gold answer's text
+    and the completion. verl's is (data_source, solution_str, ground_truth, extra_info) -> float or dict, or the same with lists, as its
     reward manager `batch` has it; TRL's is (prompts, completions, **columns) -> list of floats. `conventions` says what
     takes the place of each. A coroutine is awaited. Correct is what a dict says (`acc`, a truth value), else a score of at
     least 1; the score is the reward. A score that is not a finite number is an error of the verifier.
@@ -57,7 +58,8 @@ class RewardFunction:
         """Judge cases by one call where the function takes lists or is a coroutine, in this process."""
         variants = [variant for case in cases for variant in expand_readings(case)]
         graded = [variant for variant in variants if variant.rollout.finish != "error"]
-        call = call_trl if self.name.startswith("trl:") else call_verl
+        plain = self.name.startswith("python:") and takes_plain(self.function)
+        call = call_trl if self.name.startswith("trl:") else call_plain if plain else call_verl
         results = iter(call(self.function, graded) if graded else [])
         grades = {id(variant): _read_grade(next(results)) for variant in graded}
         by_reading = {
