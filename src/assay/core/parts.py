@@ -25,6 +25,7 @@ ROOMS = {
     "selector": "selectors",
     "curriculum": "curricula",
     "engine": "engines",
+    "method": "synthesis",
     "objective": "training/objectives",
     "table": "stores/tables",
     "export": "exports",

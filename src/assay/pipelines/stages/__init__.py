@@ -54,6 +54,8 @@ STAGES = (
     StageEntry("select", "Choose the subset to train on."),
     StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
 )
+# After `score` and beside the others, by `curate synthesize`; nothing of the curriculum depends on it.
+SYNTHESIZE = StageEntry("synthesize", "Turn stored attempts into training sets, preferences, labels and new problems.")
 TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.")  # after them, by `train run`
 
 
@@ -61,7 +63,8 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train" = these and training.
+        upto: a stage's name; "" = all stages of curation, "train" = these and training, "synthesize" = those up to
+            scoring and synthesis.
 
     Raises:
         ConfigError: there is no stage of this name.
@@ -69,6 +72,8 @@ def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     names = stage_names()
     if upto == TRAIN.name:
         return (*STAGES, TRAIN)
+    if upto == SYNTHESIZE.name:
+        return (*STAGES[: names.index("score") + 1], SYNTHESIZE)
     if upto and upto not in names:
         raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, TRAIN.name))}")
     return STAGES[: names.index(upto) + 1] if upto else STAGES
