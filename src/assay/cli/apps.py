@@ -14,9 +14,11 @@ from assay.cli.curate import (
     engine,
     explain,
     export,
+    extend,
     forecast,
     grade,
     importing,
+    init,
     lengths,
     passes,
     recheck,
@@ -33,6 +35,7 @@ from assay.cli.curate import (
 )
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
+from assay.cli.train import offline as train_offline
 from assay.cli.train import run as train_run
 from assay.pipelines.stages import stage_sentence
 
@@ -41,7 +44,8 @@ SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "p
 curate_app = typer.Typer(
     help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS
 )
-train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)
+TRAIN_HELP = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
+train_app = typer.Typer(help=TRAIN_HELP, **SETTINGS)
 assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
 
 for name, command in stages.build_commands().items():
@@ -50,6 +54,7 @@ run.run.__doc__ = f"{stage_sentence()}, doing only what the lake does not hold."
 curate_app.command("run")(run.run)
 curate_app.command("serve")(serve.serve)
 curate_app.command("deploy")(serve.deploy)
+curate_app.command("init")(init.init)
 curate_app.command("check")(check.check)
 curate_app.command("compare")(compare.compare)
 curate_app.command("forecast")(forecast.forecast)
@@ -61,6 +66,7 @@ curate_app.command("sql")(sql.sql)
 curate_app.command("synthesize")(synthesize.synthesize)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
+curate_app.command("extend")(extend.extend)
 curate_app.command("grade")(grade.grade)
 curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
@@ -74,6 +80,8 @@ curate_app.command("forget")(upkeep.forget)
 curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
+train_app.command("sft")(train_offline.sft)
+train_app.command("dpo")(train_offline.dpo)
 train_app.command("loop")(train_loop.loop)
 train_app.command("eval")(train_eval.evaluate)
 train_app.command("compare")(train_eval.compare)
@@ -82,9 +90,9 @@ assay_app.add_typer(train_app, name="train")
 assay_app.command("doctor")(doctor.doctor)
 
 
-@train_app.callback()
+@train_app.callback(help=TRAIN_HELP)
 def _train() -> None:
-    """GRPO on a curriculum, in its order; the rollouts flow back into the lake."""
+    """Give `train` its help."""
 
 
 def _unwrap_help(app: typer.Typer) -> None:

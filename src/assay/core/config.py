@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import build_part, describe_error, load_part
+from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part
 from assay.core.types import SamplingConfig
 
 
@@ -96,6 +96,14 @@ class PolicyConfig(_Part):
         )
 
 
+class OutsideConfig(_Strict):
+    """`[grade.outside."NAME"]`: how a verifier from outside is called; none of it is part of a verdict's version."""
+
+    timeout_s: float | None = Field(default=None, gt=0)  # of one call, of a batch as a whole; None = grade.limit_s
+    env: tuple[str, ...] = ()  # further environment variables that its workers see, by name, besides grade.env
+    batch_size: int = Field(default=1, ge=1)  # completions per call
+
+
 class GradeConfig(_Strict):
     """`[grade]`: the worker processes that judge, and can be killed."""
 
@@ -105,6 +113,7 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    outside: dict[str, OutsideConfig] = {}  # by verifier
 
 
 class ScoreConfig(_Part):
@@ -173,6 +182,8 @@ class TrainConfig(_Strict):
     """
 
     objective: str = "grpo"
+    # the weights behind a served model: a name in the catalogue, a folder or a hub id; "" = those of policy.model
+    model: str = ""
     settings: dict[str, Any] = {}  # of the objective
     steps: int = Field(default=2, ge=1)
     group_size: int = Field(default=8, ge=2)
@@ -206,6 +217,50 @@ class TrainConfig(_Strict):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, gt=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
+
+
+class ExportConfig(_Strict):
+    """`[export]`: what leaves for other trainers; `[export.settings.NAME]` holds the settings of one export."""
+
+    columns: tuple[str, ...] = ()  # kept fields that become columns of their own, beside `metadata`
+    row_id: str = "id"  # the kept field that holds a row's own id
+    licence: str = ""  # of the whole data set, as its card states it; "" = the export's own default
+    settings: dict[str, dict[str, Any]] = {}
+
+
+class OfflineConfig(_Strict):
+    """What `[sft]` and `[dpo]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
+    states, trackers and the folder are those of `[train]`.
+    """
+
+    method: str = ""  # of synthesis whose rows are learnt; "" = the one that the lake holds rows of
+    verified: bool = True  # False: also rows that no verifier judged right
+    min_confidence: float = Field(default=0.0, ge=0, le=1)  # rows below are left out
+    epochs: float = Field(default=1.0, gt=0)  # passes over the rows
+    steps: int = Field(default=0, ge=0)  # 0 = as many as `epochs` needs
+    rows_per_step: int = Field(default=16, ge=1)
+    warmup: int = Field(default=0, ge=0)  # steps
+    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
+    shuffle: bool = True  # False: rows in the order of their problems' ids
+    seed: int = 0
+    micro_batch: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
+
+
+class SftConfig(OfflineConfig):
+    """`[sft]`: imitate stored answers."""
+
+    learning_rate: float = Field(default=1e-5, gt=0)
+    loss: Literal["nll", "dft"] = "nll"
+
+
+class DpoConfig(OfflineConfig):
+    """`[dpo]`: prefer the better of two stored answers."""
+
+    learning_rate: float = Field(default=1e-6, gt=0)
+    beta: float = Field(default=0.1, gt=0)  # larger = held nearer to the base
+    loss: Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "sppo_hard", "apo_zero", "apo_down"] = (
+        "sigmoid"
+    )
 
 
 class LoopConfig(_Strict):
@@ -260,6 +315,10 @@ class FlowConfig(_Strict):
         return self
 
 
+# the key that names the part, of tables whose other keys may be settings of that part
+PART_KEYS = {"policy": "engine", "score": "scorer", "select": "selector", "arrange": "curriculum"}
+
+
 class Config(_Strict):
     """All tables of a config."""
 
@@ -277,9 +336,51 @@ class Config(_Strict):
     select: SelectConfig = SelectConfig()
     arrange: OrderConfig = OrderConfig()
     train: TrainConfig = TrainConfig()
+    sft: SftConfig = SftConfig()
+    dpo: DpoConfig = DpoConfig()
     loop: LoopConfig = LoopConfig()
     limit: LimitConfig = LimitConfig()
     flow: FlowConfig = FlowConfig()
+    export: ExportConfig = ExportConfig()
+    _folder: str = PrivateAttr("")
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of the config's file, from which relative paths of sources start; "" = none is known."""
+        return self._folder
+
+    @classmethod
+    def from_python(cls, **tables: Any) -> "Config":
+        """Build a config from Python values: what a TOML file holds, with one keyword per table or key.
+
+        Args:
+            tables: such as `source=[{"part": "files", "paths": "mine.jsonl", ...}], select={"budget": 50}`.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        return parse_config(tables)
+
+    def with_changes(self, **tables: Any) -> "Config":
+        """Return this config with some keys changed; keys that are not named stay as they are.
+
+        Args:
+            tables: one keyword per table or key. A mapping changes the keys that it names; of a table whose part
+                becomes another one, the old part's settings go.
+
+        Raises:
+            ConfigError: as `read_config`.
+        """
+        tree = self.model_dump(exclude_unset=True)
+        for name, value in tables.items():
+            before = tree.get(name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                part = PART_KEYS.get(name, "")
+                if part in value and value[part] != getattr(getattr(self, name), part):
+                    before = {key: old for key, old in before.items() if key in type(getattr(self, name)).model_fields}
+                value = {**before, **value}
+            tree[name] = value
+        return parse_config(tree, folder=self._folder)
 
     @property
     def train_sampler(self) -> SamplingConfig:
@@ -293,6 +394,8 @@ class Config(_Strict):
 def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file, apply `key=value` overrides and check the result.
 
+    Relative paths of sources start from its folder, which also is the last place where `python:` parts are looked for.
+
     Raises:
         ConfigError: a missing or broken file, an unknown key or part, a value of the wrong type.
     """
@@ -304,21 +407,35 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
         _apply_override(tree, override)
-    return parse_config(tree)
+    return parse_config(tree, folder=str(path.absolute().parent))
 
 
-def parse_config(tree: Mapping[str, Any]) -> Config:
+def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     """Check the config in a nested mapping, with every part's settings.
+
+    Args:
+        tree: tables by name.
+        folder: from which relative paths of sources start; "" = the working directory.
 
     Raises:
         ConfigError: as `read_config`.
     """
+    if folder and _names_outside_part(tree):
+        allow_imports(folder)
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_describe_error(error)) from error
+    config._folder = folder
     _check_parts(config)
     return config
+
+
+def _names_outside_part(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_outside(value)
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_names_outside_part(child) for child in children)
 
 
 def _check_parts(config: Config) -> None:
@@ -341,6 +458,8 @@ def _check_parts(config: Config) -> None:
         build_part(
             "engine", config.train.teacher.engine, teacher_settings(config), other_keys=TeacherConfig.model_fields
         )
+    for name, settings in config.export.settings.items():
+        build_part("export", name, settings)
     _check_verifiers(config)
 
 
@@ -354,11 +473,14 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
         build_part("verifier", name, settings)
+    for name in config.grade.outside:
+        if not is_outside(name):
+            raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")
     for source in config.source:
         name = str(source.settings.get("verifier", "math"))
         if (
             not config.grade.allow_code
-            and not name.startswith("python:")
+            and not is_outside(name)
             and getattr(load_part("verifier", name), "dangerous", False)
         ):
             raise ConfigError(

@@ -6,8 +6,10 @@ machinery asks for no hook that is missing here.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+from assay.core.export_rows import CheckedAttempt, Row
 from assay.core.ports import SynthesisEvidence
 from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
@@ -22,6 +24,14 @@ class SourceHooks:
         Raises:
             ConfigError: a setting that cannot work, such as a missing split.
         """
+
+    def relative_to(self, folder: str) -> Any:
+        """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def notices(self) -> Sequence[str]:
+        """Return what a user should know about where it reads, a sentence each; asked once the folder is known."""
+        return ()
 
 
 class VerifierHooks:
@@ -68,6 +78,13 @@ class VerifierHooks:
         return case.rollout.text
 
 
+class EngineHooks:
+    """Hooks of an engine."""
+
+    # True: a rollout that the cap cut has `token_ids`, and a request's `prefix_tokens` are continued as they are
+    keeps_tokens: ClassVar[bool] = False
+
+
 class FilterHooks:
     """Hooks of a filter."""
 
@@ -85,6 +102,7 @@ class ScorerHooks:
     against: str = ""  # a second policy, whose stored attempts are read too
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
+    version: str = ""  # of a scorer from outside: another value scores again
 
     def attempts(self) -> tuple[int, int]:
         """Return the fewest and the most attempts per problem."""
@@ -109,6 +127,7 @@ class PoolHooks:
     # SELECT of `problem_id` and `value`, one row per problem, by the name of a column that it needs and no stage makes;
     # it may hold $policy, $sampler and $scoring. The values are part of the stage's key.
     queries: ClassVar[Mapping[str, str]] = {}
+    version: str = ""  # of a part from outside: another value makes the stage run again
 
 
 class SelectorHooks(PoolHooks):
@@ -122,3 +141,23 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
+    inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
+
+    def refusal(self, verifiers: Sequence[str]) -> str:
+        """Return why the trainer cannot express one of these verifiers, by name; "" where it can."""
+        return ""
+
+    def files(self, name: str) -> Mapping[str, str]:
+        """Return further files by their path in the data's folder; `reward.py` is the reward, and has settings beside it.
+
+        Args:
+            name: of the config, for what must be named.
+        """
+        return {}
+
+    def call_reward(self, folder: Path, rows: Sequence[Row], attempts: Sequence[CheckedAttempt]) -> list[float | None]:
+        """Return the reward of each attempt at its row, from the exported reward as the trainer loads and calls it.
+
+        An export that carries no reward returns none.
+        """
+        return []

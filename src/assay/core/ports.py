@@ -333,6 +333,15 @@ class SynthesisEvidence(Protocol):
             batch: attempts that are asked for at a time.
         """
 
+    def attempt(self, asked: Sequence[tuple[Problem, Label]], n: int) -> Sequence[AttemptedProblem]:
+        """Return n attempts with their texts at each of other problems than those of the pool; stored ones come first.
+
+        Args:
+            asked: problems that were made from those of the train side, such as one with a hint, each with a label of
+                which the answer and the verifier count.
+            n: attempts per problem; fewer where a limit stopped the run.
+        """
+
     def complete(
         self, begun: Sequence[tuple[str, str]], n: int, *, changes: Mapping[str, Any]
     ) -> Sequence[Sequence[tuple[str, bool | None]]]:

@@ -149,6 +149,18 @@ class SamplingConfig:
         return self.template.replace("{prompt}", prompt)  # not str.format: prompts are full of braces
 
 
+@dataclass(frozen=True, slots=True)
+class ExtendedSampling(SamplingConfig):
+    """How attempts were sampled that were cut by one cap and continued to a longer one; it has an id of its own."""
+
+    source: str = ""  # id of the sampling config that cut them
+
+    @property
+    def id(self) -> str:
+        """Return the hash of both sampling configs."""
+        return content_id("extended", self.source, *list(asdict(self).values())[:-1])
+
+
 @lru_cache(maxsize=1024)
 def _sampler_id(sampler: SamplingConfig) -> str:
     """Cached, because every rollout asks for it; `asdict` copies each value and costs more than the hash."""
@@ -165,6 +177,9 @@ class Request:
     samples: tuple[int, ...]  # sample indices, ascending
     seed: int  # of the run
     prefix: str = ""  # a begun answer, which the policy continues; the rollout's text holds only what is new
+    # the begun answer's token ids, for engines that keep them (`core.hooks.EngineHooks`): the rollout's text is then the
+    # whole answer, since a token need not end with a letter
+    prefix_tokens: tuple[int, ...] | None = None
 
     def seed_of(self, sample: int) -> int:
         """Return the seed of a sample: hash(problem id, begun answer, run seed) + sample index.
@@ -200,6 +215,9 @@ class Rollout:
     group: str | None = None  # GRPO group
     advantage: float | None = None
     guided: bool = False  # a teacher wrote part of it
+    token_ids: tuple[int, ...] | None = None  # of an answer that the cap cut, so that it can be continued exactly
+    extends: str | None = None  # the rollout under a shorter cap that it continues
+    tokens_before: int | None = None  # of its tokens, those of the rollout that it continues
     fault: str = ""  # why there is no answer, where another try may bring one; reported, never stored
     stopped: str | None = None  # the stop string that ended it, "" = the model did, None = not known; not stored
     refused: str = ""  # a server's words where it will not answer this request; no attempt was made, nothing is stored
@@ -218,6 +236,7 @@ class Rollout:
         prompt_tokens: int = 0,
         seed: int | None = None,
         logprobs: tuple[float, ...] | None = None,
+        token_ids: tuple[int, ...] | None = None,
         fault: str = "",
         stopped: str | None = None,
         refused: str = "",
@@ -235,6 +254,7 @@ class Rollout:
             prompt_tokens: of the request.
             seed: None = the request's own for this sample.
             logprobs: one per generated token.
+            token_ids: of the generated tokens; kept where the cap cut them.
             fault: as in `Rollout`.
             stopped: as in `Rollout`.
             refused: as in `Rollout`.
@@ -256,6 +276,7 @@ class Rollout:
             prompt_tokens=prompt_tokens,
             engine=engine,
             logprobs=logprobs,
+            token_ids=token_ids if finish == "length" else None,
             fault=fault,
             stopped=stopped,
             refused=refused,

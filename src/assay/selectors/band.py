@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.core.types import Pool, Selection
-from assay.maths.beta.posterior import mass_between
+from assay.maths.beta.posterior import beyond, mass_between
 from assay.selectors._pool_rows import build_selection, clip_budget, numeric_column, rank_by_score
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -21,8 +21,8 @@ class Band:
     with few attempts rarely qualifies. `at_least` = 0 keeps every problem that the budget allows; 1 keeps none, because
     no posterior is that certain (unless the band is all of [0, 1]).
 
-    Dropped: `too_easy` and `too_hard` (too little mass inside, and most of the rest above or below the band),
-    `not_chosen`.
+    Dropped: `too_easy` and `too_hard` (the 95% interval lies above or below the band), `above_band` and `below_band` (too
+    little mass inside, and most of the rest above or below), `not_chosen`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("beta_a", "beta_b")
@@ -41,6 +41,12 @@ class Band:
         inside = mass_between(a, b, self.low, self.high)  # (n,)
         below = mass_between(a, b, 0, self.low) if self.low else np.zeros(len(pool))
         mostly_below = below > (1 - inside) / 2
-        reasons = np.where(inside >= self.at_least, "not_chosen", np.where(mostly_below, "too_hard", "too_easy"))
-        ranked = rank_by_score(inside, np.flatnonzero(inside >= self.at_least))
+        too_hard, too_easy = beyond(a, b, self.low, self.high)
+        kept = inside >= self.at_least
+        reasons = np.select(
+            [kept, too_hard, too_easy, mostly_below],
+            ["not_chosen", "too_hard", "too_easy", "below_band"],
+            "above_band",
+        )
+        ranked = rank_by_score(inside, np.flatnonzero(kept))
         return build_selection(pool, ranked[: clip_budget(budget, len(ranked))], reasons=reasons)

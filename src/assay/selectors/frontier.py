@@ -10,8 +10,9 @@ from pydantic import Field
 
 from assay.core.types import Pool, Selection
 from assay.maths.allocation.quotas import quotas
-from assay.maths.beta.posterior import mean
+from assay.maths.beta.posterior import Mask, beyond
 from assay.maths.rl.expected_improvement import run_signal
+from assay.maths.rl.group_signal import signal_band
 from assay.selectors._pool_rows import (
     Floats,
     Ints,
@@ -41,8 +42,10 @@ class Frontier:
     Width 1, one cluster, or spread = "none" is a plain ranking; width = "pool" shares the budget over the whole pool,
     hopeless clusters included.
 
-    Dropped: `too_easy` and `too_hard` (less signal than every chosen problem, mean above or below one half),
-    `not_chosen` (as good as a chosen problem, but its cluster's quota was full or its id came later).
+    Dropped: `too_easy` and `too_hard` (the 95% interval of the pass rate lies beyond the rates between which a group of
+    this size is mixed at least half as often as at .5; of 8: .08 to .92), `over_budget` (less signal than every chosen
+    problem, and not known to be too easy or too hard), `not_chosen` (as good as a chosen problem, but its cluster's
+    quota was full or its id came later).
 
     Source: DAPO's dynamic sampling (arXiv:2503.14476, sec. 3.2) drops groups without mixed rewards after paying for
     their rollouts; this predicts which would stay. The spread over clusters follows arXiv:2409.11378, sec. 3.
@@ -73,7 +76,9 @@ class Frontier:
         size = clip_budget(budget, len(pool))
         rankings = [rank_by_score(signal, rows) for rows in self._frontier_groups(pool, signal, size)]
         chosen = take_quotas(rankings, self._quotas(rankings, signal, size))
-        return build_selection(pool, chosen, reasons=_reasons(signal, mean(a, b), chosen))
+        return build_selection(
+            pool, chosen, reasons=_reasons(signal, beyond(a, b, *signal_band(self.group_size)), chosen)
+        )
 
     def _frontier_groups(self, pool: Pool, signal: Floats, budget: int) -> list[Ints]:
         """Return the frontier's rows, one group per cluster, or all rows of the pool as one group."""
@@ -89,7 +94,8 @@ class Frontier:
         return quotas([signal[rows].sum() for rows in groups] if self.spread == "signal" else sizes, budget, sizes)
 
 
-def _reasons(signal: Floats, rate: Floats, chosen: Ints) -> NDArray[np.str_]:
+def _reasons(signal: Floats, sides: tuple[Mask, Mask], chosen: Ints) -> NDArray[np.str_]:
     lowest = np.round(signal[chosen].min(initial=np.inf), 12)  # lowest chosen signal; inf if nothing was chosen
     below = (np.round(signal, 12) < lowest) & (len(chosen) > 0)
-    return np.select([below & (rate > 0.5), below & (rate < 0.5)], ["too_easy", "too_hard"], "not_chosen")
+    too_hard, too_easy = sides
+    return np.select([too_easy, too_hard, below], ["too_easy", "too_hard", "over_budget"], "not_chosen")

@@ -18,7 +18,7 @@ class Informative:
     Truncated and failed attempts are neither right nor wrong. Fewer problems than the budget may be kept, and none if
     no problem is mixed.
 
-    Dropped: `too_easy` (no wrong attempt), `too_hard` (no right one), `ungraded` (neither), `not_chosen`.
+    Dropped: `always_solved` (no wrong attempt), `never_solved` (no right one), `ungraded` (neither), `not_chosen`.
 
     Source: DAPO, arXiv:2503.14476, sec. 3.2, as an offline filter.
     """
@@ -30,7 +30,7 @@ class Informative:
         correct, wrong = numeric_column(pool, "correct"), numeric_column(pool, "wrong")
         reasons = np.select(
             [(correct == 0) & (wrong == 0), wrong == 0, correct == 0],
-            ["ungraded", "too_easy", "too_hard"],
+            ["ungraded", "always_solved", "never_solved"],
             "not_chosen",
         )  # (n,)
         mixed = np.flatnonzero(reasons == "not_chosen")

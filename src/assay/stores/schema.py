@@ -79,7 +79,14 @@ def sql_type(kind: pa.DataType) -> str:
         return f"{sql_type(kind.value_type)}[]"
     if pa.types.is_struct(kind):
         return "STRUCT(" + ", ".join(f'"{field.name}" {sql_type(field.type)}' for field in kind) + ")"
-    names = {TEXT: "VARCHAR", INT: "BIGINT", FLOAT: "DOUBLE", FLAG: "BOOLEAN", pa.float32(): "FLOAT"}
+    names = {
+        TEXT: "VARCHAR",
+        INT: "BIGINT",
+        FLOAT: "DOUBLE",
+        FLAG: "BOOLEAN",
+        pa.float32(): "FLOAT",
+        pa.int32(): "INTEGER",
+    }
     return names[kind]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from assay.api import NullReporter
 from assay.core.config import parse_config
 from assay.core.errors import ConfigError, Stopped
+from assay.engines.server.app import ModelServer
+from assay.engines.transformers import Transformers
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.problems import cleaned
 from assay.pipelines.loop.evaluate import difference, evaluate, last_counts, points
-from assay.pipelines.runner.stages import run_stages, run_training
+from assay.pipelines.runner.stages import preflight, run_stages, run_training
 from assay.stores.lake import Lake
 
 Made = Callable[..., RunContext]
@@ -29,12 +32,12 @@ def tiny(tmp_path: Path) -> Made:
     ]
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def make(**changes: Any) -> RunContext:
+    def make(*, policy: Any = None, **changes: Any) -> RunContext:
         tree = {
             "lake": str(tmp_path / "lake"),
             "source": [{"part": "files", "paths": str(sums), "verifier": "numeric", "keep": ["how"]}],
             "split": {"held_out": 4},
-            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4},
+            "policy": {"model": "tiny-arithmetic", "engine": "transformers", "max_tokens": 4, **(policy or {})},
             "score": {"n": 2, "truncated": "wrong"},
             "embed": {"encoder": "tfidf", "clusters": 2},
             "select": {"selector": "uniform", "budget": 8},
@@ -125,3 +128,19 @@ def test_trainings_without_a_common_problem_cannot_be_paired() -> None:
         difference({"a": (1, 2)}, {"b": (1, 2)})
     (row,) = points([("x", {"a": (1, 2), "b": (2, 2)})])
     assert (row["pass_at_1"][0], row["pass_at_k"][0], row["k"], row["difference"]) == (0.75, 1.0, 2, None)
+
+
+def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(tiny: Made) -> None:
+    with closing(ModelServer(Transformers("tiny-arithmetic")).start()) as server:
+        served = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1)
+    preflight(served, "arrange")
+    with pytest.raises(ConfigError, match=r"runs on a server: name its weights in train\.model"):
+        run_training(served)
+    weighed = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="tiny-arithmetic")
+    preflight(weighed, "train")
+    outcome = run_training(weighed)
+    assert outcome.detail["rollouts"] == 4
+    assert (Path(outcome.detail["checkpoint"]) / "config.json").is_file()
+    gone = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="./no such folder")
+    with pytest.raises(ConfigError, match="no such folder"):
+        preflight(gone, "train")

@@ -1,18 +1,27 @@
 """`curate export`: the curriculum for another trainer."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.console import ConsoleReporter
-from assay.cli.runner import AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
+from assay.cli.runner import FAILED, AsJson, ConfigPath, LakeDir, Sets, load_config, print_json, report_errors
 from assay.core.parts import list_parts
 
 To = Annotated[str, typer.Option("--to", metavar="NAME", help=f"One of {', '.join(list_parts('export'))}.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder.")]
 Filtered = Annotated[
     bool, typer.Option("--filtered", help="Write the rows that the selection left out as well, in a file of their own.")
+]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Send 200 gold answers, and 200 stored attempts of each outcome, through the exported reward: exit 1 where one is "
+        "not the lake's. A folder that holds an export already is checked as it is.",
+    ),
 ]
 
 
@@ -21,27 +30,53 @@ def export(
     to: To = "jsonl",
     out: Out = Path("export"),
     filtered: Filtered = False,
+    check: Check = False,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Write the curriculum in its order, in the form that another trainer reads, and say how it is read."""
+    """Write the curriculum in its order, in the form that another trainer reads, with its reward, and say how it is read.
+
+    Settings of an export are keys of the plan: --set export.settings.verl.data_source=math_dapo.
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
         config = load_config(path, lake, sets)
         from assay.pipelines.analysis.export import export as write
+        from assay.pipelines.analysis.export_check import check_export
         from assay.pipelines.context.run import RunContext
         from assay.stores.lake import Lake
 
+        folder = out.resolve()
+        only_check = check and folder.is_dir() and any(folder.iterdir())
         with (
             Lake(config.lake, create=False) as opened,
             RunContext(config, opened, reporter, command="curate export") as context,
         ):
-            result = write(context, to, out.resolve(), filtered=filtered)
+            result: dict[str, Any] = {"folder": str(folder)}
+            if not only_check:
+                result = write(context, to, folder, filtered=filtered)
+            checked = check_export(context, to, folder) if check else None
         if as_json:
-            print_json(result)
-            return
+            print_json(result | ({"check": asdict(checked)} if checked else {}))
+        else:
+            if not only_check:
+                reporter.say(
+                    f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; files: "
+                    f"{', '.join(result['files'])}; it is read so:\n{result['snippet']}"
+                )
+            if checked:
+                _show_check(reporter, checked)
+        if checked and not checked.equal:
+            raise typer.Exit(FAILED)
+
+
+def _show_check(reporter: ConsoleReporter, checked: Any) -> None:
+    """Print what was sent through the reward, and where it differs from the lake."""
+    for kind, count in checked.sent.items():
+        reporter.say(f"checked {count} {kind}: {count - checked.differing.get(kind, 0)} as in the lake")
+    for example in checked.examples:
         reporter.say(
-            f"{result['folder']}: {result['rows']} rows for {to}, {result['filtered']} filtered rows; it is read "
-            f"so:\n{result['snippet']}"
+            f"  {example['problem_id'][:12]} ({example['kind']}): the lake has {example['lake']}, the exported reward "
+            f"{example['exported']}: ...{example['text'][-80:]!r}"
         )

@@ -74,6 +74,11 @@ def scored_pool(
     return pool, tuple(sorted(set(ids) - set(pool.ids)))
 
 
+def list_version(part: Any) -> list[str]:
+    """Return the version of a part from outside as part of a key; nothing where it has none, so that keys stay."""
+    return [part.version] if getattr(part, "version", "") else []
+
+
 def queries_of(*parts: Any) -> dict[str, str]:
     """Return the queries for the columns that selectors or curricula define themselves (`core.hooks.PoolHooks`)."""
     return {name: query for part in parts for name, query in getattr(part, "queries", {}).items()}
@@ -146,7 +151,7 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
         ConfigError: it has two rows for a problem, or other columns.
     """
     known = {
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "sampler": context.config.policy.sampler.id,
         "scoring": inputs.rows_of("score") if "score" in inputs else "",
     }
@@ -174,7 +179,7 @@ def _read_search_columns(
     scoring = [inputs.rows_of("score")] if "score" in inputs else [""]
     if context.lake.query(f"SELECT 1 {own} LIMIT 1", scoring).num_rows:
         return _read_columns(context, expressions, own, scoring, ids)
-    return _read_columns(context, expressions, f"FROM ({SEARCHED})", [context.engine.policy.revision], ids)
+    return _read_columns(context, expressions, f"FROM ({SEARCHED})", [context.policy.revision], ids)
 
 
 def _read_kept_field(context: RunContext, inputs: StageResults, name: str, ids: Sequence[str]) -> Values:
@@ -197,4 +202,4 @@ def _plain(value: object) -> bool:
 
 
 def _read_searches(context: RunContext) -> list[dict[str, Any]]:
-    return context.lake.rows(SEARCHED, [context.engine.policy.revision])
+    return context.lake.rows(SEARCHED, [context.policy.revision])

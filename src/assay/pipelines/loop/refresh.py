@@ -216,7 +216,7 @@ def choose_resamples(
     wanted |= dict.fromkeys(selected - seen.keys(), part.n)
     dropped = {id_: _find_stratum(part, earlier.get(id_)) for id_ in ids if id_ not in selected and id_ not in seen}
     drawn = sample_strata(
-        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.engine.policy.revision
+        dropped, {UNSOLVED: loop.share_unsolved}, loop.share, context.config.seed, context.policy.revision
     )
     wanted |= dict.fromkeys(drawn, part.n)
     rest = [id_ for id_ in dropped if id_ not in wanted]
@@ -261,7 +261,7 @@ def _refresh(stage: Refresh) -> StageResult:
     evidence = {
         id_: _add_attempts(part, seen.get(id_, SeenAttempts()), tally.counts) for id_, tally in fresh.items()
     } | {id_: seen[id_] for id_ in choice.decided}
-    unsure = find_disputed(context, labels, context.engine.policy.revision, attempts.sampler.id)
+    unsure = find_disputed(context, labels, context.policy.revision, attempts.sampler.id)
     rows = [
         _score_row(
             context,
@@ -275,7 +275,7 @@ def _refresh(stage: Refresh) -> StageResult:
     ]
     rows += [_carry_score(earlier[id_], scoring) for id_ in choice.carried]
     detail = {
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "selection": before.selection,  # of the training that made it
         "decided": len(choice.decided),
         "attempted": len(choice.wanted),
@@ -334,7 +334,7 @@ def _score_row(
         "n_truncated": seen.counts.truncated,
         "n_error": seen.counts.error,
         "scoring_id": scoring,
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "sampler": context.config.policy.sampler.id,
         "verifier": f"{label.verifier}@{context.judge.version(label.verifier)}",
         "censored": False,

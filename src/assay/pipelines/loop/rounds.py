@@ -60,8 +60,9 @@ class Round:
     def key(self, what: str) -> StageKey:
         """Hash all that decides the round, into the key under which the ledger has `what`, a part of it."""
         context, config = self.context, self.context.config
+        excluded = DECIDE_NOTHING | {"train": DECIDE_NOTHING["train"] | training.undecided(config.train)}
         tables = {
-            name: getattr(config, name).model_dump(mode="json", exclude=DECIDE_NOTHING.get(name))
+            name: getattr(config, name).model_dump(mode="json", exclude=excluded.get(name))
             for name in (*curating_stages(), "train", "loop")
             if name in type(config).model_fields
         }
@@ -69,7 +70,7 @@ class Round:
             (name, context.judge.version(name)) for name in side_verifiers(context, self.results, "train")
         )
         pool = [str(self.results.of(name).key) for name in pool_stages()]
-        how = (context.engine.policy.revision, config.policy.sampler.id, config.seed, tables)
+        how = (context.policy.revision, config.policy.sampler.id, config.seed, tables)
         return StageKey.of(content_id(what, self.number, pool, versions, *how))
 
     @cached_property
@@ -80,7 +81,7 @@ class Round:
             ConfigError: the checkpoint is not there.
         """
         before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
-        context = self.context.beside(_config_on_checkpoint(self.context, before.training, self.number + 1))
+        context = self.context.beside(_config_on_checkpoint(self.context, self.results.of("train"), self.number + 1))
         return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
 
 
@@ -201,13 +202,13 @@ def report(round_: Round) -> StageResult:
     if done := context.finished("round", key):
         return done
     held = evaluate.points(
-        evaluate.counted(context, round_.results, round_.results.rows_of("train"), context.config.train.eval_samples)
+        evaluate.counted(context, training.Train(context, round_.results), context.config.train.eval_samples)
     )
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
     detail = {
         "round": round_.number,
-        "policy": context.engine.policy.revision,
+        "policy": context.policy.revision,
         "checkpoint": round_.following.context.config.policy.model,
         "training": round_.results.rows_of("train"),
         "selection": round_.results.rows_of("select"),
@@ -250,7 +251,7 @@ def refresh_stale(context: RunContext) -> dict[str, Any]:
     judged = run_regrade(context)
     round_ = first_round(context)
     pool = side_ids(context, round_.results, "train")
-    if not context.lake.rows(SCORED, [context.engine.policy.revision, pool])[0]["n"]:
+    if not context.lake.rows(SCORED, [context.policy.revision, pool])[0]["n"]:
         raise ConfigError("nothing to refresh: this plan was never scored; `curate run PLAN` first")
     outcomes = [curate(round_)]
     while training.Train(round_.context, round_.results).finished():
@@ -294,7 +295,7 @@ def _require_whole(outcome: StageResult) -> None:
         )
 
 
-def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Config:
+def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
     """Put the plan on the checkpoint of the run's training.
 
     Where the plan names a folder for checkpoints, each round gets a folder within it.
@@ -303,10 +304,12 @@ def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Co
     folder = str(find_checkpoint(context, training))
     output = config.train.output and f"{config.train.output.removesuffix(f'/round-{number - 1}')}/round-{number}"
     # the first round's teacher is that of all rounds
-    teacher = config.train.teacher.model_copy(update={"model": config.train.teacher.model or config.policy.model})
+    teacher = config.train.teacher.model_copy(
+        update={"model": config.train.teacher.model or config.train.model or config.policy.model}
+    )
     changed = {
         "policy": policy_on_checkpoint(config.policy, folder, checkpoint_engine(config.policy)),
-        "train": config.train.model_copy(update={"output": output, "teacher": teacher}),
+        "train": config.train.model_copy(update={"output": output, "teacher": teacher, "model": ""}),
     }
     return config.model_copy(update=changed)
 
@@ -322,7 +325,7 @@ def _count_drift(round_: Round) -> dict[str, int]:
     """Count the problems that left the band and entered it, of those measured before the round and anew after it."""
     loop = round_.context.config.loop
     before = _read_rates(round_)
-    after = _read_rates(round_.following, round_.following.context.engine.policy.revision)
+    after = _read_rates(round_.following, round_.following.context.policy.revision)
     shared = sorted(before.keys() & after.keys())
     return count_moves(
         np.array([before[id_] for id_ in shared]), np.array([after[id_] for id_ in shared]), loop.low, loop.high
@@ -341,8 +344,8 @@ def _count_spent(round_: Round) -> dict[str, dict[str, int]]:
 
     Attempts at the pool are those of every refresh, and in the first round those of its scoring too.
     """
-    lake, own = round_.context.lake, round_.context.engine.policy.revision
-    ahead = round_.following.context.engine.policy.revision
+    lake, own = round_.context.lake, round_.context.policy.revision
+    ahead = round_.following.context.policy.revision
     key = round_.results.rows_of("train")
     pool, held = (side_ids(round_.context, round_.results, name) for name in ("train", "held_out"))
     both = [own, ahead] if round_.before is None else [ahead]

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from operator import attrgetter
 from typing import Any
 
@@ -43,6 +43,7 @@ from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
 
+NOT_IN_ROLLOUTS = ("logprobs", "token_ids", "fault", "stopped", "refused")  # what the table has no column for
 REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # the longest that arrivals wait for a wave to fill
 # Sample index -> (outcome, tokens); outcome None = stored but not judged by the present verifier.
@@ -51,8 +52,8 @@ EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something abou
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that have another name among the counts
 
 STORED = """
-SELECT r.problem_id, r.sample, r.tokens, v.outcome
-FROM rollouts r LEFT JOIN (
+SELECT r.problem_id, r.sample, r.tokens, v.outcome, CASE WHEN r.extended THEN r.id END AS id
+FROM attempts r LEFT JOIN (
     SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
     WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[])) AND label_id IN (SELECT unnest(?::VARCHAR[]))
 ) v ON v.rollout_id = r.id
@@ -90,10 +91,11 @@ class StoredRollouts:
     ) -> None:
         self.context, self.problems, self.labels = context, problems, labels
         self.sampler: SamplingConfig = sampler or context.config.policy.sampler
-        self.policy = context.engine.policy
+        self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # samples that the engine failed to generate in this run
         self.refused = 0  # samples that a server refused to generate in this run
+        self._other_ids: dict[tuple[str, int], str] = {}  # of attempts sampled under another config than `sampler`
         self._samples = self._stored(list(problems))
         self._keep_refused = keep_refused
         self._refused = known_refusals(context, self.policy, self.sampler, problems) if keep_refused else {}
@@ -202,11 +204,17 @@ class StoredRollouts:
             [self.context.mode, sorted(set(versions)), labels, self.policy.revision, self.sampler.id, list(samples)],
         ):
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
+            if row["id"]:
+                self._other_ids[row["problem_id"], row["sample"]] = row["id"]
         return samples
+
+    def _rollout_id(self, id_: str, sample: int) -> str:
+        other = self._other_ids.get((id_, sample))
+        return other or rollout_id(id_, self.policy.revision, self.sampler.id, sample)
 
     def _judge_unjudged(self, wanted: Mapping[str, int]) -> None:
         ids = {
-            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            self._rollout_id(id_, sample): (id_, sample)
             for id_ in wanted
             for sample, (outcome, _) in self._samples[id_].items()
             if outcome is None
@@ -215,7 +223,10 @@ class StoredRollouts:
             return
         self.context.reporter.say(f"{len(ids)} stored rollouts are judged by the present verifier; no tokens")
         before = judged_before(self.context, sorted(ids))
-        verdicts = self._judge(stored_rollouts(self.context, sorted(ids)))
+        rollouts = [
+            replace(rollout, sample=ids[rollout.id][1]) for rollout in stored_rollouts(self.context, sorted(ids))
+        ]
+        verdicts = self._judge(rollouts)
         count_moved(self.context, before, verdicts)
         self.context.lake.append({"verdicts": verdict_table(verdicts, self.context.run)}, run=self.context.run)
 
@@ -223,7 +234,7 @@ class StoredRollouts:
         return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
-        requests = [self.request(id_, samples) for id_, samples in missing.items()]
+        requests = self.requests(missing)
         self._introduce(requests[0])
         streaming = isinstance(self.context.engine, StreamingEngine)
         with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
@@ -242,6 +253,7 @@ class StoredRollouts:
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
             )
         if not self._introduced:
+            remote_model.require_stored_policy(self.context)
             self.context.lake.append(
                 {"sampling_configs": [self._settings()], "policies": remote_model.policy_rows(self.context)},
                 run=self.context.run,
@@ -343,6 +355,10 @@ class StoredRollouts:
         else:
             self.refused += len(refused)
 
+    def requests(self, missing: Mapping[str, tuple[int, ...]]) -> list[Request]:
+        """Make the requests for these samples, by problem."""
+        return [self.request(id_, samples) for id_, samples in missing.items()]
+
     def request(self, id_: str, samples: tuple[int, ...]) -> Request:
         """Make the request for these samples of one problem."""
         return Request(id_, self.sampler.render(self.problems[id_]), self.sampler, samples, self.context.config.seed)
@@ -384,7 +400,7 @@ class StoredRollouts:
     def _cut_outcomes(self, wanted: Mapping[str, int | None], length: int) -> dict[str, dict[int, Outcome]]:
         """Return the outcomes of the answers longer than `length` tokens when cut there, by problem and sample."""
         longer = {
-            rollout_id(id_, self.policy.revision, self.sampler.id, sample): (id_, sample)
+            self._rollout_id(id_, sample): (id_, sample)
             for id_, n in wanted.items()
             for sample in sorted(self._samples[id_])[:n]
             if self._samples[id_][sample][1] > length
@@ -464,9 +480,7 @@ def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
 
 def from_row(row: Mapping[str, Any]) -> Rollout:
     """Make a rollout of a row of `rollouts` that is joined with its text."""
-    return Rollout(
-        **{name: row[name] for name in Rollout.__slots__ if name not in ("logprobs", "fault", "stopped", "refused")}
-    )
+    return Rollout(**{name: row[name] for name in Rollout.__slots__ if name not in NOT_IN_ROLLOUTS})
 
 
 def storable(text: str) -> str:

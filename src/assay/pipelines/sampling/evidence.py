@@ -17,7 +17,7 @@ from assay.pipelines.sampling.tree_search import samplers as search_samplers
 VERDICTS = """
 SELECT r.problem_id, r.policy, r.policy_name, r.sampler, r.sample, r.tokens, r.finish, r.id AS rollout_id,
        counted(v.outcome, v.lenient, ?) AS outcome, v.extracted
-FROM rollouts r JOIN verdicts v ON v.rollout_id = r.id
+FROM attempts r JOIN verdicts v ON v.rollout_id = r.id
 WHERE NOT r.guided AND r.step IS NULL AND v.label_id IN (SELECT unnest(?::VARCHAR[]))
   AND v.verifier || '@' || v.version IN (SELECT unnest(?::VARCHAR[]))
 """
@@ -27,7 +27,7 @@ WHERE r.policy = ? AND r.sampler = ?
 QUALIFY row_number() OVER (PARTITION BY r.rollout_id) = 1 ORDER BY r.problem_id, r.sample
 """
 RESPONDENT = """
-SELECT policy, sampler FROM rollouts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
+SELECT policy, sampler FROM attempts WHERE (policy_name = ? OR policy = ?) AND step IS NULL AND NOT guided
 GROUP BY policy, sampler ORDER BY count(*) DESC, policy, sampler LIMIT 1
 """
 RESPONSES = f"""
@@ -135,7 +135,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
-    own = (context.engine.policy.revision, context.config.policy.sampler.id)
+    own = (context.policy.revision, context.config.policy.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
         for row in rows

@@ -90,7 +90,7 @@ class Searches:
     ) -> None:
         self.context, self.problems, self.labels, self.rules, self.scoring = context, problems, labels, rules, scoring
         self.step, self.rest = samplers(context.config.policy.sampler, rules)
-        self.policy = context.engine.policy
+        self.policy = context.policy
         self.stopped = ""  # the limit that was reached, as words
         self.failed = 0  # answers that the engine failed to generate
         self._paid: dict[str, SearchStep] = {}  # stored continuations by their key
@@ -153,6 +153,7 @@ class Searches:
     def _open(self, ids: Sequence[str]) -> None:
         rows = self.context.lake.rows(PAID, [self.policy.revision, [self.step.id, self.rest.id], list(ids)])
         self._paid = {row["id"]: SearchStep(row["text"], row["tokens"], row["ended"]) for row in rows}
+        remote_model.require_stored_policy(self.context)
         settings = [{"id": sampler.id, "settings": settings_of(sampler)} for sampler in (self.step, self.rest)]
         self.context.lake.append(
             {"sampling_configs": settings, "policies": remote_model.policy_rows(self.context)}, run=self.context.run

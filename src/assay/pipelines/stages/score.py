@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from assay.core.identity import content_id
-from assay.core.parts import build_part
+from assay.core.parts import OUTSIDE, build_part
 from assay.core.types import Label, Problem, Score
-from assay.pipelines.context import remote_model
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
 from assay.pipelines.sampling.attempts import StoredRollouts
@@ -77,9 +77,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and any_refused(
-            context, context.engine.policy, context.config.policy.sampler
-        )
+        asks_again = context.retry_refused and any_refused(context, context.policy, context.config.policy.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -100,9 +98,8 @@ class ScoreStage(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find a missing model, and a server that serves another one than it did."""
-        _ = context.engine.policy
-        remote_model.require_stored_policy(context)
+        """Find a missing model. A server is asked only where the lake does not know the policy behind it."""
+        _ = context.policy
 
 
 def scorer(context: RunContext) -> Any:
@@ -148,11 +145,11 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     versions = sorted((verifier, context.judge.version(verifier)) for verifier in set(verifiers))
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder)
+    how = (config.scorer, settings(context), *pool, *encoder, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
-        context.engine.policy.revision,
+        context.policy.revision,
         context.config.policy.sampler.id,
         versions,
         *beyond,
@@ -169,6 +166,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     if attempts.unfinished and part.joint:  # joint scores of a part of the evidence must not mix with the final ones
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
+    _warn_of_empty_intervals(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     rows = [
         _row(
@@ -211,6 +209,17 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
         **({"disputed": True} if unsure else {}),  # null = no
     }
     return {"id": score_id(content), **content}
+
+
+def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn of a scorer from outside whose scores all say that nothing is known, which leaves all problems unscored."""
+    name = context.config.score.scorer
+    if name.startswith(OUTSIDE) and scores and all(score.low == 0 and score.high == 1 for score in scores):
+        context.reporter.warn(
+            f"all {len(scores)} scores of {name!r} have the interval [0, 1], which says that "
+            "nothing is known: selectors that need a score find these problems unscored; a scorer that knows no "
+            "interval returns low = high = value"
+        )
 
 
 def _warn_of_other_samplers(context: RunContext, attempts: StoredRollouts) -> None:

@@ -15,7 +15,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import build_selector
-from assay.pipelines.data.pool import further_evidence, queries_of, scored_pool
+from assay.pipelines.data.pool import further_evidence, list_version, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
 
@@ -48,7 +48,8 @@ class Select(Stage):
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))
-        return StageKey.of(content_id("select", *seen, config.selector, config.settings, config.budget, config.seed))
+        how = (config.selector, config.settings, config.budget, config.seed, *list_version(self.selector))
+        return StageKey.of(content_id("select", *seen, *how))
 
     def remaining(self) -> Remaining:
         """Count the scored problems."""
@@ -131,16 +132,21 @@ def _warn_of_budget(context: RunContext, pool: Pool, unscored: int, chosen: int)
 
 
 def _warn_of_another_trainer(context: RunContext, part: Any) -> None:
-    """Warn where the selection assumes other training settings than those of `[train]`."""
-    train, cut = context.config.train, context.config.score.settings.get("truncated", "masked")
+    """Warn where the selection assumes other training settings than those of `[train]`; two defaults are no warning."""
+    train, settings = context.config.train, context.config.score.settings
+    cut, stated = (
+        settings.get("truncated", "masked"),
+        "truncated" in settings or "mask_truncated" in train.model_fields_set,
+    )
     if getattr(part, "group_size", train.group_size) != train.group_size:
         context.reporter.warn(
             f"select.group_size = {part.group_size}, but train.group_size = {train.group_size}: the signal is another"
         )
-    if (cut == "masked") != train.mask_truncated:
+    if stated and (cut == "masked") != train.mask_truncated:
         context.reporter.warn(
             f"score.truncated = {cut!r}, but train.mask_truncated = {str(train.mask_truncated).lower()}: "
-            "cut attempts count otherwise in training than in these scores"
+            "cut attempts count otherwise in training than in these scores; "
+            f"train.mask_truncated = {str(cut == 'masked').lower()} makes them one"
         )
 
 

@@ -12,7 +12,8 @@ from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
 from assay.core.parts import build_part
 from assay.core.ports import AdaptiveCurriculum, OnlineCurriculum
-from assay.core.types import Curriculum, Rollout, Verdict
+from assay.core.types import Curriculum, Policy, Rollout, Verdict
+from assay.engines.models import registry
 from assay.pipelines.context.results import Remaining, StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
@@ -24,11 +25,16 @@ from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.run import rank_and_world_size
 from assay.training.trainer.settings import TrainingSettings
 
 # Settings that do not change what is learnt.
 ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
 FLUSH_S = 5.0  # the longest that rollouts of a step wait for their commit, unless the next step takes longer
+STORED = """
+SELECT policy FROM (SELECT policy FROM rollouts UNION SELECT policy FROM train_metrics)
+WHERE policy IN (SELECT unnest(?::VARCHAR[]))
+"""
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -52,8 +58,9 @@ class Train(Stage):
     def compute_key(self) -> StageKey:
         """Hash curriculum, policy, sampler, teacher, and every setting that changes what is learnt."""
         context, config = self.context, self.context.config.train
-        settings = config.model_dump(mode="json", exclude=ELSEWHERE - ({"save_every"} if config.average else set()))
-        how = (settings, context.config.train_sampler.id, context.engine.policy.revision)
+        unhashed = ELSEWHERE - ({"save_every"} if config.average else set()) | undecided(config)
+        settings = config.model_dump(mode="json", exclude=unhashed)
+        how = (settings, context.config.train_sampler.id, base_policy(context).revision)
         helper = self.teacher and self.teacher.id
         return StageKey.of(content_id("train", self.inputs.rows_of("arrange"), *how, helper, *context.read_otherwise))
 
@@ -69,8 +76,41 @@ class Train(Stage):
 
     @classmethod
     def preflight(cls, context: RunContext) -> None:
-        """Find before training that there is no folder for a checkpoint."""
+        """Find before training that there is no folder for a checkpoint, or that the weights are not there."""
         output_folder(context, "KEY")
+        if context.config.train.model:
+            base_policy(context)
+
+
+def undecided(config: TrainConfig) -> set[str]:
+    """Return the fields that keys leave out, since they came later and are at their default."""
+    return set() if config.model else {"model"}
+
+
+def base_policy(context: RunContext) -> Policy:
+    """Return the policy that training starts from: the weights of `train.model`, else the policy that was scored.
+
+    Raises:
+        ConfigError: there are no such weights.
+    """
+    return registry.identify_policy(model) if (model := context.config.train.model) else context.policy
+
+
+def base_checkpoint(context: RunContext) -> Path:
+    """Return the folder of the weights that training starts from.
+
+    Raises:
+        ConfigError: the policy runs on a server and the config names no weights, or they are not there.
+    """
+    config = context.config
+    if config.train.model:
+        return registry.find_checkpoint(config.train.model)
+    if hasattr(type(context.engine), "identity"):
+        raise ConfigError(
+            f"policy {config.policy.model!r} runs on a server: name its weights in train.model, "
+            "a folder, a hub id or a name in the catalogue"
+        )
+    return registry.find_checkpoint(config.policy.model, config.policy.revision)
 
 
 def build_teacher(context: RunContext) -> Teacher | None:
@@ -103,7 +143,16 @@ def held_out_set(context: RunContext, inputs: StageResults) -> HeldOutSet:
 def training_settings(config: TrainConfig) -> TrainingSettings:
     """Convert a config's `[train]` to the settings of the trainer."""
     fields = config.model_dump(
-        exclude={"output", "teacher", "demonstrations", "demonstration", "eval_samples", "eval_problems", *OF_SAMPLER}
+        exclude={
+            "output",
+            "model",
+            "teacher",
+            "demonstrations",
+            "demonstration",
+            "eval_samples",
+            "eval_problems",
+            *OF_SAMPLER,
+        }
     )
     guidance = config.teacher.model_dump(include=set(TeacherSettings.__slots__)) if config.teacher.engine else None
     return TrainingSettings(**fields, guidance=TeacherSettings(**guidance) if guidance else None)
@@ -194,9 +243,8 @@ class LakeSink:
             self.flush()
 
     def stored(self, policies: Sequence[str]) -> set[str]:
-        """Return those of the policy revisions of which the lake holds rollouts."""
-        query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
-        return {row["policy"] for row in self.context.lake.rows(query, [list(policies)])}
+        """Return those of the policy revisions of which the lake holds rollouts or measurements."""
+        return {row["policy"] for row in self.context.lake.rows(STORED, [list(policies)])}
 
     def supersede(self, policies: Sequence[str]) -> None:
         """Mark the rollouts of these policy revisions as superseded: they stay, and count no more."""
@@ -218,8 +266,7 @@ def warn_of_deviation(context: RunContext) -> None:
 def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
-    from assay.engines.models import registry
-    from assay.training.grpo import TrainingResult, rank_and_world_size, train
+    from assay.training.grpo import TrainingResult, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:
@@ -247,8 +294,8 @@ def _train(
             curriculum,
             problems,
             labels,
-            checkpoint=registry.find_checkpoint(context.config.policy.model, context.config.policy.revision),
-            base=context.engine.policy,
+            checkpoint=base_checkpoint(context),
+            base=base_policy(context),
             sampler=sampler,
             judge=context.judge,
             sink=sink,

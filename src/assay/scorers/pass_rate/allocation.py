@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.maths.allocation.adaptive_allocation import PoolEvidence, Wave, band_wave, contenders, top_wave
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
+from assay.maths.beta.two_betas import RatePrior
 
 Ints = NDArray[np.int64]
 # Rows whose wave is complete; their right and wrong attempts, all attempts and tokens so far.
 WaveCounts = tuple[Ints, Ints, Ints, Ints, Ints]
 SampleWave = Callable[[Ints, Ints], WaveCounts]  # rows, and the attempts that each shall have in all
-FitPrior = Callable[[PoolEvidence, Ints], ZeroInflatedBeta]  # from the evidence on these rows
+FitPrior = Callable[[PoolEvidence, Ints], RatePrior]  # from the evidence on these rows
 
 SIMULATED_PROBLEMS = 500  # at most, for an estimate of the attempts
 REFIT_FACTOR = 1.1  # the prior is fitted again each time the attempts have grown by this factor
@@ -49,7 +49,7 @@ class Allocation:
 
 def run_allocation(
     n: int, allocation: Allocation, goal: Goal, sample: SampleWave, fit: FitPrior
-) -> tuple[PoolEvidence, ZeroInflatedBeta, Ints]:
+) -> tuple[PoolEvidence, RatePrior, Ints]:
     """Sample wave after wave until the goal is reached.
 
     A row whose wave stays incomplete (a limit, a failed sample) keeps what it had and is sampled no more. Decisions are
@@ -84,7 +84,7 @@ def run_allocation(
             return state.evidence(rows), fit(state.evidence(rows), rows), rows
 
 
-def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInflatedBeta) -> float:
+def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: RatePrior) -> float:
     """Return the attempts per problem that an allocation would make in a pool drawn from a prior, by one simulation.
 
     Args:
@@ -95,8 +95,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInf
     """
     size = min(n, SIMULATED_PROBLEMS)
     rng = np.random.default_rng(0)
-    place, between = rng.random(size), rng.beta(prior.a[0], prior.b[0], size)
-    rate = np.where(place < prior.zero[0], 0.0, np.where(place > 1 - prior.one[0], 1.0, between))
+    rate = prior.sample(size, rng)
     successes = np.cumsum(rng.random((size, allocation.most)) < rate[:, None], axis=1, dtype=np.int64)
 
     def sample(rows: Ints, wanted: Ints) -> WaveCounts:
@@ -108,7 +107,7 @@ def expected_attempts(n: int, allocation: Allocation, goal: Goal, prior: ZeroInf
     return float(evidence.attempts.mean())
 
 
-def adaptive_wave(evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal) -> Wave:
+def adaptive_wave(evidence: PoolEvidence, prior: RatePrior, allocation: Allocation, goal: Goal) -> Wave:
     """Return the next wave of an adaptive allocation."""
     if not goal.budget:
         return band_wave(evidence, prior, low=goal.low, high=goal.high, delta=goal.delta, most=allocation.most)
@@ -144,7 +143,7 @@ def _sample(state: _AllocationState, rows: Ints, wanted: Ints, sample: SampleWav
 
 
 def _next_wave(
-    evidence: PoolEvidence, prior: ZeroInflatedBeta, allocation: Allocation, goal: Goal, is_open: NDArray[np.bool_]
+    evidence: PoolEvidence, prior: RatePrior, allocation: Allocation, goal: Goal, is_open: NDArray[np.bool_]
 ) -> Ints:
     # Nothing more will come of a row that is not open: it counts as complete, at its tokens per attempt.
     tried = np.where(is_open, evidence.attempts, allocation.most)

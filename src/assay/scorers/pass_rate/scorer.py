@@ -13,7 +13,8 @@ from assay.core.types import Counts, Score
 from assay.maths.allocation.adaptive_allocation import PoolEvidence
 from assay.maths.allocation.embedding_prior import fit_embedding_prior
 from assay.maths.beta.posterior import PRIORS, interval, mean, posterior
-from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta, fit_zero_inflated_beta
+from assay.maths.beta.two_betas import RatePrior, fit_rate_prior
+from assay.maths.beta.zero_inflated_beta import ZeroInflatedBeta
 from assay.scorers.pass_rate.allocation import Allocation, Goal, Ints, WaveCounts, expected_attempts, run_allocation
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -33,9 +34,9 @@ class PassRate:
     Only complete waves count, and decisions are functions of these alone. After adaptive stopping c / n is biased, so
     only the posterior is given; pass@k needs `fixed` (`maths/rl/pass_at_k.py`).
 
-    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta with a point mass at 0; `predicted` from
-    each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the numbers; `beta_a`
-    and `beta_b` match the posterior's mean and variance.
+    Priors: `jeffreys` and `uniform`; `fitted` to the pool's own counts, a Beta (or two) with point masses at 0 and 1;
+    `predicted` from each problem's vector by a ridge fitted on other problems' outcomes. The score's `prior` holds the
+    numbers; `beta_a` and `beta_b` match the posterior's mean and variance.
 
     Attempts whose verifier or engine failed are evidence of nothing and enter no posterior. Truncated ones are left out
     too ("masked"), or count as failures ("wrong", DART-Math's rule, arXiv:2407.13690, sec. 3), as the trainer will
@@ -105,7 +106,7 @@ class PassRate:
         """
         if self.design == "fixed" or not problems:
             return float(self.n)
-        prior = fit_zero_inflated_beta([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
+        prior = fit_rate_prior([pilot.correct for pilot in counts], [self._wrong(pilot) for pilot in counts])
         return expected_attempts(problems, self._allocation(), self._goal(problems), prior)
 
     def score(self, ids: Sequence[str], attempts: RolloutProvider) -> list[Score]:
@@ -156,7 +157,7 @@ class PassRate:
             right, wrong, tried, tokens = np.array(table, dtype=np.int64).reshape(-1, 4).T
             return complete, right, wrong, tried, tokens
 
-        def fit(evidence: PoolEvidence, rows: Ints) -> ZeroInflatedBeta:
+        def fit(evidence: PoolEvidence, rows: Ints) -> RatePrior:
             return self._fit_prior(evidence, [ids[row] for row in rows], attempts)
 
         run_allocation(len(ids), self._allocation(), self._goal(len(ids)), sample, fit)
@@ -179,11 +180,11 @@ class PassRate:
     def _wrong(self, counts: Counts) -> int:
         return counts.wrong + (counts.truncated if self.truncated == "wrong" else 0)
 
-    def _fit_prior(self, evidence: PoolEvidence, ids: Sequence[str], attempts: RolloutProvider) -> ZeroInflatedBeta:
+    def _fit_prior(self, evidence: PoolEvidence, ids: Sequence[str], attempts: RolloutProvider) -> RatePrior:
         if self.prior in PRIORS:
             return ZeroInflatedBeta.of(*PRIORS[self.prior])
         if self.prior == "fitted" or len(ids) < 2:
-            return fit_zero_inflated_beta(evidence.correct, evidence.wrong)
+            return fit_rate_prior(evidence.correct, evidence.wrong)
         vectors: NDArray[np.float32] = cast(WaveProvider, attempts).embed(ids)
         return fit_embedding_prior(evidence.correct, evidence.wrong, vectors)
 
@@ -193,7 +194,7 @@ class PassRate:
         low, high = interval(counts.correct, wrong, prior=self.prior, level=self.level)
         return _build_score(id_, self.prior, counts, float(mean(a, b)), float(low), float(high), float(a), float(b))
 
-    def _score_jointly(self, ids: list[str], counts: list[Counts], prior: ZeroInflatedBeta) -> list[Score]:
+    def _score_jointly(self, ids: list[str], counts: list[Counts], prior: RatePrior) -> list[Score]:
         if not ids:
             return []
         right, wrong = np.array([c.correct for c in counts]), np.array([self._wrong(c) for c in counts])

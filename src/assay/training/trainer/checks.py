@@ -94,7 +94,8 @@ def check_reports(names: Sequence[str]) -> None:
         ConfigError: names the package.
     """
     for name in names:
-        if importlib.util.find_spec(name) is None:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:  # a folder of that name, such as wandb's own of its runs, is no package
             raise ConfigError(f"train.report_to names {name!r}, which is not installed: pip install {name}")
 
 
