@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part
+from assay.core.parts import allow_imports, build_part, is_outside, load_part
 from assay.core.types import SamplingConfig
 
 
@@ -406,7 +407,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))
 
 
@@ -425,7 +426,7 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_describe_error(error)) from error
+        raise ConfigError(describe_config_error(error, Config)) from error
     config._folder = folder
     _check_parts(config)
     return config
@@ -486,47 +487,3 @@ def _check_verifiers(config: Config) -> None:
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
-
-
-def _describe_error(error: ValidationError) -> str:
-    errors = error.errors()
-    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
-    if first["type"] == "extra_forbidden":
-        *path, key = [str(step) for step in first["loc"]]
-        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
-    if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
-    return describe_error(error)
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    model: Any = Config
-    for step in path:
-        if step.isdigit():
-            continue
-        annotation = model.model_fields[step].annotation
-        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
-        model = types[0] if types else None
-        if model is None or not issubclass(model, BaseModel):
-            return []
-    return list(model.model_fields)
