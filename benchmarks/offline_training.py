@@ -81,7 +81,9 @@ def beside_trl(folder: Path, kind: str, pairs: int, steps: int) -> Claim:
     half = stats.t.ppf(0.975, pairs - 1) * logs.std(ddof=1) / math.sqrt(pairs)
     ratio, low, high = (float(np.exp(each)) for each in (logs.mean(), logs.mean() - half, logs.mean() + half))
     wall = statistics.median(walls["ours"]) / statistics.median(walls["trl"])
-    claim = f"CPU seconds a step of train {kind} beside TRL's own trainer [{low:.3f}, {high:.3f}]; wall {wall:.2f} times"
+    claim = (
+        f"CPU seconds a step of train {kind} beside TRL's own trainer [{low:.3f}, {high:.3f}]; wall {wall:.2f} times"
+    )
     ours, peer = statistics.median(found["ours"]), statistics.median(found["trl"])
     return Claim(claim, ours, peer, ratio, f"<= {BAR}", ratio <= BAR, "s", n=pairs * steps, full_n=480)
 
@@ -97,7 +99,8 @@ def rows_of(kind: str) -> list[Any]:
     if kind == "sft":
         return [TargetRow(str(place), str(place), prompt(a, b), str(a + b)) for place, (a, b) in enumerate(numbers)]
     return [
-        PairRow(str(place), str(place), prompt(a, b), str(a + b), str(a + b + 1)) for place, (a, b) in enumerate(numbers)
+        PairRow(str(place), str(place), prompt(a, b), str(a + b), str(a + b + 1))
+        for place, (a, b) in enumerate(numbers)
     ]
 
 

@@ -117,6 +117,14 @@ class ScoreConfig(_Part):
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
 
 
+class SynthesizeConfig(_Strict):
+    """`[synthesize]`: what stored attempts are turned into; `[synthesize.settings.NAME]` holds a method's settings."""
+
+    methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
+    settings: dict[str, dict[str, Any]] = {}
+    policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
+
+
 class EmbedConfig(_Strict):
     """`[embed]`: texts to unit vectors to clusters."""
 
@@ -305,6 +313,7 @@ class Config(_Strict):
     policy: PolicyConfig = PolicyConfig()
     grade: GradeConfig = GradeConfig()
     score: ScoreConfig = ScoreConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
     arrange: OrderConfig = OrderConfig()
@@ -423,6 +432,8 @@ def _check_parts(config: Config) -> None:
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
     build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
+        build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)
     if config.train.teacher.engine:
         build_part(

@@ -27,6 +27,7 @@ ROOMS = {
     "selector": "selectors",
     "curriculum": "curricula",
     "engine": "engines",
+    "method": "synthesis",
     "objective": "training/objectives",
     "table": "stores/tables",
     "export": "exports",

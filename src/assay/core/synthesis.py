@@ -150,6 +150,14 @@ class Derived:
     parents: tuple[str, ...] = ()  # ids of further rows that it was made from
 
 
+class TrialSummary(NamedTuple):
+    """What sampling until enough answers are right has drawn."""
+
+    drawn: int  # attempts in this run
+    fullness: float  # share of the batches' room that was used before the last 5% of the targets, in [0, 1]
+    stopped: str = ""  # the limit that ended it; "" = none
+
+
 Product = Target | Pair | StepLabels | Derived
 
 

@@ -10,7 +10,9 @@ PROMPT = (ChatTurn(role="system", content="Be brief."), ChatTurn(role="user", co
 
 @pytest.fixture
 def target() -> TargetRow:
-    return TargetRow("t", "p", PROMPT, "is 4.", prefix="It ", weight=0.5, method="dart", origin="policy", confidence=0.9)
+    return TargetRow(
+        "t", "p", PROMPT, "is 4.", prefix="It ", weight=0.5, method="dart", origin="policy", confidence=0.9
+    )
 
 
 @pytest.fixture

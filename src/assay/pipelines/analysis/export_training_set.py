@@ -74,9 +74,7 @@ def export_training_set(
     }
 
 
-def _summary(
-    context: RunContext, inputs: StageResults, synthesis: Synthesis, rows: list[Any]
-) -> TrainingSetSummary:
+def _summary(context: RunContext, inputs: StageResults, synthesis: Synthesis, rows: list[Any]) -> TrainingSetSummary:
     ids = sorted({row.problem_id for row in rows})
     licences = {row["source"]: row["licence"] or "unknown" for row in context.lake.rows(SOURCES, [ids])}
     sources = {row["id"]: row["source"] for row in context.lake.rows(SOURCE_OF, [ids])}
