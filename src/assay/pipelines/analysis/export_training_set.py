@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.core.config import OfflineConfig
 from assay.core.errors import ConfigError
+from assay.core.offline_config import OfflineConfig
 from assay.core.parts import build_part
 from assay.core.training_rows import TrainingSetSummary
 from assay.pipelines.context.results import StageResults

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar
 
-from assay.core.config import OfflineConfig
 from assay.core.errors import ConfigError
 from assay.core.identity import canonical_json, content_id
+from assay.core.offline_config import OfflineConfig
 from assay.core.training_rows import PairRow, TargetRow
 from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from assay.core.config import DpoConfig
+from assay.core.offline_config import DpoConfig
 from assay.pipelines.stages._offline import OfflineStage
 
 

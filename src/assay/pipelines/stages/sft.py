@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from assay.core.config import SftConfig
+from assay.core.offline_config import SftConfig
 from assay.pipelines.stages._offline import OfflineStage
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from assay.core.config import OfflineConfig
 from assay.core.errors import ConfigError
+from assay.core.offline_config import OfflineConfig
 from assay.core.training_rows import PairRow, TargetRow
 from assay.pipelines.context.results import StageResult, StageResults
 from assay.pipelines.context.run import RunContext
@@ -27,12 +27,15 @@ def find_synthesis(context: RunContext, inputs: StageResults, table: str, method
         ConfigError: none is named, it is not done, or it has no such rows; the message names the command.
     """
     given = inputs.get("synthesize")
-    done = [given] if given else _finished(context, inputs, method)
+    done, lacking = ([given], []) if given else _finished(context, inputs, method)
     having = [result for result in done if result.detail.get(table)]
     what = table.replace("_", " ")
     if len(having) > 1:
         names = ", ".join(str(result.detail["method"]) for result in having)
         raise ConfigError(f"{names} have {what}: name one of them as the method to learn from")
+    if not having and lacking:
+        command = f"curate synthesize PLAN {lacking[0]}"
+        raise ConfigError(f"{lacking[0]} is not done for what the lake holds now: `{command}` first")
     if not having:
         names = ", ".join(str(result.detail["method"]) for result in done)
         raise ConfigError(f"{names} made no {what}; `curate sql` on {table} shows which methods did")
@@ -44,7 +47,8 @@ def learnt(rows: Sequence[Row], config: OfflineConfig) -> list[Row]:
     return [row for row in rows if (row.verified or not config.verified) and row.confidence >= config.min_confidence]
 
 
-def _finished(context: RunContext, inputs: StageResults, method: str) -> list[StageResult]:
+def _finished(context: RunContext, inputs: StageResults, method: str) -> tuple[list[StageResult], list[str]]:
+    """Return the results of the named methods that are done, and the names of those that are not."""
     names = (method,) if method else context.config.synthesize.methods
     if not names:
         raise ConfigError(
@@ -52,9 +56,5 @@ def _finished(context: RunContext, inputs: StageResults, method: str) -> list[St
             "`curate synthesize PLAN` makes its rows"
         )
     results = {name: Synthesize(context, inputs, name).finished() for name in names}
-    lacking = [name for name, result in results.items() if result is None]
-    if lacking:
-        raise ConfigError(
-            f"{lacking[0]} is not done for what the lake holds now: `curate synthesize PLAN {lacking[0]}` first"
-        )
-    return [result for result in results.values() if result is not None]
+    done = [result for result in results.values() if result is not None]
+    return done, [name for name, result in results.items() if result is None]
