@@ -41,13 +41,13 @@ from assay.pipelines.context import remote_model
 from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
-from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.changed_verdicts import count_moved, judged_before
+from assay.pipelines.sampling.refusals import keep_refusals, known_refusals, report_refusals
 from assay.pipelines.sampling.rewards import AttemptRewards, term_rows
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
 
 NOT_IN_ROLLOUTS = ("logprobs", "token_ids", "fault", "stopped", "refused")  # what the table has no column for
-REFUSALS_SHOWN = 3  # different texts
 COMMIT_S = 30.0  # the longest that arrivals wait for a wave to fill
 # Sample index -> (outcome, tokens); outcome None = stored but not judged by the present verifier.
 Samples = dict[int, tuple[Outcome | None, int]]
@@ -64,14 +64,6 @@ FROM attempts r LEFT JOIN (
       AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
 ) v ON v.rollout_id = r.id
 WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
-"""
-# Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
-BEFORE = """
-SELECT rollout_id, last(outcome ORDER BY number, version) AS strict,
-       last(coalesce(lenient, outcome) ORDER BY number, version) AS lenient
-FROM (SELECT *, coalesce(try_cast(regexp_extract(version, '^[0-9]+') AS BIGINT), 0) AS number FROM verdicts
-      WHERE rollout_id IN (SELECT unnest(?::VARCHAR[])))
-GROUP BY rollout_id
 """
 
 
@@ -384,11 +376,8 @@ class StoredRollouts:
         if refused and stop_early and not (answered or self.failed or self.context.stop()):
             raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
         keep = self._keep_refused and (answered or not stop_early)
-        then = "--retry-refused asks again" if keep else "the next run asks again"
-        for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
-            self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")
-        if refused and keep:
-            texts = {rollout.problem_id: rollout.refused for rollout in refused}
+        texts = report_refusals(self.context, refused, keep=keep)
+        if texts and keep:
             keep_refusals(self.context, self.policy, self.sampler, texts)
             self._refused.update(texts)
         else:
@@ -502,19 +491,6 @@ def columns(name: str, objects: Sequence[Any], run: str, ready: Mapping[str, lis
                 list(map(attrgetter(field_name), objects)) if field_name in attributes else [None] * len(objects)
             )
     return pa.table([pa.array(values[field.name], field.type) for field in fields], schema=fields)
-
-
-def judged_before(context: RunContext, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return the latest (strict, lenient) outcome of each rollout that has a verdict, by rollout id."""
-    return {row["rollout_id"]: (row["strict"], row["lenient"]) for row in context.lake.rows(BEFORE, [list(ids)])}
-
-
-def count_moved(context: RunContext, before: Mapping[str, tuple[str, str]], verdicts: Sequence[Verdict]) -> None:
-    """Count in the run which outcomes these verdicts changed; a rollout without an earlier verdict counts as "none"."""
-    for verdict in verdicts:
-        strict, lenient = before.get(verdict.rollout_id, ("none", "none"))
-        context.moved.strict[strict, verdict.outcome] += 1
-        context.moved.lenient[lenient, verdict.in_mode("lenient").outcome] += 1
 
 
 def stored_rollouts(context: RunContext, ids: Sequence[str]) -> list[Rollout]:
