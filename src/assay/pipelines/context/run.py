@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.core import parts
 from assay.core.config import Config, GradeConfig, PolicyConfig
-from assay.core.errors import EngineError, Stopped
+from assay.core.errors import DISTRIBUTION, EngineError, Stopped
 from assay.core.identity import canonical_json, content_id
 from assay.core.ports import Engine, Reporter
 from assay.core.types import Mode, Policy, SamplingConfig
@@ -293,8 +293,13 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed packages on which results may depend."""
     return {
         "python": platform.python_version(),
-        **{name: of for name in ("assay-curation", *WATCHED) if (of := _installed(name)) is not None},
+        **{name: of for name in (DISTRIBUTION, *WATCHED) if (of := _installed(name)) is not None},
     }
+
+
+def installed_version() -> str:
+    """Return the version of this package; "" where it is not installed."""
+    return _installed(DISTRIBUTION) or ""
 
 
 @cache  # each takes 4 ms to look up, and every run asks for ten of them twice

@@ -37,7 +37,7 @@ from assay.core.types import (
     rollout_id,
 )
 from assay.pipelines.context import remote_model
-from assay.pipelines.context.first_attempts import show_first, show_tracebacks
+from assay.pipelines.context.first_attempts import describe_refusals, show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
@@ -354,10 +354,18 @@ class StoredRollouts:
             self.context.reporter.warn(
                 f"{len(failed)} attempts failed and are not stored, the next run draws them; the first: {failed[0]}"
             )
-        self._report_refused(refused, keep=self._keep_refused and answered)
+        self._report_refused(refused, answered=answered)
 
-    def _report_refused(self, refused: Sequence[Rollout], *, keep: bool) -> None:
-        """Report what a server refused, in its words. A refusal is no attempt; `keep` stores it as a drop."""
+    def _report_refused(self, refused: Sequence[Rollout], *, answered: bool) -> None:
+        """Report what a server refused, in its words. A refusal is no attempt; where others were answered it is stored.
+
+        Raises:
+            EvidenceError: no request was ever answered, so that the cause is common to all.
+        """
+        stop_early = self.context.config.score.stop_early
+        if refused and stop_early and not (answered or self.failed or self.context.stop()):
+            raise EvidenceError(describe_refusals([rollout.refused for rollout in refused]))
+        keep = self._keep_refused and (answered or not stop_early)
         then = "--retry-refused asks again" if keep else "the next run asks again"
         for text, count in Counter(rollout.refused for rollout in refused).most_common(REFUSALS_SHOWN):
             self.context.reporter.warn(f"{count} requests were refused and are no attempts, {then}; {text}")

@@ -1,7 +1,7 @@
 """Stage 4: how hard each training problem is for this policy, with its uncertainty; held-out ones are not attempted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
+from assay.pipelines.data.verifier_errors import audit_ids, correct_scores
 from assay.pipelines.sampling.attempts import StoredRollouts
 from assay.pipelines.sampling.evidence import (
     compare_with_attempts,
@@ -25,7 +26,7 @@ from assay.pipelines.sampling.evidence import (
 )
 from assay.pipelines.sampling.exclusive import exclusive_sampling
 from assay.pipelines.sampling.filter_context import filter_samplings
-from assay.pipelines.sampling.refusals import any_refused
+from assay.pipelines.sampling.refusals import count_refused
 from assay.pipelines.stages.regrade import judge_outdated
 
 SCORE_COLUMNS = PoolColumns(
@@ -78,7 +79,7 @@ class ScoreStage(Stage):
     def finished(self) -> StageResult | None:
         """Look up the result; None also where the run asks again for what a server refused."""
         context = self.context
-        asks_again = context.retry_refused and any_refused(context, context.policy, context.sampler)
+        asks_again = context.retry_refused and count_refused(context, context.policy, context.sampler)
         return None if asks_again else super().finished()
 
     def remaining(self) -> Remaining:
@@ -153,7 +154,8 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
     imported = [context.imported.content, context.imported.verifier] if context.imported else []
     pool = [list(ids)] if scorer(context).joint else []
     encoder = [context.config.embed.encoder] if config.settings.get("prior") == "predicted" else []
-    how = (config.scorer, settings(context), *pool, *encoder, *list_version(scorer(context)))
+    audits = [("verifier_errors", *audit_ids(context))] if config.verifier_errors == "corrected" else []
+    how = (config.scorer, settings(context), *pool, *encoder, *audits, *list_version(scorer(context)))
     return content_id(
         "scoring",
         *how,
@@ -177,6 +179,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         key = StageKey.of(key.ledger, scoring)
     _warn_of_empty_intervals(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
+    corrected = _correct(context, scores, attempts)
     rows = [
         _row(
             context,
@@ -185,6 +188,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
             scoring,
             attempts.policy.revision,
             score.problem_id in unsure,
+            corrected.get(score.problem_id, {}),
         )
         for score in scores
     ]
@@ -202,7 +206,28 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
     return context.finish(outcome, {"scores": rows})
 
 
-def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: str, unsure: bool) -> dict[str, Any]:
+def _correct(context: RunContext, scores: list[Score], attempts: StoredRollouts) -> dict[str, dict[str, float]]:
+    """Correct the scores for verifier errors where the config asks for it, and say how many are."""
+    if context.config.score.verifier_errors == "ignore":
+        return {}
+    corrected = correct_scores(context, scores, attempts.problems, attempts.labels)
+    if len(corrected) < len(scores):
+        context.reporter.warn(
+            f'score.verifier_errors = "corrected": {len(scores) - len(corrected)} of {len(scores)} scores have no '
+            "corrected rate, since no audit of their verifier says anything: `curate audit PLAN --sheet CSV`"
+        )
+    return corrected
+
+
+def _row(
+    context: RunContext,
+    score: Score,
+    label: Label,
+    scoring: str,
+    policy: str,
+    unsure: bool,
+    corrected: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     row = asdict(score)
     counts = row.pop("counts")
     if not row["direction"]:
@@ -216,6 +241,7 @@ def _row(context: RunContext, score: Score, label: Label, scoring: str, policy: 
         "sampler": context.sampler.id,
         "verifier": verifier,
         **({"disputed": True} if unsure else {}),  # null = no
+        **(corrected or {}),
     }
     return {"id": score_id(content), **content}
 

@@ -24,5 +24,14 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
+    column(
+        "corrected",
+        FLOAT,
+        "the pass rate corrected for its verifier's errors, posterior mean in [0, 1]; null without an audit",
+    ),
+    column("corrected_low", FLOAT, "lower end of its interval"),
+    column("corrected_high", FLOAT, "upper end"),
+    column("corrected_a", FLOAT, "first parameter of the Beta with its mean and variance"),
+    column("corrected_b", FLOAT, "second parameter"),
     made_by=("score", "refresh"),
 )
