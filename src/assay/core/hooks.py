@@ -98,6 +98,7 @@ class ScorerHooks:
     # apart: bool = not joint                whether the problems may be divided among workers
     sized_by_plan: tuple[str, ...] = ()  # settings that are taken from `[select]` and `[train]`: "budget", "group_size"
     against: str = ""  # a second policy, whose stored attempts are read too
+    design: str = "fixed"  # another one decides by outcomes what is drawn next, for which imported attempts cannot serve
     baseline: int = 0  # plain attempts per problem with which a search is compared; 0 = none
     n: int = 8  # attempts per problem
     version: str = ""  # of a scorer from outside: another value scores again
