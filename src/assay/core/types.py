@@ -390,6 +390,14 @@ class GroupResult:
     problem_id: str
     counts: Counts
     advantage: float = 0.0  # mean of |advantage| over the rollouts, 0 = all rewards alike
+    correctness_advantage: float | None = None  # as if the reward were 1 for correct and 0 for all else; None = same
+
+
+class GradedAttempts(NamedTuple):
+    """The rewards of one problem's attempts, by sample index."""
+
+    source: str  # of the problem
+    rewards: tuple[tuple[float, Outcome], ...]
 
 
 class AttemptStats(NamedTuple):
@@ -414,6 +422,12 @@ class Score:
     counts: Counts = field(default_factory=Counts)
     censored: bool = False
     direction: str = ""  # easier or harder: what a higher value means; "" = easier
+    # Of graded rewards; None where all rewards are 1 for correct and 0 for all else.
+    reward_mean: float | None = None
+    reward_sd: float | None = None  # of the attempts' rewards, over n
+    reward_low: float | None = None  # interval of the mean reward
+    reward_high: float | None = None
+    rewards: tuple[tuple[float, bool, int], ...] | None = None  # (reward, whether correct, attempts), ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +479,7 @@ class Phase:
 
     ids: tuple[str, ...]
     epochs: int = 1
+    weights: tuple[float, ...] = ()  # of the selection, one per id; () = 1 each
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,3 +492,9 @@ class Curriculum:
     def order(self) -> tuple[str, ...]:
         """Return every id as often as training will meet it, first to last."""
         return tuple(id_ for phase in self.phases for _ in range(phase.epochs) for id_ in phase.ids)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return the weight of each problem that has one other than 1."""
+        pairs = (pair for phase in self.phases for pair in zip(phase.ids, phase.weights, strict=False))
+        return {id_: weight for id_, weight in pairs if weight != 1}

@@ -26,6 +26,7 @@ from assay.core.types import (
     AttemptStats,
     Counts,
     ForeignSampling,
+    GradedAttempts,
     GradingCase,
     Label,
     Outcome,
@@ -41,6 +42,7 @@ from assay.pipelines.context.first_attempts import describe_refusals, show_first
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.rewards import AttemptRewards, term_rows
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
 
@@ -53,13 +55,15 @@ EVIDENT = ("correct", "wrong", "unparsable")  # outcomes that say something abou
 COUNTED = {"unparsable": "wrong", "verifier_error": "error"}  # outcomes that have another name among the counts
 
 STORED = """
-SELECT r.problem_id, r.sample, r.tokens, v.outcome, CASE WHEN r.extended OR ? THEN r.id END AS id
+SELECT r.problem_id, r.sample, r.tokens, v.outcome, v.reward, CASE WHEN r.extended OR $recorded THEN r.id END AS id
 FROM attempts r LEFT JOIN (
-    SELECT rollout_id, counted(outcome, lenient, ?) AS outcome FROM verdicts
-    WHERE verifier || '@' || version IN (SELECT unnest(?::VARCHAR[]))
-      AND (label_id IN (SELECT unnest(?::VARCHAR[])) OR starts_with(verifier, 'imported:'))
+    SELECT rollout_id, counted(outcome, lenient, $mode) AS outcome,
+           CASE WHEN $mode = 'lenient' AND lenient IS NOT NULL THEN (lenient = 'correct')::DOUBLE ELSE reward END AS reward
+    FROM verdicts
+    WHERE verifier || '@' || version IN (SELECT unnest($versions::VARCHAR[]))
+      AND (label_id IN (SELECT unnest($labels::VARCHAR[])) OR starts_with(verifier, 'imported:'))
 ) v ON v.rollout_id = r.id
-WHERE r.policy = ? AND r.sampler = ? AND NOT r.guided AND r.problem_id IN (SELECT unnest(?::VARCHAR[]))
+WHERE r.policy = $policy AND r.sampler = $sampler AND NOT r.guided AND r.problem_id IN (SELECT unnest($ids::VARCHAR[]))
 """
 # Versions are numbers or hashes, with settings behind a plus: 10 is later than 9.
 BEFORE = """
@@ -98,6 +102,7 @@ class StoredRollouts:
         self.failed = 0  # samples that the engine failed to generate in this run
         self.refused = 0  # samples that a server refused to generate in this run
         self.recorded = isinstance(self.sampler, ForeignSampling)  # imported: nothing more can be drawn
+        self._rewards = AttemptRewards(context, self.policy.revision, self.sampler.id)
         self._other_ids: dict[tuple[str, int], str] = {}  # of attempts sampled under another config than `sampler`
         self._samples = self._stored(list(problems))
         self._keep_refused = keep_refused
@@ -171,6 +176,15 @@ class StoredRollouts:
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
 
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """The least and the most that a reward can be, by `grade.reward_range` and `[train.reward]`."""
+        return self._rewards.bounds
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> dict[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts; {} where all are 1 for correct and 0 for all else."""
+        return self._rewards.read(self._samples, n_attempts)
+
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
         if self.recorded:
@@ -208,18 +222,19 @@ class StoredRollouts:
         samples: dict[str, Samples] = {id_: {} for id_ in ids}
         versions = [self.context.verifier_version(label.verifier) for label in self.labels.values()]
         labels = sorted(label.id for label in self.labels.values())
-        parameters = [
-            self.recorded,
-            self.context.mode,
-            sorted(set(versions)),
-            labels,
-            self.policy.revision,
-            self.sampler.id,
-            list(samples),
-        ]
+        parameters = {
+            "recorded": self.recorded,
+            "mode": self.context.mode,
+            "versions": sorted(set(versions)),
+            "labels": labels,
+            "policy": self.policy.revision,
+            "sampler": self.sampler.id,
+            "ids": list(samples),
+        }
         rows: Iterable[dict[str, Any]] = self.context.lake.iterate_rows(STORED, parameters)
         for row in _numbered(rows) if self.recorded else rows:
             samples[row["problem_id"]][row["sample"]] = row["outcome"], row["tokens"]
+            self._rewards.note(row["problem_id"], row["sample"], row["outcome"], row["reward"])
             if row["id"]:
                 self._other_ids[row["problem_id"], row["sample"]] = row["id"]
         return samples
@@ -250,6 +265,20 @@ class StoredRollouts:
         return {"id": self.sampler.id, "settings": settings_of(self.sampler)}
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> None:
+        requests = self.requests(missing)
+        self._introduce(requests[0])
+        streaming = isinstance(self.context.engine, StreamingEngine)
+        with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
+            arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
+            self._commit_in_waves(
+                self._meter_arrivals(arrivals, bar),
+                most=max(len(request.samples) for request in requests) if streaming else 0,
+            )
+        if self.context.stop():
+            raise Stopped("asked to stop; the attempts that had arrived are committed")
+
+    def _introduce(self, first_request: Request) -> None:
+        """Before the first attempt: store how and of whom it is asked, and report the prompt as the model reads it."""
         if not (first := self.context.first_attempts).counts:
             first.trusted = sum(
                 outcome in EVIDENT for samples in self._samples.values() for outcome, _ in samples.values()
@@ -261,21 +290,10 @@ class StoredRollouts:
                 run=self.context.run,
             )
             self._introduced = True
-        requests = self.requests(missing)
         if "prompt" not in self.context.warned:
             self.context.warned.add("prompt")
-            self.context.reporter.say(
-                f"the first prompt, as the model reads it:\n{self.context.engine.show(requests[0])}"
-            )
-        streaming = isinstance(self.context.engine, StreamingEngine)
-        with self.context.reporter.track("attempts", sum(len(request.samples) for request in requests)) as bar:
-            arrivals = self._stream(requests) if streaming else self._generate_by_problem(requests)
-            self._commit_in_waves(
-                self._meter_arrivals(arrivals, bar),
-                most=max(len(request.samples) for request in requests) if streaming else 0,
-            )
-        if self.context.stop():
-            raise Stopped("asked to stop; the attempts that had arrived are committed")
+            prompt = self.context.engine.show(first_request)
+            self.context.reporter.say(f"the first prompt, as the model reads it:\n{prompt}")
 
     def _commit_in_waves(self, arrivals: Iterator[list[Rollout]], *, most: int) -> None:
         """Commit wave by wave.
@@ -403,6 +421,7 @@ class StoredRollouts:
                 verdict.in_mode(self.context.mode).outcome,
                 rollout.tokens,
             )
+            self._rewards.note_verdict(rollout, verdict)
         return verdicts
 
     def _tally(
@@ -447,7 +466,15 @@ def attempt_tables(
         "rollouts": columns("rollouts", rollouts, context.run),
         "completions": columns("completions", rollouts, context.run, texts),
     }
+    terms = term_rows(context, rollouts)
+    tables |= (
+        {"reward_terms": pa.Table.from_pylist(_with_run(terms, context.run), schema("reward_terms"))} if terms else {}
+    )
     return {**tables, "verdicts": verdict_table(verdicts, context.run)}
+
+
+def _with_run(rows: Sequence[Mapping[str, object]], run: str) -> list[dict[str, object]]:
+    return [{**row, "run": run} for row in rows]
 
 
 def verdict_table(verdicts: Sequence[Verdict], run: str) -> pa.Table:

@@ -13,6 +13,7 @@ from assay.core.types import Label, Problem, Score
 from assay.pipelines.context.results import PoolColumns, Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext, parse_json
 from assay.pipelines.context.stage import Stage
+from assay.pipelines.data.objective_signal import signal_key, with_signal
 from assay.pipelines.data.pool import list_version
 from assay.pipelines.data.problems import side, side_ids, side_verifiers
 from assay.pipelines.data.scores import find_disputed, score_id
@@ -33,7 +34,8 @@ SCORE_COLUMNS = PoolColumns(
     "current_scores WHERE scoring_id = ? AND (low = 0 AND high = 1) IS NOT TRUE",  # [0, 1]: no evidence
     {"mean": "value"}
     | {name: name for name in ("beta_a", "beta_b", "low", "high")}
-    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")},
+    | {name: f"n_{name}" for name in ("correct", "wrong", "truncated", "error")}
+    | {name: name for name in ("reward_mean", "reward_sd")},
 )
 
 
@@ -110,7 +112,7 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    part = build_part("scorer", context.config.score.scorer, settings(context))
+    part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
     if context.imported is not None and (design := getattr(part, "design", "fixed")) != "fixed":
         raise ConfigError(
             f"score.design = {design!r} decides what is drawn next, and score.evidence = "
@@ -164,7 +166,9 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         versions,
         *beyond,
         *imported,
+        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *context.read_otherwise,
+        *context.config.train.reward.terms.key,
     )
 
 
@@ -232,6 +236,9 @@ def _row(
     counts = row.pop("counts")
     if not row["direction"]:
         del row["direction"]  # null = easier
+    row = {name: value for name, value in row.items() if value is not None or not name.startswith("reward")}
+    if score.rewards is not None:
+        row["rewards"] = [{"reward": reward, "correct": right, "n": n} for reward, right, n in score.rewards]
     verifier = context.verifier_version(label.verifier)
     content = {
         **row,
