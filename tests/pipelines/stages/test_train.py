@@ -144,3 +144,20 @@ def test_what_a_server_scored_is_trained_on_the_weights_that_the_config_names(ti
     gone = tiny(policy={"engine": "openai", "urls": [server.url]}, steps=1, model="./no such folder")
     with pytest.raises(ConfigError, match="no such folder"):
         preflight(gone, "train")
+
+
+def test_a_finished_training_goes_on_to_more_steps_from_the_state_that_it_kept(tiny: Made) -> None:
+    first = tiny(steps=2, keep_state=True)
+    short = run_training(first)
+    longer = tiny(steps=3, keep_state=True)
+    outcome = run_training(longer, resume=True)
+    steps = longer.lake.rows("SELECT DISTINCT step FROM train_metrics WHERE training = ?", [outcome.key.rows])
+    assert [row["step"] for row in steps] == [2], "the first two steps are not done again"
+    assert outcome.detail["rollouts"] == 4
+    assert outcome.detail["checkpoint"] != short.detail["checkpoint"]
+    kept = Path(outcome.detail["checkpoint"]).parent.glob(".run-*/checkpoint-*")
+    assert [path.name for path in kept] == ["checkpoint-3"], "and the last state is kept again"
+    with pytest.raises(ConfigError, match=r"train\.keep_state = true kept its last state"):
+        run_training(tiny(steps=5, learning_rate=2e-5), resume=True)
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        run_training(tiny(steps=6, learning_rate_end=0.5), resume=True)
