@@ -40,6 +40,7 @@ from assay.pipelines.context.first_attempts import show_first, show_tracebacks
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.data.embeddings import CachedEncoder, build_encoder
 from assay.pipelines.sampling.refusals import keep_refusals, known_refusals
+from assay.pipelines.sampling.respondents import count_stored
 from assay.pipelines.sampling.truncation import Cutter
 from assay.stores.tables import schema
 
@@ -163,6 +164,10 @@ class StoredRollouts:
         """Return the unit vectors of the problems' texts, shape (n, d); the encoder runs for what the lake lacks."""
         behind = build_encoder(self.context, lambda: [problem.text for problem in self.problems.values()])
         return CachedEncoder(self.context, behind).encode([self.problems[id_].text for id_ in ids])
+
+    def count_of(self, policy: str) -> dict[str, Counts]:
+        """Count another policy's stored attempts, as `count_stored` does."""
+        return count_stored(self.context, self.labels, policy)
 
     def lacking(self, n: int) -> tuple[int, int]:
         """Count the problems with fewer than n attempts, and the attempts that they lack together."""
