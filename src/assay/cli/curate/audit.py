@@ -26,6 +26,10 @@ Sheet = Annotated[
 Marked = Annotated[
     Path | None, typer.Option("--marked", metavar="CSV", help="Read a marked sheet back and store what it says.")
 ]
+WrongGolds = Annotated[
+    bool,
+    typer.Option("--wrong-golds", help="Judge stored attempts against other problems' gold answers; no token."),
+]
 Size = Annotated[
     int,
     typer.Option("--sample", min=1, metavar="N", help="Accepted answers, and as many rejected ones, of each verifier."),
@@ -49,20 +53,30 @@ def audit(
     sample: Size = 50,
     seed: Seed = 0,
     cost: Cost = 1.0,
+    wrong_golds: WrongGolds = False,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
-    """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked)."""
+    """Sample accepted and rejected answers for a person to mark (--sheet), or read the marks (--marked).
+
+    Or count what is accepted wrongly without a person (--wrong-golds).
+    """
     reporter = ConsoleReporter()
     with report_errors(reporter):
-        if (sheet is None) == (marked is None):
-            raise ConfigError("curate audit needs either --sheet CSV, to write one, or --marked CSV, to read one")
+        if [sheet is None, marked is None, not wrong_golds].count(False) != 1:
+            raise ConfigError(
+                "curate audit needs one of --sheet CSV, to write one, --marked CSV, to read one, and --wrong-golds"
+            )
         config = load_config(path, lake, sets)
     run_with_context(
         config,
         "curate audit",
-        lambda context: _audit(context, sheet, marked, sample, seed, cost, as_json, reporter),
+        lambda context: (
+            _wrong_golds(context, sample, seed, as_json)
+            if wrong_golds
+            else _audit(context, sheet, marked, sample, seed, cost, as_json, reporter)
+        ),
         reporter,
         upto="clean",
     )
@@ -133,3 +147,31 @@ def _format_rate(rate: dict[str, Any]) -> str:
     if rate["corrected"] is None:
         return "unknown: the verifier says nothing"
     return f"{rate['corrected']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+
+
+def _wrong_golds(context: Any, sample: int, seed: int, as_json: bool) -> int:
+    from assay.pipelines.analysis.wrong_golds import judge_wrong_golds
+
+    found = judge_wrong_golds(context, sample, seed)
+    if as_json:
+        print_json({"wrong_golds": found})
+        return DONE
+    rows = [
+        (
+            row["source"],
+            row["verifier"],
+            *(f"{row[f'{name}_accepted']} of {row[f'n_{name}']}" for name in ("right", "wrong")),
+            "-" if row["rate"] is None else f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+        )
+        for row in found
+    ]
+    columns = ("source", "verifier", "right ones accepted", "wrong ones accepted", "rate, 95% interval")
+    open_console().print(build_table("attempts judged against other problems' gold answers", columns, rows))
+    for row in found:
+        for example in row["examples"]:
+            open_console().print(
+                f"{row['source']}: {example['answer']!r} is accepted for {example['other_gold']!r}; "
+                f"its own gold answer is {example['own_gold']!r}",
+                markup=False,
+            )
+    return DONE

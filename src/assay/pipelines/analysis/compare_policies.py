@@ -39,7 +39,7 @@ def compare_policies(
         ConfigError: the lake has no attempt of a policy, or no problem that both attempted.
     """
     labels = side(context, run_stages(context, "split", only=True), "train")[1]
-    after = after or context.engine.policy.revision
+    after = after or context.policy.revision
     of_a, of_b = (count_stored(context, labels, policy) for policy in (before, after))
     counts = [{id_: _graded(context, row) for id_, row in table.items()} for table in (of_a, of_b)]
     first, second = ({id_: pair for id_, pair in table.items() if sum(pair)} for table in counts)

@@ -131,7 +131,7 @@ def _correct(
     groups: dict[Any, list[int]] = {}
     for row, id_ in enumerate(ids):
         verifier = labels[id_].verifier
-        sample = find_sample(samples, f"{verifier}@{context.judge.version(verifier)}", sources[id_])
+        sample = find_sample(samples, context.verifier_version(verifier), sources[id_])
         groups.setdefault(sample, []).append(row)
     if None in groups:
         return {}
@@ -147,11 +147,11 @@ def _correct(
 
 def _read_outcomes(context: RunContext, inputs: StageResults, n: int) -> Mapping[str, list[tuple[str, str]]]:
     problems, labels = side(context, inputs, "train")
-    versions = sorted({f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()})
+    versions = sorted({context.verifier_version(label.verifier) for label in labels.values()})
     outcomes: dict[str, list[tuple[str, str]]] = {id_: [] for id_ in problems}
     ids = sorted(label.id for label in labels.values())
     for row in context.lake.rows(
-        ANSWERS, [context.mode, context.policy.revision, context.config.policy.sampler.id, ids, versions, n]
+        ANSWERS, [context.mode, context.policy.revision, context.sampler.id, ids, versions, n]
     ):
         if row["problem_id"] in outcomes and row["outcome"] != "verifier_error":
             outcomes[row["problem_id"]].append((row["outcome"], row["extracted"]))

@@ -63,5 +63,5 @@ def count_stored(context: RunContext, labels: Mapping[str, Label], policy: str) 
 
 def verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
     """Return the ids of present labels, and their verifiers with their versions."""
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    versions = {context.verifier_version(label.verifier) for label in labels.values()}
     return [sorted(label.id for label in labels.values()), sorted(versions)]

@@ -15,6 +15,7 @@ from assay.pipelines.context.results import Remaining, StageKey, StageResult
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.expected_improvement import build_selector
+from assay.pipelines.data.objective_signal import signal_key
 from assay.pipelines.data.pool import further_evidence, list_version, queries_of, scored_pool
 from assay.pipelines.data.problems import side_ids
 from assay.pipelines.data.scores import disputed_ids, score_ids
@@ -57,6 +58,7 @@ class Select(Stage):
         """Hash the scores and everything else that the selector sees, and its settings, budget and seed."""
         config, inputs = self.context.config.select, self.inputs
         fitted = [self.selector.drift] if config.settings.get("drift") == "fitted" else []
+        fitted += signal_key(self.selector)
         further = further_evidence(self.context, inputs, self.selector)
         evidence = content_id("evidence", self.score_ids, *further, *fitted)
         seen = (evidence, str(inputs.of("embed").key), str(inputs.of("split").key))

@@ -3,7 +3,7 @@
 --
 -- id, scoring_id, problem_id, scorer, policy, sampler, verifier, prior, beta_a, beta_b, value, low, high, n_correct,
 --   n_wrong, n_truncated, n_error, direction, censored, disputed, corrected, corrected_low, corrected_high,
---   corrected_a, corrected_b, run: as in scores
+--   corrected_a, corrected_b, reward_mean, reward_sd, reward_low, reward_high, rewards, run: as in scores
 CREATE VIEW current_scores AS
 SELECT * FROM scores
 QUALIFY row_number() OVER (
