@@ -34,6 +34,7 @@ from assay.cli.curate import (
 )
 from assay.cli.train import evaluate as train_eval
 from assay.cli.train import loop as train_loop
+from assay.cli.train import offline as train_offline
 from assay.cli.train import run as train_run
 from assay.pipelines.stages import stage_sentence
 
@@ -42,7 +43,8 @@ SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "p
 curate_app = typer.Typer(
     help="From a pool of problems to a curriculum: clean, attempt, measure, select, arrange.", **SETTINGS
 )
-train_app = typer.Typer(help="GRPO on a curriculum, in its order; the rollouts flow back into the lake.", **SETTINGS)
+TRAIN_HELP = "GRPO on a curriculum in its order, SFT and DPO on stored answers; the rollouts flow back into the lake."
+train_app = typer.Typer(help=TRAIN_HELP, **SETTINGS)
 assay_app = typer.Typer(help="Which training problems are worth your GPU hours.", **SETTINGS)
 
 for name, command in stages.build_commands().items():
@@ -76,6 +78,8 @@ curate_app.command("forget")(upkeep.forget)
 curate_app.command("clusters")(clusters.clusters)
 train_app.command("run")(train_run.run)
 train_app.command("resume")(train_run.resume)
+train_app.command("sft")(train_offline.sft)
+train_app.command("dpo")(train_offline.dpo)
 train_app.command("loop")(train_loop.loop)
 train_app.command("eval")(train_eval.evaluate)
 train_app.command("compare")(train_eval.compare)
@@ -84,9 +88,9 @@ assay_app.add_typer(train_app, name="train")
 assay_app.command("doctor")(doctor.doctor)
 
 
-@train_app.callback()
+@train_app.callback(help=TRAIN_HELP)
 def _train() -> None:
-    """GRPO on a curriculum, in its order; the rollouts flow back into the lake."""
+    """Give `train` its help."""
 
 
 def _unwrap_help(app: typer.Typer) -> None:

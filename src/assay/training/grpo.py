@@ -1,8 +1,5 @@
 """Train a policy with GRPO on TRL, in the curriculum's order, rewarded by the verifiers that score everything else."""
 
-import math
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,23 +8,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from assay.core.errors import ConfigError, Stopped, require
+from assay.core.errors import ConfigError, require
 from assay.core.identity import content_id
 from assay.core.parts import build_part
 from assay.core.ports import Judge, OnlineCurriculum, Reporter, RolloutSink
 from assay.core.types import Curriculum, Label, Mode, Policy, Problem, SamplingConfig
 from assay.maths.allocation.weighted_copies import weighted_copies
-from assay.training.checkpoints.ema import KEPT_STATES, average_checkpoints
 from assay.training.checkpoints.resume import (
-    ResumeState,
-    complete_states,
     delete_states,
     latest_state,
     restore_curriculum,
     save_curriculum,
     states_folder,
 )
-from assay.training.checkpoints.save import save_checkpoint
 from assay.training.held_out.attempts import HeldOutSet, evaluation_policy
 from assay.training.teacher.teacher import Teacher
 from assay.training.trainer.arguments import template_arguments
@@ -52,7 +45,8 @@ from assay.training.trainer.checks import (
 )
 from assay.training.trainer.libraries import load_trainer, silence_libraries
 from assay.training.trainer.loss import Objective
-from assay.training.trainer.rollout_recorder import RolloutRecorder, next_attempt, training_policy
+from assay.training.trainer.rollout_recorder import RolloutRecorder, training_policy
+from assay.training.trainer.run import rank_and_world_size, resume_record, run_steps, save_result
 from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
 from assay.training.trainer.settings import TrainingSettings
 from assay.training.trainer.trackers import configure_trackers
@@ -143,8 +137,10 @@ def train(
             recorder, checkpoint, objective, settings, states, teacher, demonstrations, held_out, online, stop
         )
         trainer.loss_weights = curriculum.weights if settings.weights == "loss" else {}
-        seconds = _run_steps(trainer, saver, states)
-        target = _save(trainer, recorder, settings, output, states, use_cache=use_cache)
+        seconds = run_steps(trainer, saver, recorder.sink, states)
+        target = save_result(
+            trainer, recorder, asdict(settings), output, states, average=settings.average, use_cache=use_cache
+        )
     result = on_saved(TrainingResult(target, run, settings.steps, recorder.tokens, seconds, tuple(recorder.rewards)))
     if rank == 0:
         delete_states(states)
@@ -178,17 +174,6 @@ def run_id(
         *other_mode,
         *weights,
     )
-
-
-def rank_and_world_size() -> tuple[int, int]:
-    """Return this process's rank and the number of processes, as the launcher set them; (0, 1) without one."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def merged_model(trainer: Any) -> Any:
-    """Return the trained model as an ordinary one, with adapters merged into its weights."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def _check(
@@ -258,13 +243,20 @@ def _prepare(
         hook = build_teacher_hook(teacher, settings, sampler, tokenizer, window, reporter, demonstrations)
     trainer = build_trainer(checkpoint, tokenizer, chats, recorder, objective, settings, states, hook)
     folder, state = latest_state(states)
-    _resume(recorder, state, settings)
+    recorder.restore(state.rewards, state.more.get("correct", [None] * state.step))
+    resume_record(
+        recorder,
+        state,
+        settings.steps,
+        lambda attempt: _attempt_revisions(recorder, state.step, settings.steps, attempt),
+    )
     saver = add_state_saver(trainer, recorder, stop)
+    saver.extra = lambda: {"correct": recorder.correct_shares}
     if online is not None:
         restore_curriculum(folder, online)
         saver.save_extra = partial(save_curriculum, curriculum=online)
     add_relift(trainer, recorder, settings, state, demonstrations, saver)
-    add_evaluation(trainer, recorder, settings, held_out)
+    add_evaluation(trainer, recorder, settings.eval_every, held_out)
     return trainer, saver, config.use_cache
 
 
@@ -325,25 +317,6 @@ def _check_online(settings: TrainingSettings, online: OnlineCurriculum, world_si
         raise ConfigError(f"an online curriculum in {world_size} processes: it is told of groups in one")
 
 
-def _resume(recorder: RolloutRecorder, state: ResumeState, settings: TrainingSettings) -> None:
-    """Bring the recorder to the state's step; rollouts of earlier attempts at the steps to come are superseded."""
-    recorder.tokens = state.tokens
-    recorder.rewards = [math.nan if mean is None else mean for mean in state.rewards]
-    shares = state.more.get("correct", [None] * state.step)
-    recorder.correct = [math.nan if share is None else share for share in shares]
-    if recorder.rank == 0:
-        recorder.attempt = next_attempt(
-            recorder.sink, lambda attempt: _attempt_revisions(recorder, state.step, settings.steps, attempt)
-        )
-    if recorder.processes > 1:
-        from accelerate.utils import broadcast_object_list
-
-        (recorder.attempt,) = broadcast_object_list([recorder.attempt])
-    if state.step or recorder.attempt:
-        attempt = f"; attempt {recorder.attempt + 1} at what follows" if recorder.attempt else ""
-        recorder.reporter.say(f"going on after step {state.step} of {settings.steps}{attempt}")
-
-
 def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attempt: int) -> list[str]:
     """Return the revisions of an attempt at the steps from `first` on, and of the evaluations after each.
 
@@ -352,60 +325,3 @@ def _attempt_revisions(recorder: RolloutRecorder, first: int, steps: int, attemp
     sampling = [training_policy(recorder.run, recorder.base, step, attempt).revision for step in range(first, steps)]
     evaluated = range(first + 1 if first else 0, steps + 1)
     return sampling + [evaluation_policy(recorder.run, recorder.base, step, attempt).revision for step in evaluated]
-
-
-def _run_steps(trainer: Any, saver: Any, states: Path) -> float:
-    """Run the steps after the last resume state; return the seconds. However it ends, what was generated is stored."""
-    began = time.perf_counter()
-    folder, _ = latest_state(states)
-    try:
-        trainer.train(resume_from_checkpoint=folder and str(folder))
-    finally:
-        trainer.recorder.sink.flush()
-        _remove_empty(states)
-    if saver.stopped:
-        progress = f"step {trainer.state.global_step} of {trainer.args.max_steps}"
-        raise Stopped(f"asked to stop after {progress}; its state is kept")
-    return time.perf_counter() - began
-
-
-def _remove_empty(states: Path) -> None:
-    """Leave no folder of a run without a resume state."""
-    for folder in (states, states.parent):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _save(
-    trainer: Any, recorder: RolloutRecorder, settings: TrainingSettings, output: Path, states: Path, *, use_cache: Any
-) -> Path:
-    """Write the checkpoint, in the first process; with an average, the last weights go beside it."""
-    target = output / f"step-{settings.steps}"
-    if recorder.rank == 0:
-        model = merged_model(trainer)
-        model.config.use_cache = use_cache  # which the library turns off
-        record = _checkpoint_record(recorder, settings)
-        if settings.average:
-            save_checkpoint(model, trainer._tokenizer, target.with_name(f"{target.name}-last"), record)
-            _load_average(model, states, settings)
-        save_checkpoint(model, trainer._tokenizer, target, record)
-    trainer.accelerator.wait_for_everyone()
-    return target
-
-
-def _load_average(model: Any, states: Path, settings: TrainingSettings) -> None:
-    """Replace the model's weights by their average with those of the last states before."""
-    last = f"checkpoint-{settings.steps}"
-    folders = [path for path in complete_states(states) if path.name != last][1 - KEPT_STATES :]
-    weights = average_checkpoints(folders, model.state_dict(), settings.average)
-    model.load_state_dict(weights, strict=False)  # tied weights have one name in the states
-
-
-def _checkpoint_record(recorder: RolloutRecorder, settings: TrainingSettings) -> dict[str, Any]:
-    return {
-        "run": recorder.run,
-        "base": asdict(recorder.base),
-        "sampler": asdict(recorder.sampler),
-        "settings": asdict(settings),
-        "rewards": recorder.reward_means,
-    }

@@ -81,7 +81,7 @@ class Round:
             ConfigError: the checkpoint is not there.
         """
         before = refreshing.EarlierScore(*(self.results.rows_of(name) for name in ("score", "select", "train")))
-        context = self.context.beside(_config_on_checkpoint(self.context, before.training, self.number + 1))
+        context = self.context.beside(_config_on_checkpoint(self.context, self.results.of("train"), self.number + 1))
         return Round(self.number + 1, context, self.results.only(*pool_stages()), before)
 
 
@@ -202,7 +202,7 @@ def report(round_: Round) -> StageResult:
     if done := context.finished("round", key):
         return done
     held = evaluate.points(
-        evaluate.counted(context, round_.results, round_.results.rows_of("train"), context.config.train.eval_samples)
+        evaluate.counted(context, training.Train(context, round_.results), context.config.train.eval_samples)
     )
     if limit := context.limit_reached():
         raise Stopped(f"{limit}, while held-out problems were attempted")
@@ -295,7 +295,7 @@ def _require_whole(outcome: StageResult) -> None:
         )
 
 
-def _config_on_checkpoint(context: RunContext, training: str, number: int) -> Config:
+def _config_on_checkpoint(context: RunContext, training: StageResult, number: int) -> Config:
     """Put the plan on the checkpoint of the run's training.
 
     Where the plan names a folder for checkpoints, each round gets a folder within it.

@@ -11,7 +11,7 @@ from assay.core.errors import ConfigError
 from assay.pipelines.context.results import StageKey, StageResult, StageResults
 from assay.pipelines.context.run import RunContext
 from assay.pipelines.context.stage import Stage
-from assay.pipelines.stages import STAGES, extend, load_stage, pool_stages, regrade, stage_entries
+from assay.pipelines.stages import KINDS, STAGES, extend, load_stage, pool_stages, regrade, stage_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +170,42 @@ def run_extension(context: RunContext, max_tokens: int) -> dict[str, Any]:
     return extend.extend(context, run_stages(context, pool_stages()[-1]), max_tokens)
 
 
-def run_training(context: RunContext, *, resume: bool = False) -> StageResult:
-    """Train on a curriculum that the lake already holds; a killed training goes on.
+def run_training(context: RunContext, kind: str = "grpo", *, resume: bool = False) -> StageResult:
+    """Train on a curriculum or on rows that the lake already holds; a killed training goes on.
 
     Args:
         context: the run.
+        kind: grpo, sft or dpo.
         resume: only go on with a training that has kept a state.
 
     Raises:
-        ConfigError: the curriculum is not there, or nothing to resume.
+        ConfigError: the curriculum or the rows are not there, or nothing to resume.
     """
-    from assay.pipelines.stages.train import Train, unfinished
+    from assay.pipelines.stages.train import unfinished
 
-    inputs = run_stages(context, only=True)
-    if context.finished("arrange", inputs.of("arrange").key) is None:
-        raise ConfigError("train needs arrange, which is not done: `curate run PLAN` first")
-    stage = Train(context, inputs)
+    stage = plan_training(context, kind)
     result = stage.finished()
     if resume and result is None and not unfinished(context, stage.key.rows):
-        raise ConfigError("nothing to resume: this plan's training has kept no state yet; `train run PLAN` starts it")
+        command = "run" if kind == "grpo" else kind
+        raise ConfigError(
+            f"nothing to resume: this plan's training has kept no state yet; `train {command} PLAN` starts it"
+        )
     return result or run_planned(stage)
+
+
+def plan_training(context: RunContext, kind: str = "grpo") -> Stage:
+    """Make the object of a training on what the lake holds.
+
+    Args:
+        context: the run.
+        kind: grpo needs the curriculum; sft and dpo need the split, and what synthesis stored.
+
+    Raises:
+        ConfigError: what it needs is not there.
+    """
+    entry = KINDS[kind]
+    inputs = run_stages(context, "" if kind == "grpo" else pool_stages()[-1], only=True)
+    last = inputs[-1]
+    if context.finished(last.stage, last.key) is None:
+        raise ConfigError(f"{entry.name} needs {last.stage}, which is not done: `curate run PLAN` first")
+    return entry.load()(context, inputs)

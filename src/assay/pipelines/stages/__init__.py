@@ -56,22 +56,26 @@ STAGES = (
     StageEntry("arrange", "Put the selection into its order.", f"{__name__}.order:Order"),
 )
 TRAIN = StageEntry("train", "Train the policy on the curriculum in its order.")  # after them, by `train run`
+SFT = StageEntry("sft", "Train the policy to give the answers that synthesis stored.")  # by `train sft`
+DPO = StageEntry("dpo", "Train the policy to prefer the better of two stored answers.")  # by `train dpo`
+TRAININGS = (TRAIN, SFT, DPO)
+KINDS = {"grpo": TRAIN, "sft": SFT, "dpo": DPO}  # of a loop's rounds
 
 
 def stage_entries(upto: str = "") -> tuple[StageEntry, ...]:
     """Return the stages in their order up to and with one of them.
 
     Args:
-        upto: a stage's name; "" = all stages of curation, "train" = these and training.
+        upto: a stage's name; "" = all stages of curation, "train", "sft" or "dpo" = these and that training.
 
     Raises:
         ConfigError: there is no stage of this name.
     """
     names = stage_names()
-    if upto == TRAIN.name:
-        return (*STAGES, TRAIN)
+    if training := next((entry for entry in TRAININGS if entry.name == upto), None):
+        return (*STAGES, training)
     if upto and upto not in names:
-        raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, TRAIN.name))}")
+        raise ConfigError(f"no stage is called {upto!r}; known: {', '.join((*names, *(e.name for e in TRAININGS)))}")
     return STAGES[: names.index(upto) + 1] if upto else STAGES
 
 

@@ -25,11 +25,16 @@ from assay.pipelines.stages.order import stored_curriculum
 from assay.training.held_out.attempts import HeldOutSet
 from assay.training.teacher.settings import TeacherSettings
 from assay.training.teacher.teacher import Teacher
+from assay.training.trainer.run import rank_and_world_size
 from assay.training.trainer.settings import LATER_SETTINGS, TrainingSettings
 
 # Settings that do not change what is learnt.
 ELSEWHERE = {"output", "save_every", "eval_every", "eval_samples", "eval_problems", "report_to", "vllm_url"}
 FLUSH_S = 5.0  # the longest that rollouts of a step wait for their commit, unless the next step takes longer
+STORED = """
+SELECT policy FROM (SELECT policy FROM rollouts UNION SELECT policy FROM train_metrics)
+WHERE policy IN (SELECT unnest(?::VARCHAR[]))
+"""
 OF_SAMPLER = {"max_tokens", "temperature", "top_p"}
 
 
@@ -241,9 +246,8 @@ class LakeSink:
             self.flush()
 
     def stored(self, policies: Sequence[str]) -> set[str]:
-        """Return those of the policy revisions of which the lake holds rollouts."""
-        query = "SELECT DISTINCT policy FROM rollouts WHERE policy IN (SELECT unnest(?::VARCHAR[]))"
-        return {row["policy"] for row in self.context.lake.rows(query, [list(policies)])}
+        """Return those of the policy revisions of which the lake holds rollouts or measurements."""
+        return {row["policy"] for row in self.context.lake.rows(STORED, [list(policies)])}
 
     def supersede(self, policies: Sequence[str]) -> None:
         """Mark the rollouts of these policy revisions as superseded: they stay, and count no more."""
@@ -274,7 +278,7 @@ def _warn_of_weights(context: RunContext, curriculum: Curriculum) -> None:
 def _train(
     context: RunContext, inputs: StageResults, key: StageKey, curriculum: Curriculum, helper: Teacher | None
 ) -> StageResult:
-    from assay.training.grpo import TrainingResult, rank_and_world_size, train
+    from assay.training.grpo import TrainingResult, train
 
     began, config, sampler = time.monotonic(), context.config.train, context.config.train_sampler
     if not curriculum.order:

@@ -29,6 +29,7 @@ from assay.core.types import (
 )
 from assay.maths.rl.reward_terms import term_values
 from assay.training.trainer.groups import all_wrong, correctness_advantage, group_places
+from assay.training.trainer.reward_watch import reward_warning
 from assay.training.trainer.sampler import CurriculumSampler, Slot
 from assay.training.trainer.stop_strings import has_stop_string, text_before_stop
 
@@ -262,8 +263,10 @@ class RolloutRecorder:
         return correctness_advantage([verdict.outcome == "correct" for verdict in judged], divides=self.divides)
 
     def log(self, metrics: Mapping[str, float]) -> None:
-        """Hand the latest step's measurements to the sink."""
+        """Hand the latest step's measurements to the sink; warn where the reward rises and correctness stands still."""
         self.sink.log(self.policy.revision, self.step, metrics)
+        if warning := reward_warning(self.rewards, self.correct):
+            self.reporter.warn(f"step {self.step + 1}: {warning}")
 
     @property
     def verdicts_in_mode(self) -> list[Verdict]:
@@ -284,6 +287,12 @@ class RolloutRecorder:
     def correct_shares(self) -> list[float | None]:
         """The share of correct rollouts per step so far, as `reward_means`."""
         return [None if math.isnan(share) else share for share in self.correct]
+
+    def restore(self, rewards: Sequence[float | None], correct: Sequence[float | None]) -> None:
+        """Take the means of earlier steps from a resume state."""
+        self.rewards, self.correct = (
+            [math.nan if mean is None else mean for mean in means] for means in (rewards, correct)
+        )
 
     @property
     def finished_mask(self) -> list[bool]:

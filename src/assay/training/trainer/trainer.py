@@ -13,11 +13,12 @@ from trl import GRPOTrainer
 from assay.core.errors import TrainingError
 from assay.training.teacher.hook import TeacherHook, generate_guided_rollouts, guided_mask
 from assay.training.trainer.batch_merge import merge_batches
+from assay.training.trainer.generation import generate_completions
 from assay.training.trainer.groups import group_places
 from assay.training.trainer.loss import Objective, TokenBatch, kl_divergence
 from assay.training.trainer.rollout_recorder import RolloutRecorder
 from assay.training.trainer.sampler import CurriculumSampler, OnlineSampler
-from assay.training.trainer.shared_prefix import cut_after_end, sample_completions, token_logps
+from assay.training.trainer.shared_prefix import token_logps
 from assay.training.trainer.stop_strings import cut_ids
 
 
@@ -59,27 +60,12 @@ class CurriculumTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **options: Any
     ) -> tuple[list[list[int]], Any]:
-        stops, decode = self.recorder.sampler.stop, self.recorder.decode
         if self.share_prompt and not self.use_vllm:
-            return [cut_ids(ids, stops, decode) for ids in self._sample(prompt_ids)], None
+            return generate_completions(self, self.recorder, prompt_ids), None
+        stops, decode = self.recorder.sampler.stop, self.recorder.decode
         completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **options)
         cut = [cut_ids(ids, stops, decode) for ids in completions]
         return cut, logprobs and [row[: len(ids)] for row, ids in zip(logprobs, cut, strict=True)]
-
-    def _sample(self, prompt_ids: list[list[int]]) -> list[list[int]]:
-        prompts = self._tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt")
-        prompts = prompts.to(self.accelerator.device)
-        stops = list(self.recorder.sampler.stop)
-        stopping = {"stop_strings": stops, "tokenizer": self._tokenizer} if stops else {}
-        with self.accelerator.autocast():
-            rows = sample_completions(
-                self.accelerator.unwrap_model(self.model),
-                prompts.input_ids,
-                prompts.attention_mask,
-                self.generation_config,
-                **stopping,
-            )
-        return cut_after_end(rows, self.recorder.end_tokens)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         order = self.recorder.order

@@ -1,0 +1,178 @@
+"""Read what synthesis stored as rows to train on and to export: targets, pairs, and steps with their values."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from assay.core.errors import ConfigError
+from assay.core.export_rows import ChatTurn
+from assay.core.training_rows import PairRow, StepsRow, TargetRow
+from assay.core.types import Problem
+from assay.pipelines.context.results import StageResults
+from assay.pipelines.context.run import RunContext
+from assay.pipelines.data.problems import problems_by_id, side_ids
+
+VIEWS = {"targets": "target_texts", "pairs": "pair_texts", "step_labels": "step_labels"}
+METHODS = "SELECT DISTINCT method FROM {table} ORDER BY method"
+# of several syntheses of one method the one that was finished last
+NEWEST = """
+SELECT s.key AS synthesis_id FROM stages s
+JOIN (SELECT run, max(time) AS time FROM runs GROUP BY run) r USING (run)
+WHERE s.key IN (SELECT synthesis_id FROM {table} WHERE method = ?) ORDER BY r.time DESC, s.key LIMIT 1
+"""
+ROWS = "SELECT * FROM {view} WHERE synthesis_id = ? ORDER BY problem_id, id"
+Row = TypeVar("Row", TargetRow, PairRow, StepsRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """One synthesis whose rows the lake holds."""
+
+    table: str  # targets, pairs or step_labels
+    method: str
+    id: str  # synthesis_id
+
+
+def find_synthesis(context: RunContext, table: str, method: str) -> Synthesis:
+    """Find the synthesis of a method that wrote rows into a table; of several the one that was finished last.
+
+    Args:
+        context: the run.
+        table: targets, pairs or step_labels.
+        method: its name; "" = the only one that has such rows.
+
+    Raises:
+        ConfigError: no method has such rows, or this one has none, or several have some and none is named.
+    """
+    methods = [row["method"] for row in context.lake.rows(METHODS.format(table=table))]
+    needed = f"the lake holds no {table.replace('_', ' ')}"
+    if not methods:
+        raise ConfigError(f"{needed}: `curate synthesize PLAN METHOD` makes them")
+    if method and method not in methods:
+        raise ConfigError(
+            f"{needed} of method {method!r}, but of {', '.join(methods)}: `curate synthesize PLAN {method}` makes them"
+        )
+    if not method and len(methods) > 1:
+        raise ConfigError(f"the lake holds {table.replace('_', ' ')} of {', '.join(methods)}: name one as `method`")
+    chosen = method or methods[0]
+    found = context.lake.rows(NEWEST.format(table=table), [chosen])
+    if not found:
+        raise ConfigError(f"{needed} of a finished synthesis: `curate synthesize PLAN {chosen}` finishes it")
+    return Synthesis(table, chosen, found[0]["synthesis_id"])
+
+
+def read_targets(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[TargetRow]:
+    """Read the targets of a synthesis, in the order of their problems.
+
+    Raises:
+        ConfigError: a target is of a problem that is held out.
+    """
+    return _read(context, inputs, synthesis, _target_row)
+
+
+def read_pairs(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[PairRow]:
+    """Read the pairs of a synthesis, in the order of their problems.
+
+    Raises:
+        ConfigError: a pair is of a problem that is held out.
+    """
+    return _read(context, inputs, synthesis, _pair_row)
+
+
+def read_steps(context: RunContext, inputs: StageResults, synthesis: Synthesis) -> list[StepsRow]:
+    """Read the answers with step values of a synthesis, in the order of their problems.
+
+    Raises:
+        ConfigError: an answer is of a problem that is held out.
+    """
+    return _read(context, inputs, synthesis, _steps_row)
+
+
+def _read(
+    context: RunContext,
+    inputs: StageResults,
+    synthesis: Synthesis,
+    row_of: Callable[[Mapping[str, Any], tuple[ChatTurn, ...]], Row],
+) -> list[Row]:
+    rows = context.lake.rows(ROWS.format(view=VIEWS[synthesis.table]), [synthesis.id])
+    _refuse_held_out(context, inputs, rows, synthesis)
+    problems = problems_by_id(context, sorted({row["problem_id"] for row in rows if not row.get("messages")}))
+    prompts = {id_: _prompt(context, problem) for id_, problem in problems.items()}
+    return [row_of(row, _own_prompt(row) or prompts[row["problem_id"]]) for row in rows]
+
+
+def _refuse_held_out(
+    context: RunContext, inputs: StageResults, rows: Sequence[Mapping[str, Any]], synthesis: Synthesis
+) -> None:
+    held_out = set(side_ids(context, inputs, "held_out"))
+    leaked = sorted({row["problem_id"] for row in rows} & held_out)
+    if leaked:
+        raise ConfigError(
+            f"{synthesis.method} has {synthesis.table} of {len(leaked)} held-out problems, first {leaked[0]}: the split "
+            "was another when they were made; synthesize anew"
+        )
+
+
+def _prompt(context: RunContext, problem: Problem) -> tuple[ChatTurn, ...]:
+    return tuple(
+        ChatTurn(role=turn.role, content=turn.content) for turn in context.config.train_sampler.render(problem)
+    )
+
+
+def _own_prompt(row: Mapping[str, Any]) -> tuple[ChatTurn, ...]:
+    return tuple(ChatTurn(role=turn["role"], content=turn["content"]) for turn in row.get("messages") or ())
+
+
+def _target_row(row: Mapping[str, Any], prompt: tuple[ChatTurn, ...]) -> TargetRow:
+    return TargetRow(
+        row["id"],
+        row["problem_id"],
+        prompt,
+        _text(row, "completion"),
+        prefix=row["prefix"] or "",
+        masked=tuple((span["begin"], span["end"]) for span in row["masked"] or ()),
+        weight=1.0 if row["weight"] is None else row["weight"],
+        method=row["method"],
+        origin=row["origin"] or "",
+        confidence=1.0 if row["confidence"] is None else row["confidence"],
+        verified=bool(row["verified"]),
+    )
+
+
+def _pair_row(row: Mapping[str, Any], prompt: tuple[ChatTurn, ...]) -> PairRow:
+    return PairRow(
+        row["id"],
+        row["problem_id"],
+        prompt,
+        _text(row, "chosen_text"),
+        _text(row, "rejected_text"),
+        prefix=row["prefix"] or "",
+        margin=row["margin"],
+        soft_label=1.0 if row["soft_label"] is None else row["soft_label"],
+        method=row["method"],
+        rule=row["rule"] or "",
+        origin=row["origin"] or "",
+        confidence=1.0 if row["confidence"] is None else row["confidence"],
+        verified=bool(row["verified"]),
+    )
+
+
+def _steps_row(row: Mapping[str, Any], prompt: tuple[ChatTurn, ...]) -> StepsRow:
+    return StepsRow(
+        row["id"],
+        row["problem_id"],
+        prompt,
+        tuple(step["text"] for step in row["steps"]),
+        tuple(step["value"] for step in row["steps"]),
+        correct=row["correct"],
+        method=row["method"],
+    )
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    if row[name] is None:
+        raise ConfigError(
+            f"row {row['id']} of {row['method']} has no {name.replace('_', ' ')}: the attempt behind it is not in the "
+            "lake; `curate lake fsck` or `curate fsck` says what is lost"
+        )
+    return str(row[name])
