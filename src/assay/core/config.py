@@ -4,6 +4,7 @@ Each class is one table; its fields are the table's keys.
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from assay.core.identity import canonical_json
 from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
+
+SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 class _Strict(BaseModel):
@@ -133,10 +136,15 @@ class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
+    # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
+    # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
+    evidence: str = "drawn"
     wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
+    verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
 class EmbedConfig(_Strict):
@@ -154,6 +162,8 @@ class SelectConfig(_Part):
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
     seed: int = 0
+    # corrected: select by the rates corrected for verifier errors; needs `score.verifier_errors = "corrected"`
+    rates: Literal["observed", "corrected"] = "observed"
 
 
 class OrderConfig(_Part):
@@ -500,7 +510,8 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
+        bare = text.strip()
+        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
     for step in steps[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.core.alternatives import split_answers
-from assay.core.identity import canonical_json, content_id, derive_seed
+from assay.core.identity import canonical_json, content_id, derive_seed, verdict_id
 
 Finish = Literal["stop", "length", "error"]
 Outcome = Literal["correct", "wrong", "unparsable", "truncated", "verifier_error"]
@@ -159,6 +159,18 @@ class ExtendedSampling(SamplingConfig):
     def id(self) -> str:
         """Return the hash of both sampling configs."""
         return content_id("extended", self.source, *list(asdict(self).values())[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSampling(SamplingConfig):
+    """How another tool sampled, which is not known: the fields say nothing, and the id is given."""
+
+    key: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id under which the import stored it."""
+        return self.key
 
 
 @lru_cache(maxsize=1024)
@@ -327,9 +339,10 @@ class Verdict:
     ) -> "Verdict":
         """Build a verdict with its content hash; the reward defaults to 1 for correct and 0 for all else."""
         value = float(outcome == "correct") if reward is None else reward
-        key = content_id("verdict", case.rollout.id, case.label.id, verifier, version)
+        rollout, label = case.rollout.id, case.label.id
+        key = verdict_id(rollout, label, verifier, version)
         differs = lenient if lenient != outcome else None
-        return cls(key, case.rollout.id, case.label.id, verifier, version, outcome, value, extracted, reason, differs)
+        return cls(key, rollout, label, verifier, version, outcome, value, extracted, reason, differs)
 
     def in_mode(self, mode: Mode) -> "Verdict":
         """Return the verdict as it counts in a mode: itself if strict, else with the lenient outcome and its reward."""

@@ -34,6 +34,15 @@ Size = Annotated[
     int,
     typer.Option("--sample", min=1, metavar="N", help="Accepted answers, and as many rejected ones, of each verifier."),
 ]
+Cost = Annotated[
+    float,
+    typer.Option(
+        "--false-accept-cost",
+        min=0,
+        metavar="C",
+        help="Of accepting a wrong answer, a right one being worth 1: decides the best number of samples.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")]
 
 
@@ -44,6 +53,7 @@ def audit(
     sample: Size = 50,
     seed: Seed = 0,
     wrong_golds: WrongGolds = False,
+    cost: Cost = 1.0,
     lake: LakeDir = "",
     sets: Sets = [],
     as_json: AsJson = False,
@@ -65,7 +75,7 @@ def audit(
         lambda context: (
             _wrong_golds(context, sample, seed, as_json)
             if wrong_golds
-            else _audit(context, sheet, marked, sample, seed, as_json, reporter)
+            else _audit(context, sheet, marked, sample, seed, cost, as_json, reporter)
         ),
         reporter,
         upto="clean",
@@ -78,6 +88,7 @@ def _audit(
     marked: Path | None,
     sample: int,
     seed: int,
+    cost: float,
     as_json: bool,
     reporter: ConsoleReporter,
 ) -> int:
@@ -92,29 +103,44 @@ def _audit(
         return DONE
     assert marked is not None
     audits = stage.read_sheet(context, marked)
-    rates = stage.corrected_rates(context, audits)
+    rates = stage.corrected_rates(context, audits, cost=cost)
     if as_json:
         print_json({"audits": audits, "rates": rates})
         return DONE
+    _print(audits, rates, cost)
+    return DONE
+
+
+def _print(audits: list[dict[str, Any]], rates: list[dict[str, Any]], cost: float) -> None:
     names = ("soundness", "completeness")
     rows = [
         (
             row["verifier"],
             row["version"],
+            row.get("source") or "all",
             *(f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]" for name in names),
         )
         for row in audits
     ]
-    open_console().print(build_table("verifiers, 95% intervals", ("verifier", "version", *names), rows))
+    console = open_console()
+    console.print(build_table("verifiers, 95% intervals", ("verifier", "version", "source", *names), rows))
     rate_rows = [
         (row["source"], row["verifier"], row["n"], f"{row['observed']:.3f}", _format_rate(row)) for row in rates
     ]
-    open_console().print(
-        build_table(
-            "\npass rates", ("source", "verifier", "attempts", "observed", "corrected, 95% interval"), rate_rows
-        )
+    head = ("source", "verifier", "attempts", "observed", "corrected, 95% interval")
+    console.print(build_table("\npass rates", head, rate_rows))
+    reach = [(row["source"], row["verifier"], *_format_resampling(row)) for row in rates]
+    title = f"\nresampling until the verifier accepts, where a false accept costs {cost:g} right answers"
+    console.print(
+        build_table(title, ("source", "verifier", "right of accepted, at most", "best K", "right", "false"), reach)
     )
-    return DONE
+
+
+def _format_resampling(rate: dict[str, Any]) -> tuple[str, ...]:
+    if rate["best_k"] is None:
+        return ("unknown", "-", "-", "-")
+    k = str(rate["best_k"]) if rate["best_k"] < rate["most_k"] else f"{rate['most_k']} or more"
+    return f"{rate['ceiling']:.3f}", k, f"{rate['right']:.3f}", f"{rate['false']:.3f}"
 
 
 def _format_rate(rate: dict[str, Any]) -> str:

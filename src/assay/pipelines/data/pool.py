@@ -157,7 +157,7 @@ def _query_column(context: RunContext, inputs: StageResults, query: str) -> pa.T
     """
     known = {
         "policy": context.policy.revision,
-        "sampler": context.config.policy.sampler.id,
+        "sampler": context.sampler.id,
         "scoring": inputs.rows_of("score") if "score" in inputs else "",
     }
     table = context.lake.query(query, {name: value for name, value in known.items() if f"${name}" in query} or None)

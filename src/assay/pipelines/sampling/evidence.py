@@ -139,7 +139,7 @@ def respondents_evidence(context: RunContext, labels: Mapping[str, Label], part:
     if "count_responses" not in getattr(part, "needs", ()):
         return []
     rows = context.lake.rows(RESPONSES, [context.mode, *_verdict_parameters(context, labels)])
-    own = (context.policy.revision, context.config.policy.sampler.id)
+    own = (context.policy.revision, context.sampler.id)
     return [
         (row["respondent"], row["problem_id"], row["outcome"], row["n"])
         for row in rows
@@ -155,6 +155,11 @@ def remaining_searches(context: RunContext, attempts: StoredRollouts, part: Any)
     """
     if "search" not in getattr(part, "needs", ()):
         return None
+    if context.imported is not None:
+        raise ConfigError(
+            f"scorer {context.config.score.scorer!r} searches with the policy, and score.evidence = "
+            f"{context.config.score.evidence!r} has recorded answers alone"
+        )
     rules: SearchConfig = part.rules
     searches = Searches(context, attempts.problems, attempts.labels, rules, scoring="")
     n = len(searches.missing(sorted(attempts.problems)))
@@ -243,7 +248,7 @@ def _attempt_tokens(context: RunContext, plain: StoredRollouts, n: int, ids: set
 
 def _verdict_parameters(context: RunContext, labels: Mapping[str, Label]) -> list[list[str]]:
     """Return the parameters of VERDICTS after the mode: ids of present labels, and verifiers with their versions."""
-    versions = {f"{label.verifier}@{context.judge.version(label.verifier)}" for label in labels.values()}
+    versions = {context.verifier_version(label.verifier) for label in labels.values()}
     return [sorted(label.id for label in labels.values()), sorted(versions)]
 
 

@@ -33,5 +33,14 @@ SCHEMA = table(
     column("reward_low", FLOAT, "lower end of the mean reward's interval, which holds at any n; null out of bounds"),
     column("reward_high", FLOAT, "upper end"),
     column("rewards", REWARDS, "attempts by reward: the reward, whether it is correct, how many; ascending"),
+    column(
+        "corrected",
+        FLOAT,
+        "the pass rate corrected for its verifier's errors, posterior mean in [0, 1]; null without an audit",
+    ),
+    column("corrected_low", FLOAT, "lower end of its interval"),
+    column("corrected_high", FLOAT, "upper end"),
+    column("corrected_a", FLOAT, "first parameter of the Beta with its mean and variance"),
+    column("corrected_b", FLOAT, "second parameter"),
     made_by=("score", "refresh"),
 )
