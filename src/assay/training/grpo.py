@@ -1,5 +1,6 @@
 """Train a policy with GRPO on TRL, in the curriculum's order, rewarded by the verifiers that score everything else."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -243,7 +244,9 @@ def _prepare(
         hook = build_teacher_hook(teacher, settings, sampler, tokenizer, window, reporter, demonstrations)
     trainer = build_trainer(checkpoint, tokenizer, chats, recorder, objective, settings, states, hook)
     folder, state = latest_state(states)
-    recorder.restore(state.rewards, state.more.get("correct", [None] * state.step))
+    recorder.rewards = [math.nan if mean is None else mean for mean in state.rewards]
+    shares = state.more.get("correct", [None] * state.step)
+    recorder.correct = [math.nan if share is None else share for share in shares]
     resume_record(
         recorder,
         state,
@@ -251,7 +254,6 @@ def _prepare(
         lambda attempt: _attempt_revisions(recorder, state.step, settings.steps, attempt),
     )
     saver = add_state_saver(trainer, recorder, stop)
-    saver.extra = lambda: {"correct": recorder.correct_shares}
     if online is not None:
         restore_curriculum(folder, online)
         saver.save_extra = partial(save_curriculum, curriculum=online)

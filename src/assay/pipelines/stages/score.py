@@ -112,13 +112,13 @@ def scorer(context: RunContext) -> Any:
     Raises:
         ConfigError: an unknown scorer or setting.
     """
-    part = build_part("scorer", context.config.score.scorer, settings(context))
+    part = with_signal(build_part("scorer", context.config.score.scorer, settings(context)), context.config)
     if context.imported is not None and (design := getattr(part, "design", "fixed")) != "fixed":
         raise ConfigError(
             f"score.design = {design!r} decides what is drawn next, and score.evidence = "
             f"{context.config.score.evidence!r} draws nothing: design = 'fixed' counts all recorded attempts"
         )
-    return with_signal(part, context.config)
+    return part
 
 
 def settings(context: RunContext) -> dict[str, Any]:
@@ -165,8 +165,8 @@ def scoring_key(context: RunContext, verifiers: Sequence[str], ids: Sequence[str
         context.sampler.id,
         versions,
         *beyond,
-        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *imported,
+        *(signal_key(scorer(context)) if config.settings.get("design", "fixed") != "fixed" else ()),
         *context.read_otherwise,
         *context.config.train.reward.terms.key,
     )

@@ -28,11 +28,6 @@ SCHEMA = table(
     column(
         "disputed", FLAG, "right in no attempt strictly and in at least one leniently, so it is not hard; null = no"
     ),
-    column("reward_mean", FLOAT, "mean reward of the graded attempts; null where rewards are 0 and 1 alone"),
-    column("reward_sd", FLOAT, "standard deviation of their rewards, over n"),
-    column("reward_low", FLOAT, "lower end of the mean reward's interval, which holds at any n; null out of bounds"),
-    column("reward_high", FLOAT, "upper end"),
-    column("rewards", REWARDS, "attempts by reward: the reward, whether it is correct, how many; ascending"),
     column(
         "corrected",
         FLOAT,
@@ -42,5 +37,10 @@ SCHEMA = table(
     column("corrected_high", FLOAT, "upper end"),
     column("corrected_a", FLOAT, "first parameter of the Beta with its mean and variance"),
     column("corrected_b", FLOAT, "second parameter"),
+    column("reward_mean", FLOAT, "mean reward of the graded attempts; null where rewards are 0 and 1 alone"),
+    column("reward_sd", FLOAT, "standard deviation of their rewards, over n"),
+    column("reward_low", FLOAT, "lower end of the mean reward's interval, which holds at any n; null out of bounds"),
+    column("reward_high", FLOAT, "upper end"),
+    column("rewards", REWARDS, "attempts by reward: the reward, whether it is correct, how many; ascending"),
     made_by=("score", "refresh"),
 )

@@ -157,8 +157,7 @@ def add_relift(
     callback = Relift(recorder, problems, demonstrations, settings.relift_learning_rate)
     callback.trainer = trainer
     trainer.add_callback(callback)
-    others = saver.extra
-    saver.extra = lambda: {**others(), "relift": problems.waiting}
+    saver.extra = lambda: {"relift": problems.waiting}
 
 
 def add_evaluation(trainer: Any, recorder: RunRecord, every: int, held_out: HeldOutSet | None) -> None:

@@ -80,6 +80,8 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
             return
         self.recorder.log(metrics)
         self.recorder.reporter.say(format_step(state.global_step, state.max_steps, metrics))
+        if warning := self.recorder.check_rewards():
+            self.recorder.reporter.warn(f"step {state.global_step}: {warning}")
 
 
 class StateSaver(TrainerCallback):  # type: ignore[misc]
@@ -107,7 +109,13 @@ class StateSaver(TrainerCallback):  # type: ignore[misc]
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             self.save_extra(folder)
             mark_complete(
-                folder, ResumeState(state.global_step, self.recorder.tokens, self.recorder.reward_means, self.extra())
+                folder,
+                ResumeState(
+                    state.global_step,
+                    self.recorder.tokens,
+                    self.recorder.reward_means,
+                    {**self.recorder.saved, **self.extra()},
+                ),
             )
 
 

@@ -263,10 +263,8 @@ class RolloutRecorder:
         return correctness_advantage([verdict.outcome == "correct" for verdict in judged], divides=self.divides)
 
     def log(self, metrics: Mapping[str, float]) -> None:
-        """Hand the latest step's measurements to the sink; warn where the reward rises and correctness stands still."""
+        """Hand the latest step's measurements to the sink."""
         self.sink.log(self.policy.revision, self.step, metrics)
-        if warning := reward_warning(self.rewards, self.correct):
-            self.reporter.warn(f"step {self.step + 1}: {warning}")
 
     @property
     def verdicts_in_mode(self) -> list[Verdict]:
@@ -288,11 +286,14 @@ class RolloutRecorder:
         """The share of correct rollouts per step so far, as `reward_means`."""
         return [None if math.isnan(share) else share for share in self.correct]
 
-    def restore(self, rewards: Sequence[float | None], correct: Sequence[float | None]) -> None:
-        """Take the means of earlier steps from a resume state."""
-        self.rewards, self.correct = (
-            [math.nan if mean is None else mean for mean in means] for means in (rewards, correct)
-        )
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What a resume state keeps besides counts and mean rewards."""
+        return {"correct": self.correct_shares}
+
+    def check_rewards(self) -> str:
+        """Return a warning where rewards rise and correctness does not, else ""."""
+        return reward_warning(self.rewards, self.correct)
 
     @property
     def finished_mask(self) -> list[bool]:
