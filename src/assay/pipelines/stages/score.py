@@ -182,6 +182,7 @@ def measure(context: RunContext, attempts: StoredRollouts, key: StageKey) -> Sta
         scoring = content_id("partly", scoring, [(score.problem_id, asdict(score.counts)) for score in scores])
         key = StageKey.of(key.ledger, scoring)
     _warn_of_empty_intervals(context, scores)
+    _warn_of_threshold(context, scores)
     unsure = find_disputed(context, attempts.labels, attempts.policy.revision, attempts.sampler.id)
     corrected = _correct(context, scores, attempts)
     rows = [
@@ -251,6 +252,17 @@ def _row(
         **(corrected or {}),
     }
     return {"id": score_id(content), **content}
+
+
+def _warn_of_threshold(context: RunContext, scores: Sequence[Score]) -> None:
+    """Warn where rewards are graded and none reaches correct: all pass rates are alike then, whatever the rewards are."""
+    graded = [score for score in scores if score.rewards]
+    highest = max((reward for score in graded for reward, _, _ in score.rewards or ()), default=0.0)
+    if graded and not any(score.counts.correct for score in scores):
+        context.reporter.warn(
+            f"rewards are graded, up to {highest:g}, and no attempt is correct: all pass rates are alike, and gates by right "
+            "answers keep nothing. `correct_at` in [grade.settings.VERIFIER] says from which reward on an answer is correct"
+        )
 
 
 def _warn_of_empty_intervals(context: RunContext, scores: Sequence[Score]) -> None:

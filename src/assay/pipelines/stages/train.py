@@ -20,7 +20,7 @@ from assay.pipelines.context.stage import Stage
 from assay.pipelines.data.demonstrations import Demonstrations
 from assay.pipelines.data.pool import queries_of, scored_pool
 from assay.pipelines.data.problems import cleaned, side
-from assay.pipelines.sampling.attempts import attempt_tables
+from assay.pipelines.sampling.attempt_rows import attempt_tables
 from assay.pipelines.stages.order import stored_curriculum
 from assay.training.checkpoints.resume import COMPLETE_FILE
 from assay.training.held_out.attempts import HeldOutSet
