@@ -12,7 +12,7 @@ from assay.core.errors import ConfigError
 from assay.core.export_rows import ChatTurn, DatasetSummary, ExportRow
 from assay.core.parts import build_part
 from assay.core.types import Label, Problem
-from assay.pipelines.analysis.export_files import add_columns, write_reward_files
+from assay.pipelines.analysis.export_files import add_columns, write_curriculum, write_reward_files
 from assay.pipelines.analysis.summary import difficulty, dropped
 from assay.pipelines.context.results import StageResults
 from assay.pipelines.context.run import RunContext, parse_json
@@ -67,6 +67,7 @@ def export(
     if filtered and gone:
         _write_rows(inner / f"filtered.{suffix}", add_columns(part.rows(gone), gone, columns))
     write_reward_files(context, part, inner, chosen)
+    write_curriculum(context, results, part, inner)
     if hasattr(part, "card"):
         (folder / "README.md").write_text(
             part.card(chosen, gone if filtered else [], _summarize_export(context, results)) + "\n", encoding="utf-8"
