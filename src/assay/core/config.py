@@ -4,7 +4,6 @@ Each class is one table; its fields are the table's keys.
 """
 
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from assay.core.config_errors import describe_config_error
+from assay.core.config_overrides import apply_override
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import allow_imports, build_part, describe_error, is_outside, load_part, split_correct_at
+from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
-
-SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 class _Strict(BaseModel):
@@ -422,7 +421,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"plan {str(path)!r} is not TOML: {error}") from error
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return parse_config(tree, folder=str(path.absolute().parent))
 
 
@@ -441,7 +440,7 @@ def parse_config(tree: Mapping[str, Any], *, folder: str = "") -> Config:
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_describe_error(error)) from error
+        raise ConfigError(describe_config_error(error, Config)) from error
     config._folder = folder
     _check_parts(config)
     return config
@@ -500,48 +499,3 @@ def _check_verifiers(config: Config) -> None:
             raise ConfigError(
                 f"verifier {name!r} runs programs that a model wrote; `grade.allow_code = true` allows it"
             )
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    steps = key.strip().split(".")
-    if not equals or not all(steps):
-        raise ConfigError(f"--set {override!r} is not of the form key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        bare = text.strip()
-        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
-    for step in steps[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"--set {override!r}: {step!r} is no table")
-    tree[steps[-1]] = value
-
-
-def _describe_error(error: ValidationError) -> str:
-    errors = error.errors()
-    unknown_keys = [item for item in errors if item["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]  # a misspelt key is also reported as missing under its right name
-    if first["type"] == "extra_forbidden":
-        *path, key = [str(step) for step in first["loc"]]
-        complaint = f"[{'.'.join(path)}] has no key" if path else "unknown table or key"
-        return f"{complaint} {key!r}; {suggest_names(key, _list_keys(path))}"
-    if first["type"] == "missing":
-        return f"the plan lacks {'.'.join(str(step) for step in first['loc'])!r}"
-    if (first["type"], first["loc"]) == ("too_short", ("source",)):
-        return "the plan lacks 'source': there is nothing to read"
-    return describe_error(error)
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    model: Any = Config
-    for step in path:
-        if step.isdigit():
-            continue
-        annotation = model.model_fields[step].annotation
-        types = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
-        model = types[0] if types else None
-        if model is None or not issubclass(model, BaseModel):
-            return []
-    return list(model.model_fields)
