@@ -30,6 +30,7 @@ from assay.cli.curate import (
     sql,
     stages,
     status,
+    synthesize,
     upkeep,
 )
 from assay.cli.train import evaluate as train_eval
@@ -65,6 +66,7 @@ curate_app.command("lengths")(lengths.lengths)
 curate_app.command("passes")(passes.passes)
 curate_app.command("status")(status.status)
 curate_app.command("sql")(sql.sql)
+curate_app.command("synthesize")(synthesize.synthesize)
 curate_app.add_typer(engine.app, name="engine")
 curate_app.command("regrade")(regrade.regrade)
 curate_app.command("extend")(extend.extend)
@@ -73,7 +75,7 @@ curate_app.command("report")(report.report)
 curate_app.command("refresh")(refresh.refresh)
 curate_app.command("audit")(audit.audit)
 curate_app.command("explain")(explain.explain)
-curate_app.command("export")(export.export)
+curate_app.add_typer(export.app, name="export")
 curate_app.add_typer(importing.app, name="import")
 curate_app.command("fsck")(upkeep.fsck)
 curate_app.command("compact")(upkeep.compact)

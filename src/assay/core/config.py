@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from assay.core.config_errors import describe_config_error
-from assay.core.config_overrides import apply_override
+from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
+from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
@@ -146,6 +146,14 @@ class ScoreConfig(_Part):
     verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
+class SynthesizeConfig(_Strict):
+    """`[synthesize]`: what stored attempts are turned into; `[synthesize.settings.NAME]` holds a method's settings."""
+
+    methods: tuple[str, ...] = ()  # of `curate synthesize` where it names none, in their order
+    settings: dict[str, dict[str, Any]] = {}
+    policy: str = ""  # name or revision whose stored attempts are read; "" = the plan's policy
+
+
 class EmbedConfig(_Strict):
     """`[embed]`: texts to unit vectors to clusters."""
 
@@ -244,45 +252,12 @@ class ExportConfig(_Strict):
     settings: dict[str, dict[str, Any]] = {}
 
 
-class OfflineConfig(_Strict):
-    """What `[sft]` and `[dpo]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
-    states, trackers and the folder are those of `[train]`.
-    """
-
-    method: str = ""  # of synthesis whose rows are learnt; "" = the one that the lake holds rows of
-    verified: bool = True  # False: also rows that no verifier judged right
-    min_confidence: float = Field(default=0.0, ge=0, le=1)  # rows below are left out
-    epochs: float = Field(default=1.0, gt=0)  # passes over the rows
-    steps: int = Field(default=0, ge=0)  # 0 = as many as `epochs` needs
-    rows_per_step: int = Field(default=16, ge=1)
-    warmup: int = Field(default=0, ge=0)  # steps
-    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
-    shuffle: bool = True  # False: rows in the order of their problems' ids
-    seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
-
-
-class SftConfig(OfflineConfig):
-    """`[sft]`: imitate stored answers."""
-
-    learning_rate: float = Field(default=1e-5, gt=0)
-    loss: Literal["nll", "dft"] = "nll"
-
-
-class DpoConfig(OfflineConfig):
-    """`[dpo]`: prefer the better of two stored answers."""
-
-    learning_rate: float = Field(default=1e-6, gt=0)
-    beta: float = Field(default=0.1, gt=0)  # larger = held nearer to the base
-    loss: Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "sppo_hard", "apo_zero", "apo_down"] = (
-        "sigmoid"
-    )
-
-
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
+    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
+    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
     window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met
@@ -347,6 +322,7 @@ class Config(_Strict):
     policy: PolicyConfig = PolicyConfig()
     grade: GradeConfig = GradeConfig()
     score: ScoreConfig = ScoreConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
     embed: EmbedConfig = EmbedConfig()
     select: SelectConfig = SelectConfig()
     arrange: OrderConfig = OrderConfig()
@@ -466,6 +442,8 @@ def _check_parts(config: Config) -> None:
     build_part("scorer", config.score.scorer, config.score.settings, other_keys=ScoreConfig.model_fields)
     build_part("selector", config.select.selector, config.select.settings, other_keys=SelectConfig.model_fields)
     build_part("curriculum", config.arrange.curriculum, config.arrange.settings, other_keys=OrderConfig.model_fields)
+    for name in dict.fromkeys((*config.synthesize.methods, *config.synthesize.settings)):
+        build_part("method", name, config.synthesize.settings.get(name))
     build_part("objective", config.train.objective, config.train.settings)
     if config.train.teacher.engine:
         build_part(

@@ -85,7 +85,7 @@ class StoredEvidence:
             ConfigError: the store knows no such policy.
         """
         if policy:
-            respondent = self._find_respondent(policy)
+            respondent = list(find_respondent(self.context, policy))
         else:
             drawn = with_sampling(self.attempts, changes)
             drawn.draw(wanted)
@@ -100,15 +100,6 @@ class StoredEvidence:
                 attempts[row["problem_id"]].append(_to_attempt(row))
         return attempts
 
-    def _find_respondent(self, policy: str) -> list[str]:
-        """Return another policy's revision, and the sampler under which it has the most attempts."""
-        respondents = self.context.lake.rows(RESPONDENT, [policy, policy])
-        if not respondents:
-            known = self.context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
-            names = {name for row in known for name in row.values()}
-            raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
-        return [respondents[0]["policy"], respondents[0]["sampler"]]
-
     def count_responses(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, Counts]]:
         """Count outcomes by respondent (a policy under a sampler) and problem; rollouts of training are left out."""
         responses: dict[str, dict[str, Counts]] = {}
@@ -121,6 +112,20 @@ class StoredEvidence:
                     row["outcome"], row["n"]
                 )
         return responses
+
+
+def find_respondent(context: RunContext, policy: str) -> tuple[str, str]:
+    """Return a policy's revision by its name or revision, and the sampler under which it has the most attempts.
+
+    Raises:
+        ConfigError: no attempts of such a policy are stored.
+    """
+    respondents = context.lake.rows(RESPONDENT, [policy, policy])
+    if not respondents:
+        known = context.lake.rows("SELECT DISTINCT policy_name, policy FROM rollouts WHERE step IS NULL")
+        names = {name for row in known for name in row.values()}
+        raise ConfigError(f"no attempts of policy {policy!r} are stored; {suggest_names(policy, names)}")
+    return respondents[0]["policy"], respondents[0]["sampler"]
 
 
 def evidence_for(context: RunContext, attempts: StoredRollouts, part: Any, scoring: str) -> Drawing:
