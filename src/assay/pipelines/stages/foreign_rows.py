@@ -32,7 +32,9 @@ def _flatten_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
     nodes = trace["nodes"] or []
     turns = [node.get("message") or {} for node in nodes]
     answered = next((n for n in reversed(range(len(turns))) if turns[n].get("role") == "assistant"), len(turns))
-    call = next((call for call in reversed(trace.get("calls") or []) if call.get("node") == answered), {})
+    call: Mapping[str, Any] = next(
+        (call for call in reversed(trace.get("calls") or []) if call.get("node") == answered), {}
+    )
     scored = [reward for reward in (trace.get("rewards") or {}).values() if reward]
     data = (trace.get("task") or {}).get("data") or {}
     record = data.get("record") if isinstance(data.get("record"), Mapping) else {}
