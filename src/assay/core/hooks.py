@@ -151,6 +151,8 @@ class ExportHooks:
     """Hooks of an export."""
 
     suffix: ClassVar[str] = "parquet"  # of its files; or "jsonl" or "csv"
+    # Further files where the config's curriculum is adaptive, by path in the data's folder: they load `curriculum.json`.
+    sampler_files: ClassVar[Mapping[str, str]] = {}
     inner_folder: ClassVar[str] = ""  # below the export's folder, where its data lies
 
     def refusal(self, verifiers: Sequence[str]) -> str:
