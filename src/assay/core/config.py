@@ -3,6 +3,7 @@
 Each class is one table; its fields are the table's keys.
 """
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
-from assay.core.parts import allow_imports, build_part, is_outside, load_part
+from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
+from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
 
 
@@ -114,17 +116,33 @@ class GradeConfig(_Strict):
     mode: Literal["strict", "lenient"] = "strict"  # which reading of a verdict rewards, exports and pass rates use
     settings: dict[str, dict[str, Any]] = {}  # by verifier; they are part of its version
     env: tuple[str, ...] = ()  # further environment variables that workers see, by name, such as a judge's key
+    reward_range: tuple[float, float] = (0.0, 1.0)  # that verifiers' rewards lie in; bounds of the mean's interval
+    # Standard deviation of the rewards that the verifier gives to one answer, judged again and again; 0 = always equal.
+    repeatability: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
     outside: dict[str, OutsideConfig] = {}  # by verifier
+
+    @field_validator("reward_range")
+    @classmethod
+    def _check_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not (math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]):
+            raise ValueError(f"the range [{value[0]}, {value[1]}] is empty or not finite")
+        return value
 
 
 class ScoreConfig(_Part):
     """`[score]`: how difficulty is measured."""
 
     scorer: str = "pass_rate"
+    # drawn = attempts of the policy, missing ones are drawn; imported = attempts under the policy's name that
+    # `curate import rollouts` brought, nothing is drawn; or the name of another imported policy
+    evidence: str = "drawn"
     wave: int = Field(default=4, ge=1)  # problems per commit; at most one wave is lost when a process is killed
     stop_early: bool = True  # end a run whose first attempts are no evidence: refused, cut, or impossible to judge
     stop_early_attempts: int = Field(default=64, ge=1)  # attempts of a run that are checked
     stop_early_share: float = Field(default=0.95, gt=0, le=1)  # share of them without evidence that ends the run
+    # corrected: pass rates stand beside those that `curate audit` corrects; after another audit scores are counted anew
+    verifier_errors: Literal["ignore", "corrected"] = "ignore"
 
 
 class SynthesizeConfig(_Strict):
@@ -150,6 +168,8 @@ class SelectConfig(_Part):
     selector: str = "frontier"
     budget: int = Field(default=100, ge=0)
     seed: int = 0
+    # corrected: select by the rates corrected for verifier errors; needs `score.verifier_errors = "corrected"`
+    rates: Literal["observed", "corrected"] = "observed"
 
 
 class OrderConfig(_Part):
@@ -200,6 +220,8 @@ class TrainConfig(_Strict):
     mask_truncated: bool = False  # True: rollouts cut by the token cap are evidence but not trained on
     allow_truncated: bool = False  # True: continue though nearly all rollouts of the first step are cut
     teacher: TeacherConfig = TeacherConfig()
+    reward: RewardConfig = RewardConfig()
+    weights: Literal["ignore", "loss", "sampling"] = "ignore"  # what a selection's weights do in training
     relift: int = Field(default=0, ge=0)  # a supervised pass once so many problems' whole groups failed; 0 = none
     relift_learning_rate: float = Field(default=1e-6, gt=0)
     demonstrations: tuple[Literal["stored", "gold"], ...] = ("stored", "gold")  # for relift and teacher.gold, in order
@@ -473,7 +495,7 @@ def teacher_settings(config: Config) -> dict[str, Any]:
 
 def _check_verifiers(config: Config) -> None:
     for name, settings in config.grade.settings.items():
-        build_part("verifier", name, settings)
+        build_part("verifier", name, split_correct_at(name, settings)[0])
     for name in config.grade.outside:
         if not is_outside(name):
             raise ConfigError(f"grade.outside.{name}: {name!r} is no verifier from outside, such as verl:FILE:FUNCTION")

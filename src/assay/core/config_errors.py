@@ -1,5 +1,6 @@
 """Apply overrides to a config, and say in one line what is wrong with it."""
 
+import re
 import tomllib
 from typing import Any
 
@@ -7,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.parts import describe_error
+
+SHORT_NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")  # .3 and 3., which TOML does not know
 
 
 def apply_override(tree: dict[str, Any], override: str) -> None:
@@ -26,7 +29,8 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string
+        bare = text.strip()
+        value = float(bare) if SHORT_NUMBER.fullmatch(bare) else bare  # any other bare word is a string
     for step in steps[:-1]:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):

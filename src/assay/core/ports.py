@@ -20,6 +20,7 @@ from assay.core.types import (
     Counts,
     Curriculum,
     Drop,
+    GradedAttempts,
     GradingCase,
     GroupResult,
     Label,
@@ -207,6 +208,25 @@ class RolloutProvider(Protocol):
     def draw(self, n_attempts: Mapping[str, int]) -> Mapping[str, Counts]:
         """Return counts by problem id once each problem has its number of attempts; fewer where a limit stopped the
         run.
+        """
+
+
+@runtime_checkable
+class RewardProvider(Protocol):
+    """Evidence that knows the reward of each attempt, besides counts."""
+
+    @property
+    def reward_bounds(self) -> tuple[float, float]:
+        """Return the least and the most that a reward can be."""
+
+    def attempt_rewards(self, n_attempts: Mapping[str, int]) -> Mapping[str, GradedAttempts]:
+        """Return the rewards of each problem's first attempts, which were drawn before.
+
+        Args:
+            n_attempts: attempts by problem id.
+
+        Returns:
+            {} where every stored reward is 1 for correct and 0 for all else.
         """
 
 
