@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from assay.core.config_errors import apply_override, describe_config_error
 from assay.core.errors import ConfigError, suggest_names
 from assay.core.identity import canonical_json
+from assay.core.offline_config import DpoConfig, SftConfig
 from assay.core.parts import allow_imports, build_part, is_outside, load_part, split_correct_at
 from assay.core.rewards import RewardConfig
 from assay.core.types import SamplingConfig
@@ -251,45 +252,12 @@ class ExportConfig(_Strict):
     settings: dict[str, dict[str, Any]] = {}
 
 
-class OfflineConfig(_Strict):
-    """What `[sft]` and `[dpo]` share: training on rows that synthesis stored. Evaluation, adapters, the average, resume
-    states, trackers and the folder are those of `[train]`.
-    """
-
-    method: str = ""  # of synthesis whose rows are learnt; "" = the one that the lake holds rows of
-    verified: bool = True  # False: also rows that no verifier judged right
-    min_confidence: float = Field(default=0.0, ge=0, le=1)  # rows below are left out
-    epochs: float = Field(default=1.0, gt=0)  # passes over the rows
-    steps: int = Field(default=0, ge=0)  # 0 = as many as `epochs` needs
-    rows_per_step: int = Field(default=16, ge=1)
-    warmup: int = Field(default=0, ge=0)  # steps
-    learning_rate_end: float = Field(default=1.0, ge=0, le=1)  # last rate / highest; 1 = constant
-    shuffle: bool = True  # False: rows in the order of their problems' ids
-    seed: int = 0
-    micro_batch: int | None = Field(default=None, ge=1)  # rows per forward pass; None = a whole step
-
-
-class SftConfig(OfflineConfig):
-    """`[sft]`: imitate stored answers."""
-
-    learning_rate: float = Field(default=1e-5, gt=0)
-    loss: Literal["nll", "dft"] = "nll"
-
-
-class DpoConfig(OfflineConfig):
-    """`[dpo]`: prefer the better of two stored answers."""
-
-    learning_rate: float = Field(default=1e-6, gt=0)
-    beta: float = Field(default=0.1, gt=0)  # larger = held nearer to the base
-    loss: Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "sppo_hard", "apo_zero", "apo_down"] = (
-        "sigmoid"
-    )
-
-
 class LoopConfig(_Strict):
     """`[loop]`: curate, train, refresh, and again; what a refresh takes from training's rollouts and what it attempts."""
 
     rounds: int = Field(default=2, ge=1)
+    # of training, round by round, from the front again after the last; sft and dpo learn what `[synthesize]` makes
+    kinds: tuple[Literal["grpo", "sft", "dpo"], ...] = Field(default=("grpo",), min_length=1)
     window: int = Field(default=50, ge=0)  # last training steps whose rollouts are evidence; 0 = all is attempted
     discount: float = Field(default=0.98, ge=0, le=1)  # weight of a rollout per step of its age; 1 = all alike
     # widest interval that counts as decided; 0 = all problems are attempted, 1 = none that training met

@@ -36,6 +36,7 @@ ROOMS = {
     "objective": "training/objectives",
     "table": "stores/tables",
     "export": "exports",
+    "training_set": "exports/training_sets",
 }
 PACKAGE = Path(__file__).resolve().parent.parent
 SHAPES = {

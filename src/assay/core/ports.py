@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from assay.core.export_rows import DatasetSummary, ExportRow, Row
 from assay.core.notes import Note
 from assay.core.synthesis import AttemptedProblem, Product, SearchedProblem, SynthesisSummary, TrialSummary
+from assay.core.training_rows import TrainingSetSummary
 from assay.core.tree_search import SearchConfig, SearchResult
 from assay.core.types import (
     AttemptStats,
@@ -502,6 +503,25 @@ class CardExport(Protocol):
             dropped: one row per problem that was filtered out; none where these are not written.
             summary: of the whole data set.
         """
+
+
+@runtime_checkable
+class TrainingSet(Protocol):
+    """Write what synthesis stored in the form that another trainer reads."""
+
+    table: ClassVar[str]  # whose rows it takes: targets, pairs or step_labels
+
+    def left_out(self, row: Any) -> str:
+        """Return why a row cannot be expressed; "" where it can."""
+
+    def rows(self, rows: Sequence[Any]) -> Sequence[Row]:
+        """Return one row per stored row, in the same order; Parquet must hold the values."""
+
+    def snippet(self, file: str) -> str:
+        """Return the lines of code with which that trainer reads the file."""
+
+    def card(self, rows: Sequence[Any], left_out: Mapping[str, int], summary: TrainingSetSummary) -> str:
+        """Return the text of the dataset card; `left_out` counts rows by the reason why they were not written."""
 
 
 class RolloutSink(Protocol):
