@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from assay.core.export_rows import CheckedAttempt, Row
-from assay.core.ports import SynthesisEvidence
+from assay.core.ports import DerivedProblems, SynthesisEvidence
 from assay.core.synthesis import SynthesisSummary
 from assay.core.types import Counts, GradingCase, Label, Verdict
 
@@ -27,6 +27,10 @@ class SourceHooks:
 
     def relative_to(self, folder: str) -> Any:
         """Return the source with its relative paths taken from a folder, that of the config."""
+        return self
+
+    def from_lake(self, stored: DerivedProblems) -> Any:
+        """Return the source as it reads what synthesis stored in the lake of the run."""
         return self
 
     def notices(self) -> Sequence[str]:
